@@ -1,0 +1,105 @@
+# Every target sets up what it needs, from Python 3.11 or newer with pip alone (pyright's Node.js is a wheel too).
+# A stamp file says that a step is done: a second call costs nothing until what the step read has changed.
+
+PYTHON ?= python3
+JOBS ?= 2
+# The packages that decide; every line and branch of them is tested.
+CORE := rules charts dispute
+
+VENV := .venv
+TESTS := $(VENV)/test
+PIP := -m pip install --quiet --quiet --disable-pip-version-check
+SOURCES := $(shell find src -name __pycache__ -prune -o -print) README.md LICENSE pyproject.toml
+EXAMPLE = $(firstword $(sort $(wildcard examples/*.dispute.yaml)))
+
+# The same versions everywhere, in pip's build environments too.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+unexport PYTHONPATH VIRTUAL_ENV
+# Silences pyright's advice to take a newer version: constraints.txt says which.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format dev constraints clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+demo: $(VENV)/.demo ## run every example, then show the merchant's options at the end of one
+	$(VENV)/bin/dispute-fsm run examples/
+	$(VENV)/bin/dispute-fsm options $(EXAMPLE)
+
+test: $(TESTS)/.wheel ## build the wheel and test it, doctests and coverage included
+	$(TESTS)/bin/pytest -n $(JOBS) --cov --cov-report=
+	$(TESTS)/bin/coverage report
+	@echo 'Core packages ($(CORE)): every line and branch must have run.'
+	$(TESTS)/bin/coverage report --fail-under=100 --include='$(subst $() $(),$(comma),$(CORE:%=src/dispute_fsm/%/*))'
+
+lint: $(VENV)/.dev ## check format, lint and types
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pyright
+
+format: $(VENV)/.dev ## format the code and mend what can be mended without thought
+	$(VENV)/bin/ruff check --fix-only --quiet
+	$(VENV)/bin/ruff format
+
+dev: $(VENV)/.dev ## set up .venv for work: `.venv/bin/pytest tests/...` then runs on the source tree
+
+constraints: ## write constraints.txt anew with the newest versions that fit together
+	@$(require-python)
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	unset PIP_CONSTRAINT PIP_BUILD_CONSTRAINT; cd build/constraints && \
+	  bin/python $(PIP) --upgrade pip && bin/python -m pip uninstall --quiet --yes setuptools && \
+	  bin/python $(PIP) --group ../../pyproject.toml:dev editables -e '../..[all]'
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude dispute-fsm; } >build/constraints.txt
+	mv build/constraints.txt constraints.txt && rm -rf build/constraints
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+define require-python
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo 'make: Python 3.11 or newer is needed, "$(PYTHON)" is not; try: make PYTHON=python3.11' >&2; exit 1; }
+endef
+comma := ,
+
+$(VENV)/.pip: constraints.txt
+	@$(require-python)
+	@echo 'Making $(VENV)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python $(PIP) pip
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.pip pyproject.toml
+	@echo 'Installing dispute-fsm[all]'
+	@$(VENV)/bin/python $(PIP) -e '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	@echo 'Installing the tools for work on it'
+	@$(VENV)/bin/python $(PIP) --group dev
+	@touch $@
+
+$(VENV)/.build: $(VENV)/.pip pyproject.toml
+	@echo 'Installing the build tools'
+	@$(VENV)/bin/python $(PIP) --group build
+	@touch $@
+
+dist/.built: $(VENV)/.build $(SOURCES)
+	@rm -rf dist
+	@echo 'Building the wheel'
+	@$(VENV)/bin/python -m build --no-isolation >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
+	@touch $@
+
+$(TESTS)/.wheel: dist/.built constraints.txt
+	@echo 'Installing the wheel into $(TESTS)'
+	@test -x $(TESTS)/bin/python || $(VENV)/bin/python -m venv $(TESTS)
+	@$(TESTS)/bin/python $(PIP) pip
+	@$(TESTS)/bin/python $(PIP) --group test "$$(echo dist/*.whl)[all]"
+	@$(TESTS)/bin/python $(PIP) --force-reinstall --no-deps dist/*.whl
+	@touch $@

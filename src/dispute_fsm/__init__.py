@@ -1,0 +1,1 @@
+"""Disputes as explicit state machines."""

@@ -1,0 +1,100 @@
+"""The words that a chart module is written in: `Leaf`, `edge` and `Opening`, on top of python-statemachine.
+
+A chart is a python-statemachine class, so its own engine can run it (the tests do, to check the table that is compiled
+from it). What our domain needs beyond states, events and conditions stands on the same objects: which deadlines stand in
+a state, who may fire an edge, what it needs, how the dispute ends by it, and where the rule comes from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from statemachine import State, StateChart
+from statemachine.transition import Transition
+from statemachine.transition_list import TransitionList
+
+from dispute_fsm.rules.guards import ActorGuard, Guard, Selector, has_passed, in_time
+from dispute_fsm.rules.provenance import Source
+from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
+
+Outcomes = Outcome | Mapping[Option, Outcome] | None
+"""How the dispute ends by an edge: one way, a way for each option, or it does not end."""
+
+
+class Chart(StateChart[object]):
+    """Base of every chart: unknown events and faults in guards are errors, never ignored."""
+
+    allow_event_without_transition = False
+    catch_errors_as_events = False
+    atomic_configuration_update = True
+
+
+class Leaf(State):
+    """A state without sub-states: which deadlines stand in it, and whether the dispute is closed there."""
+
+    def __init__(
+        self, name: StateName, *, stands: Sequence[Deadline] = (), closed: bool = False, initial: bool = False, final: bool = False
+    ) -> None:
+        super().__init__(name.zh, initial=initial, final=final)
+        self.stands = tuple(stands)
+        self.closed = closed
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the domain says of an edge, beside source, target and event."""
+
+    by: ActorGuard
+    when: tuple[Selector, ...]
+    timing: tuple[Guard, ...]
+    needs: tuple[Guard, ...]
+    outcome: Outcomes
+    starts: tuple[Deadline, ...]
+    ends: tuple[Deadline, ...]
+    expires: Deadline | None
+    origin: Source
+
+
+class Edge(Transition):
+    """A transition that carries its rule."""
+
+    rule: Rule
+
+
+def edge(  # noqa: PLR0913 -- one argument per column of the transition table
+    source: State | type[State.Compound],
+    target: State,
+    by: ActorGuard,
+    *,
+    origin: Source,
+    when: Sequence[Selector] = (),
+    needs: Sequence[Guard] = (),
+    within: Sequence[Guard] = (),
+    expires: Deadline | None = None,
+    outcome: Outcomes = None,
+    starts: Sequence[Deadline] = (),
+    ends: Sequence[Deadline] = (),
+) -> TransitionList:
+    """Declare one row of the transition table.
+
+    `by` says who, `when` the row applies rather than another, `needs` what it demands. `expires` names the deadline that
+    the row acts on once it has passed; every other row has to be in time, and `within` names further windows.
+    `outcome` is how the dispute ends by it; `starts` and `ends` are deadlines that begin or stop, beside those that do not
+    stand in the target; `origin` is the provenance.
+    """
+    timing = (in_time, *within) if expires is None else (has_passed(expires),)
+    state = cast("State", source)  # a nested class statement leaves a State behind
+    row = Edge(state, target, internal=state is target, cond=[guard.holds for guard in (by, *when, *timing, *needs)])
+    row.rule = Rule(by, tuple(when), timing, tuple(needs), outcome, tuple(starts), tuple(ends), expires, origin)
+    state.transitions.add_transitions(row)
+    return TransitionList([row])
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a dispute of this version begins; the engine has no event for that."""
+
+    by: ActorGuard
+    needs: tuple[Guard, ...]
+    starts: tuple[Deadline, ...]
+    origin: Source

@@ -1,0 +1,108 @@
+"""The compiled table of a rule version, and how a case is weighed by it. This is what runs.
+
+A table is read-only and knows nothing of python-statemachine. `weigh` goes through the questions in a fixed order: who,
+where, which row, in time, which row by the facts, what the row needs. The first "no" to one of the early questions comes
+back alone; of the last one, every "no" comes back. Facts are looked at only after everything else is settled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dispute_fsm.charts.declare import Opening, Rule
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.findings import Finding
+from dispute_fsm.rules.guards import ActorGuard, Guard, Selector
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
+
+QUIET = frozenset({EventName.OBSERVE_ORDER})
+"""Events that are no error where they change nothing: nobody asked for anything, somebody only looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A leaf of the chart as a dispute can be in it."""
+
+    path: str
+    state: StateName
+    closed: bool
+    stands: tuple[Deadline, ...]
+    running: tuple[Deadline, ...]
+    """The deadlines whose expiry the state acts on; others that stand only close a window or wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One edge out of one leaf."""
+
+    source: str
+    event: EventName
+    target: str
+    records: EventType
+    rule: Rule
+    when: tuple[Selector, ...]
+    """The selectors that look at no facts."""
+    when_facts: tuple[Selector, ...]
+    """The selectors that look at the order system's facts."""
+
+    def outcome(self, option: Option | None) -> Outcome | None:
+        """How the dispute ends by this row, given the option; None where it goes on."""
+        outcome = self.rule.outcome
+        if isinstance(outcome, Mapping):
+            return None if option is None else outcome.get(option)
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What came of weighing a case: the row that fires, or what stands against it.
+
+    Without a row and without `against`, the event is out of place here; with `quiet` it changes nothing and is no error.
+    """
+
+    row: Row | None
+    checks: tuple[tuple[Guard, Finding], ...]
+    against: tuple[tuple[Guard, Finding], ...] = ()
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A rule version, ready to run."""
+
+    opening: Opening
+    initial: str
+    places: Mapping[str, Place]
+    rows: Mapping[tuple[str, EventName], tuple[Row, ...]]
+    actors: Mapping[EventName, ActorGuard]
+    digest: str
+    """SHA-256 of what the table says; it changes with every state, edge, guard and outcome, and with no wording."""
+
+    def weigh(self, path: str, case: Case) -> Weighing:
+        """Find the row that fires, or everything that stands against it.
+
+        Raises `FactsNeededError` where the order system has to be asked first.
+        """
+        event = case.command.event
+        checks: list[tuple[Guard, Finding]] = []
+
+        def no(*guards: Guard) -> tuple[tuple[Guard, Finding], ...]:
+            looked = [(guard, guard.holds(case)) for guard in guards]
+            checks.extend(looked)
+            return tuple((guard, finding) for guard, finding in looked if not finding)
+
+        quiet = event in QUIET
+        actor = self.actors.get(event)
+        if actor is not None and (against := no(actor)):
+            return Weighing(None, tuple(checks), against)
+        rows = [row for row in self.rows.get((path, event), ()) if all(selector.holds(case) for selector in row.when)]
+        if not rows:
+            return Weighing(None, tuple(checks), quiet=quiet)
+        for guard in rows[0].rule.timing:  # the compiler sees to it that all rows of an event in a state agree on these
+            if against := no(guard):
+                return Weighing(None, tuple(checks), () if quiet else against, quiet=quiet)
+        row = next((row for row in rows if all(selector.holds(case) for selector in row.when_facts)), None)
+        if row is None:
+            return Weighing(None, tuple(checks), quiet=True)  # the compiler lets only quiet events get here
+        no(*row.when, *row.when_facts)
+        against = no(*row.rule.needs)
+        return Weighing(None if against else row, tuple(checks), against)

@@ -1,0 +1,141 @@
+"""The chain of hashes, and the commitments that let personal values be erased without breaking it.
+
+An event's `hash` is the SHA-256 of the canonical form of all its members but `hash` and `private`; `prev_hash` is the hash
+of the dispute's event before. So any later change, insertion, reordering or removal shows, but for the removal of a tail
+and for a whole history written anew: who must rule these out keeps the last hash somewhere else.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from dispute_fsm.dispute.events import AuditEvent, PrivateValue
+from dispute_fsm.errors import IntegrityError
+from dispute_fsm.rules.canonical import digest
+from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload
+from dispute_fsm.rules.evidence import length
+from dispute_fsm.rules.vocabulary import EventName
+
+NOT_HASHED = frozenset({"hash", "private"})
+_SALT_BYTES = 16
+_COMMITTED = frozenset(Commitment.model_fields)
+AnyEvent = TypeVar("AnyEvent", bound=AuditEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an event needs from outside: an id, the moment of writing, and a secret from which its salts are derived.
+
+    The seed is used for one event only and stored nowhere; who has the salts cannot find it.
+    """
+
+    event_id: str
+    recorded_at: datetime
+    seed: bytes
+    correlation_id: str | None = None
+
+    def salt(self, pointer: str) -> bytes:
+        """Return the salt for the personal value at this JSON Pointer."""
+        return hmac.digest(self.seed, pointer.encode(), "sha256")[:_SALT_BYTES]
+
+
+def commitment(value: str, salt: bytes) -> Commitment:
+    """Commit to a personal value: SHA-256 of the salt's bytes and the value's UTF-8, and its length (0 if blank)."""
+    return Commitment(commitment=hashlib.sha256(salt + value.encode()).hexdigest(), length=length(value))
+
+
+def conceal(event: EventName, payload: Payload, salt: Callable[[str], bytes]) -> tuple[Payload, dict[str, PrivateValue]]:
+    """Split a command's payload into what is recorded (with commitments) and the personal values beside it."""
+    private: dict[str, PrivateValue] = {}
+
+    def commit(value: str, pointer: str) -> dict[str, Any]:
+        private[pointer] = PrivateValue(salt=salt(pointer).hex(), value=value)
+        return commitment(value, salt(pointer)).model_dump()
+
+    recorded = _personal(payload.model_dump(mode="json"), "/payload", str, commit)
+    return RECORDED_PAYLOADS[event].model_validate(recorded), private
+
+
+def reveal(event: AuditEvent) -> Payload:
+    """Return the payload as it was asked; an erased value comes back as a text of the same length."""
+
+    def plain(value: Mapping[str, Any], pointer: str) -> str:
+        kept = event.private.get(pointer)
+        return "█" * int(value["length"]) if kept is None else kept.value
+
+    return PAYLOADS[event.command].model_validate(_personal(event.payload.model_dump(mode="json"), "/payload", dict, plain))
+
+
+def same_content(event: AuditEvent, command: Command) -> bool:
+    """Tell whether a command asks the same as the one recorded: event, actor and payload; an erased value compares by length."""
+    if event.command is not command.event or event.actor != command.actor:
+        return False
+
+    def commit(value: str, pointer: str) -> dict[str, Any]:
+        kept = event.private.get(pointer)
+        return {"length": length(value)} if kept is None else commitment(value, bytes.fromhex(kept.salt)).model_dump()
+
+    def recorded(value: Mapping[str, Any], pointer: str) -> dict[str, Any]:
+        return dict(value) if pointer in event.private else {"length": value["length"]}
+
+    asked = _personal(command.payload.model_dump(mode="json"), "/payload", str, commit)
+    return bool(asked == _personal(event.payload.model_dump(mode="json"), "/payload", dict, recorded))
+
+
+def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 -- JSON of any shape
+    """Copy a JSON value, changing every personal member of the kind; each is known by its name and its JSON Pointer."""
+    if isinstance(value, dict):
+        return {
+            name: change(member, f"{pointer}/{name}")
+            if name in PERSONAL and isinstance(member, kind)
+            else _personal(member, f"{pointer}/{name}", kind, change)
+            for name, member in value.items()
+        }
+    if isinstance(value, list):
+        return [_personal(member, f"{pointer}/{index}", kind, change) for index, member in enumerate(value)]
+    return value
+
+
+def event_hash(record: Mapping[str, Any]) -> str:
+    """Return the hash of an event as it stands in a file, parsed from JSON."""
+    return digest({name: member for name, member in record.items() if name not in NOT_HASHED})
+
+
+def seal(event: AnyEvent) -> AnyEvent:
+    """Return the event with its hash."""
+    return event.model_copy(update={"hash": event_hash(event.model_dump(mode="json"))})
+
+
+def verify(record: Mapping[str, Any], prev_hash: str) -> None:
+    """Check an event as it stands in a file: its place in the chain, its hash, and each personal value still there.
+
+    Raises `IntegrityError` that says which of them does not fit.
+    """
+    if record["prev_hash"] != prev_hash:
+        msg = "prev_hash is not the hash of the dispute's event before: something was inserted, removed or put elsewhere"
+        raise IntegrityError(msg)
+    if record["hash"] != event_hash(record):
+        msg = "hash does not fit: the event was changed after it was written"
+        raise IntegrityError(msg)
+    for pointer, private in record["private"].items():
+        committed = _at(record, pointer)
+        if not isinstance(committed, dict) or committed.keys() != _COMMITTED:
+            msg = f"private {pointer} belongs to no commitment"
+            raise IntegrityError(msg)
+        if committed != commitment(private["value"], bytes.fromhex(private["salt"])).model_dump():
+            msg = f"private {pointer} does not fit its commitment: the value or its salt was changed"
+            raise IntegrityError(msg)
+
+
+def _at(record: Any, pointer: str) -> Any:  # noqa: ANN401 -- JSON of any shape
+    for part in pointer.split("/")[1:]:
+        if isinstance(record, list) and part.isdecimal() and int(part) < len(record):
+            record = record[int(part)]
+        elif isinstance(record, dict) and part in record:
+            record = record[part]
+        else:
+            return None
+    return record

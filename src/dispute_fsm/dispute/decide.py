@@ -1,0 +1,299 @@
+"""Deciding: what comes of a command, given the dispute, the order system's facts and the time. Pure.
+
+`decide` puts the situation before the compiled table and turns its answer into an event or a refusal. It does not ask,
+wait, store or log: facts come in as an argument (`needs_facts` says when), so does the time, and so do the id, the moment
+of writing and the salts of the event (`Stamp`). The same arguments always give the same decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import Any, cast
+
+from dispute_fsm.charts.registry import rule_version
+from dispute_fsm.charts.table import Row, Weighing
+from dispute_fsm.dispute.chain import Stamp, conceal, same_content, seal
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import EVENT, GENESIS, SCHEMA_VERSION, AuditEvent, CommandRefused, DisputeOpened
+from dispute_fsm.dispute.hints import way_there
+from dispute_fsm.dispute.refusals import LINKED, Accepted, Decision, Reason, Refused, Repeated, Unchanged
+from dispute_fsm.errors import ClockWentBackError, FactsNeededError, StaleFactsError
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
+from dispute_fsm.rules.deadlines import due_instant
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.findings import NEVER, Finding, PayloadUnlock, Seen
+from dispute_fsm.rules.guards import Guard, Selector
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, RefusalCode
+
+PACKAGE_VERSION = version("dispute-fsm")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A request to open a dispute: whose, about which order, under which rules and policy, and who asks."""
+
+    dispute_id: str
+    order_id: str
+    merchant_id: str
+    consumer_id: str
+    actor: Actor
+    rules: str
+    policy: Policy
+    key: str | None = None
+
+
+def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
+    """Decide an opening. `existing` is the dispute that has this id already; `facts` None: there is no such order.
+
+    A refusal of an opening is not recorded, for there is no dispute to record it in. Raises `StaleFactsError` for facts
+    that are too old, dated ahead or of another order; `InputError` for an unknown rule version.
+    """
+    if existing is not None:
+        first = existing.opening
+        named = ("dispute_id", "order_id", "merchant_id", "consumer_id", "actor", "rules", "key")
+        if all(getattr(first, name) == getattr(opening, name) for name in named) and first.policy == opening.policy.digest:
+            return Repeated(first)
+        unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
+        return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", {"dispute_id": opening.dispute_id}, unlock),), None)
+    _check_facts(facts, opening.order_id, opening.policy, now)
+    table = rule_version(opening.rules).table
+    command = Command(event=EventName.OPEN_DISPUTE, actor=opening.actor, key=opening.key)
+    case = Case(
+        command=command, now=now, policy=opening.policy, merchant_id=opening.merchant_id, consumer_id=opening.consumer_id, facts=facts
+    )
+    by, needs = table.opening.by, table.opening.needs
+    checks = [(by, by.holds(case))]
+    if checks[0][1]:
+        checks += [(guard, guard.holds(case)) for guard in needs]
+    if reasons := tuple(_reason(guard, finding, None) for guard, finding in checks if not finding):
+        return Refused(reasons, None)
+    event = DisputeOpened(
+        **_members(command, now, stamp, checks, facts),
+        dispute_id=opening.dispute_id,
+        seq=1,
+        revision=1,
+        type=EventType.DISPUTE_OPENED,
+        payload=command.payload,
+        source=None,
+        target=table.initial,
+        deadlines=_started(table.opening.starts, case, None),
+        outcome=None,
+        rules=opening.rules,
+        policy=opening.policy.digest,
+        refused=(),
+        prev_hash=GENESIS,
+        private={},
+        order_id=opening.order_id,
+        merchant_id=opening.merchant_id,
+        consumer_id=opening.consumer_id,
+        chart=table.digest,
+        package=PACKAGE_VERSION,
+    )
+    return Accepted(seal(event))
+
+
+def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
+    """Tell whether the order system has to be asked before this command can be decided at this moment.
+
+    Only where a requirement of the row that applies looks at facts, and nothing else settles the matter before: a late or
+    misplaced command, or one of the wrong actor, is decided with the order system down.
+    """
+    if _by_key(dispute, command) is not None:
+        return False
+    try:
+        dispute.rules.table.weigh(dispute.path, _case(dispute, command, None, now))
+    except FactsNeededError:
+        return True
+    return False
+
+
+def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
+    """Decide a command: accepted with its event, refused with every reason, unchanged, or repeated.
+
+    `now` is business time. Raises `ClockWentBackError` where it lies before the dispute's last event, `FactsNeededError`
+    where `needs_facts` would have said so and none were given, `StaleFactsError` for facts that are too old, dated ahead
+    or of another order.
+    """
+    if now < dispute.last_at:
+        msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
+        raise ClockWentBackError(msg)
+    _check_facts(facts, dispute.order_id, dispute.policy, now)
+    earlier = _by_key(dispute, command)
+    if isinstance(earlier, Repeated):
+        return earlier
+    case = _case(dispute, command, facts, now)
+    if earlier is not None:
+        return _refused(dispute, case, stamp, (earlier,), ())
+    weighing = dispute.rules.table.weigh(dispute.path, case)
+    if weighing.row is not None:
+        return Accepted(_accepted(dispute, case, stamp, weighing, weighing.row))
+    if weighing.quiet:
+        return Unchanged()
+    reasons = tuple(_reason(guard, finding, dispute) for guard, finding in weighing.against) or (_misplaced(dispute, case),)
+    if reasons[0].code is RefusalCode.DEADLINE_PASSED:
+        reasons = (_with_way(reasons[0], dispute, case),)
+    return _refused(dispute, case, stamp, reasons, weighing.checks)
+
+
+def _case(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Case:
+    return Case(
+        command=command,
+        now=now,
+        policy=dispute.policy,
+        merchant_id=dispute.merchant_id,
+        consumer_id=dispute.consumer_id,
+        facts=facts,
+        option=dispute.option,
+        agreed_until=dispute.agreed_until,
+        confirmed=dispute.confirmed,
+        deadlines=dispute.deadlines,
+        running=tuple(dispute.running),
+        submissions=dispute.submissions,
+        extra_rounds=dispute.extra_rounds,
+    )
+
+
+def _check_facts(facts: OrderFacts | None, order_id: str, policy: Policy, now: datetime) -> None:
+    if facts is None:
+        return
+    if facts.order_id != order_id:
+        msg = f"the facts are of order {facts.order_id}, the dispute is about order {order_id}"
+        raise StaleFactsError(msg)
+    age = now - facts.observed_at
+    if not timedelta(0) <= age <= policy.max_facts_age:
+        msg = (
+            f"the facts were observed at {format_instant(facts.observed_at)}, the command is of {format_instant(now)}: "
+            f"look again, facts may be at most {format_duration(policy.max_facts_age)} old and not of the future"
+        )
+        raise StaleFactsError(msg)
+
+
+def _by_key(dispute: Dispute, command: Command) -> Repeated | Reason | None:
+    """Return what the command's key says of it: the same again, another under the same key, or (None) nothing."""
+    if command.key is None or (event := dispute.keys.get(command.key)) is None:
+        return None
+    if same_content(event, command):
+        return Repeated(event)
+    unlock = PayloadUnlock("key", "请使用新的幂等键", "send it under another key")
+    return Reason(RefusalCode.KEY_REUSED, "key_unused", MappingProxyType({"used_by_seq": event.seq}), unlock)
+
+
+def _misplaced(dispute: Dispute, case: Case) -> Reason:
+    """Say why the event is out of place in the present state."""
+    event, payload, rules = case.command.event, case.command.payload, dispute.rules
+    saw: dict[str, Seen] = {"state": dispute.state.value, "option": None if dispute.option is None else dispute.option.value}
+    if dispute.closed:
+        return Reason(RefusalCode.DISPUTE_CLOSED, "live", MappingProxyType(saw))
+    if isinstance(payload, ChooseOption):
+        if payload.option not in rules.options:
+            offered = ", ".join(option.value for option in rules.options)
+            unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
+            return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", MappingProxyType(saw), unlock)
+        return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", MappingProxyType(saw))
+    reason = Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", MappingProxyType({**saw, "event": event.value}))
+    return _with_way(reason, dispute, case)
+
+
+def _with_way(reason: Reason, dispute: Dispute, case: Case) -> Reason:
+    """Name who could bring the dispute to where the event is possible, if anybody can."""
+    unlock = way_there(dispute.rules.table, dispute.path, case) or NEVER
+    return Reason(reason.code, reason.guard, reason.saw, unlock, reason.link)
+
+
+def _reason(guard: Guard, finding: Finding, dispute: Dispute | None) -> Reason:
+    code = cast("RefusalCode", finding.code)
+    link = dispute.policy.order_link(dispute.order_id) if dispute is not None and code in LINKED else None
+    return Reason(code, guard.name, finding.saw, finding.unlock, link)
+
+
+def _members(
+    command: Command, now: datetime, stamp: Stamp, checks: list[tuple[Guard, Finding]], facts: OrderFacts | None
+) -> dict[str, Any]:
+    """Return the members that every event has from its command, its checks and its stamp."""
+    return {
+        "event_id": stamp.event_id,
+        "at": now,
+        "recorded_at": stamp.recorded_at,
+        "actor": command.actor,
+        "command": command.event,
+        "checks": tuple(_check(guard, finding) for guard, finding in checks),
+        "facts": facts,
+        "key": command.key,
+        "correlation_id": stamp.correlation_id,
+        "hash": GENESIS,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _check(guard: Guard, finding: Finding) -> dict[str, Any]:
+    name = guard.dimension.name if isinstance(guard, Selector) else guard.name
+    return {"guard": name, "passed": bool(finding), "saw": finding.saw}
+
+
+def _next(dispute: Dispute, case: Case, stamp: Stamp, checks: tuple[tuple[Guard, Finding], ...]) -> dict[str, Any]:
+    payload, private = conceal(case.command.event, case.command.payload, stamp.salt)
+    asked = case.facts if any(guard.needs_facts for guard, _ in checks) else None
+    return {
+        **_members(case.command, case.now, stamp, list(checks), asked),
+        "dispute_id": dispute.dispute_id,
+        "seq": dispute.seq + 1,
+        "payload": payload,
+        "source": dispute.path,
+        "rules": dispute.opening.rules,
+        "policy": dispute.opening.policy,
+        "prev_hash": dispute.last_hash,
+        "private": private,
+    }
+
+
+def _accepted(dispute: Dispute, case: Case, stamp: Stamp, weighing: Weighing, row: Row) -> AuditEvent:
+    table, rule = dispute.rules.table, row.rule
+    payload = case.command.payload
+    option, agreed_until = dispute.option, dispute.agreed_until
+    if isinstance(payload, ChooseOption):
+        option, agreed_until = payload.option, payload.agreed_until
+    kept = {d: due for d, due in dispute.deadlines.items() if d in table.places[row.target].stands and d not in rule.ends}
+    event = EVENT.validate_python(
+        {
+            **_next(dispute, case, stamp, weighing.checks),
+            "revision": dispute.revision + 1,
+            "type": row.records,
+            "target": row.target,
+            "deadlines": {**kept, **_started(rule.starts, case, agreed_until)},
+            "outcome": row.outcome(option),
+            "refused": (),
+        }
+    )
+    return seal(event)
+
+
+def _refused(
+    dispute: Dispute, case: Case, stamp: Stamp, reasons: tuple[Reason, ...], checks: tuple[tuple[Guard, Finding], ...]
+) -> Refused:
+    if dispute.refusals >= dispute.policy.max_recorded_refusals:
+        return Refused(reasons, None)
+    members = _next(dispute, case, stamp, checks)
+    named = {check["guard"] for check in members["checks"]}
+    extra = tuple({"guard": reason.guard, "passed": False, "saw": reason.saw} for reason in reasons if reason.guard not in named)
+    event = CommandRefused(
+        **{**members, "checks": (*members["checks"], *extra)},
+        revision=dispute.revision,
+        type=EventType.REFUSED,
+        target=dispute.path,
+        deadlines=dispute.deadlines,
+        outcome=dispute.outcome,
+        refused=tuple(reason.code for reason in reasons),
+    )
+    return Refused(reasons, seal(event))
+
+
+def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | None) -> Mapping[Deadline, datetime]:
+    """Return the due instants of the deadlines that begin now; a deadline that is switched off does not begin."""
+    until = case.command.payload.until if isinstance(case.command.payload, ExtendDeadline) else None
+    dues = {deadline: due_instant(deadline, case.policy, case.now, agreed_until, until) for deadline in starts}
+    return {deadline: due for deadline, due in dues.items() if due is not None}

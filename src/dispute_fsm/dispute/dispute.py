@@ -1,0 +1,92 @@
+"""A dispute as it stands: a frozen value, folded from its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispute_fsm.charts.registry import RuleVersion, rule_version
+from dispute_fsm.charts.table import Place
+from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """One dispute. Made by `evolve` only; nothing in it changes, every event makes a new one.
+
+    `policy` is the one it opened under and is kept to the end. `revision` counts accepted events, `seq` all events.
+    `submissions` counts evidence handed in, `extra_rounds` the adjudicator's further requests, `refusals` the recorded
+    ones. `keys` maps each idempotency key that was used up to the event that it led to.
+    """
+
+    opening: DisputeOpened
+    policy: Policy
+    path: str
+    deadlines: Mapping[Deadline, datetime]
+    keys: Mapping[str, AuditEvent]
+    last_at: datetime
+    last_hash: str
+    seq: int = 1
+    revision: int = 1
+    option: Option | None = None
+    agreed_until: datetime | None = None
+    confirmed: bool = False
+    submissions: int = 0
+    extra_rounds: int = 0
+    refusals: int = 0
+    outcome: Outcome | None = None
+
+    @property
+    def dispute_id(self) -> str:
+        """The dispute's id."""
+        return self.opening.dispute_id
+
+    @property
+    def order_id(self) -> str:
+        """The order that the dispute is about."""
+        return self.opening.order_id
+
+    @property
+    def merchant_id(self) -> str:
+        """The merchant against whom it was opened."""
+        return self.opening.merchant_id
+
+    @property
+    def consumer_id(self) -> str:
+        """The consumer whose order it is."""
+        return self.opening.consumer_id
+
+    @property
+    def rules(self) -> RuleVersion:
+        """The rule version that it opened under. Raises `InputError` where this package does not know it."""
+        return rule_version(self.opening.rules)
+
+    @property
+    def place(self) -> Place:
+        """The leaf that it is in, as the compiled chart knows it."""
+        return self.rules.table.places[self.path]
+
+    @property
+    def state(self) -> StateName:
+        """The last part of its path."""
+        return self.place.state
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is resolved or penalized."""
+        return self.place.closed
+
+    @property
+    def running(self) -> dict[Deadline, datetime]:
+        """The deadlines that its state acts on once they pass, with their due instants."""
+        return {deadline: self.deadlines[deadline] for deadline in self.place.running if deadline in self.deadlines}
+
+
+def next_due(dispute: Dispute) -> tuple[Deadline, datetime] | None:
+    """Return the running deadline that is due first and its due instant; None where no deadline runs.
+
+    Its expiry is accepted only *after* that instant. Ties go in the order response, confirmation, promise, evidence.
+    """
+    order = list(Deadline)
+    return min(dispute.running.items(), key=lambda item: (item[1], order.index(item[0])), default=None)

@@ -1,0 +1,96 @@
+"""Who could bring a dispute to where an event is possible: a search over the compiled chart, never a list by hand.
+
+The search goes through what may happen next under this policy and after this option, deadlines included. It does not
+foresee facts or payloads: where the order system or a person could go either way, both ways are tried.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dispute_fsm.charts.table import Row, Table
+from dispute_fsm.rules import guards
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import ExtendDeadline
+from dispute_fsm.rules.deadlines import term_of
+from dispute_fsm.rules.findings import ActorUnlock
+from dispute_fsm.rules.guards import Selector
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role
+
+_SETTLED = (guards.rounds_left, guards.not_confirmed)
+"""Requirements whose "no" no payload and no fact can change."""
+
+
+class _Node(NamedTuple):
+    path: str
+    option: Option | None
+    standing: frozenset[Deadline]
+
+
+def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
+    """Return who has to do what first, so that the case's command becomes possible; None where nobody can bring that about."""
+    start = _Node(path, case.option, frozenset(case.deadlines))
+    seen = {start}
+    queue: deque[tuple[_Node, Row | None]] = deque([(start, None)])
+    while queue:
+        node, first = queue.popleft()
+        for row, following in _steps(table, node, case, at_start=node is start):
+            if following in seen:
+                continue
+            seen.add(following)
+            begins = first or row
+            if _offered(table, following, case):
+                role = begins.rule.by.roles[0]
+                own = {Role.MERCHANT: case.merchant_id, Role.CONSUMER: case.consumer_id}
+                return ActorUnlock(role, own.get(role), begins.event)
+            queue.append((following, begins))
+    return None
+
+
+def _steps(table: Table, node: _Node, case: Case, *, at_start: bool) -> Iterator[tuple[Row, _Node]]:
+    for (path, event), rows in table.rows.items():
+        if path != node.path or event is EventName.EXTEND_DEADLINE:  # an extension leads nowhere
+            continue
+        for row in rows:
+            options = list(Option) if event is EventName.CHOOSE_OPTION else [node.option]
+            for option in options:
+                here = node._replace(option=option)
+                if _may_fire(row, here, case, at_start=at_start):
+                    yield row, _after(table, row, here, case)
+
+
+def _may_fire(row: Row, node: _Node, case: Case, *, at_start: bool) -> bool:
+    rule = row.rule
+    if not all(_answers(selector, node, case, at_start=at_start) for selector in rule.when):
+        return False
+    if any(guard in rule.needs and not guard.look(case) for guard in _SETTLED):
+        return False
+    if rule.expires is not None:
+        return rule.expires in node.standing
+    return not at_start or all(guard.look(case) for guard in rule.timing)
+
+
+def _answers(selector: Selector, node: _Node, case: Case, *, at_start: bool) -> bool:
+    dimension = selector.dimension
+    if dimension is guards.OPTION:
+        return (node.option.value if node.option else "none") in selector.accepts
+    if dimension is guards.EXTENDED:
+        named = case.command.payload.deadline if isinstance(case.command.payload, ExtendDeadline) else None
+        return any(deadline.value in selector.accepts and named in {None, deadline} for deadline in node.standing)
+    if dimension.needs_facts or (dimension is guards.EVIDENCE and not at_start):
+        return True
+    return dimension.ask(case) in selector.accepts
+
+
+def _after(table: Table, row: Row, node: _Node, case: Case) -> _Node:
+    rule, place = row.rule, table.places[row.target]
+    started = {d for d in rule.starts if d is Deadline.PROMISE or term_of(d, case.policy) is not None}
+    return _Node(row.target, node.option, (node.standing & set(place.stands)) - set(rule.ends) | started)
+
+
+def _offered(table: Table, node: _Node, case: Case) -> bool:
+    return any(
+        all(_answers(selector, node, case, at_start=False) for selector in row.rule.when)
+        and (row.rule.expires is None or row.rule.expires in node.standing)
+        for row in table.rows.get((node.path, case.command.event), ())
+    )

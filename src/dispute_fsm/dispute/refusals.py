@@ -1,0 +1,61 @@
+"""What comes of a command: accepted, refused, unchanged or repeated. All are values; a refusal is no exception."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dispute_fsm.dispute.events import AuditEvent, CommandRefused
+from dispute_fsm.rules.findings import NEVER, Seen, Unlock
+from dispute_fsm.rules.vocabulary import Lang, RefusalCode
+
+LINKED = frozenset({RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN, RefusalCode.PICKUP_NOT_VALID})
+"""Refusals that the merchant can do something about on the order page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of a refusal: the code, which guard said so, what it saw, a link where there is one, and what would help."""
+
+    code: RefusalCode
+    guard: str
+    saw: Mapping[str, Seen]
+    unlock: Unlock = NEVER
+    link: str | None = None
+
+    def text(self, lang: Lang) -> str:
+        """Return the reason as a sentence."""
+        return self.code.label(lang)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command is accepted; append the event."""
+
+    event: AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The command is refused, for every reason there is. `event` records it; None where no record is kept."""
+
+    reasons: tuple[Reason, ...]
+    event: CommandRefused | None
+
+    @property
+    def codes(self) -> tuple[RefusalCode, ...]:
+        """The reasons' codes, in the order in which they were found."""
+        return tuple(reason.code for reason in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing was asked for and nothing changes; nothing is appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The key was used before for the same: `event` is what came of it then; nothing is appended."""
+
+    event: AuditEvent
+
+
+Decision = Accepted | Refused | Unchanged | Repeated

@@ -1,0 +1,55 @@
+"""Faults: what went wrong outside the rules.
+
+A rule that says no is never an exception: it is a `Refused` value with codes (see `dispute_fsm.dispute.refusals`).
+An exception means that the question could not be put or answered at all.
+"""
+
+
+class DisputeError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class InputError(DisputeError):
+    """Something that a person or a program handed in cannot be read.
+
+    Says where (file, line, field) as far as it is known, what is wrong, and what to do.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None, field: str | None = None) -> None:
+        self.message = message
+        self.file = file
+        self.line = line
+        self.field = field
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return ": ".join(part for part in (place, self.field, self.message) if part)
+
+
+class ChartError(DisputeError):
+    """A chart (the declaration of a rule version) cannot be compiled, or contradicts itself."""
+
+
+class ImpossibleEventError(DisputeError):
+    """An event that cannot have happened to this dispute: wrong order, wrong dispute, or no such edge in its chart."""
+
+
+class ClockWentBackError(DisputeError):
+    """A command carries an instant before the dispute's last event; business time never goes back within a dispute."""
+
+
+class FactsNeededError(DisputeError):
+    """`decide` was called without facts although a requirement of the selected row looks at them; ask `needs_facts` first."""
+
+
+class StaleFactsError(DisputeError):
+    """A snapshot that the host handed in is older than `max_facts_age`, is dated after the command, or is of another order."""
+
+
+class OrderSystemUnavailableError(DisputeError):
+    """The order system cannot answer now. Unknown is not false: nothing is decided, nothing appended; try again later."""
+
+
+class IntegrityError(DisputeError):
+    """A record does not fit its hash, its chain or its commitments: it was changed after it was written."""

@@ -1,0 +1,47 @@
+"""The port to the order system, and one in memory for tests, scenarios and first steps."""
+
+from datetime import datetime
+from typing import Protocol
+
+from dispute_fsm.errors import OrderSystemUnavailableError
+from dispute_fsm.rules.facts import Order, OrderFacts
+
+
+class OrderSystem(Protocol):
+    """What the package needs of an order system; the host implements it over whatever it has."""
+
+    def look(self, order_id: str, now: datetime) -> OrderFacts | None:
+        """Return what the order system shows now; None where it knows no such order.
+
+        Raises `OrderSystemUnavailableError` where it cannot answer: unknown is not false, the command may be sent again.
+        """
+        ...
+
+
+class InMemoryOrderSystem:
+    """An order system whose facts are set by hand; it counts how often it was asked."""
+
+    def __init__(self, orders: dict[str, Order] | None = None, *, name: str = "memory") -> None:
+        self.name = name
+        self.available = True
+        self.looks = 0
+        self._orders = dict(orders or {})
+        self._revisions = dict.fromkeys(self._orders, 1)
+
+    def put(self, order_id: str, order: Order) -> None:
+        """Let the order system show this order from now on; nobody is notified."""
+        self._orders[order_id] = order
+        self._revisions[order_id] = self._revisions.get(order_id, 0) + 1
+
+    def look(self, order_id: str, now: datetime) -> OrderFacts | None:
+        """Answer as `OrderSystem.look` says; unavailable while `available` is false."""
+        self.looks += 1
+        if not self.available:
+            msg = f"the order system ({self.name}) cannot answer for order {order_id} now; send the command again later"
+            raise OrderSystemUnavailableError(msg)
+        order = self._orders.get(order_id)
+        if order is None:
+            return None
+        return OrderFacts.model_validate(
+            {**dict(order), "order_id": order_id, "asked": self.name, "observed_at": now, "revision": str(self._revisions[order_id])}
+        )

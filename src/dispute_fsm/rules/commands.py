@@ -1,0 +1,155 @@
+"""What can be asked of a dispute: who asks, which event, and the event's payload.
+
+Each payload exists in two forms that share one declaration: in a command the personal values (note, statement,
+rationale, a voucher's file name and address) are plain text, in an audit event they are commitments.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Generic, Self, TypeVar
+
+from pydantic import Field, SerializeAsAny, StringConstraints, ValidationInfo, field_validator, model_validator
+
+from dispute_fsm.rules.strict import Identifier, Instant, Strict, Text, Whole
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
+
+PERSONAL = frozenset({"note", "statement", "rationale", "file_name", "uri"})
+"""The members of a payload that are a person's: hashed only as commitments, erasable."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 digest in lower-case hex."""
+
+
+class Commitment(Strict):
+    """Stands for a personal value in the hashed part of an event.
+
+    `commitment` is the SHA-256 hex of the salt's bytes followed by the value's UTF-8; `length` counts code points and is
+    0 for a blank value, so that rules about length can be judged again after the value was erased.
+    """
+
+    commitment: Sha256
+    length: Whole
+
+
+P = TypeVar("P", Text, Commitment)
+
+
+class Actor(Strict):
+    """Who asks: a role, and the id within it."""
+
+    role: Annotated[Role, Field(strict=False)]
+    id: Identifier
+
+
+class Voucher(Strict, Generic[P]):
+    """A voucher's metadata; the file itself stays with the host."""
+
+    kind: Annotated[VoucherKind, Field(strict=False)]
+    file_name: P | None = None
+    media_type: Identifier
+    size: Whole
+    sha256: Sha256
+    uri: P | None = None
+
+
+class Payload(Strict):
+    """What an event says beyond who and when; this base says nothing more."""
+
+
+class ChooseOption(Payload, Generic[P]):
+    """The merchant's one response. `agreed_until` goes with `ship_by_agreed_date` only."""
+
+    option: Annotated[Option, Field(strict=False)]
+    agreed_until: Instant | None = None
+    vouchers: Annotated[tuple[Voucher[P], ...], Field(strict=False, max_length=1_000)] = ()
+    note: P | None = None
+
+    @model_validator(mode="after")
+    def _date_only_where_it_means_something(self) -> Self:
+        if self.agreed_until is not None and self.option is not Option.SHIP_BY_AGREED_DATE:
+            msg = f"agreed_until goes with {Option.SHIP_BY_AGREED_DATE.value} only"
+            raise ValueError(msg)
+        return self
+
+
+class SubmitEvidence(Payload, Generic[P]):
+    """The merchant's evidence: a reason of the policy's catalogue, the vouchers it prompts for, a statement."""
+
+    reason: Text | None = None
+    vouchers: Annotated[tuple[Voucher[P], ...], Field(strict=False, max_length=1_000)] = ()
+    statement: P | None = None
+
+
+class RequestEvidence(Payload, Generic[P]):
+    """The adjudicator asks for more; the note says what for."""
+
+    note: P | None = None
+
+
+class Ruling(Payload, Generic[P]):
+    """A ruling or an annulment, with its rationale."""
+
+    rationale: P | None = None
+
+
+class ExtendDeadline(Payload, Generic[P]):
+    """Move a deadline to `until`; for the promise that is the new agreed instant. `deadline` may name which one is meant."""
+
+    until: Instant
+    rationale: P | None = None
+    deadline: Annotated[Deadline, Field(strict=False)] | None = None
+
+
+PAYLOADS: Mapping[EventName, type[Payload]] = MappingProxyType(
+    dict.fromkeys(EventName, Payload)
+    | {
+        EventName.CHOOSE_OPTION: ChooseOption[Text],
+        EventName.SUBMIT_EVIDENCE: SubmitEvidence[Text],
+        EventName.REQUEST_EVIDENCE: RequestEvidence[Text],
+        EventName.RULE_NO_FAULT: Ruling[Text],
+        EventName.RULE_AT_FAULT: Ruling[Text],
+        EventName.ANNUL: Ruling[Text],
+        EventName.EXTEND_DEADLINE: ExtendDeadline[Text],
+    }
+)
+"""The payload of each event as it is asked for."""
+
+RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = MappingProxyType(
+    dict.fromkeys(EventName, Payload)
+    | {
+        EventName.CHOOSE_OPTION: ChooseOption[Commitment],
+        EventName.SUBMIT_EVIDENCE: SubmitEvidence[Commitment],
+        EventName.REQUEST_EVIDENCE: RequestEvidence[Commitment],
+        EventName.RULE_NO_FAULT: Ruling[Commitment],
+        EventName.RULE_AT_FAULT: Ruling[Commitment],
+        EventName.ANNUL: Ruling[Commitment],
+        EventName.EXTEND_DEADLINE: ExtendDeadline[Commitment],
+    }
+)
+"""The payload of each event as it is recorded."""
+
+
+class Command(Strict):
+    """One request to one dispute.
+
+    `key` is the idempotency key: once a command with it is accepted, the same key with the same content (event, actor,
+    payload) is answered as the first time, with other content it is refused.
+    """
+
+    event: Annotated[EventName, Field(strict=False)]
+    actor: Actor
+    payload: SerializeAsAny[Payload] = Payload()
+    key: Identifier | None = None
+
+    @field_validator("payload", mode="plain")
+    @classmethod
+    def _of_the_event(cls, value: object, info: ValidationInfo) -> Payload:
+        expected = PAYLOADS[info.data["event"]] if "event" in info.data else Payload
+        return value if type(value) is expected else expected.model_validate(value)
+
+    @model_validator(mode="after")
+    def _payload_fits(self) -> Self:
+        if type(self.payload) is not PAYLOADS[self.event]:
+            msg = f"{self.event.value} needs a payload"
+            raise ValueError(msg)
+        return self

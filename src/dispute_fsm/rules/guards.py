@@ -1,0 +1,549 @@
+"""Guards: every condition that a chart may put on an edge, one function each.
+
+A guard looks at the `Case` and answers with a `Finding`. There are four sorts, and the sort decides what a "no" means:
+
+* **actor**: who may do it. A "no" is `wrong_actor`, alone.
+* **selects**: which row of the table applies (the option, the policy, what happened before, what the order shows). A "no"
+  is no reason for a refusal, the next row is tried. Rows that differ in their answer to one `Dimension` cannot overlap.
+* **timing**: whether a deadline has passed. A "no" is `deadline_passed` or `deadline_not_passed`, alone.
+* **requires**: what the selected row demands. Every "no" is a reason with a code; all come back together.
+
+To add a guard: write a function here under `@requirement`, and name it in the `requires` of an edge in a chart module.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from dispute_fsm.errors import FactsNeededError
+from dispute_fsm.rules import evidence
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline, Ruling, SubmitEvidence
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.findings import NEVER, ActorUnlock, FactUnlock, Finding, PayloadUnlock, WaitUnlock, found, just_after, shown
+from dispute_fsm.rules.provenance import Source, assumed, stated
+from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.vocabulary import Deadline, Denial, Labelled, Lang, Option, RefusalCode, Role, Silence
+
+
+class Sort(StrEnum):
+    """What a guard's "no" means; see the top of this page."""
+
+    ACTOR = "actor"
+    SELECTS = "selects"
+    TIMING = "timing"
+    REQUIRES = "requires"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Guard:
+    """A named condition with its words, its provenance and the function that looks.
+
+    `codes` are those that it may refuse with; `needs_facts` says that it looks at the order system's facts.
+    """
+
+    name: str
+    sort: Sort
+    zh: str
+    en: str
+    source: Source
+    look: Callable[[Case], Finding]
+    codes: tuple[RefusalCode, ...] = ()
+    needs_facts: bool = False
+
+    def holds(self, case: Case) -> Finding:
+        """Look, once per case. Raises `FactsNeededError` where facts are needed and nobody asked for them."""
+        finding = case.findings.get(self.name)
+        if finding is None:
+            finding = case.findings[self.name] = self.look(case)
+        return finding
+
+    def label(self, lang: Lang) -> str:
+        """Return the condition in words."""
+        return self.zh if lang == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ActorGuard(Guard):
+    """Holds where the actor has one of these roles, the first of them being the usual one."""
+
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dimension:
+    """A question with finitely many answers, of which exactly one is true: what rows are selected by."""
+
+    name: str
+    answers: Mapping[str, tuple[str, str]]
+    ask: Callable[[Case], str]
+    source: Source
+    needs_facts: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Selector(Guard):
+    """Holds where the answer to its dimension's question is one of `accepts`."""
+
+    dimension: Dimension
+    accepts: frozenset[str]
+
+
+def facts_of(case: Case) -> OrderFacts:
+    """Return the case's facts. Raises `FactsNeededError` where nobody asked for them."""
+    if case.facts is None:
+        msg = f"{case.command.event.value} looks at the order system's facts, but none were given: ask needs_facts() first"
+        raise FactsNeededError(msg)
+    return case.facts
+
+
+# ---- actor: who may do it ----------------------------------------------------------------------------------------------
+
+
+def by(*roles: Role) -> ActorGuard:
+    """Require that the actor has one of these roles, and is the dispute's own where it is a merchant or a consumer."""
+
+    def look(case: Case) -> Finding:
+        own = {Role.MERCHANT: case.merchant_id, Role.CONSUMER: case.consumer_id}
+        actor = case.command.actor
+        role = actor.role if actor.role in roles else roles[0]
+        fits = actor.role is role and own.get(role, actor.id) == actor.id
+        return found(fits, RefusalCode.WRONG_ACTOR, ActorUnlock(role, own.get(role)), role=actor.role.value, id=actor.id)
+
+    return ActorGuard(
+        name="by_" + "_or_".join(role.value for role in roles),
+        sort=Sort.ACTOR,
+        zh="由" + "或".join(role.zh for role in roles),
+        en="by the " + " or ".join(role.en for role in roles),
+        source=stated("各方只能以自己的身份操作", "each party acts for itself only"),
+        look=look,
+        codes=(RefusalCode.WRONG_ACTOR,),
+        roles=roles,
+    )
+
+
+# ---- selects: which row applies -----------------------------------------------------------------------------------------
+
+
+def when(dimension: Dimension, *accepts: str) -> Selector:
+    """Select the row where the answer to the dimension's question is one of `accepts`."""
+    if not set(accepts) <= set(dimension.answers) or not accepts:
+        msg = f"{dimension.name} is one of {', '.join(dimension.answers)}, not {', '.join(accepts) or 'nothing'}"
+        raise ValueError(msg)
+
+    def look(case: Case) -> Finding:
+        answer = dimension.ask(case)
+        return Finding(answer in accepts, {dimension.name: answer})
+
+    return Selector(
+        name=f"{dimension.name}_is_{'_or_'.join(accepts)}",
+        sort=Sort.SELECTS,
+        zh=" / ".join(dimension.answers[answer][0] for answer in accepts),
+        en=" / ".join(dimension.answers[answer][1] for answer in accepts),
+        source=dimension.source,
+        look=look,
+        needs_facts=dimension.needs_facts,
+        dimension=dimension,
+        accepts=frozenset(accepts),
+    )
+
+
+def _labels(words: type[Labelled]) -> dict[str, tuple[str, str]]:
+    return {word.value: (word.zh, word.en) for word in words}
+
+
+def _option(case: Case) -> str:
+    payload = case.command.payload
+    option = payload.option if isinstance(payload, ChooseOption) else case.option
+    return "none" if option is None else option.value
+
+
+def _fulfilment(case: Case) -> str:
+    facts = facts_of(case)
+    if case.agreed_until is not None and facts.promise_kept(case.agreed_until):
+        return "kept"
+    return "neither" if facts.full_refund is None else "refunded"
+
+
+def _extended(case: Case) -> str:
+    named = cast("ExtendDeadline[str]", case.command.payload).deadline
+    # Unnamed, the promise is meant where it stands: beside it the confirmation deadline only closes the consumer's window.
+    meant = named or next((deadline for deadline in (Deadline.PROMISE, *Deadline) if deadline in case.deadlines), None)
+    return meant.value if meant in case.deadlines else "none"
+
+
+OPTION = Dimension(
+    "option",
+    {"none": ("未选择", "none chosen"), **_labels(Option)},
+    _option,
+    stated("商家只能选择一个方案，后续依方案而定", "the merchant gives exactly one response; what follows depends on it"),
+)
+CONFIRMATION = Dimension(
+    "confirmation",
+    {"asked": ("需消费者确认", "the consumer is asked to confirm"), "off": ("无需消费者确认", "nobody is asked to confirm")},
+    lambda case: "off" if case.policy.confirmation is None else "asked",
+    assumed("公告未说明由谁确认协商一致", "the announcement does not say who confirms an agreement"),
+)
+DENIAL = Dimension(
+    "denial",
+    {word.value: (f"否认{word.zh}", f"a denial {word.en}") for word in Denial},
+    lambda case: case.policy.denial.value,
+    assumed("公告未说明由谁认定未协商一致", "the announcement does not say who finds out that there was no agreement"),
+)
+SILENCE = Dimension(
+    "silence",
+    {word.value: (f"沉默{word.zh}", f"silence {word.en}") for word in Silence},
+    lambda case: case.policy.silence.value,
+    assumed("公告未说明消费者不回应时如何处理", "the announcement does not say what the consumer's silence means"),
+)
+EVIDENCE = Dimension(
+    "evidence",
+    {"none": ("从未举证", "nothing submitted so far"), "standing": ("已有举证材料", "an earlier submission stands")},
+    lambda case: "standing" if case.submissions else "none",
+    assumed("补充举证逾期时按已有材料判责", "overdue extra evidence does not undo what was submitted"),
+)
+FULFILMENT = Dimension(
+    "fulfilment",
+    {
+        "kept": ("已在协商时间前发货并揽件", "shipped and picked up by the agreed instant"),
+        "refunded": ("未按时发货，但已全额退款", "not kept, but fully refunded"),
+        "neither": ("既未按时发货，也未退款", "neither kept nor refunded"),
+    },
+    _fulfilment,
+    stated("协商日期前未发货属于违规", "not shipped before the agreed date is a violation"),
+    needs_facts=True,
+)
+EXTENDED = Dimension(
+    "extended",
+    {"none": ("没有可延长的时限", "no such deadline runs"), **_labels(Deadline)},
+    _extended,
+    assumed("公告未提及延长时限", "the announcement does not mention extensions"),
+)
+
+
+# ---- timing: whether a deadline has passed -----------------------------------------------------------------------------
+
+
+def _in_time(case: Case) -> Finding:
+    running = {deadline: case.deadlines[deadline] for deadline in case.running}
+    in_time = not running or any(case.now <= due for due in running.values())
+    return found(in_time, RefusalCode.DEADLINE_PASSED, NEVER, **{deadline.value: format_instant(due) for deadline, due in running.items()})
+
+
+def _window_open(case: Case) -> Finding:
+    due = case.deadlines.get(Deadline.CONFIRMATION)
+    return found(due is None or case.now <= due, RefusalCode.DEADLINE_PASSED, NEVER, confirmation=shown(due))
+
+
+in_time = Guard(
+    name="in_time",
+    sort=Sort.TIMING,
+    zh="时限未过",
+    en="the running deadline has not passed",
+    source=assumed("时限到点当刻仍算及时", "a deadline is inclusive: at the due instant is in time"),
+    look=_in_time,
+    codes=(RefusalCode.DEADLINE_PASSED,),
+)
+window_open = Guard(
+    name="window_open",
+    sort=Sort.TIMING,
+    zh="消费者确认时限未过",
+    en="the consumer's window is open",
+    source=assumed("待发货期间，确认时限只限制消费者表态", "while shipment is awaited, this deadline only closes the consumer's window"),
+    look=_window_open,
+    codes=(RefusalCode.DEADLINE_PASSED,),
+)
+
+
+def has_passed(deadline: Deadline) -> Guard:
+    """Require that the deadline stands and has passed: an expiry is accepted only after the due instant."""
+
+    def look(case: Case) -> Finding:
+        due = case.deadlines.get(deadline)
+        unlock = NEVER if due is None else WaitUnlock(just_after(due))
+        saw = {deadline.value: shown(due)}
+        return found(due is not None and case.now > due, RefusalCode.DEADLINE_NOT_PASSED, unlock, **saw)
+
+    return Guard(
+        name=f"{deadline.value}_has_passed",
+        sort=Sort.TIMING,
+        zh=f"{deadline.zh}已过",
+        en=f"the {deadline.en} has passed",
+        source=assumed("到期事件只在时限之后生效", "an expiry is accepted only after the due instant"),
+        look=look,
+        codes=(RefusalCode.DEADLINE_NOT_PASSED,),
+    )
+
+
+# ---- requires: what the selected row demands ---------------------------------------------------------------------------
+
+
+def requirement(
+    zh: str, en: str, source: Source, *codes: RefusalCode, needs_facts: bool = False
+) -> Callable[[Callable[[Case], Finding]], Guard]:
+    """Make a requirement of a function that looks; the function's name is the guard's."""
+
+    def make(look: Callable[[Case], Finding]) -> Guard:
+        return Guard(
+            name=look.__name__, sort=Sort.REQUIRES, zh=zh, en=en, source=source, look=look, codes=codes, needs_facts=needs_facts
+        )
+
+    return make
+
+
+@requirement(
+    "有有效的取消申请或已完成的全额退款",
+    "a cancel request that stands, or a completed full refund",
+    stated("消费者已申请取消或已退款", "the consumer has asked to cancel, or was refunded"),
+    RefusalCode.NO_CANCEL_REQUEST_OR_REFUND,
+    needs_facts=True,
+)
+def cancel_requested_or_refunded(case: Case) -> Finding:
+    """Look for a standing cancel request or a completed full refund."""
+    facts = facts_of(case)
+    request, refund = facts.cancel_request, facts.refund
+    return found(
+        facts.standing_cancel_request is not None or facts.full_refund is not None,
+        RefusalCode.NO_CANCEL_REQUEST_OR_REFUND,
+        FactUnlock(
+            "cancel_request | refund",
+            "订单系统须显示有效的取消申请（submitted / accepted），或已完成的全额退款",
+            "the order system has to show a cancel request (submitted or accepted) or a completed full refund",
+        ),
+        cancel_request=None if request is None else request.status.value,
+        cancel_request_submitted_at=None if request is None else shown(request.submitted_at),
+        refund=None if refund is None else refund.status.value,
+        refund_scope=None if refund is None else refund.scope.value,
+        refund_completed_at=None if refund is None else shown(refund.completed_at),
+    )
+
+
+@requirement(
+    "已发货",
+    "shipped",
+    stated("订单已发货", "the order is shipped"),
+    RefusalCode.NOT_SHIPPED,
+    needs_facts=True,
+)
+def shipped(case: Case) -> Finding:
+    """Look for a shipment that is dated and has happened."""
+    facts = facts_of(case)
+    return found(
+        facts.counted_shipment is not None,
+        RefusalCode.NOT_SHIPPED,
+        FactUnlock("shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前", "the order system has to show a shipment that has happened"),
+        shipment=facts.shipment is not None,
+        shipped_at=None if facts.shipment is None else shown(facts.shipment.shipped_at),
+    )
+
+
+@requirement(
+    "有有效的物流揽件记录",
+    "a valid pickup scan",
+    stated("有物流揽件信息；标题写揽件、正文写拦截，按揽件理解", "pickup by the carrier; the text says 拦截 beside a heading that says 揽件"),
+    RefusalCode.NO_PICKUP_SCAN,
+    RefusalCode.PICKUP_NOT_VALID,
+    needs_facts=True,
+)
+def picked_up(case: Case) -> Finding:
+    """Look for a valid pickup: same waybill as the shipment, really picked up, of a paid order, not before payment."""
+    facts = facts_of(case)
+    pickup, shipment = facts.pickup, facts.counted_shipment
+    if pickup is None:
+        unlock = FactUnlock("pickup", "订单系统须显示物流揽件记录", "the order system has to show the carrier's pickup scan")
+        return found(False, RefusalCode.NO_PICKUP_SCAN, unlock, pickup=False)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
+    return found(
+        facts.valid_pickup is not None,
+        RefusalCode.PICKUP_NOT_VALID,
+        FactUnlock(
+            "pickup",
+            "揽件记录须为 picked_up、运单号与发货一致、时间不早于付款且不晚于当前",
+            "the scan has to be picked_up, of the shipped waybill, not before payment, and have happened",
+        ),
+        pickup=True,
+        kind=pickup.kind.value,
+        scanned_at=shown(pickup.scanned_at),
+        waybill=pickup.waybill,
+        shipped_waybill=None if shipment is None else shipment.waybill,
+        paid_at=shown(facts.paid_at),
+        observed_at=format_instant(facts.observed_at),
+    )
+
+
+_AGREED = stated("须填写协商的发货日期", "an explicit agreed date")
+
+
+@requirement("已填写协商发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING)
+def promise_given(case: Case) -> Finding:
+    """Require an explicit agreed instant."""
+    agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
+    unlock = PayloadUnlock("agreed_until", "请填写协商的发货时间", "give the agreed instant")
+    return found(agreed is not None, RefusalCode.PROMISE_MISSING, unlock, agreed_until=shown(agreed))
+
+
+@requirement("协商时间晚于选择时刻", "the agreed instant lies ahead", _AGREED, RefusalCode.PROMISE_NOT_IN_FUTURE)
+def promise_in_future(case: Case) -> Finding:
+    """Require that the agreed instant, where one is given, lies after the moment of choosing."""
+    agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
+    now = format_instant(case.now)
+    unlock = PayloadUnlock("agreed_until", f"须晚于 {now}", f"later than {now}")
+    return found(agreed is None or agreed > case.now, RefusalCode.PROMISE_NOT_IN_FUTURE, unlock, agreed_until=shown(agreed), now=now)
+
+
+@requirement(
+    "协商时间不超过最长期限",
+    "the agreed instant is not too far ahead",
+    assumed("公告未限制协商日期，过远的日期会使纠纷悬置", "the announcement sets no limit; a far date would leave the dispute hanging"),
+    RefusalCode.PROMISE_TOO_FAR,
+)
+def promise_not_too_far(case: Case) -> Finding:
+    """Require that the agreed instant lies at most `max_promise` after the moment of choosing."""
+    agreed, most = cast("ChooseOption[str]", case.command.payload).agreed_until, case.policy.max_promise
+    latest = None if most is None else case.now + most
+    unlock = PayloadUnlock("agreed_until", f"不晚于 {shown(latest)}", f"at or before {shown(latest)}")
+    near = agreed is None or latest is None or agreed <= latest
+    saw = {"agreed_until": shown(agreed), "latest": shown(latest), "max_promise": None if most is None else format_duration(most)}
+    return found(near, RefusalCode.PROMISE_TOO_FAR, unlock, **saw)
+
+
+@requirement(
+    "有能证明协商一致的凭证",
+    "a voucher shows the agreement",
+    stated("须上传协商一致的凭证", "a voucher that shows the agreement"),
+    RefusalCode.AGREEMENT_VOUCHER_MISSING,
+)
+def agreement_voucher(case: Case) -> Finding:
+    """Require at least one voucher that shows the agreement."""
+    count = len(evidence.distinct(_vouchers(case)))
+    unlock = PayloadUnlock("vouchers", "请上传至少一份协商凭证", "add at least one voucher that shows the agreement")
+    return found(count > 0, RefusalCode.AGREEMENT_VOUCHER_MISSING, unlock, count=count)
+
+
+def _vouchers(case: Case) -> evidence.Vouchers:
+    return cast("ChooseOption[str] | SubmitEvidence[str]", case.command.payload).vouchers
+
+
+def _submission(case: Case) -> SubmitEvidence[str]:
+    return cast("SubmitEvidence[str]", case.command.payload)
+
+
+_LIMITS = assumed("公告未给出凭证的格式与大小限制", "the announcement gives no limits for vouchers")
+_PROMPTED = stated("须选择正确理由并上传提示的凭证与说明", "a correct reason, the vouchers that it prompts for, a statement")
+
+
+@requirement("凭证大小在限制内", "no voucher is too large", _LIMITS, RefusalCode.VOUCHER_TOO_LARGE)
+def vouchers_small_enough(case: Case) -> Finding:
+    """Require the size limits, each and together."""
+    return evidence.vouchers_small_enough(case.policy, _vouchers(case))
+
+
+@requirement("凭证格式受支持", "every file format is supported", _LIMITS, RefusalCode.VOUCHER_MEDIA_TYPE)
+def media_types_supported(case: Case) -> Finding:
+    """Require supported file formats."""
+    return evidence.media_types_supported(case.policy, _vouchers(case))
+
+
+@requirement("凭证数量在限制内", "not too many vouchers", _LIMITS, RefusalCode.TOO_MANY_VOUCHERS)
+def vouchers_few_enough(case: Case) -> Finding:
+    """Require at most the allowed number of files."""
+    return evidence.vouchers_few_enough(case.policy, _vouchers(case))
+
+
+VOUCHER_LIMITS = (vouchers_small_enough, media_types_supported, vouchers_few_enough)
+"""The limits that hold for every command with vouchers."""
+
+
+@requirement("理由在目录中", "the reason is in the catalogue", _PROMPTED, RefusalCode.REASON_UNKNOWN)
+def reason_known(case: Case) -> Finding:
+    """Require a reason of the policy's catalogue."""
+    return evidence.reason_known(case.policy, _submission(case).reason)
+
+
+@requirement("提示的凭证齐全", "every prompted voucher is there", _PROMPTED, RefusalCode.VOUCHER_MISSING)
+def vouchers_there(case: Case) -> Finding:
+    """Require every voucher that the reason prompts for."""
+    return evidence.vouchers_there(case.policy, _submission(case).reason, _vouchers(case))
+
+
+@requirement("没有不接受的凭证", "every voucher is of an accepted kind", _PROMPTED, RefusalCode.VOUCHER_NOT_ACCEPTED)
+def vouchers_accepted(case: Case) -> Finding:
+    """Require that no voucher is of a kind that the reason does not accept."""
+    return evidence.vouchers_accepted(case.policy, _submission(case).reason, _vouchers(case))
+
+
+@requirement("有情况说明", "there is a statement", _PROMPTED, RefusalCode.STATEMENT_MISSING)
+def statement_there(case: Case) -> Finding:
+    """Require a statement where the reason asks for one."""
+    return evidence.statement_there(case.policy, _submission(case).reason, _submission(case).statement)
+
+
+@requirement("情况说明不过长", "the statement is short enough", _LIMITS, RefusalCode.STATEMENT_TOO_LONG)
+def statement_short_enough(case: Case) -> Finding:
+    """Require that the statement stays within the limit."""
+    return evidence.statement_short_enough(case.policy, _submission(case).statement)
+
+
+@requirement(
+    "协商尚未被确认",
+    "not confirmed before",
+    assumed("确认之后不能再否认", "consent cannot be taken back"),
+    RefusalCode.ALREADY_CONFIRMED,
+)
+def not_confirmed(case: Case) -> Finding:
+    """Require that the agreement was not confirmed before, by the consumer or by the adjudicator."""
+    return found(not case.confirmed, RefusalCode.ALREADY_CONFIRMED, NEVER, confirmed=case.confirmed)
+
+
+@requirement(
+    "还有补充举证机会",
+    "a round of extra evidence is left",
+    assumed("公告未提及补充举证，限次以免久拖", "the announcement does not mention further evidence; rounds are limited so that it ends"),
+    RefusalCode.NO_ROUNDS_LEFT,
+)
+def rounds_left(case: Case) -> Finding:
+    """Require that the adjudicator has a further request left."""
+    most = case.policy.extra_evidence_rounds
+    return found(case.extra_rounds < most, RefusalCode.NO_ROUNDS_LEFT, NEVER, used=case.extra_rounds, extra_evidence_rounds=most)
+
+
+@requirement(
+    "有判定理由",
+    "a rationale is given",
+    assumed("平台的每项决定都应说明理由", "every decision of the adjudicator gives its rationale"),
+    RefusalCode.RATIONALE_MISSING,
+)
+def rationale_given(case: Case) -> Finding:
+    """Require a rationale that is not blank."""
+    written = evidence.length(cast("Ruling[str] | ExtendDeadline[str]", case.command.payload).rationale)
+    return found(written > 0, RefusalCode.RATIONALE_MISSING, PayloadUnlock("rationale", "请填写理由", "give a rationale"), length=written)
+
+
+@requirement(
+    "新时限晚于原时限",
+    "the new deadline is later than it was",
+    assumed("时限只能延长，不能缩短", "a deadline can be extended, never shortened"),
+    RefusalCode.DEADLINE_NOT_LATER,
+)
+def until_later(case: Case) -> Finding:
+    """Require that the deadline moves to later; for the promise the agreed instants are compared, the grace comes on top."""
+    until, meant = cast("ExtendDeadline[str]", case.command.payload).until, Deadline(_extended(case))
+    was = case.agreed_until if meant is Deadline.PROMISE and case.agreed_until is not None else case.deadlines[meant]
+    unlock = PayloadUnlock("until", f"须晚于 {format_instant(was)}", f"later than {format_instant(was)}")
+    return found(until > was, RefusalCode.DEADLINE_NOT_LATER, unlock, until=format_instant(until), was=format_instant(was))
+
+
+EXTENSION = (rationale_given, until_later)
+"""What moving a deadline takes."""
+
+
+@requirement(
+    "订单存在",
+    "the order exists",
+    stated("纠纷针对一笔订单发起", "a dispute is about an order"),
+    RefusalCode.ORDER_NOT_FOUND,
+)
+def order_exists(case: Case) -> Finding:
+    """Require that the order system knows the order; at the opening, no facts means that it does not."""
+    unlock = FactUnlock("order", "订单系统须有该订单", "the order system has to know the order")
+    return found(case.facts is not None, RefusalCode.ORDER_NOT_FOUND, unlock, order=case.facts is not None)

@@ -1,0 +1,109 @@
+"""The strict base of every model, and the scalar types that they share.
+
+Everything that enters the package passes one of these models once, at the border; inside, values are trusted.
+Unknown fields are errors, nothing is coerced: a number is no text, a naive datetime is no instant.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+
+MAX_TEXT = 65_536
+"""Technical bound of one text, in code points: far above every limit of the rules, far below what could hurt a store."""
+
+MAX_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader keeps exact (RFC 8785 rests on IEEE doubles)."""
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+_DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9})s)?")
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_FIRST_YEAR, _LAST_YEAR = 1971, 2199
+_LONGEST = timedelta(days=36_500)
+
+
+class Strict(BaseModel):
+    """Frozen; unknown fields are errors; no coercion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def parse_instant(value: object) -> datetime:
+    """Read an instant: RFC 3339 text or an aware datetime; the result is in UTC.
+
+    Raises `ValueError` where the offset is missing (a naive time means a different instant in every zone), where the
+    text is not RFC 3339, or outside the years 1971 to 2199.
+    """
+    if isinstance(value, str):
+        if not _RFC3339.fullmatch(value):
+            msg = f"{value[:40]!r} is not an instant: write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
+            raise ValueError(msg)
+        value = datetime.fromisoformat(value.upper())
+    if not isinstance(value, datetime):
+        msg = "not an instant: write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
+        raise ValueError(msg)  # noqa: TRY004 -- pydantic reports ValueError as a field's fault, TypeError would escape
+    if value.utcoffset() is None:
+        msg = f"{value.isoformat()} has no offset from UTC: add one, e.g. +08:00 or Z"
+        raise ValueError(msg)
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        msg = f"{value.isoformat()} lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
+        raise ValueError(msg)
+    return value.astimezone(UTC)
+
+
+def format_instant(value: datetime) -> str:
+    """Write an instant as RFC 3339 in UTC, e.g. `2023-03-28T02:00:00Z`: the same instant is always the same text."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read a duration: digits with the units d, h, m, s in that order, e.g. `90m`, `1h30m`, `15d`.
+
+    Raises `ValueError` where it is written otherwise or longer than a hundred years.
+    """
+    if isinstance(value, timedelta):
+        length = value
+    else:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if not value or match is None:
+            msg = f"{value!r} is not a duration: write digits with the units d, h, m, s, e.g. 90m, 1h30m or 15d"
+            raise ValueError(msg)
+        length = timedelta(seconds=sum(int(n or 0) * size for n, (_, size) in zip(match.groups(), _UNITS, strict=True)))
+    if not timedelta(0) <= length <= _LONGEST or length.microseconds:
+        msg = f"{value!r}: a duration is whole seconds, not negative, and at most {_LONGEST.days} days"
+        raise ValueError(msg)
+    return length
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a duration in its one canonical form: `1d` for 24 hours, `1h30m`, `0s`."""
+    rest = int(value.total_seconds())
+    parts = []
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def _no_surrogates(value: str) -> str:
+    value.encode("utf-8")  # UnicodeEncodeError is a ValueError: a lone surrogate cannot be hashed or stored
+    return value
+
+
+Instant = Annotated[datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)]
+"""An instant, aware, held in UTC, written as RFC 3339."""
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+"""A duration in whole seconds, written like `15d` or `1h30m`."""
+
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_no_surrogates)]
+"""Free text. Rules may limit it further and refuse with a code; this bound is only technical."""
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_no_surrogates)]
+"""An id given by another system: opaque, one line, never empty."""
+
+Whole = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+"""A whole number that survives every JSON reader."""
+
