@@ -417,7 +417,7 @@ def test_nested_keys_are_refused_without_going_down() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "problem"),
     [
-        ("a: 1\nb: 'x\nc: 2\n", 4, "found unexpected end of stream while scanning a quoted scalar that starts in line 2"),
+        ("a: 1\nb: 'x\nc: 2\n", 4, "found unexpected end of stream while scanning a quoted scalar, begun in line 2"),
         ("a: 1\nb:\n\tc: 1", 3, "cannot start any token"),
         ("a: b: c", 1, "mapping values are not allowed"),
         ("a: 1\nb: @x", 2, "cannot start any token"),

@@ -1,33 +1,32 @@
 """Deciding: what comes of a command, given the dispute, the order system's facts and the time. Pure.
 
-`decide` puts the situation before the compiled table and turns its answer into an event or a refusal. It does not ask,
-wait, store or log: facts come in as an argument (`needs_facts` says when), so does the time, and so do the id, the moment
-of writing and the salts of the event (`Stamp`). The same arguments always give the same decision.
+`decide` puts the situation before the compiled table (see `judge`) and turns the answer into an event or a refusal. It
+does not ask, wait, store or log: facts come in as an argument (`needs_facts` says when), so does the time, and so do the
+id, the moment of writing and the salts of the event (`Stamp`). The same arguments always give the same decision.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.metadata import version
-from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.charts.table import Row, Weighing
-from dispute_fsm.dispute.chain import Stamp, conceal, same_content, seal
+from dispute_fsm.charts.table import Row
+from dispute_fsm.dispute.chain import Stamp, conceal, seal
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import EVENT, GENESIS, SCHEMA_VERSION, AuditEvent, CommandRefused, DisputeOpened
-from dispute_fsm.dispute.hints import way_there
-from dispute_fsm.dispute.refusals import LINKED, Accepted, Decision, Reason, Refused, Repeated, Unchanged
-from dispute_fsm.errors import ClockWentBackError, FactsNeededError, StaleFactsError
+from dispute_fsm.dispute.judge import Judgement, check_facts, judge, reason_of
+from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused, Repeated, Unchanged
+from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.rules.deadlines import due_instant
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.findings import NEVER, Finding, PayloadUnlock, Seen
+from dispute_fsm.rules.findings import Finding, PayloadUnlock
 from dispute_fsm.rules.guards import Guard, Selector
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.strict import format_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, RefusalCode
 
 PACKAGE_VERSION = version("dispute-fsm")
@@ -60,17 +59,17 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
             return Repeated(first)
         unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
         return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", {"dispute_id": opening.dispute_id}, unlock),), None)
-    _check_facts(facts, opening.order_id, opening.policy, now)
+    check_facts(facts, opening.order_id, opening.policy, now)
     table = rule_version(opening.rules).table
     command = Command(event=EventName.OPEN_DISPUTE, actor=opening.actor, key=opening.key)
     case = Case(
         command=command, now=now, policy=opening.policy, merchant_id=opening.merchant_id, consumer_id=opening.consumer_id, facts=facts
     )
     by, needs = table.opening.by, table.opening.needs
-    checks = [(by, by.holds(case))]
+    checks: list[tuple[Guard, Finding]] = [(by, by.holds(case))]
     if checks[0][1]:
         checks += [(guard, guard.holds(case)) for guard in needs]
-    if reasons := tuple(_reason(guard, finding, None) for guard, finding in checks if not finding):
+    if reasons := tuple(reason_of(guard, finding) for guard, finding in checks if not finding):
         return Refused(reasons, None)
     event = DisputeOpened(
         **_members(command, now, stamp, checks, facts),
@@ -97,21 +96,6 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
     return Accepted(seal(event))
 
 
-def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
-    """Tell whether the order system has to be asked before this command can be decided at this moment.
-
-    Only where a requirement of the row that applies looks at facts, and nothing else settles the matter before: a late or
-    misplaced command, or one of the wrong actor, is decided with the order system down.
-    """
-    if _by_key(dispute, command) is not None:
-        return False
-    try:
-        dispute.rules.table.weigh(dispute.path, _case(dispute, command, None, now))
-    except FactsNeededError:
-        return True
-    return False
-
-
 def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
     """Decide a command: accepted with its event, refused with every reason, unchanged, or repeated.
 
@@ -122,93 +106,15 @@ def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: da
     if now < dispute.last_at:
         msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
         raise ClockWentBackError(msg)
-    _check_facts(facts, dispute.order_id, dispute.policy, now)
-    earlier = _by_key(dispute, command)
-    if isinstance(earlier, Repeated):
-        return earlier
-    case = _case(dispute, command, facts, now)
-    if earlier is not None:
-        return _refused(dispute, case, stamp, (earlier,), ())
-    weighing = dispute.rules.table.weigh(dispute.path, case)
-    if weighing.row is not None:
-        return Accepted(_accepted(dispute, case, stamp, weighing, weighing.row))
-    if weighing.quiet:
+    check_facts(facts, dispute.order_id, dispute.policy, now)
+    judgement = judge(dispute, command, facts, now)
+    if judgement.earlier is not None:
+        return Repeated(judgement.earlier)
+    if judgement.row is not None:
+        return Accepted(_accepted(dispute, judgement, judgement.row, stamp))
+    if not judgement.reasons:
         return Unchanged()
-    reasons = tuple(_reason(guard, finding, dispute) for guard, finding in weighing.against) or (_misplaced(dispute, case),)
-    if reasons[0].code is RefusalCode.DEADLINE_PASSED:
-        reasons = (_with_way(reasons[0], dispute, case),)
-    return _refused(dispute, case, stamp, reasons, weighing.checks)
-
-
-def _case(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Case:
-    return Case(
-        command=command,
-        now=now,
-        policy=dispute.policy,
-        merchant_id=dispute.merchant_id,
-        consumer_id=dispute.consumer_id,
-        facts=facts,
-        option=dispute.option,
-        agreed_until=dispute.agreed_until,
-        confirmed=dispute.confirmed,
-        deadlines=dispute.deadlines,
-        running=tuple(dispute.running),
-        submissions=dispute.submissions,
-        extra_rounds=dispute.extra_rounds,
-    )
-
-
-def _check_facts(facts: OrderFacts | None, order_id: str, policy: Policy, now: datetime) -> None:
-    if facts is None:
-        return
-    if facts.order_id != order_id:
-        msg = f"the facts are of order {facts.order_id}, the dispute is about order {order_id}"
-        raise StaleFactsError(msg)
-    age = now - facts.observed_at
-    if not timedelta(0) <= age <= policy.max_facts_age:
-        msg = (
-            f"the facts were observed at {format_instant(facts.observed_at)}, the command is of {format_instant(now)}: "
-            f"look again, facts may be at most {format_duration(policy.max_facts_age)} old and not of the future"
-        )
-        raise StaleFactsError(msg)
-
-
-def _by_key(dispute: Dispute, command: Command) -> Repeated | Reason | None:
-    """Return what the command's key says of it: the same again, another under the same key, or (None) nothing."""
-    if command.key is None or (event := dispute.keys.get(command.key)) is None:
-        return None
-    if same_content(event, command):
-        return Repeated(event)
-    unlock = PayloadUnlock("key", "请使用新的幂等键", "send it under another key")
-    return Reason(RefusalCode.KEY_REUSED, "key_unused", MappingProxyType({"used_by_seq": event.seq}), unlock)
-
-
-def _misplaced(dispute: Dispute, case: Case) -> Reason:
-    """Say why the event is out of place in the present state."""
-    event, payload, rules = case.command.event, case.command.payload, dispute.rules
-    saw: dict[str, Seen] = {"state": dispute.state.value, "option": None if dispute.option is None else dispute.option.value}
-    if dispute.closed:
-        return Reason(RefusalCode.DISPUTE_CLOSED, "live", MappingProxyType(saw))
-    if isinstance(payload, ChooseOption):
-        if payload.option not in rules.options:
-            offered = ", ".join(option.value for option in rules.options)
-            unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
-            return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", MappingProxyType(saw), unlock)
-        return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", MappingProxyType(saw))
-    reason = Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", MappingProxyType({**saw, "event": event.value}))
-    return _with_way(reason, dispute, case)
-
-
-def _with_way(reason: Reason, dispute: Dispute, case: Case) -> Reason:
-    """Name who could bring the dispute to where the event is possible, if anybody can."""
-    unlock = way_there(dispute.rules.table, dispute.path, case) or NEVER
-    return Reason(reason.code, reason.guard, reason.saw, unlock, reason.link)
-
-
-def _reason(guard: Guard, finding: Finding, dispute: Dispute | None) -> Reason:
-    code = cast("RefusalCode", finding.code)
-    link = dispute.policy.order_link(dispute.order_id) if dispute is not None and code in LINKED else None
-    return Reason(code, guard.name, finding.saw, finding.unlock, link)
+    return _refused(dispute, judgement, stamp)
 
 
 def _members(
@@ -235,7 +141,8 @@ def _check(guard: Guard, finding: Finding) -> dict[str, Any]:
     return {"guard": name, "passed": bool(finding), "saw": finding.saw}
 
 
-def _next(dispute: Dispute, case: Case, stamp: Stamp, checks: tuple[tuple[Guard, Finding], ...]) -> dict[str, Any]:
+def _next(dispute: Dispute, judgement: Judgement, stamp: Stamp) -> dict[str, Any]:
+    case, checks = judgement.case, judgement.checks
     payload, private = conceal(case.command.event, case.command.payload, stamp.salt)
     asked = case.facts if any(guard.needs_facts for guard, _ in checks) else None
     return {
@@ -251,20 +158,19 @@ def _next(dispute: Dispute, case: Case, stamp: Stamp, checks: tuple[tuple[Guard,
     }
 
 
-def _accepted(dispute: Dispute, case: Case, stamp: Stamp, weighing: Weighing, row: Row) -> AuditEvent:
-    table, rule = dispute.rules.table, row.rule
-    payload = case.command.payload
+def _accepted(dispute: Dispute, judgement: Judgement, row: Row, stamp: Stamp) -> AuditEvent:
+    table, rule, payload = dispute.rules.table, row.rule, judgement.case.command.payload
     option, agreed_until = dispute.option, dispute.agreed_until
     if isinstance(payload, ChooseOption):
         option, agreed_until = payload.option, payload.agreed_until
     kept = {d: due for d, due in dispute.deadlines.items() if d in table.places[row.target].stands and d not in rule.ends}
     event = EVENT.validate_python(
         {
-            **_next(dispute, case, stamp, weighing.checks),
+            **_next(dispute, judgement, stamp),
             "revision": dispute.revision + 1,
             "type": row.records,
             "target": row.target,
-            "deadlines": {**kept, **_started(rule.starts, case, agreed_until)},
+            "deadlines": {**kept, **_started(rule.starts, judgement.case, agreed_until)},
             "outcome": row.outcome(option),
             "refused": (),
         }
@@ -272,12 +178,11 @@ def _accepted(dispute: Dispute, case: Case, stamp: Stamp, weighing: Weighing, ro
     return seal(event)
 
 
-def _refused(
-    dispute: Dispute, case: Case, stamp: Stamp, reasons: tuple[Reason, ...], checks: tuple[tuple[Guard, Finding], ...]
-) -> Refused:
+def _refused(dispute: Dispute, judgement: Judgement, stamp: Stamp) -> Refused:
+    reasons = judgement.reasons
     if dispute.refusals >= dispute.policy.max_recorded_refusals:
         return Refused(reasons, None)
-    members = _next(dispute, case, stamp, checks)
+    members = _next(dispute, judgement, stamp)
     named = {check["guard"] for check in members["checks"]}
     extra = tuple({"guard": reason.guard, "passed": False, "saw": reason.saw} for reason in reasons if reason.guard not in named)
     event = CommandRefused(

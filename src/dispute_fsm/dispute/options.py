@@ -1,15 +1,147 @@
 """The merchant's options as they stand: open or closed, why, what would open them, and what choosing commits to.
 
-Nothing here knows an option by name: each is put before the chart as a command without a payload, and what choosing leads
-to is read off the rows behind it.
+Nothing here knows an option by name: each is put before the chart as a command without further payload, and what choosing
+leads to is read off the rows behind it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
+from typing import Literal
 
-from dispute_fsm.charts.table import Row
-from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import decide
+from dispute_fsm.charts.table import Table
 from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.judge import case_of, judge
+from dispute_fsm.dispute.refusals import Reason
+from dispute_fsm.errors import FactsNeededError
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command
+from dispute_fsm.rules.deadlines import due_instant, term_of
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.findings import PayloadUnlock
+from dispute_fsm.rules.policy import EvidenceReason
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, Role, StateName
+from dispute_fsm.rules.worktime import Count, count
+
+_OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
+
+
+@dataclass(frozen=True, slots=True)
+class StartedDeadline:
+    """A deadline that choosing would start: when it would be due, and how working hours were counted.
+
+    `due` is None for the promise, which depends on the agreed instant; `latest` is then the last due instant allowed
+    (None: no limit).
+    """
+
+    deadline: Deadline
+    due: datetime | None
+    latest: datetime | None = None
+    count: Count | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What may follow the choice without the merchant: the event, by whom, where it leads, and how that ends the dispute."""
+
+    event: EventName
+    role: Role
+    state: StateName
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What choosing commits the merchant to. It cannot be taken back.
+
+    `settles` is the outcome where the choice itself ends the dispute; `reasons` is the evidence catalogue (what each reason
+    prompts for) where evidence comes next.
+    """
+
+    state: StateName
+    settles: Outcome | None
+    deadlines: tuple[StartedDeadline, ...]
+    consequences: tuple[Consequence, ...]
+    reasons: tuple[tuple[str, EvidenceReason], ...]
+    irrevocable: Literal[True] = True
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """One option as it stands.
+
+    `open` is None where the order system would have to be asked and was not. `reasons` say why it is closed; `needs` what
+    the command has to bring beside the option's name; `link` leads to the order page (去订单详情页) where that helps.
+    """
+
+    option: Option
+    open: bool | None
+    reasons: tuple[Reason, ...]
+    needs: tuple[Reason, ...]
+    link: str | None
+    preview: Preview | None
+
+
+def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[OptionView, ...]:
+    """Return all options of the dispute's rule version, in the announcement's order, as they stand now.
+
+    Without facts (None: nobody asked, or the order system cannot answer) an option that depends on them is neither open
+    nor closed but unknown.
+    """
+    return tuple(_view(dispute, option, facts, now) for option in dispute.rules.options)
+
+
+def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datetime) -> OptionView:
+    command = Command(
+        event=EventName.CHOOSE_OPTION, actor=Actor(role=Role.MERCHANT, id=dispute.merchant_id), payload=ChooseOption[str](option=option)
+    )
+    preview = _preview(dispute, option, case_of(dispute, command, facts, now))
+    try:
+        judgement = judge(dispute, command, facts, now)
+    except FactsNeededError:
+        return OptionView(option, None, (), (), None, preview)
+    needs = tuple(reason for reason in judgement.reasons if isinstance(reason.unlock, PayloadUnlock))
+    reasons = tuple(reason for reason in judgement.reasons if reason not in needs)
+    link = next((reason.link for reason in reasons if reason.link), None)
+    return OptionView(option, not reasons, reasons, needs, link, preview)
+
+
+def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
+    table = dispute.rules.table
+    rows = table.rows.get((dispute.path, case.command.event), ())
+    row = next((row for row in rows if all(selector.holds(case) for selector in row.when)), None)
+    if row is None:
+        return None
+    chosen = replace(case, option=option, findings={})
+    catalogue = case.policy.evidence_reasons if (row.target, EventName.SUBMIT_EVIDENCE) in table.rows else {}
+    started = (_started(deadline, case) for deadline in row.rule.starts)
+    return Preview(
+        state=table.places[row.target].state,
+        settles=row.outcome(option),
+        deadlines=tuple(deadline for deadline in started if deadline is not None),
+        consequences=tuple(_consequences(table, row.target, option, chosen)),
+        reasons=tuple(catalogue.items()),
+    )
+
+
+def _consequences(table: Table, path: str, option: Option, case: Case) -> Iterator[Consequence]:
+    """List what the consumer and the clock may do next; a withdrawal is left out, for it is possible everywhere."""
+    for (source, event), rows in table.rows.items():
+        if source != path or event is EventName.WITHDRAW:
+            continue
+        for row in rows:
+            role = row.rule.by.roles[0]
+            if role in _OTHERS and all(selector.needs_facts or selector.holds(case) for selector in row.when):
+                yield Consequence(event, role, table.places[row.target].state, row.outcome(option))
+
+
+def _started(deadline: Deadline, case: Case) -> StartedDeadline | None:
+    if deadline is Deadline.PROMISE:
+        longest = case.policy.max_promise
+        return StartedDeadline(deadline, None, latest=longest and due_instant(deadline, case.policy, case.now, case.now + longest))
+    due = due_instant(deadline, case.policy, case.now)
+    if due is None:
+        return None
+    term = term_of(deadline, case.policy)
+    hours = term and term.working_hours
+    return StartedDeadline(deadline, due, count=count(hours, case.now, case.policy.calendar) if hours else None)

@@ -5,6 +5,7 @@ rationale, a voucher's file name and address) are plain text, in an audit event 
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Generic, Self, TypeVar
 
@@ -64,12 +65,13 @@ class ChooseOption(Payload, Generic[P]):
     vouchers: Annotated[tuple[Voucher[P], ...], Field(strict=False, max_length=1_000)] = ()
     note: P | None = None
 
-    @model_validator(mode="after")
-    def _date_only_where_it_means_something(self) -> Self:
-        if self.agreed_until is not None and self.option is not Option.SHIP_BY_AGREED_DATE:
-            msg = f"agreed_until goes with {Option.SHIP_BY_AGREED_DATE.value} only"
+    @field_validator("agreed_until")
+    @classmethod
+    def _only_where_it_means_something(cls, agreed_until: datetime | None, info: ValidationInfo) -> datetime | None:
+        if agreed_until is not None and info.data.get("option") is not Option.SHIP_BY_AGREED_DATE:
+            msg = f"agreed_until goes with the option {Option.SHIP_BY_AGREED_DATE.value} only"
             raise ValueError(msg)
-        return self
+        return agreed_until
 
 
 class SubmitEvidence(Payload, Generic[P]):

@@ -21,7 +21,7 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 """Where a value stands: the keys and, within lists, the positions that lead to it from the top."""
 
 MAX_BYTES = 2 * 1024 * 1024
-"""Largest file that is read: a hundred times the largest that a person has written."""
+"""Largest file that is read: far above what a person writes, far below what could hurt."""
 
 MAX_DEPTH = 30
 """Deepest nesting of lists and mappings; reading goes down with it, so it must end well before the stack does."""
@@ -42,7 +42,8 @@ _TIME = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}(?::[0
 _NAIVE = re.compile(_TIME)
 _WITH_OFFSET = re.compile(_TIME + r"[ \t]*(?:[Zz]|[-+][0-9]{1,2}(?::?[0-9]{2})?)")
 
-# What PyYAML, a reader of YAML 1.1, takes for text although YAML 1.2 or the letter of YAML 1.1 does not.
+# What PyYAML, a reader of YAML 1.1, takes for text although YAML 1.2 or the letter of YAML 1.1 does not,
+# and what differs from that by a hair: `tRUE`, `09:00`.
 _NOT_ONLY_TEXT = re.compile(
     r"""(?i: y|yes|n|no|on|off|true|false|null )
     | [-+]? 0o[0-7]+
@@ -129,7 +130,7 @@ def _events(text: str, file: str) -> Iterator[yaml.Event]:
                 event.value.encode()
             yield event
     except yaml.MarkedYAMLError as error:
-        since = f" that starts in line {_line(error.context_mark)}" if error.context_mark else ""
+        since = f", begun in line {_line(error.context_mark)}" if error.context_mark else ""
         context = f" {error.context}{since}" if error.context else ""
         msg = f"not YAML: {error.problem}{context}; check indentation (spaces only), quotes and brackets here and above"
         raise InputError(msg, file=file, line=_line(error.problem_mark)) from error

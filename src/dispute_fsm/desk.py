@@ -1,0 +1,124 @@
+"""The edge: ask the order system where needed, decide, log, fold. What a host calls who keeps its own store.
+
+Everything below is pure; here facts, ids, salts and log lines come in. Time still comes from the host.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+from uuid import uuid4
+
+import structlog
+
+from dispute_fsm.dispute.chain import Stamp
+from dispute_fsm.dispute.decide import Opening, decide
+from dispute_fsm.dispute.decide import open_dispute as decide_opening
+from dispute_fsm.dispute.dispute import Dispute, next_due
+from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
+from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.dispute.judge import needs_facts
+from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Unchanged
+from dispute_fsm.errors import OrderSystemUnavailableError
+from dispute_fsm.order_system import OrderSystem
+from dispute_fsm.rules.commands import Actor, Command
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.vocabulary import EventName, Role
+
+log = structlog.stdlib.get_logger("dispute_fsm")
+
+SYSTEM = Actor(role=Role.SYSTEM, id="system")
+"""The actor of expiries that a sweep fires."""
+
+StampMaker = Callable[[str, int], Stamp]
+"""Makes the stamp of a dispute's event, given the dispute's id and the event's seq."""
+
+
+def fresh_stamp(_dispute_id: str, _seq: int) -> Stamp:
+    """Make a stamp from the machine's clock and randomness."""
+    return Stamp(event_id=str(uuid4()), recorded_at=datetime.now(UTC), seed=secrets.token_bytes(32))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command: the decision, the event to append (None: nothing), and the dispute as it stands now."""
+
+    decision: Decision
+    event: AuditEvent | None
+    dispute: Dispute
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Takes openings and commands for a host that keeps events and disputes itself.
+
+    `orders` is the host's order system; it is asked only where a requirement looks at facts. `stamp` gives ids and salts.
+    """
+
+    orders: OrderSystem
+    stamp: StampMaker = fresh_stamp
+
+    def open(self, opening: Opening, now: datetime, existing: Dispute | None = None) -> Answer | Refused:
+        """Open a dispute. `existing` is the one that has this id already. A refusal leaves no dispute and no event.
+
+        Raises `OrderSystemUnavailableError`: nothing happened, try again.
+        """
+        facts = self.orders.look(opening.order_id, now) if existing is None else None
+        decision = decide_opening(existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1))
+        _log(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
+        if isinstance(decision, Refused):
+            return decision
+        if isinstance(decision, Accepted) and isinstance(decision.event, DisputeOpened):
+            return Answer(decision, decision.event, begin(decision.event, opening.policy))
+        return Answer(decision, None, cast("Dispute", existing))
+
+    def submit(self, dispute: Dispute, command: Command, now: datetime) -> Answer:
+        """Put a command to a dispute; append the answer's event and go on with its dispute.
+
+        Raises `OrderSystemUnavailableError`: nothing happened, the same command may be sent again; `ClockWentBackError`.
+        """
+        facts = self._look(dispute, now) if needs_facts(dispute, command, now) else None
+        decision = decide(dispute, command, facts, now, stamp=self.stamp(dispute.dispute_id, dispute.seq + 1))
+        _log(dispute.dispute_id, command.event, command.actor, decision)
+        event = decision.event if isinstance(decision, Accepted | Refused) else None
+        return Answer(decision, event, dispute if event is None else evolve(dispute, event))
+
+    def sweep(self, dispute: Dispute, now: datetime) -> Iterator[Answer]:
+        """Fire every running deadline that has passed, by due instant, each as a command of the system.
+
+        Stops quietly where the order system cannot answer: that deadline stays pending, nothing is judged on it.
+        """
+        while (due := next_due(dispute)) is not None and due[1] < now:
+            try:
+                answer = self.submit(dispute, Command(event=due[0].expiry, actor=SYSTEM), now)
+            except OrderSystemUnavailableError as fault:
+                log.warning("deadline_pending", dispute_id=dispute.dispute_id, deadline=due[0].value, error=type(fault).__name__)
+                return
+            yield answer
+            dispute = answer.dispute
+
+    def _look(self, dispute: Dispute, now: datetime) -> OrderFacts:
+        facts = self.orders.look(dispute.order_id, now)
+        if facts is None:
+            msg = f"the order system no longer knows order {dispute.order_id} of dispute {dispute.dispute_id}: unknown is not false"
+            raise OrderSystemUnavailableError(msg)
+        return facts
+
+
+def _log(dispute_id: str, command: EventName, actor: Actor, decision: Decision) -> None:
+    """Write one line per decision: ids and codes only, never a person's words."""
+    event = None if isinstance(decision, Unchanged) else decision.event
+    log.info(
+        "dispute_decision",
+        decision=type(decision).__name__.lower(),
+        dispute_id=dispute_id,
+        command=command.value,
+        role=actor.role.value,
+        seq=event and event.seq,
+        event_type=event and event.type.value,
+        source=event and event.source,
+        target=event and event.target,
+        outcome=event and event.outcome and event.outcome.value,
+        refused=[code.value for code in decision.codes] if isinstance(decision, Refused) else [],
+    )

@@ -1,0 +1,135 @@
+"""What stands for or against a command: the table's answer, made into reasons that explain themselves. Pure.
+
+`decide` makes events of it, `options` a preview, `needs_facts` a yes or no; none of them knows a rule of its own.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import cast
+
+from dispute_fsm.charts.table import Row
+from dispute_fsm.dispute.chain import same_content
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.dispute.hints import way_there
+from dispute_fsm.dispute.refusals import LINKED, Reason
+from dispute_fsm.errors import FactsNeededError, StaleFactsError
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import ChooseOption, Command
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.findings import NEVER, Finding, PayloadUnlock, Seen
+from dispute_fsm.rules.guards import Guard
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.vocabulary import RefusalCode
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What comes of a command: `earlier` where it was answered before, the `row` that fires, or the `reasons` against it.
+
+    Without any of these nothing changes. `checks` are the guards that were looked at.
+    """
+
+    case: Case
+    checks: tuple[tuple[Guard, Finding], ...] = ()
+    row: Row | None = None
+    reasons: tuple[Reason, ...] = ()
+    earlier: AuditEvent | None = None
+
+
+def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Judgement:
+    """Judge a command. Raises `FactsNeededError` where the order system has to be asked first."""
+    case = case_of(dispute, command, facts, now)
+    if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
+        if same_content(event, command):
+            return Judgement(case, earlier=event)
+        unlock = PayloadUnlock("key", "请使用新的幂等键", "send it under another key")
+        return Judgement(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", MappingProxyType({"used_by": event.seq}), unlock),))
+    weighing = dispute.rules.table.weigh(dispute.path, case)
+    if weighing.row is not None or weighing.quiet:
+        return Judgement(case, weighing.checks, row=weighing.row)
+    if not weighing.against:
+        return Judgement(case, weighing.checks, reasons=(_misplaced(dispute, case),))
+    reasons = tuple(reason_of(guard, finding, dispute) for guard, finding in weighing.against)
+    if reasons[0].code is RefusalCode.DEADLINE_PASSED:
+        reasons = (_with_way(reasons[0], dispute, case),)
+    return Judgement(case, weighing.checks, reasons=reasons)
+
+
+def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
+    """Tell whether the order system has to be asked before this command can be decided at this moment.
+
+    Only where a requirement of the row that applies looks at facts, and nothing else settles the matter before: a late or
+    misplaced command, or one of the wrong actor, is decided with the order system down.
+    """
+    try:
+        judge(dispute, command, None, now)
+    except FactsNeededError:
+        return True
+    return False
+
+
+def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Case:
+    """Return the situation in which a command is judged, as guards see it."""
+    return Case(
+        command=command,
+        now=now,
+        policy=dispute.policy,
+        merchant_id=dispute.merchant_id,
+        consumer_id=dispute.consumer_id,
+        facts=facts,
+        option=dispute.option,
+        agreed_until=dispute.agreed_until,
+        confirmed=dispute.confirmed,
+        deadlines=dispute.deadlines,
+        running=tuple(dispute.running),
+        submissions=dispute.submissions,
+        extra_rounds=dispute.extra_rounds,
+    )
+
+
+def check_facts(facts: OrderFacts | None, order_id: str, policy: Policy, now: datetime) -> None:
+    """Raise `StaleFactsError` where a snapshot is of another order, older than `max_facts_age`, or dated after the command."""
+    if facts is None:
+        return
+    if facts.order_id != order_id:
+        msg = f"the facts are of order {facts.order_id}, the dispute is about order {order_id}"
+        raise StaleFactsError(msg)
+    age = now - facts.observed_at
+    if not timedelta(0) <= age <= policy.max_facts_age:
+        msg = (
+            f"the facts were observed at {format_instant(facts.observed_at)}, the command is of {format_instant(now)}: "
+            f"look again, facts may be at most {format_duration(policy.max_facts_age)} old and not of the future"
+        )
+        raise StaleFactsError(msg)
+
+
+def reason_of(guard: Guard, finding: Finding, dispute: Dispute | None = None) -> Reason:
+    """Return a guard's "no" as a reason, with the link to the order page where that helps."""
+    code = cast("RefusalCode", finding.code)
+    link = dispute.policy.order_link(dispute.order_id) if dispute is not None and code in LINKED else None
+    return Reason(code, guard.name, finding.saw, finding.unlock, link)
+
+
+def _misplaced(dispute: Dispute, case: Case) -> Reason:
+    """Say why the event is out of place in the present state."""
+    event, payload, rules = case.command.event, case.command.payload, dispute.rules
+    saw: dict[str, Seen] = {"state": dispute.state.value, "option": None if dispute.option is None else dispute.option.value}
+    if dispute.closed:
+        return Reason(RefusalCode.DISPUTE_CLOSED, "live", MappingProxyType(saw))
+    if isinstance(payload, ChooseOption):
+        if payload.option not in rules.options:
+            offered = ", ".join(option.value for option in rules.options)
+            unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
+            return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", MappingProxyType(saw), unlock)
+        return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", MappingProxyType(saw))
+    reason = Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", MappingProxyType({**saw, "event": event.value}))
+    return _with_way(reason, dispute, case)
+
+
+def _with_way(reason: Reason, dispute: Dispute, case: Case) -> Reason:
+    """Name who could bring the dispute to where the event is possible, if anybody can."""
+    unlock = way_there(dispute.rules.table, dispute.path, case) or NEVER
+    return replace(reason, unlock=unlock)

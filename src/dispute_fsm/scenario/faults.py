@@ -1,0 +1,104 @@
+"""From pydantic's errors to ours: file, line, field, what is wrong, what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dispute_fsm.errors import InputError
+from dispute_fsm.scenario.yaml_text import FieldPath, YamlText, field_name
+
+Model = TypeVar("Model", bound=BaseModel)
+_QUOTES = {"string_type": "this must be a text; put it in quotes", "bool_type": "this must be true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A YAML file as read: turns a problem at a path into an `InputError` with its place."""
+
+    file: str
+    text: YamlText
+
+    def fault(self, path: FieldPath, message: str) -> InputError:
+        """Return the error for a problem at this path."""
+        return InputError(message, file=self.file, line=self.text.line(path), field=field_name(path) or None)
+
+    def validated(self, model: type[Model], value: object, path: FieldPath) -> Model:
+        """Validate a part of the file. Raises `InputError` for the first problem in the file's order."""
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            raise self.first(error, model, value, path) from None
+
+    def first(self, error: ValidationError, model: type[BaseModel], value: object, path: FieldPath) -> InputError:
+        """Return the first of a validation's problems, in the order of the file's lines."""
+        found = [(_within(value, details), details) for details in error.errors(include_url=False)]
+        where, details = min(found, key=lambda item: self.text.line((*path, *item[0])))
+        return self.fault((*path, *where), _words(details, where, model))
+
+    def choice(self, value: object, known: Sequence[str], path: FieldPath, what: str) -> str:
+        """Require one of the known words."""
+        if not isinstance(value, str) or value not in known:
+            raise self.fault(path, f"{value!r:.60} is no {what}{_meant(str(value), known)}")
+        return value
+
+    def mapping(self, value: object, known: Sequence[str], path: FieldPath) -> Mapping[str, object]:
+        """Require a mapping with known fields only."""
+        if not isinstance(value, dict):
+            raise self.fault(path, f"expected fields: {', '.join(known)}")
+        for name in value:
+            if name not in known:
+                raise self.fault((*path, name), f"unknown field{_meant(str(name), known)}")
+        return value
+
+
+def _within(value: object, details: ErrorDetails) -> FieldPath:
+    """Follow an error's location into the value; pydantic's names for the members of a union are no part of the file."""
+    path: list[str | int] = []
+    for part in details["loc"]:
+        if (isinstance(value, Mapping) and part in value) or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)):
+            value = value[part]  # type: ignore[index]
+            path.append(part)
+        elif details["type"] == "missing" and part == details["loc"][-1]:
+            path.append(part)
+    return tuple(path)
+
+
+def _words(details: ErrorDetails, where: FieldPath, model: type[BaseModel]) -> str:
+    kind, message = details["type"], details["msg"]
+    if kind == "extra_forbidden":
+        return f"unknown field{_meant(str(where[-1]), _fields(model, where[:-1]))}"
+    if kind == "missing":
+        return "this field is missing"
+    if kind == "enum" or kind == "literal_error":
+        known = details.get("ctx", {}).get("expected", "").replace(" or ", ", ").replace("'", "").split(", ")
+        return f"{details['input']!r:.60} is not known{_meant(str(details['input']), known)}"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    return _QUOTES.get(kind, message[0].lower() + message[1:])
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return (f"; did you mean {close[0]}?" if close else "") + f" Known are: {', '.join(known)}" if known else ""
+
+
+def _fields(model: type[BaseModel], where: FieldPath) -> list[str]:
+    """Name the fields of the model at a path within another."""
+    at: Any = model
+    for part in where:
+        if isinstance(part, str) and issubclass(at, BaseModel):
+            by_name = {field.alias or name: field.annotation for name, field in at.model_fields.items()}
+            inner = _model_in(by_name.get(part))
+            at = inner or at
+    return [field.alias or name for name, field in at.model_fields.items()]
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """Find the model that an annotation such as `tuple[Prompt, ...] | None` is about."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for inner in get_args(annotation) if (model := _model_in(inner)) is not None), None)

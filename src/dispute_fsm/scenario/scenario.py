@@ -1,0 +1,77 @@
+"""What a scenario says: one dispute, what happens to it, and what must come of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dispute_fsm.dispute.decide import Opening
+from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.facts import Order
+from dispute_fsm.rules.strict import Strict, Whole
+from dispute_fsm.rules.vocabulary import Outcome, RefusalCode, StateName
+
+Codes = Annotated[tuple[Annotated[RefusalCode, Field(strict=False)], ...], Field(strict=False)]
+
+
+class Expect(Strict):
+    """What must come of a step; everything that is named is checked."""
+
+    state: Annotated[StateName, Field(strict=False)] | None = None
+    refused: Codes | None = None
+    error: Literal["order_system_unavailable"] | None = None
+    repeated: Literal[True] | None = None
+    unchanged: Literal[True] | None = None
+
+
+class ExpectEnd(Strict):
+    """What must have come of the whole: the end state, its outcome, how many events; `refused` is about the opening."""
+
+    state: Annotated[StateName, Field(strict=False)] | None = None
+    outcome: Annotated[Outcome, Field(strict=False)] | None = None
+    events: Whole | None = None
+    refused: Codes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FactsChange:
+    """The order system shows something else from now on; nobody is notified."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """The order system stops or starts answering."""
+
+    available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Every deadline that has passed is fired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: when (UTC), on which line it stands, what happens, and what must come of it."""
+
+    at: datetime
+    line: int
+    does: FactsChange | Availability | Sweep | Command
+    expect: Expect
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario file. `order` is None where the order system knows no such order."""
+
+    file: str
+    title: str
+    opening: Opening
+    opened_at: datetime
+    order: Order | None
+    steps: tuple[Step, ...]
+    expect: ExpectEnd
+    expect_line: int
