@@ -1,0 +1,15 @@
+"""The command line `dispute-fsm` (extra `cli`); one module per command."""
+
+import sys
+from importlib.util import find_spec
+
+
+def main() -> None:
+    """Run the command line; says what to install where the extra is missing."""
+    if missing := [module for module in ("typer", "rich", "yaml") if find_spec(module) is None]:
+        sys.stderr.write(f"dispute-fsm: {', '.join(missing)} is not installed; install the command line: pip install 'dispute-fsm[cli]'\n")
+        sys.exit(2)
+    from dispute_fsm.cli import options, run  # noqa: F401, PLC0415 -- commands register themselves; what they need may be missing
+    from dispute_fsm.cli.app import app  # noqa: PLC0415 -- as above
+
+    app()

@@ -112,7 +112,7 @@ def seal(event: AnyEvent) -> AnyEvent:
 def verify(record: Mapping[str, Any], prev_hash: str) -> None:
     """Check an event as it stands in a file: its place in the chain, its hash, and each personal value still there.
 
-    Raises `IntegrityError` that says which of them does not fit.
+    Raises `IntegrityError` that says which of them does not fit, `ValidationError` for a private value of the wrong shape.
     """
     if record["prev_hash"] != prev_hash:
         msg = "prev_hash is not the hash of the dispute's event before: something was inserted, removed or put elsewhere"
@@ -120,12 +120,13 @@ def verify(record: Mapping[str, Any], prev_hash: str) -> None:
     if record["hash"] != event_hash(record):
         msg = "hash does not fit: the event was changed after it was written"
         raise IntegrityError(msg)
-    for pointer, private in record["private"].items():
+    for pointer, kept in record["private"].items():
+        private = PrivateValue.model_validate(kept)
         committed = _at(record, pointer)
         if not isinstance(committed, dict) or committed.keys() != _COMMITTED:
             msg = f"private {pointer} belongs to no commitment"
             raise IntegrityError(msg)
-        if committed != commitment(private["value"], bytes.fromhex(private["salt"])).model_dump():
+        if committed != commitment(private.value, bytes.fromhex(private.salt)).model_dump():
             msg = f"private {pointer} does not fit its commitment: the value or its salt was changed"
             raise IntegrityError(msg)
 

@@ -12,7 +12,13 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.scenario.yaml_text import FieldPath, YamlText, field_name
 
 Model = TypeVar("Model", bound=BaseModel)
-_QUOTES = {"string_type": "this must be a text; put it in quotes", "bool_type": "this must be true or false"}
+_TYPES = {
+    "string_type": "this must be a text; put it in quotes",
+    "bool_type": "this must be true or false, without quotes",
+    "int_type": "this must be a whole number, without quotes",
+    "tuple_type": "this must be a list",
+    "model_type": "this must be a mapping of fields",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +79,19 @@ def _words(details: ErrorDetails, where: FieldPath, model: type[BaseModel]) -> s
         return f"unknown field{_meant(str(where[-1]), _fields(model, where[:-1]))}"
     if kind == "missing":
         return "this field is missing"
-    if kind == "enum" or kind == "literal_error":
+    if kind in {"enum", "literal_error"}:
         known = details.get("ctx", {}).get("expected", "").replace(" or ", ", ").replace("'", "").split(", ")
         return f"{details['input']!r:.60} is not known{_meant(str(details['input']), known)}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    return _QUOTES.get(kind, message[0].lower() + message[1:])
+    return _TYPES.get(kind, message[0].lower() + message[1:])
 
 
 def _meant(word: str, known: Sequence[str]) -> str:
     close = get_close_matches(word, known, n=1)
-    return (f"; did you mean {close[0]}?" if close else "") + f" Known are: {', '.join(known)}" if known else ""
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are: {', '.join(known)}" if known else ""
 
 
 def _fields(model: type[BaseModel], where: FieldPath) -> list[str]:

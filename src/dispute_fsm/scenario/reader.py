@@ -223,5 +223,5 @@ def _merged(facts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     merged = dict(facts)
     for name, value in changes.items():
         standing = merged.get(name)
-        merged[name] = _merged(standing or {}, value) if isinstance(value, dict) else value
+        merged[name] = _merged(standing if isinstance(standing, dict) else {}, value) if isinstance(value, dict) else value
     return merged

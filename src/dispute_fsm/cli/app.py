@@ -1,0 +1,106 @@
+"""What all commands share: the application, exit codes, languages, where logs and errors go."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from enum import IntEnum, StrEnum
+from functools import wraps
+from typing import Annotated, ParamSpec
+
+import structlog
+import typer
+from rich.console import Console
+
+from dispute_fsm.dispute.decide import PACKAGE_VERSION
+from dispute_fsm.errors import InputError, OrderSystemUnavailableError
+from dispute_fsm.rules.vocabulary import Lang
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="dispute-fsm",
+    help="Disputes about parcels that do not move (催单), as explicit state machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+output = Console(highlight=False, soft_wrap=False)
+"""Results, for people."""
+errors = Console(stderr=True, highlight=False)
+"""Progress, logs and errors."""
+
+
+class Exit(IntEnum):
+    """What an exit code says."""
+
+    WELL = 0
+    FELL_SHORT = 1
+    BAD_INPUT = 2
+    UNREACHABLE = 3
+
+
+class LangChoice(StrEnum):
+    """The languages of texts."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+def default_lang() -> LangChoice:
+    """Return the language of the terminal: zh where the locale says so, else en."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return LangChoice.ZH if locale.startswith("zh") else LangChoice.EN
+
+
+LangOption = Annotated[LangChoice, typer.Option("--lang", help="Language of texts; default: the terminal's.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")]
+
+
+def as_lang(choice: LangChoice) -> Lang:
+    """Turn the option's value into the package's own word."""
+    return "zh" if choice is LangChoice.ZH else "en"
+
+
+def reported(command: Callable[P, Exit]) -> Callable[P, None]:
+    """Turn a command's result, and the errors that people can do something about, into an exit code and a line on stderr."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except InputError as fault:
+            complain(fault)
+            code = Exit.BAD_INPUT
+        except OrderSystemUnavailableError as fault:
+            complain(fault)
+            code = Exit.UNREACHABLE
+        raise typer.Exit(code)
+
+    return run
+
+
+def complain(fault: object) -> None:
+    """Write an error for a person to standard error, as it is: no markup, no wrapping."""
+    errors.print(f"dispute-fsm: {fault}", markup=False, soft_wrap=True, style="red")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        output.print(f"dispute-fsm {PACKAGE_VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every decision to standard error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")] = False,  # noqa: ARG001 -- its callback does it
+) -> None:
+    """Run, check and explain disputes."""
+    # The command line is a host like any other: it says where the package's log lines go.
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer(key_order=["level", "event"])],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.ERROR),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )

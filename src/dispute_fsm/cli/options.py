@@ -1,0 +1,255 @@
+"""`dispute-fsm options`: what the merchant could choose, what is closed and why, what choosing commits to."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from dispute_fsm.cli.app import Exit, JsonOption, LangOption, app, as_lang, complain, default_lang, output, reported
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.options import Consequence, OptionView, Preview, StartedDeadline, options
+from dispute_fsm.dispute.refusals import Reason
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.read import History
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Lang
+from dispute_fsm.scenario.reader import SUFFIX, read_scenario
+from dispute_fsm.scenario.runner import run_scenario
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A dispute, the order system's facts as last known, and the moment that is asked about."""
+
+    dispute: Dispute
+    facts: OrderFacts | None
+    at: datetime
+
+
+@app.command(name="options")
+@reported
+def options_command(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help=f"A scenario (*{SUFFIX}) or a history (*.history.jsonl).")],
+    as_json: JsonOption = False,
+    lang: LangOption = default_lang(),
+) -> Exit:
+    """Say what the merchant could choose at the end of a scenario or history.
+
+    For each option that is closed: why, and what would unlock it; for each: what choosing it commits to.
+
+    Example: dispute-fsm options examples/06-not-shipped-then-corrected.dispute.yaml
+    """
+    for moment in _moments(path):
+        views = options(moment.dispute, moment.facts, moment.at)
+        if as_json:
+            typer.echo(json.dumps(_as_json(moment, views), ensure_ascii=False))
+        else:
+            _show(moment, views, as_lang(lang))
+    return Exit.WELL
+
+
+def _moments(path: Path) -> Iterator[_Moment]:
+    if not path.is_file():
+        raise InputError("no such file", file=str(path))
+    if path.name.endswith(".jsonl"):
+        yield from _from_history(path)
+        return
+    result = run_scenario(read_scenario(path))
+    if result.dispute is None:
+        codes = ", ".join(code.value for code in result.refused)
+        raise InputError(f"the opening was refused ({codes}): there is no dispute and no option", file=str(path))
+    if not result.ok:
+        complain(f"{path}: this scenario does not come out as it expects; see dispute-fsm run {path}")
+    yield _Moment(result.dispute, result.facts, result.ends_at)
+
+
+def _from_history(path: Path) -> Iterator[_Moment]:
+    """Read a history; the facts are those that its last look at the order system recorded."""
+    history = History(str(path))
+    facts: dict[str, OrderFacts] = {}
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        for event in history.read(lines):
+            if event.facts is not None:
+                facts[event.dispute_id] = event.facts
+    if not history.disputes:
+        raise InputError("there is no dispute in this history", file=str(path))
+    for dispute_id, dispute in history.disputes.items():
+        yield _Moment(dispute, facts.get(dispute_id), dispute.last_at)
+
+
+# ---- for programs ------------------------------------------------------------------------------------------------------
+
+
+def _as_json(moment: _Moment, views: tuple[OptionView, ...]) -> dict[str, Any]:
+    dispute = moment.dispute
+    return {
+        "dispute_id": dispute.dispute_id,
+        "rules": dispute.rules.id,
+        "state": dispute.state.value,
+        "at": format_instant(moment.at),
+        "facts_observed_at": moment.facts and format_instant(moment.facts.observed_at),
+        "options": [_option_json(view) for view in views],
+    }
+
+
+def _option_json(view: OptionView) -> dict[str, Any]:
+    return {
+        "option": view.option.value,
+        "label": {"zh": view.option.zh, "en": view.option.en},
+        "open": view.open,
+        "reasons": [_reason_json(reason) for reason in view.reasons],
+        "needs": [_reason_json(reason) for reason in view.needs],
+        "link": view.link and {"text": ORDER_PAGE_LINK, "url": view.link},
+        "preview": view.preview and _preview_json(view.preview),
+    }
+
+
+def _reason_json(reason: Reason) -> dict[str, Any]:
+    unlock = asdict(reason.unlock)
+    words = {"zh": reason.unlock.text("zh"), "en": reason.unlock.text("en")}
+    return {
+        "code": reason.code.value,
+        "text": {"zh": reason.text("zh"), "en": reason.text("en")},
+        "guard": reason.guard,
+        "saw": dict(reason.saw),
+        "unlock": {
+            **{name: format_instant(value) if isinstance(value, datetime) else value for name, value in unlock.items() if name not in {"zh", "en"}},
+            "text": words,
+        },
+        "link": reason.link and {"text": ORDER_PAGE_LINK, "url": reason.link},
+    }
+
+
+def _preview_json(preview: Preview) -> dict[str, Any]:
+    return {
+        "state": preview.state.value,
+        "settles": preview.settles and preview.settles.value,
+        "irrevocable": preview.irrevocable,
+        "deadlines": [
+            {
+                "deadline": started.deadline.value,
+                "due": started.due and format_instant(started.due),
+                "latest": started.latest and format_instant(started.latest),
+            }
+            for started in preview.deadlines
+        ],
+        "consequences": [
+            {
+                "event": following.event.value,
+                "by": following.role.value,
+                "state": following.state.value,
+                "outcome": following.outcome and following.outcome.value,
+            }
+            for following in preview.consequences
+        ],
+        "evidence_reasons": {name: reason.model_dump(mode="json") for name, reason in preview.reasons},
+    }
+
+
+# ---- for people --------------------------------------------------------------------------------------------------------
+
+_WORDS: dict[Lang, dict[str, str]] = {
+    "zh": {
+        "open": "可选",
+        "closed": "不可选",
+        "unknown": "订单系统无法应答，暂不可知",
+        "option": "方案",
+        "why": "原因与条件",
+        "then": "选择之后",
+        "unlock": "解锁",
+        "needs": "需提供",
+        "settles": "随即结束",
+        "until": "截止",
+        "promise": "协商时间之后 {grace} 内等待揽件信息，最晚 {latest}",
+        "unlimited": "不限",
+        "reasons": "{count} 种理由可选，各有要求的凭证",
+        "final": "方案一经选择不可更改。",
+        "head": "纠纷 {id} · {state} · {at}",
+    },
+    "en": {
+        "open": "open",
+        "closed": "closed",
+        "unknown": "unknown: the order system cannot answer",
+        "option": "option",
+        "why": "why, and what it takes",
+        "then": "what follows",
+        "unlock": "unlock",
+        "needs": "needs",
+        "settles": "settles at once",
+        "until": "due",
+        "promise": "the agreed instant, and {grace} more for the scan to reach us; {latest} at the latest",
+        "unlimited": "without limit",
+        "reasons": "{count} reasons to choose from, each with its vouchers",
+        "final": "A choice cannot be taken back.",
+        "head": "dispute {id} · {state} · {at}",
+    },
+}
+
+
+def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
+    words, dispute = _WORDS[lang], moment.dispute
+    zone = ZoneInfo(dispute.policy.calendar.zone)
+    head = words["head"].format(id=dispute.dispute_id, state=dispute.state.label(lang), at=_local(moment.at, zone))
+    output.print(head, markup=False, style="bold")
+    table = Table(words["option"], "", words["why"], words["then"], show_lines=True)
+    for view in views:
+        status = words["unknown"] if view.open is None else words["open"] if view.open else words["closed"]
+        table.add_row(
+            escape(view.option.label(lang)),
+            status,
+            escape("\n".join(_why(view, lang))),
+            escape("\n".join(_then(view.preview, dispute, zone, lang))) if view.preview else "",
+            style=None if view.open else "dim",
+        )
+    output.print(table)
+    output.print(words["final"])
+
+
+def _why(view: OptionView, lang: Lang) -> Iterator[str]:
+    words = _WORDS[lang]
+    for reason in view.reasons:
+        yield f"✗ {reason.text(lang)} ({reason.code.value})"
+        yield f"  {words['unlock']}: {reason.unlock.text(lang)}"
+    if view.link:
+        yield f"  {ORDER_PAGE_LINK}: {view.link}"
+    for reason in view.needs:
+        yield f"• {words['needs']}: {reason.unlock.text(lang)} ({reason.code.value})"
+
+
+def _then(preview: Preview, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    words = _WORDS[lang]
+    yield f"→ {preview.state.label(lang)}"
+    if preview.settles is not None:
+        yield f"{words['settles']}: {preview.settles.label(lang)}"
+    for started in preview.deadlines:
+        yield f"{started.deadline.label(lang)}: {_due(started, dispute, zone, lang)}"
+    for following in preview.consequences:
+        yield _consequence(following, lang)
+    if preview.reasons:
+        yield words["reasons"].format(count=len(preview.reasons))
+
+
+def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> str:
+    words = _WORDS[lang]
+    if started.due is not None:
+        return f"{words['until']} {_local(started.due, zone)}"
+    latest = words["unlimited"] if started.latest is None else _local(started.latest, zone)
+    return words["promise"].format(grace=format_duration(dispute.policy.scan_grace), latest=latest)
+
+
+def _consequence(following: Consequence, lang: Lang) -> str:
+    end = following.state.label(lang) if following.outcome is None else f"{following.state.label(lang)}: {following.outcome.label(lang)}"
+    return f"{following.role.label(lang)} · {following.event.label(lang)} → {end}"
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %z")

@@ -1,0 +1,144 @@
+"""`dispute-fsm run`: run scenario files and say what came of each."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Column, Table
+
+from dispute_fsm.cli.app import Exit, JsonOption, LangOption, app, as_lang, complain, default_lang, errors, output, reported
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.write import SUFFIX as HISTORY_SUFFIX
+from dispute_fsm.history.write import write_history
+from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.scenario.reader import SUFFIX, read_scenario
+from dispute_fsm.scenario.runner import Failure, Result, run_scenario
+
+
+@app.command()
+@reported
+def run(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Scenario files, or folders that hold *{SUFFIX} files.")],
+    as_json: JsonOption = False,
+    histories: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the history of each scenario into this folder.")] = None,
+    lang: LangOption = default_lang(),
+) -> Exit:
+    """Run scenario files and say what came of each.
+
+    Example: dispute-fsm run examples/ --histories out/
+
+    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be read (the others still run).
+    """
+    files = scenario_files(paths)
+    targets = {} if histories is None else _history_files(files, histories)
+    results: list[Result] = []
+    unreadable = 0
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        for file in progress.track(list(files), description="scenarios"):
+            try:
+                result = run_scenario(read_scenario(file))
+            except InputError as fault:
+                complain(fault)
+                unreadable += 1
+                continue
+            if file in targets:
+                write_history(targets[file], ((event, result.scenario.opening.policy) for event in result.events))
+            if as_json:
+                typer.echo(json.dumps(_as_json(result), ensure_ascii=False))
+            results.append(result)
+    if not as_json:
+        _show(results, as_lang(lang))
+    if unreadable:
+        return Exit.BAD_INPUT
+    return Exit.WELL if all(result.ok for result in results) else Exit.FELL_SHORT
+
+
+def scenario_files(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Find scenario files: each with its path below the folder that was named.
+
+    Raises `InputError` where a path does not exist, or a folder holds none: to check nothing is no success.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            below = sorted(path.rglob(f"*{SUFFIX}"))
+            if not below:
+                msg = f"no *{SUFFIX} file in this folder"
+                raise InputError(msg, file=str(path))
+            found |= {file: file.relative_to(path) for file in below if file not in found}
+        elif path.exists():
+            found.setdefault(path, Path(path.name))
+        else:
+            raise InputError("no such file or folder", file=str(path))
+    return found
+
+
+def _history_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
+    """Name the history file of each scenario: the same name and sub-folder, another ending. No two may share one."""
+    named = {file: folder / below.with_name(below.name.removesuffix(SUFFIX) + HISTORY_SUFFIX) for file, below in files.items()}
+    owners: dict[Path, Path] = {}
+    for file, target in named.items():
+        if (other := owners.setdefault(target, file)) is not file:
+            msg = f"its history would overwrite that of {other}, both are {target}: run them apart, or name their common folder"
+            raise InputError(msg, file=str(file))
+    return named
+
+
+def _as_json(result: Result) -> dict[str, Any]:
+    dispute, scenario = result.dispute, result.scenario
+    return {
+        "file": scenario.file,
+        "title": scenario.title,
+        "rules": scenario.opening.rules,
+        "state": dispute and dispute.state.value,
+        "states": [] if dispute is None else [dispute.state.value],
+        "path": dispute and dispute.path,
+        "outcome": dispute and dispute.outcome and dispute.outcome.value,
+        "events": [event.model_dump(mode="json") for event in result.events],
+        "ok": result.ok,
+        "failures": [
+            {"step": failure.step, "line": failure.line, "expected": failure.expected, "found": failure.found} for failure in result.failures
+        ],
+    }
+
+
+_HEADS = {
+    "zh": ("", "场景", "结束状态", "结果", "事件数"),
+    "en": ("", "scenario", "ends in", "outcome", "events"),
+}
+_SUMMARY = {"zh": "{ran} 个场景，{failed} 个与预期不符", "en": "{ran} scenarios, {failed} not as expected"}
+_FAILURE = {
+    "zh": "{file}:{line}: {where}：预期 {expected}，实际 {found}",
+    "en": "{file}:{line}: {where}: expected {expected}; found {found}",
+}
+
+
+def _show(results: list[Result], lang: Lang) -> None:
+    table = Table(*(Column(head, overflow="fold") for head in _HEADS[lang]), box=None, pad_edge=False, header_style="bold")
+    for result in results:
+        dispute = result.dispute
+        refused = ", ".join(code.label(lang) for code in result.refused)
+        table.add_row(
+            "✓" if result.ok else "✗",
+            escape(result.scenario.title),
+            refused if dispute is None else dispute.state.label(lang),
+            "" if dispute is None or dispute.outcome is None else dispute.outcome.label(lang),
+            str(len(result.events)),
+            style=None if result.ok else "red",
+        )
+    if results:
+        output.print(table)
+    for result in results:
+        for failure in result.failures:
+            output.print(_failure(result, failure, lang), markup=False, soft_wrap=True)
+    output.print(_SUMMARY[lang].format(ran=len(results), failed=sum(not result.ok for result in results)))
+
+
+def _failure(result: Result, failure: Failure, lang: Lang) -> str:
+    end, step = {"zh": ("结束时", "第 {} 步"), "en": ("at the end", "step {}")}[lang]
+    where = end if failure.step is None else step.format(failure.step)
+    return _FAILURE[lang].format(file=result.scenario.file, line=failure.line, where=where, expected=failure.expected, found=failure.found)
