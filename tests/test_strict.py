@@ -351,9 +351,11 @@ def test_python_and_json_say_the_same(read: Callable[[dict[str, object]], Sample
 
 def test_a_model_is_frozen() -> None:
     sample = Sample.model_validate(SAMPLE)
-    for change in (lambda: setattr(sample, "whole", 8), lambda: delattr(sample, "whole"), lambda: setattr(sample, "extra", 8)):
+    for field in ("whole", "extra"):
         with pytest.raises(ValidationError):
-            change()
+            setattr(sample, field, 8)
+    with pytest.raises(ValidationError):
+        del sample.whole
     assert sample == Sample.model_validate(SAMPLE)
 
 

@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from types import MappingProxyType
+from typing import cast
 
 from statemachine import State
-from statemachine.callbacks import CallbackGroup, CallbackSpecList
+from statemachine.callbacks import CallbackGroup
 from statemachine.transition import Transition
 
 from dispute_fsm.charts.declare import Chart, Edge, Leaf, Opening, Rule
@@ -80,7 +81,7 @@ def _fault(where: object, what: str) -> ChartError:
 
 def _leaves(chart: type[Chart], states: Iterable[State]) -> Iterator[Leaf]:
     for state in states:
-        _check_no_callbacks(chart, state.id, state._specs)  # noqa: SLF001 -- the library has no public list of a state's callbacks
+        _check_no_callbacks(chart, state.id, state)
         if state.parallel or state.history:
             raise _fault(state.id, "parallel and history states cannot be compiled")
         if state.states:
@@ -104,13 +105,13 @@ def _rows(chart: type[Chart], leaf: Leaf, transition: Transition) -> Iterator[Ro
     if transition.is_eventless:
         raise _fault(where, "an edge without an event cannot be compiled")
     rule, target = transition.rule, transition.target
-    _check_no_callbacks(chart, where, transition._specs, guards=_guards(rule))  # noqa: SLF001 -- no public list of an edge's callbacks
+    _check_no_callbacks(chart, where, transition, guards=_guards(rule))
     if target is None:
         raise _fault(where, "an edge needs a target")
     end = _enter(target)
     for event in transition.events:
         here = f"{_path(leaf)} on {event.id}"
-        if event.id not in set(EventName) or event.id == EventName.OPEN_DISPUTE or event.delay:
+        if event.id not in set(EventName) or event.id == EventName.OPEN_DISPUTE.value or event.delay:
             raise _fault(here, "name it after an event of the vocabulary (not the opening), without a delay")
         name = EventName(event.id)
         if name.expires is not rule.expires:
@@ -158,7 +159,7 @@ def _records(where: str, event: EventName, source: Leaf, target: Leaf) -> EventT
     if target.closed:
         if source.closed:
             return EventType.PENALTY_ANNULLED
-        return EventType.DISPUTE_PENALIZED if target.id == StateName.PENALIZED else EventType.DISPUTE_RESOLVED
+        return EventType.DISPUTE_PENALIZED if target.id == StateName.PENALIZED.value else EventType.DISPUTE_RESOLVED
     if event not in RECORDED_AS:
         raise _fault(where, "nothing says as what an event that leaves the dispute open is recorded; add it to RECORDED_AS")
     return RECORDED_AS[event]
@@ -176,15 +177,15 @@ def _actors(rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> dict[Event
 # ---- what cannot be compiled -------------------------------------------------------------------------------------------
 
 
-def _check_no_callbacks(chart: type[Chart], where: str, specs: CallbackSpecList, guards: tuple[Guard, ...] = ()) -> None:
+def _check_no_callbacks(chart: type[Chart], where: str, of: State | Transition, guards: tuple[Guard, ...] = ()) -> None:
     expected = [guard.holds for guard in guards]
-    conditions = []
-    for spec in specs:
+    conditions: list[object] = []
+    for spec in of._specs:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- the library has no public list of callbacks
         if spec.is_convention:
-            if hasattr(chart, str(spec.func)):
-                raise _fault(where, f"{spec.func} is a callback; a chart has none")
+            if hasattr(chart, spec.attr_name):
+                raise _fault(where, f"{spec.attr_name} is a callback; a chart has none")
         elif spec.group is CallbackGroup.COND and spec.expected_value is True:
-            conditions.append(spec.func)
+            conditions.append(cast("object", spec.func))
         else:
             raise _fault(where, f"{spec.attr_name} is a callback, a validator or an inverted guard; a chart has none")
     if conditions != expected:
@@ -196,7 +197,7 @@ def _check_outcome(where: str, rule: Rule, target: Leaf) -> None:
     ends = set[Outcome]() if outcome is None else {outcome} if isinstance(outcome, Outcome) else set(outcome.values())
     if bool(ends) != target.closed:
         raise _fault(where, "an edge has an outcome where it closes the dispute, and only there")
-    if any((end in LIABILITIES) != (target.id == StateName.PENALIZED) for end in ends):
+    if any((end in LIABILITIES) != (target.id == StateName.PENALIZED.value) for end in ends):
         raise _fault(where, f"the outcome does not belong to {target.id}")
     if isinstance(outcome, Mapping):
         options = [selector.accepts for selector in rule.when if selector.dimension.name == "option"]
@@ -220,7 +221,7 @@ def _check_alternatives(rows: list[Row]) -> None:
     by_facts = [selector for row in rows for selector in row.when_facts]
     if rows[0].event not in QUIET:
         for selector in by_facts:
-            if frozenset().union(*(other.accepts for other in by_facts)) != set(selector.dimension.answers):
+            if {answer for other in by_facts for answer in other.accepts} != set(selector.dimension.answers):
                 raise _fault(where, f"no row applies for some answers to {selector.dimension.name}")
 
 

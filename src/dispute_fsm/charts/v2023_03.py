@@ -49,7 +49,9 @@ none_yet, submitted = when(g.EVIDENCE, "none"), when(g.EVIDENCE, "standing")
 AGREED = (g.promise_given, g.promise_in_future, g.promise_not_too_far, g.agreement_voucher, *VOUCHER_LIMITS)
 PROVEN = (g.reason_known, g.vouchers_there, g.vouchers_accepted, *VOUCHER_LIMITS, g.statement_there, g.statement_short_enough)
 
-ASKED = assumed("公告未说明由谁确认协商一致，默认由消费者确认", "the announcement does not say who confirms; by default the consumer is asked")
+ASKED = assumed(
+    "公告未说明由谁确认协商一致，默认由消费者确认", "the announcement does not say who confirms; by default the consumer is asked"
+)
 DENIED = assumed("未协商一致即违背承诺，由谁认定按政策", "without an agreement it is a breach of promise; policy says who finds that out")
 SILENT = assumed("消费者不回应时按政策处理", "policy says what the consumer's silence means")
 REFUND = assumed("等待发货期间全额退款即了结", "a full refund while shipment is awaited settles the dispute")

@@ -9,7 +9,11 @@ def main() -> None:
     if missing := [module for module in ("typer", "rich", "yaml") if find_spec(module) is None]:
         sys.stderr.write(f"dispute-fsm: {', '.join(missing)} is not installed; install the command line: pip install 'dispute-fsm[cli]'\n")
         sys.exit(2)
-    from dispute_fsm.cli import options, run  # noqa: F401, PLC0415 -- commands register themselves; what they need may be missing
-    from dispute_fsm.cli.app import app  # noqa: PLC0415 -- as above
+    # Imported only here, because what they need may be missing.
+    from dispute_fsm.cli.app import app  # noqa: PLC0415
+    from dispute_fsm.cli.options import options_command  # noqa: PLC0415
+    from dispute_fsm.cli.run import run  # noqa: PLC0415
 
+    app.command(name="run")(run)
+    app.command(name="options")(options_command)
     app()

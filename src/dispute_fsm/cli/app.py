@@ -54,6 +54,7 @@ def default_lang() -> LangChoice:
     return LangChoice.ZH if locale.startswith("zh") else LangChoice.EN
 
 
+LANG = default_lang()
 LangOption = Annotated[LangChoice, typer.Option("--lang", help="Language of texts; default: the terminal's.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")]
 

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, JsonOption, LangOption, app, as_lang, complain, default_lang, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, output, reported
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.options import Consequence, OptionView, Preview, StartedDeadline, options
 from dispute_fsm.dispute.refusals import Reason
@@ -35,12 +34,11 @@ class _Moment:
     at: datetime
 
 
-@app.command(name="options")
 @reported
 def options_command(
     path: Annotated[Path, typer.Argument(metavar="PATH", help=f"A scenario (*{SUFFIX}) or a history (*.history.jsonl).")],
     as_json: JsonOption = False,
-    lang: LangOption = default_lang(),
+    lang: LangOption = LANG,
 ) -> Exit:
     """Say what the merchant could choose at the end of a scenario or history.
 
@@ -122,7 +120,11 @@ def _reason_json(reason: Reason) -> dict[str, Any]:
         "guard": reason.guard,
         "saw": dict(reason.saw),
         "unlock": {
-            **{name: format_instant(value) if isinstance(value, datetime) else value for name, value in unlock.items() if name not in {"zh", "en"}},
+            **{
+                name: format_instant(value) if isinstance(value, datetime) else value
+                for name, value in unlock.items()
+                if name not in {"zh", "en"}
+            },
             "text": words,
         },
         "link": reason.link and {"text": ORDER_PAGE_LINK, "url": reason.link},
@@ -148,6 +150,7 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
                 "by": following.role.value,
                 "state": following.state.value,
                 "outcome": following.outcome and following.outcome.value,
+                "given": {selector.dimension.name: sorted(selector.accepts) for selector in following.given},
             }
             for following in preview.consequences
         ],
@@ -161,34 +164,32 @@ _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
         "open": "可选",
         "closed": "不可选",
-        "unknown": "订单系统无法应答，暂不可知",
-        "option": "方案",
-        "why": "原因与条件",
-        "then": "选择之后",
+        "unknown": "暂不可知（订单系统无法应答）",
+        "why": "原因",
         "unlock": "解锁",
         "needs": "需提供",
-        "settles": "随即结束",
-        "until": "截止",
-        "promise": "协商时间之后 {grace} 内等待揽件信息，最晚 {latest}",
+        "then": "选择后",
+        "settles": "随即结束：{outcome}",
+        "until": "{deadline}：{due}",
+        "promise": "{deadline}：协商时间之后再等 {grace} 以便揽件信息到达，最晚 {latest}",
         "unlimited": "不限",
-        "reasons": "{count} 种理由可选，各有要求的凭证",
-        "final": "方案一经选择不可更改。",
+        "reasons": "举证理由有 {count} 种，各有要求的凭证",
+        "final": "方案一经选择，不可更改。",
         "head": "纠纷 {id} · {state} · {at}",
     },
     "en": {
         "open": "open",
         "closed": "closed",
-        "unknown": "unknown: the order system cannot answer",
-        "option": "option",
-        "why": "why, and what it takes",
-        "then": "what follows",
+        "unknown": "unknown (the order system cannot answer)",
+        "why": "why",
         "unlock": "unlock",
         "needs": "needs",
-        "settles": "settles at once",
-        "until": "due",
-        "promise": "the agreed instant, and {grace} more for the scan to reach us; {latest} at the latest",
+        "then": "then",
+        "settles": "settles at once: {outcome}",
+        "until": "{deadline}: {due}",
+        "promise": "{deadline}: the agreed instant, and {grace} more for the scan to reach us; {latest} at the latest",
         "unlimited": "without limit",
-        "reasons": "{count} reasons to choose from, each with its vouchers",
+        "reasons": "{count} reasons for evidence, each with the vouchers that it asks for",
         "final": "A choice cannot be taken back.",
         "head": "dispute {id} · {state} · {at}",
     },
@@ -199,56 +200,59 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
     words, dispute = _WORDS[lang], moment.dispute
     zone = ZoneInfo(dispute.policy.calendar.zone)
     head = words["head"].format(id=dispute.dispute_id, state=dispute.state.label(lang), at=_local(moment.at, zone))
-    output.print(head, markup=False, style="bold")
-    table = Table(words["option"], "", words["why"], words["then"], show_lines=True)
+    output.print(Text(head, style="bold"))
     for view in views:
-        status = words["unknown"] if view.open is None else words["open"] if view.open else words["closed"]
-        table.add_row(
-            escape(view.option.label(lang)),
-            status,
-            escape("\n".join(_why(view, lang))),
-            escape("\n".join(_then(view.preview, dispute, zone, lang))) if view.preview else "",
-            style=None if view.open else "dim",
-        )
-    output.print(table)
+        mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[view.open]
+        output.print()
+        output.print(Text.assemble(f"{mark} ", (view.option.label(lang), "bold"), f"  [{words[status]}]  ", (view.option.value, "dim")))
+        details = Table.grid(padding=(0, 2, 0, 0))
+        details.add_column(no_wrap=True, style="dim")
+        details.add_column(overflow="fold")
+        said = ""
+        for name, line in [*_why(view, lang), *_then(view.preview, dispute, zone, lang)]:
+            details.add_row("" if name == said else f"  {words[name]}", Text(line))
+            said = name
+        output.print(details)
+    output.print()
     output.print(words["final"])
 
 
-def _why(view: OptionView, lang: Lang) -> Iterator[str]:
-    words = _WORDS[lang]
+def _why(view: OptionView, lang: Lang) -> Iterator[tuple[str, str]]:
     for reason in view.reasons:
-        yield f"✗ {reason.text(lang)} ({reason.code.value})"
-        yield f"  {words['unlock']}: {reason.unlock.text(lang)}"
+        yield "why", f"{reason.text(lang)} ({reason.code.value})"
+        yield "unlock", reason.unlock.text(lang)
     if view.link:
-        yield f"  {ORDER_PAGE_LINK}: {view.link}"
+        yield "unlock", f"{ORDER_PAGE_LINK}: {view.link}"
     for reason in view.needs:
-        yield f"• {words['needs']}: {reason.unlock.text(lang)} ({reason.code.value})"
+        yield "needs", f"{reason.unlock.text(lang)} ({reason.code.value})"
 
 
-def _then(preview: Preview, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+def _then(preview: Preview | None, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> Iterator[tuple[str, str]]:
+    if preview is None:
+        return
     words = _WORDS[lang]
-    yield f"→ {preview.state.label(lang)}"
-    if preview.settles is not None:
-        yield f"{words['settles']}: {preview.settles.label(lang)}"
+    settled = None if preview.settles is None else words["settles"].format(outcome=preview.settles.label(lang))
+    yield "then", settled or preview.state.label(lang)
     for started in preview.deadlines:
-        yield f"{started.deadline.label(lang)}: {_due(started, dispute, zone, lang)}"
+        yield "then", _due(started, dispute, zone, lang)
     for following in preview.consequences:
-        yield _consequence(following, lang)
+        yield "then", _consequence(following, lang)
     if preview.reasons:
-        yield words["reasons"].format(count=len(preview.reasons))
+        yield "then", words["reasons"].format(count=len(preview.reasons))
 
 
 def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> str:
-    words = _WORDS[lang]
+    words, name = _WORDS[lang], started.deadline.label(lang)
     if started.due is not None:
-        return f"{words['until']} {_local(started.due, zone)}"
+        return words["until"].format(deadline=name, due=_local(started.due, zone))
     latest = words["unlimited"] if started.latest is None else _local(started.latest, zone)
-    return words["promise"].format(grace=format_duration(dispute.policy.scan_grace), latest=latest)
+    return words["promise"].format(deadline=name, grace=format_duration(dispute.policy.scan_grace), latest=latest)
 
 
 def _consequence(following: Consequence, lang: Lang) -> str:
-    end = following.state.label(lang) if following.outcome is None else f"{following.state.label(lang)}: {following.outcome.label(lang)}"
-    return f"{following.role.label(lang)} · {following.event.label(lang)} → {end}"
+    end = following.state.label(lang) if following.outcome is None else f"{following.state.label(lang)} ({following.outcome.label(lang)})"
+    given = "".join(f" [{selector.label(lang)}]" for selector in following.given)
+    return f"{following.role.label(lang)} · {following.event.label(lang)}{given} → {end}"
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import Exit, JsonOption, LangOption, app, as_lang, complain, default_lang, errors, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, errors, output, reported
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.write import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.write import write_history
@@ -19,13 +19,12 @@ from dispute_fsm.scenario.reader import SUFFIX, read_scenario
 from dispute_fsm.scenario.runner import Failure, Result, run_scenario
 
 
-@app.command()
 @reported
 def run(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Scenario files, or folders that hold *{SUFFIX} files.")],
     as_json: JsonOption = False,
     histories: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the history of each scenario into this folder.")] = None,
-    lang: LangOption = default_lang(),
+    lang: LangOption = LANG,
 ) -> Exit:
     """Run scenario files and say what came of each.
 
@@ -101,7 +100,8 @@ def _as_json(result: Result) -> dict[str, Any]:
         "events": [event.model_dump(mode="json") for event in result.events],
         "ok": result.ok,
         "failures": [
-            {"step": failure.step, "line": failure.line, "expected": failure.expected, "found": failure.found} for failure in result.failures
+            {"step": failure.step, "line": failure.line, "expected": failure.expected, "found": failure.found}
+            for failure in result.failures
         ],
     }
 

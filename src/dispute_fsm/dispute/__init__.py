@@ -1,0 +1,1 @@
+"""Deciding and folding: decide, evolve, options, events, the chain of hashes. Pure."""

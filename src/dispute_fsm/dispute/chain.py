@@ -88,14 +88,16 @@ def same_content(event: AuditEvent, command: Command) -> bool:
 def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 -- JSON of any shape
     """Copy a JSON value, changing every personal member of the kind; each is known by its name and its JSON Pointer."""
     if isinstance(value, dict):
+        members: dict[str, Any] = value
         return {
             name: change(member, f"{pointer}/{name}")
             if name in PERSONAL and isinstance(member, kind)
             else _personal(member, f"{pointer}/{name}", kind, change)
-            for name, member in value.items()
+            for name, member in members.items()
         }
     if isinstance(value, list):
-        return [_personal(member, f"{pointer}/{index}", kind, change) for index, member in enumerate(value)]
+        listed: list[Any] = value
+        return [_personal(member, f"{pointer}/{index}", kind, change) for index, member in enumerate(listed)]
     return value
 
 
@@ -132,11 +134,12 @@ def verify(record: Mapping[str, Any], prev_hash: str) -> None:
 
 
 def _at(record: Any, pointer: str) -> Any:  # noqa: ANN401 -- JSON of any shape
+    """Follow a JSON Pointer; None where it leads nowhere."""
     for part in pointer.split("/")[1:]:
-        if isinstance(record, list) and part.isdecimal() and int(part) < len(record):
-            record = record[int(part)]
-        elif isinstance(record, dict) and part in record:
-            record = record[part]
+        if isinstance(record, list):
+            listed: list[Any] = record
+            record = listed[int(part)] if part.isdecimal() and int(part) < len(listed) else None
         else:
-            return None
+            members: dict[str, Any] = record if isinstance(record, dict) else {}
+            record = members.get(part)
     return record

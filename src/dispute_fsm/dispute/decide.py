@@ -185,14 +185,17 @@ def _refused(dispute: Dispute, judgement: Judgement, stamp: Stamp) -> Refused:
     members = _next(dispute, judgement, stamp)
     named = {check["guard"] for check in members["checks"]}
     extra = tuple({"guard": reason.guard, "passed": False, "saw": reason.saw} for reason in reasons if reason.guard not in named)
-    event = CommandRefused(
-        **{**members, "checks": (*members["checks"], *extra)},
-        revision=dispute.revision,
-        type=EventType.REFUSED,
-        target=dispute.path,
-        deadlines=dispute.deadlines,
-        outcome=dispute.outcome,
-        refused=tuple(reason.code for reason in reasons),
+    event = CommandRefused.model_validate(
+        {
+            **members,
+            "checks": (*members["checks"], *extra),
+            "revision": dispute.revision,
+            "type": EventType.REFUSED,
+            "target": dispute.path,
+            "deadlines": dispute.deadlines,
+            "outcome": dispute.outcome,
+            "refused": tuple(reason.code for reason in reasons),
+        }
     )
     return Refused(reasons, seal(event))
 

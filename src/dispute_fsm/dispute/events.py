@@ -5,6 +5,9 @@ its order. Everything but `hash` and `private` is covered by the hash; personal 
 and, until they are erased, in `private` as plain text.
 """
 
+# pyright: reportIncompatibleVariableOverride=false
+# Events are frozen, so a member may mean something narrower in one type of event than in all.
+
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal

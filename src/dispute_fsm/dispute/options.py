@@ -19,6 +19,7 @@ from dispute_fsm.rules.commands import Actor, ChooseOption, Command
 from dispute_fsm.rules.deadlines import due_instant, term_of
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
+from dispute_fsm.rules.guards import Selector
 from dispute_fsm.rules.policy import EvidenceReason
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, Role, StateName
 from dispute_fsm.rules.worktime import Count, count
@@ -42,12 +43,16 @@ class StartedDeadline:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What may follow the choice without the merchant: the event, by whom, where it leads, and how that ends the dispute."""
+    """What may follow the choice without the merchant: the event, by whom, where it leads, and how that ends the dispute.
+
+    `given` is what the order system has to show for it, where that decides.
+    """
 
     event: EventName
     role: Role
     state: StateName
     outcome: Outcome | None
+    given: tuple[Selector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +118,14 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
     if row is None:
         return None
     chosen = replace(case, option=option, findings={})
-    catalogue = case.policy.evidence_reasons if (row.target, EventName.SUBMIT_EVIDENCE) in table.rows else {}
+    proves = (row.target, EventName.SUBMIT_EVIDENCE) in table.rows
     started = (_started(deadline, case) for deadline in row.rule.starts)
     return Preview(
         state=table.places[row.target].state,
         settles=row.outcome(option),
         deadlines=tuple(deadline for deadline in started if deadline is not None),
         consequences=tuple(_consequences(table, row.target, option, chosen)),
-        reasons=tuple(catalogue.items()),
+        reasons=tuple(case.policy.evidence_reasons.items()) if proves else (),
     )
 
 
@@ -132,13 +137,14 @@ def _consequences(table: Table, path: str, option: Option, case: Case) -> Iterat
         for row in rows:
             role = row.rule.by.roles[0]
             if role in _OTHERS and all(selector.needs_facts or selector.holds(case) for selector in row.when):
-                yield Consequence(event, role, table.places[row.target].state, row.outcome(option))
+                yield Consequence(event, role, table.places[row.target].state, row.outcome(option), row.when_facts)
 
 
 def _started(deadline: Deadline, case: Case) -> StartedDeadline | None:
     if deadline is Deadline.PROMISE:
         longest = case.policy.max_promise
-        return StartedDeadline(deadline, None, latest=longest and due_instant(deadline, case.policy, case.now, case.now + longest))
+        latest = None if longest is None else due_instant(deadline, case.policy, case.now, case.now + longest)
+        return StartedDeadline(deadline, None, latest=latest)
     due = due_instant(deadline, case.policy, case.now)
     if due is None:
         return None

@@ -20,6 +20,8 @@ from dispute_fsm.rules.strict import MAX_INTEGER
 
 _CHAINED = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict}
 
+_LONGEST_NUMBER = len(f"-{MAX_INTEGER}")
+
 
 class History:
     """What was read so far: the policies by digest, and every dispute as it stands after its last event."""
@@ -91,20 +93,20 @@ def _parsed(line: str) -> dict[str, Any]:
         return record
 
     def whole(number: str) -> int:
-        value = int(number)
-        if abs(value) > MAX_INTEGER:
+        if len(number) > _LONGEST_NUMBER or abs(int(number)) > MAX_INTEGER:
             raise InputError(f"{number:.30} has more than 53 bits")
-        return value
+        return int(number)
 
     def none_such(number: str) -> float:
         raise InputError(f"{number:.30} is no whole number; amounts are texts")
 
     try:
-        record = json.loads(line, object_pairs_hook=no_duplicates, parse_int=whole, parse_float=none_such, parse_constant=none_such)
+        record: object = json.loads(line, object_pairs_hook=no_duplicates, parse_int=whole, parse_float=none_such, parse_constant=none_such)
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg} (column {error.colno})") from None
     except RecursionError:
         raise InputError("not a record: nested too deeply") from None
     if not isinstance(record, dict):
         raise InputError("a record is a JSON object")
-    return record
+    members: dict[str, Any] = record
+    return members

@@ -30,8 +30,8 @@ class Case:
     option: Option | None = None
     agreed_until: datetime | None = None
     confirmed: bool = False
-    deadlines: Mapping[Deadline, datetime] = field(default_factory=dict)
+    deadlines: Mapping[Deadline, datetime] = field(default_factory=dict[Deadline, datetime])
     running: tuple[Deadline, ...] = ()
     submissions: int = 0
     extra_rounds: int = 0
-    findings: dict[str, Finding] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict[str, Finding])

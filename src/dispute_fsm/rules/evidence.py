@@ -189,5 +189,6 @@ def _prompts(policy: Policy, reason: str | None, vouchers: Vouchers, lang: Lang)
     entry = _entry(policy, reason)
     there = Counter(voucher.kind for voucher in distinct(vouchers))
     return tuple(
-        PromptStatus(prompt.kind, prompt.at_least, there[prompt.kind], prompt.shows_label(lang)) for prompt in (entry.prompts if entry else ())
+        PromptStatus(prompt.kind, prompt.at_least, there[prompt.kind], prompt.shows_label(lang))
+        for prompt in (entry.prompts if entry else ())
     )

@@ -169,8 +169,8 @@ def _fulfilment(case: Case) -> str:
 def _extended(case: Case) -> str:
     named = cast("ExtendDeadline[str]", case.command.payload).deadline
     # Unnamed, the promise is meant where it stands: beside it the confirmation deadline only closes the consumer's window.
-    meant = named or next((deadline for deadline in (Deadline.PROMISE, *Deadline) if deadline in case.deadlines), None)
-    return meant.value if meant in case.deadlines else "none"
+    candidates = (Deadline.PROMISE, *Deadline) if named is None else (named,)
+    return next((deadline.value for deadline in candidates if deadline in case.deadlines), "none")
 
 
 OPTION = Dimension(
@@ -285,9 +285,7 @@ def requirement(
     """Make a requirement of a function that looks; the function's name is the guard's."""
 
     def make(look: Callable[[Case], Finding]) -> Guard:
-        return Guard(
-            name=look.__name__, sort=Sort.REQUIRES, zh=zh, en=en, source=source, look=look, codes=codes, needs_facts=needs_facts
-        )
+        return Guard(name=look.__name__, sort=Sort.REQUIRES, zh=zh, en=en, source=source, look=look, codes=codes, needs_facts=needs_facts)
 
     return make
 
@@ -332,7 +330,9 @@ def shipped(case: Case) -> Finding:
     return found(
         facts.counted_shipment is not None,
         RefusalCode.NOT_SHIPPED,
-        FactUnlock("shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前", "the order system has to show a shipment that has happened"),
+        FactUnlock(
+            "shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前", "the order system has to show a shipment that has happened"
+        ),
         shipment=facts.shipment is not None,
         shipped_at=None if facts.shipment is None else shown(facts.shipment.shipped_at),
     )
@@ -341,7 +341,9 @@ def shipped(case: Case) -> Finding:
 @requirement(
     "有有效的物流揽件记录",
     "a valid pickup scan",
-    stated("有物流揽件信息；标题写揽件、正文写拦截，按揽件理解", "pickup by the carrier; the text says 拦截 beside a heading that says 揽件"),
+    stated(
+        "有物流揽件信息；标题写揽件、正文写拦截，按揽件理解", "pickup by the carrier; the text says 拦截 beside a heading that says 揽件"
+    ),
     RefusalCode.NO_PICKUP_SCAN,
     RefusalCode.PICKUP_NOT_VALID,
     needs_facts=True,

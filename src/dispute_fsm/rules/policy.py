@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_serializer, model_validator
@@ -135,7 +135,7 @@ class Policy(Strict):
         return digest(dict(self.record))
 
     def order_link(self, order_id: str) -> str | None:
-        """The address of the order page (去订单详情页), or None where the policy names none."""
+        """Return the address of the order page (去订单详情页), or None where the policy names none."""
         return None if self.order_url is None else self.order_url.replace("{order_id}", quote(order_id, safe=""))
 
     def lay_over(self, changes: Mapping[str, object]) -> Self:
@@ -156,8 +156,8 @@ def _merge(base: dict[str, Any], changes: Mapping[str, object], path: tuple[str,
         if path == ("evidence_reasons",) and value is None:
             if merged.pop(key, None) is None:
                 raise InputError("there is no such reason to remove", field=".".join(here))
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), dict) and not (not path and key in _REPLACED_WHOLE):
-            merged[key] = _merge(merged[key], value, here)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), dict) and (path or key not in _REPLACED_WHOLE):
+            merged[key] = _merge(merged[key], cast("Mapping[str, object]", value), here)
         else:
             merged[key] = value
     return merged

@@ -20,10 +20,10 @@ class Source:
 
 
 def stated(zh: str, en: str) -> Source:
-    """The announcement says so."""
+    """Name what the announcement says."""
     return Source("S", zh, en)
 
 
 def assumed(zh: str, en: str) -> Source:
-    """The announcement is silent or open to reading; the words say what we assume and why."""
+    """Name what we assume, and why, where the announcement is silent or open to reading."""
     return Source("A", zh, en)

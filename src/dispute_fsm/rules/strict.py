@@ -79,7 +79,7 @@ def parse_duration(value: object) -> timedelta:
 def format_duration(value: timedelta) -> str:
     """Write a duration in its one canonical form: `1d` for 24 hours, `1h30m`, `0s`."""
     rest = int(value.total_seconds())
-    parts = []
+    parts: list[str] = []
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
@@ -106,4 +106,3 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, patt
 
 Whole = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 """A whole number that survives every JSON reader."""
-

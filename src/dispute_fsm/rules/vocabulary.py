@@ -12,11 +12,12 @@ Lang = Literal["zh", "en"]
 class Labelled(StrEnum):
     """An enumeration whose members carry a zh-CN and an English label."""
 
+    _value_: str
     zh: str
     en: str
 
-    def __new__(cls, value: str, zh: str, en: str) -> Self:
-        """Make the member equal to its id; the labels are attributes."""
+    def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
+        """Make the member equal to its id; the labels are attributes (and left out where a member is looked up by its id)."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.zh = zh

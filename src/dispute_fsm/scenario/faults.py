@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -55,18 +55,20 @@ class Source:
         """Require a mapping with known fields only."""
         if not isinstance(value, dict):
             raise self.fault(path, f"expected fields: {', '.join(known)}")
-        for name in value:
+        fields = cast("dict[str, object]", value)
+        for name in fields:
             if name not in known:
-                raise self.fault((*path, name), f"unknown field{_meant(str(name), known)}")
-        return value
+                raise self.fault((*path, name), f"unknown field{_meant(name, known)}")
+        return fields
 
 
-def _within(value: object, details: ErrorDetails) -> FieldPath:
+def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- content of a file, of any shape
     """Follow an error's location into the value; pydantic's names for the members of a union are no part of the file."""
     path: list[str | int] = []
     for part in details["loc"]:
-        if (isinstance(value, Mapping) and part in value) or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)):
-            value = value[part]  # type: ignore[index]
+        members: dict[Any, Any] = dict(enumerate(value)) if isinstance(value, list) else value if isinstance(value, dict) else {}
+        if part in members:
+            value = members[part]
             path.append(part)
         elif details["type"] == "missing" and part == details["loc"][-1]:
             path.append(part)

@@ -140,13 +140,14 @@ class _Reader:
         if not isinstance(value, list):
             raise self.source.fault(("steps",), "expected a list of steps")
         facts: dict[str, Any] = {} if order is None else order.model_dump(mode="json")
-        at, steps = self.dispute.opened_at, []
+        at, steps = self.dispute.opened_at, list[Step]()
         for index, item in enumerate(cast("list[object]", value)):
             path: FieldPath = ("steps", index)
             content = self.source.mapping(item, _STEP_FIELDS, path)
             at = self.at(content, path, at)
             if ("order" in content) == ("do" in content):
                 raise self.source.fault(path, "a step has either order (the facts change) or do (an event)")
+            does: FactsChange | Availability | Sweep | Command
             if "order" in content:
                 does, facts = self.facts(content, path, facts)
             else:
@@ -182,7 +183,7 @@ class _Reader:
             return Availability(_AVAILABILITY[value]), facts
         if not isinstance(value, dict):
             raise self.source.fault(here, "expected facts that change, available, or unavailable")
-        merged = _merged(facts, value)
+        merged = _merged(facts, cast("dict[str, Any]", value))
         return FactsChange(self.source.validated(Order, merged, here)), merged
 
     def event(self, content: Mapping[str, object], path: FieldPath) -> Sweep | Command:
@@ -194,9 +195,10 @@ class _Reader:
                 if field in content:
                     raise self.source.fault((*path, field), "a sweep is the system's own, it takes no by, key or with")
             return Sweep()
-        payload = content.get("with", {})
+        payload: object = content.get("with") if "with" in content else {}
         if name == "expire":
-            event, payload = self.source.validated(_Expiry, payload, (*path, "with")).deadline.expiry, {}
+            event = self.source.validated(_Expiry, payload, (*path, "with")).deadline.expiry
+            payload = {}
         else:
             event = EventName(name)
         return Command(
@@ -210,10 +212,10 @@ class _Reader:
         """Read who acts; left out, it is the role that the rules name for the event, with the dispute's own id."""
         if "by" not in content:
             role = self.rules.table.actors[event].roles[0]
-        elif isinstance(content["by"], dict):
-            return self.source.validated(Actor, content["by"], (*path, "by"))
+        elif isinstance(by := content["by"], dict):
+            return self.source.validated(Actor, cast("object", by), (*path, "by"))
         else:
-            role = Role(self.source.choice(content["by"], [role.value for role in Role], (*path, "by"), "role"))
+            role = Role(self.source.choice(by, [role.value for role in Role], (*path, "by"), "role"))
         own = {Role.MERCHANT: self.dispute.merchant_id, Role.CONSUMER: self.dispute.consumer_id}
         return Actor(role=role, id=own.get(role, role.value))
 
@@ -223,5 +225,6 @@ def _merged(facts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     merged = dict(facts)
     for name, value in changes.items():
         standing = merged.get(name)
-        merged[name] = _merged(standing if isinstance(standing, dict) else {}, value) if isinstance(value, dict) else value
+        below = cast("dict[str, Any]", standing if isinstance(standing, dict) else {})
+        merged[name] = _merged(below, cast("dict[str, Any]", value)) if isinstance(value, dict) else value
     return merged

@@ -129,7 +129,9 @@ class _Run:
                 expected.setdefault(name, "none")
         for name, value in expected.items():
             if found.get(name, "none") != value:
-                self.failures.append(Failure(number, step.line, f"{name}: {value}", f"{name}: {found.get(name, 'none')}, state: {found['state']}"))
+                self.failures.append(
+                    Failure(number, step.line, f"{name}: {value}", f"{name}: {found.get(name, 'none')}, state: {found['state']}")
+                )
 
     def compare_end(self, dispute: Dispute | None, refused: tuple[RefusalCode, ...]) -> None:
         expect = self.scenario.expect
@@ -147,13 +149,17 @@ class _Run:
         }
         for name, value in expected.items():
             if (value is not None or (name == "refused" and refused)) and found[name] != value:
-                self.failures.append(Failure(None, self.scenario.expect_line, f"{name}: {value or 'none'}", f"{name}: {found[name] or 'none'}"))
+                self.failures.append(
+                    Failure(None, self.scenario.expect_line, f"{name}: {value or 'none'}", f"{name}: {found[name] or 'none'}")
+                )
 
 
 def _expected(expect: Expect) -> dict[str, str]:
     words = {"state": expect.state and expect.state.value, "refused": expect.refused and _listed(expect.refused), "error": expect.error}
     flags = {"repeated": expect.repeated, "unchanged": expect.unchanged}
-    return {name: str(value) for name, value in words.items() if value is not None} | {name: "true" for name, value in flags.items() if value}
+    return {name: str(value) for name, value in words.items() if value is not None} | {
+        name: "true" for name, value in flags.items() if value
+    }
 
 
 def _listed(codes: tuple[RefusalCode, ...]) -> str:

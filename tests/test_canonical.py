@@ -1,0 +1,83 @@
+"""The canonical form and the digests over it, against an independent implementation of RFC 8785."""
+
+import hashlib
+import json
+
+import pytest
+import rfc8785
+from hypothesis import example, given
+
+from dispute_fsm.rules.canonical import canonical, digest
+from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import MAX_INTEGER
+from dispute_fsm.rules.vocabulary import Option
+from tests.strategies import commands, json_values, order_facts, policies
+
+CONTROLS = "".join(map(chr, range(0x20)))
+
+
+def independent(value: object) -> bytes:
+    return rfc8785.dumps(json.loads(json.dumps(value)))
+
+
+@given(json_values())
+@example(CONTROLS + '"\\/\x7f\x80\u2028\u2029\ufeff\uffff')
+@example("商家 🚚 \U00010000\U0010ffff e\u0301")
+@example({"\x7f": 1, "": 2, " ": 3, "a": 4, "A": 5, "_": 6, "\n": 7, '"': 8})
+@example([MAX_INTEGER, -MAX_INTEGER, 0, True, False, None, [], {}, ""])
+def test_the_canonical_form_is_that_of_rfc_8785(value: object) -> None:
+    assert canonical(value) == independent(value)
+    assert digest(value) == hashlib.sha256(independent(value)).hexdigest()
+    assert canonical(json.loads(canonical(value))) == canonical(value)
+
+
+@given(policies(), commands(), order_facts())
+def test_the_records_of_the_package_have_the_canonical_form_of_rfc_8785(policy: Policy, command: Command, facts: OrderFacts) -> None:
+    for record in (dict(policy.record), command.model_dump(mode="json"), facts.model_dump(mode="json")):
+        assert canonical(record) == independent(record)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"b": 1, "a": [True, None, "x"]}, b'{"a":[true,null,"x"],"b":1}'),
+        ({"10": 1, "2": 2, "a": 3, "B": 4}, b'{"10":1,"2":2,"B":4,"a":3}'),
+        (CONTROLS[8:14] + "\x1f", rb'"\b\t\n\u000b\f\r\u001f"'),
+        ('"\\/\x7f', b'"\\"\\\\/\x7f"'),
+        ("€🚚", '"€🚚"'.encode()),
+        ((1, 2), b"[1,2]"),
+        (MAX_INTEGER, b"9007199254740991"),
+        (Option.ALREADY_SHIPPED, b'"already_shipped"'),
+    ],
+)
+def test_members_are_sorted_white_space_left_out_and_escapes_minimal(value: object, written: bytes) -> None:
+    assert canonical(value) == written
+    assert digest(value) == hashlib.sha256(written).hexdigest()
+
+
+def test_the_digest_is_the_same_whatever_the_order_of_the_members() -> None:
+    assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
+    assert digest([1, 2]) != digest([2, 1])
+    assert digest({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (float("nan"), ValueError),
+        ([float("inf")], ValueError),
+        ({"a": -float("inf")}, ValueError),
+        ("\ud800", UnicodeEncodeError),
+        ({"a": "a\udfff"}, UnicodeEncodeError),
+        (object(), TypeError),
+        ({"a"}, TypeError),
+        (b"a", TypeError),
+    ],
+)
+def test_what_has_no_canonical_form_is_an_error(value: object, fault: type[Exception]) -> None:
+    with pytest.raises(fault):
+        canonical(value)
+    with pytest.raises(fault):
+        digest(value)
