@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from datetime import date, time, timedelta
 from string import ascii_letters, digits
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.calendar import CalendarPolicy
 from dispute_fsm.rules.policy import DEFAULT_POLICY, DEFAULT_REASONS, EvidenceReason, Policy, Prompt, Term, VoucherLimits
-from dispute_fsm.rules.strict import MAX_INTEGER
+from dispute_fsm.rules.strict import MAX_INTEGER, parse_duration
 from dispute_fsm.rules.vocabulary import Denial, Silence, VoucherKind
 from tests.strategies import identifiers, policies, policy_changes
 
@@ -59,9 +60,12 @@ def name(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-PATHS = list(members(DEFAULT_POLICY.record))
-REASONS = [path for path in PATHS if path[0] == "evidence_reasons" and len(path) == 2]
-FIELDS = [path for path in PATHS if path not in REASONS]
+FIELDS = [
+    path
+    for path in members(DEFAULT_POLICY.record)
+    if path[:1] != ("evidence_reasons",) or len(path) == 1 or (path[1] == "customs_clearance" and len(path) > 2)
+]
+"""The path of every field of the default's record, of one reason instead of ten; a reason is no field: it may be missing."""
 
 # ---- the default -------------------------------------------------------------------------------------------------------
 
@@ -157,10 +161,10 @@ def test_a_record_with_a_field_left_out_is_an_error(path: Path) -> None:
         Policy.model_validate_json(json.dumps(changed))
 
 
-@pytest.mark.parametrize("path", PATHS, ids=name)
-def test_a_record_with_an_unknown_field_is_an_error(path: Path) -> None:
+@pytest.mark.parametrize("inside", sorted({path[:-1] for path in FIELDS}, key=name), ids=name)
+def test_a_record_with_an_unknown_field_is_an_error(inside: Path) -> None:
     changed = record()
-    holder(changed, path)["of_a_later_version"] = 1
+    holder(changed, (*inside, ""))["of_a_later_version"] = 1
     with pytest.raises(ValidationError):
         Policy.model_validate(changed)
 
@@ -211,8 +215,8 @@ def test_equal_content_has_an_equal_digest_however_it_was_written(same: Mapping[
 
 
 def test_the_order_of_fields_and_reasons_makes_no_difference_to_the_digest() -> None:
-    backwards = {field: value for field, value in reversed(list(record().items()))}
-    backwards["evidence_reasons"] = {reason: entry for reason, entry in reversed(list(backwards["evidence_reasons"].items()))}
+    backwards = dict(reversed(record().items()))
+    backwards["evidence_reasons"] = dict(reversed(backwards["evidence_reasons"].items()))
     assert Policy.model_validate(backwards).digest == DEFAULT_POLICY.digest
 
 
@@ -304,21 +308,25 @@ def test_null_is_no_number_of_hours(term: Mapping[str, object]) -> None:
 
 @given(policies(), policy_changes())
 def test_what_is_laid_over_is_as_it_says_and_the_rest_stays(policy: Policy, changes: dict[str, object]) -> None:
-    said = deepcopy(changes)
-    said.pop("evidence_reasons", None)
-    before = policy.digest
-    laid = policy.lay_over(said)
+    changes.pop("evidence_reasons", None)  # the policy may lack the reason that is to be removed
+    before, said = policy.digest, deepcopy(changes)
+    laid = policy.lay_over(changes)
     for field in Policy.model_fields:
         if field not in said:
             assert laid.record[field] == policy.record[field]
-        elif isinstance(value := said[field], Mapping) and field in {"calendar", "voucher_limits"}:
-            assert set(value) <= set(laid.record[field])
-    assert laid.lay_over(said) == laid
+        elif field in {"calendar", "voucher_limits"}:
+            members_said = cast("dict[str, object]", said[field])
+            assert laid.record[field] == policy.record[field] | {
+                member: sorted(cast("list[str]", value)) if member in {"holidays", "workdays"} else value
+                for member, value in members_said.items()
+            }
+        elif field in {"max_promise", "scan_grace", "max_facts_age"}:
+            assert getattr(laid, field) == (said[field] and parse_duration(said[field]))
+        else:
+            assert laid.record[field] == said[field]
+    assert laid.lay_over(changes) == laid
     assert policy.lay_over({}) == policy
-    assert (policy.digest, said) == (before, {field: value for field, value in changes.items() if field != "evidence_reasons"})
-    assert laid.lay_over(record() | {"evidence_reasons": {}}).lay_over({"voucher_limits": record()["voucher_limits"]}).calendar == (
-        DEFAULT_POLICY.calendar
-    )
+    assert (policy.digest, changes) == (before, said)
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------------------
@@ -521,9 +529,7 @@ def test_a_catalogue_that_was_handed_in_can_change_without_changing_the_policy()
 def test_who_changes_a_record_does_not_change_the_policy() -> None:
     policy = over(voucher_limits={"max_count": 3})
     named = over(voucher_limits={"max_count": 3}).digest
-    try:
+    with suppress(TypeError):  # where it is read-only to the bottom: all the better
         policy.record["voucher_limits"]["max_count"] = 99
-    except TypeError:
-        pass  # read-only to the bottom: all the better
     assert policy.digest == named
     assert policy.lay_over({}).voucher_limits.max_count == 3

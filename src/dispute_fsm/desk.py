@@ -59,12 +59,17 @@ class Desk:
     orders: OrderSystem
     stamp: StampMaker = fresh_stamp
 
-    def open(self, opening: Opening, now: datetime, existing: Dispute | None = None) -> Answer | Refused:
+    def open(
+        self, opening: Opening, now: datetime, existing: Dispute | None = None, *, facts: OrderFacts | None = None
+    ) -> Answer | Refused:
         """Open a dispute. `existing` is the one that has this id already. A refusal leaves no dispute and no event.
 
-        Raises `OrderSystemUnavailableError`: nothing happened, try again.
+        `facts` is a snapshot that the host has at hand already; it may be as old as the policy's `max_facts_age`.
+
+        Raises `OrderSystemUnavailableError`: nothing happened, try again; `StaleFactsError`.
         """
-        facts = self.orders.look(opening.order_id, now) if existing is None else None
+        if facts is None and existing is None:
+            facts = self.orders.look(opening.order_id, now)
         decision = decide_opening(existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1))
         _log(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
         if isinstance(decision, Refused):
@@ -73,12 +78,17 @@ class Desk:
             return Answer(decision, decision.event, begin(decision.event, opening.policy))
         return Answer(decision, None, cast("Dispute", existing))
 
-    def submit(self, dispute: Dispute, command: Command, now: datetime) -> Answer:
+    def submit(self, dispute: Dispute, command: Command, now: datetime, *, facts: OrderFacts | None = None) -> Answer:
         """Put a command to a dispute; append the answer's event and go on with its dispute.
 
-        Raises `OrderSystemUnavailableError`: nothing happened, the same command may be sent again; `ClockWentBackError`.
+        `facts` is a snapshot that the host has at hand already; it may be as old as the policy's `max_facts_age`. Without
+        it the order system is asked, and only where a requirement looks at facts.
+
+        Raises `OrderSystemUnavailableError`: nothing happened, the same command may be sent again; `ClockWentBackError`;
+        `StaleFactsError`.
         """
-        facts = self._look(dispute, now) if needs_facts(dispute, command, now) else None
+        if facts is None and needs_facts(dispute, command, now):
+            facts = self._look(dispute, now)
         decision = decide(dispute, command, facts, now, stamp=self.stamp(dispute.dispute_id, dispute.seq + 1))
         _log(dispute.dispute_id, command.event, command.actor, decision)
         event = decision.event if isinstance(decision, Accepted | Refused) else None

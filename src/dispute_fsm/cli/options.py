@@ -141,6 +141,7 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
                 "deadline": started.deadline.value,
                 "due": started.due and format_instant(started.due),
                 "latest": started.latest and format_instant(started.latest),
+                "counted": started.count and {"zh": started.count.text("zh"), "en": started.count.text("en")},
             }
             for started in preview.deadlines
         ],
@@ -235,6 +236,8 @@ def _then(preview: Preview | None, dispute: Dispute, zone: ZoneInfo, lang: Lang)
     yield "then", settled or preview.state.label(lang)
     for started in preview.deadlines:
         yield "then", _due(started, dispute, zone, lang)
+        if started.count is not None:
+            yield "then", started.count.text(lang)
     for following in preview.consequences:
         yield "then", _consequence(following, lang)
     if preview.reasons:
