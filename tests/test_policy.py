@@ -161,7 +161,7 @@ def test_a_record_with_a_field_left_out_is_an_error(path: Path) -> None:
         Policy.model_validate_json(json.dumps(changed))
 
 
-@pytest.mark.parametrize("inside", sorted({path[:-1] for path in FIELDS}, key=name), ids=name)
+@pytest.mark.parametrize("inside", list(dict.fromkeys(path[:-1] for path in FIELDS)), ids=name)
 def test_a_record_with_an_unknown_field_is_an_error(inside: Path) -> None:
     changed = record()
     holder(changed, (*inside, ""))["of_a_later_version"] = 1

@@ -24,7 +24,7 @@ from dispute_fsm.errors import OrderSystemUnavailableError
 from dispute_fsm.order_system import OrderSystem
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import EventName, Role
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
 
 log = structlog.stdlib.get_logger("dispute_fsm")
 
@@ -99,7 +99,10 @@ class Desk:
 
         Stops quietly where the order system cannot answer: that deadline stays pending, nothing is judged on it.
         """
-        while (due := next_due(dispute)) is not None and due[1] < now:
+        for _ in Deadline:  # what starts now cannot have passed, so each fires at most once
+            due = next_due(dispute)
+            if due is None or now <= due[1]:
+                return
             try:
                 answer = self.submit(dispute, Command(event=due[0].expiry, actor=SYSTEM), now)
             except OrderSystemUnavailableError as fault:
