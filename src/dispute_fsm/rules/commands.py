@@ -102,32 +102,21 @@ class ExtendDeadline(Payload, Generic[P]):
     deadline: Annotated[Deadline, Field(strict=False)] | None = None
 
 
-PAYLOADS: Mapping[EventName, type[Payload]] = MappingProxyType(
-    dict.fromkeys(EventName, Payload)
-    | {
-        EventName.CHOOSE_OPTION: ChooseOption[Text],
-        EventName.SUBMIT_EVIDENCE: SubmitEvidence[Text],
-        EventName.REQUEST_EVIDENCE: RequestEvidence[Text],
-        EventName.RULE_NO_FAULT: Ruling[Text],
-        EventName.RULE_AT_FAULT: Ruling[Text],
-        EventName.ANNUL: Ruling[Text],
-        EventName.EXTEND_DEADLINE: ExtendDeadline[Text],
-    }
-)
+_FORMS: Mapping[EventName, tuple[type[Payload], type[Payload]]] = {
+    EventName.CHOOSE_OPTION: (ChooseOption[Text], ChooseOption[Commitment]),
+    EventName.SUBMIT_EVIDENCE: (SubmitEvidence[Text], SubmitEvidence[Commitment]),
+    EventName.REQUEST_EVIDENCE: (RequestEvidence[Text], RequestEvidence[Commitment]),
+    EventName.RULE_NO_FAULT: (Ruling[Text], Ruling[Commitment]),
+    EventName.RULE_AT_FAULT: (Ruling[Text], Ruling[Commitment]),
+    EventName.ANNUL: (Ruling[Text], Ruling[Commitment]),
+    EventName.EXTEND_DEADLINE: (ExtendDeadline[Text], ExtendDeadline[Commitment]),
+}
+_NOTHING_MORE = (Payload, Payload)
+
+PAYLOADS: Mapping[EventName, type[Payload]] = MappingProxyType({event: _FORMS.get(event, _NOTHING_MORE)[0] for event in EventName})
 """The payload of each event as it is asked for."""
 
-RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = MappingProxyType(
-    dict.fromkeys(EventName, Payload)
-    | {
-        EventName.CHOOSE_OPTION: ChooseOption[Commitment],
-        EventName.SUBMIT_EVIDENCE: SubmitEvidence[Commitment],
-        EventName.REQUEST_EVIDENCE: RequestEvidence[Commitment],
-        EventName.RULE_NO_FAULT: Ruling[Commitment],
-        EventName.RULE_AT_FAULT: Ruling[Commitment],
-        EventName.ANNUL: Ruling[Commitment],
-        EventName.EXTEND_DEADLINE: ExtendDeadline[Commitment],
-    }
-)
+RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = MappingProxyType({event: _FORMS.get(event, _NOTHING_MORE)[1] for event in EventName})
 """The payload of each event as it is recorded."""
 
 
