@@ -6,10 +6,11 @@ from types import MappingProxyType
 
 from dispute_fsm.charts import v2023_03
 from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart
+from dispute_fsm.charts.declare import Chart, Opening
 from dispute_fsm.charts.table import Table
-from dispute_fsm.errors import InputError
-from dispute_fsm.rules.vocabulary import Option
+from dispute_fsm.errors import ChartError, InputError
+from dispute_fsm.rules.guards import OPTION
+from dispute_fsm.rules.vocabulary import EventName, Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,23 @@ class RuleVersion:
     table: Table
 
 
+def compiled(version: str, chart: type[Chart], opening: Opening, options: tuple[Option, ...]) -> RuleVersion:
+    """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
+    table = compile_chart(chart, opening)
+    rows = table.rows.get((table.initial, EventName.CHOOSE_OPTION), ())
+    answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
+    if missing := [option.value for option in options if option.value not in answered]:
+        raise ChartError(f"{chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version} offer")
+    return RuleVersion(version, options, chart, table)
+
+
 VERSIONS: Mapping[str, RuleVersion] = MappingProxyType(
-    {
-        version.id: version
-        for version in (
-            RuleVersion("2023-03", v2023_03.OPTIONS, v2023_03.Rules202303, compile_chart(v2023_03.Rules202303, v2023_03.OPENING)),
-        )
-    }
+    {version.id: version for version in (compiled("2023-03", v2023_03.Rules202303, v2023_03.OPENING, v2023_03.OPTIONS),)}
 )
 """Every known version by its id."""
 
 DEFAULT_VERSION = "2023-03"
+"""The version of a scenario that names none."""
 
 
 def rule_version(version: str) -> RuleVersion:

@@ -22,7 +22,13 @@ from dispute_fsm.rules.guards import VOUCHER_LIMITS, by, when
 from dispute_fsm.rules.provenance import assumed, stated
 from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, Role, StateName
 
-OPTIONS = tuple(Option)
+OPTIONS = (
+    Option.CONSUMER_CANCELS,
+    Option.ALREADY_SHIPPED,
+    Option.SHIP_BY_AGREED_DATE,
+    Option.OUT_OF_STOCK_REFUND,
+    Option.PROVE_NO_FAULT,
+)
 """All five responses exist in this version."""
 
 SETTLEMENT = MappingProxyType(

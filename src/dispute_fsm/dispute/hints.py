@@ -17,9 +17,6 @@ from dispute_fsm.rules.findings import ActorUnlock
 from dispute_fsm.rules.guards import Selector
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role
 
-_SETTLED = (guards.rounds_left, guards.not_confirmed)
-"""Requirements whose "no" no payload and no fact can change."""
-
 
 class _Node(NamedTuple):
     path: str
@@ -63,7 +60,7 @@ def _may_fire(row: Row, node: _Node, case: Case, *, at_start: bool) -> bool:
     rule = row.rule
     if not all(_answers(selector, node, case, at_start=at_start) for selector in rule.when):
         return False
-    if any(guard in rule.needs and not guard.look(case) for guard in _SETTLED):
+    if any(guard.lasting and not guard.look(case) for guard in rule.needs):
         return False
     if rule.expires is not None:
         return rule.expires in node.standing

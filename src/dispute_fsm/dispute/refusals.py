@@ -59,3 +59,4 @@ class Repeated:
 
 
 Decision = Accepted | Refused | Unchanged | Repeated
+"""What may come of a command."""

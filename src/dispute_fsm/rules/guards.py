@@ -40,7 +40,8 @@ class Sort(StrEnum):
 class Guard:
     """A named condition with its words, its provenance and the function that looks.
 
-    `codes` are those that it may refuse with; `needs_facts` says that it looks at the order system's facts.
+    `codes` are those that it may refuse with; `needs_facts` says that it looks at the order system's facts; `lasting`, that
+    once it does not hold, nothing that anybody can hand in makes it hold again.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Guard:
     look: Callable[[Case], Finding]
     codes: tuple[RefusalCode, ...] = ()
     needs_facts: bool = False
+    lasting: bool = False
 
     def holds(self, case: Case) -> Finding:
         """Look, once per case. Raises `FactsNeededError` where facts are needed and nobody asked for them."""
@@ -280,12 +282,22 @@ def has_passed(deadline: Deadline) -> Guard:
 
 
 def requirement(
-    zh: str, en: str, source: Source, *codes: RefusalCode, needs_facts: bool = False
+    zh: str, en: str, source: Source, *codes: RefusalCode, needs_facts: bool = False, lasting: bool = False
 ) -> Callable[[Callable[[Case], Finding]], Guard]:
     """Make a requirement of a function that looks; the function's name is the guard's."""
 
     def make(look: Callable[[Case], Finding]) -> Guard:
-        return Guard(name=look.__name__, sort=Sort.REQUIRES, zh=zh, en=en, source=source, look=look, codes=codes, needs_facts=needs_facts)
+        return Guard(
+            name=look.__name__,
+            sort=Sort.REQUIRES,
+            zh=zh,
+            en=en,
+            source=source,
+            look=look,
+            codes=codes,
+            needs_facts=needs_facts,
+            lasting=lasting,
+        )
 
     return make
 
@@ -491,6 +503,7 @@ def statement_short_enough(case: Case) -> Finding:
     "not confirmed before",
     assumed("确认之后不能再否认", "consent cannot be taken back"),
     RefusalCode.ALREADY_CONFIRMED,
+    lasting=True,
 )
 def not_confirmed(case: Case) -> Finding:
     """Require that the agreement was not confirmed before, by the consumer or by the adjudicator."""
@@ -502,6 +515,7 @@ def not_confirmed(case: Case) -> Finding:
     "a round of extra evidence is left",
     assumed("公告未提及补充举证，限次以免久拖", "the announcement does not mention further evidence; rounds are limited so that it ends"),
     RefusalCode.NO_ROUNDS_LEFT,
+    lasting=True,
 )
 def rounds_left(case: Case) -> Finding:
     """Require that the adjudicator has a further request left."""

@@ -145,7 +145,7 @@ class _Run:
             "state": expect.state and expect.state.value,
             "outcome": expect.outcome and expect.outcome.value,
             "events": None if expect.events is None else str(expect.events),
-            "refused": None if expect.refused is None else _listed(expect.refused),
+            "refused": _listed(expect.refused or ()) or None,
         }
         for name, value in expected.items():
             if (value is not None or (name == "refused" and refused)) and found[name] != value:
@@ -155,11 +155,14 @@ class _Run:
 
 
 def _expected(expect: Expect) -> dict[str, str]:
-    words = {"state": expect.state and expect.state.value, "refused": expect.refused and _listed(expect.refused), "error": expect.error}
-    flags = {"repeated": expect.repeated, "unchanged": expect.unchanged}
-    return {name: str(value) for name, value in words.items() if value is not None} | {
-        name: "true" for name, value in flags.items() if value
+    words = {
+        "state": expect.state and expect.state.value,
+        "refused": None if expect.refused is None else _listed(expect.refused) or "none",
+        "error": expect.error,
+        "repeated": expect.repeated and "true",
+        "unchanged": expect.unchanged and "true",
     }
+    return {name: value for name, value in words.items() if value is not None}
 
 
 def _listed(codes: tuple[RefusalCode, ...]) -> str:

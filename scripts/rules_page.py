@@ -1,0 +1,311 @@
+"""Writes the tables of docs/rules.md and docs/formats.md from the chart, the policy and the vocabulary that run.
+
+The tables stand between the markers `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else is written by hand.
+
+    python scripts/rules_page.py            write the tables anew
+    python scripts/rules_page.py --check    change nothing; exit code 1 where a page differs, and say how
+"""
+
+# ruff: noqa: INP001 -- a script of its own, run by its path
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from dispute_fsm import DEFAULT_POLICY, VERSIONS
+from dispute_fsm.charts.declare import Rule
+from dispute_fsm.charts.table import Place, Row
+from dispute_fsm.rules.deadlines import term_of
+from dispute_fsm.rules.guards import VOUCHER_LIMITS, Dimension, Guard, Selector, Sort
+from dispute_fsm.rules.policy import Bilingual, Prompt
+from dispute_fsm.rules.provenance import Source
+from dispute_fsm.rules.strict import format_duration
+from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, Labelled, Outcome, RefusalCode, StateName
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+RULES = VERSIONS["2023-03"]
+TABLE = RULES.table
+MARKED = re.compile(r"(<!-- begin ([a-z]+) -->\n)(.*?)(<!-- end \2 -->\n)", re.DOTALL)
+
+
+# ---- words -------------------------------------------------------------------------------------------------------------
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def code(word: object) -> str:
+    """Write an id."""
+    return f"`{word}`"
+
+
+def listed(words: Iterable[object]) -> str:
+    """Write ids in a row, a dash for none."""
+    return ", ".join(code(word) for word in words) or "–"
+
+
+def origin(source: Source) -> str:
+    """Write where a rule comes from."""
+    return f"[{source.kind}] {source.en}<br>{source.zh}"
+
+
+def unique(guards: Iterable[Guard]) -> list[Guard]:
+    """Keep one guard of each name, in the order in which they first come."""
+    return list({guard.name: guard for guard in guards}.values())
+
+
+def edges() -> Iterator[Row]:
+    """Go through all rows, state by state."""
+    for rows in TABLE.rows.values():
+        yield from rows
+
+
+# ---- the tables --------------------------------------------------------------------------------------------------------
+
+
+def options() -> str:
+    """Write the responses and their labels."""
+    return table(("id", "label, to the letter", "English"), ((code(o), o.zh, o.en) for o in RULES.options))
+
+
+def states() -> str:
+    """Write the leaves, and in each the deadlines that stand and those that run."""
+    heads = ("path", "中文", "English", "deadlines that may stand", "of these, the state acts on")
+    return table(heads, (_state(place) for place in TABLE.places.values()))
+
+
+def _state(place: Place) -> tuple[str, ...]:
+    *around, leaf = place.path.split(".")
+    path = "".join(f"{name}." for name in around) + f"**{leaf}**"
+    return path, place.state.zh, place.state.en, listed(place.stands), listed(place.running)
+
+
+def outcomes() -> str:
+    """Write how a dispute can end."""
+
+    def ends_in(outcome: Outcome) -> StateName:
+        return StateName.PENALIZED if outcome in LIABILITIES else StateName.RESOLVED
+
+    return table(("outcome", "中文", "English", "state"), ((code(o), o.zh, o.en, code(ends_in(o))) for o in Outcome))
+
+
+def transitions() -> str:
+    """Write the transition table, one section a state, in the order in which the rows stand in the chart."""
+    heads = ("event", "by", "when", "needs", "to", "outcome", "deadlines", "comes from")
+    opening, first = TABLE.opening, TABLE.places[TABLE.initial]
+    begins = (
+        _labelled(EventName.OPEN_DISPUTE),
+        _roles(opening.by.roles),
+        "–",
+        _needs(opening.needs),
+        code(first.state),
+        "–",
+        _clocks(opening.starts, ()),
+        origin(opening.origin),
+    )
+    sections = [f"### Before the dispute\n\n{table(heads, [begins])}"]
+    for place in TABLE.places.values():
+        rows = [_edge(row) for row in edges() if row.source == place.path]
+        body = table(heads, rows) if rows else "Nothing leads out of this state.\n"
+        sections.append(f"### {code(place.state)} {place.state.zh}\n\n{body}")
+    return "\n".join(["", *sections, ""])
+
+
+def _edge(row: Row) -> tuple[str, ...]:
+    rule = row.rule
+    stays = row.target == row.source
+    return (
+        _labelled(row.event),
+        _roles(rule.by.roles),
+        "; ".join(_selected(selector) for selector in rule.when) or "–",
+        _needs(rule.needs, rule.timing),
+        "stays" if stays else code(TABLE.places[row.target].state),
+        _outcome(rule),
+        _clocks(rule.starts, rule.ends),
+        origin(rule.origin),
+    )
+
+
+def _labelled(word: Labelled) -> str:
+    return f"{code(word)} {word.zh}"
+
+
+def _roles(roles: Iterable[Labelled]) -> str:
+    return ", ".join(role.en for role in roles)
+
+
+def _selected(selector: Selector) -> str:
+    return f"{selector.dimension.name}: {' / '.join(code(a) for a in selector.dimension.answers if a in selector.accepts)}"
+
+
+def _needs(needs: Sequence[Guard], timing: Sequence[Guard] = ()) -> str:
+    """Write what a row needs; that it has to be in time goes without saying, and the limits for vouchers are one word."""
+    limited = set(VOUCHER_LIMITS) <= set(needs)
+    shown = [code(guard.name) for guard in (*timing, *needs) if guard.name != "in_time" and not (limited and guard in VOUCHER_LIMITS)]
+    return ", ".join([*shown, *(["voucher limits"] if limited else [])]) or "–"
+
+
+def _outcome(rule: Rule) -> str:
+    if isinstance(rule.outcome, Mapping):
+        return ", ".join(f"{code(outcome)} (on {code(option)})" for option, outcome in rule.outcome.items())
+    return "–" if rule.outcome is None else code(rule.outcome)
+
+
+def _clocks(starts: Iterable[Deadline], ends: Iterable[Deadline]) -> str:
+    return ", ".join([*(f"starts {code(d)}" for d in starts), *(f"ends {code(d)}" for d in ends)]) or "–"
+
+
+def questions() -> str:
+    """Write the questions that tell rows apart, each with all of its answers."""
+    dimensions: dict[str, Dimension] = {}
+    for row in edges():
+        for selector in row.rule.when:
+            dimensions.setdefault(selector.dimension.name, selector.dimension)
+    heads = ("question", "answers", "comes from")
+    return table(
+        heads,
+        (
+            (
+                code(dimension.name),
+                "<br>".join(f"{code(answer)} {en} {zh}" for answer, (zh, en) in dimension.answers.items()),
+                origin(dimension.source),
+            )
+            for dimension in dimensions.values()
+        ),
+    )
+
+
+def requirements() -> str:
+    """Write every guard that may refuse, in the order in which the chart first names it."""
+    rules = [row.rule for row in edges()]
+    actors = [TABLE.opening.by, *(rule.by for rule in rules)]
+    timing = [guard for rule in rules for guard in rule.timing]
+    needs = [*TABLE.opening.needs, *(guard for rule in rules for guard in rule.needs)]
+    heads = ("guard", "中文", "English", "refuses with", "comes from")
+    return table(
+        heads,
+        (
+            (code(guard.name), guard.zh, guard.en, listed(guard.codes), origin(guard.source))
+            for guard in (*unique(actors), *unique(timing), *unique(needs))
+        ),
+    )
+
+
+def deadlines() -> str:
+    """Write the deadlines: what they are by default, what starts them, and what comes of their passing."""
+    heads = ("deadline", "中文", "default", "starts with", "its passing leads to")
+    return table(heads, (_deadline(deadline) for deadline in Deadline))
+
+
+def _deadline(deadline: Deadline) -> tuple[str, ...]:
+    term = term_of(deadline, DEFAULT_POLICY)
+    if deadline is Deadline.PROMISE:
+        default = f"the agreed instant + {code('scan_grace')} {format_duration(DEFAULT_POLICY.scan_grace)}"
+    elif term is None:
+        default = "off"
+    else:
+        default = f"{term.hours} h" if term.hours is not None else f"{term.working_hours} working h"
+    started = [EventName.OPEN_DISPUTE] if deadline in TABLE.opening.starts else []
+    started += [row.event for row in edges() if deadline in row.rule.starts and row.event is not EventName.EXTEND_DEADLINE]
+    ends = [_end(row) for row in edges() if row.event is deadline.expiry]
+    return code(deadline), deadline.zh, default, listed(dict.fromkeys(started)), ", ".join(dict.fromkeys(ends))
+
+
+def _end(row: Row) -> str:
+    outcome = row.rule.outcome
+    ends = list(outcome.values()) if isinstance(outcome, Mapping) else [] if outcome is None else [outcome]
+    return listed(ends or [TABLE.places[row.target].state])
+
+
+def reasons() -> str:
+    """Write the evidence catalogue of the default policy."""
+    heads = ("reason", "中文", "English", "prompts for", "not accepted", "statement")
+    return table(
+        heads,
+        (
+            (
+                code(name),
+                reason.label.zh,
+                reason.label.en,
+                "<br>".join(_prompt(prompt) for prompt in reason.prompts),
+                listed(reason.not_accepted),
+                "required" if reason.statement else "not asked for",
+            )
+            for name, reason in DEFAULT_POLICY.evidence_reasons.items()
+        ),
+    )
+
+
+def _prompt(prompt: Prompt) -> str:
+    shows = f"{prompt.shows.en} {prompt.shows.zh}" if isinstance(prompt.shows, Bilingual) else prompt.shows
+    return f"{code(prompt.kind)} × {prompt.at_least}: {shows}"
+
+
+def refusals() -> str:
+    """Write every refusal code. Only what a row needs comes together with others; everything else comes alone."""
+    rules = [row.rule for row in edges()]
+    guards = unique([TABLE.opening.by, *TABLE.opening.needs, *(guard for rule in rules for guard in (rule.by, *rule.timing, *rule.needs))])
+    together = {code for guard in guards if guard.sort is Sort.REQUIRES for code in guard.codes}
+    return table(
+        ("code", "中文", "English", "comes"),
+        ((code(word), word.zh, word.en, "perhaps with others" if word in together else "alone") for word in RefusalCode),
+    )
+
+
+PARTS = (options, states, outcomes, transitions, questions, requirements, deadlines, reasons, refusals)
+"""Every table; the function's name is the marker's."""
+
+
+# ---- pages -------------------------------------------------------------------------------------------------------------
+
+
+def rewritten(text: str, parts: Mapping[str, str], written: list[str]) -> str:
+    """Return a page with its tables as they should be; `written` collects the names of the tables in it."""
+
+    def fill(match: re.Match[str]) -> str:
+        begin, name, _, end = match.groups()
+        written.append(name)
+        return f"{begin}\n{parts[name].strip()}\n\n{end}"
+
+    return MARKED.sub(fill, text)
+
+
+def main() -> int:
+    """Write the tables, or compare them; returns the exit code."""
+    arguments = argparse.ArgumentParser(description="Writes the tables of the rules' pages from what runs.")
+    arguments.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a page differs")
+    arguments.add_argument("--docs", type=Path, default=DOCS, metavar="DIR", help="the folder of the pages")
+    asked = arguments.parse_args()
+    parts = {part.__name__: part() for part in PARTS}
+    written: list[str] = []
+    differs = False
+    for page in sorted(asked.docs.glob("*.md")):
+        before = page.read_text(encoding="utf-8")
+        after = rewritten(before, parts, written)
+        if after == before:
+            continue
+        differs = True
+        if asked.check:
+            lines = difflib.unified_diff(
+                before.splitlines(keepends=True), after.splitlines(keepends=True), str(page), "as the chart and the policy say", n=0
+            )
+            sys.stdout.writelines(lines)
+        else:
+            page.write_text(after, encoding="utf-8", newline="\n")
+    if sorted(written) != sorted(parts):
+        sys.stdout.write(f"{asked.docs}: found the tables {sorted(written)}, each of {sorted(parts)} has to stand once\n")
+        return 1
+    if differs and asked.check:
+        sys.stdout.write("out of date: run python scripts/rules_page.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,317 @@
+"""Builders that tests share: orders, facts, commands, and disputes in any state, given a few words.
+
+Whatever a test does not name here is as in the default: the default policy, an order that was paid three days before,
+the dispute's own merchant and consumer. Nothing is random, nothing looks at a clock.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dispute_fsm.dispute.chain import Stamp
+from dispute_fsm.dispute.decide import Opening, decide, open_dispute
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
+from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.dispute.judge import needs_facts
+from dispute_fsm.dispute.refusals import Accepted, Decision, Refused
+from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, Voucher
+from dispute_fsm.rules.facts import Order, OrderFacts
+from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, RefusalCode, Role, StateName
+from dispute_fsm.scenario.reader import SUFFIX, read_scenario
+from dispute_fsm.scenario.runner import Result, run_scenario
+
+MERCHANT, CONSUMER = "M-1", "C-1"
+"""The dispute's own merchant and consumer."""
+
+OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
+"""A Tuesday, ten in the morning in Shanghai: when disputes open that name no other moment."""
+
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+AGREED = OPENED_AT + 3 * DAY
+"""Until when goods are promised, where nothing else is said."""
+
+OWN = {
+    Role.MERCHANT: Actor(role=Role.MERCHANT, id=MERCHANT),
+    Role.CONSUMER: Actor(role=Role.CONSUMER, id=CONSUMER),
+    Role.ADJUDICATOR: Actor(role=Role.ADJUDICATOR, id="J-1"),
+    Role.SYSTEM: Actor(role=Role.SYSTEM, id="system"),
+}
+"""The actor of each role whose business this dispute is."""
+
+WHOSE = {
+    EventName.OPEN_DISPUTE: Role.CONSUMER,
+    EventName.CHOOSE_OPTION: Role.MERCHANT,
+    EventName.RESPONSE_EXPIRED: Role.SYSTEM,
+    EventName.CONFIRM_AGREEMENT: Role.CONSUMER,
+    EventName.DENY_AGREEMENT: Role.CONSUMER,
+    EventName.CONFIRMATION_EXPIRED: Role.SYSTEM,
+    EventName.OBSERVE_ORDER: Role.SYSTEM,
+    EventName.PROMISE_EXPIRED: Role.SYSTEM,
+    EventName.SUBMIT_EVIDENCE: Role.MERCHANT,
+    EventName.EVIDENCE_EXPIRED: Role.SYSTEM,
+    EventName.REQUEST_EVIDENCE: Role.ADJUDICATOR,
+    EventName.RULE_NO_FAULT: Role.ADJUDICATOR,
+    EventName.RULE_AT_FAULT: Role.ADJUDICATOR,
+    EventName.EXTEND_DEADLINE: Role.ADJUDICATOR,
+    EventName.WITHDRAW: Role.CONSUMER,
+    EventName.ANNUL: Role.ADJUDICATOR,
+}
+"""Whose event it is; written out from the rules page, not read off the chart."""
+
+COMMANDS = tuple(event for event in EventName if event is not EventName.OPEN_DISPUTE)
+"""Every event that can be asked of a dispute that stands."""
+
+
+# ---- orders and facts --------------------------------------------------------------------------------------------------
+
+
+def order(**changes: object) -> Order:
+    """Make an order that was paid three days before the opening; `changes` are laid over it."""
+    return Order.model_validate({"paid_at": OPENED_AT - 3 * DAY, **changes})
+
+
+def shipment(at: datetime = OPENED_AT - HOUR, waybill: str | None = "W1") -> dict[str, object]:
+    """Make a shipment."""
+    return {"shipped_at": at, "carrier": "JDL", "waybill": waybill}
+
+
+def pickup(at: datetime = OPENED_AT - HOUR, waybill: str | None = "W1", kind: str = "picked_up") -> dict[str, object]:
+    """Make a carrier's record."""
+    return {"scanned_at": at, "waybill": waybill, "kind": kind}
+
+
+PAID = order()
+SHIPPED = order(shipment=shipment())
+PICKED_UP = order(shipment=shipment(), pickup=pickup())
+CANCELLING = order(cancel_request={"status": "submitted"})
+REFUNDED = order(refund={"status": "completed"})
+CLAIMABLE = order(cancel_request={"status": "submitted"}, shipment=shipment(), pickup=pickup())
+"""Shows what every option asks for."""
+
+KEPT = order(shipment=shipment(AGREED - DAY), pickup=pickup(AGREED - DAY))
+"""Keeps a promise of `AGREED`, once that day has come."""
+
+ORDERS = {"paid": PAID, "shipped": SHIPPED, "picked up": PICKED_UP, "cancelling": CANCELLING, "refunded": REFUNDED, "kept": KEPT}
+
+
+def seen(shown: Order, at: datetime, order_id: str = "O-1") -> OrderFacts:
+    """Give the facts that one look at an order finds."""
+    return OrderFacts.model_validate({**dict(shown), "order_id": order_id, "asked": "test", "observed_at": at, "revision": "1"})
+
+
+# ---- policies, openings and commands -----------------------------------------------------------------------------------
+
+
+def over(**changes: object) -> Policy:
+    """Lay changes over the default policy."""
+    return DEFAULT_POLICY.lay_over(changes)
+
+
+def stamp(dispute_id: str = "D-1", seq: int = 1) -> Stamp:
+    """Derive a stamp from the dispute's id and the event's seq alone."""
+    return Stamp(event_id=f"{dispute_id}/{seq}", recorded_at=OPENED_AT, seed=f"{dispute_id}/{seq}".encode(), correlation_id=f"c-{seq}")
+
+
+def opening(policy: Policy = DEFAULT_POLICY, **changes: Any) -> Opening:  # noqa: ANN401 -- any field of the opening
+    """Make the consumer's request to open `D-1` about order `O-1`."""
+    members: dict[str, Any] = {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": MERCHANT, "consumer_id": CONSUMER}
+    return Opening(**{**members, "actor": OWN[Role.CONSUMER], "rules": "2023-03", "policy": policy, **changes})
+
+
+def opened_event(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> DisputeOpened:  # noqa: ANN401
+    """Make the event of an opening."""
+    request = opening(policy, **changes)
+    decision = open_dispute(None, request, seen(PAID, at, request.order_id), at, stamp=stamp(request.dispute_id))
+    assert isinstance(decision, Accepted)
+    assert isinstance(decision.event, DisputeOpened)
+    return decision.event
+
+
+def opened(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> Dispute:  # noqa: ANN401
+    """Make a dispute that has just opened."""
+    return begin(opened_event(policy, at, **changes), policy)
+
+
+def voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> Voucher[str]:
+    """Make the n-th voucher, a different file for each n."""
+    members = {"kind": kind, "file_name": f"{n}.png", "media_type": "image/png", "size": 1_000, "sha256": f"{n:064x}", "uri": f"s3://{n}"}
+    return Voucher[str].model_validate({**members, **changes})
+
+
+def command(event: EventName, by: Actor | None = None, key: str | None = None, **payload: object) -> Command:
+    """Make a command, by the actor whose event it is unless another is named."""
+    return Command(event=event, actor=by or OWN[WHOSE[event]], payload=PAYLOADS[event].model_validate(payload), key=key)
+
+
+def choose(option: Option, *, key: str | None = None, by: Actor | None = None, **payload: object) -> Command:
+    """Make the merchant's choice, with what the option asks for unless the payload says otherwise."""
+    if option is Option.SHIP_BY_AGREED_DATE:
+        payload = {"agreed_until": AGREED, "vouchers": [voucher()], **payload}
+    return command(EventName.CHOOSE_OPTION, by, key, option=option, **payload)
+
+
+def submission(*, key: str | None = None, **payload: object) -> Command:
+    """Make a submission that is complete unless the payload says otherwise."""
+    members = {"reason": "carrier_fault", "vouchers": [voucher(kind="carrier_certificate")], "statement": "the carrier was late"}
+    return command(EventName.SUBMIT_EVIDENCE, None, key, **{**members, **payload})
+
+
+def extension(until: datetime, *, key: str | None = None, **payload: object) -> Command:
+    """Make an extension, with a rationale."""
+    return command(EventName.EXTEND_DEADLINE, None, key, **{"until": until, "rationale": "a flood", **payload})
+
+
+def ruling(event: EventName, *, key: str | None = None, **payload: object) -> Command:
+    """Make a ruling or an annulment, with a rationale."""
+    return command(event, None, key, **{"rationale": "as the files show", **payload})
+
+
+def well_formed(dispute: Dispute, event: EventName) -> Command:
+    """Make a command whose payload has everything that any state could ask of it."""
+    match event:
+        case EventName.CHOOSE_OPTION:
+            return choose(Option.OUT_OF_STOCK_REFUND)
+        case EventName.SUBMIT_EVIDENCE:
+            return submission()
+        case EventName.EXTEND_DEADLINE:
+            return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
+        case EventName.RULE_NO_FAULT | EventName.RULE_AT_FAULT | EventName.ANNUL:
+            return ruling(event)
+        case _:
+            return command(event)
+
+
+# ---- disputes ----------------------------------------------------------------------------------------------------------
+
+
+def moment(dispute: Dispute, asked: Command) -> datetime:
+    """Give a moment for a command: a minute after the last event, for an expiry the first second after its due instant."""
+    deadline = asked.event.expires
+    due = None if deadline is None else dispute.deadlines.get(deadline)
+    return dispute.last_at + MINUTE if due is None else max(due + SECOND, dispute.last_at)
+
+
+def decided(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order | None = CLAIMABLE) -> Decision:
+    """Decide a command as the desk would: facts only where they are needed, a derived stamp."""
+    now = moment(dispute, asked) if at is None else at
+    facts = seen(shown, now, dispute.order_id) if shown is not None and needs_facts(dispute, asked, now) else None
+    return decide(dispute, asked, facts, now, stamp=stamp(dispute.dispute_id, dispute.seq + 1))
+
+
+def happens(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order = CLAIMABLE) -> AuditEvent:
+    """Give the event of a command that must be accepted."""
+    decision = decided(dispute, asked, at, shown)
+    assert isinstance(decision, Accepted), decision
+    return decision.event
+
+
+def after(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order = CLAIMABLE) -> Dispute:
+    """Give the dispute after a command that must be accepted."""
+    return evolve(dispute, happens(dispute, asked, at, shown))
+
+
+def play(dispute: Dispute, *asked: Command, shown: Order = CLAIMABLE) -> Dispute:
+    """Put commands to a dispute one after the other, each at its `moment`; every one must be accepted."""
+    for each in asked:
+        dispute = after(dispute, each, shown=shown)
+    return dispute
+
+
+def refused(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order | None = CLAIMABLE) -> set[RefusalCode]:
+    """Give the codes of a command that must be refused, each once."""
+    decision = decided(dispute, asked, at, shown)
+    assert isinstance(decision, Refused), decision
+    assert len(set(decision.codes)) == len(decision.codes)
+    return set(decision.codes)
+
+
+def in_state(
+    state: StateName, policy: Policy = DEFAULT_POLICY, option: Option | None = None, *, confirmed: bool = False, submitted: bool = False
+) -> Dispute:
+    """Make a dispute in a state, by a way that leads there under the policy; denials go to review where that is the way.
+
+    `option` is the settlement that was chosen on the way; `confirmed` says that the consumer has consented already,
+    `submitted` that an earlier submission stands.
+    """
+    if state is StateName.DENIAL_UNDER_REVIEW:
+        policy = policy.lay_over({"denial": "review"})
+    settle = option or (Option.SHIP_BY_AGREED_DATE if state is StateName.AWAITING_SHIPMENT else Option.CONSUMER_CANCELS)
+    contest = (choose(Option.PROVE_NO_FAULT), submission())
+    ways: dict[StateName, tuple[Command, ...]] = {
+        StateName.OPENED: (),
+        StateName.AWAITING_CONFIRMATION: (choose(settle),),
+        StateName.AWAITING_SHIPMENT: (choose(settle), *([command(EventName.CONFIRM_AGREEMENT)] if confirmed else [])),
+        StateName.DENIAL_UNDER_REVIEW: (choose(settle), command(EventName.DENY_AGREEMENT)),
+        StateName.AWAITING_EVIDENCE: (*contest, command(EventName.REQUEST_EVIDENCE)) if submitted else contest[:1],
+        StateName.UNDER_REVIEW: contest,
+        StateName.RESOLVED: (command(EventName.WITHDRAW),),
+        StateName.PENALIZED: (*contest, ruling(EventName.RULE_AT_FAULT)),
+    }
+    dispute = play(opened(policy), *ways[state])
+    assert dispute.state is state
+    return dispute
+
+
+LEAVES = (
+    StateName.OPENED,
+    StateName.AWAITING_CONFIRMATION,
+    StateName.AWAITING_SHIPMENT,
+    StateName.DENIAL_UNDER_REVIEW,
+    StateName.AWAITING_EVIDENCE,
+    StateName.UNDER_REVIEW,
+    StateName.RESOLVED,
+    StateName.PENALIZED,
+)
+"""Every state that a dispute of version 2023-03 can be in."""
+
+
+def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
+    """Make a dispute in each state, and in each state's variants: by option, confirmed or not, submitted or not."""
+    denied = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
+    made = {state.value: in_state(state, policy) for state in LEAVES}
+    made |= {f"awaiting_confirmation by {o.value}": in_state(StateName.AWAITING_CONFIRMATION, policy, o) for o in (*denied, Option.OUT_OF_STOCK_REFUND)}
+    made |= {f"denial_under_review by {o.value}": in_state(StateName.DENIAL_UNDER_REVIEW, policy, o) for o in (*denied, Option.SHIP_BY_AGREED_DATE)}
+    made["awaiting_shipment, confirmed"] = in_state(StateName.AWAITING_SHIPMENT, policy, confirmed=True)
+    made["awaiting_evidence, submitted"] = in_state(StateName.AWAITING_EVIDENCE, policy, submitted=True)
+    upheld = ruling(EventName.RULE_NO_FAULT)
+    made["awaiting_shipment, upheld"] = play(in_state(StateName.DENIAL_UNDER_REVIEW, policy, Option.SHIP_BY_AGREED_DATE), upheld)
+    made["under_review, no rounds left"] = play(made["awaiting_evidence, submitted"], submission())
+    return made
+
+
+def moments(dispute: Dispute) -> tuple[datetime, ...]:
+    """Give the moments at which something may turn: now, and just before, at and just after every deadline that stands."""
+    tick = timedelta(microseconds=1)
+    around = {due + step for due in dispute.deadlines.values() for step in (-tick, timedelta(0), tick, SECOND)}
+    return tuple(sorted({dispute.last_at, dispute.last_at + MINUTE, *(at for at in around if at >= dispute.last_at)}))
+
+
+# ---- the scenarios at hand ---------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parent.parent
+CORPUS = tuple(
+    path
+    for folder in (ROOT / "examples", *(ROOT / "tests" / "scenarios" / name for name in ("boundaries", "codes", "doubtful", "rows")))
+    for path in sorted(folder.glob(f"*{SUFFIX}"))
+)
+"""Every scenario file that can be read: realistic histories of every sort."""
+
+
+@cache
+def ran(path: Path) -> Result:
+    """Run a scenario file, once."""
+    return run_scenario(read_scenario(path))
+
+
+@cache
+def corpus_events() -> tuple[AuditEvent, ...]:
+    """Give every event of every scenario."""
+    return tuple(event for path in CORPUS for event in ran(path).events)
+
+
+def deadlines_of(event: AuditEvent) -> set[Deadline]:
+    """Give the deadlines that stand after an event."""
+    return set(event.deadlines)

@@ -1,0 +1,350 @@
+"""The pages say what is so: their links lead somewhere, their commands run, their tables are those of the rules."""
+
+import ast
+import fnmatch
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from inspect import getdoc, isclass, isfunction
+from pathlib import Path
+
+import pytest
+
+import dispute_fsm
+from dispute_fsm import DEFAULT_POLICY, Policy, errors
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "scripts" / "rules_page.py"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "examples" / "10-evidence-incomplete-then-corrected.dispute.yaml"
+OPEN = ROOT / "examples" / "00-which-answers-are-open.dispute.yaml"
+
+
+def ignored() -> list[str]:
+    """List the names that git ignores; it does not look into its own folder either."""
+    return [".git", *(line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split())]
+
+
+def files(folder: Path = ROOT) -> Iterator[Path]:
+    """Go through the project's files without git, so that a copy without a history can be tested too."""
+    for path in sorted(folder.iterdir()):
+        if any(fnmatch.fnmatch(path.name, pattern) for pattern in ignored()):
+            continue
+        if path.is_dir():
+            yield from files(path)
+        elif path.is_file():
+            yield path
+
+
+@cache
+def texts() -> dict[str, str]:
+    """Read every text file of the project, by its path."""
+    found = {}
+    for path in files():
+        content = path.read_bytes()
+        if b"\0" not in content:
+            found[path.relative_to(ROOT).as_posix()] = content.decode(errors="replace")
+    return found
+
+
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in files() if path.suffix == ".md")
+
+
+def ran(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command in the root of the repository, as on a wide terminal without colours."""
+    others = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "LC_ALL", "LC_MESSAGES"}}
+    env = others | {"COLUMNS": "150", "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, env=env, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 -- commands of our own pages
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def console_script() -> Path:
+    """Find the command that was installed beside this Python."""
+    return Path(sys.executable).parent / "dispute-fsm"
+
+
+# ---- links -------------------------------------------------------------------------------------------------------------
+
+
+def prose(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    heads = re.findall(r"^#+ (.+)$", prose(text), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(texts()[page])):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert target.resolve().is_relative_to(ROOT), f"{link} leads out of the project"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_the_pages_that_people_look_for_are_there() -> None:
+    assert {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/rules.md", "docs/formats.md", "diagrams/README.md"} <= set(PAGES)
+
+
+# ---- commands ----------------------------------------------------------------------------------------------------------
+
+
+def shown() -> Iterator[tuple[str, list[str]]]:
+    """Yield the commands of this package that the README shows, each with the lines of output below it."""
+    for block in re.findall(r"^```console\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *lines = part.splitlines()
+            if command.startswith("dispute-fsm "):
+                yield command, [" ".join(line.split()) for line in lines if line.strip() not in {"", "..."}]
+
+
+@pytest.mark.parametrize(("command", "lines"), list(shown()))
+def test_the_commands_of_the_readme_print_what_it_shows(command: str, lines: list[str]) -> None:
+    program, *arguments = shlex.split(command)
+    assert program == "dispute-fsm"
+    printed = iter([" ".join(line.split()) for line in ran(console_script(), *arguments).stdout.splitlines()])
+    assert lines
+    for line in lines:
+        assert line in printed, f"not in the output, or not in this order: {line}"
+
+
+def test_the_readme_shows_both_commands_of_the_package() -> None:
+    assert {command.split()[1] for command, _ in shown()} == {"run", "options"}
+
+
+# ---- tables ------------------------------------------------------------------------------------------------------------
+
+
+def section(text: str, head: str) -> str:
+    return text.split(f"\n{head}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    for line in text.splitlines():
+        if line.startswith("|"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_table_of_assumptions_names_every_field_of_the_policy_with_its_default() -> None:
+    named = {row[0].strip("`"): row[1] for row in rows(section(README, "## Assumptions").split("The rest is structure", maxsplit=1)[0])}
+    assert list(named)[2:] == list(Policy.model_fields)
+    for field, default in DEFAULT_POLICY.record.items():
+        if isinstance(default, str | int):
+            assert named[field] == f"`{default}`"
+        elif field in {"response", "confirmation", "evidence"}:
+            assert named[field] == "`{" + ", ".join(f"{unit}: {number}" for unit, number in default.items()) + "}`"
+    limits, day = DEFAULT_POLICY.voucher_limits, DEFAULT_POLICY.calendar.day
+    assert (len(limits.media_types), limits.max_bytes, limits.max_bytes_together) == (5, 10 * 2**20, 50 * 2**20)
+    assert named["voucher_limits"] == (
+        f"five formats, 10 MiB each, 50 MiB together, {limits.max_count} files, {limits.max_statement} characters"
+    )
+    assert named["calendar"] == (
+        f"{day.opens.hour}:{day.opens:%M}–{day.closes:%H:%M}, `{DEFAULT_POLICY.calendar.zone}`, `{DEFAULT_POLICY.calendar.country}`"
+    )
+    assert (len(DEFAULT_POLICY.evidence_reasons), named["evidence_reasons"]) == (10, "ten reasons")
+
+
+def test_the_readme_names_every_error() -> None:
+    raised = {name for name, value in vars(errors).items() if isclass(value) and issubclass(value, errors.DisputeError)}
+    assert {row[0].strip("`") for row in rows(section(README, "## Embed it"))} >= raised - {"DisputeError"}
+
+
+def test_the_form_of_every_policy_field_is_told() -> None:
+    named = [row[0] for row in rows(texts()["docs/formats.md"].split("### Policy", 1)[1].split("###", 1)[0])]
+    assert {name for cell in named for name in re.findall(r"`(\w+)`", cell)} == set(Policy.model_fields)
+
+
+def test_the_members_of_an_event_are_told() -> None:
+    told = section(texts()["docs/formats.md"], "## History files")
+    members = [*dispute_fsm.AuditEvent.model_fields, "order_id", "merchant_id", "consumer_id", "chart", "package"]
+    assert [name for name in members if f"`{name}`" not in told] == []
+    assert [kind.value for kind in dispute_fsm.EventType if f"`{kind.value}`" not in told] == []
+
+
+# ---- the pages of the rules --------------------------------------------------------------------------------------------
+
+
+def test_the_tables_of_the_rules_are_up_to_date() -> None:
+    done = ran(sys.executable, SCRIPT, "--check", check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_a_planted_change_is_found_and_mended(tmp_path: Path) -> None:
+    planted = [
+        ("rules.md", "已协商一致，消费者取消订单 |", "已协商一致,消费者取消订单 |"),
+        ("rules.md", "| `deadline_not_later` |", "| `deadline_not_passed` |"),
+        ("rules.md", "| 24 h | `open_dispute` |", "| 48 h | `open_dispute` |"),
+        ("rules.md", "`chat_screenshot` × 2", "`chat_screenshot` × 1"),
+        ("formats.md", "| the dispute is closed |", "| the dispute is open |"),
+    ]
+    docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    right = {page: (docs / page).read_text(encoding="utf-8") for page in ("rules.md", "formats.md")}
+    for page, before, after in planted:
+        text = (docs / page).read_text(encoding="utf-8")
+        assert before in text
+        (docs / page).write_text(text.replace(before, after, 1), encoding="utf-8")
+    done = ran(sys.executable, SCRIPT, "--check", "--docs", docs, check=False)
+    assert done.returncode == 1
+    for page, before, after in planted:
+        assert any(line.startswith("-") and after in line for line in done.stdout.splitlines()), f"{page}: {after}"
+        assert any(line.startswith("+") and before in line for line in done.stdout.splitlines()), f"{page}: {before}"
+        assert after in (docs / page).read_text(encoding="utf-8"), "a check changes nothing"
+    ran(sys.executable, SCRIPT, "--docs", docs)
+    assert {page: (docs / page).read_text(encoding="utf-8") for page in right} == right
+
+
+def test_a_table_that_is_gone_is_found(tmp_path: Path) -> None:
+    docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    (docs / "formats.md").unlink()
+    done = ran(sys.executable, SCRIPT, "--check", "--docs", docs, check=False)
+    assert (done.returncode, "refusals" in done.stdout) == (1, True)
+
+
+# ---- the checker of histories ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checker(tmp_path: Path) -> Path:
+    code = next(block for block in re.findall(r"^```python\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE))
+    path = tmp_path / "check_history.py"
+    path.write_text(code, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("histories")
+    ran(console_script(), "run", EXAMPLE, "--histories", folder)
+    return next(folder.glob("*.history.jsonl")).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def history(recorded: str, tmp_path: Path) -> Path:
+    path = tmp_path / "real.history.jsonl"
+    path.write_text(recorded, encoding="utf-8")
+    return path
+
+
+def test_the_checker_of_the_page_passes_a_real_history(checker: Path, history: Path) -> None:
+    assert "private" in history.read_text(encoding="utf-8")
+    ran(sys.executable, checker, history)
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "value"),
+    [
+        (0, ("policy", "silence"), "denial"),
+        (1, ("order_id",), "another"),
+        (3, ("prev_hash",), "0" * 64),
+        (4, ("payload", "statement", "length"), 1),
+        (4, ("private", "/payload/statement", "value"), "something else"),
+    ],
+)
+def test_the_checker_of_the_page_finds_a_change(checker: Path, history: Path, line: int, path: tuple[str, ...], value: object) -> None:
+    records = [json.loads(record) for record in history.read_text(encoding="utf-8").splitlines()]
+    place = records[line]
+    for part in path[:-1]:
+        place = place[part]
+    assert place[path[-1]] != value
+    place[path[-1]] = value
+    history.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    done = ran(sys.executable, checker, history, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, f"line {line + 1} does not fit")
+
+
+def test_an_erased_value_and_a_cut_tail_pass_the_checker_as_the_page_says(checker: Path, history: Path) -> None:
+    records = [json.loads(record) for record in history.read_text(encoding="utf-8").splitlines()][:-1]
+    for record in records[1:]:
+        record["private"] = {}
+    history.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    ran(sys.executable, checker, history)
+
+
+def test_the_scenario_of_the_page_comes_out_as_it_says(tmp_path: Path) -> None:
+    scenario = tmp_path / "page.dispute.yaml"
+    scenario.write_text(re.findall(r"^```yaml\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE)[0], encoding="utf-8")
+    told = section(texts()["docs/formats.md"], "## The command line")
+    result = json.loads(ran(console_script(), "run", scenario, "--json").stdout)
+    assert [name for name in result if f"`{name}`" not in told] == []
+
+
+def test_the_members_of_the_json_of_options_are_told() -> None:
+    told = section(texts()["docs/formats.md"], "## The command line")
+    asked = json.loads(ran(console_script(), "options", OPEN, "--json").stdout)
+    for option in asked["options"]:
+        preview = option["preview"]
+        inner = (*option["reasons"], *option["needs"], *preview["deadlines"], *preview["consequences"])
+        for members in (asked, option, preview, *inner):
+            assert [name for name in members if f"`{name}`" not in told] == []
+
+
+# ---- for a stranger ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_points_to_where_a_stranger_cannot_go() -> None:
+    elsewhere = [str(Path("..", "shared")), *(f"{name}.md" for name in ("DOMAIN", "CONTRACT", "STYLE"))]
+    hosts = [*(f"{name}.org" for name in ("pypi", "pythonhosted", "npmjs")), *(f"{name}.io" for name in ("crates", "quay"))]
+    here = rf"(?<![\w./-]){re.escape(str(ROOT))}(?![\w-])"
+    pattern = re.compile("|".join([*map(re.escape, [*elsewhere, *hosts]), here]))
+    found = [f"{path}: {match[0]}" for path, text in texts().items() for match in pattern.finditer(text)]
+    assert len(texts()) > len(PAGES)
+    assert found == []
+
+
+def test_every_public_name_exists_and_is_documented() -> None:
+    assert sorted(set(dispute_fsm.__all__)) == sorted(dispute_fsm.__all__)
+    documented = {name: getattr(dispute_fsm, name) for name in dispute_fsm.__all__}
+    without = [name for name, value in documented.items() if (isclass(value) or isfunction(value)) and not getdoc(value)]
+    assert without == []
+
+
+def assigned(tree: ast.Module) -> dict[str, bool]:
+    """Tell of each module constant whether a docstring stands below it."""
+    found = {}
+    for statement, below in zip(tree.body, [*tree.body[1:], ast.Pass()], strict=True):
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+                if isinstance(target, ast.Name):
+                    found[target.id] = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    return found
+
+
+def trees() -> dict[str, ast.Module]:
+    """Parse the modules of the package that is installed, by name below the package."""
+    package = Path(str(dispute_fsm.__file__)).parent
+    return {
+        ".".join(path.relative_to(package).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(package.rglob("*.py"))
+    }
+
+
+def test_every_public_constant_has_a_docstring_below_it() -> None:
+    constants = {
+        name for name in dispute_fsm.__all__ if not (isclass(getattr(dispute_fsm, name)) or isfunction(getattr(dispute_fsm, name)))
+    }
+    told = {name for tree in trees().values() for name, documented in assigned(tree).items() if documented}
+    assert sorted(constants - told - {"__version__"}) == []
+
+
+def test_folders_import_downwards_only_in_the_order_that_contributing_tells() -> None:
+    told = [row[0].strip("`") for row in rows(section(texts()["CONTRIBUTING.md"], "## The house, by folder"))][2:]
+    modules = {name: tree for name, tree in trees().items() if name != "__init__"}
+    assert {name.split(".")[0] for name in modules} == set(told)
+    for name, tree in modules.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dispute_fsm."):
+                below = str(node.module).split(".")[1]
+                assert told.index(name.split(".")[0]) <= told.index(below), f"{name} imports {node.module}"

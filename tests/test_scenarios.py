@@ -1,0 +1,198 @@
+"""Every scenario file of the project: it comes out as it says, twice the same, and its history reads back.
+
+The files are the examples for people and the corpus under tests/scenarios. Here they are only run and counted: what a
+scenario shows stands in the file. A file that must be refused names line and field in its first line.
+"""
+
+import io
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.read import History
+from dispute_fsm.history.write import write_records
+from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode, StateName
+from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
+from dispute_fsm.scenario.runner import Result, run_scenario
+
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT / "tests" / "scenarios"
+FOLDERS = (ROOT / "examples", *(CORPUS / name for name in ("rows", "codes", "boundaries", "doubtful")))
+FILES = tuple(file for folder in FOLDERS for file in sorted(folder.rglob(f"*{SUFFIX}")))
+EXAMPLES = tuple(file for file in FILES if file.parent == FOLDERS[0])
+INVALID = tuple(sorted((CORPUS / "invalid").rglob(f"*{SUFFIX}")))
+
+TABLE = VERSIONS["2023-03"].table
+Edge = tuple[str, EventName, str, Outcome | None]
+
+# The table has one row for the three settlements, but a denied out-of-stock refund is judged at once: it never gets to review.
+NEVER: frozenset[Edge] = frozenset(
+    {
+        (
+            "option_chosen.settling.denial_under_review",
+            EventName.RULE_NO_FAULT,
+            "resolved",
+            Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
+        )
+    }
+)
+# The first needs a version that offers fewer options, the second somebody who opens a dispute twice: no file can say either.
+NOT_FOR_SCENARIOS = {RefusalCode.OPTION_NOT_OFFERED, RefusalCode.DISPUTE_EXISTS}
+
+EXPECTED_STATE = re.compile(r"(?<=expect: \{state: )[a-z_]+(?=\})")
+
+
+def named(file: Path) -> str:
+    return f"{file.parent.name}/{file.name.removesuffix(SUFFIX)}"
+
+
+@cache
+def ran(file: Path) -> Result:
+    return run_scenario(read_scenario(file))
+
+
+def written(result: Result) -> str:
+    stream = io.StringIO()
+    write_records(stream, ((event, result.scenario.opening.policy) for event in result.events))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("file", FILES, ids=named)
+def test_a_scenario_comes_out_as_it_says_and_leaves_a_history_that_reads_back(file: Path) -> None:
+    result = ran(file)
+    assert result.failures == ()
+    assert result.ok
+    history = written(result)
+    assert written(run_scenario(read_scenario(file))) == history
+    read = History(file.name)
+    assert tuple(read.read(io.StringIO(history))) == result.events
+    assert tuple(read.disputes.values()) == (() if result.dispute is None else (result.dispute,))
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, CORPUS / "invalid"], ids=lambda folder: folder.name)
+def test_no_folder_is_empty_and_every_file_in_it_is_a_scenario(folder: Path) -> None:
+    files = [file for file in folder.rglob("*") if file.name != "README.md"]
+    assert files
+    assert [file.name for file in files if not file.name.endswith(SUFFIX)] == []
+
+
+@pytest.mark.parametrize("file", INVALID, ids=named)
+def test_an_invalid_file_is_refused_at_the_line_and_field_that_it_names(file: Path) -> None:
+    first = file.read_text(encoding="utf-8").splitlines()[0]
+    expected = re.fullmatch(r"# expect-error: ([0-9]+) (.+)", first)
+    assert expected is not None
+    with pytest.raises(InputError) as caught:
+        read_scenario(file)
+    fault = caught.value
+    assert (fault.file, str(fault.line), fault.field or "-") == (str(file), *expected.groups())
+    assert str(fault).startswith(f"{file}:{fault.line}: {fault.field or ''}")
+
+
+# ---- what the corpus reaches -------------------------------------------------------------------------------------------
+
+
+def edges_of_the_table() -> set[Edge]:
+    edges: set[Edge] = set()
+    for row in (row for rows in TABLE.rows.values() for row in rows):
+        by_option = row.rule.outcome
+        outcomes = set(by_option.values()) if isinstance(by_option, Mapping) else {by_option}
+        edges |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
+    return edges
+
+
+def show(what: str, reached: int, of: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(f"\n{len(FILES)} scenarios reach {reached} of {of} {what}", end=" ")  # noqa: T201 -- the count is for people
+
+
+def test_the_corpus_reaches_every_row_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    table = edges_of_the_table()
+    reached = {
+        (event.source, event.command, event.target, event.outcome)
+        for file in FILES
+        for event in ran(file).events
+        if event.source is not None and event.type is not EventType.REFUSED
+    }
+    assert reached <= table
+    assert table - reached == NEVER
+    show("rows (source, event, target, outcome)", len(reached), len(table), capsys)
+
+
+def test_the_corpus_reaches_every_refusal_code(capsys: pytest.CaptureFixture[str]) -> None:
+    reached = {code for file in FILES for event in ran(file).events for code in event.refused}
+    reached |= {code for file in FILES for code in ran(file).refused}
+    assert set(RefusalCode) - reached == NOT_FOR_SCENARIOS
+    show("refusal codes", len(reached), len(RefusalCode), capsys)
+
+
+def test_the_corpus_reaches_every_event_type_state_and_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+    events = [event for file in FILES for event in ran(file).events]
+    assert {event.type for event in events} == set(EventType)
+    assert {event.target for event in events} == set(TABLE.places)
+    assert {event.command for event in events} == set(EventName)
+    assert {event.outcome for event in events} == {None, *Outcome}
+    show("event types", len({event.type for event in events}), len(EventType), capsys)
+
+
+# ---- a wrong expectation is found --------------------------------------------------------------------------------------
+
+
+def another(state: str) -> str:
+    return StateName.PENALIZED.value if state == StateName.RESOLVED else StateName.RESOLVED.value
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=named)
+def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    scenario = read_scenario(file)
+    ends = [step.line for step in scenario.steps[1:]] + [scenario.expect_line]
+    planted = 0
+    for number, (step, end) in enumerate(zip(scenario.steps, ends, strict=True), 1):
+        text = "".join(lines[step.line - 1 : end - 1])
+        if (expected := EXPECTED_STATE.search(text)) is None:
+            continue
+        wrong = EXPECTED_STATE.sub(another(expected[0]), text, count=1)
+        changed = "".join(lines[: step.line - 1]) + wrong + "".join(lines[end - 1 :])
+        failures = run_scenario(parse_scenario(changed, "changed")).failures
+        assert [(failure.step, failure.line) for failure in failures] == [(number, step.line)]
+        assert another(expected[0]) in failures[0].expected
+        assert expected[0] in failures[0].found
+        planted += 1
+    assert planted == sum(step.expect.model_fields_set == {"state"} for step in scenario.steps)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        ({"state": "penalized"}, "resolved"),
+        ({"outcome": "withdrawn"}, "settled_by_agreed_shipment"),
+        ({"events": "5"}, "4"),
+        ({"refused": "[order_not_found]"}, "none"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_expectation_of_the_end_is_found_at_its_line(wrong: dict[str, str], found: str) -> None:
+    (file,) = (file for file in EXAMPLES if file.name.startswith("03-"))
+    *before, last = file.read_text(encoding="utf-8").splitlines()
+    right = {"state": "resolved", "outcome": "settled_by_agreed_shipment", "events": "4"}
+    assert last.startswith("expect: {" + ", ".join(f"{name}: {value}" for name, value in right.items()) + "}")
+    expect = ", ".join(f"{name}: {value}" for name, value in (right | wrong).items())
+    (failure,) = run_scenario(parse_scenario("\n".join([*before, f"expect: {{{expect}}}"]), "changed")).failures
+    assert (failure.step, failure.line) == (None, len(before) + 1)
+    assert next(iter(wrong.values())).strip("[]") in failure.expected
+    assert found in failure.found
+
+
+def test_a_refusal_that_nobody_expected_is_found_at_its_step_and_line() -> None:
+    (file,) = (file for file in EXAMPLES if file.name.startswith("30-"))
+    text = file.read_text(encoding="utf-8")
+    expected = ", expect: {refused: [already_confirmed]}"
+    assert text.count(expected) == 1
+    (failure,) = run_scenario(parse_scenario(text.replace(expected, ""), "changed")).failures
+    assert (failure.step, failure.line) == (4, text[: text.index(expected)].count("\n") + 1)
+    assert RefusalCode.ALREADY_CONFIRMED.value in failure.found
