@@ -9,8 +9,8 @@ could not be put or answered.
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
 from dispute_fsm.desk import SYSTEM, Answer, Desk, fresh_stamp
-from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import PACKAGE_VERSION, Opening, decide, open_dispute
+from dispute_fsm.dispute.chain import Stamp, reveal
+from dispute_fsm.dispute.decide import Opening, decide, open_dispute, opening_needs_facts
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.dispute.events import EVENT, AuditEvent, Event
 from dispute_fsm.dispute.evolve import begin, evolve
@@ -29,13 +29,15 @@ from dispute_fsm.errors import (
     StaleFactsError,
 )
 from dispute_fsm.order_system import InMemoryOrderSystem, OrderSystem
-from dispute_fsm.rules.commands import Actor, Command, Voucher
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, RequestEvidence, Ruling, SubmitEvidence, Voucher
 from dispute_fsm.rules.evidence import Checklist, checklist
-from dispute_fsm.rules.facts import Order, OrderFacts
+from dispute_fsm.rules.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
+from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName, VoucherKind
+from dispute_fsm.version import VERSION
 
-__version__ = PACKAGE_VERSION
+__version__ = VERSION
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -45,10 +47,13 @@ __all__ = [
     "VERSIONS",
     "Accepted",
     "Actor",
+    "ActorUnlock",
     "Answer",
     "AuditEvent",
+    "CancelRequest",
     "ChartError",
     "Checklist",
+    "ChooseOption",
     "ClockWentBackError",
     "Command",
     "Deadline",
@@ -59,11 +64,14 @@ __all__ = [
     "Event",
     "EventName",
     "EventType",
+    "ExtendDeadline",
+    "FactUnlock",
     "FactsNeededError",
     "ImpossibleEventError",
     "InMemoryOrderSystem",
     "InputError",
     "IntegrityError",
+    "NeverUnlock",
     "Opening",
     "Option",
     "OptionView",
@@ -72,18 +80,28 @@ __all__ = [
     "OrderSystem",
     "OrderSystemUnavailableError",
     "Outcome",
+    "PayloadUnlock",
+    "Pickup",
     "Policy",
     "Reason",
+    "Refund",
     "RefusalCode",
     "Refused",
     "Repeated",
+    "RequestEvidence",
     "Role",
     "RuleVersion",
+    "Ruling",
+    "Shipment",
     "StaleFactsError",
     "Stamp",
     "StateName",
+    "SubmitEvidence",
     "Unchanged",
+    "Unlock",
     "Voucher",
+    "VoucherKind",
+    "WaitUnlock",
     "__version__",
     "begin",
     "checklist",
@@ -93,6 +111,8 @@ __all__ = [
     "needs_facts",
     "next_due",
     "open_dispute",
+    "opening_needs_facts",
     "options",
+    "reveal",
     "rule_version",
 ]

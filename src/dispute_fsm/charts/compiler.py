@@ -7,22 +7,22 @@ of two without a word), and edges whose parts contradict each other.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
-from types import MappingProxyType
+from itertools import chain, combinations
 from typing import cast
 
 from statemachine import State
 from statemachine.callbacks import CallbackGroup
 from statemachine.transition import Transition
 
-from dispute_fsm.charts.declare import Chart, Edge, Leaf, Opening, Rule
-from dispute_fsm.charts.table import QUIET, Place, Row, Table
+from dispute_fsm.charts.declare import Chart, Edge, Leaf
+from dispute_fsm.charts.table import QUIET, Entry, Place, Row, Rule, Table
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.canonical import digest
 from dispute_fsm.rules.guards import ActorGuard, Guard
+from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import LIABILITIES, EventName, EventType, Outcome, StateName
 
-RECORDED_AS: Mapping[EventName, EventType] = MappingProxyType(
+RECORDED_AS: Mapping[EventName, EventType] = FrozenMap(
     {
         EventName.CHOOSE_OPTION: EventType.OPTION_CHOSEN,
         EventName.CONFIRM_AGREEMENT: EventType.AGREEMENT_CONFIRMED,
@@ -38,16 +38,16 @@ RECORDED_AS: Mapping[EventName, EventType] = MappingProxyType(
 """What an event is recorded as while the dispute goes on; where it closes the dispute, the record says how."""
 
 
-def compile_chart(chart: type[Chart], opening: Opening) -> Table:
+def compile_chart(chart: type[Chart], entry: Entry) -> Table:
     """Compile a chart to its table. Raises `ChartError` that names the chart, the place, and what is wrong there."""
     try:
-        return _compile(chart, opening)
+        return _compile(chart, entry)
     except ChartError as fault:
         msg = f"{chart.__name__}: {fault}"
         raise ChartError(msg) from None
 
 
-def _compile(chart: type[Chart], opening: Opening) -> Table:
+def _compile(chart: type[Chart], entry: Entry) -> Table:
     if chart.allow_event_without_transition or chart.catch_errors_as_events or not chart.atomic_configuration_update:
         raise _fault("settings", "derive the chart from Chart and leave its settings as they are")
     leaves = list(_leaves(chart, chart.states))
@@ -58,17 +58,19 @@ def _compile(chart: type[Chart], opening: Opening) -> Table:
                 rows[row.source, row.event].append(row)
     for alternatives in rows.values():
         _check_alternatives(alternatives)
-    frozen = MappingProxyType({key: tuple(alternatives) for key, alternatives in rows.items()})
-    places = MappingProxyType({_path(leaf): _place(leaf, frozen) for leaf in leaves})
+    frozen = FrozenMap({key: tuple(alternatives) for key, alternatives in rows.items()})
+    places = FrozenMap({_path(leaf): _place(leaf, frozen) for leaf in leaves})
     initial = _path(_enter(next(state for state in chart.states if state.initial)))
     _check_reachable(initial, places, frozen)
     return Table(
-        opening=opening,
+        entry=entry,
         initial=initial,
         places=places,
         rows=frozen,
-        actors=MappingProxyType(_actors(frozen)),
-        digest=digest([_described_opening(opening, initial), *(_described(row) for many in frozen.values() for row in many)]),
+        actors=FrozenMap(_actors(frozen)),
+        digest=digest(
+            [_described_entry(entry, initial), *map(_described_place, places.values()), *map(_described, chain(*frozen.values()))]
+        ),
     )
 
 
@@ -251,5 +253,9 @@ def _described(row: Row) -> dict[str, object]:
     }
 
 
-def _described_opening(opening: Opening, initial: str) -> dict[str, object]:
-    return {"target": initial, "guards": [guard.name for guard in (opening.by, *opening.needs)], "starts": list(opening.starts)}
+def _described_entry(entry: Entry, initial: str) -> dict[str, object]:
+    return {"target": initial, "guards": [guard.name for guard in (entry.by, *entry.needs)], "starts": list(entry.starts)}
+
+
+def _described_place(place: Place) -> dict[str, object]:
+    return {"path": place.path, "closed": place.closed, "stands": list(place.stands)}

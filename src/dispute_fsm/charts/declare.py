@@ -1,24 +1,21 @@
-"""The words that a chart module is written in: `Leaf`, `edge` and `Opening`, on top of python-statemachine.
+"""The words that a chart module is written in: `Leaf` and `edge`, on top of python-statemachine.
 
 A chart is a python-statemachine class, so its own engine can run it (the tests do, to check the table that is compiled
 from it). What our domain needs beyond states, events and conditions stands on the same objects: which deadlines stand in
 a state, who may fire an edge, what it needs, how the dispute ends by it, and where the rule comes from.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import cast
 
 from statemachine import State, StateChart
 from statemachine.transition import Transition
 from statemachine.transition_list import TransitionList
 
+from dispute_fsm.charts.table import Outcomes, Rule
 from dispute_fsm.rules.guards import ActorGuard, Guard, Selector, has_passed, in_time
 from dispute_fsm.rules.provenance import Source
-from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
-
-Outcomes = Outcome | Mapping[Option, Outcome] | None
-"""How the dispute ends by an edge: one way, a way for each option, or it does not end."""
+from dispute_fsm.rules.vocabulary import Deadline, StateName
 
 
 class Chart(StateChart[object]):
@@ -38,21 +35,6 @@ class Leaf(State):
         super().__init__(name.zh, initial=initial, final=final)
         self.stands = tuple(stands)
         self.closed = closed
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What the domain says of an edge, beside source, target and event."""
-
-    by: ActorGuard
-    when: tuple[Selector, ...]
-    timing: tuple[Guard, ...]
-    needs: tuple[Guard, ...]
-    outcome: Outcomes
-    starts: tuple[Deadline, ...]
-    ends: tuple[Deadline, ...]
-    expires: Deadline | None
-    origin: Source
 
 
 class Edge(Transition):
@@ -88,13 +70,3 @@ def edge(  # noqa: PLR0913 -- one argument per column of the transition table
     row.rule = Rule(by, tuple(when), timing, tuple(needs), outcome, tuple(starts), tuple(ends), expires, origin)
     state.transitions.add_transitions(row)
     return TransitionList([row])
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """How a dispute of this version begins; the engine has no event for that."""
-
-    by: ActorGuard
-    needs: tuple[Guard, ...]
-    starts: tuple[Deadline, ...]
-    origin: Source

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from dispute_fsm.charts import v2023_03
 from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart, Opening
-from dispute_fsm.charts.table import Table
+from dispute_fsm.charts.declare import Chart
+from dispute_fsm.charts.table import Entry, Table
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
+from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, Option
 
 
@@ -23,9 +23,9 @@ class RuleVersion:
     table: Table
 
 
-def compiled(version: str, chart: type[Chart], opening: Opening, options: tuple[Option, ...]) -> RuleVersion:
+def compiled(version: str, chart: type[Chart], entry: Entry, options: tuple[Option, ...]) -> RuleVersion:
     """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
-    table = compile_chart(chart, opening)
+    table = compile_chart(chart, entry)
     rows = table.rows.get((table.initial, EventName.CHOOSE_OPTION), ())
     answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
     if missing := [option.value for option in options if option.value not in answered]:
@@ -33,8 +33,8 @@ def compiled(version: str, chart: type[Chart], opening: Opening, options: tuple[
     return RuleVersion(version, options, chart, table)
 
 
-VERSIONS: Mapping[str, RuleVersion] = MappingProxyType(
-    {version.id: version for version in (compiled("2023-03", v2023_03.Rules202303, v2023_03.OPENING, v2023_03.OPTIONS),)}
+VERSIONS: Mapping[str, RuleVersion] = FrozenMap(
+    {version.id: version for version in (compiled("2023-03", v2023_03.Rules202303, v2023_03.ENTRY, v2023_03.OPTIONS),)}
 )
 """Every known version by its id."""
 

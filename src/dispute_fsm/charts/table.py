@@ -8,14 +8,43 @@ back alone; of the last one, every "no" comes back. Facts are looked at only aft
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dispute_fsm.charts.declare import Opening, Rule
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import ActorGuard, Guard, Selector
+from dispute_fsm.rules.guards import OPTION, ActorGuard, Guard, Selector
+from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
 
 QUIET = frozenset({EventName.OBSERVE_ORDER})
 """Events that are no error where they change nothing: nobody asked for anything, somebody only looked."""
+
+
+Outcomes = Outcome | Mapping[Option, Outcome] | None
+"""How the dispute ends by an edge: one way, a way for each option, or it does not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the domain says of an edge, beside source, target and event."""
+
+    by: ActorGuard
+    when: tuple[Selector, ...]
+    timing: tuple[Guard, ...]
+    needs: tuple[Guard, ...]
+    outcome: Outcomes
+    starts: tuple[Deadline, ...]
+    ends: tuple[Deadline, ...]
+    expires: Deadline | None
+    origin: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a dispute of this version begins; the engine has no event for that."""
+
+    by: ActorGuard
+    needs: tuple[Guard, ...]
+    starts: tuple[Deadline, ...]
+    origin: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +73,11 @@ class Row:
     when_facts: tuple[Selector, ...]
     """The selectors that look at the order system's facts."""
 
+    def is_for(self, option: Option | None) -> bool:
+        """Whether the row may apply where this option was chosen."""
+        answer = "none" if option is None else option.value
+        return all(selector.dimension is not OPTION or answer in selector.accepts for selector in self.when)
+
     def outcome(self, option: Option | None) -> Outcome | None:
         """How the dispute ends by this row, given the option; None where it goes on."""
         outcome = self.rule.outcome
@@ -69,7 +103,7 @@ class Weighing:
 class Table:
     """A rule version, ready to run."""
 
-    opening: Opening
+    entry: Entry
     initial: str
     places: Mapping[str, Place]
     rows: Mapping[tuple[str, EventName], tuple[Row, ...]]

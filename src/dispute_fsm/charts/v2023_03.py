@@ -12,14 +12,16 @@ announcement of 2023-03-27, or `assumed` by us and why. Every row but an expiry 
 transition stands anywhere else: what runs is the table that is compiled from this class, and the tests walk both.
 """
 
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 
 from statemachine import State
 
-from dispute_fsm.charts.declare import Chart, Leaf, Opening, edge
+from dispute_fsm.charts.declare import Chart, Leaf, edge
+from dispute_fsm.charts.table import Entry
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.guards import VOUCHER_LIMITS, by, when
 from dispute_fsm.rules.provenance import assumed, stated
+from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, Role, StateName
 
 OPTIONS = (
@@ -31,7 +33,7 @@ OPTIONS = (
 )
 """All five responses exist in this version."""
 
-SETTLEMENT = MappingProxyType(
+SETTLEMENT = FrozenMap(
     {
         Option.CONSUMER_CANCELS: Outcome.SETTLED_BY_CANCELLATION,
         Option.ALREADY_SHIPPED: Outcome.SETTLED_BY_SHIPMENT,
@@ -65,11 +67,11 @@ RULING = stated("依据规则判责", "a ruling by the rules")
 EXTEND = assumed("平台可延长运行中的时限，须说明理由", "the adjudicator may extend a running deadline and says why")
 WITHDRAW = assumed("消费者可在结束前撤销纠纷", "the consumer may withdraw while the dispute lives")
 
-OPENING = Opening(
+ENTRY = Entry(
     by=by(Role.CONSUMER, Role.SYSTEM),
     needs=(g.order_exists,),
     starts=(RESPONSE,),
-    origin=stated("消费者催单发起纠纷", "the consumer urges the order and opens a dispute"),
+    origin=stated("消费者催单发起纠纷", "the consumer presses for shipment and opens a dispute"),
 )
 
 

@@ -12,9 +12,9 @@ import structlog
 import typer
 from rich.console import Console
 
-from dispute_fsm.dispute.decide import PACKAGE_VERSION
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.version import VERSION
 
 P = ParamSpec("P")
 
@@ -89,7 +89,7 @@ def complain(fault: object) -> None:
 
 def _version(asked: bool) -> None:
     if asked:
-        output.print(f"dispute-fsm {PACKAGE_VERSION}")
+        output.print(f"dispute-fsm {VERSION}")
         raise typer.Exit
 
 

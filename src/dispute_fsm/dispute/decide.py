@@ -6,9 +6,7 @@ id, the moment of writing and the salts of the event (`Stamp`). The same argumen
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from importlib.metadata import version
+from datetime import UTC, datetime
 from typing import Any
 
 from dispute_fsm.charts.registry import rule_version
@@ -18,7 +16,7 @@ from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import EVENT, GENESIS, SCHEMA_VERSION, AuditEvent, CommandRefused, DisputeOpened
 from dispute_fsm.dispute.judge import Judgement, check_facts, judge, reason_of
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused, Repeated, Unchanged
-from dispute_fsm.errors import ClockWentBackError
+from dispute_fsm.errors import ClockWentBackError, InputError
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.rules.deadlines import due_instant
@@ -26,51 +24,44 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Finding, PayloadUnlock
 from dispute_fsm.rules.guards import Guard, Selector
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import format_instant
+from dispute_fsm.rules.strict import FrozenMap, Identifier, Strict, format_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, RefusalCode
+from dispute_fsm.version import VERSION
 
-PACKAGE_VERSION = version("dispute-fsm")
+_ANY_TIME = datetime(2023, 3, 27, tzinfo=UTC)  # who may open does not depend on when
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Strict):
     """A request to open a dispute: whose, about which order, under which rules and policy, and who asks."""
 
-    dispute_id: str
-    order_id: str
-    merchant_id: str
-    consumer_id: str
+    dispute_id: Identifier
+    order_id: Identifier
+    merchant_id: Identifier
+    consumer_id: Identifier
     actor: Actor
-    rules: str
+    rules: Identifier
     policy: Policy
-    key: str | None = None
+    key: Identifier | None = None
 
 
 def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
     """Decide an opening. `existing` is the dispute that has this id already; `facts` None: there is no such order.
 
     A refusal of an opening is not recorded, for there is no dispute to record it in. Raises `StaleFactsError` for facts
-    that are too old, dated ahead or of another order; `InputError` for an unknown rule version.
+    that are too old, dated ahead or of another order; `InputError` for an unknown rule version, or where `existing` is
+    another dispute.
     """
     if existing is not None:
-        first = existing.opening
-        named = ("dispute_id", "order_id", "merchant_id", "consumer_id", "actor", "rules", "key")
-        if all(getattr(first, name) == getattr(opening, name) for name in named) and first.policy == opening.policy.digest:
-            return Repeated(first)
-        unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
-        return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", {"dispute_id": opening.dispute_id}, unlock),), None)
-    check_facts(facts, opening.order_id, opening.policy, now)
+        return _again(existing, opening)
+    case = _opening_case(opening, facts, now)
     table = rule_version(opening.rules).table
-    command = Command(event=EventName.OPEN_DISPUTE, actor=opening.actor, key=opening.key)
-    case = Case(
-        command=command, now=now, policy=opening.policy, merchant_id=opening.merchant_id, consumer_id=opening.consumer_id, facts=facts
-    )
-    by, needs = table.opening.by, table.opening.needs
-    checks: list[tuple[Guard, Finding]] = [(by, by.holds(case))]
+    checks: list[tuple[Guard, Finding]] = [(table.entry.by, table.entry.by.holds(case))]
     if checks[0][1]:
-        checks += [(guard, guard.holds(case)) for guard in needs]
+        check_facts(facts, opening.order_id, opening.policy, now)
+        checks += [(guard, guard.holds(case)) for guard in table.entry.needs]
     if reasons := tuple(reason_of(guard, finding) for guard, finding in checks if not finding):
         return Refused(reasons, None)
+    command = case.command
     event = DisputeOpened(
         **_members(command, now, stamp, checks, facts),
         dispute_id=opening.dispute_id,
@@ -80,7 +71,7 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
         payload=command.payload,
         source=None,
         target=table.initial,
-        deadlines=_started(table.opening.starts, case, None),
+        deadlines=_started(table.entry.starts, case, None),
         outcome=None,
         rules=opening.rules,
         policy=opening.policy.digest,
@@ -91,9 +82,36 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
         merchant_id=opening.merchant_id,
         consumer_id=opening.consumer_id,
         chart=table.digest,
-        package=PACKAGE_VERSION,
+        package=VERSION,
     )
     return Accepted(seal(event))
+
+
+def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
+    """Tell whether the order system has to be asked before this opening can be decided.
+
+    Not where the id is taken, nor where the actor may not open it. Raises `InputError` for an unknown rule version.
+    """
+    entry = rule_version(opening.rules).table.entry
+    return existing is None and bool(entry.by.look(_opening_case(opening, None, _ANY_TIME)))
+
+
+def _again(existing: Dispute, opening: Opening) -> Decision:
+    first = existing.opening
+    if first.dispute_id != opening.dispute_id:
+        raise InputError(f"existing is dispute {first.dispute_id}, the opening is of {opening.dispute_id}", field="existing")
+    named = ("order_id", "merchant_id", "consumer_id", "actor", "rules", "key")
+    if all(getattr(first, name) == getattr(opening, name) for name in named) and first.policy == opening.policy.digest:
+        return Repeated(first)
+    unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
+    return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", FrozenMap(dispute_id=opening.dispute_id), unlock),), None)
+
+
+def _opening_case(opening: Opening, facts: OrderFacts | None, now: datetime) -> Case:
+    command = Command(event=EventName.OPEN_DISPUTE, actor=opening.actor, key=opening.key)
+    return Case(
+        command=command, now=now, policy=opening.policy, merchant_id=opening.merchant_id, consumer_id=opening.consumer_id, facts=facts
+    )
 
 
 def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
@@ -103,13 +121,14 @@ def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: da
     where `needs_facts` would have said so and none were given, `StaleFactsError` for facts that are too old, dated ahead
     or of another order.
     """
-    if now < dispute.last_at:
-        msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
-        raise ClockWentBackError(msg)
-    check_facts(facts, dispute.order_id, dispute.policy, now)
     judgement = judge(dispute, command, facts, now)
     if judgement.earlier is not None:
         return Repeated(judgement.earlier)
+    if now < dispute.last_at:
+        msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
+        raise ClockWentBackError(msg)
+    if judgement.by_facts:
+        check_facts(facts, dispute.order_id, dispute.policy, now)
     if judgement.row is not None:
         return Accepted(_accepted(dispute, judgement, judgement.row, stamp))
     if not judgement.reasons:
@@ -144,7 +163,7 @@ def _check(guard: Guard, finding: Finding) -> dict[str, Any]:
 def _next(dispute: Dispute, judgement: Judgement, stamp: Stamp) -> dict[str, Any]:
     case, checks = judgement.case, judgement.checks
     payload, private = conceal(case.command.event, case.command.payload, stamp.salt)
-    asked = case.facts if any(guard.needs_facts for guard, _ in checks) else None
+    asked = case.facts if judgement.by_facts else None
     return {
         **_members(case.command, case.now, stamp, list(checks), asked),
         "dispute_id": dispute.dispute_id,

@@ -9,14 +9,13 @@ and, until they are erased, in `private` as plain text.
 # Events are frozen, so a member may mean something narrower in one type of event than in all.
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator
 
 from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, Payload, Sha256
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.strict import Identifier, Instant, Strict, Text, Whole, format_instant
+from dispute_fsm.rules.strict import MAX_INTEGER, DueInstant, FrozenMap, Identifier, Instant, Strict, Text, Whole, format_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
 
 SCHEMA_VERSION = 1
@@ -26,11 +25,8 @@ GENESIS = "0" * 64
 """What stands for the hash before a dispute's first event."""
 
 
-Saw = Annotated[
-    Mapping[Text, Text | int | bool | Annotated[tuple[Text, ...], Field(strict=False)] | None],
-    AfterValidator(MappingProxyType),
-    PlainSerializer(dict, return_type=dict[str, Any]),
-]
+_Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Annotated[tuple[Text, ...], Field(strict=False)] | None
+Saw = Annotated[Mapping[Text, _Seen], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Any])]
 
 
 class Check(Strict):
@@ -53,15 +49,13 @@ def _deadlines_as_text(deadlines: Mapping[Deadline, Any]) -> dict[str, str]:
 
 
 Deadlines = Annotated[
-    Mapping[Annotated[Deadline, Field(strict=False)], Instant],
-    AfterValidator(MappingProxyType),
+    Mapping[Annotated[Deadline, Field(strict=False)], DueInstant],
+    AfterValidator(FrozenMap),
     PlainSerializer(_deadlines_as_text, return_type=dict[str, str]),
 ]
 """The deadlines that stand, by name, with their due instants."""
 
-Private = Annotated[
-    Mapping[Text, PrivateValue], AfterValidator(MappingProxyType), PlainSerializer(dict, return_type=dict[str, PrivateValue])
-]
+Private = Annotated[Mapping[Text, PrivateValue], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, PrivateValue])]
 """Personal values by the JSON Pointer of their commitment; may be emptied at any time."""
 
 NoCodes = Annotated[tuple[()], Field(strict=False)]
@@ -123,90 +117,29 @@ class DisputeOpened(AuditEvent):
     package: Identifier
 
 
-class OptionChosen(AuditEvent):
-    """The merchant gave its one response."""
+class Progressed(AuditEvent):
+    """The dispute went on: an answer, a consent, a denial that goes to review, evidence, a longer deadline."""
 
-    type: Literal[EventType.OPTION_CHOSEN]
+    type: Literal[
+        EventType.OPTION_CHOSEN,
+        EventType.AGREEMENT_CONFIRMED,
+        EventType.AGREEMENT_DENIED,
+        EventType.AGREEMENT_UPHELD,
+        EventType.EVIDENCE_SUBMITTED,
+        EventType.EVIDENCE_REQUESTED,
+        EventType.EVIDENCE_OVERDUE,
+        EventType.DEADLINE_EXTENDED,
+    ]
+    source: Path
     outcome: None
     refused: NoCodes
 
 
-class AgreementConfirmed(AuditEvent):
-    """The consumer consented; the promise runs on."""
+class Closed(AuditEvent):
+    """The dispute ended, well or with a liability of the merchant, or its penalty was taken back."""
 
-    type: Literal[EventType.AGREEMENT_CONFIRMED]
-    outcome: None
-    refused: NoCodes
-
-
-class AgreementDenied(AuditEvent):
-    """The consumer denied the agreement, or stayed silent where that counts as a denial; it goes to review."""
-
-    type: Literal[EventType.AGREEMENT_DENIED]
-    outcome: None
-    refused: NoCodes
-
-
-class AgreementUpheld(AuditEvent):
-    """The adjudicator found that there was an agreement; the promise runs on."""
-
-    type: Literal[EventType.AGREEMENT_UPHELD]
-    outcome: None
-    refused: NoCodes
-
-
-class EvidenceSubmitted(AuditEvent):
-    """The merchant submitted evidence."""
-
-    type: Literal[EventType.EVIDENCE_SUBMITTED]
-    outcome: None
-    refused: NoCodes
-
-
-class EvidenceRequested(AuditEvent):
-    """The adjudicator asked for more evidence."""
-
-    type: Literal[EventType.EVIDENCE_REQUESTED]
-    outcome: None
-    refused: NoCodes
-
-
-class EvidenceOverdue(AuditEvent):
-    """Extra evidence did not come in time; judged on what is there."""
-
-    type: Literal[EventType.EVIDENCE_OVERDUE]
-    outcome: None
-    refused: NoCodes
-
-
-class DeadlineExtended(AuditEvent):
-    """The adjudicator moved a deadline to later."""
-
-    type: Literal[EventType.DEADLINE_EXTENDED]
-    outcome: None
-    refused: NoCodes
-
-
-class DisputeResolved(AuditEvent):
-    """The dispute ended well."""
-
-    type: Literal[EventType.DISPUTE_RESOLVED]
-    outcome: Annotated[Outcome, Field(strict=False)]
-    refused: NoCodes
-
-
-class DisputePenalized(AuditEvent):
-    """The dispute ended with a liability of the merchant."""
-
-    type: Literal[EventType.DISPUTE_PENALIZED]
-    outcome: Annotated[Outcome, Field(strict=False)]
-    refused: NoCodes
-
-
-class PenaltyAnnulled(AuditEvent):
-    """The adjudicator took a penalty back."""
-
-    type: Literal[EventType.PENALTY_ANNULLED]
+    type: Literal[EventType.DISPUTE_RESOLVED, EventType.DISPUTE_PENALIZED, EventType.PENALTY_ANNULLED]
+    source: Path
     outcome: Annotated[Outcome, Field(strict=False)]
     refused: NoCodes
 
@@ -215,25 +148,11 @@ class CommandRefused(AuditEvent):
     """A command was refused; nothing changed."""
 
     type: Literal[EventType.REFUSED]
+    source: Path
     refused: Annotated[tuple[Annotated[RefusalCode, Field(strict=False)], ...], Field(strict=False, min_length=1)]
 
 
-Event = Annotated[
-    DisputeOpened
-    | OptionChosen
-    | AgreementConfirmed
-    | AgreementDenied
-    | AgreementUpheld
-    | EvidenceSubmitted
-    | EvidenceRequested
-    | EvidenceOverdue
-    | DeadlineExtended
-    | DisputeResolved
-    | DisputePenalized
-    | PenaltyAnnulled
-    | CommandRefused,
-    Field(discriminator="type"),
-]
+Event = Annotated[DisputeOpened | Progressed | Closed | CommandRefused, Field(discriminator="type")]
 """Any audit event, told apart by `type`."""
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,7 +1,8 @@
 """Folding events into a dispute. An event that cannot have happened is an error that says why, never ignored."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
+from datetime import datetime
 from typing import Any, cast
 
 from dispute_fsm.charts.registry import rule_version
@@ -9,7 +10,9 @@ from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import GENESIS, AuditEvent, CommandRefused, DisputeOpened
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline
+from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType
 
 
@@ -22,13 +25,13 @@ def begin(event: DisputeOpened, policy: Policy) -> Dispute:
     table = rule_version(event.rules).table
     expected = {"seq": 1, "revision": 1, "prev_hash": GENESIS, "policy": policy.digest, "target": table.initial, "outcome": None}
     _expect(event, expected)
-    _expect_deadlines(event, table.places[event.target].stands)
+    _expect_deadlines(event, {}, table.entry.starts, policy)
     return Dispute(
         opening=event,
         policy=policy,
         path=event.target,
         deadlines=event.deadlines,
-        keys=MappingProxyType({} if event.key is None else {event.key: event}),
+        keys=FrozenMap({} if event.key is None else {event.key: event}),
         last_at=event.at,
         last_hash=event.hash,
     )
@@ -61,7 +64,7 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
         path=event.target,
         deadlines=event.deadlines,
         outcome=event.outcome,
-        keys=dispute.keys if event.key is None else MappingProxyType({**dispute.keys, event.key: event}),
+        keys=dispute.keys if event.key is None else FrozenMap({**dispute.keys, event.key: event}),
         **_remembered(dispute, event),
     )
 
@@ -86,18 +89,26 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> None:
     """Require that the chart has an edge that leads there, ends so and is recorded so."""
     table = dispute.rules.table
     option = event.payload.option if isinstance(event.payload, ChooseOption) else dispute.option
-    if not any(
-        (row.target, row.records) == (event.target, event.type) and row.outcome(option) is event.outcome
+    rows = [
+        row
         for row in table.rows.get((dispute.path, event.command), ())
-    ):
-        outcome = "" if event.outcome is None else f" with {event.outcome.value}"
-        raise _impossible(event, f"no edge leads from {dispute.path} by {event.command.value} to {event.target}{outcome}")
-    _expect_deadlines(event, table.places[event.target].stands)
+        if (row.target, row.records) == (event.target, event.type) and row.outcome(option) is event.outcome and row.is_for(option)
+    ]
+    if not rows:
+        ending = "" if event.outcome is None else f" with {event.outcome.value}"
+        raise _impossible(event, f"no edge leads from {dispute.path} by {event.command.value} to {event.target}{ending}")
+    kept = {d: due for d, due in dispute.deadlines.items() if d in table.places[event.target].stands and d not in rows[0].rule.ends}
+    _expect_deadlines(event, kept, rows[0].rule.starts, dispute.policy)
 
 
-def _expect_deadlines(event: AuditEvent, stands: tuple[Deadline, ...]) -> None:
-    if strange := [deadline.value for deadline in event.deadlines if deadline not in stands]:
-        raise _impossible(event, f"the deadline {strange[0]} does not stand in {event.target}")
+def _expect_deadlines(event: AuditEvent, kept: Mapping[Deadline, datetime], starts: tuple[Deadline, ...], policy: Policy) -> None:
+    """Require just the deadlines that go on and those that begin; a recorded due instant stands as it is."""
+    begun = {deadline for deadline in starts if is_on(deadline, policy)}
+    standing = {deadline: due for deadline, due in event.deadlines.items() if deadline not in begun}
+    going_on = {deadline: due for deadline, due in kept.items() if deadline not in begun}
+    if standing != going_on or not begun <= set(event.deadlines):
+        names = ", ".join(sorted({*kept, *begun})) or "none"
+        raise _impossible(event, f"its deadlines are {', '.join(sorted(event.deadlines)) or 'none'}, expected {names}, each where it was")
 
 
 def _expect(event: AuditEvent, expected: dict[str, Any]) -> None:

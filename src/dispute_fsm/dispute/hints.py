@@ -12,7 +12,7 @@ from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.commands import ExtendDeadline
-from dispute_fsm.rules.deadlines import term_of
+from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.findings import ActorUnlock
 from dispute_fsm.rules.guards import Selector
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role
@@ -81,7 +81,7 @@ def _answers(selector: Selector, node: _Node, case: Case, *, at_start: bool) -> 
 
 def _after(table: Table, row: Row, node: _Node, case: Case) -> _Node:
     rule, place = row.rule, table.places[row.target]
-    started = {d for d in rule.starts if d is Deadline.PROMISE or term_of(d, case.policy) is not None}
+    started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
     return _Node(row.target, node.option, (node.standing & set(place.stands)) - set(rule.ends) | started)
 
 

@@ -5,7 +5,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import cast
 
 from dispute_fsm.charts.table import Row
@@ -21,7 +20,7 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import NEVER, Finding, PayloadUnlock, Seen
 from dispute_fsm.rules.guards import Guard
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.strict import FrozenMap, format_duration, format_instant
 from dispute_fsm.rules.vocabulary import RefusalCode
 
 
@@ -38,6 +37,11 @@ class Judgement:
     reasons: tuple[Reason, ...] = ()
     earlier: AuditEvent | None = None
 
+    @property
+    def by_facts(self) -> bool:
+        """Whether the order system's facts were looked at."""
+        return any(guard.needs_facts for guard, _ in self.checks)
+
 
 def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Judgement:
     """Judge a command. Raises `FactsNeededError` where the order system has to be asked first."""
@@ -46,7 +50,7 @@ def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: dat
         if same_content(event, command):
             return Judgement(case, earlier=event)
         unlock = PayloadUnlock("key", "请使用新的幂等键", "send it under another key")
-        return Judgement(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", MappingProxyType({"used_by": event.seq}), unlock),))
+        return Judgement(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock),))
     weighing = dispute.rules.table.weigh(dispute.path, case)
     if weighing.row is not None or weighing.quiet:
         return Judgement(case, weighing.checks, row=weighing.row)
@@ -118,14 +122,14 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
     event, payload, rules = case.command.event, case.command.payload, dispute.rules
     saw: dict[str, Seen] = {"state": dispute.state.value, "option": None if dispute.option is None else dispute.option.value}
     if dispute.closed:
-        return Reason(RefusalCode.DISPUTE_CLOSED, "live", MappingProxyType(saw))
+        return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
     if isinstance(payload, ChooseOption):
         if payload.option not in rules.options:
             offered = ", ".join(option.value for option in rules.options)
             unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
-            return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", MappingProxyType(saw), unlock)
-        return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", MappingProxyType(saw))
-    reason = Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", MappingProxyType({**saw, "event": event.value}))
+            return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
+        return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))
+    reason = Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": event.value}))
     return _with_way(reason, dispute, case)
 
 

@@ -119,25 +119,28 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
         return None
     chosen = replace(case, option=option, findings={})
     proves = (row.target, EventName.SUBMIT_EVIDENCE) in table.rows
-    started = (_started(deadline, case) for deadline in row.rule.starts)
+    started = [started for deadline in row.rule.starts if (started := _started(deadline, case)) is not None]
+    running = {started.deadline for started in started}
     return Preview(
         state=table.places[row.target].state,
         settles=row.outcome(option),
-        deadlines=tuple(deadline for deadline in started if deadline is not None),
-        consequences=tuple(_consequences(table, row.target, option, chosen)),
+        deadlines=tuple(started),
+        consequences=tuple(_consequences(table, row.target, chosen, running)),
         reasons=tuple(case.policy.evidence_reasons.items()) if proves else (),
     )
 
 
-def _consequences(table: Table, path: str, option: Option, case: Case) -> Iterator[Consequence]:
+def _consequences(table: Table, path: str, case: Case, running: set[Deadline]) -> Iterator[Consequence]:
     """List what the consumer and the clock may do next; a withdrawal is left out, for it is possible everywhere."""
     for (source, event), rows in table.rows.items():
         if source != path or event is EventName.WITHDRAW:
             continue
         for row in rows:
-            role = row.rule.by.roles[0]
-            if role in _OTHERS and all(selector.needs_facts or selector.holds(case) for selector in row.when):
-                yield Consequence(event, role, table.places[row.target].state, row.outcome(option), row.when_facts)
+            role, expires = row.rule.by.roles[0], row.rule.expires
+            if role not in _OTHERS or (expires is not None and expires not in running):
+                continue
+            if all(selector.needs_facts or selector.holds(case) for selector in row.when):
+                yield Consequence(event, role, table.places[row.target].state, row.outcome(case.option), row.when_facts)
 
 
 def _started(deadline: Deadline, case: Case) -> StartedDeadline | None:
@@ -145,9 +148,8 @@ def _started(deadline: Deadline, case: Case) -> StartedDeadline | None:
         longest = case.policy.max_promise
         latest = None if longest is None else due_instant(deadline, case.policy, case.now, case.now + longest)
         return StartedDeadline(deadline, None, latest=latest)
-    due = due_instant(deadline, case.policy, case.now)
-    if due is None:
-        return None
     term = term_of(deadline, case.policy)
-    hours = term and term.working_hours
-    return StartedDeadline(deadline, due, count=count(hours, case.now, case.policy.calendar) if hours else None)
+    if term is None:
+        return None
+    counted = None if term.working_hours is None else count(term.working_hours, case.now, case.policy.calendar)
+    return StartedDeadline(deadline, due_instant(deadline, case.policy, case.now), count=counted)

@@ -17,7 +17,7 @@ def write_records(stream: IO[str], events: Iterable[tuple[AuditEvent, Policy]]) 
     for event, policy in events:
         if event.policy not in written:
             written.add(event.policy)
-            stream.write(_line({"type": "policy", "digest": policy.digest, "policy": dict(policy.record)}))
+            stream.write(_line({"type": "policy", "digest": policy.digest, "policy": policy.record}))
         stream.write(_line(event.model_dump(mode="json")))
 
 

@@ -14,6 +14,11 @@ def term_of(deadline: Deadline, policy: Policy) -> Term | None:
     return terms.get(deadline)
 
 
+def is_on(deadline: Deadline, policy: Policy) -> bool:
+    """Tell whether the policy lets this deadline run at all; a promise always does."""
+    return deadline is Deadline.PROMISE or term_of(deadline, policy) is not None
+
+
 def due_instant(
     deadline: Deadline, policy: Policy, start: datetime, agreed_until: datetime | None = None, extended_to: datetime | None = None
 ) -> datetime | None:

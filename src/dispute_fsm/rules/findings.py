@@ -7,10 +7,9 @@ explains a refusal to a person and is recorded, as it stands, in the audit event
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Literal
 
-from dispute_fsm.rules.strict import format_instant
+from dispute_fsm.rules.strict import FrozenMap, format_instant
 from dispute_fsm.rules.vocabulary import EventName, Lang, RefusalCode, Role
 
 Seen = str | int | bool | None | tuple[str, ...]
@@ -96,7 +95,7 @@ class Finding:
     """One guard's answer: whether it holds, what it saw, and (where it does not hold) the code and what would unlock it."""
 
     holds: bool
-    saw: Mapping[str, Seen] = field(default_factory=lambda: MappingProxyType({}))
+    saw: Mapping[str, Seen] = field(default_factory=lambda: FrozenMap({}))
     code: RefusalCode | None = None
     unlock: Unlock = NEVER
 
@@ -107,7 +106,7 @@ class Finding:
 
 def found(holds: bool, code: RefusalCode, unlock: Unlock, **saw: Seen) -> Finding:  # noqa: FBT001 -- reads as a sentence: found(x, else code, ...)
     """Make a requirement's finding: it holds, or it does not with this code and unlock."""
-    seen = MappingProxyType(saw)
+    seen = FrozenMap(saw)
     return Finding(holds=True, saw=seen) if holds else Finding(holds=False, saw=seen, code=code, unlock=unlock)
 
 

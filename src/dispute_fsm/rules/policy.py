@@ -6,8 +6,6 @@ when it opened. `digest` names it by content. `lay_over` makes one policy from a
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
-from types import MappingProxyType
 from typing import Annotated, Any, Self, cast
 from urllib.parse import quote
 
@@ -16,7 +14,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, 
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.calendar import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.rules.canonical import digest
-from dispute_fsm.rules.strict import Duration, Strict, Text, Whole
+from dispute_fsm.rules.strict import Duration, FrozenMap, Strict, Text, Whole
 from dispute_fsm.rules.vocabulary import Denial, Lang, Silence, VoucherKind
 
 _REPLACED_WHOLE = frozenset({"response", "confirmation", "evidence"})
@@ -102,7 +100,7 @@ def _order_url(value: str) -> str:
 
 ReasonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Reasons = Annotated[
-    Mapping[ReasonId, EvidenceReason], AfterValidator(MappingProxyType), PlainSerializer(dict, return_type=dict[str, EvidenceReason])
+    Mapping[ReasonId, EvidenceReason], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, EvidenceReason])
 ]
 
 
@@ -124,15 +122,15 @@ class Policy(Strict):
     evidence_reasons: Reasons
     voucher_limits: VoucherLimits
 
-    @cached_property
-    def record(self) -> Mapping[str, Any]:
+    @property
+    def record(self) -> dict[str, Any]:
         """The policy as it stands in a history file: plain JSON, complete."""
-        return MappingProxyType(self.model_dump(mode="json", by_alias=True))
+        return self.model_dump(mode="json", by_alias=True)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256, in lower-case hex, of the RFC 8785 canonical form: the name of this policy by content."""
-        return digest(dict(self.record))
+        return digest(self.record)
 
     def order_link(self, order_id: str) -> str | None:
         """Return the address of the order page (去订单详情页), or None where the policy names none."""
@@ -146,7 +144,7 @@ class Policy(Strict):
 
         Raises `InputError` where a reason to be removed does not exist, pydantic's `ValidationError` for all else.
         """
-        return type(self).model_validate(_merge(dict(self.record), changes, ()))
+        return type(self).model_validate(_merge(self.record, changes, ()))
 
 
 def _merge(base: dict[str, Any], changes: Mapping[str, object], path: tuple[str, ...]) -> dict[str, Any]:
@@ -173,7 +171,7 @@ def _prompt(kind: VoucherKind, zh: str, en: str, at_least: int = 1) -> Prompt:
 
 _CHAT, _DOCUMENT, _PAGE = VoucherKind.CHAT_SCREENSHOT, VoucherKind.OFFICIAL_DOCUMENT, VoucherKind.ORDER_PAGE
 
-DEFAULT_REASONS: Mapping[str, EvidenceReason] = MappingProxyType(
+DEFAULT_REASONS: Mapping[str, EvidenceReason] = FrozenMap(
     {
         "consumer_agreed_later": _reason(
             "消费者同意延后发货", "the consumer agreed to a later shipment", _prompt(_CHAT, "消费者同意延后", "the consumer's consent")

@@ -1,12 +1,14 @@
 """The strict base of every model, and the scalar types that they share.
 
-Everything that enters the package passes one of these models once, at the border; inside, values are trusted.
+Everything that enters the package passes one of these models once, at the border; inside, values are trusted. An event
+passes its model when it is made, so that nothing is recorded that could not be read back.
 Unknown fields are errors, nothing is coerced: a number is no text, a naive datetime is no instant.
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -19,8 +21,37 @@ MAX_INTEGER = 2**53 - 1
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 _DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9})s)?")
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_FIRST_YEAR, _LAST_YEAR = 1971, 2199
+_FIRST, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_END_OF_DUES = datetime(2400, 1, 1, tzinfo=UTC)
 _LONGEST = timedelta(days=36_500)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class FrozenMap(Mapping[K, V]):
+    """A mapping that cannot be changed; it can be hashed, copied and pickled like any other frozen value."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: Mapping[K, V] | None = None, /, **named: V) -> None:
+        self._members: dict[K, V] = {**(members or {}), **cast("dict[K, V]", named)}
+
+    def __getitem__(self, key: K) -> V:
+        return self._members[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._members.items()))
+
+    def __repr__(self) -> str:
+        return f"FrozenMap({self._members!r})"
 
 
 class Strict(BaseModel):
@@ -33,8 +64,24 @@ def parse_instant(value: object) -> datetime:
     """Read an instant: RFC 3339 text or an aware datetime; the result is in UTC.
 
     Raises `ValueError` where the offset is missing (a naive time means a different instant in every zone), where the
-    text is not RFC 3339, or outside the years 1971 to 2199.
+    text is not RFC 3339, or outside the years 1971 to 2199 (UTC).
     """
+    return _within(_aware(value), _END)
+
+
+def _parse_due(value: object) -> datetime:
+    # What is due is counted from an instant that was read, so it may lie beyond the last of these.
+    return _within(_aware(value), _END_OF_DUES)
+
+
+def _within(instant: datetime, end: datetime) -> datetime:
+    if not _FIRST <= instant < end:
+        msg = f"{instant.isoformat()} lies outside the years {_FIRST.year} to {end.year - 1} (UTC)"
+        raise ValueError(msg)
+    return instant.astimezone(UTC)
+
+
+def _aware(value: object) -> datetime:
     if isinstance(value, str):
         if not _RFC3339.fullmatch(value):
             msg = f"{value[:40]!r} is not an instant: write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
@@ -46,10 +93,7 @@ def parse_instant(value: object) -> datetime:
     if value.utcoffset() is None:
         msg = f"{value.isoformat()} has no offset from UTC: add one, e.g. +08:00 or Z"
         raise ValueError(msg)
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        msg = f"{value.isoformat()} lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
-        raise ValueError(msg)
-    return value.astimezone(UTC)
+    return value
 
 
 def format_instant(value: datetime) -> str:
@@ -94,6 +138,9 @@ def _no_surrogates(value: str) -> str:
 
 Instant = Annotated[datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)]
 """An instant, aware, held in UTC, written as RFC 3339."""
+
+DueInstant = Annotated[datetime, BeforeValidator(_parse_due), PlainSerializer(format_instant, return_type=str)]
+"""An instant at which a deadline is due: counted from an `Instant`, so it may lie later than any that can be read."""
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 """A duration in whole seconds, written like `15d` or `1h30m`."""
