@@ -4,7 +4,7 @@ Everything below is pure; here facts, ids, salts and log lines come in. Time sti
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -13,17 +13,18 @@ from uuid import uuid4
 import structlog
 
 from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import Opening, decide
+from dispute_fsm.dispute.decide import Opening, decide, opening_needs_facts
 from dispute_fsm.dispute.decide import open_dispute as decide_opening
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.judge import needs_facts
 from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Unchanged
-from dispute_fsm.errors import OrderSystemUnavailableError
+from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.order_system import OrderSystem
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.strict import parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
 
 log = structlog.stdlib.get_logger("dispute_fsm")
@@ -38,6 +39,14 @@ StampMaker = Callable[[str, int], Stamp]
 def fresh_stamp(_dispute_id: str, _seq: int) -> Stamp:
     """Make a stamp from the machine's clock and randomness."""
     return Stamp(event_id=str(uuid4()), recorded_at=datetime.now(UTC), seed=secrets.token_bytes(32))
+
+
+def instant(now: datetime) -> datetime:
+    """Return the host's time in UTC. Raises `InputError` where it has no offset."""
+    try:
+        return parse_instant(now)
+    except ValueError as error:
+        raise InputError(str(error), field="now") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,8 @@ class Desk:
 
         Raises `OrderSystemUnavailableError`: nothing happened, try again; `StaleFactsError`.
         """
-        if facts is None and existing is None:
+        now = instant(now)
+        if facts is None and opening_needs_facts(existing, opening):
             facts = self.orders.look(opening.order_id, now)
         decision = decide_opening(existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1))
         _log(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
@@ -87,6 +97,7 @@ class Desk:
         Raises `OrderSystemUnavailableError`: nothing happened, the same command may be sent again; `ClockWentBackError`;
         `StaleFactsError`.
         """
+        now = instant(now)
         if facts is None and needs_facts(dispute, command, now):
             facts = self._look(dispute, now)
         decision = decide(dispute, command, facts, now, stamp=self.stamp(dispute.dispute_id, dispute.seq + 1))
@@ -94,22 +105,26 @@ class Desk:
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Answer(decision, event, dispute if event is None else evolve(dispute, event))
 
-    def sweep(self, dispute: Dispute, now: datetime) -> Iterator[Answer]:
+    def sweep(self, dispute: Dispute, now: datetime) -> tuple[Answer, ...]:
         """Fire every running deadline that has passed, by due instant, each as a command of the system.
 
-        Stops quietly where the order system cannot answer: that deadline stays pending, nothing is judged on it.
+        Where the order system cannot answer, that deadline stays pending and nothing is judged on it. The last answer's
+        dispute is the one to go on with.
         """
+        now = instant(now)
+        answers: list[Answer] = []
         for _ in Deadline:  # what starts now cannot have passed, so each fires at most once
             due = next_due(dispute)
             if due is None or now <= due[1]:
-                return
+                break
             try:
                 answer = self.submit(dispute, Command(event=due[0].expiry, actor=SYSTEM), now)
             except OrderSystemUnavailableError as fault:
                 log.warning("deadline_pending", dispute_id=dispute.dispute_id, deadline=due[0].value, error=type(fault).__name__)
-                return
-            yield answer
+                break
+            answers.append(answer)
             dispute = answer.dispute
+        return tuple(answers)
 
     def _look(self, dispute: Dispute, now: datetime) -> OrderFacts:
         facts = self.orders.look(dispute.order_id, now)

@@ -22,6 +22,10 @@ class InputError(DisputeError):
         self.field = field
         super().__init__(str(self))
 
+    def within(self, file: str, line: int | None = None) -> "InputError":
+        """Return the same error with its place, as far as it was not known yet."""
+        return InputError(self.message, file=self.file or file, line=self.line or line, field=self.field)
+
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         return ": ".join(part for part in (place, self.field, self.message) if part)
@@ -44,7 +48,7 @@ class FactsNeededError(DisputeError):
 
 
 class StaleFactsError(DisputeError):
-    """A snapshot that the host handed in is older than `max_facts_age`, is dated after the command, or is of another order."""
+    """Facts are older than `max_facts_age`, dated after the command, or of another order."""
 
 
 class OrderSystemUnavailableError(DisputeError):

@@ -13,6 +13,8 @@ class OrderSystem(Protocol):
     def look(self, order_id: str, now: datetime) -> OrderFacts | None:
         """Return what the order system shows now; None where it knows no such order.
 
+        `observed_at` of the answer is `now`, the instant that the question is about, not the reading of another clock.
+
         Raises `OrderSystemUnavailableError` where it cannot answer: unknown is not false, the command may be sent again.
         """
         ...

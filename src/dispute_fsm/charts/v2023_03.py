@@ -60,12 +60,14 @@ PROVEN = (g.reason_known, g.vouchers_there, g.vouchers_accepted, *VOUCHER_LIMITS
 ASKED = assumed(
     "公告未说明由谁确认协商一致，默认由消费者确认", "the announcement does not say who confirms; by default the consumer is asked"
 )
-DENIED = assumed("未协商一致即违背承诺，由谁认定按政策", "without an agreement it is a breach of promise; policy says who finds that out")
+DENIED = assumed(
+    "未协商一致即违背承诺，由谁认定以政策为准", "without an agreement it is a breach of promise; policy says who finds that out"
+)
 SILENT = assumed("消费者不回应时按政策处理", "policy says what the consumer's silence means")
 REFUND = assumed("等待发货期间全额退款即了结", "a full refund while shipment is awaited settles the dispute")
 RULING = stated("依据规则判责", "a ruling by the rules")
-EXTEND = assumed("平台可延长运行中的时限，须说明理由", "the adjudicator may extend a running deadline and says why")
-WITHDRAW = assumed("消费者可在结束前撤销纠纷", "the consumer may withdraw while the dispute lives")
+EXTEND = assumed("平台可延长进行中的时限，须说明理由", "the adjudicator may extend a running deadline and says why")
+WITHDRAW = assumed("消费者可在结束前撤销纠纷", "the consumer may withdraw until the dispute is closed")
 
 ENTRY = Entry(
     by=by(Role.CONSUMER, Role.SYSTEM),

@@ -12,7 +12,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from dispute_fsm.errors import InputError, OrderSystemUnavailableError
+from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.version import VERSION
 
@@ -71,12 +71,12 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
-        except InputError as fault:
-            complain(fault)
-            code = Exit.BAD_INPUT
         except OrderSystemUnavailableError as fault:
             complain(fault)
             code = Exit.UNREACHABLE
+        except (DisputeError, OSError) as fault:
+            complain(fault)
+            code = Exit.BAD_INPUT
         raise typer.Exit(code)
 
     return run

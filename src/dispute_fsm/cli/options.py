@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -74,7 +74,7 @@ def _from_history(path: Path) -> Iterator[_Moment]:
     """Read a history; the facts are those that its last look at the order system recorded."""
     history = History(str(path))
     facts: dict[str, OrderFacts] = {}
-    with path.open(encoding="utf-8", newline="\n") as lines:
+    with path.open("rb") as lines:
         for event in history.read(lines):
             if event.facts is not None:
                 facts[event.dispute_id] = event.facts
@@ -165,18 +165,19 @@ _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
         "open": "可选",
         "closed": "不可选",
-        "unknown": "暂不可知（订单系统无法应答）",
+        "unknown": "暂时无法判断（未取得订单数据）",
         "why": "原因",
-        "unlock": "解锁",
+        "unlock": "解决办法",
         "needs": "需提供",
         "then": "选择后",
         "settles": "随即结束：{outcome}",
         "until": "{deadline}：{due}",
         "promise": "{deadline}：协商时间之后再等 {grace} 以便揽件信息到达，最晚 {latest}",
         "unlimited": "不限",
-        "reasons": "举证理由有 {count} 种，各有要求的凭证",
+        "reasons": "共 {count} 种举证理由，所需凭证各不相同",
         "final": "方案一经选择，不可更改。",
         "head": "纠纷 {id} · {state} · {at}",
+        "facts": "订单数据取自 {at}",
     },
     "en": {
         "open": "open",
@@ -193,6 +194,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "reasons": "{count} reasons for evidence, each with the vouchers that it asks for",
         "final": "A choice cannot be taken back.",
         "head": "dispute {id} · {state} · {at}",
+        "facts": "the order as it was shown at {at}",
     },
 }
 
@@ -202,6 +204,8 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
     zone = ZoneInfo(dispute.policy.calendar.zone)
     head = words["head"].format(id=dispute.dispute_id, state=dispute.state.label(lang), at=_local(moment.at, zone))
     output.print(Text(head, style="bold"))
+    if moment.facts is not None:
+        output.print(Text(words["facts"].format(at=_local(moment.facts.observed_at, zone)), style="dim"))
     for view in views:
         mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[view.open]
         output.print()
@@ -249,13 +253,21 @@ def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang)
     if started.due is not None:
         return words["until"].format(deadline=name, due=_local(started.due, zone))
     latest = words["unlimited"] if started.latest is None else _local(started.latest, zone)
-    return words["promise"].format(deadline=name, grace=format_duration(dispute.policy.scan_grace), latest=latest)
+    return words["promise"].format(deadline=name, grace=_lasting(dispute.policy.scan_grace, lang), latest=latest)
 
 
 def _consequence(following: Consequence, lang: Lang) -> str:
     end = following.state.label(lang) if following.outcome is None else f"{following.state.label(lang)} ({following.outcome.label(lang)})"
     given = "".join(f" [{selector.label(lang)}]" for selector in following.given)
     return f"{following.role.label(lang)} · {following.event.label(lang)}{given} → {end}"
+
+
+def _lasting(duration: timedelta, lang: Lang) -> str:
+    words = format_duration(duration)
+    if lang == "zh":
+        for unit, word in (("d", " 天 "), ("h", " 小时 "), ("m", " 分钟 "), ("s", " 秒 ")):
+            words = words.replace(unit, word)
+    return words.strip()
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> str:

@@ -41,6 +41,10 @@ def run(
             try:
                 result = run_scenario(read_scenario(file))
             except InputError as fault:
+                complain(fault.within(str(file)))
+                unreadable += 1
+                continue
+            except OSError as fault:
                 complain(fault)
                 unreadable += 1
                 continue
@@ -64,7 +68,7 @@ def scenario_files(paths: Iterable[Path]) -> dict[Path, Path]:
     found: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            below = sorted(path.rglob(f"*{SUFFIX}"))
+            below = sorted(file for file in path.rglob(f"*{SUFFIX}") if not file.is_dir())
             if not below:
                 msg = f"no *{SUFFIX} file in this folder"
                 raise InputError(msg, file=str(path))

@@ -57,7 +57,7 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
     table = rule_version(opening.rules).table
     checks: list[tuple[Guard, Finding]] = [(table.entry.by, table.entry.by.holds(case))]
     if checks[0][1]:
-        check_facts(facts, opening.order_id, opening.policy, now)
+        check_facts(facts, opening.order_id, opening.policy.max_facts_age, now)
         checks += [(guard, guard.holds(case)) for guard in table.entry.needs]
     if reasons := tuple(reason_of(guard, finding) for guard, finding in checks if not finding):
         return Refused(reasons, None)
@@ -128,7 +128,7 @@ def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: da
         msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
         raise ClockWentBackError(msg)
     if judgement.by_facts:
-        check_facts(facts, dispute.order_id, dispute.policy, now)
+        check_facts(facts, dispute.order_id, dispute.policy.max_facts_age, now)
     if judgement.row is not None:
         return Accepted(_accepted(dispute, judgement, judgement.row, stamp))
     if not judgement.reasons:

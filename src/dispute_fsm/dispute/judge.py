@@ -19,7 +19,6 @@ from dispute_fsm.rules.commands import ChooseOption, Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import NEVER, Finding, PayloadUnlock, Seen
 from dispute_fsm.rules.guards import Guard
-from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap, format_duration, format_instant
 from dispute_fsm.rules.vocabulary import RefusalCode
 
@@ -94,20 +93,17 @@ def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: d
     )
 
 
-def check_facts(facts: OrderFacts | None, order_id: str, policy: Policy, now: datetime) -> None:
-    """Raise `StaleFactsError` where a snapshot is of another order, older than `max_facts_age`, or dated after the command."""
+def check_facts(facts: OrderFacts | None, order_id: str, max_age: timedelta | None, now: datetime) -> None:
+    """Raise `StaleFactsError` where a snapshot is of another order, dated after `now`, or older than `max_age` (None: any age)."""
     if facts is None:
         return
     if facts.order_id != order_id:
-        msg = f"the facts are of order {facts.order_id}, the dispute is about order {order_id}"
-        raise StaleFactsError(msg)
-    age = now - facts.observed_at
-    if not timedelta(0) <= age <= policy.max_facts_age:
-        msg = (
-            f"the facts were observed at {format_instant(facts.observed_at)}, the command is of {format_instant(now)}: "
-            f"look again, facts may be at most {format_duration(policy.max_facts_age)} old and not of the future"
-        )
-        raise StaleFactsError(msg)
+        raise StaleFactsError(f"the facts are of order {facts.order_id}, the dispute is about order {order_id}")
+    observed = f"the facts were observed at {format_instant(facts.observed_at)}, the question is about {format_instant(now)}"
+    if facts.observed_at > now:
+        raise StaleFactsError(f"{observed}: an order system answers with observed_at = the instant that it was asked about")
+    if max_age is not None and now - facts.observed_at > max_age:
+        raise StaleFactsError(f"{observed}: look again, facts may be at most {format_duration(max_age)} old")
 
 
 def reason_of(guard: Guard, finding: Finding, dispute: Dispute | None = None) -> Reason:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from dispute_fsm.charts.table import Table
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.judge import case_of, judge
+from dispute_fsm.dispute.judge import case_of, check_facts, judge
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.case import Case
@@ -90,9 +90,11 @@ class OptionView:
 def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[OptionView, ...]:
     """Return all options of the dispute's rule version, in the announcement's order, as they stand now.
 
-    Without facts (None: nobody asked, or the order system cannot answer) an option that depends on them is neither open
-    nor closed but unknown.
+    Facts may be older than a command could use: what is shown is how things stood at their `observed_at`. Without facts
+    (None: nobody asked, or the order system cannot answer) an option that depends on them is neither open nor closed but
+    unknown. Raises `StaleFactsError` for facts of another order, or dated after `now`.
     """
+    check_facts(facts, dispute.order_id, None, now)
     return tuple(_view(dispute, option, facts, now) for option in dispute.rules.options)
 
 

@@ -31,15 +31,20 @@ class History:
         self.policies: dict[str, Policy] = {}
         self.disputes: dict[str, Dispute] = {}
 
-    def read(self, lines: Iterable[str]) -> Iterator[AuditEvent]:
-        """Read lines and fold them; yields each event. Raises `InputError` that names file, line and field."""
+    def read(self, lines: Iterable[bytes]) -> Iterator[AuditEvent]:
+        """Read lines, as the bytes of a file, and fold them; yields each event.
+
+        Raises `InputError` that names file, line and field.
+        """
         for number, line in enumerate(lines, 1):
             try:
-                event = self._record(line)
+                event = self._record(line.decode())
             except (ImpossibleEventError, IntegrityError) as fault:
                 raise InputError(str(fault), file=self.file, line=number) from None
             except InputError as fault:
-                raise InputError(fault.message, file=self.file, line=number, field=fault.field) from None
+                raise fault.within(self.file, number) from None
+            except (UnicodeError, RecursionError):
+                raise InputError("this line holds text that is no UTF-8, or is nested too deeply", file=self.file, line=number) from None
             except ValidationError as error:
                 first = error.errors(include_url=False)[0]
                 field = ".".join(str(part) for part in first["loc"]) or None
@@ -104,8 +109,6 @@ def _parsed(line: str) -> dict[str, Any]:
         record: object = json.loads(line, object_pairs_hook=no_duplicates, parse_int=whole, parse_float=none_such, parse_constant=none_such)
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg} (column {error.colno})") from None
-    except RecursionError:
-        raise InputError("not a record: nested too deeply") from None
     if not isinstance(record, dict):
         raise InputError("a record is a JSON object")
     members: dict[str, Any] = record

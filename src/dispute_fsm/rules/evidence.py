@@ -11,25 +11,28 @@ from dataclasses import dataclass
 
 from dispute_fsm.rules.commands import Voucher
 from dispute_fsm.rules.findings import Finding, PayloadUnlock, found
-from dispute_fsm.rules.policy import EvidenceReason, Policy
-from dispute_fsm.rules.vocabulary import Lang, RefusalCode, VoucherKind
+from dispute_fsm.rules.policy import EvidenceReason, Policy, Prompt
+from dispute_fsm.rules.vocabulary import RefusalCode, VoucherKind
 
 Vouchers = tuple[Voucher[str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PromptStatus:
-    """One prompt of the reason: how many vouchers of the kind are there, of how many that are asked for."""
+    """One prompt of the reason, and how many vouchers of its kind are there."""
 
-    kind: VoucherKind
-    at_least: int
+    prompt: Prompt
     there: int
-    shows: str
+
+    @property
+    def missing(self) -> int:
+        """How many more are asked for."""
+        return max(0, self.prompt.at_least - self.there)
 
     @property
     def done(self) -> bool:
         """Whether enough are there."""
-        return self.there >= self.at_least
+        return self.missing == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +75,16 @@ def reason_known(policy: Policy, reason: str | None) -> Finding:
 
 def vouchers_there(policy: Policy, reason: str | None, vouchers: Vouchers) -> Finding:
     """Require every voucher that the reason prompts for, as many as it asks."""
-    statuses = _prompts(policy, reason, vouchers, "en")
+    statuses = _prompts(policy, reason, vouchers)
     missing = [status for status in statuses if not status.done]
-    zh = "、".join(f"{status.kind.zh} × {status.at_least - status.there}" for status in missing)
-    en = ", ".join(f"{status.kind.en} × {status.at_least - status.there}" for status in missing)
+    zh = "、".join(f"{status.prompt.kind.zh} × {status.missing}" for status in missing)
+    en = ", ".join(f"{status.prompt.kind.en} × {status.missing}" for status in missing)
     return found(
         not missing,
         RefusalCode.VOUCHER_MISSING,
         PayloadUnlock("vouchers", f"请补充：{zh}", f"add: {en}"),
-        required=tuple(f"{status.kind.value} x {status.at_least}" for status in statuses),
-        missing=tuple(f"{status.kind.value} x {status.at_least - status.there}" for status in missing),
+        required=tuple(f"{status.prompt.kind.value} x {status.prompt.at_least}" for status in statuses),
+        missing=tuple(f"{status.prompt.kind.value} x {status.missing}" for status in missing),
     )
 
 
@@ -166,7 +169,7 @@ def statement_short_enough(policy: Policy, statement: str | None) -> Finding:
     )
 
 
-def checklist(policy: Policy, reason: str | None, vouchers: Vouchers = (), statement: str | None = None, lang: Lang = "zh") -> Checklist:
+def checklist(policy: Policy, reason: str | None, vouchers: Vouchers = (), statement: str | None = None) -> Checklist:
     """Tell, before submitting, what is there, what is missing and what is not acceptable, and why."""
     findings = (
         reason_known(policy, reason),
@@ -178,17 +181,14 @@ def checklist(policy: Policy, reason: str | None, vouchers: Vouchers = (), state
         statement_there(policy, reason, statement),
         statement_short_enough(policy, statement),
     )
-    return Checklist(prompts=_prompts(policy, reason, vouchers, lang), faults=tuple(finding for finding in findings if not finding))
+    return Checklist(prompts=_prompts(policy, reason, vouchers), faults=tuple(finding for finding in findings if not finding))
 
 
 def _entry(policy: Policy, reason: str | None) -> EvidenceReason | None:
     return None if reason is None else policy.evidence_reasons.get(reason)
 
 
-def _prompts(policy: Policy, reason: str | None, vouchers: Vouchers, lang: Lang) -> tuple[PromptStatus, ...]:
+def _prompts(policy: Policy, reason: str | None, vouchers: Vouchers) -> tuple[PromptStatus, ...]:
     entry = _entry(policy, reason)
     there = Counter(voucher.kind for voucher in distinct(vouchers))
-    return tuple(
-        PromptStatus(prompt.kind, prompt.at_least, there[prompt.kind], prompt.shows_label(lang))
-        for prompt in (entry.prompts if entry else ())
-    )
+    return tuple(PromptStatus(prompt, there[prompt.kind]) for prompt in (entry.prompts if entry else ()))

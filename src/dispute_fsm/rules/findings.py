@@ -18,7 +18,7 @@ Seen = str | int | bool | None | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class FactUnlock:
-    """The order system has to show something: `fact` is its path, `must` says what it has to show."""
+    """The order system has to show something: `fact` is its path, the words say what it has to show."""
 
     fact: str
     zh: str
@@ -46,15 +46,15 @@ class PayloadUnlock:
 
 @dataclass(frozen=True, slots=True)
 class WaitUnlock:
-    """Time has to pass: at `until` (UTC) the command can succeed."""
+    """Time has to pass: at `until` (UTC) the command can succeed; `local` is that instant as people there read it."""
 
     until: datetime
+    local: str
     type: Literal["wait"] = "wait"
 
     def text(self, lang: Lang) -> str:
         """Say it to a person."""
-        instant = format_instant(self.until)
-        return f"等到 {instant}" if lang == "zh" else f"wait until {instant}"
+        return f"等到 {self.local}" if lang == "zh" else f"wait until {self.local}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ class ActorUnlock:
         if self.event is None:
             return f"由{who}操作" if lang == "zh" else f"only the {who} can do this"
         what = self.event.label(lang)
+        if self.event.expires is not None:
+            return f"先由{who}处理“{what}”" if lang == "zh" else f"first the {who} has to act on: {what}"
         return f"先由{who}“{what}”" if lang == "zh" else f"first the {who} has to: {what}"
 
 
@@ -98,6 +100,10 @@ class Finding:
     saw: Mapping[str, Seen] = field(default_factory=lambda: FrozenMap({}))
     code: RefusalCode | None = None
     unlock: Unlock = NEVER
+
+    def text(self, lang: Lang) -> str:
+        """Say what stands against it; nothing where it holds."""
+        return "" if self.code is None else self.code.label(lang)
 
     def __bool__(self) -> bool:
         """Be true where the guard holds."""

@@ -13,8 +13,10 @@ To add a guard: write a function here under `@requirement`, and name it in the `
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules import evidence
@@ -98,6 +100,11 @@ def facts_of(case: Case) -> OrderFacts:
         msg = f"{case.command.event.value} looks at the order system's facts, but none were given: ask needs_facts() first"
         raise FactsNeededError(msg)
     return case.facts
+
+
+def _local(case: Case, instant: datetime) -> str:
+    """Write an instant as people in the policy's zone read it."""
+    return instant.astimezone(ZoneInfo(case.policy.calendar.zone)).strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 # ---- actor: who may do it ----------------------------------------------------------------------------------------------
@@ -209,8 +216,8 @@ FULFILMENT = Dimension(
     "fulfilment",
     {
         "kept": ("已在协商时间前发货并揽件", "shipped and picked up by the agreed instant"),
-        "refunded": ("未按时发货，但已全额退款", "not kept, but fully refunded"),
-        "neither": ("既未按时发货，也未退款", "neither kept nor refunded"),
+        "refunded": ("尚未履约，但已全额退款", "not kept so far, but fully refunded"),
+        "neither": ("尚未履约，也未全额退款", "neither kept nor refunded"),
     },
     _fulfilment,
     stated("协商日期前未发货属于违规", "not shipped before the agreed date is a violation"),
@@ -243,7 +250,7 @@ in_time = Guard(
     sort=Sort.TIMING,
     zh="时限未过",
     en="the running deadline has not passed",
-    source=assumed("时限到点当刻仍算及时", "a deadline is inclusive: at the due instant is in time"),
+    source=assumed("恰在截止时刻操作的，视为按时", "a deadline is inclusive: at the due instant is in time"),
     look=_in_time,
     codes=(RefusalCode.DEADLINE_PASSED,),
 )
@@ -263,7 +270,7 @@ def has_passed(deadline: Deadline) -> Guard:
 
     def look(case: Case) -> Finding:
         due = case.deadlines.get(deadline)
-        unlock = NEVER if due is None else WaitUnlock(just_after(due))
+        unlock = NEVER if due is None else WaitUnlock(just_after(due), _local(case, just_after(due)))
         saw = {deadline.value: shown(due)}
         return found(due is not None and case.now > due, RefusalCode.DEADLINE_NOT_PASSED, unlock, **saw)
 
@@ -400,22 +407,26 @@ def promise_given(case: Case) -> Finding:
 def promise_in_future(case: Case) -> Finding:
     """Require that the agreed instant, where one is given, lies after the moment of choosing."""
     agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
-    now = format_instant(case.now)
+    now = _local(case, case.now)
     unlock = PayloadUnlock("agreed_until", f"须晚于 {now}", f"later than {now}")
-    return found(agreed is None or agreed > case.now, RefusalCode.PROMISE_NOT_IN_FUTURE, unlock, agreed_until=shown(agreed), now=now)
+    saw = {"agreed_until": shown(agreed), "now": format_instant(case.now)}
+    return found(agreed is None or agreed > case.now, RefusalCode.PROMISE_NOT_IN_FUTURE, unlock, **saw)
 
 
 @requirement(
     "协商时间不超过最长期限",
     "the agreed instant is not too far ahead",
-    assumed("公告未限制协商日期，过远的日期会使纠纷悬置", "the announcement sets no limit; a far date would leave the dispute hanging"),
+    assumed(
+        "公告未限制协商日期，过远的日期会使纠纷长期无法了结", "the announcement sets no limit; a far date would leave the dispute hanging"
+    ),
     RefusalCode.PROMISE_TOO_FAR,
 )
 def promise_not_too_far(case: Case) -> Finding:
     """Require that the agreed instant lies at most `max_promise` after the moment of choosing."""
     agreed, most = cast("ChooseOption[str]", case.command.payload).agreed_until, case.policy.max_promise
     latest = None if most is None else case.now + most
-    unlock = PayloadUnlock("agreed_until", f"不晚于 {shown(latest)}", f"at or before {shown(latest)}")
+    limit = "" if latest is None else _local(case, latest)
+    unlock = PayloadUnlock("agreed_until", f"不晚于 {limit}", f"at or before {limit}")
     near = agreed is None or latest is None or agreed <= latest
     saw = {"agreed_until": shown(agreed), "latest": shown(latest), "max_promise": None if most is None else format_duration(most)}
     return found(near, RefusalCode.PROMISE_TOO_FAR, unlock, **saw)
@@ -513,7 +524,10 @@ def not_confirmed(case: Case) -> Finding:
 @requirement(
     "还有补充举证机会",
     "a round of extra evidence is left",
-    assumed("公告未提及补充举证，限次以免久拖", "the announcement does not mention further evidence; rounds are limited so that it ends"),
+    assumed(
+        "公告未提及补充举证，限制次数，避免久拖不决",
+        "the announcement does not mention further evidence; rounds are limited so that it ends",
+    ),
     RefusalCode.NO_ROUNDS_LEFT,
     lasting=True,
 )
@@ -545,7 +559,8 @@ def until_later(case: Case) -> Finding:
     """Require that the deadline moves to later; for the promise the agreed instants are compared, the grace comes on top."""
     until, meant = cast("ExtendDeadline[str]", case.command.payload).until, Deadline(_extended(case))
     was = case.agreed_until if meant is Deadline.PROMISE and case.agreed_until is not None else case.deadlines[meant]
-    unlock = PayloadUnlock("until", f"须晚于 {format_instant(was)}", f"later than {format_instant(was)}")
+    before = _local(case, was)
+    unlock = PayloadUnlock("until", f"须晚于 {before}", f"later than {before}")
     return found(until > was, RefusalCode.DEADLINE_NOT_LATER, unlock, until=format_instant(until), was=format_instant(was))
 
 

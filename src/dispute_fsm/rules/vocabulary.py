@@ -111,7 +111,7 @@ class Outcome(Labelled):
     SETTLED_BY_CANCELLATION = "settled_by_cancellation", "协商一致，订单已取消", "settled: the order is cancelled"
     SETTLED_BY_SHIPMENT = "settled_by_shipment", "协商一致，已发货揽件", "settled: shipped and picked up"
     SETTLED_BY_AGREED_SHIPMENT = "settled_by_agreed_shipment", "已在协商日期前发货揽件", "settled: shipped by the agreed date"
-    SETTLED_BY_OUT_OF_STOCK_REFUND = "settled_by_out_of_stock_refund", "缺货/无货，已达成退款", "settled: out of stock, refund accepted"
+    SETTLED_BY_OUT_OF_STOCK_REFUND = "settled_by_out_of_stock_refund", "缺货/无货，已协商退款", "settled: out of stock, refund accepted"
     NO_FAULT = "no_fault", "判定商家无责", "no fault found"
     WITHDRAWN = "withdrawn", "消费者已撤销纠纷", "withdrawn by the consumer"
     ANNULLED = "annulled", "判责已撤销", "penalty annulled"
@@ -239,7 +239,7 @@ class RefusalCode(Labelled):
     DEADLINE_PASSED = "deadline_passed", "时限已过", "the deadline has passed"
     DEADLINE_NOT_PASSED = "deadline_not_passed", "时限尚未届满，或未启用", "the deadline has not passed, or is switched off"
     DEADLINE_NOT_LATER = "deadline_not_later", "新的时限必须晚于原时限", "the new deadline must be later than it was"
-    ALREADY_CONFIRMED = "already_confirmed", "协商已被确认", "the agreement is confirmed already"
+    ALREADY_CONFIRMED = "already_confirmed", "协商已确认", "the agreement is confirmed already"
     REASON_UNKNOWN = "reason_unknown", "举证理由不在目录中", "the reason is not in the catalogue"
     VOUCHER_MISSING = "voucher_missing", "缺少该理由要求的凭证", "a voucher that the reason asks for is missing"
     VOUCHER_NOT_ACCEPTED = (
@@ -247,7 +247,7 @@ class RefusalCode(Labelled):
         "含有该理由不接受的凭证类型",
         "a voucher is of a kind that is not accepted for the reason",
     )
-    VOUCHER_TOO_LARGE = "voucher_too_large", "凭证文件过大", "a voucher, or all together, are too large"
+    VOUCHER_TOO_LARGE = "voucher_too_large", "凭证文件过大", "a voucher is too large, or all of them together are"
     VOUCHER_MEDIA_TYPE = "voucher_media_type", "凭证文件格式不支持", "a voucher's file format is not supported"
     TOO_MANY_VOUCHERS = "too_many_vouchers", "凭证数量过多", "there are too many vouchers"
     STATEMENT_MISSING = "statement_missing", "缺少情况说明", "the statement is missing"

@@ -118,7 +118,8 @@ class _Reader:
     def order(self, content: Mapping[str, object]) -> Order | None:
         """Read the facts at the start; left out, the order was paid three days before and nothing is shipped."""
         if "order" not in content:
-            return Order(paid_at=self.dispute.opened_at - _PAID_BEFORE)
+            paid_at = self.dispute.opened_at - _PAID_BEFORE
+            return self.source.validated(Order, {"paid_at": paid_at}, ("dispute", "opened_at"))
         value = content["order"]
         return None if value is None else self.source.validated(Order, value, ("order",))
 
@@ -195,7 +196,7 @@ class _Reader:
                 if field in content:
                     raise self.source.fault((*path, field), "a sweep is the system's own, it takes no by, key or with")
             return Sweep()
-        payload: object = content.get("with") if "with" in content else {}
+        payload = content.get("with", {})
         if name == "expire":
             event = self.source.validated(_Expiry, payload, (*path, "with")).deadline.expiry
             payload = {}
