@@ -98,16 +98,16 @@ def outcomes() -> str:
 def transitions() -> str:
     """Write the transition table, one section a state, in the order in which the rows stand in the chart."""
     heads = ("event", "by", "when", "needs", "to", "outcome", "deadlines", "comes from")
-    opening, first = TABLE.opening, TABLE.places[TABLE.initial]
+    entry, first = TABLE.entry, TABLE.places[TABLE.initial]
     begins = (
         _labelled(EventName.OPEN_DISPUTE),
-        _roles(opening.by.roles),
+        _roles(entry.by.roles),
         "–",
-        _needs(opening.needs),
+        _needs(entry.needs),
         code(first.state),
         "–",
-        _clocks(opening.starts, ()),
-        origin(opening.origin),
+        _clocks(entry.starts, ()),
+        origin(entry.origin),
     )
     sections = [f"### Before the dispute\n\n{table(heads, [begins])}"]
     for place in TABLE.places.values():
@@ -184,9 +184,9 @@ def questions() -> str:
 def requirements() -> str:
     """Write every guard that may refuse, in the order in which the chart first names it."""
     rules = [row.rule for row in edges()]
-    actors = [TABLE.opening.by, *(rule.by for rule in rules)]
+    actors = [TABLE.entry.by, *(rule.by for rule in rules)]
     timing = [guard for rule in rules for guard in rule.timing]
-    needs = [*TABLE.opening.needs, *(guard for rule in rules for guard in rule.needs)]
+    needs = [*TABLE.entry.needs, *(guard for rule in rules for guard in rule.needs)]
     heads = ("guard", "中文", "English", "refuses with", "comes from")
     return table(
         heads,
@@ -211,7 +211,7 @@ def _deadline(deadline: Deadline) -> tuple[str, ...]:
         default = "off"
     else:
         default = f"{term.hours} h" if term.hours is not None else f"{term.working_hours} working h"
-    started = [EventName.OPEN_DISPUTE] if deadline in TABLE.opening.starts else []
+    started = [EventName.OPEN_DISPUTE] if deadline in TABLE.entry.starts else []
     started += [row.event for row in edges() if deadline in row.rule.starts and row.event is not EventName.EXTEND_DEADLINE]
     ends = [_end(row) for row in edges() if row.event is deadline.expiry]
     return code(deadline), deadline.zh, default, listed(dict.fromkeys(started)), ", ".join(dict.fromkeys(ends))
@@ -250,7 +250,7 @@ def _prompt(prompt: Prompt) -> str:
 def refusals() -> str:
     """Write every refusal code. Only what a row needs comes together with others; everything else comes alone."""
     rules = [row.rule for row in edges()]
-    guards = unique([TABLE.opening.by, *TABLE.opening.needs, *(guard for rule in rules for guard in (rule.by, *rule.timing, *rule.needs))])
+    guards = unique([TABLE.entry.by, *TABLE.entry.needs, *(guard for rule in rules for guard in (rule.by, *rule.timing, *rule.needs))])
     together = {code for guard in guards if guard.sort is Sort.REQUIRES for code in guard.codes}
     return table(
         ("code", "中文", "English", "comes"),

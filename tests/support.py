@@ -19,7 +19,7 @@ from dispute_fsm.dispute.refusals import Accepted, Decision, Refused
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, Voucher
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario
 from dispute_fsm.scenario.runner import Result, run_scenario
 
@@ -269,17 +269,24 @@ LEAVES = (
 
 
 def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
-    """Make a dispute in each state, and in each state's variants: by option, confirmed or not, submitted or not."""
-    denied = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
-    made = {state.value: in_state(state, policy) for state in LEAVES}
-    made |= {f"awaiting_confirmation by {o.value}": in_state(StateName.AWAITING_CONFIRMATION, policy, o) for o in (*denied, Option.OUT_OF_STOCK_REFUND)}
-    made |= {f"denial_under_review by {o.value}": in_state(StateName.DENIAL_UNDER_REVIEW, policy, o) for o in (*denied, Option.SHIP_BY_AGREED_DATE)}
-    made["awaiting_shipment, confirmed"] = in_state(StateName.AWAITING_SHIPMENT, policy, confirmed=True)
-    made["awaiting_evidence, submitted"] = in_state(StateName.AWAITING_EVIDENCE, policy, submitted=True)
-    upheld = ruling(EventName.RULE_NO_FAULT)
-    made["awaiting_shipment, upheld"] = play(in_state(StateName.DENIAL_UNDER_REVIEW, policy, Option.SHIP_BY_AGREED_DATE), upheld)
-    made["under_review, no rounds left"] = play(made["awaiting_evidence, submitted"], submission())
+    """Make a dispute in each state, and in each state's variants (by option, confirmed, submitted), as far as the policy leads there."""
+    claims = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
+    made = {state.value: in_state(state, policy) for state in LEAVES if state not in _ASKED or policy.confirmation is not None}
+    if policy.confirmation is not None:
+        for option in (*claims, Option.OUT_OF_STOCK_REFUND):
+            made[f"awaiting_confirmation by {option.value}"] = in_state(StateName.AWAITING_CONFIRMATION, policy, option)
+        for option in (*claims, Option.SHIP_BY_AGREED_DATE):
+            made[f"denial_under_review by {option.value}"] = in_state(StateName.DENIAL_UNDER_REVIEW, policy, option)
+        made["awaiting_shipment, confirmed"] = in_state(StateName.AWAITING_SHIPMENT, policy, confirmed=True)
+        upheld = ruling(EventName.RULE_NO_FAULT)
+        made["awaiting_shipment, upheld"] = play(made["denial_under_review by ship_by_agreed_date"], upheld)
+    if policy.extra_evidence_rounds:
+        made["awaiting_evidence, submitted"] = in_state(StateName.AWAITING_EVIDENCE, policy, submitted=True)
+        made["under_review, a round used"] = play(made["awaiting_evidence, submitted"], submission())
     return made
+
+
+_ASKED = {StateName.AWAITING_CONFIRMATION, StateName.DENIAL_UNDER_REVIEW}
 
 
 def moments(dispute: Dispute) -> tuple[datetime, ...]:
@@ -310,8 +317,3 @@ def ran(path: Path) -> Result:
 def corpus_events() -> tuple[AuditEvent, ...]:
     """Give every event of every scenario."""
     return tuple(event for path in CORPUS for event in ran(path).events)
-
-
-def deadlines_of(event: AuditEvent) -> set[Deadline]:
-    """Give the deadlines that stand after an event."""
-    return set(event.deadlines)

@@ -397,7 +397,7 @@ REFUSALS: list[tuple[set[RefusalCode], Made]] = [
         )
     ),
     ({C.RATIONALE_MISSING, C.DEADLINE_NOT_LATER}, lambda: (opened(), extension(OPENED_AT, rationale=None), None)),
-    ({C.NO_ROUNDS_LEFT}, lambda: (SITUATIONS["under_review, no rounds left"], MORE, None)),
+    ({C.NO_ROUNDS_LEFT}, lambda: (SITUATIONS["under_review, a round used"], MORE, None)),
     ({C.NO_ROUNDS_LEFT}, lambda: (in_state(S.UNDER_REVIEW, over(extra_evidence_rounds=0)), MORE, None)),
     ({C.DEADLINE_NOT_PASSED}, lambda: (opened(), command(E.RESPONSE_EXPIRED), None)),
     ({C.NOT_IN_THIS_STATE}, lambda: (opened(), CONFIRM, None)),

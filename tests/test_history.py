@@ -208,7 +208,7 @@ def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
 
 
 def test_a_record_stays_on_one_line_whatever_a_person_wrote(tmp_path: Path) -> None:
-    said = 'a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg\rh\ni"j\\k\x7f\ufeff🚚\ufffe'
+    said = 'a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg\rh\ni"j\\k\x7f\ufeff\ufffe'
     text = OTHER.replace("{option: prove_no_fault}", f"{{option: prove_no_fault, note: {json.dumps(said)}}}")
     path = tmp_path / FILE
     write_history(path, recorded(text))
@@ -398,6 +398,12 @@ def test_a_member_that_was_added_is_found() -> None:
 )
 def test_lines_that_were_swapped_dropped_or_inserted_are_found(lines: list[int], found: int) -> None:
     assert refused([story()[line] for line in lines]).line == found
+
+
+def test_a_history_that_begins_in_the_middle_is_refused_even_with_hashes_that_fit() -> None:
+    for number in range(3, 8):
+        begun = line_of(sealed({**record(story()[number - 1]), "prev_hash": "0" * 64}))
+        assert refused([story()[0], begun]).line == 2
 
 
 def test_a_tail_that_is_missing_cannot_be_seen_but_ends_elsewhere() -> None:

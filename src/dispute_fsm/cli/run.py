@@ -134,8 +134,9 @@ def _show(results: list[Result], lang: Lang) -> None:
             str(len(result.events)),
             style=None if result.ok else "red",
         )
-    if results:
-        output.print(table)
+    if not results:
+        return
+    output.print(table)
     for result in results:
         for failure in result.failures:
             output.print(_failure(result, failure, lang), markup=False, soft_wrap=True)

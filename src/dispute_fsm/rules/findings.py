@@ -89,6 +89,8 @@ class NeverUnlock:
 
 
 Unlock = FactUnlock | PayloadUnlock | WaitUnlock | ActorUnlock | NeverUnlock
+"""What would change a "no"."""
+
 NEVER = NeverUnlock()
 
 
