@@ -291,7 +291,7 @@ def test_histories_are_one_file_a_scenario_in_the_same_sub_folders(files: Path, 
     ]
     for line in ran.lines:
         below = Path(line["file"]).relative_to(files)
-        with (out / below.with_name(below.name.replace(".dispute.yaml", ".history.jsonl"))).open(encoding="utf-8", newline="\n") as lines:
+        with (out / below.with_name(below.name.replace(".dispute.yaml", ".history.jsonl"))).open("rb") as lines:
             events = list(History("x").read(lines))
         assert [event.model_dump(mode="json") for event in events] == line["events"]
 
@@ -589,7 +589,6 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
         (HEAD + "policy: {response: {working_hours: 2000}, calendar: {day: {from: '09:00', to: '09:01'}}}\n").encode(),
         "",
     ),
-    "a deadline beyond": (b"dispute: {opened_at: 2199-12-31T23:00:00Z}\n", ""),
     "two documents": ((HEAD + "---\n" + HEAD).encode(), ":2: "),
 }
 

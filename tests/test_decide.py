@@ -139,21 +139,56 @@ ENDS: list[tuple[Policy, tuple[Command, ...], Order, StateName, Outcome | None, 
     (OFF, (choose(O.OUT_OF_STOCK_REFUND),), PAID, S.RESOLVED, Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, EventType.DISPUTE_RESOLVED),
     (OFF, (PROMISED,), PAID, S.AWAITING_SHIPMENT, None, EventType.OPTION_CHOSEN),
     (OFF, (PROMISED, EXPIRED[Deadline.PROMISE]), KEPT, S.RESOLVED, Outcome.SETTLED_BY_AGREED_SHIPMENT, EventType.DISPUTE_RESOLVED),
-    (DEFAULT_POLICY, (choose(O.CONSUMER_CANCELS), CONFIRM), CANCELLING, S.RESOLVED, Outcome.SETTLED_BY_CANCELLATION, EventType.DISPUTE_RESOLVED),
+    (
+        DEFAULT_POLICY,
+        (choose(O.CONSUMER_CANCELS), CONFIRM),
+        CANCELLING,
+        S.RESOLVED,
+        Outcome.SETTLED_BY_CANCELLATION,
+        EventType.DISPUTE_RESOLVED,
+    ),
     (DEFAULT_POLICY, (choose(O.ALREADY_SHIPPED), CONFIRM), PICKED_UP, S.RESOLVED, Outcome.SETTLED_BY_SHIPMENT, EventType.DISPUTE_RESOLVED),
     (DEFAULT_POLICY, (choose(O.OUT_OF_STOCK_REFUND), DENY), PAID, S.PENALIZED, Outcome.OUT_OF_STOCK, EventType.DISPUTE_PENALIZED),
     (REVIEW, (choose(O.OUT_OF_STOCK_REFUND), DENY), PAID, S.PENALIZED, Outcome.OUT_OF_STOCK, EventType.DISPUTE_PENALIZED),
     (DEFAULT_POLICY, (choose(O.CONSUMER_CANCELS), DENY), CANCELLING, S.PENALIZED, Outcome.BREACH_OF_PROMISE, EventType.DISPUTE_PENALIZED),
     (REVIEW, (choose(O.CONSUMER_CANCELS), DENY), CANCELLING, S.DENIAL_UNDER_REVIEW, None, EventType.AGREEMENT_DENIED),
-    (REVIEW, (choose(O.CONSUMER_CANCELS), DENY, NO_FAULT), CANCELLING, S.RESOLVED, Outcome.SETTLED_BY_CANCELLATION, EventType.DISPUTE_RESOLVED),
+    (
+        REVIEW,
+        (choose(O.CONSUMER_CANCELS), DENY, NO_FAULT),
+        CANCELLING,
+        S.RESOLVED,
+        Outcome.SETTLED_BY_CANCELLATION,
+        EventType.DISPUTE_RESOLVED,
+    ),
     (REVIEW, (PROMISED, DENY, AT_FAULT), PAID, S.PENALIZED, Outcome.BREACH_OF_PROMISE, EventType.DISPUTE_PENALIZED),
     (REVIEW, (PROMISED, DENY, NO_FAULT), PAID, S.AWAITING_SHIPMENT, None, EventType.AGREEMENT_UPHELD),
     (DEFAULT_POLICY, (PROMISED, CONFIRM), PAID, S.AWAITING_SHIPMENT, None, EventType.AGREEMENT_CONFIRMED),
     (DEFAULT_POLICY, (PROMISED, DENY), PAID, S.PENALIZED, Outcome.BREACH_OF_PROMISE, EventType.DISPUTE_PENALIZED),
     (DEFAULT_POLICY, (PROMISED, EXPIRED[Deadline.PROMISE]), PAID, S.PENALIZED, Outcome.PROMISE_MISSED, EventType.DISPUTE_PENALIZED),
-    (DEFAULT_POLICY, (PROMISED, EXPIRED[Deadline.PROMISE]), REFUNDED, S.RESOLVED, Outcome.SETTLED_BY_CANCELLATION, EventType.DISPUTE_RESOLVED),
-    (DEFAULT_POLICY, (PROMISED, command(E.OBSERVE_ORDER)), REFUNDED, S.RESOLVED, Outcome.SETTLED_BY_CANCELLATION, EventType.DISPUTE_RESOLVED),
-    (DEFAULT_POLICY, (PROMISED, command(E.OBSERVE_ORDER)), PICKED_UP, S.RESOLVED, Outcome.SETTLED_BY_AGREED_SHIPMENT, EventType.DISPUTE_RESOLVED),
+    (
+        DEFAULT_POLICY,
+        (PROMISED, EXPIRED[Deadline.PROMISE]),
+        REFUNDED,
+        S.RESOLVED,
+        Outcome.SETTLED_BY_CANCELLATION,
+        EventType.DISPUTE_RESOLVED,
+    ),
+    (
+        DEFAULT_POLICY,
+        (PROMISED, command(E.OBSERVE_ORDER)),
+        REFUNDED,
+        S.RESOLVED,
+        Outcome.SETTLED_BY_CANCELLATION,
+        EventType.DISPUTE_RESOLVED,
+    ),
+    (
+        DEFAULT_POLICY,
+        (PROMISED, command(E.OBSERVE_ORDER)),
+        PICKED_UP,
+        S.RESOLVED,
+        Outcome.SETTLED_BY_AGREED_SHIPMENT,
+        EventType.DISPUTE_RESOLVED,
+    ),
     (DEFAULT_POLICY, (EXPIRED[Deadline.RESPONSE],), PAID, S.PENALIZED, Outcome.NO_RESPONSE, EventType.DISPUTE_PENALIZED),
     (
         DEFAULT_POLICY,
@@ -163,7 +198,14 @@ ENDS: list[tuple[Policy, tuple[Command, ...], Order, StateName, Outcome | None, 
         Outcome.SETTLED_BY_SHIPMENT,
         EventType.DISPUTE_RESOLVED,
     ),
-    (DENIAL, (choose(O.OUT_OF_STOCK_REFUND), EXPIRED[Deadline.CONFIRMATION]), PAID, S.PENALIZED, Outcome.OUT_OF_STOCK, EventType.DISPUTE_PENALIZED),
+    (
+        DENIAL,
+        (choose(O.OUT_OF_STOCK_REFUND), EXPIRED[Deadline.CONFIRMATION]),
+        PAID,
+        S.PENALIZED,
+        Outcome.OUT_OF_STOCK,
+        EventType.DISPUTE_PENALIZED,
+    ),
     (
         DENIAL,
         (choose(O.ALREADY_SHIPPED), EXPIRED[Deadline.CONFIRMATION]),
@@ -379,7 +421,10 @@ REFUSALS: list[tuple[set[RefusalCode], Made]] = [
         {C.VOUCHER_MISSING},
         lambda: (in_state(S.AWAITING_EVIDENCE), submission(reason="consumer_unresponsive", vouchers=[voucher(), voucher()]), None),
     ),
-    ({C.VOUCHER_NOT_ACCEPTED}, lambda: (in_state(S.AWAITING_EVIDENCE), submission(**{**DOCUMENT, "vouchers": [*DOCUMENT["vouchers"], voucher(2)]}), None)),
+    (
+        {C.VOUCHER_NOT_ACCEPTED},
+        lambda: (in_state(S.AWAITING_EVIDENCE), submission(**{**DOCUMENT, "vouchers": [*DOCUMENT["vouchers"], voucher(2)]}), None),
+    ),
     ({C.VOUCHER_TOO_LARGE}, lambda: (opened(), choose(O.OUT_OF_STOCK_REFUND, vouchers=[voucher(size=BIG)]), None)),
     ({C.VOUCHER_TOO_LARGE}, lambda: (in_state(S.AWAITING_EVIDENCE), submission(vouchers=HALF_FULL), None)),
     ({C.VOUCHER_MEDIA_TYPE}, lambda: (opened(), choose(O.PROVE_NO_FAULT, vouchers=[voucher(media_type="image/webp")]), None)),
@@ -594,7 +639,9 @@ def test_the_same_key_with_other_content_is_refused(other: Command) -> None:
 
 def test_an_erased_value_compares_by_its_length() -> None:
     dispute = _submitted("*")
-    same_lengths = submission(key="k-1", statement="THE CARRIER WAS LATE", vouchers=[voucher(kind="carrier_certificate", file_name="9.gif", uri="s3://2")])
+    same_lengths = submission(
+        key="k-1", statement="THE CARRIER WAS LATE", vouchers=[voucher(kind="carrier_certificate", file_name="9.gif", uri="s3://2")]
+    )
     assert isinstance(decided(dispute, KEYED), Repeated)
     assert isinstance(decided(dispute, same_lengths), Repeated)
     for statement in ("the carrier was late!", "the carrier was lat", "", " " * 20, None):

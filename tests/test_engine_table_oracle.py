@@ -31,9 +31,9 @@ from statemachine.orderedset import OrderedSet
 
 from dispute_fsm.charts import compiler, v2023_03
 from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart, Edge, Rule
+from dispute_fsm.charts.declare import Chart, Edge
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.charts.table import Row, Table, Weighing
+from dispute_fsm.charts.table import Row, Rule, Table, Weighing
 from dispute_fsm.dispute.chain import Stamp
 from dispute_fsm.dispute.decide import Opening, decide, open_dispute
 from dispute_fsm.dispute.events import DisputeOpened
@@ -607,7 +607,7 @@ def planted(folder: Path, changes: Mapping[str, str]) -> Judges:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Judges(module.Rules202303, compile_chart(module.Rules202303, module.OPENING))
+    return Judges(module.Rules202303, compile_chart(module.Rules202303, module.ENTRY))
 
 
 def test_the_walk_passes_over_a_faithful_copy(tmp_path: Path) -> None:
@@ -782,7 +782,15 @@ def test_no_engine_is_made_to_decide(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(StateChart, "__init__", counted)
     facts = OrderFacts(order_id="o-1", asked="orders", observed_at=NOW, revision="1")
-    opening = Opening("d-1", "o-1", "m-1", "c-1", CONSUMER, "2023-03", DEFAULT_POLICY)
+    opening = Opening(
+        dispute_id="d-1",
+        order_id="o-1",
+        merchant_id="m-1",
+        consumer_id="c-1",
+        actor=CONSUMER,
+        rules="2023-03",
+        policy=DEFAULT_POLICY,
+    )
     opened = open_dispute(None, opening, facts, NOW, stamp=_stamp(1))
     assert isinstance(opened, Accepted)
     assert isinstance(opened.event, DisputeOpened)

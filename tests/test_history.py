@@ -85,7 +85,7 @@ def interleaved() -> list[Recorded]:
 
 def read(lines: Sequence[str]) -> tuple[list[AuditEvent], History]:
     history = History(FILE)
-    return list(history.read(lines)), history
+    return list(history.read(line.encode() for line in lines)), history
 
 
 def refused(lines: Sequence[str]) -> InputError:
@@ -213,7 +213,7 @@ def test_a_record_stays_on_one_line_whatever_a_person_wrote(tmp_path: Path) -> N
     path = tmp_path / FILE
     write_history(path, recorded(text))
     assert path.read_bytes().count(b"\n") == 4
-    with path.open(encoding="utf-8", newline="\n") as lines:
+    with path.open("rb") as lines:
         events = list(History(FILE).read(lines))
     assert events == list(ran(text).events)
     assert events[1].private["/payload/note"].value == said
@@ -326,9 +326,16 @@ def test_a_last_line_that_is_cut_off_is_refused() -> None:
         assert (fault.line, fault.field) == (7, None)
 
 
+@pytest.mark.parametrize("junk", [b"\xff\n", b'{"a": "\xe4\xb8"}\n', b"\xed\xa0\x80\n", b"{}\xc0\x80\n", "{}\n".encode("utf-16"), b"\x80"])
+def test_a_line_that_is_no_utf_8_is_refused(junk: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        list(History(FILE).read([*(line.encode() for line in story()), junk]))
+    assert (caught.value.file, caught.value.line) == (FILE, 8)
+
+
 def test_what_was_read_before_a_fault_has_been_handed_out() -> None:
     history = History(FILE)
-    reading = history.read([*story()[:3], "cut"])
+    reading = history.read(line.encode() for line in (*story()[:3], "cut"))
     assert (next(reading), next(reading)) == ran(STORY).events[:2]
     with pytest.raises(InputError):
         next(reading)

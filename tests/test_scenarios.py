@@ -70,7 +70,7 @@ def test_a_scenario_comes_out_as_it_says_and_leaves_a_history_that_reads_back(fi
     history = written(result)
     assert written(run_scenario(read_scenario(file))) == history
     read = History(file.name)
-    assert tuple(read.read(io.StringIO(history))) == result.events
+    assert tuple(read.read(io.BytesIO(history.encode()))) == result.events
     assert tuple(read.disputes.values()) == (() if result.dispute is None else (result.dispute,))
 
 

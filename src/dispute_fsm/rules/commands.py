@@ -50,7 +50,7 @@ class Voucher(Strict, Generic[P]):
     kind: Annotated[VoucherKind, Field(strict=False)]
     file_name: P | None = None
     media_type: Identifier
-    size: Annotated[int, Field(ge=0, le=2**40)]
+    size: Whole
     sha256: Sha256
     uri: P | None = None
 

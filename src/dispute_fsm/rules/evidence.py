@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dispute_fsm.rules.commands import Voucher
 from dispute_fsm.rules.findings import Finding, PayloadUnlock, found
 from dispute_fsm.rules.policy import EvidenceReason, Policy, Prompt
+from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import RefusalCode, VoucherKind
 
 Vouchers = tuple[Voucher[str], ...]
@@ -115,7 +116,7 @@ def vouchers_small_enough(policy: Policy, vouchers: Vouchers) -> Finding:
         ),
         largest=largest,
         max_bytes=limits.max_bytes,
-        together=together,
+        together=min(together, MAX_INTEGER),  # a sum may leave what a record can hold
         max_bytes_together=limits.max_bytes_together,
     )
 
