@@ -300,7 +300,7 @@ def payloads(event: EventName, policy: Policy = DEFAULT_POLICY, times: SearchStr
         dated = st.fixed_dictionaries({"option": st.just(Option.SHIP_BY_AGREED_DATE)}, optional={"agreed_until": st.none() | at, **common})
         members = dated | st.fixed_dictionaries({"option": st.sampled_from(Option)}, optional=common)
     elif issubclass(model, SubmitEvidence):
-        reasons = st.sampled_from([None, *policy.evidence_reasons]) | texts()
+        reasons = st.sampled_from([None, *policy.evidence_reasons]) | st.from_regex(r"[A-Za-z0-9_.-]{1,64}", fullmatch=True)
         members = st.fixed_dictionaries({}, optional={"reason": reasons, "vouchers": voucher_tuples(policy), "statement": said})
     elif issubclass(model, ExtendDeadline):
         members = st.fixed_dictionaries({"until": at}, optional={"rationale": said, "deadline": st.none() | st.sampled_from(Deadline)})

@@ -146,14 +146,14 @@ def command(event: EventName, by: Actor | None = None, key: str | None = None, *
     return Command(event=event, actor=by or OWN[WHOSE[event]], payload=PAYLOADS[event].model_validate(payload), key=key)
 
 
-def choose(option: Option, *, key: str | None = None, by: Actor | None = None, **payload: object) -> Command:
+def choose(option: Option, *, key: str | None = None, by: Actor | None = None, **payload: Any) -> Command:  # noqa: ANN401 -- any payload
     """Make the merchant's choice, with what the option asks for unless the payload says otherwise."""
     if option is Option.SHIP_BY_AGREED_DATE:
         payload = {"agreed_until": AGREED, "vouchers": [voucher()], **payload}
     return command(EventName.CHOOSE_OPTION, by, key, option=option, **payload)
 
 
-def submission(*, key: str | None = None, **payload: object) -> Command:
+def submission(*, key: str | None = None, **payload: Any) -> Command:  # noqa: ANN401 -- any payload
     """Make a submission that is complete unless the payload says otherwise."""
     members = {"reason": "carrier_fault", "vouchers": [voucher(kind="carrier_certificate")], "statement": "the carrier was late"}
     return command(EventName.SUBMIT_EVIDENCE, None, key, **{**members, **payload})

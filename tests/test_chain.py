@@ -266,7 +266,7 @@ def test_a_private_value_that_belongs_to_nothing_is_found(pointer: str) -> None:
         verify(_private(**{pointer: kept}), SUBMITTED.prev_hash)
 
 
-@pytest.mark.parametrize("index", ["00", "０", "9" * 5_000], ids=["leading zero", "full width", "thousands of digits"])
+@pytest.mark.parametrize("index", ["00", "\uff10", "9" * 5_000], ids=["leading zero", "full width", "thousands of digits"])
 def test_only_a_json_pointer_as_it_is_written_leads_to_a_commitment(index: str) -> None:
     """An index is ASCII digits without leading zeros; another spelling would hide a second copy from whoever erases."""
     kept = SUBMITTED.private["/payload/vouchers/0/uri"].model_dump()
@@ -346,7 +346,7 @@ def test_a_value_that_was_left_out_stays_left_out() -> None:
 
 def test_a_commitment_cannot_claim_a_length_that_no_text_can_have() -> None:
     """What is erased comes back as a text of that length, so whoever writes a history must not make it a terabyte."""
-    assert Commitment(commitment="0" * 64, length=MAX_TEXT)
+    assert Commitment(commitment="0" * 64, length=MAX_TEXT).length == MAX_TEXT
     with pytest.raises(ValidationError):
         Commitment(commitment="0" * 64, length=MAX_TEXT + 1)
 

@@ -136,8 +136,12 @@ def test_an_event_without_members_needs_no_payload(event: EventName) -> None:
 
 @both
 @pytest.mark.parametrize("event", MEMBERS)
-def test_an_event_with_members_needs_a_payload(read: Read, event: EventName) -> None:
-    assert faults(read, {"event": event.value, "actor": ACTOR})
+def test_a_payload_that_is_left_out_says_nothing(read: Read, event: EventName) -> None:
+    said: Json = {"event": event.value, "actor": ACTOR}
+    if event in REQUIRED:
+        assert faults(read, said) == {f"payload.{member}" for member in REQUIRED[event]}
+    else:
+        assert read(said) == read(command(event.value, {}))
 
 
 def test_the_payload_of_another_event_does_not_do() -> None:
@@ -297,7 +301,6 @@ def test_vouchers_without_an_order_are_no_list() -> None:
 SAID = [
     (EventName.CHOOSE_OPTION, "note"),
     (EventName.SUBMIT_EVIDENCE, "statement"),
-    (EventName.SUBMIT_EVIDENCE, "reason"),
     (EventName.REQUEST_EVIDENCE, "note"),
     (EventName.RULE_NO_FAULT, "rationale"),
     (EventName.RULE_AT_FAULT, "rationale"),
@@ -315,6 +318,20 @@ def test_what_a_person_says_is_any_text_blank_too_but_no_lone_surrogate(read: Re
     for wrong in ("x" * (MAX_TEXT + 1), 7, True, ["x"]):
         assert {where.split(".")[1] for where in faults(read, command(event.value, {**MEMBERS[event], member: wrong}))} == {member}
     assert faults(read, command(event.value, {**MEMBERS[event], member: "a\ud83d"}))
+
+
+@both
+@pytest.mark.parametrize("reason", ["carrier_fault", "Carrier-Fault.2", "0012", "a" * 64, None])
+def test_a_reason_is_an_ascii_word_known_or_not(read: Read, reason: str | None) -> None:
+    payload = read(command("submit_evidence", {"reason": reason})).payload
+    assert isinstance(payload, SubmitEvidence)
+    assert payload.reason == reason
+
+
+@both
+@pytest.mark.parametrize("reason", ["", " ", "carrier fault", "物流", "a" * 65, "carrier_fault\n", "13800000000 call me", 12, True])
+def test_no_free_text_comes_in_as_a_reason_for_it_would_be_recorded_in_the_clear(read: Read, reason: object) -> None:
+    assert faults(read, command("submit_evidence", {"reason": reason})) == {"payload.reason"}
 
 
 # ---- who, which event, which key ---------------------------------------------------------------------------------------

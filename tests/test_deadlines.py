@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_fsm.rules.deadlines import due_instant, term_of
+from dispute_fsm.rules.deadlines import due_instant, is_on, term_of
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy, Term
 from dispute_fsm.rules.vocabulary import Deadline
 from tests.strategies import instants, policies
@@ -64,6 +64,13 @@ def test_a_deadline_that_is_switched_off_is_never_due(deadline: Deadline) -> Non
     assert term_of(deadline, off) is None
     assert due_instant(deadline, off, START) is None
     assert due_instant(deadline, off, START, agreed_until=AGREED) is None
+
+
+def test_a_deadline_is_on_unless_it_is_switched_off_and_a_promise_always_is() -> None:
+    off = over(response=None, confirmation=None, evidence=None)
+    for deadline in Deadline:
+        assert is_on(deadline, DEFAULT_POLICY)
+        assert is_on(deadline, off) is (deadline is PROMISE)
 
 
 def test_the_promise_is_due_when_the_grace_after_the_agreed_instant_is_over() -> None:

@@ -60,8 +60,8 @@ def test_just_what_a_reason_prompts_for_and_a_statement_are_complete(reason: str
     found = check(*asked, reason=reason)
     assert found.complete
     assert codes(found) == set()
-    assert [(status.kind, status.there, status.at_least, status.done) for status in found.prompts] == [
-        (prompt.kind, prompt.at_least, prompt.at_least, True) for prompt in prompts
+    assert [(status.prompt, status.there, status.missing, status.done) for status in found.prompts] == [
+        (prompt, prompt.at_least, 0, True) for prompt in prompts
     ]
     for missing in range(len(asked)):
         found = check(*asked[:missing], *asked[missing + 1 :], reason=reason)
@@ -73,7 +73,7 @@ def test_just_what_a_reason_prompts_for_and_a_statement_are_complete(reason: str
 def test_before_anything_is_at_hand_the_checklist_says_what_is_asked_for() -> None:
     found = checklist(DEFAULT_POLICY, "customs_clearance")
     assert codes(found) == {"voucher_missing", "statement_missing"}
-    assert [(status.kind.value, status.there, status.at_least, status.done) for status in found.prompts] == [
+    assert [(status.prompt.kind.value, status.there, status.missing, status.done) for status in found.prompts] == [
         (DOCUMENT, 0, 1, False),
         (TRACE, 0, 1, False),
     ]
@@ -83,21 +83,18 @@ def test_before_anything_is_at_hand_the_checklist_says_what_is_asked_for() -> No
     }
 
 
-def test_the_checklist_says_what_a_voucher_must_show_in_the_language_asked_for() -> None:
-    prompt = DEFAULT_REASONS[ONE_PROMPT].prompts[0]
-    assert [checklist(DEFAULT_POLICY, ONE_PROMPT, lang=lang).prompts[0].shows for lang in ("zh", "en")] == [
-        prompt.shows_label("zh"),
-        prompt.shows_label("en"),
-    ]
-    plain = DEFAULT_POLICY.lay_over(
-        {"evidence_reasons": {ONE_PROMPT: {"prompts": [{"kind": "photo", "at_least": 1, "shows": "the stamp"}]}}}
-    )
-    assert {checklist(plain, ONE_PROMPT, lang=lang).prompts[0].shows for lang in ("zh", "en")} == {"the stamp"}
+def test_the_checklist_says_what_a_voucher_must_show() -> None:
+    in_both: dict[str, object] = {"zh": "盖章", "en": "the stamp"}
+    for shows, words in ((in_both, ["盖章", "the stamp"]), ("盖章 / stamp", ["盖章 / stamp"] * 2)):
+        prompts = [{"kind": "photo", "at_least": 1, "shows": shows}]
+        policy = DEFAULT_POLICY.lay_over({"evidence_reasons": {ONE_PROMPT: {"prompts": prompts}}})
+        (status,) = checklist(policy, ONE_PROMPT).prompts
+        assert [status.prompt.shows_label("zh"), status.prompt.shows_label("en")] == words
 
 
 def test_what_is_missing_is_counted_by_kind() -> None:
     found = check(voucher(CHAT), voucher("photo"), reason="consumer_unresponsive")
-    assert [(status.there, status.at_least, status.done) for status in found.prompts] == [(1, 2, False)]
+    assert [(status.there, status.missing, status.done) for status in found.prompts] == [(1, 1, False)]
     assert seen(found, "voucher_missing") == {"required": ("chat_screenshot x 2",), "missing": ("chat_screenshot x 1",)}
     found = check(voucher(TRACE), reason="customs_clearance")
     assert seen(found, "voucher_missing")["missing"] == ("official_document x 1",)
@@ -105,7 +102,9 @@ def test_what_is_missing_is_counted_by_kind() -> None:
 
 @pytest.mark.parametrize("there", [2, 3, 20])
 def test_more_than_prompted_for_is_welcome(there: int) -> None:
-    assert check(*(voucher(CHAT, number) for number in range(there)), reason="consumer_unresponsive").complete
+    found = check(*(voucher(CHAT, number) for number in range(there)), reason="consumer_unresponsive")
+    assert found.complete
+    assert [(status.there, status.missing, status.done) for status in found.prompts] == [(there, 0, True)]
 
 
 @pytest.mark.parametrize("kind", VoucherKind)
@@ -199,6 +198,14 @@ def test_the_findings_on_limits_say_what_was_looked_at_and_what_it_showed() -> N
     assert seen(found, "voucher_media_type") == {"not_supported": ("text/plain",)}
     assert seen(found, "too_many_vouchers") == {"count": 22, "max_count": 20}
     assert seen(found, "statement_too_long") == {"length": 501, "max_statement": 500}
+
+
+def test_a_sum_of_bytes_stays_within_what_a_record_can_hold() -> None:
+    most = limited(max_bytes=MAX_INTEGER, max_bytes_together=MAX_INTEGER)
+    assert check(voucher(size=MAX_INTEGER), policy=most).complete
+    found = check(voucher(size=MAX_INTEGER), voucher(number=1), policy=most)
+    assert codes(found) == {"voucher_too_large"}
+    assert seen(found, "voucher_too_large")["together"] == MAX_INTEGER
 
 
 @pytest.mark.parametrize(

@@ -390,6 +390,12 @@ def test_a_requirement_looks_at_facts_only_where_it_says_so(guard: Guard) -> Non
         assert guard.holds(case) is not None
 
 
+def test_a_requirement_is_lasting_where_nothing_unlocks_it() -> None:
+    assert {name for name, guard in REQUIREMENTS.items() if guard.lasting} == {"not_confirmed", "rounds_left"}
+    for example in EXAMPLES:
+        assert example.code is None or REQUIREMENTS[example.guard].lasting is (example.unlock == NEVER)
+
+
 def test_the_limits_and_the_extension_are_the_requirements_of_the_rules() -> None:
     assert {guard.name for guard in g.VOUCHER_LIMITS} == {"vouchers_small_enough", "media_types_supported", "vouchers_few_enough"}
     assert {guard.name for guard in g.EXTENSION} == {"rationale_given", "until_later"}
@@ -414,6 +420,23 @@ def test_every_guard_has_words_in_both_languages_and_says_where_it_comes_from() 
         ("S", "甲", "a"),
         ("A", "乙", "b"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "local"), [("Asia/Shanghai", "11:00:00 +0800"), ("America/New_York", "23:00:00 -0400"), ("UTC", "03:00:00 +0000")]
+)
+def test_people_read_instants_in_the_policys_zone(zone: str, local: str) -> None:
+    policy = DEFAULT_POLICY.lay_over({"calendar": {"zone": zone}, "max_promise": "1h"})
+    situations = [
+        (g.promise_in_future, replace(choose(agreed_until=DUE), policy=policy, now=DUE)),
+        (g.promise_not_too_far, replace(choose(agreed_until=DUE + TICK), policy=policy)),
+        (g.until_later, replace(extend(DUE, deadlines={Deadline.RESPONSE: DUE}), policy=policy)),
+        (has_passed(Deadline.RESPONSE), case(policy=policy, deadlines={Deadline.RESPONSE: DUE - timedelta(seconds=1)})),
+    ]
+    for guard, situation in situations:
+        finding = guard.holds(situation)
+        assert not finding
+        assert all(local in finding.unlock.text(lang) for lang in LANGS)
 
 
 # ---- one look per case -------------------------------------------------------------------------------------------------
@@ -505,7 +528,7 @@ def test_a_deadline_is_inclusive_and_its_expiry_comes_only_after_it(deadline: De
     assert (in_time.holds, passed.holds) == (holds, not holds)
     assert in_time.code == (None if holds else "deadline_passed")
     assert passed.code == ("deadline_not_passed" if holds else None)
-    assert passed.unlock == (WaitUnlock(DUE + timedelta(seconds=1)) if holds else NEVER)
+    assert passed.unlock == (WaitUnlock(DUE + timedelta(seconds=1), "2023-03-28 11:00:01 +0800") if holds else NEVER)
     assert in_time.saw == passed.saw == {deadline.value: "2023-03-28T03:00:00Z"}
 
 
@@ -672,11 +695,13 @@ def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_w
     assert (yes.code, yes.unlock, yes.saw) == (None, NEVER, {"count": 1})
     assert (no.code, no.unlock, no.saw) == (RefusalCode.NOT_SHIPPED, unlock, {"count": 1})
     assert (Finding(holds=True).saw, Finding(holds=True).code) == ({}, None)
+    for lang in LANGS:
+        assert (yes.text(lang), no.text(lang)) == ("", RefusalCode.NOT_SHIPPED.label(lang))
 
 
 def test_a_finding_cannot_be_changed() -> None:
     finding = found(False, RefusalCode.NOT_SHIPPED, NEVER, count=1)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
-    for frozen in (finding, NEVER, PayloadUnlock("x", "", ""), fact("x"), WaitUnlock(NOW), ActorUnlock(Role.SYSTEM)):
+    for frozen in (finding, NEVER, PayloadUnlock("x", "", ""), fact("x"), WaitUnlock(NOW, ""), ActorUnlock(Role.SYSTEM)):
         for member in frozen.__slots__:
             with pytest.raises(FrozenInstanceError):
                 setattr(frozen, member, None)
@@ -689,10 +714,11 @@ def test_a_finding_cannot_be_changed() -> None:
     [
         (FactUnlock("shipment", "须发货", "ship it"), "fact", {"zh": "须发货", "en": "ship it"}),
         (PayloadUnlock("note", "请填写", "fill in"), "payload", {"zh": "请填写", "en": "fill in"}),
-        (WaitUnlock(NOW), "wait", {"zh": "2023-03-28T02:00:00Z", "en": "2023-03-28T02:00:00Z"}),
+        (WaitUnlock(NOW, "2023-03-28 10:00 +0800"), "wait", dict.fromkeys(LANGS, "2023-03-28 10:00 +0800")),
         (ActorUnlock(Role.MERCHANT, "M-1"), "actor", {"zh": "商家 M-1", "en": "merchant M-1"}),
         (ActorUnlock(Role.SYSTEM), "actor", {"zh": "系统", "en": "system"}),
         (ActorUnlock(Role.CONSUMER, "C-1", EventName.WITHDRAW), "actor", {"zh": EventName.WITHDRAW.zh, "en": EventName.WITHDRAW.en}),
+        (ActorUnlock(Role.SYSTEM, event=EventName.RESPONSE_EXPIRED), "actor", {"zh": EventName.RESPONSE_EXPIRED.zh, "en": "system"}),
         (NeverUnlock(), "never", {"zh": "", "en": ""}),
     ],
 )

@@ -106,11 +106,12 @@ def mended(asked: Asked, unlocks: list[Unlock]) -> Asked:
 
 def _facts(fact: str) -> dict[str, object]:
     """Let the order system show what a hint names."""
-    return {
+    shows: dict[str, dict[str, object]] = {
         "cancel_request | refund": {"cancel_request": CLAIMABLE.cancel_request},
         "shipment.shipped_at": {"shipment": CLAIMABLE.shipment},
         "pickup": {"pickup": CLAIMABLE.pickup},
-    }[fact]
+    }
+    return shows[fact]
 
 
 def _good(asked: Asked, field: str) -> object:
@@ -164,7 +165,7 @@ def ways(dispute: Dispute, now: datetime, events: list[EventName]) -> Iterator[t
     soon = max(now, dispute.last_at + MINUTE)
     for event in events:
         if event is E.CHOOSE_OPTION:
-            agreed = {"agreed_until": soon + 3 * DAY}
+            agreed: dict[str, Any] = {"agreed_until": soon + 3 * DAY}
             yield from ((choose(option, **(agreed if option is Option.SHIP_BY_AGREED_DATE else {})), soon, CLAIMABLE) for option in Option)
         elif event is E.EXTEND_DEADLINE:
             latest = max([soon, *dispute.deadlines.values()]) + DAY

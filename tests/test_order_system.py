@@ -97,3 +97,12 @@ def test_the_place_of_an_input_error_may_be_found_out_later() -> None:
     fault = InputError("is missing", field="at")
     fault.file, fault.line = "a.dispute.yaml", 3
     assert str(fault) == "a.dispute.yaml:3: at: is missing"
+
+
+def test_a_place_is_added_to_an_input_error_only_as_far_as_it_was_not_known() -> None:
+    fault = InputError("is missing", field="at")
+    assert str(fault.within("a.yaml", 3)) == "a.yaml:3: at: is missing"
+    assert str(fault.within("a.yaml")) == "a.yaml: at: is missing"
+    assert str(fault.within("a.yaml").within("b.yaml", 4)) == "a.yaml:4: at: is missing"
+    assert str(fault.within("a.yaml", 3).within("b.yaml", 4)) == "a.yaml:3: at: is missing"
+    assert str(fault) == "at: is missing"

@@ -1,8 +1,11 @@
 """The strict base: instants, durations, texts, ids and whole numbers; what is refused at the border instead of guessed."""
 
 import json
+import pickle
 from collections.abc import Callable
+from copy import copy, deepcopy
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +17,8 @@ from dispute_fsm.rules.strict import (
     MAX_INTEGER,
     MAX_TEXT,
     Duration,
+    DueInstant,
+    FrozenMap,
     Identifier,
     Instant,
     Strict,
@@ -188,6 +193,28 @@ def test_at_the_bounds_the_offset_makes_no_difference_and_what_is_taken_can_be_r
     for value in (instant.astimezone(offset), instant.astimezone(offset).isoformat()):
         assert refuses(parse_instant, value) is not within
         assert not within or parse_instant(format_instant(parse_instant(value))) == instant
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("1970-12-31T23:59:59Z", False),
+        ("1971-01-01T00:00:00Z", True),
+        ("2200-01-01T00:00:00Z", True),
+        ("2399-12-31T23:59:59.999999Z", True),
+        ("2400-01-01T00:00:00Z", False),
+        ("2300-01-01T00:00:00", False),
+    ],
+)
+def test_a_due_instant_may_lie_beyond_the_last_instant_by_what_a_deadline_can_run(text: str, *, taken: bool) -> None:
+    due = TypeAdapter(DueInstant)
+    assert refuses(due.validate_python, text) is not taken
+    assert not taken or due.dump_python(due.validate_python(text), mode="json") == text
+
+
+def test_the_longest_deadline_after_the_last_instant_is_a_due_instant() -> None:
+    last = parse_instant("2199-12-31T23:59:59.999999Z")
+    assert not refuses(TypeAdapter(DueInstant).validate_python, last + LONGEST)
 
 
 # ---- durations ---------------------------------------------------------------------------------------------------------
@@ -368,3 +395,38 @@ def test_an_error_does_not_repeat_what_was_said() -> None:
 def test_an_instant_and_a_duration_are_texts_in_json() -> None:
     assert TypeAdapter(Instant).dump_json(TEN_IN_SHANGHAI) == b'"2023-03-28T02:00:00Z"'
     assert TypeAdapter(Duration).dump_json(timedelta(hours=24)) == b'"1d"'
+
+
+# ---- frozen maps -------------------------------------------------------------------------------------------------------
+
+
+def test_a_frozen_map_reads_like_a_mapping_and_cannot_be_changed() -> None:
+    frozen = FrozenMap({"a": 1, "b": 2}, c=3)
+    assert frozen == {"a": 1, "b": 2, "c": 3}
+    assert (list(frozen), len(frozen), frozen["b"], frozen.get("d"), "c" in frozen) == (["a", "b", "c"], 3, 2, None, True)
+    for wrong in ({}, {"a": 1, "b": 2, "c": 4}, [("a", 1)], None):
+        assert frozen != wrong
+    with pytest.raises(TypeError):
+        cast("dict[str, int]", frozen)["a"] = 2
+    with pytest.raises(TypeError):
+        del cast("dict[str, int]", frozen)["a"]
+    with pytest.raises(KeyError):
+        frozen["d"]
+    assert "'a': 1" in repr(frozen)
+    assert FrozenMap[str, int]() == {}
+
+
+def test_a_frozen_map_does_not_change_with_what_it_was_made_from() -> None:
+    members = {"a": 1}
+    frozen = FrozenMap(members)
+    members["a"] = 2
+    assert frozen == {"a": 1}
+
+
+@given(st.dictionaries(texts(max_size=3), st.integers(), max_size=5))
+def test_a_frozen_map_can_be_hashed_copied_and_pickled(members: dict[str, int]) -> None:
+    frozen, backwards = FrozenMap(members), FrozenMap(dict(reversed(members.items())))
+    assert frozen == backwards
+    assert hash(frozen) == hash(backwards)
+    for again in (copy(frozen), deepcopy(frozen), pickle.loads(pickle.dumps(frozen))):  # noqa: S301 -- written here
+        assert (again, hash(again), list(again)) == (frozen, hash(frozen), list(frozen))
