@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from dispute_fsm.rules.strict import (
     MAX_INTEGER,
     MAX_TEXT,
-    Duration,
     DueInstant,
+    Duration,
     FrozenMap,
     Identifier,
     Instant,
@@ -404,7 +404,8 @@ def test_a_frozen_map_reads_like_a_mapping_and_cannot_be_changed() -> None:
     frozen = FrozenMap({"a": 1, "b": 2}, c=3)
     assert frozen == {"a": 1, "b": 2, "c": 3}
     assert (list(frozen), len(frozen), frozen["b"], frozen.get("d"), "c" in frozen) == (["a", "b", "c"], 3, 2, None, True)
-    for wrong in ({}, {"a": 1, "b": 2, "c": 4}, [("a", 1)], None):
+    others: tuple[object, ...] = ({}, {"a": 1, "b": 2, "c": 4}, [("a", 1)], None)
+    for wrong in others:
         assert frozen != wrong
     with pytest.raises(TypeError):
         cast("dict[str, int]", frozen)["a"] = 2

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
 from functools import wraps
+from io import TextIOWrapper
 from typing import Annotated, ParamSpec
 
 import structlog
@@ -26,9 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-output = Console(highlight=False, soft_wrap=False)
+output = Console(highlight=False, emoji=False)
 """Results, for people."""
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, emoji=False)
 """Progress, logs and errors."""
 
 
@@ -82,9 +83,15 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
     return run
 
 
+def printable(text: str) -> str:
+    """Replace what could play tricks on a terminal: control and direction characters."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 def complain(fault: object) -> None:
     """Write an error for a person to standard error, as it is: no markup, no wrapping."""
-    errors.print(f"dispute-fsm: {fault}", markup=False, soft_wrap=True, style="red")
+    said = f"{fault.filename}: {fault.strerror}" if isinstance(fault, OSError) else fault
+    errors.print(f"dispute-fsm: {printable(str(said))}", markup=False, soft_wrap=True, style="red")
 
 
 def _version(asked: bool) -> None:
@@ -99,6 +106,9 @@ def _common(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")] = False,  # noqa: ARG001 -- its callback does it
 ) -> None:
     """Run, check and explain disputes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot write a sign shows a question mark, no traceback
+            stream.reconfigure(errors="replace")
     # The command line is a host like any other: it says where the package's log lines go.
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer(key_order=["level", "event"])],

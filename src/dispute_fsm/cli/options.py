@@ -61,7 +61,11 @@ def _moments(path: Path) -> Iterator[_Moment]:
     if path.name.endswith(".jsonl"):
         yield from _from_history(path)
         return
-    result = run_scenario(read_scenario(path))
+    scenario = read_scenario(path)
+    try:
+        result = run_scenario(scenario)
+    except InputError as fault:
+        raise fault.within(scenario.file) from None
     if result.dispute is None:
         codes = ", ".join(code.value for code in result.refused)
         raise InputError(f"the opening was refused ({codes}): there is no dispute and no option", file=str(path))

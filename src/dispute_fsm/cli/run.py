@@ -1,6 +1,7 @@
 """`dispute-fsm run`: run scenario files and say what came of each."""
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, errors, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, errors, output, printable, reported
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.write import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.write import write_history
@@ -36,7 +37,7 @@ def run(
     targets = {} if histories is None else _history_files(files, histories)
     results: list[Result] = []
     unreadable = 0
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
         for file in progress.track(list(files), description="scenarios"):
             try:
                 result = run_scenario(read_scenario(file))
@@ -66,15 +67,23 @@ def scenario_files(paths: Iterable[Path]) -> dict[Path, Path]:
     Raises `InputError` where a path does not exist, or a folder holds none: to check nothing is no success.
     """
     found: dict[Path, Path] = {}
+    resolved: set[Path] = set()
+
+    def take(file: Path, below: Path) -> None:
+        if file.resolve() not in resolved:
+            resolved.add(file.resolve())
+            found[file] = below
+
     for path in paths:
         if path.is_dir():
             below = sorted(file for file in path.rglob(f"*{SUFFIX}") if not file.is_dir())
             if not below:
                 msg = f"no *{SUFFIX} file in this folder"
                 raise InputError(msg, file=str(path))
-            found |= {file: file.relative_to(path) for file in below if file not in found}
+            for file in below:
+                take(file, file.relative_to(path))
         elif path.exists():
-            found.setdefault(path, Path(path.name))
+            take(path, Path(path.name))
         else:
             raise InputError("no such file or folder", file=str(path))
     return found
@@ -128,7 +137,7 @@ def _show(results: list[Result], lang: Lang) -> None:
         refused = ", ".join(code.label(lang) for code in result.refused)
         table.add_row(
             "✓" if result.ok else "✗",
-            escape(result.scenario.title),
+            escape(printable(result.scenario.title)),
             refused if dispute is None else dispute.state.label(lang),
             "" if dispute is None or dispute.outcome is None else dispute.outcome.label(lang),
             str(len(result.events)),

@@ -138,7 +138,7 @@ def _at(record: Any, pointer: str) -> Any:  # noqa: ANN401 -- JSON of any shape
     for part in pointer.split("/")[1:]:
         if isinstance(record, list):
             listed: list[Any] = record
-            record = listed[int(part)] if part.isdecimal() and int(part) < len(listed) else None
+            record = next((member for index, member in enumerate(listed) if str(index) == part), None)
         else:
             members: dict[str, Any] = record if isinstance(record, dict) else {}
             record = members.get(part)

@@ -100,7 +100,7 @@ def _again(existing: Dispute, opening: Opening) -> Decision:
     first = existing.opening
     if first.dispute_id != opening.dispute_id:
         raise InputError(f"existing is dispute {first.dispute_id}, the opening is of {opening.dispute_id}", field="existing")
-    named = ("order_id", "merchant_id", "consumer_id", "actor", "rules", "key")
+    named = ("order_id", "merchant_id", "consumer_id", "actor", "rules")
     if all(getattr(first, name) == getattr(opening, name) for name in named) and first.policy == opening.policy.digest:
         return Repeated(first)
     unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")

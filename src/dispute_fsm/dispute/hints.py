@@ -6,6 +6,7 @@ foresee facts or payloads: where the order system or a person could go either wa
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from dispute_fsm.charts.table import Row, Table
@@ -15,18 +16,19 @@ from dispute_fsm.rules.commands import ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.findings import ActorUnlock
 from dispute_fsm.rules.guards import Selector
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Role
 
 
 class _Node(NamedTuple):
     path: str
     option: Option | None
     standing: frozenset[Deadline]
+    confirmed: bool
 
 
 def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first, so that the case's command becomes possible; None where nobody can bring that about."""
-    start = _Node(path, case.option, frozenset(case.deadlines))
+    start = _Node(path, case.option, frozenset(case.deadlines), case.confirmed)
     seen = {start}
     queue: deque[tuple[_Node, Row | None]] = deque([(start, None)])
     while queue:
@@ -60,7 +62,7 @@ def _may_fire(row: Row, node: _Node, case: Case, *, at_start: bool) -> bool:
     rule = row.rule
     if not all(_answers(selector, node, case, at_start=at_start) for selector in rule.when):
         return False
-    if any(guard.lasting and not guard.look(case) for guard in rule.needs):
+    if not _lasting(row, node, case):
         return False
     if rule.expires is not None:
         return rule.expires in node.standing
@@ -79,15 +81,24 @@ def _answers(selector: Selector, node: _Node, case: Case, *, at_start: bool) -> 
     return dimension.ask(case) in selector.accepts
 
 
+def _lasting(row: Row, node: _Node, case: Case) -> bool:
+    """Tell whether the row's lasting requirements hold there."""
+    there = replace(case, confirmed=node.confirmed, findings={})
+    return all(guard.look(there) for guard in row.rule.needs if guard.lasting)
+
+
 def _after(table: Table, row: Row, node: _Node, case: Case) -> _Node:
     rule, place = row.rule, table.places[row.target]
     started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
-    return _Node(row.target, node.option, (node.standing & set(place.stands)) - set(rule.ends) | started)
+    standing = (node.standing & set(place.stands)) - set(rule.ends) | started
+    confirmed = node.confirmed or row.records in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}
+    return _Node(row.target, node.option, standing, confirmed)
 
 
 def _offered(table: Table, node: _Node, case: Case) -> bool:
     return any(
         all(_answers(selector, node, case, at_start=False) for selector in row.rule.when)
         and (row.rule.expires is None or row.rule.expires in node.standing)
+        and _lasting(row, node, case)
         for row in table.rows.get((node.path, case.command.event), ())
     )

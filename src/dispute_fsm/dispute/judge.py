@@ -56,7 +56,9 @@ def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: dat
     if not weighing.against:
         return Judgement(case, weighing.checks, reasons=(_misplaced(dispute, case),))
     reasons = tuple(reason_of(guard, finding, dispute) for guard, finding in weighing.against)
-    if reasons[0].code is RefusalCode.DEADLINE_PASSED:
+    if dispute.closed and (dispute.path, command.event) not in dispute.rules.table.rows:
+        reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
+    elif reasons[0].code is RefusalCode.DEADLINE_PASSED:
         reasons = (_with_way(reasons[0], dispute, case),)
     return Judgement(case, weighing.checks, reasons=reasons)
 

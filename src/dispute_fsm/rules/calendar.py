@@ -55,7 +55,7 @@ def _in_order(days: tuple[date, ...]) -> tuple[date, ...]:
 
 def _known_zone(name: str) -> str:
     try:
-        ZoneInfo(name)
+        ZoneInfo("" if name == "localtime" else name)  # localtime is another zone on every machine, so no zone at all
     except (KeyError, ValueError, OSError) as error:  # not found; not a name of a zone; the name of a folder
         msg = f"{name!r:.40} is no time zone known here: write an IANA name, e.g. Asia/Shanghai"
         raise ValueError(msg) from error

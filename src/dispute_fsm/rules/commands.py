@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import Field, SerializeAsAny, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
-from dispute_fsm.rules.strict import FrozenMap, Identifier, Instant, Strict, Text, Whole
+from dispute_fsm.rules.strict import FrozenMap, Identifier, Instant, ReasonId, Strict, Text, Whole, written
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
 
 PERSONAL = frozenset({"note", "statement", "rationale", "file_name", "uri"})
 """The members of a payload that are a person's: hashed only as commitments, erasable."""
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, written("[0-9a-f]{64}", "a SHA-256: 64 digits of lower-case hex")]
 """A SHA-256 digest in lower-case hex."""
 
 
@@ -30,9 +30,6 @@ class Commitment(Strict):
     commitment: Sha256
     length: Whole
 
-
-ReasonName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-"""The id of an evidence reason, known or not: an ASCII word, so that no free text gets into the hashed part."""
 
 P = TypeVar("P", Text, Commitment)
 
@@ -79,7 +76,7 @@ class ChooseOption(Payload, Generic[P]):
 class SubmitEvidence(Payload, Generic[P]):
     """The merchant's evidence: a reason of the policy's catalogue, the vouchers it prompts for, a statement."""
 
-    reason: ReasonName | None = None
+    reason: ReasonId | None = None
     vouchers: Annotated[tuple[Voucher[P], ...], Field(strict=False, max_length=1_000)] = ()
     statement: P | None = None
 

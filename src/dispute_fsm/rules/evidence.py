@@ -50,10 +50,12 @@ class Checklist:
 
 
 def distinct(vouchers: Iterable[Voucher[str]]) -> Vouchers:
-    """Drop repetitions: the same SHA-256 and kind twice counts once."""
+    """Drop repetitions: the same SHA-256 and kind twice counts once, as the larger of the two."""
     once: dict[tuple[str, VoucherKind], Voucher[str]] = {}
     for voucher in vouchers:
-        once.setdefault((voucher.sha256, voucher.kind), voucher)
+        same = once.setdefault((voucher.sha256, voucher.kind), voucher)
+        if voucher.size > same.size:
+            once[voucher.sha256, voucher.kind] = voucher
     return tuple(once.values())
 
 
@@ -64,13 +66,13 @@ def length(text: str | None) -> int:
 
 def reason_known(policy: Policy, reason: str | None) -> Finding:
     """Require a reason of the policy's catalogue."""
-    known = ", ".join(policy.evidence_reasons)
+    known = ", ".join(sorted(policy.evidence_reasons))
     return found(
         reason in policy.evidence_reasons,
         RefusalCode.REASON_UNKNOWN,
         PayloadUnlock("reason", f"请选择目录中的理由：{known}", f"give one of the catalogue's reasons: {known}"),
         reason_known=reason in policy.evidence_reasons,
-        reasons=tuple(policy.evidence_reasons),
+        reasons=tuple(sorted(policy.evidence_reasons)),
     )
 
 

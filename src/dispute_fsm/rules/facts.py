@@ -8,15 +8,15 @@ reaches us at 19:30 keeps a promise of 18:00.
 from datetime import datetime
 from typing import Annotated, TypeGuard
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from dispute_fsm.rules.strict import Identifier, Instant, Strict
+from dispute_fsm.rules.strict import Identifier, Instant, Strict, written
 from dispute_fsm.rules.vocabulary import CancelStatus, PickupKind, RefundScope, RefundStatus
 
-Amount = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?$")]
+Amount = Annotated[str, written(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?", 'an amount: a decimal text, e.g. "99.90"')]
 """Money as a decimal text, never a float: `"99.90"`."""
 
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, written("[A-Z]{3}", "a currency: three capital letters, e.g. CNY")]
 """ISO 4217 code."""
 
 

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self, cast
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_serializer, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, model_validator
 
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.calendar import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.rules.canonical import digest
-from dispute_fsm.rules.strict import Duration, FrozenMap, Strict, Text, Whole
+from dispute_fsm.rules.strict import Duration, FrozenMap, ReasonId, Strict, Text, Whole
 from dispute_fsm.rules.vocabulary import Denial, Lang, Silence, VoucherKind
 
+_MOST_WORKING_DAYS = 1_000
 _REPLACED_WHOLE = frozenset({"response", "confirmation", "evidence"})
 
 
@@ -98,7 +99,6 @@ def _order_url(value: str) -> str:
     return value
 
 
-ReasonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Reasons = Annotated[
     Mapping[ReasonId, EvidenceReason], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, EvidenceReason])
 ]
@@ -121,6 +121,17 @@ class Policy(Strict):
     calendar: CalendarPolicy
     evidence_reasons: Reasons
     voucher_limits: VoucherLimits
+
+    @model_validator(mode="after")
+    def _working_time_ends(self) -> Self:
+        day = self.calendar.day
+        minutes = (day.closes.hour - day.opens.hour) * 60 + day.closes.minute - day.opens.minute
+        for name in ("response", "confirmation", "evidence"):
+            term: Term | None = getattr(self, name)
+            if term is not None and term.working_hours is not None and term.working_hours * 60 > minutes * _MOST_WORKING_DAYS:
+                msg = f"{name}: {term.working_hours} working hours are more than {_MOST_WORKING_DAYS} days of {minutes} minutes"
+                raise ValueError(msg)
+        return self
 
     @property
     def record(self) -> dict[str, Any]:

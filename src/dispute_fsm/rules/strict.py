@@ -18,7 +18,7 @@ MAX_TEXT = 65_536
 MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exact (RFC 8785 rests on IEEE doubles)."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)")
 _DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9})s)?")
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _FIRST, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -136,6 +136,18 @@ def _no_surrogates(value: str) -> str:
     return value
 
 
+def written(pattern: str, words: str) -> AfterValidator:
+    """Require a text of this form; the error says in words what the form is."""
+    form = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if form.fullmatch(value) is None:
+            raise ValueError(f"{value!r:.60} is not {words}")
+        return value
+
+    return AfterValidator(check)
+
+
 Instant = Annotated[datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)]
 """An instant, aware, held in UTC, written as RFC 3339."""
 
@@ -148,8 +160,11 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_no_surrogates)]
 """Free text. Rules may limit it further and refuse with a code; this bound is only technical."""
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_no_surrogates)]
+Identifier = Annotated[str, written(r"[^\x00-\x1f\x7f-\x9f]{1,200}", "one line of 1 to 200 characters"), AfterValidator(_no_surrogates)]
 """An id given by another system: opaque, one line, never empty."""
+
+ReasonId = Annotated[str, written(r"[\x21-\x7e]{1,64}", "an id: 1 to 64 ASCII characters without a space")]
+"""The id of an evidence reason, known or not: a word, so that no free text gets into the hashed part."""
 
 Whole = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 """A whole number that survives every JSON reader."""

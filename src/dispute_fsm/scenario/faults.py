@@ -17,6 +17,8 @@ _TYPES = {
     "bool_type": "this must be true or false, without quotes",
     "int_type": "this must be a whole number, without quotes",
     "tuple_type": "this must be a list",
+    "string_too_long": "this text is too long to be taken at all",
+    "too_long": "these are too many to be taken at all",
     "model_type": "this must be a mapping of fields",
 }
 

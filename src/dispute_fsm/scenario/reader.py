@@ -17,7 +17,7 @@ from dispute_fsm.rules.strict import Identifier, Instant, Strict, Text, parse_du
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
 from dispute_fsm.scenario.faults import Source
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
-from dispute_fsm.scenario.yaml_text import FieldPath, read_yaml
+from dispute_fsm.scenario.yaml_text import MAX_BYTES, FieldPath, read_yaml
 
 SUFFIX = ".dispute.yaml"
 _FIELDS = ("title", "rules", "policy", "dispute", "order", "steps", "expect")
@@ -55,7 +55,11 @@ class _Expiry(Strict):
 
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raises `InputError` for the first fault in it, `OSError` where it cannot be read at all."""
-    return parse_scenario(path.read_bytes(), str(path))
+    name = str(path).encode(errors="replace").decode()
+    if not path.is_file():
+        raise InputError("no such file" if not path.exists() else "not a regular file", file=name)
+    with path.open("rb") as stream:
+        return parse_scenario(stream.read(MAX_BYTES + 1), name)
 
 
 def parse_scenario(text: bytes | str, file: str) -> Scenario:
@@ -180,8 +184,8 @@ class _Reader:
     ) -> tuple[FactsChange | Availability, dict[str, Any]]:
         """Read a change of the order system's facts, or of its availability."""
         for name in content:
-            if name not in {"at", "order"}:
-                raise self.source.fault((*path, name), "goes with do only; nobody is notified when facts change")
+            if name not in {"at", "order", "expect"}:
+                raise self.source.fault((*path, name), "goes with do only; nobody acts where facts change")
         here, value = (*path, "order"), content["order"]
         if isinstance(value, str) and value in _AVAILABILITY:
             return Availability(_AVAILABILITY[value]), facts
@@ -228,6 +232,9 @@ def _merged(facts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     """Lay changed facts over those that stand: merged deeply, `null` removes."""
     merged = dict(facts)
     for name, value in changes.items():
+        if value is None:
+            merged.pop(name, None)
+            continue
         standing = merged.get(name)
         below = cast("dict[str, Any]", standing if isinstance(standing, dict) else {})
         merged[name] = _merged(below, cast("dict[str, Any]", value)) if isinstance(value, dict) else value

@@ -166,4 +166,4 @@ def _expected(expect: Expect) -> dict[str, str]:
 
 
 def _listed(codes: tuple[RefusalCode, ...]) -> str:
-    return ", ".join(sorted(code.value for code in codes))
+    return ", ".join(sorted({code.value for code in codes}))
