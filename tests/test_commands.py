@@ -321,7 +321,7 @@ def test_what_a_person_says_is_any_text_blank_too_but_no_lone_surrogate(read: Re
 
 
 @both
-@pytest.mark.parametrize("reason", ["carrier_fault", "Carrier-Fault.2", "0012", "a" * 64, None])
+@pytest.mark.parametrize("reason", ["carrier_fault", "Carrier-Fault.2", "0012", "~!", "a" * 64, None])
 def test_a_reason_is_an_ascii_word_known_or_not(read: Read, reason: str | None) -> None:
     payload = read(command("submit_evidence", {"reason": reason})).payload
     assert isinstance(payload, SubmitEvidence)

@@ -338,6 +338,13 @@ def test_the_last_answer_has_the_dispute_to_go_on_with() -> None:
     assert here.stamps == [("D-1", 2)]
 
 
+def test_a_sweep_ends_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dispute_fsm.desk.next_due", lambda dispute: (Deadline.RESPONSE, dispute.last_at - SECOND))
+    answers = house().desk.sweep(in_state(S.UNDER_REVIEW), OPENED_AT + DAY)
+    assert len(answers) == len(Deadline)
+    assert all(isinstance(answer.decision, Refused) for answer in answers)
+
+
 def test_a_sweep_stops_quietly_where_the_order_system_cannot_answer_and_goes_on_later() -> None:
     dispute, here = in_state(S.AWAITING_SHIPMENT), house(KEPT, available=False)
     now = AGREED + 9 * DAY

@@ -423,7 +423,8 @@ NAN = float("nan")
         {"evidence_reasons": {"force_majeure": {"not_accepted": "photo"}}},
         {"evidence_reasons": {"force_majeure": {"not_accepted": ["selfie"]}}},
         {"evidence_reasons": {"force_majeure": {"not_accepted": {"photo", "video"}}}},
-        {"evidence_reasons": {"Force-Majeure": DEFAULT_REASONS["force_majeure"]}},
+        {"evidence_reasons": {"force majeure": DEFAULT_REASONS["force_majeure"]}},
+        {"evidence_reasons": {"a" * 65: DEFAULT_REASONS["force_majeure"]}},
         {"evidence_reasons": {"不可抗力": DEFAULT_REASONS["force_majeure"]}},
         {"evidence_reasons": {"": DEFAULT_REASONS["force_majeure"]}},
         {"evidence_reasons": {"force_majeure\n": DEFAULT_REASONS["force_majeure"]}},
@@ -451,6 +452,24 @@ def test_a_number_in_json_is_a_whole_number_or_an_error(number: str) -> None:
     text = json.dumps(record()).replace('"response": {"hours": 24}', f'"response": {{"hours": {number}}}')
     with pytest.raises(ValidationError):
         Policy.model_validate_json(text)
+
+
+@pytest.mark.parametrize("reason", ["a", "a" * 64, "Force-Majeure", "0012", "~!"])
+def test_the_id_of_a_reason_is_an_ascii_word(reason: str) -> None:
+    assert reason in over(evidence_reasons={reason: DEFAULT_REASONS["force_majeure"]}).evidence_reasons
+
+
+@pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence"])
+def test_working_hours_that_would_take_more_than_a_thousand_days_are_an_error(deadline: str) -> None:
+    six_minutes = {"calendar": {"day": {"from": "09:59", "to": "10:05"}}}
+    assert getattr(over(**six_minutes, **{deadline: {"working_hours": 100}}), deadline) == Term(working_hours=100)
+    for changes in (
+        {**six_minutes, deadline: {"working_hours": 101}},
+        {"calendar": {"day": {"from": "17:59"}}, deadline: {"working_hours": 17}},
+    ):
+        with pytest.raises(ValidationError):
+            DEFAULT_POLICY.lay_over(changes)
+    assert getattr(over(**six_minutes, **{deadline: {"hours": 101}}), deadline) == Term(hours=101)
 
 
 def test_the_bounds_of_terms_are_taken() -> None:

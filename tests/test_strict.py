@@ -306,7 +306,7 @@ def test_texts_ids_and_whole_numbers_stay_as_they_are(text: str, identifier: str
     assert Sample.model_validate_json(sample.model_dump_json()) == sample
 
 
-@pytest.mark.parametrize("value", ["", "a" * 201, "a\n", "\na", "a\tb", "a\x00b", "\x7f", 12, None, True, 1.0, b"a"])
+@pytest.mark.parametrize("value", ["", "a" * 201, "a\n", "\na", "a\tb", "a\x00b", "\x7f", "a\x85", "\x9f", 12, None, True, 1.0, b"a"])
 def test_what_is_no_id_is_refused(value: object) -> None:
     assert wrong_fields(identifier=value) == {"identifier"}
 

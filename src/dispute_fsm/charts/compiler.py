@@ -50,7 +50,13 @@ def compile_chart(chart: type[Chart], entry: Entry) -> Table:
 def _compile(chart: type[Chart], entry: Entry) -> Table:
     if chart.allow_event_without_transition or chart.catch_errors_as_events or not chart.atomic_configuration_update:
         raise _fault("settings", "derive the chart from Chart and leave its settings as they are")
+    _check_no_callbacks(chart, "chart", chart)
+    if chart._class_listeners:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- the library has no public list of them
+        raise _fault("chart", "a chart has no listeners")
     leaves = list(_leaves(chart, chart.states))
+    ids = [leaf.id for leaf in leaves]
+    if twice := [name for name in ids if ids.count(name) > 1]:
+        raise _fault(twice[0], "two states have this name")
     rows: dict[tuple[str, EventName], list[Row]] = defaultdict(list)
     for leaf in leaves:
         for transition in _transitions_of(leaf):
@@ -62,6 +68,7 @@ def _compile(chart: type[Chart], entry: Entry) -> Table:
     places = FrozenMap({_path(leaf): _place(leaf, frozen) for leaf in leaves})
     initial = _path(_enter(next(state for state in chart.states if state.initial)))
     _check_reachable(initial, places, frozen)
+    _check_names(entry, chain(*frozen.values()))
     return Table(
         entry=entry,
         initial=initial,
@@ -108,8 +115,8 @@ def _rows(chart: type[Chart], leaf: Leaf, transition: Transition) -> Iterator[Ro
         raise _fault(where, "an edge without an event cannot be compiled")
     rule, target = transition.rule, transition.target
     _check_no_callbacks(chart, where, transition, guards=_guards(rule))
-    if target is None:
-        raise _fault(where, "an edge needs a target")
+    if target is None or len(transition.targets) > 1:
+        raise _fault(where, "an edge has one target")
     end = _enter(target)
     for event in transition.events:
         here = f"{_path(leaf)} on {event.id}"
@@ -179,7 +186,7 @@ def _actors(rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> dict[Event
 # ---- what cannot be compiled -------------------------------------------------------------------------------------------
 
 
-def _check_no_callbacks(chart: type[Chart], where: str, of: State | Transition, guards: tuple[Guard, ...] = ()) -> None:
+def _check_no_callbacks(chart: type[Chart], where: str, of: type[Chart] | State | Transition, guards: tuple[Guard, ...] = ()) -> None:
     expected = [guard.holds for guard in guards]
     conditions: list[object] = []
     for spec in of._specs:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- the library has no public list of callbacks
@@ -220,11 +227,13 @@ def _check_alternatives(rows: list[Row]) -> None:
         answers = {selector.dimension.name: selector.accepts for selector in one.rule.when}
         if not any(answers.get(selector.dimension.name, selector.accepts).isdisjoint(selector.accepts) for selector in other.rule.when):
             raise _fault(where, f"the rows to {one.target} and {other.target} overlap")
-    by_facts = [selector for row in rows for selector in row.when_facts]
     if rows[0].event not in QUIET:
-        for selector in by_facts:
-            if {answer for other in by_facts for answer in other.accepts} != set(selector.dimension.answers):
-                raise _fault(where, f"no row applies for some answers to {selector.dimension.name}")
+        for row in rows:
+            alike = [other for other in rows if [one.name for one in other.when] == [one.name for one in row.when]]
+            for selector in row.when_facts:
+                answered = {answer for other in alike for fact in other.when_facts for answer in fact.accepts}
+                if answered != set(selector.dimension.answers):
+                    raise _fault(where, f"no row applies for some answers to {selector.dimension.name}")
 
 
 def _check_reachable(initial: str, places: Mapping[str, Place], rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> None:
@@ -233,6 +242,17 @@ def _check_reachable(initial: str, places: Mapping[str, Place], rows: Mapping[tu
         reached |= more
     if lost := sorted(set(places) - reached):
         raise _fault(lost[0], "no edge leads here")
+    if strange := sorted(reached - set(places)):
+        raise _fault(strange[0], "an edge leads here, but it is no state of this chart")
+
+
+def _check_names(entry: Entry, rows: Iterable[Row]) -> None:
+    """Check that a guard's name means one guard: cases, records and this compiler tell guards apart by name."""
+    looks: dict[str, tuple[str, str]] = {}
+    for guard in (entry.by, *entry.needs, *(guard for row in rows for guard in _guards(row.rule))):
+        look = (guard.look.__module__, guard.look.__qualname__)
+        if looks.setdefault(guard.name, look) != look:
+            raise _fault(guard.name, "two guards have this name")
 
 
 # ---- the digest --------------------------------------------------------------------------------------------------------
