@@ -354,7 +354,7 @@ def test_a_terminal_gets_colours_and_a_progress_bar_unless_no_color_is_set(files
     for shown in (bright, plain):
         assert "错 / short" in shown
         assert "steps[0].do" in shown
-        assert "scenarios" in shown
+        assert re.search(r"[0-9]%", shown)
 
 
 @pytest.mark.parametrize("command", ["run", "options"])

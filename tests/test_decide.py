@@ -721,6 +721,7 @@ def test_opening_again_with_the_same_content_is_answered_as_the_first_time() -> 
     for existing in (first, in_state(S.RESOLVED)):
         assert _open(existing) == Repeated(existing.opening)
         assert open_dispute(existing, opening(), None, OPENED_AT + DAY, stamp=stamp()) == Repeated(existing.opening)
+    assert _open(first, key="k-9") == Repeated(first.opening)  # the key is no content
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Evidence: the checklist, what each reason asks for, and every limit at its boundary."""
 
 from collections.abc import Mapping
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -332,6 +333,13 @@ def test_the_checklist_names_every_fault_and_no_other(policy: Policy, data: st.D
     assert found.complete is (found.faults == ())
     assert all(isinstance(fault.unlock, PayloadUnlock) for fault in found.faults)
     assert {fault.unlock.field for fault in found.faults if isinstance(fault.unlock, PayloadUnlock)} <= {"reason", "vouchers", "statement"}
+
+
+def test_a_checklist_cannot_be_changed() -> None:
+    found = check(voucher())
+    for frozen, member in ((found, "faults"), (found, "prompts"), (found.prompts[0], "there")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(frozen, member, ())
 
 
 def test_no_word_of_a_person_is_in_what_was_seen() -> None:

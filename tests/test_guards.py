@@ -714,7 +714,7 @@ def test_a_finding_cannot_be_changed() -> None:
     [
         (FactUnlock("shipment", "须发货", "ship it"), "fact", {"zh": "须发货", "en": "ship it"}),
         (PayloadUnlock("note", "请填写", "fill in"), "payload", {"zh": "请填写", "en": "fill in"}),
-        (WaitUnlock(NOW, "2023-03-28 10:00 +0800"), "wait", dict.fromkeys(LANGS, "2023-03-28 10:00 +0800")),
+        (WaitUnlock(NOW, "10:00 +0800"), "wait", dict.fromkeys(LANGS, "10:00 +0800")),
         (ActorUnlock(Role.MERCHANT, "M-1"), "actor", {"zh": "商家 M-1", "en": "merchant M-1"}),
         (ActorUnlock(Role.SYSTEM), "actor", {"zh": "系统", "en": "system"}),
         (ActorUnlock(Role.CONSUMER, "C-1", EventName.WITHDRAW), "actor", {"zh": EventName.WITHDRAW.zh, "en": EventName.WITHDRAW.en}),
@@ -727,7 +727,17 @@ def test_an_unlock_has_a_type_and_can_be_said_in_both_languages(unlock: Unlock, 
     assert unlock.text("zh") != unlock.text("en")
     for lang, words in mentions.items():
         assert words in unlock.text(lang)
-        assert unlock.text(lang).strip()
+    assert unlock.text("en").isascii()
+    assert not unlock.text("zh").isascii()
+
+
+def test_an_expiry_is_acted_on_anything_else_is_done() -> None:
+    for lang in LANGS:
+        acted_on, done = (
+            ActorUnlock(Role.SYSTEM, event=event).text(lang).replace(event.label(lang), "")
+            for event in (EventName.RESPONSE_EXPIRED, EventName.OBSERVE_ORDER)
+        )
+        assert acted_on != done
 
 
 def test_an_instant_is_shown_as_text() -> None:

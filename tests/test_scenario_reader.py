@@ -121,7 +121,7 @@ def test_a_file_is_read_from_disk_and_its_title_is_its_name(tmp_path: Path) -> N
     file.write_bytes(HEAD.encode())
     assert read_scenario(file) == parse_scenario(HEAD, str(file))
     assert read_scenario(file).title == "一 file"
-    with pytest.raises(OSError, match="absent"):
+    with pytest.raises(InputError, match="absent"):
         read_scenario(tmp_path / "absent.dispute.yaml")
 
 
@@ -506,6 +506,17 @@ def test_null_removes_a_fact_and_what_comes_after_begins_anew() -> None:
     assert [order.paid_at is None for order in found] == [False, False, False, True]
 
 
+def test_null_brings_back_the_default_where_a_fact_has_one() -> None:
+    partial = "{refund: {status: completed, scope: partial}}"
+    found = orders("{refund: {scope: null, amount: null}}", order=partial)
+    assert [order.refund and order.refund.scope for order in found] == [RefundScope.FULL]
+
+
+def test_a_state_can_be_expected_where_facts_change_too() -> None:
+    (step,) = steps("{at: +1h, order: {}, expect: {state: opened}}")
+    assert step.expect == Expect(state=StateName.OPENED)
+
+
 def test_changes_lie_over_the_order_that_is_there_where_none_is_named() -> None:
     (step,) = steps("{at: +1h, order: {shipment: {waybill: W1}}}")
     assert step.does == FactsChange(Order(paid_at=OPENED_AT - timedelta(days=3), shipment=Shipment(waybill="W1")))
@@ -535,7 +546,6 @@ def test_the_order_system_goes_down_and_comes_back() -> None:
         ("{shipment: {carrier: {name: JDL}}}", "order.shipment.carrier"),
         ("{cancel_request: {submitted_at: 2023-03-28T10:00:00Z}}", "order.cancel_request.status"),
         ("{cancel_request: {status: null}}", "order.cancel_request.status"),
-        ("{refund: {status: completed, scope: null}}", "order.refund.scope"),
         ("{refund: {status: completed, amount: 100}}", "order.refund.amount"),
         ("{refund: {status: completed, amount: '1e2'}}", "order.refund.amount"),
         ("{refund: {status: completed, amount: '-1'}}", "order.refund.amount"),
@@ -543,7 +553,6 @@ def test_the_order_system_goes_down_and_comes_back() -> None:
         ("{pickup: {waybill: W1}}", "order.pickup.kind"),
         ("{shipment: {waybill: ''}}", "order.shipment.waybill"),
         ("{order_id: O-2}", "order.order_id"),
-        ("{paid_at: null}, expect: {state: opened}", "expect"),
         ("{paid_at: null}, by: system", "by"),
         ("unavailable, key: k-1", "key"),
         ("unavailable, with: {}", "with"),
@@ -619,7 +628,11 @@ def test_an_empty_policy_is_the_default() -> None:
         ("\n  calendar:\n    holidays: [2023-01-03]\n    workdays: [2023-01-03]", 3, "policy.calendar"),
         ("\n  evidence_reasons:\n    fate: null", 4, "policy.evidence_reasons.fate"),
         ("\n  evidence_reasons:\n    fate: {statement: true}", 4, "policy.evidence_reasons.fate.label"),
-        ("\n  evidence_reasons:\n    'Fate!': {}", 4, 'policy.evidence_reasons["Fate!"]'),
+        (
+            "\n  evidence_reasons:\n    '命运': {label: {zh: x, en: e}, prompts: [], not_accepted: [], statement: true}",
+            4,
+            "policy.evidence_reasons.命运",
+        ),
         ("\n  evidence_reasons:\n    carrier_fault:\n      label: {zh: 1}", 5, "policy.evidence_reasons.carrier_fault.label.zh"),
         ("\n  evidence_reasons:\n    carrier_fault:\n      prompts: null", 5, "policy.evidence_reasons.carrier_fault.prompts"),
         (

@@ -1,5 +1,6 @@
 """What all commands share: the application, exit codes, languages, where logs and errors go."""
 
+import json
 import logging
 import os
 import sys
@@ -81,6 +82,11 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
         raise typer.Exit(code)
 
     return run
+
+
+def emit(record: object) -> None:
+    """Write a result for programs: one JSON object on a line, in UTF-8 whatever the terminal takes."""
+    typer.echo(json.dumps(record, ensure_ascii=False).encode())
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,5 @@
 """`dispute-fsm options`: what the merchant could choose, what is closed and why, what choosing commits to."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, reported
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.options import Consequence, OptionView, Preview, StartedDeadline, options
 from dispute_fsm.dispute.refusals import Reason
@@ -49,7 +48,7 @@ def options_command(
     for moment in _moments(path):
         views = options(moment.dispute, moment.facts, moment.at)
         if as_json:
-            typer.echo(json.dumps(_as_json(moment, views), ensure_ascii=False))
+            emit(_as_json(moment, views))
         else:
             _show(moment, views, as_lang(lang))
     return Exit.WELL

@@ -1,6 +1,5 @@
 """`dispute-fsm run`: run scenario files and say what came of each."""
 
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, errors, output, printable, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, printable, reported
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.write import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.write import write_history
@@ -52,7 +51,7 @@ def run(
             if file in targets:
                 write_history(targets[file], ((event, result.scenario.opening.policy) for event in result.events))
             if as_json:
-                typer.echo(json.dumps(_as_json(result), ensure_ascii=False))
+                emit(_as_json(result))
             results.append(result)
     if not as_json:
         _show(results, as_lang(lang))

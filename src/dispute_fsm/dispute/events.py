@@ -109,6 +109,7 @@ class DisputeOpened(AuditEvent):
     type: Literal[EventType.DISPUTE_OPENED]
     command: Literal[EventName.OPEN_DISPUTE]
     source: None
+    outcome: None
     refused: NoCodes
     order_id: Identifier
     merchant_id: Identifier

@@ -29,9 +29,8 @@ class Term(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.hours is None) == (self.working_hours is None):
-            msg = "give either hours or working_hours"
-            raise ValueError(msg)
+        if len(self.model_fields_set) != 1 or (self.hours is None and self.working_hours is None):
+            raise ValueError("give either hours or working_hours, and a number")
         return self
 
     @model_serializer
