@@ -186,11 +186,7 @@ def expected(leaf: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
         if _late(leaf, seen):
             return _alone("deadline_passed")
         # While the promise runs, the confirmation deadline closes only the consumer's window.
-        if (
-            leaf == "awaiting_shipment"
-            and event in ("confirm_agreement", "deny_agreement")
-            and not seen.window_open
-        ):
+        if leaf == "awaiting_shipment" and event in ("confirm_agreement", "deny_agreement") and not seen.window_open:
             return _alone("deadline_passed")
 
     # The refusals that come together: whatever the selected row requires and does not find.
@@ -224,7 +220,6 @@ def _late(leaf: str, seen: Seen) -> bool:
 
 def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
     """The row of the table that applies, whoever asks and whenever; None if there is none."""
-
     # opened | choose_option consumer_cancels | cancel_requested_or_refunded
     if leaf == "opened" and event == "choose_option" and seen.option == "consumer_cancels":
         requires = _CANCEL_OR_REFUND | _VOUCHER_LIMITS
@@ -268,11 +263,7 @@ def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
         return _Row(_resolved(_settlement(seen.option)))
 
     # awaiting_confirmation | deny_agreement on out_of_stock_refund | (nothing)
-    if (
-        leaf == "awaiting_confirmation"
-        and event == "deny_agreement"
-        and seen.option == "out_of_stock_refund"
-    ):
+    if leaf == "awaiting_confirmation" and event == "deny_agreement" and seen.option == "out_of_stock_refund":
         return _Row(_penalized("out_of_stock"))
 
     # awaiting_confirmation, awaiting_shipment | deny_agreement on the others | not confirmed
@@ -345,11 +336,7 @@ def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
         return _Row(_penalized("at_fault"), _RATIONALE)
 
     # denial_under_review | rule_no_fault on ship_by_agreed_date | rationale
-    if (
-        leaf == "denial_under_review"
-        and event == "rule_no_fault"
-        and seen.option == "ship_by_agreed_date"
-    ):
+    if leaf == "denial_under_review" and event == "rule_no_fault" and seen.option == "ship_by_agreed_date":
         return _Row(Fires("awaiting_shipment", None, "agreement_upheld"), _RATIONALE)
 
     # denial_under_review | rule_no_fault on the others | rationale

@@ -29,7 +29,7 @@ class _Node(NamedTuple):
 def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first, so that the case's command becomes possible; None where nobody can bring that about."""
     start = _Node(path, case.option, frozenset(case.deadlines), case.confirmed)
-    seen = {start}
+    seen = set[_Node]()
     queue: deque[tuple[_Node, Row | None]] = deque([(start, None)])
     while queue:
         node, first = queue.popleft()

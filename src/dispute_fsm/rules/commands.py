@@ -10,7 +10,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
-from dispute_fsm.rules.strict import FrozenMap, Identifier, Instant, ReasonId, Strict, Text, Whole, written
+from dispute_fsm.rules.strict import MAX_TEXT, FrozenMap, Identifier, Instant, ReasonId, Strict, Text, Whole, written
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
 
 PERSONAL = frozenset({"note", "statement", "rationale", "file_name", "uri"})
@@ -28,7 +28,7 @@ class Commitment(Strict):
     """
 
     commitment: Sha256
-    length: Whole
+    length: Annotated[int, Field(ge=0, le=MAX_TEXT)]
 
 
 P = TypeVar("P", Text, Commitment)

@@ -1,6 +1,6 @@
 """From pydantic's errors to ours: file, line, field, what is wrong, what to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast, get_args
@@ -12,6 +12,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.scenario.yaml_text import FieldPath, YamlText, field_name
 
 Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 _TYPES = {
     "string_type": "this must be a text; put it in quotes",
     "bool_type": "this must be true or false, without quotes",
@@ -55,13 +56,39 @@ class Source:
 
     def mapping(self, value: object, known: Sequence[str], path: FieldPath) -> Mapping[str, object]:
         """Require a mapping with known fields only."""
+        faults = Faults()
+        fields = self.fields(value, known, path, faults)
+        if faults.found:
+            raise faults.first()
+        return fields
+
+    def fields(self, value: object, known: Sequence[str], path: FieldPath, faults: "Faults") -> Mapping[str, object]:
+        """Require a mapping; fields that are not known are faults among others."""
         if not isinstance(value, dict):
             raise self.fault(path, f"expected fields: {', '.join(known)}")
         fields = cast("dict[str, object]", value)
-        for name in fields:
-            if name not in known:
-                raise self.fault((*path, name), f"unknown field{_meant(name, known)}")
+        unknown = [name for name in fields if name not in known]
+        faults.found.extend(self.fault((*path, name), f"unknown field{_meant(name, known)}") for name in unknown)
         return fields
+
+
+class Faults:
+    """What is wrong with parts that can be read apart, so that the first in the file is the one that is named."""
+
+    def __init__(self) -> None:
+        self.found: list[InputError] = []
+
+    def tried(self, read: Callable[[], T]) -> T | None:
+        """Read a part; None where it has a fault."""
+        try:
+            return read()
+        except InputError as fault:
+            self.found.append(fault)
+            return None
+
+    def first(self) -> InputError:
+        """Return the fault that stands first in the file."""
+        return min(self.found, key=lambda fault: fault.line or 0)
 
 
 def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- content of a file, of any shape

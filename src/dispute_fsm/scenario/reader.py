@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, RuleVersion, rule_version
+from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
 from dispute_fsm.dispute.decide import Opening
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
@@ -15,10 +16,11 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import Identifier, Instant, Strict, Text, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
-from dispute_fsm.scenario.faults import Source
-from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
+from dispute_fsm.scenario.faults import Faults, Source
+from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
 from dispute_fsm.scenario.yaml_text import MAX_BYTES, FieldPath, read_yaml
 
+Expectation = TypeVar("Expectation", Expect, ExpectEnd)
 SUFFIX = ".dispute.yaml"
 _FIELDS = ("title", "rules", "policy", "dispute", "order", "steps", "expect")
 _STEP_FIELDS = ("at", "order", "do", "by", "key", "with", "expect")
@@ -40,13 +42,11 @@ class _Head(Strict):
     """The plain parts of a file."""
 
     title: Text = ""
-    rules: Identifier = DEFAULT_VERSION
     dispute: _Dispute
-    expect: ExpectEnd = ExpectEnd()
 
 
 class _Keyed(Strict):
-    key: Identifier
+    key: Annotated[Identifier | None, AfterValidator(not_null)] = None
 
 
 class _Expiry(Strict):
@@ -65,16 +65,19 @@ def read_scenario(path: Path) -> Scenario:
 def parse_scenario(text: bytes | str, file: str) -> Scenario:
     """Read a scenario from text; `file` is its name in errors, and its title where it has none."""
     yaml = read_yaml(text, file)
-    source = Source(file, yaml)
-    content = source.mapping(yaml.value, _FIELDS, ())
-    head = source.validated(_Head, {name: content[name] for name in ("title", "rules", "dispute", "expect") if name in content}, ())
-    try:
-        rules = rule_version(head.rules)
-    except InputError as fault:
-        raise source.fault(("rules",), fault.message) from None
+    source, faults = Source(file, yaml), Faults()
+    content = source.fields(yaml.value, _FIELDS, (), faults)
+    head = faults.tried(lambda: source.validated(_Head, {name: content[name] for name in ("title", "dispute") if name in content}, ()))
+    rules = faults.tried(lambda: _rules(source, content))
+    policy = faults.tried(lambda: _policy(source, content))
+    if head is None or rules is None:
+        raise faults.first()
     reader = _Reader(source, head.dispute, rules)
-    reader.known_state(head.expect, ("expect",))
-    order = reader.order(content)
+    expect = faults.tried(lambda: reader.expect(ExpectEnd, content, ()))
+    order = faults.tried(lambda: reader.order(content))
+    steps = faults.tried(lambda: reader.steps(content.get("steps", []), order))
+    if policy is None or expect is None or steps is None or faults.found:
+        raise faults.first()
     return Scenario(
         file=file,
         title=head.title or Path(file).name.removesuffix(SUFFIX),
@@ -84,15 +87,19 @@ def parse_scenario(text: bytes | str, file: str) -> Scenario:
             merchant_id=head.dispute.merchant_id,
             consumer_id=head.dispute.consumer_id,
             actor=Actor(role=Role.CONSUMER, id=head.dispute.consumer_id),
-            rules=head.rules,
-            policy=_policy(source, content),
+            rules=rules.id,
+            policy=policy,
         ),
         opened_at=head.dispute.opened_at,
         order=order,
-        steps=reader.steps(content.get("steps", []), order),
-        expect=head.expect,
+        steps=steps,
+        expect=expect,
         expect_line=yaml.line(("expect",)),
     )
+
+
+def _rules(source: Source, content: Mapping[str, object]) -> RuleVersion:
+    return rule_version(source.choice(content.get("rules", DEFAULT_VERSION), list(VERSIONS), ("rules",), "rule version"))
 
 
 def _policy(source: Source, content: Mapping[str, object]) -> Policy:
@@ -130,18 +137,18 @@ class _Reader:
         value = content["order"]
         return None if value is None else self.source.validated(Order, value, ("order",))
 
-    def expect(self, content: Mapping[str, object], path: FieldPath) -> Expect:
+    def expect(self, kind: type[Expectation], content: Mapping[str, object], path: FieldPath) -> Expectation:
+        """Read what is expected of a step, or at the end; left out, nothing is."""
+        here: FieldPath = (*path, "expect")
         if "expect" not in content:
-            return Expect()
-        expect = self.source.validated(Expect, content["expect"], (*path, "expect"))
+            return kind()
+        expect = self.source.validated(kind, content["expect"], here)
         if not expect.model_fields_set:
-            raise self.source.fault((*path, "expect"), f"expect one or more of: {', '.join(Expect.model_fields)}")
-        self.known_state(expect, (*path, "expect"))
-        return expect
-
-    def known_state(self, expect: Expect | ExpectEnd, path: FieldPath) -> None:
+            raise self.source.fault(here, f"expect one or more of: {', '.join(kind.model_fields)}")
         if expect.state is not None:
-            self.source.choice(expect.state.value, _states(self.rules), (*path, "state"), f"state of rules {self.rules.id}")
+            states = [place.state.value for place in self.rules.table.places.values()]
+            self.source.choice(expect.state.value, states, (*here, "state"), f"state of rules {self.rules.id}")
+        return expect
 
     def steps(self, value: object, order: Order | None) -> tuple[Step, ...]:
         """Read the steps; each change of facts is laid over what stands then."""
@@ -151,17 +158,24 @@ class _Reader:
         at, steps = self.dispute.opened_at, list[Step]()
         for index, item in enumerate(cast("list[object]", value)):
             path: FieldPath = ("steps", index)
-            content = self.source.mapping(item, _STEP_FIELDS, path)
-            at = self.at(content, path, at)
-            if ("order" in content) == ("do" in content):
-                raise self.source.fault(path, "a step has either order (the facts change) or do (an event)")
-            does: FactsChange | Availability | Sweep | Command
-            if "order" in content:
-                does, facts = self.facts(content, path, facts)
-            else:
-                does = self.event(content, path)
-            steps.append(Step(at, self.source.text.line(path), does, self.expect(content, path)))
+            faults = Faults()
+            content = self.source.fields(item, _STEP_FIELDS, path, faults)
+            when = faults.tried(partial(self.at, content, path, at))
+            does = faults.tried(partial(self.happening, content, path, facts))
+            expect = faults.tried(partial(self.expect, Expect, content, path))
+            if when is None or does is None or expect is None or faults.found:
+                raise faults.first()
+            at, (happens, facts) = when, does
+            steps.append(Step(at, self.source.text.line(path), happens, expect))
         return tuple(steps)
+
+    def happening(
+        self, content: Mapping[str, object], path: FieldPath, facts: dict[str, Any]
+    ) -> tuple[FactsChange | Availability | Sweep | Command, dict[str, Any]]:
+        """Read what a step does, and what the order system shows after it."""
+        if ("order" in content) == ("do" in content):
+            raise self.source.fault(path, "a step has either order (the facts change) or do (an event)")
+        return self.facts(content, path, facts) if "order" in content else (self.event(content, path), facts)
 
     def at(self, content: Mapping[str, object], path: FieldPath, before: datetime) -> datetime:
         """Read when a step happens: an instant, or `+` and a duration since the opening; never back in time."""
@@ -209,12 +223,13 @@ class _Reader:
             payload = {}
         else:
             event = EventName(name)
-        return Command(
-            event=event,
-            actor=self.actor(content, event, path),
-            payload=self.source.validated(PAYLOADS[event], payload, (*path, "with")),
-            key=self.source.validated(_Keyed, {"key": content["key"]}, path).key if "key" in content else None,
-        )
+        faults = Faults()
+        actor = faults.tried(lambda: self.actor(content, event, path))
+        asked = faults.tried(lambda: self.source.validated(PAYLOADS[event], payload, (*path, "with")))
+        keyed = faults.tried(lambda: self.source.validated(_Keyed, {"key": content["key"]} if "key" in content else {}, path))
+        if actor is None or asked is None or keyed is None:
+            raise faults.first()
+        return Command(event=event, actor=actor, payload=asked, key=keyed.key)
 
     def actor(self, content: Mapping[str, object], event: EventName, path: FieldPath) -> Actor:
         """Read who acts; left out, it is the role that the rules name for the event, with the dispute's own id."""

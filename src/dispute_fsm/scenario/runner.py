@@ -144,14 +144,14 @@ class _Run:
         expected = {
             "state": expect.state and expect.state.value,
             "outcome": expect.outcome and expect.outcome.value,
-            "events": None if expect.events is None else str(expect.events),
+            "events": str(expect.events),
             "refused": _listed(expect.refused or ()) or None,
         }
-        for name, value in expected.items():
-            if (value is not None or (name == "refused" and refused)) and found[name] != value:
-                self.failures.append(
-                    Failure(None, self.scenario.expect_line, f"{name}: {value or 'none'}", f"{name}: {found[name] or 'none'}")
-                )
+        # What is named is checked, and a refusal that nobody expected.
+        for name in sorted(expect.model_fields_set | ({"refused"} if refused else set())):
+            if found[name] != expected[name]:
+                told = (f"{name}: {expected[name] or 'none'}", f"{name}: {found[name] or 'none'}")
+                self.failures.append(Failure(None, self.scenario.expect_line, *told))
 
 
 def _expected(expect: Expect) -> dict[str, str]:
@@ -159,8 +159,8 @@ def _expected(expect: Expect) -> dict[str, str]:
         "state": expect.state and expect.state.value,
         "refused": None if expect.refused is None else _listed(expect.refused) or "none",
         "error": expect.error,
-        "repeated": expect.repeated and "true",
-        "unchanged": expect.unchanged and "true",
+        "repeated": "true" if expect.repeated else None,
+        "unchanged": "true" if expect.unchanged else None,
     }
     return {name: value for name, value in words.items() if value is not None}
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from dispute_fsm.dispute.decide import Opening
 from dispute_fsm.rules.commands import Command
@@ -15,23 +15,44 @@ from dispute_fsm.rules.vocabulary import Outcome, RefusalCode, StateName
 Codes = Annotated[tuple[Annotated[RefusalCode, Field(strict=False)], ...], Field(strict=False)]
 
 
+def not_null(value: object) -> object:
+    """Require a value: what is not expected is left out."""
+    if value is None:
+        raise ValueError("leave it out, or name something")
+    return value
+
+
+def _true(value: bool) -> bool:  # noqa: FBT001 -- a validator
+    if not value:
+        raise ValueError("only true can be expected; else leave it out")
+    return value
+
+
+State = Annotated[Annotated[StateName, Field(strict=False)] | None, AfterValidator(not_null)]
+Refusals = Annotated[Codes | None, AfterValidator(not_null)]
+Flag = Annotated[Annotated[bool, AfterValidator(_true)] | None, AfterValidator(not_null)]
+
+
 class Expect(Strict):
     """What must come of a step; everything that is named is checked."""
 
-    state: Annotated[StateName, Field(strict=False)] | None = None
-    refused: Codes | None = None
-    error: Literal["order_system_unavailable"] | None = None
-    repeated: Literal[True] | None = None
-    unchanged: Literal[True] | None = None
+    state: State = None
+    refused: Refusals = None
+    error: Annotated[Literal["order_system_unavailable"] | None, AfterValidator(not_null)] = None
+    repeated: Flag = None
+    unchanged: Flag = None
 
 
 class ExpectEnd(Strict):
-    """What must have come of the whole: the end state, its outcome, how many events; `refused` is about the opening."""
+    """What must have come of the whole: the end state, its outcome, how many events; `refused` is about the opening.
 
-    state: Annotated[StateName, Field(strict=False)] | None = None
+    An `outcome` of null, where it is given, means that there is none.
+    """
+
+    state: State = None
     outcome: Annotated[Outcome, Field(strict=False)] | None = None
-    events: Whole | None = None
-    refused: Codes | None = None
+    events: Annotated[Whole | None, AfterValidator(not_null)] = None
+    refused: Refusals = None
 
 
 @dataclass(frozen=True, slots=True)
