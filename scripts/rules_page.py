@@ -16,8 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dispute_fsm import DEFAULT_POLICY, VERSIONS
-from dispute_fsm.charts.declare import Rule
-from dispute_fsm.charts.table import Place, Row
+from dispute_fsm.charts.table import Place, Row, Rule
 from dispute_fsm.rules.deadlines import term_of
 from dispute_fsm.rules.guards import VOUCHER_LIMITS, Dimension, Guard, Selector, Sort
 from dispute_fsm.rules.policy import Bilingual, Prompt

@@ -333,6 +333,13 @@ EXTENSIONS = [
             Example("until_later", extend(NOW, deadlines={deadline: DUE}, deadline=deadline.value), "deadline_not_later", say("until")),
         )
     ),
+    Example(  # named beside the promise, the confirmation deadline is compared with itself
+        "until_later",
+        extend(DUE, deadlines={Deadline.CONFIRMATION: DUE, Deadline.PROMISE: AGREED}, agreed_until=AGREED, deadline="confirmation"),
+        "deadline_not_later",
+        say("until"),
+        {"was": "2023-03-28T03:00:00Z"},
+    ),
     # The promise: not the due instant (with the grace) but the agreed one is compared.
     *(
         example
@@ -413,7 +420,8 @@ def test_every_guard_has_words_in_both_languages_and_says_where_it_comes_from() 
     ]
     assert len({guard.name for guard in guards}) == len(guards)
     for guard in guards:
-        assert guard.label("zh") != guard.label("en")
+        assert guard.label("en").isascii()
+        assert not guard.label("zh").isascii()
         assert all(guard.label(lang).strip() and guard.source.text(lang).strip() for lang in LANGS)
         assert guard.source.kind in {"S", "A"}
     assert [(source.kind, source.text("zh"), source.text("en")) for source in (stated("甲", "a"), assumed("乙", "b"))] == [
@@ -439,6 +447,15 @@ def test_people_read_instants_in_the_policys_zone(zone: str, local: str) -> None
         assert all(local in finding.unlock.text(lang) for lang in LANGS)
 
 
+def test_a_guard_is_itself_and_cannot_be_changed() -> None:
+    twin = replace(g.shipped)
+    assert twin != g.shipped
+    assert {g.shipped, g.picked_up} == set(map(REQUIREMENTS.get, ("shipped", "picked_up")))
+    for guard in (g.shipped, by(Role.SYSTEM), when(g.DENIAL, "review"), g.DENIAL):
+        with pytest.raises(FrozenInstanceError):
+            setattr(guard, "needs_facts", False)  # noqa: B010 -- a plain assignment is refused by the type checker already
+
+
 # ---- one look per case -------------------------------------------------------------------------------------------------
 
 
@@ -456,6 +473,8 @@ def counting(answers: Sequence[bool]) -> tuple[Guard, list[Case]]:
 def test_a_guard_looks_once_per_case_whatever_it_found(*, answer: bool) -> None:
     guard, looks = counting([answer, not answer])
     situation = case()
+    assert not guard.needs_facts
+    assert not guard.lasting
     first = guard.holds(situation)
     assert guard.holds(situation) is first
     assert first.holds is answer

@@ -111,6 +111,7 @@ def test_the_catalogue_of_reasons_is_that_of_the_rules() -> None:
     }
     for entry in DEFAULT_REASONS.values():
         assert entry.statement is True
+        assert (entry.label.label("zh"), entry.label.label("en")) == (entry.label.zh, entry.label.en)
         for words in (entry.label.label, *(prompt.shows_label for prompt in entry.prompts)):
             assert words("zh") != words("en")
             assert words("zh").strip()
@@ -461,15 +462,13 @@ def test_the_id_of_a_reason_is_an_ascii_word(reason: str) -> None:
 
 @pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence"])
 def test_working_hours_that_would_take_more_than_a_thousand_days_are_an_error(deadline: str) -> None:
-    six_minutes = {"calendar": {"day": {"from": "09:59", "to": "10:05"}}}
-    assert getattr(over(**six_minutes, **{deadline: {"working_hours": 100}}), deadline) == Term(working_hours=100)
-    for changes in (
-        {**six_minutes, deadline: {"working_hours": 101}},
-        {"calendar": {"day": {"from": "17:59"}}, deadline: {"working_hours": 17}},
-    ):
+    an_hour = {"calendar": {"day": {"from": "09:30", "to": "10:30"}}}
+    assert getattr(over(**an_hour, **{deadline: {"working_hours": 1_000}}), deadline) == Term(working_hours=1_000)
+    assert getattr(over(**an_hour, **{deadline: {"hours": 1_001}}), deadline) == Term(hours=1_001)
+    a_minute = {"calendar": {"day": {"from": "17:59"}}}
+    for changes in ({**an_hour, deadline: {"working_hours": 1_001}}, {**a_minute, deadline: {"working_hours": 17}}):
         with pytest.raises(ValidationError):
             DEFAULT_POLICY.lay_over(changes)
-    assert getattr(over(**six_minutes, **{deadline: {"hours": 101}}), deadline) == Term(hours=101)
 
 
 def test_the_bounds_of_terms_are_taken() -> None:

@@ -86,7 +86,13 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
 
 def emit(record: object) -> None:
     """Write a result for programs: one JSON object on a line, in UTF-8 whatever the terminal takes."""
-    typer.echo(json.dumps(record, ensure_ascii=False).encode())
+    line = json.dumps(record, ensure_ascii=False) + "\n"
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(line.encode())
+        sys.stdout.buffer.flush()
+    else:
+        sys.stdout.write(line)
 
 
 def printable(text: str) -> str:

@@ -13,9 +13,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator
 
-from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, Payload, Sha256
+from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, Payload, Sha256, read_payload
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.strict import MAX_INTEGER, DueInstant, FrozenMap, Identifier, Instant, Strict, Text, Whole, format_instant
+from dispute_fsm.rules.strict import (
+    MAX_INTEGER,
+    DueInstant,
+    FrozenMap,
+    Identifier,
+    Instant,
+    Named,
+    Series,
+    Strict,
+    Text,
+    Whole,
+    format_instant,
+)
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
 
 SCHEMA_VERSION = 1
@@ -25,7 +37,7 @@ GENESIS = "0" * 64
 """What stands for the hash before a dispute's first event."""
 
 
-_Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Annotated[tuple[Text, ...], Field(strict=False)] | None
+_Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Series[Text] | None
 Saw = Annotated[Mapping[Text, _Seen], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Any])]
 
 
@@ -49,7 +61,7 @@ def _deadlines_as_text(deadlines: Mapping[Deadline, Any]) -> dict[str, str]:
 
 
 Deadlines = Annotated[
-    Mapping[Annotated[Deadline, Field(strict=False)], DueInstant],
+    Mapping[Named[Deadline], DueInstant],
     AfterValidator(FrozenMap),
     PlainSerializer(_deadlines_as_text, return_type=dict[str, str]),
 ]
@@ -78,19 +90,19 @@ class AuditEvent(Strict):
     at: Instant
     recorded_at: Instant
     actor: Actor
-    command: Annotated[EventName, Field(strict=False)]
+    command: Named[EventName]
     payload: SerializeAsAny[Payload]
     source: Path | None
     target: Path
-    checks: Annotated[tuple[Check, ...], Field(strict=False)]
+    checks: Series[Check]
     facts: OrderFacts | None
     deadlines: Deadlines
-    outcome: Annotated[Outcome, Field(strict=False)] | None
+    outcome: Named[Outcome] | None
     rules: Identifier
     policy: Sha256
     key: Identifier | None
     correlation_id: Identifier | None
-    refused: Annotated[tuple[Annotated[RefusalCode, Field(strict=False)], ...], Field(strict=False)]
+    refused: Series[Named[RefusalCode]]
     prev_hash: Sha256
     hash: Sha256
     private: Private
@@ -100,7 +112,7 @@ class AuditEvent(Strict):
     @classmethod
     def _of_the_command(cls, value: object, info: ValidationInfo) -> Payload:
         expected = RECORDED_PAYLOADS[info.data["command"]] if "command" in info.data else Payload
-        return value if type(value) is expected else expected.model_validate(value)
+        return read_payload(expected, value)
 
 
 class DisputeOpened(AuditEvent):
@@ -141,7 +153,7 @@ class Closed(AuditEvent):
 
     type: Literal[EventType.DISPUTE_RESOLVED, EventType.DISPUTE_PENALIZED, EventType.PENALTY_ANNULLED]
     source: Path
-    outcome: Annotated[Outcome, Field(strict=False)]
+    outcome: Named[Outcome]
     refused: NoCodes
 
 
@@ -150,7 +162,7 @@ class CommandRefused(AuditEvent):
 
     type: Literal[EventType.REFUSED]
     source: Path
-    refused: Annotated[tuple[Annotated[RefusalCode, Field(strict=False)], ...], Field(strict=False, min_length=1)]
+    refused: Annotated[Series[Named[RefusalCode]], Field(min_length=1)]
 
 
 Event = Annotated[DisputeOpened | Progressed | Closed | CommandRefused, Field(discriminator="type")]

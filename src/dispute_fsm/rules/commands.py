@@ -10,7 +10,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
-from dispute_fsm.rules.strict import MAX_TEXT, FrozenMap, Identifier, Instant, ReasonId, Strict, Text, Whole, written
+from dispute_fsm.rules.strict import MAX_TEXT, FrozenMap, Identifier, Instant, Named, ReasonId, Series, Strict, Text, Whole, written
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
 
 PERSONAL = frozenset({"note", "statement", "rationale", "file_name", "uri"})
@@ -37,14 +37,14 @@ P = TypeVar("P", Text, Commitment)
 class Actor(Strict):
     """Who asks: a role, and the id within it."""
 
-    role: Annotated[Role, Field(strict=False)]
+    role: Named[Role]
     id: Identifier
 
 
 class Voucher(Strict, Generic[P]):
     """A voucher's metadata; the file itself stays with the host."""
 
-    kind: Annotated[VoucherKind, Field(strict=False)]
+    kind: Named[VoucherKind]
     file_name: P | None = None
     media_type: Identifier
     size: Whole
@@ -59,9 +59,9 @@ class Payload(Strict):
 class ChooseOption(Payload, Generic[P]):
     """The merchant's one response. `agreed_until` goes with `ship_by_agreed_date` only."""
 
-    option: Annotated[Option, Field(strict=False)]
+    option: Named[Option]
     agreed_until: Instant | None = None
-    vouchers: Annotated[tuple[Voucher[P], ...], Field(strict=False, max_length=1_000)] = ()
+    vouchers: Annotated[Series[Voucher[P]], Field(max_length=1_000)] = ()
     note: P | None = None
 
     @field_validator("agreed_until")
@@ -77,7 +77,7 @@ class SubmitEvidence(Payload, Generic[P]):
     """The merchant's evidence: a reason of the policy's catalogue, the vouchers it prompts for, a statement."""
 
     reason: ReasonId | None = None
-    vouchers: Annotated[tuple[Voucher[P], ...], Field(strict=False, max_length=1_000)] = ()
+    vouchers: Annotated[Series[Voucher[P]], Field(max_length=1_000)] = ()
     statement: P | None = None
 
 
@@ -98,7 +98,7 @@ class ExtendDeadline(Payload, Generic[P]):
 
     until: Instant
     rationale: P | None = None
-    deadline: Annotated[Deadline, Field(strict=False)] | None = None
+    deadline: Named[Deadline] | None = None
 
 
 _FORMS: Mapping[EventName, tuple[type[Payload], type[Payload]]] = {
@@ -119,6 +119,16 @@ RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = FrozenMap({event: _FORMS.
 """The payload of each event as it is recorded."""
 
 
+def read_payload(expected: type[Payload], value: object) -> Payload:
+    """Read an event's payload; one of the same kind in another form (`ChooseOption[str]`) is read like its fields."""
+    if not isinstance(value, Payload) or type(value) is expected:
+        return expected.model_validate(value)
+    kind, wanted = (form.__pydantic_generic_metadata__["origin"] for form in (type(value), expected))
+    if kind is None or kind is not wanted:
+        raise ValueError(f"{type(value).__name__} is the payload of another event")
+    return expected.model_validate(value.model_dump())
+
+
 class Command(Strict):
     """One request to one dispute.
 
@@ -126,7 +136,7 @@ class Command(Strict):
     payload) is answered as the first time, with other content it is refused.
     """
 
-    event: Annotated[EventName, Field(strict=False)]
+    event: Named[EventName]
     actor: Actor
     payload: SerializeAsAny[Payload] = Field(default_factory=dict, validate_default=True)
     key: Identifier | None = None
@@ -135,4 +145,4 @@ class Command(Strict):
     @classmethod
     def _of_the_event(cls, value: object, info: ValidationInfo) -> Payload:
         expected = PAYLOADS[info.data["event"]] if "event" in info.data else Payload
-        return value if type(value) is expected else expected.model_validate(value)
+        return read_payload(expected, value)

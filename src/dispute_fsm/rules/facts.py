@@ -8,9 +8,7 @@ reaches us at 19:30 keeps a promise of 18:00.
 from datetime import datetime
 from typing import Annotated, TypeGuard
 
-from pydantic import Field
-
-from dispute_fsm.rules.strict import Identifier, Instant, Strict, written
+from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, written
 from dispute_fsm.rules.vocabulary import CancelStatus, PickupKind, RefundScope, RefundStatus
 
 Amount = Annotated[str, written(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?", 'an amount: a decimal text, e.g. "99.90"')]
@@ -24,15 +22,15 @@ class CancelRequest(Strict):
     """The consumer's request to cancel the order."""
 
     submitted_at: Instant | None = None
-    status: Annotated[CancelStatus, Field(strict=False)]
+    status: Named[CancelStatus]
 
 
 class Refund(Strict):
     """A refund of the order."""
 
-    status: Annotated[RefundStatus, Field(strict=False)]
+    status: Named[RefundStatus]
     completed_at: Instant | None = None
-    scope: Annotated[RefundScope, Field(strict=False)] = RefundScope.FULL
+    scope: Named[RefundScope] = RefundScope.FULL
     amount: Amount | None = None
     currency: Currency | None = None
 
@@ -50,7 +48,7 @@ class Pickup(Strict):
 
     scanned_at: Instant | None = None
     waybill: Identifier | None = None
-    kind: Annotated[PickupKind, Field(strict=False)]
+    kind: Named[PickupKind]
 
 
 class Order(Strict):

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, m
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.calendar import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.rules.canonical import digest
-from dispute_fsm.rules.strict import Duration, FrozenMap, ReasonId, Strict, Text, Whole
+from dispute_fsm.rules.strict import Duration, FrozenMap, Named, ReasonId, Series, Strict, Text, Whole
 from dispute_fsm.rules.vocabulary import Denial, Lang, Silence, VoucherKind
 
 _MOST_WORKING_DAYS = 1_000
@@ -52,7 +52,7 @@ class Bilingual(Strict):
 class Prompt(Strict):
     """A voucher that a reason asks for: its kind, how many at least, and what it must show."""
 
-    kind: Annotated[VoucherKind, Field(strict=False)]
+    kind: Named[VoucherKind]
     at_least: Annotated[int, Field(ge=1, le=100)]
     shows: Text | Bilingual
 
@@ -65,8 +65,8 @@ class EvidenceReason(Strict):
     """A reason in the evidence catalogue: what it asks for and what it does not accept."""
 
     label: Bilingual
-    prompts: Annotated[tuple[Prompt, ...], Field(strict=False)]
-    not_accepted: Annotated[tuple[Annotated[VoucherKind, Field(strict=False)], ...], Field(strict=False)]
+    prompts: Series[Prompt]
+    not_accepted: Series[Named[VoucherKind]]
     statement: bool
 
     @model_validator(mode="after")
@@ -84,7 +84,7 @@ class EvidenceReason(Strict):
 class VoucherLimits(Strict):
     """Limits for every command with vouchers: formats, bytes each and together, how many; the statement in code points."""
 
-    media_types: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    media_types: Annotated[Series[Text], Field(min_length=1)]
     max_bytes: Whole
     max_bytes_together: Whole
     max_count: Whole
@@ -112,8 +112,8 @@ class Policy(Strict):
     max_promise: Duration | None
     scan_grace: Duration
     max_facts_age: Duration
-    silence: Annotated[Silence, Field(strict=False)]
-    denial: Annotated[Denial, Field(strict=False)]
+    silence: Named[Silence]
+    denial: Named[Denial]
     extra_evidence_rounds: Whole
     max_recorded_refusals: Whole
     order_url: Annotated[Text, AfterValidator(_order_url)] | None
@@ -163,7 +163,7 @@ def _merge(base: dict[str, Any], changes: Mapping[str, object], path: tuple[str,
         here = (*path, key)
         if path == ("evidence_reasons",) and value is None:
             if merged.pop(key, None) is None:
-                raise InputError("there is no such reason to remove", field=".".join(here))
+                raise InputError("there is no such reason to remove", field=".".join(map(str, here)))
         elif isinstance(value, Mapping) and isinstance(merged.get(key), dict) and (path or key not in _REPLACED_WHOLE):
             merged[key] = _merge(merged[key], cast("Mapping[str, object]", value), here)
         else:

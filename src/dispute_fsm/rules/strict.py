@@ -8,6 +8,7 @@ Unknown fields are errors, nothing is coerced: a number is no text, a naive date
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
@@ -28,6 +29,7 @@ _LONGEST = timedelta(days=36_500)
 
 K = TypeVar("K")
 V = TypeVar("V")
+E = TypeVar("E", bound=StrEnum)
 
 
 class FrozenMap(Mapping[K, V]):
@@ -147,6 +149,26 @@ def written(pattern: str, words: str) -> AfterValidator:
 
     return AfterValidator(check)
 
+
+def _no_bytes(value: object) -> object:
+    if isinstance(value, bytes):
+        raise ValueError("this must be a text, not bytes")  # noqa: TRY004 -- pydantic reports ValueError as a field's fault
+    return value
+
+
+def _in_order(value: object) -> object:
+    # A set has no order: what is written of it would differ from run to run.
+    if isinstance(value, list):
+        items: list[object] = value
+        return tuple(items)
+    return value
+
+
+Named = Annotated[E, Field(strict=False), BeforeValidator(_no_bytes)]
+"""A member of an enumeration, or its id as text."""
+
+Series = Annotated[tuple[V, ...], BeforeValidator(_in_order)]
+"""A list or tuple, held as a tuple."""
 
 Instant = Annotated[datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)]
 """An instant, aware, held in UTC, written as RFC 3339."""

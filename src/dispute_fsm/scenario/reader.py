@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
 from dispute_fsm.dispute.decide import Opening
@@ -14,7 +14,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.strict import Identifier, Instant, Strict, Text, parse_duration, parse_instant
+from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, Text, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
 from dispute_fsm.scenario.faults import Faults, Source
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
@@ -50,7 +50,7 @@ class _Keyed(Strict):
 
 
 class _Expiry(Strict):
-    deadline: Annotated[Deadline, Field(strict=False)]
+    deadline: Named[Deadline]
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -112,10 +112,6 @@ def _policy(source: Source, content: Mapping[str, object]) -> Policy:
         raise source.first(error, Policy, changes, ("policy",)) from None
     except InputError as fault:
         raise source.fault(("policy", *(fault.field or "").split(".")), fault.message) from None
-
-
-def _states(rules: RuleVersion) -> list[str]:
-    return [place.state.value for place in rules.table.places.values()]
 
 
 class _Reader:

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from dispute_fsm.dispute.decide import Opening
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.strict import Strict, Whole
+from dispute_fsm.rules.strict import Named, Series, Strict, Whole
 from dispute_fsm.rules.vocabulary import Outcome, RefusalCode, StateName
 
-Codes = Annotated[tuple[Annotated[RefusalCode, Field(strict=False)], ...], Field(strict=False)]
+Codes = Series[Named[RefusalCode]]
 
 
 def not_null(value: object) -> object:
@@ -28,7 +28,7 @@ def _true(value: bool) -> bool:  # noqa: FBT001 -- a validator
     return value
 
 
-State = Annotated[Annotated[StateName, Field(strict=False)] | None, AfterValidator(not_null)]
+State = Annotated[Named[StateName] | None, AfterValidator(not_null)]
 Refusals = Annotated[Codes | None, AfterValidator(not_null)]
 Flag = Annotated[Annotated[bool, AfterValidator(_true)] | None, AfterValidator(not_null)]
 
@@ -50,7 +50,7 @@ class ExpectEnd(Strict):
     """
 
     state: State = None
-    outcome: Annotated[Outcome, Field(strict=False)] | None = None
+    outcome: Named[Outcome] | None = None
     events: Annotated[Whole | None, AfterValidator(not_null)] = None
     refused: Refusals = None
 
