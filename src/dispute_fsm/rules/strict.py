@@ -113,11 +113,11 @@ def parse_duration(value: object) -> timedelta:
     else:
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if not value or match is None:
-            msg = f"{value!r} is not a duration: write digits with the units d, h, m, s, e.g. 90m, 1h30m or 15d"
+            msg = f"{value!r:.40} is not a duration: write digits with the units d, h, m, s, e.g. 90m, 1h30m or 15d"
             raise ValueError(msg)
         length = timedelta(seconds=sum(int(n or 0) * size for n, (_, size) in zip(match.groups(), _UNITS, strict=True)))
     if not timedelta(0) <= length <= _LONGEST or length.microseconds:
-        msg = f"{value!r}: a duration is whole seconds, not negative, and at most {_LONGEST.days} days"
+        msg = f"{value!r:.40}: a duration is whole seconds, not negative, and at most {_LONGEST.days} days"
         raise ValueError(msg)
     return length
 
