@@ -12,7 +12,7 @@ import json
 def canonical(value: object) -> bytes:
     """Return the RFC 8785 canonical form of a JSON value without floats and with ASCII keys, as UTF-8.
 
-    Raises `ValueError` for NaN and infinities, `UnicodeEncodeError` for lone surrogates, `TypeError` for what is no JSON.
+    Raises `UnicodeEncodeError` for lone surrogates, `TypeError` for what is no JSON.
     """
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 

@@ -120,11 +120,11 @@ RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = FrozenMap({event: _FORMS.
 
 
 def read_payload(expected: type[Payload], value: object) -> Payload:
-    """Read an event's payload; one of the same kind in another form (`ChooseOption[str]`) is read like its fields."""
+    """Read an event's payload; one of the same kind in another form (`ChooseOption`, `ChooseOption[str]`) by its fields."""
     if not isinstance(value, Payload) or type(value) is expected:
         return expected.model_validate(value)
-    kind, wanted = (form.__pydantic_generic_metadata__["origin"] for form in (type(value), expected))
-    if kind is None or kind is not wanted:
+    kind, wanted = (form.__pydantic_generic_metadata__["origin"] or form for form in (type(value), expected))
+    if kind is not wanted:
         raise ValueError(f"{type(value).__name__} is the payload of another event")
     return expected.model_validate(value.model_dump())
 
