@@ -1,9 +1,28 @@
-"""What every test shares: how Hypothesis looks for counter-examples."""
+"""What every test shares: how Hypothesis looks for counter-examples, and how a test tells a count to whoever looks on."""
 
 import os
+from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)  # the same examples in every run
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+TOLD = "told"
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Show a line under the results, whichever process the test runs in."""
+    return lambda line: request.node.user_properties.append((TOLD, str(line)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests counted."""
+    reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
+    if lines := [line for report in reports for name, line in report.user_properties if name == TOLD]:
+        terminalreporter.section("counted")
+        for line in sorted(lines):
+            terminalreporter.line(line)

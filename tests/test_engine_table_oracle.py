@@ -14,7 +14,7 @@ import importlib.util
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
@@ -452,7 +452,6 @@ def walked(leaf: str) -> Tally:
 @pytest.mark.parametrize("leaf", oracle.LEAVES)
 def test_engine_table_and_oracle_agree_in(leaf: str) -> None:
     tally = walked(leaf)
-    print(f"{leaf}: {tally}")  # noqa: T201 -- pytest -rP shows it
     path = the_judges().paths[leaf]
     rows = {(event, index) for (source, event), rows in TABLE.rows.items() if source == path for index in range(len(rows))}
     assert set(tally.fired) == rows, "a row of the table never fired"
@@ -463,11 +462,9 @@ def test_engine_table_and_oracle_agree_in(leaf: str) -> None:
     assert needs <= set(tally.refused), "a requirement never refused"
 
 
-def test_the_walk_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_walk_is_whole(tell: Callable[[object], None]) -> None:
     total = sum(map(walked, oracle.LEAVES), start=Tally())
-    print(total)  # noqa: T201 -- for pytest -rP, and for whoever looks on while it runs:
-    with capsys.disabled():
-        print(f"\n{total}")  # noqa: T201
+    tell(total)
     early = {"wrong_actor", "deadline_passed", "deadline_not_passed", "misplaced"}
     assert set(total.refused) == early | {code.value for guard in NEEDS.values() for code in guard.codes}
     # All that can vary where the merchant chooses: actor, timing, five options, confirmation, and ten requirements, one of

@@ -6,7 +6,7 @@ scenario shows stands in the file. A file that must be refused names line and fi
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -105,12 +105,7 @@ def edges_of_the_table() -> set[Edge]:
     return edges
 
 
-def show(what: str, reached: int, of: int, capsys: pytest.CaptureFixture[str]) -> None:
-    with capsys.disabled():
-        print(f"\n{len(FILES)} scenarios reach {reached} of {of} {what}", end=" ")  # noqa: T201 -- the count is for people
-
-
-def test_the_corpus_reaches_every_row_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_corpus_reaches_every_row_of_the_table(tell: Callable[[object], None]) -> None:
     table = edges_of_the_table()
     reached = {
         (event.source, event.command, event.target, event.outcome)
@@ -120,23 +115,23 @@ def test_the_corpus_reaches_every_row_of_the_table(capsys: pytest.CaptureFixture
     }
     assert reached <= table
     assert table - reached == NEVER
-    show("rows (source, event, target, outcome)", len(reached), len(table), capsys)
+    tell(f"{len(FILES)} scenarios reach {len(reached)} of {len(table)} rows (source, event, target, outcome)")
 
 
-def test_the_corpus_reaches_every_refusal_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_corpus_reaches_every_refusal_code(tell: Callable[[object], None]) -> None:
     reached = {code for file in FILES for event in ran(file).events for code in event.refused}
     reached |= {code for file in FILES for code in ran(file).refused}
     assert set(RefusalCode) - reached == NOT_FOR_SCENARIOS
-    show("refusal codes", len(reached), len(RefusalCode), capsys)
+    tell(f"{len(FILES)} scenarios reach {len(reached)} of {len(RefusalCode)} refusal codes")
 
 
-def test_the_corpus_reaches_every_event_type_state_and_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_corpus_reaches_every_event_type_state_and_outcome(tell: Callable[[object], None]) -> None:
     events = [event for file in FILES for event in ran(file).events]
     assert {event.type for event in events} == set(EventType)
     assert {event.target for event in events} == set(TABLE.places)
     assert {event.command for event in events} == set(EventName)
     assert {event.outcome for event in events} == {None, *Outcome}
-    show("event types", len({event.type for event in events}), len(EventType), capsys)
+    tell(f"{len(FILES)} scenarios reach {len({event.type for event in events})} of {len(EventType)} event types")
 
 
 # ---- a wrong expectation is found --------------------------------------------------------------------------------------
