@@ -136,6 +136,7 @@ class Table:
                 return Weighing(None, tuple(checks), () if quiet else against, quiet=quiet)
         row = next((row for row in rows if all(selector.holds(case) for selector in row.when_facts)), None)
         if row is None:
+            no(*rows[0].when_facts)  # so that it shows that facts were looked at
             return Weighing(None, tuple(checks), quiet=True)  # the compiler lets only quiet events get here
         no(*row.when, *row.when_facts)
         against = no(*row.rule.needs)

@@ -121,13 +121,12 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
         return None
     chosen = replace(case, option=option, findings={})
     proves = (row.target, EventName.SUBMIT_EVIDENCE) in table.rows
-    started = [started for deadline in row.rule.starts if (started := _started(deadline, case)) is not None]
-    running = {started.deadline for started in started}
+    begun = [started for deadline in row.rule.starts if (started := _started(deadline, case)) is not None]
     return Preview(
         state=table.places[row.target].state,
         settles=row.outcome(option),
-        deadlines=tuple(started),
-        consequences=tuple(_consequences(table, row.target, chosen, running)),
+        deadlines=tuple(begun),
+        consequences=tuple(_consequences(table, row.target, chosen, {started.deadline for started in begun})),
         reasons=tuple(case.policy.evidence_reasons.items()) if proves else (),
     )
 
