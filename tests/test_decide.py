@@ -17,12 +17,14 @@ from dispute_fsm.dispute.judge import needs_facts
 from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Repeated, Unchanged
 from dispute_fsm.errors import ClockWentBackError, FactsNeededError, InputError, StaleFactsError
 from dispute_fsm.rules.commands import Actor, Command, Voucher
+from dispute_fsm.rules.evidence import checklist
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
 from tests import support
 from tests.strategies import commands as any_commands
+from tests.strategies import payloads
 from tests.support import (
     AGREED,
     CANCELLING,
@@ -919,3 +921,15 @@ def test_a_voucher_counts_once_however_often_it_is_named() -> None:
     same: list[Voucher[str]] = [voucher(kind="carrier_certificate", size=9 * 1024 * 1024)] * 30
     event = happens(in_state(S.AWAITING_EVIDENCE), submission(vouchers=same))
     assert event.type is EventType.EVIDENCE_SUBMITTED
+
+
+# ---- the checklist says beforehand what the chart says afterwards ---------------------------------------------------------
+
+
+@given(payload=payloads(EventName.SUBMIT_EVIDENCE))
+def test_a_submission_is_refused_for_just_what_the_checklist_names(payload: Any) -> None:  # noqa: ANN401 -- drawn for the event
+    dispute = support.in_state(StateName.AWAITING_EVIDENCE)
+    asked = Command(event=EventName.SUBMIT_EVIDENCE, actor=support.OWN[Role.MERCHANT], payload=payload)
+    beforehand = checklist(dispute.policy, payload.reason, payload.vouchers, payload.statement)
+    decision = support.decided(dispute, asked)
+    assert {*decision.codes} == {fault.code for fault in beforehand.faults} if isinstance(decision, Refused) else beforehand.complete
