@@ -16,7 +16,7 @@ from dispute_fsm.dispute.chain import Stamp
 from dispute_fsm.dispute.decide import Opening, decide, opening_needs_facts
 from dispute_fsm.dispute.decide import open_dispute as decide_opening
 from dispute_fsm.dispute.dispute import Dispute, next_due
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
+from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.judge import needs_facts
 from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Unchanged
@@ -84,7 +84,7 @@ class Desk:
         _log(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
         if isinstance(decision, Refused):
             return decision
-        if isinstance(decision, Accepted) and isinstance(decision.event, DisputeOpened):
+        if isinstance(decision, Accepted):
             return Answer(decision, decision.event, begin(decision.event, opening.policy))
         return Answer(decision, None, cast("Dispute", existing))
 

@@ -67,7 +67,7 @@ SILENT = assumed("消费者不回应时按政策处理", "policy says what the c
 REFUND = assumed("等待发货期间全额退款即了结", "a full refund while shipment is awaited settles the dispute")
 RULING = stated("依据规则判责", "a ruling by the rules")
 EXTEND = assumed("平台可延长进行中的时限，须说明理由", "the adjudicator may extend a running deadline and says why")
-WITHDRAW = assumed("消费者可在结束前撤销纠纷", "the consumer may withdraw until the dispute is closed")
+WITHDRAW = assumed("消费者可在纠纷结束前、时限内撤销", "the consumer may withdraw until the dispute is closed, while in time")
 
 ENTRY = Entry(
     by=by(Role.CONSUMER, Role.SYSTEM),

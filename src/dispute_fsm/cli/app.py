@@ -76,6 +76,8 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
         except OrderSystemUnavailableError as fault:
             complain(fault)
             code = Exit.UNREACHABLE
+        except BrokenPipeError:  # whoever read the results has seen enough
+            raise
         except (DisputeError, OSError) as fault:
             complain(fault)
             code = Exit.BAD_INPUT
@@ -102,7 +104,7 @@ def printable(text: str) -> str:
 
 def complain(fault: object) -> None:
     """Write an error for a person to standard error, as it is: no markup, no wrapping."""
-    said = f"{fault.filename}: {fault.strerror}" if isinstance(fault, OSError) else fault
+    said = f"{fault.filename}: {fault.strerror}" if isinstance(fault, OSError) and fault.filename else fault
     errors.print(f"dispute-fsm: {printable(str(said))}", markup=False, soft_wrap=True, style="red")
 
 

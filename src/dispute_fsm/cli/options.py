@@ -56,7 +56,7 @@ def options_command(
 
 def _moments(path: Path) -> Iterator[_Moment]:
     if not path.is_file():
-        raise InputError("no such file", file=str(path))
+        raise InputError("this is a folder; name one file in it" if path.is_dir() else "no such file", file=str(path))
     if path.name.endswith(".jsonl"):
         yield from _from_history(path)
         return

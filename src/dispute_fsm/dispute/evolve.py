@@ -16,12 +16,14 @@ from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType
 
 
-def begin(event: DisputeOpened, policy: Policy) -> Dispute:
+def begin(event: AuditEvent, policy: Policy) -> Dispute:
     """Make the dispute that an opening begins, under the policy that it names by digest.
 
     Raises `ImpossibleEventError` where the event cannot be a dispute's first, or the policy is another one; `InputError`
     where the rule version is unknown.
     """
+    if not isinstance(event, DisputeOpened):
+        raise _impossible(event, "it comes first, but it is no opening")
     table = rule_version(event.rules).table
     expected = {"seq": 1, "revision": 1, "prev_hash": GENESIS, "policy": policy.digest, "target": table.initial, "outcome": None}
     _expect(event, expected)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from dispute_fsm.dispute.chain import verify
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent, DisputeOpened
+from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
 from dispute_fsm.rules.policy import Policy
@@ -72,9 +72,6 @@ class History:
     def _after(self, before: Dispute | None, event: AuditEvent) -> Dispute:
         if before is not None:
             return evolve(before, event)
-        if not isinstance(event, DisputeOpened):
-            msg = f"dispute {event.dispute_id} begins with {event.type.value}: its opening is missing"
-            raise ImpossibleEventError(msg)
         if event.policy not in self.policies:
             raise InputError("no policy record with this digest stands before", field="policy")
         return begin(event, self.policies[event.policy])

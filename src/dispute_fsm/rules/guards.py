@@ -8,7 +8,7 @@ A guard looks at the `Case` and answers with a `Finding`. There are four sorts, 
 * **timing**: whether a deadline has passed. A "no" is `deadline_passed` or `deadline_not_passed`, alone.
 * **requires**: what the selected row demands. Every "no" is a reason with a code; all come back together.
 
-To add a guard: write a function here under `@requirement`, and name it in the `requires` of an edge in a chart module.
+To add a guard: write a function here under `@requirement`, and name it in the `needs` of an edge in a chart module.
 """
 
 from collections.abc import Callable, Mapping

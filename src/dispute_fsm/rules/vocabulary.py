@@ -199,7 +199,7 @@ class PickupKind(Labelled):
 
 
 class Silence(Labelled):
-    """What the consumer's silence means once the confirmation deadline has passed."""
+    """What the consumer's silence means once the confirmation deadline has passed; while shipment is awaited, nothing."""
 
     CONSENT = "consent", "视为同意", "counts as consent"
     DENIAL = "denial", "视为否认", "counts as a denial"

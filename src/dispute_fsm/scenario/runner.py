@@ -129,9 +129,9 @@ class _Run:
                 expected.setdefault(name, "none")
         for name, value in expected.items():
             if found.get(name, "none") != value:
-                self.failures.append(
-                    Failure(number, step.line, f"{name}: {value}", f"{name}: {found.get(name, 'none')}, state: {found['state']}")
-                )
+                beside = "" if name == "state" else f", state: {found['state']}"
+                told = (f"{name}: {value}", f"{name}: {found.get(name, 'none')}{beside}")
+                self.failures.append(Failure(number, step.line, *told))
 
     def compare_end(self, dispute: Dispute | None, refused: tuple[RefusalCode, ...]) -> None:
         expect = self.scenario.expect
