@@ -175,7 +175,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "then": "选择后",
         "settles": "随即结束：{outcome}",
         "until": "{deadline}：{due}",
-        "promise": "{deadline}：协商时间之后再等 {grace} 以便揽件信息到达，最晚 {latest}",
+        "promise": "{deadline}：协商时间之后再等 {grace}，以便揽件信息到达；最晚 {latest}",
         "unlimited": "不限",
         "reasons": "共 {count} 种举证理由，所需凭证各不相同",
         "final": "方案一经选择，不可更改。",
@@ -209,10 +209,14 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
     output.print(Text(head, style="bold"))
     if moment.facts is not None:
         output.print(Text(words["facts"].format(at=_local(moment.facts.observed_at, zone)), style="dim"))
-    for view in views:
+    alike = len({view.reasons for view in views}) == 1 and not any(view.preview for view in views)
+    for number, view in enumerate(views, 1):
         mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[view.open]
-        output.print()
+        if number == 1 or not alike:
+            output.print()
         output.print(Text.assemble(f"{mark} ", (view.option.label(lang), "bold"), f"  [{words[status]}]  ", (view.option.value, "dim")))
+        if alike and number < len(views):  # they are closed for the same reason: it is said once, below the last
+            continue
         details = Table.grid(padding=(0, 2, 0, 0))
         details.add_column(no_wrap=True, style="dim")
         details.add_column(overflow="fold")
@@ -221,8 +225,9 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
             details.add_row("" if name == said else f"  {words[name]}", Text(line))
             said = name
         output.print(details)
-    output.print()
-    output.print(words["final"])
+    if not alike:
+        output.print()
+        output.print(words["final"])
 
 
 def _why(view: OptionView, lang: Lang) -> Iterator[tuple[str, str]]:

@@ -122,7 +122,7 @@ _HEADS = {
     "zh": ("", "场景", "结束状态", "结果", "事件数"),
     "en": ("", "scenario", "ends in", "outcome", "events"),
 }
-_SUMMARY = {"zh": "{ran} 个场景，{failed} 个与预期不符", "en": "{ran} scenarios, {failed} not as expected"}
+_SUMMARY = {"zh": "{ran} 个场景，{failed} 个与预期不符", "en": "{ran} scenario{s}, {failed} not as expected"}
 _FAILURE = {
     "zh": "{file}:{line}: {where}：预期 {expected}，实际 {found}",
     "en": "{file}:{line}: {where}: expected {expected}; found {found}",
@@ -148,7 +148,9 @@ def _show(results: list[Result], lang: Lang) -> None:
     for result in results:
         for failure in result.failures:
             output.print(_failure(result, failure, lang), markup=False, soft_wrap=True)
-    output.print(_SUMMARY[lang].format(ran=len(results), failed=sum(not result.ok for result in results)))
+    output.print(
+        _SUMMARY[lang].format(ran=len(results), s="" if len(results) == 1 else "s", failed=sum(not result.ok for result in results))
+    )
 
 
 def _failure(result: Result, failure: Failure, lang: Lang) -> str:
