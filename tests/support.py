@@ -121,7 +121,7 @@ def opening(policy: Policy = DEFAULT_POLICY, **changes: Any) -> Opening:  # noqa
     return Opening(**{**members, "actor": OWN[Role.CONSUMER], "rules": "2023-03", "policy": policy, **changes})
 
 
-def opened_event(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> DisputeOpened:  # noqa: ANN401
+def opened_event(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> DisputeOpened:  # noqa: ANN401 -- any field of the opening
     """Make the event of an opening."""
     request = opening(policy, **changes)
     decision = open_dispute(None, request, seen(PAID, at, request.order_id), at, stamp=stamp(request.dispute_id))
@@ -130,7 +130,7 @@ def opened_event(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **ch
     return decision.event
 
 
-def opened(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> Dispute:  # noqa: ANN401
+def opened(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> Dispute:  # noqa: ANN401 -- as above
     """Make a dispute that has just opened."""
     return begin(opened_event(policy, at, **changes), policy)
 

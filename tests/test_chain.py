@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_the_histories_at_hand_are_of_every_sort() -> None:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
-def test_every_hash_and_every_commitment_is_as_the_format_says(path: Any) -> None:  # noqa: ANN401
+def test_every_hash_and_every_commitment_is_as_the_format_says(path: Path) -> None:
     before = GENESIS
     for event in ran(path).events:
         record = record_of(event)

@@ -49,31 +49,11 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
 from tests import oracle_2023_03 as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Seen, Unchanged
+from tests.support import COMMANDS as EVENTS
+from tests.support import WHOSE
 
 TABLE = rule_version("2023-03").table
-EVENTS = tuple(event for event in EventName if event is not EventName.OPEN_DISPUTE)
 OPTIONS: Mapping[str, Option | None] = MappingProxyType({"none": None} | {option.value: option for option in Option})
-
-# Whose event it is. The oracle only asks whether the actor fits, so this is written out here, from the rules page.
-WHOSE: Mapping[EventName, Role] = MappingProxyType(
-    {
-        EventName.CHOOSE_OPTION: Role.MERCHANT,
-        EventName.RESPONSE_EXPIRED: Role.SYSTEM,
-        EventName.CONFIRM_AGREEMENT: Role.CONSUMER,
-        EventName.DENY_AGREEMENT: Role.CONSUMER,
-        EventName.CONFIRMATION_EXPIRED: Role.SYSTEM,
-        EventName.OBSERVE_ORDER: Role.SYSTEM,
-        EventName.PROMISE_EXPIRED: Role.SYSTEM,
-        EventName.SUBMIT_EVIDENCE: Role.MERCHANT,
-        EventName.EVIDENCE_EXPIRED: Role.SYSTEM,
-        EventName.REQUEST_EVIDENCE: Role.ADJUDICATOR,
-        EventName.RULE_NO_FAULT: Role.ADJUDICATOR,
-        EventName.RULE_AT_FAULT: Role.ADJUDICATOR,
-        EventName.EXTEND_DEADLINE: Role.ADJUDICATOR,
-        EventName.WITHDRAW: Role.CONSUMER,
-        EventName.ANNUL: Role.ADJUDICATOR,
-    }
-)
 
 # The states whose running deadline may have passed; elsewhere nothing runs, so every event is in time.
 RUNNING: Mapping[str, Deadline] = MappingProxyType(
@@ -480,7 +460,7 @@ def test_the_walk_is_whole(tell: Callable[[object], None]) -> None:
 
 def test_oracle_and_vocabulary_name_the_same_states_events_and_codes() -> None:
     assert {event.value for event in EVENTS} == set(oracle.EVENTS)
-    assert set(WHOSE) == set(EVENTS)
+    assert set(WHOSE) == {*EVENTS, EventName.OPEN_DISPUTE}
     assert {place.state.value for place in TABLE.places.values()} == set(oracle.LEAVES)
     assert set(oracle.LEAVES) <= {state.value for state in StateName}
     codes = Counter(code for guard in NEEDS.values() for code in guard.codes)

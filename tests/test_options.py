@@ -217,7 +217,7 @@ def test_plain_hours_are_not_counted_by_a_calendar_and_what_is_off_does_not_star
     assert preview_of(O.PROVE_NO_FAULT, over(evidence=None)).deadlines == ()
 
 
-def consequences(option: Option, **policy: Any) -> set[tuple[EventName, Role, StateName, Outcome | None]]:  # noqa: ANN401
+def consequences(option: Option, **policy: Any) -> set[tuple[EventName, Role, StateName, Outcome | None]]:  # noqa: ANN401 -- any field of the policy
     preview = preview_of(option, over(**policy))
     assert all(isinstance(each, Consequence) for each in preview.consequences)
     found = [(each.event, each.role, each.state, each.outcome) for each in preview.consequences]

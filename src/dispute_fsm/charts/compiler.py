@@ -11,7 +11,7 @@ from itertools import chain, combinations
 from typing import cast
 
 from statemachine import State
-from statemachine.callbacks import CallbackGroup
+from statemachine.callbacks import CallbackGroup, CallbackSpec
 from statemachine.transition import Transition
 
 from dispute_fsm.charts.declare import Chart, Edge, Leaf
@@ -51,7 +51,7 @@ def _compile(chart: type[Chart], entry: Entry) -> Table:
     if chart.allow_event_without_transition or chart.catch_errors_as_events or not chart.atomic_configuration_update:
         raise _fault("settings", "derive the chart from Chart and leave its settings as they are")
     _check_no_callbacks(chart, "chart", chart)
-    if chart._class_listeners:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- the library has no public list of them
+    if any("listeners" in vars(base) for base in chart.__mro__):
         raise _fault("chart", "a chart has no listeners")
     leaves = list(_leaves(chart, chart.states))
     ids = [leaf.id for leaf in leaves]
@@ -186,10 +186,17 @@ def _actors(rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> dict[Event
 # ---- what cannot be compiled -------------------------------------------------------------------------------------------
 
 
+def _callbacks(of: type[Chart] | State | Transition) -> Iterable[CallbackSpec]:
+    """List every callback that the engine would call there, by the groups in which the library keeps them."""
+    if isinstance(of, Transition):
+        return chain(of.validators, of.cond, of.before, of.on, of.after)
+    return chain(of.enter, of.exit, of.invoke) if isinstance(of, State) else of.prepare
+
+
 def _check_no_callbacks(chart: type[Chart], where: str, of: type[Chart] | State | Transition, guards: tuple[Guard, ...] = ()) -> None:
     expected = [guard.holds for guard in guards]
     conditions: list[object] = []
-    for spec in of._specs:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- the library has no public list of callbacks
+    for spec in _callbacks(of):
         if spec.is_convention:
             if hasattr(chart, spec.attr_name):
                 raise _fault(where, f"{spec.attr_name} is a callback; a chart has none")

@@ -9,11 +9,6 @@ def main() -> None:
     if missing := [module for module in ("typer", "rich", "yaml") if find_spec(module) is None]:
         sys.stderr.write(f"dispute-fsm: {', '.join(missing)} is not installed; install the command line: pip install 'dispute-fsm[cli]'\n")
         sys.exit(2)
-    # Imported only here, because what they need may be missing.
-    from dispute_fsm.cli.app import app  # noqa: PLC0415
-    from dispute_fsm.cli.options import options_command  # noqa: PLC0415
-    from dispute_fsm.cli.run import run  # noqa: PLC0415
+    from dispute_fsm.cli.commands import app  # noqa: PLC0415 -- what it imports may be missing, and then the lines above say so
 
-    app.command(name="run")(run)
-    app.command(name="options")(options_command)
     app()

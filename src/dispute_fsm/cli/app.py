@@ -13,6 +13,7 @@ from typing import Annotated, ParamSpec
 import structlog
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError
 from dispute_fsm.rules.vocabulary import Lang
@@ -105,19 +106,19 @@ def printable(text: str) -> str:
 def complain(fault: object) -> None:
     """Write an error for a person to standard error, as it is: no markup, no wrapping."""
     said = f"{fault.filename}: {fault.strerror}" if isinstance(fault, OSError) and fault.filename else fault
-    errors.print(f"dispute-fsm: {printable(str(said))}", markup=False, soft_wrap=True, style="red")
+    errors.print(Text(f"dispute-fsm: {printable(str(said))}", style="red"), soft_wrap=True)
 
 
 def _version(asked: bool) -> None:
     if asked:
-        output.print(f"dispute-fsm {VERSION}")
+        typer.echo(f"dispute-fsm {VERSION}")
         raise typer.Exit
 
 
 @app.callback()
 def _common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every decision to standard error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")] = False,  # noqa: ARG001 -- its callback does it
+    _asked: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")] = False,
 ) -> None:
     """Run, check and explain disputes."""
     for stream in (sys.stdout, sys.stderr):

@@ -1,0 +1,10 @@
+"""Every command under its name; a new one is a module beside this and a line here."""
+
+from dispute_fsm.cli.app import app
+from dispute_fsm.cli.options import options_command
+from dispute_fsm.cli.run import run
+
+app.command(name="run")(run)
+app.command(name="options")(options_command)
+
+__all__ = ["app"]
