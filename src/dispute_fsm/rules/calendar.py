@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, time
 from functools import lru_cache
-from typing import Annotated, Self, cast
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from holidays import HolidayBase, country_holidays, list_supported_countries
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from dispute_fsm.rules.strict import Strict
+from dispute_fsm.rules.strict import Series, Strict
 from dispute_fsm.rules.vocabulary import Labelled, Lang
 
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -45,10 +45,6 @@ def _parse_date(value: object) -> date:
     raise ValueError(msg)
 
 
-def _list_to_tuple(value: object) -> object:
-    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
-
-
 def _in_order(days: tuple[date, ...]) -> tuple[date, ...]:
     return tuple(sorted(set(days)))
 
@@ -72,7 +68,7 @@ def _known_country(code: str) -> str:
 TimeOfDay = Annotated[time, BeforeValidator(_parse_time_of_day), PlainSerializer(_format_time_of_day, return_type=str)]
 """A time on the wall clock of the policy's zone, to the minute, written like `"09:00"`."""
 
-Days = Annotated[tuple[Annotated[date, BeforeValidator(_parse_date)], ...], BeforeValidator(_list_to_tuple), AfterValidator(_in_order)]
+Days = Annotated[Series[Annotated[date, BeforeValidator(_parse_date)]], AfterValidator(_in_order)]
 """Dates, each once, from the earliest to the latest: the same set of days is always the same value."""
 
 
