@@ -515,6 +515,12 @@ def test_options_for_people_can_be_shown_whatever_is_known(text: str, tmp_path: 
         assert ran.out
 
 
+def test_what_closes_every_option_is_said_once(tmp_path: Path) -> None:
+    withdrawn = run("options", written(tmp_path, GOOD), "--lang", "en")
+    assert withdrawn.out.count("dispute_closed") == 1
+    assert all(option.value in withdrawn.out for option in Option)
+
+
 def test_every_example_has_options(tmp_path: Path) -> None:
     assert run("run", EXAMPLES, "--histories", tmp_path).code == 0
     for number, path in enumerate([*sorted(EXAMPLES.glob("*.dispute.yaml")), *sorted(tmp_path.iterdir())]):

@@ -10,7 +10,7 @@ import pytest
 
 from dispute_fsm.charts import registry
 from dispute_fsm.dispute.dispute import Dispute, next_due
-from dispute_fsm.dispute.events import EVENT, AuditEvent, DisputeOpened
+from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Refused
 from dispute_fsm.errors import ImpossibleEventError, InputError
@@ -270,6 +270,15 @@ def test_an_outcome_belongs_to_the_option_that_was_chosen() -> None:
 def test_an_opening_that_cannot_be_a_first_event(changes: dict[str, object]) -> None:
     with pytest.raises(ImpossibleEventError):
         begin(opened_event().model_copy(update=changes), DEFAULT_POLICY)
+
+
+def test_only_an_opening_comes_first() -> None:
+    decision = decided(opened(), command(E.ANNUL))
+    assert isinstance(decision, Refused)
+    assert decision.event is not None
+    forged = decision.event.model_copy(update={"seq": 1, "prev_hash": GENESIS, "deadlines": opened_event().deadlines})
+    with pytest.raises(ImpossibleEventError):
+        begin(forged, DEFAULT_POLICY)
 
 
 def test_a_dispute_keeps_the_policy_that_it_opened_under() -> None:
