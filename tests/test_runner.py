@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.rules.vocabulary import EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Failure, Result, derived_stamp, run_scenario
+from dispute_fsm.scenario.runner import Failure, Result, run_scenario
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import NAMESPACE_OID, uuid5
 
 from dispute_fsm.desk import Answer, Desk
-from dispute_fsm.dispute.chain import Stamp
+from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.dispute.refusals import Refused, Repeated, Unchanged
@@ -46,15 +45,6 @@ class Result:
     def ok(self) -> bool:
         """Whether everything came as expected."""
         return not self.failures
-
-
-def derived_stamp(at: datetime, dispute_id: str, seq: int) -> Stamp:
-    """Make a stamp from the dispute's id and the event's seq alone, so that two runs write the same bytes.
-
-    For scenarios and tests only: who knows the ids knows the salts.
-    """
-    name = f"{dispute_id}:{seq}"
-    return Stamp(event_id=str(uuid5(NAMESPACE_OID, name)), recorded_at=at, seed=name.encode())
 
 
 def run_scenario(scenario: Scenario) -> Result:
