@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import Opening, decide, open_dispute
+from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve

@@ -35,7 +35,8 @@ from dispute_fsm.charts.declare import Chart, Edge
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Row, Rule, Table, Weighing
 from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import Opening, decide, open_dispute
+from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.events import DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Accepted, Refused

@@ -10,7 +10,8 @@ could not be put or answered.
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
 from dispute_fsm.desk import SYSTEM, Answer, Desk, fresh_stamp
 from dispute_fsm.dispute.chain import Stamp, reveal
-from dispute_fsm.dispute.decide import Opening, decide, open_dispute, opening_needs_facts
+from dispute_fsm.dispute.conclude import Opening, opening_needs_facts
+from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.dispute.events import EVENT, AuditEvent, Event
 from dispute_fsm.dispute.evolve import begin, evolve

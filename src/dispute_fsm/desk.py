@@ -13,7 +13,8 @@ from uuid import uuid4
 import structlog
 
 from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import Opening, decide, opening_needs_facts
+from dispute_fsm.dispute.conclude import Opening, opening_needs_facts
+from dispute_fsm.dispute.decide import decide
 from dispute_fsm.dispute.decide import open_dispute as decide_opening
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.dispute.events import AuditEvent

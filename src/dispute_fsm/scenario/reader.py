@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import AfterValidator, ValidationError
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
-from dispute_fsm.dispute.decide import Opening
+from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
 from dispute_fsm.rules.facts import Order

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from dispute_fsm.dispute.decide import Opening
+from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.strict import Named, Series, Strict, Whole

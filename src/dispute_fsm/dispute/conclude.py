@@ -1,0 +1,171 @@
+"""What a decision comes to: all that its event says beside what was asked, by whom and when. Pure.
+
+`decide` makes an event of a conclusion; a replay compares it with the event that was recorded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dispute_fsm.charts.registry import rule_version
+from dispute_fsm.charts.table import Row
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.judge import Judgement, check_facts, judge, reason_of
+from dispute_fsm.dispute.refusals import Reason
+from dispute_fsm.errors import ClockWentBackError
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
+from dispute_fsm.rules.deadlines import due_instant
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.findings import Finding, Seen
+from dispute_fsm.rules.guards import Guard, Selector
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import Identifier, Strict, format_instant
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
+
+_ANY_TIME = datetime(2023, 3, 27, tzinfo=UTC)  # who may open does not depend on when
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One guard's answer, as it is recorded."""
+
+    guard: str
+    passed: bool
+    saw: Mapping[str, Seen]
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a decision comes to; the members mean what they mean in an `AuditEvent`."""
+
+    type: EventType
+    target: str
+    checks: tuple[Checked, ...]
+    facts: OrderFacts | None
+    deadlines: Mapping[Deadline, datetime]
+    outcome: Outcome | None = None
+    refused: tuple[RefusalCode, ...] = ()
+
+
+def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> tuple[Judgement, Conclusion | None]:
+    """Judge a command, and say what is to be recorded of it; None where nothing is.
+
+    Raises `ClockWentBackError`, `FactsNeededError` and `StaleFactsError` as `decide` does.
+    """
+    judgement = judge(dispute, command, facts, now)
+    if judgement.earlier is not None:
+        return judgement, None
+    if now < dispute.last_at:
+        msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
+        raise ClockWentBackError(msg)
+    if judgement.by_facts:
+        check_facts(facts, dispute.order_id, dispute.policy.max_facts_age, now)
+    if judgement.row is not None:
+        return judgement, _fired(dispute, judgement, judgement.row)
+    if judgement.reasons and dispute.refusals < dispute.policy.max_recorded_refusals:
+        return judgement, _stood(dispute, judgement)
+    return judgement, None
+
+
+def _fired(dispute: Dispute, judgement: Judgement, row: Row) -> Conclusion:
+    table, rule, payload = dispute.rules.table, row.rule, judgement.case.command.payload
+    option, agreed_until = dispute.option, dispute.agreed_until
+    if isinstance(payload, ChooseOption):
+        option, agreed_until = payload.option, payload.agreed_until
+    kept = {d: due for d, due in dispute.deadlines.items() if d in table.places[row.target].stands and d not in rule.ends}
+    return Conclusion(
+        type=row.records,
+        target=row.target,
+        checks=tuple(_checked(guard, finding) for guard, finding in judgement.checks),
+        facts=judgement.case.facts if judgement.by_facts else None,
+        deadlines={**kept, **_started(rule.starts, judgement.case, agreed_until)},
+        outcome=row.outcome(option),
+    )
+
+
+def _stood(dispute: Dispute, judgement: Judgement) -> Conclusion:
+    checks = tuple(_checked(guard, finding) for guard, finding in judgement.checks)
+    named = {check.guard for check in checks}
+    extra = tuple(Checked(reason.guard, passed=False, saw=reason.saw) for reason in judgement.reasons if reason.guard not in named)
+    return Conclusion(
+        type=EventType.REFUSED,
+        target=dispute.path,
+        checks=(*checks, *extra),
+        facts=judgement.case.facts if judgement.by_facts else None,
+        deadlines=dispute.deadlines,
+        outcome=dispute.outcome,
+        refused=tuple(reason.code for reason in judgement.reasons),
+    )
+
+
+def _checked(guard: Guard, finding: Finding) -> Checked:
+    name = guard.dimension.name if isinstance(guard, Selector) else guard.name
+    return Checked(name, passed=bool(finding), saw=finding.saw)
+
+
+def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | None) -> dict[Deadline, datetime]:
+    """Return the due instants of the deadlines that begin now; a deadline that is switched off does not begin."""
+    until = case.command.payload.until if isinstance(case.command.payload, ExtendDeadline) else None
+    dues = {deadline: due_instant(deadline, case.policy, case.now, agreed_until, until) for deadline in starts}
+    return {deadline: due for deadline, due in dues.items() if due is not None}
+
+
+# ---- openings ----------------------------------------------------------------------------------------------------------
+
+
+class Opening(Strict):
+    """A request to open a dispute: whose, about which order, under which rules and policy, and who asks."""
+
+    dispute_id: Identifier
+    order_id: Identifier
+    merchant_id: Identifier
+    consumer_id: Identifier
+    actor: Actor
+    rules: Identifier
+    policy: Policy
+    key: Identifier | None = None
+
+
+def conclude_opening(opening: Opening, facts: OrderFacts | None, now: datetime) -> Conclusion | tuple[Reason, ...]:
+    """Say what an opening of a new dispute comes to, or every reason against it. Raises `StaleFactsError`, `InputError`."""
+    case = _case(opening, facts, now)
+    table = rule_version(opening.rules).table
+    checks: list[tuple[Guard, Finding]] = [(table.entry.by, table.entry.by.holds(case))]
+    if checks[0][1]:
+        check_facts(facts, opening.order_id, opening.policy.max_facts_age, now)
+        checks += [(guard, guard.holds(case)) for guard in table.entry.needs]
+    if reasons := tuple(reason_of(guard, finding) for guard, finding in checks if not finding):
+        return reasons
+    return Conclusion(
+        type=EventType.DISPUTE_OPENED,
+        target=table.initial,
+        checks=tuple(_checked(guard, finding) for guard, finding in checks),
+        facts=facts,
+        deadlines=_started(table.entry.starts, case, None),
+    )
+
+
+def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
+    """Tell whether the order system has to be asked before this opening can be decided.
+
+    Not where the id is taken, nor where the actor may not open it. Raises `InputError` for an unknown rule version.
+    """
+    entry = rule_version(opening.rules).table.entry
+    return existing is None and bool(entry.by.look(_case(opening, None, _ANY_TIME)))
+
+
+def opening_command(opening: Opening) -> Command:
+    """Return the opening as a command."""
+    return Command(event=EventName.OPEN_DISPUTE, actor=opening.actor, key=opening.key)
+
+
+def _case(opening: Opening, facts: OrderFacts | None, now: datetime) -> Case:
+    return Case(
+        command=opening_command(opening),
+        now=now,
+        policy=opening.policy,
+        merchant_id=opening.merchant_id,
+        consumer_id=opening.consumer_id,
+        facts=facts,
+    )
