@@ -6,8 +6,9 @@ the dispute's own merchant and consumer. Nothing is random, nothing looks at a c
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dispute_fsm.dispute.chain import Stamp
 from dispute_fsm.dispute.conclude import Opening
@@ -17,6 +18,7 @@ from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.judge import needs_facts
 from dispute_fsm.dispute.refusals import Accepted, Decision, Refused
+from dispute_fsm.history.read import steps_in
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, Voucher
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
@@ -318,3 +320,24 @@ def ran(path: Path) -> Result:
 def corpus_events() -> tuple[AuditEvent, ...]:
     """Give every event of every scenario."""
     return tuple(event for path in CORPUS for event in ran(path).events)
+
+
+# ---- histories ---------------------------------------------------------------------------------------------------------
+
+
+class ReadBack(NamedTuple):
+    """What a history holds: the events as they come, each dispute as it stands at the end, and the policies that they name."""
+
+    events: list[AuditEvent]
+    disputes: dict[str, Dispute]
+    policies: dict[str, Policy]
+
+
+def read_back(content: str | bytes, file: str = "x.history.jsonl") -> ReadBack:
+    """Read a history, every line of which has to be sound."""
+    found = list(steps_in(BytesIO(content.encode() if isinstance(content, str) else content), file))
+    return ReadBack(
+        [step.event for step in found],
+        {step.after.dispute_id: step.after for step in found},
+        {step.policy.digest: step.policy for step in found},
+    )

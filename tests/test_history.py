@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.read import History
-from dispute_fsm.history.write import SUFFIX, write_history, write_records
+from dispute_fsm.history.lines import SUFFIX
+from dispute_fsm.history.read import steps_in
+from dispute_fsm.history.write import write_history, write_records
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import EventType
 from dispute_fsm.scenario.reader import parse_scenario
 from dispute_fsm.scenario.runner import Result, run_scenario
+from tests.support import ReadBack, read_back
 
 FILE = "x.history.jsonl"
 Recorded = tuple[AuditEvent, Policy]
@@ -83,9 +85,9 @@ def interleaved() -> list[Recorded]:
     return [first[0], second[0], third[0], first[1], second[1], first[2], third[1], *first[3:], *second[2:], *third[2:]]
 
 
-def read(lines: Sequence[str]) -> tuple[list[AuditEvent], History]:
-    history = History(FILE)
-    return list(history.read(line.encode() for line in lines)), history
+def read(lines: Sequence[str]) -> tuple[list[AuditEvent], ReadBack]:
+    history = read_back("".join(lines), FILE)
+    return history.events, history
 
 
 def refused(lines: Sequence[str]) -> InputError:
@@ -213,8 +215,7 @@ def test_a_record_stays_on_one_line_whatever_a_person_wrote(tmp_path: Path) -> N
     path = tmp_path / FILE
     write_history(path, recorded(text))
     assert path.read_bytes().count(b"\n") == 4
-    with path.open("rb") as lines:
-        events = list(History(FILE).read(lines))
+    events = read_back(path.read_bytes()).events
     assert events == list(ran(text).events)
     assert events[1].private["/payload/note"].value == said
 
@@ -289,7 +290,8 @@ def test_where_the_file_cannot_be_put_in_its_place_nothing_is_left(tmp_path: Pat
         ('{"dispute_id": "D-1", "prev_hash": ""}\n', "hash"),
         ('{"dispute_id": "D-1", "prev_hash": "", "hash": ""}\n', "private"),
         ('{"dispute_id": "D-1", "prev_hash": "", "hash": "", "private": []}\n', "private"),
-        ('{"dispute_id": "D-1", "prev_hash": "", "hash": "", "private": {}}\n', None),
+        ('{"dispute_id": "D-1", "prev_hash": "", "hash": "", "private": {}}\n', "seq"),
+        ('{"dispute_id": "D-1", "seq": 7, "prev_hash": "", "hash": "", "private": {}}\n', "prev_hash"),
     ],
 )
 def test_a_line_that_is_no_record_is_refused(line: str, field: str | None) -> None:
@@ -321,7 +323,7 @@ def test_there_is_no_depth_at_which_a_record_can_be_parsed_but_breaks_what_comes
 
 
 def test_a_last_line_that_is_cut_off_is_refused() -> None:
-    for last in (story()[-1][:-1], story()[-1][:100], "", "{"):
+    for last in (story()[-1][:-1], story()[-1][:100], "{"):
         fault = refused([*story()[:-1], last])
         assert (fault.line, fault.field) == (7, None)
 
@@ -329,17 +331,15 @@ def test_a_last_line_that_is_cut_off_is_refused() -> None:
 @pytest.mark.parametrize("junk", [b"\xff\n", b'{"a": "\xe4\xb8"}\n', b"\xed\xa0\x80\n", b"{}\xc0\x80\n", "{}\n".encode("utf-16"), b"\x80"])
 def test_a_line_that_is_no_utf_8_is_refused(junk: bytes) -> None:
     with pytest.raises(InputError) as caught:
-        list(History(FILE).read([*(line.encode() for line in story()), junk]))
+        read_back("".join(story()).encode() + junk, FILE)
     assert (caught.value.file, caught.value.line) == (FILE, 8)
 
 
 def test_what_was_read_before_a_fault_has_been_handed_out() -> None:
-    history = History(FILE)
-    reading = history.read(line.encode() for line in (*story()[:3], "cut"))
-    assert (next(reading), next(reading)) == ran(STORY).events[:2]
+    reading = steps_in(io.BytesIO("".join((*story()[:3], "cut")).encode()), FILE)
+    assert (next(reading).event, next(reading).event) == ran(STORY).events[:2]
     with pytest.raises(InputError):
         next(reading)
-    assert history.disputes["D-1"].seq == 2
 
 
 # ---- reading: spelling does not matter ---------------------------------------------------------------------------------
@@ -419,8 +419,16 @@ def test_a_tail_that_is_missing_cannot_be_seen_but_ends_elsewhere() -> None:
     assert history.disputes["D-1"].outcome is None
 
 
-def test_a_policy_may_stand_twice() -> None:
-    assert len(read([story()[0], *story()[:3], story()[0], *story()[3:]])[0]) == 6
+def test_a_policy_stands_once() -> None:
+    fault = refused([*story()[:3], story()[0], *story()[3:]])
+    assert (fault.line, fault.field) == (4, "digest")
+
+
+def test_a_policy_that_no_event_names_is_refused() -> None:
+    unnamed = written(recorded(OTHER))[0]
+    assert unnamed != story()[0]
+    fault = refused([*story(), unnamed])
+    assert (fault.line, fault.field) == (8, "digest")
 
 
 def test_an_event_of_another_dispute_does_not_fit_the_chain() -> None:
@@ -530,27 +538,39 @@ def test_an_event_that_cannot_have_happened_is_refused(number: int, change: Call
         (put(digest="0" * 64), "digest"),
         (put(digest=None), "digest"),
         (lambda found: found["policy"].update(denial="penalize"), "digest"),
+        (put(policy=None), "digest"),
+        (put(comment="x"), None),
+        (without("digest"), None),
+        (without("policy"), None),
+    ],
+)
+def test_a_policy_that_is_not_what_its_digest_says_is_refused(change: Callable[[dict[str, Any]], object], field: str | None) -> None:
+    fault = refused(changed(1, change, seal=False))
+    assert (fault.line, fault.field) == (1, field)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
         (lambda found: found["policy"].update(denial="ignore"), "denial"),
         (lambda found: found["policy"].pop("silence"), "silence"),
         (lambda found: found["policy"].update(response=24), "response"),
         (lambda found: found["policy"]["calendar"].update(zone="Nowhere"), "zone"),
         (lambda found: found["policy"]["calendar"].update(country="XX"), "country"),
         (lambda found: found["policy"].update(x=1), "x"),
-        (put(policy=None), None),
-        (put(policy=[]), None),
-        (put(comment="x"), None),
-        (without("digest"), None),
-        (without("policy"), None),
+        (put(policy=None), "policy"),
+        (put(policy=[]), "policy"),
     ],
 )
-def test_a_policy_that_is_incomplete_or_not_what_its_digest_says_is_refused(
-    change: Callable[[dict[str, Any]], object], field: str | None
-) -> None:
-    fault = refused(changed(1, change, seal=False))
+def test_a_policy_that_is_not_complete_is_refused_although_its_digest_fits(change: Callable[[dict[str, Any]], object], field: str) -> None:
+    def with_digest(found: dict[str, Any]) -> None:
+        change(found)
+        found["digest"] = hashlib.sha256(rfc8785.dumps(found["policy"])).hexdigest()
+
+    fault = refused(changed(1, with_digest, seal=False))
     assert fault.line == 1
-    if field is not None:
-        assert fault.field is not None
-        assert field in fault.field
+    assert fault.field is not None
+    assert field in fault.field.split(".")
 
 
 # ---- reading: personal values ------------------------------------------------------------------------------------------

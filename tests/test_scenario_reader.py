@@ -17,7 +17,6 @@ from hypothesis.strategies import DataObject, DrawFn, SearchStrategy
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.read import History
 from dispute_fsm.history.write import write_records
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, Ruling, SubmitEvidence
 from dispute_fsm.rules.facts import CancelRequest, Order, Pickup, Refund, Shipment
@@ -40,6 +39,7 @@ from dispute_fsm.scenario.reader import parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import run_scenario
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
 from dispute_fsm.scenario.yaml_text import read_yaml
+from tests.support import read_back
 
 FILE = "folder/x.dispute.yaml"
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
@@ -764,7 +764,7 @@ def test_at_the_edge_of_the_known_years_a_file_is_refused_or_runs_and_leaves_a_h
         return
     stream = io.StringIO()
     write_records(stream, ((event, result.scenario.opening.policy) for event in result.events))
-    assert tuple(History("x").read(io.BytesIO(stream.getvalue().encode()))) == result.events
+    assert tuple(read_back(stream.getvalue()).events) == result.events
 
 
 # ---- whatever stands in a file, it is read or refused ------------------------------------------------------------------

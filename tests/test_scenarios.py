@@ -14,11 +14,11 @@ import pytest
 
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.read import History
 from dispute_fsm.history.write import write_records
 from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import Result, run_scenario
+from tests.support import read_back
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "scenarios"
@@ -69,8 +69,8 @@ def test_a_scenario_comes_out_as_it_says_and_leaves_a_history_that_reads_back(fi
     assert result.ok
     history = written(result)
     assert written(run_scenario(read_scenario(file))) == history
-    read = History(file.name)
-    assert tuple(read.read(io.BytesIO(history.encode()))) == result.events
+    read = read_back(history)
+    assert tuple(read.events) == result.events
     assert tuple(read.disputes.values()) == (() if result.dispute is None else (result.dispute,))
 
 

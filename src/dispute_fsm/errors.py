@@ -56,4 +56,8 @@ class OrderSystemUnavailableError(DisputeError):
 
 
 class IntegrityError(DisputeError):
-    """A record does not fit its hash, its chain or its commitments: it was changed after it was written."""
+    """A record does not fit its hash, its chain or its commitments: it was changed after it was written. `field` is what does not fit."""
+
+    def __init__(self, message: str, field: str) -> None:
+        self.field = field
+        super().__init__(message)

@@ -7,6 +7,7 @@ back alone; of the last one, every "no" comes back. Facts are looked at only aft
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
@@ -81,13 +82,12 @@ class Row:
     def outcome(self, option: Option | None) -> Outcome | None:
         """How the dispute ends by this row, given the option; None where it goes on."""
         outcome = self.rule.outcome
-        if isinstance(outcome, Mapping):
-            return None if option is None else outcome.get(option)
-        return outcome
+        if outcome is None or isinstance(outcome, Outcome):
+            return outcome
+        return None if option is None else outcome.get(option)
 
 
-@dataclass(frozen=True, slots=True)
-class Weighing:
+class Weighing(NamedTuple):
     """What came of weighing a case: the row that fires, or what stands against it.
 
     Without a row and without `against`, the event is out of place here; with `quiet` it changes nothing and is no error.

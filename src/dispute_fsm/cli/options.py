@@ -16,7 +16,8 @@ from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.options import Consequence, OptionView, Preview, StartedDeadline, options
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.read import History
+from dispute_fsm.history.lines import is_history
+from dispute_fsm.history.read import steps
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Lang
@@ -57,7 +58,7 @@ def options_command(
 def _moments(path: Path) -> Iterator[_Moment]:
     if not path.is_file():
         raise InputError("this is a folder; name one file in it" if path.is_dir() else "no such file", file=str(path))
-    if path.name.endswith(".jsonl"):
+    if is_history(path.name):
         yield from _from_history(path)
         return
     scenario = read_scenario(path)
@@ -75,15 +76,15 @@ def _moments(path: Path) -> Iterator[_Moment]:
 
 def _from_history(path: Path) -> Iterator[_Moment]:
     """Read a history; the facts are those that its last look at the order system recorded."""
-    history = History(str(path))
+    disputes: dict[str, Dispute] = {}
     facts: dict[str, OrderFacts] = {}
-    with path.open("rb") as lines:
-        for event in history.read(lines):
-            if event.facts is not None:
-                facts[event.dispute_id] = event.facts
-    if not history.disputes:
+    for step in steps(str(path)):
+        disputes[step.after.dispute_id] = step.after
+        if step.event.facts is not None:
+            facts[step.after.dispute_id] = step.event.facts
+    if not disputes:
         raise InputError("there is no dispute in this history", file=str(path))
-    for dispute_id, dispute in history.disputes.items():
+    for dispute_id, dispute in disputes.items():
         yield _Moment(dispute, facts.get(dispute_id), dispute.last_at)
 
 

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, printable, reported
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.write import SUFFIX as HISTORY_SUFFIX
+from dispute_fsm.history.lines import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario

@@ -15,9 +15,10 @@ from uuid import NAMESPACE_OID, uuid5
 
 from dispute_fsm.dispute.events import AuditEvent, PrivateValue
 from dispute_fsm.errors import IntegrityError
-from dispute_fsm.rules.canonical import digest
-from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload
+from dispute_fsm.rules.canonical import canonical
+from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload, Voucher
 from dispute_fsm.rules.evidence import length
+from dispute_fsm.rules.strict import Strict, Text
 from dispute_fsm.rules.vocabulary import EventName
 
 NOT_HASHED = frozenset({"hash", "private"})
@@ -71,12 +72,38 @@ def conceal(event: EventName, payload: Payload, salt: Callable[[str], bytes]) ->
 
 def reveal(event: AuditEvent) -> Payload:
     """Return the payload as it was asked; an erased value comes back as a text of the same length."""
+    if PAYLOADS[event.command] is type(event.payload):  # nothing in it is personal
+        return event.payload
 
-    def plain(value: Mapping[str, Any], pointer: str) -> str:
-        kept = event.private.get(pointer)
-        return "█" * int(value["length"]) if kept is None else kept.value
+    return PAYLOADS[event.command].model_construct(**_plain(event.payload, "/payload", event.private))
 
-    return PAYLOADS[event.command].model_validate(_personal(event.payload.model_dump(mode="json"), "/payload", dict, plain))
+
+def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) -> dict[str, Any]:
+    """Return the members of a payload or voucher, which were valid when they were recorded, with the personal ones in the clear."""
+    members: dict[str, Any] = {}
+    for name, member in recorded:
+        place = f"{pointer}/{name}"
+        if isinstance(member, Commitment):
+            kept = private.get(place)
+            members[name] = "█" * member.length if kept is None else kept.value
+        elif name == "vouchers":
+            members[name] = tuple(Voucher[Text].model_construct(**_plain(v, f"{place}/{i}", private)) for i, v in enumerate(member))
+        else:
+            members[name] = member
+    return members
+
+
+def erased(event: AuditEvent) -> bool:
+    """Tell whether a personal value of the event was erased: there is a commitment whose value does not stand beside it."""
+    gone: list[str] = []
+
+    def look(value: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
+        if pointer not in event.private:
+            gone.append(pointer)
+        return value
+
+    _personal(event.payload.model_dump(mode="json"), "/payload", dict, look)
+    return bool(gone)
 
 
 def same_content(event: AuditEvent, command: Command) -> bool:
@@ -111,9 +138,14 @@ def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str],
     return value
 
 
+def hashed_form(record: Mapping[str, Any]) -> bytes:
+    """Return the canonical form of what is hashed of an event as it stands in a file, parsed from JSON."""
+    return canonical({name: member for name, member in record.items() if name not in NOT_HASHED})
+
+
 def event_hash(record: Mapping[str, Any]) -> str:
     """Return the hash of an event as it stands in a file, parsed from JSON."""
-    return digest({name: member for name, member in record.items() if name not in NOT_HASHED})
+    return hashlib.sha256(hashed_form(record)).hexdigest()
 
 
 def seal(event: AnyEvent) -> AnyEvent:
@@ -121,26 +153,27 @@ def seal(event: AnyEvent) -> AnyEvent:
     return event.model_copy(update={"hash": event_hash(event.model_dump(mode="json"))})
 
 
-def verify(record: Mapping[str, Any], prev_hash: str) -> None:
+def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:
     """Check an event as it stands in a file: its place in the chain, its hash, and each personal value still there.
 
+    `hashed` is its `hashed_form`, where that is at hand already.
     Raises `IntegrityError` that says which of them does not fit, `ValidationError` for a private value of the wrong shape.
     """
     if record["prev_hash"] != prev_hash:
         msg = "prev_hash is not the hash of the dispute's event before: something was inserted, removed or put elsewhere"
-        raise IntegrityError(msg)
-    if record["hash"] != event_hash(record):
+        raise IntegrityError(msg, "prev_hash")
+    if record["hash"] != hashlib.sha256(hashed_form(record) if hashed is None else hashed).hexdigest():
         msg = "hash does not fit: the event was changed after it was written"
-        raise IntegrityError(msg)
+        raise IntegrityError(msg, "hash")
     for pointer, kept in record["private"].items():
         private = PrivateValue.model_validate(kept)
         committed = _at(record, pointer)
         if not isinstance(committed, dict) or committed.keys() != _COMMITTED:
             msg = f"private {pointer} belongs to no commitment"
-            raise IntegrityError(msg)
+            raise IntegrityError(msg, f"private.{pointer}")
         if committed != commitment(private.value, bytes.fromhex(private.salt)).model_dump():
             msg = f"private {pointer} does not fit its commitment: the value or its salt was changed"
-            raise IntegrityError(msg)
+            raise IntegrityError(msg, f"private.{pointer}")
 
 
 def _at(record: Any, pointer: str) -> Any:  # noqa: ANN401 -- JSON of any shape

@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Row
@@ -26,8 +26,7 @@ from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome
 _ANY_TIME = datetime(2023, 3, 27, tzinfo=UTC)  # who may open does not depend on when
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """One guard's answer, as it is recorded."""
 
     guard: str
@@ -35,8 +34,7 @@ class Checked:
     saw: Mapping[str, Seen]
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(NamedTuple):
     """What a decision comes to; the members mean what they mean in an `AuditEvent`."""
 
     type: EventType
@@ -59,7 +57,7 @@ def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: 
     if now < dispute.last_at:
         msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
         raise ClockWentBackError(msg)
-    if judgement.by_facts:
+    if judgement.facts is not None:
         check_facts(facts, dispute.order_id, dispute.policy.max_facts_age, now)
     if judgement.row is not None:
         return judgement, _fired(dispute, judgement, judgement.row)
@@ -77,26 +75,30 @@ def _fired(dispute: Dispute, judgement: Judgement, row: Row) -> Conclusion:
     return Conclusion(
         type=row.records,
         target=row.target,
-        checks=tuple(_checked(guard, finding) for guard, finding in judgement.checks),
-        facts=judgement.case.facts if judgement.by_facts else None,
+        checks=_answers(judgement),
+        facts=judgement.facts,
         deadlines={**kept, **_started(rule.starts, judgement.case, agreed_until)},
         outcome=row.outcome(option),
     )
 
 
 def _stood(dispute: Dispute, judgement: Judgement) -> Conclusion:
-    checks = tuple(_checked(guard, finding) for guard, finding in judgement.checks)
-    named = {check.guard for check in checks}
-    extra = tuple(Checked(reason.guard, passed=False, saw=reason.saw) for reason in judgement.reasons if reason.guard not in named)
     return Conclusion(
         type=EventType.REFUSED,
         target=dispute.path,
-        checks=(*checks, *extra),
-        facts=judgement.case.facts if judgement.by_facts else None,
+        checks=_answers(judgement),
+        facts=judgement.facts,
         deadlines=dispute.deadlines,
         outcome=dispute.outcome,
         refused=tuple(reason.code for reason in judgement.reasons),
     )
+
+
+def _answers(judgement: Judgement) -> tuple[Checked, ...]:
+    """Return every guard's answer as it is recorded; a reason that no guard of the table gave stands behind them."""
+    checks = tuple(_checked(guard, finding) for guard, finding in judgement.checks)
+    named = {check.guard for check in checks}
+    return (*checks, *(Checked(reason.guard, passed=False, saw=reason.saw) for reason in judgement.reasons if reason.guard not in named))
 
 
 def _checked(guard: Guard, finding: Finding) -> Checked:

@@ -13,6 +13,7 @@ from dispute_fsm.dispute.chain import Stamp, conceal, seal
 from dispute_fsm.dispute.conclude import Conclusion, Opening, conclude, conclude_opening, opening_command
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import EVENT, GENESIS, SCHEMA_VERSION, AuditEvent, CommandRefused, DisputeOpened
+from dispute_fsm.dispute.judge import hinted
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused, Repeated, Unchanged
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.commands import Command
@@ -79,7 +80,7 @@ def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: da
         return Repeated(judgement.earlier)
     event = None if conclusion is None else _event(dispute, command, conclusion, now, stamp)
     if event is None or isinstance(event, CommandRefused):
-        return Refused(judgement.reasons, event) if judgement.reasons else Unchanged()
+        return Refused(hinted(dispute, judgement), event) if judgement.reasons else Unchanged()
     return Accepted(event)
 
 

@@ -56,12 +56,13 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
     _expect(event, expected)
     if event.at < dispute.last_at:
         raise _impossible(event, f"it is dated {event.at.isoformat()}, before the event before it")
-    heard = replace(dispute, seq=event.seq, last_at=event.at, last_hash=event.hash)
+    heard: dict[str, Any] = {"seq": event.seq, "last_at": event.at, "last_hash": event.hash}
     if not accepted:
-        return replace(heard, refusals=dispute.refusals + 1)
+        return replace(dispute, **heard, refusals=dispute.refusals + 1)
     _expect_row(dispute, event)
     return replace(
-        heard,
+        dispute,
+        **heard,
         revision=event.revision,
         path=event.target,
         deadlines=event.deadlines,

@@ -3,9 +3,9 @@
 `decide` makes events of it, `options` a preview, `needs_facts` a yes or no; none of them knows a rule of its own.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import cast
+from typing import NamedTuple, cast
 
 from dispute_fsm.charts.table import Row
 from dispute_fsm.dispute.chain import same_content
@@ -22,9 +22,10 @@ from dispute_fsm.rules.guards import Guard
 from dispute_fsm.rules.strict import FrozenMap, format_duration, format_instant
 from dispute_fsm.rules.vocabulary import RefusalCode
 
+_OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+
+class Judgement(NamedTuple):
     """What comes of a command: `earlier` where it was answered before, the `row` that fires, or the `reasons` against it.
 
     Without any of these nothing changes. `checks` are the guards that were looked at.
@@ -37,9 +38,9 @@ class Judgement:
     earlier: AuditEvent | None = None
 
     @property
-    def by_facts(self) -> bool:
-        """Whether the order system's facts were looked at."""
-        return any(guard.needs_facts for guard, _ in self.checks)
+    def facts(self) -> OrderFacts | None:
+        """What the order system showed, where that was looked at."""
+        return self.case.facts if any(guard.needs_facts for guard, _ in self.checks) else None
 
 
 def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Judgement:
@@ -58,9 +59,20 @@ def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: dat
     reasons = tuple(reason_of(guard, finding, dispute) for guard, finding in weighing.against)
     if dispute.closed and (dispute.path, command.event) not in dispute.rules.table.rows:
         reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
-    elif reasons[0].code is RefusalCode.DEADLINE_PASSED:
-        reasons = (_with_way(reasons[0], dispute, case),)
     return Judgement(case, weighing.checks, reasons=reasons)
+
+
+def hinted(dispute: Dispute, judgement: Judgement) -> tuple[Reason, ...]:
+    """Return the reasons with all that would help: where the event is out of place or late, who could make it possible, if anybody.
+
+    Apart from `judge`, because it takes a search, and a replay compares what was decided, not what would have helped.
+    """
+    return tuple(
+        replace(reason, unlock=way_there(dispute.rules.table, dispute.path, judgement.case) or NEVER)
+        if reason.code in _OUT_OF_PLACE and not dispute.closed
+        else reason
+        for reason in judgement.reasons
+    )
 
 
 def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
@@ -127,11 +139,4 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
             unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
             return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
         return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))
-    reason = Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": event.value}))
-    return _with_way(reason, dispute, case)
-
-
-def _with_way(reason: Reason, dispute: Dispute, case: Case) -> Reason:
-    """Name who could bring the dispute to where the event is possible, if anybody can."""
-    unlock = way_there(dispute.rules.table, dispute.path, case) or NEVER
-    return replace(reason, unlock=unlock)
+    return Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": event.value}))

@@ -11,7 +11,7 @@ from typing import Literal
 
 from dispute_fsm.charts.table import Table
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.judge import case_of, check_facts, judge
+from dispute_fsm.dispute.judge import case_of, check_facts, hinted, judge
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.case import Case
@@ -107,8 +107,9 @@ def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datet
         judgement = judge(dispute, command, facts, now)
     except FactsNeededError:
         return OptionView(option, None, (), (), None, preview)
-    needs = tuple(reason for reason in judgement.reasons if isinstance(reason.unlock, PayloadUnlock))
-    reasons = tuple(reason for reason in judgement.reasons if reason not in needs)
+    against = hinted(dispute, judgement)
+    needs = tuple(reason for reason in against if isinstance(reason.unlock, PayloadUnlock))
+    reasons = tuple(reason for reason in against if reason not in needs)
     link = next((reason.link for reason in reasons if reason.link), None)
     return OptionView(option, not reasons, reasons, needs, link, preview)
 

@@ -174,9 +174,15 @@ class WorkCalendar:
         notices: dict[int, object] = getattr(country, "special_public_holidays", {}) if country.has_substituted_holidays else {}
         self._last_published = max(notices, default=country.end_year)
         self._years: dict[int, tuple[HolidayBase, ...]] = {}
+        self._days: dict[date, Day] = {}
 
     def day(self, day: date) -> Day:
         """Say what kind of day a date is. The policy's own days win over the country's."""
+        if day not in self._days:
+            self._days[day] = self._look_up(day)
+        return self._days[day]
+
+    def _look_up(self, day: date) -> Day:
         provisional = day.year > self._last_published
         if day in self._policy.holidays:
             return Day(day, DayKind.EXTRA_HOLIDAY, "", "", provisional)

@@ -8,13 +8,15 @@ no white space, minimal escapes. The tests compare it with an independent implem
 import hashlib
 import json
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def canonical(value: object) -> bytes:
     """Return the RFC 8785 canonical form of a JSON value without floats and with ASCII keys, as UTF-8.
 
     Raises `UnicodeEncodeError` for lone surrogates, `TypeError` for what is no JSON.
     """
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def digest(value: object) -> str:

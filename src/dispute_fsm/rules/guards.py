@@ -118,7 +118,8 @@ def by(*roles: Role) -> ActorGuard:
         actor = case.command.actor
         role = actor.role if actor.role in roles else roles[0]
         fits = actor.role is role and own.get(role, actor.id) == actor.id
-        return found(fits, RefusalCode.WRONG_ACTOR, ActorUnlock(role, own.get(role)), role=actor.role.value, id=actor.id)
+        unlock = NEVER if fits else ActorUnlock(role, own.get(role))
+        return found(fits, RefusalCode.WRONG_ACTOR, unlock, role=actor.role.value, id=actor.id)
 
     return ActorGuard(
         name="by_" + "_or_".join(role.value for role in roles),
@@ -270,9 +271,9 @@ def has_passed(deadline: Deadline) -> Guard:
 
     def look(case: Case) -> Finding:
         due = case.deadlines.get(deadline)
-        unlock = NEVER if due is None else WaitUnlock(just_after(due), _local(case, just_after(due)))
-        saw = {deadline.value: shown(due)}
-        return found(due is not None and case.now > due, RefusalCode.DEADLINE_NOT_PASSED, unlock, **saw)
+        passed = due is not None and case.now > due
+        unlock = NEVER if due is None or passed else WaitUnlock(just_after(due), _local(case, just_after(due)))
+        return found(passed, RefusalCode.DEADLINE_NOT_PASSED, unlock, **{deadline.value: shown(due)})
 
     return Guard(
         name=f"{deadline.value}_has_passed",

@@ -6,6 +6,7 @@ when it opened. `digest` names it by content. `lay_over` makes one policy from a
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Self, cast
 from urllib.parse import quote
 
@@ -137,7 +138,7 @@ class Policy(Strict):
         """The policy as it stands in a history file: plain JSON, complete."""
         return self.model_dump(mode="json", by_alias=True)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256, in lower-case hex, of the RFC 8785 canonical form: the name of this policy by content."""
         return digest(self.record)

@@ -6,10 +6,10 @@ Unknown fields are errors, nothing is coerced: a number is no text, a naive date
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, TypeVar, cast, overload
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -29,6 +29,7 @@ _LONGEST = timedelta(days=36_500)
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -43,11 +44,44 @@ class FrozenMap(Mapping[K, V]):
     def __getitem__(self, key: K) -> V:
         return self._members[key]
 
+    # What Mapping offers goes through __getitem__, member by member; the dict inside is faster.
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._members
+
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+    @overload
+    def get(self, key: K, /, default: V) -> V: ...
+    @overload
+    def get(self, key: K, /, default: T) -> V | T: ...
+
+    def get(self, key: K, /, default: object = None) -> object:
+        """As of any mapping."""
+        return self._members.get(key, default)
+
+    def keys(self) -> KeysView[K]:
+        """As of any mapping."""
+        return self._members.keys()
+
+    def values(self) -> ValuesView[V]:
+        """As of any mapping."""
+        return self._members.values()
+
+    def items(self) -> ItemsView[K, V]:
+        """As of any mapping."""
+        return self._members.items()
+
     def __iter__(self) -> Iterator[K]:
         return iter(self._members)
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FrozenMap):
+            return self._members == other._members
+        return self._members == other if isinstance(other, dict) else super().__eq__(other)
 
     def __hash__(self) -> int:
         return hash(frozenset(self._members.items()))
@@ -100,7 +134,8 @@ def _aware(value: object) -> datetime:
 
 def format_instant(value: datetime) -> str:
     """Write an instant as RFC 3339 in UTC, e.g. `2023-03-28T02:00:00Z`: the same instant is always the same text."""
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    at = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def parse_duration(value: object) -> timedelta:

@@ -20,7 +20,7 @@ from dispute_fsm.scenario.faults import Faults, Source
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
 from dispute_fsm.scenario.yaml_text import MAX_BYTES, FieldPath, read_yaml
 
-Expectation = TypeVar("Expectation", Expect, ExpectEnd)
+Expectation = TypeVar("Expectation", bound=Expect | ExpectEnd)
 SUFFIX = ".dispute.yaml"
 _FIELDS = ("title", "rules", "policy", "dispute", "order", "steps", "expect")
 _STEP_FIELDS = ("at", "order", "do", "by", "key", "with", "expect")
@@ -28,7 +28,7 @@ _AVAILABILITY = {"available": True, "unavailable": False}
 _PAID_BEFORE = timedelta(days=3)
 
 
-class _Dispute(Strict):
+class Whose(Strict):
     """Whose dispute; ids may be left out, the moment of opening may not."""
 
     dispute_id: Identifier = "D-1"
@@ -42,7 +42,7 @@ class _Head(Strict):
     """The plain parts of a file."""
 
     title: Text = ""
-    dispute: _Dispute
+    dispute: Whose
 
 
 class _Keyed(Strict):
@@ -64,23 +64,27 @@ def read_scenario(path: Path) -> Scenario:
 
 def parse_scenario(text: bytes | str, file: str) -> Scenario:
     """Read a scenario from text; `file` is its name in errors, and its title where it has none."""
-    yaml = read_yaml(text, file)
-    source, faults = Source(file, yaml), Faults()
-    content = source.fields(yaml.value, _FIELDS, (), faults)
+    return scenario_of(Source(file, read_yaml(text, file)))
+
+
+def scenario_of(source: Source) -> Scenario:
+    """Read a scenario from the plain values of a source."""
+    faults = Faults()
+    content = source.fields(source.text.value, _FIELDS, (), faults)
     head = faults.tried(lambda: source.validated(_Head, {name: content[name] for name in ("title", "dispute") if name in content}, ()))
     rules = faults.tried(lambda: _rules(source, content))
     policy = faults.tried(lambda: _policy(source, content))
     if head is None or rules is None:
         raise faults.first()
-    reader = _Reader(source, head.dispute, rules)
+    reader = Reader(source, head.dispute, rules)
     expect = faults.tried(lambda: reader.expect(ExpectEnd, content, ()))
     order = faults.tried(lambda: reader.order(content))
     steps = faults.tried(lambda: reader.steps(content.get("steps", []), order))
     if policy is None or expect is None or steps is None or faults.found:
         raise faults.first()
     return Scenario(
-        file=file,
-        title=head.title or Path(file).name.removesuffix(SUFFIX),
+        file=source.file,
+        title=head.title or Path(source.file).name.removesuffix(SUFFIX),
         opening=Opening(
             dispute_id=head.dispute.dispute_id,
             order_id=head.dispute.order_id,
@@ -94,7 +98,7 @@ def parse_scenario(text: bytes | str, file: str) -> Scenario:
         order=order,
         steps=steps,
         expect=expect,
-        expect_line=yaml.line(("expect",)),
+        expect_line=source.text.line(("expect",)),
     )
 
 
@@ -114,10 +118,15 @@ def _policy(source: Source, content: Mapping[str, object]) -> Policy:
         raise source.fault(("policy", *(fault.field or "").split(".")), fault.message) from None
 
 
-class _Reader:
+def shown(order: Order | None) -> dict[str, Any]:
+    """Write an order as the plain facts that a step's changes are laid over."""
+    return {} if order is None else order.model_dump(mode="json")
+
+
+class Reader:
     """Reads the parts of one file that depend on each other: facts lie over facts, steps follow in time."""
 
-    def __init__(self, source: Source, dispute: _Dispute, rules: RuleVersion) -> None:
+    def __init__(self, source: Source, dispute: Whose, rules: RuleVersion) -> None:
         self.source = source
         self.dispute = dispute
         self.rules = rules
@@ -150,20 +159,24 @@ class _Reader:
         """Read the steps; each change of facts is laid over what stands then."""
         if not isinstance(value, list):
             raise self.source.fault(("steps",), "expected a list of steps")
-        facts: dict[str, Any] = {} if order is None else order.model_dump(mode="json")
-        at, steps = self.dispute.opened_at, list[Step]()
+        facts, at, steps = shown(order), self.dispute.opened_at, list[Step]()
         for index, item in enumerate(cast("list[object]", value)):
-            path: FieldPath = ("steps", index)
-            faults = Faults()
-            content = self.source.fields(item, _STEP_FIELDS, path, faults)
-            when = faults.tried(partial(self.at, content, path, at))
-            does = faults.tried(partial(self.happening, content, path, facts))
-            expect = faults.tried(partial(self.expect, Expect, content, path))
-            if when is None or does is None or expect is None or faults.found:
-                raise faults.first()
-            at, (happens, facts) = when, does
-            steps.append(Step(at, self.source.text.line(path), happens, expect))
+            step, facts = self.step(item, ("steps", index), at, facts)
+            at = step.at
+            steps.append(step)
         return tuple(steps)
+
+    def step(self, item: object, path: FieldPath, before: datetime, facts: dict[str, Any]) -> tuple[Step, dict[str, Any]]:
+        """Read one step, not earlier than the one before it, and what the order system shows after it."""
+        faults = Faults()
+        content = self.source.fields(item, _STEP_FIELDS, path, faults)
+        when = faults.tried(partial(self.at, content, path, before))
+        does = faults.tried(partial(self.happening, content, path, facts))
+        expect = faults.tried(partial(self.expect, Expect, content, path))
+        if when is None or does is None or expect is None or faults.found:
+            raise faults.first()
+        happens, facts = does
+        return Step(when, self.source.text.line(path), happens, expect), facts
 
     def happening(
         self, content: Mapping[str, object], path: FieldPath, facts: dict[str, Any]

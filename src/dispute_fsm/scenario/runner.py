@@ -1,19 +1,51 @@
 """Running a scenario: the real desk, an order system in memory, and a comparison with what is expected."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import Literal
 
 from dispute_fsm.desk import Answer, Desk
 from dispute_fsm.dispute.chain import derived_stamp
+from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.dispute.refusals import Refused, Repeated, Unchanged
 from dispute_fsm.errors import OrderSystemUnavailableError
 from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import RefusalCode
-from dispute_fsm.scenario.scenario import Availability, Expect, FactsChange, Scenario, Step, Sweep
+from dispute_fsm.rules.facts import Order, OrderFacts
+from dispute_fsm.rules.vocabulary import Outcome, RefusalCode, StateName
+from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
+
+NONE = "none"
+"""Stands in a failure for what is not expected, or has not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of a step, or of all that happened, under the names of what can be expected.
+
+    `state` is None where there is no dispute, for its opening was refused.
+    """
+
+    state: StateName | None
+    outcome: Outcome | None
+    events: int
+    refused: tuple[RefusalCode, ...] = ()
+    error: Literal["order_system_unavailable"] | None = None
+    repeated: bool = False
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """One expectation that was not met: its name, expected and found in words."""
+
+    name: str
+    expected: str
+    found: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +63,7 @@ class Result:
     """What came of a scenario. `dispute` is None where the opening was refused, `refused` then says why.
 
     `ends_at` is the last step's time; `facts` is what the order system shows then, None where it cannot answer.
+    `steps` is what came of each step that ran, `end` of the whole.
     """
 
     scenario: Scenario
@@ -40,6 +73,8 @@ class Result:
     failures: tuple[Failure, ...]
     ends_at: datetime
     facts: OrderFacts | None
+    steps: tuple[Found, ...]
+    end: Found
 
     @property
     def ok(self) -> bool:
@@ -49,111 +84,112 @@ class Result:
 
 def run_scenario(scenario: Scenario) -> Result:
     """Run a scenario to its end; a step that fails does not stop it."""
-    return _Run(scenario).result()
+    orders = order_system(scenario.opening.order_id, scenario.order)
+    run = Run.opened(scenario.opening, scenario.opened_at, orders)
+    steps: tuple[Found, ...] = ()
+    if isinstance(run, Refused):
+        dispute, events, now, end = None, list[AuditEvent](), scenario.opened_at, refused_opening(run)
+    else:
+        steps = tuple(run.step(step) for step in scenario.steps)
+        dispute, events, now, end = run.dispute, run.events, run.now, run.stands
+    facts = orders.look(scenario.opening.order_id, now) if orders.available else None
+    return Result(scenario, dispute, tuple(events), end.refused, tuple(_failures(scenario, steps, end)), now, facts, steps, end)
 
 
-class _Run:
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.now = scenario.opened_at
-        opening = scenario.opening
-        self.orders = InMemoryOrderSystem({} if scenario.order is None else {opening.order_id: scenario.order}, name="scenario")
-        self.desk = Desk(self.orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq))
-        self.events: list[AuditEvent] = []
-        self.failures: list[Failure] = []
+class Run:
+    """A dispute, taken on step by step before an order system in memory. Each step brings its time with it.
 
-    def result(self) -> Result:
-        opened = self.desk.open(self.scenario.opening, self.now)
-        if isinstance(opened, Refused):
-            self.compare_end(None, opened.codes)
-            return self.ended(None, opened.codes)
-        dispute = self.taken(opened)
-        for number, step in enumerate(self.scenario.steps, 1):
-            self.now = step.at
-            dispute = self.step(number, step, dispute)
-        self.compare_end(dispute, ())
-        return self.ended(dispute, ())
+    `now` is the time of the last step, `events` is all that happened so far.
+    """
 
-    def ended(self, dispute: Dispute | None, refused: tuple[RefusalCode, ...]) -> Result:
-        facts = self.orders.look(self.scenario.opening.order_id, self.now) if self.orders.available else None
-        return Result(self.scenario, dispute, tuple(self.events), refused, tuple(self.failures), self.now, facts)
+    def __init__(self, dispute: Dispute, events: Iterable[AuditEvent], orders: InMemoryOrderSystem) -> None:
+        self.dispute = dispute
+        self.events = list(events)
+        self.orders = orders
+        self.now = dispute.last_at
 
-    def taken(self, answer: Answer) -> Dispute:
-        if answer.event is not None:
-            self.events.append(answer.event)
-        return answer.dispute
+    @classmethod
+    def opened(cls, opening: Opening, at: datetime, orders: InMemoryOrderSystem) -> "Run | Refused":
+        """Open the dispute. A refusal leaves none that could be run."""
+        answer = _desk(orders, at).open(opening, at)
+        return answer if isinstance(answer, Refused) else cls(answer.dispute, [answer.dispute.opening], orders)
 
-    def step(self, number: int, step: Step, dispute: Dispute) -> Dispute:
-        found: dict[str, str] = {}
+    @property
+    def stands(self) -> Found:
+        """How the dispute stands now."""
+        return Found(self.dispute.state, self.dispute.outcome, len(self.events))
+
+    def step(self, step: Step) -> Found:
+        """Let one step happen; its expectations are not looked at."""
+        self.now = step.at
         if isinstance(step.does, FactsChange):
-            self.orders.put(self.scenario.opening.order_id, step.does.order)
+            self.orders.put(self.dispute.order_id, step.does.order)
         elif isinstance(step.does, Availability):
             self.orders.available = step.does.available
         elif isinstance(step.does, Sweep):
-            before = dispute
-            for answer in self.desk.sweep(dispute, self.now):
-                dispute = self.taken(answer)
-            if dispute is before:
-                found["unchanged"] = "true"
+            before = self.dispute
+            for answer in _desk(self.orders, self.now).sweep(before, self.now):
+                self._take(answer)
+            return replace(self.stands, unchanged=self.dispute is before)
         else:
-            dispute, found = self.command(step.does, dispute)
-        self.compare(number, step, {"state": dispute.state.value, **found})
-        return dispute
+            return self._command(step.does)
+        return self.stands
 
-    def command(self, command: Command, dispute: Dispute) -> tuple[Dispute, dict[str, str]]:
+    def _command(self, command: Command) -> Found:
         try:
-            answer = self.desk.submit(dispute, command, self.now)
+            answer = _desk(self.orders, self.now).submit(self.dispute, command, self.now)
         except OrderSystemUnavailableError:
-            return dispute, {"error": "order_system_unavailable"}
+            return replace(self.stands, error="order_system_unavailable")
+        self._take(answer)
         decision = answer.decision
-        if isinstance(decision, Refused):
-            return self.taken(answer), {"refused": _listed(decision.codes)}
-        if isinstance(decision, Unchanged | Repeated):
-            return dispute, {type(decision).__name__.lower(): "true"}
-        return self.taken(answer), {}
+        return replace(
+            self.stands,
+            refused=decision.codes if isinstance(decision, Refused) else (),
+            repeated=isinstance(decision, Repeated),
+            unchanged=isinstance(decision, Unchanged),
+        )
 
-    def compare(self, number: int, step: Step, found: dict[str, str]) -> None:
-        expected = _expected(step.expect)
-        for name in ("refused", "error"):  # nobody may overlook these
-            if name in found:
-                expected.setdefault(name, "none")
-        for name, value in expected.items():
-            if found.get(name, "none") != value:
-                beside = "" if name == "state" else f", state: {found['state']}"
-                told = (f"{name}: {value}", f"{name}: {found.get(name, 'none')}{beside}")
-                self.failures.append(Failure(number, step.line, *told))
-
-    def compare_end(self, dispute: Dispute | None, refused: tuple[RefusalCode, ...]) -> None:
-        expect = self.scenario.expect
-        found = {
-            "state": None if dispute is None else dispute.state.value,
-            "outcome": None if dispute is None or dispute.outcome is None else dispute.outcome.value,
-            "events": str(len(self.events)),
-            "refused": _listed(refused) if refused else None,
-        }
-        expected = {
-            "state": expect.state and expect.state.value,
-            "outcome": expect.outcome and expect.outcome.value,
-            "events": str(expect.events),
-            "refused": _listed(expect.refused or ()) or None,
-        }
-        # What is named is checked, and a refusal that nobody expected.
-        for name in sorted(expect.model_fields_set | ({"refused"} if refused else set())):
-            if found[name] != expected[name]:
-                told = (f"{name}: {expected[name] or 'none'}", f"{name}: {found[name] or 'none'}")
-                self.failures.append(Failure(None, self.scenario.expect_line, *told))
+    def _take(self, answer: Answer) -> None:
+        if answer.event is not None:
+            self.events.append(answer.event)
+        self.dispute = answer.dispute
 
 
-def _expected(expect: Expect) -> dict[str, str]:
-    words = {
-        "state": expect.state and expect.state.value,
-        "refused": None if expect.refused is None else _listed(expect.refused) or "none",
-        "error": expect.error,
-        "repeated": "true" if expect.repeated else None,
-        "unchanged": "true" if expect.unchanged else None,
-    }
-    return {name: value for name, value in words.items() if value is not None}
+def order_system(order_id: str, order: Order | None) -> InMemoryOrderSystem:
+    """Make the order system of a run; None: it knows no such order."""
+    return InMemoryOrderSystem({} if order is None else {order_id: order}, name="scenario")
 
 
-def _listed(codes: tuple[RefusalCode, ...]) -> str:
-    return ", ".join(sorted({code.value for code in codes}))
+def refused_opening(refusal: Refused) -> Found:
+    """Say what came of an opening that was refused."""
+    return Found(None, None, 0, refused=refusal.codes)
+
+
+def unmet(expect: Expect | ExpectEnd, found: Found) -> list[Unmet]:
+    """Compare: what is named is checked, and a refusal or an error that nobody expected."""
+    named = [name for name in type(expect).model_fields if name in expect.model_fields_set]
+    unnamed = [name for name in ("refused", "error") if name not in named and getattr(found, name)]
+    compared = (Unmet(name, _word(getattr(expect, name, None)), _word(getattr(found, name))) for name in named + unnamed)
+    return [one for one in compared if one.expected != one.found]
+
+
+def _desk(orders: InMemoryOrderSystem, at: datetime) -> Desk:
+    return Desk(orders, partial(derived_stamp, at))
+
+
+def _failures(scenario: Scenario, steps: tuple[Found, ...], end: Found) -> Iterator[Failure]:
+    for number, (step, found) in enumerate(zip(scenario.steps, steps, strict=False), 1):  # none ran where the opening was refused
+        for one in unmet(step.expect, found):
+            beside = "" if one.name == "state" else f", state: {found.state}"
+            yield Failure(number, step.line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}{beside}")
+    for one in sorted(unmet(scenario.expect, end), key=lambda one: one.name):
+        yield Failure(None, scenario.expect_line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}")
+
+
+def _word(value: object) -> str:
+    if isinstance(value, tuple):
+        codes: tuple[str, ...] = value
+        return ", ".join(sorted(set(codes))) or NONE
+    if isinstance(value, bool):
+        return "true" if value else NONE
+    return NONE if value is None else str(value)

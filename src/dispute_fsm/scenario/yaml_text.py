@@ -81,6 +81,11 @@ def read_yaml(text: bytes | str, file: str) -> YamlText:
     return _Document(_decoded(text, file), file).read()
 
 
+def read_nodes(text: str) -> yaml.Node:
+    """Give the nodes of a text that `read_yaml` takes: where in it each value begins and ends, and how it is written."""
+    return cast("yaml.Node", yaml.compose(text, Loader=_LOADER))
+
+
 def field_name(path: Sequence[str | int]) -> str:
     """Write a path as a person would: `steps[2].with.option`."""
     return "".join(_step(part) for part in path).removeprefix(".")

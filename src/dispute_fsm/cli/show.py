@@ -1,0 +1,179 @@
+"""`dispute-fsm show`: one dispute as a timeline, and how it stands; with `--at` as it stood then."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, printable, reported
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.read import Step, steps
+from dispute_fsm.history.timeline import (
+    Clocks,
+    Entry,
+    Personal,
+    Said,
+    SaidVoucher,
+    details,
+    headline,
+    local_time,
+    standing,
+    standing_details,
+    timeline,
+)
+from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.vocabulary import LIABILITIES, Labelled, Lang
+
+_FEW = 5
+"""How many disputes are named where one has to be chosen."""
+
+
+@reported
+def show(
+    path: Annotated[Path, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
+    dispute: Annotated[str | None, typer.Option(metavar="ID", help="Which dispute, where the file holds several.")] = None,
+    at: Annotated[int | None, typer.Option(metavar="SEQ", help="Go back to just after the event of this number.")] = None,
+    as_json: JsonOption = False,
+    lang: LangOption = LANG,
+) -> Exit:
+    """Show one dispute as a timeline: what happened, who did it, what was seen, which deadline ran, and how it stands.
+
+    Example: dispute-fsm show out/15-promise-missed.history.jsonl --at 3
+    """
+    story = _chosen(path, dispute)
+    if at is not None and not 1 <= at <= len(story):
+        there = f"dispute {story[0].event.dispute_id} has the events 1 to {len(story)}"
+        raise InputError(f"there is no event {at}: {there}", file=str(path))
+    story = story[:at]
+    entries = timeline([step.event for step in story], story[0].policy)
+    if as_json:
+        for entry in entries:
+            emit(_as_json(entry))
+    else:
+        _show(entries, story[-1].after, as_lang(lang))
+    return Exit.WELL
+
+
+def _chosen(path: Path, wanted: str | None) -> list[Step]:
+    """Read the whole history and return the steps of the dispute that is asked for; where none is named, of the only one."""
+    found: list[Step] = []
+    first: list[str] = []
+    number = 0
+    for step in steps(str(path)):
+        if step.before is None:
+            number += 1
+            first += [step.event.dispute_id] if number <= _FEW else []
+        if step.event.dispute_id == (first[0] if wanted is None else wanted):
+            found.append(step)
+    there = ", ".join(first) + (", …" if number > _FEW else "")
+    if not number:
+        raise InputError("there is no dispute in this history", file=str(path))
+    if not found:
+        raise InputError(f"there is no dispute {wanted} in this history; it holds {number}: {there}", file=str(path))
+    if wanted is None and number > 1:
+        raise InputError(f"{number} disputes stand in this history: {there}; choose one with --dispute ID", file=str(path))
+    return found
+
+
+# ---- for programs ------------------------------------------------------------------------------------------------------
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "at": format_instant(entry.at),
+        "type": entry.type.value,
+        "command": entry.command.value,
+        "actor": {"role": entry.actor.role.value, "id": entry.actor.id},
+        "source": entry.source,
+        "target": entry.target,
+        "outcome": entry.outcome and entry.outcome.value,
+        "refused": [code.value for code in entry.refused],
+        "deadlines": _clocks_json(entry.clocks),
+        "seen": [{"guard": looked.guard, "passed": looked.passed, "saw": dict(looked.saw)} for looked in entry.seen],
+        "said": _said_json(entry.said),
+    }
+
+
+def _clocks_json(clocks: Clocks) -> dict[str, Any]:
+    passed = clocks.passed
+    return {
+        "began": {deadline.value: format_instant(begun.due) for deadline, begun in clocks.began.items()},
+        "moved": {
+            deadline.value: {"from": format_instant(was), "to": format_instant(due)} for deadline, (was, due) in clocks.moved.items()
+        },
+        "ended": {deadline.value: format_instant(due) for deadline, due in clocks.ended.items()},
+        "standing": {deadline.value: format_instant(due) for deadline, due in clocks.standing.items()},
+        "passed": passed and {"deadline": passed.deadline.value, "due": format_instant(passed.due), "late": format_duration(passed.late)},
+    }
+
+
+def _said_json(said: Iterable[Said]) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    for each in said:
+        match each.value:
+            case SaidVoucher(kind, media_type, size, name, uri):
+                voucher = {"kind": kind.value, "media_type": media_type, "size": size}
+                personal = {"file_name": name and _personal_json(name), "uri": uri and _personal_json(uri)}
+                record.setdefault(each.name, []).append(voucher | personal)
+            case Personal():
+                record[each.name] = _personal_json(each.value)
+            case Labelled():
+                record[each.name] = each.value.value
+            case str():
+                record[each.name] = each.value
+            case _:
+                record[each.name] = format_instant(each.value)
+    return record
+
+
+def _personal_json(said: Personal) -> dict[str, Any]:
+    return {"length": said.length, "value": said.value}
+
+
+# ---- for people --------------------------------------------------------------------------------------------------------
+
+_WORDS: dict[Lang, dict[str, str]] = {
+    "zh": {
+        "head": "纠纷 {dispute} · 订单 {order} · 商家 {merchant} · 消费者 {consumer} · 规则 {rules}",
+        "stands": "截至 {at}，事件 {seq} 之后（修订号 {revision}）",
+    },
+    "en": {
+        "head": "dispute {dispute} · order {order} · merchant {merchant} · consumer {consumer} · rules {rules}",
+        "stands": "as it stands at {at}, after event {seq} (revision {revision})",
+    },
+}
+
+
+def _show(entries: tuple[Entry, ...], dispute: Dispute, lang: Lang) -> None:
+    words, stood = _WORDS[lang], standing(dispute)
+    names = {"order": dispute.order_id, "merchant": dispute.merchant_id, "consumer": dispute.consumer_id, "rules": dispute.rules.id}
+    output.print(Text(printable(words["head"].format(dispute=dispute.dispute_id, **names)), style="bold"))
+    width = len(str(entries[-1].seq))
+    for entry in entries:
+        when, what, by = headline(entry, lang)
+        output.print()
+        output.print(Text.assemble((f"#{entry.seq:<{width}}  {when}  ", "dim"), (what, _style(entry)), f"  {by}"))
+        _details(details(entry, lang))
+    output.print()
+    output.print(Text(words["stands"].format(at=local_time(stood.at, stood.zone), seq=stood.seq, revision=stood.revision), style="bold"))
+    _details(standing_details(stood, lang))
+
+
+def _style(entry: Entry) -> str:
+    if entry.refused:
+        return "bold yellow"
+    return "bold" if entry.outcome is None else "bold red" if entry.outcome in LIABILITIES else "bold green"
+
+
+def _details(told: Iterable[tuple[str, str]]) -> None:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for label, text in told:
+        grid.add_row(f"    {label}", Text(text))
+    output.print(grid)

@@ -1,0 +1,183 @@
+"""How a decision made again differs from the one that was recorded: its class, the guard that says so, and what it saw."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from dispute_fsm.dispute.conclude import Checked, Conclusion
+from dispute_fsm.dispute.events import AuditEvent, Check
+from dispute_fsm.dispute.refusals import Reason
+from dispute_fsm.rules.guards import has_passed
+from dispute_fsm.rules.strict import Named, Series, Strict, format_instant
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled
+
+
+class Drift(Labelled):
+    """The classes of difference, the weightiest first."""
+
+    OUTCOME = "outcome", "去向或结果不同", "goes on or ends otherwise"
+    NEWLY_REFUSED = "newly_refused", "原先受理，现在不受理", "was accepted, is no longer"
+    NEWLY_ACCEPTED = "newly_accepted", "原先拒绝，现在不拒绝", "was refused, is no longer"
+    DEADLINE = "deadline", "时限不同", "a deadline is another"
+    CHART = "chart", "规则图有改动", "the rule version's chart was changed"
+    EXPLANATION = "explanation", "仅说明不同", "only the explanation is another"
+
+
+class Change(Strict):
+    """One member of an event: what was recorded, and what it would be now."""
+
+    field: str
+    recorded: JsonValue
+    now: JsonValue
+
+
+class Difference(Strict):
+    """One step that differs.
+
+    `seq` is the recorded event at which it shows, `guard` the one that makes the difference or decided last, and `saw_then`
+    and `saw_now` what it looked at (null where it was not asked).
+    """
+
+    seq: int
+    drift: Named[Drift]
+    command: Named[EventName]
+    guard: str | None
+    saw_then: dict[str, JsonValue] | None
+    saw_now: dict[str, JsonValue] | None
+    changes: Series[Change]
+
+
+Answer = Check | Checked
+"""One guard's answer, as it was recorded or as it is found anew."""
+
+
+def compare(event: AuditEvent, found: Conclusion | AuditEvent) -> Difference | None:
+    """Compare an event with what its decision comes to now; None where nothing differs.
+
+    Of two refusals only the reasons are compared: where the dispute stands meanwhile is not their doing.
+    """
+    changes = tuple(_changes(event, found))
+    if not changes:
+        return None
+    drift = _drift(event, found)
+    if drift is Drift.DEADLINE:
+        deadline = next(d for d in Deadline if event.deadlines.get(d) != found.deadlines.get(d))
+        return another_due(event, deadline, event.deadlines.get(deadline), found.deadlines.get(deadline), changes)
+    return _difference(event, drift, found.checks, changes)
+
+
+def no_event(event: AuditEvent, instead: str, reasons: Sequence[Reason] = ()) -> Difference:
+    """Say that nothing would be recorded now; `instead` is what comes of the command, `reasons` why it would be refused."""
+    drift = Drift.NEWLY_REFUSED if _accepted(event) else Drift.EXPLANATION if reasons else Drift.NEWLY_ACCEPTED
+    answers = [Checked(reason.guard, passed=False, saw=reason.saw) for reason in reasons]
+    return _difference(event, drift, answers, (Change(field="type", recorded=event.type.value, now=instead),))
+
+
+def another_due(
+    event: AuditEvent, deadline: Deadline, then: datetime | None, now: datetime | None, changes: tuple[Change, ...]
+) -> Difference:
+    """Say that a deadline has another due instant; its guard is the one that asks whether it has passed."""
+    return Difference(
+        seq=event.seq,
+        drift=Drift.DEADLINE,
+        command=event.command,
+        guard=has_passed(deadline).name,
+        saw_then={deadline.value: _plain(then)},
+        saw_now={deadline.value: _plain(now)},
+        changes=changes,
+    )
+
+
+def expired_before(event: AuditEvent, deadline: Deadline, expiry: AuditEvent) -> Difference:
+    """Say that a deadline would have expired before this event, which nobody recorded."""
+    changes = tuple(
+        Change(field=name, recorded=None, now=_plain(value)) for name, value in (("target", expiry.target), ("outcome", expiry.outcome))
+    )
+    guard = next(answer for answer in expiry.checks if answer.guard == has_passed(deadline).name)
+    return Difference(
+        seq=event.seq,
+        drift=Drift.OUTCOME,
+        command=expiry.command,
+        guard=guard.guard,
+        saw_then=None,
+        saw_now=_seen(guard),
+        changes=changes,
+    )
+
+
+def _accepted(event: AuditEvent) -> bool:
+    return event.type is not EventType.REFUSED
+
+
+def _drift(event: AuditEvent, found: Conclusion | AuditEvent) -> Drift:
+    accepted = found.type is not EventType.REFUSED
+    if _accepted(event) is not accepted:
+        return Drift.NEWLY_ACCEPTED if accepted else Drift.NEWLY_REFUSED
+    if accepted and (event.type, event.target, event.outcome) != (found.type, found.target, found.outcome):
+        return Drift.OUTCOME
+    return Drift.DEADLINE if accepted and event.deadlines != found.deadlines else Drift.EXPLANATION
+
+
+def _changes(event: AuditEvent, found: Conclusion | AuditEvent) -> Iterator[Change]:
+    refusals = event.type is found.type is EventType.REFUSED
+    names = ("refused",) if refusals else ("type", "target", "deadlines", "outcome", "refused")
+    for name in names:
+        recorded, now = getattr(event, name), getattr(found, name)
+        if recorded != now:
+            yield Change(field=name, recorded=_plain(recorded), now=_plain(now))
+    if event.facts is not found.facts and event.facts != found.facts:
+        yield Change(field="facts", recorded=event.facts is not None, now=found.facts is not None)
+    if len(event.checks) != len(found.checks) or not all(map(_same, event.checks, found.checks)):
+        yield Change(field="checks", recorded=_told(event.checks), now=_told(found.checks))
+
+
+def _same(then: Answer, now: Answer) -> bool:
+    """Compare two answers, and tell 1 from true in what they saw."""
+    return (
+        then.guard == now.guard
+        and then.passed is now.passed
+        and then.saw == now.saw
+        and all(type(then.saw[name]) is type(value) for name, value in now.saw.items())
+    )
+
+
+def _difference(event: AuditEvent, drift: Drift, now: Sequence[Answer], changes: tuple[Change, ...]) -> Difference:
+    name = _decisive(event.checks, now)
+    saw_then, saw_now = (next((_seen(answer) for answer in answers if answer.guard == name), None) for answers in (event.checks, now))
+    return Difference(seq=event.seq, drift=drift, command=event.command, guard=name, saw_then=saw_then, saw_now=saw_now, changes=changes)
+
+
+def _decisive(then: Sequence[Answer], now: Sequence[Answer]) -> str | None:
+    """Name the guard that makes the difference: the first that answers otherwise, else that saw otherwise, else the last one asked."""
+    was, is_now = ({answer.guard: answer for answer in answers} for answers in (then, now))
+    names = list(is_now | was)
+    no_longer_alike = (name for name in names if _passes(was.get(name)) is not _passes(is_now.get(name)))
+    seen_otherwise = (name for name in names if name in was and name in is_now and not _same(was[name], is_now[name]))
+    in_one_only = (name for name in names if (name in was) is not (name in is_now))
+    last_asked = iter(list(is_now or was)[-1:])
+    return next((name for found in (no_longer_alike, seen_otherwise, in_one_only, last_asked) for name in found), None)
+
+
+def _passes(answer: Answer | None) -> bool:
+    """Whether a guard lets pass; one that is not asked does."""
+    return answer is None or answer.passed
+
+
+def _told(answers: Sequence[Answer]) -> JsonValue:
+    return [{"guard": answer.guard, "passed": answer.passed, "saw": _seen(answer)} for answer in answers]
+
+
+def _seen(answer: Answer) -> dict[str, JsonValue]:
+    return {name: _plain(value) for name, value in answer.saw.items()}
+
+
+def _plain(value: object) -> JsonValue:
+    """Write a member of an event as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(member) for name, member in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(member) for member in value]
+    if isinstance(value, datetime):
+        return format_instant(value)
+    return value if isinstance(value, bool | int) or value is None else str(value)

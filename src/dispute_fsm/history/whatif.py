@@ -1,0 +1,178 @@
+"""What would have become of a recorded dispute under other rules or another policy.
+
+What people did stands as recorded, at the time at which they did it; expiries are dropped and the deadlines run anew. What
+would have needed facts or answers that nobody recorded is undetermined, never guessed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from dispute_fsm.charts.table import Place
+from dispute_fsm.desk import SYSTEM
+from dispute_fsm.dispute.chain import derived_stamp
+from dispute_fsm.dispute.decide import decide, open_dispute
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Repeated
+from dispute_fsm.errors import FactsNeededError, StaleFactsError
+from dispute_fsm.history.difference import Difference, another_due, compare, expired_before, no_event
+from dispute_fsm.history.redecide import Missing, Undetermined, asked, instead, opening_asked, words_missing
+from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.findings import just_after
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import Named, Series, Strict
+from dispute_fsm.rules.vocabulary import Deadline, EventType, Labelled, Outcome, StateName
+
+
+class Verdict(Labelled):
+    """How a dispute would end, against how it ended."""
+
+    SAME = "same", "相同", "the same"
+    DIFFERENT = "different", "不同", "different"
+    UNDETERMINED = "undetermined", "无法确定", "undetermined"
+
+
+class Standing(Strict):
+    """Where a dispute stands when its history ends."""
+
+    state: Named[StateName]
+    outcome: Named[Outcome] | None
+
+
+class WhatIf(Strict):
+    """What would have become of one dispute.
+
+    `now` is null where it would not have been opened, and where nobody can tell: then `missing` says what was not recorded.
+    """
+
+    verdict: Named[Verdict]
+    then: Standing
+    now: Standing | None
+    missing: Undetermined | None
+    differences: Series[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: other rules (None: each dispute's own), and how the policy of each would be another."""
+
+    rules: str | None = None
+    policy: Callable[[Policy], Policy] | None = None
+
+
+def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question) -> WhatIf:
+    """Follow a dispute's course under other rules or another policy.
+
+    `events` are all of the dispute's, `recorded` is what they fold to. Raises `InputError` where the rule version is not
+    known, `ValidationError` where the policy cannot be changed so.
+    """
+    first = recorded.opening
+    policy = recorded.policy if question.policy is None else question.policy(recorded.policy)
+    opening = opening_asked(first, policy, question.rules or first.rules)
+    then = Standing(state=recorded.state, outcome=recorded.outcome)
+    try:
+        opened = open_dispute(None, opening, first.facts, first.at, stamp=derived_stamp(first.at, first.dispute_id, 1))
+    except StaleFactsError:
+        unseen = Undetermined(seq=1, missing=Missing.FACTS)
+        return WhatIf(verdict=Verdict.UNDETERMINED, then=then, now=None, missing=unseen, differences=())
+    if not isinstance(opened, Accepted):
+        reasons = opened.reasons if isinstance(opened, Refused) else ()
+        return WhatIf(verdict=Verdict.DIFFERENT, then=then, now=None, missing=None, differences=(no_event(first, "refused", reasons),))
+    course = _Course(begin(opened.event, policy), events, recorded.rules.table.places)
+    course.note(compare(first, opened.event))
+    missing = course.run()
+    if missing is None and recorded.closed and not course.dispute.closed:
+        missing = Undetermined(seq=recorded.seq, missing=Missing.ANSWERS)
+    now = None if missing is not None else Standing(state=course.dispute.state, outcome=course.dispute.outcome)
+    verdict = Verdict.UNDETERMINED if now is None else Verdict.SAME if now == then else Verdict.DIFFERENT
+    return WhatIf(verdict=verdict, then=then, now=now, missing=missing, differences=tuple(course.differences))
+
+
+class _CannotTellError(Exception):
+    """The course cannot be followed any further from what was recorded."""
+
+    def __init__(self, missing: Missing) -> None:
+        self.missing = missing
+        super().__init__(missing.en)
+
+
+class _Course:
+    """The other course of one dispute, step by step beside what was recorded."""
+
+    def __init__(self, dispute: Dispute, events: Sequence[AuditEvent], places: Mapping[str, Place]) -> None:
+        self.dispute = dispute
+        self.places = places
+        self.events = events
+        self.differences: list[Difference] = []
+
+    def run(self) -> Undetermined | None:
+        """Take every recorded event but the opening; say what was missing where it goes no further."""
+        for previous, event in pairwise(self.events):
+            try:
+                self.catch_up(previous, event)
+                self.take(previous, event)
+            except _CannotTellError as end:
+                return Undetermined(seq=event.seq, missing=end.missing)
+        return None
+
+    def take(self, previous: AuditEvent, event: AuditEvent) -> None:
+        deadline = event.command.expires
+        if deadline is None or event.type is EventType.REFUSED:
+            self.submit(event)
+            return
+        then, now = previous.deadlines[deadline], self.dispute.running.get(deadline)
+        if now == then:
+            self.submit(event)
+        elif now is not None:
+            self.note(another_due(event, deadline, then, now, ()))
+
+    def submit(self, event: AuditEvent) -> None:
+        """Put the recorded command to the dispute as it would stand."""
+        decision = self.decide(asked(event), event.facts, event.at)
+        found = decision.event if isinstance(decision, Accepted | Refused) else None
+        if found is not None:
+            self.note(compare(event, found))
+            return
+        earlier = decision.event if isinstance(decision, Repeated) else None
+        if words_missing(event, earlier):
+            raise _CannotTellError(Missing.WORDS)
+        reasons = decision.reasons if isinstance(decision, Refused) else ()
+        self.note(no_event(event, instead(reasons, earlier), reasons))
+
+    def catch_up(self, previous: AuditEvent, event: AuditEvent) -> None:
+        """Fire what passed before this event, as a sweep would have.
+
+        A deadline that ran in the recorded dispute with the same due instant is swept when it was swept there.
+        """
+        ran = self.places[previous.target].running
+        for _ in Deadline:  # what starts now cannot have passed, so each fires at most once
+            passed = {
+                deadline: due
+                for deadline, due in self.dispute.running.items()
+                if due < event.at and not (deadline in ran and previous.deadlines.get(deadline) == due)
+            }
+            if not passed:
+                return
+            deadline = min(passed, key=lambda deadline: (passed[deadline], list(Deadline).index(deadline)))
+            at = max(min(just_after(passed[deadline]), event.at), self.dispute.last_at)
+            decision = self.decide(Command(event=deadline.expiry, actor=SYSTEM), None, at)
+            if isinstance(decision, Accepted):
+                self.note(expired_before(event, deadline, decision.event))
+
+    def decide(self, command: Command, facts: OrderFacts | None, at: datetime) -> Decision:
+        stamp = derived_stamp(at, self.dispute.dispute_id, self.dispute.seq + 1)
+        try:
+            decision = decide(self.dispute, command, facts, at, stamp=stamp)
+        except (FactsNeededError, StaleFactsError):
+            raise _CannotTellError(Missing.FACTS) from None
+        if isinstance(decision, Accepted | Refused) and decision.event is not None:
+            self.dispute = evolve(self.dispute, decision.event)
+        return decision
+
+    def note(self, difference: Difference | None) -> None:
+        if difference is not None:
+            self.differences.append(difference)
