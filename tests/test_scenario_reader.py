@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, DrawFn, SearchStrategy
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION
+from dispute_fsm.documents.yaml_text import read_yaml
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.write import write_records
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, Ruling, SubmitEvidence
@@ -38,7 +39,6 @@ from dispute_fsm.rules.vocabulary import (
 from dispute_fsm.scenario.reader import parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import run_scenario
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
-from dispute_fsm.scenario.yaml_text import read_yaml
 from tests.support import read_back
 
 FILE = "folder/x.dispute.yaml"

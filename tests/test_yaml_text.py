@@ -9,8 +9,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH, FieldPath, YamlText, field_name, read_yaml
 from dispute_fsm.errors import InputError
-from dispute_fsm.scenario.yaml_text import MAX_BYTES, MAX_DEPTH, FieldPath, YamlText, field_name, read_yaml
 
 FILE = "x.dispute.yaml"
 PARSERS = {"python": yaml.SafeLoader} | ({"libyaml": yaml.CSafeLoader} if yaml.__with_libyaml__ else {})
@@ -19,7 +19,7 @@ PARSERS = {"python": yaml.SafeLoader} | ({"libyaml": yaml.CSafeLoader} if yaml._
 @pytest.fixture(scope="module", params=PARSERS.values(), ids=list(PARSERS), autouse=True)
 def _parser(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dispute_fsm.scenario.yaml_text._LOADER", request.param)
+        patch.setattr("dispute_fsm.documents.yaml_text._LOADER", request.param)
         yield
 
 

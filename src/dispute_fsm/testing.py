@@ -22,15 +22,15 @@ from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Refused
+from dispute_fsm.documents.faults import Source
+from dispute_fsm.documents.yaml_text import YamlText
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import format_instant
-from dispute_fsm.scenario.faults import Source
 from dispute_fsm.scenario.reader import Reader, Whose, scenario_of, shown
 from dispute_fsm.scenario.runner import Run, order_system, refused_opening, unmet
 from dispute_fsm.scenario.scenario import Expect, ExpectEnd
-from dispute_fsm.scenario.yaml_text import YamlText
 
 T = TypeVar("T")
 

@@ -3,11 +3,13 @@
 from dispute_fsm.cli.app import app
 from dispute_fsm.cli.generate import generate_command
 from dispute_fsm.cli.options import options_command
+from dispute_fsm.cli.replay import replay_command
 from dispute_fsm.cli.run import run
 from dispute_fsm.cli.show import show
 
 app.command(name="run")(run)
 app.command(name="options")(options_command)
+app.command(name="replay")(replay_command)
 app.command(name="show")(show)
 app.command(name="generate")(generate_command)
 

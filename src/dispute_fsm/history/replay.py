@@ -101,7 +101,7 @@ def replay(
     path: str,
     question: Question | None = None,
     *,
-    watch: Callable[[int, Step | None], None] | None = None,
+    watch: Callable[[bytes, Step | None], None] | None = None,
     upgrades: Mapping[int, Upgrade] = UPGRADES,
 ) -> Iterator[Fault | Replayed]:
     """Replay a history file (`-`: standard input): first the faults that are no dispute's, then every dispute in order.
@@ -119,7 +119,7 @@ def replay(
             if isinstance(found, Fault) and found.dispute_id is None:
                 yield found
             if watch is not None:
-                watch(number, found if isinstance(found, Step) else None)
+                watch(line, found if isinstance(found, Step) else None)
         if (unnamed := reader.finish()) is not None:
             yield unnamed
         yield from map(Replayed.model_validate_json, reader.results())

@@ -10,15 +10,15 @@ from pydantic import AfterValidator, ValidationError
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
 from dispute_fsm.dispute.conclude import Opening
-from dispute_fsm.errors import InputError
+from dispute_fsm.documents.faults import Faults, Source
+from dispute_fsm.documents.policies import policy_laid_over
+from dispute_fsm.documents.yaml_text import FieldPath, printed, read_file, read_yaml
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, Text, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
-from dispute_fsm.scenario.faults import Faults, Source
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
-from dispute_fsm.scenario.yaml_text import MAX_BYTES, FieldPath, read_yaml
 
 Expectation = TypeVar("Expectation", bound=Expect | ExpectEnd)
 SUFFIX = ".dispute.yaml"
@@ -55,11 +55,7 @@ class _Expiry(Strict):
 
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raises `InputError` for the first fault in it, `OSError` where it cannot be read at all."""
-    name = str(path).encode(errors="replace").decode()
-    if not path.is_file():
-        raise InputError("no such file" if not path.exists() else "not a regular file", file=name)
-    with path.open("rb") as stream:
-        return parse_scenario(stream.read(MAX_BYTES + 1), name)
+    return scenario_of(Source(printed(path), read_file(path)))
 
 
 def parse_scenario(text: bytes | str, file: str) -> Scenario:
@@ -107,15 +103,7 @@ def _rules(source: Source, content: Mapping[str, object]) -> RuleVersion:
 
 
 def _policy(source: Source, content: Mapping[str, object]) -> Policy:
-    if "policy" not in content:
-        return DEFAULT_POLICY
-    changes = source.mapping(content["policy"], tuple(Policy.model_fields), ("policy",))
-    try:
-        return DEFAULT_POLICY.lay_over(changes)
-    except ValidationError as error:
-        raise source.first(error, Policy, changes, ("policy",)) from None
-    except InputError as fault:
-        raise source.fault(("policy", *(fault.field or "").split(".")), fault.message) from None
+    return policy_laid_over(DEFAULT_POLICY, source, content["policy"], ("policy",)) if "policy" in content else DEFAULT_POLICY
 
 
 def shown(order: Order | None) -> dict[str, Any]:

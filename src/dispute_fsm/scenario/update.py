@@ -6,11 +6,11 @@ from typing import cast
 
 import yaml
 
+from dispute_fsm.documents.yaml_text import read_nodes
 from dispute_fsm.errors import InputError
 from dispute_fsm.scenario.reader import parse_scenario
 from dispute_fsm.scenario.runner import Failure, Found, Result, run_scenario, unmet
 from dispute_fsm.scenario.scenario import Expect, ExpectEnd, Scenario
-from dispute_fsm.scenario.yaml_text import read_nodes
 
 Edit = tuple[int, int, str]
 """From where to where in the text, and what is to stand there."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Never, TypeAlias, cast
 
 import yaml
@@ -79,6 +80,19 @@ def read_yaml(text: bytes | str, file: str) -> YamlText:
     Raises `InputError` with the file, the line and the field of the first problem.
     """
     return _Document(_decoded(text, file), file).read()
+
+
+def read_file(path: Path) -> YamlText:
+    """Read a YAML file. Raises `InputError` as `read_yaml` does and for what is no file, `OSError` where it cannot be read at all."""
+    if not path.is_file():
+        raise InputError("no such file" if not path.exists() else "not a regular file", file=printed(path))
+    with path.open("rb") as stream:
+        return read_yaml(stream.read(MAX_BYTES + 1), printed(path))
+
+
+def printed(path: Path) -> str:
+    """Write a file's name so that it can be printed; bytes of it that are no text come out as question marks."""
+    return str(path).encode(errors="replace").decode()
 
 
 def read_nodes(text: str) -> yaml.Node:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dispute_fsm.documents.yaml_text import FieldPath, YamlText, field_name
 from dispute_fsm.errors import InputError
-from dispute_fsm.scenario.yaml_text import FieldPath, YamlText, field_name
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")

@@ -1,0 +1,326 @@
+"""`dispute-fsm replay`: whether histories are whole, decided as the rules decide, and what other rules would have made of them."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+from rich.table import Column, Table
+from rich.text import Text
+
+from dispute_fsm.charts.registry import rule_version
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, printable, reported
+from dispute_fsm.documents.policies import read_policy_changes
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.difference import Difference, Drift
+from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
+from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX
+from dispute_fsm.history.read import Fault
+from dispute_fsm.history.replay import Replayed, replay
+from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
+from dispute_fsm.rules.vocabulary import Lang
+
+_DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED)
+_MOST_SHOWN = 40
+"""How many steps that differ a person is shown; `--json` has them all."""
+
+
+@reported
+def replay_command(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help=f"Histories, folders that are searched for *{SUFFIX}[.gz], or - for standard input."),
+    ],
+    rules: Annotated[str | None, typer.Option("--rules", metavar="V", help="What would have become of them under these rules.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="... under a policy that differs in these fields (YAML).")
+    ] = None,
+    approved: Annotated[
+        Path | None, typer.Option("--approved", metavar="FILE", help="Differences that are intended, and why (YAML).")
+    ] = None,
+    as_json: JsonOption = False,
+    lang: LangOption = LANG,
+) -> Exit:
+    """Replay histories: check every hash, every transition, and decide every command again.
+
+    With --rules or --policy: what would have ended differently, at which step, because of which guard.
+
+    Example: dispute-fsm replay histories/ --policy stricter.yaml
+
+    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be read (the others are still replayed).
+    """
+    question = _question(rules, policy)
+    drift = ApprovedDrift("") if approved is None else read_approved(approved)
+    files = history_files(paths)
+    seen = _Seen()
+    unreadable = 0
+    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("histories", total=_size(files))
+        for file in files:
+            try:
+                for found in replay(file, question, watch=lambda line, _step: progress.advance(task, len(line))):
+                    judged = _judged(found, drift)
+                    seen.take(judged)
+                    if as_json:
+                        emit(_as_json(judged))
+            except (InputError, OSError) as fault:
+                complain(fault)
+                unreadable += 1
+    unused = list(drift.unused())
+    for line, approval in unused:
+        complain(InputError(f"this approval no longer fits any difference: {approval.why}", file=drift.file, line=line))
+    if not as_json:
+        _show(seen, question, as_lang(lang))
+    if unreadable:
+        return Exit.BAD_INPUT
+    return Exit.FELL_SHORT if seen.wrong or unused else Exit.WELL
+
+
+def history_files(paths: Iterable[str]) -> list[str]:
+    """Find history files, each once. Raises `InputError` where a path does not exist, or a folder holds none."""
+    found: dict[str, None] = {}
+    for name in paths:
+        path = Path(name)
+        if name == STANDARD_INPUT or path.is_file():
+            found[name] = None
+        elif path.is_dir():
+            below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
+            if not below:
+                raise InputError(f"no *{SUFFIX} file in this folder", file=name)
+            found.update(dict.fromkeys(below))
+        else:
+            raise InputError("no such file or folder", file=name)
+    return list(found)
+
+
+def _question(rules: str | None, policy: Path | None) -> Question | None:
+    if rules is None and policy is None:
+        return None
+    if rules is not None:
+        rule_version(rules)
+    if policy is None:
+        return Question(rules)
+    changes = read_policy_changes(policy)
+    return Question(rules, lambda recorded: recorded.lay_over(changes))
+
+
+def _size(files: list[str]) -> int | None:
+    """Return how many bytes there are to read; None where only reading them tells."""
+    if any(file == STANDARD_INPUT or file.endswith(COMPRESSED) for file in files):
+        return None
+    return sum(Path(file).stat().st_size for file in files)
+
+
+# ---- what was found ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One dispute, or a fault that is no dispute's; `unapproved` are the classes of difference that nobody intended."""
+
+    found: Replayed | Fault
+    unapproved: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return isinstance(self.found, Replayed) and self.found.fault is None and not self.unapproved
+
+
+def _judged(found: Replayed | Fault, drift: ApprovedDrift) -> _Judged:
+    return _Judged(found, () if isinstance(found, Fault) else drift.unapproved(found))
+
+
+def _weight(found: Replayed | Fault) -> int:
+    """Weigh what is wrong: 0 a fault, another decision or another end; 1 an end that nobody can tell; 2 the rest."""
+    if isinstance(found, Fault) or found.what_if is None or found.what_if.verdict is Verdict.DIFFERENT:
+        return 0
+    return 1 if found.what_if.verdict is Verdict.UNDETERMINED else 2
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a person is told at the end; bounded, however many disputes there are."""
+
+    disputes: int = 0
+    events: int = 0
+    wrong: int = 0
+    faults: int = 0
+    again: int = 0
+    undetermined: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter[Verdict])
+    ends: Counter[tuple[Standing, Standing | None]] = field(default_factory=Counter[tuple[Standing, Standing | None]])
+    classes: Counter[str] = field(default_factory=Counter[str])
+    wrongs: tuple[list[_Judged], ...] = field(default_factory=lambda: ([], [], []))
+    """The first that are wrong, by their weight."""
+
+    @property
+    def shown(self) -> list[_Judged]:
+        """What is wrong, the weightiest first."""
+        return [judged for alike in self.wrongs for judged in alike][:_MOST_SHOWN]
+
+    def take(self, judged: _Judged) -> None:
+        found = judged.found
+        self.wrong += not judged.ok
+        if not judged.ok and len(alike := self.wrongs[_weight(found)]) < _MOST_SHOWN:
+            alike.append(judged)
+        if isinstance(found, Fault):
+            self.faults += 1
+            return
+        self.disputes += 1
+        self.events += found.events
+        self.faults += found.fault is not None
+        self.again += bool(found.differences)
+        self.undetermined += bool(found.undetermined)
+        if found.what_if is not None:
+            self.verdicts[found.what_if.verdict] += 1
+            self.ends[found.what_if.then, found.what_if.now] += 1
+        self.classes.update(set(classes(found)))
+
+
+# ---- for programs ------------------------------------------------------------------------------------------------------
+
+
+def _as_json(judged: _Judged) -> dict[str, Any]:
+    found = judged.found
+    if isinstance(found, Fault):
+        return {"file": found.file, "line": found.line, "dispute_id": None, "ok": False, "fault": found.model_dump(mode="json")}
+    return {**found.model_dump(mode="json"), "ok": judged.ok, "unapproved": list(judged.unapproved)}
+
+
+# ---- for people --------------------------------------------------------------------------------------------------------
+
+_WORDS: dict[Lang, dict[str, str]] = {
+    "zh": {
+        "read": "{disputes} 个纠纷，{events} 个事件",
+        "faults": "哈希与流转均无误",
+        "again": "按原规则重判，结果一致",
+        "erased": "{count} 个纠纷中有步骤因原文已清除而无法重判",
+        "verdicts": "改用所问规则或策略后：相同 {same}，不同 {different}，无法确定 {undetermined}",
+        "then": "原结果",
+        "now": "将会是",
+        "count": "纠纷数",
+        "class": "差异类别",
+        "not_opened": "不予受理",
+        "undetermined": "无法确定",
+        "step": "第 {seq} 步 {command}",
+        "guard": "条件 {guard}：原 {then}，现 {now}",
+        "nothing": "未查看",
+        "more": "另有 {count} 个未列出；--json 可查看全部",
+    },
+    "en": {
+        "read": "{disputes} disputes, {events} events",
+        "faults": "whole: every hash, every transition",
+        "again": "decided again as recorded",
+        "erased": "in {count} disputes a step cannot be decided again, because words were erased",
+        "verdicts": "would end: the same {same}, different {different}, undetermined {undetermined}",
+        "then": "ended",
+        "now": "would end",
+        "count": "disputes",
+        "class": "class of difference",
+        "not_opened": "not opened",
+        "undetermined": "undetermined",
+        "step": "step {seq} {command}",
+        "guard": "guard {guard}: then {then}, now {now}",
+        "nothing": "not asked",
+        "more": "{count} more are not shown; --json has them all",
+    },
+}
+
+
+def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
+    words = _WORDS[lang]
+    output.print(words["read"].format(disputes=seen.disputes, events=seen.events))
+    for name, failing in (("faults", seen.faults), ("again", seen.again)):
+        output.print(
+            Text(f"{'✗' if failing else '✓'} {words[name]}: {max(seen.disputes - failing, 0)}/{seen.disputes}", "red" if failing else "")
+        )
+    if seen.undetermined:
+        output.print(words["erased"].format(count=seen.undetermined))
+    if question is not None:
+        _show_what_if(seen, lang)
+    for judged in seen.shown:
+        output.print()
+        for line in _told(judged, lang):
+            output.print(Text(printable(line)), soft_wrap=True)
+    if seen.wrong > len(seen.shown):
+        output.print()
+        output.print(words["more"].format(count=seen.wrong - len(seen.shown)))
+
+
+def _show_what_if(seen: _Seen, lang: Lang) -> None:
+    words = _WORDS[lang]
+    output.print(words["verdicts"].format(**{verdict.value: seen.verdicts[verdict] for verdict in Verdict}))
+    output.print()
+    ends = Table(Column(words["then"]), Column(words["now"]), Column(words["count"], justify="right"), box=None, header_style="bold")
+    told = Counter[tuple[str, str]]()
+    for (then, now), count in seen.ends.items():
+        told[_standing(then, lang), words["undetermined"] if now is None else _standing(now, lang)] += count
+    for (then_told, now_told), count in sorted(told.items(), key=lambda item: (item[0][0] == item[0][1], -item[1], item[0])):
+        ends.add_row(then_told, "=" if then_told == now_told else now_told, str(count))
+    output.print(ends)
+    output.print()
+    if seen.classes:
+        kinds = Table(Column(words["class"]), Column(words["count"], justify="right"), box=None, header_style="bold")
+        for name in CLASSES:
+            if seen.classes[name]:
+                kinds.add_row(_class(name, lang), str(seen.classes[name]))
+        output.print(kinds)
+
+
+def _standing(standing: Standing, lang: Lang) -> str:
+    return standing.state.label(lang) if standing.outcome is None else standing.outcome.label(lang)
+
+
+def _class(name: str, lang: Lang) -> str:
+    return _WORDS[lang]["undetermined"] if name == UNDETERMINED else Drift(name).label(lang)
+
+
+def _told(judged: _Judged, lang: Lang) -> Iterator[str]:
+    """Say what is wrong with one dispute: its fault, or the first step that differs, and what would come of it."""
+    found = judged.found
+    if isinstance(found, Fault):
+        yield f"✗ {found}"
+        return
+    if found.fault is not None:
+        yield f"✗ {found.fault}"
+        return
+    yield f"✗ {found.file}:{found.line}: {found.dispute_id}" + _ends(found.what_if, lang)
+    differences = (*found.differences, *(found.what_if.differences if found.what_if is not None else ()))
+    unapproved = [difference for difference in differences if difference.drift.value in judged.unapproved]
+    decisive = [difference for difference in unapproved if difference.drift in _DECISIVE]
+    for difference in [*unapproved[:1], *(found for found in decisive[:1] if found is not unapproved[0])]:
+        yield from (f"    {line}" for line in difference_told(difference, lang))
+
+
+def _ends(asked: WhatIf | None, lang: Lang) -> str:
+    if asked is None:
+        return ""
+    words = _WORDS[lang]
+    if asked.missing is not None:
+        now = f"{words['undetermined']} (#{asked.missing.seq}: {asked.missing.missing.label(lang)})"
+    else:
+        now = words["not_opened"] if asked.now is None else _standing(asked.now, lang)
+    then = _standing(asked.then, lang)
+    return f"  {then}" if then == now else f"  {then} → {now}"
+
+
+def difference_told(difference: Difference, lang: Lang) -> Iterator[str]:
+    """Say at which step something differs, how, and by which guard."""
+    words = _WORDS[lang]
+    step = words["step"].format(seq=difference.seq, command=difference.command.label(lang))
+    yield f"{step}: {difference.drift.label(lang)}"
+    for change in difference.changes:
+        if change.field != "checks" and (change.field, difference.drift) != ("deadlines", Drift.DEADLINE):  # the guard below says it
+            yield f"  {change.field}: {_plain(change.recorded)} → {_plain(change.now)}"
+    if difference.guard is not None:
+        then, now = (words["nothing"] if saw is None else _plain(saw) for saw in (difference.saw_then, difference.saw_now))
+        yield "  " + words["guard"].format(guard=difference.guard, then=then, now=now)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,32 @@
+"""Policies as people write them: only what differs from another policy."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dispute_fsm.documents.faults import Source
+from dispute_fsm.documents.yaml_text import FieldPath, printed, read_file
+from dispute_fsm.errors import InputError
+from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
+
+
+def policy_laid_over(base: Policy, source: Source, value: object, path: FieldPath) -> Policy:
+    """Lay what stands at a path over a policy. Raises `InputError` for the first field that does not fit."""
+    changes = source.mapping(value, tuple(Policy.model_fields), path)
+    try:
+        return base.lay_over(changes)
+    except ValidationError as error:
+        raise source.first(error, Policy, changes, path) from None
+    except InputError as fault:
+        raise source.fault((*path, *(fault.field or "").split(".")), fault.message) from None
+
+
+def read_policy_changes(path: Path) -> Mapping[str, object]:
+    """Read a file with fields of a policy, which is to be laid over others.
+
+    Raises `InputError` for the first field that does not fit (tried on the default policy), `OSError` where it cannot be read.
+    """
+    source = Source(printed(path), read_file(path))
+    policy_laid_over(DEFAULT_POLICY, source, source.text.value, ())
+    return source.mapping(source.text.value, tuple(Policy.model_fields), ())
