@@ -19,11 +19,12 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.judge import needs_facts
 from dispute_fsm.dispute.refusals import Accepted, Decision, Refused
 from dispute_fsm.history.read import steps_in
+from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, Voucher
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
-from dispute_fsm.scenario.reader import SUFFIX, read_scenario
+from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import Result, run_scenario
 
 MERCHANT, CONSUMER = "M-1", "C-1"
@@ -341,3 +342,10 @@ def read_back(content: str | bytes, file: str = "x.history.jsonl") -> ReadBack:
         {step.after.dispute_id: step.after for step in found},
         {step.policy.digest: step.policy for step in found},
     )
+
+
+def recorded_history(path: Path, text: str) -> Path:
+    """Run a scenario and write its history."""
+    result = run_scenario(parse_scenario(text, "x.dispute.yaml"))
+    write_history(path, [(event, result.scenario.opening.policy) for event in result.events])
+    return path

@@ -12,8 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -31,9 +30,9 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Option, Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.reader import read_scenario
 from dispute_fsm.scenario.runner import run_scenario
+from tests.command_line import SCRIPT, Ran, complained, environment, run, script
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SCRIPT = Path(sys.executable).with_name("dispute-fsm")
 MEMBERS = ["file", "title", "rules", "state", "states", "path", "outcome", "events", "ok", "failures"]
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
@@ -48,58 +47,11 @@ DOWN = HEAD + "steps: [{at: +1h, order: unavailable}]\n"
 POLICY = (json.dumps({"type": "policy", "digest": DEFAULT_POLICY.digest, "policy": dict(DEFAULT_POLICY.record)}) + "\n").encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What came of a call."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Leave no trace: the command line says where the log lines of its process go, and here others share the process."""
     yield
     structlog.reset_defaults()
-
-
-def run(*arguments: str | Path) -> Ran:
-    """Call the entry point in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["dispute-fsm", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    assert isinstance(ended.value.code, int)
-    return Ran(ended.value.code, out.getvalue(), err.getvalue())
-
-
-def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of a process of its own: what would change its output is as the test says, or not there."""
-    ours = ("LANG", "LC_", "NO_COLOR", "FORCE_COLOR", "TTY_", "TERM", "COLUMNS", "TZ", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONHASHSEED")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "300", **changes}
-
-
-def script(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] = MappingProxyType({})) -> Ran:
-    """Run the installed console script in a process of its own."""
-    done = subprocess.run(  # noqa: S603 -- our own script
-        [SCRIPT, *arguments], capture_output=True, check=False, cwd=cwd, env=environment(env), timeout=60
-    )
-    return Ran(done.returncode, done.stdout.decode("utf-8", "backslashreplace"), done.stderr.decode("utf-8", "backslashreplace"))
-
-
-def complained(ran: Ran, *named: str | Path) -> None:
-    """Require a clear error: code 2, nothing on stdout that looks like a result, what it is about on stderr, no traceback."""
-    assert "Traceback" not in ran.err
-    assert ran.code == 2
-    for name in named:
-        assert str(name) in ran.err
 
 
 @pytest.fixture

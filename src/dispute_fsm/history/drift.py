@@ -93,5 +93,5 @@ def classes(found: Replayed) -> Iterator[str]:
 def read_approved(path: Path) -> ApprovedDrift:
     """Read a file of approvals. Raises `InputError` with file, line and field, `OSError` where it cannot be read."""
     source = Source(printed(path), read_file(path))
-    found = source.validated(_File, source.text.value, ())
+    found = source.validated(_File, source.mapping(source.text.value, ("approved",), ()), ())
     return ApprovedDrift(source.file, found.approved, [source.text.line(("approved", number)) for number in range(len(found.approved))])

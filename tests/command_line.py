@@ -1,0 +1,67 @@
+"""The command line as tests call it: in this process where that is the same, else as the installed script."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from dispute_fsm import cli
+
+SCRIPT = Path(sys.executable).with_name("dispute-fsm")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a call."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def run(*arguments: str | Path, given: bytes = b"") -> Ran:
+    """Call the entry point in this process, with this on its standard input."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["dispute-fsm", *map(str, arguments)])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert isinstance(ended.value.code, int)
+    return Ran(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a process of its own: what would change its output is as the test says, or not there."""
+    ours = ("LANG", "LC_", "NO_COLOR", "FORCE_COLOR", "TTY_", "TERM", "COLUMNS", "TZ", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONHASHSEED")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "300", **changes}
+
+
+def script(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] = MappingProxyType({})) -> Ran:
+    """Run the installed console script in a process of its own."""
+    done = subprocess.run(  # noqa: S603 -- our own script
+        [SCRIPT, *arguments], capture_output=True, check=False, cwd=cwd, env=environment(env), timeout=60
+    )
+    return Ran(done.returncode, done.stdout.decode("utf-8", "backslashreplace"), done.stderr.decode("utf-8", "backslashreplace"))
+
+
+def complained(ran: Ran, *named: str | Path) -> None:
+    """Require a clear error: code 2, nothing on stdout that looks like a result, what it is about on stderr, no traceback."""
+    assert "Traceback" not in ran.err
+    assert ran.code == 2
+    for name in named:
+        assert str(name) in ran.err

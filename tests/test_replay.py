@@ -1,0 +1,226 @@
+"""`dispute-fsm replay`: what it finds, what it says to people and to programs, and its exit codes."""
+
+import gzip
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispute_fsm.history.generate import generate
+from dispute_fsm.history.write import write_history
+from tests.command_line import SCRIPT, complained, environment, run
+from tests.support import recorded_history
+
+HEAD = "dispute: {{dispute_id: {}, opened_at: 2023-03-28T10:00:00+08:00}}\nsteps:\n"
+LATE = HEAD.format("D-late") + "  - {at: +18h, do: choose_option, with: {option: prove_no_fault, note: 已发货}}\n"
+SILENT = HEAD.format("D-silent") + "  - {at: +25h, do: sweep}\n"
+MEMBERS = {
+    "file",
+    "line",
+    "dispute_id",
+    "rules",
+    "events",
+    "state",
+    "outcome",
+    "fault",
+    "differences",
+    "undetermined",
+    "what_if",
+    "ok",
+    "unapproved",
+}
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Path:
+    return recorded_history(tmp_path / "h" / "late.history.jsonl", LATE)
+
+
+@pytest.fixture
+def shorter(tmp_path: Path) -> Path:
+    (tmp_path / "shorter.yaml").write_text("response: {hours: 12}\n", encoding="utf-8")
+    return tmp_path / "shorter.yaml"
+
+
+def changed(path: Path, number: int, **members: Any) -> Path:  # noqa: ANN401 -- any JSON
+    """Change a line of a history without a word to its hash."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[number - 1] = json.dumps({**json.loads(lines[number - 1]), **members})
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+# ---- exit codes and streams --------------------------------------------------------------------------------------------
+
+
+def test_a_sound_history_is_code_0(late: Path) -> None:
+    ran = run("replay", late, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    (line,) = ran.lines
+    assert set(line) == MEMBERS
+    assert (line["file"], line["line"], line["dispute_id"], line["rules"], line["events"]) == (str(late), 2, "D-late", "2023-03", 2)
+    assert (line["state"], line["outcome"], line["fault"], line["ok"], line["what_if"]) == ("awaiting_evidence", None, None, True, None)
+    assert (line["differences"], line["undetermined"], line["unapproved"]) == ([], [], [])
+
+
+def test_a_changed_line_is_code_1_and_named(late: Path) -> None:
+    ran = run("replay", changed(late, 3, event_id="other"), "--json")
+    assert (ran.code, ran.err) == (1, "")
+    (line,) = ran.lines
+    assert line["ok"] is False
+    assert (line["fault"]["line"], line["fault"]["seq"], line["fault"]["field"], line["events"]) == (3, 2, "hash", 1)
+    for lang in ("zh", "en"):
+        people = run("replay", late, "--lang", lang)
+        assert people.code == 1
+        assert f"{late}:3: " in people.out
+
+
+def test_a_fault_that_is_no_disputes_has_a_line_of_its_own(late: Path) -> None:
+    policy = late.read_bytes().splitlines(keepends=True)[0]
+    late.write_bytes(late.read_bytes() + policy)
+    ran = run("replay", late, "--json")
+    assert ran.code == 1
+    assert [(line["dispute_id"], line["ok"], line["line"]) for line in ran.lines] == [(None, False, 4), ("D-late", True, 2)]
+    assert f"{late}:4: " in run("replay", late).out
+
+
+def test_an_unreadable_file_is_code_2_and_the_others_are_replayed(late: Path, tmp_path: Path) -> None:
+    bad = recorded_history(tmp_path / "h" / "bad.history.jsonl", SILENT)
+    bad.write_bytes(bad.read_bytes()[:-1])
+    ran = run("replay", late.parent, "--json")
+    complained(ran, f"{bad}:3: ")
+    assert [line["dispute_id"] for line in ran.lines] == ["D-late"]
+    assert run("replay", changed(late, 3, event_id="x"), bad).code == 2
+
+
+def test_a_folder_is_searched_and_each_file_replayed_once(late: Path, tmp_path: Path) -> None:
+    deep = recorded_history(tmp_path / "h" / "sub" / "silent.history.jsonl.gz", SILENT)
+    assert gzip.decompress(deep.read_bytes()).startswith(b'{"type":"policy"')
+    (tmp_path / "h" / "other.jsonl").write_text("no history", encoding="utf-8")
+    ran = run("replay", late.parent, late, "--json")
+    assert ran.code == 0
+    assert [line["file"] for line in ran.lines] == [str(late), str(deep)]
+
+
+def test_standard_input_is_a_dash(late: Path) -> None:
+    ran = run("replay", "-", "--json", given=late.read_bytes())
+    assert (ran.code, [line["file"] for line in ran.lines]) == (0, ["-"])
+
+
+def test_nothing_to_replay_is_an_error(tmp_path: Path) -> None:
+    complained(run("replay", tmp_path), tmp_path)
+    complained(run("replay", tmp_path / "gone"), "gone")
+
+
+def test_an_empty_history_is_sound(tmp_path: Path) -> None:
+    (tmp_path / "x.history.jsonl").write_bytes(b"")
+    assert run("replay", tmp_path / "x.history.jsonl", "--json") == run("replay", "-", "--json")
+    assert run("replay", tmp_path / "x.history.jsonl").code == 0
+
+
+# ---- what if -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_if_says_what_would_have_ended_otherwise_and_why(late: Path, shorter: Path) -> None:
+    ran = run("replay", late, "--policy", shorter, "--json")
+    assert (ran.code, ran.err) == (1, "")
+    asked = ran.lines[0]["what_if"]
+    assert (asked["verdict"], asked["then"], asked["now"], asked["missing"]) == (
+        "different",
+        {"state": "awaiting_evidence", "outcome": None},
+        {"state": "penalized", "outcome": "no_response"},
+        None,
+    )
+    first = asked["differences"][0]
+    assert (first["seq"], first["drift"], first["command"], first["guard"]) == (1, "deadline", "open_dispute", "response_has_passed")
+    assert (first["saw_then"], first["saw_now"]) == ({"response": "2023-03-29T02:00:00Z"}, {"response": "2023-03-28T14:00:00Z"})
+    assert ran.lines[0]["unapproved"] == ["outcome", "newly_refused", "deadline"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("zh", ("待商家举证", "逾期未响应", "时限不同")), ("en", ("no response in time", "a deadline is another"))]
+)
+def test_what_if_is_told_to_people_in_both_languages(late: Path, shorter: Path, lang: str, words: tuple[str, ...]) -> None:
+    ran = run("replay", late, "--policy", shorter, "--lang", lang)
+    assert ran.code == 1
+    for word in (*words, "response_has_passed", "D-late"):
+        assert word in ran.out
+
+
+def test_the_same_policy_and_the_same_rules_differ_in_nothing(late: Path, tmp_path: Path) -> None:
+    (tmp_path / "same.yaml").write_text("response: {hours: 24}\n", encoding="utf-8")
+    ran = run("replay", late, "--policy", tmp_path / "same.yaml", "--rules", "2023-03", "--json")
+    assert (ran.code, ran.lines[0]["what_if"]["verdict"], ran.lines[0]["what_if"]["differences"]) == (0, "same", [])
+
+
+def test_an_end_that_nobody_can_tell_is_not_guessed(tmp_path: Path) -> None:
+    (tmp_path / "longer.yaml").write_text("response: {hours: 48}\n", encoding="utf-8")
+    ran = run("replay", recorded_history(tmp_path / "x.history.jsonl", SILENT), "--policy", tmp_path / "longer.yaml", "--json")
+    assert (ran.code, ran.lines[0]["what_if"]["verdict"], ran.lines[0]["what_if"]["now"]) == (1, "undetermined", None)
+    assert ran.lines[0]["what_if"]["missing"] == {"seq": 2, "missing": "answers"}
+
+
+def test_what_is_asked_has_to_make_sense(late: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("response: {hours: 12}\nsilense: denial\n", encoding="utf-8")
+    complained(run("replay", late, "--policy", tmp_path / "bad.yaml"), f"{tmp_path / 'bad.yaml'}:2: silense")
+    complained(run("replay", late, "--policy", tmp_path / "none.yaml"), "none.yaml")
+    complained(run("replay", late, "--rules", "2019"), "2023-03")
+
+
+def test_a_fault_is_not_asked_about(late: Path, shorter: Path) -> None:
+    ran = run("replay", changed(late, 3, event_id="other"), "--policy", shorter, "--json")
+    assert (ran.code, ran.lines[0]["what_if"], ran.lines[0]["fault"]["line"]) == (1, None, 3)
+
+
+# ---- approved drift ----------------------------------------------------------------------------------------------------
+
+
+def test_intended_differences_are_no_failure(late: Path, shorter: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("approved: [{dispute: D-late, why: 缩短响应时限}]\n", encoding="utf-8")
+    ran = run("replay", late, "--policy", shorter, "--approved", tmp_path / "a.yaml", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert (ran.lines[0]["ok"], ran.lines[0]["unapproved"], ran.lines[0]["what_if"]["verdict"]) == (True, [], "different")
+
+
+def test_an_approval_that_no_longer_fits_fails_and_is_named(late: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("approved:\n  - {dispute: D-late, why: 缩短响应时限}\n", encoding="utf-8")
+    ran = run("replay", late, "--approved", tmp_path / "a.yaml")
+    assert ran.code == 1
+    assert f"{tmp_path / 'a.yaml'}:2: " in ran.err
+    assert "缩短响应时限" in ran.err
+
+
+# ---- many disputes -----------------------------------------------------------------------------------------------------
+
+
+def test_many_disputes_are_summed_up_and_the_weightiest_shown_first(tmp_path: Path, shorter: Path) -> None:
+    path = tmp_path / "x.history.jsonl"
+    write_history(path, generate(60, 7))
+    lines = run("replay", path, "--policy", shorter, "--json").lines
+    different = [line["dispute_id"] for line in lines if line["what_if"]["verdict"] == "different"]
+    assert (len(lines), 3 <= len(different) < 40) == (60, True)
+    told = [part.split(": ")[1].split()[0] for part in run("replay", path, "--policy", shorter, "--lang", "en").out.split("✗ ")[1:]]
+    assert told[: len(different)] == different
+    assert len(told) == 40
+
+
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
+    path = tmp_path / "x.history.jsonl"
+    write_history(path, generate(30, 7))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([SCRIPT, "replay", path], stdout=subprocess.PIPE, stderr=theirs, env=environment({"TERM": "xterm"})) as process:  # noqa: S603 -- our own script
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4_096):
+                shown += part
+        except OSError:  # how Linux says that nobody writes any more
+            pass
+        out = process.communicate()[0]
+    os.close(ours)
+    assert (process.returncode, b"histories" in shown, b"histories" in out) == (0, True, False)
+    assert run("replay", path).err == ""
