@@ -1,4 +1,4 @@
-"""Writes the tables of docs/rules.md and docs/formats.md from the chart, the policy and the vocabulary that run.
+"""Writes the tables of the pages in docs/ from the chart, the policy and the vocabulary that run.
 
 The tables stand between the markers `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else is written by hand.
 
@@ -17,6 +17,8 @@ from pathlib import Path
 
 from dispute_fsm import DEFAULT_POLICY, VERSIONS
 from dispute_fsm.charts.table import Place, Row, Rule
+from dispute_fsm.history.difference import Drift
+from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED
 from dispute_fsm.rules.deadlines import term_of
 from dispute_fsm.rules.guards import VOUCHER_LIMITS, Dimension, Guard, Selector, Sort
 from dispute_fsm.rules.policy import Bilingual, Prompt
@@ -257,7 +259,20 @@ def refusals() -> str:
     )
 
 
-PARTS = (options, states, outcomes, transitions, questions, requirements, deadlines, reasons, refusals)
+def members() -> str:
+    """List the members of an event by how a replay checks them."""
+
+    again = dict.fromkeys(DECIDED_AGAIN, "comes out of the decision") | {"facts": "were looked at or not, and fit the dispute and the time"}
+    how = {"read and folded": BY_FOLDING, "goes into the decision": GIVEN, "decided again, compared": again, "not compared": NOT_COMPARED}
+    return table(("member", "how", "for it"), ((code(name), told, why) for told, members in how.items() for name, why in members.items()))
+
+
+def drift() -> str:
+    """List the classes of difference."""
+    return table(("class", "中文", "English"), ((code(word), word.zh, word.en) for word in Drift))
+
+
+PARTS = (options, states, outcomes, transitions, questions, requirements, deadlines, reasons, refusals, members, drift)
 """Every table; the function's name is the marker's."""
 
 
