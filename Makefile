@@ -22,7 +22,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format dev constraints clean
+.PHONY: help demo test lint format bench dev constraints clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -46,6 +46,9 @@ lint: $(VENV)/.dev ## check format, lint and types
 format: $(VENV)/.dev ## format the code and mend what can be mended without thought
 	$(VENV)/bin/ruff check --fix-only --quiet
 	$(VENV)/bin/ruff format
+
+bench: $(VENV)/.dev ## measure what replaying costs, against what it is compared with
+	$(VENV)/bin/python benchmarks/replay.py
 
 dev: $(VENV)/.dev ## set up .venv for work: `.venv/bin/pytest tests/...` then runs on the source tree
 

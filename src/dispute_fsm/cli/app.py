@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError
 from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.terminal import default_lang, printable
 from dispute_fsm.version import VERSION
 
 P = ParamSpec("P")
@@ -51,13 +51,7 @@ class LangChoice(StrEnum):
     EN = "en"
 
 
-def default_lang() -> LangChoice:
-    """Return the language of the terminal: zh where the locale says so, else en."""
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return LangChoice.ZH if locale.startswith("zh") else LangChoice.EN
-
-
-LANG = default_lang()
+LANG = LangChoice(default_lang())
 LangOption = Annotated[LangChoice, typer.Option("--lang", help="Language of texts; default: the terminal's.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")]
 
@@ -96,11 +90,6 @@ def emit(record: object) -> None:
         sys.stdout.buffer.flush()
     else:
         sys.stdout.write(line)
-
-
-def printable(text: str) -> str:
-    """Replace what could play tricks on a terminal: control and direction characters."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def complain(fault: object) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -18,8 +18,9 @@ from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import is_history
 from dispute_fsm.history.read import steps
+from dispute_fsm.history.timeline import lasting, local_time
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.strict import format_duration, format_instant
+from dispute_fsm.rules.strict import format_instant
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Lang
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario
 from dispute_fsm.scenario.runner import run_scenario
@@ -206,10 +207,10 @@ _WORDS: dict[Lang, dict[str, str]] = {
 def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
     words, dispute = _WORDS[lang], moment.dispute
     zone = ZoneInfo(dispute.policy.calendar.zone)
-    head = words["head"].format(id=dispute.dispute_id, state=dispute.state.label(lang), at=_local(moment.at, zone))
+    head = words["head"].format(id=dispute.dispute_id, state=dispute.state.label(lang), at=local_time(moment.at, zone))
     output.print(Text(head, style="bold"))
     if moment.facts is not None:
-        output.print(Text(words["facts"].format(at=_local(moment.facts.observed_at, zone)), style="dim"))
+        output.print(Text(words["facts"].format(at=local_time(moment.facts.observed_at, zone)), style="dim"))
     alike = len({view.reasons for view in views}) == 1 and not any(view.preview for view in views)
     for number, view in enumerate(views, 1):
         mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[view.open]
@@ -260,24 +261,12 @@ def _then(preview: Preview | None, dispute: Dispute, zone: ZoneInfo, lang: Lang)
 def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> str:
     words, name = _WORDS[lang], started.deadline.label(lang)
     if started.due is not None:
-        return words["until"].format(deadline=name, due=_local(started.due, zone))
-    latest = words["unlimited"] if started.latest is None else _local(started.latest, zone)
-    return words["promise"].format(deadline=name, grace=_lasting(dispute.policy.scan_grace, lang), latest=latest)
+        return words["until"].format(deadline=name, due=local_time(started.due, zone))
+    latest = words["unlimited"] if started.latest is None else local_time(started.latest, zone)
+    return words["promise"].format(deadline=name, grace=lasting(dispute.policy.scan_grace, lang), latest=latest)
 
 
 def _consequence(following: Consequence, lang: Lang) -> str:
     end = following.state.label(lang) if following.outcome is None else f"{following.state.label(lang)} ({following.outcome.label(lang)})"
     given = "".join(f" [{selector.label(lang)}]" for selector in following.given)
     return f"{following.role.label(lang)} · {following.event.label(lang)}{given} → {end}"
-
-
-def _lasting(duration: timedelta, lang: Lang) -> str:
-    words = format_duration(duration)
-    if lang == "zh":
-        for unit, word in (("d", " 天 "), ("h", " 小时 "), ("m", " 分钟 "), ("s", " 秒 ")):
-            words = words.replace(unit, word)
-    return words.strip()
-
-
-def _local(instant: datetime, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %z")

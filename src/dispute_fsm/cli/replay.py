@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, printable, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
@@ -24,6 +24,7 @@ from dispute_fsm.history.read import Fault
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
 from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.terminal import printable
 
 _DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED)
 _MOST_SHOWN = 40

@@ -10,13 +10,14 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, printable, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario
 from dispute_fsm.scenario.runner import Failure, Result, run_scenario
+from dispute_fsm.terminal import printable
 
 
 @reported

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, printable, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.read import Step, steps
@@ -27,6 +27,7 @@ from dispute_fsm.history.timeline import (
 )
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import LIABILITIES, Labelled, Lang
+from dispute_fsm.terminal import printable
 
 _FEW = 5
 """How many disputes are named where one has to be chosen."""

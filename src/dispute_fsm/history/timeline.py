@@ -37,6 +37,7 @@ from dispute_fsm.rules.vocabulary import (
     VoucherKind,
 )
 from dispute_fsm.rules.worktime import Count, count
+from dispute_fsm.terminal import printable
 
 # ---- values ------------------------------------------------------------------------------------------------------------
 
@@ -696,8 +697,7 @@ def _line_by_line(told: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _visible(text: str) -> str:
-    """Replace what could play tricks on a terminal: control and direction characters."""
-    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return printable(" ".join(text.splitlines()))
 
 
 def _columns(text: str) -> int:
