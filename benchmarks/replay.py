@@ -9,6 +9,7 @@ Each pair is measured in turns and its best times are compared, for the machine 
 
 import argparse
 import gc
+import logging
 import subprocess
 import sys
 from collections import defaultdict
@@ -16,6 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
+
+import structlog
 
 from dispute_fsm.dispute.events import EVENT
 from dispute_fsm.history.generate import generate
@@ -111,6 +114,7 @@ def main() -> int:
     arguments.add_argument("--disputes", type=int, default=1_000, help="how many disputes the larger files are made of")
     arguments.add_argument("--rounds", type=int, default=10, help="how often each is measured")
     asked = arguments.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with TemporaryDirectory() as name:
         folder = Path(name)
         ratios = {

@@ -261,7 +261,6 @@ def refusals() -> str:
 
 def members() -> str:
     """List the members of an event by how a replay checks them."""
-
     again = dict.fromkeys(DECIDED_AGAIN, "comes out of the decision") | {"facts": "were looked at or not, and fit the dispute and the time"}
     how = {"read and folded": BY_FOLDING, "goes into the decision": GIVEN, "decided again, compared": again, "not compared": NOT_COMPARED}
     return table(("member", "how", "for it"), ((code(name), told, why) for told, members in how.items() for name, why in members.items()))

@@ -10,6 +10,9 @@ settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)  # the same examples in every run
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+collect_ignore_glob = ["scenarios/invalid/*"]
+"""The plugin runs every other scenario as a test of its own; what must not be read is `test_scenarios.py`'s."""
+
 TOLD = "told"
 
 

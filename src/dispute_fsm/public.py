@@ -22,6 +22,11 @@ from dispute_fsm.errors import (
     OrderSystemUnavailableError,
     StaleFactsError,
 )
+from dispute_fsm.history.difference import Difference, Drift
+from dispute_fsm.history.read import Fault, Step, steps
+from dispute_fsm.history.replay import Replayed, replay
+from dispute_fsm.history.whatif import Question, Verdict, WhatIf, what_if
+from dispute_fsm.history.write import write_history
 from dispute_fsm.order_system import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, RequestEvidence, Ruling, SubmitEvidence, Voucher
 from dispute_fsm.rules.evidence import Checklist, checklist
@@ -50,14 +55,17 @@ __all__ = [
     "Deadline",
     "Decision",
     "Desk",
+    "Difference",
     "Dispute",
     "DisputeError",
+    "Drift",
     "Event",
     "EventName",
     "EventType",
     "ExtendDeadline",
     "FactUnlock",
     "FactsNeededError",
+    "Fault",
     "ImpossibleEventError",
     "InMemoryOrderSystem",
     "InputError",
@@ -74,11 +82,13 @@ __all__ = [
     "PayloadUnlock",
     "Pickup",
     "Policy",
+    "Question",
     "Reason",
     "Refund",
     "RefusalCode",
     "Refused",
     "Repeated",
+    "Replayed",
     "RequestEvidence",
     "Role",
     "RuleVersion",
@@ -87,12 +97,15 @@ __all__ = [
     "StaleFactsError",
     "Stamp",
     "StateName",
+    "Step",
     "SubmitEvidence",
     "Unchanged",
     "Unlock",
+    "Verdict",
     "Voucher",
     "VoucherKind",
     "WaitUnlock",
+    "WhatIf",
     "begin",
     "checklist",
     "decide",
@@ -103,6 +116,10 @@ __all__ = [
     "open_dispute",
     "opening_needs_facts",
     "options",
+    "replay",
     "reveal",
     "rule_version",
+    "steps",
+    "what_if",
+    "write_history",
 ]

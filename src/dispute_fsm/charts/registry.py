@@ -44,7 +44,8 @@ DEFAULT_VERSION = "2023-03"
 
 def rule_version(version: str) -> RuleVersion:
     """Return a rule version by its id. Raises `InputError` that lists the known ones."""
-    if version not in VERSIONS:
+    found = VERSIONS.get(version)
+    if found is None:
         msg = f"unknown rule version {version!r}; known are: {', '.join(VERSIONS)}"
         raise InputError(msg, field="rules")
-    return VERSIONS[version]
+    return found

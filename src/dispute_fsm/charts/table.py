@@ -118,26 +118,32 @@ class Table:
         """
         event = case.command.event
         checks: list[tuple[Guard, Finding]] = []
-
-        def no(*guards: Guard) -> tuple[tuple[Guard, Finding], ...]:
-            looked = [(guard, guard.holds(case)) for guard in guards]
-            checks.extend(looked)
-            return tuple((guard, finding) for guard, finding in looked if not finding)
-
         quiet = event in QUIET
         actor = self.actors.get(event)
-        if actor is not None and (against := no(actor)):
+        if actor is not None and (against := _no(checks, case, actor)):
             return Weighing(None, tuple(checks), against)
-        rows = [row for row in self.rows.get((path, event), ()) if all(selector.holds(case) for selector in row.when)]
+        rows = [row for row in self.rows.get((path, event), ()) if _selected(row.when, case)]
         if not rows:
             return Weighing(None, tuple(checks), quiet=quiet)
         for guard in rows[0].rule.timing:  # the compiler sees to it that all rows of an event in a state agree on these
-            if against := no(guard):
+            if against := _no(checks, case, guard):
                 return Weighing(None, tuple(checks), () if quiet else against, quiet=quiet)
-        row = next((row for row in rows if all(selector.holds(case) for selector in row.when_facts)), None)
+        row = next((row for row in rows if _selected(row.when_facts, case)), None)
         if row is None:
-            no(*rows[0].when_facts)  # so that it shows that facts were looked at
+            _no(checks, case, *rows[0].when_facts)  # so that it shows that facts were looked at
             return Weighing(None, tuple(checks), quiet=True)  # the compiler lets only quiet events get here
-        no(*row.when, *row.when_facts)
-        against = no(*row.rule.needs)
+        _no(checks, case, *row.when, *row.when_facts)
+        against = _no(checks, case, *row.rule.needs)
         return Weighing(None if against else row, tuple(checks), against)
+
+
+def _no(checks: list[tuple[Guard, Finding]], case: Case, *guards: Guard) -> tuple[tuple[Guard, Finding], ...]:
+    """Add the guards' answers to the checks, and return each "no"."""
+    looked = [(guard, guard.holds(case)) for guard in guards]
+    checks += looked
+    return tuple([answer for answer in looked if not answer[1].holds])
+
+
+def _selected(selectors: tuple[Selector, ...], case: Case) -> bool:
+    """Tell whether all of the selectors hold; the first that does not settles it."""
+    return all(selector.holds(case).holds for selector in selectors)

@@ -3,6 +3,7 @@
 from dispute_fsm.cli.app import app
 from dispute_fsm.cli.generate import generate_command
 from dispute_fsm.cli.options import options_command
+from dispute_fsm.cli.redact import redact_command
 from dispute_fsm.cli.replay import replay_command
 from dispute_fsm.cli.run import run
 from dispute_fsm.cli.show import show
@@ -11,6 +12,7 @@ app.command(name="run")(run)
 app.command(name="options")(options_command)
 app.command(name="replay")(replay_command)
 app.command(name="show")(show)
+app.command(name="redact")(redact_command)
 app.command(name="generate")(generate_command)
 
 __all__ = ["app"]

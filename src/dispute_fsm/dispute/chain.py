@@ -55,7 +55,11 @@ def derived_stamp(at: datetime, dispute_id: str, seq: int) -> Stamp:
 
 def commitment(value: str, salt: bytes) -> Commitment:
     """Commit to a personal value: SHA-256 of the salt's bytes and the value's UTF-8, and its length (0 if blank)."""
-    return Commitment(commitment=hashlib.sha256(salt + value.encode()).hexdigest(), length=length(value))
+    return Commitment.model_validate(_committed(value, salt))
+
+
+def _committed(value: str, salt: bytes) -> dict[str, Any]:
+    return {"commitment": hashlib.sha256(salt + value.encode()).hexdigest(), "length": length(value)}
 
 
 def conceal(event: EventName, payload: Payload, salt: Callable[[str], bytes]) -> tuple[Payload, dict[str, PrivateValue]]:
@@ -64,7 +68,7 @@ def conceal(event: EventName, payload: Payload, salt: Callable[[str], bytes]) ->
 
     def commit(value: str, pointer: str) -> dict[str, Any]:
         private[pointer] = PrivateValue(salt=salt(pointer).hex(), value=value)
-        return commitment(value, salt(pointer)).model_dump()
+        return _committed(value, salt(pointer))
 
     recorded = _personal(payload.model_dump(mode="json"), "/payload", str, commit)
     return RECORDED_PAYLOADS[event].model_validate(recorded), private
@@ -81,7 +85,7 @@ def reveal(event: AuditEvent) -> Payload:
 def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) -> dict[str, Any]:
     """Return the members of a payload or voucher, which were valid when they were recorded, with the personal ones in the clear."""
     members: dict[str, Any] = {}
-    for name, member in recorded:
+    for name, member in vars(recorded).items():
         place = f"{pointer}/{name}"
         if isinstance(member, Commitment):
             kept = private.get(place)
@@ -113,7 +117,7 @@ def same_content(event: AuditEvent, command: Command) -> bool:
 
     def commit(value: str, pointer: str) -> dict[str, Any]:
         kept = event.private.get(pointer)
-        return {"length": length(value)} if kept is None else commitment(value, bytes.fromhex(kept.salt)).model_dump()
+        return {"length": length(value)} if kept is None else _committed(value, bytes.fromhex(kept.salt))
 
     def recorded(value: Mapping[str, Any], pointer: str) -> dict[str, Any]:
         return dict(value) if pointer in event.private else {"length": value["length"]}
@@ -171,7 +175,7 @@ def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = Non
         if not isinstance(committed, dict) or committed.keys() != _COMMITTED:
             msg = f"private {pointer} belongs to no commitment"
             raise IntegrityError(msg, f"private.{pointer}")
-        if committed != commitment(private.value, bytes.fromhex(private.salt)).model_dump():
+        if committed != _committed(private.value, bytes.fromhex(private.salt)):
             msg = f"private {pointer} does not fit its commitment: the value or its salt was changed"
             raise IntegrityError(msg, f"private.{pointer}")
 

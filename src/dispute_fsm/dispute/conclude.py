@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Row
@@ -14,11 +14,11 @@ from dispute_fsm.dispute.judge import Judgement, check_facts, judge, reason_of
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, Payload
 from dispute_fsm.rules.deadlines import due_instant
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Finding, Seen
-from dispute_fsm.rules.guards import Guard, Selector
+from dispute_fsm.rules.guards import Guard
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import Identifier, Strict, format_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
@@ -39,11 +39,28 @@ class Conclusion(NamedTuple):
 
     type: EventType
     target: str
-    checks: tuple[Checked, ...]
+    answers: tuple[tuple[Guard, Finding], ...]
     facts: OrderFacts | None
     deadlines: Mapping[Deadline, datetime]
     outcome: Outcome | None = None
-    refused: tuple[RefusalCode, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def refused(self) -> tuple[RefusalCode, ...]:
+        """The codes of a refusal."""
+        return tuple([reason.code for reason in self.reasons])
+
+    @property
+    def beside(self) -> tuple[Reason, ...]:
+        """The reasons that no guard of the table gave; they stand behind the checks of those that did."""
+        named = {guard.recorded for guard, _ in self.answers}
+        return tuple([reason for reason in self.reasons if reason.guard not in named])
+
+    @property
+    def checks(self) -> tuple[Checked, ...]:
+        """Every guard's answer, as it is recorded."""
+        answers = (Checked(guard.recorded, finding.holds, finding.saw) for guard, finding in self.answers)
+        return (*answers, *(Checked(reason.guard, passed=False, saw=reason.saw) for reason in self.beside))
 
 
 def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> tuple[Judgement, Conclusion | None]:
@@ -57,58 +74,50 @@ def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: 
     if now < dispute.last_at:
         msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
         raise ClockWentBackError(msg)
-    if judgement.facts is not None:
-        check_facts(facts, dispute.order_id, dispute.policy.max_facts_age, now)
+    looked_at = judgement.facts
+    check_facts(looked_at, dispute.order_id, dispute.policy.max_facts_age, now)
     if judgement.row is not None:
-        return judgement, _fired(dispute, judgement, judgement.row)
+        return judgement, _fired(dispute, judgement, judgement.row, looked_at)
     if judgement.reasons and dispute.refusals < dispute.policy.max_recorded_refusals:
-        return judgement, _stood(dispute, judgement)
+        return judgement, _stood(dispute, judgement, looked_at)
     return judgement, None
 
 
-def _fired(dispute: Dispute, judgement: Judgement, row: Row) -> Conclusion:
-    table, rule, payload = dispute.rules.table, row.rule, judgement.case.command.payload
+def _fired(dispute: Dispute, judgement: Judgement, row: Row, looked_at: OrderFacts | None) -> Conclusion:
+    rule, command = row.rule, judgement.case.command
     option, agreed_until = dispute.option, dispute.agreed_until
-    if isinstance(payload, ChooseOption):
-        option, agreed_until = payload.option, payload.agreed_until
-    kept = {d: due for d, due in dispute.deadlines.items() if d in table.places[row.target].stands and d not in rule.ends}
+    if command.event is EventName.CHOOSE_OPTION:
+        chosen = cast("ChooseOption[str]", command.payload)
+        option, agreed_until = chosen.option, chosen.agreed_until
+    stands = dispute.rules.table.places[row.target].stands
+    kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     return Conclusion(
         type=row.records,
         target=row.target,
-        checks=_answers(judgement),
-        facts=judgement.facts,
+        answers=judgement.checks,
+        facts=looked_at,
         deadlines={**kept, **_started(rule.starts, judgement.case, agreed_until)},
         outcome=row.outcome(option),
     )
 
 
-def _stood(dispute: Dispute, judgement: Judgement) -> Conclusion:
+def _stood(dispute: Dispute, judgement: Judgement, looked_at: OrderFacts | None) -> Conclusion:
     return Conclusion(
         type=EventType.REFUSED,
         target=dispute.path,
-        checks=_answers(judgement),
-        facts=judgement.facts,
+        answers=judgement.checks,
+        facts=looked_at,
         deadlines=dispute.deadlines,
         outcome=dispute.outcome,
-        refused=tuple(reason.code for reason in judgement.reasons),
+        reasons=judgement.reasons,
     )
-
-
-def _answers(judgement: Judgement) -> tuple[Checked, ...]:
-    """Return every guard's answer as it is recorded; a reason that no guard of the table gave stands behind them."""
-    checks = tuple(_checked(guard, finding) for guard, finding in judgement.checks)
-    named = {check.guard for check in checks}
-    return (*checks, *(Checked(reason.guard, passed=False, saw=reason.saw) for reason in judgement.reasons if reason.guard not in named))
-
-
-def _checked(guard: Guard, finding: Finding) -> Checked:
-    name = guard.dimension.name if isinstance(guard, Selector) else guard.name
-    return Checked(name, passed=bool(finding), saw=finding.saw)
 
 
 def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | None) -> dict[Deadline, datetime]:
     """Return the due instants of the deadlines that begin now; a deadline that is switched off does not begin."""
-    until = case.command.payload.until if isinstance(case.command.payload, ExtendDeadline) else None
+    if not starts:
+        return {}
+    until = cast("ExtendDeadline[str]", case.command.payload).until if case.command.event is EventName.EXTEND_DEADLINE else None
     dues = {deadline: due_instant(deadline, case.policy, case.now, agreed_until, until) for deadline in starts}
     return {deadline: due for deadline, due in dues.items() if due is not None}
 
@@ -142,7 +151,7 @@ def conclude_opening(opening: Opening, facts: OrderFacts | None, now: datetime) 
     return Conclusion(
         type=EventType.DISPUTE_OPENED,
         target=table.initial,
-        checks=tuple(_checked(guard, finding) for guard, finding in checks),
+        answers=tuple(checks),
         facts=facts,
         deadlines=_started(table.entry.starts, case, None),
     )
@@ -159,7 +168,8 @@ def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
 
 def opening_command(opening: Opening) -> Command:
     """Return the opening as a command."""
-    return Command(event=EventName.OPEN_DISPUTE, actor=opening.actor, key=opening.key)
+    members: dict[str, Any] = {"event": EventName.OPEN_DISPUTE, "actor": opening.actor, "payload": Payload(), "key": opening.key}
+    return Command.model_construct(**members)  # an opening is valid
 
 
 def _case(opening: Opening, facts: OrderFacts | None, now: datetime) -> Case:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import GENESIS, AuditEvent, CommandRefused, DisputeOpened
+from dispute_fsm.dispute.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
@@ -41,7 +41,7 @@ def begin(event: AuditEvent, policy: Policy) -> Dispute:
 
 def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
     """Return the dispute after the event. Raises `ImpossibleEventError` where it cannot have happened to this dispute."""
-    accepted = not isinstance(event, CommandRefused)
+    accepted = event.type is not EventType.REFUSED
     expected: dict[str, Any] = {
         "dispute_id": dispute.dispute_id,
         "seq": dispute.seq + 1,
@@ -90,18 +90,17 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
 
 def _expect_row(dispute: Dispute, event: AuditEvent) -> None:
     """Require that the chart has an edge that leads there, ends so and is recorded so."""
-    table = dispute.rules.table
+    table, target, records = dispute.rules.table, event.target, event.type
     option = event.payload.option if isinstance(event.payload, ChooseOption) else dispute.option
-    rows = [
-        row
-        for row in table.rows.get((dispute.path, event.command), ())
-        if (row.target, row.records) == (event.target, event.type) and row.outcome(option) is event.outcome and row.is_for(option)
-    ]
-    if not rows:
+    for row in table.rows.get((dispute.path, event.command), ()):
+        if row.target == target and row.records is records and row.outcome(option) is event.outcome and row.is_for(option):
+            break
+    else:
         ending = "" if event.outcome is None else f" with {event.outcome.value}"
         raise _impossible(event, f"no edge leads from {dispute.path} by {event.command.value} to {event.target}{ending}")
-    kept = {d: due for d, due in dispute.deadlines.items() if d in table.places[event.target].stands and d not in rows[0].rule.ends}
-    _expect_deadlines(event, kept, rows[0].rule.starts, dispute.policy)
+    stands, rule = table.places[target].stands, row.rule
+    kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
+    _expect_deadlines(event, kept, rule.starts, dispute.policy)
 
 
 def _expect_deadlines(event: AuditEvent, kept: Mapping[Deadline, datetime], starts: tuple[Deadline, ...], policy: Policy) -> None:

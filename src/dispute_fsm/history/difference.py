@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from dispute_fsm.dispute.conclude import Checked, Conclusion
 from dispute_fsm.dispute.events import AuditEvent, Check
 from dispute_fsm.dispute.refusals import Reason
+from dispute_fsm.rules.findings import Seen
 from dispute_fsm.rules.guards import has_passed
 from dispute_fsm.rules.strict import Named, Series, Strict, format_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled
@@ -47,6 +48,8 @@ class Difference(Strict):
     saw_now: dict[str, JsonValue] | None
     changes: Series[Change]
 
+
+_COMPARED = ("type", "target", "deadlines", "outcome", "refused")
 
 Answer = Check | Checked
 """One guard's answer, as it was recorded or as it is found anew."""
@@ -121,37 +124,49 @@ def _drift(event: AuditEvent, found: Conclusion | AuditEvent) -> Drift:
 
 def _changes(event: AuditEvent, found: Conclusion | AuditEvent) -> Iterator[Change]:
     refusals = event.type is found.type is EventType.REFUSED
-    names = ("refused",) if refusals else ("type", "target", "deadlines", "outcome", "refused")
-    for name in names:
+    for name in ("refused",) if refusals else _COMPARED:
         recorded, now = getattr(event, name), getattr(found, name)
         if recorded != now:
             yield Change(field=name, recorded=_plain(recorded), now=_plain(now))
     if event.facts is not found.facts and event.facts != found.facts:
         yield Change(field="facts", recorded=event.facts is not None, now=found.facts is not None)
-    if len(event.checks) != len(found.checks) or not all(map(_same, event.checks, found.checks)):
+    if not _answered_alike(event, found):
         yield Change(field="checks", recorded=_told(event.checks), now=_told(found.checks))
 
 
+def _answered_alike(event: AuditEvent, found: Conclusion | AuditEvent) -> bool:
+    if isinstance(found, Conclusion) and not found.reasons:  # as most are: no need to write the answers as they are recorded
+        return len(event.checks) == len(found.answers) and all(
+            check.guard == guard.recorded and check.passed is finding.holds and _saw_alike(check.saw, finding.saw)
+            for check, (guard, finding) in zip(event.checks, found.answers, strict=True)
+        )
+    return len(event.checks) == len(found.checks) and all(map(_same, event.checks, found.checks))
+
+
 def _same(then: Answer, now: Answer) -> bool:
-    """Compare two answers, and tell 1 from true in what they saw."""
-    return (
-        then.guard == now.guard
-        and then.passed is now.passed
-        and then.saw == now.saw
-        and all(type(then.saw[name]) is type(value) for name, value in now.saw.items())
-    )
+    return then.guard == now.guard and then.passed is now.passed and _saw_alike(then.saw, now.saw)
+
+
+def _saw_alike(then: Mapping[str, Seen], now: Mapping[str, Seen]) -> bool:
+    """Compare what was seen; 1 equals true in Python, and is another thing here."""
+    return then == now and [type(then[name]) for name in now] == [type(value) for value in now.values()]
 
 
 def _difference(event: AuditEvent, drift: Drift, now: Sequence[Answer], changes: tuple[Change, ...]) -> Difference:
-    name = _decisive(event.checks, now)
+    name = _decisive(event.checks, now, drift)
     saw_then, saw_now = (next((_seen(answer) for answer in answers if answer.guard == name), None) for answers in (event.checks, now))
     return Difference(seq=event.seq, drift=drift, command=event.command, guard=name, saw_then=saw_then, saw_now=saw_now, changes=changes)
 
 
-def _decisive(then: Sequence[Answer], now: Sequence[Answer]) -> str | None:
-    """Name the guard that makes the difference: the first that answers otherwise, else that saw otherwise, else the last one asked."""
+def _decisive(then: Sequence[Answer], now: Sequence[Answer], drift: Drift) -> str | None:
+    """Name the guard that makes the difference: the first that answers otherwise, else that saw otherwise, else the last one asked.
+
+    Where a command leads elsewhere, the questions that select its row come before guards that only saw otherwise.
+    """
     was, is_now = ({answer.guard: answer for answer in answers} for answers in (then, now))
     names = list(is_now | was)
+    if drift is Drift.OUTCOME:  # a question is recorded with its answer under its own name
+        names.sort(key=lambda name: name not in (is_now.get(name) or was[name]).saw)
     no_longer_alike = (name for name in names if _passes(was.get(name)) is not _passes(is_now.get(name)))
     seen_otherwise = (name for name in names if name in was and name in is_now and not _same(was[name], is_now[name]))
     in_one_only = (name for name in names if (name in was) is not (name in is_now))

@@ -28,6 +28,8 @@ from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import Strict
 
 _CHAINED: Mapping[str, type] = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict, "seq": int}
+_BARE = len(canonical({"hash": GENESIS, "private": {}}))
+"""How long what is not hashed is where nothing is private; a hash of another length does not fit anyway."""
 _RECENT = 256
 """How many closed disputes stay at hand, because refused commands like to follow a closing."""
 
@@ -248,12 +250,12 @@ def _parsed(line: bytes) -> tuple[dict[str, Any], bytes]:
     written another way, for each of these is longer. So the fast parser, which keeps silent about such, is enough there.
     """
     try:
-        record: object = from_json(line, allow_inf_nan=False)
+        record: object = from_json(line, allow_inf_nan=False, cache_strings="keys")
         if isinstance(record, dict) and record.keys() >= NOT_HASHED:
             members: dict[str, Any] = record
             hashed = hashed_form(members)
             # Two objects as one: a pair of braces less, a comma and the line break more.
-            if len(line) == len(hashed) + len(canonical({name: members[name] for name in NOT_HASHED})):
+            if len(line) == len(hashed) + (len(canonical({name: members[name] for name in NOT_HASHED})) if members["private"] else _BARE):
                 return members, hashed
     except ValueError:  # the strict parser says what is wrong, in our words
         pass

@@ -6,6 +6,7 @@ The three are kept apart. A *fault* says that a history cannot be: its chain is 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.difference import Difference
@@ -16,6 +17,9 @@ from dispute_fsm.history.upgrade import UPGRADES, Upgrade
 from dispute_fsm.history.whatif import Question, WhatIf, what_if
 from dispute_fsm.rules.strict import Named, Series, Strict
 from dispute_fsm.rules.vocabulary import Outcome, StateName
+
+if TYPE_CHECKING:
+    from dispute_fsm.dispute.dispute import Dispute
 
 
 class Replayed(Strict):
@@ -56,7 +60,7 @@ class _Replay:
         self.line = line
         self.dispute_id = dispute_id
         self.question = question
-        self.last: Step | None = None
+        self.dispute: Dispute | None = None
         self.events = list[AuditEvent]()
         self.fault: Fault | None = None
         self.differences = list[Difference]()
@@ -64,7 +68,7 @@ class _Replay:
 
     def take(self, step: Step) -> None:
         """Decide the event's command again."""
-        self.last = step
+        self.dispute = step.after
         if self.question is not None:
             self.events.append(step.event)
         found = redecide(step.before, step.event, step.policy)
@@ -79,12 +83,12 @@ class _Replay:
 
     def result(self) -> str:
         """Return the `Replayed` as JSON."""
-        after = None if self.last is None else self.last.after
+        after = self.dispute
         stands = {"state": after.state, "outcome": after.outcome, "rules": after.rules.id, "events": after.seq} if after else _NOTHING
         asked = None
         if after is not None and self.fault is None and self.question is not None:
             asked = what_if(after, self.events, self.question)
-        members = {
+        members: dict[str, Any] = {
             **stands,
             "file": self.file,
             "line": self.line,
@@ -94,7 +98,7 @@ class _Replay:
             "undetermined": tuple(self.undetermined),
             "what_if": asked,
         }
-        return Replayed.model_validate(members).model_dump_json()
+        return Replayed.model_construct(**members).model_dump_json()  # it is validated when it is read back
 
 
 def replay(

@@ -22,6 +22,7 @@ class Spool:
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None)  # an empty name: a file of SQLite's own that vanishes with it
         self._base.executescript(_TABLES)
+        self._base.execute("BEGIN")  # all is one transaction that never ends: nothing has to outlive this object
 
     def close(self) -> None:
         """Let go of everything."""

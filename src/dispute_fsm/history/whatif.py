@@ -20,12 +20,12 @@ from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Repeated
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.difference import Difference, another_due, compare, expired_before, no_event
 from dispute_fsm.history.redecide import Missing, Undetermined, asked, instead, opening_asked, words_missing
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import ChooseOption, Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import just_after
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import Named, Series, Strict
-from dispute_fsm.rules.vocabulary import Deadline, EventType, Labelled, Outcome, StateName
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled, Option, Outcome, StateName
 
 
 class Verdict(Labelled):
@@ -37,10 +37,11 @@ class Verdict(Labelled):
 
 
 class Standing(Strict):
-    """Where a dispute stands when its history ends."""
+    """Where a dispute stands when its history ends; `option` is the answer under which it goes on, null where it is closed."""
 
     state: Named[StateName]
     outcome: Named[Outcome] | None
+    option: Named[Option] | None = None
 
 
 class WhatIf(Strict):
@@ -73,7 +74,7 @@ def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question)
     first = recorded.opening
     policy = recorded.policy if question.policy is None else question.policy(recorded.policy)
     opening = opening_asked(first, policy, question.rules or first.rules)
-    then = Standing(state=recorded.state, outcome=recorded.outcome)
+    then = _standing(recorded)
     try:
         opened = open_dispute(None, opening, first.facts, first.at, stamp=derived_stamp(first.at, first.dispute_id, 1))
     except StaleFactsError:
@@ -87,9 +88,20 @@ def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question)
     missing = course.run()
     if missing is None and recorded.closed and not course.dispute.closed:
         missing = Undetermined(seq=recorded.seq, missing=Missing.ANSWERS)
-    now = None if missing is not None else Standing(state=course.dispute.state, outcome=course.dispute.outcome)
+    now = None if missing is not None else _standing(course.dispute)
     verdict = Verdict.UNDETERMINED if now is None else Verdict.SAME if now == then else Verdict.DIFFERENT
     return WhatIf(verdict=verdict, then=then, now=now, missing=missing, differences=tuple(course.differences))
+
+
+def _standing(dispute: Dispute) -> Standing:
+    return Standing(state=dispute.state, outcome=dispute.outcome, option=None if dispute.closed else dispute.option)
+
+
+# Who confirmed one agreement has said nothing of another, and a ruling is on what was under review.
+_OF_AN_AGREEMENT = frozenset({EventName.CONFIRM_AGREEMENT, EventName.DENY_AGREEMENT})
+_OF_A_STATE = frozenset(
+    {EventName.REQUEST_EVIDENCE, EventName.RULE_NO_FAULT, EventName.RULE_AT_FAULT, EventName.EXTEND_DEADLINE, EventName.ANNUL}
+)
 
 
 class _CannotTellError(Exception):
@@ -107,6 +119,7 @@ class _Course:
         self.dispute = dispute
         self.places = places
         self.events = events
+        self.option: Option | None = None  # as recorded so far
         self.differences: list[Difference] = []
 
     def run(self) -> Undetermined | None:
@@ -132,16 +145,27 @@ class _Course:
 
     def submit(self, event: AuditEvent) -> None:
         """Put the recorded command to the dispute as it would stand."""
+        before = self.dispute
         decision = self.decide(asked(event), event.facts, event.at)
+        if isinstance(decision, Accepted) and not self.said_of_this(event, before):
+            raise _CannotTellError(Missing.ANSWERS)
+        if isinstance(event.payload, ChooseOption) and event.type is not EventType.REFUSED:
+            self.option = event.payload.option
         found = decision.event if isinstance(decision, Accepted | Refused) else None
         if found is not None:
             self.note(compare(event, found))
             return
         earlier = decision.event if isinstance(decision, Repeated) else None
         if words_missing(event, earlier):
-            raise _CannotTellError(Missing.WORDS)
+            return  # repeated or refused: the dispute stays as it is
         reasons = decision.reasons if isinstance(decision, Refused) else ()
         self.note(no_event(event, instead(reasons, earlier), reasons))
+
+    def said_of_this(self, event: AuditEvent, before: Dispute) -> bool:
+        """Whether what was said then was said of what is before people here: the same agreement, and for a ruling the same review."""
+        if event.command in _OF_AN_AGREEMENT:
+            return before.option is self.option
+        return event.command not in _OF_A_STATE or (before.path, before.option) == (event.source, self.option)
 
     def catch_up(self, previous: AuditEvent, event: AuditEvent) -> None:
         """Fire what passed before this event, as a sweep would have.
@@ -160,8 +184,13 @@ class _Course:
             deadline = min(passed, key=lambda deadline: (passed[deadline], list(Deadline).index(deadline)))
             at = max(min(just_after(passed[deadline]), event.at), self.dispute.last_at)
             decision = self.decide(Command(event=deadline.expiry, actor=SYSTEM), None, at)
-            if isinstance(decision, Accepted):
-                self.note(expired_before(event, deadline, decision.event))
+            if not isinstance(decision, Accepted):
+                continue
+            expiry = decision.event
+            if (event.command, event.target, event.outcome) == (expiry.command, expiry.target, expiry.outcome):
+                self.note(another_due(event, deadline, previous.deadlines.get(deadline), passed[deadline], ()))
+            else:
+                self.note(expired_before(event, deadline, expiry))
 
     def decide(self, command: Command, facts: OrderFacts | None, at: datetime) -> Decision:
         stamp = derived_stamp(at, self.dispute.dispute_id, self.dispute.seq + 1)

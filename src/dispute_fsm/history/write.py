@@ -20,8 +20,8 @@ def write_records(stream: IO[str], events: Iterable[tuple[AuditEvent, Policy]]) 
     for event, policy in events:
         if event.policy not in written:
             written.add(event.policy)
-            stream.write(_line({"type": "policy", "digest": policy.digest, "policy": policy.record}))
-        stream.write(_line(event.model_dump(mode="json")))
+            stream.write(record_line({"type": "policy", "digest": policy.digest, "policy": policy.record}))
+        stream.write(record_line(event.model_dump(mode="json")))
 
 
 def write_history(path: Path, events: Iterable[tuple[AuditEvent, Policy]]) -> None:
@@ -49,5 +49,6 @@ def whole_file(path: Path) -> Generator[IO[str]]:
         part.unlink(missing_ok=True)
 
 
-def _line(record: object) -> str:
+def record_line(record: object) -> str:
+    """Write a record as its line: compact JSON, members in their order."""
     return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dispute_fsm.rules.commands import Voucher
-from dispute_fsm.rules.findings import Finding, PayloadUnlock, found
-from dispute_fsm.rules.policy import EvidenceReason, Policy, Prompt
+from dispute_fsm.rules.findings import NEVER, Finding, PayloadUnlock, found
+from dispute_fsm.rules.policy import EvidenceReason, Policy, Prompt, VoucherLimits
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import RefusalCode, VoucherKind
 
 Vouchers = tuple[Voucher[str], ...]
+
+_STATEMENT = PayloadUnlock("statement", "请填写情况说明", "write a statement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,56 +68,57 @@ def length(text: str | None) -> int:
 
 def reason_known(policy: Policy, reason: str | None) -> Finding:
     """Require a reason of the policy's catalogue."""
-    known = ", ".join(sorted(policy.evidence_reasons))
-    return found(
-        reason in policy.evidence_reasons,
-        RefusalCode.REASON_UNKNOWN,
-        PayloadUnlock("reason", f"请选择目录中的理由：{known}", f"give one of the catalogue's reasons: {known}"),
-        reason_known=reason in policy.evidence_reasons,
-        reasons=tuple(sorted(policy.evidence_reasons)),
-    )
+    known, reasons = reason in policy.evidence_reasons, tuple(sorted(policy.evidence_reasons))
+    names = ", ".join(reasons)
+    unlock = NEVER if known else PayloadUnlock("reason", f"请选择目录中的理由：{names}", f"give one of the catalogue's reasons: {names}")
+    return found(known, RefusalCode.REASON_UNKNOWN, unlock, reason_known=known, reasons=reasons)
 
 
 def vouchers_there(policy: Policy, reason: str | None, vouchers: Vouchers) -> Finding:
     """Require every voucher that the reason prompts for, as many as it asks."""
     statuses = _prompts(policy, reason, vouchers)
     missing = [status for status in statuses if not status.done]
-    zh = "、".join(f"{status.prompt.kind.zh} × {status.missing}" for status in missing)
-    en = ", ".join(f"{status.prompt.kind.en} × {status.missing}" for status in missing)
     return found(
         not missing,
         RefusalCode.VOUCHER_MISSING,
-        PayloadUnlock("vouchers", f"请补充：{zh}", f"add: {en}"),
-        required=tuple(f"{status.prompt.kind.value} x {status.prompt.at_least}" for status in statuses),
-        missing=tuple(f"{status.prompt.kind.value} x {status.missing}" for status in missing),
+        _add(missing) if missing else NEVER,
+        required=tuple([f"{status.prompt.kind.value} x {status.prompt.at_least}" for status in statuses]),
+        missing=tuple([f"{status.prompt.kind.value} x {status.missing}" for status in missing]),
     )
+
+
+def _add(missing: list[PromptStatus]) -> PayloadUnlock:
+    zh = "、".join(f"{status.prompt.kind.zh} × {status.missing}" for status in missing)
+    en = ", ".join(f"{status.prompt.kind.en} × {status.missing}" for status in missing)
+    return PayloadUnlock("vouchers", f"请补充：{zh}", f"add: {en}")
 
 
 def vouchers_accepted(policy: Policy, reason: str | None, vouchers: Vouchers) -> Finding:
     """Require that no voucher is of a kind that the reason does not accept; other kinds are welcome."""
     entry = _entry(policy, reason)
     refused = sorted({voucher.kind for voucher in vouchers} & set(entry.not_accepted if entry else ()))
-    zh, en = "、".join(kind.zh for kind in refused), ", ".join(kind.en for kind in refused)
     return found(
         not refused,
         RefusalCode.VOUCHER_NOT_ACCEPTED,
-        PayloadUnlock("vouchers", f"请移除：{zh}", f"take out: {en}"),
-        not_accepted=tuple(kind.value for kind in refused),
+        _take_out(refused) if refused else NEVER,
+        not_accepted=tuple([kind.value for kind in refused]),
     )
+
+
+def _take_out(refused: list[VoucherKind]) -> PayloadUnlock:
+    zh, en = "、".join(kind.zh for kind in refused), ", ".join(kind.en for kind in refused)
+    return PayloadUnlock("vouchers", f"请移除：{zh}", f"take out: {en}")
 
 
 def vouchers_small_enough(policy: Policy, vouchers: Vouchers) -> Finding:
     """Require that each voucher, and all together, stay within the limits in bytes."""
     limits, sizes = policy.voucher_limits, [voucher.size for voucher in distinct(vouchers)]
     largest, together = max(sizes, default=0), sum(sizes)
+    small = largest <= limits.max_bytes and together <= limits.max_bytes_together
     return found(
-        largest <= limits.max_bytes and together <= limits.max_bytes_together,
+        small,
         RefusalCode.VOUCHER_TOO_LARGE,
-        PayloadUnlock(
-            "vouchers",
-            f"每个文件不超过 {limits.max_bytes} 字节，合计不超过 {limits.max_bytes_together} 字节",
-            f"keep each file within {limits.max_bytes} bytes and all together within {limits.max_bytes_together}",
-        ),
+        NEVER if small else _smaller(limits),
         largest=largest,
         max_bytes=limits.max_bytes,
         together=min(together, MAX_INTEGER),  # a sum may leave what a record can hold
@@ -123,53 +126,45 @@ def vouchers_small_enough(policy: Policy, vouchers: Vouchers) -> Finding:
     )
 
 
+def _smaller(limits: VoucherLimits) -> PayloadUnlock:
+    return PayloadUnlock(
+        "vouchers",
+        f"每个文件不超过 {limits.max_bytes} 字节，合计不超过 {limits.max_bytes_together} 字节",
+        f"keep each file within {limits.max_bytes} bytes and all together within {limits.max_bytes_together}",
+    )
+
+
 def media_types_supported(policy: Policy, vouchers: Vouchers) -> Finding:
     """Require that each voucher's file format is a supported one."""
     supported = policy.voucher_limits.media_types
-    others = sorted({voucher.media_type for voucher in vouchers} - set(supported))
-    return found(
-        not others,
-        RefusalCode.VOUCHER_MEDIA_TYPE,
-        PayloadUnlock("vouchers", f"支持的格式：{'、'.join(supported)}", f"supported formats: {', '.join(supported)}"),
-        not_supported=tuple(others),
-    )
+    others = sorted({voucher.media_type for voucher in vouchers}.difference(supported))
+    return found(not others, RefusalCode.VOUCHER_MEDIA_TYPE, _convert(supported) if others else NEVER, not_supported=tuple(others))
+
+
+def _convert(supported: tuple[str, ...]) -> PayloadUnlock:
+    return PayloadUnlock("vouchers", f"支持的格式：{'、'.join(supported)}", f"supported formats: {', '.join(supported)}")
 
 
 def vouchers_few_enough(policy: Policy, vouchers: Vouchers) -> Finding:
     """Require at most the allowed number of files."""
     count, most = len(distinct(vouchers)), policy.voucher_limits.max_count
-    return found(
-        count <= most,
-        RefusalCode.TOO_MANY_VOUCHERS,
-        PayloadUnlock("vouchers", f"最多 {most} 个文件", f"hand in at most {most} files"),
-        count=count,
-        max_count=most,
-    )
+    unlock = NEVER if count <= most else PayloadUnlock("vouchers", f"最多 {most} 个文件", f"hand in at most {most} files")
+    return found(count <= most, RefusalCode.TOO_MANY_VOUCHERS, unlock, count=count, max_count=most)
 
 
 def statement_there(policy: Policy, reason: str | None, statement: str | None) -> Finding:
     """Require a statement where the reason asks for one, or is unknown."""
     entry = _entry(policy, reason)
-    required = entry is None or entry.statement
-    return found(
-        not required or length(statement) > 0,
-        RefusalCode.STATEMENT_MISSING,
-        PayloadUnlock("statement", "请填写情况说明", "write a statement"),
-        required=required,
-        length=length(statement),
-    )
+    required, written = entry is None or entry.statement, length(statement)
+    return found(not required or written > 0, RefusalCode.STATEMENT_MISSING, _STATEMENT, required=required, length=written)
 
 
 def statement_short_enough(policy: Policy, statement: str | None) -> Finding:
     """Require that the statement stays within the limit, in code points."""
-    most = policy.voucher_limits.max_statement
-    return found(
-        length(statement) <= most,
-        RefusalCode.STATEMENT_TOO_LONG,
-        PayloadUnlock("statement", f"情况说明不超过 {most} 字", f"keep the statement within {most} characters"),
-        length=length(statement),
-        max_statement=most,
-    )
+    written, most = length(statement), policy.voucher_limits.max_statement
+    zh, en = f"情况说明不超过 {most} 字", f"keep the statement within {most} characters"
+    unlock = NEVER if written <= most else PayloadUnlock("statement", zh, en)
+    return found(written <= most, RefusalCode.STATEMENT_TOO_LONG, unlock, length=written, max_statement=most)
 
 
 def checklist(policy: Policy, reason: str | None, vouchers: Vouchers = (), statement: str | None = None) -> Checklist:

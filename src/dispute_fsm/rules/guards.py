@@ -63,6 +63,11 @@ class Guard:
             finding = case.findings[self.name] = self.look(case)
         return finding
 
+    @property
+    def recorded(self) -> str:
+        """The name under which its answer is recorded."""
+        return self.name
+
     def label(self, lang: Lang) -> str:
         """Return the condition in words."""
         return self.zh if lang == "zh" else self.en
@@ -93,6 +98,11 @@ class Selector(Guard):
     dimension: Dimension
     accepts: frozenset[str]
 
+    @property
+    def recorded(self) -> str:
+        """The question's name: its answer is recorded, whichever row asks."""
+        return self.dimension.name
+
 
 def facts_of(case: Case) -> OrderFacts:
     """Return the case's facts. Raises `FactsNeededError` where nobody asked for them."""
@@ -102,9 +112,35 @@ def facts_of(case: Case) -> OrderFacts:
     return case.facts
 
 
+_CANCEL_OR_REFUND = FactUnlock(
+    "cancel_request | refund",
+    "订单系统须显示有效的取消申请（submitted / accepted），或已完成的全额退款",
+    "the order system has to show a cancel request (submitted or accepted) or a completed full refund",
+)
+_SHIPMENT = FactUnlock(
+    "shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前", "the order system has to show a shipment that has happened"
+)
+_ANY_PICKUP = FactUnlock("pickup", "订单系统须显示物流揽件记录", "the order system has to show the carrier's pickup scan")
+_VALID_PICKUP = FactUnlock(
+    "pickup",
+    "揽件记录须为 picked_up、运单号与发货一致、时间不早于付款且不晚于当前",
+    "the scan has to be picked_up, of the shipped waybill, not before payment, and have happened",
+)
+_ORDER = FactUnlock("order", "订单系统须有该订单", "the order system has to know the order")
+_PROMISE = PayloadUnlock("agreed_until", "请填写协商的发货时间", "give the agreed instant")
+_AGREEMENT_VOUCHER = PayloadUnlock("vouchers", "请上传至少一份协商凭证", "add at least one voucher that shows the agreement")
+_RATIONALE = PayloadUnlock("rationale", "请填写理由", "give a rationale")
+
+
 def _local(case: Case, instant: datetime) -> str:
     """Write an instant as people in the policy's zone read it."""
     return instant.astimezone(ZoneInfo(case.policy.calendar.zone)).strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def _instant(case: Case, field: str, zh: str, en: str, limit: datetime) -> PayloadUnlock:
+    """Say that an instant of the payload has to keep to a limit."""
+    local = _local(case, limit)
+    return PayloadUnlock(field, zh.format(local), en.format(local))
 
 
 # ---- actor: who may do it ----------------------------------------------------------------------------------------------
@@ -114,11 +150,11 @@ def by(*roles: Role) -> ActorGuard:
     """Require that the actor has one of these roles, and is the dispute's own where it is a merchant or a consumer."""
 
     def look(case: Case) -> Finding:
-        own = {Role.MERCHANT: case.merchant_id, Role.CONSUMER: case.consumer_id}
         actor = case.command.actor
         role = actor.role if actor.role in roles else roles[0]
-        fits = actor.role is role and own.get(role, actor.id) == actor.id
-        unlock = NEVER if fits else ActorUnlock(role, own.get(role))
+        own = case.merchant_id if role is Role.MERCHANT else case.consumer_id if role is Role.CONSUMER else None
+        fits = actor.role is role and (own is None or own == actor.id)
+        unlock = NEVER if fits else ActorUnlock(role, own)
         return found(fits, RefusalCode.WRONG_ACTOR, unlock, role=actor.role.value, id=actor.id)
 
     return ActorGuard(
@@ -236,9 +272,10 @@ EXTENDED = Dimension(
 
 
 def _in_time(case: Case) -> Finding:
-    running = {deadline: case.deadlines[deadline] for deadline in case.running}
-    in_time = not running or any(case.now <= due for due in running.values())
-    return found(in_time, RefusalCode.DEADLINE_PASSED, NEVER, **{deadline.value: format_instant(due) for deadline, due in running.items()})
+    dues = [case.deadlines[deadline] for deadline in case.running]
+    in_time = not dues or case.now <= max(dues)
+    saw = {deadline.value: format_instant(due) for deadline, due in zip(case.running, dues, strict=True)}
+    return found(in_time, RefusalCode.DEADLINE_PASSED, NEVER, **saw)
 
 
 def _window_open(case: Case) -> Finding:
@@ -324,11 +361,7 @@ def cancel_requested_or_refunded(case: Case) -> Finding:
     return found(
         facts.standing_cancel_request is not None or facts.full_refund is not None,
         RefusalCode.NO_CANCEL_REQUEST_OR_REFUND,
-        FactUnlock(
-            "cancel_request | refund",
-            "订单系统须显示有效的取消申请（submitted / accepted），或已完成的全额退款",
-            "the order system has to show a cancel request (submitted or accepted) or a completed full refund",
-        ),
+        _CANCEL_OR_REFUND,
         cancel_request=None if request is None else request.status.value,
         cancel_request_submitted_at=None if request is None else shown(request.submitted_at),
         refund=None if refund is None else refund.status.value,
@@ -350,9 +383,7 @@ def shipped(case: Case) -> Finding:
     return found(
         facts.counted_shipment is not None,
         RefusalCode.NOT_SHIPPED,
-        FactUnlock(
-            "shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前", "the order system has to show a shipment that has happened"
-        ),
+        _SHIPMENT,
         shipment=facts.shipment is not None,
         shipped_at=None if facts.shipment is None else shown(facts.shipment.shipped_at),
     )
@@ -373,16 +404,11 @@ def picked_up(case: Case) -> Finding:
     facts = facts_of(case)
     pickup, shipment = facts.pickup, facts.counted_shipment
     if pickup is None:
-        unlock = FactUnlock("pickup", "订单系统须显示物流揽件记录", "the order system has to show the carrier's pickup scan")
-        return found(False, RefusalCode.NO_PICKUP_SCAN, unlock, pickup=False)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
+        return found(False, RefusalCode.NO_PICKUP_SCAN, _ANY_PICKUP, pickup=False)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
     return found(
         facts.valid_pickup is not None,
         RefusalCode.PICKUP_NOT_VALID,
-        FactUnlock(
-            "pickup",
-            "揽件记录须为 picked_up、运单号与发货一致、时间不早于付款且不晚于当前",
-            "the scan has to be picked_up, of the shipped waybill, not before payment, and have happened",
-        ),
+        _VALID_PICKUP,
         pickup=True,
         kind=pickup.kind.value,
         scanned_at=shown(pickup.scanned_at),
@@ -400,18 +426,17 @@ _AGREED = stated("须填写协商的发货日期", "an explicit agreed date")
 def promise_given(case: Case) -> Finding:
     """Require an explicit agreed instant."""
     agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
-    unlock = PayloadUnlock("agreed_until", "请填写协商的发货时间", "give the agreed instant")
-    return found(agreed is not None, RefusalCode.PROMISE_MISSING, unlock, agreed_until=shown(agreed))
+    return found(agreed is not None, RefusalCode.PROMISE_MISSING, _PROMISE, agreed_until=shown(agreed))
 
 
 @requirement("协商时间晚于选择时刻", "the agreed instant lies ahead", _AGREED, RefusalCode.PROMISE_NOT_IN_FUTURE)
 def promise_in_future(case: Case) -> Finding:
     """Require that the agreed instant, where one is given, lies after the moment of choosing."""
     agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
-    now = _local(case, case.now)
-    unlock = PayloadUnlock("agreed_until", f"须晚于 {now}", f"later than {now}")
+    ahead = agreed is None or agreed > case.now
+    unlock = NEVER if ahead else _instant(case, "agreed_until", "须晚于 {}", "later than {}", case.now)
     saw = {"agreed_until": shown(agreed), "now": format_instant(case.now)}
-    return found(agreed is None or agreed > case.now, RefusalCode.PROMISE_NOT_IN_FUTURE, unlock, **saw)
+    return found(ahead, RefusalCode.PROMISE_NOT_IN_FUTURE, unlock, **saw)
 
 
 @requirement(
@@ -426,9 +451,8 @@ def promise_not_too_far(case: Case) -> Finding:
     """Require that the agreed instant lies at most `max_promise` after the moment of choosing."""
     agreed, most = cast("ChooseOption[str]", case.command.payload).agreed_until, case.policy.max_promise
     latest = None if most is None else case.now + most
-    limit = "" if latest is None else _local(case, latest)
-    unlock = PayloadUnlock("agreed_until", f"不晚于 {limit}", f"at or before {limit}")
     near = agreed is None or latest is None or agreed <= latest
+    unlock = NEVER if near or latest is None else _instant(case, "agreed_until", "不晚于 {}", "at or before {}", latest)
     saw = {"agreed_until": shown(agreed), "latest": shown(latest), "max_promise": None if most is None else format_duration(most)}
     return found(near, RefusalCode.PROMISE_TOO_FAR, unlock, **saw)
 
@@ -442,8 +466,7 @@ def promise_not_too_far(case: Case) -> Finding:
 def agreement_voucher(case: Case) -> Finding:
     """Require at least one voucher that shows the agreement."""
     count = len(evidence.distinct(_vouchers(case)))
-    unlock = PayloadUnlock("vouchers", "请上传至少一份协商凭证", "add at least one voucher that shows the agreement")
-    return found(count > 0, RefusalCode.AGREEMENT_VOUCHER_MISSING, unlock, count=count)
+    return found(count > 0, RefusalCode.AGREEMENT_VOUCHER_MISSING, _AGREEMENT_VOUCHER, count=count)
 
 
 def _vouchers(case: Case) -> evidence.Vouchers:
@@ -547,7 +570,7 @@ def rounds_left(case: Case) -> Finding:
 def rationale_given(case: Case) -> Finding:
     """Require a rationale that is not blank."""
     written = evidence.length(cast("Ruling[str] | ExtendDeadline[str]", case.command.payload).rationale)
-    return found(written > 0, RefusalCode.RATIONALE_MISSING, PayloadUnlock("rationale", "请填写理由", "give a rationale"), length=written)
+    return found(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)
 
 
 @requirement(
@@ -560,8 +583,7 @@ def until_later(case: Case) -> Finding:
     """Require that the deadline moves to later; for the promise the agreed instants are compared, the grace comes on top."""
     until, meant = cast("ExtendDeadline[str]", case.command.payload).until, Deadline(_extended(case))
     was = case.agreed_until if meant is Deadline.PROMISE and case.agreed_until is not None else case.deadlines[meant]
-    before = _local(case, was)
-    unlock = PayloadUnlock("until", f"须晚于 {before}", f"later than {before}")
+    unlock = NEVER if until > was else _instant(case, "until", "须晚于 {}", "later than {}", was)
     return found(until > was, RefusalCode.DEADLINE_NOT_LATER, unlock, until=format_instant(until), was=format_instant(was))
 
 
@@ -577,5 +599,4 @@ EXTENSION = (rationale_given, until_later)
 )
 def order_exists(case: Case) -> Finding:
     """Require that the order system knows the order; at the opening, no facts means that it does not."""
-    unlock = FactUnlock("order", "订单系统须有该订单", "the order system has to know the order")
-    return found(case.facts is not None, RefusalCode.ORDER_NOT_FOUND, unlock, order=case.facts is not None)
+    return found(case.facts is not None, RefusalCode.ORDER_NOT_FOUND, _ORDER, order=case.facts is not None)

@@ -39,7 +39,7 @@ class FrozenMap(Mapping[K, V]):
     __slots__ = ("_members",)
 
     def __init__(self, members: Mapping[K, V] | None = None, /, **named: V) -> None:
-        self._members: dict[K, V] = {**(members or {}), **cast("dict[K, V]", named)}
+        self._members = cast("dict[K, V]", {**members, **named} if members else named)
 
     def __getitem__(self, key: K) -> V:
         return self._members[key]

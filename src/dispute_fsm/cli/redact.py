@@ -1,0 +1,79 @@
+"""`dispute-fsm redact`: erase the personal values of a history, and replace its ids where it is to be shared."""
+
+import secrets
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from dispute_fsm.cli.app import Exit, reported
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.lines import SUFFIX, opened
+from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
+from dispute_fsm.history.write import whole_file
+
+
+@reported
+def redact_command(
+    history: Annotated[str, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
+    to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=f"File to write (*{SUFFIX}[.gz]); - is standard output.")],
+    replace_ids: Annotated[bool, typer.Option("--replace-ids", help="Replace ids too, each by the same pseudonym everywhere.")] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=f"At least {LEAST_SECRET} secret bytes: the same file gives the same pseudonyms; without one they are new each time.",
+        ),
+    ] = None,
+) -> Exit:
+    """Erase the personal values of a history: what people wrote, file names and addresses.
+
+    Every hash still fits, and it can be replayed: only a key that was refused
+    because of the words themselves cannot be decided again.
+
+    Example: dispute-fsm redact made-up.history.jsonl -o erased.history.jsonl
+
+    With --replace-ids, pseudonyms also take the place of the ids of disputes,
+    orders, merchants, consumers, other actors and events, of waybills, keys,
+    correlation ids, order revisions and vouchers' digests. The chain is built
+    anew, and each opening is marked: its package ends in +ids-replaced.
+
+    What stays: times, amounts, carriers, media types, the order system's name,
+    what else guards saw, rules, policies with their order_url; of the erased
+    values the lengths and salted commitments. So who has the original can
+    still tell which dispute is which.
+
+    The history is checked while it is read. Exit code: 0 written, 2 wrong usage,
+    or the history cannot be read or is not whole; no file appears then.
+    """
+    if key_file is not None and not replace_ids:
+        raise InputError("--key-file goes with --replace-ids only")
+    pseudonyms = _pseudonyms(key_file) if replace_ids else None
+    with opened(history) as stream, _written(to) as out:
+        out.writelines(redacted_lines(stream, history, pseudonyms))
+    return Exit.WELL
+
+
+def _pseudonyms(key_file: Path | None) -> Pseudonyms:
+    if key_file is None:
+        return Pseudonyms(secrets.token_bytes(32))
+    try:
+        return Pseudonyms(key_file.read_bytes())
+    except InputError as fault:
+        raise fault.within(str(key_file)) from None
+
+
+@contextmanager
+def _written(to: Path) -> Generator[IO[str]]:
+    """Open what is written to: a file that appears whole or not at all, or standard output."""
+    if to != Path("-"):
+        with whole_file(to) as stream:
+            yield stream
+        return
+    if isinstance(sys.stdout, TextIOWrapper):  # the bytes of a history file, whatever the terminal takes
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    yield sys.stdout

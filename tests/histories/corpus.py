@@ -1,0 +1,116 @@
+"""The recorded histories, line by line, and what tests do with lines: change them, seal them anew, replay them.
+
+Hashes are made with an independent implementation of RFC 8785, as somebody would who knows only the format.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import GENESIS, AuditEvent
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.lines import is_history, opened
+from dispute_fsm.history.read import Fault, steps_in
+from dispute_fsm.history.replay import Replayed, replay
+from dispute_fsm.history.whatif import Question
+
+Record = dict[str, Any]
+
+FILES = tuple(sorted(path for path in Path(__file__).parent.iterdir() if is_history(path.name)))
+"""Every recorded history."""
+
+MANY = next(path for path in FILES if path.name.startswith("sixty-disputes"))
+ERASED = next(path for path in FILES if path.name.startswith("erased-words"))
+
+ANOTHER_WRITER = next(path for path in FILES if path.name.startswith("another-writer"))
+
+
+def named(path: Path) -> str:
+    """Name a history in the results."""
+    return path.name.split(".")[0]
+
+
+@cache
+def lines(path: Path) -> tuple[bytes, ...]:
+    """Give the lines of a history."""
+    with opened(str(path)) as stream:
+        return tuple(stream)
+
+
+def recorded(name: str) -> list[Record]:
+    """Give the records of a history by its name, to be changed."""
+    (path,) = (path for path in FILES if named(path) == name)
+    return [record(line) for line in lines(path)]
+
+
+@cache
+def disputes(path: Path) -> Mapping[str, tuple[Dispute, tuple[AuditEvent, ...]]]:
+    """Give each dispute of a history by its id: how it ends, and its events."""
+    events: dict[str, list[AuditEvent]] = {}
+    ends: dict[str, Dispute] = {}
+    for step in steps_in(BytesIO(b"".join(lines(path))), path.name):
+        ends[step.after.dispute_id] = step.after
+        events.setdefault(step.after.dispute_id, []).append(step.event)
+    return {name: (ends[name], tuple(found)) for name, found in events.items()}
+
+
+def record(line: bytes) -> Record:
+    """Parse a line."""
+    found: Record = json.loads(line)
+    return found
+
+
+def line_of(found: Record) -> bytes:
+    """Write a record as a line."""
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def sha256(data: bytes) -> str:
+    """Hash bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def event_hash(found: Record) -> str:
+    """Hash an event as the format says."""
+    return sha256(rfc8785.dumps({name: member for name, member in found.items() if name not in {"hash", "private"}}))
+
+
+def is_policy(found: Record) -> bool:
+    """Tell a policy record from an event."""
+    return found.get("type") == "policy"
+
+
+def rechained(records: Iterable[Record]) -> Iterator[Record]:
+    """Make the chain fit again, as a forger would who can write the whole file."""
+    last: dict[str, str] = {}
+    for found in records:
+        if is_policy(found):
+            yield {**found, "digest": sha256(rfc8785.dumps(found["policy"]))}
+        else:
+            linked = {**found, "prev_hash": last.get(found["dispute_id"], GENESIS)}
+            linked["hash"] = last[found["dispute_id"]] = event_hash(linked)
+            yield linked
+
+
+def refused(changed: Sequence[bytes], file: str = "x.history.jsonl") -> InputError | None:
+    """Read lines of which each has to be sound; give what is found, if anything is."""
+    try:
+        for _ in steps_in(BytesIO(b"".join(changed)), file):
+            pass
+    except InputError as error:
+        return error
+    return None
+
+
+def replayed(folder: Path, changed: Iterable[bytes], question: Question | None = None) -> list[Fault | Replayed]:
+    """Replay lines."""
+    path = folder / "changed.history.jsonl"
+    path.write_bytes(b"".join(changed))
+    return list(replay(str(path), question))

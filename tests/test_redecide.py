@@ -1,0 +1,202 @@
+"""Recorded commands decided again: every recorded history comes out as it was recorded, and nothing of an event is overlooked.
+
+Each member of an event is on exactly one list of why a replay may trust it. What is said to be compared is forged here and
+must be found; what is said not to matter is changed and must not.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from dispute_fsm.charts.registry import DEFAULT_VERSION, rule_version
+from dispute_fsm.dispute.events import AuditEvent, Closed, CommandRefused, DisputeOpened, Progressed
+from dispute_fsm.history.difference import Drift
+from dispute_fsm.history.read import steps
+from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Missing, Undetermined, redecide
+from dispute_fsm.history.replay import Replayed, replay
+from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode
+from tests.histories.corpus import ERASED, FILES, disputes, is_policy, line_of, lines, named, rechained, record, recorded, replayed
+
+TABLE = rule_version(DEFAULT_VERSION).table
+Edge = tuple[str, EventName, str, Outcome | None]
+
+# A denied out-of-stock refund is judged at once: it never gets to the review whose row it shares with the other settlements.
+CANNOT_HAPPEN: Edge = (
+    "option_chosen.settling.denial_under_review",
+    EventName.RULE_NO_FAULT,
+    "resolved",
+    Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
+)
+# Refusals of an opening leave no dispute to record them in; this version offers every option.
+NOT_RECORDED = {RefusalCode.ORDER_NOT_FOUND, RefusalCode.DISPUTE_EXISTS, RefusalCode.OPTION_NOT_OFFERED}
+
+
+# ---- the recorded histories ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_recorded_history_comes_out_as_it_was_recorded(path: Path) -> None:
+    found = list(replay(str(path)))
+    assert [dispute.dispute_id for dispute in found] == list(disputes(path))
+    for dispute in found:
+        assert isinstance(dispute, Replayed)
+        assert (dispute.fault, dispute.differences) == (None, ())
+        assert dispute.sound
+        end, events = disputes(path)[dispute.dispute_id]
+        assert (dispute.state, dispute.outcome, dispute.events) == (end.state, end.outcome, len(events))
+        assert (dispute.undetermined == ()) is (path != ERASED)
+
+
+def test_the_recorded_histories_take_every_edge_and_have_every_code(tell: Callable[[object], None]) -> None:
+    edges: set[Edge] = set()
+    for row in (row for rows in TABLE.rows.values() for row in rows):
+        by_option = row.rule.outcome
+        outcomes = set(by_option.values()) if isinstance(by_option, Mapping) else {by_option}
+        edges |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
+    events = [event for path in FILES for _, found in disputes(path).values() for event in found]
+    taken = {(e.source, e.command, e.target, e.outcome) for e in events if e.source is not None and e.type is not EventType.REFUSED}
+    assert edges - taken == {CANNOT_HAPPEN}
+    assert taken < edges
+    codes = {code for event in events for code in event.refused}
+    assert set(RefusalCode) - codes == NOT_RECORDED
+    assert {event.type for event in events} == set(EventType)
+    tell(f"{len(FILES)} recorded histories, {len(events)} events: {len(taken)} of {len(edges)} edges, {len(codes)} refusal codes")
+
+
+def test_no_two_recorded_histories_share_a_dispute() -> None:
+    ids = [name for path in FILES for name in disputes(path)]
+    assert len(set(ids)) == len(ids)
+
+
+# ---- the lists -----------------------------------------------------------------------------------------------------------
+
+MEMBERS = {name for kind in (AuditEvent, DisputeOpened, Progressed, Closed, CommandRefused) for name in kind.model_fields}
+
+
+def test_every_member_of_every_event_is_on_exactly_one_list() -> None:
+    listed = [*BY_FOLDING, *GIVEN, *DECIDED_AGAIN, *NOT_COMPARED]
+    assert sorted(listed) == sorted(MEMBERS)
+
+
+COMPARED: dict[str, tuple[str, int, Callable[[dict[str, Any]], object], Drift]] = {
+    "type": (
+        "not-shipped-without-shipped-at",
+        4,
+        lambda e: e.update(
+            type="refused", revision=1, target="opened", deadlines={"response": "2023-03-29T02:00:00Z"}, refused=["not_shipped"]),
+        Drift.NEWLY_ACCEPTED,
+    ),
+    "target": ("silence-consent-consumer-cancels", 2, lambda e: e.update(
+        type="dispute_resolved", target="resolved", outcome="settled_by_cancellation", deadlines={}), Drift.OUTCOME),
+    "outcome": ("promise-expired-kept-and-refunded", 3, lambda e: e.update(outcome="settled_by_cancellation"), Drift.OUTCOME),
+    "checks": ("rule-at-fault", 3, lambda e: e["checks"][0]["saw"].update(id="M-2"), Drift.EXPLANATION),
+    "facts": ("rule-at-fault", 2, lambda e: e.update(
+        facts={"order_id": "O-1001", "asked": "x", "observed_at": e["at"], "revision": "1"}), Drift.EXPLANATION),
+    "deadlines": ("rule-at-fault", 2, lambda e: e["deadlines"].update(evidence="2023-03-28T09:00:00Z"), Drift.DEADLINE),
+    "refused": ("not-shipped-without-shipped-at", 2, lambda e: e["refused"].remove("not_shipped"), Drift.EXPLANATION),
+    "chart": ("rule-at-fault", 1, lambda e: e.update(chart="ab" * 32), Drift.CHART),
+}  # fmt: skip
+
+
+def test_there_is_a_forgery_for_each_member_that_is_decided_again() -> None:
+    assert sorted(COMPARED) == sorted(DECIDED_AGAIN)
+
+
+@pytest.mark.parametrize("name", DECIDED_AGAIN)
+def test_what_is_decided_again_is_compared(name: str, tmp_path: Path) -> None:
+    history, seq, forge, drift = COMPARED[name]
+    found = recorded(history)
+    forge(found[seq])
+    (dispute,) = replayed(tmp_path, map(line_of, rechained(found[: seq + 1])))
+    assert isinstance(dispute, Replayed)
+    assert dispute.fault is None, "the forgery must be such that only the decision made again can show it"
+    (difference,) = dispute.differences
+    assert (difference.seq, difference.drift) == (seq, drift)
+    assert name in {change.field for change in difference.changes}
+    assert not dispute.sound
+
+
+@pytest.mark.parametrize("name", NOT_COMPARED)
+@pytest.mark.parametrize("history", ["rule-at-fault", "dispute-closed-penalized", "another-writer", "erased-words"])
+def test_what_is_not_compared_does_not_matter(name: str, history: str, tmp_path: Path) -> None:
+    found = recorded(history)
+    before = replayed(tmp_path, map(line_of, found))
+    other = {"event_id": "another", "recorded_at": "2031-01-01T00:00:00Z", "correlation_id": "another", "package": "99.0"}[name]
+    changed = 0
+    for event in found[1:]:
+        if name in event:
+            event[name] = other
+            changed += 1
+    assert changed == (1 if name == "package" else len(found) - 1)
+    assert replayed(tmp_path, map(line_of, rechained(found))) == before
+
+
+def test_a_change_of_what_was_asked_is_asked_again(tmp_path: Path) -> None:
+    # Each is given to the decision as it stands: where it is forged, what was recorded of the decision no longer fits.
+    forged: dict[str, Callable[[dict[str, Any]], object]] = {
+        "at": lambda e: e.update(at="2023-03-28T12:00:00Z"),
+        "actor": lambda e: e["actor"].update(id="M-2"),
+        "command": lambda e: e.update(command="withdraw", payload={}, private={}),
+        "payload": lambda e: e["payload"].update(option="out_of_stock_refund", agreed_until=None),
+        "key": lambda e: e.update(key="k-2"),
+    }
+    assert {*forged, "order_id", "merchant_id", "consumer_id"} == set(GIVEN)
+    for name, forge in forged.items():
+        found = recorded("key-reused")
+        forge(found[3] if name == "key" else found[2])
+        assert not all(isinstance(one, Replayed) and one.sound for one in replayed(tmp_path, map(line_of, rechained(found)))), name
+    for name in ("order_id", "merchant_id", "consumer_id"):
+        found = recorded("key-reused")
+        found[1][name] = "another"
+        assert not all(isinstance(one, Replayed) and one.sound for one in replayed(tmp_path, map(line_of, rechained(found)))), name
+
+
+# ---- one decision at a time ----------------------------------------------------------------------------------------------
+
+
+def test_each_step_of_each_history_is_decided_again_from_the_dispute_before_it() -> None:
+    for path in FILES:
+        for step in steps(str(path)):
+            found = redecide(step.before, step.event, step.policy)
+            assert found is None or isinstance(found, Undetermined)
+
+
+def test_an_event_is_not_decided_again_without_the_dispute_before_it() -> None:
+    _, events = next(iter(disputes(FILES[0]).values()))
+    with pytest.raises(ValueError, match="event 2 is no opening"):
+        redecide(None, events[1], disputes(FILES[0])[events[0].dispute_id][0].policy)
+
+
+# ---- erased words --------------------------------------------------------------------------------------------------------
+
+
+def erased(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one if is_policy(one) else {**one, "private": {}} for one in found]
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_erased_words_change_nothing_but_what_is_known_of_reused_keys(path: Path, tmp_path: Path) -> None:
+    whole = [record(line) for line in lines(path)]
+    before = replayed(tmp_path, map(line_of, whole))
+    after = replayed(tmp_path, map(line_of, erased(whole)))
+    assert len(before) == len(after)
+    for was, now in zip(before, after, strict=True):
+        assert isinstance(was, Replayed)
+        assert isinstance(now, Replayed)
+        assert now.sound
+        assert now.model_copy(update={"undetermined": ()}) == was.model_copy(update={"undetermined": ()})
+        events = disputes(path)[now.dispute_id][1]
+        assert all(RefusalCode.KEY_REUSED in events[one.seq - 1].refused for one in now.undetermined)
+
+
+def test_whether_erased_words_were_others_under_a_used_key_is_undetermined() -> None:
+    (dispute,) = replay(str(ERASED))
+    assert isinstance(dispute, Replayed)
+    # The second note had as many code points as the first, the third had more: only of that is it still known.
+    assert dispute.undetermined == (Undetermined(seq=3, missing=Missing.WORDS),)
+    _, events = disputes(ERASED)["D-201"]
+    assert [event.seq for event in events if RefusalCode.KEY_REUSED in event.refused] == [3, 4]
+    notes = [cast("Any", event.payload).note.length for event in events[1:4]]
+    assert notes[0] == notes[1] < notes[2]
