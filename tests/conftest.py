@@ -1,6 +1,7 @@
 """What every test shares: how Hypothesis looks for counter-examples, and how a test tells a count to whoever looks on."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 collect_ignore_glob = ["scenarios/invalid/*"]
 """The plugin runs every other scenario as a test of its own; what must not be read is `test_scenarios.py`'s."""
 
-TOLD = "told"
+TOLD, COUNTED = "told", "counted"
 
 
 @pytest.fixture
@@ -22,10 +23,20 @@ def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
     return lambda line: request.node.user_properties.append((TOLD, str(line)))
 
 
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
+    """Add to a sum that is shown under the results."""
+    return lambda what, number: request.node.user_properties.append((COUNTED, (what, number)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the tests counted."""
     reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
-    if lines := [line for report in reports for name, line in report.user_properties if name == TOLD]:
+    sums = Counter[str]()
+    for report in reports:
+        sums.update(dict([value for name, value in report.user_properties if name == COUNTED]))
+    lines = [line for report in reports for name, line in report.user_properties if name == TOLD]
+    if lines := [*lines, *(f"{what}: {number}" for what, number in sums.items())]:
         terminalreporter.section("counted")
         for line in sorted(lines):
             terminalreporter.line(line)

@@ -41,6 +41,7 @@ from tests.histories.corpus import (
 )
 
 Tell = Callable[[object], None]
+Count = Callable[[str, int], None]
 History = tuple[bytes, ...]
 
 _AT_ONCE = 3
@@ -154,8 +155,8 @@ def changes(found: Record) -> Iterator[Record]:
 
 
 @EACH
-def test_every_change_of_a_line_is_found_in_that_line(name: str, tell: Tell) -> None:
-    history, count = HISTORIES[name], 0
+def test_every_change_of_a_line_is_found_in_that_line(name: str, count: Count) -> None:
+    history, done = HISTORIES[name], 0
     for number, line in enumerate(history):
         for change, changed in enumerate(changes(record(line))):
             if name.startswith(named(MANY)) and (number + change) % 6:
@@ -163,14 +164,14 @@ def test_every_change_of_a_line_is_found_in_that_line(name: str, tell: Tell) -> 
             found = refused([*history[:number], line_of(changed)])
             assert found is not None, changed
             assert found.line == number + 1
-            count += 1
-    assert count
-    tell(f"changed in {name}: {count} of {count} found in their lines")
+            done += 1
+    assert done
+    count("lines changed, and found there", done)
 
 
 @EACH
-def test_a_change_whose_own_hash_was_made_to_fit_is_found_in_the_next_line_of_the_dispute(name: str, tell: Tell) -> None:
-    history, count = HISTORIES[name], 0
+def test_a_change_whose_own_hash_was_made_to_fit_is_found_in_the_next_line_of_the_dispute(name: str, count: Count) -> None:
+    history, done = HISTORIES[name], 0
     records = [record(line) for line in history]
     for number, one in enumerate(records):
         after = None if is_policy(one) else next_to_miss(records, number)
@@ -180,8 +181,8 @@ def test_a_change_whose_own_hash_was_made_to_fit_is_found_in_the_next_line_of_th
         found = refused([*history[:number], line_of({**changed, "hash": event_hash(changed)}), *history[number + 1 :]])
         assert found is not None, number
         assert found.line == after + 1
-        count += 1
-    tell(f"changed and sealed in {name}: {count} of {count} found in the next line")
+        done += 1
+    count("lines changed and sealed, and found in the next", done)
 
 
 def test_a_change_is_found_by_a_whole_replay_as_it_is_by_strict_reading(tmp_path: Path) -> None:
@@ -214,8 +215,8 @@ def begins_another(inserted: Record, history: History, number: int) -> bool:
 
 
 @EACH
-def test_every_line_too_many_is_found(name: str, tell: Tell) -> None:
-    history, count = HISTORIES[name], 0
+def test_every_line_too_many_is_found(name: str, count: Count) -> None:
+    history, done = HISTORIES[name], 0
     records = [record(line) for line in history]
     for number in range(len(history) + 1):
         copies = history[number - 1 : number]
@@ -227,13 +228,13 @@ def test_every_line_too_many_is_found(name: str, tell: Tell) -> None:
             assert found is not None, (number, one)
             the_same = [later for later in range(number, len(records)) if is_policy(one) and records[later].get("digest") == one["digest"]]
             assert found.line == (the_same[0] + 2 if the_same else number + 1)  # of two the same, the second is one too many
-            count += 1
-    tell(f"inserted into {name}: {count} of {count} found in their lines")
+            done += 1
+    count("lines inserted, and found there", done)
 
 
 @EACH
-def test_every_line_that_changed_places_with_the_next_of_its_own_is_found(name: str, tell: Tell) -> None:
-    history, count = HISTORIES[name], 0
+def test_every_line_that_changed_places_with_the_next_of_its_own_is_found(name: str, count: Count) -> None:
+    history, done = HISTORIES[name], 0
     records = [record(line) for line in history]
     for number in range(len(history)):
         after = next_to_miss(records, number)
@@ -244,13 +245,13 @@ def test_every_line_that_changed_places_with_the_next_of_its_own_is_found(name: 
         found = refused(swapped)
         assert found is not None, number
         assert found.line == number + 1
-        count += 1
-    tell(f"swapped in {name}: {count} of {count} found in their lines")
+        done += 1
+    count("lines swapped, and found there", done)
 
 
 @EACH
-def test_every_line_that_is_missing_is_found_where_it_is_missed(name: str, tell: Tell) -> None:
-    history, count = HISTORIES[name], 0
+def test_every_line_that_is_missing_is_found_where_it_is_missed(name: str, count: Count) -> None:
+    history, done = HISTORIES[name], 0
     records = [record(line) for line in history]
     for number in range(len(history)):
         after = next_to_miss(records, number)
@@ -259,8 +260,8 @@ def test_every_line_that_is_missing_is_found_where_it_is_missed(name: str, tell:
         found = refused([*history[:number], *history[number + 1 :]])
         assert found is not None, number
         assert found.line == after  # one line up, for one is gone
-        count += 1
-    tell(f"dropped from {name}: {count} of {count} found where they are missed")
+        done += 1
+    count("lines dropped, and found where they are missed", done)
 
 
 # ---- lines that are no records, words that do not fit --------------------------------------------------------------------
@@ -299,8 +300,8 @@ def with_a_member_twice(found: Any, path: tuple[str | int, ...], *, alike: bool)
 
 
 @pytest.mark.parametrize("name", ["rule-at-fault", "extend-promise", "not-shipped-without-shipped-at"])
-def test_a_member_that_stands_twice_is_found_at_every_level(name: str, tell: Tell) -> None:
-    history, count = HISTORIES[name], 0
+def test_a_member_that_stands_twice_is_found_at_every_level(name: str, count: Count) -> None:
+    history, done = HISTORIES[name], 0
     for number, line in enumerate(history):
         found = record(line)
         for path in objects(found):
@@ -311,8 +312,8 @@ def test_a_member_that_stands_twice_is_found_at_every_level(name: str, tell: Tel
                 assert error is not None, path
                 assert error.line == number + 1
                 assert error.field is not None
-                count += 1
-    tell(f"members twice in {name}: {count} of {count} found")
+                done += 1
+    count("members that stand twice, and found", done)
 
 
 @pytest.mark.parametrize("number", ["1e5", "1e22", "1.0", "-0", "1e-7"])

@@ -1,11 +1,13 @@
 """What a terminal is told: in its language, and nothing that could play tricks on it."""
 
 import os
+from typing import TYPE_CHECKING
 
-from dispute_fsm.rules.vocabulary import Lang
+if TYPE_CHECKING:  # the pytest plugin loads this in every run, disputes or not
+    from dispute_fsm.rules.vocabulary import Lang
 
 
-def default_lang() -> Lang:
+def default_lang() -> "Lang":
     """Return the language of the terminal: zh where the locale says so, else en."""
     locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
     return "zh" if locale.startswith("zh") else "en"

@@ -144,7 +144,10 @@ def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str],
 
 def hashed_form(record: Mapping[str, Any]) -> bytes:
     """Return the canonical form of what is hashed of an event as it stands in a file, parsed from JSON."""
-    return canonical({name: member for name, member in record.items() if name not in NOT_HASHED})
+    hashed = dict(record)
+    for name in NOT_HASHED:
+        hashed.pop(name, None)
+    return canonical(hashed)
 
 
 def event_hash(record: Mapping[str, Any]) -> str:

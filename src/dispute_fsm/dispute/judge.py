@@ -114,13 +114,14 @@ def check_facts(facts: OrderFacts | None, order_id: str, max_age: timedelta | No
         return
     if facts.order_id != order_id:
         raise StaleFactsError(f"the facts are of order {facts.order_id}, the dispute is about order {order_id}")
-    if facts.observed_at <= now and (max_age is None or now - facts.observed_at <= max_age):
-        return
-    observed = f"the facts were observed at {format_instant(facts.observed_at)}, the question is about {format_instant(now)}"
     if facts.observed_at > now:
-        raise StaleFactsError(f"{observed}: an order system answers with observed_at = the instant that it was asked about")
-    if max_age is not None:
-        raise StaleFactsError(f"{observed}: look again, facts may be at most {format_duration(max_age)} old")
+        raise StaleFactsError(f"{_observed(facts, now)}: an order system answers with observed_at = the instant that it was asked about")
+    if max_age is not None and now - facts.observed_at > max_age:
+        raise StaleFactsError(f"{_observed(facts, now)}: look again, facts may be at most {format_duration(max_age)} old")
+
+
+def _observed(facts: OrderFacts, now: datetime) -> str:
+    return f"the facts were observed at {format_instant(facts.observed_at)}, the question is about {format_instant(now)}"
 
 
 def reason_of(guard: Guard, finding: Finding, dispute: Dispute | None = None) -> Reason:

@@ -149,7 +149,10 @@ def _same(then: Answer, now: Answer) -> bool:
 
 def _saw_alike(then: Mapping[str, Seen], now: Mapping[str, Seen]) -> bool:
     """Compare what was seen; 1 equals true in Python, and is another thing here."""
-    return then == now and [type(then[name]) for name in now] == [type(value) for value in now.values()]
+    if then != now:
+        return False
+    in_one_order = list(map(type, then.values())) == list(map(type, now.values()))
+    return in_one_order or all(type(then[name]) is type(value) for name, value in now.items())
 
 
 def _difference(event: AuditEvent, drift: Drift, now: Sequence[Answer], changes: tuple[Change, ...]) -> Difference:

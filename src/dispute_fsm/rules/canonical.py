@@ -8,7 +8,7 @@ no white space, minimal escapes. The tests compare it with an independent implem
 import hashlib
 import json
 
-_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
 
 
 def canonical(value: object) -> bytes:
