@@ -171,6 +171,13 @@ def test_what_is_asked_has_to_make_sense(late: Path, tmp_path: Path) -> None:
     complained(run("replay", late, "--rules", "2019"), "2023-03")
 
 
+def test_a_policy_that_does_not_fit_a_recorded_one_is_an_error_with_its_line(tmp_path: Path) -> None:
+    short_days = 'policy: {evidence: {hours: 4}, calendar: {day: {from: "09:00", to: "09:01"}}}\n'
+    path = recorded_history(tmp_path / "x.history.jsonl", short_days + SILENT)
+    (tmp_path / "p.yaml").write_text("silence: denial\nevidence: {working_hours: 100}\n", encoding="utf-8")
+    complained(run("replay", path, "--policy", tmp_path / "p.yaml"), f"{tmp_path / 'p.yaml'}:")
+
+
 def test_a_fault_is_not_asked_about(late: Path, shorter: Path) -> None:
     ran = run("replay", changed(late, 3, event_id="other"), "--policy", shorter, "--json")
     assert (ran.code, ran.lines[0]["what_if"], ran.lines[0]["fault"]["line"]) == (1, None, 3)

@@ -104,10 +104,7 @@ def _question(rules: str | None, policy: Path | None) -> Question | None:
         return None
     if rules is not None:
         rule_version(rules)
-    if policy is None:
-        return Question(rules)
-    changes = read_policy_changes(policy)
-    return Question(rules, lambda recorded: recorded.lay_over(changes))
+    return Question(rules, None if policy is None else read_policy_changes(policy))
 
 
 def _size(files: list[str]) -> int | None:

@@ -1,6 +1,6 @@
 """Policies as people write them: only what differs from another policy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,11 +22,15 @@ def policy_laid_over(base: Policy, source: Source, value: object, path: FieldPat
         raise source.fault((*path, *(fault.field or "").split(".")), fault.message) from None
 
 
-def read_policy_changes(path: Path) -> Mapping[str, object]:
-    """Read a file with fields of a policy, which is to be laid over others.
+def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:
+    """Read a file with fields of a policy; the answer lays them over another policy, and raises `InputError` where they do not fit.
 
-    Raises `InputError` for the first field that does not fit (tried on the default policy), `OSError` where it cannot be read.
+    Raises `InputError` for the first field that does not fit the default policy, `OSError` where the file cannot be read.
     """
     source = Source(printed(path), read_file(path))
-    policy_laid_over(DEFAULT_POLICY, source, source.text.value, ())
-    return source.mapping(source.text.value, tuple(Policy.model_fields), ())
+
+    def laid_over(base: Policy) -> Policy:
+        return policy_laid_over(base, source, source.text.value, ())
+
+    laid_over(DEFAULT_POLICY)
+    return laid_over
