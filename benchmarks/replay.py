@@ -8,7 +8,6 @@ Each pair is measured in turns and its best times are compared, for the machine 
 # ruff: noqa: INP001 -- a script of its own, run by its path
 
 import argparse
-import gc
 import logging
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import structlog
 
 from dispute_fsm.dispute.events import EVENT
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.replay import replay
+from dispute_fsm.history.replay import collecting_rarely, replay
 from dispute_fsm.history.write import write_history
 
 BOUNDS = {"replay / validate_json": 6.0, "memory, ten times the file": 1.2, "pytest / replay, 2,000 files": 3.0}
@@ -69,9 +68,8 @@ def against_reading(folder: Path, disputes: int, rounds: int) -> float:
             pass
         return process_time() - began
 
-    gc.collect()
-    gc.freeze()  # what was imported is no garbage; both sides are spared looking through it
-    reading, replaying = best(rounds, [read, replayed])
+    with collecting_rarely():  # as the command does; for both
+        reading, replaying = best(rounds, [read, replayed])
     told = f"{len(lines)} events: validate_json {reading / len(lines) * 1e6:.1f} us, replay {replaying / len(lines) * 1e6:.1f} us per event"
     sys.stdout.write(f"{told}\n")
     return replaying / reading

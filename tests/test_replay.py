@@ -1,5 +1,6 @@
 """`dispute-fsm replay`: what it finds, what it says to people and to programs, and its exit codes."""
 
+import gc
 import gzip
 import json
 import os
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from dispute_fsm.history.generate import generate
+from dispute_fsm.history.replay import collecting_rarely, replay
 from dispute_fsm.history.write import write_history
 from tests.command_line import SCRIPT, complained, environment, run
 from tests.support import recorded_history
@@ -231,3 +233,16 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     os.close(ours)
     assert (process.returncode, b"histories" in shown, b"histories" in out) == (0, True, False)
     assert run("replay", path).err == ""
+
+
+def test_a_replay_leaves_no_reference_cycles_and_the_collector_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "x.history.jsonl"
+    write_history(path, generate(30, 7))
+    before = gc.get_threshold()
+    list(replay(str(path)))  # what is made once, is made now
+    gc.collect()
+    with collecting_rarely():
+        assert gc.get_threshold()[0] > before[0]
+        list(replay(str(path)))
+        assert gc.collect() == 0
+    assert gc.get_threshold() == before

@@ -21,7 +21,7 @@ from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
 from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX
 from dispute_fsm.history.read import Fault
-from dispute_fsm.history.replay import Replayed, replay
+from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.terminal import printable
@@ -60,7 +60,7 @@ def replay_command(
     files = history_files(paths)
     seen = _Seen()
     unreadable = 0
-    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with collecting_rarely(), Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("histories", total=_size(files))
         for file in files:
             try:

@@ -16,9 +16,9 @@ from uuid import NAMESPACE_OID, uuid5
 from dispute_fsm.dispute.events import AuditEvent, PrivateValue
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.canonical import canonical
-from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload, Voucher
+from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload
 from dispute_fsm.rules.evidence import length
-from dispute_fsm.rules.strict import Strict, Text
+from dispute_fsm.rules.strict import Strict
 from dispute_fsm.rules.vocabulary import EventName
 
 NOT_HASHED = frozenset({"hash", "private"})
@@ -79,11 +79,11 @@ def reveal(event: AuditEvent) -> Payload:
     if PAYLOADS[event.command] is type(event.payload):  # nothing in it is personal
         return event.payload
 
-    return PAYLOADS[event.command].model_construct(**_plain(event.payload, "/payload", event.private))
+    return PAYLOADS[event.command].model_validate(_plain(event.payload, "/payload", event.private))
 
 
 def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) -> dict[str, Any]:
-    """Return the members of a payload or voucher, which were valid when they were recorded, with the personal ones in the clear."""
+    """Return the members of a payload or voucher, with the personal ones in the clear."""
     members: dict[str, Any] = {}
     for name, member in vars(recorded).items():
         place = f"{pointer}/{name}"
@@ -91,7 +91,7 @@ def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) 
             kept = private.get(place)
             members[name] = "█" * member.length if kept is None else kept.value
         elif name == "vouchers":
-            members[name] = tuple(Voucher[Text].model_construct(**_plain(v, f"{place}/{i}", private)) for i, v in enumerate(member))
+            members[name] = tuple([_plain(voucher, f"{place}/{index}", private) for index, voucher in enumerate(member)])
         else:
             members[name] = member
     return members

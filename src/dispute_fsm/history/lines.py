@@ -17,6 +17,7 @@ STANDARD_INPUT = "-"
 MAX_LINE = 64 * 2**20
 """Technical bound of one line, in bytes: a file without line breaks must not fill the memory."""
 
+_BUFFER = 2**18
 _LONGEST_NUMBER = len(f"-{MAX_INTEGER}")
 
 
@@ -34,7 +35,7 @@ def opened(path: str) -> Generator[IO[bytes]]:
         with gzip.open(path) as stream:
             yield cast("IO[bytes]", stream)
     else:
-        with open(path, "rb") as stream:  # noqa: PTH123 -- a name, as it was given: errors show it as it is
+        with open(path, "rb", buffering=_BUFFER) as stream:  # noqa: PTH123 -- a name, as it was given: errors show it as it is
             yield stream
 
 

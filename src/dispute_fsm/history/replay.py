@@ -4,8 +4,9 @@ The three are kept apart. A *fault* says that a history cannot be: its chain is 
 *difference* says that the decision made again is another. A *what-if* says what other rules would have made of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+import gc
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dispute_fsm.dispute.events import AuditEvent
@@ -47,6 +48,8 @@ class Replayed(Strict):
         """Whether the history is whole and every decision made again is the one recorded."""
         return self.fault is None and not self.differences
 
+
+_MANY_OBJECTS = 100_000
 
 _NOTHING = {"state": None, "outcome": None, "rules": None, "events": 0}
 """Of a dispute whose first event has a fault already."""
@@ -99,6 +102,20 @@ class _Replay:
             "what_if": asked,
         }
         return Replayed.model_construct(**members).model_dump_json()  # it is validated when it is read back
+
+
+@contextmanager
+def collecting_rarely() -> Generator[None]:
+    """Let Python look for reference cycles less often, for programs that replay a lot.
+
+    A replay makes many objects and no cycles; looking for them would take longer than some of the rules.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_MANY_OBJECTS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def replay(
