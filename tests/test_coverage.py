@@ -11,7 +11,7 @@ from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import evolve
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.coverage import Coverage, guards
+from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.replay import replay
 from dispute_fsm.rules.guards import Selector
 from dispute_fsm.rules.vocabulary import EventName, EventType, Lang, Option, Outcome, RefusalCode
@@ -57,7 +57,7 @@ def test_nothing_is_reached_at_first_and_everything_of_the_table_is_there_to_be(
     rows = {(row.source, row.event, row.target) for rows in TABLE.rows.values() for row in rows}
     assert {edge[:3] for edge, _ in transitions(Coverage())} == rows | {(None, "open_dispute", "opened")}
     named = {guard for guard, _ in answers(Coverage())}
-    assert named == set(guards("2023-03"))
+    assert named == set(TABLE.guards())
 
 
 @pytest.mark.parametrize("part", ["transitions", "guard_outcomes"])
@@ -88,14 +88,14 @@ def test_a_guard_passes_or_not_and_a_question_has_the_answers_that_rows_are_for(
     assert "none" not in found["extended"]  # no row is for it: such an extension is out of place
     assert found["shipped"] == ["passed", "not_passed"]
     assert found["order_exists"] == ["passed"]  # an opening that is refused leaves no event
-    assert {name for name, guard in guards("2023-03").items() if isinstance(guard, Selector)} == {
+    assert {name for name, guard in TABLE.guards().items() if isinstance(guard, Selector)} == {
         name for name, each in found.items() if not {"passed", "not_passed"} & set(each)
     }
 
 
 def test_an_unknown_rule_version_is_an_error() -> None:
     with pytest.raises(InputError) as caught:
-        guards("1999-01")
+        Coverage().add(story()[0].model_copy(update={"rules": "1999-01"}))
     assert caught.value.field == "rules"
 
 

@@ -306,6 +306,11 @@ def test_nothing_points_to_where_a_stranger_cannot_go() -> None:
     assert found == []
 
 
+def test_a_misspelt_name_is_found_by_type_checkers_and_when_it_runs() -> None:
+    with pytest.raises(AttributeError, match="Dsek"):
+        _ = dispute_fsm.Dsek  # type: ignore[attr-defined]  # mypy, being strict, complains where this is no error
+
+
 def test_every_public_name_exists_and_is_documented() -> None:
     assert sorted(set(dispute_fsm.__all__)) == sorted(dispute_fsm.__all__)
     documented = {name: getattr(dispute_fsm, name) for name in dispute_fsm.__all__}

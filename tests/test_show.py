@@ -1,22 +1,15 @@
-"""`dispute-fsm show`: what it prints for people and for programs, how a dispute is chosen, and what is an error.
-
-The command runs in a small application of its own, in this process.
-"""
+"""`dispute-fsm show`: what it prints for people and for programs, how a dispute is chosen, and what is an error."""
 
 import gzip
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from rich.console import Console
-from typer.testing import CliRunner
 
 from dispute_fsm.cli import show as module
-from dispute_fsm.cli.show import show
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.timeline import lines, timeline
 from dispute_fsm.history.write import write_history
@@ -24,6 +17,8 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.scenario.reader import parse_scenario
 from dispute_fsm.scenario.runner import run_scenario
+from tests import command_line
+from tests.command_line import Ran
 from tests.support import ROOT, ran
 
 Recorded = tuple[AuditEvent, Policy]
@@ -46,28 +41,13 @@ expect: {outcome: promise_missed, events: 5}
 """.replace("DIGEST", "a" * 64)
 PLAIN = "dispute: {dispute_id: ID, opened_at: 2023-03-28T10:30:00+08:00}\nsteps: [{at: +1h, do: withdraw}]\n"
 
-app = typer.Typer()
-app.command(name="show")(show)
 
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-def run(*arguments: str | Path, given: bytes | None = None, width: int = 300) -> Ran:
+def run(*arguments: str | Path, given: bytes = b"", width: int = 300) -> Ran:
     """Call the command as on a terminal of this width, without colours."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "output", Console(width=width, no_color=True, highlight=False, emoji=False))
-        done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=given)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return Ran(done.exit_code, "\n".join(line.rstrip() for line in done.stdout.splitlines()), done.stderr)
+        done = command_line.run("show", *arguments, given=given)
+    return replace(done, out="\n".join(line.rstrip() for line in done.out.splitlines()))
 
 
 def recorded(text: str) -> list[Recorded]:
@@ -190,8 +170,8 @@ def test_an_event_that_is_not_there_is_an_error(history: Path, at: str) -> None:
 def test_json_is_one_object_a_line_for_each_event(history: Path) -> None:
     done = run(history, "--json")
     assert (done.code, done.err) == (0, "")
-    assert [list(record) for record in done.records] == [MEMBERS] * 5
-    for record, (event, _) in zip(done.records, recorded(STORY), strict=True):
+    assert [list(record) for record in done.lines] == [MEMBERS] * 5
+    for record, (event, _) in zip(done.lines, recorded(STORY), strict=True):
         same = event.model_dump(mode="json")
         for name in ("seq", "at", "type", "command", "actor", "source", "target", "outcome", "refused"):
             assert record[name] == same[name]
@@ -200,7 +180,7 @@ def test_json_is_one_object_a_line_for_each_event(history: Path) -> None:
 
 
 def test_json_tells_what_was_said(history: Path) -> None:
-    assert [record["said"] for record in run(history, "--json").records] == [
+    assert [record["said"] for record in run(history, "--json").lines] == [
         {},
         {"option": "already_shipped"},
         {
@@ -224,7 +204,7 @@ def test_json_tells_what_was_said(history: Path) -> None:
 
 def test_json_tells_of_what_was_erased_its_length(tmp_path: Path) -> None:
     events = [(event.model_copy(update={"private": FrozenMap({})}), policy) for event, policy in recorded(STORY)]
-    said = run(written(tmp_path, events), "--json").records[2]["said"]
+    said = run(written(tmp_path, events), "--json").lines[2]["said"]
     assert said["note"] == {"length": 3, "value": None}
     assert said["vouchers"][0]["file_name"] == {"length": 6, "value": None}
 
@@ -232,12 +212,12 @@ def test_json_tells_of_what_was_erased_its_length(tmp_path: Path) -> None:
 def test_json_names_a_reason_by_its_id(tmp_path: Path) -> None:
     result = ran(ROOT / "examples" / "05-no-fault-proven.dispute.yaml")
     events = [(event, result.scenario.opening.policy) for event in result.events]
-    reasons = [record["said"].get("reason") for record in run(written(tmp_path, events), "--json").records]
+    reasons = [record["said"].get("reason") for record in run(written(tmp_path, events), "--json").lines]
     assert sum(isinstance(reason, str) for reason in reasons) == 1
 
 
 def test_json_tells_what_became_of_the_deadlines(history: Path) -> None:
-    opened, refused, chosen, extended, missed = (record["deadlines"] for record in run(history, "--json").records)
+    opened, refused, chosen, extended, missed = (record["deadlines"] for record in run(history, "--json").lines)
     response = {"response": "2023-03-29T02:00:00Z"}
     assert opened == {**NOTHING, "began": response, "standing": response}
     assert refused == {**NOTHING, "standing": response}

@@ -8,31 +8,30 @@ could not be put or answered.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dispute_fsm.version import VERSION
 
-if TYPE_CHECKING:
-    from dispute_fsm.public import *  # noqa: F403 -- the names stand in `public.__all__`, once
-
 __version__ = VERSION
 
+if TYPE_CHECKING:
+    from dispute_fsm.public import *  # noqa: F403 -- the names stand in `public.__all__`, once
+    from dispute_fsm.public import __all__ as __all__
+else:  # so that a type checker knows the names above, and finds a misspelt one
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 -- whatever it is that is offered
-    """Import what is offered when it is first asked for.
+    def __getattr__(name: str) -> object:
+        """Import what is offered when it is first asked for.
 
-    The pytest plugin is a part of this package, so every test run of an environment imports it, disputes or not.
-    """
-    if name.startswith("__") and name != "__all__":
+        The pytest plugin is a part of this package, so every test run of an environment imports it, disputes or not.
+        """
+        if not name.startswith("__") or name == "__all__":
+            public = import_module("dispute_fsm.public")
+            if name == "__all__":
+                return public.__all__
+            if name in public.__all__:
+                value = globals()[name] = getattr(public, name)
+                return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    public = import_module("dispute_fsm.public")
-    if name == "__all__":
-        return [*public.__all__, "__version__"]
-    if name not in public.__all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(public, name)
-    return value
 
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__getattr__("__all__")])
+    def __dir__() -> list[str]:
+        return sorted([*globals(), *__getattr__("__all__")])

@@ -513,10 +513,10 @@ def _difference(found: "Difference", entries: "Iterable[Entry]", rules: str | No
 
 def _guard(name: str, seq: int, entries: "Iterable[Entry]", rules: str | None, lang: "Lang") -> str:
     """Name a guard in words: as the timeline does, else as the rules do; for a question, whose answers were seen, its name is enough."""
-    from dispute_fsm.history.coverage import guards
+    from dispute_fsm.charts.registry import rule_version
     from dispute_fsm.rules.guards import Sort
 
-    guard = None if rules is None else guards(rules).get(name)
+    guard = None if rules is None else rule_version(rules).table.guards().get(name)
     looked = (looked for entry in entries if entry.seq == seq for looked in entry.seen if looked.guard == name)
     label = next((one.label(lang) for one in looked), name) if guard is None else guard.label(lang)
     return name if label == name or (guard is not None and guard.sort is Sort.SELECTS) else f"{label} ({name})"

@@ -111,6 +111,16 @@ class Table:
     digest: str
     """SHA-256 of what the table says; it changes with every state, edge, guard and outcome, and with no wording."""
 
+    def guards(self) -> dict[str, Guard]:
+        """Give every guard by the name under which its answer is recorded, the opening's first; a selector by its question."""
+        of_rows = (
+            guard
+            for rows in self.rows.values()
+            for row in rows
+            for guard in (row.rule.by, *row.rule.when, *row.rule.timing, *row.rule.needs)
+        )
+        return {guard.recorded: guard for guard in (self.entry.by, *self.entry.needs, *of_rows)}
+
     def weigh(self, path: str, case: Case) -> Weighing:
         """Find the row that fires, or everything that stands against it.
 

@@ -30,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 output = Console(highlight=False, emoji=False)
-"""Results, for people."""
+"""Results, for people: what a command prints is what it is for. (structlog has the log lines, on standard error.)"""
 errors = Console(stderr=True, highlight=False, emoji=False)
 """Progress, logs and errors."""
 

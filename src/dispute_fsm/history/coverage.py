@@ -15,7 +15,7 @@ from dispute_fsm.charts.registry import VERSIONS, rule_version
 from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.timeline import state_label
-from dispute_fsm.rules.guards import OPTION, Guard, Selector, when
+from dispute_fsm.rules.guards import OPTION, Selector, when
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, EventType, Labelled, Lang, Option, Outcome
 
@@ -88,14 +88,6 @@ class GuardOutcome:
     def text(self, lang: Lang) -> str:
         """Say it to a person."""
         return self.zh if lang == "zh" else self.en
-
-
-def guards(rules: str) -> Mapping[str, Guard]:
-    """Give every guard of a rule version by the name under which it is recorded; a selector by its question.
-
-    Raises `InputError` where the version is not known.
-    """
-    return FrozenMap({guard.recorded: guard for guard in _guards(rule_version(rules).table)})
 
 
 class Coverage:
@@ -186,7 +178,7 @@ def _goals(rules: str) -> _Goals:
     return _Goals(
         FrozenMap(transitions),
         tuple(_outcomes(table)),
-        frozenset(guard.dimension.name for guard in _guards(table) if isinstance(guard, Selector)),
+        frozenset(name for name, guard in table.guards().items() if isinstance(guard, Selector)),
     )
 
 
@@ -201,17 +193,10 @@ def _transitions(row: Row) -> Iterator[Transition]:
         yield Transition(row.source, row.event, row.target, end, chosen)
 
 
-def _guards(table: Table) -> Iterator[Guard]:
-    """List the guards, the opening's first, as often as the table names them."""
-    yield from (table.entry.by, *table.entry.needs)
-    for row in _rows(table):
-        yield from (row.rule.by, *row.rule.when, *row.rule.timing, *row.rule.needs)
-
-
 def _outcomes(table: Table) -> Iterator[GuardOutcome]:
     of_rows = {guard.name for row in _rows(table) for guard in (row.rule.by, *row.rule.timing, *row.rule.needs)}
     accepted = {(selector.dimension.name, answer) for row in _rows(table) for selector in row.rule.when for answer in selector.accepts}
-    for name, guard in {guard.recorded: guard for guard in _guards(table)}.items():
+    for name, guard in table.guards().items():
         if isinstance(guard, Selector):
             for answer, (zh, en) in guard.dimension.answers.items():
                 if (name, answer) in accepted:

@@ -262,13 +262,8 @@ def _looked(check: Check, rules: str, *, decides: bool) -> Looked:
 def _guards(rules: str) -> Mapping[str, Guard]:
     """Collect the guards of a rule version by the name under which they are recorded; none where it is not known here."""
     if rules not in VERSIONS:
-        return FrozenMap({})
-    table = VERSIONS[rules].table
-    guards: list[Guard] = [table.entry.by, *table.entry.needs, *table.actors.values()]
-    for rows in table.rows.values():
-        for row in rows:
-            guards += [*row.when, *row.when_facts, *row.rule.timing, *row.rule.needs]
-    return FrozenMap({guard.dimension.name if isinstance(guard, Selector) else guard.name: guard for guard in guards})
+        return {}
+    return VERSIONS[rules].table.guards()
 
 
 def _clocks(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Policy) -> Clocks:
