@@ -11,7 +11,8 @@ from dispute_fsm import pytest_plugin
 from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.lines import COMPRESSED
 from dispute_fsm.history.lines import SUFFIX as HISTORY
-from dispute_fsm.history.timeline import lines, timeline
+from dispute_fsm.history.telling import lines
+from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.write import write_history
 from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenario.reader import parse_scenario

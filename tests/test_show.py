@@ -11,7 +11,8 @@ from rich.console import Console
 
 from dispute_fsm.cli import show as module
 from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.history.timeline import lines, timeline
+from dispute_fsm.history.telling import lines
+from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import FrozenMap

@@ -14,24 +14,8 @@ from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, Check
 from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.history.timeline import (
-    Begun,
-    Entry,
-    Passed,
-    Personal,
-    Said,
-    SaidVoucher,
-    details,
-    headline,
-    lasting,
-    lines,
-    local_time,
-    standing,
-    standing_details,
-    state_label,
-    timeline,
-    who,
-)
+from dispute_fsm.history.telling import details, headline, lasting, lines, standing_details, state_label, who
+from dispute_fsm.history.timeline import Begun, Entry, Passed, Personal, Said, SaidVoucher, local_time, standing, timeline
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import Guard, Selector

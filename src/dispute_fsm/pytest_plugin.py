@@ -421,7 +421,8 @@ _WORDS: Mapping["Lang", Mapping[str, str]] = {
 
 def _scenario_told(result: "Result", lang: "Lang") -> Iterator[str]:
     """Tell each failure, and the story as far as the last of them, with each failure at its place."""
-    from dispute_fsm.history.timeline import lines, timeline
+    from dispute_fsm.history.telling import lines
+    from dispute_fsm.history.timeline import timeline
 
     marks: dict[int, list[str]] = {}
     for failure in result.failures:
@@ -484,7 +485,8 @@ def _stories(path: Path, disputes: set[str]) -> "dict[str, list[Step]]":
 
 def _story(found: "Replayed", steps: "Sequence[Step]", lang: "Lang") -> Iterator[str]:
     """Tell a dispute as far as it was sound, with the fault or the first difference at its place."""
-    from dispute_fsm.history.timeline import lines, timeline
+    from dispute_fsm.history.telling import lines
+    from dispute_fsm.history.timeline import timeline
 
     entries = timeline([step.event for step in steps], steps[0].policy) if steps else ()
     if found.fault is not None:

@@ -18,7 +18,8 @@ from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import is_history
 from dispute_fsm.history.read import steps
-from dispute_fsm.history.timeline import lasting, local_time
+from dispute_fsm.history.telling import lasting
+from dispute_fsm.history.timeline import local_time
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import format_instant
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Lang

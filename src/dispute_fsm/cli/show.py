@@ -12,19 +12,8 @@ from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emi
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.read import Step, steps
-from dispute_fsm.history.timeline import (
-    Clocks,
-    Entry,
-    Personal,
-    Said,
-    SaidVoucher,
-    details,
-    headline,
-    local_time,
-    standing,
-    standing_details,
-    timeline,
-)
+from dispute_fsm.history.telling import details, headline, standing_details
+from dispute_fsm.history.timeline import Clocks, Entry, Personal, Said, SaidVoucher, local_time, standing, timeline
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import LIABILITIES, Labelled, Lang
 from dispute_fsm.terminal import printable

@@ -14,7 +14,7 @@ from typing import Any
 from dispute_fsm.charts.registry import VERSIONS, rule_version
 from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.history.timeline import state_label
+from dispute_fsm.history.telling import state_label
 from dispute_fsm.rules.guards import OPTION, Selector, when
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, EventType, Labelled, Lang, Option, Outcome
