@@ -1,0 +1,103 @@
+"""How pictures and tables look: on paper, on a screen, on a dark page. Colour never says anything that words do not say too."""
+
+from collections.abc import Mapping
+
+from dispute_fsm.rules.strict import FrozenMap
+
+FONTS = "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',sans-serif"
+"""Fonts with Chinese characters, whichever the reader has."""
+
+LIGHT: Mapping[str, str] = FrozenMap(
+    {
+        "paper": "#ffffff",
+        "ink": "#1b1f24",
+        "faint": "#57606a",
+        "line": "#8c959f",
+        "frame": "#f6f8fa",
+        "box": "#ffffff",
+        "good": "#e6f4ea",
+        "good-line": "#1a7f37",
+        "bad": "#fdecea",
+        "bad-line": "#b42318",
+        "stripe": "#eef1f4",
+        "merchant": "#0969da",
+        "consumer": "#1a7f37",
+        "adjudicator": "#8250df",
+        "system": "#57606a",
+        "changed": "#9a6700",
+    }
+)
+DARK: Mapping[str, str] = FrozenMap(
+    {
+        "paper": "#0d1117",
+        "ink": "#e6edf3",
+        "faint": "#9da7b1",
+        "line": "#8b949e",
+        "frame": "#161b22",
+        "box": "#0d1117",
+        "good": "#12261e",
+        "good-line": "#3fb950",
+        "bad": "#2d1214",
+        "bad-line": "#ff7b72",
+        "stripe": "#1c2128",
+        "merchant": "#58a6ff",
+        "consumer": "#3fb950",
+        "adjudicator": "#bc8cff",
+        "system": "#9da7b1",
+        "changed": "#d29922",
+    }
+)
+
+_RULES = (
+    (".paper", "fill", "paper"),
+    ("text", "fill", "ink"),
+    (".faint", "fill", "faint"),
+    (".frame", "fill", "frame"),
+    (".frame", "stroke", "line"),
+    (".box", "fill", "box"),
+    (".box", "stroke", "ink"),
+    (".start", "fill", "ink"),
+    (".good-end .box", "fill", "good"),
+    (".good-end .box", "stroke", "good-line"),
+    (".bad-end .box", "fill", "bad"),
+    (".bad-end .box", "stroke", "bad-line"),
+    (".stripe", "fill", "stripe"),
+    (".rule", "stroke", "line"),
+    (".course", "stroke", "line"),
+    (".tip", "fill", "line"),
+    (".label", "fill", "box"),
+    (".label", "stroke", "line"),
+    *((f".{role} > .label", "stroke", role) for role in ("merchant", "consumer", "adjudicator", "system")),
+    *((f".{role} > .course", "stroke", role) for role in ("merchant", "consumer", "adjudicator", "system")),
+    *((f".{role} > .tip", "fill", role) for role in ("merchant", "consumer", "adjudicator", "system")),
+    *((f".{role} > .band", "fill", role) for role in ("merchant", "consumer", "adjudicator", "system")),
+    *((f".added > {part}", "stroke", "good-line") for part in (".course", ".label", ".box")),
+    *((f".removed > {part}", "stroke", "bad-line") for part in (".course", ".label", ".box")),
+    *((f".changed > {part}", "stroke", "changed") for part in (".course", ".label", ".box")),
+    *((f".missed > {part}", "stroke", "bad-line") for part in (".course", ".label", ".box")),
+)
+
+_FIXED = (
+    f"text{{font-family:{FONTS};white-space:pre}}",
+    ".frame{stroke-width:1;stroke-dasharray:none}",
+    ".parallel{stroke-dasharray:6 3}",
+    ".box{stroke-width:1.4}",
+    ".label{stroke-width:1}",
+    ".course{fill:none;stroke-width:1.2}",
+    ".rule{stroke-width:.7}",
+    ".faded{opacity:.28}",
+    ".lit > .course,.lit > .label,.lit > .box{stroke-width:2.8}",
+    ".added > .course,.added > .label,.added > .box,.changed > .course,.changed > .label{stroke-width:2.4}",
+    ".removed > .course,.removed > .label,.removed > .box{stroke-width:2;stroke-dasharray:7 4}",
+    ".missed > .course,.missed > .label,.missed > .box{stroke-width:2;stroke-dasharray:2 4}",
+)
+
+
+def stylesheet() -> str:
+    """Return the style of a page: light, also in print, and dark where the reader's screen is."""
+    dark = "".join(_rules(DARK))
+    return "".join([*_FIXED, *_rules(LIGHT), f"@media screen and (prefers-color-scheme:dark){{{dark}}}"])
+
+
+def _rules(colours: Mapping[str, str]) -> list[str]:
+    return [f"{selector}{{{what}:{colours[name]}}}" for selector, what, name in _RULES]

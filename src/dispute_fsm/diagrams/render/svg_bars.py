@@ -1,0 +1,108 @@
+"""Drawing a timeline as SVG: an axis with its days and hours, numbered moments, lanes of bars."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from dispute_fsm.diagrams.bars import Bar, Bars, Lane, Moment
+from dispute_fsm.diagrams.picture import Face, Line
+from dispute_fsm.diagrams.render.blocks import PADDING, block, wide_as
+from dispute_fsm.diagrams.render.svg_elements import Drawing, group, n, text_at, text_lines
+
+_LABELS = 190.0
+"""The room on the left for the labels of the lanes, in px."""
+_AXIS, _MOMENTS, _LANE, _BAR, _RADIUS = 22.0, 30.0, 30.0, 16.0, 9.0
+_STEPS = [timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 7200, 14400, 43200)]
+_MOST_TICKS = 12
+
+
+class _Axis:
+    """Where an instant lies on the page."""
+
+    def __init__(self, bars: Bars, width: float) -> None:
+        self.start = bars.start
+        self.zone = ZoneInfo(bars.zone)
+        self.span = max((bars.end - bars.start).total_seconds(), 1.0)
+        self.left, self.width = _LABELS, width - _LABELS - 2 * PADDING
+
+    def x(self, at: datetime) -> float:
+        return self.left + self.width * (at - self.start).total_seconds() / self.span
+
+    def ticks(self) -> Iterator[datetime]:
+        """Go through the round instants of the zone's clocks, not more than there is room for."""
+        length = timedelta(seconds=self.span)
+        step = next((step for step in _STEPS if length / step <= _MOST_TICKS), length / _MOST_TICKS)
+        midnight = self.start.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        at = midnight
+        while at <= self.start + length:
+            if at >= self.start:
+                yield at
+            at += step
+
+
+def bars_svg(bars: Bars, width: float) -> Drawing:
+    """Draw a timeline of this width."""
+    axis = _Axis(bars, width)
+    title = block([Line(bars.title, Face.TITLE)], width)
+    body = [group(bars.id, ("bars",)), *text_lines(title, -PADDING, -PADDING)]
+    top = title.height - PADDING
+    moments, rows = _moments(bars.moments, axis, top + _AXIS)
+    bottom = top + _AXIS + rows * _MOMENTS / 1.4 + 8
+    lanes = [element for number, lane in enumerate(bars.lanes) for element in _lane(lane, axis, bottom + number * _LANE, width)]
+    bottom_of_lanes = bottom + len(bars.lanes) * _LANE
+    body += [*_ticks(axis, top, bottom_of_lanes), *moments, *lanes]
+    for note in bars.notes:
+        set_as = block([Line(note, Face.FAINT)], width)
+        body += text_lines(set_as, -PADDING, bottom_of_lanes)
+        bottom_of_lanes += set_as.height - PADDING
+    return Drawing(bottom_of_lanes + 4, [*body, "</g>"])
+
+
+def _ticks(axis: _Axis, top: float, bottom: float) -> Iterator[str]:
+    day = None
+    free = 0.0
+    for at in axis.ticks():
+        there = at.astimezone(axis.zone)
+        words = Line(there.strftime("%m-%d %H:%M") if there.date() != day else there.strftime("%H:%M"), Face.FAINT)
+        yield f'<line class="rule" x1="{n(axis.x(at))}" y1="{n(top + _AXIS - 5)}" x2="{n(axis.x(at))}" y2="{n(bottom)}"/>'
+        if axis.x(at) >= free:
+            day = there.date()
+            free = axis.x(at) + wide_as(words) + 8
+            yield text_at(words, axis.x(at), top + 12)
+
+
+def _moments(moments: Sequence[Moment], axis: _Axis, top: float) -> tuple[list[str], int]:
+    """Draw the numbers of what happened; one that would lie on another goes a row down."""
+    body: list[str] = []
+    ends: list[float] = []
+    for moment in moments:
+        x = axis.x(moment.at)
+        row = next((number for number, end in enumerate(ends) if end <= x - _RADIUS), len(ends))
+        ends[row : row + 1] = [x + _RADIUS + 2]
+        y = top + _RADIUS + row * _MOMENTS / 1.4
+        body += [
+            group(f"moment-{moment.number}", ("edge", moment.tone), moment.words),
+            f'<circle class="label" cx="{n(x)}" cy="{n(y)}" r="{n(_RADIUS)}"/>',
+            text_at(Line(moment.number, Face.FAINT), x, y + 3.6, anchor="middle"),
+            "</g>",
+        ]
+    return body, max(len(ends), 1)
+
+
+def _lane(lane: Lane, axis: _Axis, top: float, width: float) -> Iterator[str]:
+    yield group(lane.id, ("lane",))
+    yield f'<line class="rule" x1="0" y1="{n(top)}" x2="{n(width)}" y2="{n(top)}"/>'
+    yield text_at(Line(lane.label), 0, top + _LANE / 2 + 4)
+    for bar in lane.bars:
+        yield from _bar(bar, axis, top + (_LANE - _BAR) / 2)
+    yield "</g>"
+
+
+def _bar(bar: Bar, axis: _Axis, top: float) -> Iterator[str]:
+    left, right = axis.x(bar.start), max(axis.x(bar.end), axis.x(bar.start) + 3)
+    words = Line(bar.words, Face.FAINT)
+    beside = right + 5 if right + 5 + wide_as(words) <= axis.left + axis.width + PADDING else max(left - 5 - wide_as(words), _LABELS)
+    yield group("", ("bar", bar.mark), bar.words)
+    yield f'<rect class="box" x="{n(left)}" y="{n(top)}" width="{n(right - left)}" height="{n(_BAR)}" rx="2"/>'
+    yield text_at(words, beside, top + _BAR / 2 + 4)
+    yield "</g>"

@@ -1,0 +1,46 @@
+"""Drawing a table as SVG."""
+
+from collections.abc import Sequence
+
+from dispute_fsm.diagrams.picture import Face, Line
+from dispute_fsm.diagrams.render.blocks import PADDING, block
+from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, n, text_lines
+from dispute_fsm.diagrams.tables import Row, Table
+
+
+def table_svg(table: Table, width: float) -> Drawing:
+    """Draw a table of this width."""
+    body = [group(table.id, ("table",))]
+    top = 0.0
+    if table.title:
+        title = block([Line(table.title, Face.TITLE)], width)
+        body += text_lines(title, -PADDING, -PADDING)
+        top = title.height - PADDING
+    columns = [width * share / sum(table.widths) for share in table.widths]
+    heads = Row(id="", cells=tuple((Line(head, Face.STRONG),) for head in table.heads))
+    for row in (heads, *table.rows):
+        height, elements = _row(row, columns, top, striped=row is heads)
+        body += elements
+        top += height
+    body.append(f'<line class="rule" x1="0" y1="{n(top)}" x2="{n(width)}" y2="{n(top)}"/>')
+    for note in table.notes:
+        set_as = block([Line(note, Face.FAINT)], width)
+        body += text_lines(set_as, -PADDING, top)
+        top += set_as.height - PADDING
+    return Drawing(top, [*body, "</g>"])
+
+
+def _row(row: Row, columns: Sequence[float], top: float, *, striped: bool) -> Drawing:
+    cells = [block(lines, wide - 2 * PADDING) for lines, wide in zip(row.cells, columns, strict=True)]
+    height, width = max(cell.height for cell in cells), sum(columns)
+    body = [group(row.id, ("row", row.tone, row.mark))]
+    if striped:
+        body.append(f'<rect class="stripe" x="0" y="{n(top)}" width="{n(width)}" height="{n(height)}"/>')
+    body.append(f'<line class="rule" x1="0" y1="{n(top)}" x2="{n(width)}" y2="{n(top)}"/>')
+    if row.tone:
+        body.append(f'<rect class="band" x="0" y="{n(top + 2)}" width="{n(BAND - 1)}" height="{n(height - 4)}"/>')
+    left = 0.0
+    for cell, wide in zip(cells, columns, strict=True):
+        body += text_lines(cell, left + 2, top)
+        left += wide
+    return Drawing(height, [*body, "</g>"])

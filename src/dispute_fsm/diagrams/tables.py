@@ -1,0 +1,32 @@
+"""A table as data: heads, rows of cells, each cell lines of text. Views make it, renderers draw it."""
+
+from dataclasses import dataclass
+
+from dispute_fsm.diagrams.picture import Face, Line, Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row; `id` is stable where the row stands for something that has an id."""
+
+    id: str
+    cells: tuple[tuple[Line, ...], ...]
+    mark: Mark = Mark.PLAIN
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table under a title. `widths` are the columns' shares of the page; `notes` stand below it."""
+
+    id: str
+    title: str
+    heads: tuple[str, ...]
+    widths: tuple[int, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+
+def cell(*texts: str, face: Face = Face.TEXT) -> tuple[Line, ...]:
+    """Make a cell of plain lines; empty ones are left out."""
+    return tuple(Line(text, face) for text in texts if text)

@@ -1,0 +1,1 @@
+"""What is shown to reviewers: one module for each view, made of pictures, tables and bars."""

@@ -1,0 +1,76 @@
+"""The view `chart`: the whole machine, and where each of its rules comes from."""
+
+from collections.abc import Mapping
+
+from dispute_fsm.diagrams.machine import Machine
+from dispute_fsm.diagrams.picture import Face, Line
+from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.view import View
+from dispute_fsm.diagrams.views.machine_picture import machine_picture
+from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.rules.policy import Bilingual
+from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.vocabulary import Lang
+
+_WORDS: Mapping[str, Bilingual] = FrozenMap(
+    {
+        "title": Bilingual(zh="催单纠纷状态图 · 规则 {}", en="Rush-delivery disputes · rules {}"),
+        "read": Bilingual(
+            zh="从左向右读。方框是状态，小框是事件：谁做什么；“若”说明适用哪一条，“须”是必须满足的要求，不满足即被拒绝。"
+            "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内各区域同时进行。",
+            en="Read from left to right. A box is a state, a small box an event: who does what; “if” says when this row applies, “needs” what it "
+            "demands, else the request is refused. Events inside a state leave it as it is. A double line closes the dispute; regions in a "
+            "dashed frame run side by side.",
+        ),
+        "time": Bilingual(
+            zh="除到期事件外，每个事件都须在所在状态的运行时限之内；到期事件只在时限之后生效。恰在截止时刻操作视为按时。",
+            en="Every event but an expiry has to come within the running deadline of its state; an expiry is accepted only after it. At the due "
+            "instant is in time.",
+        ),
+        "sources": Bilingual(zh="依据", en="Sources"),
+        "number": Bilingual(zh="编号", en="no."),
+        "kind": Bilingual(zh="性质", en="kind"),
+        "words": Bilingual(zh="内容", en="what it says"),
+        "of": Bilingual(zh="用于", en="behind"),
+    }
+)
+
+
+def chart(machine: Machine, lang: Lang) -> View:
+    """Show a whole machine."""
+    voice = Voice(machine, lang)
+    return View(
+        name="chart",
+        lang=lang,
+        title=_WORDS["title"].label(lang).format(machine.rules),
+        notes=(_WORDS["read"].label(lang), _WORDS["time"].label(lang)),
+        parts=(machine_picture(voice), sources(voice)),
+    )
+
+
+def sources(voice: Voice) -> Table:
+    """List where the rules come from: the announcement's words, or what was assumed and why."""
+    lang = voice.lang
+    behind: dict[str, dict[str, None]] = {}
+    for arrow in voice.machine.arrows:
+        behind.setdefault(voice.ref(arrow), {})[voice.label(arrow.event)] = None
+    for condition in voice.machine.conditions.values():
+        behind.setdefault(voice.ref(condition), {})[voice.label(condition.label)] = None
+    return Table(
+        id="sources",
+        title=_WORDS["sources"].label(lang),
+        heads=tuple(_WORDS[name].label(lang) for name in ("number", "kind", "words", "of")),
+        widths=(6, 10, 44, 40),
+        rows=tuple(
+            Row(
+                id=f"source-{ref}",
+                cells=(
+                    (Line(ref, Face.STRONG),),
+                    cell(voice.say("stated" if source.kind == "S" else "assumed")),
+                    cell(source.words.label(lang)),
+                    cell(voice.say("and").join(behind[ref])),
+                ),
+            )
+            for ref, source in voice.sources.items()
+        ),
+    )

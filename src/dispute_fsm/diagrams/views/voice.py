@@ -1,0 +1,155 @@
+"""A machine in words, zh or en: what views say of states, arrows, conditions, deadlines. Every sentence of the views stands here."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from dispute_fsm.diagrams.machine import Arrow, Condition, Ending, Machine, Provenance
+from dispute_fsm.rules.deadlines import term_of
+from dispute_fsm.history.telling import lasting
+from dispute_fsm.rules.guards import OPTION, VOUCHER_LIMITS, in_time
+from dispute_fsm.rules.policy import Bilingual, Policy, Term
+from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.vocabulary import Deadline, Labelled, Lang
+
+_PHRASES: Mapping[str, Bilingual] = FrozenMap(
+    {
+        name: Bilingual(zh=zh, en=en)
+        for name, (zh, en) in {
+            "and": ("；", "; "),
+            "comma": ("、", ", "),
+            "or": (" 或 ", " or "),
+            "colon": ("：", ": "),
+            "when": ("若 {}", "if {}"),
+            "needs": ("须 {}", "needs {}"),
+            "ends_as": ("结果 {}", "ends as {}"),
+            "on": ("{outcome}（{option}）", "{outcome} (on: {option})"),
+            "starts": ("开始计时 {}", "starts the {}"),
+            "stops": ("停止计时 {}", "stops the {}"),
+            "limits": ("凭证符合大小、格式与数量限制", "the vouchers keep to the limits"),
+            "deadline": ("{name} {term}", "{name}: {term}"),
+            "only_window": ("（只限制消费者表态，到期不触发）", " (only closes the consumer's window)"),
+            "only_waits": ("（暂不处理，恢复后继续）", " (not acted on here)"),
+            "hours": ("{n} 小时", "{n} h"),
+            "working_hours": ("{n} 个工作小时", "{n} working hours"),
+            "off": ("未启用", "off"),
+            "promise": ("协商时间 + {grace}", "the agreed instant + {grace}"),
+            "stated": ("公告原文", "stated"),
+            "assumed": ("我方假设", "assumed"),
+            "source": ("依据 {ref}（{kind}）：{words}", "source {ref} ({kind}): {words}"),
+            "stays": ("状态不变", "stays"),
+            "none": ("–", "–"),
+        }.items()
+    }
+)
+
+
+class Voice:
+    """Says what a machine holds, in one language. Sources have numbers (S1, A1 …) by which pictures and legends refer to them."""
+
+    def __init__(self, machine: Machine, lang: Lang) -> None:
+        self.machine = machine
+        self.lang = lang
+        self.policy = Policy.model_validate(machine.policy)
+
+    def say(self, phrase: str, *words: object, **named: object) -> str:
+        """Say a phrase of this page."""
+        return _PHRASES[phrase].label(self.lang).format(*words, **named)
+
+    def label(self, words: Bilingual | Labelled) -> str:
+        """Say a word of the domain."""
+        return words.label(self.lang)
+
+    def word(self, kind: str, name: str) -> str:
+        """Say a word that the machine names, by its kind and id."""
+        return self.machine.words[f"{kind}.{name}"].label(self.lang)
+
+    def state(self, name: str) -> str:
+        """Name a state."""
+        return self.label(self.machine.state(name).label)
+
+    def roles(self, arrow: Arrow) -> str:
+        """Say who."""
+        return self.say("or").join(self.label(role) for role in arrow.roles)
+
+    # ---- sources ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def sources(self) -> Mapping[str, Provenance]:
+        """Every source by its number, in the order in which the machine first names it."""
+        origins = [arrow.origin for arrow in self.machine.arrows] + [one.origin for one in self.machine.conditions.values()]
+        counts = {"S": 0, "A": 0}
+        found: dict[str, Provenance] = {}
+        for origin in dict.fromkeys(origins):
+            counts[origin.kind] += 1
+            found[f"{origin.kind}{counts[origin.kind]}"] = origin
+        return found
+
+    @cached_property
+    def _refs(self) -> Mapping[Provenance, str]:
+        return {origin: ref for ref, origin in self.sources.items()}
+
+    def ref(self, of: Arrow | Condition) -> str:
+        """Return the number of a source."""
+        return self._refs[of.origin]
+
+    def source(self, of: Arrow | Condition) -> str:
+        """Say where a rule comes from."""
+        kind = self.say("stated" if of.origin.kind == "S" else "assumed")
+        return self.say("source", ref=self.ref(of), kind=kind, words=self.label(of.origin.words))
+
+    # ---- conditions ------------------------------------------------------------------------------------------------
+
+    def conditions(self, names: Iterable[str]) -> list[Condition]:
+        """Return conditions by their names."""
+        return [self.machine.conditions[name] for name in names]
+
+    def selects(self, arrow: Arrow) -> list[Condition]:
+        """Return what tells an arrow apart, the option first: it is what people look for."""
+        return sorted(self.conditions(arrow.when), key=lambda one: one.question != OPTION.name)
+
+    def demands(self, arrow: Arrow) -> list[Condition]:
+        """Return what an arrow demands; that it has to be in time goes without saying."""
+        return self.conditions(name for name in (*arrow.timing, *arrow.needs) if name != in_time.name)
+
+    def told(self, conditions: Iterable[Condition]) -> list[str]:
+        """Say conditions, each with the number of its source; the limits for vouchers are said as one."""
+        return [f"{words} {ref}".rstrip() for words, ref, _ in self.grouped(conditions)]
+
+    def grouped(self, conditions: Iterable[Condition]) -> Iterator[tuple[str, str, tuple[Condition, ...]]]:
+        """Yield conditions in words with their source's number, those that are said as one together."""
+        listed = list(conditions)
+        limits = tuple(one for one in listed if one.name in {guard.name for guard in VOUCHER_LIMITS})
+        together = len(limits) == len(VOUCHER_LIMITS)
+        for one in listed:
+            if not together or one not in limits:
+                yield self.label(one.label), self.ref(one), (one,)
+        if together:
+            yield self.say("limits"), self.ref(limits[0]), limits
+
+    # ---- ends and clocks -------------------------------------------------------------------------------------------
+
+    def endings(self, arrow: Arrow) -> list[str]:
+        """Say how the dispute ends by an arrow."""
+        return [self.ending(end) for end in arrow.endings]
+
+    def ending(self, end: Ending) -> str:
+        """Say one end."""
+        outcome = self.label(end.outcome)
+        return outcome if end.option is None else self.say("on", outcome=outcome, option=self.label(end.option))
+
+    def clocks(self, arrow: Arrow) -> list[str]:
+        """Say which deadlines begin and stop."""
+        parts = [("starts", arrow.starts), ("stops", arrow.ends)]
+        return [self.say(phrase, self.say("comma").join(map(self.label, which))) for phrase, which in parts if which]
+
+    def term(self, deadline: Deadline) -> str:
+        """Say how long a deadline runs under the machine's policy."""
+        if deadline is Deadline.PROMISE:
+            return self.say("promise", grace=lasting(self.policy.scan_grace, self.lang))
+        return self.hours(term_of(deadline, self.policy))
+
+    def hours(self, term: Term | None) -> str:
+        """Say a term."""
+        if term is None:
+            return self.say("off")
+        return self.say("hours", n=term.hours) if term.hours is not None else self.say("working_hours", n=term.working_hours)
