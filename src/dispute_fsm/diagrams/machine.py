@@ -17,13 +17,16 @@ from dispute_fsm.charts.declare import Edge, Leaf
 from dispute_fsm.charts.registry import RuleVersion
 from dispute_fsm.charts.table import Entry, Outcomes, Rule
 from dispute_fsm.errors import ChartError
-from dispute_fsm.rules.guards import Guard, Selector, Sort
+from dispute_fsm.rules.deadlines import is_on
+from dispute_fsm.rules.guards import Dimension, Guard, Selector, Sort
 from dispute_fsm.rules.policy import Bilingual, Policy
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.strict import FrozenMap, Named, Series, Strict
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Labelled, Option, Outcome, RefusalCode, Role, StateName
 
 Kind = Literal["leaf", "compound", "parallel"]
+
+Words = Annotated[Mapping[str, Bilingual], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Bilingual])]
 
 OPENING = "open_dispute"
 """The id of the arrow by which a dispute begins."""
@@ -62,6 +65,18 @@ class Condition(Strict):
     origin: Provenance
 
 
+class Question(Strict):
+    """What arrows are told apart by: a question with finitely many answers, of which exactly one is true.
+
+    `settled` is the answer under the machine's policy, where the policy alone gives it.
+    """
+
+    answers: Words
+    needs_facts: bool
+    settled: str | None
+    origin: Provenance
+
+
 class Ending(Strict):
     """How the dispute ends by an arrow, on one option where that decides (`option` null: on any)."""
 
@@ -76,6 +91,7 @@ class Arrow(Strict):
     source: str | None
     target: str
     event: Named[EventName]
+    by: str
     roles: Series[Named[Role]]
     when: Series[str]
     timing: Series[str]
@@ -92,7 +108,7 @@ class Arrow(Strict):
 
 
 Conditions = Annotated[Mapping[str, Condition], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Condition])]
-Words = Annotated[Mapping[str, Bilingual], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Bilingual])]
+Questions = Annotated[Mapping[str, Question], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Question])]
 
 
 class Machine(Strict):
@@ -103,12 +119,28 @@ class Machine(Strict):
     states: Series[StateNode]
     arrows: Series[Arrow]
     conditions: Conditions
+    questions: Questions
     words: Words
     policy: dict[str, Any]
+    off: Series[Named[Deadline]]
+    """The deadlines that the policy switches off."""
 
     def state(self, name: str) -> StateNode:
         """Return a state by its id."""
         return next(state for state in self.states if state.id == name)
+
+    def arrow(self, name: str) -> Arrow:
+        """Return an arrow by its id."""
+        return next(arrow for arrow in self.arrows if arrow.id == name)
+
+    def dormant(self, arrow: Arrow) -> bool:
+        """Tell whether an arrow can never be taken under this policy: it is for another one, or its deadline is switched off."""
+        for name in arrow.when:
+            condition = self.conditions[name]
+            settled = None if condition.question is None else self.questions[condition.question].settled
+            if settled is not None and settled not in condition.accepts:
+                return True
+        return arrow.event.expires in self.off
 
     def leaves(self, name: str) -> tuple[StateNode, ...]:
         """Return the leaves of a state: itself, or all that lie in it."""
@@ -138,8 +170,10 @@ def machine_of(version: RuleVersion, policy: Policy) -> Machine:
         states=tuple(state.model_copy(update={"runs": _running(state, states, arrows)}) for state in states),
         arrows=tuple(arrows),
         conditions={name: _condition(guard) for name, guard in guards.items()},
+        questions={guard.dimension.name: _question(guard.dimension, policy) for guard in guards.values() if isinstance(guard, Selector)},
         words=_words(version, arrows, guards.values()),
         policy=policy.record,
+        off=tuple(deadline for deadline in Deadline if not is_on(deadline, policy)),
     )
 
 
@@ -188,6 +222,7 @@ def _arrow(source: str, target: str, event: EventName, rule: Rule, guards: dict[
         source=source,
         target=target,
         event=event,
+        by=rule.by.name,
         roles=rule.by.roles,
         when=tuple(selector.name for selector in rule.when),
         timing=tuple(guard.name for guard in rule.timing),
@@ -207,6 +242,7 @@ def _entry(version: RuleVersion, guards: dict[str, Guard]) -> Arrow:
         source=None,
         target=next(state.id for state in version.chart.states if state.initial),
         event=EventName.OPEN_DISPUTE,
+        by=entry.by.name,
         roles=entry.by.roles,
         when=(),
         timing=(),
@@ -244,6 +280,15 @@ def _condition(guard: Guard) -> Condition:
         accepts=tuple(answer for answer in selector.dimension.answers if answer in selector.accepts) if selector else (),
         needs_facts=guard.needs_facts,
         origin=_provenance(guard.source),
+    )
+
+
+def _question(dimension: Dimension, policy: Policy) -> Question:
+    return Question(
+        answers={answer: Bilingual(zh=zh, en=en) for answer, (zh, en) in dimension.answers.items()},
+        needs_facts=dimension.needs_facts,
+        settled=None if dimension.of_policy is None else dimension.of_policy(policy),
+        origin=_provenance(dimension.source),
     )
 
 

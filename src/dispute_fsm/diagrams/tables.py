@@ -7,7 +7,7 @@ from dispute_fsm.diagrams.picture import Face, Line, Mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row; `id` is stable where the row stands for something that has an id."""
+    """A row; `id` is stable where the row stands for something that has an id. The last cell goes on to the end of the row."""
 
     id: str
     cells: tuple[tuple[Line, ...], ...]
@@ -17,7 +17,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table under a title. `widths` are the columns' shares of the page; `notes` stand below it."""
+    """A table under a title. `widths` are the columns' shares of the page, which is at least `page` px wide; `notes` stand below."""
 
     id: str
     title: str
@@ -25,6 +25,7 @@ class Table:
     widths: tuple[int, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    page: int = 1180
 
 
 def cell(*texts: str, face: Face = Face.TEXT) -> tuple[Line, ...]:

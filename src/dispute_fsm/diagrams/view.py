@@ -19,8 +19,15 @@ class View:
     title: str
     notes: tuple[str, ...]
     parts: tuple[Part, ...]
+    sketch: Picture | None = None
+    """What is drawn where only a graph can be, and no part is one."""
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """The pictures in it."""
         return tuple(part for part in self.parts if isinstance(part, Picture))
+
+    @property
+    def graphs(self) -> tuple[Picture, ...]:
+        """What formats draw that know only graphs."""
+        return self.pictures or (() if self.sketch is None else (self.sketch,))

@@ -118,6 +118,11 @@ class Coverage:
         for version, found in other.counts.items():
             self._counts.setdefault(version, Counter()).update(found)
 
+    def answers(self, version: str) -> tuple[tuple[GuardOutcome, int], ...]:
+        """Give every guard outcome of a rule version, with how often it was reached. Raises `InputError` where it is not known."""
+        counts = self._counts.get(version, Counter())
+        return tuple((goal, counts[goal.key]) for goal in _goals(version).outcomes)
+
     def record(self) -> dict[str, Any]:
         """Give everything as JSON: by rule version every transition and guard outcome, with how often it was reached."""
         return {version: self._version(version) for version in VERSIONS}

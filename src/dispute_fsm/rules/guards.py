@@ -24,6 +24,7 @@ from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline, Ruling, SubmitEvidence
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import NEVER, ActorUnlock, FactUnlock, Finding, PayloadUnlock, WaitUnlock, found, just_after, shown
+from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.provenance import Source, assumed, stated
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import Deadline, Denial, Labelled, Lang, Option, RefusalCode, Role, Silence
@@ -82,13 +83,17 @@ class ActorGuard(Guard):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dimension:
-    """A question with finitely many answers, of which exactly one is true: what rows are selected by."""
+    """A question with finitely many answers, of which exactly one is true: what rows are selected by.
+
+    `of_policy` answers it where the policy alone does, so that for a dispute the answer never changes.
+    """
 
     name: str
     answers: Mapping[str, tuple[str, str]]
     ask: Callable[[Case], str]
     source: Source
     needs_facts: bool = False
+    of_policy: Callable[[Policy], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -219,28 +224,33 @@ def _extended(case: Case) -> str:
     return next((deadline.value for deadline in candidates if deadline in case.deadlines), "none")
 
 
+def _of_policy(name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[[Policy], str], source: Source) -> Dimension:
+    """Make a question that the policy alone answers."""
+    return Dimension(name, answers, lambda case: ask(case.policy), source, of_policy=ask)
+
+
 OPTION = Dimension(
     "option",
     {"none": ("未选择", "none chosen"), **_labels(Option)},
     _option,
     stated("商家只能选择一个方案，后续依方案而定", "the merchant gives exactly one response; what follows depends on it"),
 )
-CONFIRMATION = Dimension(
+CONFIRMATION = _of_policy(
     "confirmation",
     {"asked": ("需消费者确认", "the consumer is asked to confirm"), "off": ("无需消费者确认", "nobody is asked to confirm")},
-    lambda case: "off" if case.policy.confirmation is None else "asked",
+    lambda policy: "off" if policy.confirmation is None else "asked",
     assumed("公告未说明由谁确认协商一致", "the announcement does not say who confirms an agreement"),
 )
-DENIAL = Dimension(
+DENIAL = _of_policy(
     "denial",
     {word.value: (f"否认{word.zh}", f"a denial {word.en}") for word in Denial},
-    lambda case: case.policy.denial.value,
+    lambda policy: policy.denial.value,
     assumed("公告未说明由谁认定未协商一致", "the announcement does not say who finds out that there was no agreement"),
 )
-SILENCE = Dimension(
+SILENCE = _of_policy(
     "silence",
     {word.value: (f"沉默{word.zh}", f"silence {word.en}") for word in Silence},
-    lambda case: case.policy.silence.value,
+    lambda policy: policy.silence.value,
     assumed("公告未说明消费者不回应时如何处理", "the announcement does not say what the consumer's silence means"),
 )
 EVIDENCE = Dimension(

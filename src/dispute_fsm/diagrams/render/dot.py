@@ -24,7 +24,7 @@ def dot(picture: Picture) -> str:
     """Write a picture as DOT; the same picture is always the same text."""
     lines = [
         f"digraph {_quoted(picture.id)} {{",
-        f"  graph [rankdir=LR, compound=true, nodesep=0.14, ranksep=0.42, fontname={_quoted(_FONT)}, fontsize=13, tooltip=\" \"]",
+        f'  graph [rankdir=LR, compound=true, nodesep=0.14, ranksep=0.42, fontname={_quoted(_FONT)}, fontsize=13, tooltip=" "]',
         f"  node [shape=box, fixedsize=true, fontname={_quoted(_FONT)}, fontsize=11]",
         f"  edge [fontname={_quoted(_FONT)}, fontsize=11]",
         *_within(picture, None, "  "),

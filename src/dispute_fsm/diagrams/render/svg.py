@@ -18,14 +18,14 @@ from dispute_fsm.diagrams.view import Part, View
 
 _MARGIN, _GAP = 24.0, 26.0
 _NARROWEST = 1180.0
-"""A table is at least as wide as this, in px, so that its text is not squeezed below a small picture."""
 _TITLE, _NOTE = 22.0, 12.0
 
 
 def svg(view: View) -> str:
     """Draw a view as one SVG. Raises `InputError` where the extra `diagrams` is missing."""
     layouts = {part.id: laid_out(part) for part in view.pictures}
-    width = max([_NARROWEST, *(layout.width for layout in layouts.values())])
+    tables = (part.page for part in view.parts if isinstance(part, Table))
+    width = max([_NARROWEST, *tables, *(layout.width for layout in layouts.values())])
     body: list[str] = []
     top = _MARGIN
     for text in wrapped(view.title, width, _TITLE, bold=True):

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.diagrams.bars import Bar, Bars, Lane, Moment
+from dispute_fsm.diagrams.bars import Bars, Lane, Moment
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.render.blocks import PADDING, block, wide_as
-from dispute_fsm.diagrams.render.svg_elements import Drawing, group, n, text_at, text_lines
+from dispute_fsm.diagrams.render.layout import Place
+from dispute_fsm.diagrams.render.svg_elements import Drawing, group, n, rectangle, text_at, text_lines
 
 _LABELS = 190.0
 """The room on the left for the labels of the lanes, in px."""
-_AXIS, _MOMENTS, _LANE, _BAR, _RADIUS = 22.0, 30.0, 30.0, 16.0, 9.0
+_RIGHT = 90.0
+"""The room on the right for the label of the last tick, in px."""
+_AXIS, _ROW, _BAR, _WORDS, _RADIUS, _THINNEST = 22.0, 21.0, 14.0, 15.0, 9.0, 3.0
 _STEPS = [timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 7200, 14400, 43200)]
 _MOST_TICKS = 12
 
@@ -23,7 +26,7 @@ class _Axis:
         self.start = bars.start
         self.zone = ZoneInfo(bars.zone)
         self.span = max((bars.end - bars.start).total_seconds(), 1.0)
-        self.left, self.width = _LABELS, width - _LABELS - 2 * PADDING
+        self.left, self.width = _LABELS, width - _LABELS - _RIGHT
 
     def x(self, at: datetime) -> float:
         return self.left + self.width * (at - self.start).total_seconds() / self.span
@@ -47,15 +50,18 @@ def bars_svg(bars: Bars, width: float) -> Drawing:
     body = [group(bars.id, ("bars",)), *text_lines(title, -PADDING, -PADDING)]
     top = title.height - PADDING
     moments, rows = _moments(bars.moments, axis, top + _AXIS)
-    bottom = top + _AXIS + rows * _MOMENTS / 1.4 + 8
-    lanes = [element for number, lane in enumerate(bars.lanes) for element in _lane(lane, axis, bottom + number * _LANE, width)]
-    bottom_of_lanes = bottom + len(bars.lanes) * _LANE
-    body += [*_ticks(axis, top, bottom_of_lanes), *moments, *lanes]
+    bottom = top + _AXIS + rows * _ROW + PADDING
+    lanes: list[str] = []
+    for lane in bars.lanes:
+        drawing = _lane(lane, axis, bottom, width)
+        lanes += drawing.elements
+        bottom += drawing.height
+    body += [*_ticks(axis, top, bottom), *moments, *lanes]
     for note in bars.notes:
         set_as = block([Line(note, Face.FAINT)], width)
-        body += text_lines(set_as, -PADDING, bottom_of_lanes)
-        bottom_of_lanes += set_as.height - PADDING
-    return Drawing(bottom_of_lanes + 4, [*body, "</g>"])
+        body += text_lines(set_as, -PADDING, bottom)
+        bottom += set_as.height - PADDING
+    return Drawing(bottom, [*body, "</g>"])
 
 
 def _ticks(axis: _Axis, top: float, bottom: float) -> Iterator[str]:
@@ -77,9 +83,8 @@ def _moments(moments: Sequence[Moment], axis: _Axis, top: float) -> tuple[list[s
     ends: list[float] = []
     for moment in moments:
         x = axis.x(moment.at)
-        row = next((number for number, end in enumerate(ends) if end <= x - _RADIUS), len(ends))
-        ends[row : row + 1] = [x + _RADIUS + 2]
-        y = top + _RADIUS + row * _MOMENTS / 1.4
+        row = _free(ends, x - _RADIUS, x + _RADIUS + 2)
+        y = top + _RADIUS + row * _ROW
         body += [
             group(f"moment-{moment.number}", ("edge", moment.tone), moment.words),
             f'<circle class="label" cx="{n(x)}" cy="{n(y)}" r="{n(_RADIUS)}"/>',
@@ -89,20 +94,28 @@ def _moments(moments: Sequence[Moment], axis: _Axis, top: float) -> tuple[list[s
     return body, max(len(ends), 1)
 
 
-def _lane(lane: Lane, axis: _Axis, top: float, width: float) -> Iterator[str]:
-    yield group(lane.id, ("lane",))
-    yield f'<line class="rule" x1="0" y1="{n(top)}" x2="{n(width)}" y2="{n(top)}"/>'
-    yield text_at(Line(lane.label), 0, top + _LANE / 2 + 4)
+def _lane(lane: Lane, axis: _Axis, top: float, width: float) -> Drawing:
+    """Draw a lane; the words of a bar stand below it, and where they would lie on others, a row further down."""
+    body = [
+        group(lane.id, ("lane",)),
+        f'<line class="rule" x1="0" y1="{n(top)}" x2="{n(width)}" y2="{n(top)}"/>',
+        text_at(Line(lane.label), 0, top + PADDING + _BAR - 4),
+    ]
+    ends: list[float] = []
     for bar in lane.bars:
-        yield from _bar(bar, axis, top + (_LANE - _BAR) / 2)
-    yield "</g>"
+        left, right = axis.x(bar.start), max(axis.x(bar.end), axis.x(bar.start) + _THINNEST)
+        place = Place(left, top + PADDING, right - left, _BAR)
+        body += [group("", ("bar", bar.mark), bar.words), f'<rect class="box" {rectangle(place)} rx="2"/>', "</g>"]
+        if bar.words:
+            words = Line(bar.words, Face.FAINT)
+            x = max(_LABELS, min(left, width - wide_as(words)))
+            row = _free(ends, x, x + wide_as(words) + PADDING)
+            body.append(text_at(words, x, top + PADDING + _BAR + (row + 1) * _WORDS - 3))
+    return Drawing(2 * PADDING + _BAR + len(ends) * _WORDS, [*body, "</g>"])
 
 
-def _bar(bar: Bar, axis: _Axis, top: float) -> Iterator[str]:
-    left, right = axis.x(bar.start), max(axis.x(bar.end), axis.x(bar.start) + 3)
-    words = Line(bar.words, Face.FAINT)
-    beside = right + 5 if right + 5 + wide_as(words) <= axis.left + axis.width + PADDING else max(left - 5 - wide_as(words), _LABELS)
-    yield group("", ("bar", bar.mark), bar.words)
-    yield f'<rect class="box" x="{n(left)}" y="{n(top)}" width="{n(right - left)}" height="{n(_BAR)}" rx="2"/>'
-    yield text_at(words, beside, top + _BAR / 2 + 4)
-    yield "</g>"
+def _free(ends: list[float], start: float, end: float) -> int:
+    """Find the first row that is free from `start` on, and take it up to `end`; `ends` says up to where each row is taken."""
+    row = next((number for number, taken in enumerate(ends) if taken <= start), len(ends))
+    ends[row : row + 1] = [end]
+    return row

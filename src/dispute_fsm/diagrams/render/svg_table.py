@@ -31,8 +31,10 @@ def table_svg(table: Table, width: float) -> Drawing:
 
 
 def _row(row: Row, columns: Sequence[float], top: float, *, striped: bool) -> Drawing:
-    cells = [block(lines, wide - 2 * PADDING) for lines, wide in zip(row.cells, columns, strict=True)]
-    height, width = max(cell.height for cell in cells), sum(columns)
+    last = len(row.cells) - 1
+    wide = [*columns[:last], sum(columns[last:])]
+    cells = [block(lines, room - 2 * PADDING) for lines, room in zip(row.cells, wide, strict=True)]
+    height, width = max(cell.height for cell in cells) - PADDING, sum(columns)
     body = [group(row.id, ("row", row.tone, row.mark))]
     if striped:
         body.append(f'<rect class="stripe" x="0" y="{n(top)}" width="{n(width)}" height="{n(height)}"/>')
@@ -40,7 +42,7 @@ def _row(row: Row, columns: Sequence[float], top: float, *, striped: bool) -> Dr
     if row.tone:
         body.append(f'<rect class="band" x="0" y="{n(top + 2)}" width="{n(BAND - 1)}" height="{n(height - 4)}"/>')
     left = 0.0
-    for cell, wide in zip(cells, columns, strict=True):
-        body += text_lines(cell, left + 2, top)
-        left += wide
+    for cell, room in zip(cells, wide, strict=True):
+        body += text_lines(cell, left + 2, top - PADDING / 2)
+        left += room
     return Drawing(height, [*body, "</g>"])

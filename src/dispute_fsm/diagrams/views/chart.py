@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from dispute_fsm.diagrams.machine import Machine
-from dispute_fsm.diagrams.picture import Face, Line
-from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import machine_picture
+from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
+from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.strict import FrozenMap
@@ -22,16 +22,12 @@ _WORDS: Mapping[str, Bilingual] = FrozenMap(
             "demands, else the request is refused. Events inside a state leave it as it is. A double line closes the dispute; regions in a "
             "dashed frame run side by side.",
         ),
+        "dormant": Bilingual(zh="〔此政策下不发生〕", en="[never under this policy]"),
         "time": Bilingual(
             zh="除到期事件外，每个事件都须在所在状态的运行时限之内；到期事件只在时限之后生效。恰在截止时刻操作视为按时。",
             en="Every event but an expiry has to come within the running deadline of its state; an expiry is accepted only after it. At the due "
             "instant is in time.",
         ),
-        "sources": Bilingual(zh="依据", en="Sources"),
-        "number": Bilingual(zh="编号", en="no."),
-        "kind": Bilingual(zh="性质", en="kind"),
-        "words": Bilingual(zh="内容", en="what it says"),
-        "of": Bilingual(zh="用于", en="behind"),
     }
 )
 
@@ -44,33 +40,11 @@ def chart(machine: Machine, lang: Lang) -> View:
         lang=lang,
         title=_WORDS["title"].label(lang).format(machine.rules),
         notes=(_WORDS["read"].label(lang), _WORDS["time"].label(lang)),
-        parts=(machine_picture(voice), sources(voice)),
+        parts=(machine_picture(voice, dormant(voice)), sources(voice)),
     )
 
 
-def sources(voice: Voice) -> Table:
-    """List where the rules come from: the announcement's words, or what was assumed and why."""
-    lang = voice.lang
-    behind: dict[str, dict[str, None]] = {}
-    for arrow in voice.machine.arrows:
-        behind.setdefault(voice.ref(arrow), {})[voice.label(arrow.event)] = None
-    for condition in voice.machine.conditions.values():
-        behind.setdefault(voice.ref(condition), {})[voice.label(condition.label)] = None
-    return Table(
-        id="sources",
-        title=_WORDS["sources"].label(lang),
-        heads=tuple(_WORDS[name].label(lang) for name in ("number", "kind", "words", "of")),
-        widths=(6, 10, 44, 40),
-        rows=tuple(
-            Row(
-                id=f"source-{ref}",
-                cells=(
-                    (Line(ref, Face.STRONG),),
-                    cell(voice.say("stated" if source.kind == "S" else "assumed")),
-                    cell(source.words.label(lang)),
-                    cell(voice.say("and").join(behind[ref])),
-                ),
-            )
-            for ref, source in voice.sources.items()
-        ),
-    )
+def dormant(voice: Voice) -> dict[str, Remark]:
+    """Remark on the arrows that are never taken under the machine's policy."""
+    badge = _WORDS["dormant"].label(voice.lang)
+    return {arrow.id: Remark(Mark.PLAIN, badge) for arrow in voice.machine.arrows if voice.machine.dormant(arrow)}

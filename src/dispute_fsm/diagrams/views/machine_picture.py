@@ -101,7 +101,9 @@ def _lines(voice: Voice, arrow: Arrow, *, brief: bool) -> Iterator[Line]:
     if (demands := voice.demands(arrow)) and not brief:
         yield Line(voice.say("needs", voice.say("and").join(voice.told(demands))))
     if arrow.endings:
-        yield Line(voice.say("ends_as", voice.say("comma").join(dict.fromkeys(voice.label(end.outcome) for end in arrow.endings))), Face.STRONG)
+        yield Line(
+            voice.say("ends_as", voice.say("comma").join(dict.fromkeys(voice.label(end.outcome) for end in arrow.endings))), Face.STRONG
+        )
     if not brief:
         yield from (Line(text, Face.FAINT) for text in voice.clocks(arrow))
 

@@ -71,6 +71,12 @@ class Voice:
         """Say who."""
         return self.say("or").join(self.label(role) for role in arrow.roles)
 
+    def arrow(self, arrow: Arrow) -> str:
+        """Name an arrow: who does what, and on which answers."""
+        name = f"{self.roles(arrow)} · {self.label(arrow.event)}"
+        answers = [self.label(one.label) for one in self.selects(arrow)]
+        return f"{name} [{self.say('and').join(answers)}]" if answers else name
+
     # ---- sources ---------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -1,0 +1,243 @@
+"""How one machine differs from another, in words: states, arrows, conditions, words, deadlines and the rest of the policy.
+
+The view `diff` shows it to reviewers, and `dispute-fsm diagram --check` says by it what has drifted from the committed pictures.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from dispute_fsm.diagrams.machine import Arrow, Condition, Machine, Question, StateNode
+from dispute_fsm.diagrams.picture import Mark
+from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.rules.policy import Bilingual, Term
+from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.vocabulary import Deadline, Lang
+
+T = TypeVar("T")
+_ABSENT = object()
+_TERM = frozenset(Term.model_fields)
+Kind = Literal["state", "arrow", "condition", "question", "word", "policy"]
+
+KINDS: Mapping[Kind, Bilingual] = FrozenMap(
+    {
+        "state": Bilingual(zh="状态", en="state"),
+        "arrow": Bilingual(zh="流转", en="edge"),
+        "condition": Bilingual(zh="条件", en="guard"),
+        "question": Bilingual(zh="分支问题", en="question"),
+        "word": Bilingual(zh="用词", en="label"),
+        "policy": Bilingual(zh="政策", en="policy"),
+    }
+)
+"""The kinds of things that may differ, in words."""
+
+_WORDS: Mapping[str, Bilingual] = FrozenMap(
+    {
+        name: Bilingual(zh=zh, en=en)
+        for name, (zh, en) in {
+            "changed": ("原为 {was}，现为 {now}", "was {was}, is {now}"),
+            "was_is": ("{what}：原为 {was}，现为 {now}", "{what}: was {was}, is {now}"),
+            "more": ("{what}：新增 {now}", "{what}: now also {now}"),
+            "less": ("{what}：不再有 {was}", "{what}: no longer {was}"),
+            "awake": ("按新政策会发生，按旧政策不会", "happens under the new policy, not under the old one"),
+            "asleep": ("按旧政策会发生，按新政策不会", "happened under the old policy, not under the new one"),
+            "source": ("起点", "from"),
+            "target": ("去向", "to"),
+            "by": ("由谁", "by"),
+            "when": ("若", "if"),
+            "needs": ("须", "needs"),
+            "timing": ("时限要求", "timing"),
+            "endings": ("结果", "outcome"),
+            "starts": ("开始计时", "starts"),
+            "ends": ("停止计时", "stops"),
+            "origin": ("依据", "source"),
+            "label": ("名称", "label"),
+            "parent": ("所属", "within"),
+            "stands": ("时限", "deadlines"),
+            "runs": ("到期处理", "acts on"),
+            "codes": ("拒绝代码", "codes"),
+            "answers": ("答案", "answers"),
+            "kind": ("种类", "kind"),
+            "nothing": ("无", "nothing"),
+        }.items()
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference: of what kind of thing, which one, whether it came, went or changed, and what about it in words."""
+
+    kind: Kind
+    id: str
+    mark: Mark
+    name: str
+    lines: tuple[str, ...]
+
+    def text(self, lang: Lang) -> str:
+        """Say it on one line."""
+        signs = {Mark.ADDED: "+", Mark.REMOVED: "-"}
+        told = "; ".join(self.lines)
+        name = f"{self.id} {self.name}" if self.name and self.name != self.id else self.id
+        return f"{signs.get(self.mark, '~')} {KINDS[self.kind].label(lang)} {name}" + (f": {told}" if told else "")
+
+
+def changes(before: Machine, after: Machine, lang: Lang) -> tuple[Change, ...]:
+    """Compare two machines; what is said of each side is said in its own words."""
+    teller = _Teller(Voice(before, lang), Voice(after, lang))
+    return tuple(
+        [
+            *teller.states(),
+            *teller.arrows(),
+            *teller.conditions(),
+            *teller.questions(),
+            *teller.words(),
+            *teller.policy(),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Goes through both machines, kind by kind."""
+
+    before: Voice
+    after: Voice
+
+    def states(self) -> Iterator[Change]:
+        def told(voice: Voice, state: StateNode) -> dict[str, Sequence[str]]:
+            return {
+                "label": _both(state.label),
+                "kind": (state.kind,),
+                "parent": () if state.parent is None else (state.parent,),
+                "stands": [voice.label(one) for one in state.stands],
+                "runs": [voice.label(one) for one in state.runs],
+            }
+
+        sides = [({state.id: state for state in voice.machine.states}, voice) for voice in (self.before, self.after)]
+        for name, (was, now) in _paired(sides[0][0], sides[1][0]).items():
+            label = (now or was).label.label(self.after.lang) if now or was else name
+            yield from self._change("state", name, label, was and told(self.before, was), now and told(self.after, now))
+
+    def arrows(self) -> Iterator[Change]:
+        was, now = ({arrow.id: arrow for arrow in voice.machine.arrows} for voice in (self.before, self.after))
+        renamed = _renamed(was, now)
+        for name, (old, new) in _paired({renamed.get(name, name): arrow for name, arrow in was.items()}, now).items():
+            told = new or old
+            if told is None:
+                continue
+            voice = self.after if new else self.before
+            label = voice.arrow(told)
+            if old and new and (slept := self.before.machine.dormant(old)) is not self.after.machine.dormant(new):
+                mark, said = (Mark.ADDED, "awake") if slept else (Mark.REMOVED, "asleep")
+                yield Change("arrow", name, mark, label, (_WORDS[said].label(self.after.lang),))
+            yield from self._change("arrow", name, label, old and _arrow(self.before, old), new and _arrow(self.after, new))
+
+    def conditions(self) -> Iterator[Change]:
+        def told(condition: Condition) -> dict[str, Sequence[str]]:
+            return {"label": _both(condition.label), "codes": condition.codes, "origin": _both(condition.origin.words)}
+
+        for name, (was, now) in _paired(self.before.machine.conditions, self.after.machine.conditions).items():
+            label = (now or was).label.label(self.after.lang) if now or was else name
+            yield from self._change("condition", name, label, was and told(was), now and told(now))
+
+    def questions(self) -> Iterator[Change]:
+        def told(question: Question) -> dict[str, Sequence[str]]:
+            answers = [f"{name} {'/'.join(_both(words))}" for name, words in question.answers.items()]
+            return {"answers": answers, "origin": _both(question.origin.words)}
+
+        for name, (was, now) in _paired(self.before.machine.questions, self.after.machine.questions).items():
+            yield from self._change("question", name, "", was and told(was), now and told(now))
+
+    def words(self) -> Iterator[Change]:
+        """Compare only what both name: what one of them does not name has come or gone with what it belongs to."""
+        for name, (was, now) in _paired(self.before.machine.words, self.after.machine.words).items():
+            if was is not None and now is not None:
+                yield from self._change("word", name, "", {"label": _both(was)}, {"label": _both(now)})
+
+    def policy(self) -> Iterator[Change]:
+        for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
+            mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED if now is _ABSENT else Mark.CHANGED
+            said = () if mark is not Mark.CHANGED else (self._word("changed", was=_value(self.before, was), now=_value(self.after, now)),)
+            name = ".".join(path)
+            yield Change("policy", name, mark, Deadline(name).label(self.after.lang) if name in set(Deadline) else "", said)
+
+    def _change(
+        self, kind: Kind, name: str, label: str, was: dict[str, Sequence[str]] | None, now: dict[str, Sequence[str]] | None
+    ) -> Iterator[Change]:
+        if was is None or now is None:
+            yield Change(kind, name, Mark.REMOVED if now is None else Mark.ADDED, label, ())
+            return
+        lines = [line for part in was for line in self._said(part, was[part], now[part])]
+        if lines:
+            yield Change(kind, name, Mark.CHANGED, label, tuple(lines))
+
+    def _said(self, part: str, was: Sequence[str], now: Sequence[str]) -> Iterator[str]:
+        """Say how one part of a thing differs; of lists what came and went."""
+        if list(was) == list(now):
+            return
+        gone, come = [one for one in was if one not in now], [one for one in now if one not in was]
+        what, comma = _WORDS[part].label(self.after.lang), self.after.say("comma")
+        if (gone or come) and not (gone and come):
+            yield self._word("more" if come else "less", what=what, was=comma.join(gone), now=comma.join(come))
+        else:
+            nothing = self._word("nothing")
+            yield self._word("was_is", what=what, was=comma.join(was) or nothing, now=comma.join(now) or nothing)
+
+    def _word(self, name: str, **named: str) -> str:
+        return _WORDS[name].label(self.after.lang).format(**named)
+
+
+def _arrow(voice: Voice, arrow: Arrow) -> dict[str, Sequence[str]]:
+    return {
+        "source": () if arrow.source is None else (arrow.source,),
+        "target": (arrow.target,),
+        "by": [voice.label(role) for role in arrow.roles],
+        "when": [voice.label(one.label) for one in voice.selects(arrow)],
+        "timing": [voice.label(one.label) for one in voice.conditions(arrow.timing)],
+        "needs": [voice.label(one.label) for one in voice.conditions(arrow.needs)],
+        "endings": voice.endings(arrow),
+        "starts": [voice.label(one) for one in arrow.starts],
+        "ends": [voice.label(one) for one in arrow.ends],
+        "origin": _both(arrow.origin.words),
+    }
+
+
+def _renamed(was: Mapping[str, Arrow], now: Mapping[str, Arrow]) -> dict[str, str]:
+    """Find arrows that have another id only because they are selected otherwise: alone of their event between the same states."""
+
+    def ways(gone: Mapping[str, Arrow], there: Mapping[str, Arrow]) -> dict[tuple[str | None, str, str], list[str]]:
+        found: dict[tuple[str | None, str, str], list[str]] = {}
+        for name, arrow in gone.items():
+            if name not in there:
+                found.setdefault((arrow.source, arrow.event, arrow.target), []).append(name)
+        return found
+
+    come = ways(now, was)
+    return {names[0]: come[way][0] for way, names in ways(was, now).items() if len(names) == 1 and len(come.get(way, ())) == 1}
+
+
+def _paired(was: Mapping[str, T], now: Mapping[str, T]) -> dict[str, tuple[T | None, T | None]]:
+    """Pair what has the same name, in the order of the newer side; what is gone comes last."""
+    return {name: (was.get(name), now.get(name)) for name in (*now, *(name for name in was if name not in now))}
+
+
+def _both(words: Bilingual) -> tuple[str, ...]:
+    return words.zh, words.en
+
+
+def _differing(was: Any, now: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:  # noqa: ANN401 -- JSON of any shape
+    """Go through what differs between two policies, by path; a deadline's term is one value, and so is what only one of them has."""
+    if isinstance(was, dict) and isinstance(now, dict) and not _TERM & {*was, *now}:
+        members: tuple[dict[str, Any], dict[str, Any]] = (was, now)
+        for name in dict.fromkeys((*members[0], *members[1])):
+            yield from _differing(members[0].get(name, _ABSENT), members[1].get(name, _ABSENT), (*path, name))
+    elif was != now:
+        yield path, was, now
+
+
+def _value(voice: Voice, value: object) -> str:
+    if isinstance(value, dict) and _TERM & set(value):
+        return voice.hours(Term.model_validate(value))
+    return voice.say("off") if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,129 @@
+"""The view `coverage`: how often a corpus of histories took each arrow and got each answer; what it never did stands out."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dispute_fsm.diagrams.machine import Machine
+from dispute_fsm.diagrams.picture import Face, Mark
+from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.view import View
+from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
+from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.way import taken
+from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.history.coverage import Coverage
+from dispute_fsm.rules.policy import Bilingual
+from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.vocabulary import Lang
+
+_WORDS: Mapping[str, Bilingual] = FrozenMap(
+    {
+        name: Bilingual(zh=zh, en=en)
+        for name, (zh, en) in {
+            "title": ("历史覆盖情况 · 规则 {}", "What histories cover · rules {}"),
+            "numbers": (
+                "{disputes} 起纠纷，{events} 个事件：流转 {arrows}/{all_arrows}，条件结果 {answers}/{all_answers}。",
+                "{disputes} disputes, {events} events: {arrows} of {all_arrows} edges, {answers} of {all_answers} guard outcomes.",
+            ),
+            "read": (
+                "每条流转标有发生次数；从未发生的以点线框和“从未”标出，其余按实际次数。",
+                "Each edge bears how often it was taken; what never was has a dotted border and says “never”.",
+            ),
+            "times": ("{} 次", "{} times"),
+            "once": ("1 次", "once"),
+            "never": ("从未", "never"),
+            "edges": ("流转", "Edges"),
+            "answers": ("条件的各种结果", "Guard outcomes"),
+            "edge": ("流转", "edge"),
+            "from": ("起点", "from"),
+            "to": ("去向", "to"),
+            "answer": ("条件与结果", "guard and outcome"),
+            "count": ("次数", "count"),
+        }.items()
+    }
+)
+
+
+class Counted(NamedTuple):
+    """One thing to reach: its id, how often it was, and what it is in words."""
+
+    id: str
+    count: int
+    cells: tuple[str, ...]
+
+
+class Corpus:
+    """Counts what recorded events of one rule version reach."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.disputes = set[str]()
+        self.events = 0
+        self.arrows = Counter[str]()
+        self.guards = Coverage()
+
+    def add(self, event: AuditEvent) -> None:
+        """Count an event; one of another rule version does not count. Raises `InputError` where it took no known edge."""
+        if event.rules != self.machine.rules:
+            return
+        self.disputes.add(event.dispute_id)
+        self.events += 1
+        self.guards.add(event)
+        if (arrow := taken(self.machine, event)) is not None:
+            self.arrows[arrow.id] += 1
+
+
+def coverage(corpus: Corpus, lang: Lang) -> View:
+    """Show what a corpus covers."""
+    machine = corpus.machine
+    voice = Voice(machine, lang)
+    answers = list(corpus.guards.answers(machine.rules))
+
+    def says(name: str, *words: object, **named: object) -> str:
+        return _WORDS[name].label(lang).format(*words, **named)
+
+    def counted(count: int) -> str:
+        return says("never") if not count else says("once") if count == 1 else says("times", count)
+
+    remarks = {
+        arrow.id: Remark(Mark.PLAIN if corpus.arrows[arrow.id] else Mark.MISSED, counted(corpus.arrows[arrow.id]))
+        for arrow in machine.arrows
+    }
+    numbers = says(
+        "numbers",
+        disputes=len(corpus.disputes),
+        events=corpus.events,
+        arrows=len(corpus.arrows),
+        all_arrows=len(machine.arrows),
+        answers=sum(count > 0 for _, count in answers),
+        all_answers=len(answers),
+    )
+    edges = [
+        Counted(
+            arrow.id, corpus.arrows[arrow.id], (voice.arrow(arrow), voice.state(arrow.source or arrow.target), voice.state(arrow.target))
+        )
+        for arrow in machine.arrows
+    ]
+    outcomes = [Counted(answer.key.replace(" ", "-"), count, (answer.text(lang),)) for answer, count in answers]
+
+    def table(name: str, heads: tuple[str, ...], widths: tuple[int, ...], counts: list[Counted]) -> Table:
+        rows = tuple(
+            Row(
+                id=f"{name}-{one.id}", cells=(cell(counted(one.count), face=Face.TEXT if one.count else Face.STRONG), *map(cell, one.cells))
+            )
+            for one in counts
+        )
+        return Table(id=name, title=says(name), heads=tuple(says(head) for head in heads), widths=widths, rows=rows)
+
+    return View(
+        name="coverage",
+        lang=lang,
+        title=says("title", machine.rules),
+        notes=(numbers, says("read")),
+        parts=(
+            machine_picture(voice, remarks, brief=True),
+            table("edges", ("count", "edge", "from", "to"), (8, 60, 24, 24), edges),
+            table("answers", ("count", "answer"), (8, 108), outcomes),
+        ),
+    )

@@ -1,0 +1,326 @@
+"""The view `decisions`: for each state, every event with its conditions, and what comes of it: where it leads, or why it is refused.
+
+The rows are the arrows of the machine, each once; below the rows of an event stands what comes of it otherwise, and below those
+of a state what comes of every event that it does not offer. So nothing is left open, and `faults` finds rows that overlap.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from dispute_fsm.charts.table import QUIET
+from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine, StateNode
+from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
+from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.view import View
+from dispute_fsm.diagrams.views.machine_picture import clocks_of, tooltip
+from dispute_fsm.diagrams.views.sources import sources
+from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.errors import ChartError
+from dispute_fsm.rules.guards import OPTION
+from dispute_fsm.rules.policy import Bilingual
+from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.vocabulary import EventName, Lang, Option, RefusalCode, StateName
+
+_WORDS: Mapping[str, Bilingual] = FrozenMap(
+    {
+        name: Bilingual(zh=zh, en=en)
+        for name, (zh, en) in {
+            "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
+            "read": (
+                "每个状态一张表。先看事件与“若”：至多一行适用；再看“须”：有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。",
+                "One table for each state. First the event and “if”: at most one row applies. Then “needs”: where any of it is unmet the request "
+                "is refused, and every unmet item comes back with the code in brackets.",
+            ),
+            "time": (
+                "除到期事件外，每一行都要求所在状态的运行时限未过（恰在截止时刻视为按时）；“否则”一行单独说明过时的后果。",
+                "Every row but an expiry demands that the running deadline of its state has not passed (at the due instant is in time); "
+                "what being late means stands under “otherwise”.",
+            ),
+            "regions": (
+                "并行区域：事件只要在任一区域适用即生效；“其他事件”只就本区域而言。",
+                "Regions that run side by side: an event counts where either region offers it; “any other event” speaks of the region alone.",
+            ),
+            "table": ("{}（{}）", "{} ({})"),
+            "within": ("包含 {}", "covers {}"),
+            "before": ("发起之前", "before the dispute"),
+            "event": ("事件", "event"),
+            "who": ("由谁", "by"),
+            "when": ("若", "if"),
+            "needs": ("须（否则拒绝）", "needs (else refused with)"),
+            "to": ("去向", "leads to"),
+            "outcome": ("结果", "outcome"),
+            "clocks": ("时限", "deadlines"),
+            "source": ("依据", "source"),
+            "otherwise": ("否则", "otherwise"),
+            "others": ("其他事件", "any other event"),
+            "someone": ("由他人操作：{}", "by anybody else: {}"),
+            "timing": ("“{}”不成立：{}", "not “{}”: {}"),
+            "nothing": ("以上均不适用：{}", "where no row applies: {}"),
+            "unchanged": ("无变化，不算错误", "nothing changes, no error"),
+            "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),
+            "if_chosen": ("{}（已选择方案时）、{}（尚未选择时）", "{} (where one was chosen), {} (where none was)"),
+            "nothing_leads_out": ("没有出路", "nothing leads out"),
+        }.items()
+    }
+)
+_HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
+_WIDTHS = (13, 9, 20, 28, 12, 14, 14, 5)
+
+
+def decisions(machine: Machine, lang: Lang) -> View:
+    """Show the decision tables. Raises `ChartError` where rows overlap, or the order's facts could fall between them."""
+    if found := list(faults(machine)):
+        raise ChartError(f"{machine.rules}: {found[0]}")
+    voice = Voice(machine, lang)
+    says = _Says(voice)
+    notes = ["read", "time", *(["regions"] if any(state.kind == "parallel" for state in machine.states) else [])]
+    return View(
+        name="decisions",
+        lang=lang,
+        title=says("title", machine.rules),
+        notes=tuple(says(note) for note in notes),
+        parts=(says.opening(), *(says.table(state) for state in machine.states if says.has_rows(state)), sources(voice)),
+        sketch=_sketch(voice),
+    )
+
+
+class _Says:
+    """Says rows in words."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self.machine = voice.machine
+
+    def __call__(self, name: str, *words: object) -> str:
+        return _WORDS[name].label(self.voice.lang).format(*words)
+
+    def has_rows(self, state: StateNode) -> bool:
+        return state.kind == "leaf" or any(arrow.source == state.id for arrow in self.machine.arrows)
+
+    def opening(self) -> Table:
+        arrow = self.machine.arrow(OPENING)
+        rows = (self.row(arrow), self.otherwise((arrow,), left=False))
+        return self.titled("decisions-before", self("before"), rows)
+
+    def table(self, state: StateNode) -> Table:
+        rows: list[Row] = []
+        here = [arrow for arrow in self.machine.arrows if arrow.source == state.id]
+        for event in dict.fromkeys(arrow.event for arrow in here):
+            arrows = tuple(arrow for arrow in here if arrow.event is event)
+            rows += [*map(self.row, arrows), self.otherwise(arrows, left=leaves_some(self.machine, arrows))]
+        if (others := other_events(self.machine, state)) and (state.kind == "leaf" or state.kind == "parallel"):
+            rows.append(self.others(state, others))
+        title = self("table", self.voice.label(state.label), state.id)
+        if state.kind != "leaf":
+            title += self.voice.say("colon") + self("within", self.voice.say("comma").join(map(self.voice.label, self.covered(state))))
+        return self.titled(f"decisions-{state.id}", title, tuple(rows), tuple(clocks_of(self.voice, state)))
+
+    def covered(self, state: StateNode) -> list[Bilingual]:
+        return [leaf.label for leaf in self.machine.leaves(state.id)]
+
+    def titled(self, name: str, title: str, rows: tuple[Row, ...], notes: tuple[str, ...] = ()) -> Table:
+        return Table(id=name, title=title, heads=tuple(self(head) for head in _HEADS), widths=_WIDTHS, rows=rows, notes=notes, page=1560)
+
+    def row(self, arrow: Arrow) -> Row:
+        voice = self.voice
+        return Row(
+            id=f"decision-{arrow.id}",
+            tone=arrow.roles[0].value,
+            cells=(
+                (Line(voice.label(arrow.event), Face.STRONG), Line(arrow.event.value, Face.FAINT)),
+                cell(voice.roles(arrow)),
+                cell(*(f"{voice.label(one.label)} {voice.ref(one)}" for one in voice.selects(arrow))) or cell(voice.say("none")),
+                cell(*self.demands(arrow)) or cell(voice.say("none")),
+                (Line(voice.say("stays"), Face.STRONG),) if arrow.stays else (Line(voice.state(arrow.target), Face.STRONG),),
+                cell(*voice.endings(arrow), face=Face.STRONG) or cell(voice.say("none")),
+                cell(*voice.clocks(arrow)) or cell(voice.say("none")),
+                cell(voice.ref(arrow)),
+            ),
+        )
+
+    def demands(self, arrow: Arrow) -> Iterator[str]:
+        for words, ref, conditions in self.voice.grouped(self.voice.demands(arrow)):
+            codes = ", ".join(dict.fromkeys(code.value for one in conditions for code in one.codes))
+            yield f"{words} {ref} ({codes})"
+
+    def otherwise(self, arrows: tuple[Arrow, ...], *, left: bool) -> Row:
+        first = arrows[0]
+        lines = [self("someone", self.codes(first.by))]
+        if first.event not in QUIET:
+            lines += [self("timing", self.voice.label(self.machine.conditions[name].label), self.codes(name)) for name in first.timing]
+        if first.event is EventName.CHOOSE_OPTION and set(self.machine.options) < set(Option):
+            lines.append(self("not_offered", RefusalCode.OPTION_NOT_OFFERED.value))
+        if first.event in QUIET:
+            lines.append(self("nothing", self("unchanged")))
+        elif left:
+            lines.append(self("nothing", RefusalCode.NOT_IN_THIS_STATE.value))
+        return self.merged(f"otherwise-{first.source}-{first.event.value}", self("otherwise"), lines)
+
+    def others(self, state: StateNode, events: tuple[EventName, ...]) -> Row:
+        answers: dict[str, list[EventName]] = {}
+        for event in events:
+            answers.setdefault(self.misplaced(state, event), []).append(event)
+        lines = [
+            self.voice.say("comma").join(self.voice.label(event) for event in each) + self.voice.say("colon") + answer
+            for answer, each in answers.items()
+        ]
+        return self.merged(f"others-{state.id}", self("others"), lines)
+
+    def misplaced(self, state: StateNode, event: EventName) -> str:
+        if event in QUIET:
+            return self("unchanged")
+        if state.closed:
+            return RefusalCode.DISPUTE_CLOSED.value
+        if event is EventName.CHOOSE_OPTION:
+            chosen, not_yet = RefusalCode.OPTION_ALREADY_CHOSEN.value, RefusalCode.NOT_IN_THIS_STATE.value
+            return self("if_chosen", chosen, not_yet) if unanswered(self.machine, state) else chosen
+        return RefusalCode.NOT_IN_THIS_STATE.value
+
+    def merged(self, name: str, head: str, lines: list[str]) -> Row:
+        return Row(id=name, cells=(cell(head, face=Face.FAINT), cell(self.voice.say("and").join(lines), face=Face.FAINT)))
+
+    def codes(self, condition: str) -> str:
+        return ", ".join(self.machine.conditions[condition].codes)
+
+
+# ---- what is offered where ---------------------------------------------------------------------------------------------
+
+
+def other_events(machine: Machine, state: StateNode) -> tuple[EventName, ...]:
+    """Return the events that a state, with the states around it, does not offer; of a region only those that the region has."""
+    around = (state.id, *machine.around(state.id))
+    region = _region(machine, state)
+    scope = {one.id for one in machine.states if region is None or one.id == region or region in machine.around(one.id)}
+    if state.kind == "parallel":  # what its regions offer is told there
+        inside = {arrow.event for arrow in machine.arrows if arrow.source is not None and state.id in machine.around(arrow.source)}
+        scope = {one.id for one in machine.states if state.id not in machine.around(one.id)}
+    else:
+        inside = set[EventName]()
+    events = dict.fromkeys(arrow.event for arrow in machine.arrows if arrow.source in scope)
+    offered = {arrow.event for arrow in machine.arrows if arrow.source in around} | inside
+    return tuple(event for event in events if event not in offered)
+
+
+def _region(machine: Machine, state: StateNode) -> str | None:
+    """Return the region that a state lies in; None where nothing around it is parallel."""
+    chain = (state.id, *machine.around(state.id))
+    return next((inner for inner, outer in zip(chain, chain[1:], strict=False) if machine.state(outer).kind == "parallel"), None)
+
+
+def unanswered(machine: Machine, state: StateNode) -> bool:
+    """Tell whether a dispute can come to a state without an option having been chosen."""
+    reached = {leaf.id for start in machine.states if start.initial and start.parent is None for leaf in _entered(machine, start)}
+    while True:
+        more = {
+            leaf.id
+            for arrow in machine.arrows
+            if arrow.event is not EventName.CHOOSE_OPTION and arrow.source is not None and _asks_no_option(machine, arrow)
+            if reached & {leaf.id for leaf in machine.leaves(arrow.source)}
+            for leaf in _entered(machine, machine.state(arrow.target))
+        }
+        if more <= reached:
+            return state.id in reached
+        reached |= more
+
+
+def _asks_no_option(machine: Machine, arrow: Arrow) -> bool:
+    return all(machine.conditions[name].question != OPTION.name or "none" in machine.conditions[name].accepts for name in arrow.when)
+
+
+def _entered(machine: Machine, state: StateNode) -> Iterator[StateNode]:
+    """Go down to the leaves that entering a state leads to."""
+    if state.kind == "leaf":
+        yield state
+    for child in machine.states:
+        if child.parent == state.id and (state.kind == "parallel" or child.initial):
+            yield from _entered(machine, child)
+
+
+# ---- gaps and overlaps -------------------------------------------------------------------------------------------------
+
+
+def faults(machine: Machine) -> Iterator[str]:
+    """Find rows of one event in one state of which two could apply, and answers of the order's facts that none is for."""
+    for leaf in machine.states:
+        if leaf.kind != "leaf":
+            continue
+        around = (leaf.id, *machine.around(leaf.id))
+        here = [arrow for arrow in machine.arrows if arrow.source in around]
+        for event in dict.fromkeys(arrow.event for arrow in here):
+            yield from _faults(machine, leaf, [arrow for arrow in here if arrow.event is event])
+
+
+def _faults(machine: Machine, leaf: StateNode, arrows: list[Arrow]) -> Iterator[str]:
+    where = f"{leaf.id} on {arrows[0].event.value}"
+    for answers, fitting in _cases(machine, arrows):
+        if len(fitting) > 1:
+            yield f"{where}: {' and '.join(arrow.id for arrow in fitting)} both apply at {dict(answers)}"
+        if not fitting and arrows[0].event not in QUIET:
+            facts = {name for name, _ in answers if machine.questions[name].needs_facts}
+            besides = [one for one in answers if one[0] not in facts]
+            if facts and any(_fits(machine, arrow, dict(besides)) for arrow in arrows):
+                yield f"{where}: no row applies at {dict(answers)}"
+
+
+def leaves_some(machine: Machine, arrows: tuple[Arrow, ...]) -> bool:
+    """Tell whether some answers fit none of these rows."""
+    return any(not fitting for _, fitting in _cases(machine, list(arrows)))
+
+
+def _cases(machine: Machine, arrows: list[Arrow]) -> Iterator[tuple[tuple[tuple[str, str], ...], list[Arrow]]]:
+    """Go through all combinations of answers to what the rows ask, with the rows that fit each."""
+    names = sorted({question for arrow in arrows for name in arrow.when if (question := machine.conditions[name].question)})
+    chooses = arrows[0].event is EventName.CHOOSE_OPTION  # such a command always names an option
+    for combination in product(*(_answers(machine, name, chooses=chooses) for name in names)):
+        answers = tuple(zip(names, combination, strict=True))
+        yield answers, [arrow for arrow in arrows if _fits(machine, arrow, dict(answers))]
+
+
+def _answers(machine: Machine, question: str, *, chooses: bool) -> list[str]:
+    return [answer for answer in machine.questions[question].answers if not (chooses and question == OPTION.name and answer == "none")]
+
+
+def _fits(machine: Machine, arrow: Arrow, answers: Mapping[str, str]) -> bool:
+    selects = [machine.conditions[name] for name in arrow.when]
+    return all(one.question not in answers or answers[one.question] in one.accepts for one in selects)
+
+
+# ---- as a graph --------------------------------------------------------------------------------------------------------
+
+
+def _sketch(voice: Voice) -> Picture:
+    """Draw the same as a graph: each state with what its events lead to, apart from the others."""
+    machine = voice.machine
+    boxes, edges, frames = list[Box](), list[Edge](), list[Frame]()
+    for state in machine.states:
+        arrows = [arrow for arrow in machine.arrows if arrow.source == state.id]
+        if not arrows:
+            continue
+        frame = Frame(id=f"of-{state.id}", title=f"{voice.label(state.label)}  {state.id}")
+        frames.append(frame)
+        boxes.append(Box(id=f"in-{state.id}", frame=frame.id, lines=(Line(voice.label(state.label), Face.TITLE),)))
+        for arrow in arrows:
+            end = f"in-{state.id}" if arrow.stays else f"to-{state.id}-{arrow.target}"
+            if all(box.id != end for box in boxes):
+                shape = _shape(machine.state(arrow.target))
+                boxes.append(Box(id=end, frame=frame.id, shape=shape, lines=(Line(voice.state(arrow.target), Face.TITLE),)))
+            edges.append(_edge(voice, arrow, f"in-{state.id}", end))
+    return Picture(id="decisions", title=machine.rules, boxes=tuple(boxes), edges=tuple(edges), frames=tuple(frames))
+
+
+def _shape(target: StateNode) -> Shape:
+    if not target.closed:
+        return Shape.STATE
+    return Shape.BAD_END if target.id == StateName.PENALIZED.value else Shape.GOOD_END
+
+
+def _edge(voice: Voice, arrow: Arrow, source: str, target: str) -> Edge:
+    lines = [Line(f"{voice.roles(arrow)} · {voice.label(arrow.event)}  {voice.ref(arrow)}", Face.HEAD)]
+    if selects := voice.selects(arrow):
+        lines.append(Line(voice.say("when", voice.say("and").join(voice.label(one.label) for one in selects))))
+    lines += [Line(voice.say("needs", text)) for text in _Says(voice).demands(arrow)]
+    if ends := voice.endings(arrow):
+        lines.append(Line(voice.say("ends_as", voice.say("and").join(ends)), Face.STRONG))
+    return Edge(
+        id=arrow.id, source=source, target=target, lines=tuple(lines), tone=arrow.roles[0].value, tooltip="\n".join(tooltip(voice, arrow))
+    )

@@ -1,0 +1,47 @@
+"""The legend that stands below a view: where each rule comes from, by the number that the view names."""
+
+from collections.abc import Mapping
+
+from dispute_fsm.diagrams.picture import Face, Line
+from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.rules.policy import Bilingual
+from dispute_fsm.rules.strict import FrozenMap
+
+_WORDS: Mapping[str, Bilingual] = FrozenMap(
+    {
+        "sources": Bilingual(zh="依据", en="Sources"),
+        "number": Bilingual(zh="编号", en="no."),
+        "kind": Bilingual(zh="性质", en="kind"),
+        "words": Bilingual(zh="内容", en="what it says"),
+        "of": Bilingual(zh="用于", en="behind"),
+    }
+)
+
+
+def sources(voice: Voice) -> Table:
+    """List where the rules come from: the announcement's words, or what was assumed and why."""
+    lang = voice.lang
+    behind: dict[str, dict[str, None]] = {}
+    for arrow in voice.machine.arrows:
+        behind.setdefault(voice.ref(arrow), {})[voice.label(arrow.event)] = None
+    for condition in voice.machine.conditions.values():
+        behind.setdefault(voice.ref(condition), {})[voice.label(condition.label)] = None
+    return Table(
+        id="sources",
+        title=_WORDS["sources"].label(lang),
+        heads=tuple(_WORDS[name].label(lang) for name in ("number", "kind", "words", "of")),
+        widths=(6, 10, 44, 40),
+        rows=tuple(
+            Row(
+                id=f"source-{ref}",
+                cells=(
+                    (Line(ref, Face.STRONG),),
+                    cell(voice.say("stated" if source.kind == "S" else "assumed")),
+                    cell(source.words.label(lang)),
+                    cell(voice.say("and").join(behind[ref])),
+                ),
+            )
+            for ref, source in voice.sources.items()
+        ),
+    )
