@@ -1,6 +1,7 @@
 """Every command under its name; a new one is a module beside this and a line here."""
 
 from dispute_fsm.cli.app import app
+from dispute_fsm.cli.diagram import diagram
 from dispute_fsm.cli.generate import generate_command
 from dispute_fsm.cli.options import options_command
 from dispute_fsm.cli.redact import redact_command
@@ -12,6 +13,7 @@ app.command(name="run")(run)
 app.command(name="options")(options_command)
 app.command(name="replay")(replay_command)
 app.command(name="show")(show)
+app.command(name="diagram")(diagram)
 app.command(name="redact")(redact_command)
 app.command(name="generate")(generate_command)
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported
+from dispute_fsm.cli.histories import history_files
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
@@ -80,23 +81,6 @@ def replay_command(
     if unreadable:
         return Exit.BAD_INPUT
     return Exit.FELL_SHORT if seen.wrong or unused else Exit.WELL
-
-
-def history_files(paths: Iterable[str]) -> list[str]:
-    """Find history files, each once. Raises `InputError` where a path does not exist, or a folder holds none."""
-    found: dict[str, None] = {}
-    for name in paths:
-        path = Path(name)
-        if name == STANDARD_INPUT or path.is_file():
-            found[name] = None
-        elif path.is_dir():
-            below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
-            if not below:
-                raise InputError(f"no *{SUFFIX} file in this folder", file=name)
-            found.update(dict.fromkeys(below))
-        else:
-            raise InputError("no such file or folder", file=name)
-    return list(found)
 
 
 def _question(rules: str | None, policy: Path | None) -> Question | None:

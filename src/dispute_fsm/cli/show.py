@@ -9,18 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported
+from dispute_fsm.cli.histories import chosen
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.read import Step, steps
 from dispute_fsm.history.telling import details, headline, standing_details
 from dispute_fsm.history.timeline import Clocks, Entry, Personal, Said, SaidVoucher, local_time, standing, timeline
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import LIABILITIES, Labelled, Lang
 from dispute_fsm.terminal import printable
-
-_FEW = 5
-"""How many disputes are named where one has to be chosen."""
-
 
 @reported
 def show(
@@ -34,7 +30,7 @@ def show(
 
     Example: dispute-fsm show out/15-promise-missed.history.jsonl --at 3
     """
-    story = _chosen(path, dispute)
+    story = chosen(str(path), dispute)
     if at is not None and not 1 <= at <= len(story):
         there = f"dispute {story[0].event.dispute_id} has the events 1 to {len(story)}"
         raise InputError(f"there is no event {at}: {there}", file=str(path))
@@ -46,27 +42,6 @@ def show(
     else:
         _show(entries, story[-1].after, as_lang(lang))
     return Exit.WELL
-
-
-def _chosen(path: Path, wanted: str | None) -> list[Step]:
-    """Read the whole history and return the steps of the dispute that is asked for; where none is named, of the only one."""
-    found: list[Step] = []
-    first: list[str] = []
-    number = 0
-    for step in steps(str(path)):
-        if step.before is None:
-            number += 1
-            first += [step.event.dispute_id] if number <= _FEW else []
-        if step.event.dispute_id == (first[0] if wanted is None else wanted):
-            found.append(step)
-    there = ", ".join(first) + (", …" if number > _FEW else "")
-    if not number:
-        raise InputError("there is no dispute in this history", file=str(path))
-    if not found:
-        raise InputError(f"there is no dispute {wanted} in this history; it holds {number}: {there}", file=str(path))
-    if wanted is None and number > 1:
-        raise InputError(f"{number} disputes stand in this history: {there}; choose one with --dispute ID", file=str(path))
-    return found
 
 
 # ---- for programs ------------------------------------------------------------------------------------------------------

@@ -19,15 +19,10 @@ class View:
     title: str
     notes: tuple[str, ...]
     parts: tuple[Part, ...]
-    sketch: Picture | None = None
-    """What is drawn where only a graph can be, and no part is one."""
+    graph: Picture
+    """What formats draw that know nothing but graphs: the picture among the parts, or the same told as a graph."""
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """The pictures in it."""
         return tuple(part for part in self.parts if isinstance(part, Picture))
-
-    @property
-    def graphs(self) -> tuple[Picture, ...]:
-        """What formats draw that know only graphs."""
-        return self.pictures or (() if self.sketch is None else (self.sketch,))

@@ -35,12 +35,14 @@ _WORDS: Mapping[str, Bilingual] = FrozenMap(
 def chart(machine: Machine, lang: Lang) -> View:
     """Show a whole machine."""
     voice = Voice(machine, lang)
+    picture = machine_picture(voice, dormant(voice))
     return View(
         name="chart",
         lang=lang,
         title=_WORDS["title"].label(lang).format(machine.rules),
         notes=(_WORDS["read"].label(lang), _WORDS["time"].label(lang)),
-        parts=(machine_picture(voice, dormant(voice)), sources(voice)),
+        parts=(picture, sources(voice)),
+        graph=picture,
     )
 
 

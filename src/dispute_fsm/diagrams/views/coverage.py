@@ -116,14 +116,16 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
         )
         return Table(id=name, title=says(name), heads=tuple(says(head) for head in heads), widths=widths, rows=rows)
 
+    picture = machine_picture(voice, remarks, brief=True)
     return View(
         name="coverage",
         lang=lang,
         title=says("title", machine.rules),
         notes=(numbers, says("read")),
         parts=(
-            machine_picture(voice, remarks, brief=True),
+            picture,
             table("edges", ("count", "edge", "from", "to"), (8, 60, 24, 24), edges),
             table("answers", ("count", "answer"), (8, 108), outcomes),
         ),
+        graph=picture,
     )

@@ -80,7 +80,7 @@ def decisions(machine: Machine, lang: Lang) -> View:
         title=says("title", machine.rules),
         notes=tuple(says(note) for note in notes),
         parts=(says.opening(), *(says.table(state) for state in machine.states if says.has_rows(state)), sources(voice)),
-        sketch=_sketch(voice),
+        graph=_sketch(voice),
     )
 
 

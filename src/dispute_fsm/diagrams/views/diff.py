@@ -59,12 +59,14 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         for number, change in enumerate(found, 1)
     )
     remarks = _remarks(found, {mark: says(mark) for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED)})
+    picture = machine_picture(both, remarks)
     return View(
         name="diff",
         lang=lang,
         title=says("title", before=before[0], after=after[0]),
         notes=(says("read"),) if found else (says("none"),),
-        parts=(Table(id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows), machine_picture(both, remarks)),
+        parts=(Table(id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows), picture),
+        graph=picture,
     )
 
 

@@ -73,7 +73,9 @@ def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
     """
     machine = machine_of(rule_version(events[0].rules), policy)
     story = _Story(Voice(machine, lang), tuple(events), timeline(events, policy))
-    return View(name="history", lang=lang, title=story.title(), notes=story.notes(), parts=(story.picture(), story.bars(), story.table()))
+    picture = story.picture()
+    parts = (picture, story.bars(), story.table())
+    return View(name="history", lang=lang, title=story.title(), notes=story.notes(), parts=parts, graph=picture)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ def options(machine: Machine, lang: Lang) -> View:
         lang=lang,
         title=says("title", machine.rules),
         notes=(says("once"),),
-        parts=(says.table(), sources(voice)),
-        sketch=says.sketch(),
+        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is EventName.CHOOSE_OPTION])),
+        graph=says.sketch(),
     )
 
 

@@ -1,10 +1,12 @@
 """The legend that stands below a view: where each rule comes from, by the number that the view names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from dispute_fsm.diagrams.machine import Arrow
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.strict import FrozenMap
 
@@ -19,14 +21,15 @@ _WORDS: Mapping[str, Bilingual] = FrozenMap(
 )
 
 
-def sources(voice: Voice) -> Table:
-    """List where the rules come from: the announcement's words, or what was assumed and why."""
+def sources(voice: Voice, arrows: Iterable[Arrow] | None = None) -> Table:
+    """List where the rules come from, of all arrows or of some: the announcement's words, or what was assumed and why."""
     lang = voice.lang
     behind: dict[str, dict[str, None]] = {}
-    for arrow in voice.machine.arrows:
+    for arrow in voice.machine.arrows if arrows is None else arrows:
         behind.setdefault(voice.ref(arrow), {})[voice.label(arrow.event)] = None
-    for condition in voice.machine.conditions.values():
-        behind.setdefault(voice.ref(condition), {})[voice.label(condition.label)] = None
+        for condition in (*voice.selects(arrow), *voice.conditions((*arrow.timing, *arrow.needs))):
+            answers = condition.question == OPTION.name  # which, the picture says
+            behind.setdefault(voice.ref(condition), {})[voice.say("chosen") if answers else voice.label(condition.label)] = None
     return Table(
         id="sources",
         title=_WORDS["sources"].label(lang),
@@ -43,5 +46,6 @@ def sources(voice: Voice) -> Table:
                 ),
             )
             for ref, source in voice.sources.items()
+            if ref in behind
         ),
     )

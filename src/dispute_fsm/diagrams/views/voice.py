@@ -36,6 +36,7 @@ _PHRASES: Mapping[str, Bilingual] = FrozenMap(
             "stated": ("公告原文", "stated"),
             "assumed": ("我方假设", "assumed"),
             "source": ("依据 {ref}（{kind}）：{words}", "source {ref} ({kind}): {words}"),
+            "chosen": ("所选的方案", "the option chosen"),
             "stays": ("状态不变", "stays"),
             "none": ("–", "–"),
         }.items()

@@ -1,0 +1,163 @@
+"""`dispute-fsm diagram`: the rules as pictures and tables for reviewers, and whether the committed ones are still true."""
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, rule_version
+from dispute_fsm.cli.app import LANG, Exit, LangOption, as_lang, complain, output, reported
+from dispute_fsm.cli.histories import history_files, story
+from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
+from dispute_fsm.diagrams.machine import Machine, machine_of
+from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES, Format, drawn
+from dispute_fsm.diagrams.view import View
+from dispute_fsm.diagrams.views.coverage import Corpus, coverage
+from dispute_fsm.diagrams.views.diff import diff
+from dispute_fsm.diagrams.views.history import history
+from dispute_fsm.documents.policies import read_policy_changes
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.read import steps
+from dispute_fsm.rules.policy import DEFAULT_POLICY
+from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.terminal import printable
+
+_ALL = "all"
+_TAKE = {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}
+"""The views that need to be told what of."""
+_FOLDER = Path("diagrams")
+
+FormatChoice = StrEnum("FormatChoice", {name: name for name in FORMATS})
+
+
+@reported
+def diagram(
+    view: Annotated[
+        str | None,
+        typer.Argument(metavar="[VIEW]", help=f"One of {', '.join((*VIEWS, *_TAKE))}; {_ALL}: the whole folder. Default: chart."),
+    ] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[OF]...",
+            help="What of: history FILE (a history, or a scenario that is run); diff A B, each a rule version or a policy file; coverage HISTORY...",
+        ),
+    ] = None,
+    rules: Annotated[str, typer.Option("--rules", metavar="V", help="The rule version.")] = DEFAULT_VERSION,
+    lang: LangOption = LANG,
+    format_: Annotated[
+        FormatChoice | None, typer.Option("--format", help="Default: as the ending of -o says, else svg.", show_choices=True)
+    ] = None,
+    to: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write into this file (all, --check: this folder).")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Draw nothing: compare diagrams/ with what would be drawn.")] = False,
+    dispute: Annotated[str | None, typer.Option("--dispute", metavar="ID", help="Which dispute, where a history holds several.")] = None,
+    font: Annotated[list[Path] | None, typer.Option("--font", metavar="FILE", help="A font for PNG, beside the one that comes along.")] = None,
+) -> Exit:
+    """Draw the rules for reviewers: the chart, decision tables, the options, one dispute's way, differences, coverage.
+
+    Example: dispute-fsm diagram decisions --lang zh -o decisions.svg
+
+    Exit code: 0 drawn, or nothing has drifted; 1 the committed pictures differ from the rules; 2 wrong usage, unreadable input.
+    """
+    words = as_lang(lang)
+    if check:
+        if view is not None or of or format_ is not None:
+            raise InputError("goes alone: it compares every committed picture", field="--check")
+        return _check(to or _FOLDER, words)
+    if view == _ALL:
+        folder = to or _FOLDER
+        for name in write(folder):
+            output.print(printable(str(folder / name)), markup=False, soft_wrap=True)
+        return Exit.WELL
+    chosen_format = _format(format_, to)
+    content = drawn(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ())
+    _deliver(content, to, binary=chosen_format == "png")
+    return Exit.WELL
+
+
+def _view(name: str, of: Sequence[str], rules: str, lang: Lang, dispute: str | None) -> View:
+    if name in VIEWS:
+        if of:
+            raise InputError(f"{name} is of a rule version alone: name it by --rules", field="OF")
+        return VIEWS[name](machine_of(rule_version(rules), DEFAULT_POLICY), lang)
+    match name, list(of):
+        case "history", [path]:
+            told = story(path, dispute)
+            return history(told.events, told.policy, lang)
+        case "diff", [before, after]:
+            return diff((before, _side(before, rules)), (after, _side(after, rules)), lang)
+        case "coverage", [_, *_]:
+            corpus = Corpus(machine_of(rule_version(rules), DEFAULT_POLICY))
+            for path in history_files(of):
+                for step in steps(path):
+                    corpus.add(step.event)
+            return coverage(corpus, lang)
+    if name in _TAKE:
+        raise InputError(f"this view is of something: dispute-fsm diagram {name} {_TAKE[name]}", field=name)
+    raise InputError(f"there is no view {name!r}; there are: {', '.join((*VIEWS, *_TAKE, _ALL))}", field="VIEW")
+
+
+def _side(named: str, rules: str) -> Machine:
+    """Read one side of a comparison: a rule version by its id, else a policy from a file."""
+    if named in VERSIONS:
+        return machine_of(VERSIONS[named], DEFAULT_POLICY)
+    if not Path(named).is_file():
+        raise InputError(f"{named!r} is neither a rule version ({', '.join(VERSIONS)}) nor a policy file", field="diff")
+    return machine_of(rule_version(rules), read_policy_changes(Path(named))(DEFAULT_POLICY))
+
+
+def _format(asked: FormatChoice | None, to: Path | None) -> Format:
+    """Take the format that is asked for, else that of the file's ending."""
+    if asked is not None:
+        return next(name for name in FORMATS if name == asked.value)
+    if to is None or not to.suffix:
+        return "svg"
+    found = next((name for name, suffix in SUFFIXES.items() if suffix == to.suffix), None)
+    if found is None:
+        raise InputError(f"no format has the ending {to.suffix}: name one by --format ({', '.join(FORMATS)})", field="-o")
+    return found
+
+
+def _deliver(content: bytes, to: Path | None, *, binary: bool) -> None:
+    if to is not None:
+        write_whole(to, content)
+    elif binary and sys.stdout.isatty():
+        raise InputError("a terminal shows no picture: name a file", field="-o")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file; it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+_SAYS: dict[Lang, dict[str, str]] = {
+    "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：运行 dispute-fsm diagram all 重新绘制"},
+    "en": {"same": "{folder} is as the rules are", "drifted": "{count} files differ from the rules: draw them anew by dispute-fsm diagram all"},
+}
+
+
+def _check(folder: Path, lang: Lang) -> Exit:
+    count = 0
+    for drift in drifts(folder, lang):
+        count += 1
+        output.print(printable(f"{folder / drift.file}"), markup=False, soft_wrap=True)
+        for line in drift.what:
+            output.print(printable(f"  {line}"), markup=False, soft_wrap=True)
+    if count:
+        complain(_SAYS[lang]["drifted"].format(count=count))
+        return Exit.FELL_SHORT
+    output.print(_SAYS[lang]["same"].format(folder=folder), markup=False)
+    return Exit.WELL

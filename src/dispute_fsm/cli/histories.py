@@ -1,0 +1,80 @@
+"""Finding what a command is about: history files below paths, and one dispute's story in a history or a scenario."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX, is_history
+from dispute_fsm.history.read import Step, steps
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.scenario.reader import read_scenario
+from dispute_fsm.scenario.runner import run_scenario
+
+_FEW = 5
+"""How many disputes are named where one has to be chosen."""
+
+
+class Story(NamedTuple):
+    """One dispute's events, from the opening on, and the policy that it keeps."""
+
+    events: tuple[AuditEvent, ...]
+    policy: Policy
+
+
+def history_files(paths: Iterable[str]) -> list[str]:
+    """Find history files, each once. Raises `InputError` where a path does not exist, or a folder holds none."""
+    found: dict[str, None] = {}
+    for name in paths:
+        path = Path(name)
+        if name == STANDARD_INPUT or path.is_file():
+            found[name] = None
+        elif path.is_dir():
+            below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
+            if not below:
+                raise InputError(f"no *{SUFFIX} file in this folder", file=name)
+            found.update(dict.fromkeys(below))
+        else:
+            raise InputError("no such file or folder", file=name)
+    return list(found)
+
+
+def chosen(path: str, wanted: str | None) -> list[Step]:
+    """Read the whole history and return the steps of the dispute that is asked for; where none is named, of the only one."""
+    found: list[Step] = []
+    first: list[str] = []
+    number = 0
+    for step in steps(path):
+        if step.before is None:
+            number += 1
+            first += [step.event.dispute_id] if number <= _FEW else []
+        if step.event.dispute_id == (first[0] if wanted is None else wanted):
+            found.append(step)
+    there = ", ".join(first) + (", …" if number > _FEW else "")
+    if not number:
+        raise InputError("there is no dispute in this history", file=path)
+    if not found:
+        raise InputError(f"there is no dispute {wanted} in this history; it holds {number}: {there}", file=path)
+    if wanted is None and number > 1:
+        raise InputError(f"{number} disputes stand in this history: {there}; choose one with --dispute ID", file=path)
+    return found
+
+
+def story(path: str, wanted: str | None) -> Story:
+    """Read one dispute's story: from a history, or by running a scenario.
+
+    Raises `InputError` where there is none, or several and none is named; `OSError` where the file cannot be read.
+    """
+    if path == STANDARD_INPUT or is_history(path):
+        told = chosen(path, wanted)
+        return Story(tuple(step.event for step in told), told[0].policy)
+    scenario = read_scenario(Path(path))
+    try:
+        result = run_scenario(scenario)
+    except InputError as fault:
+        raise fault.within(scenario.file) from None
+    if result.dispute is None:
+        codes = ", ".join(code.value for code in result.refused)
+        raise InputError(f"the opening was refused ({codes}): there is no dispute", file=path)
+    return Story(result.events, scenario.opening.policy)
