@@ -30,7 +30,15 @@ _TAKE = {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}
 """The views that need to be told what of."""
 _FOLDER = Path("diagrams")
 
-FormatChoice = StrEnum("FormatChoice", {name: name for name in FORMATS})
+
+class FormatChoice(StrEnum):
+    """The formats."""
+
+    SVG = "svg"
+    PNG = "png"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    MD = "md"
 
 
 @reported
@@ -43,7 +51,8 @@ def diagram(
         list[str] | None,
         typer.Argument(
             metavar="[OF]...",
-            help="What of: history FILE (a history, or a scenario that is run); diff A B, each a rule version or a policy file; coverage HISTORY...",
+            help="What of. history: a history, or a scenario that is run; diff: two, each a rule version or a policy file; "
+            "coverage: histories.",
         ),
     ] = None,
     rules: Annotated[str, typer.Option("--rules", metavar="V", help="The rule version.")] = DEFAULT_VERSION,
@@ -51,10 +60,14 @@ def diagram(
     format_: Annotated[
         FormatChoice | None, typer.Option("--format", help="Default: as the ending of -o says, else svg.", show_choices=True)
     ] = None,
-    to: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write into this file (all, --check: this folder).")] = None,
+    to: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write into this file (all, --check: this folder).")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Draw nothing: compare diagrams/ with what would be drawn.")] = False,
     dispute: Annotated[str | None, typer.Option("--dispute", metavar="ID", help="Which dispute, where a history holds several.")] = None,
-    font: Annotated[list[Path] | None, typer.Option("--font", metavar="FILE", help="A font for PNG, beside the one that comes along.")] = None,
+    font: Annotated[
+        list[Path] | None, typer.Option("--font", metavar="FILE", help="A font for PNG, beside the one that comes along.")
+    ] = None,
 ) -> Exit:
     """Draw the rules for reviewers: the chart, decision tables, the options, one dispute's way, differences, coverage.
 
@@ -95,6 +108,8 @@ def _view(name: str, of: Sequence[str], rules: str, lang: Lang, dispute: str | N
                 for step in steps(path):
                     corpus.add(step.event)
             return coverage(corpus, lang)
+        case _:
+            pass
     if name in _TAKE:
         raise InputError(f"this view is of something: dispute-fsm diagram {name} {_TAKE[name]}", field=name)
     raise InputError(f"there is no view {name!r}; there are: {', '.join((*VIEWS, *_TAKE, _ALL))}", field="VIEW")
@@ -145,7 +160,10 @@ def write_whole(path: Path, content: bytes) -> None:
 
 _SAYS: dict[Lang, dict[str, str]] = {
     "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：运行 dispute-fsm diagram all 重新绘制"},
-    "en": {"same": "{folder} is as the rules are", "drifted": "{count} files differ from the rules: draw them anew by dispute-fsm diagram all"},
+    "en": {
+        "same": "{folder} is as the rules are",
+        "drifted": "{count} files differ from the rules: draw them anew by dispute-fsm diagram all",
+    },
 }
 
 

@@ -18,6 +18,7 @@ from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import LIABILITIES, Labelled, Lang
 from dispute_fsm.terminal import printable
 
+
 @reported
 def show(
     path: Annotated[Path, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],

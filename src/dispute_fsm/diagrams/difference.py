@@ -4,11 +4,12 @@ The view `diff` shows it to reviewers, and `dispute-fsm diagram --check` says by
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from dispute_fsm.diagrams.machine import Arrow, Condition, Machine, Question, StateNode
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.rules.policy import Bilingual, Term
@@ -16,6 +17,9 @@ from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, Lang
 
 T = TypeVar("T")
+Told = Mapping[str, Sequence[str]]
+"""What is compared of a thing, part by part, as it is said."""
+
 _ABSENT = object()
 _TERM = frozenset(Term.model_fields)
 Kind = Literal["state", "arrow", "condition", "question", "word", "policy"]
@@ -32,35 +36,32 @@ KINDS: Mapping[Kind, Bilingual] = FrozenMap(
 )
 """The kinds of things that may differ, in words."""
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        name: Bilingual(zh=zh, en=en)
-        for name, (zh, en) in {
-            "changed": ("原为 {was}，现为 {now}", "was {was}, is {now}"),
-            "was_is": ("{what}：原为 {was}，现为 {now}", "{what}: was {was}, is {now}"),
-            "more": ("{what}：新增 {now}", "{what}: now also {now}"),
-            "less": ("{what}：不再有 {was}", "{what}: no longer {was}"),
-            "awake": ("按新政策会发生，按旧政策不会", "happens under the new policy, not under the old one"),
-            "asleep": ("按旧政策会发生，按新政策不会", "happened under the old policy, not under the new one"),
-            "source": ("起点", "from"),
-            "target": ("去向", "to"),
-            "by": ("由谁", "by"),
-            "when": ("若", "if"),
-            "needs": ("须", "needs"),
-            "timing": ("时限要求", "timing"),
-            "endings": ("结果", "outcome"),
-            "starts": ("开始计时", "starts"),
-            "ends": ("停止计时", "stops"),
-            "origin": ("依据", "source"),
-            "label": ("名称", "label"),
-            "parent": ("所属", "within"),
-            "stands": ("时限", "deadlines"),
-            "runs": ("到期处理", "acts on"),
-            "codes": ("拒绝代码", "codes"),
-            "answers": ("答案", "answers"),
-            "kind": ("种类", "kind"),
-            "nothing": ("无", "nothing"),
-        }.items()
+        "changed": ("原为 {was}，现为 {now}", "was {was}, is {now}"),
+        "was_is": ("{what}：原为 {was}，现为 {now}", "{what}: was {was}, is {now}"),
+        "more": ("{what}：新增 {now}", "{what}: now also {now}"),
+        "less": ("{what}：不再有 {was}", "{what}: no longer {was}"),
+        "awake": ("按新政策会发生，按旧政策不会", "happens under the new policy, not under the old one"),
+        "asleep": ("按旧政策会发生，按新政策不会", "happened under the old policy, not under the new one"),
+        "source": ("起点", "from"),
+        "target": ("去向", "to"),
+        "by": ("由谁", "by"),
+        "when": ("若", "if"),
+        "needs": ("须", "needs"),
+        "timing": ("时限要求", "timing"),
+        "endings": ("结果", "outcome"),
+        "starts": ("开始计时", "starts"),
+        "ends": ("停止计时", "stops"),
+        "origin": ("依据", "source"),
+        "label": ("名称", "label"),
+        "parent": ("所属", "within"),
+        "stands": ("时限", "deadlines"),
+        "runs": ("到期处理", "acts on"),
+        "codes": ("拒绝代码", "codes"),
+        "answers": ("答案", "answers"),
+        "kind": ("种类", "kind"),
+        "nothing": ("无", "nothing"),
     }
 )
 
@@ -86,16 +87,7 @@ class Change:
 def changes(before: Machine, after: Machine, lang: Lang) -> tuple[Change, ...]:
     """Compare two machines; what is said of each side is said in its own words."""
     teller = _Teller(Voice(before, lang), Voice(after, lang))
-    return tuple(
-        [
-            *teller.states(),
-            *teller.arrows(),
-            *teller.conditions(),
-            *teller.questions(),
-            *teller.words(),
-            *teller.policy(),
-        ]
-    )
+    return (*teller.states(), *teller.arrows(), *teller.conditions(), *teller.questions(), *teller.words(), *teller.policy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +98,7 @@ class _Teller:
     after: Voice
 
     def states(self) -> Iterator[Change]:
-        def told(voice: Voice, state: StateNode) -> dict[str, Sequence[str]]:
+        def told(voice: Voice, state: StateNode) -> Told:
             return {
                 "label": _both(state.label),
                 "kind": (state.kind,),
@@ -115,46 +107,41 @@ class _Teller:
                 "runs": [voice.label(one) for one in state.runs],
             }
 
-        sides = [({state.id: state for state in voice.machine.states}, voice) for voice in (self.before, self.after)]
-        for name, (was, now) in _paired(sides[0][0], sides[1][0]).items():
-            label = (now or was).label.label(self.after.lang) if now or was else name
-            yield from self._change("state", name, label, was and told(self.before, was), now and told(self.after, now))
+        was, now = ({state.id: state for state in voice.machine.states} for voice in (self.before, self.after))
+        yield from self._changes("state", was, now, lambda voice, state: voice.label(state.label), told)
 
     def arrows(self) -> Iterator[Change]:
         was, now = ({arrow.id: arrow for arrow in voice.machine.arrows} for voice in (self.before, self.after))
         renamed = _renamed(was, now)
-        for name, (old, new) in _paired({renamed.get(name, name): arrow for name, arrow in was.items()}, now).items():
-            told = new or old
-            if told is None:
-                continue
-            voice = self.after if new else self.before
-            label = voice.arrow(told)
-            if old and new and (slept := self.before.machine.dormant(old)) is not self.after.machine.dormant(new):
+        was = {renamed.get(name, name): arrow for name, arrow in was.items()}
+        for name in (name for name in now if name in was):
+            slept, sleeps = self.before.machine.dormant(was[name]), self.after.machine.dormant(now[name])
+            if slept is not sleeps:
                 mark, said = (Mark.ADDED, "awake") if slept else (Mark.REMOVED, "asleep")
-                yield Change("arrow", name, mark, label, (_WORDS[said].label(self.after.lang),))
-            yield from self._change("arrow", name, label, old and _arrow(self.before, old), new and _arrow(self.after, new))
+                yield Change("arrow", name, mark, self.after.arrow(now[name]), (_WORDS(self.after.lang, said),))
+        yield from self._changes("arrow", was, now, Voice.arrow, _arrow)
 
     def conditions(self) -> Iterator[Change]:
-        def told(condition: Condition) -> dict[str, Sequence[str]]:
+        def told(_: Voice, condition: Condition) -> Told:
             return {"label": _both(condition.label), "codes": condition.codes, "origin": _both(condition.origin.words)}
 
-        for name, (was, now) in _paired(self.before.machine.conditions, self.after.machine.conditions).items():
-            label = (now or was).label.label(self.after.lang) if now or was else name
-            yield from self._change("condition", name, label, was and told(was), now and told(now))
+        was, now = self.before.machine.conditions, self.after.machine.conditions
+        yield from self._changes("condition", was, now, lambda voice, condition: voice.label(condition.label), told)
 
     def questions(self) -> Iterator[Change]:
-        def told(question: Question) -> dict[str, Sequence[str]]:
+        def told(_: Voice, question: Question) -> Told:
             answers = [f"{name} {'/'.join(_both(words))}" for name, words in question.answers.items()]
             return {"answers": answers, "origin": _both(question.origin.words)}
 
-        for name, (was, now) in _paired(self.before.machine.questions, self.after.machine.questions).items():
-            yield from self._change("question", name, "", was and told(was), now and told(now))
+        was, now = self.before.machine.questions, self.after.machine.questions
+        yield from self._changes("question", was, now, lambda *_: "", told)
 
     def words(self) -> Iterator[Change]:
         """Compare only what both name: what one of them does not name has come or gone with what it belongs to."""
-        for name, (was, now) in _paired(self.before.machine.words, self.after.machine.words).items():
-            if was is not None and now is not None:
-                yield from self._change("word", name, "", {"label": _both(was)}, {"label": _both(now)})
+        was, now = self.before.machine.words, self.after.machine.words
+        there = {name: words for name, words in was.items() if name in now}
+        here = {name: words for name, words in now.items() if name in was}
+        yield from self._changes("word", there, here, lambda *_: "", lambda _, words: {"label": _both(words)})
 
     def policy(self) -> Iterator[Change]:
         for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
@@ -163,22 +150,32 @@ class _Teller:
             name = ".".join(path)
             yield Change("policy", name, mark, Deadline(name).label(self.after.lang) if name in set(Deadline) else "", said)
 
-    def _change(
-        self, kind: Kind, name: str, label: str, was: dict[str, Sequence[str]] | None, now: dict[str, Sequence[str]] | None
+    def _changes(
+        self,
+        kind: Kind,
+        was: Mapping[str, T],
+        now: Mapping[str, T],
+        named: Callable[[Voice, T], str],
+        told: Callable[[Voice, T], Told],
     ) -> Iterator[Change]:
-        if was is None or now is None:
-            yield Change(kind, name, Mark.REMOVED if now is None else Mark.ADDED, label, ())
-            return
-        lines = [line for part in was for line in self._said(part, was[part], now[part])]
-        if lines:
-            yield Change(kind, name, Mark.CHANGED, label, tuple(lines))
+        """Go through two collections of one kind of thing, in the order of the newer side; what is gone comes last."""
+        for name, thing in now.items():
+            if name not in was:
+                yield Change(kind, name, Mark.ADDED, named(self.after, thing), ())
+                continue
+            before, after = told(self.before, was[name]), told(self.after, thing)
+            if lines := tuple(line for part in after for line in self._said(part, before[part], after[part])):
+                yield Change(kind, name, Mark.CHANGED, named(self.after, thing), lines)
+        for name, thing in was.items():
+            if name not in now:
+                yield Change(kind, name, Mark.REMOVED, named(self.before, thing), ())
 
     def _said(self, part: str, was: Sequence[str], now: Sequence[str]) -> Iterator[str]:
         """Say how one part of a thing differs; of lists what came and went."""
         if list(was) == list(now):
             return
         gone, come = [one for one in was if one not in now], [one for one in now if one not in was]
-        what, comma = _WORDS[part].label(self.after.lang), self.after.say("comma")
+        what, comma = _WORDS(self.after.lang, part), self.after.say("comma")
         if (gone or come) and not (gone and come):
             yield self._word("more" if come else "less", what=what, was=comma.join(gone), now=comma.join(come))
         else:
@@ -186,10 +183,10 @@ class _Teller:
             yield self._word("was_is", what=what, was=comma.join(was) or nothing, now=comma.join(now) or nothing)
 
     def _word(self, name: str, **named: str) -> str:
-        return _WORDS[name].label(self.after.lang).format(**named)
+        return _WORDS(self.after.lang, name, **named)
 
 
-def _arrow(voice: Voice, arrow: Arrow) -> dict[str, Sequence[str]]:
+def _arrow(voice: Voice, arrow: Arrow) -> Told:
     return {
         "source": () if arrow.source is None else (arrow.source,),
         "target": (arrow.target,),
@@ -216,11 +213,6 @@ def _renamed(was: Mapping[str, Arrow], now: Mapping[str, Arrow]) -> dict[str, st
 
     come = ways(now, was)
     return {names[0]: come[way][0] for way, names in ways(was, now).items() if len(names) == 1 and len(come.get(way, ())) == 1}
-
-
-def _paired(was: Mapping[str, T], now: Mapping[str, T]) -> dict[str, tuple[T | None, T | None]]:
-    """Pair what has the same name, in the order of the newer side; what is gone comes last."""
-    return {name: (was.get(name), now.get(name)) for name in (*now, *(name for name in was if name not in now))}
 
 
 def _both(words: Bilingual) -> tuple[str, ...]:

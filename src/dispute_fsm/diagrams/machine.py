@@ -180,15 +180,14 @@ def machine_of(version: RuleVersion, policy: Policy) -> Machine:
 def _states(states: Iterable[State], parent: str | None) -> Iterator[StateNode]:
     for state in states:
         kind: Kind = "parallel" if state.parallel else "compound" if state.states else "leaf"
-        leaf = isinstance(state, Leaf)
         yield StateNode(
             id=state.id,
             label=_labelled(StateName(state.id)),
             parent=parent,
             kind=kind,
             initial=bool(state.initial),
-            closed=leaf and state.closed,
-            stands=state.stands if leaf else (),
+            closed=isinstance(state, Leaf) and state.closed,
+            stands=state.stands if isinstance(state, Leaf) else (),
             runs=(),
         )
         yield from _states(state.states, state.id)
@@ -276,7 +275,7 @@ def _condition(guard: Guard) -> Condition:
         sort=guard.sort,
         label=Bilingual(zh=guard.zh, en=guard.en),
         codes=guard.codes,
-        question=selector and selector.dimension.name,
+        question=None if selector is None else selector.dimension.name,
         accepts=tuple(answer for answer in selector.dimension.answers if answer in selector.accepts) if selector else (),
         needs_facts=guard.needs_facts,
         origin=_provenance(guard.source),

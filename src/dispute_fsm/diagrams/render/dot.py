@@ -5,8 +5,8 @@ The text is what we lay out ourselves, so it carries the room that each box take
 
 from collections.abc import Iterable, Iterator
 
-from dispute_fsm.diagrams.render.blocks import Block, block, box_blocks, label
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Mark, Picture, Shape
+from dispute_fsm.diagrams.render.blocks import Block, block, box_blocks, label
 
 IN, OUT = "--in", "--out"
 """An edge with a label is drawn as two: to its label, and on from there."""

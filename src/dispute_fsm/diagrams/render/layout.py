@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dispute_fsm.diagrams.picture import Picture
 from dispute_fsm.diagrams.render.dot import FRAME, dot
 from dispute_fsm.diagrams.render.extra import needed
-from dispute_fsm.diagrams.picture import Picture
 from dispute_fsm.rules.strict import FrozenMap
 
 _NUMBER = re.compile(r"-?[0-9.]+(?:e[-+]?[0-9]+)?")

@@ -46,11 +46,11 @@ def svg(view: View) -> str:
         body += [f'<g transform="translate({n(_MARGIN)} {n(top)})">', *drawing.elements, "</g>"]
         top += drawing.height
     wide, high = width + 2 * _MARGIN, top + _MARGIN
+    size = f'width="{n(wide)}" height="{n(high)}" viewBox="0 0 {n(wide)} {n(high)}"'
     tongue = "zh-CN" if view.lang == "zh" else "en"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{n(wide)}" height="{n(high)}" viewBox="0 0 {n(wide)} {n(high)}"'
-            f' role="img" aria-labelledby="title" lang="{tongue}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title" lang="{tongue}">',
             f'<title id="title">{escape(view.title)}</title>',
             f"<style>{escape(stylesheet())}</style>",
             f'<rect class="paper" width="{n(wide)}" height="{n(high)}"/>',

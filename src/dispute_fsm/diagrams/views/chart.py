@@ -1,33 +1,36 @@
 """The view `chart`: the whole machine, and where each of its rules comes from."""
 
-from collections.abc import Mapping
-
 from dispute_fsm.diagrams.machine import Machine
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.views.voice import Voice
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Lang
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        "title": Bilingual(zh="催单纠纷状态图 · 规则 {}", en="Rush-delivery disputes · rules {}"),
-        "read": Bilingual(
-            zh="从左向右读。方框是状态，小框是事件：谁做什么；“若”说明适用哪一条，“须”是必须满足的要求，不满足即被拒绝。"
-            "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内各区域同时进行。",
-            en="Read from left to right. A box is a state, a small box an event: who does what; “if” says when this row applies, “needs” what it "
-            "demands, else the request is refused. Events inside a state leave it as it is. A double line closes the dispute; regions in a "
-            "dashed frame run side by side.",
+        "title": ("催单纠纷状态图 · 规则 {}", "Rush-delivery disputes · rules {}"),
+        "read": (
+            (
+                "从左向右读。方框是状态，小框是事件：谁做什么；“若”说明适用哪一条，“须”是必须满足的要求，不满足即被拒绝。"
+                "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内各区域同时进行。"
+            ),
+            (
+                "Read from left to right. A box is a state, a small box an event: who does what; “if” says when it applies, “needs” what "
+                "it demands, else the request is refused. Events inside a state leave it as it is. A double line closes the dispute; "
+                "regions in a dashed frame run side by side."
+            ),
         ),
-        "dormant": Bilingual(zh="〔此政策下不发生〕", en="[never under this policy]"),
-        "time": Bilingual(
-            zh="除到期事件外，每个事件都须在所在状态的运行时限之内；到期事件只在时限之后生效。恰在截止时刻操作视为按时。",
-            en="Every event but an expiry has to come within the running deadline of its state; an expiry is accepted only after it. At the due "
-            "instant is in time.",
+        "time": (
+            "除到期事件外，每个事件都须在所在状态的运行时限之内；到期事件只在时限之后生效。恰在截止时刻操作视为按时。",
+            (
+                "Every event but an expiry has to come within the running deadline of its state; an expiry is accepted only after it. "
+                "At the due instant is in time."
+            ),
         ),
+        "dormant": ("【此政策下不发生】", "[never under this policy]"),
     }
 )
 
@@ -39,8 +42,8 @@ def chart(machine: Machine, lang: Lang) -> View:
     return View(
         name="chart",
         lang=lang,
-        title=_WORDS["title"].label(lang).format(machine.rules),
-        notes=(_WORDS["read"].label(lang), _WORDS["time"].label(lang)),
+        title=_WORDS(lang, "title", machine.rules),
+        notes=(_WORDS(lang, "read"), _WORDS(lang, "time")),
         parts=(picture, sources(voice)),
         graph=picture,
     )
@@ -48,5 +51,5 @@ def chart(machine: Machine, lang: Lang) -> View:
 
 def dormant(voice: Voice) -> dict[str, Remark]:
     """Remark on the arrows that are never taken under the machine's policy."""
-    badge = _WORDS["dormant"].label(voice.lang)
+    badge = _WORDS(voice.lang, "dormant")
     return {arrow.id: Remark(Mark.PLAIN, badge) for arrow in voice.machine.arrows if voice.machine.dormant(arrow)}

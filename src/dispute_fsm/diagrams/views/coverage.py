@@ -1,10 +1,10 @@
 """The view `coverage`: how often a corpus of histories took each arrow and got each answer; what it never did stands out."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from dispute_fsm.diagrams.machine import Machine
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Mark
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
@@ -13,34 +13,29 @@ from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.diagrams.way import taken
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.coverage import Coverage
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Lang
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        name: Bilingual(zh=zh, en=en)
-        for name, (zh, en) in {
-            "title": ("历史覆盖情况 · 规则 {}", "What histories cover · rules {}"),
-            "numbers": (
-                "{disputes} 起纠纷，{events} 个事件：流转 {arrows}/{all_arrows}，条件结果 {answers}/{all_answers}。",
-                "{disputes} disputes, {events} events: {arrows} of {all_arrows} edges, {answers} of {all_answers} guard outcomes.",
-            ),
-            "read": (
-                "每条流转标有发生次数；从未发生的以点线框和“从未”标出，其余按实际次数。",
-                "Each edge bears how often it was taken; what never was has a dotted border and says “never”.",
-            ),
-            "times": ("{} 次", "{} times"),
-            "once": ("1 次", "once"),
-            "never": ("从未", "never"),
-            "edges": ("流转", "Edges"),
-            "answers": ("条件的各种结果", "Guard outcomes"),
-            "edge": ("流转", "edge"),
-            "from": ("起点", "from"),
-            "to": ("去向", "to"),
-            "answer": ("条件与结果", "guard and outcome"),
-            "count": ("次数", "count"),
-        }.items()
+        "title": ("历史覆盖情况 · 规则 {}", "What histories cover · rules {}"),
+        "numbers": (
+            "{disputes} 起纠纷，{events} 个事件：流转 {arrows}/{all_arrows}，条件结果 {answers}/{all_answers}。",
+            "{disputes} disputes, {events} events: {arrows} of {all_arrows} edges, {answers} of {all_answers} guard outcomes.",
+        ),
+        "read": (
+            "每条流转标有发生次数；从未发生的以点线框和“从未”标出，其余按实际次数。",
+            "Each edge bears how often it was taken; what never was has a dotted border and says “never”.",
+        ),
+        "times": ("{} 次", "{} times"),
+        "once": ("1 次", "once"),
+        "never": ("从未", "never"),
+        "edges": ("流转", "Edges"),
+        "answers": ("条件的各种结果", "Guard outcomes"),
+        "edge": ("流转", "edge"),
+        "from": ("起点", "from"),
+        "to": ("去向", "to"),
+        "answer": ("条件与结果", "guard and outcome"),
+        "count": ("次数", "count"),
     }
 )
 
@@ -49,7 +44,7 @@ class Counted(NamedTuple):
     """One thing to reach: its id, how often it was, and what it is in words."""
 
     id: str
-    count: int
+    times: int
     cells: tuple[str, ...]
 
 
@@ -81,7 +76,7 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
     answers = list(corpus.guards.answers(machine.rules))
 
     def says(name: str, *words: object, **named: object) -> str:
-        return _WORDS[name].label(lang).format(*words, **named)
+        return _WORDS(lang, name, *words, **named)
 
     def counted(count: int) -> str:
         return says("never") if not count else says("once") if count == 1 else says("times", count)
@@ -110,7 +105,7 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
     def table(name: str, heads: tuple[str, ...], widths: tuple[int, ...], counts: list[Counted]) -> Table:
         rows = tuple(
             Row(
-                id=f"{name}-{one.id}", cells=(cell(counted(one.count), face=Face.TEXT if one.count else Face.STRONG), *map(cell, one.cells))
+                id=f"{name}-{one.id}", cells=(cell(counted(one.times), face=Face.TEXT if one.times else Face.STRONG), *map(cell, one.cells))
             )
             for one in counts
         )

@@ -5,10 +5,11 @@ of a state what comes of every event that it does not offer. So nothing is left 
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import pairwise, product
 
 from dispute_fsm.charts.table import QUIET
 from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine, StateNode
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
@@ -18,49 +19,49 @@ from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, Lang, Option, RefusalCode, StateName
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        name: Bilingual(zh=zh, en=en)
-        for name, (zh, en) in {
-            "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
-            "read": (
-                "每个状态一张表。先看事件与“若”：至多一行适用；再看“须”：有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。",
-                "One table for each state. First the event and “if”: at most one row applies. Then “needs”: where any of it is unmet the request "
-                "is refused, and every unmet item comes back with the code in brackets.",
+        "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
+        "read": (
+            "每个状态一张表。先看事件与“若”：至多一行适用；再看“须”：有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。",
+            (
+                "One table for each state. First the event and “if”: at most one row applies. Then “needs”: where any of it is unmet the "
+                "request is refused, and every unmet item comes back with the code in brackets."
             ),
-            "time": (
-                "除到期事件外，每一行都要求所在状态的运行时限未过（恰在截止时刻视为按时）；“否则”一行单独说明过时的后果。",
+        ),
+        "time": (
+            "除到期事件外，每一行都要求所在状态的运行时限未过（恰在截止时刻视为按时）；“否则”一行单独说明过时的后果。",
+            (
                 "Every row but an expiry demands that the running deadline of its state has not passed (at the due instant is in time); "
-                "what being late means stands under “otherwise”.",
+                "what being late means stands under “otherwise”."
             ),
-            "regions": (
-                "并行区域：事件只要在任一区域适用即生效；“其他事件”只就本区域而言。",
-                "Regions that run side by side: an event counts where either region offers it; “any other event” speaks of the region alone.",
-            ),
-            "table": ("{}（{}）", "{} ({})"),
-            "within": ("包含 {}", "covers {}"),
-            "before": ("发起之前", "before the dispute"),
-            "event": ("事件", "event"),
-            "who": ("由谁", "by"),
-            "when": ("若", "if"),
-            "needs": ("须（否则拒绝）", "needs (else refused with)"),
-            "to": ("去向", "leads to"),
-            "outcome": ("结果", "outcome"),
-            "clocks": ("时限", "deadlines"),
-            "source": ("依据", "source"),
-            "otherwise": ("否则", "otherwise"),
-            "others": ("其他事件", "any other event"),
-            "someone": ("由他人操作：{}", "by anybody else: {}"),
-            "timing": ("“{}”不成立：{}", "not “{}”: {}"),
-            "nothing": ("以上均不适用：{}", "where no row applies: {}"),
-            "unchanged": ("无变化，不算错误", "nothing changes, no error"),
-            "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),
-            "if_chosen": ("{}（已选择方案时）、{}（尚未选择时）", "{} (where one was chosen), {} (where none was)"),
-            "nothing_leads_out": ("没有出路", "nothing leads out"),
-        }.items()
+        ),
+        "regions": (
+            "并行区域：事件只要在任一区域适用即生效；“其他事件”只就本区域而言。",
+            "Of regions that run side by side: an event counts where either offers it; “any other event” speaks of the region alone.",
+        ),
+        "table": ("{}（{}）", "{} ({})"),
+        "within": ("包含 {}", "covers {}"),
+        "before": ("发起之前", "before the dispute"),
+        "event": ("事件", "event"),
+        "who": ("由谁", "by"),
+        "when": ("若", "if"),
+        "needs": ("须（否则拒绝）", "needs (else refused with)"),
+        "to": ("去向", "leads to"),
+        "outcome": ("结果", "outcome"),
+        "clocks": ("时限", "deadlines"),
+        "source": ("依据", "source"),
+        "otherwise": ("否则", "otherwise"),
+        "others": ("其他事件", "any other event"),
+        "someone": ("由他人操作：{}", "by anybody else: {}"),
+        "timing": ("“{}”不成立：{}", "not “{}”: {}"),
+        "nothing": ("以上均不适用：{}", "where no row applies: {}"),
+        "unchanged": ("无变化，不算错误", "nothing changes, no error"),
+        "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),
+        "if_chosen": ("{}（已选择方案时）、{}（尚未选择时）", "{} (where one was chosen), {} (where none was)"),
+        "nothing_leads_out": ("没有出路", "nothing leads out"),
     }
 )
 _HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
@@ -92,7 +93,7 @@ class _Says:
         self.machine = voice.machine
 
     def __call__(self, name: str, *words: object) -> str:
-        return _WORDS[name].label(self.voice.lang).format(*words)
+        return _WORDS(self.voice.lang, name, *words)
 
     def has_rows(self, state: StateNode) -> bool:
         return state.kind == "leaf" or any(arrow.source == state.id for arrow in self.machine.arrows)
@@ -108,7 +109,7 @@ class _Says:
         for event in dict.fromkeys(arrow.event for arrow in here):
             arrows = tuple(arrow for arrow in here if arrow.event is event)
             rows += [*map(self.row, arrows), self.otherwise(arrows, left=leaves_some(self.machine, arrows))]
-        if (others := other_events(self.machine, state)) and (state.kind == "leaf" or state.kind == "parallel"):
+        if (others := other_events(self.machine, state)) and state.kind in {"leaf", "parallel"}:
             rows.append(self.others(state, others))
         title = self("table", self.voice.label(state.label), state.id)
         if state.kind != "leaf":
@@ -204,7 +205,7 @@ def other_events(machine: Machine, state: StateNode) -> tuple[EventName, ...]:
 def _region(machine: Machine, state: StateNode) -> str | None:
     """Return the region that a state lies in; None where nothing around it is parallel."""
     chain = (state.id, *machine.around(state.id))
-    return next((inner for inner, outer in zip(chain, chain[1:], strict=False) if machine.state(outer).kind == "parallel"), None)
+    return next((inner for inner, outer in pairwise(chain) if machine.state(outer).kind == "parallel"), None)
 
 
 def unanswered(machine: Machine, state: StateNode) -> bool:
@@ -282,7 +283,7 @@ def _answers(machine: Machine, question: str, *, chooses: bool) -> list[str]:
 
 def _fits(machine: Machine, arrow: Arrow, answers: Mapping[str, str]) -> bool:
     selects = [machine.conditions[name] for name in arrow.when]
-    return all(one.question not in answers or answers[one.question] in one.accepts for one in selects)
+    return all(one.question is None or answers.get(one.question, one.accepts[0]) in one.accepts for one in selects)
 
 
 # ---- as a graph --------------------------------------------------------------------------------------------------------

@@ -4,34 +4,30 @@ from collections.abc import Mapping, Sequence
 
 from dispute_fsm.diagrams.difference import KINDS, Change, changes
 from dispute_fsm.diagrams.machine import Machine, StateNode
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line, Mark
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
 from dispute_fsm.diagrams.views.voice import Voice
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Lang
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        name: Bilingual(zh=zh, en=en)
-        for name, (zh, en) in {
-            "title": ("{before} → {after} 的差异", "From {before} to {after}"),
-            "read": (
-                "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两边相同。",
-                "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark is the same on both sides.",
-            ),
-            "none": ("两者没有差异。", "The two do not differ."),
-            "changes": ("差异一览", "What differs"),
-            "mark": ("变化", "change"),
-            "kind": ("种类", "kind"),
-            "which": ("对象", "which"),
-            "what": ("内容", "what about it"),
-            "added": ("＋ 新增", "+ added"),
-            "removed": ("－ 移除", "− removed"),
-            "changed": ("～ 改动", "~ changed"),
-        }.items()
+        "title": ("{before} → {after} 的差异", "From {before} to {after}"),
+        "read": (
+            "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两边相同。",
+            "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark is the same on both sides.",
+        ),
+        "none": ("两者没有差异。", "The two do not differ."),
+        "changes": ("差异一览", "What differs"),
+        "mark": ("变化", "change"),
+        "kind": ("种类", "kind"),
+        "which": ("对象", "which"),
+        "what": ("内容", "what about it"),
+        "added": ("＋ 新增", "+ added"),
+        "removed": ("－ 移除", "− removed"),
+        "changed": ("～ 改动", "~ changed"),
     }
 )
 
@@ -40,7 +36,7 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
     """Show how two machines differ, each under the name that it was asked for by."""
 
     def says(name: str, **named: str) -> str:
-        return _WORDS[name].label(lang).format(**named)
+        return _WORDS(lang, name, **named)
 
     found = changes(before[1], after[1], lang)
     both = Voice(_together(before[1], after[1]), lang)
@@ -52,7 +48,7 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
             cells=(
                 cell(says(change.mark), face=Face.STRONG),
                 cell(KINDS[change.kind].label(lang)),
-                cell(change.name, face=Face.STRONG) + (Line(change.id, Face.FAINT),),
+                (*cell(change.name, face=Face.STRONG), Line(change.id, Face.FAINT)),
                 cell(*change.lines),
             ),
         )

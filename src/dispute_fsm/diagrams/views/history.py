@@ -1,12 +1,13 @@
 """The view `history`: one dispute's way over the chart, its deadlines against what really happened, and every step in words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.diagrams.bars import Bar, Bars, Lane, Moment
 from dispute_fsm.diagrams.machine import Machine, machine_of
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line, Mark, Picture
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
@@ -17,47 +18,45 @@ from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.history.telling import details, headline, lasting
 from dispute_fsm.history.timeline import Entry, local_time, timeline
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.policy import Bilingual, Policy
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.vocabulary import Deadline, Lang, PickupKind
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        name: Bilingual(zh=zh, en=en)
-        for name, (zh, en) in {
-            "title": ("纠纷 {dispute} 的经过 · 规则 {rules}", "The way of dispute {dispute} · rules {rules}"),
-            "who": (
-                "订单 {order} · 商家 {merchant} · 消费者 {consumer}",
-                "order {order} · merchant {merchant} · consumer {consumer}",
-            ),
-            "read": (
-                "走过的流转标有步骤编号，没有走到的部分淡化。步骤编号即事件序号；被拒绝的请求不改变状态，只列在下表。",
+        "title": ("纠纷 {dispute} 的经过 · 规则 {rules}", "The way of dispute {dispute} · rules {rules}"),
+        "who": (
+            "订单 {order} · 商家 {merchant} · 消费者 {consumer}",
+            "order {order} · merchant {merchant} · consumer {consumer}",
+        ),
+        "read": (
+            "走过的流转标有步骤编号，没有走到的部分淡化。步骤编号即事件序号；被拒绝的请求不改变状态，只列在下表。",
+            (
                 "What was taken bears the numbers of its steps, the rest is faded. A step's number is that of its event; a refused request "
-                "changes nothing and stands in the table only.",
+                "changes nothing and stands in the table only."
             ),
-            "steps": ("第 {} 步", "step {}"),
-            "here": ("目前在此", "here now"),
-            "ended": ("在此结束", "ended here"),
-            "timeline": ("时限与实际经过", "Deadlines, and what really happened"),
-            "zone": ("时间均为 {}", "all times are of {}"),
-            "table": ("每一步", "Every step"),
-            "number": ("#", "#"),
-            "when": ("时间", "when"),
-            "what": ("发生了什么", "what happened"),
-            "told": ("经过与所见", "what was said and seen"),
-            "order": ("订单系统：{}", "order system: {}"),
-            "paid": ("付款", "paid"),
-            "cancel": ("申请取消", "cancel request"),
-            "refund": ("退款完成", "refunded"),
-            "shipped": ("发货", "shipped"),
-            "scanned": ("揽件", "picked up"),
-            "record": ("物流记录（非揽件）", "carrier record, no pickup"),
-            "moved": ("由 {was} 延至 {due}", "moved from {was} to {due}"),
-            "due": ("截止 {due}", "due {due}"),
-            "in_time": ("截止 {due}，剩 {left} 时结束", "due {due}, ended with {left} to go"),
-            "overdue": ("截止 {due}，{late}后处理", "due {due}, acted on {late} later"),
-            "open": ("截止 {due}，仍在计时", "due {due}, still running"),
-        }.items()
+        ),
+        "steps": ("第 {} 步", "step {}"),
+        "here": ("目前在此", "here now"),
+        "ended": ("在此结束", "ended here"),
+        "timeline": ("时限与实际经过", "Deadlines, and what really happened"),
+        "zone": ("时间均为 {}", "all times are of {}"),
+        "table": ("每一步", "Every step"),
+        "number": ("#", "#"),
+        "when": ("时间", "when"),
+        "what": ("发生了什么", "what happened"),
+        "told": ("经过与所见", "what was said and seen"),
+        "order": ("订单系统：{}", "order system: {}"),
+        "paid": ("付款", "paid"),
+        "cancel": ("申请取消", "cancel request"),
+        "refund": ("退款完成", "refunded"),
+        "shipped": ("发货", "shipped"),
+        "scanned": ("揽件", "picked up"),
+        "record": ("物流记录（非揽件）", "carrier record, no pickup"),
+        "moved": ("由 {was} 延至 {due}", "moved from {was} to {due}"),
+        "due": ("截止 {due}", "due {due}"),
+        "in_time": ("截止 {due}，剩 {left} 时结束", "due {due}, ended with {left} to go"),
+        "overdue": ("截止 {due}，{late}后处理", "due {due}, acted on {late} later"),
+        "open": ("截止 {due}，仍在计时", "due {due}, still running"),
     }
 )
 
@@ -84,8 +83,8 @@ class _Story:
     events: tuple[AuditEvent, ...]
     entries: tuple[Entry, ...]
 
-    def say(self, name: str, *words: object, **named: object) -> str:
-        return _WORDS[name].label(self.voice.lang).format(*words, **named)
+    def say(self, name: str, /, *words: object, **named: object) -> str:
+        return _WORDS(self.voice.lang, name, *words, **named)
 
     def title(self) -> str:
         return self.say("title", dispute=self.events[0].dispute_id, rules=self.events[0].rules)

@@ -1,8 +1,9 @@
 """The view `options`: the merchant's responses side by side: what each takes, what a refusal says, and what follows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from dispute_fsm.diagrams.machine import Arrow, Condition, Machine
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Line, Picture, Shape
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
@@ -11,34 +12,31 @@ from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.dispute.refusals import LINKED
 from dispute_fsm.rules.guards import OPTION
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, EventName, Lang, Option, StateName
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        name: Bilingual(zh=zh, en=en)
-        for name, (zh, en) in {
-            "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
-            "once": (
-                "每起纠纷只能选择一个方案，选择后不能更改。前提不满足时选择被拒绝，并逐项说明缺什么。",
-                "Exactly one response is given for each dispute, and it cannot be taken back. Where what it takes is missing, choosing it is "
-                "refused, and every missing item is named.",
+        "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
+        "once": (
+            "每起纠纷只能选择一个方案，选择后不能更改。前提不满足时选择被拒绝，并逐项说明缺什么。",
+            (
+                "Exactly one response is given for each dispute, and it cannot be taken back. Where what it takes is missing, choosing it "
+                "is refused, and every missing item is named."
             ),
-            "facts": ("订单系统须显示", "the order system has to show"),
-            "payload": ("商家须提交", "the merchant has to hand in"),
-            "refusals": ("不满足时的说法", "what a refusal says"),
-            "leads": ("选择之后", "what it leads to"),
-            "clocks": ("开始的时限", "deadlines that begin"),
-            "then": ("接下来可能", "what may come then"),
-            "ends": ("可能的结局", "how it may end"),
-            "nothing": ("无", "nothing"),
-            "link": ("附链接“{}”", "with the link {}"),
-            "leads_to": ("{who} · {event}{when} → {state}", "{who} · {event}{when} → {state}"),
-            "given": ("（{}）", " ({})"),
-            "as": ("{state}：{outcome}", "{state}: {outcome}"),
-            "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
-        }.items()
+        ),
+        "facts": ("订单系统须显示", "the order system has to show"),
+        "payload": ("商家须提交", "the merchant has to hand in"),
+        "refusals": ("不满足时的说法", "what a refusal says"),
+        "leads": ("选择之后", "what it leads to"),
+        "clocks": ("开始的时限", "deadlines that begin"),
+        "then": ("接下来可能", "what may come then"),
+        "ends": ("可能的结局", "how it may end"),
+        "nothing": ("无", "nothing"),
+        "link": ("附链接“{}”", "with the link {}"),
+        "leads_to": ("{who} · {event}{when} → {state}", "{who} · {event}{when} → {state}"),
+        "given": ("（{}）", " ({})"),
+        "as": ("{state}：{outcome}", "{state}: {outcome}"),
+        "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
     }
 )
 _NO_WAY_ON = frozenset({EventName.EXTEND_DEADLINE, EventName.WITHDRAW})
@@ -66,8 +64,8 @@ class _Says:
         self.voice = voice
         self.machine = voice.machine
 
-    def __call__(self, name: str, *words: object, **named: object) -> str:
-        return _WORDS[name].label(self.voice.lang).format(*words, **named)
+    def __call__(self, name: str, /, *words: object, **named: object) -> str:
+        return _WORDS(self.voice.lang, name, *words, **named)
 
     def table(self) -> Table:
         chosen = self.machine.options

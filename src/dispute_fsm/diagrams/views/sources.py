@@ -1,22 +1,21 @@
 """The legend that stands below a view: where each rule comes from, by the number that the view names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from dispute_fsm.diagrams.machine import Arrow
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.rules.guards import OPTION
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.strict import FrozenMap
 
-_WORDS: Mapping[str, Bilingual] = FrozenMap(
+_WORDS = Phrases(
     {
-        "sources": Bilingual(zh="依据", en="Sources"),
-        "number": Bilingual(zh="编号", en="no."),
-        "kind": Bilingual(zh="性质", en="kind"),
-        "words": Bilingual(zh="内容", en="what it says"),
-        "of": Bilingual(zh="用于", en="behind"),
+        "sources": ("依据", "Sources"),
+        "number": ("编号", "no."),
+        "kind": ("性质", "kind"),
+        "words": ("内容", "what it says"),
+        "of": ("用于", "behind"),
     }
 )
 
@@ -32,8 +31,8 @@ def sources(voice: Voice, arrows: Iterable[Arrow] | None = None) -> Table:
             behind.setdefault(voice.ref(condition), {})[voice.say("chosen") if answers else voice.label(condition.label)] = None
     return Table(
         id="sources",
-        title=_WORDS["sources"].label(lang),
-        heads=tuple(_WORDS[name].label(lang) for name in ("number", "kind", "words", "of")),
+        title=_WORDS(lang, "sources"),
+        heads=tuple(_WORDS(lang, name) for name in ("number", "kind", "words", "of")),
         widths=(6, 10, 44, 40),
         rows=tuple(
             Row(

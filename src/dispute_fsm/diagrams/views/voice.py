@@ -4,42 +4,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from dispute_fsm.diagrams.machine import Arrow, Condition, Ending, Machine, Provenance
-from dispute_fsm.rules.deadlines import term_of
+from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.history.telling import lasting
+from dispute_fsm.rules.deadlines import term_of
 from dispute_fsm.rules.guards import OPTION, VOUCHER_LIMITS, in_time
 from dispute_fsm.rules.policy import Bilingual, Policy, Term
-from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, Labelled, Lang
 
-_PHRASES: Mapping[str, Bilingual] = FrozenMap(
+_PHRASES = Phrases(
     {
-        name: Bilingual(zh=zh, en=en)
-        for name, (zh, en) in {
-            "and": ("；", "; "),
-            "comma": ("、", ", "),
-            "or": (" 或 ", " or "),
-            "colon": ("：", ": "),
-            "when": ("若 {}", "if {}"),
-            "needs": ("须 {}", "needs {}"),
-            "ends_as": ("结果 {}", "ends as {}"),
-            "on": ("{outcome}（{option}）", "{outcome} (on: {option})"),
-            "starts": ("开始计时 {}", "starts the {}"),
-            "stops": ("停止计时 {}", "stops the {}"),
-            "limits": ("凭证符合大小、格式与数量限制", "the vouchers keep to the limits"),
-            "deadline": ("{name} {term}", "{name}: {term}"),
-            "only_window": ("（只限制消费者表态，到期不触发）", " (only closes the consumer's window)"),
-            "only_waits": ("（暂不处理，恢复后继续）", " (not acted on here)"),
-            "hours": ("{n} 小时", "{n} h"),
-            "working_hours": ("{n} 个工作小时", "{n} working hours"),
-            "off": ("未启用", "off"),
-            "promise": ("协商时间 + {grace}", "the agreed instant + {grace}"),
-            "stated": ("公告原文", "stated"),
-            "assumed": ("我方假设", "assumed"),
-            "source": ("依据 {ref}（{kind}）：{words}", "source {ref} ({kind}): {words}"),
-            "chosen": ("所选的方案", "the option chosen"),
-            "stays": ("状态不变", "stays"),
-            "none": ("–", "–"),
-        }.items()
+        "and": ("；", "; "),
+        "comma": ("、", ", "),
+        "or": (" 或 ", " or "),
+        "colon": ("：", ": "),
+        "when": ("若 {}", "if {}"),
+        "needs": ("须 {}", "needs {}"),
+        "ends_as": ("结果 {}", "ends as {}"),
+        "on": ("{outcome}（{option}）", "{outcome} (on: {option})"),
+        "starts": ("开始计时 {}", "starts the {}"),
+        "stops": ("停止计时 {}", "stops the {}"),
+        "limits": ("凭证符合大小、格式与数量限制", "the vouchers keep to the limits"),
+        "deadline": ("{name} {term}", "{name}: {term}"),
+        "only_window": ("（只限制消费者表态，到期不触发）", " (only closes the consumer's window)"),
+        "only_waits": ("（暂不处理，恢复后继续）", " (not acted on here)"),
+        "hours": ("{n} 小时", "{n} h"),
+        "working_hours": ("{n} 个工作小时", "{n} working hours"),
+        "off": ("未启用", "off"),
+        "promise": ("协商时间 + {grace}", "the agreed instant + {grace}"),
+        "stated": ("公告原文", "stated"),
+        "assumed": ("我方假设", "assumed"),
+        "source": ("依据 {ref}（{kind}）：{words}", "source {ref} ({kind}): {words}"),
+        "chosen": ("所选的方案", "the option chosen"),
+        "stays": ("状态不变", "stays"),
+        "none": ("–", "–"),
     }
 )
 
@@ -52,9 +49,9 @@ class Voice:
         self.lang = lang
         self.policy = Policy.model_validate(machine.policy)
 
-    def say(self, phrase: str, *words: object, **named: object) -> str:
+    def say(self, phrase: str, /, *words: object, **named: object) -> str:
         """Say a phrase of this page."""
-        return _PHRASES[phrase].label(self.lang).format(*words, **named)
+        return _PHRASES(self.lang, phrase, *words, **named)
 
     def label(self, words: Bilingual | Labelled) -> str:
         """Say a word of the domain."""
