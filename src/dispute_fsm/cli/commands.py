@@ -6,6 +6,7 @@ from dispute_fsm.cli.generate import generate_command
 from dispute_fsm.cli.options import options_command
 from dispute_fsm.cli.redact import redact_command
 from dispute_fsm.cli.replay import replay_command
+from dispute_fsm.cli.report import report_command
 from dispute_fsm.cli.run import run
 from dispute_fsm.cli.show import show
 
@@ -14,6 +15,7 @@ app.command(name="options")(options_command)
 app.command(name="replay")(replay_command)
 app.command(name="show")(show)
 app.command(name="diagram")(diagram)
+app.command(name="report")(report_command)
 app.command(name="redact")(redact_command)
 app.command(name="generate")(generate_command)
 

@@ -8,6 +8,7 @@ from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX, is_history
 from dispute_fsm.history.read import Step, steps
+from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.scenario.reader import read_scenario
 from dispute_fsm.scenario.runner import run_scenario
@@ -41,24 +42,54 @@ def history_files(paths: Iterable[str]) -> list[str]:
 
 
 def chosen(path: str, wanted: str | None) -> list[Step]:
-    """Read the whole history and return the steps of the dispute that is asked for; where none is named, of the only one."""
-    found: list[Step] = []
-    first: list[str] = []
-    number = 0
+    """Read the whole history and return the steps of the dispute that is asked for; where none is named, of the only one.
+
+    Raises `InputError` for a history that is not sound, and where the dispute is not there, or none of several is named.
+    """
+    choice = _Choice(path, wanted)
     for step in steps(path):
+        choice.take(step)
+    return choice.made()
+
+
+def followed(path: str, wanted: str | None) -> tuple[list[Step], Replayed]:
+    """Replay a history and return what is sound of one dispute's steps, and what replaying found; a fault of another is its own.
+
+    Raises `InputError` as `chosen` does, but for a history whose chain or transitions are not sound; that stands in what was found.
+    """
+    choice = _Choice(path, wanted)
+    results = list(replay(path, watch=lambda _, step: None if step is None else choice.take(step)))
+    made = choice.made()
+    found = next(one for one in results if isinstance(one, Replayed) and one.dispute_id == made[0].event.dispute_id)
+    return made, found
+
+
+class _Choice:
+    """Takes the steps of a history, and keeps those of the dispute that is asked for; where none is named, of the first."""
+
+    def __init__(self, path: str, wanted: str | None) -> None:
+        self.path = path
+        self.wanted = wanted
+        self.kept = list[Step]()
+        self.first = list[str]()
+        self.number = 0
+
+    def take(self, step: Step) -> None:
         if step.before is None:
-            number += 1
-            first += [step.event.dispute_id] if number <= _FEW else []
-        if step.event.dispute_id == (first[0] if wanted is None else wanted):
-            found.append(step)
-    there = ", ".join(first) + (", …" if number > _FEW else "")
-    if not number:
-        raise InputError("there is no dispute in this history", file=path)
-    if not found:
-        raise InputError(f"there is no dispute {wanted} in this history; it holds {number}: {there}", file=path)
-    if wanted is None and number > 1:
-        raise InputError(f"{number} disputes stand in this history: {there}; choose one with --dispute ID", file=path)
-    return found
+            self.number += 1
+            self.first += [step.event.dispute_id] if self.number <= _FEW else []
+        if step.event.dispute_id == (self.first[0] if self.wanted is None else self.wanted):
+            self.kept.append(step)
+
+    def made(self) -> list[Step]:
+        there = ", ".join(self.first) + (", …" if self.number > _FEW else "")
+        if not self.number:
+            raise InputError("there is no dispute in this history", file=self.path)
+        if not self.kept:
+            raise InputError(f"there is no dispute {self.wanted} in this history; it holds {self.number}: {there}", file=self.path)
+        if self.wanted is None and self.number > 1:
+            raise InputError(f"{self.number} disputes stand in this history: {there}; choose one with --dispute ID", file=self.path)
+        return self.kept
 
 
 def story(path: str, wanted: str | None) -> Story:

@@ -220,6 +220,12 @@ def details(entry: Entry, lang: Lang) -> Iterator[tuple[str, str]]:
     return _line_by_line(_Voice(lang, entry.zone, entry.at).entry(entry))
 
 
+def checked(entry: Entry, lang: Lang) -> Iterator[str]:
+    """Say what every guard answered and saw, with its name: the whole of what `details` tells in short."""
+    voice = _Voice(lang, entry.zone, entry.at)
+    return (f"{voice.looked(looked, everything=True)} · {looked.guard}" for looked in entry.seen)
+
+
 def standing_details(stood: Standing, lang: Lang) -> Iterator[tuple[str, str]]:
     """Say how a dispute stands, line by line, in the form of `details`."""
     return _line_by_line(_Voice(lang, stood.zone, stood.at).standing(stood))
@@ -311,11 +317,11 @@ class _Voice:
             return self.word("erased", length=str(said.length))
         return said.value.strip() or self.word("blank")
 
-    def looked(self, looked: Looked) -> str:
+    def looked(self, looked: Looked, *, everything: bool = False) -> str:
         if looked.sort is Sort.SELECTS:
             return looked.label(self.lang)
         text = f"{'✓' if looked.passed else '✗'} {looked.label(self.lang)}"
-        if looked.passed or looked.of_order:
+        if (looked.passed or looked.of_order) and not everything:
             return text
         saw = [f"{self.pair(_SAW, name)}{self.word('colon')}{self.value(name, v)}" for name, v in looked.saw.items() if v is not None]
         return f"{text} [{self.word('comma').join(saw)}]" if saw else text

@@ -27,7 +27,7 @@ TYPES: Mapping[Face, Type] = FrozenMap(
     }
 )
 PADDING = 8.0
-_WIDEST = 232.0
+_WIDEST = 250.0
 _BADGE = Face.STRONG
 
 

@@ -50,8 +50,8 @@ def svg(view: View) -> str:
     tongue = "zh-CN" if view.lang == "zh" else "en"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title" lang="{tongue}">',
-            f'<title id="title">{escape(view.title)}</title>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="{view.name}-title" lang="{tongue}">',
+            f'<title id="{view.name}-title">{escape(view.title)}</title>',
             f"<style>{escape(stylesheet())}</style>",
             f'<rect class="paper" width="{n(wide)}" height="{n(high)}"/>',
             *body,

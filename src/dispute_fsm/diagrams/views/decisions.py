@@ -13,7 +13,7 @@ from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import clocks_of, tooltip
+from dispute_fsm.diagrams.views.machine_picture import clocks_of, name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.errors import ChartError
@@ -297,7 +297,7 @@ def _sketch(voice: Voice) -> Picture:
         arrows = [arrow for arrow in machine.arrows if arrow.source == state.id]
         if not arrows:
             continue
-        frame = Frame(id=f"of-{state.id}", title=f"{voice.label(state.label)}  {state.id}")
+        frame = Frame(id=f"of-{state.id}", title="  ".join(line.text for line in name_of(voice, state)))
         frames.append(frame)
         boxes.append(Box(id=f"in-{state.id}", frame=frame.id, lines=(Line(voice.label(state.label), Face.TITLE),)))
         for arrow in arrows:

@@ -65,31 +65,24 @@ _DRAWN = {ord("✗"): "×"}
 """A sign of the terminal's that few fonts have, and one that they do have."""
 
 
-def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
-    """Show one dispute by its events, from the opening on, under the policy that it keeps.
-
-    Raises `InputError` where an event took an edge that its rule version does not have here.
-    """
-    machine = machine_of(rule_version(events[0].rules), policy)
-    story = _Story(Voice(machine, lang), tuple(events), timeline(events, policy))
-    picture = story.picture()
-    parts = (picture, story.bars(), story.table())
-    return View(name="history", lang=lang, title=story.title(), notes=story.notes(), parts=parts, graph=picture)
-
-
 @dataclass(frozen=True, slots=True)
-class _Story:
+class Story:
+    """One dispute as it is told: its way over the chart, its deadlines, its steps."""
+
     voice: Voice
     events: tuple[AuditEvent, ...]
     entries: tuple[Entry, ...]
 
     def say(self, name: str, /, *words: object, **named: object) -> str:
+        """Say a sentence of this view."""
         return _WORDS(self.voice.lang, name, *words, **named)
 
     def title(self) -> str:
+        """Name the dispute."""
         return self.say("title", dispute=self.events[0].dispute_id, rules=self.events[0].rules)
 
     def notes(self) -> tuple[str, ...]:
+        """Say whose dispute it is, and how to read what follows."""
         first = self.events[0]
         whose = (
             (self.say("who", order=first.order_id, merchant=first.merchant_id, consumer=first.consumer_id),)
@@ -101,6 +94,7 @@ class _Story:
     # ---- the way over the chart --------------------------------------------------------------------------------------
 
     def picture(self) -> Picture:
+        """Draw its way over the chart."""
         machine = self.voice.machine
         steps: dict[str, list[int]] = {}
         visited: set[str] = {BEGIN}
@@ -124,6 +118,7 @@ class _Story:
     # ---- the timeline ------------------------------------------------------------------------------------------------
 
     def bars(self) -> Bars:
+        """Draw its deadlines against what really happened."""
         zone = self.entries[0].zone
         lanes = [lane for deadline in Deadline if (lane := self._lane(deadline)) is not None]
         lanes += self._facts()
@@ -194,6 +189,7 @@ class _Story:
     # ---- every step --------------------------------------------------------------------------------------------------
 
     def table(self) -> Table:
+        """Tell every step."""
         return Table(
             id="steps",
             title=self.say("table"),
@@ -212,6 +208,23 @@ class _Story:
             tone=entry.actor.role.value,
             cells=(cell(str(entry.seq), face=Face.STRONG), cell(when), (Line(what, Face.STRONG), Line(who)), cell(*told)),
         )
+
+
+def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
+    """Show one dispute by its events, from the opening on, under the policy that it keeps.
+
+    Raises `InputError` where an event took an edge that its rule version does not have here.
+    """
+    story = story_of(events, policy, lang)
+    picture = story.picture()
+    parts = (picture, story.bars(), story.table())
+    return View(name="history", lang=lang, title=story.title(), notes=story.notes(), parts=parts, graph=picture)
+
+
+def story_of(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> Story:
+    """Gather what is told of a dispute."""
+    machine = machine_of(rule_version(events[0].rules), policy)
+    return Story(Voice(machine, lang), tuple(events), timeline(events, policy))
 
 
 def _dated(facts: OrderFacts) -> Iterator[tuple[datetime, str]]:

@@ -47,17 +47,23 @@ def _box(voice: Voice, state: StateNode, remark: Remark) -> Box:
         id=state.id,
         frame=state.parent,
         shape=_shape(voice.machine, state),
-        lines=(Line(voice.label(state.label), Face.TITLE), Line(state.id, Face.FAINT), *(Line(text) for text in clocks_of(voice, state))),
+        lines=(*name_of(voice, state), *(Line(text) for text in clocks_of(voice, state))),
         mark=remark.mark,
         badge=remark.badge,
         tooltip=f"{voice.label(state.label)} ({state.id})",
     )
 
 
+def name_of(voice: Voice, state: StateNode) -> tuple[Line, ...]:
+    """Name a state: its label, and its id where that says more."""
+    title = Line(voice.label(state.label), Face.TITLE)
+    return (title,) if title.text == state.id else (title, Line(state.id, Face.FAINT))
+
+
 def _frame(voice: Voice, state: StateNode, remark: Remark) -> Frame:
     return Frame(
         id=state.id,
-        title=f"{voice.label(state.label)}  {state.id}",
+        title="  ".join(line.text for line in name_of(voice, state)),
         frame=state.parent,
         parallel=state.kind == "parallel",
         mark=remark.mark,

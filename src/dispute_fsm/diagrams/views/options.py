@@ -7,7 +7,7 @@ from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Line, Picture, Shape
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import tooltip
+from dispute_fsm.diagrams.views.machine_picture import name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.dispute.refusals import LINKED
@@ -192,7 +192,7 @@ class _Says:
     def _add(self, boxes: dict[str, Box], name: str) -> None:
         state = self.machine.state(name)
         shape = Shape.STATE if not state.closed else Shape.BAD_END if name == StateName.PENALIZED.value else Shape.GOOD_END
-        boxes.setdefault(name, Box(id=name, lines=(Line(self.voice.label(state.label), Face.TITLE), Line(name, Face.FAINT)), shape=shape))
+        boxes.setdefault(name, Box(id=name, lines=name_of(self.voice, state), shape=shape))
 
     def _edge(self, boxes: dict[str, Box], arrow: Arrow, source: str, option: Option | None) -> Edge:
         self._add(boxes, arrow.target)
