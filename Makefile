@@ -8,6 +8,8 @@ CORE := rules charts dispute
 
 VENV := .venv
 TESTS := $(VENV)/test
+# What is tested with Node.js needs the real mermaid; without Node.js those tests are skipped.
+JS := $(and $(shell command -v node),$(shell command -v npm),$(VENV)/.js)
 PIP := -m pip install --quiet --quiet --disable-pip-version-check
 SOURCES := $(shell find src -name __pycache__ -prune -o -print) README.md LICENSE pyproject.toml
 EXAMPLE = $(firstword $(sort $(wildcard examples/*.dispute.yaml)))
@@ -31,7 +33,7 @@ demo: $(VENV)/.demo ## run every example, then show the merchant's options at th
 	$(VENV)/bin/dispute-fsm run examples/
 	$(VENV)/bin/dispute-fsm options $(EXAMPLE)
 
-test: $(TESTS)/.wheel ## build the wheel and test it, doctests and coverage included
+test: $(TESTS)/.wheel $(JS) ## build the wheel and test it, doctests and coverage included
 	$(TESTS)/bin/pytest -n $(JOBS) --cov --cov-report=
 	$(TESTS)/bin/coverage report
 	@echo 'Core packages ($(CORE)): every line and branch must have run.'
@@ -50,7 +52,7 @@ format: $(VENV)/.dev ## format the code and mend what can be mended without thou
 bench: $(VENV)/.dev ## measure what replaying costs, against what it is compared with
 	$(VENV)/bin/python benchmarks/replay.py
 
-dev: $(VENV)/.dev ## set up .venv for work: `.venv/bin/pytest tests/...` then runs on the source tree
+dev: $(VENV)/.dev $(JS) ## set up .venv for work: `.venv/bin/pytest tests/...` then runs on the source tree
 
 constraints: ## write constraints.txt anew with the newest versions that fit together
 	@$(require-python)
@@ -62,7 +64,7 @@ constraints: ## write constraints.txt anew with the newest versions that fit tog
 	mv build/constraints.txt constraints.txt && rm -rf build/constraints
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist tests/js/node_modules .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 define require-python
@@ -105,4 +107,9 @@ $(TESTS)/.wheel: dist/.built constraints.txt
 	@$(TESTS)/bin/python $(PIP) pip
 	@$(TESTS)/bin/python $(PIP) --group test "$$(echo dist/*.whl)[all]"
 	@$(TESTS)/bin/python $(PIP) --force-reinstall --no-deps dist/*.whl
+	@touch $@
+
+$(VENV)/.js: tests/js/package.json | $(VENV)/.pip
+	@echo 'Installing mermaid into tests/js'
+	@npm install --prefix tests/js --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

@@ -1,0 +1,74 @@
+"""A real browser for tests: Chromium without a screen, which tells what a page asks for, complains about and shows."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+Scheme = Literal["light", "dark"]
+Media = Literal["screen", "print"]
+
+# Root has no sandbox to run in; the others keep Chromium from asking its maker's hosts for things of its own.
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+_FLAGS += ["--disable-component-update", "--disable-sync"]
+
+
+class Opened:
+    """A page that is open, with every request that it made and every complaint of its console and scripts."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error.message}"))
+
+    @property
+    def left(self) -> list[str]:
+        """The requests for anything but the page itself and what stands in it."""
+        return [url for url in self.requests[1:] if not url.startswith(("data:", "blob:"))]
+
+    def evaluate(self, script: str, given: object = None) -> Any:  # noqa: ANN401 -- whatever the script answers
+        """Run a function of JavaScript in the page and return its answer."""
+        return self.page.evaluate(script, given)
+
+    def show(self, scheme: Scheme = "light", media: Media = "screen") -> None:
+        """Show the page as to somebody with a light or dark screen, or on paper."""
+        self.page.emulate_media(color_scheme=scheme, media=media)
+
+    def fit(self) -> None:
+        """Make the window as large as what is in it."""
+        size = self.evaluate("() => { const root = document.documentElement.getBoundingClientRect(); return [root.right, root.bottom]; }")
+        self.page.set_viewport_size({"width": max(int(size[0]) + 1, 320), "height": max(int(size[1]) + 1, 240)})
+
+    def screenshot(self, path: Path) -> None:
+        """Take a picture of the whole page as PNG."""
+        self.page.screenshot(path=path, full_page=True)
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    """Start the browser; skip the test where there is no Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs Chromium; scripts/ci_tools.sh installs it on Debian")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, what: Path) -> Iterator[Opened]:
+    """Open a file, HTML or SVG, in a page of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = Opened(context.new_page())
+    page.page.goto(what.resolve().as_uri())
+    page.fit()
+    yield page
+    context.close()
