@@ -4,7 +4,7 @@ The page is one file and asks for nothing: no script, style, font or picture fro
 Pointing at a step lights up the edge that it took.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from dispute_fsm.diagrams.phrases import Phrases
@@ -46,6 +46,47 @@ _SAYS = Phrases(
     }
 )
 _NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_STYLE = """
+body { margin: 2rem auto; max-width: 1500px; padding: 0 1.5rem; background: var(--paper); color: var(--ink); font: 15px/1.6 var(--fonts) }
+h1 { font-size: 1.5rem; margin: 0 }
+h2 { font-size: 1.2rem; margin: 2rem 0 .3rem }
+h3 { font-size: 1rem; margin: 0 }
+h3 small { font-weight: normal }
+header p, section > p, footer, dt, h3 small, th, summary { color: var(--faint) }
+header p, section > p { margin: .2rem 0 }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1px; margin: 1.2rem 0;
+     background: var(--line); border: 1px solid var(--line) }
+dl div { background: var(--paper); padding: .6rem .8rem }
+dt { font-size: .85rem }
+dd { margin: 0; font-weight: bold; overflow-wrap: anywhere }
+dd.good { color: var(--good-line) }
+dd.bad { color: var(--bad-line) }
+figure { margin: 1rem 0; overflow-x: auto; border: 1px solid var(--line) }
+figure svg { display: block; max-width: 100%; height: auto }
+#way-figure svg { min-width: 1700px }
+ol.steps { padding-left: 2.4rem }
+ol.steps > li { border-left: 5px solid var(--line); padding: .3rem 0 .5rem .9rem; margin: .6rem 0 }
+ol.steps > li::marker { font-weight: bold }
+ol.steps > li:hover, ol.steps > li:focus { background: var(--stripe) }
+.by-merchant { border-left-color: var(--merchant) !important }
+.by-consumer { border-left-color: var(--consumer) !important }
+.by-adjudicator { border-left-color: var(--adjudicator) !important }
+.by-system { border-left-color: var(--system) !important }
+.by-refused { border-left-style: dashed !important }
+table { border-collapse: collapse }
+th { font-weight: normal; text-align: left; vertical-align: top; padding: 0 1rem 0 0; white-space: nowrap }
+td { padding: 0; overflow-wrap: anywhere }
+summary { cursor: pointer }
+.hash { font-family: monospace; font-size: .8rem; overflow-wrap: anywhere }
+footer { margin: 2rem 0; font-size: .85rem; overflow-wrap: anywhere }
+.pointed > .course, .pointed > .label, .pointed > .box { stroke-width: 5 }
+@media print {
+  body { margin: 0; max-width: none }
+  details { display: none }
+  ol.steps > li { break-inside: avoid }
+  #way-figure svg { min-width: 0 }
+}
+"""
 _SCRIPT = """
 for (const step of document.querySelectorAll("[data-edge]")) {
   const edge = document.getElementById(step.dataset.edge);
@@ -129,7 +170,7 @@ def _again(found: Replayed, lang: Lang) -> Iterator[str]:
 def _drawn(story: Story, name: str, part: Part) -> Iterator[str]:
     title = part.title if name == "timeline" else _SAYS(story.voice.lang, "way")
     view = View(name=name, lang=story.voice.lang, title="", notes=(), parts=(part,), graph=story.picture())
-    yield f"<figure role='group' aria-label='{escape(title)}' tabindex='0'>{svg(view)}</figure>"
+    yield f"<figure id='{name}-figure' role='group' aria-label='{escape(title)}' tabindex='0'>{svg(view)}</figure>"
 
 
 def _step(story: Story, event: AuditEvent, entry: Entry) -> Iterator[str]:
@@ -150,26 +191,8 @@ def _step(story: Story, event: AuditEvent, entry: Entry) -> Iterator[str]:
 
 
 def _stylesheet() -> str:
-    def colours(of: dict[str, str]) -> str:
+    def colours(of: Mapping[str, str]) -> str:
         return ";".join(f"--{name}:{value}" for name, value in of.items())
 
-    return (
-        f":root{{color-scheme:light dark;{colours(dict(LIGHT))}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{colours(dict(DARK))}}}}}"
-        f"body{{margin:2rem auto;max-width:1500px;padding:0 1.5rem;background:var(--paper);color:var(--ink);font:15px/1.6 {FONTS}}}"
-        "h1{font-size:1.5rem;margin:0}header p,section>p,footer{color:var(--faint);margin:.2rem 0}h2{font-size:1.2rem;margin:2rem 0 .3rem}"
-        "dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:1px;background:var(--line);border:1px solid var(--line);margin:1.2rem 0}"
-        "dl div{background:var(--paper);padding:.6rem .8rem}dt{color:var(--faint);font-size:.85rem}dd{margin:0;font-weight:bold;overflow-wrap:anywhere}"
-        "dd.good{color:var(--good-line)}dd.bad{color:var(--bad-line)}"
-        "figure{margin:1rem 0;overflow-x:auto;border:1px solid var(--line)}figure svg{display:block;max-width:100%;height:auto;min-width:1000px}"
-        "ol.steps{padding-left:2.4rem}ol.steps>li{border-left:5px solid var(--line);padding:.3rem 0 .5rem .9rem;margin:.6rem 0}"
-        "ol.steps>li::marker{font-weight:bold}ol.steps>li:hover,ol.steps>li:focus{background:var(--stripe)}"
-        + "".join(f"ol.steps>li.by-{role}{{border-left-color:var(--{role})}}" for role in ("merchant", "consumer", "adjudicator", "system"))
-        + "ol.steps>li.by-refused{border-left-style:dashed}"
-        "h3{font-size:1rem;margin:0}h3 small{font-weight:normal;color:var(--faint)}"
-        "table{border-collapse:collapse}th{font-weight:normal;color:var(--faint);text-align:left;vertical-align:top;padding:0 1rem 0 0;white-space:nowrap}"
-        "td{padding:0;overflow-wrap:anywhere}summary{cursor:pointer;color:var(--faint)}.hash{font-family:monospace;font-size:.8rem;overflow-wrap:anywhere}"
-        "footer{margin:2rem 0;font-size:.85rem;overflow-wrap:anywhere}"
-        ".pointed>.course,.pointed>.label,.pointed>.box{stroke-width:5}"
-        "@media print{body{margin:0;max-width:none}details{display:none}ol.steps>li{break-inside:avoid}figure svg{min-width:0}}"
-    )
+    dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{colours(DARK)}}}}}"
+    return f":root{{color-scheme:light dark;{colours(LIGHT)};--fonts:{FONTS}}}{dark}{_STYLE}"

@@ -30,6 +30,6 @@ def drawn(view: View, format_: Format, fonts: Sequence[Path] = ()) -> bytes:
         case "md":
             return markdown(view).encode()
         case "mermaid":
-            return mermaid(view.graph, view.lang).encode()
+            return mermaid(view.graph, view.title).encode()
         case "dot":
             return dot(view.graph).encode()

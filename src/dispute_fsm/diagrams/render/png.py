@@ -6,7 +6,7 @@ from functools import lru_cache
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import NamedTuple, cast
 
 from dispute_fsm.diagrams.render.extra import needed
 from dispute_fsm.errors import InputError
@@ -15,7 +15,14 @@ _FONT_PACKAGE, _COLLECTIONS = "manimgx_fonts_cjk", {".ttc", ".otc"}
 _TEXT = re.compile(r"<text[^>]*>([^<]*)</text>")
 _SIZE = re.compile(r' (?:width|height)="([0-9.]+)"')
 _DPI = 96
-_MOST_PIXELS = 60_000_000
+_MOST_PIXELS = 40_000_000
+
+
+class _Face(NamedTuple):
+    """A face of a font: the family by which it is asked for, and the signs that it has a shape for."""
+
+    family: str
+    signs: frozenset[int]
 
 
 def png(svg: str, fonts: Sequence[Path] = (), *, zoom: float = 2.0) -> bytes:
@@ -25,8 +32,8 @@ def png(svg: str, fonts: Sequence[Path] = (), *, zoom: float = 2.0) -> bytes:
     """
     resvg = needed("resvg_py", "a PNG")
     used = [_default_font(), *fonts]
-    family = _family(used[0])
-    known = frozenset[int]().union(*map(_shapes, used))
+    family = _faces(used[0])[0].family
+    known = frozenset[int]().union(*(face.signs for file in used for face in _faces(file)))
     signs = {sign for text in _TEXT.findall(svg) for sign in unescape(text)}
     if missing := sorted(sign for sign in signs if ord(sign) not in known and not sign.isspace()):
         named = ", ".join(map(str, used))
@@ -50,21 +57,14 @@ def _default_font() -> Path:
 
 
 @lru_cache(8)
-def _family(file: Path) -> str:
-    """Return the family of a font file; of a collection, the one for simplified Chinese."""
-    names = [str(font["name"].getBestFamilyName()) for font in _faces(file)]
-    return next((name for name in names if name.endswith(" SC")), names[0])
-
-
-@lru_cache(8)
-def _shapes(file: Path) -> frozenset[int]:
-    """Return the signs that a font file has a shape for."""
-    return frozenset(sign for font in _faces(file) for sign in font.getBestCmap())
-
-
-def _faces(file: Path) -> list[Any]:
+def _faces(file: Path) -> tuple[_Face, ...]:
+    """Read the faces of a font file, those for simplified Chinese first."""
     fonttools = needed("fontTools.ttLib", "a PNG")
-    try:
-        return list(fonttools.TTCollection(file, lazy=True) if file.suffix.lower() in _COLLECTIONS else [fonttools.TTFont(file, lazy=True)])
-    except fonttools.TTLibError as error:
-        raise InputError(f"this is no font that can be read: {error}", file=str(file)) from None
+    with file.open("rb") as stream:
+        try:
+            collection = file.suffix.lower() in _COLLECTIONS
+            fonts = fonttools.TTCollection(stream, lazy=True) if collection else [fonttools.TTFont(stream, lazy=True)]
+            faces = [_Face(str(font["name"].getBestFamilyName()), frozenset(font.getBestCmap())) for font in fonts]
+        except fonttools.TTLibError as error:
+            raise InputError(f"this is no font that can be read: {error}", file=str(file)) from None
+    return tuple(sorted(faces, key=lambda face: not face.family.endswith(" SC")))

@@ -28,7 +28,7 @@ def svg(view: View) -> str:
     width = max([_NARROWEST, *tables, *(layout.width for layout in layouts.values())])
     body: list[str] = []
     top = _MARGIN
-    for text in wrapped(view.title, width, _TITLE, bold=True):
+    for text in wrapped(view.title, width, _TITLE, bold=True) if view.title else ():
         body.append(f'<text x="{n(_MARGIN)}" y="{n(top + _TITLE)}" font-size="{n(_TITLE)}" font-weight="bold">{escape(text)}</text>')
         top += _TITLE * 1.4
     for text in (line for note in view.notes for line in wrapped(note, width, _NOTE)):

@@ -168,14 +168,10 @@ class _Says:
         return self.merged(f"others-{state.id}", self("others"), lines)
 
     def misplaced(self, state: StateNode, event: EventName) -> str:
-        if event in QUIET:
+        codes = misplaced(self.machine, state, event)
+        if not codes:
             return self("unchanged")
-        if state.closed:
-            return RefusalCode.DISPUTE_CLOSED.value
-        if event is EventName.CHOOSE_OPTION:
-            chosen, not_yet = RefusalCode.OPTION_ALREADY_CHOSEN.value, RefusalCode.NOT_IN_THIS_STATE.value
-            return self("if_chosen", chosen, not_yet) if unanswered(self.machine, state) else chosen
-        return RefusalCode.NOT_IN_THIS_STATE.value
+        return codes[0].value if len(codes) == 1 else self("if_chosen", *(code.value for code in codes))
 
     def merged(self, name: str, head: str, lines: list[str]) -> Row:
         return Row(id=name, cells=(cell(head, face=Face.FAINT), cell(self.voice.say("and").join(lines), face=Face.FAINT)))
@@ -200,6 +196,18 @@ def other_events(machine: Machine, state: StateNode) -> tuple[EventName, ...]:
     events = dict.fromkeys(arrow.event for arrow in machine.arrows if arrow.source in scope)
     offered = {arrow.event for arrow in machine.arrows if arrow.source in around} | inside
     return tuple(event for event in events if event not in offered)
+
+
+def misplaced(machine: Machine, state: StateNode, event: EventName) -> tuple[RefusalCode, ...]:
+    """Say how an event is refused where a state does not offer it; of two codes, the first where an option was chosen. None: unchanged."""
+    if event in QUIET:
+        return ()
+    if state.closed:
+        return (RefusalCode.DISPUTE_CLOSED,)
+    if event is not EventName.CHOOSE_OPTION:
+        return (RefusalCode.NOT_IN_THIS_STATE,)
+    chosen = (RefusalCode.OPTION_ALREADY_CHOSEN,)
+    return (*chosen, RefusalCode.NOT_IN_THIS_STATE) if unanswered(machine, state) else chosen
 
 
 def _region(machine: Machine, state: StateNode) -> str | None:

@@ -46,7 +46,7 @@ class Voice:
 
     def __init__(self, machine: Machine, lang: Lang) -> None:
         self.machine = machine
-        self.lang = lang
+        self.lang: Lang = lang
         self.policy = Policy.model_validate(machine.policy)
 
     def say(self, phrase: str, /, *words: object, **named: object) -> str:

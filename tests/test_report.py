@@ -1,0 +1,120 @@
+"""`dispute-fsm report`: one page that needs nothing else, that shows the record as it is, whole or broken, in a real browser too."""
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests import command_line
+from tests.browser import opened, started
+from tests.command_line import Ran, complained
+from tests.support import ROOT
+
+HISTORIES = ROOT / "tests" / "histories"
+STORY = HISTORIES / "extend-promise.history.jsonl"
+ERASED = HISTORIES / "erased-words.history.jsonl"
+MANY = HISTORIES / "sixty-disputes.history.jsonl.gz"
+
+
+def run(*arguments: str | Path) -> Ran:
+    return command_line.run("report", *arguments)
+
+
+def page(tmp_path: Path, history: Path, *more: str, lang: str = "en", code: int = 0) -> str:
+    file = tmp_path / "page.html"
+    done = run(history, "-o", file, "--lang", lang, *more)
+    assert done.code == code, done.err
+    return file.read_text(encoding="utf-8")
+
+
+def words(html: str) -> str:
+    return unescape(re.sub(r"<[^>]*>", " ", re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_page_tells_the_outcome_the_chain_and_every_event(tmp_path: Path, lang: str) -> None:
+    html = page(tmp_path, STORY, lang=lang)
+    text = words(html)
+    for said in ("D-142", {"zh": "已在协商日期前发货揽件", "en": "settled: shipped by the agreed date"}[lang]):
+        assert said in text
+    assert {"zh": "完整：5 个事件", "en": "of 5 events are sound"}[lang] in text
+    assert re.findall(r'<li id="event-(\d+)"', html) == ["1", "2", "3", "4", "5"]
+    assert "deadline_not_passed" in text
+    assert "promise_has_passed" in text
+
+
+def test_every_check_stands_with_what_it_saw(tmp_path: Path) -> None:
+    text = words(page(tmp_path, STORY))
+    for guard in ("by_merchant", "promise_in_future", "agreement_voucher", "until_later", "fulfilment"):
+        assert guard in text
+    assert "agreed instant: 2023-03-30 18:00:00" in text
+
+
+def test_a_page_asks_for_nothing_from_elsewhere(tmp_path: Path) -> None:
+    html = page(tmp_path, STORY)
+    assert "default-src 'none'" in html
+    assert set(re.findall(r"https?://[^\s\"'<]+", html)) == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"<(link|img|iframe|object|embed|base|form)\b|\bsrc=|@import|url\(", html)
+
+
+def test_the_same_page_comes_of_the_same_history(tmp_path: Path) -> None:
+    assert page(tmp_path, STORY) == page(tmp_path, STORY)
+
+
+def test_words_that_a_person_wrote_cannot_break_the_page(tmp_path: Path) -> None:
+    story = """\
+dispute: {dispute_id: "D-<b>1</b>", opened_at: 2023-03-28T10:00:00+08:00}
+steps:
+  - {at: +1h, do: choose_option, with: {option: out_of_stock_refund, note: "</svg><script>alert(1)</script>"}}
+"""
+    (tmp_path / "x.dispute.yaml").write_text(story, encoding="utf-8")
+    assert command_line.run("run", tmp_path / "x.dispute.yaml", "--histories", tmp_path).code == 0
+    html = page(tmp_path, tmp_path / "x.history.jsonl")
+    assert "<script>alert" not in html
+    assert "<b>1</b>" not in html
+    assert "alert(1)" in words(html)
+
+
+def test_a_record_that_was_changed_says_so_on_the_page(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.history.jsonl"
+    lines = STORY.read_text(encoding="utf-8").splitlines(keepends=True)
+    changed = lines[3].replace('"type":"deadline_extended"', '"type":"option_chosen"')
+    assert changed != lines[3]
+    broken.write_text("".join([*lines[:3], changed, *lines[4:]]), encoding="utf-8")
+    html = page(tmp_path, broken, code=1)
+    text = words(html)
+    assert "broken:" in text
+    assert "hash does not fit" in text
+    assert "the 2 events before the fault" in text
+    assert re.findall(r'<li id="event-(\d+)"', html) == ["1", "2"]
+
+
+def test_erased_words_are_told_as_erased(tmp_path: Path) -> None:
+    text = words(page(tmp_path, ERASED))
+    assert "erased (" in text
+    assert "sound" in text
+
+
+def test_one_dispute_of_many_is_chosen(tmp_path: Path) -> None:
+    complained(run(MANY, "-o", tmp_path / "x.html"), "--dispute")
+    assert not (tmp_path / "x.html").exists()
+    assert "D00000025913" in words(page(tmp_path, MANY, "--dispute", "D00000025913"))
+    complained(run(MANY, "-o", tmp_path / "x.html", "--dispute", "D-none"), "D-none")
+    complained(run(tmp_path / "none.history.jsonl", "-o", tmp_path / "x.html"), "none.history.jsonl")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_real_browser_opens_it_asks_for_nothing_and_complains_of_nothing(tmp_path: Path, scheme: str) -> None:
+    page(tmp_path, STORY, lang="zh")
+    with started() as browser, opened(browser, tmp_path / "page.html") as shown:
+        shown.show("dark" if scheme == "dark" else "light")
+        shown.screenshot(tmp_path / "page.png")
+        shown.page.hover("#event-2")
+        lit = shown.evaluate("() => [...document.querySelectorAll('.pointed')].map((one) => one.id)")
+        shown.page.click("#event-2 summary")
+        assert shown.page.is_visible("#event-2 details ul")
+        assert lit == ["opened--choose_option--ship_by_agreed_date"]
+        assert shown.left == []
+        assert shown.complaints == []
+    assert (tmp_path / "page.png").stat().st_size > 50_000

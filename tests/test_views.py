@@ -1,0 +1,384 @@
+"""What reviewers see says what the chart says: every edge once, every refusal as it is decided, every source named."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.diagrams.difference import Change, changes
+from dispute_fsm.diagrams.machine import Arrow, Machine, machine_of
+from dispute_fsm.diagrams.picture import Mark, Picture
+from dispute_fsm.diagrams.render.dot import dot
+from dispute_fsm.diagrams.render.markdown import markdown
+from dispute_fsm.diagrams.render.mermaid import mermaid
+from dispute_fsm.diagrams.render.svg import svg
+from dispute_fsm.diagrams.tables import Table
+from dispute_fsm.diagrams.view import View
+from dispute_fsm.diagrams.views.chart import chart
+from dispute_fsm.diagrams.views.coverage import Corpus, coverage
+from dispute_fsm.diagrams.views.decisions import decisions, faults, misplaced, other_events
+from dispute_fsm.diagrams.views.diff import diff
+from dispute_fsm.diagrams.views.history import history
+from dispute_fsm.diagrams.views.options import options
+from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.way import leaves, taken
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.refusals import Accepted, Refused
+from dispute_fsm.errors import ChartError, InputError
+from dispute_fsm.history.read import steps
+from dispute_fsm.rules.policy import DEFAULT_POLICY, Bilingual
+from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, EventName, EventType, Lang, Option, RefusalCode
+from tests.support import COMMANDS, CORPUS, ORDERS, decided, moments, over, ran, situations, well_formed
+
+HISTORIES = sorted(path for path in (Path(__file__).parent / "histories").glob("*.jsonl*"))
+LANGS: tuple[Lang, ...] = ("zh", "en")
+
+
+@pytest.fixture(params=list(VERSIONS))
+def machine(request: pytest.FixtureRequest) -> Machine:
+    return machine_of(VERSIONS[str(request.param)], DEFAULT_POLICY)
+
+
+def the_picture(view: View) -> Picture:
+    (picture,) = view.pictures
+    return picture
+
+
+def cells(table: Table) -> list[str]:
+    return [line.text for row in table.rows for cell in row.cells for line in cell]
+
+
+def tables(view: View) -> list[Table]:
+    return [part for part in view.parts if isinstance(part, Table)]
+
+
+def texts(drawn: str) -> str:
+    """Give the words of an SVG in one piece, as they are broken to lines anywhere."""
+    return re.sub(r"\s+", "", "".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn)))
+
+
+# ---- every edge, everywhere --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_chart_shows_every_edge_once_in_every_format(machine: Machine, lang: Lang, tell: Callable[[object], None]) -> None:
+    view = chart(machine, lang)
+    ids = [arrow.id for arrow in machine.arrows]
+    assert Counter(edge.id for edge in the_picture(view).edges) == Counter(ids)
+    drawn = svg(view)
+    assert Counter(re.findall(r'<g id="([^"]+)" class="edge', drawn)) == Counter(ids)
+    stays = {arrow.id for arrow in machine.arrows if arrow.stays}
+    nodes = Counter(re.findall(r'^ +"([^"]+)" \[id=', dot(view.graph), flags=re.MULTILINE))
+    assert all(nodes[name] == (0 if name in stays else 1) for name in ids)
+    lines = [line for line in mermaid(view.graph).splitlines() if re.search(r"(-->|==>|-\.->)", line)]
+    assert len(lines) == len(ids) - len(stays)
+    tell(f"chart {machine.rules} {lang}: {len(ids)} edges drawn, each once")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_edge_is_in_exactly_one_row_of_the_decision_tables(machine: Machine, lang: Lang, tell: Callable[[object], None]) -> None:
+    view = decisions(machine, lang)
+    rows = [row.id for table in tables(view) for row in table.rows if row.id.startswith("decision-")]
+    assert Counter(rows) == Counter(f"decision-{arrow.id}" for arrow in machine.arrows)
+    assert Counter(edge.id for edge in view.graph.edges) == Counter(arrow.id for arrow in machine.arrows if arrow.source is not None)
+    tell(f"decisions {machine.rules} {lang}: {len(rows)} rows for {len(machine.arrows)} edges")
+
+
+def test_rows_carry_who_where_to_what_end_and_every_code(machine: Machine) -> None:
+    voice = Voice(machine, "en")
+    rows = {
+        row.id: " ".join(line.text for cell in row.cells for line in cell)
+        for table in tables(decisions(machine, "en"))
+        for row in table.rows
+    }
+    for arrow in machine.arrows:
+        told = rows[f"decision-{arrow.id}"]
+        for words in (
+            voice.roles(arrow),
+            *voice.endings(arrow),
+            voice.ref(arrow),
+            voice.say("stays") if arrow.stays else voice.state(arrow.target),
+        ):
+            assert words in told, arrow.id
+        codes = {code.value for name in arrow.needs for code in machine.conditions[name].codes}
+        assert codes <= set(re.findall(r"[a-z_]+", told)), arrow.id
+
+
+def test_every_condition_and_source_is_named_in_the_legend(machine: Machine) -> None:
+    for lang in LANGS:
+        voice = Voice(machine, lang)
+        legend = cells(next(table for table in tables(chart(machine, lang)) if table.id == "sources"))
+        for arrow in machine.arrows:
+            assert voice.ref(arrow) in legend
+            assert arrow.origin.words.label(lang) in legend
+            for condition in voice.conditions((*arrow.when, *arrow.timing, *arrow.needs)):
+                assert voice.ref(condition) in legend
+
+
+def test_tooltips_carry_the_source_of_each_rule_and_each_condition(machine: Machine) -> None:
+    edges = {edge.id: edge.tooltip for edge in the_picture(chart(machine, "zh")).edges}
+    for arrow in machine.arrows:
+        assert arrow.origin.words.zh in edges[arrow.id]
+        for name in (*arrow.when, *arrow.needs):
+            assert name in edges[arrow.id]
+            assert machine.conditions[name].origin.words.zh in edges[arrow.id]
+
+
+# ---- no gap, no overlap, and what is decided ---------------------------------------------------------------------------
+
+
+def changed(machine: Machine, name: str, **update: object) -> Machine:
+    arrows = tuple(arrow.model_copy(update=update) if arrow.id == name else arrow for arrow in machine.arrows)
+    assert arrows != machine.arrows
+    return machine.model_copy(update={"arrows": arrows})
+
+
+def plain() -> Machine:
+    return machine_of(VERSIONS["2023-03"], DEFAULT_POLICY)
+
+
+def test_the_tables_have_neither_gap_nor_overlap(machine: Machine) -> None:
+    assert list(faults(machine)) == []
+
+
+def test_an_overlap_is_found() -> None:
+    arrow = "awaiting_confirmation--deny_agreement--out_of_stock_refund"
+    found = list(faults(changed(plain(), arrow, when=())))
+    assert any("awaiting_confirmation on deny_agreement" in one and "both apply" in one for one in found)
+    with pytest.raises(ChartError, match="both apply"):
+        decisions(changed(plain(), arrow, when=()), "en")
+
+
+def test_an_overlap_with_the_states_around_is_found() -> None:
+    machine = plain()
+    inner = machine.arrow("opened--withdraw").model_copy(update={"id": "under_review--withdraw", "source": "under_review"})
+    assert any("under_review on withdraw" in one for one in faults(machine.model_copy(update={"arrows": (*machine.arrows, inner)})))
+
+
+def test_a_gap_in_what_the_order_shows_is_found() -> None:
+    machine = plain()
+    left = tuple(arrow for arrow in machine.arrows if arrow.id != "awaiting_shipment--promise_expired--refunded")
+    (found,) = faults(machine.model_copy(update={"arrows": left}))
+    assert "awaiting_shipment on promise_expired" in found
+    assert "refunded" in found
+
+
+def offered(machine: Machine, dispute: Dispute, event: EventName) -> list[Arrow]:
+    around = {name for leaf in leaves(dispute.path) for name in (leaf, *machine.around(leaf))}
+    return [arrow for arrow in machine.arrows if arrow.event is event and arrow.source in around]
+
+
+@pytest.mark.parametrize("policy", [{}, {"denial": "review"}, {"silence": "denial"}, {"confirmation": None}])
+def test_what_the_tables_say_is_what_is_decided(policy: dict[str, object], count: Callable[[str, int], None]) -> None:
+    """Go through situations, events, orders and moments: what is accepted took a row, what is refused has a code of the table."""
+    machine = machine_of(VERSIONS["2023-03"], over(**policy))
+    tried = 0
+    for dispute, event in product(situations(over(**policy)).values(), COMMANDS):
+        state = machine.state(leaves(dispute.path)[0])
+        arrows = offered(machine, dispute, event)
+        assert (event in other_events(machine, state)) is not bool(arrows)
+        allowed = {code for arrow in arrows for name in (arrow.by, *arrow.timing, *arrow.needs) for code in machine.conditions[name].codes}
+        allowed |= {RefusalCode.NOT_IN_THIS_STATE} if arrows else set(misplaced(machine, state, event))
+        for at, shown in product(moments(dispute), ORDERS.values()):
+            decision = decided(dispute, well_formed(dispute, event), at, shown)
+            tried += 1
+            if isinstance(decision, Accepted):
+                assert taken(machine, decision.event) in arrows
+            elif isinstance(decision, Refused):
+                assert set(decision.codes) <= allowed, (dispute.path, event)
+                if not arrows:
+                    assert len(decision.codes) == 1
+    assert tried > 1_000
+    count("decisions compared with the tables", tried)
+
+
+# ---- words -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_options_say_what_each_takes_and_how_it_is_refused() -> None:
+    view = options(plain(), "zh")
+    (table, _) = tables(view)
+    assert [head.split(" (")[0] for head in table.heads[1:]] == [option.zh for option in Option]
+    rows = {row.id.removeprefix("options-"): [[line.text for line in cell] for cell in row.cells[1:]] for row in table.rows}
+    shipped = list(Option).index(Option.ALREADY_SHIPPED)
+    assert any("已发货" in text for text in rows["facts"][shipped])
+    assert any(RefusalCode.NOT_SHIPPED.zh in text for text in rows["refusals"][shipped])
+    assert any(ORDER_PAGE_LINK in text for text in rows["refusals"][shipped])
+    assert not any(ORDER_PAGE_LINK in text for text in rows["refusals"][list(Option).index(Option.PROVE_NO_FAULT)])
+    assert any("逾期未举证" in text for text in rows["ends"][list(Option).index(Option.PROVE_NO_FAULT)])
+    assert {box.id for box in view.graph.boxes} >= {option.value for option in Option}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_svg_and_markdown_carry_every_word_of_a_view(machine: Machine, lang: Lang) -> None:
+    for view in (chart(machine, lang), decisions(machine, lang), options(machine, lang)):
+        drawn = texts(svg(view))
+        written = re.sub(r"[\\*\s]|<br>", "", markdown(view))
+        for table in tables(view):
+            for text in (table.title, *table.heads, *cells(table), *table.notes):
+                plain_text = re.sub(r"\s+", "", text)
+                assert plain_text.replace("<", "&lt;").replace(">", "&gt;") in drawn
+                assert re.sub(r"[\\*]", "", plain_text) in written
+
+
+def test_both_languages_show_the_same(machine: Machine) -> None:
+    for make in (chart, decisions, options):
+        zh, en = (make(machine, lang) for lang in LANGS)
+        assert [edge.id for edge in zh.graph.edges] == [edge.id for edge in en.graph.edges]
+        assert [[row.id for row in table.rows] for table in tables(zh)] == [[row.id for row in table.rows] for table in tables(en)]
+        assert not re.search(
+            r"[\u4e00-\u9fff]", "".join(cells(tables(en)[0])).replace("拦截", "").replace("揽件", "").replace(ORDER_PAGE_LINK, "")
+        )
+
+
+# ---- one dispute -------------------------------------------------------------------------------------------------------
+
+
+def test_every_recorded_event_took_one_edge_of_the_chart(count: Callable[[str, int], None]) -> None:
+    found = 0
+    for path in HISTORIES:
+        for step in steps(str(path)):
+            machine = machine_of(VERSIONS[step.event.rules], step.policy)
+            arrow = taken(machine, step.event)
+            assert (arrow is None) is (step.event.type is EventType.REFUSED)
+            found += arrow is not None
+    assert found > 300
+    count("recorded events found on the chart", found)
+
+
+def test_a_history_lights_what_was_taken_and_fades_the_rest() -> None:
+    result = ran(next(path for path in CORPUS if path.name == "15-promise-missed.dispute.yaml"))
+    view = history(result.events, result.scenario.opening.policy, "zh")
+    edges = {edge.id: edge for edge in the_picture(view).edges}
+    assert [name for name, edge in edges.items() if edge.mark is Mark.LIT] == [
+        "open_dispute",
+        "opened--choose_option--ship_by_agreed_date",
+        "awaiting_shipment--confirm_agreement--asked",
+        "awaiting_shipment--promise_expired--neither",
+    ]
+    assert edges["awaiting_shipment--promise_expired--neither"].badge == "第 4 步"
+    assert all(edge.mark is Mark.FADED for edge in edges.values() if not edge.badge)
+    boxes = {box.id: box for box in the_picture(view).boxes}
+    assert (boxes["penalized"].mark, boxes["penalized"].badge) == (Mark.LIT, "在此结束")
+    assert boxes["resolved"].mark is Mark.FADED
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_timeline_shows_each_deadline_against_what_happened(lang: Lang) -> None:
+    result = ran(next(path for path in CORPUS if path.name == "15-promise-missed.dispute.yaml"))
+    view = history(result.events, result.scenario.opening.policy, lang)
+    bars = next(part for part in view.parts if part.__class__.__name__ == "Bars")
+    lanes = {lane.id: lane.bars for lane in bars.lanes}  # type: ignore[union-attr] # the assertion below says which part it is
+    assert list(lanes) == ["lane-response", "lane-confirmation", "lane-promise"]
+    used, left = lanes["lane-response"]
+    assert (used.mark, left.mark, used.end) == (Mark.LIT, Mark.FADED, left.start)
+    ran_out, late = lanes["lane-promise"]
+    assert (late.mark, late.start, late.end) == (Mark.MISSED, ran_out.end, result.events[-1].at)
+
+
+def test_an_event_that_no_edge_explains_is_an_error() -> None:
+    result = ran(next(path for path in CORPUS if path.name == "15-promise-missed.dispute.yaml"))
+    event = result.events[1].model_copy(update={"target": "penalized"})
+    with pytest.raises(InputError, match="event 2"):
+        taken(plain(), event)
+
+
+# ---- differences and coverage ------------------------------------------------------------------------------------------
+
+
+def relabelled(machine: Machine, name: str, zh: str) -> Machine:
+    condition = machine.conditions[name]
+    words = Bilingual(zh=zh, en=condition.label.en)
+    return machine.model_copy(update={"conditions": {**machine.conditions, name: condition.model_copy(update={"label": words})}})
+
+
+def the_change(before: Machine, after: Machine) -> Change:
+    (change,) = changes(before, after, "en")
+    return change
+
+
+def test_a_machine_does_not_differ_from_itself(machine: Machine) -> None:
+    assert changes(machine, machine, "zh") == ()
+    view = diff(("a", machine), ("b", machine), "en")
+    assert "The two do not differ." in view.notes
+
+
+def test_a_requirement_that_came_or_went_is_named() -> None:
+    machine, name = plain(), "opened--choose_option--already_shipped--asked"
+    needs = machine.arrow(name).needs
+    gone = the_change(machine, changed(machine, name, needs=tuple(one for one in needs if one != "picked_up")))
+    assert (gone.kind, gone.id, gone.mark, gone.lines) == ("arrow", name, Mark.CHANGED, ("needs: no longer a valid pickup scan",))
+    come = the_change(changed(machine, name, needs=()), machine)
+    assert come.lines[0].startswith("needs: now also shipped, a valid pickup scan")
+
+
+def test_an_edge_that_leads_elsewhere_came_or_went_is_named() -> None:
+    machine, name = plain(), "opened--withdraw"
+    moved = the_change(machine, changed(machine, name, target="penalized"))
+    assert "to: was resolved, is penalized" in moved.lines
+    left = machine.model_copy(update={"arrows": tuple(arrow for arrow in machine.arrows if arrow.id != name)})
+    assert (the_change(machine, left).mark, the_change(left, machine).mark) == (Mark.REMOVED, Mark.ADDED)
+
+
+def test_an_edge_that_is_selected_otherwise_is_the_same_edge() -> None:
+    machine, name = plain(), "under_review--request_evidence"
+    other = changed(machine, name, when=("denial_is_penalize",), id=f"{name}--penalize")
+    change = the_change(machine, other)
+    assert (change.id, change.mark, change.lines) == (f"{name}--penalize", Mark.CHANGED, ("if: now also a denial penalizes at once",))
+
+
+def test_a_label_is_named_with_what_it_was() -> None:
+    change = the_change(plain(), relabelled(plain(), "shipped", "货已发出"))
+    assert (change.kind, change.id) == ("condition", "shipped")
+    assert "已发货" in change.lines[0]
+    assert "货已发出" in change.lines[0]
+
+
+def test_a_policy_shows_its_terms_and_the_edges_that_wake_or_sleep() -> None:
+    after = machine_of(VERSIONS["2023-03"], over(response={"hours": 48}, denial="review", evidence_reasons={"force_majeure": None}))
+    found = {change.id: change for change in changes(plain(), after, "en")}
+    assert found["response"].lines == ("was 24 h, is 48 h",)
+    assert found["evidence_reasons.force_majeure"].mark is Mark.REMOVED
+    woken, asleep = "awaiting_shipment--deny_agreement--asked--review", "awaiting_shipment--deny_agreement--asked--penalize"
+    assert (found[woken].mark, found[asleep].mark) == (Mark.ADDED, Mark.REMOVED)
+    edges = {edge.id: edge for edge in the_picture(diff(("default", plain()), ("new", after), "en")).edges}
+    assert (edges[woken].mark, edges[asleep].mark) == (Mark.ADDED, Mark.REMOVED)
+    assert edges[woken].badge
+    assert edges["opened--withdraw"].mark is Mark.PLAIN
+
+
+def test_every_two_rule_versions_can_be_compared() -> None:
+    for one, other in product(VERSIONS.values(), repeat=2):
+        before, after = machine_of(one, DEFAULT_POLICY), machine_of(other, DEFAULT_POLICY)
+        picture = the_picture(diff((one.id, before), (other.id, after), "zh"))
+        ids = [edge.id for edge in picture.edges]
+        assert len(set(ids)) == len(ids)
+        assert {arrow.id for arrow in after.arrows} <= set(ids)
+        gone = [edge for edge in picture.edges if edge.mark is Mark.REMOVED and edge.id not in {arrow.id for arrow in after.arrows}]
+        assert bool(gone) is (one.id != other.id)
+
+
+def test_coverage_counts_each_edge_and_lets_what_never_happened_stand_out(count: Callable[[str, int], None]) -> None:
+    machine = plain()
+    corpus = Corpus(machine)
+    for path in CORPUS:
+        for event in ran(path).events:
+            corpus.add(event)
+    view = coverage(corpus, "en")
+    edges = {edge.id: edge for edge in the_picture(view).edges}
+    never = {name for name, edge in edges.items() if edge.mark is Mark.MISSED}
+    assert never == {arrow.id for arrow in machine.arrows if not corpus.arrows[arrow.id]}
+    assert edges["open_dispute"].badge == f"{len(corpus.disputes)} times"
+    assert corpus.events == sum(event.rules == machine.rules for path in CORPUS for event in ran(path).events)
+    empty = the_picture(coverage(Corpus(machine), "en"))
+    assert {edge.badge for edge in empty.edges} == {"never"}
+    count("edges that the corpus takes", len(edges) - len(never))
+
+
+def test_a_word_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        Voice(plain(), "zh").say("no such phrase")
