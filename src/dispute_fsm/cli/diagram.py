@@ -126,14 +126,11 @@ def _side(named: str, rules: str) -> Machine:
 
 def _format(asked: FormatChoice | None, to: Path | None) -> Format:
     """Take the format that is asked for, else that of the file's ending."""
-    if asked is not None:
-        return next(name for name in FORMATS if name == asked.value)
-    if to is None or not to.suffix:
-        return "svg"
-    found = next((name for name, suffix in SUFFIXES.items() if suffix == to.suffix), None)
-    if found is None:
-        raise InputError(f"no format has the ending {to.suffix}: name one by --format ({', '.join(FORMATS)})", field="-o")
-    return found
+    suffix = ".svg" if to is None or not to.suffix else to.suffix
+    for name in FORMATS:
+        if name == asked if asked is not None else SUFFIXES[name] == suffix:
+            return name
+    raise InputError(f"no format has the ending {suffix}: name one by --format ({', '.join(FORMATS)})", field="-o")
 
 
 def _deliver(content: bytes, to: Path | None, *, binary: bool) -> None:

@@ -134,14 +134,14 @@ class _Teller:
             return {"answers": answers, "origin": _both(question.origin.words)}
 
         was, now = self.before.machine.questions, self.after.machine.questions
-        yield from self._changes("question", was, now, lambda *_: "", told)
+        yield from self._changes("question", was, now, _nameless, told)
 
     def words(self) -> Iterator[Change]:
         """Compare only what both name: what one of them does not name has come or gone with what it belongs to."""
         was, now = self.before.machine.words, self.after.machine.words
         there = {name: words for name, words in was.items() if name in now}
         here = {name: words for name, words in now.items() if name in was}
-        yield from self._changes("word", there, here, lambda *_: "", lambda _, words: {"label": _both(words)})
+        yield from self._changes("word", there, here, _nameless, lambda _, words: {"label": _both(words)})
 
     def policy(self) -> Iterator[Change]:
         for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
@@ -184,6 +184,11 @@ class _Teller:
 
     def _word(self, name: str, **named: str) -> str:
         return _WORDS(self.after.lang, name, **named)
+
+
+def _nameless(_: Voice, _thing: object) -> str:
+    """Name what is known by its id alone."""
+    return ""
 
 
 def _arrow(voice: Voice, arrow: Arrow) -> Told:
