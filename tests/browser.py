@@ -1,8 +1,10 @@
 """A real browser for tests: Chromium without a screen, which tells what a page asks for, complains about and shows."""
 
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +17,12 @@ Media = Literal["screen", "print"]
 # Root has no sandbox to run in; the others keep Chromium from asking its maker's hosts for things of its own.
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
+
+_SIZE = """() => {
+  const root = document.documentElement;
+  const { right, bottom } = root.getBoundingClientRect();
+  return [Math.max(right, root.scrollWidth), Math.max(bottom, root.scrollHeight)];
+}"""
 
 
 class Opened:
@@ -43,12 +51,14 @@ class Opened:
 
     def fit(self) -> None:
         """Make the window as large as what is in it."""
-        size = self.evaluate("() => { const root = document.documentElement.getBoundingClientRect(); return [root.right, root.bottom]; }")
-        self.page.set_viewport_size({"width": max(int(size[0]) + 1, 320), "height": max(int(size[1]) + 1, 240)})
+        width, height = self.evaluate(_SIZE)
+        self.page.set_viewport_size({"width": ceil(width), "height": ceil(height)})
 
     def screenshot(self, path: Path) -> None:
-        """Take a picture of the whole page as PNG."""
-        self.page.screenshot(path=path, full_page=True)
+        """Take a picture of the window as PNG."""
+        session = self.page.context.new_cdp_session(self.page)  # Playwright's own screenshot waits without end where the page is an SVG
+        path.write_bytes(b64decode(session.send("Page.captureScreenshot")["data"]))
+        session.detach()
 
 
 @contextmanager

@@ -54,6 +54,7 @@ _RULES = (
     (".faint", "fill", "faint"),
     (".frame", "fill", "frame"),
     (".frame", "stroke", "line"),
+    (".heading", "stroke", "frame"),
     (".box", "fill", "box"),
     (".box", "stroke", "ink"),
     (".start", "fill", "ink"),
@@ -81,6 +82,7 @@ _RULES = (
 _FIXED = (
     f"text{{font-family:{FONTS};white-space:pre}}",
     ".frame{stroke-width:1;stroke-dasharray:none}",
+    ".heading{stroke-width:6;stroke-linejoin:round;paint-order:stroke}",  # a title hides the line that runs behind it
     ".parallel{stroke-dasharray:6 3}",
     ".box{stroke-width:1.4}",
     ".label{stroke-width:1}",

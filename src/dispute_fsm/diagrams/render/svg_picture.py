@@ -1,8 +1,9 @@
 """Drawing a picture as SVG, where Graphviz laid it out."""
 
 from collections.abc import Iterator, Sequence
+from xml.sax.saxutils import quoteattr
 
-from dispute_fsm.diagrams.picture import Box, Edge, Frame, Picture, Shape
+from dispute_fsm.diagrams.picture import Box, Edge, Frame, Mark, Picture, Shape
 from dispute_fsm.diagrams.render.blocks import BoxBlocks, box_blocks, label
 from dispute_fsm.diagrams.render.dot import IN, OUT, title_block
 from dispute_fsm.diagrams.render.layout import Course, Layout, Place, Point
@@ -12,12 +13,14 @@ _TIP, _TIP_HALF = 8.0, 3.6
 
 
 def picture_svg(picture: Picture, layout: Layout) -> Drawing:
-    """Draw a picture: frames first, then edges with their labels, then boxes."""
+    """Draw a picture: frames first, then edges with their labels, then what no line may run through: titles and boxes."""
     body = [group(picture.id, ("picture",))]
     for frame in picture.frames:
         body += _frame(frame, layout.frames[frame.id])
     for edge in picture.outer:
         body += _edge(edge, layout)
+    for frame in picture.frames:
+        body += _heading(frame, layout.frames[frame.id])
     for box in picture.boxes:
         body += _box(picture, box, layout.boxes[box.id])
     return Drawing(layout.height, [*body, "</g>"])
@@ -26,6 +29,11 @@ def picture_svg(picture: Picture, layout: Layout) -> Drawing:
 def _frame(frame: Frame, place: Place) -> Iterator[str]:
     yield group(frame.id, ("state", frame.mark), frame.tooltip or frame.title)
     yield f'<rect class="frame{" parallel" if frame.parallel else ""}" {rectangle(place)} rx="10"/>'
+    yield "</g>"
+
+
+def _heading(frame: Frame, place: Place) -> Iterator[str]:
+    yield f'<g class="heading{"" if frame.mark is Mark.PLAIN else f" {frame.mark}"}" data-frame={quoteattr(frame.id)}>'
     yield from text_lines(title_block(frame), place.left + 4, place.top - 1)
     yield "</g>"
 

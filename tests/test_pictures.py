@@ -1,0 +1,155 @@
+"""Drawings in a real browser: nothing is clipped or covered, every text can be read on light, on dark and on paper, nothing is fetched."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Browser
+
+from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.diagrams.machine import machine_of
+from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
+from dispute_fsm.diagrams.render.svg import svg
+from dispute_fsm.diagrams.view import View
+from dispute_fsm.diagrams.views.chart import chart
+from dispute_fsm.rules.policy import DEFAULT_POLICY
+from dispute_fsm.rules.vocabulary import Lang
+from tests import browser
+from tests.browser import Media, Opened, Scheme
+from tests.drawings import clipped, covered_titles, crossed, measured, overlapping, unreadable
+
+LOOKS: list[tuple[Scheme, Media]] = [("light", "screen"), ("dark", "screen"), ("dark", "print")]
+Check = Callable[[dict[str, Any]], list[str]]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser.started() as started:
+        yield started
+
+
+def drawn(lang: Lang, folder: Path) -> Path:
+    path = folder / f"chart.{lang}.svg"
+    path.write_text(svg(chart(machine_of(VERSIONS["2023-03"], DEFAULT_POLICY), lang)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module", params=["zh", "en"])
+def page(request: pytest.FixtureRequest, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    with browser.opened(chromium, drawn(request.param, tmp_path_factory.mktemp("drawn"))) as opened:
+        yield opened
+
+
+def test_nothing_is_clipped_covered_or_crossed_out(page: Opened) -> None:
+    page.show()
+    found = measured(page)
+    assert [*clipped(found), *overlapping(found), *covered_titles(found), *crossed(found)] == []
+    assert len(found["boxes"]) > 40
+    assert len(found["lines"]) > 60
+
+
+@pytest.mark.parametrize(("scheme", "media"), LOOKS)
+def test_every_text_stands_out_from_what_is_behind_it(page: Opened, scheme: Scheme, media: Media) -> None:
+    page.show(scheme, media)
+    found = measured(page)
+    assert unreadable(found) == []
+    assert all(text["ground"] for text in found["texts"])
+
+
+def test_a_dark_screen_shows_a_dark_page_and_paper_a_light_one(page: Opened) -> None:
+    papers = []
+    for scheme, media in LOOKS:
+        page.show(scheme, media)
+        papers.append(page.evaluate("() => getComputedStyle(document.querySelector('.paper')).fill"))
+    assert papers == ["rgb(255, 255, 255)", "rgb(13, 17, 23)", "rgb(255, 255, 255)"]
+
+
+def test_no_request_leaves_the_page_and_nothing_complains(page: Opened) -> None:
+    assert len(page.requests) == 1  # the drawing itself: so requests are seen
+    assert page.left == []
+    assert page.complaints == []
+
+
+# ---- the checks themselves: a fault that is planted is named -----------------------------------------------------------
+
+SMALL = View(
+    name="small",
+    lang="en",
+    title="A small picture",
+    notes=(),
+    parts=(
+        Picture(
+            id="small",
+            title="small",
+            boxes=(
+                Box(id="one", lines=(Line("one", Face.TITLE), Line("begins"))),
+                Box(id="two", frame="frame", lines=(Line("two", Face.TITLE),)),
+                Box(id="three", lines=(Line("three", Face.TITLE),), shape=Shape.GOOD_END),
+            ),
+            frames=(Frame(id="frame", title="a frame"),),
+            edges=(Edge(id="there", source="one", target="two", lines=(Line("there"),)), Edge(id="on", source="two", target="three")),
+        ),
+    ),
+)
+
+
+class Fault(NamedTuple):
+    """What plants a fault in the small picture, the check that has to find it, and what it says of it."""
+
+    plant: str
+    check: Check
+    complaint: str
+
+
+PARTS = """
+    const [text, below] = document.querySelectorAll("#one text");
+    const [box, other] = ["one", "three"].map((id) => document.querySelector(`#${id} .box`));
+    const [title, line] = [".heading text", ".course"].map((one) => document.querySelector(one));
+    function move(what, to, down) {
+        what.setAttribute("x", to.getAttribute("x"));
+        what.setAttribute("y", Number(to.getAttribute("y")) + down);
+    }
+"""
+FAULTS = {
+    "a label too long for its box": Fault("text.textContent += ' and much more'", clipped, "'one and much more' does not fit into its box"),
+    "a text that has slipped down": Fault("move(below, below, 20)", clipped, "'begins' does not fit into its box"),
+    "a box on another": Fault("move(box, other, 5)", overlapping, "'one' and 'three' lie on each other"),
+    "a text on another": Fault("move(below, text, 4)", overlapping, "'one' and 'begins' lie on each other"),
+    "a box on the title of a frame": Fault("move(box, title, -20)", covered_titles, "'one' lies on the title 'a frame'"),
+    "a line through a text": Fault(
+        "line.setAttribute('d', `M0,0 L${text.getAttribute('x')},${text.getAttribute('y')} l9,-9`)", crossed, "through 'one'"
+    ),
+    "a pale text": Fault("text.style.fill = '#aaa'", unreadable, "'one' stands out by 2.32 only"),
+    "a text that is faded too far": Fault("text.parentElement.style.opacity = 0.3", unreadable, "'begins' stands out by"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_planted_fault_is_found(chromium: Browser, tmp_path: Path, fault: Fault) -> None:
+    path = tmp_path / "small.svg"
+    path.write_text(svg(SMALL), encoding="utf-8")
+    with browser.opened(chromium, path) as page:
+        assert fault.check(measured(page)) == []
+        page.evaluate(f"() => {{ {PARTS} {fault.plant} }}")
+        assert any(fault.complaint in line for line in fault.check(measured(page)))
+
+
+def test_a_request_and_a_complaint_are_noticed(chromium: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(
+        "<!DOCTYPE html><img src='picture.png'><script>console.error('no'); throw new Error('broken')</script>", encoding="utf-8"
+    )
+    with browser.opened(chromium, path) as page:
+        assert [Path(url).name for url in page.left] == ["picture.png"]
+        assert {"error: no", "error: broken"} <= set(page.complaints)
+
+
+def test_a_screenshot_is_as_large_as_the_drawing(chromium: Browser, tmp_path: Path) -> None:
+    with browser.opened(chromium, drawn("zh", tmp_path)) as page:
+        page.screenshot(tmp_path / "shot.png")
+        size = page.evaluate("() => [document.documentElement.width.baseVal.value, document.documentElement.height.baseVal.value]")
+    header = (tmp_path / "shot.png").read_bytes()[:24]
+    assert header.startswith(b"\x89PNG")
+    shown = [int.from_bytes(header[16:20]), int.from_bytes(header[20:24])]
+    assert all(0 <= seen - wanted < 2 for seen, wanted in zip(shown, size, strict=True))
