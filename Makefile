@@ -24,7 +24,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench dev constraints clean
+.PHONY: help demo test lint format diagrams bench dev constraints clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -39,15 +39,19 @@ test: $(TESTS)/.wheel $(JS) ## build the wheel and test it, doctests and coverag
 	@echo 'Core packages ($(CORE)): every line and branch must have run.'
 	$(TESTS)/bin/coverage report --fail-under=100 --include='$(subst $() $(),$(comma),$(CORE:%=src/dispute_fsm/%/*))'
 
-lint: $(VENV)/.dev ## check format, lint and types
+lint: $(VENV)/.dev ## check format, lint, types, and the committed pictures
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pyright
+	$(VENV)/bin/dispute-fsm diagram --check
 
 format: $(VENV)/.dev ## format the code and mend what can be mended without thought
 	$(VENV)/bin/ruff check --fix-only --quiet
 	$(VENV)/bin/ruff format
+
+diagrams: $(VENV)/.demo ## draw the pictures in diagrams/ anew
+	$(VENV)/bin/dispute-fsm diagram all
 
 bench: $(VENV)/.dev ## measure what replaying costs, against what it is compared with
 	$(VENV)/bin/python benchmarks/replay.py

@@ -12,12 +12,16 @@ from dispute_fsm.diagrams.machine import machine_of
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.chart import chart
+from dispute_fsm.diagrams.views.coverage import Corpus, coverage
+from dispute_fsm.diagrams.views.diff import diff
+from dispute_fsm.diagrams.views.history import history
+from dispute_fsm.history.read import steps
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Lang
 from tests import browser
 from tests.browser import Media, Opened, Scheme
 from tests.drawings import clipped, covered_titles, crossed, measured, overlapping, unreadable
+from tests.support import ROOT
 
 LOOKS: list[tuple[Scheme, Media]] = [("light", "screen"), ("dark", "screen"), ("dark", "print")]
 Check = Callable[[dict[str, Any]], list[str]]
@@ -29,13 +33,43 @@ def chromium() -> Iterator[Browser]:
         yield started
 
 
-def drawn(lang: Lang, folder: Path) -> Path:
-    path = folder / f"chart.{lang}.svg"
-    path.write_text(svg(chart(machine_of(VERSIONS["2023-03"], DEFAULT_POLICY), lang)), encoding="utf-8")
+STORY = ROOT / "tests" / "histories" / "denial-upheld-promise-passed-missed.history.jsonl"
+
+
+def told(lang: Lang) -> View:
+    found = list(steps(str(STORY)))
+    return history([step.event for step in found], found[0].policy, lang)
+
+
+def differing(lang: Lang) -> View:
+    policy = DEFAULT_POLICY.lay_over({"denial": "review", "response": None, "confirmation": None})
+    before, after = (machine_of(VERSIONS["2023-03"], one) for one in (DEFAULT_POLICY, policy))
+    return diff(("before", before), ("after", after), lang)
+
+
+def covered(lang: Lang) -> View:
+    corpus = Corpus(machine_of(VERSIONS["2023-03"], DEFAULT_POLICY))
+    for step in steps(str(STORY)):
+        corpus.add(step.event)
+    return coverage(corpus, lang)
+
+
+OTHERS: dict[str, Callable[[Lang], View]] = {"history": told, "diff": differing, "coverage": covered}
+COMMITTED = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "diagrams").rglob("*.svg"))
+DRAWINGS = [*COMMITTED, *(f"{name}.{lang}.svg" for name in OTHERS for lang in ("zh", "en"))]
+
+
+def drawn(name: str, folder: Path) -> Path:
+    """Give the file of a drawing: one that is committed, or a view that is drawn now."""
+    if name in COMMITTED:
+        return ROOT / name
+    view, lang, _ = name.split(".")
+    path = folder / name
+    path.write_text(svg(OTHERS[view]("zh" if lang == "zh" else "en")), encoding="utf-8")
     return path
 
 
-@pytest.fixture(scope="module", params=["zh", "en"])
+@pytest.fixture(scope="module", params=DRAWINGS)
 def page(request: pytest.FixtureRequest, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     with browser.opened(chromium, drawn(request.param, tmp_path_factory.mktemp("drawn"))) as opened:
         yield opened
@@ -45,6 +79,12 @@ def test_nothing_is_clipped_covered_or_crossed_out(page: Opened) -> None:
     page.show()
     found = measured(page)
     assert [*clipped(found), *overlapping(found), *covered_titles(found), *crossed(found)] == []
+    assert len(found["texts"]) > 40
+
+
+def test_a_chart_has_its_boxes_and_lines_measured(chromium: Browser, tmp_path: Path) -> None:
+    with browser.opened(chromium, drawn("coverage.zh.svg", tmp_path)) as page:
+        found = measured(page)
     assert len(found["boxes"]) > 40
     assert len(found["lines"]) > 60
 
@@ -73,25 +113,18 @@ def test_no_request_leaves_the_page_and_nothing_complains(page: Opened) -> None:
 
 # ---- the checks themselves: a fault that is planted is named -----------------------------------------------------------
 
-SMALL = View(
-    name="small",
-    lang="en",
-    title="A small picture",
-    notes=(),
-    parts=(
-        Picture(
-            id="small",
-            title="small",
-            boxes=(
-                Box(id="one", lines=(Line("one", Face.TITLE), Line("begins"))),
-                Box(id="two", frame="frame", lines=(Line("two", Face.TITLE),)),
-                Box(id="three", lines=(Line("three", Face.TITLE),), shape=Shape.GOOD_END),
-            ),
-            frames=(Frame(id="frame", title="a frame"),),
-            edges=(Edge(id="there", source="one", target="two", lines=(Line("there"),)), Edge(id="on", source="two", target="three")),
-        ),
+PICTURE = Picture(
+    id="small",
+    title="small",
+    boxes=(
+        Box(id="one", lines=(Line("one", Face.TITLE), Line("begins"))),
+        Box(id="two", frame="frame", lines=(Line("two", Face.TITLE),)),
+        Box(id="three", lines=(Line("three", Face.TITLE),), shape=Shape.GOOD_END),
     ),
+    frames=(Frame(id="frame", title="a frame"),),
+    edges=(Edge(id="there", source="one", target="two", lines=(Line("there"),)), Edge(id="on", source="two", target="three")),
 )
+SMALL = View(name="small", lang="en", title="A small picture", notes=(), parts=(PICTURE,), graph=PICTURE)
 
 
 class Fault(NamedTuple):
@@ -146,7 +179,7 @@ def test_a_request_and_a_complaint_are_noticed(chromium: Browser, tmp_path: Path
 
 
 def test_a_screenshot_is_as_large_as_the_drawing(chromium: Browser, tmp_path: Path) -> None:
-    with browser.opened(chromium, drawn("zh", tmp_path)) as page:
+    with browser.opened(chromium, drawn(COMMITTED[0], tmp_path)) as page:
         page.screenshot(tmp_path / "shot.png")
         size = page.evaluate("() => [document.documentElement.width.baseVal.value, document.documentElement.height.baseVal.value]")
     header = (tmp_path / "shot.png").read_bytes()[:24]

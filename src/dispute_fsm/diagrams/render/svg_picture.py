@@ -9,7 +9,7 @@ from dispute_fsm.diagrams.render.dot import IN, OUT, title_block
 from dispute_fsm.diagrams.render.layout import Course, Layout, Place, Point
 from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, n, p, rectangle, text_lines
 
-_TIP, _TIP_HALF = 8.0, 3.6
+_TIP, _TIP_HALF = 10.0, 4.0
 
 
 def picture_svg(picture: Picture, layout: Layout) -> Drawing:
