@@ -1,12 +1,12 @@
 """The rule versions that this package knows. A dispute keeps the one that it opened under."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dispute_fsm.charts import v2023_03
+from dispute_fsm.charts import parallel, v2023_03
 from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart
-from dispute_fsm.charts.table import Entry, Table
+from dispute_fsm.charts.declare import Chart, Version
+from dispute_fsm.charts.table import Table
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.strict import FrozenMap
@@ -15,28 +15,54 @@ from dispute_fsm.rules.vocabulary import EventName, Option
 
 @dataclass(frozen=True, slots=True)
 class RuleVersion:
-    """A rule version: its id, the responses that it offers, the chart as declared and the table as compiled."""
+    """A rule version: as its chart module declares it, and the table as compiled."""
 
-    id: str
-    options: tuple[Option, ...]
-    chart: type[Chart]
+    declared: Version
     table: Table
 
+    @property
+    def id(self) -> str:
+        """What disputes and files call it."""
+        return self.declared.id
 
-def compiled(version: str, chart: type[Chart], entry: Entry, options: tuple[Option, ...]) -> RuleVersion:
+    @property
+    def chart(self) -> type[Chart]:
+        """The chart as declared."""
+        return self.declared.chart
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The responses that it offers."""
+        return self.declared.options
+
+
+def compiled(version: Version) -> RuleVersion:
     """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
-    table = compile_chart(chart, entry)
+    table = compile_chart(version.chart, version.entry)
     rows = table.rows.get((table.initial, EventName.CHOOSE_OPTION), ())
     answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
-    if missing := [option.value for option in options if option.value not in answered]:
-        raise ChartError(f"{chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version} offer")
-    return RuleVersion(version, options, chart, table)
+    if missing := [option.value for option in version.options if option.value not in answered]:
+        raise ChartError(f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version.id} offer")
+    return RuleVersion(version, table)
 
 
-VERSIONS: Mapping[str, RuleVersion] = FrozenMap(
-    {version.id: version for version in (compiled("2023-03", v2023_03.Rules202303, v2023_03.ENTRY, v2023_03.OPTIONS),)}
+def registered(versions: Iterable[Version]) -> Mapping[str, RuleVersion]:
+    """Compile rule versions and give them by their ids. Raises `ChartError` where two have the same."""
+    known: dict[str, RuleVersion] = {}
+    for version in versions:
+        if version.id in known:
+            raise ChartError(f"{version.chart.__name__}: two rule versions are called {version.id}")
+        known[version.id] = compiled(version)
+    return FrozenMap(known)
+
+
+VERSIONS = registered(
+    (
+        parallel.VERSION,
+        v2023_03.VERSION,
+    )
 )
-"""Every known version by its id."""
+"""Every known version by its id, the oldest first."""
 
 DEFAULT_VERSION = "2023-03"
 """The version of a scenario that names none."""

@@ -131,7 +131,7 @@ class DisputeOpened(AuditEvent):
 
 
 class Progressed(AuditEvent):
-    """The dispute went on: an answer, a consent, a denial that goes to review, evidence, a longer deadline."""
+    """The dispute went on: an answer, a consent, a denial that goes to review, evidence, a longer deadline, a region that failed."""
 
     type: Literal[
         EventType.OPTION_CHOSEN,
@@ -142,6 +142,8 @@ class Progressed(AuditEvent):
         EventType.EVIDENCE_REQUESTED,
         EventType.EVIDENCE_OVERDUE,
         EventType.DEADLINE_EXTENDED,
+        EventType.SETTLEMENT_FAILED,
+        EventType.EVIDENCE_FAILED,
     ]
     source: Path
     outcome: None
