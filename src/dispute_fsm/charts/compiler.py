@@ -136,20 +136,14 @@ def _rows(chart: type[Chart], here: Configuration, leaf: Leaf, transition: Trans
         raise _fault(where, "declare it with edge(), so that it has an actor, a provenance and its guards as functions")
     if transition.is_eventless:
         raise _fault(where, "an edge without an event cannot be compiled")
-    rule, target = transition.rule, transition.target
+    rule = transition.rule
     _check_no_callbacks(chart, where, transition, guards=_guards(rule))
-    if target is None or len(transition.targets) > 1:
+    if transition.target is None or len(transition.targets) > 1:
         raise _fault(where, "an edge has one target")
     if not _possible(rule, here):
         return
-    entered = _enter(target)
-    if (region := _region(target)) is None:
-        there = entered
-    elif region is _region(transition.source):
-        there = tuple(entered[0] if other is leaf else other for other in here)
-    else:
-        raise _fault(where, "an edge into a region comes from that region; from elsewhere it leads to the parallel state")
-    source, end = _path(here), entered[0]
+    entered = _enter(transition.target)
+    source, target, end = _path(here), _path(_after(here, leaf, transition, entered)), entered[0]
     for event in transition.events:
         at = f"{source} on {event.id}"
         if event.id not in set(EventName) or event.id == EventName.OPEN_DISPUTE.value or event.delay:
@@ -163,12 +157,23 @@ def _rows(chart: type[Chart], here: Configuration, leaf: Leaf, transition: Trans
         yield Row(
             source=source,
             event=name,
-            target=_path(there),
+            target=target,
             records=_records(at, name, leaf, end),
             rule=rule,
             when=tuple(selector for selector in rule.when if not selector.needs_facts),
             when_facts=tuple(selector for selector in rule.when if selector.needs_facts),
         )
+
+
+def _after(here: Configuration, leaf: Leaf, transition: Transition, entered: Configuration) -> Configuration:
+    """Return where an edge leads: within a region, the others stay where they are; out of it, they are left as well."""
+    region = _region(cast("State", transition.target))
+    if region is None:
+        return entered
+    if region is not _region(transition.source):
+        where = f"{transition.source.id} -> {cast('State', transition.target).id}"
+        raise _fault(where, "an edge into a region comes from within it; from elsewhere it leads to the parallel state")
+    return tuple(entered[0] if other is leaf else other for other in here)
 
 
 def _possible(rule: Rule, here: Configuration) -> bool:
@@ -284,7 +289,10 @@ def _check_outcome(where: str, rule: Rule, target: Leaf) -> None:
 
 
 def _check_alternatives(rows: Sequence[Row]) -> None:
-    """Check the rows of one event in one place: told apart by their selectors, by facts only if in time or late together, no gap by facts."""
+    """Check the rows of one event in one place: told apart by their selectors, and by facts alone without a gap.
+
+    Rows that only facts tell apart are in time or late together, since facts are looked at last.
+    """
     where = f"{rows[0].source} on {rows[0].event.value}"
     for row in rows:
         dimensions = [selector.dimension.name for selector in row.rule.when]
@@ -353,7 +361,7 @@ def _check_names(entry: Entry, rows: Iterable[Row]) -> None:
 def _described(row: Row) -> dict[str, object]:
     rule, outcome = row.rule, row.rule.outcome
     by_option = {option.value: end.value for option, end in outcome.items()} if isinstance(outcome, Mapping) else outcome
-    described = {
+    described: dict[str, object] = {
         "source": row.source,
         "event": row.event,
         "target": row.target,

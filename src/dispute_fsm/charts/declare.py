@@ -72,7 +72,7 @@ class Edge(Transition):
 
 
 def edge(  # noqa: PLR0913 -- one argument per column of the transition table
-    source: State | type[State.Compound],
+    source: State | type[State.Compound | State.Parallel],
     target: State,
     by: ActorGuard,
     *,
@@ -91,8 +91,8 @@ def edge(  # noqa: PLR0913 -- one argument per column of the transition table
 
     `by` says who, `when` the row applies rather than another, `needs` what it demands. `expires` names the deadline that
     the row acts on once it has passed; every other row has to be in time (`on_time`, of its region), and `within` names
-    further windows. `outcome` is how the dispute ends by it, `liability` for what its region fails; `starts` and `ends` are deadlines that begin or stop, beside those that do not
-    stand in the target; `origin` is the provenance.
+    further windows. `outcome` is how the dispute ends by it, `liability` for what its region fails; `starts` and `ends` are
+    deadlines that begin or stop, beside those that do not stand in the target; `origin` is the provenance.
     """
     timing = (on_time, *within) if expires is None else (has_passed(expires),)
     state = cast("State", source)  # a nested class statement leaves a State behind

@@ -97,11 +97,11 @@ def named(deadline: Deadline) -> list[Selector]:
 def fails(  # noqa: PLR0913 -- as many columns as a row of the transition table
     row: partial[TransitionList],
     source: State,
+    *,
     failed: State,
     penalized: State,
     by: ActorGuard,
     liability: Outcome,
-    *,
     origin: Source,
     selected: Sequence[Selector] = (),
     **words: object,

@@ -1,39 +1,24 @@
 """The rule versions that this package knows. A dispute keeps the one that it opened under."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from dispute_fsm.charts import parallel, v2023_03
 from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart, Version
+from dispute_fsm.charts.declare import Version
 from dispute_fsm.charts.table import Table
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import EventName
 
 
-@dataclass(frozen=True, slots=True)
-class RuleVersion:
-    """A rule version: as its chart module declares it, and the table as compiled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleVersion(Version):
+    """A rule version as its chart module declares it, with the table as compiled."""
 
-    declared: Version
     table: Table
-
-    @property
-    def id(self) -> str:
-        """What disputes and files call it."""
-        return self.declared.id
-
-    @property
-    def chart(self) -> type[Chart]:
-        """The chart as declared."""
-        return self.declared.chart
-
-    @property
-    def options(self) -> tuple[Option, ...]:
-        """The responses that it offers."""
-        return self.declared.options
 
 
 def compiled(version: Version) -> RuleVersion:
@@ -43,7 +28,8 @@ def compiled(version: Version) -> RuleVersion:
     answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
     if missing := [option.value for option in version.options if option.value not in answered]:
         raise ChartError(f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version.id} offer")
-    return RuleVersion(version, table)
+    declared: dict[str, Any] = {field.name: getattr(version, field.name) for field in fields(version)}
+    return RuleVersion(**declared, table=table)
 
 
 def registered(versions: Iterable[Version]) -> Mapping[str, RuleVersion]:

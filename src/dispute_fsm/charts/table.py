@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import FAILED, OPTION, ActorGuard, Guard, Selector
+from dispute_fsm.rules.guards import FAILED, OPTION, ActorGuard, Dimension, Guard, Selector
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
 
@@ -125,6 +125,10 @@ class Table:
             for guard in (row.rule.by, *row.rule.when, *row.rule.timing, *row.rule.needs)
         )
         return {guard.recorded: guard for guard in (self.entry.by, *self.entry.needs, *of_rows)}
+
+    def asks(self, dimension: Dimension) -> bool:
+        """Tell whether this question tells rows of the table apart."""
+        return any(selector.dimension is dimension for rows in self.rows.values() for row in rows for selector in row.rule.when)
 
     def weigh(self, path: str, case: Case) -> Weighing:
         """Find the row that fires, or everything that stands against it.

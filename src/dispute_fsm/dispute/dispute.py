@@ -17,7 +17,8 @@ class Dispute:
 
     `policy` is the one it opened under and is kept to the end. `revision` counts accepted events, `seq` all events.
     `submissions` counts evidence handed in, `extra_rounds` the adjudicator's further requests, `refusals` the recorded
-    ones. `liability` is that of the region that has failed, where regions run side by side. `keys` maps each idempotency key that was used up to the event that it led to.
+    ones. `liability` is that of the region that has failed, where regions run side by side. `keys` maps each idempotency key
+    that was used up to the event that it led to.
     """
 
     opening: DisputeOpened

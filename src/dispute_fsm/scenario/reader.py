@@ -13,8 +13,9 @@ from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.documents.faults import Faults, Source
 from dispute_fsm.documents.policies import policy_laid_over
 from dispute_fsm.documents.yaml_text import FieldPath, printed, read_file, read_yaml
-from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
+from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, ExtendDeadline
 from dispute_fsm.rules.facts import Order
+from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, Text, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
@@ -139,7 +140,7 @@ class Reader:
         if not expect.model_fields_set:
             raise self.source.fault(here, f"expect one or more of: {', '.join(kind.model_fields)}")
         if expect.state is not None:
-            states = [place.state.value for place in self.rules.table.places.values()]
+            states = list(dict.fromkeys(place.state.value for place in self.rules.table.places.values()))
             self.source.choice(expect.state.value, states, (*here, "state"), f"state of rules {self.rules.id}")
         return expect
 
@@ -226,6 +227,9 @@ class Reader:
         keyed = faults.tried(lambda: self.source.validated(_Keyed, {"key": content["key"]} if "key" in content else {}, path))
         if actor is None or asked is None or keyed is None:
             raise faults.first()
+        if isinstance(asked, ExtendDeadline) and asked.deadline is None and self.rules.table.asks(NAMED):
+            missing = f"this field is missing: under rules {self.rules.id} an extension names its deadline"
+            raise self.source.fault((*path, "with", "deadline"), missing)
         return Command(event=event, actor=actor, payload=asked, key=keyed.key)
 
     def actor(self, content: Mapping[str, object], event: EventName, path: FieldPath) -> Actor:
