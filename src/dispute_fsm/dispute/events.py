@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator
 
-from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, Payload, Sha256, read_payload
+from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, OpenDispute, Payload, Sha256, read_payload
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import (
     MAX_INTEGER,
@@ -120,6 +120,7 @@ class DisputeOpened(AuditEvent):
 
     type: Literal[EventType.DISPUTE_OPENED]
     command: Literal[EventName.OPEN_DISPUTE]
+    payload: OpenDispute
     source: None
     outcome: None
     refused: NoCodes

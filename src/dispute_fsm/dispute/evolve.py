@@ -25,6 +25,8 @@ def begin(event: AuditEvent, policy: Policy) -> Dispute:
     """
     if not isinstance(event, DisputeOpened):
         raise _impossible(event, "it comes first, but it is no opening")
+    if (decided := event.payload.rollout) is not None and decided.version != event.rules:
+        raise _impossible(event, f"its rules are {event.rules}, but its rollout decided on {decided.version}")
     table = rule_version(event.rules).table
     expected = {"seq": 1, "revision": 1, "prev_hash": GENESIS, "policy": policy.digest, "target": table.initial, "outcome": None}
     _expect(event, expected)

@@ -6,10 +6,18 @@ rationale, a voucher's file name and address) are plain text, in an audit event 
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
+from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import MAX_TEXT, FrozenMap, Identifier, Instant, Named, ReasonId, Series, Strict, Text, Whole, written
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
 
@@ -54,6 +62,27 @@ class Voucher(Strict, Generic[P]):
 
 class Payload(Strict):
     """What an event says beyond who and when; this base says nothing more."""
+
+
+class OpenDispute(Payload):
+    """An opening; `rollout` is the decision of a gradual release on its rule version, where one decided.
+
+    Without one nothing is written, so that such an opening is recorded as it always was.
+    """
+
+    rollout: RolloutDecision | None = None
+
+    @field_validator("rollout")
+    @classmethod
+    def _left_out_or_given(cls, rollout: RolloutDecision | None) -> RolloutDecision | None:
+        if rollout is None:
+            raise ValueError("leave it out where no rollout decided")
+        return rollout
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        members: dict[str, Any] = write(self)
+        return members if self.rollout is not None else {}
 
 
 class ChooseOption(Payload, Generic[P]):
@@ -102,6 +131,7 @@ class ExtendDeadline(Payload, Generic[P]):
 
 
 _FORMS: Mapping[EventName, tuple[type[Payload], type[Payload]]] = {
+    EventName.OPEN_DISPUTE: (OpenDispute, OpenDispute),
     EventName.CHOOSE_OPTION: (ChooseOption[Text], ChooseOption[Commitment]),
     EventName.SUBMIT_EVIDENCE: (SubmitEvidence[Text], SubmitEvidence[Commitment]),
     EventName.REQUEST_EVIDENCE: (RequestEvidence[Text], RequestEvidence[Commitment]),

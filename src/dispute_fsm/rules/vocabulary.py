@@ -218,6 +218,14 @@ class Denial(Labelled):
     REVIEW = "review", "转平台核实", "goes to the adjudicator"
 
 
+class RolloutReason(Labelled):
+    """Why a merchant gets a rule version while a change goes out gradually (灰度)."""
+
+    DENY = "deny", "在排除名单中", "on the deny list"
+    ALLOW = "allow", "在允许名单中", "on the allow list"
+    PERCENTAGE = "percentage", "按百分比分桶", "by percentage"
+
+
 class RefusalCode(Labelled):
     """Why a command is refused. Programs compare the code; people read the sentence."""
 
