@@ -109,20 +109,22 @@ class Desk:
     def sweep(self, dispute: Dispute, now: datetime) -> tuple[Answer, ...]:
         """Fire every running deadline that has passed, by due instant, each as a command of the system.
 
-        Where the order system cannot answer, that deadline stays pending and nothing is judged on it. The last answer's
-        dispute is the one to go on with.
+        Where the order system cannot answer, that deadline stays pending and nothing is judged on it; the others are fired.
+        The last answer's dispute is the one to go on with.
         """
         now = instant(now)
         answers: list[Answer] = []
+        pending = set[Deadline]()
         for _ in Deadline:  # what starts now cannot have passed, so each fires at most once
-            due = next_due(dispute)
+            due = next_due(dispute, but=pending)
             if due is None or now <= due[1]:
                 break
             try:
                 answer = self.submit(dispute, Command(event=due[0].expiry, actor=SYSTEM), now)
             except OrderSystemUnavailableError as fault:
                 log.warning("deadline_pending", dispute_id=dispute.dispute_id, deadline=due[0].value, error=type(fault).__name__)
-                break
+                pending.add(due[0])
+                continue
             answers.append(answer)
             dispute = answer.dispute
         return tuple(answers)

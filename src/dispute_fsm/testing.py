@@ -199,7 +199,7 @@ class Case:
     def _story(self) -> Iterator[str]:
         """Tell each event in a line: when, what, by whom, the state after it, and the codes of a refusal."""
         for event in self.events:
-            state = self.dispute.rules.table.places[event.target].state
+            state = ", ".join(self.dispute.rules.table.places[event.target].states)
             refused = f", refused: {', '.join(event.refused)}" if event.refused else ""
             yield f"  {format_instant(event.at)} {event.command} by {event.actor.role} {event.actor.id}: {state}{refused}"
         yield f"  now: {self._found.state or 'no dispute'}"

@@ -1,14 +1,17 @@
 """From a chart to the table that runs: read once at import, checked, and refused loudly where it cannot be compiled.
 
 What is refused, and why: callbacks, validators, invokes and delays (a decision has no effects), edges without an event
-and guards by name (found out only when run), parallel and history states, edges that overlap (the engine takes the first
-of two without a word), and edges whose parts contradict each other.
+and guards by name (found out only when run), history states, regions within regions, edges that overlap (the engine takes
+the first of two without a word), and edges whose parts contradict each other.
+
+A dispute is in a *configuration*: one leaf, or, in a parallel state, one leaf of each of its regions. The table is keyed by
+configurations, and holds those that a dispute can get into.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, combinations
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, combinations, pairwise, product
+from typing import TypeAlias, cast
 
 from statemachine import State
 from statemachine.callbacks import CallbackGroup, CallbackSpec
@@ -18,9 +21,9 @@ from dispute_fsm.charts.declare import Chart, Edge, Leaf
 from dispute_fsm.charts.table import QUIET, Entry, Place, Row, Rule, Table
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.canonical import digest
-from dispute_fsm.rules.guards import ActorGuard, Guard
+from dispute_fsm.rules.guards import FAILED, ActorGuard, Guard, Selector
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import LIABILITIES, EventName, EventType, Outcome, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Outcome, StateName
 
 RECORDED_AS: Mapping[EventName, EventType] = FrozenMap(
     {
@@ -35,7 +38,9 @@ RECORDED_AS: Mapping[EventName, EventType] = FrozenMap(
         EventName.EXTEND_DEADLINE: EventType.DEADLINE_EXTENDED,
     }
 )
-"""What an event is recorded as while the dispute goes on; where it closes the dispute, the record says how."""
+"""What an event is recorded as while the dispute goes on; where it closes the dispute or fails a region, the record says how."""
+
+Configuration: TypeAlias = tuple[Leaf, ...]
 
 
 def compile_chart(chart: type[Chart], entry: Entry) -> Table:
@@ -57,17 +62,18 @@ def _compile(chart: type[Chart], entry: Entry) -> Table:
     ids = [leaf.id for leaf in leaves]
     if twice := [name for name in ids if ids.count(name) > 1]:
         raise _fault(twice[0], "two states have this name")
+    configurations = {_path(here): here for here in _configurations(chart.states)}
     rows: dict[tuple[str, EventName], list[Row]] = defaultdict(list)
-    for leaf in leaves:
-        for transition in _transitions_of(leaf):
-            for row in _rows(chart, leaf, transition):
+    for here in configurations.values():
+        for leaf, transition in _transitions_of(here):
+            for row in _rows(chart, here, leaf, transition):
                 rows[row.source, row.event].append(row)
-    for alternatives in rows.values():
-        _check_alternatives(alternatives)
-    frozen = FrozenMap({key: tuple(alternatives) for key, alternatives in rows.items()})
-    places = FrozenMap({_path(leaf): _place(leaf, frozen) for leaf in leaves})
     initial = _path(_enter(next(state for state in chart.states if state.initial)))
-    _check_reachable(initial, places, frozen)
+    reached = _reached(initial, configurations, rows)
+    frozen = FrozenMap({key: tuple(alternatives) for key, alternatives in rows.items() if key[0] in reached})
+    for alternatives in frozen.values():
+        _check_alternatives(alternatives)
+    places = FrozenMap({path: _place(here, frozen) for path, here in configurations.items() if path in reached})
     _check_names(entry, chain(*frozen.values()))
     return Table(
         entry=entry,
@@ -91,8 +97,10 @@ def _fault(where: object, what: str) -> ChartError:
 def _leaves(chart: type[Chart], states: Iterable[State]) -> Iterator[Leaf]:
     for state in states:
         _check_no_callbacks(chart, state.id, state)
-        if state.parallel or state.history:
-            raise _fault(state.id, "parallel and history states cannot be compiled")
+        if state.history:
+            raise _fault(state.id, "history states cannot be compiled")
+        if state.parallel and any(around.parallel for around in state.ancestors()):
+            raise _fault(state.id, "a parallel state within another cannot be compiled")
         if state.states:
             yield from _leaves(chart, state.states)
         elif not isinstance(state, Leaf) or state.id not in set(StateName):
@@ -101,67 +109,122 @@ def _leaves(chart: type[Chart], states: Iterable[State]) -> Iterator[Leaf]:
             yield state
 
 
-def _transitions_of(leaf: Leaf) -> Iterator[Transition]:
-    """List what can happen in a leaf, the leaf's own edges before those of the states around it, as the engine does."""
-    for state in (leaf, *leaf.ancestors()):
-        yield from (transition for transition in state.transitions if not transition.initial)
+def _configurations(states: Iterable[State]) -> Iterator[Configuration]:
+    """List the ways to be in one of these states, as declared: a leaf by itself, regions in every combination."""
+    for state in states:
+        if state.parallel:
+            yield from (tuple(chain(*regions)) for regions in product(*(_configurations([region]) for region in state.states)))
+        elif state.states:
+            yield from _configurations(state.states)
+        else:
+            yield (cast("Leaf", state),)
 
 
-def _rows(chart: type[Chart], leaf: Leaf, transition: Transition) -> Iterator[Row]:
+def _transitions_of(here: Configuration) -> Iterator[tuple[Leaf, Transition]]:
+    """List what can happen, each leaf's own edges before those of the states around it, as the engine does, and the leaf."""
+    seen = set[int]()
+    for leaf in here:
+        for state in (leaf, *leaf.ancestors()):
+            if id(state) not in seen:  # what is around two regions is around both
+                seen.add(id(state))
+                yield from ((leaf, transition) for transition in state.transitions if not transition.initial)
+
+
+def _rows(chart: type[Chart], here: Configuration, leaf: Leaf, transition: Transition) -> Iterator[Row]:
     where = f"{transition.source.id} -> {transition.target and transition.target.id}"
     if not isinstance(transition, Edge):
         raise _fault(where, "declare it with edge(), so that it has an actor, a provenance and its guards as functions")
     if transition.is_eventless:
         raise _fault(where, "an edge without an event cannot be compiled")
-    rule, target = transition.rule, transition.target
+    rule = transition.rule
     _check_no_callbacks(chart, where, transition, guards=_guards(rule))
-    if target is None or len(transition.targets) > 1:
+    if transition.target is None or len(transition.targets) > 1:
         raise _fault(where, "an edge has one target")
-    end = _enter(target)
+    if not _possible(rule, here):
+        return
+    entered = _enter(transition.target)
+    source, target, end = _path(here), _path(_after(here, leaf, transition, entered)), entered[0]
     for event in transition.events:
-        here = f"{_path(leaf)} on {event.id}"
+        at = f"{source} on {event.id}"
         if event.id not in set(EventName) or event.id == EventName.OPEN_DISPUTE.value or event.delay:
-            raise _fault(here, "name it after an event of the vocabulary (not the opening), without a delay")
+            raise _fault(at, "name it after an event of the vocabulary (not the opening), without a delay")
         name = EventName(event.id)
         if name.expires is not rule.expires:
-            raise _fault(here, "an expiry, and only an expiry, names the deadline that it acts on")
-        _check_outcome(here, rule, end)
-        if not set(rule.starts) <= set(end.stands):
-            raise _fault(here, f"it starts a deadline that does not stand in {end.id}")
+            raise _fault(at, "an expiry, and only an expiry, names the deadline that it acts on")
+        _check_outcome(at, rule, end)
+        if not set(rule.starts) <= set(_stands(entered)):
+            raise _fault(at, f"it starts a deadline that does not stand in {end.id}")
         yield Row(
-            source=_path(leaf),
+            source=source,
             event=name,
-            target=_path(end),
-            records=_records(here, name, leaf, end),
+            target=target,
+            records=_records(at, name, leaf, end),
             rule=rule,
             when=tuple(selector for selector in rule.when if not selector.needs_facts),
             when_facts=tuple(selector for selector in rule.when if selector.needs_facts),
         )
 
 
+def _after(here: Configuration, leaf: Leaf, transition: Transition, entered: Configuration) -> Configuration:
+    """Return where an edge leads: within a region, the others stay where they are; out of it, they are left as well."""
+    region = _region(cast("State", transition.target))
+    if region is None:
+        return entered
+    if region is not _region(transition.source):
+        where = f"{transition.source.id} -> {cast('State', transition.target).id}"
+        raise _fault(where, "an edge into a region comes from within it; from elsewhere it leads to the parallel state")
+    return tuple(entered[0] if other is leaf else other for other in here)
+
+
+def _possible(rule: Rule, here: Configuration) -> bool:
+    """Tell whether what has failed so far, by the configuration, can be what the rule asks for."""
+    answers = set(FAILED.answers) - {"none"} if any(leaf.failed for leaf in here) else {"none"}
+    return all(selector.dimension is not FAILED or selector.accepts & answers for selector in rule.when)
+
+
 def _guards(rule: Rule) -> tuple[Guard, ...]:
     return (rule.by, *rule.when, *rule.timing, *rule.needs)
 
 
-def _enter(state: State) -> Leaf:
-    """Go down to the leaf that entering a state leads to."""
-    while state.states:
-        state = next(child for child in state.states if child.initial)
+def _enter(state: State) -> Configuration:
+    """Go down to the leaf that entering a state leads to, or the leaves, where it is parallel."""
+    if state.parallel:
+        return tuple(chain(*map(_enter, state.states)))
+    if state.states:
+        return _enter(next(child for child in state.states if child.initial))
     if not isinstance(state, Leaf):
         raise _fault(state.id, "declare a state without sub-states as Leaf")
-    return state
+    return (state,)
 
 
-def _path(leaf: Leaf) -> str:
-    return ".".join(state.id for state in (*reversed(list(leaf.ancestors())), leaf))
+def _region(state: State) -> State | None:
+    """Return the region of a parallel state that a state is, or lies in; None where it lies in none."""
+    around = (state, *state.ancestors())
+    return next((inner for inner, outer in pairwise(around) if outer.parallel), None)
 
 
-def _place(leaf: Leaf, rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> Place:
-    path = _path(leaf)
-    running = tuple(event.expires for source, event in rows if source == path and event.expires is not None)
-    if not set(running) <= set(leaf.stands):
+def _path(here: Configuration) -> str:
+    return ",".join(".".join(state.id for state in (*reversed(list(leaf.ancestors())), leaf)) for leaf in here)
+
+
+def _stands(here: Configuration) -> tuple[Deadline, ...]:
+    return tuple(chain(*(leaf.stands for leaf in here)))
+
+
+def _place(here: Configuration, rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> Place:
+    path, stands = _path(here), _stands(here)
+    expiring = tuple(event.expires for source, event in rows if source == path and event.expires is not None)
+    if not set(expiring) <= set(stands):
         raise _fault(path, "a deadline that expires here has to stand here")
-    return Place(path, StateName(leaf.id), leaf.closed, leaf.stands, running)
+    parallel = next((state for state in here[0].ancestors() if state.parallel), here[0])
+    return Place(
+        path=path,
+        state=StateName(parallel.id),
+        states=tuple(StateName(leaf.id) for leaf in here),
+        closed=here[0].closed,
+        stands=stands,
+        running=tuple(tuple(one for one in expiring if one in leaf.stands) for leaf in here if not leaf.failed and not leaf.closed),
+    )
 
 
 def _records(where: str, event: EventName, source: Leaf, target: Leaf) -> EventType:
@@ -169,6 +232,8 @@ def _records(where: str, event: EventName, source: Leaf, target: Leaf) -> EventT
         if source.closed:
             return EventType.PENALTY_ANNULLED
         return EventType.DISPUTE_PENALIZED if target.id == StateName.PENALIZED.value else EventType.DISPUTE_RESOLVED
+    if target.failed:
+        return EventType(target.id)
     if event not in RECORDED_AS:
         raise _fault(where, "nothing says as what an event that leaves the dispute open is recorded; add it to RECORDED_AS")
     return RECORDED_AS[event]
@@ -215,42 +280,70 @@ def _check_outcome(where: str, rule: Rule, target: Leaf) -> None:
         raise _fault(where, "an edge has an outcome where it closes the dispute, and only there")
     if any((end in LIABILITIES) != (target.id == StateName.PENALIZED.value) for end in ends):
         raise _fault(where, f"the outcome does not belong to {target.id}")
+    if target.failed != (rule.liability in LIABILITIES):
+        raise _fault(where, "an edge has a liability where it fails a region, and only there")
     if isinstance(outcome, Mapping):
         options = [selector.accepts for selector in rule.when if selector.dimension.name == "option"]
         if options != [frozenset(option.value for option in outcome)]:
             raise _fault(where, "an outcome for each option goes with a selector of just these options")
 
 
-def _check_alternatives(rows: list[Row]) -> None:
-    """Check the rows of one event in one state: told apart by their selectors, in time or late together, no gap by facts."""
+def _check_alternatives(rows: Sequence[Row]) -> None:
+    """Check the rows of one event in one place: told apart by their selectors, and by facts alone without a gap.
+
+    Rows that only facts tell apart are in time or late together, since facts are looked at last.
+    """
     where = f"{rows[0].source} on {rows[0].event.value}"
     for row in rows:
         dimensions = [selector.dimension.name for selector in row.rule.when]
         if len(set(dimensions)) < len(dimensions):
             raise _fault(where, "a row asks the same question twice")
-        if [guard.name for guard in row.rule.timing] != [guard.name for guard in rows[0].rule.timing]:
-            raise _fault(where, "the rows of one event in one state are in time or late together")
     for one, other in combinations(rows, 2):
-        answers = {selector.dimension.name: selector.accepts for selector in one.rule.when}
-        if not any(answers.get(selector.dimension.name, selector.accepts).isdisjoint(selector.accepts) for selector in other.rule.when):
+        if not _apart(one.rule.when, other.rule.when):
             raise _fault(where, f"the rows to {one.target} and {other.target} overlap")
+        if _timed(one) != _timed(other) and not _apart(one.when, other.when):
+            raise _fault(where, "rows that only facts tell apart are in time or late together")
     if rows[0].event not in QUIET:
-        for row in rows:
-            alike = [other for other in rows if [one.name for one in other.when] == [one.name for one in row.when]]
-            for selector in row.when_facts:
-                answered = {answer for other in alike for fact in other.when_facts for answer in fact.accepts}
-                if answered != set(selector.dimension.answers):
-                    raise _fault(where, f"no row applies for some answers to {selector.dimension.name}")
+        for alike in _alike(rows):
+            for dimension in {selector.dimension for row in alike for selector in row.when_facts}:
+                answered = {answer for row in alike for fact in row.when_facts for answer in fact.accepts}
+                if answered != set(dimension.answers):
+                    raise _fault(where, f"no row applies for some answers to {dimension.name}")
 
 
-def _check_reachable(initial: str, places: Mapping[str, Place], rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> None:
+def _alike(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Go through the rows that only facts tell apart, for every combination of other answers that the rows ask for."""
+    asked: dict[str, set[str]] = {}
+    for selector in chain(*(row.when for row in rows)):
+        asked.setdefault(selector.dimension.name, set()).update(selector.accepts)
+    for answers in product(*asked.values()):
+        given = dict(zip(asked, answers, strict=True))
+        yield [row for row in rows if all(given[selector.dimension.name] in selector.accepts for selector in row.when)]
+
+
+def _apart(one: Iterable[Selector], other: Iterable[Selector]) -> bool:
+    """Tell whether a question of both leaves no answer that both accept."""
+    answers = {selector.dimension.name: selector.accepts for selector in one}
+    return any(answers.get(selector.dimension.name, selector.accepts).isdisjoint(selector.accepts) for selector in other)
+
+
+def _timed(row: Row) -> list[str]:
+    return [guard.name for guard in row.rule.timing]
+
+
+def _reached(
+    initial: str, configurations: Mapping[str, Configuration], rows: Mapping[tuple[str, EventName], Iterable[Row]]
+) -> frozenset[str]:
+    """Find where a dispute can get to; every leaf of the chart has to be among it, and nothing else."""
     reached = {initial}
     while more := {row.target for (path, _), many in rows.items() if path in reached for row in many} - reached:
         reached |= more
-    if lost := sorted(set(places) - reached):
-        raise _fault(lost[0], "no edge leads here")
-    if strange := sorted(reached - set(places)):
+    if strange := sorted(reached - set(configurations)):
         raise _fault(strange[0], "an edge leads here, but it is no state of this chart")
+    leaves = {id(leaf) for path in reached for leaf in configurations[path]}
+    if lost := sorted(_path((leaf,)) for here in configurations.values() for leaf in here if id(leaf) not in leaves):
+        raise _fault(lost[0], "no edge leads here")
+    return frozenset(reached)
 
 
 def _check_names(entry: Entry, rows: Iterable[Row]) -> None:
@@ -268,7 +361,7 @@ def _check_names(entry: Entry, rows: Iterable[Row]) -> None:
 def _described(row: Row) -> dict[str, object]:
     rule, outcome = row.rule, row.rule.outcome
     by_option = {option.value: end.value for option, end in outcome.items()} if isinstance(outcome, Mapping) else outcome
-    return {
+    described: dict[str, object] = {
         "source": row.source,
         "event": row.event,
         "target": row.target,
@@ -278,6 +371,8 @@ def _described(row: Row) -> dict[str, object]:
         "starts": list(rule.starts),
         "ends": list(rule.ends),
     }
+    # Where nothing runs side by side, the description is that of the first release: histories have recorded its digest.
+    return described if rule.liability is None else {**described, "liability": rule.liability}
 
 
 def _described_entry(entry: Entry, initial: str) -> dict[str, object]:

@@ -1,42 +1,54 @@
 """The rule versions that this package knows. A dispute keeps the one that it opened under."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from dispute_fsm.charts import v2023_03
+from dispute_fsm.charts import parallel, v2023_03
 from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart
-from dispute_fsm.charts.table import Entry, Table
+from dispute_fsm.charts.declare import Version
+from dispute_fsm.charts.table import Table
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import EventName
 
 
-@dataclass(frozen=True, slots=True)
-class RuleVersion:
-    """A rule version: its id, the responses that it offers, the chart as declared and the table as compiled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleVersion(Version):
+    """A rule version as its chart module declares it, with the table as compiled."""
 
-    id: str
-    options: tuple[Option, ...]
-    chart: type[Chart]
     table: Table
 
 
-def compiled(version: str, chart: type[Chart], entry: Entry, options: tuple[Option, ...]) -> RuleVersion:
+def compiled(version: Version) -> RuleVersion:
     """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
-    table = compile_chart(chart, entry)
+    table = compile_chart(version.chart, version.entry)
     rows = table.rows.get((table.initial, EventName.CHOOSE_OPTION), ())
     answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
-    if missing := [option.value for option in options if option.value not in answered]:
-        raise ChartError(f"{chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version} offer")
-    return RuleVersion(version, options, chart, table)
+    if missing := [option.value for option in version.options if option.value not in answered]:
+        raise ChartError(f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version.id} offer")
+    declared: dict[str, Any] = {field.name: getattr(version, field.name) for field in fields(version)}
+    return RuleVersion(**declared, table=table)
 
 
-VERSIONS: Mapping[str, RuleVersion] = FrozenMap(
-    {version.id: version for version in (compiled("2023-03", v2023_03.Rules202303, v2023_03.ENTRY, v2023_03.OPTIONS),)}
+def registered(versions: Iterable[Version]) -> Mapping[str, RuleVersion]:
+    """Compile rule versions and give them by their ids. Raises `ChartError` where two have the same."""
+    known: dict[str, RuleVersion] = {}
+    for version in versions:
+        if version.id in known:
+            raise ChartError(f"{version.chart.__name__}: two rule versions are called {version.id}")
+        known[version.id] = compiled(version)
+    return FrozenMap(known)
+
+
+VERSIONS = registered(
+    (
+        parallel.VERSION,
+        v2023_03.VERSION,
+    )
 )
-"""Every known version by its id."""
+"""Every known version by its id, the oldest first."""
 
 DEFAULT_VERSION = "2023-03"
 """The version of a scenario that names none."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import OPTION, ActorGuard, Guard, Selector
+from dispute_fsm.rules.guards import ActorGuard, Dimension, Guard, Selector
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
 
@@ -36,6 +36,8 @@ class Rule:
     ends: tuple[Deadline, ...]
     expires: Deadline | None
     origin: Source
+    liability: Outcome | None = None
+    """For what a region fails by the edge, where other regions run on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A leaf of the chart as a dispute can be in it."""
+    """Where a dispute can be: a leaf of the chart, or, in a parallel state, one leaf of each region."""
 
     path: str
     state: StateName
+    """The leaf, or the parallel state."""
+    states: tuple[StateName, ...]
+    """The leaves."""
     closed: bool
     stands: tuple[Deadline, ...]
-    running: tuple[Deadline, ...]
-    """The deadlines whose expiry the state acts on; others that stand only close a window or wait."""
+    running: tuple[tuple[Deadline, ...], ...]
+    """For each region that still runs, the deadlines whose expiry it acts on; others that stand only close a window or wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One edge out of one leaf."""
+    """One edge out of one place."""
 
     source: str
     event: EventName
@@ -74,10 +79,9 @@ class Row:
     when_facts: tuple[Selector, ...]
     """The selectors that look at the order system's facts."""
 
-    def is_for(self, option: Option | None) -> bool:
-        """Whether the row may apply where this option was chosen."""
-        answer = "none" if option is None else option.value
-        return all(selector.dimension is not OPTION or answer in selector.accepts for selector in self.when)
+    def is_for(self, answers: Mapping[Dimension, str]) -> bool:
+        """Whether the row may apply where these are the answers to some questions."""
+        return all(answers[one.dimension] in one.accepts for one in self.when if one.dimension in answers)
 
     def outcome(self, option: Option | None) -> Outcome | None:
         """How the dispute ends by this row, given the option; None where it goes on."""
@@ -121,6 +125,10 @@ class Table:
         )
         return {guard.recorded: guard for guard in (self.entry.by, *self.entry.needs, *of_rows)}
 
+    def asks(self, dimension: Dimension) -> bool:
+        """Tell whether this question tells rows of the table apart."""
+        return any(selector.dimension is dimension for rows in self.rows.values() for row in rows for selector in row.rule.when)
+
     def weigh(self, path: str, case: Case) -> Weighing:
         """Find the row that fires, or everything that stands against it.
 
@@ -135,7 +143,7 @@ class Table:
         rows = [row for row in self.rows.get((path, event), ()) if _selected(row.when, case)]
         if not rows:
             return Weighing(None, tuple(checks), quiet=quiet)
-        for guard in rows[0].rule.timing:  # the compiler sees to it that all rows of an event in a state agree on these
+        for guard in rows[0].rule.timing:  # the compiler sees to it that rows which only facts tell apart agree on these
             if against := _no(checks, case, guard):
                 return Weighing(None, tuple(checks), () if quiet else against, quiet=quiet)
         row = next((row for row in rows if _selected(row.when_facts, case)), None)

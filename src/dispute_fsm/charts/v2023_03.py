@@ -12,17 +12,71 @@ announcement of 2023-03-27, or `assumed` by us and why. Every row but an expiry 
 transition stands anywhere else: what runs is the table that is compiled from this class, and the tests walk both.
 """
 
+from datetime import date
 from types import SimpleNamespace
 
 from statemachine import State
 
-from dispute_fsm.charts.declare import Chart, Leaf, edge
+from dispute_fsm.charts.common import (
+    ACCEPTS,
+    AGREED,
+    ANNUL,
+    ASKED,
+    CANCELLED,
+    CANCELS,
+    CONFIRMATION,
+    DENIED,
+    EVIDENCE,
+    EXTEND,
+    KEPT,
+    KEPT_AT_LAST,
+    MISSED,
+    NOT_ACCEPTED,
+    NOTHING_SHOWN,
+    ON_WHAT_IS_THERE,
+    ONCE_MORE,
+    OPENED,
+    PICKED_UP,
+    PROMISE,
+    PROMISED,
+    PROVEN,
+    REASONED,
+    REFUND,
+    RESPONSE,
+    RULING,
+    SETTLEMENT,
+    SHIPPED,
+    SILENT,
+    UNANSWERED,
+    WITHDRAW,
+    adjudicator,
+    asked,
+    cancels,
+    claims,
+    consents,
+    consumer,
+    denies,
+    kept,
+    merchant,
+    neither,
+    none_yet,
+    not_asked,
+    opener,
+    out_of_stock,
+    refunded,
+    settles,
+    shipped,
+    ships,
+    submitted,
+    system,
+)
+from dispute_fsm.charts.declare import Chart, Leaf, Version, edge
 from dispute_fsm.charts.table import Entry
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.guards import VOUCHER_LIMITS, by, when
+from dispute_fsm.rules.guards import VOUCHER_LIMITS, when
+from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.provenance import assumed, stated
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, Role, StateName
+from dispute_fsm.rules.vocabulary import Option, Outcome, StateName
 
 OPTIONS = (
     Option.CONSUMER_CANCELS,
@@ -33,47 +87,14 @@ OPTIONS = (
 )
 """All five responses exist in this version."""
 
-SETTLEMENT = FrozenMap(
-    {
-        Option.CONSUMER_CANCELS: Outcome.SETTLED_BY_CANCELLATION,
-        Option.ALREADY_SHIPPED: Outcome.SETTLED_BY_SHIPMENT,
-        Option.OUT_OF_STOCK_REFUND: Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
-    }
-)
-"""How a settlement ends when the consumer agrees; `ship_by_agreed_date` ends by the shipment instead."""
-
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
-consumer, merchant, adjudicator, system = (by(role) for role in Role)
-
-cancels, shipped, ships = (when(g.OPTION, o) for o in (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.SHIP_BY_AGREED_DATE))
-out_of_stock, contests = when(g.OPTION, Option.OUT_OF_STOCK_REFUND), when(g.OPTION, Option.PROVE_NO_FAULT)
-settles, claims = when(g.OPTION, *SETTLEMENT), when(g.OPTION, Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
-asked, not_asked = when(g.CONFIRMATION, "asked"), when(g.CONFIRMATION, "off")
+contests = when(g.OPTION, Option.PROVE_NO_FAULT)
 penalizes, reviewed = when(g.DENIAL, "penalize"), when(g.DENIAL, "review")
-consents, denies = when(g.SILENCE, "consent"), when(g.SILENCE, "denial")
-kept, refunded, neither = (when(g.FULFILMENT, answer) for answer in ("kept", "refunded", "neither"))
-none_yet, submitted = when(g.EVIDENCE, "none"), when(g.EVIDENCE, "standing")
-
-AGREED = (g.promise_given, g.promise_in_future, g.promise_not_too_far, g.agreement_voucher, *VOUCHER_LIMITS)
-PROVEN = (g.reason_known, g.vouchers_there, g.vouchers_accepted, *VOUCHER_LIMITS, g.statement_there, g.statement_short_enough)
-
-ASKED = assumed(
-    "公告未说明由谁确认协商一致，默认由消费者确认", "the announcement does not say who confirms; by default the consumer is asked"
-)
-DENIED = assumed(
-    "未协商一致即违背承诺，由谁认定以政策为准", "without an agreement it is a breach of promise; policy says who finds that out"
-)
-SILENT = assumed("消费者不回应时按政策处理", "policy says what the consumer's silence means")
-REFUND = assumed("等待发货期间全额退款即了结", "a full refund while shipment is awaited settles the dispute")
-RULING = stated("依据规则判责", "a ruling by the rules")
-EXTEND = assumed("平台可延长进行中的时限，须说明理由", "the adjudicator may extend a running deadline and says why")
-WITHDRAW = assumed("消费者可在纠纷结束前、时限内撤销", "the consumer may withdraw until the dispute is closed, while in time")
 
 ENTRY = Entry(
-    by=by(Role.CONSUMER, Role.SYSTEM),
+    by=opener,
     needs=(g.order_exists,),
     starts=(RESPONSE,),
-    origin=stated("消费者催单发起纠纷", "the consumer presses for shipment and opens a dispute"),
+    origin=OPENED,
 )
 
 
@@ -113,25 +134,25 @@ class Rules202303(Chart):
     # fmt: off
     # Laid out by hand: one row of the transition table is one or two lines here, so that the whole can be read as a table.
     choose_option = (
-        edge(opened, at.confirmation, merchant, when=[cancels, asked], needs=[g.cancel_requested_or_refunded, *VOUCHER_LIMITS],
-             starts=[CONFIRMATION], origin=stated("须有取消申请或已退款", "needs a cancel request or a refund of the order"))
-        | edge(opened, resolved, merchant, when=[cancels, not_asked], needs=[g.cancel_requested_or_refunded, *VOUCHER_LIMITS],
+        edge(opened, at.confirmation, merchant, when=[cancels, asked], needs=CANCELLED,
+             starts=[CONFIRMATION], origin=CANCELS)
+        | edge(opened, resolved, merchant, when=[cancels, not_asked], needs=CANCELLED,
                outcome=Outcome.SETTLED_BY_CANCELLATION, origin=ASKED)
-        | edge(opened, at.confirmation, merchant, when=[shipped, asked], needs=[g.shipped, g.picked_up, *VOUCHER_LIMITS],
-               starts=[CONFIRMATION], origin=stated("须已发货并有物流揽件信息", "needs a shipment and a pickup scan"))
-        | edge(opened, resolved, merchant, when=[shipped, not_asked], needs=[g.shipped, g.picked_up, *VOUCHER_LIMITS],
+        | edge(opened, at.confirmation, merchant, when=[shipped, asked], needs=SHIPPED,
+               starts=[CONFIRMATION], origin=PICKED_UP)
+        | edge(opened, resolved, merchant, when=[shipped, not_asked], needs=SHIPPED,
                outcome=Outcome.SETTLED_BY_SHIPMENT, origin=ASKED)
         | edge(opened, at.shipment, merchant, when=[ships], needs=AGREED, starts=[CONFIRMATION, PROMISE],
-               origin=stated("协商日期前发货且物流揽件，须有日期与凭证", "ship and pickup before a date; needs the date and a voucher"))
+               origin=PROMISED)
         | edge(opened, at.confirmation, merchant, when=[out_of_stock, asked], needs=VOUCHER_LIMITS,
-               starts=[CONFIRMATION], origin=stated("缺货退款须消费者接受", "an out-of-stock refund needs the consumer's acceptance"))
+               starts=[CONFIRMATION], origin=ACCEPTS)
         | edge(opened, resolved, merchant, when=[out_of_stock, not_asked], needs=VOUCHER_LIMITS,
                outcome=Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, origin=ASKED)
         | edge(opened, at.evidence, merchant, when=[contests], needs=VOUCHER_LIMITS, starts=[EVIDENCE],
                origin=stated("举证后依据规则判责", "evidence, then a ruling by the rules"))
     )
     response_expired = edge(opened, penalized, system, expires=RESPONSE, outcome=Outcome.NO_RESPONSE,
-                            origin=assumed("公告未说明商家不响应的后果", "the announcement does not say what a silent merchant faces"))
+                            origin=UNANSWERED)
     confirm_agreement = (
         edge(at.confirmation, resolved, consumer, when=[settles], outcome=SETTLEMENT, origin=ASKED)
         | edge(at.shipment, at.shipment, consumer, when=[asked], within=[g.window_open], needs=[g.not_confirmed],
@@ -139,7 +160,7 @@ class Rules202303(Chart):
     )
     deny_agreement = (
         edge(at.confirmation, penalized, consumer, when=[out_of_stock], outcome=Outcome.OUT_OF_STOCK,
-             origin=stated("消费者不接受即判缺货/无货", "not accepted: judged out of stock at once"))
+             origin=NOT_ACCEPTED)
         | edge(at.confirmation, penalized, consumer, when=[claims, penalizes], needs=[g.not_confirmed],
                outcome=Outcome.BREACH_OF_PROMISE, origin=DENIED)
         | edge(at.confirmation, at.denial, consumer, when=[claims, reviewed], needs=[g.not_confirmed], origin=DENIED)
@@ -157,26 +178,26 @@ class Rules202303(Chart):
     )
     observe_order = (
         edge(at.shipment, resolved, system, when=[kept], outcome=Outcome.SETTLED_BY_AGREED_SHIPMENT,
-             origin=stated("协商日期前发货并揽件即履约", "shipped and picked up before the agreed date keeps the promise"))
+             origin=KEPT)
         | edge(at.shipment, resolved, system, when=[refunded], outcome=Outcome.SETTLED_BY_CANCELLATION, origin=REFUND)
     )
     promise_expired = (
         edge(at.shipment, resolved, system, when=[kept], expires=PROMISE, outcome=Outcome.SETTLED_BY_AGREED_SHIPMENT,
-             origin=assumed("到期再核对一次，以揽件时间为准", "the order is looked at once more; the scan's own time decides"))
+             origin=KEPT_AT_LAST)
         | edge(at.shipment, resolved, system, when=[refunded], expires=PROMISE, outcome=Outcome.SETTLED_BY_CANCELLATION, origin=REFUND)
         | edge(at.shipment, penalized, system, when=[neither], expires=PROMISE, outcome=Outcome.PROMISE_MISSED,
-               origin=stated("协商日期前未发货属于违规", "not shipped before the agreed date is a violation"))
+               origin=MISSED)
     )
     submit_evidence = edge(at.evidence, at.ruling, merchant, needs=PROVEN,
-                           origin=stated("选择正确理由，上传提示的凭证并说明", "a correct reason, the prompted vouchers, a statement"))
+                           origin=REASONED)
     evidence_expired = (
         edge(at.evidence, penalized, system, when=[none_yet], expires=EVIDENCE, outcome=Outcome.EVIDENCE_OVERDUE,
-             origin=assumed("逾期未举证视为无法举证", "nothing submitted in time counts as having nothing to show"))
+             origin=NOTHING_SHOWN)
         | edge(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE,
-               origin=assumed("补充举证逾期，按已有材料判责", "overdue extra evidence: judged on what is there"))
+               origin=ON_WHAT_IS_THERE)
     )
     request_evidence = edge(at.ruling, at.evidence, adjudicator, needs=[g.rounds_left], starts=[EVIDENCE],
-                            origin=assumed("平台可要求补充举证，次数有限", "the adjudicator may ask for more, a limited number of times"))
+                            origin=ONCE_MORE)
     rule_no_fault = (
         edge(at.ruling, resolved, adjudicator, needs=[g.rationale_given], outcome=Outcome.NO_FAULT, origin=RULING)
         | edge(at.denial, at.shipment, adjudicator, when=[ships], needs=[g.rationale_given],
@@ -203,5 +224,20 @@ class Rules202303(Chart):
         | edge(option_chosen, resolved, consumer, outcome=Outcome.WITHDRAWN, origin=WITHDRAW)
     )
     annul = edge(penalized, resolved, adjudicator, needs=[g.rationale_given], outcome=Outcome.ANNULLED,
-                 origin=assumed("判责有误时平台可以撤销", "the platform may take back a wrong penalty"))
+                 origin=ANNUL)
     # fmt: on
+
+
+VERSION = Version(
+    id="2023-03",
+    label=Bilingual(zh="方案五选一", en="one answer of five"),
+    valid_from=date(2023, 3, 27),
+    change=Bilingual(
+        zh="商家只能选择一个方案：四种和解之一，或举证判责；不再两者并行",
+        en="the merchant gives exactly one answer: one of four settlements, or evidence and a ruling; no longer both side by side",
+    ),
+    why=Bilingual(zh="2023-03-27 公告", en="the announcement of 2023-03-27"),
+    options=OPTIONS,
+    chart=Rules202303,
+    entry=ENTRY,
+)

@@ -7,6 +7,7 @@ from dispute_fsm.cli.options import options_command
 from dispute_fsm.cli.redact import redact_command
 from dispute_fsm.cli.replay import replay_command
 from dispute_fsm.cli.report import report_command
+from dispute_fsm.cli.rollout import rollout_command
 from dispute_fsm.cli.run import run
 from dispute_fsm.cli.show import show
 
@@ -18,5 +19,6 @@ app.command(name="diagram")(diagram)
 app.command(name="report")(report_command)
 app.command(name="redact")(redact_command)
 app.command(name="generate")(generate_command)
+app.command(name="rollout")(rollout_command)
 
 __all__ = ["app"]

@@ -18,7 +18,7 @@ from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import is_history
 from dispute_fsm.history.read import steps
-from dispute_fsm.history.telling import lasting
+from dispute_fsm.history.telling import lasting, state_label
 from dispute_fsm.history.timeline import local_time
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import format_instant
@@ -99,6 +99,7 @@ def _as_json(moment: _Moment, views: tuple[OptionView, ...]) -> dict[str, Any]:
         "dispute_id": dispute.dispute_id,
         "rules": dispute.rules.id,
         "state": dispute.state.value,
+        "states": [state.value for state in dispute.states],
         "at": format_instant(moment.at),
         "facts_observed_at": moment.facts and format_instant(moment.facts.observed_at),
         "options": [_option_json(view) for view in views],
@@ -208,7 +209,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
 def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
     words, dispute = _WORDS[lang], moment.dispute
     zone = ZoneInfo(dispute.policy.calendar.zone)
-    head = words["head"].format(id=dispute.dispute_id, state=dispute.state.label(lang), at=local_time(moment.at, zone))
+    head = words["head"].format(id=dispute.dispute_id, state=state_label(dispute.path, lang), at=local_time(moment.at, zone))
     output.print(Text(head, style="bold"))
     if moment.facts is not None:
         output.print(Text(words["facts"].format(at=local_time(moment.facts.observed_at, zone)), style="dim"))

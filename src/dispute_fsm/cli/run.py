@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import SUFFIX as HISTORY_SUFFIX
+from dispute_fsm.history.telling import state_label
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario
@@ -107,7 +108,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         "title": scenario.title,
         "rules": scenario.opening.rules,
         "state": dispute and dispute.state.value,
-        "states": [] if dispute is None else [dispute.state.value],
+        "states": [] if dispute is None else [state.value for state in dispute.states],
         "path": dispute and dispute.path,
         "outcome": dispute and dispute.outcome and dispute.outcome.value,
         "events": [event.model_dump(mode="json") for event in result.events],
@@ -138,7 +139,7 @@ def _show(results: list[Result], lang: Lang) -> None:
         table.add_row(
             "✓" if result.ok else "✗",
             escape(printable(result.scenario.title)),
-            refused if dispute is None else dispute.state.label(lang),
+            refused if dispute is None else state_label(dispute.path, lang),
             "" if dispute is None or dispute.outcome is None else dispute.outcome.label(lang),
             str(len(result.events)),
             style=None if result.ok else "red",

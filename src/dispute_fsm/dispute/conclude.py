@@ -5,7 +5,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
+
+from pydantic import model_validator
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Row
@@ -14,12 +16,13 @@ from dispute_fsm.dispute.judge import Judgement, check_facts, judge, reason_of
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, Payload
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, OpenDispute
 from dispute_fsm.rules.deadlines import due_instant
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Finding, Seen
 from dispute_fsm.rules.guards import Guard
 from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import Identifier, Strict, format_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
 
@@ -126,7 +129,10 @@ def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | 
 
 
 class Opening(Strict):
-    """A request to open a dispute: whose, about which order, under which rules and policy, and who asks."""
+    """A request to open a dispute: whose, about which order, under which rules and policy, and who asks.
+
+    `rollout` is the decision of a gradual release, where one chose the rules.
+    """
 
     dispute_id: Identifier
     order_id: Identifier
@@ -136,6 +142,13 @@ class Opening(Strict):
     rules: Identifier
     policy: Policy
     key: Identifier | None = None
+    rollout: RolloutDecision | None = None
+
+    @model_validator(mode="after")
+    def _as_the_rollout_decided(self) -> Self:
+        if self.rollout is not None and self.rollout.version != self.rules:
+            raise ValueError(f"the rollout decided on {self.rollout.version}, the opening names {self.rules}")
+        return self
 
 
 def conclude_opening(opening: Opening, facts: OrderFacts | None, now: datetime) -> Conclusion | tuple[Reason, ...]:
@@ -168,7 +181,8 @@ def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
 
 def opening_command(opening: Opening) -> Command:
     """Return the opening as a command."""
-    members: dict[str, Any] = {"event": EventName.OPEN_DISPUTE, "actor": opening.actor, "payload": Payload(), "key": opening.key}
+    payload = OpenDispute(rollout=opening.rollout)
+    members: dict[str, Any] = {"event": EventName.OPEN_DISPUTE, "actor": opening.actor, "payload": payload, "key": opening.key}
     return Command.model_construct(**members)  # an opening is valid
 
 

@@ -6,7 +6,7 @@ so do the id, the moment of writing and the salts of the event (`Stamp`). The sa
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.dispute.chain import Stamp, conceal, seal
@@ -16,7 +16,7 @@ from dispute_fsm.dispute.events import EVENT, GENESIS, SCHEMA_VERSION, AuditEven
 from dispute_fsm.dispute.judge import hinted
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused, Repeated, Unchanged
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import Command, OpenDispute
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.strict import FrozenMap
@@ -42,7 +42,7 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
         dispute_id=opening.dispute_id,
         seq=1,
         revision=1,
-        payload=command.payload,
+        payload=cast("OpenDispute", command.payload),
         source=None,
         rules=opening.rules,
         policy=opening.policy.digest,
@@ -61,7 +61,9 @@ def _again(existing: Dispute, opening: Opening) -> Decision:
     first = existing.opening
     if first.dispute_id != opening.dispute_id:
         raise InputError(f"existing is dispute {first.dispute_id}, the opening is of {opening.dispute_id}", field="existing")
-    named = ("order_id", "merchant_id", "consumer_id", "actor", "rules")
+    # Where a rollout chose the rules, who asks again has named none; the dispute keeps those that it opened under.
+    chosen = opening.rollout is not None and first.payload.rollout is not None
+    named = ("order_id", "merchant_id", "consumer_id", "actor", *(() if chosen else ("rules",)))
     if all(getattr(first, name) == getattr(opening, name) for name in named) and first.policy == opening.policy.digest:
         return Repeated(first)
     unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")

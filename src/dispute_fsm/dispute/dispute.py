@@ -1,6 +1,6 @@
 """A dispute as it stands: a frozen value, folded from its events."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,8 @@ class Dispute:
 
     `policy` is the one it opened under and is kept to the end. `revision` counts accepted events, `seq` all events.
     `submissions` counts evidence handed in, `extra_rounds` the adjudicator's further requests, `refusals` the recorded
-    ones. `keys` maps each idempotency key that was used up to the event that it led to.
+    ones. `liability` is that of the region that has failed, where regions run side by side. `keys` maps each idempotency key
+    that was used up to the event that it led to.
     """
 
     opening: DisputeOpened
@@ -35,6 +36,7 @@ class Dispute:
     submissions: int = 0
     extra_rounds: int = 0
     refusals: int = 0
+    liability: Outcome | None = None
     outcome: Outcome | None = None
 
     @property
@@ -64,13 +66,18 @@ class Dispute:
 
     @property
     def place(self) -> Place:
-        """The leaf that it is in, as the compiled chart knows it."""
+        """Where it is, as the compiled chart knows it."""
         return self.rules.table.places[self.path]
 
     @property
     def state(self) -> StateName:
-        """The last part of its path."""
+        """The leaf that it is in, or the parallel state."""
         return self.place.state
+
+    @property
+    def states(self) -> tuple[StateName, ...]:
+        """The leaves that it is in: one, or one for each region of a parallel state."""
+        return self.place.states
 
     @property
     def closed(self) -> bool:
@@ -80,13 +87,19 @@ class Dispute:
     @property
     def running(self) -> dict[Deadline, datetime]:
         """The deadlines that its state acts on once they pass, with their due instants."""
-        return {deadline: self.deadlines[deadline] for deadline in self.place.running if deadline in self.deadlines}
+        return {deadline: self.deadlines[deadline] for running in self.running_regions for deadline in running}
+
+    @property
+    def running_regions(self) -> tuple[tuple[Deadline, ...], ...]:
+        """The same deadlines by the regions that still run; a closed dispute has none, one without parallel states has one."""
+        return tuple([tuple([deadline for deadline in running if deadline in self.deadlines]) for running in self.place.running])
 
 
-def next_due(dispute: Dispute) -> tuple[Deadline, datetime] | None:
-    """Return the running deadline that is due first and its due instant; None where no deadline runs.
+def next_due(dispute: Dispute, *, but: Collection[Deadline] = ()) -> tuple[Deadline, datetime] | None:
+    """Return the running deadline that is due first and its due instant; None where no deadline runs, `but` these.
 
     Its expiry is accepted only *after* that instant. Ties go in the order response, confirmation, promise, evidence.
     """
     order = list(Deadline)
-    return min(dispute.running.items(), key=lambda item: (item[1], order.index(item[0])), default=None)
+    running = [item for item in dispute.running.items() if item[0] not in but]
+    return min(running, key=lambda item: (item[1], order.index(item[0])), default=None)

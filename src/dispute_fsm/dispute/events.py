@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator
 
-from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, Payload, Sha256, read_payload
+from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, OpenDispute, Payload, Sha256, read_payload
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import (
     MAX_INTEGER,
@@ -120,6 +120,7 @@ class DisputeOpened(AuditEvent):
 
     type: Literal[EventType.DISPUTE_OPENED]
     command: Literal[EventName.OPEN_DISPUTE]
+    payload: SerializeAsAny[OpenDispute]
     source: None
     outcome: None
     refused: NoCodes
@@ -131,7 +132,7 @@ class DisputeOpened(AuditEvent):
 
 
 class Progressed(AuditEvent):
-    """The dispute went on: an answer, a consent, a denial that goes to review, evidence, a longer deadline."""
+    """The dispute went on: an answer, a consent, a denial that goes to review, evidence, a longer deadline, a region that failed."""
 
     type: Literal[
         EventType.OPTION_CHOSEN,
@@ -142,6 +143,8 @@ class Progressed(AuditEvent):
         EventType.EVIDENCE_REQUESTED,
         EventType.EVIDENCE_OVERDUE,
         EventType.DEADLINE_EXTENDED,
+        EventType.SETTLEMENT_FAILED,
+        EventType.EVIDENCE_FAILED,
     ]
     source: Path
     outcome: None

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any, cast
 
 from dispute_fsm.charts.registry import rule_version
+from dispute_fsm.charts.table import Row
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
+from dispute_fsm.rules.guards import FAILED, NAMED, OPTION
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType
@@ -24,6 +26,8 @@ def begin(event: AuditEvent, policy: Policy) -> Dispute:
     """
     if not isinstance(event, DisputeOpened):
         raise _impossible(event, "it comes first, but it is no opening")
+    if (decided := event.payload.rollout) is not None and decided.version != event.rules:
+        raise _impossible(event, f"its rules are {event.rules}, but its rollout decided on {decided.version}")
     table = rule_version(event.rules).table
     expected = {"seq": 1, "revision": 1, "prev_hash": GENESIS, "policy": policy.digest, "target": table.initial, "outcome": None}
     _expect(event, expected)
@@ -59,7 +63,7 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
     heard: dict[str, Any] = {"seq": event.seq, "last_at": event.at, "last_hash": event.hash}
     if not accepted:
         return replace(dispute, **heard, refusals=dispute.refusals + 1)
-    _expect_row(dispute, event)
+    row = _expect_row(dispute, event)
     return replace(
         dispute,
         **heard,
@@ -68,6 +72,7 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
         deadlines=event.deadlines,
         outcome=event.outcome,
         keys=dispute.keys if event.key is None else FrozenMap({**dispute.keys, event.key: event}),
+        liability=row.rule.liability or dispute.liability,
         **_remembered(dispute, event),
     )
 
@@ -88,12 +93,15 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
     return {}
 
 
-def _expect_row(dispute: Dispute, event: AuditEvent) -> None:
-    """Require that the chart has an edge that leads there, ends so and is recorded so."""
+def _expect_row(dispute: Dispute, event: AuditEvent) -> Row:
+    """Require that the chart has an edge that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
     option = event.payload.option if isinstance(event.payload, ChooseOption) else dispute.option
+    named = event.payload.deadline if isinstance(event.payload, ExtendDeadline) else None
+    answers = {OPTION: option or "none", FAILED: dispute.liability or "none", NAMED: named or "none"}
     for row in table.rows.get((dispute.path, event.command), ()):
-        if row.target == target and row.records is records and row.outcome(option) is event.outcome and row.is_for(option):
+        ends = row.target == target and row.records is records and row.outcome(option) is event.outcome
+        if ends and row.is_for(answers):
             break
     else:
         ending = "" if event.outcome is None else f" with {event.outcome.value}"
@@ -101,6 +109,7 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> None:
     stands, rule = table.places[target].stands, row.rule
     kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     _expect_deadlines(event, kept, rule.starts, dispute.policy)
+    return row
 
 
 def _expect_deadlines(event: AuditEvent, kept: Mapping[Deadline, datetime], starts: tuple[Deadline, ...], policy: Policy) -> None:

@@ -16,19 +16,23 @@ from dispute_fsm.rules.commands import ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.findings import ActorUnlock
 from dispute_fsm.rules.guards import Selector
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Role
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, Role
 
 
 class _Node(NamedTuple):
     path: str
     option: Option | None
     standing: frozenset[Deadline]
+    from_start: frozenset[Deadline]
+    """Those of `standing` that stood when the search began, with the due instants that they had."""
     confirmed: bool
+    liability: Outcome | None
 
 
 def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first, so that the case's command becomes possible; None where nobody can bring that about."""
-    start = _Node(path, case.option, frozenset(case.deadlines), case.confirmed)
+    standing = frozenset(case.deadlines)
+    start = _Node(path, case.option, standing, standing, case.confirmed, case.liability)
     seen = set[_Node]()
     queue: deque[tuple[_Node, Row | None]] = deque([(start, None)])
     while queue:
@@ -54,28 +58,38 @@ def _steps(table: Table, node: _Node, case: Case, *, at_start: bool) -> Iterator
             options = list(Option) if event is EventName.CHOOSE_OPTION else [node.option]
             for option in options:
                 here = node._replace(option=option)
-                if _may_fire(row, here, case, at_start=at_start):
+                if _may_fire(table, row, here, case, at_start=at_start):
                     yield row, _after(table, row, here, case)
 
 
-def _may_fire(row: Row, node: _Node, case: Case, *, at_start: bool) -> bool:
+def _may_fire(table: Table, row: Row, node: _Node, case: Case, *, at_start: bool) -> bool:
     rule = row.rule
     if not all(_answers(selector, node, case, at_start=at_start) for selector in rule.when):
         return False
     if not _lasting(row, node, case):
         return False
-    if rule.expires is not None:
-        return rule.expires in node.standing
-    return not at_start or all(guard.look(case) for guard in rule.timing)
+    return rule.expires in node.standing if rule.expires is not None else _in_time(table, row, node, case)
+
+
+def _in_time(table: Table, row: Row, node: _Node, case: Case) -> bool:
+    """Tell whether the row is in time there, by the deadlines that stood from the start; one that begins later has time left."""
+    place = table.places[node.path]
+    running = tuple(tuple(one for one in region if one in node.from_start) for region in place.running)
+    due = {deadline: case.deadlines[deadline] for deadline in node.from_start}
+    there = replace(case, deadlines=due, running=running, findings={})
+    return all(guard.look(there) for guard in row.rule.timing)
 
 
 def _answers(selector: Selector, node: _Node, case: Case, *, at_start: bool) -> bool:
     dimension = selector.dimension
     if dimension is guards.OPTION:
-        return (node.option.value if node.option else "none") in selector.accepts
-    if dimension is guards.EXTENDED:
+        return (node.option or "none") in selector.accepts
+    if dimension is guards.FAILED:
+        return (node.liability or "none") in selector.accepts
+    if dimension in {guards.EXTENDED, guards.NAMED}:
         named = case.command.payload.deadline if isinstance(case.command.payload, ExtendDeadline) else None
-        return any(deadline.value in selector.accepts and named in {None, deadline} for deadline in node.standing)
+        meant = {deadline for deadline in node.standing if named is deadline or (named is None and dimension is guards.EXTENDED)}
+        return not meant.isdisjoint(selector.accepts)
     if dimension.needs_facts or (dimension is guards.EVIDENCE and not at_start):
         return True
     return dimension.ask(case) in selector.accepts
@@ -92,13 +106,14 @@ def _after(table: Table, row: Row, node: _Node, case: Case) -> _Node:
     started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
     standing = (node.standing & set(place.stands)) - set(rule.ends) | started
     confirmed = node.confirmed or row.records in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}
-    return _Node(row.target, node.option, standing, confirmed)
+    from_start = (node.from_start & standing) - started
+    return _Node(row.target, node.option, standing, from_start, confirmed, rule.liability or node.liability)
 
 
 def _offered(table: Table, node: _Node, case: Case) -> bool:
     return any(
         all(_answers(selector, node, case, at_start=False) for selector in row.rule.when)
-        and (row.rule.expires is None or row.rule.expires in node.standing)
+        and (row.rule.expires in node.standing if row.rule.expires is not None else _in_time(table, row, node, case))
         and _lasting(row, node, case)
         for row in table.rows.get((node.path, case.command.event), ())
     )

@@ -102,9 +102,10 @@ def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: d
         agreed_until=dispute.agreed_until,
         confirmed=dispute.confirmed,
         deadlines=dispute.deadlines,
-        running=tuple(dispute.running),
+        running=dispute.running_regions,
         submissions=dispute.submissions,
         extra_rounds=dispute.extra_rounds,
+        liability=dispute.liability,
     )
 
 
@@ -134,7 +135,7 @@ def reason_of(guard: Guard, finding: Finding, dispute: Dispute | None = None) ->
 def _misplaced(dispute: Dispute, case: Case) -> Reason:
     """Say why the event is out of place in the present state."""
     event, payload, rules = case.command.event, case.command.payload, dispute.rules
-    saw: dict[str, Seen] = {"state": dispute.state.value, "option": None if dispute.option is None else dispute.option.value}
+    saw: dict[str, Seen] = {"state": ",".join(dispute.states), "option": None if dispute.option is None else dispute.option.value}
     if dispute.closed:
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
     if isinstance(payload, ChooseOption):
@@ -142,5 +143,6 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
             offered = ", ".join(option.value for option in rules.options)
             unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
             return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
-        return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))
+        if dispute.option is not None:
+            return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))
     return Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": event.value}))

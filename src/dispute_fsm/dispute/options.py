@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from dispute_fsm.charts.table import Table
+from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.judge import case_of, check_facts, hinted, judge
 from dispute_fsm.dispute.refusals import Reason
@@ -121,10 +121,10 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
     if row is None:
         return None
     chosen = replace(case, option=option, findings={})
-    proves = (row.target, EventName.SUBMIT_EVIDENCE) in table.rows
+    proves = (row.target, EventName.SUBMIT_EVIDENCE) in table.rows and (row.source, EventName.SUBMIT_EVIDENCE) not in table.rows
     begun = [started for deadline in row.rule.starts if (started := _started(deadline, case)) is not None]
     return Preview(
-        state=table.places[row.target].state,
+        state=_leads_to(table, row),
         settles=row.outcome(option),
         deadlines=tuple(begun),
         consequences=tuple(_consequences(table, row.target, chosen, {started.deadline for started in begun})),
@@ -142,7 +142,13 @@ def _consequences(table: Table, path: str, case: Case, running: set[Deadline]) -
             if role not in _OTHERS or (expires is not None and expires not in running):
                 continue
             if all(selector.needs_facts or selector.holds(case) for selector in row.when):
-                yield Consequence(event, role, table.places[row.target].state, row.outcome(case.option), row.when_facts)
+                yield Consequence(event, role, _leads_to(table, row), row.outcome(case.option), row.when_facts)
+
+
+def _leads_to(table: Table, row: Row) -> StateName:
+    """Name the leaf that a row enters; where regions run side by side, the others stay where they are."""
+    before, after = (table.places[path] for path in (row.source, row.target))
+    return next((state for state in after.states if state not in before.states), after.state)
 
 
 def _started(deadline: Deadline, case: Case) -> StartedDeadline | None:

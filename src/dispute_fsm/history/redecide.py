@@ -93,6 +93,7 @@ def opening_asked(event: DisputeOpened, policy: Policy, rules: str) -> Opening:
         rules=rules,
         policy=policy,
         key=event.key,
+        rollout=event.payload.rollout if rules == event.rules else None,  # other rules are nobody's decision
     )
 
 

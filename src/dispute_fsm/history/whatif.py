@@ -4,12 +4,12 @@ What people did stands as recorded, at the time at which they did it; expiries a
 would have needed facts or answers that nobody recorded is undetermined, never guessed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 
-from dispute_fsm.charts.table import Place
+from dispute_fsm.charts.registry import RuleVersion
 from dispute_fsm.desk import SYSTEM
 from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.dispute.decide import decide, open_dispute
@@ -20,12 +20,13 @@ from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Repeated
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.difference import Difference, another_due, compare, expired_before, no_event
 from dispute_fsm.history.redecide import Missing, Undetermined, asked, instead, opening_asked, words_missing
-from dispute_fsm.rules.commands import ChooseOption, Command
+from dispute_fsm.rules.commands import ChooseOption, Command, ExtendDeadline
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import just_after
+from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import Named, Series, Strict
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled, Option, Outcome, StateName
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled, Option, Outcome, RefusalCode, Role, StateName
 
 
 class Verdict(Labelled):
@@ -37,9 +38,13 @@ class Verdict(Labelled):
 
 
 class Standing(Strict):
-    """Where a dispute stands when its history ends; `option` is the answer under which it goes on, null where it is closed."""
+    """Where a dispute stands when its history ends; `option` is the answer under which it goes on, null where it is closed.
+
+    `states` are the leaves that it is in: one, or one for each region of a parallel state.
+    """
 
     state: Named[StateName]
+    states: Series[Named[StateName]]
     outcome: Named[Outcome] | None
     option: Named[Option] | None = None
 
@@ -83,10 +88,10 @@ def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question)
     if not isinstance(opened, Accepted):
         reasons = opened.reasons if isinstance(opened, Refused) else ()
         return WhatIf(verdict=Verdict.DIFFERENT, then=then, now=None, missing=None, differences=(no_event(first, "refused", reasons),))
-    course = _Course(begin(opened.event, policy), events, recorded.rules.table.places)
+    course = _Course(begin(opened.event, policy), events, recorded.rules)
     course.note(compare(first, opened.event))
     missing = course.run()
-    if missing is None and recorded.closed and not course.dispute.closed:
+    if missing is None and (course.supposes_silence or (recorded.closed and not course.dispute.closed)):
         missing = Undetermined(seq=recorded.seq, missing=Missing.ANSWERS)
     now = None if missing is not None else _standing(course.dispute)
     verdict = Verdict.UNDETERMINED if now is None else Verdict.SAME if now == then else Verdict.DIFFERENT
@@ -94,14 +99,16 @@ def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question)
 
 
 def _standing(dispute: Dispute) -> Standing:
-    return Standing(state=dispute.state, outcome=dispute.outcome, option=None if dispute.closed else dispute.option)
+    return Standing(state=dispute.state, states=dispute.states, outcome=dispute.outcome, option=None if dispute.closed else dispute.option)
 
 
-# Who confirmed one agreement has said nothing of another, and a ruling is on what was under review.
+# Who confirmed one agreement has said nothing of another, a ruling is on what was under review, and more time was given for
+# what was awaited then.
 _OF_AN_AGREEMENT = frozenset({EventName.CONFIRM_AGREEMENT, EventName.DENY_AGREEMENT})
 _OF_A_STATE = frozenset(
     {EventName.REQUEST_EVIDENCE, EventName.RULE_NO_FAULT, EventName.RULE_AT_FAULT, EventName.EXTEND_DEADLINE, EventName.ANNUL}
 )
+_OF_EVIDENCE = frozenset({StateName.AWAITING_EVIDENCE, StateName.UNDER_REVIEW})
 
 
 class _CannotTellError(Exception):
@@ -115,16 +122,26 @@ class _CannotTellError(Exception):
 class _Course:
     """The other course of one dispute, step by step beside what was recorded."""
 
-    def __init__(self, dispute: Dispute, events: Sequence[AuditEvent], places: Mapping[str, Place]) -> None:
+    def __init__(self, dispute: Dispute, events: Sequence[AuditEvent], recorded: RuleVersion) -> None:
         self.dispute = dispute
-        self.places = places
+        self.recorded = recorded
+        self.places = recorded.table.places
         self.events = events
         self.option: Option | None = None  # as recorded so far
+        self.heard: list[AuditEvent] = []  # accepted so far, as recorded
+        self.unheard = False
         self.differences: list[Difference] = []
+
+    @property
+    def supposes_silence(self) -> bool:
+        """Whether it stands as it does only because nobody answered a question that the recorded rules did not put."""
+        return self.unheard and (self.dispute.state is not StateName.RESOLVED or self.dispute.outcome is Outcome.ANNULLED)
 
     def run(self) -> Undetermined | None:
         """Take every recorded event but the opening; say what was missing where it goes no further."""
         for previous, event in pairwise(self.events):
+            if previous.type is not EventType.REFUSED:
+                self.heard.append(previous)
             try:
                 self.catch_up(previous, event)
                 self.take(previous, event)
@@ -152,6 +169,8 @@ class _Course:
         if isinstance(event.payload, ChooseOption) and event.type is not EventType.REFUSED:
             self.option = event.payload.option
         found = decision.event if isinstance(decision, Accepted | Refused) else None
+        if isinstance(decision, Refused) and self.said_otherwise(event, decision):
+            raise _CannotTellError(Missing.ANSWERS)
         if found is not None:
             self.note(compare(event, found))
             return
@@ -165,14 +184,32 @@ class _Course:
         """Whether what was said then was said of what is before people here: the same agreement, and for a ruling the same review."""
         if event.command in _OF_AN_AGREEMENT:
             return before.option is self.option
-        return event.command not in _OF_A_STATE or (before.path, before.option) == (event.source, self.option)
+        if event.command not in _OF_A_STATE:
+            return True
+        here, there = (set(states) for states in (before.states, self.places[str(event.source)].states))
+        # The evidence is the same evidence, whatever runs beside it; of an agreement it matters which one it is.
+        same_evidence = before.rules is not self.recorded and bool(here & there & _OF_EVIDENCE)
+        return same_evidence or (before.path, before.option) == (event.source, self.option)
+
+    def said_otherwise(self, event: AuditEvent, refused: Refused) -> bool:
+        """Whether what was accepted then would only have been said in other words here, such as an extension that names no deadline."""
+        unnamed = isinstance(event.payload, ExtendDeadline) and event.payload.deadline is None and event.type is not EventType.REFUSED
+        return unnamed and refused.codes == (RefusalCode.NOT_IN_THIS_STATE,) and self.dispute.rules.table.asks(NAMED)
+
+    def silent(self, deadline: Deadline) -> bool:
+        """Whether those who let a deadline pass here could have answered under the recorded rules, and did not."""
+        if self.dispute.rules is self.recorded or deadline not in {Deadline.RESPONSE, Deadline.EVIDENCE}:
+            return True
+        if deadline is Deadline.EVIDENCE:
+            return any((event.target, EventName.SUBMIT_EVIDENCE) in self.recorded.table.rows for event in self.heard)
+        return all(event.actor.role is not Role.MERCHANT for event in self.heard)
 
     def catch_up(self, previous: AuditEvent, event: AuditEvent) -> None:
         """Fire what passed before this event, as a sweep would have.
 
         A deadline that ran in the recorded dispute with the same due instant is swept when it was swept there.
         """
-        ran = self.places[previous.target].running
+        ran = set(chain(*self.places[previous.target].running))
         for _ in Deadline:  # what starts now cannot have passed, so each fires at most once
             passed = {
                 deadline: due
@@ -198,6 +235,8 @@ class _Course:
             decision = decide(self.dispute, command, facts, at, stamp=stamp)
         except (FactsNeededError, StaleFactsError):
             raise _CannotTellError(Missing.FACTS) from None
+        if isinstance(decision, Accepted) and command.event.expires is not None:
+            self.unheard |= not self.silent(command.event.expires)
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
             self.dispute = evolve(self.dispute, decision.event)
         return decision

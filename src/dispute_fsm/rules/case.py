@@ -8,14 +8,15 @@ from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import Deadline, Option
+from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """The situation in which a command is judged.
 
-    `deadlines` are those that stand, with their due instants; `running` those of them that the present state acts on.
+    `deadlines` are those that stand, with their due instants; `running` those of them that the present state acts on, for
+    each region that still runs (one, where nothing runs side by side). `liability` is that of the region that has failed.
     `submissions` counts the evidence handed in so far, `extra_rounds` the adjudicator's further requests.
     `facts` is None where nobody asked the order system. `findings` remembers each guard's answer, so that a guard shared
     by several rows looks once per decision.
@@ -31,7 +32,8 @@ class Case:
     agreed_until: datetime | None = None
     confirmed: bool = False
     deadlines: Mapping[Deadline, datetime] = field(default_factory=dict[Deadline, datetime])
-    running: tuple[Deadline, ...] = ()
+    running: tuple[tuple[Deadline, ...], ...] = ()
     submissions: int = 0
     extra_rounds: int = 0
+    liability: Outcome | None = None
     findings: dict[str, Finding] = field(default_factory=dict[str, Finding])

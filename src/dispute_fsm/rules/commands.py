@@ -10,6 +10,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
+from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import MAX_TEXT, FrozenMap, Identifier, Instant, Named, ReasonId, Series, Strict, Text, Whole, written
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
 
@@ -54,6 +55,15 @@ class Voucher(Strict, Generic[P]):
 
 class Payload(Strict):
     """What an event says beyond who and when; this base says nothing more."""
+
+
+class OpenDispute(Payload):
+    """An opening; `rollout` is the decision of a gradual release on its rule version, where one decided.
+
+    Without one nothing is written, so that such an opening is recorded as it always was.
+    """
+
+    rollout: Annotated[RolloutDecision | None, Field(exclude_if=lambda rollout: rollout is None)] = None
 
 
 class ChooseOption(Payload, Generic[P]):
@@ -102,6 +112,7 @@ class ExtendDeadline(Payload, Generic[P]):
 
 
 _FORMS: Mapping[EventName, tuple[type[Payload], type[Payload]]] = {
+    EventName.OPEN_DISPUTE: (OpenDispute, OpenDispute),
     EventName.CHOOSE_OPTION: (ChooseOption[Text], ChooseOption[Commitment]),
     EventName.SUBMIT_EVIDENCE: (SubmitEvidence[Text], SubmitEvidence[Commitment]),
     EventName.REQUEST_EVIDENCE: (RequestEvidence[Text], RequestEvidence[Commitment]),

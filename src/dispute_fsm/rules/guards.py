@@ -11,7 +11,7 @@ A guard looks at the `Case` and answers with a `Finding`. There are four sorts, 
 To add a guard: write a function here under `@requirement`, and name it in the `needs` of an edge in a chart module.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,7 +27,7 @@ from dispute_fsm.rules.findings import NEVER, ActorUnlock, FactUnlock, Finding, 
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.provenance import Source, assumed, stated
 from dispute_fsm.rules.strict import format_duration, format_instant
-from dispute_fsm.rules.vocabulary import Deadline, Denial, Labelled, Lang, Option, RefusalCode, Role, Silence
+from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, Denial, Labelled, Lang, Option, RefusalCode, Role, Silence, StateName
 
 
 class Sort(StrEnum):
@@ -200,7 +200,7 @@ def when(dimension: Dimension, *accepts: str) -> Selector:
     )
 
 
-def _labels(words: type[Labelled]) -> dict[str, tuple[str, str]]:
+def _labels(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
     return {word.value: (word.zh, word.en) for word in words}
 
 
@@ -227,6 +227,10 @@ def _extended(case: Case) -> str:
 def _of_policy(name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[[Policy], str], source: Source) -> Dimension:
     """Make a question that the policy alone answers."""
     return Dimension(name, answers, lambda case: ask(case.policy), source, of_policy=ask)
+
+
+def _named(case: Case) -> str:
+    return "none" if cast("ExtendDeadline[str]", case.command.payload).deadline is None else _extended(case)
 
 
 OPTION = Dimension(
@@ -276,15 +280,32 @@ EXTENDED = Dimension(
     _extended,
     assumed("公告未提及延长时限", "the announcement does not mention extensions"),
 )
+NAMED = Dimension(
+    "named",
+    {"none": ("未指明进行中的时限", "no deadline that runs is named"), **_labels(Deadline)},
+    _named,
+    assumed("多个时限同时进行，须指明延长哪一个", "several deadlines run at once, so an extension names the one that it means"),
+)
+FAILED = Dimension(
+    "failed",
+    {"none": ("另一侧尚未失败", "the other region has not failed"), **_labels(LIABILITIES)},
+    lambda case: "none" if case.liability is None else case.liability.value,
+    assumed("两侧均失败才判责，取较重者", "a penalty takes both regions to fail, and is the weightier of the two"),
+)
 
 
 # ---- timing: whether a deadline has passed -----------------------------------------------------------------------------
 
 
 def _in_time(case: Case) -> Finding:
-    dues = [case.deadlines[deadline] for deadline in case.running]
-    in_time = not dues or case.now <= max(dues)
-    saw = {deadline.value: format_instant(due) for deadline, due in zip(case.running, dues, strict=True)}
+    return _before_the_last(case, case.running)
+
+
+def _before_the_last(case: Case, regions: tuple[tuple[Deadline, ...], ...]) -> Finding:
+    """Tell whether in one of these regions time is left: its last deadline has not passed, or it has none."""
+    dues = [{deadline: case.deadlines[deadline] for deadline in running} for running in regions]
+    in_time = not dues or any(not due or case.now <= max(due.values()) for due in dues)
+    saw = {deadline.value: format_instant(instant) for due in dues for deadline, instant in due.items()}
     return found(in_time, RefusalCode.DEADLINE_PASSED, NEVER, **saw)
 
 
@@ -302,6 +323,28 @@ in_time = Guard(
     look=_in_time,
     codes=(RefusalCode.DEADLINE_PASSED,),
 )
+
+
+def in_time_of(region: StateName, *deadlines: Deadline) -> Guard:
+    """Require that a region's running deadline has not passed; `deadlines` are all that the region may have."""
+
+    def look(case: Case) -> Finding:
+        running = tuple(deadline for of_region in case.running for deadline in of_region if deadline in deadlines)
+        return _before_the_last(case, (running,))
+
+    return Guard(
+        name=f"{region.value}_in_time",
+        sort=Sort.TIMING,
+        zh=f"{region.zh}时限未过",
+        en=f"the running deadline of the {region.en} has not passed",
+        source=assumed("操作是否逾期，只看所在一侧的时限", "an event is late by its own region's deadline"),
+        look=look,
+        codes=(RefusalCode.DEADLINE_PASSED,),
+    )
+
+
+settlement_in_time = in_time_of(StateName.SETTLEMENT, Deadline.RESPONSE, Deadline.CONFIRMATION, Deadline.PROMISE)
+evidence_in_time = in_time_of(StateName.EVIDENCE, Deadline.EVIDENCE)
 window_open = Guard(
     name="window_open",
     sort=Sort.TIMING,

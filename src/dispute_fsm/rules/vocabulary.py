@@ -90,7 +90,7 @@ class EventName(Labelled):
 
 
 class StateName(Labelled):
-    """Every state of every rule version: leaves, compounds and the two closed ones."""
+    """Every state of every rule version: leaves, compounds, parallel regions and the two closed ones."""
 
     OPENED = "opened", "待商家选择方案", "waiting for the merchant's choice"
     OPTION_CHOSEN = "option_chosen", "已选择方案", "option chosen"
@@ -101,6 +101,12 @@ class StateName(Labelled):
     CONTESTING = "contesting", "举证判责中", "contesting"
     AWAITING_EVIDENCE = "awaiting_evidence", "待商家举证", "waiting for the merchant's evidence"
     UNDER_REVIEW = "under_review", "待平台判责", "waiting for the ruling"
+    DISPUTING = "disputing", "纠纷处理中", "in dispute"
+    SETTLEMENT = "settlement", "协商和解", "settlement"
+    PROPOSING = "proposing", "待商家提出和解方案", "waiting for the merchant's proposal"
+    SETTLEMENT_FAILED = "settlement_failed", "和解未成", "settlement failed"
+    EVIDENCE = "evidence", "无责举证", "no-fault evidence"
+    EVIDENCE_FAILED = "evidence_failed", "举证未成", "evidence failed"
     RESOLVED = "resolved", "已解决", "resolved"
     PENALIZED = "penalized", "已判责", "penalized"
 
@@ -123,17 +129,15 @@ class Outcome(Labelled):
     EVIDENCE_OVERDUE = "evidence_overdue", "逾期未举证", "no evidence in time"
 
 
-LIABILITIES = frozenset(
-    {
-        Outcome.BREACH_OF_PROMISE,
-        Outcome.OUT_OF_STOCK,
-        Outcome.PROMISE_MISSED,
-        Outcome.AT_FAULT,
-        Outcome.NO_RESPONSE,
-        Outcome.EVIDENCE_OVERDUE,
-    }
+LIABILITIES = (
+    Outcome.AT_FAULT,
+    Outcome.BREACH_OF_PROMISE,
+    Outcome.OUT_OF_STOCK,
+    Outcome.PROMISE_MISSED,
+    Outcome.NO_RESPONSE,
+    Outcome.EVIDENCE_OVERDUE,
 )
-"""The outcomes of a penalized dispute; every other outcome belongs to a resolved one."""
+"""The outcomes of a penalized dispute, the weightiest first; every other outcome belongs to a resolved one."""
 
 
 class EventType(Labelled):
@@ -148,6 +152,8 @@ class EventType(Labelled):
     EVIDENCE_REQUESTED = "evidence_requested", "平台要求补充举证", "more evidence requested"
     EVIDENCE_OVERDUE = "evidence_overdue", "补充举证逾期，按已有材料判责", "evidence overdue, judged on what is there"
     DEADLINE_EXTENDED = "deadline_extended", "时限已延长", "deadline extended"
+    SETTLEMENT_FAILED = "settlement_failed", "和解未成", "settlement failed"
+    EVIDENCE_FAILED = "evidence_failed", "举证未成", "evidence failed"
     DISPUTE_RESOLVED = "dispute_resolved", "纠纷已解决", "dispute resolved"
     DISPUTE_PENALIZED = "dispute_penalized", "纠纷已判责", "dispute penalized"
     PENALTY_ANNULLED = "penalty_annulled", "判责已撤销", "penalty annulled"
@@ -210,6 +216,14 @@ class Denial(Labelled):
 
     PENALIZE = "penalize", "直接判责", "penalizes at once"
     REVIEW = "review", "转平台核实", "goes to the adjudicator"
+
+
+class RolloutReason(Labelled):
+    """Why a merchant gets a rule version while a change goes out gradually (灰度)."""
+
+    DENY = "deny", "在排除名单中", "on the deny list"
+    ALLOW = "allow", "在允许名单中", "on the allow list"
+    PERCENTAGE = "percentage", "按百分比分桶", "by percentage"
 
 
 class RefusalCode(Labelled):

@@ -13,17 +13,21 @@ from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.documents.faults import Faults, Source
 from dispute_fsm.documents.policies import policy_laid_over
 from dispute_fsm.documents.yaml_text import FieldPath, printed, read_file, read_yaml
-from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
+from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, ExtendDeadline
 from dispute_fsm.rules.facts import Order
+from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, Text, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
+from dispute_fsm.scenario.rollouts import rollout_of
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
 
 Expectation = TypeVar("Expectation", bound=Expect | ExpectEnd)
 SUFFIX = ".dispute.yaml"
-_FIELDS = ("title", "rules", "policy", "dispute", "order", "steps", "expect")
+_FIELDS = ("title", "rules", "rollout", "policy", "dispute", "order", "steps", "expect")
 _STEP_FIELDS = ("at", "order", "do", "by", "key", "with", "expect")
+ROLLOUT = "rollout"
 _AVAILABILITY = {"available": True, "unavailable": False}
 _PAID_BEFORE = timedelta(days=3)
 
@@ -68,10 +72,11 @@ def scenario_of(source: Source) -> Scenario:
     faults = Faults()
     content = source.fields(source.text.value, _FIELDS, (), faults)
     head = faults.tried(lambda: source.validated(_Head, {name: content[name] for name in ("title", "dispute") if name in content}, ()))
-    rules = faults.tried(lambda: _rules(source, content))
+    chosen = faults.tried(lambda: _rules(source, content, None if head is None else head.dispute))
     policy = faults.tried(lambda: _policy(source, content))
-    if head is None or rules is None:
+    if head is None or chosen is None:
         raise faults.first()
+    rules, rollout = chosen
     reader = Reader(source, head.dispute, rules)
     expect = faults.tried(lambda: reader.expect(ExpectEnd, content, ()))
     order = faults.tried(lambda: reader.order(content))
@@ -89,6 +94,7 @@ def scenario_of(source: Source) -> Scenario:
             actor=Actor(role=Role.CONSUMER, id=head.dispute.consumer_id),
             rules=rules.id,
             policy=policy,
+            rollout=rollout,
         ),
         opened_at=head.dispute.opened_at,
         order=order,
@@ -98,8 +104,18 @@ def scenario_of(source: Source) -> Scenario:
     )
 
 
-def _rules(source: Source, content: Mapping[str, object]) -> RuleVersion:
-    return rule_version(source.choice(content.get("rules", DEFAULT_VERSION), list(VERSIONS), ("rules",), "rule version"))
+def _rules(source: Source, content: Mapping[str, object], whose: Whose | None) -> tuple[RuleVersion, RolloutDecision | None]:
+    """Read which rules the dispute opens under, and the decision of the rollout where the file leaves that to one."""
+    if content.get("rules") != ROLLOUT:
+        if "rollout" in content:
+            raise source.fault(("rollout",), f"goes with rules: {ROLLOUT} only; a file that names its rules needs no plan")
+        known = [*VERSIONS, ROLLOUT]
+        return rule_version(source.choice(content.get("rules", DEFAULT_VERSION), known, ("rules",), "rule version")), None
+    if "rollout" not in content:
+        raise source.fault(("rules",), f"the block {ROLLOUT} is missing: salt, from, to, deny, allow, schedule")
+    plan = rollout_of(source, content["rollout"], ("rollout",))
+    decided = None if whose is None else plan.decide(whose.merchant_id, whose.opened_at)
+    return rule_version(plan.older if decided is None else decided.version), decided
 
 
 def _policy(source: Source, content: Mapping[str, object]) -> Policy:
@@ -139,7 +155,7 @@ class Reader:
         if not expect.model_fields_set:
             raise self.source.fault(here, f"expect one or more of: {', '.join(kind.model_fields)}")
         if expect.state is not None:
-            states = [place.state.value for place in self.rules.table.places.values()]
+            states = list(dict.fromkeys(place.state.value for place in self.rules.table.places.values()))
             self.source.choice(expect.state.value, states, (*here, "state"), f"state of rules {self.rules.id}")
         return expect
 
@@ -226,6 +242,9 @@ class Reader:
         keyed = faults.tried(lambda: self.source.validated(_Keyed, {"key": content["key"]} if "key" in content else {}, path))
         if actor is None or asked is None or keyed is None:
             raise faults.first()
+        if isinstance(asked, ExtendDeadline) and asked.deadline is None and self.rules.table.asks(NAMED):
+            missing = f"this field is missing: under rules {self.rules.id} an extension names its deadline"
+            raise self.source.fault((*path, "with", "deadline"), missing)
         return Command(event=event, actor=actor, payload=asked, key=keyed.key)
 
     def actor(self, content: Mapping[str, object], event: EventName, path: FieldPath) -> Actor:
