@@ -6,7 +6,7 @@ the rules are the same and a file differs all the same is the file itself compar
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import get_args
 
@@ -19,6 +19,7 @@ from dispute_fsm.diagrams.render.formats import SUFFIXES, Format, drawn
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.decisions import decisions
+from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.history.write import whole_file
 from dispute_fsm.rules.policy import DEFAULT_POLICY
@@ -49,11 +50,15 @@ def machines() -> dict[str, Machine]:
 
 def catalogue() -> Iterator[tuple[str, str]]:
     """Go through every file that belongs into the folder: its path there, and its content. The same rules are the same bytes."""
-    for name, machine in machines().items():
+    known = machines()
+    for name, machine in known.items():
         yield f"{name}/{MACHINE}", machine.model_dump_json(indent=1) + "\n"
         for view in VIEWS.values():
             for lang in _LANGS:
                 yield from _files(name, view(machine, lang))
+    for before, after in pairwise(known.items()):
+        for lang in _LANGS:
+            yield from _files(f"{before[0]}-to-{after[0]}", diff(before, after, lang))
 
 
 def _files(folder: str, view: View) -> Iterator[tuple[str, str]]:
@@ -81,11 +86,13 @@ def drifts(folder: Path, lang: Lang) -> Iterator[Drift]:
         if not path.is_file():
             yield Drift(name, (_SAYS[lang]["missing"],))
         elif (there := path.read_bytes().decode(errors="replace")) != content:
-            version = name.partition("/")[0]
+            versions = name.partition("/")[0].split("-to-")
             what = tuple(_machine_drift(there, content, lang)) if name.endswith(MACHINE) else ()
             if what:
-                said.add(version)
-            yield Drift(name, what or (_first_difference(there, content, lang),) if version not in said or what else ())
+                said.update(versions)
+            if not what and not said.intersection(versions):
+                what = (_first_difference(there, content, lang),)
+            yield Drift(name, what)
 
 
 def _machine_drift(there: str, content: str, lang: Lang) -> Iterator[str]:

@@ -196,7 +196,7 @@ def _arrow(voice: Voice, arrow: Arrow) -> Told:
         "source": () if arrow.source is None else (arrow.source,),
         "target": (arrow.target,),
         "by": [voice.label(role) for role in arrow.roles],
-        "when": [voice.label(one.label) for one in voice.selects(arrow)],
+        "when": [voice.condition(one) for one in voice.selects(arrow)],
         "timing": [voice.label(one.label) for one in voice.conditions(arrow.timing)],
         "needs": [voice.label(one.label) for one in voice.conditions(arrow.needs)],
         "endings": voice.endings(arrow),

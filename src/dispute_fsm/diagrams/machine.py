@@ -85,7 +85,10 @@ class Ending(Strict):
 
 
 class Arrow(Strict):
-    """One edge of the chart; `source` is null where the dispute begins. Conditions are named, see `Machine.conditions`."""
+    """One edge of the chart; `source` is null where the dispute begins. Conditions are named, see `Machine.conditions`.
+
+    `liability` is that for which a region fails by it, where the dispute goes on all the same.
+    """
 
     id: str
     source: str | None
@@ -97,6 +100,7 @@ class Arrow(Strict):
     timing: Series[str]
     needs: Series[str]
     endings: Series[Ending]
+    liability: Named[Outcome] | None
     starts: Series[Named[Deadline]]
     ends: Series[Named[Deadline]]
     origin: Provenance
@@ -115,6 +119,9 @@ class Machine(Strict):
     """A rule version under a policy, complete: states, arrows, conditions, the words for all of them, and the policy's values."""
 
     rules: str
+    label: Bilingual
+    change: Bilingual
+    why: Bilingual
     options: Series[Named[Option]]
     states: Series[StateNode]
     arrows: Series[Arrow]
@@ -166,6 +173,9 @@ def machine_of(version: RuleVersion, policy: Policy) -> Machine:
     states = list(_states(version.chart.states, None))
     return Machine(
         rules=version.id,
+        label=version.label,
+        change=version.change,
+        why=version.why,
         options=version.options,
         states=tuple(state.model_copy(update={"runs": _running(state, states, arrows)}) for state in states),
         arrows=tuple(arrows),
@@ -227,6 +237,7 @@ def _arrow(source: str, target: str, event: EventName, rule: Rule, guards: dict[
         timing=tuple(guard.name for guard in rule.timing),
         needs=tuple(guard.name for guard in rule.needs),
         endings=tuple(_endings(rule.outcome)),
+        liability=rule.liability,
         starts=rule.starts,
         ends=rule.ends,
         origin=_provenance(rule.origin),
@@ -247,6 +258,7 @@ def _entry(version: RuleVersion, guards: dict[str, Guard]) -> Arrow:
         timing=(),
         needs=tuple(guard.name for guard in entry.needs),
         endings=(),
+        liability=None,
         starts=entry.starts,
         ends=(),
         origin=_provenance(entry.origin),
@@ -305,6 +317,7 @@ def _words(version: RuleVersion, arrows: Iterable[Arrow], guards: Iterable[Guard
     for arrow in arrows:
         named += [("event", arrow.event), *(("role", role) for role in arrow.roles)]
         named += [("outcome", ending.outcome) for ending in arrow.endings]
+        named += [] if arrow.liability is None else [("outcome", arrow.liability)]
         named += [("deadline", deadline) for deadline in (*arrow.starts, *arrow.ends)]
     named += [("code", code) for guard in guards for code in guard.codes]
     return {f"{kind}.{word.value}": _labelled(word) for kind, word in sorted(named, key=lambda one: (one[0], one[1].value))}

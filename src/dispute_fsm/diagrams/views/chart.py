@@ -42,7 +42,7 @@ def chart(machine: Machine, lang: Lang) -> View:
     return View(
         name="chart",
         lang=lang,
-        title=_WORDS(lang, "title", machine.rules),
+        title=_WORDS(lang, "title", voice.rules),
         notes=(_WORDS(lang, "read"), _WORDS(lang, "time")),
         parts=(picture, sources(voice)),
         graph=picture,

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
-from dispute_fsm.diagrams.machine import Machine
+from dispute_fsm.diagrams.machine import OPENING, Machine
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Mark
 from dispute_fsm.diagrams.tables import Row, Table, cell
@@ -53,7 +53,6 @@ class Corpus:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.disputes = set[str]()
         self.events = 0
         self.arrows = Counter[str]()
         self.guards = Coverage()
@@ -62,7 +61,6 @@ class Corpus:
         """Count an event; one of another rule version does not count. Raises `InputError` where it took no known edge."""
         if event.rules != self.machine.rules:
             return
-        self.disputes.add(event.dispute_id)
         self.events += 1
         self.guards.add(event)
         if (arrow := taken(self.machine, event)) is not None:
@@ -87,7 +85,7 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
     }
     numbers = says(
         "numbers",
-        disputes=len(corpus.disputes),
+        disputes=corpus.arrows[OPENING],
         events=corpus.events,
         arrows=len(corpus.arrows),
         all_arrows=len(machine.arrows),
@@ -115,7 +113,7 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
     return View(
         name="coverage",
         lang=lang,
-        title=says("title", machine.rules),
+        title=says("title", voice.rules),
         notes=(numbers, says("read")),
         parts=(
             picture,

@@ -17,7 +17,7 @@ from dispute_fsm.diagrams.views.machine_picture import clocks_of, name_of, toolt
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.errors import ChartError
-from dispute_fsm.rules.guards import OPTION
+from dispute_fsm.rules.guards import FAILED, OPTION
 from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.vocabulary import EventName, Lang, Option, RefusalCode, StateName
 
@@ -78,7 +78,7 @@ def decisions(machine: Machine, lang: Lang) -> View:
     return View(
         name="decisions",
         lang=lang,
-        title=says("title", machine.rules),
+        title=says("title", voice.rules),
         notes=tuple(says(note) for note in notes),
         parts=(says.opening(), *(says.table(state) for state in machine.states if says.has_rows(state)), sources(voice)),
         graph=_sketch(voice),
@@ -130,7 +130,7 @@ class _Says:
             cells=(
                 (Line(voice.label(arrow.event), Face.STRONG), Line(arrow.event.value, Face.FAINT)),
                 cell(voice.roles(arrow)),
-                cell(*(f"{voice.label(one.label)} {voice.ref(one)}" for one in voice.selects(arrow))) or cell(voice.say("none")),
+                cell(*(f"{voice.condition(one)} {voice.ref(one)}" for one in voice.selects(arrow))) or cell(voice.say("none")),
                 cell(*self.demands(arrow)) or cell(voice.say("none")),
                 (Line(voice.say("stays"), Face.STRONG),) if arrow.stays else (Line(voice.state(arrow.target), Face.STRONG),),
                 cell(*voice.endings(arrow), face=Face.STRONG) or cell(voice.say("none")),
@@ -279,14 +279,21 @@ def leaves_some(machine: Machine, arrows: tuple[Arrow, ...]) -> bool:
 def _cases(machine: Machine, arrows: list[Arrow]) -> Iterator[tuple[tuple[tuple[str, str], ...], list[Arrow]]]:
     """Go through all combinations of answers to what the rows ask, with the rows that fit each."""
     names = sorted({question for arrow in arrows for name in arrow.when if (question := machine.conditions[name].question)})
-    chooses = arrows[0].event is EventName.CHOOSE_OPTION  # such a command always names an option
-    for combination in product(*(_answers(machine, name, chooses=chooses) for name in names)):
+    for combination in product(*(_answers(machine, name, arrows[0]) for name in names)):
         answers = tuple(zip(names, combination, strict=True))
         yield answers, [arrow for arrow in arrows if _fits(machine, arrow, dict(answers))]
 
 
-def _answers(machine: Machine, question: str, *, chooses: bool) -> list[str]:
-    return [answer for answer in machine.questions[question].answers if not (chooses and question == OPTION.name and answer == "none")]
+def _answers(machine: Machine, question: str, arrow: Arrow) -> list[str]:
+    """List the answers that a question can have where an arrow begins."""
+    answers = list(machine.questions[question].answers)
+    if question == OPTION.name and arrow.event is EventName.CHOOSE_OPTION:  # such a command always names one
+        answers.remove("none")
+    if question == FAILED.name and arrow.source is not None:  # what has failed is never the region that an arrow is taken in
+        region = _region(machine, machine.state(arrow.source))
+        here = [one for one in machine.arrows if one.source is not None and _region(machine, machine.state(one.source)) == region]
+        answers = [answer for answer in answers if answer not in {one.liability for one in here}]
+    return answers
 
 
 def _fits(machine: Machine, arrow: Arrow, answers: Mapping[str, str]) -> bool:
@@ -314,7 +321,7 @@ def _sketch(voice: Voice) -> Picture:
                 shape = _shape(machine.state(arrow.target))
                 boxes.append(Box(id=end, frame=frame.id, shape=shape, lines=(Line(voice.state(arrow.target), Face.TITLE),)))
             edges.append(_edge(voice, arrow, f"in-{state.id}", end))
-    return Picture(id="decisions", title=machine.rules, boxes=tuple(boxes), edges=tuple(edges), frames=tuple(frames))
+    return Picture(id="decisions", title=voice.rules, boxes=tuple(boxes), edges=tuple(edges), frames=tuple(frames))
 
 
 def _shape(target: StateNode) -> Shape:
@@ -326,7 +333,7 @@ def _shape(target: StateNode) -> Shape:
 def _edge(voice: Voice, arrow: Arrow, source: str, target: str) -> Edge:
     lines = [Line(f"{voice.roles(arrow)} · {voice.label(arrow.event)}  {voice.ref(arrow)}", Face.HEAD)]
     if selects := voice.selects(arrow):
-        lines.append(Line(voice.say("when", voice.say("and").join(voice.label(one.label) for one in selects))))
+        lines.append(Line(voice.say("when", voice.say("and").join(map(voice.condition, selects)))))
     lines += [Line(voice.say("needs", text)) for text in _Says(voice).demands(arrow)]
     if ends := voice.endings(arrow):
         lines.append(Line(voice.say("ends_as", voice.say("and").join(ends)), Face.STRONG))

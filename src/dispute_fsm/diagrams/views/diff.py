@@ -19,6 +19,7 @@ _WORDS = Phrases(
             "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两边相同。",
             "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark is the same on both sides.",
         ),
+        "change": ("{rules}：{change}。缘由：{why}。", "{rules}: {change}. Why: {why}."),
         "none": ("两者没有差异。", "The two do not differ."),
         "changes": ("差异一览", "What differs"),
         "mark": ("变化", "change"),
@@ -56,11 +57,16 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
     )
     remarks = _remarks(found, {mark: says(mark) for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED)})
     picture = machine_picture(both, remarks)
+    versions = tuple(
+        says("change", rules=machine.rules, change=machine.change.label(lang), why=machine.why.label(lang))
+        for _, machine in (before, after)
+        if before[1].rules != after[1].rules
+    )
     return View(
         name="diff",
         lang=lang,
         title=says("title", before=before[0], after=after[0]),
-        notes=(says("read"),) if found else (says("none"),),
+        notes=(*versions, says("read" if found else "none")),
         parts=(Table(id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows), picture),
         graph=picture,
     )

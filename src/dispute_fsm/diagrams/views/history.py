@@ -79,7 +79,7 @@ class Story:
 
     def title(self) -> str:
         """Name the dispute."""
-        return self.say("title", dispute=self.events[0].dispute_id, rules=self.events[0].rules)
+        return self.say("title", dispute=self.events[0].dispute_id, rules=self.voice.rules)
 
     def notes(self) -> tuple[str, ...]:
         """Say whose dispute it is, and how to read what follows."""

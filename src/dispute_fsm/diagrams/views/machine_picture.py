@@ -32,7 +32,7 @@ def machine_picture(voice: Voice, remarks: Mapping[str, Remark] = _NONE, *, name
     machine = voice.machine
     return Picture(
         id=name,
-        title=machine.rules,
+        title=voice.rules,
         boxes=(
             Box(id=BEGIN, lines=(), shape=Shape.START),
             *(_box(voice, state, remarks.get(state.id, _PLAIN)) for state in machine.states if state.kind == "leaf"),
@@ -103,13 +103,13 @@ def _lines(voice: Voice, arrow: Arrow, *, brief: bool) -> Iterator[Line]:
     ref = "" if brief else f"  {voice.ref(arrow)}"
     yield Line(f"{voice.roles(arrow)} · {voice.label(arrow.event)}{ref}", Face.HEAD)
     if selects := voice.selects(arrow):
-        yield Line(voice.say("when", voice.say("and").join(voice.label(one.label) for one in selects)))
+        yield Line(voice.say("when", voice.say("and").join(map(voice.condition, selects))))
     if (demands := voice.demands(arrow)) and not brief:
         yield Line(voice.say("needs", voice.say("and").join(voice.told(demands))))
-    if arrow.endings:
-        yield Line(
-            voice.say("ends_as", voice.say("comma").join(dict.fromkeys(voice.label(end.outcome) for end in arrow.endings))), Face.STRONG
-        )
+    if arrow.liability is not None:
+        yield Line(voice.say("fails", voice.label(arrow.liability)), Face.STRONG)
+    if outcomes := dict.fromkeys(voice.label(end.outcome) for end in arrow.endings):
+        yield Line(voice.say("ends_as", " / ".join(outcomes)), Face.STRONG)
     if not brief:
         yield from (Line(text, Face.FAINT) for text in voice.clocks(arrow))
 
@@ -120,5 +120,5 @@ def tooltip(voice: Voice, arrow: Arrow) -> Iterator[str]:
     yield voice.source(arrow)
     for condition in (*voice.selects(arrow), *voice.conditions(arrow.timing), *voice.conditions(arrow.needs)):
         codes = f" → {', '.join(condition.codes)}" if condition.codes else ""
-        yield f"{voice.label(condition.label)} ({condition.name}){codes}: {voice.source(condition)}"
+        yield f"{voice.condition(condition)} ({condition.name}){codes}: {voice.source(condition)}"
     yield from voice.endings(arrow)

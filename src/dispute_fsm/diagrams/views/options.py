@@ -50,7 +50,7 @@ def options(machine: Machine, lang: Lang) -> View:
     return View(
         name="options",
         lang=lang,
-        title=says("title", machine.rules),
+        title=says("title", voice.rules),
         notes=(says("once"),),
         parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is EventName.CHOOSE_OPTION])),
         graph=says.sketch(),
@@ -187,7 +187,7 @@ class _Says:
                 if arrow.id not in {edge.id for edge in edges} and not arrow.stays:
                     self._add(boxes, str(arrow.source))
                     edges.append(self._edge(boxes, arrow, str(arrow.source), None))
-        return Picture(id="options", title=self.machine.rules, boxes=tuple(boxes.values()), edges=tuple(edges))
+        return Picture(id="options", title=self.voice.rules, boxes=tuple(boxes.values()), edges=tuple(edges))
 
     def _add(self, boxes: dict[str, Box], name: str) -> None:
         state = self.machine.state(name)

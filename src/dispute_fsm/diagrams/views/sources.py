@@ -28,7 +28,7 @@ def sources(voice: Voice, arrows: Iterable[Arrow] | None = None) -> Table:
         behind.setdefault(voice.ref(arrow), {})[voice.label(arrow.event)] = None
         for condition in (*voice.selects(arrow), *voice.conditions((*arrow.timing, *arrow.needs))):
             answers = condition.question == OPTION.name  # which, the picture says
-            behind.setdefault(voice.ref(condition), {})[voice.say("chosen") if answers else voice.label(condition.label)] = None
+            behind.setdefault(voice.ref(condition), {})[voice.say("chosen") if answers else voice.condition(condition)] = None
     return Table(
         id="sources",
         title=_WORDS(lang, "sources"),

@@ -7,7 +7,7 @@ from dispute_fsm.diagrams.machine import Arrow, Condition, Ending, Machine, Prov
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.history.telling import lasting
 from dispute_fsm.rules.deadlines import term_of
-from dispute_fsm.rules.guards import OPTION, VOUCHER_LIMITS, in_time
+from dispute_fsm.rules.guards import EXTENDED, FAILED, NAMED, OPTION, VOUCHER_LIMITS, evidence_in_time, in_time, settlement_in_time
 from dispute_fsm.rules.policy import Bilingual, Policy, Term
 from dispute_fsm.rules.vocabulary import Deadline, Labelled, Lang
 
@@ -21,6 +21,10 @@ _PHRASES = Phrases(
         "needs": ("须 {}", "needs {}"),
         "ends_as": ("结果 {}", "ends as {}"),
         "on": ("{outcome}（{option}）", "{outcome} (on: {option})"),
+        "fails": ("本侧失败，责任 {}", "this side fails for: {}"),
+        "rules": ("{rules}（{label}）", "{rules} ({label})"),
+        "failed": ("另一侧已失败：{}", "the other side has failed: {}"),
+        "extends": ("延长的是{}", "it is the {} that is extended"),
         "starts": ("开始计时 {}", "starts the {}"),
         "stops": ("停止计时 {}", "stops the {}"),
         "limits": ("凭证符合大小、格式与数量限制", "the vouchers keep to the limits"),
@@ -39,6 +43,11 @@ _PHRASES = Phrases(
         "none": ("–", "–"),
     }
 )
+
+
+_IN_TIME = frozenset({in_time.name, settlement_in_time.name, evidence_in_time.name})
+"""What goes without saying of every arrow that is no expiry."""
+_EXTENSIONS = frozenset({EXTENDED.name, NAMED.name})
 
 
 class Voice:
@@ -61,6 +70,11 @@ class Voice:
         """Say a word that the machine names, by its kind and id."""
         return self.machine.words[f"{kind}.{name}"].label(self.lang)
 
+    @property
+    def rules(self) -> str:
+        """Name the rule version."""
+        return self.say("rules", rules=self.machine.rules, label=self.label(self.machine.label))
+
     def state(self, name: str) -> str:
         """Name a state."""
         return self.label(self.machine.state(name).label)
@@ -72,7 +86,7 @@ class Voice:
     def arrow(self, arrow: Arrow) -> str:
         """Name an arrow: who does what, and on which answers."""
         name = f"{self.roles(arrow)} · {self.label(arrow.event)}"
-        answers = [self.label(one.label) for one in self.selects(arrow)]
+        answers = [self.condition(one) for one in self.selects(arrow)]
         return f"{name} [{self.say('and').join(answers)}]" if answers else name
 
     # ---- sources ---------------------------------------------------------------------------------------------------
@@ -113,7 +127,14 @@ class Voice:
 
     def demands(self, arrow: Arrow) -> list[Condition]:
         """Return what an arrow demands; that it has to be in time goes without saying."""
-        return self.conditions(name for name in (*arrow.timing, *arrow.needs) if name != in_time.name)
+        return self.conditions(name for name in (*arrow.timing, *arrow.needs) if name not in _IN_TIME)
+
+    def condition(self, condition: Condition) -> str:
+        """Say a condition. Of some questions the answer alone would not say what is asked."""
+        words = self.label(condition.label)
+        if condition.question in _EXTENSIONS:
+            return self.say("extends", words)
+        return self.say("failed", words) if condition.question == FAILED.name and "none" not in condition.accepts else words
 
     def told(self, conditions: Iterable[Condition]) -> list[str]:
         """Say conditions, each with the number of its source; the limits for vouchers are said as one."""
@@ -126,15 +147,16 @@ class Voice:
         together = len(limits) == len(VOUCHER_LIMITS)
         for one in listed:
             if not together or one not in limits:
-                yield self.label(one.label), self.ref(one), (one,)
+                yield self.condition(one), self.ref(one), (one,)
         if together:
             yield self.say("limits"), self.ref(limits[0]), limits
 
     # ---- ends and clocks -------------------------------------------------------------------------------------------
 
     def endings(self, arrow: Arrow) -> list[str]:
-        """Say how the dispute ends by an arrow."""
-        return [self.ending(end) for end in arrow.endings]
+        """Say how the dispute, or one side of it, ends by an arrow."""
+        failed = [] if arrow.liability is None else [self.say("fails", self.label(arrow.liability))]
+        return [*failed, *(self.ending(end) for end in arrow.endings)]
 
     def ending(self, end: Ending) -> str:
         """Say one end."""
