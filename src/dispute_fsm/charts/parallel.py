@@ -17,33 +17,24 @@ from types import SimpleNamespace
 from statemachine import State
 from statemachine.transition_list import TransitionList
 
+from dispute_fsm.charts import common
 from dispute_fsm.charts.common import (
-    ACCEPTS,
     AGREED,
     ANNUL,
     ASKED,
     CANCELLED,
-    CANCELS,
     CONFIRMATION,
     DENIED,
     EVIDENCE,
     EXTEND,
-    KEPT,
     KEPT_AT_LAST,
-    MISSED,
-    NOT_ACCEPTED,
     NOTHING_SHOWN,
     ON_WHAT_IS_THERE,
     ONCE_MORE,
-    OPENED,
-    PICKED_UP,
     PROMISE,
-    PROMISED,
     PROVEN,
-    REASONED,
     REFUND,
     RESPONSE,
-    RULING,
     SETTLEMENT,
     SHIPPED,
     SILENT,
@@ -75,7 +66,7 @@ from dispute_fsm.charts.table import Entry
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.guards import VOUCHER_LIMITS, ActorGuard, Selector, when
 from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.provenance import Source
+from dispute_fsm.rules.provenance import Source, assumed
 from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, Option, Outcome, StateName
 
 OPTIONS = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.SHIP_BY_AGREED_DATE, Option.OUT_OF_STOCK_REFUND)
@@ -84,6 +75,17 @@ OPTIONS = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.SHIP_BY_AGREE
 OF_SETTLEMENT = (Outcome.BREACH_OF_PROMISE, Outcome.OUT_OF_STOCK, Outcome.PROMISE_MISSED, Outcome.NO_RESPONSE)
 OF_EVIDENCE = (Outcome.AT_FAULT, Outcome.EVIDENCE_OVERDUE)
 """For what each region can fail."""
+
+
+def alike(source: Source) -> Source:
+    """Take over what the announcement says of 2023-03: of the rules before, it does not, so here it is assumed."""
+    return assumed(f"{source.zh}（公告未说明旧规则，按新规则推定）", f"{source.en} (not said of the older rules; taken to be alike)")
+
+
+ACCEPTS, CANCELS, KEPT, MISSED, NOT_ACCEPTED, OPENED = map(
+    alike, (common.ACCEPTS, common.CANCELS, common.KEPT, common.MISSED, common.NOT_ACCEPTED, common.OPENED)
+)
+PICKED_UP, PROMISED, REASONED, RULING = map(alike, (common.PICKED_UP, common.PROMISED, common.REASONED, common.RULING))
 
 settling, proving = partial(edge, on_time=g.settlement_in_time), partial(edge, on_time=g.evidence_in_time)
 alone = when(g.FAILED, "none")
