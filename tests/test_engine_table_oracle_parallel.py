@@ -150,7 +150,7 @@ def test_the_walk_is_whole(tell: Callable[[object], None]) -> None:
 def test_a_dispute_gets_to_every_place_of_the_oracle_and_to_no_other() -> None:
     assert {place for place, _ in reached()} == set(oracle.PLACES) == set(the_judges().paths)
     assert the_judges().paths[START] == TABLE.initial
-    assert not any("prove_no_fault" == option for _, option in reached())
+    assert not any(option == "prove_no_fault" for _, option in reached())
 
 
 def test_the_liabilities_stand_in_the_order_of_the_rules() -> None:
