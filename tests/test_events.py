@@ -25,10 +25,12 @@ OPENING_MEMBERS = {"order_id", "merchant_id", "consumer_id", "chart", "package"}
 TYPES = {
     "dispute_opened", "option_chosen", "agreement_confirmed", "agreement_denied", "agreement_upheld", "evidence_submitted",
     "evidence_requested", "evidence_overdue", "deadline_extended", "dispute_resolved", "dispute_penalized", "penalty_annulled", "refused",
+    "settlement_failed", "evidence_failed",
 }  # fmt: skip
 CLOSING = {"dispute_resolved", "dispute_penalized", "penalty_annulled"}
 PAYLOADS: dict[EventName, set[str]] = {
     **{event: set() for event in EventName},
+    EventName.OPEN_DISPUTE: {"rollout"},
     EventName.CHOOSE_OPTION: {"option", "agreed_until", "vouchers", "note"},
     EventName.SUBMIT_EVIDENCE: {"reason", "vouchers", "statement"},
     EventName.REQUEST_EVIDENCE: {"note"},
