@@ -280,3 +280,11 @@ def test_merchants_are_text(tmp_path: Path) -> None:
     found = run("rollout", str(ROOT / "examples" / "rollout" / "plan.yaml"), "--merchants", str(tmp_path / "other.txt"))
     assert found.code == 2
     assert "not text in UTF-8" in found.err
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "by percentage, bucket 6577, 100 % (2023-03)"), ("zh", "按百分比分桶，分桶 6577，100% (2023-03)")]
+)
+def test_the_timeline_tells_the_decision(lang: str, words: str) -> None:
+    found = run("show", str(ROOT / "tests" / "histories" / "rollout-newer-by-percentage.history.jsonl"), "--lang", lang)
+    assert words in found.out
