@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.diagrams.completeness import faults, misplaced, other_events
 from dispute_fsm.diagrams.difference import Change, changes
 from dispute_fsm.diagrams.machine import Arrow, Machine, machine_of
 from dispute_fsm.diagrams.picture import Mark, Picture
@@ -20,7 +21,7 @@ from dispute_fsm.diagrams.tables import Table
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
-from dispute_fsm.diagrams.views.decisions import decisions, faults, misplaced, other_events
+from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
 from dispute_fsm.diagrams.views.options import options

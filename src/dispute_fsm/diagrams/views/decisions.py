@@ -4,10 +4,10 @@ The rows are the arrows of the machine, each once; below the rows of an event st
 of a state what comes of every event that it does not offer. So nothing is left open, and `faults` finds rows that overlap.
 """
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise, product
+from collections.abc import Iterator
 
 from dispute_fsm.charts.table import QUIET
+from dispute_fsm.diagrams.completeness import faults, leaves_some, misplaced, other_events
 from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
@@ -17,7 +17,6 @@ from dispute_fsm.diagrams.views.machine_picture import clocks_of, name_of, toolt
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.views.voice import Voice
 from dispute_fsm.errors import ChartError
-from dispute_fsm.rules.guards import FAILED, OPTION
 from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.vocabulary import EventName, Lang, Option, RefusalCode, StateName
 
@@ -178,127 +177,6 @@ class _Says:
 
     def codes(self, condition: str) -> str:
         return ", ".join(self.machine.conditions[condition].codes)
-
-
-# ---- what is offered where ---------------------------------------------------------------------------------------------
-
-
-def other_events(machine: Machine, state: StateNode) -> tuple[EventName, ...]:
-    """Return the events that a state, with the states around it, does not offer; of a region only those that the region has."""
-    around = (state.id, *machine.around(state.id))
-    region = _region(machine, state)
-    scope = {one.id for one in machine.states if region is None or one.id == region or region in machine.around(one.id)}
-    if state.kind == "parallel":  # what its regions offer is told there
-        inside = {arrow.event for arrow in machine.arrows if arrow.source is not None and state.id in machine.around(arrow.source)}
-        scope = {one.id for one in machine.states if state.id not in machine.around(one.id)}
-    else:
-        inside = set[EventName]()
-    events = dict.fromkeys(arrow.event for arrow in machine.arrows if arrow.source in scope)
-    offered = {arrow.event for arrow in machine.arrows if arrow.source in around} | inside
-    return tuple(event for event in events if event not in offered)
-
-
-def misplaced(machine: Machine, state: StateNode, event: EventName) -> tuple[RefusalCode, ...]:
-    """Say how an event is refused where a state does not offer it; of two codes, the first where an option was chosen. None: unchanged."""
-    if event in QUIET:
-        return ()
-    if state.closed:
-        return (RefusalCode.DISPUTE_CLOSED,)
-    if event is not EventName.CHOOSE_OPTION:
-        return (RefusalCode.NOT_IN_THIS_STATE,)
-    chosen = (RefusalCode.OPTION_ALREADY_CHOSEN,)
-    return (*chosen, RefusalCode.NOT_IN_THIS_STATE) if unanswered(machine, state) else chosen
-
-
-def _region(machine: Machine, state: StateNode) -> str | None:
-    """Return the region that a state lies in; None where nothing around it is parallel."""
-    chain = (state.id, *machine.around(state.id))
-    return next((inner for inner, outer in pairwise(chain) if machine.state(outer).kind == "parallel"), None)
-
-
-def unanswered(machine: Machine, state: StateNode) -> bool:
-    """Tell whether a dispute can come to a state without an option having been chosen."""
-    reached = {leaf.id for start in machine.states if start.initial and start.parent is None for leaf in _entered(machine, start)}
-    while True:
-        more = {
-            leaf.id
-            for arrow in machine.arrows
-            if arrow.event is not EventName.CHOOSE_OPTION and arrow.source is not None and _asks_no_option(machine, arrow)
-            if reached & {leaf.id for leaf in machine.leaves(arrow.source)}
-            for leaf in _entered(machine, machine.state(arrow.target))
-        }
-        if more <= reached:
-            return state.id in reached
-        reached |= more
-
-
-def _asks_no_option(machine: Machine, arrow: Arrow) -> bool:
-    return all(machine.conditions[name].question != OPTION.name or "none" in machine.conditions[name].accepts for name in arrow.when)
-
-
-def _entered(machine: Machine, state: StateNode) -> Iterator[StateNode]:
-    """Go down to the leaves that entering a state leads to."""
-    if state.kind == "leaf":
-        yield state
-    for child in machine.states:
-        if child.parent == state.id and (state.kind == "parallel" or child.initial):
-            yield from _entered(machine, child)
-
-
-# ---- gaps and overlaps -------------------------------------------------------------------------------------------------
-
-
-def faults(machine: Machine) -> Iterator[str]:
-    """Find rows of one event in one state of which two could apply, and answers of the order's facts that none is for."""
-    for leaf in machine.states:
-        if leaf.kind != "leaf":
-            continue
-        around = (leaf.id, *machine.around(leaf.id))
-        here = [arrow for arrow in machine.arrows if arrow.source in around]
-        for event in dict.fromkeys(arrow.event for arrow in here):
-            yield from _faults(machine, leaf, [arrow for arrow in here if arrow.event is event])
-
-
-def _faults(machine: Machine, leaf: StateNode, arrows: list[Arrow]) -> Iterator[str]:
-    where = f"{leaf.id} on {arrows[0].event.value}"
-    for answers, fitting in _cases(machine, arrows):
-        if len(fitting) > 1:
-            yield f"{where}: {' and '.join(arrow.id for arrow in fitting)} both apply at {dict(answers)}"
-        if not fitting and arrows[0].event not in QUIET:
-            facts = {name for name, _ in answers if machine.questions[name].needs_facts}
-            besides = [one for one in answers if one[0] not in facts]
-            if facts and any(_fits(machine, arrow, dict(besides)) for arrow in arrows):
-                yield f"{where}: no row applies at {dict(answers)}"
-
-
-def leaves_some(machine: Machine, arrows: tuple[Arrow, ...]) -> bool:
-    """Tell whether some answers fit none of these rows."""
-    return any(not fitting for _, fitting in _cases(machine, list(arrows)))
-
-
-def _cases(machine: Machine, arrows: list[Arrow]) -> Iterator[tuple[tuple[tuple[str, str], ...], list[Arrow]]]:
-    """Go through all combinations of answers to what the rows ask, with the rows that fit each."""
-    names = sorted({question for arrow in arrows for name in arrow.when if (question := machine.conditions[name].question)})
-    for combination in product(*(_answers(machine, name, arrows[0]) for name in names)):
-        answers = tuple(zip(names, combination, strict=True))
-        yield answers, [arrow for arrow in arrows if _fits(machine, arrow, dict(answers))]
-
-
-def _answers(machine: Machine, question: str, arrow: Arrow) -> list[str]:
-    """List the answers that a question can have where an arrow begins."""
-    answers = list(machine.questions[question].answers)
-    if question == OPTION.name and arrow.event is EventName.CHOOSE_OPTION:  # such a command always names one
-        answers.remove("none")
-    if question == FAILED.name and arrow.source is not None:  # what has failed is never the region that an arrow is taken in
-        region = _region(machine, machine.state(arrow.source))
-        here = [one for one in machine.arrows if one.source is not None and _region(machine, machine.state(one.source)) == region]
-        answers = [answer for answer in answers if answer not in {one.liability for one in here}]
-    return answers
-
-
-def _fits(machine: Machine, arrow: Arrow, answers: Mapping[str, str]) -> bool:
-    selects = [machine.conditions[name] for name in arrow.when]
-    return all(one.question is None or answers.get(one.question, one.accepts[0]) in one.accepts for one in selects)
 
 
 # ---- as a graph --------------------------------------------------------------------------------------------------------
