@@ -25,7 +25,7 @@ from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
 from dispute_fsm.diagrams.views.options import options
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.diagrams.way import leaves, taken
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.refusals import Accepted, Refused

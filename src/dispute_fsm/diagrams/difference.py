@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from dispute_fsm.diagrams.machine import Arrow, Condition, Machine, Question, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Mark
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.rules.policy import Bilingual, Term
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, Lang

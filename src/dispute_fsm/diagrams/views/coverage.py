@@ -9,7 +9,7 @@ from dispute_fsm.diagrams.picture import Face, Mark
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.diagrams.way import taken
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.coverage import Coverage

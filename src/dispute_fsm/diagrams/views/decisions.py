@@ -15,7 +15,7 @@ from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import clocks_of, name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.vocabulary import EventName, Lang, Option, RefusalCode, StateName

@@ -12,7 +12,7 @@ from dispute_fsm.diagrams.picture import Face, Line, Mark, Picture
 from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import BEGIN, Remark, machine_picture
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.diagrams.way import active, leaves, taken
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.history.telling import details, headline, lasting

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dispute_fsm.diagrams.machine import Arrow, Machine, StateNode
 from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Mark, Picture, Shape
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.rules.strict import FrozenMap
 
 BEGIN = "begin"

@@ -9,7 +9,7 @@ from dispute_fsm.diagrams.tables import Row, Table, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.dispute.refusals import LINKED
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, EventName, Lang, Option, StateName

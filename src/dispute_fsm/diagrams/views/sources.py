@@ -6,7 +6,7 @@ from dispute_fsm.diagrams.machine import Arrow
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.tables import Row, Table, cell
-from dispute_fsm.diagrams.views.voice import Voice
+from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.rules.guards import OPTION
 
 _WORDS = Phrases(
