@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX, is_history
@@ -11,7 +12,7 @@ from dispute_fsm.history.read import Step, steps
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.scenario.reader import read_scenario
-from dispute_fsm.scenario.runner import run_scenario
+from dispute_fsm.scenario.runner import Result, run_scenario
 
 _FEW = 5
 """How many disputes are named where one has to be chosen."""
@@ -100,12 +101,18 @@ def story(path: str, wanted: str | None) -> Story:
     if path == STANDARD_INPUT or is_history(path):
         told = chosen(path, wanted)
         return Story(tuple(step.event for step in told), told[0].policy)
-    scenario = read_scenario(Path(path))
+    result, _ = ran(Path(path))
+    return Story(result.events, result.scenario.opening.policy)
+
+
+def ran(path: Path) -> tuple[Result, Dispute]:
+    """Run a scenario; returns what came of it, and the dispute. Raises `InputError` where it cannot be read, or the opening was refused."""
+    scenario = read_scenario(path)
     try:
         result = run_scenario(scenario)
     except InputError as fault:
         raise fault.within(scenario.file) from None
     if result.dispute is None:
         codes = ", ".join(code.value for code in result.refused)
-        raise InputError(f"the opening was refused ({codes}): there is no dispute", file=path)
-    return Story(result.events, scenario.opening.policy)
+        raise InputError(f"the opening was refused ({codes}): there is no dispute", file=str(path))
+    return result, result.dispute

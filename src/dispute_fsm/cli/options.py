@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, reported
+from dispute_fsm.cli.histories import ran
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.options import Consequence, OptionView, Preview, StartedDeadline, options
 from dispute_fsm.dispute.refusals import Reason
@@ -23,8 +24,7 @@ from dispute_fsm.history.timeline import local_time
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import format_instant
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Lang
-from dispute_fsm.scenario.reader import SUFFIX, read_scenario
-from dispute_fsm.scenario.runner import run_scenario
+from dispute_fsm.scenario.reader import SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +63,10 @@ def _moments(path: Path) -> Iterator[_Moment]:
     if is_history(path.name):
         yield from _from_history(path)
         return
-    scenario = read_scenario(path)
-    try:
-        result = run_scenario(scenario)
-    except InputError as fault:
-        raise fault.within(scenario.file) from None
-    if result.dispute is None:
-        codes = ", ".join(code.value for code in result.refused)
-        raise InputError(f"the opening was refused ({codes}): there is no dispute and no option", file=str(path))
+    result, dispute = ran(path)
     if not result.ok:
         complain(f"{path}: this scenario does not come out as it expects; see dispute-fsm run {path}")
-    yield _Moment(result.dispute, result.facts, result.ends_at)
+    yield _Moment(dispute, result.facts, result.ends_at)
 
 
 def _from_history(path: Path) -> Iterator[_Moment]:
