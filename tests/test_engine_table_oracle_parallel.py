@@ -23,10 +23,13 @@ from tests.support import COMMANDS as EVENTS
 from tests.walk import (
     NEEDS,
     Judges,
+    OracleAlone,
     Situation,
     Subject,
     Tally,
+    complaint,
     explored,
+    mutants,
     planted,
     walk,
 )
@@ -231,3 +234,20 @@ def test_the_walk_finds(fault: str, tmp_path: Path) -> None:
     walk(a_copy(tmp_path, {}), place, event, Tally())
     with pytest.raises(AssertionError, match=r"table: .*, oracle: "):
         walk(a_copy(tmp_path, changes), place, event, Tally())
+
+
+def test_every_wrong_end_of_a_region_or_of_the_dispute_is_found() -> None:
+    """Of the mutants, those of rows that ask what has failed: gone, another target, record or outcome."""
+    ends = {(path, event) for (path, event), rows in TABLE.rows.items() if any(_asks_what_failed(row) for row in rows)}
+    missed, made = [], 0
+    for (place, event, what), table in mutants(TABLE):
+        if (the_judges().paths[place], event) in ends and what.endswith(("gone", "target", "records", "outcome")):
+            made += 1
+            if not complaint(OracleAlone(SUBJECT, parallel.RulesParallel, table), place, event):
+                missed.append((place, event, what))
+    assert made > 200
+    assert missed == []
+
+
+def _asks_what_failed(row: Row) -> bool:
+    return any(selector.dimension.name == "failed" for selector in row.rule.when)
