@@ -16,6 +16,8 @@ FRAME = "cluster_"
 
 _FONT = "Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei, sans-serif"
 _INCH = 72.0
+_TITLE = 20
+"""The size by which Graphviz leaves room for the title of a frame; the widths that it knows are smaller than ours."""
 _STYLES = {Mark.REMOVED: "dashed", Mark.MISSED: "dashed", Mark.FADED: "dotted", Mark.ADDED: "bold", Mark.LIT: "bold", Mark.CHANGED: "bold"}
 _SHAPES = {Shape.START: "circle"}
 
@@ -24,7 +26,7 @@ def dot(picture: Picture) -> str:
     """Write a picture as DOT; the same picture is always the same text."""
     lines = [
         f"digraph {_quoted(picture.id)} {{",
-        f'  graph [rankdir=LR, compound=true, nodesep=0.14, ranksep=0.42, fontname={_quoted(_FONT)}, fontsize=13, tooltip=" "]',
+        f'  graph [rankdir=LR, compound=true, nodesep=0.14, ranksep=0.42, fontname={_quoted(_FONT)}, fontsize={_TITLE}, tooltip=" "]',
         f"  node [shape=box, fixedsize=true, fontname={_quoted(_FONT)}, fontsize=11]",
         f"  edge [fontname={_quoted(_FONT)}, fontsize=11]",
         *_within(picture, None, "  "),
