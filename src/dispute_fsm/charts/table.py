@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import FAILED, OPTION, ActorGuard, Dimension, Guard, Selector
+from dispute_fsm.rules.guards import FAILED, NAMED, OPTION, ActorGuard, Dimension, Guard, Selector
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
 
@@ -79,9 +79,9 @@ class Row:
     when_facts: tuple[Selector, ...]
     """The selectors that look at the order system's facts."""
 
-    def is_for(self, option: Option | None, liability: Outcome | None) -> bool:
-        """Whether the row may apply where this option was chosen, and a region has failed for this (None: none has)."""
-        known = {OPTION: option, FAILED: liability}
+    def is_for(self, option: Option | None, liability: Outcome | None, named: Deadline | None = None) -> bool:
+        """Whether the row may apply where this option was chosen, a region has failed for this, and this deadline is named (None: none)."""
+        known = {OPTION: option, FAILED: liability, NAMED: named}
         return all((known[one.dimension] or "none") in one.accepts for one in self.when if one.dimension in known)
 
     def outcome(self, option: Option | None) -> Outcome | None:

@@ -96,9 +96,10 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> Row:
     """Require that the chart has an edge that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
     option = event.payload.option if isinstance(event.payload, ChooseOption) else dispute.option
+    named = event.payload.deadline if isinstance(event.payload, ExtendDeadline) else None
     for row in table.rows.get((dispute.path, event.command), ()):
         ends = row.target == target and row.records is records and row.outcome(option) is event.outcome
-        if ends and row.is_for(option, dispute.liability):
+        if ends and row.is_for(option, dispute.liability, named):
             break
     else:
         ending = "" if event.outcome is None else f" with {event.outcome.value}"
