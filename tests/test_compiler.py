@@ -17,16 +17,18 @@ from statemachine import Event, HistoryState, State
 from statemachine.transition_list import TransitionList
 
 from dispute_fsm.charts import compiler, registry
+from dispute_fsm.charts.common import SETTLEMENT
 from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart, Edge, Leaf, edge
+from dispute_fsm.charts.declare import Chart, Edge, Leaf, Version, edge
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, rule_version
 from dispute_fsm.charts.table import Entry, Row, Table
-from dispute_fsm.charts.v2023_03 import ENTRY, OPTIONS, SETTLEMENT, Rules202303
+from dispute_fsm.charts.v2023_03 import ENTRY, OPTIONS, Rules202303
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import ActorGuard, Guard, by, requirement, when
+from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.provenance import assumed, stated
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
 
@@ -106,9 +108,9 @@ def the_row(table: Table, path: str, event: EventName) -> Row:
 def test_the_small_chart_itself_is_sound() -> None:
     table = compiled()
     assert {path: (place.state, place.closed, place.stands, place.running) for path, place in table.places.items()} == {
-        "opened": (StateName.OPENED, False, (RESPONSE,), (RESPONSE,)),
-        "contesting.awaiting_evidence": (StateName.AWAITING_EVIDENCE, False, (EVIDENCE,), ()),
-        "contesting.under_review": (StateName.UNDER_REVIEW, False, (), ()),
+        "opened": (StateName.OPENED, False, (RESPONSE,), ((RESPONSE,),)),
+        "contesting.awaiting_evidence": (StateName.AWAITING_EVIDENCE, False, (EVIDENCE,), ((),)),
+        "contesting.under_review": (StateName.UNDER_REVIEW, False, (), ((),)),
         "resolved": (StateName.RESOLVED, True, (), ()),
         "penalized": (StateName.PENALIZED, True, (), ()),
     }
@@ -181,13 +183,19 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         }.items()
     },
     # States
-    "a parallel state": (
-        {"disputing": lambda _: a_compound("disputing", kind=State.Parallel, awaiting_evidence=Leaf(StateName.AWAITING_EVIDENCE))},
-        "disputing: parallel and history states cannot be compiled",
+    "a parallel state within another": (
+        {
+            "disputing": lambda _: a_compound(
+                "disputing",
+                kind=State.Parallel,
+                settlement=a_compound("settlement", kind=State.Parallel, proposing=Leaf(StateName.PROPOSING)),
+            )
+        },
+        "settlement: a parallel state within another cannot be compiled",
     ),
     "a history state": (
         {"settling": lambda _: a_compound("settling", opened=Leaf(StateName.OPENED), before=HistoryState())},
-        "settling: parallel and history states cannot be compiled",
+        "settling: history states cannot be compiled",
     ),
     "a plain state": ({"settling": lambda _: State()}, f"settling: {AS_LEAF}, under a name of the vocabulary"),
     "a state by no name of ours": ({"limbo": lambda _: Leaf(StateName.OPENED)}, f"limbo: {AS_LEAF}, under a name of the vocabulary"),
@@ -380,8 +388,8 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         "opened on withdraw: a row asks the same question twice",
     ),
     "one row with a window and one without": (
-        {"withdraw": lambda at: withdrawn(at, when=[asked]) | withdrawn(at, when=[not_asked], within=[g.window_open])},
-        "opened on withdraw: the rows of one event in one state are in time or late together",
+        {"withdraw": lambda at: withdrawn(at, when=[kept]) | withdrawn(at, when=[refunded], within=[g.window_open])},
+        "opened on withdraw: rows that only facts tell apart are in time or late together",
     ),
     "an answer by the facts without a row": (
         {"withdraw": lambda at: withdrawn(at, when=[kept]) | withdrawn(at, when=[refunded])},
@@ -530,7 +538,7 @@ def test_a_row_is_for_the_options_that_it_is_selected_by() -> None:
             )
         }
     ).rows["opened", EventName.WITHDRAW]
-    assert [[option for option in (None, *OPTIONS) if row.is_for(option)] for row in rows] == [
+    assert [[option for option in (None, *OPTIONS) if row.is_for({g.OPTION: option or "none"})] for row in rows] == [
         [None, Option.PROVE_NO_FAULT],
         [None, *OPTIONS],
     ]
@@ -685,14 +693,20 @@ def test_a_version_is_known_by_its_id() -> None:
 
 def test_a_version_has_a_row_for_every_option_that_it_offers() -> None:
     changes = {"choose_option": lambda at: an_edge(at.opened, at.contesting, merchant, when=[contests], starts=[EVIDENCE])}
-    version = registry.compiled("2099-01", small(changes), START, (Option.PROVE_NO_FAULT,))
+    version = registry.compiled(a_version(changes, Option.PROVE_NO_FAULT))
     assert (version.id, version.options, version.table.digest) == ("2099-01", (Option.PROVE_NO_FAULT,), compiled(changes).digest)
     with pytest.raises(ChartError, match=r"^Small: opened: no row for consumer_cancels, which rules 2099-01 offer$"):
-        registry.compiled("2099-01", small(changes), START, tuple(Option))
+        registry.compiled(a_version(changes, *Option))
     with pytest.raises(ChartError, match=r"^Small: opened: no row for prove_no_fault, which rules 2099-01 offer$"):
-        registry.compiled(
-            "2099-01", small({"choose_option": lambda _: None, "deny_agreement": past_the_choice}), START, (Option.PROVE_NO_FAULT,)
-        )
+        registry.compiled(a_version({"choose_option": lambda _: None, "deny_agreement": past_the_choice}, Option.PROVE_NO_FAULT))
+    with pytest.raises(ChartError, match=r"^Small: two rule versions are called 2099-01$"):
+        registry.registered([a_version(changes), a_version(changes)])
+
+
+def a_version(changes: Mapping[str, Make], *options: Option) -> Version:
+    """Declare a version whose chart is the small one, with some members changed."""
+    words = Bilingual(zh="测试", en="a test")
+    return Version(id="2099-01", label=words, valid_from=None, change=words, why=words, options=options, chart=small(changes), entry=START)
 
 
 def past_the_choice(at: Any) -> TransitionList:  # noqa: ANN401 -- the members of a chart

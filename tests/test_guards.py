@@ -542,7 +542,7 @@ RESPONSE, CONFIRMATION, PROMISE, PROOF = Deadline
 )
 @pytest.mark.parametrize("deadline", Deadline)
 def test_a_deadline_is_inclusive_and_its_expiry_comes_only_after_it(deadline: Deadline, late: timedelta, *, holds: bool) -> None:
-    situation = case(deadlines={deadline: DUE}, running=(deadline,), now=DUE + late)
+    situation = case(deadlines={deadline: DUE}, running=((deadline,),), now=DUE + late)
     in_time, passed = g.in_time.holds(situation), has_passed(deadline).holds(situation)
     assert (in_time.holds, passed.holds) == (holds, not holds)
     assert in_time.code == (None if holds else "deadline_passed")
@@ -562,14 +562,25 @@ def test_only_a_running_deadline_makes_late() -> None:
     past = {CONFIRMATION: NOW - HOUR}
     assert g.in_time.holds(case())
     assert g.in_time.holds(case(deadlines=past))
-    assert g.in_time.holds(case(deadlines={**past, PROMISE: NOW}, running=(PROMISE,)))
-    assert not g.in_time.holds(case(deadlines=past, running=(CONFIRMATION,)))
+    assert g.in_time.holds(case(deadlines={**past, PROMISE: NOW}, running=((PROMISE,),)))
+    assert not g.in_time.holds(case(deadlines=past, running=((CONFIRMATION,),)))
 
 
 def test_where_several_deadlines_run_it_is_late_when_all_have_passed() -> None:
     for first, second, holds in ((HOUR, HOUR, True), (-HOUR, HOUR, True), (HOUR, -HOUR, True), (-HOUR, -HOUR, False)):
         dues = {RESPONSE: NOW + first, PROOF: NOW + second}
-        assert g.in_time.holds(case(deadlines=dues, running=(RESPONSE, PROOF))).holds is holds
+        together, side_by_side = case(deadlines=dues, running=((RESPONSE, PROOF),)), case(deadlines=dues, running=((RESPONSE,), (PROOF,)))
+        assert g.in_time.holds(together).holds is g.in_time.holds(side_by_side).holds is holds
+        assert g.settlement_in_time.holds(side_by_side).holds is (first > timedelta())
+        assert g.evidence_in_time.holds(side_by_side).holds is (second > timedelta())
+
+
+def test_a_region_that_runs_without_a_deadline_is_never_late() -> None:
+    past = {RESPONSE: NOW - HOUR}
+    assert g.in_time.holds(case(deadlines=past, running=((RESPONSE,), ())))
+    assert not g.settlement_in_time.holds(case(deadlines=past, running=((RESPONSE,), ())))
+    assert g.evidence_in_time.holds(case(deadlines=past, running=((RESPONSE,), ())))
+    assert not g.in_time.holds(case(deadlines=past, running=((RESPONSE,),)))
 
 
 @pytest.mark.parametrize(
@@ -583,7 +594,7 @@ def test_where_several_deadlines_run_it_is_late_when_all_have_passed() -> None:
     ],
 )
 def test_the_consumers_window_is_open_up_to_the_confirmation_deadline(deadlines: Mapping[Deadline, datetime], code: str | None) -> None:
-    finding = g.window_open.holds(case(deadlines=deadlines, running=(PROMISE,)))
+    finding = g.window_open.holds(case(deadlines=deadlines, running=((PROMISE,),)))
     assert finding.code == code
     assert finding.saw == {"confirmation": shown(deadlines.get(CONFIRMATION))}
 

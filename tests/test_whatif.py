@@ -76,11 +76,11 @@ def told(found: WhatIf) -> list[Found]:
 
 
 def resolved(outcome: Outcome) -> Standing:
-    return Standing(state=StateName.RESOLVED, outcome=outcome)
+    return Standing(state=StateName.RESOLVED, states=(StateName.RESOLVED,), outcome=outcome)
 
 
 def penalized(outcome: Outcome) -> Standing:
-    return Standing(state=StateName.PENALIZED, outcome=outcome)
+    return Standing(state=StateName.PENALIZED, states=(StateName.PENALIZED,), outcome=outcome)
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,12 @@ def test_under_its_own_rules_and_policy_no_recorded_dispute_differs(tell: Tell) 
             assert (
                 found.now
                 == found.then
-                == Standing(state=dispute.state, outcome=dispute.outcome, option=None if dispute.closed else dispute.option)
+                == Standing(
+                    state=dispute.state,
+                    states=dispute.states,
+                    outcome=dispute.outcome,
+                    option=None if dispute.closed else dispute.option,
+                )
             )
             count += 1
     tell(f"what-if under the recorded rules: {count} of {count} recorded disputes the same")
@@ -310,7 +315,8 @@ def test_a_late_choice_that_needs_no_facts_is_taken() -> None:
 
 def test_a_dispute_that_still_runs_stands_where_it_stood() -> None:
     found = asked(happened(OUT_OF_STOCK), over({"confirmation": {"hours": 48}}))
-    here = Standing(state=StateName.AWAITING_CONFIRMATION, outcome=None, option=Option.OUT_OF_STOCK_REFUND)
+    waiting = StateName.AWAITING_CONFIRMATION
+    here = Standing(state=waiting, states=(waiting,), outcome=None, option=Option.OUT_OF_STOCK_REFUND)
     assert (found.verdict, found.then, found.now) == (Verdict.SAME, here, here)
     assert told(found) == [(2, Drift.DEADLINE, EventName.CHOOSE_OPTION, "confirmation_has_passed")]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import FAILED, NAMED, OPTION, ActorGuard, Dimension, Guard, Selector
+from dispute_fsm.rules.guards import ActorGuard, Dimension, Guard, Selector
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
 
@@ -79,10 +79,9 @@ class Row:
     when_facts: tuple[Selector, ...]
     """The selectors that look at the order system's facts."""
 
-    def is_for(self, option: Option | None, liability: Outcome | None, named: Deadline | None = None) -> bool:
-        """Whether the row may apply where this option was chosen, a region has failed for this, and this deadline is named (None: none)."""
-        known = {OPTION: option, FAILED: liability, NAMED: named}
-        return all((known[one.dimension] or "none") in one.accepts for one in self.when if one.dimension in known)
+    def is_for(self, answers: Mapping[Dimension, str]) -> bool:
+        """Whether the row may apply where these are the answers to some questions."""
+        return all(answers[one.dimension] in one.accepts for one in self.when if one.dimension in answers)
 
     def outcome(self, option: Option | None) -> Outcome | None:
         """How the dispute ends by this row, given the option; None where it goes on."""

@@ -181,7 +181,7 @@ def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
 
 def opening_command(opening: Opening) -> Command:
     """Return the opening as a command."""
-    payload = OpenDispute() if opening.rollout is None else OpenDispute(rollout=opening.rollout)
+    payload = OpenDispute(rollout=opening.rollout)
     members: dict[str, Any] = {"event": EventName.OPEN_DISPUTE, "actor": opening.actor, "payload": payload, "key": opening.key}
     return Command.model_construct(**members)  # an opening is valid
 

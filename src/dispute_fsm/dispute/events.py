@@ -120,7 +120,7 @@ class DisputeOpened(AuditEvent):
 
     type: Literal[EventType.DISPUTE_OPENED]
     command: Literal[EventName.OPEN_DISPUTE]
-    payload: OpenDispute
+    payload: SerializeAsAny[OpenDispute]
     source: None
     outcome: None
     refused: NoCodes

@@ -12,6 +12,7 @@ from dispute_fsm.dispute.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
+from dispute_fsm.rules.guards import FAILED, NAMED, OPTION
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType
@@ -97,9 +98,10 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> Row:
     table, target, records = dispute.rules.table, event.target, event.type
     option = event.payload.option if isinstance(event.payload, ChooseOption) else dispute.option
     named = event.payload.deadline if isinstance(event.payload, ExtendDeadline) else None
+    answers = {OPTION: option or "none", FAILED: dispute.liability or "none", NAMED: named or "none"}
     for row in table.rows.get((dispute.path, event.command), ()):
         ends = row.target == target and row.records is records and row.outcome(option) is event.outcome
-        if ends and row.is_for(option, dispute.liability, named):
+        if ends and row.is_for(answers):
             break
     else:
         ending = "" if event.outcome is None else f" with {event.outcome.value}"

@@ -28,6 +28,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
 from dispute_fsm.rules.facts import Order
+from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, StateName, VoucherKind
 
@@ -194,6 +195,7 @@ class _Story:
         self.answer = self._one_of([(option, weight) for option, weight in _ANSWERS if option in rule_version(rules).options])
         self.waybill = f"W{chance.randrange(10**11):011d}"
         self._turn = 0
+        self._turns: dict[StateName, int] = {}  # of each leaf that the dispute is in, the one in which it got there
         self._agenda: list[tuple[datetime, int, int | None, Callable[[], Command | None]]] = []
         self._planned = count()
 
@@ -229,7 +231,7 @@ class _Story:
                 answers = self._desk.sweep(self.dispute, self.now)
             elif self._agenda:
                 self.now, _, turn, act = heappop(self._agenda)
-                answers = self._acted(act) if turn in {None, self._turn} else ()
+                answers = self._acted(act) if turn in {None, *self._turns.values()} else ()
             else:
                 return
             for answer in answers:
@@ -249,7 +251,7 @@ class _Story:
     def _acted(self, act: Callable[[], Command | None]) -> tuple[Answer, ...]:
         command = act()
         if command is None:  # the order system has learned something
-            if self.dispute.state is StateName.AWAITING_SHIPMENT and self._happens(0.65):
+            if StateName.AWAITING_SHIPMENT in self.dispute.states and self._happens(0.65):
                 self._plan(self.now + self._between(0.02, 0.3), partial(self._asks, EventName.OBSERVE_ORDER, SYSTEM))
             return ()
         if command.key is not None and self._happens(0.05):  # the network was slow, so it is sent again
@@ -258,10 +260,10 @@ class _Story:
         return (self._desk.submit(self.dispute, command, self.now),)
 
     def _next_turn(self) -> None:
-        """Let everybody make up their mind about the state that was reached."""
-        self._turn += 1
+        """Let everybody make up their mind about each leaf that was reached; in a region that stays where it is, things go on."""
         turns = {
             StateName.OPENED: self._when_opened,
+            StateName.PROPOSING: self._when_opened,
             StateName.AWAITING_CONFIRMATION: self._when_awaiting_confirmation,
             StateName.AWAITING_SHIPMENT: self._when_awaiting_shipment,
             StateName.DENIAL_UNDER_REVIEW: self._when_denial_under_review,
@@ -270,7 +272,15 @@ class _Story:
             StateName.RESOLVED: self._when_resolved,
             StateName.PENALIZED: self._when_penalized,
         }
-        turns[self.dispute.state]()
+        before, self._turns = self._turns, {}
+        for leaf in self.dispute.states:
+            if leaf in before:
+                self._turns[leaf] = before[leaf]
+                continue
+            self._turn += 1
+            self._turns[leaf] = self._turn
+            if leaf in turns:  # else the region has failed, and waits for the other
+                turns[leaf]()
         if self._happens(0.05):
             self._plan(self._soon(3), self._out_of_place)
 
@@ -413,7 +423,8 @@ class _Story:
             due -= self.policy.scan_grace
         until = due - _HOUR if self._happens(0.2) else due + timedelta(days=self.chance.randint(1, 2))
         rationale = None if self._happens(0.1) else self.chance.choice(_EXTENDED)
-        return self._asks(EventName.EXTEND_DEADLINE, self.adjudicator, until=until, rationale=rationale)
+        named = {"deadline": deadline} if self.dispute.rules.table.asks(NAMED) else {}
+        return self._asks(EventName.EXTEND_DEADLINE, self.adjudicator, until=until, rationale=rationale, **named)
 
     def _reuses(self, command: Command) -> Command:
         """Ask for something else under a key that was used before."""

@@ -6,16 +6,9 @@ rationale, a voucher's file name and address) are plain text, in an audit event 
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import (
-    Field,
-    SerializeAsAny,
-    SerializerFunctionWrapHandler,
-    ValidationInfo,
-    field_validator,
-    model_serializer,
-)
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import MAX_TEXT, FrozenMap, Identifier, Instant, Named, ReasonId, Series, Strict, Text, Whole, written
@@ -70,19 +63,7 @@ class OpenDispute(Payload):
     Without one nothing is written, so that such an opening is recorded as it always was.
     """
 
-    rollout: RolloutDecision | None = None
-
-    @field_validator("rollout")
-    @classmethod
-    def _left_out_or_given(cls, rollout: RolloutDecision | None) -> RolloutDecision | None:
-        if rollout is None:
-            raise ValueError("leave it out where no rollout decided")
-        return rollout
-
-    @model_serializer(mode="wrap")
-    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        members: dict[str, Any] = write(self)
-        return members if self.rollout is not None else {}
+    rollout: Annotated[RolloutDecision | None, Field(exclude_if=lambda rollout: rollout is None)] = None
 
 
 class ChooseOption(Payload, Generic[P]):
