@@ -8,6 +8,7 @@ from dispute_fsm.cli.replay import replay_command
 from dispute_fsm.cli.rollout import rollout_command
 from dispute_fsm.cli.run import run
 from dispute_fsm.cli.show import show
+from dispute_fsm.cli.verify import verify_command
 
 app.command(name="run")(run)
 app.command(name="options")(options_command)
@@ -16,5 +17,6 @@ app.command(name="show")(show)
 app.command(name="redact")(redact_command)
 app.command(name="generate")(generate_command)
 app.command(name="rollout")(rollout_command)
+app.command(name="verify")(verify_command)
 
 __all__ = ["app"]

@@ -61,7 +61,7 @@ def refusal_explains(exploration: Exploration) -> Iterator[Violation]:
         if answer.judgement is None or not answer.judgement.reasons:
             continue
         dispute = answer.situation.dispute
-        if (like := (shape_of(dispute), answer.command.event, answer.codes)) in known:
+        if (like := (dispute.path, answer.command.event, answer.codes)) in known:
             continue
         known.add(like)
         decision = decide(dispute, answer.command, answer.facts, answer.at, stamp=derived_stamp(answer.at, "D-1", dispute.seq + 1))

@@ -1,7 +1,7 @@
 """Properties of time and ends: disputes close, stay closed, and who wins does not depend on when somebody swept."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from dispute_fsm.dispute.dispute import Dispute, next_due
@@ -10,11 +10,13 @@ from dispute_fsm.rules.commands import Payload
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import just_after
-from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.vocabulary import LIABILITIES, EventName, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.verify.explore import Answer, Exploration, Key, Situation, key_of, put, seen
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import OWN, PLAIN, command
+
+_LONG = timedelta(days=90)
+"""How long a counter-example waits before it shows that nothing happens any more."""
 
 # ---- silence -----------------------------------------------------------------------------------------------------------
 
@@ -42,7 +44,9 @@ def silence_closes(exploration: Exploration) -> Iterator[Violation]:
     for situation in exploration.situations.values():
         way, reason = _silence(exploration, situation)
         if reason == "stuck":
-            moves = tuple(Move(answer.at, answer.order, answer.command) for answer in way)
+            moves = [Move(answer.at, answer.order, answer.command) for answer in way]
+            last = max([situation.now, *(move.at for move in moves), *situation.dispute.deadlines.values()])
+            moves.append(Move(last + _LONG, PLAIN, None))
             yield against(exploration, situation, "各方沉默时，纠纷永远不会结束", "with everybody silent the dispute never ends", *moves)
 
 
@@ -221,8 +225,3 @@ def _same(one: _End, other: _End, *, parallel: bool) -> bool:
     if parallel and one.state is other.state is StateName.RESOLVED:
         return True
     return one == other
-
-
-def switched_off(policy: Policy) -> bool:
-    """Tell whether the policy has switched a deadline off."""
-    return None in {policy.response, policy.confirmation, policy.evidence}
