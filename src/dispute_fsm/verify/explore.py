@@ -178,6 +178,18 @@ def explore(version: RuleVersion, policy: Policy, name: str = "") -> Exploration
     return Exploration(version, policy, name, opening, found)
 
 
+def asked_again(exploration: Exploration, version: RuleVersion, path: str) -> Exploration:
+    """Ask everything that can be asked in one place once more, under a version that stands in; nobody goes on from there."""
+    found, shapes = dict[Key, Situation](), set[Shape]()
+    for key, known in exploration.situations.items():
+        if known.dispute.path == path:
+            found[key] = situation = Situation(key, known.dispute, known.way)
+            thorough = (shape := shape_of(known.dispute)) not in shapes
+            shapes.add(shape)
+            situation.answers.extend(_ask(situation, thorough=thorough))
+    return Exploration(version, exploration.policy, exploration.name, exploration.opening, found)
+
+
 def seen(order: Order, at: datetime) -> OrderFacts:
     """Give the facts that one look at an order finds."""
     members: dict[str, Any] = {**vars(order), "order_id": "O-1", "asked": "scenario", "observed_at": at, "revision": "1"}
