@@ -63,7 +63,12 @@ def decided(dispute: Dispute, command: Command, facts: OrderFacts | None, at: da
         return (type(fault).__name__,)
     liability = None if judgement.row is None else judgement.row.rule.liability
     deadlines = None if found is None else dict(found.deadlines)
-    return (None if found is None else (found.type, found.target, found.outcome), liability, deadlines, frozenset(one.code for one in judgement.reasons))
+    return (
+        None if found is None else (found.type, found.target, found.outcome),
+        liability,
+        deadlines,
+        frozenset(one.code for one in judgement.reasons),
+    )
 
 
 def by_cell(questions: Iterable[Question]) -> Mapping[Cell, list[Question]]:

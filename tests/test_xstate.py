@@ -55,7 +55,11 @@ def driven(definition: dict[str, Any], told: tuple[History, ...]) -> list[tuple[
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [len(one["states"]) for one in found] == [len(one.events) - 1 for one in told]
-    pairs = ((one, event, path_of(state)) for one, other in zip(told, found, strict=True) for event, state in zip(one.events[1:], other["states"], strict=True))
+    pairs = (
+        (one, event, path_of(state))
+        for one, other in zip(told, found, strict=True)
+        for event, state in zip(one.events[1:], other["states"], strict=True)
+    )
     return [(one.id, event.seq, state, event.target) for one, event, state in pairs if state != event.target]
 
 

@@ -42,12 +42,12 @@ def verify_command(
         for version in progress.track(versions, description="verify"):
             found = verify_version(version)
             ok &= found.ok
-            texts = {one.property.id: scenario_text(one.property, one.violation) for one in found.verdicts if one.violation is not None}
+            texts = {one.of.id: scenario_text(one.of, one.violation) for one in found.verdicts if one.violation is not None}
             if counterexamples is not None and texts:
                 counterexamples.mkdir(parents=True, exist_ok=True)
                 for one in found.verdicts:
-                    if one.property.id in texts:
-                        (counterexamples / file_name(one.property, version.id)).write_text(texts[one.property.id], encoding="utf-8")
+                    if one.of.id in texts:
+                        (counterexamples / file_name(one.of, version.id)).write_text(texts[one.of.id], encoding="utf-8")
             if as_json:
                 emit(_as_json(found, texts))
             else:
@@ -62,12 +62,12 @@ def _as_json(found: Verification, texts: Mapping[str, str]) -> dict[str, object]
         "counts": asdict(found.counts),
         "properties": [
             {
-                "id": one.property.id,
-                "zh": one.property.sentence.zh,
-                "en": one.property.sentence.en,
+                "id": one.of.id,
+                "zh": one.of.sentence.zh,
+                "en": one.of.sentence.en,
                 "holds": one.holds,
                 "wrong": None if one.violation is None else {"zh": one.violation.wrong.zh, "en": one.violation.wrong.en},
-                "counterexample": texts.get(one.property.id),
+                "counterexample": texts.get(one.of.id),
             }
             for one in found.verdicts
         ],
@@ -109,7 +109,7 @@ def _show(found: Verification, texts: Mapping[str, str], lang: Lang) -> None:
     output.print(words["waiting"].format(**counts), markup=False, soft_wrap=True)
     for one in found.verdicts:
         mark, style = ("✓", None) if one.holds else ("✗", "red")
-        output.print(f"{mark} {one.property.id}: {one.property.text(lang)}", style=style, markup=False, soft_wrap=True)
+        output.print(f"{mark} {one.of.id}: {one.of.text(lang)}", style=style, markup=False, soft_wrap=True)
         if one.violation is not None:
             output.print(f"  {one.violation.wrong.label(lang)}; {words['shortest']}", markup=False, soft_wrap=True)
-            output.print(texts[one.property.id], markup=False, soft_wrap=True)
+            output.print(texts[one.of.id], markup=False, soft_wrap=True)

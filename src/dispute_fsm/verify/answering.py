@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.dispute.decide import decide
 from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.judge import hinted, judge
+from dispute_fsm.dispute.judge import Judgement, hinted, judge
 from dispute_fsm.dispute.refusals import Accepted, Reason, Refused, Repeated
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.rules.commands import ChooseOption, Command, ExtendDeadline
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
 from dispute_fsm.rules.vocabulary import EventName, RefusalCode
 from dispute_fsm.verify.explore import Answer, Exploration, Situation, key_of, put, seen, shape_of
 from dispute_fsm.verify.property import Move, Violation, against, holds
-from dispute_fsm.verify.representatives import EVERYTHING, PLAIN
+from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
 
 _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
 _SECOND = timedelta(seconds=1)
@@ -41,7 +41,11 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
                 yield against(exploration, answer, "有两条规则同时适用", f"{len(rows)} rows apply at once")
         elif not answer.judgement.reasons and event is not EventName.OBSERVE_ORDER:
             yield against(exploration, answer, "既未接受，也未说明拒绝理由", "neither accepted nor refused with a reason")
-        elif (deadline := event.expires) in dispute.running and dispute.running[deadline] < at and RefusalCode.WRONG_ACTOR not in answer.codes:
+        elif (
+            (deadline := event.expires) in dispute.running
+            and dispute.running[deadline] < at
+            and RefusalCode.WRONG_ACTOR not in answer.codes
+        ):
             yield against(exploration, answer, "时限已过，但没有到期规则适用", "the deadline has passed, and no row acts on that")
         elif isinstance(chosen := answer.command.payload, ChooseOption) and answer.complete and answer.order == EVERYTHING:
             offered = chosen.option in exploration.version.options and dispute.path == table.initial
@@ -72,7 +76,7 @@ def refusal_explains(exploration: Exploration) -> Iterator[Violation]:
             yield against(exploration, answer, "拒绝未按规定留痕", "the refusal is not recorded as the policy says")
         if decision.event is not None:
             after = evolve(dispute, decision.event)
-            heard = {"seq": after.seq, "last_at": after.last_at, "last_hash": after.last_hash, "refusals": after.refusals}
+            heard: dict[str, Any] = {"seq": after.seq, "last_at": after.last_at, "last_hash": after.last_hash, "refusals": after.refusals}
             if after != replace(dispute, **heard):
                 yield against(exploration, answer, "拒绝改变了纠纷", "the refusal changed the dispute")
 
@@ -103,8 +107,14 @@ def repetition_is_harmless(exploration: Exploration) -> Iterator[Violation]:
         for later in (answer.at, answer.at + 40 * _SECOND):
             again = decide(after, keyed, None, later, stamp=derived_stamp(later, "D-1", after.seq + 1))
             if not isinstance(again, Repeated) or again.event != first.event:
-                move = Move(later, answer.order, keyed)
-                yield against(exploration, answer, "重复的请求没有得到同样的答复", "sent again, it is not answered as the first time", move)
+                twice = (Move(answer.at, answer.order, keyed), Move(later, answer.order, keyed))
+                yield against(
+                    exploration,
+                    answer.situation,
+                    "重复的请求没有得到同样的答复",
+                    "sent again, it is not answered as the first time",
+                    *twice,
+                )
 
 
 # ---- hints -------------------------------------------------------------------------------------------------------------
@@ -118,13 +128,12 @@ def hints_help(exploration: Exploration) -> Iterator[Violation]:
         if answer.judgement is None or not answer.judgement.reasons:
             continue
         late = answer.at > answer.situation.now
-        like = (shape_of(answer.situation.dispute), answer.command, answer.codes, late)
-        mark = (like[0], answer.command.event, *_meant(answer.command), answer.codes, late, len(answer.judgement.reasons))
+        mark = (shape_of(answer.situation.dispute), answer.command.event, *_meant(answer.command), answer.codes, late)
         if mark in known:
             continue
         known.add(mark)
         for reason in hinted(answer.situation.dispute, answer.judgement):
-            if not _helps(exploration, answer, reason):
+            if not _helps(answer, reason):
                 hint = {lang: reason.unlock.text(lang) for lang in ("zh", "en")}
                 yield against(
                     exploration,
@@ -137,6 +146,19 @@ def hints_help(exploration: Exploration) -> Iterator[Violation]:
 @holds("never_means_never", "提示“无法改变”时，确实无人能改变", "where a hint says that nothing helps, nobody can bring it about")
 def never_means_never(exploration: Exploration) -> Iterator[Violation]:
     """Find commands that become possible although it was said that nothing would make them so."""
+    possible = _possible(exploration)
+    for answer in exploration.answers():
+        situation = answer.situation
+        if answer.at > situation.now or not _OUT_OF_PLACE.intersection(answer.codes):
+            continue
+        if id(situation) in possible.get((answer.command.event, *_meant(answer.command)), ()):
+            for reason in hinted(situation.dispute, answer.judged):
+                if isinstance(reason.unlock, NeverUnlock):
+                    yield against(exploration, answer, "提示无法改变，其实可以", "nothing is said to help, but something does")
+
+
+def _possible(exploration: Exploration) -> dict[tuple[Any, ...], set[int]]:
+    """Give for each command the situations from which it can be brought about, found by going back from where it is accepted."""
     possible = dict[tuple[Any, ...], set[int]]()
     into: dict[int, list[Situation]] = {}
     for answer in exploration.answers():
@@ -150,14 +172,7 @@ def never_means_never(exploration: Exploration) -> Iterator[Violation]:
                 if id(before) not in places:
                     places.add(id(before))
                     ahead.append(id(before))
-    for answer in exploration.answers():
-        situation = answer.situation
-        if answer.at > situation.now or not _OUT_OF_PLACE.intersection(answer.codes):
-            continue
-        if id(situation) in possible.get((answer.command.event, *_meant(answer.command)), ()):
-            for reason in hinted(situation.dispute, answer.judged):
-                if isinstance(reason.unlock, NeverUnlock):
-                    yield against(exploration, answer, "提示无法改变，其实可以", "nothing is said to help, but something does")
+    return possible
 
 
 def _meant(command: Command) -> tuple[Any, ...]:
@@ -166,17 +181,18 @@ def _meant(command: Command) -> tuple[Any, ...]:
     return (getattr(payload, "option", None), getattr(payload, "deadline", None))
 
 
-def _helps(exploration: Exploration, answer: Answer, reason: Reason) -> bool:
+def _helps(answer: Answer, reason: Reason) -> bool:
     unlock, situation = reason.unlock, answer.situation
     if isinstance(unlock, WaitUnlock):
-        return reason.code not in _codes(situation, replace_at(answer, unlock.until))
+        return reason.code not in _codes(situation, answer.command, unlock.until)
     if isinstance(unlock, ActorUnlock) and unlock.event is None:
-        asked = answer.command.model_copy(update={"actor": answer.command.actor.model_copy(update={"role": unlock.role, "id": unlock.id or "J-1"})})
-        return RefusalCode.WRONG_ACTOR not in _codes(situation, (asked, answer.at))
+        actor = OWN[unlock.role] if unlock.id is None else Actor(role=unlock.role, id=unlock.id)
+        asked = answer.command.model_copy(update={"actor": actor})
+        return RefusalCode.WRONG_ACTOR not in _codes(situation, asked, answer.at)
     if isinstance(unlock, ActorUnlock):
-        return _leads_there(exploration, situation, answer.command, answer.at, unlock, _MOST_HINTS)
+        return _leads_there(situation, answer.command, answer.at, unlock)
     if isinstance(unlock, FactUnlock):
-        return reason.code not in _codes(situation, (answer.command, answer.at))
+        return reason.code not in _codes(situation, answer.command, answer.at)
     if isinstance(unlock, PayloadUnlock):
         better = (
             other
@@ -187,11 +203,6 @@ def _helps(exploration: Exploration, answer: Answer, reason: Reason) -> bool:
     return isinstance(unlock, NeverUnlock)
 
 
-def replace_at(answer: Answer, at: Any) -> tuple[Command, Any]:  # noqa: ANN401 -- an instant
-    """Ask the same at another time."""
-    return answer.command, at
-
-
 def _mends(command: Command, other: Command) -> bool:
     """Tell whether another payload of the event still means the same; which option to choose instead is part of the mending."""
     mine, its = command.payload, other.payload
@@ -200,16 +211,15 @@ def _mends(command: Command, other: Command) -> bool:
     return True
 
 
-def _codes(situation: Situation, asked: tuple[Command, Any]) -> tuple[RefusalCode, ...]:
+def _codes(situation: Situation, command: Command, at: datetime) -> tuple[RefusalCode, ...]:
     """Give the codes with which a command is refused, if it is, when the order system shows everything."""
-    command, at = asked
     try:
         return put(situation, command, at, PLAIN, None).codes
     except FactsNeededError:
         return put(situation, command, at, EVERYTHING, seen(EVERYTHING, at)).codes
 
 
-def _leads_there(exploration: Exploration, situation: Situation, command: Command, at: Any, unlock: ActorUnlock, left: int) -> bool:  # noqa: ANN401, PLR0913, PLR0917 -- one step of a search
+def _leads_there(situation: Situation, command: Command, at: datetime, unlock: ActorUnlock, left: int = _MOST_HINTS) -> bool:
     """Tell whether doing what the hint says, and what the next hints say, makes the command possible."""
     for answer in situation.answers:
         role = answer.command.actor.role
@@ -217,19 +227,21 @@ def _leads_there(exploration: Exploration, situation: Situation, command: Comman
             continue
         there = answer.leads_to
         judgement = _judged(there, command)
-        if judgement is None or not _OUT_OF_PLACE.intersection(reason.code for reason in judgement.reasons):
-            if not there.dispute.closed or judgement is None or not judgement.reasons:
+        if judgement is None or not judgement.reasons:
+            return True
+        if not _OUT_OF_PLACE.intersection(reason.code for reason in judgement.reasons):
+            if not there.dispute.closed:  # what it lacks now, the next hint says
                 return True
             continue
         for reason in hinted(there.dispute, judgement):
             further = reason.unlock
-            follows = left and isinstance(further, ActorUnlock) and further.event is not None
-            if follows and _leads_there(exploration, there, command, there.now, further, left - 1):
+            if left and isinstance(further, ActorUnlock) and _leads_there(there, command, there.now, further, left - 1):
                 return True
     return False
 
 
-def _judged(situation: Situation, command: Command) -> Any:  # noqa: ANN401 -- a Judgement, or None where facts decide
+def _judged(situation: Situation, command: Command) -> Judgement | None:
+    """Judge a command in a situation; None where facts decide, so that it is possible."""
     try:
         return judge(situation.dispute, command, None, situation.now)
     except FactsNeededError:

@@ -30,7 +30,7 @@ class Waiting(NamedTuple):
 
 def waiting(exploration: Exploration) -> Waiting:
     """Count the situations in which silence does not close the dispute, for one of the two good reasons."""
-    reasons = [_silence(exploration, situation)[1] for situation in exploration.situations.values() if not situation.dispute.closed]
+    reasons = [_silence(situation)[1] for situation in exploration.situations.values() if not situation.dispute.closed]
     return Waiting(reasons.count("platform"), reasons.count("off"))
 
 
@@ -42,7 +42,7 @@ def waiting(exploration: Exploration) -> Waiting:
 def silence_closes(exploration: Exploration) -> Iterator[Violation]:
     """Let time pass and nobody act; find where that ends without an end."""
     for situation in exploration.situations.values():
-        way, reason = _silence(exploration, situation)
+        way, reason = _silence(situation)
         if reason == "stuck":
             moves = [Move(answer.at, answer.order, answer.command) for answer in way]
             last = max([situation.now, *(move.at for move in moves), *situation.dispute.deadlines.values()])
@@ -50,7 +50,7 @@ def silence_closes(exploration: Exploration) -> Iterator[Violation]:
             yield against(exploration, situation, "各方沉默时，纠纷永远不会结束", "with everybody silent the dispute never ends", *moves)
 
 
-def _silence(exploration: Exploration, start: Situation) -> tuple[tuple[Answer, ...], str]:
+def _silence(start: Situation) -> tuple[tuple[Answer, ...], str]:
     """Follow the expiries from a situation, with nothing shown by the order system; say where that gets stuck, or `closed`."""
     way, situation, seen_keys = list[Answer](), start, set[Key]()
     while not situation.dispute.closed:

@@ -28,7 +28,7 @@ from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import EventName, Outcome, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import EventName, RefusalCode, Role
 from dispute_fsm.verify.representatives import (
     COMMANDS,
     CONSUMER,
@@ -120,7 +120,7 @@ class Answer:
 
     @property
     def step(self) -> Step:
-        """This command as a step of a way."""
+        """The command as a step of a way."""
         return Step(self.at, self.order, self.command)
 
 
@@ -256,7 +256,9 @@ def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = 
             yield put(situation, asked, at, order, seen(order, at), complete=complete)
 
 
-def put(situation: Situation, asked: Command, at: datetime, order: Order, facts: OrderFacts | None, *, complete: bool = True) -> Answer:
+def put(  # noqa: PLR0913 -- what a decision takes
+    situation: Situation, asked: Command, at: datetime, order: Order, facts: OrderFacts | None, *, complete: bool = True
+) -> Answer:
     """Put one command with these facts before the rules. Raises `FactsNeededError` where there are none and some are needed."""
     dispute = situation.dispute
     judgement, conclusion = conclude(dispute, asked, facts, at)

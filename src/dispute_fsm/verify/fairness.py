@@ -1,16 +1,15 @@
 """Properties of penalties and ends: nobody is penalized without cause or unheard, and what is recorded agrees with itself."""
 
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import cast
+from collections.abc import Collection, Iterator, Mapping
 
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.rules.commands import Ruling
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Option, Outcome, Role, Silence
+from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Option, Outcome, Role, Silence, StateName
 from dispute_fsm.verify.explore import Answer, Exploration
-from dispute_fsm.verify.property import Violation, against, holds
+from dispute_fsm.verify.property import Move, Violation, against, holds
+from dispute_fsm.verify.representatives import EVERYTHING
 
-_SETTLED = {
+_SETTLED: Mapping[Outcome, Collection[Option | None]] = {
     Outcome.SETTLED_BY_CANCELLATION: {Option.CONSUMER_CANCELS, Option.SHIP_BY_AGREED_DATE},
     Outcome.SETTLED_BY_SHIPMENT: {Option.ALREADY_SHIPPED},
     Outcome.SETTLED_BY_AGREED_SHIPMENT: {Option.SHIP_BY_AGREED_DATE},
@@ -22,7 +21,11 @@ _SETTLED = {
 }
 """The options after which a dispute, or its settlement, can end so; the other ends go with any."""
 
-_ENDS = {EventType.DISPUTE_RESOLVED: "resolved", EventType.PENALTY_ANNULLED: "resolved", EventType.DISPUTE_PENALIZED: "penalized"}
+_ENDS = {
+    EventType.DISPUTE_RESOLVED: StateName.RESOLVED,
+    EventType.PENALTY_ANNULLED: StateName.RESOLVED,
+    EventType.DISPUTE_PENALIZED: StateName.PENALIZED,
+}
 
 
 def _blamed(answer: Answer) -> Outcome | None:
@@ -51,7 +54,8 @@ def _entitled(answer: Answer) -> bool:
         return passed and (deadline is not Deadline.CONFIRMATION or dispute.policy.silence is Silence.DENIAL)
     if event is EventName.DENY_AGREEMENT:
         return role is Role.CONSUMER and dispute.option is not None and not dispute.confirmed
-    return event is EventName.RULE_AT_FAULT and role is Role.ADJUDICATOR and bool((cast("Ruling[str]", answer.command.payload).rationale or "").strip())
+    rationale = answer.command.payload.rationale if isinstance(answer.command.payload, Ruling) else None
+    return event is EventName.RULE_AT_FAULT and role is Role.ADJUDICATOR and bool((rationale or "").strip())
 
 
 @holds(
@@ -79,9 +83,12 @@ def unknown_never_penalizes(exploration: Exploration) -> Iterator[Violation]:
             continue
         facts, agreed = answer.judged.facts, dispute.agreed_until
         if facts is None:
-            yield against(exploration, answer, "未核对订单即判责", "penalized without a look at the order")
+            kept = Move(answer.at, EVERYTHING, answer.command)  # what a look would have shown may have been this
+            yield against(exploration, answer.situation, "未核对订单即判责", "penalized without a look at the order", kept)
         elif agreed is not None and (facts.promise_kept(agreed) or facts.full_refund is not None):
-            yield against(exploration, answer, "订单显示已履约或已退款，仍被判责", "penalized although the order shows that it was kept or refunded")
+            yield against(
+                exploration, answer, "订单显示已履约或已退款，仍被判责", "penalized although the order shows that it was kept or refunded"
+            )
 
 
 @holds("one_response", "商家恰好答复一次，且不可更改", "the merchant gives exactly one response, and it stands")
@@ -109,28 +116,28 @@ def ends_agree(exploration: Exploration) -> Iterator[Violation]:
 
 
 def _contradictions(before: Dispute, after: Dispute, recorded: EventType, liability: Outcome | None) -> Iterator[str]:
-    end = after.outcome
+    end, state = after.outcome, after.state
     if (end is not None) != after.closed:
-        yield f"outcome {end}, state {after.state.value}"
-    if after.closed and (end in LIABILITIES) != (after.state.value == "penalized"):
-        yield f"{end} is no end of {after.state.value}"
-    if after.closed and _ENDS.get(recorded) != after.state.value:
-        yield f"{after.state.value} is recorded as {recorded.value}"
-    blamed = liability or (end if not before.closed else None)
-    if before.liability is not None and end in LIABILITIES:
-        possible = {end} if end in LIABILITIES else set()
-        weightier = LIABILITIES[: LIABILITIES.index(before.liability)]
-        if end is not before.liability and end not in weightier:
-            yield f"{before.liability.value} is weightier than {', '.join(possible)}"
-        blamed = None if end is before.liability else end
-    if blamed is not None and blamed in _SETTLED and after.option not in _SETTLED[blamed]:
-        yield f"{blamed.value} after {after.option}"
-    if blamed is Outcome.EVIDENCE_OVERDUE and before.submissions:
-        yield "evidence_overdue although evidence was submitted"
-    if blamed in {Outcome.NO_FAULT, Outcome.AT_FAULT} and not before.submissions:
-        yield f"{blamed} without any evidence"
+        yield f"outcome {end}, state {state.value}"
+    if after.closed and (end in LIABILITIES) != (state is StateName.PENALIZED):
+        yield f"{end} is no end of {state.value}"
+    if after.closed and _ENDS.get(recorded) is not state:
+        yield f"{state.value} is recorded as {recorded.value}"
+    if before.liability is not None and end in LIABILITIES and LIABILITIES.index(before.liability) < LIABILITIES.index(end):
+        yield f"{before.liability.value} is weightier than {end}"
     if end in {Outcome.ANNULLED, Outcome.WITHDRAWN} and (end is Outcome.ANNULLED) != before.closed:
         yield f"{end} in {before.state.value}"
-    for first, second in pairwise((after.state.zh, after.state.en)):
-        if not first or not second or first == second:
-            yield f"{after.state.value} has no label in both languages"
+    if not (state.zh and state.en) or state.zh == state.en:
+        yield f"{state.value} has no label in both languages"
+    if not before.closed:
+        yield from _uncaused(before, after, liability or (None if end is before.liability else end))
+
+
+def _uncaused(before: Dispute, after: Dispute, end: Outcome | None) -> Iterator[str]:
+    """Find what has to come before an end, of the dispute or of one of its regions, and did not."""
+    if end is not None and after.option not in _SETTLED.get(end, {after.option}):
+        yield f"{end} after {after.option}"
+    if end is Outcome.EVIDENCE_OVERDUE and before.submissions:
+        yield f"{end} although evidence was submitted"
+    if end in {Outcome.NO_FAULT, Outcome.AT_FAULT} and not before.submissions:
+        yield f"{end} without any evidence"

@@ -11,14 +11,13 @@ from typing import Any, cast
 
 from dispute_fsm.charts.compiler import RECORDED_AS
 from dispute_fsm.charts.registry import RuleVersion
-from dispute_fsm.charts.table import Row, Rule, Table
+from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import Guard, Selector, by, has_passed, when
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Option, Outcome, Role
+from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Outcome, Role
 
 Cell = tuple[str, EventName]
 """Where a mutation shows: a place and an event."""
@@ -116,7 +115,11 @@ def _selectors(row: Row) -> Iterator[_Made]:
             if accepts:
                 other = _accepting(selector, accepts)
                 verb = "also" if answer in accepts else "no longer"
-                yield "condition changed", f"{verb} for {selector.dimension.name} {answer}", (with_rule(row, when=(*before, other, *after)),)
+                yield (
+                    "condition changed",
+                    f"{verb} for {selector.dimension.name} {answer}",
+                    (with_rule(row, when=(*before, other, *after)),),
+                )
 
 
 def _accepting(selector: Selector, accepts: frozenset[str]) -> Selector:
@@ -158,7 +161,11 @@ def _deadlines(table: Table, row: Row) -> Iterator[_Made]:
         left = tuple(one for one in starts if one is not deadline)
         yield "deadline changed", f"does not start {deadline.value}", (with_rule(row, starts=left),)
     for deadline in ends:
-        yield "deadline changed", f"does not end {deadline.value}", (with_rule(row, ends=tuple(one for one in ends if one is not deadline)),)
+        yield (
+            "deadline changed",
+            f"does not end {deadline.value}",
+            (with_rule(row, ends=tuple(one for one in ends if one is not deadline)),),
+        )
     for deadline in table.places[row.target].stands:
         if deadline not in starts and (deadline is not Deadline.PROMISE or row.event is EventName.EXTEND_DEADLINE):
             yield "deadline changed", f"starts {deadline.value} too", (with_rule(row, starts=(*starts, deadline)),)
@@ -200,7 +207,7 @@ def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
 
 
 def _payload(case: Case, **changes: object) -> Case:
-    command: Command = case.command.model_copy(update={"payload": case.command.payload.model_copy(update=changes)})
+    command = case.command.model_copy(update={"payload": case.command.payload.model_copy(update=changes)})
     return replace(case, command=command, findings={})
 
 
@@ -226,7 +233,9 @@ SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
             "one more": lambda case: replace(case, extra_rounds=case.extra_rounds - 1, findings={}),
             "one less": lambda case: replace(case, extra_rounds=case.extra_rounds + 1, findings={}),
         },
-        guards.until_later.name: {"the same instant too": lambda case: _payload(case, until=cast("Any", case.command.payload).until + _TICK)},
+        guards.until_later.name: {
+            "the same instant too": lambda case: _payload(case, until=cast("Any", case.command.payload).until + _TICK)
+        },
         guards.vouchers_small_enough.name: {
             "a byte more": lambda case: _limit(case, "max_bytes", 1),
             "a byte less": lambda case: _limit(case, "max_bytes", -1),

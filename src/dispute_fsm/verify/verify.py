@@ -46,7 +46,7 @@ class Counts:
 class Verdict:
     """What became of a property: it holds, or there is a shortest counter-example."""
 
-    property: Property
+    of: Property
     violation: Violation | None
 
     @property
