@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 JOBS ?= 2
+# How long each parser is fuzzed.
+FUZZ_SECONDS ?= 30
 # The packages that decide; every line and branch of them is tested.
 CORE := rules charts dispute
 
@@ -11,6 +13,9 @@ TESTS := $(VENV)/test
 PIP := -m pip install --quiet --quiet --disable-pip-version-check
 SOURCES := $(shell find src -name __pycache__ -prune -o -print) README.md LICENSE pyproject.toml
 EXAMPLE = $(firstword $(sort $(wildcard examples/*.dispute.yaml)))
+
+# Other people's interpreters and readers, for the tests: where there is Node.js.
+JS := $(and $(shell command -v node),$(shell command -v npm),$(VENV)/.js)
 
 # The same versions everywhere, in pip's build environments too.
 export PIP_CONSTRAINT := constraints.txt
@@ -22,7 +27,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench dev constraints clean
+.PHONY: help demo test mutants fuzz lint format bench dev constraints clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -31,17 +36,24 @@ demo: $(VENV)/.demo ## run every example, then show the merchant's options at th
 	$(VENV)/bin/dispute-fsm run examples/
 	$(VENV)/bin/dispute-fsm options $(EXAMPLE)
 
-test: $(TESTS)/.wheel ## build the wheel and test it, doctests and coverage included
+test: $(TESTS)/.wheel $(JS) ## build the wheel and test it, doctests and coverage included
 	$(TESTS)/bin/pytest -n $(JOBS) --cov --cov-report=
 	$(TESTS)/bin/coverage report
 	@echo 'Core packages ($(CORE)): every line and branch must have run.'
 	$(TESTS)/bin/coverage report --fail-under=100 --include='$(subst $() $(),$(comma),$(CORE:%=src/dispute_fsm/%/*))'
 
-lint: $(VENV)/.dev ## check format, lint and types
+mutants: $(VENV)/.dev ## make every small wrong version of the rules, and see that each is noticed
+	$(VENV)/bin/python scripts/rule_mutations.py --jobs $(JOBS)
+
+fuzz: $(VENV)/.fuzz ## fuzz every parser, steered by coverage: make fuzz FUZZ_SECONDS=600
+	$(VENV)/bin/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
+
+lint: $(VENV)/.dev ## check format, lint, types and dependencies
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pyright
+	$(VENV)/bin/python scripts/audit.py
 
 format: $(VENV)/.dev ## format the code and mend what can be mended without thought
 	$(VENV)/bin/ruff check --fix-only --quiet
@@ -88,6 +100,11 @@ $(VENV)/.dev: $(VENV)/.demo
 	@$(VENV)/bin/python $(PIP) --group dev
 	@touch $@
 
+$(VENV)/.fuzz: $(VENV)/.dev
+	@echo 'Installing the fuzzer'
+	@$(VENV)/bin/python $(PIP) --group fuzz
+	@touch $@
+
 $(VENV)/.build: $(VENV)/.pip pyproject.toml
 	@echo 'Installing the build tools'
 	@$(VENV)/bin/python $(PIP) --group build
@@ -105,4 +122,9 @@ $(TESTS)/.wheel: dist/.built constraints.txt
 	@$(TESTS)/bin/python $(PIP) pip
 	@$(TESTS)/bin/python $(PIP) --group test "$$(echo dist/*.whl)[all]"
 	@$(TESTS)/bin/python $(PIP) --force-reinstall --no-deps dist/*.whl
+	@touch $@
+
+$(VENV)/.js: tests/js/package.json | $(VENV)/.pip
+	@echo 'Installing what tests/js needs'
+	@npm install --prefix tests/js --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

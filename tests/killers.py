@@ -99,7 +99,7 @@ def _of_histories(rules: str) -> Iterator[Question]:
 
 # ---- scenario files ----------------------------------------------------------------------------------------------------
 
-SCENARIOS = (*CORPUS, *sorted((ROOT / "tests" / "scenarios" / "parallel").glob("*.dispute.yaml")))
+SCENARIOS = (*CORPUS, *(path for name in ("parallel", "mutants") for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))))
 
 
 @cache
@@ -188,10 +188,13 @@ def broken_property(mutation: Mutation, real: RuleVersion) -> str | None:
     with standing_in(mutation.version):
         for exploration in known:
             for path in sorted({path for path, _ in mutation.cells}):
-                again = asked_again(exploration, mutation.version, path)
-                for one in LOCAL:
-                    if next(one.violations(again), None) is not None:
-                        return one.id
+                try:
+                    again = asked_again(exploration, mutation.version, path)
+                    broken = next((one.id for one in LOCAL if next(one.violations(again), None) is not None), None)
+                except _BROKEN as fault:
+                    broken = type(fault).__name__
+                if broken is not None:
+                    return broken
     return None
 
 

@@ -1,6 +1,6 @@
 """What is asked in every situation: the commands, payloads, facts and instants that stand for all others.
 
-A payload is either complete, or it lacks just one thing that some row may ask for, or it lacks everything. The facts show
+A payload is complete, or at a limit, or it lacks just one thing that some row may ask for, or it lacks everything. The facts show
 each thing that counts, each almost-thing that does not, or all at once. Time stands still, comes to a due instant, or has
 just passed it.
 """
@@ -54,7 +54,7 @@ class Variant(NamedTuple):
 
 
 def _voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> dict[str, object]:
-    return {"kind": kind, "media_type": "image/png", "size": 1_000, "sha256": f"{n:064x}", **changes}
+    return {"kind": kind, "media_type": "image/png", "size": 1_000, "sha256": f"a{n:063x}", **changes}
 
 
 def _beyond(policy: Policy, kind: str) -> dict[str, list[dict[str, object]]]:
@@ -62,9 +62,23 @@ def _beyond(policy: Policy, kind: str) -> dict[str, list[dict[str, object]]]:
     limits = policy.voucher_limits
     return {
         "too large": [_voucher(kind=kind, size=limits.max_bytes + 1)],
+        "too large together": [*_at_limit(policy, kind), _voucher(99, kind, size=1)],
         "of no such type": [_voucher(kind=kind, media_type="text/plain")],
         "too many": [_voucher(n, kind) for n in range(limits.max_count + 1)],
     }
+
+
+def _at_limit(policy: Policy, kind: str) -> list[dict[str, object]]:
+    """Give vouchers that are just as large as they may be, each and together."""
+    limits, left, vouchers = policy.voucher_limits, policy.voucher_limits.max_bytes_together, list[dict[str, object]]()
+    while left and len(vouchers) < limits.max_count:
+        vouchers.append(_voucher(len(vouchers), kind, size=min(left, limits.max_bytes)))
+        left -= min(left, limits.max_bytes)
+    return vouchers
+
+
+def _as_many(policy: Policy, kind: str) -> list[dict[str, object]]:
+    return [_voucher(n, kind) for n in range(policy.voucher_limits.max_count)]
 
 
 @cache
@@ -75,6 +89,7 @@ def _choices(policy: Policy, option: Option, now: datetime) -> tuple[Variant, ..
         complete |= {"agreed_until": now + _SOON, "vouchers": [_voucher()]}
     faulty = [{**complete, "vouchers": vouchers} for vouchers in _beyond(policy, "chat_screenshot").values()]
     made = [Variant(model.model_validate(complete))]
+    faulty += [{**complete, "vouchers": full(policy, "chat_screenshot")} for full in (_at_limit, _as_many)]  # not faulty yet
     if option is Option.SHIP_BY_AGREED_DATE:
         longest = policy.max_promise
         made.append(Variant(model.model_validate({**complete, "agreed_until": now + _LATE})))
@@ -95,7 +110,9 @@ def _submissions(policy: Policy) -> tuple[Variant, ...]:
     complete = {"reason": name, "vouchers": [_voucher(n, kind) for n in range(reason.prompts[0].at_least)], "statement": _SAID}
     faulty: list[dict[str, Any]] = [{**complete, "vouchers": vouchers} for vouchers in _beyond(policy, kind).values()]
     faulty += [{**complete, "reason": "no-such-reason"}, {**complete, "vouchers": []}, {**complete, "statement": " "}]
-    faulty += [{**complete, "statement": "!" * (policy.voucher_limits.max_statement + 1)}, {}]
+    longest = policy.voucher_limits.max_statement
+    faulty += [{**complete, "statement": "!" * length} for length in (longest, longest + 1)]
+    faulty += [{}, *({**complete, "vouchers": full(policy, kind)} for full in (_at_limit, _as_many))]
     faulty += [{**complete, "vouchers": [*complete["vouchers"], _voucher(99, other.value)]} for other in reason.not_accepted[:1]]
     return (Variant(model.model_validate(complete)), *(Variant(model.model_validate(members), complete=False) for members in faulty))
 
