@@ -13,9 +13,10 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
-from dispute_fsm import DEFAULT_POLICY, VERSIONS
+from dispute_fsm import DEFAULT_POLICY, VERSIONS, RuleVersion
 from dispute_fsm.charts.table import Place, Row, Rule
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED
@@ -24,12 +25,14 @@ from dispute_fsm.rules.guards import VOUCHER_LIMITS, Dimension, Guard, Selector,
 from dispute_fsm.rules.policy import Bilingual, Prompt
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.strict import format_duration
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, Labelled, Outcome, RefusalCode, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, Labelled, Lang, Outcome, RefusalCode, StateName
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-RULES = VERSIONS["2023-03"]
-TABLE = RULES.table
-MARKED = re.compile(r"(<!-- begin ([a-z]+) -->\n)(.*?)(<!-- end \2 -->\n)", re.DOTALL)
+FAILED = frozenset({StateName.SETTLEMENT_FAILED, StateName.EVIDENCE_FAILED})
+LANGS: tuple[Lang, Lang] = ("zh", "en")
+PAGES = {"2023-03": "", "parallel": "parallel-"}
+"""What the markers of a rule version begin with."""
+MARKED = re.compile(r"(<!-- begin ([a-z-]+) -->\n)(.*?)(<!-- end \2 -->\n)", re.DOTALL)
 
 
 # ---- words -------------------------------------------------------------------------------------------------------------
@@ -61,30 +64,47 @@ def unique(guards: Iterable[Guard]) -> list[Guard]:
     return list({guard.name: guard for guard in guards}.values())
 
 
-def edges() -> Iterator[Row]:
-    """Go through all rows, state by state."""
-    for rows in TABLE.rows.values():
+def edges(version: RuleVersion) -> Iterator[Row]:
+    """Go through all rows, place by place."""
+    for rows in version.table.rows.values():
         yield from rows
+
+
+def once(version: RuleVersion) -> Iterator[tuple[StateName, Row]]:
+    """Go through the edges by the state that they lead out of; where regions run side by side, each once, whatever runs beside."""
+    places = version.table.places
+    common: dict[int, set[StateName]] = {}
+    for row in edges(version):
+        common.setdefault(id(row.rule), set(places[row.source].states)).intersection_update(places[row.source].states)
+    seen = set[tuple[int, StateName]]()
+    for row in edges(version):
+        place = places[row.source]
+        runs = [leaf for leaf in place.states if leaf in common[id(row.rule)] and leaf not in FAILED]  # nothing leads out of the failed
+        source = place.state if len(place.states) == 1 or not runs else runs[0]
+        if (id(row.rule), source) not in seen:
+            seen.add((id(row.rule), source))
+            yield source, row
 
 
 # ---- the tables --------------------------------------------------------------------------------------------------------
 
 
-def options() -> str:
+def options(version: RuleVersion) -> str:
     """Write the responses and their labels."""
-    return table(("id", "label, to the letter", "English"), ((code(o), o.zh, o.en) for o in RULES.options))
+    return table(("id", "label, to the letter", "English"), ((code(o), o.zh, o.en) for o in version.options))
 
 
-def states() -> str:
-    """Write the leaves, and in each the deadlines that stand and those that run."""
+def states(version: RuleVersion) -> str:
+    """Write the places, and in each the deadlines that stand and those that run."""
     heads = ("path", "中文", "English", "deadlines that may stand", "of these, the state acts on")
-    return table(heads, (_state(place) for place in TABLE.places.values()))
+    return table(heads, (_state(place) for place in version.table.places.values()))
 
 
 def _state(place: Place) -> tuple[str, ...]:
-    *around, leaf = place.path.split(".")
-    path = "".join(f"{name}." for name in around) + f"**{leaf}**"
-    return path, place.state.zh, place.state.en, listed(place.stands), listed(place.running)
+    paths = [path.rpartition(".") for path in place.path.split(",")]
+    path = ", ".join(f"{around}{dot}**{leaf}**" for around, dot, leaf in paths)
+    zh, en = (" + ".join(state.label(lang) for state in place.states) for lang in LANGS)
+    return path, zh, en, listed(place.stands), listed(chain(*place.running))
 
 
 def outcomes() -> str:
@@ -96,41 +116,49 @@ def outcomes() -> str:
     return table(("outcome", "中文", "English", "state"), ((code(o), o.zh, o.en, code(ends_in(o))) for o in Outcome))
 
 
-def transitions() -> str:
+def transitions(version: RuleVersion) -> str:
     """Write the transition table, one section a state, in the order in which the rows stand in the chart."""
     heads = ("event", "by", "when", "needs", "to", "outcome", "deadlines", "comes from")
-    entry, first = TABLE.entry, TABLE.places[TABLE.initial]
+    entry, first = version.table.entry, version.table.places[version.table.initial]
     begins = (
         _labelled(EventName.OPEN_DISPUTE),
         _roles(entry.by.roles),
         "–",
         _needs(entry.needs),
-        code(first.state),
+        ", ".join(map(code, first.states)),
         "–",
         _clocks(entry.starts, ()),
         origin(entry.origin),
     )
     sections = [f"### Before the dispute\n\n{table(heads, [begins])}"]
-    for place in TABLE.places.values():
-        rows = [_edge(row) for row in edges() if row.source == place.path]
-        body = table(heads, rows) if rows else "Nothing leads out of this state.\n"
-        sections.append(f"### {code(place.state)} {place.state.zh}\n\n{body}")
+    declared = list(once(version))
+    places = version.table.places.values()
+    for state in dict.fromkeys(chain(*(place.states for place in places), (place.state for place in places))):
+        rows = [row for source, row in declared if source is state]
+        events = list(dict.fromkeys(row.event for row in rows))
+        rows.sort(key=lambda row: events.index(row.event))
+        body = table(heads, (_edge(version, row) for row in rows)) if rows else "Nothing leads out of this state.\n"
+        sections.append(f"### {code(state)} {state.zh}\n\n{body}")
     return "\n".join(["", *sections, ""])
 
 
-def _edge(row: Row) -> tuple[str, ...]:
+def _edge(version: RuleVersion, row: Row) -> tuple[str, ...]:
     rule = row.rule
-    stays = row.target == row.source
     return (
         _labelled(row.event),
         _roles(rule.by.roles),
         "; ".join(_selected(selector) for selector in rule.when) or "–",
         _needs(rule.needs, rule.timing),
-        "stays" if stays else code(TABLE.places[row.target].state),
+        "stays" if row.target == row.source else code(_entered(version, row)),
         _outcome(rule),
         _clocks(rule.starts, rule.ends),
         origin(rule.origin),
     )
+
+
+def _entered(version: RuleVersion, row: Row) -> StateName:
+    before, after = (version.table.places[path] for path in (row.source, row.target))
+    return next((state for state in after.states if state not in before.states), after.state)
 
 
 def _labelled(word: Labelled) -> str:
@@ -148,13 +176,17 @@ def _selected(selector: Selector) -> str:
 def _needs(needs: Sequence[Guard], timing: Sequence[Guard] = ()) -> str:
     """Write what a row needs; that it has to be in time goes without saying, and the limits for vouchers are one word."""
     limited = set(VOUCHER_LIMITS) <= set(needs)
-    shown = [code(guard.name) for guard in (*timing, *needs) if guard.name != "in_time" and not (limited and guard in VOUCHER_LIMITS)]
+    shown = [
+        code(guard.name) for guard in (*timing, *needs) if not guard.name.endswith("in_time") and not (limited and guard in VOUCHER_LIMITS)
+    ]
     return ", ".join([*shown, *(["voucher limits"] if limited else [])]) or "–"
 
 
 def _outcome(rule: Rule) -> str:
     if isinstance(rule.outcome, Mapping):
         return ", ".join(f"{code(outcome)} (on {code(option)})" for option, outcome in rule.outcome.items())
+    if rule.liability is not None:
+        return f"the region fails: {code(rule.liability)}"
     return "–" if rule.outcome is None else code(rule.outcome)
 
 
@@ -162,10 +194,10 @@ def _clocks(starts: Iterable[Deadline], ends: Iterable[Deadline]) -> str:
     return ", ".join([*(f"starts {code(d)}" for d in starts), *(f"ends {code(d)}" for d in ends)]) or "–"
 
 
-def questions() -> str:
+def questions(version: RuleVersion) -> str:
     """Write the questions that tell rows apart, each with all of its answers."""
     dimensions: dict[str, Dimension] = {}
-    for row in edges():
+    for row in edges(version):
         for selector in row.rule.when:
             dimensions.setdefault(selector.dimension.name, selector.dimension)
     heads = ("question", "answers", "comes from")
@@ -182,12 +214,12 @@ def questions() -> str:
     )
 
 
-def requirements() -> str:
+def requirements(version: RuleVersion) -> str:
     """Write every guard that may refuse, in the order in which the chart first names it."""
-    rules = [row.rule for row in edges()]
-    actors = [TABLE.entry.by, *(rule.by for rule in rules)]
+    rules = [row.rule for row in edges(version)]
+    actors = [version.table.entry.by, *(rule.by for rule in rules)]
     timing = [guard for rule in rules for guard in rule.timing]
-    needs = [*TABLE.entry.needs, *(guard for rule in rules for guard in rule.needs)]
+    needs = [*version.table.entry.needs, *(guard for rule in rules for guard in rule.needs)]
     heads = ("guard", "中文", "English", "refuses with", "comes from")
     return table(
         heads,
@@ -198,13 +230,13 @@ def requirements() -> str:
     )
 
 
-def deadlines() -> str:
+def deadlines(version: RuleVersion) -> str:
     """Write the deadlines: what they are by default, what starts them, and what comes of their passing."""
     heads = ("deadline", "中文", "default", "starts with", "its passing leads to")
-    return table(heads, (_deadline(deadline) for deadline in Deadline))
+    return table(heads, (_deadline(version, deadline) for deadline in Deadline))
 
 
-def _deadline(deadline: Deadline) -> tuple[str, ...]:
+def _deadline(version: RuleVersion, deadline: Deadline) -> tuple[str, ...]:
     term = term_of(deadline, DEFAULT_POLICY)
     if deadline is Deadline.PROMISE:
         default = f"the agreed instant + {code('scan_grace')} {format_duration(DEFAULT_POLICY.scan_grace)}"
@@ -212,16 +244,16 @@ def _deadline(deadline: Deadline) -> tuple[str, ...]:
         default = "off"
     else:
         default = f"{term.hours} h" if term.hours is not None else f"{term.working_hours} working h"
-    started = [EventName.OPEN_DISPUTE] if deadline in TABLE.entry.starts else []
-    started += [row.event for row in edges() if deadline in row.rule.starts and row.event is not EventName.EXTEND_DEADLINE]
-    ends = [_end(row) for row in edges() if row.event is deadline.expiry]
+    started = [EventName.OPEN_DISPUTE] if deadline in version.table.entry.starts else []
+    started += [row.event for row in edges(version) if deadline in row.rule.starts and row.event is not EventName.EXTEND_DEADLINE]
+    ends = [_end(version, row) for row in edges(version) if row.event is deadline.expiry]
     return code(deadline), deadline.zh, default, listed(dict.fromkeys(started)), ", ".join(dict.fromkeys(ends))
 
 
-def _end(row: Row) -> str:
+def _end(version: RuleVersion, row: Row) -> str:
     outcome = row.rule.outcome
     ends = list(outcome.values()) if isinstance(outcome, Mapping) else [] if outcome is None else [outcome]
-    return listed(ends or [TABLE.places[row.target].state])
+    return listed(ends or [_entered(version, row)])
 
 
 def reasons() -> str:
@@ -250,8 +282,9 @@ def _prompt(prompt: Prompt) -> str:
 
 def refusals() -> str:
     """Write every refusal code. Only what a row needs comes together with others; everything else comes alone."""
-    rules = [row.rule for row in edges()]
-    guards = unique([TABLE.entry.by, *TABLE.entry.needs, *(guard for rule in rules for guard in (rule.by, *rule.timing, *rule.needs))])
+    rules = [row.rule for version in VERSIONS.values() for row in edges(version)]
+    entries = [guard for version in VERSIONS.values() for guard in (version.entry.by, *version.entry.needs)]
+    guards = unique([*entries, *(guard for rule in rules for guard in (rule.by, *rule.timing, *rule.needs))])
     together = {code for guard in guards if guard.sort is Sort.REQUIRES for code in guard.codes}
     return table(
         ("code", "中文", "English", "comes"),
@@ -271,7 +304,8 @@ def drift() -> str:
     return table(("class", "中文", "English"), ((code(word), word.zh, word.en) for word in Drift))
 
 
-PARTS = (options, states, outcomes, transitions, questions, requirements, deadlines, reasons, refusals, members, drift)
+OF_A_VERSION = (options, states, transitions, questions, requirements, deadlines)
+OF_ALL = (outcomes, reasons, refusals, members, drift)
 """Every table; the function's name is the marker's."""
 
 
@@ -295,7 +329,8 @@ def main() -> int:
     arguments.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a page differs")
     arguments.add_argument("--docs", type=Path, default=DOCS, metavar="DIR", help="the folder of the pages")
     asked = arguments.parse_args()
-    parts = {part.__name__: part() for part in PARTS}
+    parts = {part.__name__: part() for part in OF_ALL}
+    parts |= {prefix + part.__name__: part(VERSIONS[name]) for name, prefix in PAGES.items() for part in OF_A_VERSION}
     written: list[str] = []
     differs = False
     for page in sorted(asked.docs.glob("*.md")):

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from dispute_fsm.rules.commands import PAYLOADS, Actor, ChooseOption, Command, ExtendDeadline, Payload, SubmitEvidence, Voucher
+from dispute_fsm.rules.commands import PAYLOADS, Actor, ChooseOption, Command, ExtendDeadline, OpenDispute, Payload, SubmitEvidence, Voucher
 from dispute_fsm.rules.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
@@ -305,6 +305,8 @@ def payloads(event: EventName, policy: Policy = DEFAULT_POLICY, times: SearchStr
         members = st.fixed_dictionaries({}, optional={"reason": reasons, "vouchers": voucher_tuples(policy), "statement": said})
     elif issubclass(model, ExtendDeadline):
         members = st.fixed_dictionaries({"until": at}, optional={"rationale": said, "deadline": st.none() | st.sampled_from(Deadline)})
+    elif issubclass(model, OpenDispute):
+        members = st.just({})
     else:
         members = st.fixed_dictionaries({}, optional=dict.fromkeys(model.model_fields, said))
     return members.map(model.model_validate)

@@ -132,6 +132,45 @@ def test_the_small_chart_itself_is_sound() -> None:
     }
 
 
+TWO_REGIONS: Mapping[str, Make] = MappingProxyType(
+    {
+        "contesting": lambda _: a_compound(
+            "contesting", awaiting_evidence=Leaf(StateName.AWAITING_EVIDENCE, stands=[EVIDENCE], initial=True)
+        ),
+        "disputing": lambda _: a_compound(
+            "disputing",
+            kind=State.Parallel,
+            settlement=a_compound(
+                "settlement",
+                proposing=Leaf(StateName.PROPOSING, initial=True),
+                settlement_failed=Leaf(StateName.SETTLEMENT_FAILED, failed=True),
+            ),
+            evidence=a_compound("evidence", under_review=Leaf(StateName.UNDER_REVIEW, initial=True)),
+        ),
+        "submit_evidence": lambda _: None,
+        "rule_no_fault": lambda _: None,
+        "request_evidence": lambda at: an_edge(evidence(at), at.disputing, adjudicator),
+        "rule_at_fault": lambda at: an_edge(at.disputing, at.penalized, adjudicator, outcome=Outcome.AT_FAULT),
+        "deny_agreement": lambda at: an_edge(
+            at.disputing.settlement.proposing, at.disputing.settlement.settlement_failed, consumer, liability=Outcome.BREACH_OF_PROMISE
+        ),
+    }
+)
+"""The second half of the small chart as two regions; a deadline before them, none in them."""
+
+
+def test_an_edge_to_a_parallel_state_enters_every_region() -> None:
+    table = compiled(TWO_REGIONS)
+    both = "disputing.settlement.proposing,disputing.evidence.under_review"
+    assert the_row(table, "contesting.awaiting_evidence", EventName.REQUEST_EVIDENCE).target == both
+    assert table.places[both].states == (StateName.PROPOSING, StateName.UNDER_REVIEW)
+    assert (table.places[both].state, table.places[both].running) == (StateName.DISPUTING, ((), ()))
+    failed = the_row(table, both, EventName.DENY_AGREEMENT)
+    assert (failed.target, failed.records) == (both.replace("proposing", "settlement_failed"), EventType.SETTLEMENT_FAILED)
+    assert table.places[failed.target].running == ((),)
+    assert [row.target for row in table.rows[failed.target, EventName.RULE_AT_FAULT]] == ["penalized"]
+
+
 # ---- what it refuses ---------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +231,28 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
             )
         },
         "settlement: a parallel state within another cannot be compiled",
+    ),
+    "an edge from one region into another": (
+        {**TWO_REGIONS, "withdraw": lambda at: an_edge(at.disputing.settlement.proposing, at.disputing.evidence.under_review, consumer)},
+        "proposing -> under_review: an edge into a region comes from within it; from elsewhere it leads to the parallel state",
+    ),
+    "an edge from outside into a region": (
+        {**TWO_REGIONS, "withdraw": lambda at: an_edge(at.opened, at.disputing.settlement.proposing, consumer)},
+        "opened -> proposing: an edge into a region comes from within it; from elsewhere it leads to the parallel state",
+    ),
+    "a liability where no region fails": (
+        {"withdraw": lambda at: withdrawn(at, liability=Outcome.AT_FAULT)},
+        "opened on withdraw: an edge has a liability where it fails a region, and only there",
+    ),
+    "a region that fails for nothing": (
+        {
+            **TWO_REGIONS,
+            "withdraw": lambda at: an_edge(at.disputing.settlement.proposing, at.disputing.settlement.settlement_failed, consumer),
+        },
+        (
+            "disputing.settlement.proposing,disputing.evidence.under_review on withdraw: "
+            "an edge has a liability where it fails a region, and only there"
+        ),
     ),
     "a history state": (
         {"settling": lambda _: a_compound("settling", opened=Leaf(StateName.OPENED), before=HistoryState())},

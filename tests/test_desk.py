@@ -339,7 +339,7 @@ def test_the_last_answer_has_the_dispute_to_go_on_with() -> None:
 
 
 def test_a_sweep_ends_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dispute_fsm.desk.next_due", lambda dispute, but: (Deadline.RESPONSE, dispute.last_at - SECOND))
+    monkeypatch.setattr("dispute_fsm.desk.next_due", lambda dispute, **_: (Deadline.RESPONSE, dispute.last_at - SECOND))
     answers = house().desk.sweep(in_state(S.UNDER_REVIEW), OPENED_AT + DAY)
     assert len(answers) == len(Deadline)
     assert all(isinstance(answer.decision, Refused) for answer in answers)

@@ -326,8 +326,8 @@ PLANTED: dict[str, tuple[str, EventName, dict[str, str]]] = {
     ),
     "two answers swapped": (
         "awaiting_confirmation",
-        EventName.CONFIRMATION_EXPIRED,
-        {"consents, denies = when": "denies, consents = when"},
+        EventName.DENY_AGREEMENT,
+        {"penalizes, reviewed = when": "reviewed, penalizes = when"},
     ),
     "a dropped row": (
         "awaiting_shipment",

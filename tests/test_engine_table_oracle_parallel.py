@@ -11,26 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.charts import common, compiler, parallel
+from dispute_fsm.charts import parallel
 from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.charts.table import Table
+from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, Option
 from tests import oracle_parallel as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.oracle_parallel import Seen
 from tests.support import COMMANDS as EVENTS
 from tests.walk import (
-    DIMENSIONS,
     NEEDS,
     Judges,
-    OracleAlone,
     Situation,
     Subject,
     Tally,
-    complaint,
     explored,
-    mutants,
     planted,
     walk,
 )
@@ -50,6 +46,8 @@ class SubjectParallel(Subject):
     """The version, as its oracle tells it. It does not know the policy `denial`, which is ignored here."""
 
     dimensions = ("option", "confirmation", "denial", "silence", "evidence", "fulfilment", "named", "failed")
+    # That any number of them come back together is shown for 2023-03, by the same code; here three times as many places are walked.
+    most_failing = 2
 
     def answers(self, name: str, place: str) -> list[str]:
         if name != "failed":
@@ -152,7 +150,7 @@ def test_the_walk_is_whole(tell: Callable[[object], None]) -> None:
 def test_a_dispute_gets_to_every_place_of_the_oracle_and_to_no_other() -> None:
     assert {place for place, _ in reached()} == set(oracle.PLACES) == set(the_judges().paths)
     assert the_judges().paths[START] == TABLE.initial
-    assert not any("prove_no_fault" == option for _, option in reached())
+    assert not any(option == "prove_no_fault" for _, option in reached())
 
 
 def test_the_liabilities_stand_in_the_order_of_the_rules() -> None:
@@ -187,11 +185,11 @@ def _before(place: str) -> str:
     return place.replace("settlement_failed", "proposing").replace("evidence_failed", "awaiting_evidence")
 
 
-def _same_but_for_failed(one: object, other: object) -> bool:
-    def selected(row: object) -> list[str]:
-        return [selector.name for selector in row.rule.when if selector.dimension.name != "failed"]  # type: ignore[attr-defined]
+def _same_but_for_failed(one: Row, other: Row) -> bool:
+    def selected(row: Row) -> list[str]:
+        return [selector.name for selector in row.rule.when if selector.dimension.name != "failed"]
 
-    return selected(one) == selected(other) and one.rule.liability is not None  # type: ignore[attr-defined]
+    return selected(one) == selected(other) and one.rule.liability is not None
 
 
 # ---- the walk has teeth ------------------------------------------------------------------------------------------------
@@ -233,15 +231,3 @@ def test_the_walk_finds(fault: str, tmp_path: Path) -> None:
     walk(a_copy(tmp_path, {}), place, event, Tally())
     with pytest.raises(AssertionError, match=r"table: .*, oracle: "):
         walk(a_copy(tmp_path, changes), place, event, Tally())
-
-
-def test_every_difference_between_table_and_oracle_is_found() -> None:
-    def found(made: tuple[str, EventName, str], table: Table) -> str:
-        return complaint(OracleAlone(SUBJECT, parallel.RulesParallel, table), made[0], made[1])
-
-    missed = {made for made, table in mutants(TABLE) if not found(made, table)}
-    assert {made for made in missed if made not in UNNOTICED} == set()
-    assert UNNOTICED <= missed
-
-
-UNNOTICED: frozenset[tuple[str, EventName, str]] = frozenset()

@@ -94,6 +94,9 @@ class Subject(ABC):
     dimensions: ClassVar[tuple[str, ...]]
     """The questions that the oracle knows."""
 
+    most_failing: ClassVar[int | None] = None
+    """How many requirements fail at once at the most; None: any number."""
+
     def answers(self, name: str, place: str) -> list[str]:  # noqa: ARG002 -- where regions can fail, it depends on the place
         """Return the answers to a question that are walked through in a place, whether a dispute can be there with them or not."""
         return list(DIMENSIONS[name].answers)
@@ -333,7 +336,9 @@ def situations(judges: Judges, place: str, event: EventName) -> Iterator[Situati
     matters, base = relevant(judges, place, event), plain(judges.subject, place, event)
     names, timing, needs = sorted(matters.dimensions), sorted(matters.timing), sorted(matters.needs)
     # First all is in order, then one requirement fails, then two: what is wrong with a row shows early.
-    failures = sorted(itertools.product(*((None, *NEEDS[name].codes) for name in needs)), key=lambda codes: len(codes) - codes.count(None))
+    failures = sorted(itertools.product(*((None, *NEEDS[name].codes) for name in needs)), key=_failing)
+    if (most := judges.subject.most_failing) is not None:
+        failures = [codes for codes in failures if _failing(codes) <= most]
     for codes, role, on_time, answers in itertools.product(
         failures,
         (WHOSE[event], None),
@@ -348,6 +353,10 @@ def situations(judges: Judges, place: str, event: EventName) -> Iterator[Situati
             {**base.timing, **dict(zip(timing, on_time, strict=True))},
             {name: code for name, code in zip(needs, codes, strict=True) if code is not None},
         )
+
+
+def _failing(codes: tuple[RefusalCode | None, ...]) -> int:
+    return len(codes) - codes.count(None)
 
 
 # ---- the walk ----------------------------------------------------------------------------------------------------------

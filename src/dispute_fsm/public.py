@@ -33,7 +33,19 @@ from dispute_fsm.rules.evidence import Checklist, checklist
 from dispute_fsm.rules.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
 from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName, VoucherKind
+from dispute_fsm.rules.rollout import Rollout, RolloutDecision
+from dispute_fsm.rules.vocabulary import (
+    Deadline,
+    EventName,
+    EventType,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    RolloutReason,
+    StateName,
+    VoucherKind,
+)
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -91,6 +103,9 @@ __all__ = [
     "Replayed",
     "RequestEvidence",
     "Role",
+    "Rollout",
+    "RolloutDecision",
+    "RolloutReason",
     "RuleVersion",
     "Ruling",
     "Shipment",

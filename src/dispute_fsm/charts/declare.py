@@ -96,7 +96,7 @@ def edge(  # noqa: PLR0913 -- one argument per column of the transition table
     """
     timing = (on_time, *within) if expires is None else (has_passed(expires),)
     state = cast("State", source)  # a nested class statement leaves a State behind
-    row = Edge(state, target, internal=state is target, cond=[guard.holds for guard in (by, *when, *timing, *needs)])
+    row = Edge(state, target, cond=[guard.holds for guard in (by, *when, *timing, *needs)])
     row.rule = Rule(by, tuple(when), timing, tuple(needs), outcome, tuple(starts), tuple(ends), expires, origin, liability)
     state.transitions.add_transitions(row)
     return TransitionList([row])

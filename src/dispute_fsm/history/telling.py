@@ -82,6 +82,7 @@ _SAID: Mapping[str, tuple[str, str]] = FrozenMap(
         "option": ("方案", "option"),
         "agreed_until": ("协商时间", "agreed date"),
         "reason": ("理由", "reason"),
+        "rollout": ("灰度", "rollout"),
         "vouchers": ("凭证", "voucher"),
         "note": ("备注", "note"),
         "statement": ("说明", "statement"),

@@ -19,6 +19,7 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Seen
 from dispute_fsm.rules.guards import OPTION, Guard, Selector, Sort
 from dispute_fsm.rules.policy import Bilingual, Policy, Term
+from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import (
     Deadline,
@@ -229,6 +230,10 @@ def _said(event: AuditEvent, policy: Policy) -> Iterator[Said]:
                     yield Said(name, _voucher(voucher, f"/payload/{name}/{number}", event.private))
             case Labelled() | datetime():
                 yield Said(name, value)
+            case RolloutDecision():
+                zh = f"{value.reason.zh}，分桶 {value.bucket}，{value.percentage}%"
+                en = f"{value.reason.en}, bucket {value.bucket}, {value.percentage} %"
+                yield Said(name, value.version, Bilingual(zh=zh, en=en))
             case str():
                 reason = policy.evidence_reasons.get(value)
                 yield Said(name, value, None if reason is None else reason.label)

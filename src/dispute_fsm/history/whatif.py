@@ -186,10 +186,9 @@ class _Course:
             return before.option is self.option
         if event.command not in _OF_A_STATE:
             return True
-        here, there = (set(states) for states in (before.states, self.places[str(event.source)].states))
+        both = set(before.states).intersection(self.places[str(event.source)].states)
         # The evidence is the same evidence, whatever runs beside it; of an agreement it matters which one it is.
-        same_evidence = before.rules is not self.recorded and bool(here & there & _OF_EVIDENCE)
-        return same_evidence or (before.path, before.option) == (event.source, self.option)
+        return bool(both & _OF_EVIDENCE) or (bool(both) and before.option is self.option)
 
     def said_otherwise(self, event: AuditEvent, refused: Refused) -> bool:
         """Whether what was accepted then would only have been said in other words here, such as an extension that names no deadline."""
