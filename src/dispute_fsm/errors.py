@@ -61,3 +61,14 @@ class IntegrityError(DisputeError):
     def __init__(self, message: str, field: str) -> None:
         self.field = field
         super().__init__(message)
+
+
+class StoreUnavailableError(DisputeError):
+    """The database cannot be reached, is locked or full, or went away; nothing is half-written.
+
+    Where it went away while it was committing, nobody knows whether it did: send the same command with the same key again.
+    """
+
+
+class ConflictError(DisputeError):
+    """Others kept changing the dispute while a command was decided; nothing happened, send it again."""
