@@ -72,3 +72,7 @@ class StoreUnavailableError(DisputeError):
 
 class ConflictError(DisputeError):
     """Others kept changing the dispute while a command was decided; nothing happened, send it again."""
+
+
+class SinkUnavailableError(DisputeError):
+    """Raised by a sink of the feed that cannot take any event now; delivery stops there and goes on from there next time."""

@@ -16,7 +16,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.store.schema import POSTGRESQL, SQLITE
 
-_DRIVERS = {POSTGRESQL: "postgresql+psycopg", "postgres": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg", SQLITE: "sqlite"}
+_DRIVERS = {
+    POSTGRESQL: "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    SQLITE: "sqlite",
+}
 _BUSY_SECONDS = 30
 """How long a SQLite connection waits for another writer before it gives up."""
 _READ_ONLY = "dispute_reads"

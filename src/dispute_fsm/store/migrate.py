@@ -34,7 +34,9 @@ def migrate(engine: Engine, migrations: Mapping[int, Migration] = MIGRATIONS, ne
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         found = version(connection)
         if found > newest:
-            raise InputError(f"the database has schema version {found}, this package knows up to {newest}: install a newer one", field="url")
+            raise InputError(
+                f"the database has schema version {found}, this package knows up to {newest}: install a newer one", field="url"
+            )
         if found == 0:
             metadata.create_all(connection, checkfirst=False)
             protect(connection)

@@ -141,7 +141,7 @@ deadlines = Table(
     Column("deadline", Text, primary_key=True),
     Column("due_at", Moment, nullable=False),
     Column("leased_until", Moment),
-    Index("dispute_deadlines_by_due", "due_at", "dispute_id"),
+    Index("dispute_deadlines_by_due", "due_at", "dispute_id", "deadline"),
 )
 """The deadlines that run, each until it fires or its state is left; `leased_until` where a sweeper has claimed one."""
 

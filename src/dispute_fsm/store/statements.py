@@ -90,7 +90,9 @@ def statements(dialect: str) -> Statements:
         new_policy=insert_postgresql(policies).values(fresh).on_conflict_do_nothing()
         if postgresql
         else insert(policies).from_select(list(fresh), once),
-        new_dispute=into.values({**bound(*FIXED, *CHANGING), "xid": this}).on_conflict_do_nothing(),
+        new_dispute=into.values({**bound(*FIXED, *CHANGING), "xid": this})
+        .on_conflict_do_nothing()
+        .execution_options(preserve_rowcount=True),  # how many rows came in says whether there was a conflict
         changed=update(disputes)
         .where(
             disputes.c.dispute_id == bindparam("of_dispute"),

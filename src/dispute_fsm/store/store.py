@@ -17,10 +17,10 @@ from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.store.engine import engine_for, writing
+from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate
 from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
-from dispute_fsm.store.schema import private_values
+from dispute_fsm.store.schema import SQLITE, private_values
 from dispute_fsm.store.snapshot import read, snapshot_version
 from dispute_fsm.store.statements import statements
 
@@ -136,6 +136,9 @@ class Store:
         """Erase the personal values of a dispute's events; returns how many events had any. Every hash still fits."""
         with writing(self.engine) as connection:
             erased = connection.execute(delete(private_values).where(private_values.c.dispute_id == dispute_id)).rowcount
+        if self.engine.dialect.name == SQLITE:  # the file is overwritten already, but not the log beside it
+            with reading(self.engine) as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return erased
 
     def _add(self, connection: Connection, event: AuditEvent) -> None:
