@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, tuple_
 
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
-from dispute_fsm.store.schema import Moment, deadlines, disputes
+from dispute_fsm.store.schema import Moment, Query, deadlines, disputes
 
 T = TypeVar("T")
 
@@ -112,14 +112,14 @@ def snapshot_of_dispute(connection: Connection, dispute_id: str) -> DisputeSnaps
     return None if row is None else _snapshot(row)
 
 
-def statement(*columns: str) -> Select[Any]:
+def statement(*columns: str) -> Query:
     """Return the query by these columns of a dispute."""
     asked: list[ColumnElement[bool]] = [disputes.c[name] == bindparam(name) for name in columns]
     behind = tuple_(*_OLDEST_FIRST) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id"))
     return select(*_SHOWN).where(*asked, behind).order_by(*_OLDEST_FIRST).limit(bindparam("limit"))
 
 
-def due_statement() -> Select[Any]:
+def due_statement() -> Query:
     """Return the query by due instant."""
     behind = tuple_(*_BY_DUE) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id"), bindparam("after_name"))
     asked = deadlines.c.due_at < bindparam("instant", type_=Moment)

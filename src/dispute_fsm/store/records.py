@@ -1,5 +1,6 @@
 """What stands in a row: events as their hashed bytes and back, and what a dispute comes to as columns."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -27,8 +28,12 @@ class EventRow(NamedTuple):
 def event_row(event: AuditEvent) -> EventRow:
     """Make the rows of an event."""
     record = event.model_dump(mode="json")
-    private = to_json(record["private"]).decode() if event.private else None
-    return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private)
+    return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private_text(record["private"]))
+
+
+def private_text(private: Mapping[str, Any]) -> str | None:
+    """Write an event's personal values as they are kept; None: there are none."""
+    return to_json(private).decode() if private else None
 
 
 def record_of(row: EventRow) -> dict[str, Any]:

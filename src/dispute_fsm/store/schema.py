@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     Text,
@@ -56,6 +57,9 @@ class Moment(TypeDecorator[datetime]):
             return None
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
 
+
+Query = Select[*tuple[Any, ...]]
+"""A query, whatever its columns are."""
 
 metadata = MetaData()
 

@@ -7,14 +7,14 @@ up one by one. A text of another version, or of another chart, is not read: the 
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, cast, get_type_hints
+from typing import Any, Optional, cast, get_type_hints
 
 from pydantic import ValidationError, create_model
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, Deadlines, DisputeOpened
-from dispute_fsm.rules.canonical import digest
+from dispute_fsm.rules.canonical import canonical, digest
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import DueInstant, FrozenMap, Strict
 from dispute_fsm.rules.vocabulary import Deadline
@@ -25,7 +25,7 @@ _MEANING = 1
 _ELSEWHERE = {"opening", "policy", "keys"}
 _AS_WRITTEN: Mapping[Any, Any] = {
     datetime: DueInstant,
-    datetime | None: DueInstant | None,
+    datetime | None: Optional[DueInstant],  # noqa: UP045 -- an annotated type has no `|` for type checkers
     Mapping[Deadline, datetime]: Deadlines,
 }
 _HINTS: dict[str, Any] = get_type_hints(Dispute)
@@ -46,8 +46,9 @@ def snapshot_version(rules: str) -> str:
 
 
 def written(dispute: Dispute) -> str:
-    """Write a dispute's snapshot."""
-    return _Stands.model_construct(**{name: getattr(dispute, name) for name in _MEMBERS}).model_dump_json()
+    """Write a dispute's snapshot; the same dispute is always the same text."""
+    stands = _Stands.model_construct(**{name: getattr(dispute, name) for name in _MEMBERS})
+    return canonical(stands.model_dump(mode="json")).decode()
 
 
 def read(text: str, opening: DisputeOpened, policy: Policy, used: Mapping[str, AuditEvent]) -> Dispute | None:

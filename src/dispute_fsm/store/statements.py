@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Delete,
     Insert,
-    Select,
     Text,
     Update,
     and_,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-from dispute_fsm.store.schema import POSTGRESQL, Moment, deadlines, disputes, events, keys, policies, private_values
+from dispute_fsm.store.schema import POSTGRESQL, Moment, Query, deadlines, disputes, events, keys, policies, private_values
 
 FIXED = ("dispute_id", "order_id", "merchant_id", "consumer_id", "rules", "policy", "opened_at")
 """The columns of a dispute that never change."""
@@ -44,12 +43,12 @@ _USED_PRIVATE = private_values.alias("used_private")
 class Statements:
     """What is run, in the words of one database."""
 
-    load: Select[Any]
-    lock: Select[Any]
-    history: Select[Any]
-    live: Select[Any]
-    policy: Select[Any]
-    now: Select[Any] | None
+    load: Query
+    lock: Query
+    history: Query
+    live: Query
+    policy: Query
+    now: Query | None
     new_policy: Insert
     new_dispute: Insert
     changed: Update
@@ -113,7 +112,7 @@ def _this_deadline() -> tuple[ColumnElement[bool], ...]:
     return deadlines.c.dispute_id == bindparam("of_dispute"), deadlines.c.deadline == bindparam("of_deadline")
 
 
-def _load(now: ColumnElement[Any]) -> Select[Any]:
+def _load(now: ColumnElement[Any]) -> Query:
     key = and_(keys.c.dispute_id == disputes.c.dispute_id, keys.c.key == bindparam("key"))
     return (
         select(
@@ -138,7 +137,7 @@ def _load(now: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-def _history() -> Select[Any]:
+def _history() -> Query:
     beside = and_(private_values.c.dispute_id == events.c.dispute_id, private_values.c.seq == events.c.seq)
     return (
         select(events.c.dispute_id, events.c.seq, events.c.hashed, events.c.hash, private_values.c.body)

@@ -117,12 +117,16 @@ class Store:
 
     def insert(self, connection: Connection, dispute: Dispute) -> None:
         """Write a dispute that has just opened. Raises `ConflictError` where its id is taken, or its order has a live dispute."""
-        if dispute.policy.digest not in self._policies:
-            connection.execute(self._run.new_policy, {"digest": dispute.policy.digest, "body": policy_text(dispute.policy)})
+        self.keep_policy(connection, dispute.policy)
         if _none(connection.execute(self._run.new_dispute, {**opened_as(dispute), **stands(dispute)})):
             raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
         self._add(connection, dispute.opening)
         self._set_deadlines(connection, None, dispute)
+
+    def keep_policy(self, connection: Connection, policy: Policy) -> None:
+        """Write a policy that a dispute opens under, where it is not there yet."""
+        if policy.digest not in self._policies:  # those were read from the database, and nobody can delete one
+            connection.execute(self._run.new_policy, {"digest": policy.digest, "body": policy_text(policy)})
 
     def append(self, connection: Connection, before: Dispute, event: AuditEvent, after: Dispute) -> None:
         """Write one event of a dispute and what it comes to. Raises `ConflictError` where the dispute has gone on meanwhile."""
