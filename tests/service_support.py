@@ -1,10 +1,13 @@
 """What tests of the store and the service share: a service on a database, with a clock and an order system of the test's own."""
 
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection
 
 from dispute_fsm.desk import Answer
 from dispute_fsm.dispute.conclude import Opening
@@ -14,6 +17,7 @@ from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.service.service import Service
+from dispute_fsm.store.schema import Query
 from dispute_fsm.store.store import Store
 from tests.support import CLAIMABLE, OPENED_AT, opening
 
@@ -74,3 +78,17 @@ def house(url: str) -> Generator[House]:
         yield House(Service(store, orders, clock=time), store, orders, time)
     finally:
         store.close()
+
+
+def plan(connection: Connection, statement: Query, values: Mapping[str, Any]) -> list[str]:
+    """Explain a query: the lines of its plan. On PostgreSQL a whole table is read only where no index could help."""
+    asked = str(statement.params(**values).compile(connection, compile_kwargs={"literal_binds": True}))
+    if connection.dialect.name == "sqlite":
+        return [str(row.detail) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {asked}")]
+
+
+def whole_tables(lines: list[str]) -> list[str]:
+    """Give the lines of a plan that read a whole table, or sort what an index could have given in order."""
+    return [line for line in lines if re.search(r"\bSeq Scan\b|\bSort\b|USE TEMP B-TREE|^SCAN \w+$", line)]

@@ -46,7 +46,11 @@ class Store:
         self.engine: Engine = engine_for(url)
         self._run = statements(self.engine.dialect.name)
         self._policies: dict[str, Policy] = {}
-        migrate(self.engine)
+        try:
+            migrate(self.engine)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of all connections."""
