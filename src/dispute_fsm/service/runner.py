@@ -87,10 +87,10 @@ class Runner:
     def _hear(self) -> None:
         with self._decider.store.engine.connect() as pooled:
             connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
+            heard = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
             connection.detach()  # it hears, and may break; it goes to nobody else
             connection.exec_driver_sql(f"LISTEN {CHANNEL}")
             self._wake.set()  # for what was said before it listened
-            heard = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
             while not self._stopped.is_set():
                 for _ in heard.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
                     self._wake.set()
