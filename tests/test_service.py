@@ -241,6 +241,17 @@ def test_what_the_host_rolls_back_has_not_happened(home: House) -> None:
     assert home.service.history("D-1")[1:] == ()
 
 
+def test_a_policy_that_was_rolled_back_with_its_dispute_is_written_with_the_next(home: House, url: str) -> None:
+    policy, shown = over(denial="review"), seen(CANCELLING, OPENED_AT, "O-D-1")
+    with home.store.engine.connect() as connection, connection.begin() as transaction:
+        home.service.open(request(policy=policy), facts=shown, connection=connection)
+        home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
+        transaction.rollback()
+    home.open(policy=policy)
+    with house(url) as other:
+        assert other.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND)).dispute.policy == policy
+
+
 def test_nobody_is_asked_while_the_hosts_transaction_is_open(home: House) -> None:
     home.open()
     looks = home.orders.looks

@@ -48,6 +48,7 @@ class Statements:
     history: Query
     live: Query
     policy: Query
+    known_policy: Query
     now: Query | None
     new_policy: Insert
     new_dispute: Insert
@@ -85,6 +86,7 @@ def statements(dialect: str) -> Statements:
         history=_history(),
         live=select(disputes.c.dispute_id).where(disputes.c.order_id == bindparam("order_id"), disputes.c.closed == false()),
         policy=select(policies.c.body).where(policies.c.digest == bindparam("digest")),
+        known_policy=select(policies.c.digest).where(policies.c.digest == bindparam("digest")),
         now=select(now) if postgresql else None,
         new_policy=insert_postgresql(policies).values(fresh).on_conflict_do_nothing()
         if postgresql

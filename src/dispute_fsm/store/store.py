@@ -129,7 +129,8 @@ class Store:
 
     def keep_policy(self, connection: Connection, policy: Policy) -> None:
         """Write a policy that a dispute opens under, where it is not there yet."""
-        if policy.digest not in self._policies:  # those were read from the database, and nobody can delete one
+        # The policies at hand do not tell: one may have been read in a host's transaction that was rolled back.
+        if connection.execute(self._run.known_policy, {"digest": policy.digest}).first() is None:
             connection.execute(self._run.new_policy, {"digest": policy.digest, "body": policy_text(policy)})
 
     def append(self, connection: Connection, before: Dispute, event: AuditEvent, after: Dispute) -> None:
