@@ -96,6 +96,8 @@ class Decider:
                 now = self.now(connection)
                 loaded = self.store.load(connection, opening.dispute_id)
                 live = self.store.live_on(connection, opening.order_id) if loaded is None else None
+            if live == opening.dispute_id:  # it was opened between the two looks
+                continue
             existing = None if loaded is None else loaded.dispute
             if live is not None:
                 decision: Decision = Refused((_has_a_live_one(opening, live),), None)
