@@ -161,7 +161,11 @@ def test_the_envelope_is_a_cloud_event_without_anything_personal(home: House) ->
         assert all(name.isascii() and name.isalnum() and name.islower() for name in event)
         assert event["data"]["private"] == {}
         assert "个人" not in json.dumps(event, ensure_ascii=False)
-    assert [event["type"] for event in events] == ["dispute_fsm.dispute_opened", "dispute_fsm.option_chosen", "dispute_fsm.evidence_submitted"]
+    assert [event["type"] for event in events] == [
+        "dispute_fsm.dispute_opened",
+        "dispute_fsm.option_chosen",
+        "dispute_fsm.evidence_submitted",
+    ]
     assert events[0]["data"]["hash"] == home.service.history("D-1")[0].hash
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, inspect, text
+from sqlalchemy import Connection, event, inspect, literal, text
 from sqlalchemy.exc import IntegrityError as Refused
 
 from dispute_fsm.charts import registry
@@ -17,6 +17,7 @@ from dispute_fsm.store import snapshot
 from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate, version
 from dispute_fsm.store.schema import SCHEMA_VERSION
+from dispute_fsm.store.statements import loading
 from dispute_fsm.store.store import Store
 from tests.databases import unreachable
 from tests.service_support import House, house, plan, whole_tables
@@ -210,7 +211,7 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
     assert len(long) == 2  # the dispute with its first event and the key's; its policy
     assert not any("ORDER BY dispute_events.seq" in statement for statement in long)
     with writing(home.store.engine) as connection:
-        found = plan(connection, home.store._run.load, {"dispute_id": "D-1", "key": "k-1"})  # noqa: SLF001 -- the statement itself
+        found = plan(connection, loading(literal(0)), {"dispute_id": "D-1", "key": "k-1"})
     assert whole_tables(found) == []
 
 

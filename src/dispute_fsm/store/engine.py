@@ -6,9 +6,9 @@ then writes cannot wait (what it has read may be out of date), so it would fail 
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
@@ -46,8 +46,6 @@ def engine_for(url: str | URL) -> Engine:
         raise InputError(f"{address.drivername} is not spoken here: sqlite or postgresql", field="url")
     address = address.set(drivername=_DRIVERS[address.drivername])
     if address.get_backend_name() == POSTGRESQL:
-        if find_spec("psycopg") is None:
-            raise InputError("psycopg is not installed: pip install 'dispute-fsm[sql]'", field="url")
         return create_engine(address)
     if address.database in {None, "", ":memory:"}:
         raise InputError("name a file, e.g. sqlite:///disputes.db: what is in memory only would be lost", field="url")
@@ -73,7 +71,7 @@ def available() -> Generator[None]:
     """Say in our words that the database cannot be reached, is locked, full or went away. Raises `StoreUnavailableError`."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise unavailable(error) from error
     except DBAPIError as error:
         if not error.connection_invalidated:
@@ -81,10 +79,11 @@ def available() -> Generator[None]:
         raise unavailable(error) from error
 
 
-def unavailable(error: DBAPIError) -> StoreUnavailableError:
+def unavailable(error: DBAPIError | psycopg.Error) -> StoreUnavailableError:
     """Make the error of a database that cannot be worked with now."""
-    said = str(error.orig).strip().splitlines()
-    return StoreUnavailableError(f"the database cannot be worked with now: {said[0] if said else type(error.orig).__name__}")
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    said = str(cause).strip().splitlines()
+    return StoreUnavailableError(f"the database cannot be worked with now: {said[0] if said else type(cause).__name__}")
 
 
 @contextmanager

@@ -1,16 +1,13 @@
 """The statements by which disputes are read and written; made once, for making one costs more than running it."""
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Delete,
     Insert,
     Text,
-    Update,
     and_,
     bindparam,
     cast,
@@ -25,8 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.engine import Dialect
 
+from dispute_fsm.store.prepared import Prepared
 from dispute_fsm.store.schema import POSTGRESQL, Moment, Query, deadlines, disputes, events, keys, policies, private_values
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql import ClauseElement
 
 FIXED = ("dispute_id", "order_id", "merchant_id", "consumer_id", "rules", "policy", "opened_at")
 """The columns of a dispute that never change."""
@@ -43,22 +45,22 @@ _USED_PRIVATE = private_values.alias("used_private")
 class Statements:
     """What is run, in the words of one database."""
 
-    load: Query
-    lock: Query
-    history: Query
-    live: Query
-    policy: Query
-    known_policy: Query
-    now: Query | None
-    new_policy: Insert
-    new_dispute: Insert
-    changed: Update
-    new_event: Insert
-    new_private: Insert
-    new_key: Insert
-    new_deadline: Insert
-    moved_deadline: Update
-    gone_deadline: Delete
+    load: Prepared
+    lock: Prepared
+    history: Prepared
+    live: Prepared
+    policy: Prepared
+    known_policy: Prepared
+    now: Prepared | None
+    new_policy: Prepared
+    new_dispute: Prepared
+    changed: Prepared
+    new_event: Prepared
+    new_private: Prepared
+    new_key: Prepared
+    new_deadline: Prepared
+    moved_deadline: Prepared
+    gone_deadline: Prepared
 
 
 def bound(*names: str) -> dict[str, Any]:
@@ -66,10 +68,9 @@ def bound(*names: str) -> dict[str, Any]:
     return {name: bindparam(name) for name in names}
 
 
-@cache
-def statements(dialect: str) -> Statements:
+def statements(dialect: Dialect) -> Statements:
     """Make the statements for a database."""
-    postgresql = dialect == POSTGRESQL
+    postgresql = dialect.name == POSTGRESQL
     now: ColumnElement[Any] = func.clock_timestamp(type_=Moment) if postgresql else cast(null(), Moment)
     # A transaction gets its number when it first writes; one that waited for another's dispute comes behind it in the feed.
     this = cast(cast(func.pg_current_xact_id(), Text), BigInteger) if postgresql else literal(0)
@@ -80,41 +81,42 @@ def statements(dialect: str) -> Statements:
     fresh = bound("digest", "body")
     once = select(*fresh.values()).where(~select(policies.c.digest).where(policies.c.digest == bindparam("digest")).exists())
     into = insert_postgresql(disputes) if postgresql else insert_sqlite(disputes)
-    return Statements(
-        load=_load(now),
-        lock=select(disputes.c.seq).where(disputes.c.dispute_id == bindparam("dispute_id")).with_for_update(),
-        history=_history(),
-        live=select(disputes.c.dispute_id).where(disputes.c.order_id == bindparam("order_id"), disputes.c.closed == false()),
-        policy=select(policies.c.body).where(policies.c.digest == bindparam("digest")),
-        known_policy=select(policies.c.digest).where(policies.c.digest == bindparam("digest")),
-        now=select(now) if postgresql else None,
-        new_policy=insert_postgresql(policies).values(fresh).on_conflict_do_nothing()
-        if postgresql
-        else insert(policies).from_select(list(fresh), once),
-        new_dispute=into.values({**bound(*FIXED, *CHANGING), "xid": this})
-        .on_conflict_do_nothing()
-        .execution_options(preserve_rowcount=True),  # how many rows came in says whether there was a conflict
-        changed=update(disputes)
-        .where(
-            disputes.c.dispute_id == bindparam("of_dispute"),
-            disputes.c.seq == bindparam("before_seq"),
-            disputes.c.last_hash == bindparam("before_hash"),
-        )
-        .values({**bound(*CHANGING), "xid": func.greatest(this, disputes.c.xid) if postgresql else literal(0)}),
-        new_event=insert(events).values({**bound("dispute_id", "seq", "hash", "hashed"), **place}),
-        new_private=insert(private_values).values(bound("dispute_id", "seq", "body")),
-        new_key=insert(keys).values(bound("dispute_id", "key", "seq")),
-        new_deadline=insert(deadlines).values(bound("dispute_id", "deadline", "due_at")),
-        moved_deadline=update(deadlines).where(*_this_deadline()).values(due_at=bindparam("due_at"), leased_until=None),
-        gone_deadline=delete(deadlines).where(*_this_deadline()),
+    if postgresql:
+        add_policy: Insert = insert_postgresql(policies).values(fresh).on_conflict_do_nothing()
+    else:
+        add_policy = insert(policies).from_select(list(fresh), once)
+    changed = update(disputes).where(
+        disputes.c.dispute_id == bindparam("of_dispute"),
+        disputes.c.seq == bindparam("before_seq"),
+        disputes.c.last_hash == bindparam("before_hash"),
     )
+    made: dict[str, ClauseElement] = {
+        "load": loading(now),
+        "lock": select(disputes.c.seq).where(disputes.c.dispute_id == bindparam("dispute_id")).with_for_update(),
+        "history": _history(),
+        "live": select(disputes.c.dispute_id).where(disputes.c.order_id == bindparam("order_id"), disputes.c.closed == false()),
+        "policy": select(policies.c.body).where(policies.c.digest == bindparam("digest")),
+        "known_policy": select(policies.c.digest).where(policies.c.digest == bindparam("digest")),
+        "new_policy": add_policy,
+        "new_dispute": into.values({**bound(*FIXED, *CHANGING), "xid": this}).on_conflict_do_nothing(),
+        "changed": changed.values({**bound(*CHANGING), "xid": func.greatest(this, disputes.c.xid) if postgresql else literal(0)}),
+        "new_event": insert(events).values({**bound("dispute_id", "seq", "hash", "hashed"), **place}),
+        "new_private": insert(private_values).values(bound("dispute_id", "seq", "body")),
+        "new_key": insert(keys).values(bound("dispute_id", "key", "seq")),
+        "new_deadline": insert(deadlines).values(bound("dispute_id", "deadline", "due_at")),
+        "moved_deadline": update(deadlines).where(*_this_deadline()).values(due_at=bindparam("due_at"), leased_until=None),
+        "gone_deadline": delete(deadlines).where(*_this_deadline()),
+    }
+    told = Prepared(select(now), dialect) if postgresql else None
+    return Statements(now=told, **{name: Prepared(statement, dialect) for name, statement in made.items()})
 
 
 def _this_deadline() -> tuple[ColumnElement[bool], ...]:
     return deadlines.c.dispute_id == bindparam("of_dispute"), deadlines.c.deadline == bindparam("of_deadline")
 
 
-def _load(now: ColumnElement[Any]) -> Query:
+def loading(now: ColumnElement[Any]) -> Query:
+    """Make the query that loads a dispute, its first event, and the event that used a key up."""
     key = and_(keys.c.dispute_id == disputes.c.dispute_id, keys.c.key == bindparam("key"))
     return (
         select(

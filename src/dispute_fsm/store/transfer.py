@@ -23,7 +23,6 @@ from dispute_fsm.history.write import record_line
 from dispute_fsm.store.engine import snapshot_of
 from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, private_text, record_of, running, stands
 from dispute_fsm.store.schema import deadlines, disputes, events, private_values
-from dispute_fsm.store.statements import statements
 from dispute_fsm.store.store import Store
 
 _BATCH = 500
@@ -98,7 +97,7 @@ def take(store: Store, connection: Connection, arriving: Iterable[Arriving]) -> 
         rows += fresh
         keys += [{"dispute_id": dispute_id, "seq": row.seq, "key": one.keys[row.seq]} for row in fresh if row.seq in one.keys]
     _write(store, connection, going_on, opening)
-    _add(connection, rows, keys, moved)
+    _add(store, connection, rows, keys, moved)
     return len(rows)
 
 
@@ -133,14 +132,14 @@ def _fresh(one: Arriving, known: dict[int, str]) -> list[EventRow]:
 
 
 def _write(store: Store, connection: Connection, going_on: list[dict[str, Any]], opening: list[Dispute]) -> None:
-    run = statements(connection.dialect.name)
+    run = store.run
     for parameters in going_on:  # first, so that an order is free for its next dispute
-        if connection.execute(run.changed, parameters).rowcount != 1:
+        if run.changed.on(connection, parameters).rowcount != 1:
             raise ConflictError(f"dispute {parameters['of_dispute']} has gone on meanwhile; bring the file in again")
     for policy in {dispute.policy.digest: dispute.policy for dispute in opening}.values():
         store.keep_policy(connection, policy)
     if opening:
-        done = connection.execute(run.new_dispute, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
+        done = run.new_dispute.many(connection, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
         if done.rowcount != len(opening):
             raise ConflictError(_crowded(connection, opening))
 
@@ -155,18 +154,18 @@ def _crowded(connection: Connection, opening: list[Dispute]) -> str:
     return "one of the disputes was opened meanwhile; bring the file in again"
 
 
-def _add(connection: Connection, rows: list[EventRow], keys: list[dict[str, Any]], moved: list[Dispute]) -> None:
-    run = statements(connection.dialect.name)
+def _add(store: Store, connection: Connection, rows: list[EventRow], keys: list[dict[str, Any]], moved: list[Dispute]) -> None:
+    run = store.run
     private = [{"dispute_id": row.dispute_id, "seq": row.seq, "body": row.private} for row in rows if row.private is not None]
     due = [{"dispute_id": one.dispute_id, "deadline": name, "due_at": at} for one in moved for name, at in running(one).items()]
     if rows:
-        connection.execute(
-            run.new_event, [{"dispute_id": row.dispute_id, "seq": row.seq, "hash": row.hash, "hashed": row.hashed} for row in rows]
+        run.new_event.many(
+            connection, [{"dispute_id": row.dispute_id, "seq": row.seq, "hash": row.hash, "hashed": row.hashed} for row in rows]
         )
         connection.execute(delete(deadlines).where(deadlines.c.dispute_id.in_([one.dispute_id for one in moved])))
     for statement, parameters in ((run.new_private, private), (run.new_key, keys), (run.new_deadline, due)):
         if parameters:
-            connection.execute(statement, parameters)
+            statement.many(connection, parameters)
 
 
 # ---- out ---------------------------------------------------------------------------------------------------------------
