@@ -3,6 +3,7 @@
 Each parser is fuzzed in a process of its own for some seconds. A crash (any exception but the documented one) is shown with the
 input, and the exit code is 1. At the end stands how many inputs were tried, and how many got past the YAML or JSON layer.
 """
+# ruff: noqa: INP001 -- a script of its own, run by its path
 
 import argparse
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MOST_SEEDS = 30  # what atheris watches is slow: with all of them, time would be up before the first change
+TOLD_EACH = 10
 PARSERS = ("scenario", "history", "policy", "rollout")
 
 
@@ -43,7 +45,7 @@ def main() -> int:
 
 def fuzz(name: str, seconds: int, told: Path) -> None:
     """Fuzz one parser until time is up; libFuzzer ends the process, so the tally is written on the way."""
-    import atheris  # noqa: PLC0415 -- only where it is fuzzed
+    import atheris  # type: ignore[import-untyped]  # noqa: PLC0415 -- it has no types; needed only here
 
     with atheris.instrument_imports(include=["dispute_fsm"]):
         from tests.fuzzing import TARGETS, Tally  # noqa: PLC0415 -- what is imported here is instrumented
@@ -51,13 +53,13 @@ def fuzz(name: str, seconds: int, told: Path) -> None:
 
     def one(data: bytes) -> None:
         target.try_out(data, tally)
-        if tally.tried % 100 == 0:
+        if tally.tried % TOLD_EACH == 0:
             told.write_text(json.dumps(asdict(tally)))
 
     def changed(data: bytes, max_size: int, seed: int) -> bytes:
         chance = random.Random(seed)  # noqa: S311 -- libFuzzer gives the seed
         begin = data if data.strip() else chance.choice(target.seeds)
-        return target.change(begin, chance)[:max_size] if chance.random() < 0.9 else atheris.Mutate(begin, max_size)
+        return target.change(begin, chance)[:max_size] if chance.randrange(10) else atheris.Mutate(begin, max_size)
 
     with tempfile.TemporaryDirectory() as folder:
         for number, seed in enumerate(target.seeds[:: max(1, len(target.seeds) // MOST_SEEDS)]):

@@ -4,6 +4,7 @@ A mutation is noticed by a recorded history that is decided otherwise, a scenari
 no longer holds. Where it decides the same in every situation that can be reached, it is no other rule: that is shown, and counted
 as equivalent. Anything else survives, is printed, and makes the exit code 1: then a case is missing.
 """
+# ruff: noqa: INP001 -- a script of its own, run by its path
 
 import argparse
 import logging

@@ -103,7 +103,8 @@ def _history(data: bytes) -> object:
 # ---- changes -----------------------------------------------------------------------------------------------------------
 
 _ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**53, 10**30, 0.5, "", " ", "none", "no", "0012", "2023-03", "parallel", "rollout", [], {}, "+1h", "+9999999d",
+    None, True, False, 0, -1, 1, 2**53, 10**30, 0.5, "", " ", "none", "no", "0012", "2023-03", "parallel", "rollout", [], {}, "+1h",
+    "+9999999d",
     "2023-03-28T10:00:00+08:00", "2023-02-30T10:00:00Z", "2199-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "x" * 300, "\u0000", "\ud7ff",
     {"hours": 1}, {"working_hours": 2000}, {"role": "merchant", "id": "M-1"}, ["chat_screenshot"], "sweep", "expire", "withdraw", "a" * 64,
 )  # fmt: skip
@@ -112,15 +113,7 @@ _ODD: tuple[Any, ...] = (
 def _changed(tree: Any, chance: random.Random) -> Any:  # noqa: ANN401 -- a tree of any shape
     """Change one thing somewhere in a tree: replace it, drop it, put it twice, move it, rename it."""
     if isinstance(tree, dict) and tree and chance.random() < 0.9:
-        name = chance.choice(list(tree))
-        what = chance.random()
-        if what < 0.7:
-            return {**tree, name: _changed(tree[name], chance)}
-        if what < 0.8:
-            return {other: member for other, member in tree.items() if other != name}
-        if what < 0.9:
-            return {**tree, chance.choice(list(tree)): tree[name]}
-        return {(chance.choice(["x", "at", "do", ""]) if other == name else other): member for other, member in tree.items()}
+        return _members_changed(tree, chance)
     if isinstance(tree, list) and tree and chance.random() < 0.9:
         index = chance.randrange(len(tree))
         what = chance.random()
@@ -128,6 +121,17 @@ def _changed(tree: Any, chance: random.Random) -> Any:  # noqa: ANN401 -- a tree
             return [*tree[:index], _changed(tree[index], chance), *tree[index + 1 :]]
         return [*tree[:index], *tree[index + 1 :]] if what < 0.85 else [*tree, tree[index]]
     return chance.choice(_ODD)
+
+
+def _members_changed(tree: dict[Any, Any], chance: random.Random) -> dict[Any, Any]:
+    name, what = chance.choice(list(tree)), chance.random()
+    if what < 0.7:
+        return {**tree, name: _changed(tree[name], chance)}
+    if what < 0.8:
+        return {other: member for other, member in tree.items() if other != name}
+    if what < 0.9:
+        return {**tree, chance.choice(list(tree)): tree[name]}
+    return {(chance.choice(["x", "at", "do", ""]) if other == name else other): member for other, member in tree.items()}
 
 
 def _bytes_changed(data: bytes, chance: random.Random) -> bytes:

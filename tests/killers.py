@@ -99,7 +99,8 @@ def _of_histories(rules: str) -> Iterator[Question]:
 
 # ---- scenario files ----------------------------------------------------------------------------------------------------
 
-SCENARIOS = (*CORPUS, *(path for name in ("parallel", "mutants") for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))))
+_MORE = [path for name in ("parallel", "mutants") for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))]
+SCENARIOS = (*CORPUS, *_MORE)
 
 
 @cache

@@ -9,8 +9,8 @@ from dispute_fsm.cli.replay import replay_command
 from dispute_fsm.cli.rollout import rollout_command
 from dispute_fsm.cli.run import run
 from dispute_fsm.cli.show import show
-from dispute_fsm.cli.verify import verify_command
 from dispute_fsm.cli.sweep import sweep_command
+from dispute_fsm.cli.verify import verify_command
 
 app.command(name="run")(run)
 app.command(name="options")(options_command)

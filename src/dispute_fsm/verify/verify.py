@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dispute_fsm.charts.registry import RuleVersion
+from dispute_fsm.rules.commands import ExtendDeadline
+from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.verify.ending import waiting
 from dispute_fsm.verify.explore import Exploration, explore
 from dispute_fsm.verify.policies import representative
@@ -77,7 +79,15 @@ def verify(version: RuleVersion, properties: Iterable[Property] = PROPERTIES) ->
         exploration = explore(version, policy, name)
         counts.add(exploration)
         for one in properties:
-            violation = min(one.violations(exploration), key=lambda found: len(found.moves), default=None)
-            if violation is not None and (one.id not in nearest or len(violation.moves) < len(nearest[one.id].moves)):
-                nearest[one.id] = violation
+            found = [*one.violations(exploration), *([nearest[one.id]] if one.id in nearest else [])]
+            if found:
+                nearest[one.id] = min(found, key=_how_far)
     return Verification(version, counts, tuple(Verdict(one, nearest.get(one.id)) for one in properties))
+
+
+def _how_far(violation: Violation) -> tuple[bool, int]:
+    """Order violations: the shortest first, behind them those that no scenario file can say (an extension that names nothing)."""
+    names = violation.exploration.version.table.asks(NAMED)
+    payloads = (move.command.payload for move in violation.moves if move.command is not None)
+    unnamed = any(isinstance(payload, ExtendDeadline) and payload.deadline is None for payload in payloads)
+    return names and unnamed, len(violation.moves)
