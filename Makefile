@@ -3,16 +3,19 @@
 
 PYTHON ?= python3
 JOBS ?= 2
+# How long each parser is fuzzed.
+FUZZ_SECONDS ?= 30
 # The packages that decide; every line and branch of them is tested.
 CORE := rules charts dispute
 
 VENV := .venv
 TESTS := $(VENV)/test
-# What is tested with Node.js needs the real mermaid; without Node.js those tests are skipped.
-JS := $(and $(shell command -v node),$(shell command -v npm),$(VENV)/.js)
 PIP := -m pip install --quiet --quiet --disable-pip-version-check
 SOURCES := $(shell find src -name __pycache__ -prune -o -print) README.md LICENSE pyproject.toml
 EXAMPLE = $(firstword $(sort $(wildcard examples/*.dispute.yaml)))
+
+# The real mermaid and XState; without Node.js, what is tested with them is skipped.
+JS := $(and $(shell command -v node),$(shell command -v npm),$(VENV)/.js)
 
 # The same versions everywhere, in pip's build environments too.
 export PIP_CONSTRAINT := constraints.txt
@@ -24,7 +27,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format diagrams bench dev constraints clean
+.PHONY: help demo test mutants fuzz lint format diagrams bench dev constraints clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -39,12 +42,19 @@ test: $(TESTS)/.wheel $(JS) ## build the wheel and test it, doctests and coverag
 	@echo 'Core packages ($(CORE)): every line and branch must have run.'
 	$(TESTS)/bin/coverage report --fail-under=100 --include='$(subst $() $(),$(comma),$(CORE:%=src/dispute_fsm/%/*))'
 
-lint: $(VENV)/.dev ## check format, lint, types, and the committed pictures
+mutants: $(VENV)/.dev ## make every small wrong version of the rules, and see that each is noticed
+	$(VENV)/bin/python scripts/rule_mutations.py --jobs $(JOBS)
+
+fuzz: $(VENV)/.fuzz ## fuzz every parser, steered by coverage: make fuzz FUZZ_SECONDS=600
+	$(VENV)/bin/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
+
+lint: $(VENV)/.dev ## check format, lint, types, the committed pictures and dependencies
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pyright
 	$(VENV)/bin/dispute-fsm diagram --check
+	$(VENV)/bin/python scripts/audit.py
 
 format: $(VENV)/.dev ## format the code and mend what can be mended without thought
 	$(VENV)/bin/ruff check --fix-only --quiet
@@ -94,6 +104,11 @@ $(VENV)/.dev: $(VENV)/.demo
 	@$(VENV)/bin/python $(PIP) --group dev
 	@touch $@
 
+$(VENV)/.fuzz: $(VENV)/.dev
+	@echo 'Installing the fuzzer'
+	@$(VENV)/bin/python $(PIP) --group fuzz
+	@touch $@
+
 $(VENV)/.build: $(VENV)/.pip pyproject.toml
 	@echo 'Installing the build tools'
 	@$(VENV)/bin/python $(PIP) --group build
@@ -114,6 +129,6 @@ $(TESTS)/.wheel: dist/.built constraints.txt
 	@touch $@
 
 $(VENV)/.js: tests/js/package.json | $(VENV)/.pip
-	@echo 'Installing mermaid into tests/js'
+	@echo 'Installing what tests/js needs'
 	@npm install --prefix tests/js --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

@@ -2,10 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.databases import KINDS, database, unreachable
 
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)  # the same examples in every run
@@ -27,6 +30,16 @@ def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
 def count(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
     """Add to a sum that is shown under the results."""
     return lambda what, number: request.node.user_properties.append((COUNTED, (what, number)))
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give an empty database: the test runs once on SQLite, once on PostgreSQL."""
+    kind: str = request.param
+    if kind == "postgresql" and (why := unreachable()) is not None:
+        pytest.skip(why)
+    with database(kind, tmp_path) as url:
+        yield url
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -124,7 +124,7 @@ def test_the_commands_of_the_readme_print_what_it_shows(command: str, lines: lis
 
 
 def test_the_readme_shows_the_commands_that_people_begin_with() -> None:
-    assert {command.split()[1] for command, _ in shown()} == {"run", "options", "replay", "show", "diagram"}
+    assert {command.split()[1] for command, _ in shown()} == {"run", "options", "replay", "show", "diagram", "verify"}
 
 
 # ---- tables ------------------------------------------------------------------------------------------------------------

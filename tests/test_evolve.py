@@ -310,3 +310,14 @@ def test_erased_values_are_not_missed() -> None:
     assert event.private
     erased = event.model_copy(update={"private": {}})
     assert evolve(dispute, erased) == evolve(dispute, event)
+
+
+@pytest.mark.parametrize("deadline", [Deadline.RESPONSE, Deadline.EVIDENCE])
+def test_where_several_deadlines_run_the_one_that_an_extension_names_moves(deadline: Deadline) -> None:
+    dispute = opened(rules="parallel")
+    until = max(dispute.deadlines.values()) + DAY
+    event = happens(dispute, extension(until, deadline=deadline))
+    assert evolve(dispute, event).deadlines == {**dispute.deadlines, deadline: until}
+    (other,) = set(dispute.deadlines) - {deadline}
+    with pytest.raises(ImpossibleEventError):
+        evolve(dispute, event.model_copy(update={"payload": event.payload.model_copy(update={"deadline": other})}))

@@ -466,3 +466,9 @@ def test_every_hint_is_said_in_both_languages() -> None:
                 assert reason.text("zh") != reason.text("en")
                 sorts.add(type(cast("object", reason.unlock)))
     assert sorts == {FactUnlock, PayloadUnlock, WaitUnlock, ActorUnlock, NeverUnlock}
+
+
+def test_in_parallel_nobody_can_bring_late_evidence_about_by_going_on_with_the_settlement() -> None:
+    dispute = opened(rules="parallel")
+    (reason,) = cast("Refused", decided(dispute, submission(), dispute.deadlines[Deadline.EVIDENCE] + SECOND)).reasons
+    assert (reason.code, reason.unlock) == (C.DEADLINE_PASSED, NeverUnlock())

@@ -82,7 +82,7 @@ class Desk:
         if facts is None and opening_needs_facts(existing, opening):
             facts = self.orders.look(opening.order_id, now)
         decision = decide_opening(existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1))
-        _log(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
+        log_decision(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
         if isinstance(decision, Refused):
             return decision
         if isinstance(decision, Accepted):
@@ -100,9 +100,9 @@ class Desk:
         """
         now = instant(now)
         if facts is None and needs_facts(dispute, command, now):
-            facts = self._look(dispute, now)
+            facts = self.look(dispute, now)
         decision = decide(dispute, command, facts, now, stamp=self.stamp(dispute.dispute_id, dispute.seq + 1))
-        _log(dispute.dispute_id, command.event, command.actor, decision)
+        log_decision(dispute.dispute_id, command.event, command.actor, decision)
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Answer(decision, event, dispute if event is None else evolve(dispute, event))
 
@@ -129,7 +129,8 @@ class Desk:
             dispute = answer.dispute
         return tuple(answers)
 
-    def _look(self, dispute: Dispute, now: datetime) -> OrderFacts:
+    def look(self, dispute: Dispute, now: datetime) -> OrderFacts:
+        """Ask the order system about a dispute's order. Raises `OrderSystemUnavailableError`, also where the order is gone."""
         facts = self.orders.look(dispute.order_id, now)
         if facts is None:
             msg = f"the order system no longer knows order {dispute.order_id} of dispute {dispute.dispute_id}: unknown is not false"
@@ -137,7 +138,7 @@ class Desk:
         return facts
 
 
-def _log(dispute_id: str, command: EventName, actor: Actor, decision: Decision) -> None:
+def log_decision(dispute_id: str, command: EventName, actor: Actor, decision: Decision) -> None:
     """Write one line per decision: ids and codes only, never a person's words."""
     event = None if isinstance(decision, Unchanged) else decision.event
     log.info(

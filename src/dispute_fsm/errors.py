@@ -61,3 +61,18 @@ class IntegrityError(DisputeError):
     def __init__(self, message: str, field: str) -> None:
         self.field = field
         super().__init__(message)
+
+
+class StoreUnavailableError(DisputeError):
+    """The database cannot be reached, is locked or full, or went away; nothing is half-written.
+
+    Where it went away while it was committing, nobody knows whether it did: send the same command with the same key again.
+    """
+
+
+class ConflictError(DisputeError):
+    """Others kept changing the dispute while a command was decided; nothing happened, send it again."""
+
+
+class SinkUnavailableError(DisputeError):
+    """Raised by a sink of the feed that cannot take any event now; delivery stops there and goes on from there next time."""

@@ -17,7 +17,7 @@ from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import GENESIS, AuditEvent
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import is_history, opened
-from dispute_fsm.history.read import Fault, steps_in
+from dispute_fsm.history.read import Fault, Step, steps_in
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.whatif import Question
 
@@ -59,6 +59,12 @@ def disputes(path: Path) -> Mapping[str, tuple[Dispute, tuple[AuditEvent, ...]]]
         ends[step.after.dispute_id] = step.after
         events.setdefault(step.after.dispute_id, []).append(step.event)
     return {name: (ends[name], tuple(found)) for name, found in events.items()}
+
+
+@cache
+def steps(path: Path) -> tuple[Step, ...]:
+    """Give the events of a history, each with the dispute before and after it."""
+    return tuple(steps_in(BytesIO(b"".join(lines(path))), path.name))
 
 
 def record(line: bytes) -> Record:

@@ -3,18 +3,21 @@
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 from functools import wraps
 from io import TextIOWrapper
-from typing import Annotated, ParamSpec
+from pathlib import Path
+from typing import IO, Annotated, ParamSpec
 
 import structlog
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError
+from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError, StoreUnavailableError
+from dispute_fsm.history.write import whole_file
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.terminal import default_lang, printable
 from dispute_fsm.version import VERSION
@@ -68,7 +71,7 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
-        except OrderSystemUnavailableError as fault:
+        except (OrderSystemUnavailableError, StoreUnavailableError) as fault:
             complain(fault)
             code = Exit.UNREACHABLE
         except BrokenPipeError:  # whoever read the results has seen enough
@@ -90,6 +93,18 @@ def emit(record: object) -> None:
         sys.stdout.buffer.flush()
     else:
         sys.stdout.write(line)
+
+
+@contextmanager
+def written(to: Path) -> Generator[IO[str]]:
+    """Open what is written to: a file that appears whole or not at all, or standard output."""
+    if to != Path("-"):
+        with whole_file(to) as stream:
+            yield stream
+        return
+    if isinstance(sys.stdout, TextIOWrapper):  # the bytes of a history file, whatever the terminal takes
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    yield sys.stdout
 
 
 def complain(fault: object) -> None:

@@ -1,20 +1,15 @@
 """`dispute-fsm redact`: erase the personal values of a history, and replace its ids where it is to be shared."""
 
 import secrets
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, reported
+from dispute_fsm.cli.app import Exit, reported, written
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import SUFFIX, opened
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
-from dispute_fsm.history.write import whole_file
 
 
 @reported
@@ -53,7 +48,7 @@ def redact_command(
     if key_file is not None and not replace_ids:
         raise InputError("--key-file goes with --replace-ids only")
     pseudonyms = _pseudonyms(key_file) if replace_ids else None
-    with opened(history) as stream, _written(to) as out:
+    with opened(history) as stream, written(to) as out:
         out.writelines(redacted_lines(stream, history, pseudonyms))
     return Exit.WELL
 
@@ -65,15 +60,3 @@ def _pseudonyms(key_file: Path | None) -> Pseudonyms:
         return Pseudonyms(key_file.read_bytes())
     except InputError as fault:
         raise fault.within(str(key_file)) from None
-
-
-@contextmanager
-def _written(to: Path) -> Generator[IO[str]]:
-    """Open what is written to: a file that appears whole or not at all, or standard output."""
-    if to != Path("-"):
-        with whole_file(to) as stream:
-            yield stream
-        return
-    if isinstance(sys.stdout, TextIOWrapper):  # the bytes of a history file, whatever the terminal takes
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    yield sys.stdout

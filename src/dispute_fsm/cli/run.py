@@ -3,15 +3,16 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported
-from dispute_fsm.errors import InputError
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangChoice, LangOption, as_lang, complain, emit, errors, output, reported
+from dispute_fsm.cli.store import opened_store
+from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.lines import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.telling import state_label
 from dispute_fsm.history.write import write_history
@@ -20,20 +21,37 @@ from dispute_fsm.scenario.reader import SUFFIX, read_scenario
 from dispute_fsm.scenario.runner import Failure, Result, run_scenario
 from dispute_fsm.terminal import printable
 
+if TYPE_CHECKING:
+    from dispute_fsm.store.store import Store
+
 
 @reported
 def run(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Scenario files, or folders that hold *{SUFFIX} files.")],
     as_json: JsonOption = False,
     histories: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the history of each scenario into this folder.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--db", metavar="URL", help="Store the disputes in this database, e.g. sqlite:///disputes.db; none of another content."
+        ),
+    ] = None,
     lang: LangOption = LANG,
 ) -> Exit:
     """Run scenario files and say what came of each.
 
     Example: dispute-fsm run examples/ --histories out/
 
-    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be read (the others still run).
+    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be read, or its dispute does not fit into
+    the database (the others still run), 3 the database cannot be reached.
     """
+    if url is None:
+        return _run(paths, as_json, histories, lang, None)
+    with opened_store(url) as store:
+        return _run(paths, as_json, histories, lang, store)
+
+
+def _run(paths: list[Path], as_json: bool, histories: Path | None, lang: LangChoice, store: "Store | None") -> Exit:
     files = scenario_files(paths)
     targets = {} if histories is None else _history_files(files, histories)
     results: list[Result] = []
@@ -42,12 +60,14 @@ def run(
         for file in progress.track(list(files), description="scenarios"):
             try:
                 result = run_scenario(read_scenario(file))
+                if store is not None:
+                    _keep(store, result)
             except InputError as fault:
                 complain(fault.within(str(file)))
                 unreadable += 1
                 continue
-            except OSError as fault:
-                complain(fault)
+            except (ConflictError, OSError) as fault:
+                complain(f"{file}: {fault}" if isinstance(fault, ConflictError) else fault)
                 unreadable += 1
                 continue
             if file in targets:
@@ -60,6 +80,17 @@ def run(
     if unreadable:
         return Exit.BAD_INPUT
     return Exit.WELL if all(result.ok for result in results) else Exit.FELL_SHORT
+
+
+def _keep(store: "Store", result: Result) -> None:
+    """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
+    from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+    from dispute_fsm.store.transfer import arriving_of, take  # noqa: PLC0415
+
+    if result.dispute is not None:
+        dispute = result.dispute
+        with writing(store.engine) as connection:
+            take(store, connection, arriving_of((dispute, event) for event in result.events))
 
 
 def scenario_files(paths: Iterable[Path]) -> dict[Path, Path]:

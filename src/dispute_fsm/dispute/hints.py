@@ -26,18 +26,19 @@ class _Node(NamedTuple):
     from_start: frozenset[Deadline]
     """Those of `standing` that stood when the search began, with the due instants that they had."""
     confirmed: bool
+    submitted: bool
     liability: Outcome | None
 
 
 def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first, so that the case's command becomes possible; None where nobody can bring that about."""
     standing = frozenset(case.deadlines)
-    start = _Node(path, case.option, standing, standing, case.confirmed, case.liability)
+    start = _Node(path, case.option, standing, standing, case.confirmed, case.submissions > 0, case.liability)
     seen = set[_Node]()
     queue: deque[tuple[_Node, Row | None]] = deque([(start, None)])
     while queue:
         node, first = queue.popleft()
-        for row, following in _steps(table, node, case, at_start=node is start):
+        for row, following in _steps(table, node, case):
             if following in seen:
                 continue
             seen.add(following)
@@ -50,7 +51,7 @@ def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
     return None
 
 
-def _steps(table: Table, node: _Node, case: Case, *, at_start: bool) -> Iterator[tuple[Row, _Node]]:
+def _steps(table: Table, node: _Node, case: Case) -> Iterator[tuple[Row, _Node]]:
     for (path, event), rows in table.rows.items():
         if path != node.path or event is EventName.EXTEND_DEADLINE:  # an extension leads nowhere
             continue
@@ -58,13 +59,13 @@ def _steps(table: Table, node: _Node, case: Case, *, at_start: bool) -> Iterator
             options = list(Option) if event is EventName.CHOOSE_OPTION else [node.option]
             for option in options:
                 here = node._replace(option=option)
-                if _may_fire(table, row, here, case, at_start=at_start):
+                if _may_fire(table, row, here, case):
                     yield row, _after(table, row, here, case)
 
 
-def _may_fire(table: Table, row: Row, node: _Node, case: Case, *, at_start: bool) -> bool:
+def _may_fire(table: Table, row: Row, node: _Node, case: Case) -> bool:
     rule = row.rule
-    if not all(_answers(selector, node, case, at_start=at_start) for selector in rule.when):
+    if not all(_answers(selector, node, case) for selector in rule.when):
         return False
     if not _lasting(row, node, case):
         return False
@@ -80,7 +81,7 @@ def _in_time(table: Table, row: Row, node: _Node, case: Case) -> bool:
     return all(guard.look(there) for guard in row.rule.timing)
 
 
-def _answers(selector: Selector, node: _Node, case: Case, *, at_start: bool) -> bool:
+def _answers(selector: Selector, node: _Node, case: Case) -> bool:
     dimension = selector.dimension
     if dimension is guards.OPTION:
         return (node.option or "none") in selector.accepts
@@ -90,7 +91,9 @@ def _answers(selector: Selector, node: _Node, case: Case, *, at_start: bool) -> 
         named = case.command.payload.deadline if isinstance(case.command.payload, ExtendDeadline) else None
         meant = {deadline for deadline in node.standing if named is deadline or (named is None and dimension is guards.EXTENDED)}
         return not meant.isdisjoint(selector.accepts)
-    if dimension.needs_facts or (dimension is guards.EVIDENCE and not at_start):
+    if dimension is guards.EVIDENCE:
+        return ("standing" if node.submitted else "none") in selector.accepts
+    if dimension.needs_facts:
         return True
     return dimension.ask(case) in selector.accepts
 
@@ -106,13 +109,14 @@ def _after(table: Table, row: Row, node: _Node, case: Case) -> _Node:
     started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
     standing = (node.standing & set(place.stands)) - set(rule.ends) | started
     confirmed = node.confirmed or row.records in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}
+    submitted = node.submitted or row.records is EventType.EVIDENCE_SUBMITTED
     from_start = (node.from_start & standing) - started
-    return _Node(row.target, node.option, standing, from_start, confirmed, rule.liability or node.liability)
+    return _Node(row.target, node.option, standing, from_start, confirmed, submitted, rule.liability or node.liability)
 
 
 def _offered(table: Table, node: _Node, case: Case) -> bool:
     return any(
-        all(_answers(selector, node, case, at_start=False) for selector in row.rule.when)
+        all(_answers(selector, node, case) for selector in row.rule.when)
         and (row.rule.expires in node.standing if row.rule.expires is not None else _in_time(table, row, node, case))
         and _lasting(row, node, case)
         for row in table.rows.get((node.path, case.command.event), ())

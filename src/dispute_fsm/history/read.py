@@ -274,7 +274,7 @@ def _invalid(error: ValidationError) -> InputError:
     return InputError(first["msg"], field=".".join(str(part) for part in first["loc"]) or None)
 
 
-class _Nobody:
+class Nobody:
     """Follows a dispute without a word, for those who take the steps themselves."""
 
     def __init__(self, line: int, dispute_id: str) -> None:
@@ -302,7 +302,7 @@ def steps(path: str) -> Iterator[Step]:
 
 def steps_in(stream: IO[bytes], file: str) -> Iterator[Step]:
     """Go through an open history as `steps` does; `file` is its name in errors."""
-    with closing(Reader(file, _Nobody)) as reader:
+    with closing(Reader(file, Nobody)) as reader:
         for number, line in numbered(stream, file):
             found = reader.read(number, line)
             if isinstance(found, Fault):

@@ -269,7 +269,11 @@ class RefusalCode(Labelled):
     RATIONALE_MISSING = "rationale_missing", "缺少判定理由", "the rationale is missing"
     NO_ROUNDS_LEFT = "no_rounds_left", "补充举证次数已用完", "no further round of evidence is left"
     ORDER_NOT_FOUND = "order_not_found", "订单系统中没有该订单", "the order system knows no such order"
-    DISPUTE_EXISTS = "dispute_exists", "该纠纷编号已用于另一纠纷", "this dispute id was opened with other content"
+    DISPUTE_EXISTS = (
+        "dispute_exists",
+        "该纠纷编号已用于另一纠纷，或该订单已有进行中的纠纷",
+        "this dispute id was opened with other content, or the order has a live dispute already",
+    )
     OPTION_NOT_OFFERED = "option_not_offered", "本规则版本不提供该方案", "the dispute's rule version does not offer this option"
     WRONG_ACTOR = "wrong_actor", "操作人无权进行该操作", "this actor may not do this"
     NOT_IN_THIS_STATE = "not_in_this_state", "当前状态下不能进行该操作", "this cannot be done in the present state"

@@ -1,0 +1,281 @@
+"""What the service costs beyond the database: the very statements that it runs, run again by the bare driver, in the same run.
+
+    python benchmarks/store.py [--commands N] [--disputes N] [--rounds R]
+
+SQLite in a temporary folder, and the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES, in schemas of its own. A command is one full
+command: loaded, decided, and written with key, head, event, projection and deadline in one commit. Three databases begin the
+same: in the first the statements are recorded, in the second the driver runs them, in the third the service does, in turns.
+Of an import both sides read and check the file. Exit code 1 where a bound is missed.
+"""
+
+# ruff: noqa: INP001 -- a script of its own, run by its path
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import structlog
+from psycopg import sql
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+
+from dispute_fsm.dispute.chain import derived_stamp
+from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.history.generate import generate
+from dispute_fsm.history.read import steps
+from dispute_fsm.history.replay import collecting_rarely
+from dispute_fsm.history.write import write_history
+from dispute_fsm.order_system import InMemoryOrderSystem
+from dispute_fsm.rules.commands import Actor, ChooseOption, Command
+from dispute_fsm.rules.facts import Order
+from dispute_fsm.rules.policy import DEFAULT_POLICY
+from dispute_fsm.rules.vocabulary import EventName, Option, Role
+from dispute_fsm.service.service import Service
+from dispute_fsm.store.engine import writing
+from dispute_fsm.store.store import Store
+from dispute_fsm.store.transfer import bring_in
+
+BOUNDS = {
+    "sqlite, a full command": 0.5,
+    "sqlite, an import": 0.6,
+    "postgresql, a full command": 0.6,
+    "postgresql, an import": 0.6,
+}
+"""The least that the throughput may be, as a part of the bare driver's."""
+
+SERVER = os.environ.get("DISPUTE_FSM_TEST_POSTGRES", "postgresql+psycopg:///test")
+OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
+TURN = 10
+"""How many commands are a turn: few, so that what else the machine does meets both alike."""
+
+Recorded = tuple[str, Any, bool]
+"""A statement as the driver gets it, its parameters, and whether these are many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A store, and the service on it, whose ids, salts and time are the same in each database."""
+
+    store: Store
+    service: Service
+
+
+@contextmanager
+def bases(kind: str, folder: Path, number: int) -> Generator[list[Base]]:
+    """Make empty databases of a kind."""
+    with ExitStack() as stack:
+        made: list[Base] = []
+        for _ in range(number):
+            url = f"sqlite:///{folder / uuid4().hex}.db" if kind == "sqlite" else stack.enter_context(schema())
+            store = Store(url)
+            stack.callback(store.close)
+            orders = InMemoryOrderSystem()
+            shown = Order.model_validate({"paid_at": OPENED_AT - timedelta(days=3)})
+            orders.look = partial(_shows, shown)  # type: ignore[method-assign]  # the same of every order
+            made.append(
+                Base(store, Service(store, orders, clock=lambda: OPENED_AT + timedelta(hours=1), stamp=partial(derived_stamp, OPENED_AT)))
+            )
+        yield made
+
+
+def _shows(shown: Order, order_id: str, now: datetime) -> Any:  # noqa: ANN401 -- the facts
+    return InMemoryOrderSystem({order_id: shown}).look(order_id, now)
+
+
+@contextmanager
+def schema() -> Generator[str]:
+    """Make a schema in the PostgreSQL at hand, and drop it afterwards."""
+    name = f"dispute_bench_{uuid4().hex[:12]}"
+    server = make_url(SERVER).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    try:
+        yield make_url(SERVER).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute("SET client_min_messages = warning")
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+
+
+@contextmanager
+def recording(store: Store) -> Generator[list[Recorded]]:
+    """Record what the driver is told."""
+    told: list[Recorded] = []
+
+    def heard(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool) -> None:  # noqa: ANN401, FBT001 -- SQLAlchemy's
+        told.append((statement, parameters, executemany))
+
+    event.listen(store.engine, "before_cursor_execute", heard)
+    try:
+        yield told
+    finally:
+        event.remove(store.engine, "before_cursor_execute", heard)
+
+
+@contextmanager
+def bare(store: Store) -> Generator[Any]:
+    """Give a connection of the driver, set up as the store's are."""
+    with store.engine.connect() as connection:
+        yield connection.connection.driver_connection
+
+
+def run_bare(connection: Any, statements: list[Recorded], *, one_transaction: bool) -> None:  # noqa: ANN401 -- a driver's
+    """Run statements by the driver alone. A command loads before its transaction begins, as the service does."""
+    postgresql = isinstance(connection, psycopg.Connection)
+    for statement, parameters, many in statements:
+        if postgresql and not one_transaction and statement.startswith("SELECT"):
+            connection.autocommit = True
+        cursor = connection.cursor()
+        if many:
+            cursor.executemany(statement, parameters)
+        else:
+            cursor.execute(statement, parameters)
+        if statement.startswith("SELECT"):
+            cursor.fetchall()
+            if postgresql and not one_transaction:
+                connection.autocommit = False
+        cursor.close()
+    connection.commit()
+
+
+# ---- a command ---------------------------------------------------------------------------------------------------------
+
+
+def opening(number: int) -> Opening:
+    """Make the opening of a dispute."""
+    ids = {"dispute_id": f"D-{number}", "order_id": f"O-{number}", "merchant_id": f"M-{number % 97}", "consumer_id": f"C-{number}"}
+    return Opening(**ids, actor=Actor(role=Role.CONSUMER, id=f"C-{number}"), rules="2023-03", policy=DEFAULT_POLICY)
+
+
+def asked(number: int) -> tuple[str, Command]:
+    """Make the merchant's answer to it."""
+    merchant = Actor(role=Role.MERCHANT, id=f"M-{number % 97}")
+    payload = ChooseOption[str](option=Option.OUT_OF_STOCK_REFUND)
+    return f"D-{number}", Command(event=EventName.CHOOSE_OPTION, actor=merchant, payload=payload, key=f"k-{number}")
+
+
+def commands(kind: str, folder: Path, number: int) -> float:
+    """Compare commands of the service with the same statements by the driver."""
+    with bases(kind, folder, 3) as (first, second, third):
+        for base in (first, second, third):
+            for each in range(number):
+                base.service.open(opening(each))
+            base.service.submit(*asked(0))
+        statements: list[list[Recorded]] = []
+        with recording(first.store) as told:
+            for each in range(1, number):
+                told.clear()
+                first.service.submit(*asked(each))
+                statements.append(list(told))
+        shown = [statement.split("\n")[0][:60] for statement, _, _ in statements[-1]]
+        wait = f"{len(shown)} statements: {', '.join(dict.fromkeys(one.split()[0] + ' ' + _table(one) for one in shown))}"
+        by_driver: list[float] = []
+        by_service: list[float] = []
+        with bare(second.store) as connection:
+            for begin in range(0, number - 1 - TURN, TURN):
+                began = perf_counter()
+                for each in range(begin, begin + TURN):
+                    run_bare(connection, statements[each], one_transaction=False)
+                between = perf_counter()
+                for each in range(begin, begin + TURN):
+                    third.service.submit(*asked(each + 1))
+                by_driver.append(between - began)
+                by_service.append(perf_counter() - between)
+        same = second.service.get("D-7") == third.service.get("D-7")
+        assert same, "the two sides did not do the same"  # noqa: S101 -- else the numbers would say nothing
+    driver, service = median(by_driver) / TURN, median(by_service) / TURN
+    sys.stdout.write(f"{kind}: {wait}\n")
+    sys.stdout.write(
+        f"{kind}: a command {service * 1e6:.0f} us, the driver alone {driver * 1e6:.0f} us (medians of {len(by_driver)} turns)\n"
+    )
+    return driver / service
+
+
+def _table(statement: str) -> str:
+    words = statement.replace('"', "").split()
+    return next((word for word in words if word.startswith("dispute")), "").split(".")[0]
+
+
+# ---- an import ---------------------------------------------------------------------------------------------------------
+
+
+def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
+    """Compare bringing a history in with reading it as strictly, and the same statements by the driver."""
+    path = folder / f"{kind}.history.jsonl"
+    write_history(path, generate(disputes, 1))
+    events = sum(1 for _ in steps(str(path)))
+
+    def brought(base: Base) -> float:
+        began = perf_counter()
+        with path.open("rb") as stream, writing(base.store.engine) as connection:
+            bring_in(base.store, connection, stream, str(path))
+        return perf_counter() - began
+
+    def by_driver(base: Base, statements: list[Recorded]) -> tuple[float, float]:
+        began = perf_counter()
+        for _ in steps(str(path)):
+            pass
+        read = perf_counter() - began
+        with bare(base.store) as connection:
+            began = perf_counter()
+            run_bare(connection, statements, one_transaction=True)
+            return read, perf_counter() - began
+
+    found: list[tuple[float, float, float]] = []
+    with bases(kind, folder, 1) as (first,), recording(first.store) as told, collecting_rarely():
+        brought(first)
+        for _ in range(rounds):
+            with bases(kind, folder, 2) as (second, third):
+                read, wrote = by_driver(second, list(told))
+                found.append((read, wrote, brought(third)))
+    read, wrote, service = (min(times) for times in zip(*found, strict=True))
+    sys.stdout.write(
+        f"{kind}: an import of {events} events {service:.2f} s; reading it {read:.2f} s, the driver alone {wrote:.2f} s "
+        f"(writing alone: {wrote / max(service - read, 1e-9):.2f} of the driver's throughput)\n"
+    )
+    return (read + wrote) / service
+
+
+def measured(folder: Path, asked_for: argparse.Namespace) -> Iterator[tuple[str, float]]:
+    """Go through all ratios."""
+    ways: dict[str, Callable[[str], float]] = {
+        "a full command": lambda kind: commands(kind, folder, asked_for.commands),
+        "an import": lambda kind: imports(kind, folder, asked_for.disputes, asked_for.rounds),
+    }
+    for kind in ("sqlite", "postgresql"):
+        for name, way in ways.items():
+            yield f"{kind}, {name}", way(kind)
+
+
+def main() -> int:
+    """Measure and compare; returns the exit code."""
+    arguments = argparse.ArgumentParser(description="Measures what the service costs beyond the database.")
+    arguments.add_argument("--commands", type=int, default=500, help="how many commands are measured")
+    arguments.add_argument("--disputes", type=int, default=1_000, help="how many disputes are brought in")
+    arguments.add_argument("--rounds", type=int, default=3, help="how often an import is measured")
+    asked_for = arguments.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    missed = False
+    with TemporaryDirectory() as name:
+        for what, ratio in measured(Path(name), asked_for):
+            missed |= ratio < BOUNDS[what]
+            sys.stdout.write(f"{'ok  ' if ratio >= BOUNDS[what] else 'MISS'} {what}: {ratio:.2f} (at least {BOUNDS[what]})\n")
+            sys.stdout.flush()
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

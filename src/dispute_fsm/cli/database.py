@@ -1,0 +1,95 @@
+"""`dispute-fsm db`: check a database, and bring histories in and out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dispute_fsm.cli.app import Exit, JsonOption, complain, emit, output, reported, written
+from dispute_fsm.cli.store import DbOption, opened_store
+from dispute_fsm.errors import ConflictError, InputError
+from dispute_fsm.history.lines import SUFFIX, opened
+from dispute_fsm.terminal import printable
+
+db = typer.Typer(help="Check a database, and bring histories in and out.", no_args_is_help=True)
+
+
+@db.command(name="check")
+@reported
+def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
+    """Check every hash, every transition, and whether the projection is what the events come to.
+
+    Example: dispute-fsm db check --db sqlite:///disputes.db
+
+    Exit code: 0 all is as it has to be, 1 something is damaged, 3 the database cannot be reached.
+    """
+    with opened_store(url) as store:
+        from dispute_fsm.store.check import Checked, check  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+
+        checked, damaged = Checked(), 0
+        for damage in check(store, checked):
+            damaged += 1
+            if as_json:
+                emit({"dispute_id": damage.dispute_id, "seq": damage.seq, "message": damage.message})
+            else:
+                where = "" if damage.dispute_id is None else f"{damage.dispute_id}{'' if damage.seq is None else f', event {damage.seq}'}: "
+                output.print(f"✗ {printable(where + damage.message)}", markup=False, soft_wrap=True)
+    if not as_json:
+        output.print(f"{checked.disputes} disputes, {checked.events} events, {damaged} damages", markup=False)
+    return Exit.FELL_SHORT if damaged else Exit.WELL
+
+
+@db.command(name="import")
+@reported
+def import_command(
+    url: DbOption,
+    paths: Annotated[list[str], typer.Argument(metavar="HISTORY...", help=f"History files (*{SUFFIX}[.gz]); - is standard input.")],
+) -> Exit:
+    """Bring history files in; each comes in whole or not at all.
+
+    Events that the database has already are left as they are, so a file can be brought in again, and one that has grown goes
+    on where the database ends. Personal values that were erased there do not come back.
+
+    Example: dispute-fsm db import --db sqlite:///disputes.db made-up.history.jsonl
+
+    Exit code: 0 all is in, 2 a file cannot be read or does not fit what is there (the others still come in),
+    3 the database cannot be reached.
+    """
+    refused = 0
+    with opened_store(url) as store:
+        from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- as above
+        from dispute_fsm.store.transfer import bring_in  # noqa: PLC0415
+
+        for path in paths:
+            try:
+                with opened(path) as stream, writing(store.engine) as connection:
+                    new = bring_in(store, connection, stream, path)
+            except (InputError, ConflictError, OSError) as fault:
+                complain(InputError(str(fault), file=path) if isinstance(fault, ConflictError) else fault)
+                refused += 1
+            else:
+                output.print(f"{printable(path)}: {new} new events", markup=False, soft_wrap=True)
+    return Exit.BAD_INPUT if refused else Exit.WELL
+
+
+@db.command(name="export")
+@reported
+def export_command(
+    url: DbOption,
+    to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=f"File to write (*{SUFFIX}[.gz]); - is standard output.")],
+    dispute: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this dispute; may be given several times.")] = None,
+) -> Exit:
+    """Write a history file of all disputes, or of some, in the order in which their events were committed.
+
+    What was brought in from a history file comes out as the same lines; what was erased stays erased.
+
+    Example: dispute-fsm db export --db sqlite:///disputes.db -o all.history.jsonl.gz
+
+    Exit code: 0 written, 2 there is no such dispute or the file cannot be written, 3 the database cannot be reached.
+    """
+    with opened_store(url) as store:
+        from dispute_fsm.store.transfer import taken_out  # noqa: PLC0415 -- as above
+
+        with written(to) as stream:
+            stream.writelines(taken_out(store, dispute or ()))
+    return Exit.WELL

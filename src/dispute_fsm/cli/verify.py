@@ -1,0 +1,115 @@
+"""`dispute-fsm verify`: go through every reachable situation of the rules and decide the properties that have to hold."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from dispute_fsm.charts.registry import VERSIONS, rule_version
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, errors, output, reported
+from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.verify.counterexample import file_name, scenario_text
+from dispute_fsm.verify.verify import Verification
+from dispute_fsm.verify.verify import verify as verify_version
+
+
+@reported
+def verify_command(
+    rules: Annotated[str | None, typer.Option("--rules", metavar="V", help="Only this rule version; default: every one.")] = None,
+    as_json: JsonOption = False,
+    counterexamples: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the shortest counter-example of each failing property into this folder.")
+    ] = None,
+    lang: LangOption = LANG,
+) -> Exit:
+    """Go through every reachable situation of the rules and decide the properties that have to hold.
+
+    Example: dispute-fsm verify --rules 2023-03
+
+    Every state, event, role and guard outcome, with the clock before, at and after each deadline, under policies with each
+    switch on and off. A counter-example is a scenario: `dispute-fsm run` goes through it again.
+
+    Exit code: 0 every property holds, 1 one fails, 2 wrong usage.
+    """
+    versions = list(VERSIONS.values()) if rules is None else [rule_version(rules)]
+    ok = True
+    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+        for version in progress.track(versions, description="verify"):
+            found = verify_version(version)
+            ok &= found.ok
+            texts = {one.of.id: scenario_text(one.of, one.violation) for one in found.verdicts if one.violation is not None}
+            if counterexamples is not None and texts:
+                counterexamples.mkdir(parents=True, exist_ok=True)
+                for one in found.verdicts:
+                    if one.of.id in texts:
+                        (counterexamples / file_name(one.of, version.id)).write_text(texts[one.of.id], encoding="utf-8")
+            if as_json:
+                emit(_as_json(found, texts))
+            else:
+                _show(found, texts, as_lang(lang))
+    return Exit.WELL if ok else Exit.FELL_SHORT
+
+
+def _as_json(found: Verification, texts: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "rules": found.version.id,
+        "ok": found.ok,
+        "counts": asdict(found.counts),
+        "properties": [
+            {
+                "id": one.of.id,
+                "zh": one.of.sentence.zh,
+                "en": one.of.sentence.en,
+                "holds": one.holds,
+                "wrong": None if one.violation is None else {"zh": one.violation.wrong.zh, "en": one.violation.wrong.en},
+                "counterexample": texts.get(one.of.id),
+            }
+            for one in found.verdicts
+        ],
+    }
+
+
+_WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
+    {
+        "zh": FrozenMap(
+            {
+                "counts": (
+                    "规则 {rules}：{policies} 种政策，{states} 个状态，{situations} 种情形，{questions} 个问题："
+                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，订单系统未知而未决 {unknown}"
+                ),
+                "waiting": "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，时限被政策关闭 {deadline_switched_off}",
+                "shortest": "最短反例：",
+            }
+        ),
+        "en": FrozenMap(
+            {
+                "counts": (
+                    "rules {rules}: {policies} policies, {states} states, {situations} situations, {questions} questions: "
+                    "{accepted} accepted, {refused} refused, {unchanged} unchanged, {unknown} undecided for want of facts"
+                ),
+                "waiting": (
+                    "situations that wait on while everybody is silent: {waiting_for_platform} for the platform, "
+                    "{deadline_switched_off} because the policy has switched a deadline off"
+                ),
+                "shortest": "shortest counter-example:",
+            }
+        ),
+    }
+)
+
+
+def _show(found: Verification, texts: Mapping[str, str], lang: Lang) -> None:
+    words, counts = _WORDS[lang], asdict(found.counts)
+    output.print(words["counts"].format(rules=found.version.id, **counts), markup=False, soft_wrap=True)
+    output.print(words["waiting"].format(**counts), markup=False, soft_wrap=True)
+    for one in found.verdicts:
+        mark, style = ("✓", None) if one.holds else ("✗", "red")
+        output.print(f"{mark} {one.of.id}: {one.of.text(lang)}", style=style, markup=False, soft_wrap=True)
+        if one.violation is not None:
+            output.print(f"  {one.violation.wrong.label(lang)}; {words['shortest']}", markup=False, soft_wrap=True)
+            output.print(texts[one.of.id], markup=False, soft_wrap=True)

@@ -1,0 +1,261 @@
+"""Load, ask, decide, append; and again where somebody else was faster.
+
+A command is decided outside of any transaction, for an order system may take its time, and written only where its dispute
+still stands as it was loaded. Else it is loaded and decided again: first freely, then, so that it ends, with the dispute held.
+The order system is never asked while a transaction is open.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Event
+from typing import NamedTuple, cast
+
+from sqlalchemy import Connection
+
+from dispute_fsm.desk import Answer, Desk, log_decision
+from dispute_fsm.dispute.conclude import Opening, opening_needs_facts
+from dispute_fsm.dispute.decide import decide, open_dispute
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused
+from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError
+from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.findings import PayloadUnlock
+from dispute_fsm.rules.strict import FrozenMap, parse_instant
+from dispute_fsm.rules.vocabulary import EventName, RefusalCode
+from dispute_fsm.store.due import announce
+from dispute_fsm.store.engine import reading, writing
+from dispute_fsm.store.records import running
+from dispute_fsm.store.store import Loaded, Store
+
+Clock = Callable[[], datetime]
+"""Tells what time it is, with an offset."""
+
+Wanted = Callable[[Dispute, datetime], Command | None]
+"""Says what to ask of a dispute as it stands, at this time; None: nothing, it has gone on."""
+
+NOTICE = timedelta(minutes=1)
+"""Sweepers of other processes look by themselves at least as often; what is due sooner is announced to them."""
+
+_FREELY = 2
+"""How often a command is decided with the dispute free for others, before it is held."""
+
+_ATTEMPTS = 10
+
+
+@dataclass(slots=True)
+class _Errand:
+    """One command on its way: what is known about it from one attempt to the next.
+
+    `given` are the facts that the host handed in, `asked` those that the order system gave. `arrived` is when the command
+    came: it is judged by that time, however long the order system took. `before` is the dispute as it was loaded last.
+    """
+
+    dispute_id: str
+    wanted: Wanted
+    key: str | None = None
+    given: OrderFacts | None = None
+    asked: OrderFacts | None = None
+    arrived: datetime | None = None
+    before: Dispute | None = None
+
+
+class _Put(NamedTuple):
+    """A command as it is put to a dispute: which, to which, when."""
+
+    command: Command
+    before: Dispute
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Takes openings and commands to the disputes of a store. `clock` None: the database's, where it has one.
+
+    `wakes` are set when a deadline may be due sooner than it was.
+    """
+
+    store: Store
+    desk: Desk
+    clock: Clock | None
+    wakes: list[Event] = field(default_factory=list[Event])
+
+    def now(self, connection: Connection) -> datetime:
+        """Tell what time it is, in UTC."""
+        return self.store.now(connection) if self.clock is None else parse_instant(self.clock())
+
+    # ---- openings ------------------------------------------------------------------------------------------------------
+
+    def open(self, opening: Opening, facts: OrderFacts | None, host: Connection | None) -> Answer | Refused:
+        """Open a dispute; see `Service.open`."""
+        for _ in range(_ATTEMPTS):
+            with self._reading(host) as connection:
+                now = self.now(connection)
+                loaded = self.store.load(connection, opening.dispute_id)
+                live = self.store.live_on(connection, opening.order_id) if loaded is None else None
+            if live == opening.dispute_id:  # it was opened between the two looks
+                continue
+            existing = None if loaded is None else loaded.dispute
+            if live is not None:
+                decision: Decision = Refused((_has_a_live_one(opening, live),), None)
+            else:
+                shown = self._shown(opening, existing, now, host) if facts is None else facts
+                decision = open_dispute(existing, opening, shown, now, stamp=self.desk.stamp(opening.dispute_id, 1))
+            try:
+                answer = self._opened(opening, existing, decision, host)
+            except ConflictError:
+                continue
+            log_decision(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
+            return answer
+        raise ConflictError(f"dispute {opening.dispute_id} could not be opened, for others kept opening one; send it again")
+
+    def _shown(self, opening: Opening, existing: Dispute | None, now: datetime, host: Connection | None) -> OrderFacts | None:
+        if not opening_needs_facts(existing, opening):
+            return None
+        if host is not None:
+            raise _unasked(opening.order_id)
+        return self.desk.orders.look(opening.order_id, now)
+
+    def _opened(self, opening: Opening, existing: Dispute | None, decision: Decision, host: Connection | None) -> Answer | Refused:
+        """Write a dispute that opens. Raises `ConflictError` where another one came first."""
+        if isinstance(decision, Refused):
+            return decision
+        if not isinstance(decision, Accepted):
+            return Answer(decision, None, cast("Dispute", existing))
+        dispute = begin(decision.event, opening.policy)
+        with self._writing(host) as connection:
+            self.store.insert(connection, dispute)
+            self._announce(connection, None, dispute)
+        self._wake()
+        return Answer(decision, decision.event, dispute)
+
+    # ---- commands ------------------------------------------------------------------------------------------------------
+
+    def submit(self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None) -> Answer:
+        """Put a command to a dispute; see `Service.submit`."""
+        errand = _Errand(dispute_id, lambda _dispute, _now: command, command.key, facts)
+        return cast("Answer", self._carried_out(errand) if host is None else _logged(self._held(errand, host)))
+
+    def put(self, dispute_id: str, wanted: Wanted) -> Answer | None:
+        """Put to a dispute what is wanted of it as it stands; None where nothing is."""
+        return self._carried_out(_Errand(dispute_id, wanted))
+
+    def _carried_out(self, errand: _Errand) -> Answer | None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                if attempt < _FREELY:
+                    return _logged(self._free(errand))
+                with writing(self.store.engine) as connection:
+                    done = self._held(errand, connection)
+                return _logged(done)
+            except ConflictError:
+                continue
+            except (FactsNeededError, StaleFactsError):
+                if attempt < _FREELY or errand.given is not None:
+                    raise
+                before, arrived = cast("Dispute", errand.before), cast("datetime", errand.arrived)
+                errand.asked = self.desk.look(before, max(arrived, before.last_at))
+        raise ConflictError(f"dispute {errand.dispute_id} could not be written, for others kept changing it; send the command again")
+
+    def _free(self, errand: _Errand) -> tuple[_Put, Answer] | None:
+        """Decide while others may change the dispute, and write where it still stands."""
+        with reading(self.store.engine) as connection:
+            put = self._put(errand, connection, self.store.load(connection, errand.dispute_id, errand.key))
+        if put is None:
+            return None
+        try:
+            answer = self._answer(put, errand.given)
+        except FactsNeededError:
+            errand.asked = self.desk.look(put.before, put.now)
+            answer = self._answer(put, errand.asked)
+        if answer.event is not None:
+            with writing(self.store.engine) as connection:
+                self._write(connection, put, answer)
+            self._wake()
+        return put, answer
+
+    def _held(self, errand: _Errand, connection: Connection) -> tuple[_Put, Answer] | None:
+        """Decide while nobody else can change the dispute. Asks nobody: raises `FactsNeededError` where facts are needed."""
+        put = self._put(errand, connection, self.store.locked(connection, errand.dispute_id, errand.key))
+        if put is None:
+            return None
+        try:
+            answer = self._answer(put, errand.given or errand.asked)
+        except FactsNeededError:
+            raise _unasked(put.before.order_id) from None
+        if answer.event is not None:
+            self._write(connection, put, answer)
+            self._wake()
+        return put, answer
+
+    def _put(self, errand: _Errand, connection: Connection, loaded: Loaded | None) -> _Put | None:
+        if loaded is None:
+            raise InputError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
+        errand.before = loaded.dispute
+        if errand.arrived is None:
+            errand.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(connection)
+        now = max(errand.arrived, loaded.dispute.last_at)  # business time never goes back within a dispute, whatever a clock does
+        command = errand.wanted(loaded.dispute, now)
+        return None if command is None else _Put(command, loaded.dispute, now)
+
+    def _answer(self, put: _Put, facts: OrderFacts | None) -> Answer:
+        command, before, now = put
+        decision = decide(before, command, facts, now, stamp=self.desk.stamp(before.dispute_id, before.seq + 1))
+        event = decision.event if isinstance(decision, Accepted | Refused) else None
+        return Answer(decision, event, before if event is None else evolve(before, event))
+
+    def _write(self, connection: Connection, put: _Put, answer: Answer) -> None:
+        if answer.event is not None:
+            self.store.append(connection, put.before, answer.event, answer.dispute)
+            self._announce(connection, put.before, answer.dispute)
+
+    # ---- what both need ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self, host: Connection | None) -> Generator[Connection]:
+        if host is not None:
+            yield host
+        else:
+            with reading(self.store.engine) as connection:
+                yield connection
+
+    @contextmanager
+    def _writing(self, host: Connection | None) -> Generator[Connection]:
+        if host is not None:
+            yield host
+        else:
+            with writing(self.store.engine) as connection:
+                yield connection
+
+    def _announce(self, connection: Connection, before: Dispute | None, after: Dispute) -> None:
+        old = {} if before is None else running(before)
+        if any(due - after.last_at < NOTICE for name, due in running(after).items() if old.get(name) != due):
+            announce(connection)
+
+    def _wake(self) -> None:
+        for wake in self.wakes:
+            wake.set()
+
+
+def _logged(done: tuple[_Put, Answer] | None) -> Answer | None:
+    """Write the line of a decision once it stands."""
+    if done is None:
+        return None
+    put, answer = done
+    log_decision(put.before.dispute_id, put.command.event, put.command.actor, answer.decision)
+    return answer
+
+
+def _unasked(order_id: str) -> FactsNeededError:
+    return FactsNeededError(f"order {order_id} has to be looked at, which is not done while a transaction is open: hand in facts")
+
+
+def _has_a_live_one(opening: Opening, live: str) -> Reason:
+    unlock = PayloadUnlock(
+        "order_id", f"请继续处理纠纷 {live}，或待其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
+    )
+    saw = FrozenMap({"order_id": opening.order_id, "dispute_id": live})
+    return Reason(RefusalCode.DISPUTE_EXISTS, "one_live_dispute_per_order", saw, unlock)

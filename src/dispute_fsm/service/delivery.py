@@ -1,0 +1,166 @@
+"""Delivering the feed to a named consumer: at least once, each dispute's events in order, whatever one event does to it.
+
+The place is kept in the database, so another process goes on where this one ended; what was delivered since the place was
+kept last comes again. An event that the consumer cannot take is parked, and with it all later ones of its dispute, so that
+their order holds; the other disputes go on. Parked ones are shown by `parked` and delivered by `retry`, or left out by `skip`.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from dispute_fsm.errors import InputError, SinkUnavailableError
+from dispute_fsm.service.decider import Decider
+from dispute_fsm.service.feed import SOURCE, Sink, feed_event
+from dispute_fsm.store import consumers
+from dispute_fsm.store.consumers import Parked
+from dispute_fsm.store.engine import reading, writing
+from dispute_fsm.store.feed import Place, read_feed, read_one
+from dispute_fsm.store.records import EventRow
+
+log = structlog.stdlib.get_logger("dispute_fsm")
+
+_MOST_SAID = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a delivery did: events delivered, events parked as the first of their dispute, events held back behind such a one.
+
+    `busy`: another process delivers for this consumer, so nothing was done. `more`: there may be more to deliver now.
+    """
+
+    delivered: int = 0
+    parked: int = 0
+    held: int = 0
+    busy: bool = False
+    more: bool = False
+
+
+class Consumer:
+    """Delivers to one sink under a name. One process at a time delivers for a name, seen to by a lease.
+
+    `tries` is how often an event is put to the sink before it is parked. A sink that cannot take anything now raises
+    `SinkUnavailableError`: then nothing is parked, and delivery goes on from there next time.
+    """
+
+    def __init__(  # noqa: PLR0913 -- three that differ for each consumer, three by name that seldom do
+        self, decider: Decider, name: str, sink: Sink, *, source: str = SOURCE, tries: int = 3, lease: timedelta = timedelta(minutes=1)
+    ) -> None:
+        self.name = name
+        self._decider = decider
+        self._sink = sink
+        self._source = source
+        self._tries = tries
+        self._lease = lease
+        self._owner = str(uuid4())
+
+    def deliver(self, limit: int = 100) -> Delivered:
+        """Deliver up to `limit` events. Raises `SinkUnavailableError`; `ConflictError` where the lease lapsed meanwhile."""
+        with self._turn() as began:
+            if began is None:
+                return Delivered(busy=True)
+            with reading(self._decider.store.engine) as connection:
+                found = read_feed(connection, began, limit)
+                held = set(consumers.parked_of(connection, self.name))
+            done, new, place = Delivered(more=len(found) == limit), dict[str, Parked](), began
+            try:
+                for at, row in found:
+                    if row.dispute_id in held:
+                        done = replace(done, held=done.held + 1)
+                    elif (wrong := self._hand_over(at, row)) is None:
+                        done = replace(done, delivered=done.delivered + 1)
+                    else:
+                        done = replace(done, parked=done.parked + 1)
+                        held.add(row.dispute_id)
+                        new[row.dispute_id] = self._parked(row, wrong)
+                    place = at
+            finally:  # what was taken is kept, whatever ended it
+                self._keep(place, new)
+        return done
+
+    def parked(self) -> tuple[Parked, ...]:
+        """Return the disputes that are held back, each with the event that the sink could not take; the longest held first."""
+        with reading(self._decider.store.engine) as connection:
+            return tuple(consumers.parked_of(connection, self.name).values())
+
+    def retry(self, dispute_id: str) -> Delivered:
+        """Deliver what is held back of a dispute, in order. Raises `InputError` where nothing is, and as `deliver` does."""
+        return self._again(dispute_id, 0)
+
+    def skip(self, dispute_id: str) -> Delivered:
+        """Leave the parked event of a dispute out for good, and deliver those behind it. Raises as `retry` does."""
+        return self._again(dispute_id, 1)
+
+    def _again(self, dispute_id: str, leaving_out: int) -> Delivered:
+        with self._turn() as place:
+            if place is None:
+                return Delivered(busy=True)
+            with reading(self._decider.store.engine) as connection:
+                held = consumers.parked_of(connection, self.name).get(dispute_id)
+                if held is None:
+                    raise InputError(f"nothing of dispute {dispute_id} is held back from consumer {self.name}", field="dispute_id")
+                behind = read_one(connection, dispute_id, held.seq + leaving_out, place)
+            done, stuck, last = Delivered(), dict[str, Parked](), held.seq + leaving_out
+            try:
+                for at, row in behind:
+                    last = row.seq
+                    wrong = self._hand_over(at, row)
+                    if wrong is not None:
+                        stuck[dispute_id] = self._parked(row, wrong)
+                        done = replace(done, parked=1, held=len(behind) - done.delivered - 1)
+                        break
+                    done = replace(done, delivered=done.delivered + 1)
+            except SinkUnavailableError:
+                stuck[dispute_id] = replace(held, seq=last)
+                raise
+            finally:
+                self._keep(place, stuck, None if stuck else dispute_id)
+        return done
+
+    def _hand_over(self, place: Place, row: EventRow) -> Exception | None:
+        """Put an event to the sink; returns what the sink said last where it could not take it."""
+        wrong: Exception | None = None
+        event = feed_event(place, row).cloud_event(self._source)
+        for _ in range(self._tries):
+            try:
+                self._sink(event)
+            except SinkUnavailableError:
+                raise
+            except Exception as fault:  # noqa: BLE001 -- a sink may raise anything; it is parked and shown
+                wrong = fault
+            else:
+                return None
+        log.error("event_parked", consumer=self.name, dispute_id=row.dispute_id, seq=row.seq, error=type(wrong).__name__)
+        return wrong
+
+    def _parked(self, row: EventRow, wrong: Exception) -> Parked:
+        return Parked(row.dispute_id, row.seq, self._now(), f"{type(wrong).__name__}: {wrong}"[:_MOST_SAID])
+
+    def _now(self) -> datetime:
+        with reading(self._decider.store.engine) as connection:
+            return self._decider.store.now(connection)
+
+    def _keep(self, place: Place, held: dict[str, Parked], freed: str | None = None) -> None:
+        with writing(self._decider.store.engine) as connection:
+            consumers.advance(connection, self.name, self._owner, place, self._decider.store.now(connection) + self._lease)
+            for one in held.values():
+                consumers.park(connection, self.name, one)
+            if freed is not None:
+                consumers.let_go(connection, self.name, freed)
+
+    @contextmanager
+    def _turn(self) -> Generator[Place | None]:
+        """Take the turn to deliver for this name; None where it is somebody else's."""
+        with writing(self._decider.store.engine) as connection:
+            place = consumers.take(connection, self.name, self._owner, self._decider.store.now(connection), self._lease)
+        try:
+            yield place
+        finally:
+            if place is not None:
+                with writing(self._decider.store.engine) as connection:
+                    consumers.give_back(connection, self.name, self._owner)

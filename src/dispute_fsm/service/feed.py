@@ -1,0 +1,63 @@
+"""The feed as others read it: CloudEvents, and sinks that take them.
+
+An event in the feed holds no personal values: they stand in the store, where they can be erased, and nowhere else.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.store.feed import Place
+from dispute_fsm.store.records import EventRow, event_of, record_of
+
+SOURCE = "/disputes"
+"""The `source` of the envelope, where the host names no other."""
+
+CloudEvent = Mapping[str, Any]
+"""A CloudEvent 1.0 in its JSON form."""
+
+Sink = Callable[[CloudEvent], None]
+"""Takes one event. Raises `SinkUnavailableError` where it cannot take any now, anything else where it cannot take this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """One event of the feed. `place` is what a reader keeps, to go on behind it."""
+
+    place: str
+    event: AuditEvent
+    record: Mapping[str, Any]
+
+    def cloud_event(self, source: str = SOURCE) -> CloudEvent:
+        """Put the event into its envelope; `data` is the event as it stands in a history file, without personal values.
+
+        `id` is the dispute's id and the event's seq: the same each time it is delivered, so that a consumer knows a second
+        time. `sequence` is the place in the feed.
+        """
+        record = self.record
+        return {
+            "specversion": "1.0",
+            "id": f"{record['dispute_id']}/{record['seq']}",
+            "source": source,
+            "type": f"dispute_fsm.{record['type']}",
+            "subject": record["dispute_id"],
+            "time": record["at"],
+            "datacontenttype": "application/json",
+            "sequence": self.place,
+            "data": record,
+        }
+
+
+def feed_event(place: Place, row: EventRow) -> FeedEvent:
+    """Read one event of the feed."""
+    return FeedEvent(str(place), event_of(row), record_of(row))
+
+
+def log_sink(event: CloudEvent) -> None:
+    """Write one structlog line per event: ids and codes only."""
+    data: Mapping[str, Any] = event["data"]
+    told = {name: data[name] for name in ("dispute_id", "seq", "type", "at", "command", "source", "target", "outcome", "refused")}
+    structlog.stdlib.get_logger("dispute_fsm.feed").info("dispute_event", place=event["sequence"], role=data["actor"]["role"], **told)

@@ -1,0 +1,96 @@
+"""The runner: sweeps when the next deadline is due, and not before; wakes when an earlier one appears; stops when asked."""
+
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Any, cast
+
+import psycopg
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from dispute_fsm.errors import StoreUnavailableError
+from dispute_fsm.service.decider import NOTICE, Decider
+from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
+from dispute_fsm.store.due import CHANNEL, next_due
+from dispute_fsm.store.engine import reading
+from dispute_fsm.store.schema import POSTGRESQL
+
+log = structlog.stdlib.get_logger("dispute_fsm")
+
+_LISTEN_SECONDS = 0.5
+"""How long the listener hears nothing before it looks whether it shall stop."""
+
+
+class Runner:
+    """Sweeps for ever in the thread that calls `run`; `stop` may be called from any thread or signal handler.
+
+    It sleeps until the next deadline is due, or a claim lapses, at most `look`. It is woken by this process's own commands,
+    and on PostgreSQL by those of others; where the clock is the host's, by `look` alone, for a host's hours may be shorter.
+    While the database is unavailable it tries again every `look`.
+    """
+
+    def __init__(self, decider: Decider, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE, batch: int = BATCH) -> None:
+        self._decider = decider
+        self._look = look
+        self._lease = lease
+        self._batch = batch
+        self._wake = Event()
+        self._stopped = Event()
+
+    def stop(self) -> None:
+        """End `run` as soon as the dispute at hand is done."""
+        self._stopped.set()
+        self._wake.set()
+
+    def run(self) -> Swept:
+        """Sweep until `stop` is called; returns what was done in all."""
+        done = Swept()
+        listener = Thread(target=self._listen, name="dispute-due", daemon=True)
+        self._decider.wakes.append(self._wake)
+        if self._decider.store.engine.dialect.name == POSTGRESQL:
+            listener.start()
+        try:
+            while not self._stopped.is_set():
+                self._wake.clear()  # before it looks: what appears from here on wakes it
+                try:
+                    done += sweep(self._decider, self._batch, self._lease, self._stopped.is_set)
+                    pause = self._pause()
+                except StoreUnavailableError as fault:
+                    log.warning("sweep_unavailable", error=type(fault).__name__)
+                    pause = self._look.total_seconds()
+                self._wake.wait(pause)
+        finally:
+            self._decider.wakes.remove(self._wake)
+            self._stopped.set()
+            if listener.is_alive():
+                listener.join()
+        return done
+
+    def _pause(self) -> float:
+        """Return for how many seconds there is nothing to do."""
+        with reading(self._decider.store.engine) as connection:
+            now = self._decider.now(connection)
+            due = next_due(connection, now)
+        longest = self._look
+        # A deadline is inclusive: it has passed only after its instant.
+        return max(longest if due is None else min(longest, due - now + timedelta(microseconds=1)), timedelta(0)).total_seconds()
+
+    def _listen(self) -> None:
+        """Wake when another process says that a deadline will be due soon. While the database is unavailable, `look` has to do."""
+        while not self._stopped.is_set():
+            try:
+                self._hear()
+            except (DBAPIError, psycopg.Error) as fault:
+                log.warning("listen_unavailable", error=type(fault).__name__)
+                self._stopped.wait(self._look.total_seconds())
+
+    def _hear(self) -> None:
+        with self._decider.store.engine.connect() as pooled:
+            connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
+            heard = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+            connection.detach()  # it hears, and may break; it goes to nobody else
+            connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+            self._wake.set()  # for what was said before it listened
+            while not self._stopped.is_set():
+                for _ in heard.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
+                    self._wake.set()

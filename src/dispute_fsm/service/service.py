@@ -1,0 +1,176 @@
+"""The service: what a host calls that lets this package keep its disputes."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from dispute_fsm.desk import Answer, Desk, StampMaker, fresh_stamp
+from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.dispute.options import OptionView, options
+from dispute_fsm.dispute.refusals import Refused
+from dispute_fsm.errors import InputError, OrderSystemUnavailableError
+from dispute_fsm.order_system import OrderSystem
+from dispute_fsm.rules.commands import Command, Voucher
+from dispute_fsm.rules.evidence import Checklist, checklist
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.vocabulary import StateName
+from dispute_fsm.service.decider import NOTICE, Clock, Decider
+from dispute_fsm.service.delivery import Consumer
+from dispute_fsm.service.feed import SOURCE, FeedEvent, Sink, feed_event
+from dispute_fsm.service.runner import Runner
+from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
+from dispute_fsm.store import queries
+from dispute_fsm.store.engine import reading
+from dispute_fsm.store.feed import place_of, read_feed
+from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
+from dispute_fsm.store.store import Loaded, Store
+
+PAGE = 100
+"""How many a page holds, where nothing else is asked for."""
+
+
+class Service:
+    """Opens disputes, takes commands, sweeps deadlines and feeds others, on a store; safe to use from many threads.
+
+    `orders` is the host's order system. `clock` tells business time: left out, the database's clock where it has one, else this
+    machine's. `stamp` gives ids and salts.
+
+    Every call may raise `StoreUnavailableError`: the database cannot be worked with now. Nothing is ever half-written; whether
+    the last commit was done is unknown, and the same command with the same key finds out.
+    """
+
+    def __init__(self, store: Store, orders: OrderSystem, *, clock: Clock | None = None, stamp: StampMaker = fresh_stamp) -> None:
+        self.store = store
+        self._decider = Decider(store, Desk(orders, stamp), clock)
+
+    # ---- openings and commands -----------------------------------------------------------------------------------------
+
+    def open(self, opening: Opening, *, facts: OrderFacts | None = None, connection: Connection | None = None) -> Answer | Refused:
+        """Open a dispute. The same opening of the same id again is answered as the first time.
+
+        An order has one live dispute: another opening is refused with `dispute_exists`. `facts` and `connection` as in `submit`.
+
+        Raises `OrderSystemUnavailableError`, `StaleFactsError`, `InputError`; `ConflictError`: send it again.
+        """
+        return self._decider.open(opening, facts, connection)
+
+    def submit(self, dispute_id: str, command: Command, *, facts: OrderFacts | None = None, connection: Connection | None = None) -> Answer:
+        """Put a command to a dispute: it is decided, and what came of it stands in the database when this returns.
+
+        The command is judged by the time at which it came, or that of the dispute's last event where a clock went back.
+        `facts` is a snapshot that the host has at hand already. With a `connection` of the host's, which has begun a
+        transaction, all is written there and stands once the host commits; the dispute is held until then. The order system
+        is not asked then: where a rule looks at facts, hand them in.
+
+        Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: others kept changing the
+        dispute, send it again; `FactsNeededError` with a `connection` only; `StaleFactsError`; `InputError` where there is
+        no such dispute.
+        """
+        return self._decider.submit(dispute_id, command, facts, connection)
+
+    # ---- looking -------------------------------------------------------------------------------------------------------
+
+    def get(self, dispute_id: str) -> Dispute | None:
+        """Return a dispute as it stands; None where there is none. Its `keys` are left out."""
+        with reading(self.store.engine) as connection:
+            loaded = self.store.load(connection, dispute_id)
+        return None if loaded is None else loaded.dispute
+
+    def history(self, dispute_id: str) -> tuple[AuditEvent, ...]:
+        """Return all events of a dispute in order, with what is left of its personal values; empty where there is none."""
+        with reading(self.store.engine) as connection:
+            return tuple(self.store.history(connection, dispute_id))
+
+    def options(self, dispute_id: str) -> tuple[OptionView, ...]:
+        """Return what the merchant could choose now, why not, and what would unlock it.
+
+        Where the order system cannot answer, an option that depends on it is neither open nor closed. Raises `InputError`
+        where there is no such dispute.
+        """
+        dispute, now = self._there(dispute_id)
+        views = options(dispute, None, now)
+        if all(view.open is not None for view in views):
+            return views
+        try:
+            facts = self._decider.desk.look(dispute, now)
+        except OrderSystemUnavailableError:
+            return views
+        return options(dispute, facts, now)
+
+    def checklist(
+        self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher[str], ...] = (), statement: str | None = None
+    ) -> Checklist:
+        """Tell, before evidence is submitted, what is there, missing and not acceptable.
+
+        Raises `InputError` where there is no such dispute.
+        """
+        return checklist(self._there(dispute_id)[0].policy, reason, vouchers, statement)
+
+    def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
+        """Return how a dispute stands, versioned, for the host's own tables; None where there is none."""
+        with reading(self.store.engine) as connection:
+            return queries.snapshot_of_dispute(connection, dispute_id)
+
+    def by_order(self, order_id: str, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
+        """Find the disputes about an order, the oldest first. `cursor` is that of the page before. Raises `InputError` for another."""
+        with reading(self.store.engine) as connection:
+            return queries.by_order(connection, order_id, cursor, limit)
+
+    def by_merchant(
+        self, merchant_id: str, state: StateName | None = None, *, cursor: str | None = None, limit: int = PAGE
+    ) -> Page[DisputeSnapshot]:
+        """Find the disputes against a merchant, in any state or in one, the oldest first. Raises `InputError` as `by_order` does."""
+        with reading(self.store.engine) as connection:
+            return queries.by_merchant(connection, merchant_id, state, cursor, limit)
+
+    def by_state(self, state: StateName, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
+        """Find the disputes in a state, the oldest first. Raises `InputError` as `by_order` does."""
+        with reading(self.store.engine) as connection:
+            return queries.by_state(connection, state, cursor, limit)
+
+    def due_before(self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE) -> Page[Due]:
+        """Find the deadlines that run and are due before an instant, the first due first. Raises `InputError` as `by_order` does."""
+        with reading(self.store.engine) as connection:
+            return queries.due_before(connection, instant, cursor, limit)
+
+    # ---- erasing -------------------------------------------------------------------------------------------------------
+
+    def erase(self, dispute_id: str) -> int:
+        """Erase the personal values of a dispute; returns how many of its events had any. The chain of hashes stays whole."""
+        return self.store.erase(dispute_id)
+
+    # ---- deadlines -----------------------------------------------------------------------------------------------------
+
+    def sweep(self, *, batch: int = BATCH, lease: timedelta = LEASE, stop: Callable[[], bool] = bool) -> Swept:
+        """Fire every deadline that has passed, once, however many sweep. `stop` is asked between two disputes."""
+        return sweep(self._decider, batch, lease, stop)
+
+    def runner(self, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE) -> Runner:
+        """Make a runner that sweeps whenever a deadline is due; its `run` returns after its `stop`."""
+        return Runner(self._decider, look=look, lease=lease)
+
+    # ---- the feed ------------------------------------------------------------------------------------------------------
+
+    def feed(self, after: str | None = None, limit: int = PAGE) -> tuple[FeedEvent, ...]:
+        """Read the events of all disputes as they were committed, behind a place (None: from the first one on).
+
+        Going on behind the last place leaves nothing out. Raises `InputError` for a text that is no place.
+        """
+        place = place_of(after)
+        with reading(self.store.engine) as connection:
+            return tuple(feed_event(at, row) for at, row in read_feed(connection, place, limit))
+
+    def consumer(self, name: str, sink: Sink, *, source: str = SOURCE, tries: int = 3, lease: timedelta = LEASE) -> Consumer:
+        """Make a consumer that keeps its place under a name."""
+        return Consumer(self._decider, name, sink, source=source, tries=tries, lease=lease)
+
+    def _there(self, dispute_id: str) -> tuple[Dispute, datetime]:
+        with reading(self.store.engine) as connection:
+            loaded: Loaded | None = self.store.load(connection, dispute_id)
+            now = self._decider.now(connection)
+        if loaded is None:
+            raise InputError(f"there is no dispute {dispute_id}", field="dispute_id")
+        return loaded.dispute, max(now, loaded.dispute.last_at)

@@ -1,0 +1,156 @@
+"""Checking a database: every hash, every transition, and whether all else is what the events come to."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, RowMapping, Table, and_, bindparam, exists, func, select
+
+from dispute_fsm.dispute.chain import verify
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import GENESIS
+from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
+from dispute_fsm.rules.strict import format_instant
+from dispute_fsm.store.engine import snapshot_of
+from dispute_fsm.store.feed import ahead
+from dispute_fsm.store.records import EventRow, event_of, opened_as, record_of, running, stands
+from dispute_fsm.store.schema import Query, deadlines, disputes, events, keys, private_values
+from dispute_fsm.store.store import Store
+
+_PAGE = 200
+_OF_PAGE: Mapping[str, Query] = {
+    table.name: select(table).where(table.c.dispute_id.between(bindparam("first"), bindparam("last")))
+    for table in (events, private_values, deadlines, keys)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something that is not as it has to be. `dispute_id` and `seq` are None where it concerns none."""
+
+    dispute_id: str | None
+    seq: int | None
+    message: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """How much was looked at."""
+
+    disputes: int = 0
+    events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """All that is kept of one dispute."""
+
+    row: RowMapping
+    events: list[RowMapping]
+    private: Mapping[int, str]
+    deadlines: Mapping[str, str]
+    keys: Mapping[str, int]
+
+
+def check(store: Store, checked: Checked) -> Iterator[Damage]:
+    """Go through all that is damaged, as it stands at one moment; counts in `checked` what was looked at."""
+    with snapshot_of(store.engine) as connection:
+        for kept in _all(connection):
+            checked.disputes += 1
+            checked.events += len(kept.events)
+            yield from _dispute(store, connection, kept)
+        yield from _astray(connection)
+        if number := ahead(connection):
+            message = f"{number} events carry transaction numbers of another database cluster: the feed will not show them for long"
+            yield Damage(None, None, message)
+
+
+def _all(connection: Connection) -> Iterator[_Kept]:
+    """Go through the disputes, a page at a time."""
+    last = ""
+    while True:
+        statement = select(disputes).where(disputes.c.dispute_id > last).order_by(disputes.c.dispute_id).limit(_PAGE)
+        page = connection.execute(statement).mappings().all()
+        if not page:
+            return
+        between = {"first": page[0]["dispute_id"], "last": page[-1]["dispute_id"]}
+        found: dict[str, dict[str, list[RowMapping]]] = {}
+        for name, of_page in _OF_PAGE.items():
+            found[name] = defaultdict(list)
+            for row in connection.execute(of_page, between).mappings():
+                found[name][row["dispute_id"]].append(row)
+        for row in page:
+            dispute_id: str = row["dispute_id"]
+            yield _Kept(
+                row,
+                sorted(found[events.name][dispute_id], key=_seq),
+                {one["seq"]: one["body"] for one in found[private_values.name][dispute_id]},
+                {one["deadline"]: format_instant(one["due_at"]) for one in found[deadlines.name][dispute_id]},
+                {one["key"]: one["seq"] for one in found[keys.name][dispute_id]},
+            )
+        last = between["last"]
+
+
+def _seq(row: RowMapping) -> int:
+    return int(row["seq"])
+
+
+def _dispute(store: Store, connection: Connection, kept: _Kept) -> Iterator[Damage]:
+    dispute_id: str = kept.row["dispute_id"]
+    folded = _folded(store, connection, kept)
+    if isinstance(folded, Damage):
+        yield folded
+        return
+    expected = {**opened_as(folded), **stands(folded)}
+    if kept.row["snapshot_version"] != expected["snapshot_version"]:  # of an earlier version of this package: not read, no fault
+        expected = {name: value for name, value in expected.items() if not name.startswith("snapshot")}
+    for name, value in expected.items():
+        if kept.row[name] != value:
+            yield Damage(dispute_id, None, f"the projection says {name} {kept.row[name]}, the events say {value}")
+    used = {key: event.seq for key, event in folded.keys.items()}
+    due = {name: format_instant(at) for name, at in running(folded).items()}
+    for what, found, right in (("deadlines that run", kept.deadlines, due), ("keys that were used up", kept.keys, used)):
+        if found != right:
+            yield Damage(dispute_id, None, f"the {what} are {dict(found)}, the events say {right}")
+    if stray := sorted(kept.private.keys() - {_seq(row) for row in kept.events}):
+        yield Damage(dispute_id, stray[0], "there are personal values of an event that is not there")
+
+
+def _folded(store: Store, connection: Connection, kept: _Kept) -> Dispute | Damage:
+    """Check and fold a dispute's events."""
+    dispute_id: str = kept.row["dispute_id"]
+    dispute: Dispute | None = None
+    for number, row in enumerate(kept.events, 1):
+        seq = _seq(row)
+        if seq != number:
+            return Damage(dispute_id, number, f"event {number} is missing")
+        try:
+            dispute = _followed(store, connection, dispute, EventRow(dispute_id, seq, row["hashed"], row["hash"], kept.private.get(seq)))
+        except (IntegrityError, ImpossibleEventError, InputError) as fault:
+            return Damage(dispute_id, seq, str(fault))
+        except ValidationError as fault:
+            return Damage(dispute_id, seq, fault.errors(include_url=False)[0]["msg"])
+    return Damage(dispute_id, None, "there is a dispute without an event") if dispute is None else dispute
+
+
+def _followed(store: Store, connection: Connection, dispute: Dispute | None, row: EventRow) -> Dispute:
+    record = record_of(row)
+    if (record.get("dispute_id"), record.get("seq")) != (row.dispute_id, row.seq):
+        raise IntegrityError("the event stands in the place of another one", "seq")
+    verify(record, GENESIS if dispute is None else dispute.last_hash, row.hashed)
+    event = event_of(row)
+    return begin(event, store.policy(connection, event.policy)) if dispute is None else evolve(dispute, event)
+
+
+def _astray(connection: Connection) -> Iterator[Damage]:
+    """Find what belongs to no dispute."""
+    for table in (events, private_values, deadlines, keys):
+        for row in connection.execute(_without_dispute(table)):
+            yield Damage(row.dispute_id, None, f"{table.name} has {row.number} rows of a dispute that is not there")
+
+
+def _without_dispute(table: Table) -> Query:
+    there = exists().where(and_(disputes.c.dispute_id == table.c.dispute_id))
+    return select(table.c.dispute_id, func.count().label("number")).where(~there).group_by(table.c.dispute_id).order_by(table.c.dispute_id)

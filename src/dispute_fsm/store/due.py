@@ -1,0 +1,62 @@
+"""Deadlines that are overdue: who works on which, and when the next one is due.
+
+A claim is a lease, not a lock: it keeps sweepers from working on the same disputes, no more. That a deadline fires once is
+seen to by the dispute itself, so a lease that lapses too early costs work, never a second firing.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, text, tuple_, update
+
+from dispute_fsm.store.schema import POSTGRESQL, deadlines
+
+CHANNEL = "dispute_due"
+"""On PostgreSQL, where it is said that a deadline will be due sooner than others look by themselves."""
+
+_KEY = (deadlines.c.dispute_id, deadlines.c.deadline)
+_NOW = bindparam("now", type_=deadlines.c.due_at.type)
+_FREE: ColumnElement[bool] = or_(deadlines.c.leased_until.is_(None), deadlines.c.leased_until <= _NOW)
+_OVERDUE = (
+    select(*_KEY)
+    .where(deadlines.c.due_at < _NOW, _FREE)
+    .order_by(deadlines.c.due_at, deadlines.c.dispute_id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)  # SQLite has one writer at a time, and leaves these words out
+)
+_CLAIM = (
+    update(deadlines)
+    .where(tuple_(*_KEY).in_(_OVERDUE))
+    .values(leased_until=bindparam("until"))
+    .returning(deadlines.c.due_at, deadlines.c.dispute_id)
+)
+_RELEASE = update(deadlines).where(deadlines.c.dispute_id == bindparam("of_dispute")).values(leased_until=None)
+_NEXT_FREE = select(func.min(deadlines.c.due_at)).where(_FREE)
+_NEXT_LAPSE = select(func.min(deadlines.c.leased_until)).where(deadlines.c.leased_until > _NOW)
+
+
+def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[str]:
+    """Claim up to `limit` deadlines that have passed; returns their disputes, the one that was due first in front."""
+    claimed = connection.execute(_CLAIM, {"now": now, "until": now + lease, "limit": limit}).all()
+    return list(dict.fromkeys(row.dispute_id for row in sorted(claimed, key=_by_due)))
+
+
+def _by_due(row: Any) -> tuple[datetime, str]:  # noqa: ANN401 -- a row
+    return row.due_at, row.dispute_id
+
+
+def release(connection: Connection, dispute_id: str) -> None:
+    """Give up the claim to a dispute that was not worked on."""
+    connection.execute(_RELEASE, {"of_dispute": dispute_id})
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """Return when there will be something to sweep: a deadline due, or another sweeper's claim lapsed; None where nothing runs."""
+    found = (connection.execute(statement, {"now": now}).scalar_one() for statement in (_NEXT_FREE, _NEXT_LAPSE))
+    return min((at for at in found if at is not None), default=None)
+
+
+def announce(connection: Connection) -> None:
+    """Tell the sweepers of other processes that a deadline will be due soon; they hear of it when this transaction commits."""
+    if connection.dialect.name == POSTGRESQL:
+        connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})

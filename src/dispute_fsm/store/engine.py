@@ -1,0 +1,116 @@
+"""Connections: SQLite in a file, which needs nothing, or PostgreSQL by URL; how each is told to keep what it was given.
+
+A write on SQLite begins with `BEGIN IMMEDIATE`: it waits for its turn at once. A transaction that begins by reading and
+then writes cannot wait (what it has read may be out of date), so it would fail with "database is locked".
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+
+from dispute_fsm.errors import InputError, StoreUnavailableError
+from dispute_fsm.store.schema import POSTGRESQL, SQLITE
+
+_DRIVERS = {
+    POSTGRESQL: "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    SQLITE: "sqlite",
+}
+_BUSY_SECONDS = 30
+"""How long a SQLite connection waits for another writer before it gives up."""
+_READ_ONLY = "dispute_reads"
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}",  # first, for the next one may have to wait
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a commit that was answered survives a power failure
+    "PRAGMA secure_delete = ON",  # what is erased is overwritten
+)
+
+
+def engine_for(url: str | URL) -> Engine:
+    """Make an engine for a database; nothing is connected yet.
+
+    `sqlite:///disputes.db` is a file, `postgresql://user@host/base` a PostgreSQL. Raises `InputError` for any other URL.
+    """
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise InputError("not the URL of a database; e.g. sqlite:///disputes.db or postgresql://user@host/base", field="url") from None
+    if address.drivername not in _DRIVERS:
+        raise InputError(f"{address.drivername} is not spoken here: sqlite or postgresql", field="url")
+    address = address.set(drivername=_DRIVERS[address.drivername])
+    if address.get_backend_name() == POSTGRESQL:
+        return create_engine(address)
+    if address.database in {None, "", ":memory:"}:
+        raise InputError("name a file, e.g. sqlite:///disputes.db: what is in memory only would be lost", field="url")
+    engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", _opened)
+    event.listen(engine, "begin", _began)
+    return engine
+
+
+def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a connection of the driver
+    connection.isolation_level = None  # the driver would begin by itself, too late
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _began(connection: Connection) -> None:
+    if not connection.get_execution_options().get(_READ_ONLY):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def available() -> Generator[None]:
+    """Say in our words that the database cannot be reached, is locked, full or went away. Raises `StoreUnavailableError`."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise unavailable(error) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise unavailable(error) from error
+
+
+def unavailable(error: DBAPIError | psycopg.Error) -> StoreUnavailableError:
+    """Make the error of a database that cannot be worked with now."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    said = str(cause).strip().splitlines()
+    return StoreUnavailableError(f"the database cannot be worked with now: {said[0] if said else type(cause).__name__}")
+
+
+@contextmanager
+def writing(engine: Engine) -> Generator[Connection]:
+    """Open a transaction that writes; it commits where the context ends well. Raises `StoreUnavailableError`."""
+    with available(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Generator[Connection]:
+    """Open a connection for reading; each statement sees what is committed when it begins. Raises `StoreUnavailableError`."""
+    options: dict[str, Any] = {_READ_ONLY: True}
+    if engine.dialect.name == POSTGRESQL:
+        options["isolation_level"] = "AUTOCOMMIT"
+    with available(), engine.connect() as connection:
+        yield connection.execution_options(**options)
+
+
+@contextmanager
+def snapshot_of(engine: Engine) -> Generator[Connection]:
+    """Open a transaction in which every statement sees the same moment, and nothing is written. Raises `StoreUnavailableError`."""
+    postgresql = engine.dialect.name == POSTGRESQL
+    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if postgresql else {_READ_ONLY: True}
+    with available(), engine.connect() as plain:
+        connection = plain.execution_options(**options)
+        with connection.begin():
+            if not postgresql:
+                connection.exec_driver_sql("BEGIN")
+            yield connection

@@ -1,0 +1,168 @@
+"""Disputes by order, merchant, state and due instant, page by page, without loading any.
+
+A page begins behind the last dispute of the one before (by when it opened and its id, which never change), not at a number of
+rows: what is opened or closed meanwhile moves nothing. Each query has its index.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, tuple_
+
+from dispute_fsm.errors import InputError
+from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, parse_instant
+from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
+from dispute_fsm.store.schema import Moment, Query, deadlines, disputes
+
+T = TypeVar("T")
+
+_SHOWN = (
+    disputes.c.dispute_id,
+    disputes.c.order_id,
+    disputes.c.merchant_id,
+    disputes.c.consumer_id,
+    disputes.c.rules,
+    disputes.c.policy,
+    disputes.c.opened_at,
+    disputes.c.path,
+    disputes.c.state,
+    disputes.c.closed,
+    disputes.c.option,
+    disputes.c.outcome,
+    disputes.c.revision,
+    disputes.c.seq,
+    disputes.c.last_at,
+    disputes.c.last_hash,
+)
+_OLDEST_FIRST = (disputes.c.opened_at, disputes.c.dispute_id)
+_BY_DUE = (deadlines.c.due_at, deadlines.c.dispute_id, deadlines.c.deadline)
+_LEAST: Mapping[str, Any] = {"after_at": parse_instant("1971-01-01T00:00:00Z"), "after_id": "", "after_name": ""}
+
+
+class DisputeSnapshot(Strict):
+    """How a dispute stands, for a host's own tables. `snapshot` rises where members change; `revision` tells which of two is newer.
+
+    `path` is the dotted way to the leaf, `policy` the digest of the one that the dispute keeps. There is nothing personal in it.
+    """
+
+    snapshot: Literal[1] = 1
+    dispute_id: Identifier
+    order_id: Identifier
+    merchant_id: Identifier
+    consumer_id: Identifier
+    rules: Identifier
+    policy: str
+    opened_at: Instant
+    path: str
+    state: Named[StateName]
+    closed: bool
+    option: Named[Option] | None
+    outcome: Named[Outcome] | None
+    revision: int
+    seq: int
+    last_at: Instant
+    last_hash: str
+
+
+class Due(Strict):
+    """A deadline that runs: whose, which, until when."""
+
+    dispute_id: Identifier
+    deadline: Named[Deadline]
+    due_at: DueInstant
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of what was found; `cursor` leads to the next one, None where this is the last."""
+
+    found: tuple[T, ...]
+    cursor: str | None
+
+
+def by_order(connection: Connection, order_id: str, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
+    """Find the disputes about an order, the oldest first."""
+    return _disputes(connection, {"order_id": order_id}, cursor, limit)
+
+
+def by_merchant(connection: Connection, merchant_id: str, state: StateName | None, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
+    """Find the disputes against a merchant, the oldest first, in any state or in one."""
+    return _disputes(connection, {"merchant_id": merchant_id} | ({} if state is None else {"state": state.value}), cursor, limit)
+
+
+def by_state(connection: Connection, state: StateName, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
+    """Find the disputes in a state, the oldest first."""
+    return _disputes(connection, {"state": state.value}, cursor, limit)
+
+
+def due_before(connection: Connection, instant: datetime, cursor: str | None, limit: int) -> Page[Due]:
+    """Find the deadlines that are due before an instant, the first due first."""
+    values = {"instant": instant, **_behind(cursor, ("after_at", "after_id", "after_name"))}
+    rows = connection.execute(due_statement(), {**values, "limit": limit}).mappings()
+    found = tuple(Due.model_validate(dict(row)) for row in rows)
+    return Page(found, None if len(found) < limit else _cursor(found[-1].due_at, found[-1].dispute_id, found[-1].deadline.value))
+
+
+def snapshot_of_dispute(connection: Connection, dispute_id: str) -> DisputeSnapshot | None:
+    """Return how a dispute stands; None where there is none."""
+    row = connection.execute(select(*_SHOWN).where(disputes.c.dispute_id == dispute_id)).mappings().one_or_none()
+    return None if row is None else _snapshot(row)
+
+
+def statement(*columns: str) -> Query:
+    """Return the query by these columns of a dispute."""
+    asked: list[ColumnElement[bool]] = [disputes.c[name] == bindparam(name) for name in columns]
+    behind = tuple_(*_OLDEST_FIRST) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id"))
+    return select(*_SHOWN).where(*asked, behind).order_by(*_OLDEST_FIRST).limit(bindparam("limit"))
+
+
+def due_statement() -> Query:
+    """Return the query by due instant."""
+    behind = tuple_(*_BY_DUE) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id"), bindparam("after_name"))
+    asked = deadlines.c.due_at < bindparam("instant", type_=Moment)
+    return (
+        select(deadlines.c.dispute_id, deadlines.c.deadline, deadlines.c.due_at)
+        .where(asked, behind)
+        .order_by(*_BY_DUE)
+        .limit(bindparam("limit"))
+    )
+
+
+def _disputes(connection: Connection, asked: Mapping[str, str], cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
+    values = {**asked, **_behind(cursor, ("after_at", "after_id"))}
+    rows = connection.execute(statement(*asked), {**values, "limit": limit}).mappings()
+    found = tuple(map(_snapshot, rows))
+    return Page(found, None if len(found) < limit else _cursor(found[-1].opened_at, found[-1].dispute_id))
+
+
+def _snapshot(row: RowMapping) -> DisputeSnapshot:
+    return DisputeSnapshot.model_validate(dict(row))
+
+
+def _cursor(at: datetime, *names: str) -> str:
+    return to_json([format_instant(at), *names]).hex()
+
+
+def _behind(cursor: str | None, names: tuple[str, ...]) -> dict[str, Any]:
+    """Read a cursor. Raises `InputError` for a text that no query gave."""
+    if cursor is None:
+        return {name: _LEAST[name] for name in names}
+    try:
+        at, *others = from_json(bytes.fromhex(cursor))
+        values = [_instant(at), *map(_text, others)]
+        return dict(zip(names, values, strict=True))
+    except (ValueError, TypeError):
+        raise InputError(f"{cursor:.40} is no cursor of this query; give one that it gave", field="cursor") from None
+
+
+def _instant(value: object) -> datetime:
+    return datetime.fromisoformat(_text(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

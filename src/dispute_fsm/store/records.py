@@ -1,0 +1,93 @@
+"""What stands in a row: events as their hashed bytes and back, and what a dispute comes to as columns."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from dispute_fsm.dispute.chain import hashed_form
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import EVENT, AuditEvent
+from dispute_fsm.history.upgrade import upgraded
+from dispute_fsm.rules.canonical import canonical
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.store.snapshot import snapshot_version, written
+
+
+class EventRow(NamedTuple):
+    """An event as it is kept: the bytes that its hash covers, the hash, and its personal values (None: there are none, or no more)."""
+
+    dispute_id: str
+    seq: int
+    hashed: bytes
+    hash: str
+    private: str | None
+
+
+def event_row(event: AuditEvent) -> EventRow:
+    """Make the rows of an event."""
+    record = event.model_dump(mode="json")
+    return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private_text(record["private"]))
+
+
+def private_text(private: Mapping[str, Any]) -> str | None:
+    """Write an event's personal values as they are kept; None: there are none."""
+    return to_json(private).decode() if private else None
+
+
+def record_of(row: EventRow) -> dict[str, Any]:
+    """Return an event as it stands in a history file."""
+    record: dict[str, Any] = from_json(row.hashed)
+    return {**record, "hash": row.hash, "private": {} if row.private is None else from_json(row.private)}
+
+
+def event_of(row: EventRow) -> AuditEvent:
+    """Read an event; one of an older schema is brought up to date. Raises `ValidationError`, `InputError`."""
+    return EVENT.validate_python(upgraded(record_of(row)))
+
+
+def policy_text(policy: Policy) -> str:
+    """Write a policy as it is kept; its digest is that of this text."""
+    return canonical(policy.record).decode()
+
+
+def policy_of(text: str) -> Policy:
+    """Read a policy. Raises `ValidationError`."""
+    return Policy.model_validate(from_json(text))
+
+
+def stands(dispute: Dispute) -> dict[str, Any]:
+    """Return the columns of a dispute that its events change."""
+    return {
+        "path": dispute.path,
+        "state": dispute.state.value,
+        "closed": dispute.closed,
+        "option": dispute.option and dispute.option.value,
+        "outcome": dispute.outcome and dispute.outcome.value,
+        "revision": dispute.revision,
+        "seq": dispute.seq,
+        "last_at": dispute.last_at,
+        "last_hash": dispute.last_hash,
+        "snapshot_version": snapshot_version(dispute.opening.rules),
+        "snapshot": written(dispute),
+    }
+
+
+def opened_as(dispute: Dispute) -> dict[str, Any]:
+    """Return the columns of a dispute that never change."""
+    opening = dispute.opening
+    return {
+        "dispute_id": opening.dispute_id,
+        "order_id": opening.order_id,
+        "merchant_id": opening.merchant_id,
+        "consumer_id": opening.consumer_id,
+        "rules": opening.rules,
+        "policy": opening.policy,
+        "opened_at": opening.at,
+    }
+
+
+def running(dispute: Dispute) -> dict[str, datetime]:
+    """Return the deadlines that run, by name."""
+    return {deadline.value: due for deadline, due in dispute.running.items()}

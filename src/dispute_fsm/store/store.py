@@ -1,0 +1,191 @@
+"""The store: disputes and their events, read and written in the transaction that it is given.
+
+A dispute is loaded by a bounded number of rows however long its history is: its row, its first event, and the event of the
+key that is asked about. It is written by comparing: its row has to stand as it was loaded, else nothing happens and
+`ConflictError` is raised. So no lock is held between loading and writing, and nobody waits while an order system is asked.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import Connection, Engine, delete
+from sqlalchemy.engine import URL, CursorResult
+
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
+from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.errors import ConflictError, IntegrityError
+from dispute_fsm.rules.policy import Policy
+from dispute_fsm.store.engine import engine_for, reading, writing
+from dispute_fsm.store.migrate import migrate
+from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
+from dispute_fsm.store.schema import POSTGRESQL, SQLITE, private_values
+from dispute_fsm.store.snapshot import read, snapshot_version
+from dispute_fsm.store.statements import statements
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A dispute as it was found, and what time the database says it is (None: this database has no clock).
+
+    Of the dispute's `keys` only those that were asked about are there, unless it had to be folded from its events.
+    """
+
+    dispute: Dispute
+    now: datetime | None
+
+
+class Store:
+    """The disputes of one database. Its tables are made, or brought to this package's version, when the store is made.
+
+    Raises `InputError` for a URL that is none, and for a database of a newer version; `StoreUnavailableError`.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        self.engine: Engine = engine_for(url)
+        self.run = statements(self.engine.dialect)
+        self._policies: dict[str, Policy] = {}
+        try:
+            migrate(self.engine)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    # ---- reading -------------------------------------------------------------------------------------------------------
+
+    def now(self, connection: Connection) -> datetime:
+        """Tell the time: the database's, where it has a clock that all its clients share, else this machine's; in UTC."""
+        if self.run.now is None:
+            return datetime.now(UTC)
+        told: datetime = self.run.now.on(connection, {}).scalar_one()
+        return told.astimezone(UTC)
+
+    def load(self, connection: Connection, dispute_id: str, key: str | None = None) -> Loaded | None:
+        """Load a dispute, with the event that used this key up where there is one; None where there is no such dispute."""
+        row = self.run.load.on(connection, {"dispute_id": dispute_id, "key": key}).one_or_none()
+        if row is None:
+            return None
+        now = None if row.now is None else row.now.astimezone(UTC)
+        policy = self.policy(connection, row.policy)
+        if row.snapshot_version == snapshot_version(row.rules):
+            used: dict[str, AuditEvent] = {}
+            if key is not None and row.used_hash is not None:
+                used[key] = event_of(EventRow(dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private))
+            opening = cast("DisputeOpened", event_of(EventRow(dispute_id, 1, row.hashed, row.hash, None)))
+            dispute = read(row.snapshot, opening, policy, used)
+            if dispute is not None:
+                return Loaded(dispute, now)
+        return Loaded(self.folded(connection, dispute_id, policy), now)
+
+    def locked(self, connection: Connection, dispute_id: str, key: str | None = None) -> Loaded | None:
+        """Load a dispute that nobody else can change before this transaction ends."""
+        # Two statements: the second sees what was committed while the first one waited.
+        self.run.lock.on(connection, {"dispute_id": dispute_id})
+        return self.load(connection, dispute_id, key)
+
+    def folded(self, connection: Connection, dispute_id: str, policy: Policy) -> Dispute:
+        """Fold a dispute from all its events. Raises `ImpossibleEventError` where they cannot have happened."""
+        first, *others = self.history(connection, dispute_id)
+        dispute = begin(first, policy)
+        for event in others:
+            dispute = evolve(dispute, event)
+        return dispute
+
+    def history(self, connection: Connection, dispute_id: str) -> list[AuditEvent]:
+        """Return all events of a dispute, in order; empty where there is no such dispute."""
+        return [event_of(EventRow(*tuple(row))) for row in self.run.history.on(connection, {"dispute_id": dispute_id})]
+
+    def live_on(self, connection: Connection, order_id: str) -> str | None:
+        """Return the dispute about this order that is live; None where there is none."""
+        found: str | None = self.run.live.on(connection, {"order_id": order_id}).scalar_one_or_none()
+        return found
+
+    def policy(self, connection: Connection, digest: str) -> Policy:
+        """Return a policy by its digest. Raises `IntegrityError` where it is not here, or is another one."""
+        policy = self._policies.get(digest)
+        if policy is None:
+            text = self.run.policy.on(connection, {"digest": digest}).scalar_one_or_none()
+            if text is None:
+                raise IntegrityError(f"the policy {digest} that an event names is not in the database", "policy")
+            policy = policy_of(text)
+            if policy.digest != digest:
+                raise IntegrityError(f"the policy {digest} in the database is another one: it was changed after it was written", "policy")
+            self._policies[digest] = policy
+        return policy
+
+    # ---- writing -------------------------------------------------------------------------------------------------------
+
+    def insert(self, connection: Connection, dispute: Dispute) -> None:
+        """Write a dispute that has just opened. Raises `ConflictError` where its id is taken, or its order has a live dispute."""
+        self.keep_policy(connection, dispute.policy)
+        if _none(self.run.new_dispute.on(connection, {**opened_as(dispute), **stands(dispute)})):
+            raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
+        with self._together(connection):
+            self._add(connection, dispute.opening)
+            self._set_deadlines(connection, None, dispute)
+
+    def keep_policy(self, connection: Connection, policy: Policy) -> None:
+        """Write a policy that a dispute opens under, where it is not there yet."""
+        # The policies at hand do not tell: one may have been read in a host's transaction that was rolled back.
+        if self.run.known_policy.on(connection, {"digest": policy.digest}).first() is None:
+            self.run.new_policy.on(connection, {"digest": policy.digest, "body": policy_text(policy)})
+
+    def append(self, connection: Connection, before: Dispute, event: AuditEvent, after: Dispute) -> None:
+        """Write one event of a dispute and what it comes to. Raises `ConflictError` where the dispute has gone on meanwhile."""
+        found = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}
+        if _none(self.run.changed.on(connection, {**found, **stands(after)})):
+            raise ConflictError(f"dispute {before.dispute_id} has gone on behind event {before.seq}")
+        with self._together(connection):
+            self._add(connection, event)
+            self._set_deadlines(connection, before, after)
+
+    def erase(self, dispute_id: str) -> int:
+        """Erase the personal values of a dispute's events; returns how many events had any. Every hash still fits."""
+        with writing(self.engine) as connection:
+            erased = connection.execute(delete(private_values).where(private_values.c.dispute_id == dispute_id)).rowcount
+        if self.engine.dialect.name == SQLITE:  # the file is overwritten already, but not the log beside it
+            with reading(self.engine) as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return erased
+
+    @contextmanager
+    def _together(self, connection: Connection) -> Generator[None]:
+        """Send what follows without waiting for each answer: on PostgreSQL that spares a way there and back per statement."""
+        if self.engine.dialect.name == POSTGRESQL:
+            with cast("psycopg.Connection[Any]", connection.connection.driver_connection).pipeline():
+                yield
+        else:
+            yield
+
+    def _add(self, connection: Connection, event: AuditEvent) -> None:
+        row = event_row(event)
+        place = {"dispute_id": row.dispute_id, "seq": row.seq}
+        self.run.new_event.on(connection, {**place, "hash": row.hash, "hashed": row.hashed})
+        if row.private is not None:
+            self.run.new_private.on(connection, {**place, "body": row.private})
+        if event.key is not None and not event.refused:
+            self.run.new_key.on(connection, {**place, "key": event.key})
+
+    def _set_deadlines(self, connection: Connection, before: Dispute | None, after: Dispute) -> None:
+        old, new = {} if before is None else running(before), running(after)
+        for name in old.keys() - new.keys():
+            self.run.gone_deadline.on(connection, {"of_dispute": after.dispute_id, "of_deadline": name})
+        for name, due in new.items():
+            if name not in old:
+                self.run.new_deadline.on(connection, {"dispute_id": after.dispute_id, "deadline": name, "due_at": due})
+            elif due != old[name]:
+                self.run.moved_deadline.on(connection, {"of_dispute": after.dispute_id, "of_deadline": name, "due_at": due})
+
+
+def _none(result: CursorResult[Any]) -> bool:
+    return result.rowcount != 1

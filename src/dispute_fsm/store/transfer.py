@@ -1,0 +1,211 @@
+"""History files into the database, and out of it again.
+
+What comes in was read with every hash and transition checked. It comes in whole or not at all, in batches within one
+transaction. What is there already is left as it is, so the same file can be brought in twice, and a longer one goes on where
+the database ends; a dispute with another history is refused. Personal values that were erased here do not come back.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from pydantic_core import from_json
+from sqlalchemy import Connection, delete, select
+
+from dispute_fsm.dispute.chain import hashed_form
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.errors import ConflictError, InputError
+from dispute_fsm.history.lines import numbered
+from dispute_fsm.history.read import Fault, Nobody, Reader
+from dispute_fsm.history.write import record_line
+from dispute_fsm.store.engine import snapshot_of
+from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, private_text, record_of, running, stands
+from dispute_fsm.store.schema import deadlines, disputes, events, private_values
+from dispute_fsm.store.store import Store
+
+_BATCH = 500
+_STREAMED = 200
+
+
+@dataclass(slots=True)
+class Arriving:
+    """A dispute that comes in: events that follow each other, and the dispute behind the last of them."""
+
+    after: Dispute
+    rows: list[EventRow] = field(default_factory=list[EventRow])
+    keys: dict[int, str] = field(default_factory=dict[int, str])
+
+    def add(self, event: AuditEvent, row: EventRow, after: Dispute) -> None:
+        """Let one more event come in."""
+        self.after = after
+        self.rows.append(row)
+        if event.key is not None and not event.refused:
+            self.keys[event.seq] = event.key
+
+
+# ---- in ----------------------------------------------------------------------------------------------------------------
+
+
+def bring_in(store: Store, connection: Connection, stream: IO[bytes], file: str) -> int:
+    """Bring an open history file in; returns how many events are new. `file` is its name in errors.
+
+    Raises `InputError` with file and line for whatever is wrong with it, and where the database has another history of one
+    of its disputes; `ConflictError` where an order would have two live disputes.
+    """
+    arriving: dict[str, Arriving] = {}
+    waiting = new = 0
+    with closing(Reader(file, Nobody)) as reader:
+        for number, line in numbered(stream, file):
+            step = reader.read(number, line)
+            if isinstance(step, Fault):
+                raise step.error
+            if step is None:
+                continue
+            one = arriving.setdefault(step.event.dispute_id, Arriving(step.after))
+            one.add(step.event, _as_written(step.event, line), step.after)
+            waiting += 1
+            if waiting == _BATCH:
+                new += take(store, connection, arriving.values())
+                arriving, waiting = {}, 0
+        if (fault := reader.finish()) is not None:
+            raise fault.error
+    return new + take(store, connection, arriving.values())
+
+
+def take(store: Store, connection: Connection, arriving: Iterable[Arriving]) -> int:
+    """Write disputes that come in; returns how many events are new. Raises as `bring_in` does, without file and line."""
+    coming = {one.after.dispute_id: one for one in arriving}
+    there = _there(connection, coming)
+    going_on: list[dict[str, Any]] = []
+    opening: list[Dispute] = []
+    rows: list[EventRow] = []
+    keys: list[dict[str, Any]] = []
+    moved: list[Dispute] = []
+    for dispute_id, one in coming.items():
+        known = there.get(dispute_id, {})
+        fresh = _fresh(one, known)
+        if not fresh:
+            continue
+        if known:
+            last = max(known)
+            going_on.append({"of_dispute": dispute_id, "before_seq": last, "before_hash": known[last], **stands(one.after)})
+        else:
+            opening.append(one.after)
+        moved.append(one.after)
+        rows += fresh
+        keys += [{"dispute_id": dispute_id, "seq": row.seq, "key": one.keys[row.seq]} for row in fresh if row.seq in one.keys]
+    _write(store, connection, going_on, opening)
+    _add(store, connection, rows, keys, moved)
+    return len(rows)
+
+
+def arriving_of(disputes_events: Iterable[tuple[Dispute, AuditEvent]]) -> list[Arriving]:
+    """Let events come in that were made here, each with its dispute behind it."""
+    found: dict[str, Arriving] = {}
+    for after, event in disputes_events:
+        found.setdefault(event.dispute_id, Arriving(after)).add(event, event_row(event), after)
+    return list(found.values())
+
+
+def _as_written(event: AuditEvent, line: bytes) -> EventRow:
+    """Keep the bytes that the hash covers as their writer wrote them: the same instant can be written in many ways."""
+    record: dict[str, Any] = from_json(line)
+    return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private_text(record["private"]))
+
+
+def _there(connection: Connection, coming: Iterable[str]) -> dict[str, dict[int, str]]:
+    """Return the hashes of what the database has already of these disputes."""
+    there: dict[str, dict[int, str]] = {}
+    statement = select(events.c.dispute_id, events.c.seq, events.c.hash).where(events.c.dispute_id.in_(list(coming)))
+    for dispute_id, seq, hash_ in connection.execute(statement):
+        there.setdefault(dispute_id, {})[seq] = hash_
+    return there
+
+
+def _fresh(one: Arriving, known: dict[int, str]) -> list[EventRow]:
+    for row in one.rows:
+        if known.get(row.seq, row.hash) != row.hash:
+            raise InputError(f"the database has another history of dispute {row.dispute_id}: event {row.seq} is not the same")
+    return [row for row in one.rows if row.seq not in known]
+
+
+def _write(store: Store, connection: Connection, going_on: list[dict[str, Any]], opening: list[Dispute]) -> None:
+    run = store.run
+    for parameters in going_on:  # first, so that an order is free for its next dispute
+        if run.changed.on(connection, parameters).rowcount != 1:
+            raise ConflictError(f"dispute {parameters['of_dispute']} has gone on meanwhile; bring the file in again")
+    for policy in {dispute.policy.digest: dispute.policy for dispute in opening}.values():
+        store.keep_policy(connection, policy)
+    if opening:
+        done = run.new_dispute.many(connection, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
+        if done.rowcount != len(opening):
+            raise ConflictError(_crowded(connection, opening))
+
+
+def _crowded(connection: Connection, opening: list[Dispute]) -> str:
+    ids = {dispute.dispute_id for dispute in opening}
+    live = {dispute.order_id: dispute.dispute_id for dispute in opening if not dispute.closed}
+    statement = select(disputes.c.dispute_id, disputes.c.order_id).where(disputes.c.order_id.in_(list(live)), disputes.c.closed.is_(False))
+    for there, order_id in connection.execute(statement):
+        if there not in ids or live[order_id] != there:
+            return f"order {order_id} would have two live disputes, {there} and {live[order_id]}"
+    return "one of the disputes was opened meanwhile; bring the file in again"
+
+
+def _add(store: Store, connection: Connection, rows: list[EventRow], keys: list[dict[str, Any]], moved: list[Dispute]) -> None:
+    run = store.run
+    private = [{"dispute_id": row.dispute_id, "seq": row.seq, "body": row.private} for row in rows if row.private is not None]
+    due = [{"dispute_id": one.dispute_id, "deadline": name, "due_at": at} for one in moved for name, at in running(one).items()]
+    if rows:
+        run.new_event.many(
+            connection, [{"dispute_id": row.dispute_id, "seq": row.seq, "hash": row.hash, "hashed": row.hashed} for row in rows]
+        )
+        connection.execute(delete(deadlines).where(deadlines.c.dispute_id.in_([one.dispute_id for one in moved])))
+    for statement, parameters in ((run.new_private, private), (run.new_key, keys), (run.new_deadline, due)):
+        if parameters:
+            statement.many(connection, parameters)
+
+
+# ---- out ---------------------------------------------------------------------------------------------------------------
+
+
+def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
+    """Go through the lines of a history of these disputes, or of all: as they were committed, each policy before it is named.
+
+    An event that this package wrote is the line that it would write to a history file. Raises `InputError` for an id that is
+    not there.
+    """
+    wanted = list(dict.fromkeys(dispute_ids))
+    written: set[str] = set()
+    with snapshot_of(store.engine) as connection:
+        _require(connection, wanted)
+        beside = (private_values.c.dispute_id == events.c.dispute_id) & (private_values.c.seq == events.c.seq)
+        statement = (
+            select(events.c.dispute_id, events.c.seq, events.c.hashed, events.c.hash, private_values.c.body)
+            .select_from(events.outerjoin(private_values, beside))
+            .order_by(events.c.xid, events.c.position)
+        )
+        if wanted:
+            statement = statement.where(events.c.dispute_id.in_(wanted))
+        for row in connection.execution_options(yield_per=_STREAMED).execute(statement):
+            record = _as_a_line(EventRow(*row))
+            digest = record["policy"]
+            if digest not in written:
+                written.add(digest)
+                policy = store.policy(connection, digest)
+                yield record_line({"type": "policy", "digest": digest, "policy": policy.record})
+            yield record_line(record)
+
+
+def _require(connection: Connection, wanted: list[str]) -> None:
+    found = set(connection.execute(select(disputes.c.dispute_id).where(disputes.c.dispute_id.in_(wanted))).scalars()) if wanted else set()
+    if missing := [one for one in wanted if one not in found]:
+        raise InputError(f"there is no dispute {missing[0]}", field="dispute_id")
+
+
+def _as_a_line(row: EventRow) -> dict[str, Any]:
+    """Put the members into the order of this package, unless another writer's bytes would then no longer fit the hash."""
+    record = event_of(row).model_dump(mode="json")
+    return record if hashed_form(record) == row.hashed else record_of(row)

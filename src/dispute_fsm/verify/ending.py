@@ -1,0 +1,227 @@
+"""Properties of time and ends: disputes close, stay closed, and who wins does not depend on when somebody swept."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from dispute_fsm.dispute.dispute import Dispute, next_due
+from dispute_fsm.errors import FactsNeededError
+from dispute_fsm.rules.commands import Payload
+from dispute_fsm.rules.deadlines import is_on
+from dispute_fsm.rules.facts import Order
+from dispute_fsm.rules.findings import just_after
+from dispute_fsm.rules.vocabulary import LIABILITIES, EventName, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.verify.explore import Answer, Exploration, Key, Situation, key_of, put, seen
+from dispute_fsm.verify.property import Move, Violation, against, holds
+from dispute_fsm.verify.representatives import OWN, PLAIN, command
+
+_LONG = timedelta(days=90)
+"""How long a counter-example waits before it shows that nothing happens any more."""
+
+# ---- silence -----------------------------------------------------------------------------------------------------------
+
+
+class Waiting(NamedTuple):
+    """Where a dispute may wait without end, and for whom: the platform, or for a deadline that the policy has switched off."""
+
+    platform: int = 0
+    switched_off: int = 0
+
+
+def waiting(exploration: Exploration) -> Waiting:
+    """Count the situations in which silence does not close the dispute, for one of the two good reasons."""
+    reasons = [_silence(situation)[1] for situation in exploration.situations.values() if not situation.dispute.closed]
+    return Waiting(reasons.count("platform"), reasons.count("off"))
+
+
+@holds(
+    "silence_closes",
+    "即使各方都不再行动，纠纷也会结束（时限被政策关闭、等待平台判责者除外）",
+    "from everywhere the dispute closes even if all parties stay silent, but where a deadline is switched off or the platform is awaited",
+)
+def silence_closes(exploration: Exploration) -> Iterator[Violation]:
+    """Let time pass and nobody act; find where that ends without an end."""
+    for situation in exploration.situations.values():
+        way, reason = _silence(situation)
+        if reason == "stuck":
+            moves = [Move(answer.at, answer.order, answer.command) for answer in way]
+            last = max([situation.now, *(move.at for move in moves), *situation.dispute.deadlines.values()])
+            moves.append(Move(last + _LONG, PLAIN, None))
+            yield against(exploration, situation, "各方沉默时，纠纷永远不会结束", "with everybody silent the dispute never ends", *moves)
+
+
+def _silence(start: Situation) -> tuple[tuple[Answer, ...], str]:
+    """Follow the expiries from a situation, with nothing shown by the order system; say where that gets stuck, or `closed`."""
+    way, situation, seen_keys = list[Answer](), start, set[Key]()
+    while not situation.dispute.closed:
+        due = next_due(situation.dispute)
+        if due is None:
+            return tuple(way), _reason_to_wait(situation)
+        if situation.key in seen_keys:
+            return tuple(way), "stuck"
+        seen_keys.add(situation.key)
+        at = max(just_after(due[1]), situation.now)
+        answer = next((one for one in situation.answers if _fires(one, due[0].expiry, at)), None)
+        if answer is None or answer.leads_to is None:
+            return tuple(way), "stuck"
+        way.append(answer)
+        situation = answer.leads_to
+    return tuple(way), "closed"
+
+
+def _fires(answer: Answer, event: EventName, at: datetime) -> bool:
+    return answer.accepted and answer.command.event is event and answer.at == at and answer.order == PLAIN
+
+
+def _reason_to_wait(situation: Situation) -> str:
+    place = situation.dispute.place
+    if any(not is_on(deadline, situation.dispute.policy) for running in place.running for deadline in running):
+        return "off"
+    moved = (answer for answer in situation.answers if answer.after is not None and answer.command.actor.role is Role.ADJUDICATOR)
+    return "platform" if any(answer.after is not None and answer.after.path != place.path for answer in moved) else "stuck"
+
+
+@holds("closed_stays_closed", "已结束的纠纷只接受撤销判责", "a closed dispute takes nothing but an annulment")
+def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
+    """Find what is accepted after the end."""
+    for answer in exploration.answers():
+        before, after = answer.situation.dispute, answer.after
+        if not before.closed or after is None:
+            continue
+        annuls = before.outcome in LIABILITIES and answer.command.event is EventName.ANNUL and answer.command.actor.role is Role.ADJUDICATOR
+        if not annuls or after.outcome is not Outcome.ANNULLED or not after.closed:
+            yield against(exploration, answer, "纠纷结束后仍发生变化", "something happens to a dispute that has ended")
+
+
+# ---- deadlines ---------------------------------------------------------------------------------------------------------
+
+
+@holds(
+    "deadline_is_inclusive",
+    "恰在截止时刻的操作有效，到期只在其后生效",
+    "a command at the due instant is in time, its expiry is accepted only after it",
+)
+def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
+    """Find what expires too early, what is late although it is in time, and what is taken although every region is late."""
+    for situation in exploration.situations.values():
+        dispute = situation.dispute
+        for answer in situation.answers:
+            deadline = answer.command.event.expires
+            if answer.accepted and deadline is not None and not (deadline in dispute.deadlines and dispute.deadlines[deadline] < answer.at):
+                yield against(exploration, answer, "时限未过即到期", "it expires before its deadline has passed")
+            elif answer.accepted and deadline is None and _all_late(dispute, answer.at):
+                yield against(exploration, answer, "逾期的操作被接受", "it is accepted although it is late")
+        yield from _late_too_early(exploration, situation)
+
+
+def _all_late(dispute: Dispute, at: datetime) -> bool:
+    regions = dispute.running_regions
+    return bool(regions) and all(running and max(dispute.deadlines[one] for one in running) < at for running in regions)
+
+
+def _late_too_early(exploration: Exploration, situation: Situation) -> Iterator[Violation]:
+    ahead = [due for due in situation.dispute.deadlines.values() if due >= situation.now]
+    if not ahead:
+        return
+    first = min(ahead)
+    taken = {_meant(answer) for answer in situation.answers if answer.accepted and answer.at == first}
+    for answer in situation.answers:
+        late = answer.at == first and answer.complete and RefusalCode.DEADLINE_PASSED in answer.codes
+        in_time_now = late and any(
+            other.accepted and other.at == situation.now and _meant(other) == _meant(answer) for other in situation.answers
+        )
+        if in_time_now and _meant(answer) not in taken:
+            yield against(exploration, answer, "恰在截止时刻的操作被视为逾期", "at the due instant it counts as late")
+
+
+def _meant(answer: Answer) -> tuple[object, ...]:
+    payload: Payload = answer.command.payload
+    return answer.command.event, answer.command.actor, getattr(payload, "option", None), getattr(payload, "deadline", None)
+
+
+# ---- sweeps ------------------------------------------------------------------------------------------------------------
+
+
+class _End(NamedTuple):
+    """Who wins: the state, and for a penalty its liability; where a dispute is live, where it is."""
+
+    state: StateName
+    path: str
+    outcome: Outcome | None
+
+
+@holds(
+    "sweeps_do_not_decide",
+    "事实相同时，结果与何时处理到期无关",
+    "given the same facts, who wins never depends on when sweeps ran",
+)
+def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
+    """Put each command before and after the sweep of what has passed, at each moment: by steps, every interleaving is compared."""
+    for situation in exploration.situations.values():
+        if not situation.dispute.running:
+            continue
+        swept = dict[tuple[datetime, int], Situation]()
+        for answer in situation.answers:
+            if answer.after is None or not any(due < answer.at for due in situation.dispute.running.values()):
+                continue
+            unswept = _end(_sweep(_situation(answer.after, situation), answer.at, answer.order).dispute)
+            for at in sorted({just_after(due) for due in situation.dispute.running.values() if due < answer.at} | {answer.at}):
+                if at > answer.at or at < situation.now:
+                    continue
+                mark = (at, id(answer.order))
+                first = swept.get(mark)
+                if first is None:
+                    first = swept[mark] = _sweep(situation, at, answer.order)
+                then = _then(first, answer)
+                if not _same(unswept, _end(then), parallel=len(situation.dispute.place.running) > 1):
+                    en = f"swept at {at:%m-%d %H:%M:%S} before it, the dispute ends {then.state.value} {then.outcome}"
+                    zh = f"若先于 {at:%m-%d %H:%M:%S} 处理到期，则为 {then.state.value} {then.outcome}"
+                    yield against(exploration, answer, zh, en, Move(answer.at, answer.order, None))
+
+
+def _then(first: Situation, answer: Answer) -> Dispute:
+    """Ask the command where it was swept before, and sweep again."""
+    after = first
+    if first.dispute.last_at <= answer.at:
+        put_again = _put(first, answer)
+        after = first if put_again is None else _situation(put_again, first)
+    return _sweep(after, answer.at, answer.order).dispute
+
+
+def _put(situation: Situation, answer: Answer) -> Dispute | None:
+    try:
+        return put(situation, answer.command, answer.at, answer.order, None).after
+    except FactsNeededError:
+        return put(situation, answer.command, answer.at, answer.order, seen(answer.order, answer.at)).after
+
+
+def _sweep(situation: Situation, at: datetime, order: Order) -> Situation:
+    """Fire what has passed, by due instant, as a sweep does."""
+    while (due := next_due(situation.dispute)) is not None and due[1] < at:
+        asked = command(due[0].expiry, OWN[Role.SYSTEM], _NOTHING)
+        try:
+            after = put(situation, asked, at, order, None).after
+        except FactsNeededError:
+            after = put(situation, asked, at, order, seen(order, at)).after
+        if after is None:
+            break
+        situation = _situation(after, situation)
+    return situation
+
+
+_NOTHING = Payload()
+
+
+def _situation(dispute: Dispute, before: Situation) -> Situation:
+    return Situation(key_of(dispute), dispute, before.way)
+
+
+def _end(dispute: Dispute) -> _End:
+    return _End(dispute.state, dispute.path, dispute.outcome)
+
+
+def _same(one: _End, other: _End, *, parallel: bool) -> bool:
+    """Compare two ends; of two good ends side by side, either may come first."""
+    if parallel and one.state is other.state is StateName.RESOLVED:
+        return True
+    return one == other

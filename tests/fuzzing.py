@@ -1,0 +1,224 @@
+"""What the fuzzers share: each parser as a target, seeds for it, and changes that keep an input a sound YAML or JSON text.
+
+A fuzzer that changes bytes alone stays in the YAML or JSON layer. These change the tree that a text means, and write it anew;
+histories get their hashes mended too, so that what lies behind the chain is reached.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from dispute_fsm.dispute.chain import event_hash
+from dispute_fsm.documents.faults import Source
+from dispute_fsm.documents.policies import policy_laid_over
+from dispute_fsm.documents.yaml_text import read_yaml
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.read import steps_in
+from dispute_fsm.rules.canonical import digest
+from dispute_fsm.rules.policy import DEFAULT_POLICY
+from dispute_fsm.scenario.reader import parse_scenario
+from dispute_fsm.scenario.rollouts import rollout_of
+from tests.support import ROOT
+
+FILE = "fuzzed"
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far inputs got: tried, past the YAML or JSON layer, accepted as a whole."""
+
+    tried: int = 0
+    past: int = 0
+    accepted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A parser: `layer` reads the text as YAML or JSON only, `parse` the whole. Both raise `InputError`, and nothing else."""
+
+    layer: Callable[[bytes], object]
+    parse: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+    change: Callable[[bytes, random.Random], bytes]
+
+    def try_out(self, data: bytes, tally: Tally) -> None:
+        """Parse an input, and count how far it got. Raises whatever is not the documented error."""
+        tally.tried += 1
+        try:
+            self.layer(data)
+        except InputError as error:
+            _require_words(error)
+        else:
+            tally.past += 1
+        try:
+            self.parse(data)
+        except InputError as error:
+            _require_words(error)
+        else:
+            tally.accepted += 1
+
+
+def _require_words(error: InputError) -> None:
+    if not error.message or "Traceback" in str(error):
+        raise AssertionError(f"an error that says nothing: {error!r}")
+
+
+# ---- the parsers -------------------------------------------------------------------------------------------------------
+
+
+def _yaml(data: bytes) -> object:
+    return read_yaml(data, FILE)
+
+
+def _policy(data: bytes) -> object:
+    source = Source(FILE, read_yaml(data, FILE))
+    return policy_laid_over(DEFAULT_POLICY, source, source.text.value, ())
+
+
+def _rollout(data: bytes) -> object:
+    source = Source(FILE, read_yaml(data, FILE))
+    return rollout_of(source, source.text.value, ())
+
+
+def _json_lines(data: bytes) -> object:
+    try:
+        found = [json.loads(line) for line in data.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"no JSON: {error}") from None
+    if not found:
+        raise InputError("no line of JSON")
+    return found
+
+
+def _history(data: bytes) -> object:
+    return sum(1 for _ in steps_in(BytesIO(data), FILE))
+
+
+# ---- changes -----------------------------------------------------------------------------------------------------------
+
+_ODD: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 2**53, 10**30, 0.5, "", " ", "none", "no", "0012", "2023-03", "parallel", "rollout", [], {}, "+1h",
+    "+9999999d",
+    "2023-03-28T10:00:00+08:00", "2023-02-30T10:00:00Z", "2199-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "x" * 300, "\u0000", "\ud7ff",
+    {"hours": 1}, {"working_hours": 2000}, {"role": "merchant", "id": "M-1"}, ["chat_screenshot"], "sweep", "expire", "withdraw", "a" * 64,
+)  # fmt: skip
+
+
+def _changed(tree: Any, chance: random.Random) -> Any:  # noqa: ANN401 -- a tree of any shape
+    """Change one thing somewhere in a tree: replace it, drop it, put it twice, move it, rename it."""
+    if isinstance(tree, dict) and tree and chance.random() < 0.9:
+        return _members_changed(tree, chance)
+    if isinstance(tree, list) and tree and chance.random() < 0.9:
+        index = chance.randrange(len(tree))
+        what = chance.random()
+        if what < 0.7:
+            return [*tree[:index], _changed(tree[index], chance), *tree[index + 1 :]]
+        return [*tree[:index], *tree[index + 1 :]] if what < 0.85 else [*tree, tree[index]]
+    return chance.choice(_ODD)
+
+
+def _members_changed(tree: dict[Any, Any], chance: random.Random) -> dict[Any, Any]:
+    name, what = chance.choice(list(tree)), chance.random()
+    if what < 0.7:
+        return {**tree, name: _changed(tree[name], chance)}
+    if what < 0.8:
+        return {other: member for other, member in tree.items() if other != name}
+    if what < 0.9:
+        return {**tree, chance.choice(list(tree)): tree[name]}
+    return {(chance.choice(["x", "at", "do", ""]) if other == name else other): member for other, member in tree.items()}
+
+
+def _bytes_changed(data: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(len(data) + 1)
+    return data[:at] + bytes([chance.randrange(256)]) * chance.randrange(3) + data[at + chance.randrange(4) :]
+
+
+def _yaml_changed(data: bytes, chance: random.Random) -> bytes:
+    if chance.random() < 0.1:
+        return _bytes_changed(data, chance)
+    try:
+        tree = yaml.safe_load(data)
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            tree = _changed(tree, chance)
+        return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass")
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return _bytes_changed(data, chance)
+
+
+def _lines_changed(data: bytes, chance: random.Random) -> bytes:
+    if chance.random() < 0.1:
+        return _bytes_changed(data, chance)
+    try:
+        records: Any = [json.loads(line) for line in data.splitlines()]
+        records = _changed(records, chance)
+        return b"".join(_line(record) for record in _mended(records, chance))
+    except (ValueError, RecursionError, TypeError, AttributeError):
+        return _bytes_changed(data, chance)
+
+
+def _mended(records: list[Any], chance: random.Random) -> list[Any]:
+    """Make hashes and digests fit again, most of the time: as a forger would."""
+    if chance.random() < 0.2:
+        return records
+    last, mended = "0" * 64, list[Any]()
+    for record in records:
+        if isinstance(record, dict) and record.get("type") == "policy":
+            mended.append({**record, "digest": digest(record.get("policy"))})
+        elif isinstance(record, dict):
+            linked = {**record, "prev_hash": last}
+            linked["hash"] = last = event_hash(linked)
+            mended.append(linked)
+        else:
+            mended.append(record)
+    return mended
+
+
+def _line(record: Any) -> bytes:  # noqa: ANN401 -- any JSON
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+# ---- the targets -------------------------------------------------------------------------------------------------------
+
+
+def _files(*patterns: str) -> tuple[bytes, ...]:
+    found = tuple(path.read_bytes() for pattern in patterns for path in sorted(ROOT.glob(pattern)))
+    if not found:
+        raise ValueError(f"no seed in {patterns}")
+    return found
+
+
+def _parts(name: str, scenarios: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Take a part of scenario files as files of their own."""
+    trees = (yaml.safe_load(data) for data in scenarios)
+    return tuple(yaml.safe_dump(tree[name], allow_unicode=True).encode() for tree in trees if tree.get(name))
+
+
+_SCENARIOS = _files("examples/*.dispute.yaml", "tests/scenarios/[!i]*/*.dispute.yaml")
+
+_ROLLOUTS = (
+    b"""salt: spring
+from: parallel
+to: "2023-03"
+deny: [M-1]
+allow: [M-2, M-3]
+schedule:
+  - {at: 2023-03-27T00:00:00+08:00, percentage: 1}
+  - {at: 2023-04-03T00:00:00+08:00, percentage: 50}
+  - {at: 2023-04-10T00:00:00+08:00, percentage: 100}
+""",
+)
+
+TARGETS: Mapping[str, Target] = MappingProxyType(
+    {
+        "scenario": Target(_yaml, lambda data: parse_scenario(data, FILE), _SCENARIOS, _yaml_changed),
+        "history": Target(_json_lines, _history, _files("tests/histories/*.jsonl"), _lines_changed),
+        "policy": Target(_yaml, _policy, (*_files("examples/policies/*.yaml"), *_parts("policy", _SCENARIOS)), _yaml_changed),
+        "rollout": Target(_yaml, _rollout, _ROLLOUTS, _yaml_changed),
+    }
+)

@@ -1,0 +1,94 @@
+"""What tests of the store and the service share: a service on a database, with a clock and an order system of the test's own."""
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dispute_fsm.desk import Answer
+from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.dispute.refusals import Accepted
+from dispute_fsm.order_system import InMemoryOrderSystem
+from dispute_fsm.rules.facts import Order
+from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.service.service import Service
+from dispute_fsm.store.schema import Query
+from dispute_fsm.store.store import Store
+from tests.support import CLAIMABLE, OPENED_AT, opening
+
+
+@dataclass
+class Time:
+    """A clock that stands still until it is told to go on."""
+
+    now: datetime = OPENED_AT
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, by: timedelta) -> None:
+        self.now += by
+
+
+class AnyOrder(InMemoryOrderSystem):
+    """An order system that shows the same of every order it is asked about, until it is told otherwise."""
+
+    def __init__(self, shown: Order = CLAIMABLE) -> None:
+        super().__init__(name="test")
+        self.shown = shown
+
+    def look(self, order_id: str, now: datetime) -> Any:  # noqa: ANN401 -- as the class it extends
+        if order_id not in self._orders:
+            self.put(order_id, self.shown)
+        return super().look(order_id, now)
+
+
+@dataclass
+class House:
+    """A service, and what it stands on."""
+
+    service: Service
+    store: Store
+    orders: AnyOrder
+    time: Time
+
+    def open(self, dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Dispute:  # noqa: ANN401 -- any field of the opening
+        """Open a dispute about an order of its own; it must be accepted."""
+        answer = self.service.open(request(dispute_id, policy, **changes))
+        assert isinstance(answer, Answer)
+        assert isinstance(answer.decision, Accepted)
+        return answer.dispute
+
+
+def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Opening:  # noqa: ANN401 -- any field of the opening
+    """Make an opening about an order of its own."""
+    return opening(policy, **{"dispute_id": dispute_id, "order_id": f"O-{dispute_id}", **changes})
+
+
+@contextmanager
+def house(url: str) -> Generator[House]:
+    """Open a service on a database."""
+    store, orders, time = Store(url), AnyOrder(), Time()
+    try:
+        yield House(Service(store, orders, clock=time), store, orders, time)
+    finally:
+        store.close()
+
+
+def plan(connection: Connection, statement: Query, values: Mapping[str, Any]) -> list[str]:
+    """Explain a query: the lines of its plan. On PostgreSQL a whole table is read only where no index could help."""
+    asked = str(statement.params(**values).compile(connection, compile_kwargs={"literal_binds": True}))
+    if connection.dialect.name == "sqlite":
+        return [str(row.detail) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {asked}")]
+
+
+def whole_tables(lines: list[str]) -> list[str]:
+    """Give the lines of a plan that read a whole table, or sort what an index could have given in order."""
+    return [line for line in lines if re.search(r"\bSeq Scan\b|\bSort\b|USE TEMP B-TREE|^SCAN \w+$", line)]

@@ -1,0 +1,81 @@
+"""A service that is killed at random moments, 200 times, under load: nothing that was answered is lost, nothing happens twice."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from dispute_fsm.store.engine import writing
+from dispute_fsm.store.schema import events
+from tests import crash
+from tests.service_support import house
+from tests.support import Option, choose
+
+KILLS = 200
+PROMISES = (
+    "damages",
+    "lost",
+    "twice",
+    "never asked",
+    "fired twice",
+    "refused expiries",
+    "not fired",
+    "not delivered",
+    "out of order",
+)
+
+
+def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(url: str, tmp_path: Path, tell: Callable[[object], None]) -> None:
+    root = str(Path(__file__).parent.parent)
+    ran = subprocess.run(  # noqa: S603 -- our own script
+        [sys.executable, Path(crash.__file__), url, str(KILLS), tmp_path, "2023"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": root},
+        timeout=250,
+    )
+    assert ran.returncode == 0, ran.stderr.decode()
+    found = json.loads(ran.stdout)
+    assert {name: found[name] for name in PROMISES} == {name: [] for name in PROMISES}
+    assert found["killed"] >= KILLS
+    assert found["answered"] >= 50, "hardly anything happened: that would show nothing"
+    assert found["fired"] > 0
+    kind = url.partition(":")[0].partition("+")[0]
+    tell(f"crash, {kind}: {', '.join(f'{name} {found[name]}' for name in found if name not in PROMISES)}, nothing lost, nothing twice")
+
+
+def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
+    with house(url) as home:
+        home.open("D-1", crash.POLICY)
+        answer = home.service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE, key="k-1"))
+        opening = answer.dispute.opening
+        assert answer.event is not None
+        noted = [
+            {"opens": "D-1"},
+            {"opened": "D-1", "hash": opening.hash},
+            {"answered": "D-1", "key": "k-1", "seq": 2, "hash": answer.event.hash},
+            {"delivered": "D-1/2"},
+        ]
+        found = crash.report(home.service, home.store, noted)
+        assert (found["never asked"], found["not fired"]) == (["('D-1', 'k-1')"], ["D-1"])
+        assert (found["not delivered"], found["out of order"]) == (["D-1/1"], ["D-1/2"])
+        assert (found["lost"], found["damages"]) == ([], [])
+        with writing(home.store.engine) as connection:
+            trigger = (
+                "DROP TRIGGER dispute_events_delete" if url.startswith("sqlite") else "DROP TRIGGER dispute_events_rows ON dispute_events"
+            )
+            connection.execute(text(trigger))
+            connection.execute(events.delete().where(events.c.seq == 2))
+        found = crash.report(home.service, home.store, noted)
+        assert found["lost"] == ["D-1/2"]
+        assert found["damages"]
+
+
+@pytest.mark.parametrize(("delivered", "wrong"), [(["D/1", "D/2", "D/1", "D/2", "D/3"], []), (["D/1", "D/3"], ["D/3"]), (["D/2"], ["D/2"])])
+def test_a_delivery_out_of_order_is_found(delivered: list[str], wrong: list[str]) -> None:
+    assert list(crash.disorder(delivered)) == wrong

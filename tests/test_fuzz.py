@@ -1,0 +1,26 @@
+"""A short fuzzing with a fixed seed: no parser ends in anything but its documented error. `make fuzz` is the long one."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.fuzzing import TARGETS, Tally
+
+INPUTS = 600
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_whatever_comes_in_a_parser_accepts_it_or_raises_its_documented_error(name: str, tell: Callable[[object], None]) -> None:
+    target, tally, chance = TARGETS[name], Tally(), random.Random(f"fuzz {name}")  # noqa: S311 -- the same inputs in every run
+    for seed in target.seeds:
+        target.try_out(seed, tally)
+    assert tally.accepted == len(target.seeds)
+    for _ in range(INPUTS):
+        data = chance.choice(target.seeds)
+        for _ in range(chance.choice([1, 1, 2, 4])):
+            data = target.change(data, chance)
+        target.try_out(data, tally)
+    assert tally.past > INPUTS // 2  # else it would only test the YAML or JSON layer
+    assert tally.accepted < tally.tried
+    tell(f"fuzzed {name}: {tally.tried} inputs, {tally.past} past the YAML or JSON layer, {tally.accepted} accepted")

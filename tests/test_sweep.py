@@ -1,0 +1,267 @@
+"""Sweeps and the runner: each deadline fires once, whoever sweeps; what cannot be judged stays pending and keeps up nobody."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import pytest
+from structlog.testing import capture_logs
+
+from dispute_fsm.rules.facts import OrderFacts
+from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
+from dispute_fsm.service.runner import Runner
+from dispute_fsm.service.service import Service
+from dispute_fsm.service.sweep import Swept
+from dispute_fsm.store.due import claim, next_due
+from dispute_fsm.store.engine import reading, writing
+from dispute_fsm.store.store import Store
+from tests.service_support import AnyOrder, House, house, request
+from tests.support import AGREED, DAY, HOUR, KEPT, MINUTE, OPENED_AT, PAID, SECOND, choose, command, extension, over, voucher
+
+TICK = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def home(url: str) -> Iterator[House]:
+    with house(url) as home:
+        yield home
+
+
+def promised(home: House, dispute_id: str = "D-1") -> None:
+    """Open a dispute whose merchant has promised to ship, and has not yet."""
+    home.orders.shown = PAID
+    home.open(dispute_id)
+    home.service.submit(dispute_id, choose(Option.SHIP_BY_AGREED_DATE))
+
+
+# ---- what fires --------------------------------------------------------------------------------------------------------
+
+
+def test_a_deadline_fires_after_its_instant_and_not_at_it(home: House) -> None:
+    home.open()
+    home.time.now = OPENED_AT + DAY
+    assert home.service.sweep() == Swept()
+    home.time.pass_(TICK)
+    assert home.service.sweep() == Swept(fired=1)
+    assert home.service.history("D-1")[-1].outcome is Outcome.NO_RESPONSE
+    assert home.service.sweep() == Swept()
+    assert len(home.service.history("D-1")) == 2
+
+
+def test_what_fired_stands_in_the_projection_and_leaves_nothing_to_sweep(home: House) -> None:
+    home.open()
+    home.time.now = OPENED_AT + DAY + TICK
+    home.service.sweep()
+    snapshot = home.service.snapshot("D-1")
+    assert snapshot is not None
+    assert (snapshot.state, snapshot.closed, snapshot.outcome) == (StateName.PENALIZED, True, Outcome.NO_RESPONSE)
+    with reading(home.store.engine) as connection:
+        assert next_due(connection, home.time.now) is None
+
+
+def test_a_dispute_that_moves_on_takes_its_deadline_with_it(home: House) -> None:
+    home.open()
+    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    home.time.pass_(HOUR)
+    home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+    home.time.pass_(10 * DAY)
+    assert home.service.sweep() == Swept()
+
+
+def test_an_extended_deadline_fires_at_its_new_instant(home: House) -> None:
+    home.open()
+    home.service.submit("D-1", extension(OPENED_AT + 2 * DAY))
+    home.time.now = OPENED_AT + DAY + TICK
+    assert home.service.sweep() == Swept()
+    home.time.now = OPENED_AT + 2 * DAY + TICK
+    assert home.service.sweep() == Swept(fired=1)
+
+
+def test_the_order_system_is_asked_anew_when_the_promise_is_over(home: House) -> None:
+    promised(home)
+    home.orders.put("O-D-1", KEPT)
+    home.time.now = AGREED + 6 * HOUR + TICK
+    looks = home.orders.looks
+    assert home.service.sweep() == Swept(fired=1)
+    assert home.orders.looks == looks + 1
+    assert home.service.history("D-1")[-1].outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
+
+
+# ---- what stays pending ------------------------------------------------------------------------------------------------
+
+
+def test_where_the_order_system_cannot_answer_the_deadline_stays_pending_and_the_others_go_on(home: House) -> None:
+    promised(home, "D-1")
+    home.open("D-2")
+    before = home.service.history("D-1")
+    home.orders.available = False
+    home.time.now = AGREED + 6 * HOUR + TICK
+    with capture_logs() as logs:
+        assert home.service.sweep(lease=MINUTE) == Swept(fired=1, pending=1)
+    assert [(line["event"], line["dispute_id"]) for line in logs if line["log_level"] == "warning"] == [("deadline_pending", "D-1")]
+    assert home.service.history("D-1") == before
+    assert home.service.history("D-2")[-1].outcome is Outcome.NO_RESPONSE
+    home.orders.available = True
+    assert home.service.sweep() == Swept(), "claimed until the lease lapses"
+    with reading(home.store.engine) as connection:
+        assert next_due(connection, home.time.now) == home.time.now + MINUTE
+    home.time.pass_(MINUTE)
+    assert home.service.sweep() == Swept(fired=1)
+    assert home.service.history("D-1")[-1].type is EventType.DISPUTE_PENALIZED
+
+
+def test_an_order_system_that_breaks_keeps_up_nobody(home: House) -> None:
+    promised(home, "D-1")
+    home.open("D-2")
+    home.time.now = AGREED + 6 * HOUR + TICK
+
+    def breaks(_order_id: str, _now: datetime) -> OrderFacts:
+        raise ZeroDivisionError("⟦个人⟧")
+
+    home.orders.look = breaks  # type: ignore[method-assign]  # a host's mistake
+    with capture_logs() as logs:
+        assert home.service.sweep() == Swept(fired=1, failed=1)
+    assert "个人" not in str(logs)
+    assert [line["error"] for line in logs if line["event"] == "deadline_failed"] == ["ZeroDivisionError"]
+
+
+# ---- many sweepers -----------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_keeps_other_sweepers_away_until_it_lapses(home: House) -> None:
+    for number in range(5):
+        home.open(f"D-{number}")
+    now = OPENED_AT + DAY + TICK
+
+    def claimed(at: datetime, limit: int) -> set[str]:
+        with writing(home.store.engine) as connection:
+            return set(claim(connection, at, MINUTE, limit))
+
+    first, second, third = claimed(now, 2), claimed(now, 2), claimed(now, 9)
+    assert sorted(first | second | third) == [f"D-{number}" for number in range(5)]
+    assert (len(first), len(second), len(third)) == (2, 2, 1)
+    assert claimed(now + MINUTE - TICK, 9) == set()
+    assert len(claimed(now + MINUTE, 9)) == 5
+
+
+def test_any_number_of_sweepers_fire_each_deadline_once(url: str) -> None:
+    with ExitStack() as stack:
+        homes = [stack.enter_context(house(url)) for _ in range(6)]
+        for number in range(30):
+            homes[0].open(f"D-{number}")
+        together = threading.Barrier(len(homes))
+
+        def sweeps(home: House) -> Swept:
+            home.time.now = OPENED_AT + DAY + TICK
+            together.wait()
+            return home.service.sweep(batch=3, lease=timedelta(0))  # a lease that keeps nobody away
+
+        with ThreadPoolExecutor(len(homes)) as pool:
+            done = list(pool.map(sweeps, homes))
+        assert sum(one.fired for one in done) == 30
+        assert all(one.failed == one.pending == 0 for one in done)
+        for number in range(30):
+            history = homes[0].service.history(f"D-{number}")
+            assert [event.type for event in history] == [EventType.DISPUTE_OPENED, EventType.DISPUTE_PENALIZED]
+
+
+def test_a_sweep_that_is_asked_to_stop_gives_back_what_it_did_not_work_on(home: House) -> None:
+    for number in range(3):
+        home.open(f"D-{number}")
+    home.time.now = OPENED_AT + DAY + TICK
+    asked = iter([False, False, True, True])
+    assert home.service.sweep(stop=lambda: next(asked)) == Swept(fired=1)
+    assert home.service.sweep() == Swept(fired=2)
+
+
+# ---- the runner --------------------------------------------------------------------------------------------------------
+
+SOON = timedelta(seconds=1)
+LONG = 60.0
+"""Seconds after which a runner that does not do what it shall is given up."""
+
+
+@pytest.fixture
+def real(url: str) -> Iterator[Service]:
+    """A service by the real clock, and an order system that shows nothing shipped."""
+    store = Store(url)
+    yield Service(store, AnyOrder(PAID))
+    store.close()
+
+
+def promise(service: Service, dispute_id: str, ahead: timedelta) -> datetime:
+    """Open a dispute whose promise is over in a moment; returns when."""
+    service.open(request(dispute_id, over(scan_grace="0s")))
+    agreed = datetime.now(UTC) + ahead
+    answer = service.submit(dispute_id, choose(Option.SHIP_BY_AGREED_DATE, agreed_until=agreed, vouchers=[voucher()]))
+    return answer.dispute.running[Deadline.PROMISE]
+
+
+def closed(service: Service, dispute_id: str) -> bool:
+    snapshot = service.snapshot(dispute_id)
+    return snapshot is not None and snapshot.closed
+
+
+@contextmanager
+def running(runner: Runner) -> Iterator[None]:
+    """Let a runner run meanwhile; it has to end once it is stopped."""
+    thread = threading.Thread(target=runner.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        runner.stop()
+        thread.join(LONG)
+    assert not thread.is_alive()
+
+
+def until_closed(service: Service, dispute_id: str) -> None:
+    end = monotonic() + LONG
+    while not closed(service, dispute_id):
+        assert monotonic() < end, "the runner did not fire the deadline"
+        threading.Event().wait(0.02)  # looks again soon; what it waits for is the condition above
+
+
+def test_the_runner_sleeps_until_the_deadline_is_due_and_stops_when_asked(real: Service) -> None:
+    due = promise(real, "D-1", SOON)
+    runner = real.runner(look=timedelta(hours=1))
+    with running(runner):
+        until_closed(real, "D-1")
+    assert real.history("D-1")[-1].at > due
+    assert real.history("D-1")[-1].at < due + timedelta(seconds=20), "it slept far beyond the due instant"
+
+
+def test_the_runner_wakes_when_an_earlier_deadline_appears_in_this_process(real: Service) -> None:
+    real.open(request("D-0"))  # due in a day
+    runner = real.runner(look=timedelta(hours=1))
+    with running(runner):
+        promise(real, "D-1", SOON)
+        until_closed(real, "D-1")
+
+
+def test_the_runner_hears_of_an_earlier_deadline_of_another_process(real: Service, url: str) -> None:
+    # On PostgreSQL it is told; on SQLite it looks.
+    look = timedelta(hours=1) if url.startswith("postgresql") else SOON
+    runner = real.runner(look=look)
+    with running(runner):
+        other = Store(url)
+        promise(Service(other, AnyOrder(PAID)), "D-1", SOON)
+        other.close()
+        until_closed(real, "D-1")
+
+
+def test_a_runner_that_was_stopped_before_it_ran_does_nothing(real: Service) -> None:
+    runner = real.runner()
+    runner.stop()
+    assert runner.run() == Swept()
+
+
+def test_the_instant_of_a_second_is_no_matter_for_the_clock_of_the_host(home: House) -> None:
+    home.open()
+    home.time.now = OPENED_AT + DAY + SECOND
+    runner = home.service.runner(look=timedelta(seconds=0.01))
+    with running(runner):
+        until_closed(home.service, "D-1")
