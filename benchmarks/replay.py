@@ -5,8 +5,6 @@
 Each pair is measured in turns and its best times are compared, for the machine may be noisy. Exit code 1 where a bound is missed.
 """
 
-# ruff: noqa: INP001 -- a script of its own, run by its path
-
 import argparse
 import logging
 import subprocess

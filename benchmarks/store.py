@@ -8,8 +8,6 @@ same: in the first the statements are recorded, in the second the driver runs th
 Of an import both sides read and check the file. Exit code 1 where a bound is missed.
 """
 
-# ruff: noqa: INP001 -- a script of its own, run by its path
-
 import argparse
 import logging
 import os
@@ -156,7 +154,12 @@ def run_bare(connection: Any, statements: list[Recorded], *, one_transaction: bo
 
 def opening(number: int) -> Opening:
     """Make the opening of a dispute."""
-    ids = {"dispute_id": f"D-{number}", "order_id": f"O-{number}", "merchant_id": f"M-{number % 97}", "consumer_id": f"C-{number}"}
+    ids: dict[str, Any] = {
+        "dispute_id": f"D-{number}",
+        "order_id": f"O-{number}",
+        "merchant_id": f"M-{number % 97}",
+        "consumer_id": f"C-{number}",
+    }
     return Opening(**ids, actor=Actor(role=Role.CONSUMER, id=f"C-{number}"), rules="2023-03", policy=DEFAULT_POLICY)
 
 
@@ -246,7 +249,7 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
         f"{kind}: an import of {events} events {service:.2f} s; reading it {read:.2f} s, the driver alone {wrote:.2f} s "
         f"(writing alone: {wrote / max(service - read, 1e-9):.2f} of the driver's throughput)\n"
     )
-    return (read + wrote) / service
+    return float((read + wrote) / service)
 
 
 def measured(folder: Path, asked_for: argparse.Namespace) -> Iterator[tuple[str, float]]:

@@ -55,7 +55,7 @@ class Notes:
 # ---- a worker ----------------------------------------------------------------------------------------------------------
 
 
-def work(store: Store, notes: Notes, name: str, shared: list[str], chance: Random, ready: int) -> None:
+def work(store: Store, notes: Notes, name: str, shared: list[str], chance: Random, ready: int) -> None:  # noqa: PLR0917 -- what a worker is forked with
     """Ask this and that until the end comes."""
     store.engine.dispose(close=False)  # connections of its own; what has been compiled is at hand
     service = Service(store, AnyOrder(CANCELLING))
@@ -125,7 +125,7 @@ def round_(store: Store, notes: Notes, number: int, chance: Random) -> int:
             try:
                 work(store, notes, f"W-{number}-{index}", shared, Random(seed), says)
             except BaseException:  # noqa: BLE001 -- whatever it is, it is told and counted as a failure
-                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is one
+                sys.excepthook(*sys.exc_info())
             os._exit(1)  # a worker only ends by being killed
         workers.append(pid)
     for _ in workers:

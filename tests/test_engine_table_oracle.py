@@ -204,7 +204,7 @@ def test_the_options_with_which_a_dispute_is_in_a_state_are_as_the_rules_say() -
 def test_one_engine_put_from_leaf_to_leaf_does_what_a_new_one_does() -> None:
     """The walk uses one engine all along. What it did before must not show, so here the cases come in no order."""
     cases = [case for leaf in oracle.LEAVES for event in EVENTS for case in _one_that_fires_by_each_row_and_one_that_does_not(leaf, event)]
-    random.Random(20230327).shuffle(cases)  # noqa: S311 -- an order, not a secret
+    random.Random(20230327).shuffle(cases)
     reused = the_judges()
     for situation in cases:
         new = judges_of(TABLE)

@@ -163,7 +163,7 @@ def test_the_same_dispute_is_the_same_text(home: House) -> None:
 def test_the_version_of_a_snapshot_is_another_for_another_chart(monkeypatch: pytest.MonkeyPatch) -> None:
     before = snapshot.snapshot_version("2023-03")
     known = registry.VERSIONS["2023-03"]
-    other = registry.compiled("2023-03", known.chart, known.table.entry, known.options)
+    other = registry.compiled(known)
     object.__setattr__(other.table, "digest", "0" * 64)
     monkeypatch.setattr(registry, "VERSIONS", FrozenMap({"2023-03": other}))
     assert snapshot.snapshot_version("2023-03") != before
