@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, event, inspect, literal, text
 from sqlalchemy.exc import IntegrityError as Refused
 
-from dispute_fsm.charts import registry
+from dispute_fsm.charts import registry, v2023_03
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
@@ -162,8 +162,7 @@ def test_the_same_dispute_is_the_same_text(home: House) -> None:
 
 def test_the_version_of_a_snapshot_is_another_for_another_chart(monkeypatch: pytest.MonkeyPatch) -> None:
     before = snapshot.snapshot_version("2023-03")
-    known = registry.VERSIONS["2023-03"]
-    other = registry.compiled(known)
+    other = registry.compiled(v2023_03.VERSION)
     object.__setattr__(other.table, "digest", "0" * 64)
     monkeypatch.setattr(registry, "VERSIONS", FrozenMap({"2023-03": other}))
     assert snapshot.snapshot_version("2023-03") != before
