@@ -1,6 +1,6 @@
 """What the service costs beyond the database: the very statements that it runs, run again by the bare driver, in the same run.
 
-    python benchmarks/store.py [--commands N] [--disputes N] [--rounds R]
+    python -m benchmarks.store [--commands N] [--disputes N] [--rounds R]
 
 SQLite in a temporary folder, and the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES, in schemas of its own. A command is one full
 command: loaded, decided, and written with key, head, event, projection and deadline in one commit. Three databases begin the
@@ -8,7 +8,7 @@ same: in the first the statements are recorded, in the second the driver runs th
 Of an import both sides read and check the file. Exit code 1 where a bound is missed.
 """
 
-# ruff: noqa: INP001 -- a script of its own, run by its path
+
 
 import argparse
 import logging
