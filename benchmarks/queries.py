@@ -6,6 +6,8 @@ The rows are made by the database itself, on SQLite and on the PostgreSQL at DIS
 reads a whole table, or sorts what an index has in order. `tests/test_queries.py` asks the same of a smaller table.
 """
 
+# ruff: noqa: INP001 -- no package: run as a module of the folder
+
 import argparse
 import re
 import sys
@@ -29,11 +31,13 @@ from dispute_fsm.store.statements import loading
 from dispute_fsm.store.store import Store
 
 BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
-_STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized' WHEN g % 100 < 96 THEN 'opened'
+_STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized'
+  WHEN g % 100 < 96 THEN 'opened'
   WHEN g % 100 < 98 THEN 'awaiting_confirmation' WHEN g % 100 < 99 THEN 'awaiting_shipment' ELSE 'under_review' END"""
-_DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules, policy, opened_at, path, state, closed, revision,
-  seq, last_at, last_hash, xid, snapshot_version, snapshot)
-SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, 'path', {state}, g % 100 < 92, 2, 2, {at}, '0', 0, '0', '{{}}'
+_DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules, policy, opened_at, path, state,
+  closed, revision, seq, last_at, last_hash, xid, snapshot_version, snapshot)
+SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, 'path', {state},
+  g % 100 < 92, 2, 2, {at}, '0', 0, '0', '{{}}'
 FROM {numbers}"""
 _DEADLINES = """INSERT INTO dispute_deadlines (dispute_id, deadline, due_at)
 SELECT 'D-' || g, 'response', {due} FROM {numbers} WHERE g % 100 >= 92"""

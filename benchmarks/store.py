@@ -8,7 +8,7 @@ same: in the first the statements are recorded, in the second the driver runs th
 Of an import both sides read and check the file. Exit code 1 where a bound is missed.
 """
 
-
+# ruff: noqa: INP001 -- no package: run as a module of the folder
 
 import argparse
 import logging
@@ -201,7 +201,7 @@ def commands(kind: str, folder: Path, number: int) -> float:
     sys.stdout.write(
         f"{kind}: a command {service * 1e6:.0f} us, the driver alone {driver * 1e6:.0f} us (medians of {len(by_driver)} turns)\n"
     )
-    return driver / service
+    return float(driver / service)
 
 
 def _table(statement: str) -> str:
@@ -246,7 +246,7 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
         f"{kind}: an import of {events} events {service:.2f} s; reading it {read:.2f} s, the driver alone {wrote:.2f} s "
         f"(writing alone: {wrote / max(service - read, 1e-9):.2f} of the driver's throughput)\n"
     )
-    return (read + wrote) / service
+    return float((read + wrote) / service)
 
 
 def measured(folder: Path, asked_for: argparse.Namespace) -> Iterator[tuple[str, float]]:

@@ -6,15 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from dispute_fsm.rules.vocabulary import Option
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.schema import events
 from tests import crash
 from tests.service_support import house
-from tests.support import Option, choose
+from tests.support import choose
 
 KILLS = 200
 PROMISES = (
@@ -55,7 +57,7 @@ def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
         answer = home.service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE, key="k-1"))
         opening = answer.dispute.opening
         assert answer.event is not None
-        noted = [
+        noted: list[dict[str, Any]] = [
             {"opens": "D-1"},
             {"opened": "D-1", "hash": opening.hash},
             {"answered": "D-1", "key": "k-1", "seq": 2, "hash": answer.event.hash},

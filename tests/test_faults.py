@@ -24,7 +24,7 @@ from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.engine import reading, writing
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
-from tests.support import CLAIMABLE, DAY, HOUR, MINUTE, OPENED_AT, PAID, PICKED_UP, SECOND, choose, command, order, pickup, seen
+from tests.support import CLAIMABLE, DAY, HOUR, MINUTE, OPENED_AT, PAID, PICKED_UP, SECOND, choose, order, pickup, seen
 
 TICK = timedelta(microseconds=1)
 
@@ -366,7 +366,9 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         assert [home.service.get(one) is not None for one in answered] == [True] * len(answered)
         limit[0] = 1_000_000  # somebody made room
         last = answered[-1]
-        assert isinstance(home.service.submit(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated)
+        assert isinstance(
+            home.service.submit(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated
+        )
         assert whole(home)
 
 

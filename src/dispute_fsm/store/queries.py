@@ -121,7 +121,9 @@ def statement(*columns: str) -> Query:
 
 def due_statement() -> Query:
     """Return the query by due instant."""
-    behind = tuple_(*_BY_DUE) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id", type_=Text), bindparam("after_name", type_=Text))
+    behind = tuple_(*_BY_DUE) > tuple_(
+        bindparam("after_at", type_=Moment), bindparam("after_id", type_=Text), bindparam("after_name", type_=Text)
+    )
     asked = deadlines.c.due_at < bindparam("instant", type_=Moment)
     return (
         select(deadlines.c.dispute_id, deadlines.c.deadline, deadlines.c.due_at)
