@@ -47,8 +47,10 @@ format: $(VENV)/.dev ## format the code and mend what can be mended without thou
 	$(VENV)/bin/ruff check --fix-only --quiet
 	$(VENV)/bin/ruff format
 
-bench: $(VENV)/.dev ## measure what replaying costs, against what it is compared with
+bench: $(VENV)/.dev ## measure what replaying and storing cost, against what they are compared with; look at plans
 	$(VENV)/bin/python benchmarks/replay.py
+	$(VENV)/bin/python -m benchmarks.store
+	$(VENV)/bin/python -m benchmarks.queries
 
 dev: $(VENV)/.dev ## set up .venv for work: `.venv/bin/pytest tests/...` then runs on the source tree
 
