@@ -63,8 +63,10 @@ format: $(VENV)/.dev ## format the code and mend what can be mended without thou
 diagrams: $(VENV)/.demo ## draw the pictures in diagrams/ anew
 	$(VENV)/bin/dispute-fsm diagram all
 
-bench: $(VENV)/.dev ## measure what replaying costs, against what it is compared with
+bench: $(VENV)/.dev ## measure what replaying and storing cost, against what they are compared with; look at plans
 	$(VENV)/bin/python benchmarks/replay.py
+	$(VENV)/bin/python -m benchmarks.store
+	$(VENV)/bin/python -m benchmarks.queries
 
 dev: $(VENV)/.dev $(JS) ## set up .venv for work: `.venv/bin/pytest tests/...` then runs on the source tree
 

@@ -1,6 +1,6 @@
 """What the service costs beyond the database: the very statements that it runs, run again by the bare driver, in the same run.
 
-    python benchmarks/store.py [--commands N] [--disputes N] [--rounds R]
+    python -m benchmarks.store [--commands N] [--disputes N] [--rounds R]
 
 SQLite in a temporary folder, and the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES, in schemas of its own. A command is one full
 command: loaded, decided, and written with key, head, event, projection and deadline in one commit. Three databases begin the
@@ -204,7 +204,7 @@ def commands(kind: str, folder: Path, number: int) -> float:
     sys.stdout.write(
         f"{kind}: a command {service * 1e6:.0f} us, the driver alone {driver * 1e6:.0f} us (medians of {len(by_driver)} turns)\n"
     )
-    return driver / service
+    return float(driver / service)
 
 
 def _table(statement: str) -> str:

@@ -6,6 +6,8 @@ Workers open disputes, give and repeat answers, sweep and deliver, all at once o
 down what it is about to ask, and what it was answered, into a file: what was written before a kill is there after it.
 """
 
+
+
 import json
 import logging
 import os
@@ -55,7 +57,7 @@ class Notes:
 # ---- a worker ----------------------------------------------------------------------------------------------------------
 
 
-def work(store: Store, notes: Notes, name: str, shared: list[str], chance: Random, ready: int) -> None:  # noqa: PLR0917 -- what a worker is forked with
+def work(store: Store, notes: Notes, name: str, shared: list[str], *, chance: Random, ready: int) -> None:
     """Ask this and that until the end comes."""
     store.engine.dispose(close=False)  # connections of its own; what has been compiled is at hand
     service = Service(store, AnyOrder(CANCELLING))
@@ -123,7 +125,7 @@ def round_(store: Store, notes: Notes, number: int, chance: Random) -> int:
         pid = os.fork()
         if pid == 0:
             try:
-                work(store, notes, f"W-{number}-{index}", shared, Random(seed), says)
+                work(store, notes, f"W-{number}-{index}", shared, chance=Random(seed), ready=says)
             except BaseException:  # noqa: BLE001 -- whatever it is, it is told and counted as a failure
                 sys.excepthook(*sys.exc_info())
             os._exit(1)  # a worker only ends by being killed

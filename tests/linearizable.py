@@ -1,4 +1,6 @@
-"""A checker for recorded runs: some order of the calls, each between its beginning and its end, has to make all answers right.
+"""A checker for recorded runs.
+
+Is there an order of the calls, each between its beginning and its end, in which all answers are right?
 
 The search is that of Wing and Gong, with Lowe's memory of what was tried. It knows the rules only as far as the runs use them,
 written down here by hand: one choice is accepted, every other is refused and recorded, a key that was used answers as the first

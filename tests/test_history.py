@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import SUFFIX
 from dispute_fsm.history.read import steps_in
-from dispute_fsm.history.write import write_history, write_records
+from dispute_fsm.history.write import whole_file, write_history, write_records
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import EventType
@@ -686,3 +688,15 @@ def test_a_record_of_any_shape_is_read_or_refused_even_with_a_hash_that_fits(num
         read(changed(number, change, seal=number > 1))
     except InputError as fault:
         assert (fault.file, fault.line is None) == (FILE, False)  # noqa: PT017 -- refusing is one of two right answers
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe, read = tmp_path / "pipe", list[str]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+    with whole_file(pipe) as stream:
+        stream.write("line\n")
+    reader.join()
+    assert read == ["line\n"]
+    assert pipe.is_fifo()

@@ -121,7 +121,7 @@ def test_an_order_system_that_breaks_keeps_up_nobody(home: House) -> None:
     def breaks(_order_id: str, _now: datetime) -> OrderFacts:
         raise ZeroDivisionError("⟦个人⟧")
 
-    home.orders.look = breaks  # type: ignore[method-assign, assignment]  # a host's mistake
+    home.orders.look = breaks  # type: ignore[method-assign,assignment]  # a host's mistake
     with capture_logs() as logs:
         assert home.service.sweep() == Swept(fired=1, failed=1)
     assert "个人" not in str(logs)
@@ -186,7 +186,7 @@ LONG = 60.0
 
 @pytest.fixture
 def real(url: str) -> Iterator[Service]:
-    """Give a service by the real clock, and an order system that shows nothing shipped."""
+    """Give a service by the real clock, over an order system that shows nothing shipped."""
     store = Store(url)
     yield Service(store, AnyOrder(PAID))
     store.close()

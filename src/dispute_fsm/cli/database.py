@@ -81,7 +81,7 @@ def export_command(
 ) -> Exit:
     """Write a history file of all disputes, or of some, in the order in which their events were committed.
 
-    What was brought in from a history file comes out as the same lines; what was erased stays erased.
+    What was brought in comes out as the same records, with the same hashes; what was erased stays erased.
 
     Example: dispute-fsm db export --db sqlite:///disputes.db -o all.history.jsonl.gz
 

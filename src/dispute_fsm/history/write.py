@@ -35,9 +35,16 @@ def write_history(path: Path, events: Iterable[tuple[AuditEvent, Policy]]) -> No
 
 @contextmanager
 def whole_file(path: Path) -> Generator[IO[str]]:
-    """Open a file to write lines of text to; it appears under its name once the context ends well, else it never does."""
+    """Open a file to write lines of text to; it appears under its name once the context ends well, else it never does.
+
+    A device or a pipe, such as `/dev/stdout`, is written to as it stands.
+    """
     if path.is_dir():
         raise IsADirectoryError(EISDIR, "this is a folder; name a file in it", str(path))
+    if path.exists() and not path.is_file():  # a device or a pipe: a file in its place would be no use to anybody
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:

@@ -7,7 +7,7 @@ seen to by the dispute itself, so a lease that lapses too early costs work, neve
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, or_, select, text, tuple_, update
 
 from dispute_fsm.store.schema import POSTGRESQL, deadlines
 
@@ -17,22 +17,27 @@ CHANNEL = "dispute_due"
 _KEY = (deadlines.c.dispute_id, deadlines.c.deadline)
 _NOW = bindparam("now", type_=deadlines.c.due_at.type)
 _FREE: ColumnElement[bool] = or_(deadlines.c.leased_until.is_(None), deadlines.c.leased_until <= _NOW)
-_OVERDUE = (
+OVERDUE = (
     select(*_KEY)
     .where(deadlines.c.due_at < _NOW, _FREE)
     .order_by(deadlines.c.due_at, deadlines.c.dispute_id)
-    .limit(bindparam("limit"))
+    .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)  # SQLite has one writer at a time, and leaves these words out
 )
+"""What has passed and nobody has claimed."""
+
 _CLAIM = (
     update(deadlines)
-    .where(tuple_(*_KEY).in_(_OVERDUE))
+    .where(tuple_(*_KEY).in_(OVERDUE))
     .values(leased_until=bindparam("until"))
     .returning(deadlines.c.due_at, deadlines.c.dispute_id)
 )
 _RELEASE = update(deadlines).where(deadlines.c.dispute_id == bindparam("of_dispute")).values(leased_until=None)
-_NEXT_FREE = select(func.min(deadlines.c.due_at)).where(_FREE)
-_NEXT_LAPSE = select(func.min(deadlines.c.leased_until)).where(deadlines.c.leased_until > _NOW)
+NEXT_FREE = select(func.min(deadlines.c.due_at)).where(_FREE)
+"""When the first deadline is due that nobody has claimed."""
+
+NEXT_LAPSE = select(func.min(deadlines.c.leased_until)).where(deadlines.c.leased_until > _NOW)
+"""When the first claim lapses."""
 
 
 def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[str]:
@@ -52,7 +57,7 @@ def release(connection: Connection, dispute_id: str) -> None:
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """Return when there will be something to sweep: a deadline due, or another sweeper's claim lapsed; None where nothing runs."""
-    found = (connection.execute(statement, {"now": now}).scalar_one() for statement in (_NEXT_FREE, _NEXT_LAPSE))
+    found = (connection.execute(statement, {"now": now}).scalar_one() for statement in (NEXT_FREE, NEXT_LAPSE))
     return min((at for at in found if at is not None), default=None)
 
 

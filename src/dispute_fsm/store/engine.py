@@ -6,12 +6,13 @@ then writes cannot wait (what it has read may be out of date), so it would fail 
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.store.schema import POSTGRESQL, SQLITE
@@ -23,10 +24,9 @@ _DRIVERS = {
     SQLITE: "sqlite",
 }
 _BUSY_SECONDS = 30
-"""How long a SQLite connection waits for another writer before it gives up."""
+"""How long a SQLite connection waits for another writer before it gives up, unless the URL has a `timeout` in seconds."""
 _READ_ONLY = "dispute_reads"
 _PRAGMAS = (
-    f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}",  # first, for the next one may have to wait
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit that was answered survives a power failure
     "PRAGMA secure_delete = ON",  # what is erased is overwritten
@@ -46,10 +46,12 @@ def engine_for(url: str | URL) -> Engine:
         raise InputError(f"{address.drivername} is not spoken here: sqlite or postgresql", field="url")
     address = address.set(drivername=_DRIVERS[address.drivername])
     if address.get_backend_name() == POSTGRESQL:
-        return create_engine(address)
+        engine = create_engine(address)
+        event.listen(engine, "checkout", _taken)
+        return engine
     if address.database in {None, "", ":memory:"}:
         raise InputError("name a file, e.g. sqlite:///disputes.db: what is in memory only would be lost", field="url")
-    engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(address, connect_args={} if "timeout" in address.query else {"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _opened)
     event.listen(engine, "begin", _began)
     return engine
@@ -59,6 +61,14 @@ def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a conn
     connection.isolation_level = None  # the driver would begin by itself, too late
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
+
+
+def _taken(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 -- a connection of the driver
+    """Replace the connections that the server has ended while nobody used them: such a one has something to say unasked."""
+    with DefaultSelector() as waiting:
+        waiting.register(connection, EVENT_READ)
+        if waiting.select(0):
+            raise InvalidatePoolError
 
 
 def _began(connection: Connection) -> None:

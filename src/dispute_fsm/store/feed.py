@@ -8,7 +8,7 @@ keeps a dispute's events in order. On SQLite, with one writer at a time, `positi
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, cast, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, cast, func, select, tuple_
 
 from dispute_fsm.errors import InputError
 from dispute_fsm.store.records import EventRow
@@ -20,8 +20,12 @@ _the_place = tuple_(bindparam("xid", type_=BigInteger), bindparam("position", ty
 _AFTER = _its_place > _the_place
 _UP_TO = _its_place <= _the_place
 _HORIZON = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
-_ALL = select(*_SELECTED).where(_AFTER).order_by(events.c.xid, events.c.position).limit(bindparam("limit"))
-_SETTLED = _ALL.where(events.c.xid < _HORIZON)
+ALL = select(*_SELECTED).where(_AFTER).order_by(events.c.xid, events.c.position).limit(bindparam("limit", type_=Integer))
+"""The events behind a place."""
+
+SETTLED = ALL.where(events.c.xid < _HORIZON)
+"""Of these, those that nothing can come before any more."""
+
 _OF_ONE = (
     select(*_SELECTED)
     .where(events.c.dispute_id == bindparam("dispute_id"), events.c.seq >= bindparam("seq"), _UP_TO)
@@ -60,7 +64,7 @@ def place_of(text: str | None) -> Place:
 
 def read_feed(connection: Connection, after: Place, limit: int) -> list[tuple[Place, EventRow]]:
     """Read the events behind a place, without their personal values."""
-    statement = _SETTLED if connection.dialect.name == POSTGRESQL else _ALL
+    statement = SETTLED if connection.dialect.name == POSTGRESQL else ALL
     return [_found(row) for row in connection.execute(statement, {**after._asdict(), "limit": limit})]
 
 

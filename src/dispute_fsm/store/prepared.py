@@ -39,8 +39,8 @@ class Prepared:
 
 
 def _binds(compiled: Any) -> Mapping[str, Any]:  # noqa: ANN401 -- SQLAlchemy's compiler
-    binds: Mapping[str, Any] = compiled.binds
-    return binds
+    names: Mapping[Any, str] = compiled.bind_names
+    return {name: bind for bind, name in names.items()}
 
 
 def _positions(compiled: Any) -> Sequence[str] | None:  # noqa: ANN401 -- SQLAlchemy's compiler

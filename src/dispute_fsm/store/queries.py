@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Text, bindparam, select, tuple_
 
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, parse_instant
@@ -115,19 +115,21 @@ def snapshot_of_dispute(connection: Connection, dispute_id: str) -> DisputeSnaps
 def statement(*columns: str) -> Query:
     """Return the query by these columns of a dispute."""
     asked: list[ColumnElement[bool]] = [disputes.c[name] == bindparam(name) for name in columns]
-    behind = tuple_(*_OLDEST_FIRST) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id"))
-    return select(*_SHOWN).where(*asked, behind).order_by(*_OLDEST_FIRST).limit(bindparam("limit"))
+    behind = tuple_(*_OLDEST_FIRST) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id", type_=Text))
+    return select(*_SHOWN).where(*asked, behind).order_by(*_OLDEST_FIRST).limit(bindparam("limit", type_=Integer))
 
 
 def due_statement() -> Query:
     """Return the query by due instant."""
-    behind = tuple_(*_BY_DUE) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id"), bindparam("after_name"))
+    behind = tuple_(*_BY_DUE) > tuple_(
+        bindparam("after_at", type_=Moment), bindparam("after_id", type_=Text), bindparam("after_name", type_=Text)
+    )
     asked = deadlines.c.due_at < bindparam("instant", type_=Moment)
     return (
         select(deadlines.c.dispute_id, deadlines.c.deadline, deadlines.c.due_at)
         .where(asked, behind)
         .order_by(*_BY_DUE)
-        .limit(bindparam("limit"))
+        .limit(bindparam("limit", type_=Integer))
     )
 
 

@@ -10,7 +10,6 @@ from dispute_fsm.dispute.chain import hashed_form
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import EVENT, AuditEvent
 from dispute_fsm.history.upgrade import upgraded
-from dispute_fsm.rules.canonical import canonical
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.store.snapshot import snapshot_version, written
 
@@ -48,8 +47,8 @@ def event_of(row: EventRow) -> AuditEvent:
 
 
 def policy_text(policy: Policy) -> str:
-    """Write a policy as it is kept; its digest is that of this text."""
-    return canonical(policy.record).decode()
+    """Write a policy as it is kept: complete, its members in the order in which they were given."""
+    return to_json(policy.record).decode()
 
 
 def policy_of(text: str) -> Policy:

@@ -77,7 +77,7 @@ policies = Table(
     Column("digest", String(64), primary_key=True),
     Column("body", Text, nullable=False),
 )
-"""Policies by content, as canonical JSON, each once."""
+"""Policies by content, as JSON, each once."""
 
 events = Table(
     "dispute_events",

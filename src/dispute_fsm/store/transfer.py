@@ -5,7 +5,7 @@ transaction. What is there already is left as it is, so the same file can be bro
 the database ends; a dispute with another history is refused. Personal values that were erased here do not come back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -21,7 +21,7 @@ from dispute_fsm.history.lines import numbered
 from dispute_fsm.history.read import Fault, Nobody, Reader
 from dispute_fsm.history.write import record_line
 from dispute_fsm.store.engine import snapshot_of
-from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, private_text, record_of, running, stands
+from dispute_fsm.store.records import EventRow, event_of, opened_as, private_text, record_of, running, stands
 from dispute_fsm.store.schema import deadlines, disputes, events, private_values
 from dispute_fsm.store.store import Store
 
@@ -31,18 +31,18 @@ _STREAMED = 200
 
 @dataclass(slots=True)
 class Arriving:
-    """A dispute that comes in: events that follow each other, and the dispute behind the last of them."""
+    """Events that come in, in order, and the disputes as they leave them."""
 
-    after: Dispute
     rows: list[EventRow] = field(default_factory=list[EventRow])
-    keys: dict[int, str] = field(default_factory=dict[int, str])
+    after: dict[str, Dispute] = field(default_factory=dict[str, Dispute])
+    keys: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
 
     def add(self, event: AuditEvent, row: EventRow, after: Dispute) -> None:
         """Let one more event come in."""
-        self.after = after
         self.rows.append(row)
+        self.after[event.dispute_id] = after
         if event.key is not None and not event.refused:
-            self.keys[event.seq] = event.key
+            self.keys[event.dispute_id, event.seq] = event.key
 
 
 # ---- in ----------------------------------------------------------------------------------------------------------------
@@ -54,8 +54,7 @@ def bring_in(store: Store, connection: Connection, stream: IO[bytes], file: str)
     Raises `InputError` with file and line for whatever is wrong with it, and where the database has another history of one
     of its disputes; `ConflictError` where an order would have two live disputes.
     """
-    arriving: dict[str, Arriving] = {}
-    waiting = new = 0
+    arriving, new = Arriving(), 0
     with closing(Reader(file, Nobody)) as reader:
         for number, line in numbered(stream, file):
             step = reader.read(number, line)
@@ -63,50 +62,30 @@ def bring_in(store: Store, connection: Connection, stream: IO[bytes], file: str)
                 raise step.error
             if step is None:
                 continue
-            one = arriving.setdefault(step.event.dispute_id, Arriving(step.after))
-            one.add(step.event, _as_written(step.event, line), step.after)
-            waiting += 1
-            if waiting == _BATCH:
-                new += take(store, connection, arriving.values())
-                arriving, waiting = {}, 0
+            arriving.add(step.event, _as_written(step.event, line), step.after)
+            if len(arriving.rows) == _BATCH:
+                new += take(store, connection, arriving)
+                arriving = Arriving()
         if (fault := reader.finish()) is not None:
             raise fault.error
-    return new + take(store, connection, arriving.values())
+    return new + take(store, connection, arriving)
 
 
-def take(store: Store, connection: Connection, arriving: Iterable[Arriving]) -> int:
-    """Write disputes that come in; returns how many events are new. Raises as `bring_in` does, without file and line."""
-    coming = {one.after.dispute_id: one for one in arriving}
-    there = _there(connection, coming)
-    going_on: list[dict[str, Any]] = []
-    opening: list[Dispute] = []
-    rows: list[EventRow] = []
-    keys: list[dict[str, Any]] = []
-    moved: list[Dispute] = []
-    for dispute_id, one in coming.items():
-        known = there.get(dispute_id, {})
-        fresh = _fresh(one, known)
-        if not fresh:
-            continue
-        if known:
-            last = max(known)
-            going_on.append({"of_dispute": dispute_id, "before_seq": last, "before_hash": known[last], **stands(one.after)})
-        else:
-            opening.append(one.after)
-        moved.append(one.after)
-        rows += fresh
-        keys += [{"dispute_id": dispute_id, "seq": row.seq, "key": one.keys[row.seq]} for row in fresh if row.seq in one.keys]
-    _write(store, connection, going_on, opening)
+def take(store: Store, connection: Connection, arriving: Arriving) -> int:
+    """Write what comes in; returns how many events are new. Raises as `bring_in` does, without file and line."""
+    there = _there(connection, arriving.after)
+    rows = list(_fresh(arriving.rows, there))
+    moved = [arriving.after[dispute_id] for dispute_id in dict.fromkeys(row.dispute_id for row in rows)]
+    opening = [dispute for dispute in moved if dispute.dispute_id not in there]
+    _go_on(store, connection, [dispute for dispute in moved if dispute.dispute_id in there], there)
+    _open(store, connection, opening)
+    keys = [
+        {"dispute_id": row.dispute_id, "seq": row.seq, "key": key}
+        for row in rows
+        if (key := arriving.keys.get((row.dispute_id, row.seq))) is not None
+    ]
     _add(store, connection, rows, keys, moved)
     return len(rows)
-
-
-def arriving_of(disputes_events: Iterable[tuple[Dispute, AuditEvent]]) -> list[Arriving]:
-    """Let events come in that were made here, each with its dispute behind it."""
-    found: dict[str, Arriving] = {}
-    for after, event in disputes_events:
-        found.setdefault(event.dispute_id, Arriving(after)).add(event, event_row(event), after)
-    return list(found.values())
 
 
 def _as_written(event: AuditEvent, line: bytes) -> EventRow:
@@ -124,22 +103,30 @@ def _there(connection: Connection, coming: Iterable[str]) -> dict[str, dict[int,
     return there
 
 
-def _fresh(one: Arriving, known: dict[int, str]) -> list[EventRow]:
-    for row in one.rows:
-        if known.get(row.seq, row.hash) != row.hash:
+def _fresh(rows: list[EventRow], there: Mapping[str, Mapping[int, str]]) -> Iterator[EventRow]:
+    for row in rows:
+        known = there.get(row.dispute_id, {}).get(row.seq)
+        if known is None:
+            yield row
+        elif known != row.hash:
             raise InputError(f"the database has another history of dispute {row.dispute_id}: event {row.seq} is not the same")
-    return [row for row in one.rows if row.seq not in known]
 
 
-def _write(store: Store, connection: Connection, going_on: list[dict[str, Any]], opening: list[Dispute]) -> None:
-    run = store.run
-    for parameters in going_on:  # first, so that an order is free for its next dispute
-        if run.changed.on(connection, parameters).rowcount != 1:
-            raise ConflictError(f"dispute {parameters['of_dispute']} has gone on meanwhile; bring the file in again")
+def _go_on(store: Store, connection: Connection, moved: list[Dispute], there: Mapping[str, Mapping[int, str]]) -> None:
+    """Let disputes go on that are there: before others open, so that an order is free for its next dispute."""
+    for dispute in moved:
+        known = there[dispute.dispute_id]
+        last = max(known)
+        found = {"of_dispute": dispute.dispute_id, "before_seq": last, "before_hash": known[last]}
+        if store.run.changed.on(connection, {**found, **stands(dispute)}).rowcount != 1:
+            raise ConflictError(f"dispute {dispute.dispute_id} has gone on meanwhile; bring the file in again")
+
+
+def _open(store: Store, connection: Connection, opening: list[Dispute]) -> None:
     for policy in {dispute.policy.digest: dispute.policy for dispute in opening}.values():
         store.keep_policy(connection, policy)
     if opening:
-        done = run.new_dispute.many(connection, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
+        done = store.run.new_dispute.many(connection, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
         if done.rowcount != len(opening):
             raise ConflictError(_crowded(connection, opening))
 
@@ -174,8 +161,9 @@ def _add(store: Store, connection: Connection, rows: list[EventRow], keys: list[
 def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
     """Go through the lines of a history of these disputes, or of all: as they were committed, each policy before it is named.
 
-    An event that this package wrote is the line that it would write to a history file. Raises `InputError` for an id that is
-    not there.
+    Each record is the one that was brought in or written here, to the last digit of its hash; only the order of members that
+    the hash does not see may differ, and what came out once comes out again byte for byte. Raises `InputError` for an id that
+    is not there.
     """
     wanted = list(dict.fromkeys(dispute_ids))
     written: set[str] = set()

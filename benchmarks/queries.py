@@ -1,0 +1,149 @@
+"""Do the queries use their indexes where there are a million disputes? The plans are looked at, and what a page takes.
+
+    python -m benchmarks.queries [--disputes N]
+
+The rows are made by the database itself, on SQLite and on the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES. Exit code 1 where a plan
+reads a whole table, or sorts what an index has in order. `tests/test_queries.py` asks the same of a smaller table.
+"""
+
+
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import Connection, Engine, literal, text
+
+from benchmarks.store import schema
+from dispute_fsm.store.due import NEXT_FREE, NEXT_LAPSE, OVERDUE
+from dispute_fsm.store.engine import writing
+from dispute_fsm.store.feed import ALL, SETTLED
+from dispute_fsm.store.queries import due_statement, statement
+from dispute_fsm.store.schema import POSTGRESQL, Query
+from dispute_fsm.store.statements import loading
+from dispute_fsm.store.store import Store
+
+BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
+_STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized'
+  WHEN g % 100 < 96 THEN 'opened'
+  WHEN g % 100 < 98 THEN 'awaiting_confirmation' WHEN g % 100 < 99 THEN 'awaiting_shipment' ELSE 'under_review' END"""
+_DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules, policy, opened_at, path, state,
+  closed, revision, seq, last_at, last_hash, xid, snapshot_version, snapshot)
+SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, 'path', {state},
+  g % 100 < 92, 2, 2, {at}, '0', 0, '0', '{{}}'
+FROM {numbers}"""
+_DEADLINES = """INSERT INTO dispute_deadlines (dispute_id, deadline, due_at)
+SELECT 'D-' || g, 'response', {due} FROM {numbers} WHERE g % 100 >= 92"""
+_EVENTS = """INSERT INTO dispute_events (dispute_id, seq, xid, position, hash, hashed) {overriding}
+SELECT 'D-' || g, 1, {xid}, g, '0', {hashed} FROM {numbers}"""
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "postgresql": {
+        "at": "timestamptz '2023-01-01Z' + g * interval '1 minute'",
+        "due": "timestamptz '2023-01-02Z' + g * interval '1 minute'",
+        "numbers": "generate_series(1, :number) AS g",
+        "xid": "1 + g / 3",
+        "hashed": "''::bytea",
+        "overriding": "OVERRIDING SYSTEM VALUE",
+    },
+    "sqlite": {
+        "at": "strftime('%Y-%m-%dT%H:%M:%f000+00:00', '2023-01-01', g || ' minutes')",
+        "due": "strftime('%Y-%m-%dT%H:%M:%f000+00:00', '2023-01-02', g || ' minutes')",
+        "numbers": "(WITH RECURSIVE n(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM n WHERE g < :number) SELECT g FROM n)",
+        "xid": "0",
+        "hashed": "x''",
+        "overriding": "",
+    },
+}
+_WHOLE = re.compile(r"Seq Scan on (disputes|dispute_deadlines|dispute_events)\b|USE TEMP B-TREE|^(SCAN|SEARCH) \w+$")
+_SORTED = re.compile(r"\bSort\b.*\brows=(\d+)")
+_FEW = 1_000
+"""How many rows may be sorted: PostgreSQL likes to fetch a handful by an index and sort them."""
+
+
+def fill(engine: Engine, number: int) -> None:
+    """Make this many disputes, of which one in twelve is live, and tell the database to count them."""
+    words = {"state": _STATE, **_WORDS[engine.dialect.name]}
+    with writing(engine) as connection:
+        for rows in (_DISPUTES, _DEADLINES, _EVENTS):
+            connection.execute(text(rows.format(**words)), {"number": number})
+    with writing(engine) as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def queries(dialect: str, number: int) -> Mapping[str, tuple[Query, Mapping[str, Any]]]:
+    """Return every query of the service, each with values of somewhere in the middle."""
+    middle = BEGAN + timedelta(minutes=number // 2)
+    page = {"after_at": middle, "after_id": "D-5", "limit": 100}
+    feed = SETTLED if dialect == POSTGRESQL else ALL
+    return {
+        "load": (loading(literal(0)), {"dispute_id": "D-7", "key": "k"}),
+        "by order": (statement("order_id"), {**page, "order_id": "O-7"}),
+        "by merchant": (statement("merchant_id"), {**page, "merchant_id": "M-7"}),
+        "by merchant and state": (statement("merchant_id", "state"), {**page, "merchant_id": "M-7", "state": "resolved"}),
+        "by state, many": (statement("state"), {**page, "state": "resolved"}),
+        "by state, few": (statement("state"), {**page, "state": "under_review"}),
+        "due before": (due_statement(), {**page, "after_name": "", "instant": middle + timedelta(days=9)}),
+        "overdue": (OVERDUE, {"now": middle, "limit": 20}),
+        "next due": (NEXT_FREE, {"now": middle}),
+        "next lapse": (NEXT_LAPSE, {"now": middle}),
+        "feed": (feed, {"xid": number // 6 if dialect == POSTGRESQL else 0, "position": number // 2, "limit": 100}),
+    }
+
+
+def plan(connection: Connection, query: Query, values: Mapping[str, Any]) -> list[str]:
+    """Explain a query as it is run: the lines of its plan."""
+    asked = str(query.params(**values).compile(connection, compile_kwargs={"literal_binds": True}))
+    if connection.dialect.name == POSTGRESQL:
+        return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {asked}")]
+    return [str(row.detail) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+
+
+def faults(lines: list[str]) -> list[str]:
+    """Give the lines of a plan that read a whole table, or sort much that an index could have given in order."""
+    return [line for line in lines if _WHOLE.search(line) or ((sorts := _SORTED.search(line)) and int(sorts[1]) > _FEW)]
+
+
+def explained(engine: Engine, number: int) -> Iterator[tuple[str, list[str], float]]:
+    """Explain and run each query; gives its plan, and the least of five times that it took."""
+    with engine.connect() as connection:  # what it claims is rolled back
+        for name, (query, values) in queries(engine.dialect.name, number).items():
+            lines = plan(connection, query, values)
+            times: list[float] = []
+            for _ in range(5):
+                began = perf_counter()
+                connection.execute(query, values).all()
+                times.append(perf_counter() - began)
+            yield name, lines, min(times)
+
+
+def main() -> int:
+    """Fill, explain, run; returns the exit code."""
+    arguments = argparse.ArgumentParser(description="Looks at the plans of the queries.")
+    arguments.add_argument("--disputes", type=int, default=1_000_000, help="how many disputes there are")
+    number: int = arguments.parse_args().disputes
+    missed = False
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        for url in (f"sqlite:///{Path(folder) / 'disputes.db'}", stack.enter_context(schema())):
+            store = Store(url)
+            stack.callback(store.close)
+            kind = store.engine.dialect.name
+            began = perf_counter()
+            fill(store.engine, number)
+            sys.stdout.write(f"{kind}: {number} disputes made in {perf_counter() - began:.0f} s\n")
+            for name, lines, took in explained(store.engine, number):
+                wrong = faults(lines)
+                missed |= bool(wrong)
+                sys.stdout.write(f"{'MISS' if wrong else 'ok  '} {kind}, {name}: by index, {took * 1e3:.2f} ms{' '.join(['', *wrong])}\n")
+                sys.stdout.flush()
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,423 @@
+"""What else may fail: the order system, the database, the disk, the clock. Each test keeps a promise of the README's table."""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
+
+from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated
+from dispute_fsm.errors import OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
+from dispute_fsm.rules.facts import Order, OrderFacts
+from dispute_fsm.rules.vocabulary import EventName, Option, Outcome, RefusalCode, StateName
+from dispute_fsm.service.service import Service
+from dispute_fsm.service.sweep import Swept
+from dispute_fsm.store.check import Checked, check
+from dispute_fsm.store.engine import reading, writing
+from dispute_fsm.store.store import Store
+from tests.service_support import AnyOrder, House, house, request
+from tests.support import CLAIMABLE, DAY, HOUR, MINUTE, OPENED_AT, PAID, PICKED_UP, SECOND, choose, order, pickup, seen
+
+TICK = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def home(url: str) -> Iterator[House]:
+    with house(url) as home:
+        yield home
+
+
+def whole(home: House) -> bool:
+    """Tell whether every chain and projection is as it has to be."""
+    return not list(check(home.store, Checked()))
+
+
+# ---- the order system --------------------------------------------------------------------------------------------------
+
+
+def test_while_the_order_system_is_down_nothing_is_judged_and_the_rest_goes_on(home: House) -> None:
+    home.open("D-1")
+    home.open("D-2")
+    home.orders.available = False
+    with pytest.raises(OrderSystemUnavailableError):
+        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+    with pytest.raises(OrderSystemUnavailableError):
+        home.service.open(request("D-3"))
+    assert len(home.service.history("D-1")) == 1
+    assert home.service.get("D-3") is None
+    assert isinstance(home.service.submit("D-2", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+    home.orders.available = True
+    assert isinstance(home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1")).decision, Accepted), "the key is still free"
+
+
+class Slow(AnyOrder):
+    """An order system that answers when it is let."""
+
+    def __init__(self, shown: Order) -> None:
+        super().__init__(shown)
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+
+    def look(self, order_id: str, now: datetime) -> OrderFacts | None:
+        self.asked.set()
+        assert self.answer.wait(60)
+        found: OrderFacts | None = super().look(order_id, now)
+        return found
+
+
+@contextmanager
+def waiting(home: House, url: str, asked: Option) -> Iterator[list[object]]:
+    """Let another process wait for a slow order system with a command; it is answered once this context ends."""
+    decisions: list[object] = []
+    with house(url) as other:
+        slow = Slow(CLAIMABLE)
+        service = Service(other.store, slow, clock=home.time)
+
+        def submits() -> None:
+            decisions.append(service.submit("D-1", choose(asked, key="k-slow")).decision)
+
+        thread = threading.Thread(target=submits)
+        thread.start()
+        assert slow.asked.wait(60)
+        try:
+            yield decisions
+        finally:
+            slow.answer.set()
+            thread.join(60)
+
+
+def test_nobody_waits_for_a_slow_order_system_but_who_asked(home: House, url: str) -> None:
+    home.open("D-1")
+    with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
+        answered = home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # the same dispute, not held by who waits
+        assert isinstance(answered.decision, Accepted)
+    (decision,) = decisions
+    assert isinstance(decision, Refused), "decided again by what came meanwhile"
+    assert decision.codes == (RefusalCode.OPTION_ALREADY_CHOSEN,)
+
+
+def test_a_command_is_judged_by_when_it_came_however_long_the_order_system_takes(home: House, url: str) -> None:
+    home.open("D-1")
+    home.time.now = OPENED_AT + DAY  # the last moment
+    with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
+        home.time.pass_(HOUR)  # nobody has swept yet
+    assert isinstance(decisions[0], Accepted)
+    assert home.service.history("D-1")[-1].at == OPENED_AT + DAY
+
+
+def test_who_waited_past_the_deadline_loses_to_the_sweep_that_came_first(home: House, url: str) -> None:
+    home.open("D-1")
+    home.time.now = OPENED_AT + DAY
+    with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
+        home.time.pass_(SECOND)
+        assert home.service.sweep() == Swept(fired=1)
+    (decision,) = decisions
+    assert isinstance(decision, Refused)
+    assert decision.codes == (RefusalCode.DISPUTE_CLOSED,)
+    assert whole(home)
+
+
+def test_a_stale_answer_of_the_order_system_is_not_judged_on(home: House) -> None:
+    home.open("D-1")
+    home.orders.look = lambda order_id, now: seen(PICKED_UP, now - HOUR, order_id)  # type: ignore[method-assign]  # a cache too old
+    with pytest.raises(StaleFactsError, match="look again"):
+        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED))
+    assert len(home.service.history("D-1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (lambda _order_id, now: seen(PICKED_UP, now, "O-another"), "of order O-another"),
+        (lambda order_id, now: seen(PICKED_UP, now + MINUTE, order_id), "were observed at"),
+    ],
+    ids=["of another order", "dated ahead"],
+)
+def test_an_answer_to_another_question_is_not_judged_on(home: House, answers: object, said: str) -> None:
+    home.open("D-1")
+    home.orders.look = answers  # type: ignore[method-assign,assignment]  # a fault of the order system
+    with pytest.raises(StaleFactsError, match=said):
+        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED))
+    assert len(home.service.history("D-1")) == 1
+
+
+def test_an_order_system_that_contradicts_itself_is_taken_at_each_word_and_each_is_recorded(home: House) -> None:
+    home.open("D-1")
+    home.orders.put("O-D-1", order(pickup=pickup()))  # picked up, but never shipped
+    refused = home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+    assert isinstance(refused.decision, Refused)
+    assert RefusalCode.NOT_SHIPPED in refused.decision.codes
+    home.orders.put("O-D-1", PICKED_UP)
+    accepted = home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+    assert isinstance(accepted.decision, Accepted)
+    home.orders.put("O-D-1", PAID)  # and now it knows nothing of it
+    again = home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+    assert isinstance(again.decision, Repeated), "what was decided stands"
+    recorded = [event.facts for event in home.service.history("D-1")]
+    assert [facts and (facts.shipment is not None, facts.pickup is not None) for facts in recorded[1:]] == [(False, True), (True, True)]
+    assert whole(home)
+
+
+# ---- the database ------------------------------------------------------------------------------------------------------
+
+
+def cut(home: House) -> None:
+    """Cut every connection that the service has, as a restart or a broken network does."""
+    database = home.store.engine.url.query["options"]
+    with home.store.engine.connect() as connection:
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            if not database
+            else text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON relation = pg_class.oid "
+                "WHERE relnamespace = current_schema()::regnamespace AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written(home: House) -> None:
+    home.open("D-1")
+    asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x")
+
+    def breaks() -> None:
+        with writing(home.store.engine) as connection:
+            home.service.submit("D-1", asked, connection=connection)
+            if home.store.engine.dialect.name == "sqlite":
+                connection.connection.driver_connection.close()  # type: ignore[union-attr]  # as when the process goes
+            else:
+                cut(home)
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises((StoreUnavailableError, DBAPIError)):
+        breaks()
+    assert len(home.service.history("D-1")) == 1
+    assert isinstance(home.service.submit("D-1", asked).decision, Accepted), "the next command finds a new connection, and the key free"
+    assert whole(home)
+
+
+def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_word(home: House) -> None:
+    home.open("D-1")
+    if home.store.engine.dialect.name == "sqlite":
+        home.store.engine.dispose()
+    else:
+        with ExitStack() as stack:
+            idle = [stack.enter_context(home.store.engine.connect()) for _ in range(3)]
+            pids = [one.execute(text("SELECT pg_backend_pid()")).scalar_one() for one in idle]
+        with psycopg.connect(home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
+            for pid in pids:
+                server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert isinstance(home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+
+
+def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home: House) -> None:
+    home.open("D-1")
+    asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1")
+
+    def committed(_connection: Connection) -> None:
+        event.remove(home.store.engine, "commit", lost)
+        raise StoreUnavailableError("the connection broke while it was committing")
+
+    def lost(connection: Connection) -> None:
+        connection.connection.driver_connection.commit()  # type: ignore[union-attr]  # it is done, and nobody hears of it
+        committed(connection)
+
+    event.listen(home.store.engine, "commit", lost)
+    with pytest.raises(StoreUnavailableError):
+        home.service.submit("D-1", asked)
+    assert isinstance(home.service.submit("D-1", asked).decision, Repeated)
+    assert len(home.service.history("D-1")) == 2
+
+
+def binaries() -> Path | None:
+    """Find where the programs of a PostgreSQL server are."""
+    beside = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    everywhere = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), *beside]
+    return next((folder for folder in everywhere if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
+
+
+class Server:
+    """A PostgreSQL server of the test's own, which it may stop as it likes."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self.folder = folder
+        self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        if self._as:
+            shutil.chown(folder, "postgres", "postgres")
+        self._run("initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
+        with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
+            settings.write(f"listen_addresses = ''\nunix_socket_directories = '{folder}'\n")
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://postgres@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        self._run("pg_ctl", "-D", self.folder / "data", "-w", "-l", self.folder / "log", "start")
+
+    def stop(self, how: str) -> None:
+        self._run("pg_ctl", "-D", self.folder / "data", "-w", "-m", how, "stop")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run([*self._as, self._programs / program, *arguments], check=True, capture_output=True, cwd=self.folder)  # noqa: S603 -- programs of the server
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no programs of a PostgreSQL server are installed (initdb, pg_ctl), so none can be restarted")
+    folder = Path(f"/tmp/dispute-fsm-{os.getpid()}")  # noqa: S108 -- a socket's path must be short
+    folder.mkdir()
+    server = Server(programs, folder)
+    yield server
+    server.stop("immediate")
+    shutil.rmtree(folder)
+
+
+def test_a_server_that_is_killed_in_mid_transaction_and_started_again_has_lost_nothing(server: Server) -> None:
+    asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x")
+    with house(server.url) as home:
+        home.open("D-1")
+        home.open("D-2")
+        answered = home.service.submit("D-2", asked)
+
+        def killed() -> None:
+            with writing(home.store.engine) as connection:
+                home.service.submit("D-1", asked, connection=connection)
+                server.stop("immediate")
+
+        with pytest.raises(StoreUnavailableError):
+            killed()
+        with pytest.raises(StoreUnavailableError):
+            home.service.submit("D-1", asked)
+        with pytest.raises(StoreUnavailableError):
+            home.service.sweep()
+        server.start()
+        assert len(home.service.history("D-1")) == 1, "not committed, so not there"
+        assert home.service.history("D-2")[-1] == answered.event, "answered, so there"
+        assert isinstance(home.service.submit("D-1", asked).decision, Accepted)
+        assert isinstance(home.service.submit("D-2", asked).decision, Repeated)
+        assert whole(home)
+
+
+def test_a_runner_goes_on_once_the_database_is_back(server: Server) -> None:
+    with house(server.url) as home:
+        home.open("D-1")
+        runner = home.service.runner(look=timedelta(seconds=0.05))
+        thread = threading.Thread(target=runner.run, daemon=True)
+        thread.start()
+        server.stop("immediate")
+        server.start()
+        home.time.now = OPENED_AT + DAY + TICK
+        for _ in range(1_200):
+            if not thread.is_alive() or len(home.service.history("D-1")) > 1:
+                break
+            threading.Event().wait(0.05)  # looks again; what it waits for is the condition above
+        runner.stop()
+        thread.join(60)
+        assert not thread.is_alive()
+        assert home.service.history("D-1")[-1].outcome is Outcome.NO_RESPONSE
+
+
+# ---- SQLite ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_database_that_is_locked_for_too_long_is_unavailable_and_nothing_is_half_written(tmp_path: Path) -> None:
+    with house(f"sqlite:///{tmp_path / 'd.db'}?timeout=0.1") as home, house(f"sqlite:///{tmp_path / 'd.db'}") as other:
+        home.open("D-1")
+        with writing(other.store.engine), pytest.raises(StoreUnavailableError, match="locked"):
+            home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+        assert len(home.service.history("D-1")) == 1
+        assert isinstance(home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+
+
+def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    limit = [1_000_000]
+
+    def limited(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {limit[0]}")
+
+    with house(f"sqlite:///{tmp_path / 'd.db'}") as home:
+        home.open("D-0")
+        with reading(home.store.engine) as connection:
+            limit[0] = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + 12  # room for a few disputes
+        event.listen(home.store.engine, "begin", limited)
+        answered: list[str] = []
+
+        def fills() -> None:
+            for number in range(1, 500):
+                answered.append(home.open(f"D-{number}").dispute_id)
+                home.service.submit(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400))
+
+        with pytest.raises(StoreUnavailableError, match="full"):
+            fills()
+        assert 0 < len(answered) < 400
+        assert whole(home)
+        assert [home.service.get(one) is not None for one in answered] == [True] * len(answered)
+        limit[0] = 1_000_000  # somebody made room
+        last = answered[-1]
+        assert isinstance(
+            home.service.submit(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated
+        )
+        assert whole(home)
+
+
+# ---- the clock ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_jumps_back_neither_stops_a_dispute_nor_takes_it_back(home: House) -> None:
+    home.time.now = OPENED_AT + DAY
+    home.open("D-1")
+    home.time.now = OPENED_AT
+    answer = home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    assert isinstance(answer.decision, Accepted)
+    times = [event.at for event in home.service.history("D-1")]
+    assert times == sorted(times) == [OPENED_AT + DAY] * 2
+    assert home.service.sweep() == Swept()
+
+
+def test_what_fired_does_not_fire_again_when_the_clock_jumps_back_and_forth(home: House) -> None:
+    home.open("D-1")
+    for jump in (DAY + TICK, -3 * DAY, 5 * DAY, -5 * DAY, 9 * DAY):
+        home.time.pass_(jump)
+        home.service.sweep()
+    assert [event.command for event in home.service.history("D-1")] == [EventName.OPEN_DISPUTE, EventName.RESPONSE_EXPIRED]
+
+
+def test_a_claim_that_lies_ahead_after_a_jump_back_only_delays(home: House) -> None:
+    home.open("D-1")
+    home.orders.available = True
+    home.time.now = OPENED_AT + DAY + TICK
+    assert home.service.sweep(stop=iter([False, True, True]).__next__) == Swept()
+    home.time.pass_(-HOUR)
+    assert home.service.sweep() == Swept()
+    home.time.pass_(HOUR)
+    assert home.service.sweep() == Swept(fired=1)
+
+
+def test_machines_whose_clocks_differ_go_by_the_databases(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Store(url)) as store:
+        service = Service(store, AnyOrder(PAID))
+        if store.engine.dialect.name == "sqlite":  # one machine, one clock
+            service.open(request("D-1"))
+        else:
+            monkeypatch.setattr("dispute_fsm.store.store.datetime", None)  # this machine's clock is not even looked at
+            service.open(request("D-1"))
+            with reading(store.engine) as connection:
+                told = connection.execute(text("SELECT now()")).scalar_one()
+            dispute = service.get("D-1")
+            assert dispute is not None
+            assert abs(dispute.last_at - told) < MINUTE
+        snapshot = service.snapshot("D-1")
+        assert snapshot is not None
+        assert snapshot.state is StateName.OPENED

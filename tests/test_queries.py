@@ -1,0 +1,144 @@
+"""Queries: by order, merchant, state and due instant, page by page, each by its index.
+
+The plans are asserted over 20,000 rows that the database has counted; `make bench` asserts them over a million.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from benchmarks import queries as bench
+from dispute_fsm.errors import InputError
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, StateName
+from dispute_fsm.store.engine import writing
+from dispute_fsm.store.queries import DisputeSnapshot, Page
+from dispute_fsm.store.store import Store
+from tests.service_support import House, house
+from tests.support import DAY, HOUR, MINUTE, OPENED_AT, choose, command
+
+Pages = Callable[[str | None, int], Page[Any]]
+
+
+@pytest.fixture
+def home(url: str) -> Iterator[House]:
+    with house(url) as home:
+        yield home
+
+
+def all_pages(page: Pages, limit: int) -> list[Any]:
+    """Go through all pages."""
+    found: list[Any] = []
+    cursor: str | None = None
+    for _ in count():
+        one = page(cursor, limit)
+        assert len(one.found) <= limit
+        found += one.found
+        if one.cursor is None:
+            return found
+        cursor = one.cursor
+    return found
+
+
+def ids(found: list[DisputeSnapshot]) -> list[str]:
+    return [one.dispute_id for one in found]
+
+
+@pytest.fixture
+def seven(home: House) -> House:
+    """Seven disputes of two merchants, opened a minute apart; D-3 and D-4 at the same moment; D-5 is closed."""
+    for number in range(7):
+        home.open(f"D-{number}", merchant_id=f"M-{number % 2}", order_id=f"O-{number}")
+        home.time.pass_(timedelta(0) if number == 3 else MINUTE)
+    home.service.submit("D-5", command(EventName.WITHDRAW))
+    return home
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_pages_of_any_size_hold_each_dispute_once_the_oldest_first(seven: House, limit: int) -> None:
+    service = seven.service
+    assert ids(all_pages(lambda cursor, n: service.by_merchant("M-1", cursor=cursor, limit=n), limit)) == ["D-1", "D-3", "D-5"]
+    opened = all_pages(lambda cursor, n: service.by_state(StateName.OPENED, cursor=cursor, limit=n), limit)
+    assert ids(opened) == ["D-0", "D-1", "D-2", "D-3", "D-4", "D-6"]
+    resolved = all_pages(lambda cursor, n: service.by_merchant("M-1", StateName.RESOLVED, cursor=cursor, limit=n), limit)
+    assert ids(resolved) == ["D-5"]
+    due = all_pages(lambda cursor, n: service.due_before(OPENED_AT + 9 * DAY, cursor=cursor, limit=n), limit)
+    assert [(one.dispute_id, one.deadline) for one in due] == [(f"D-{n}", Deadline.RESPONSE) for n in (0, 1, 2, 3, 4, 6)]
+
+
+def test_what_opens_closes_or_moves_on_meanwhile_moves_nothing(seven: House) -> None:
+    first = seven.service.by_merchant("M-0", limit=2)
+    assert ids(list(first.found)) == ["D-0", "D-2"]
+    seven.service.submit("D-0", command(EventName.WITHDRAW))
+    seven.open("D-9", merchant_id="M-0")
+    rest = all_pages(lambda cursor, n: seven.service.by_merchant("M-0", cursor=cursor or first.cursor, limit=n), 100)
+    assert ids(rest) == ["D-4", "D-6", "D-9"]
+
+
+def test_an_order_shows_all_its_disputes(seven: House) -> None:
+    seven.service.submit("D-1", command(EventName.WITHDRAW))
+    seven.open("D-8", order_id="O-1")
+    found = seven.service.by_order("O-1").found
+    assert [(one.dispute_id, one.closed) for one in found] == [("D-1", True), ("D-8", False)]
+
+
+def test_what_is_due_before_an_instant_is_what_runs(seven: House) -> None:
+    assert ids_due(seven, OPENED_AT + DAY + MINUTE) == ["D-0"], "at that instant D-1 is due, not before it"
+    seven.service.submit("D-1", choose(Option.PROVE_NO_FAULT))
+    found = seven.service.due_before(OPENED_AT + DAY + MINUTE).found
+    assert [(one.dispute_id, one.deadline) for one in found] == [("D-1", Deadline.EVIDENCE), ("D-0", Deadline.RESPONSE)]
+
+
+def ids_due(home: House, instant: Any) -> list[str]:  # noqa: ANN401 -- an instant
+    return [one.dispute_id for one in home.service.due_before(instant).found]
+
+
+def test_a_snapshot_is_what_the_dispute_is_and_rises_with_it(home: House) -> None:
+    opened = home.open()
+    before = home.service.snapshot("D-1")
+    home.time.pass_(HOUR)
+    dispute = home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).dispute
+    after = home.service.snapshot("D-1")
+    assert before is not None
+    assert after is not None
+    assert (before.revision, after.revision, after.snapshot) == (1, 2, 1)
+    for name in ("dispute_id", "order_id", "merchant_id", "consumer_id", "path", "state", "closed", "option", "outcome", "seq", "last_at"):
+        assert getattr(after, name) == getattr(dispute, name), name
+    assert (after.policy, after.opened_at, after.last_hash) == (dispute.policy.digest, opened.last_at, dispute.last_hash)
+    assert DisputeSnapshot.model_validate_json(after.model_dump_json()) == after
+    assert home.service.snapshot("D-9") is None
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "7b7d", "5b5d", "5b312c225822 5d", "5b2278222c2279225d"])
+def test_a_cursor_that_no_query_gave_is_an_error(home: House, cursor: str) -> None:
+    with pytest.raises(InputError, match="no cursor of this query"):
+        home.service.by_order("O-1", cursor=cursor)
+
+
+# ---- plans -------------------------------------------------------------------------------------------------------------
+
+MANY = 20_000
+
+
+@pytest.fixture
+def filled(url: str) -> Iterator[Store]:
+    with closing(Store(url)) as store:
+        bench.fill(store.engine, MANY)
+        yield store
+
+
+def test_every_query_goes_by_an_index_and_sorts_nothing(filled: Store) -> None:
+    explained = {name: lines for name, lines, _ in bench.explained(filled.engine, MANY)}
+    assert {name: bench.faults(lines) for name, lines in explained.items()} == {name: [] for name in explained}
+    assert set(explained) == set(bench.queries(filled.engine.dialect.name, MANY))
+
+
+def test_a_missing_index_is_found(filled: Store) -> None:
+    with writing(filled.engine) as connection:
+        for index in ("disputes_by_order", "disputes_one_live_per_order", "dispute_deadlines_by_due"):
+            connection.exec_driver_sql(f"DROP INDEX {index}")
+    wrong = {name for name, lines, _ in bench.explained(filled.engine, MANY) if bench.faults(lines)}
+    assert wrong == {"by order", "due before", "overdue", "next due"}

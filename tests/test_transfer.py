@@ -1,0 +1,211 @@
+"""Histories into the database and out of it, and the check of all that is there."""
+
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from dispute_fsm.errors import ConflictError, InputError
+from dispute_fsm.history.generate import generate
+from dispute_fsm.history.write import write_history
+from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.store.check import Checked, Damage, check
+from dispute_fsm.store.engine import writing
+from dispute_fsm.store.transfer import bring_in, taken_out
+from tests.service_support import House, house
+from tests.support import DAY, OPENED_AT, choose, command, submission
+
+HISTORIES = Path(__file__).parent / "histories"
+
+
+@pytest.fixture
+def home(url: str) -> Iterator[House]:
+    with house(url) as home:
+        yield home
+
+
+def brought(home: House, content: bytes) -> int:
+    with writing(home.store.engine) as connection:
+        return bring_in(home.store, connection, BytesIO(content), "x.history.jsonl")
+
+
+def out(home: House, *ids: str) -> bytes:
+    return "".join(taken_out(home.store, ids)).encode()
+
+
+def damages(home: House) -> list[Damage]:
+    return list(check(home.store, Checked()))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("many") / "many.history.jsonl"
+    write_history(path, generate(250, 7))
+    return path.read_bytes()
+
+
+# ---- in and out --------------------------------------------------------------------------------------------------------
+
+
+def records(content: bytes) -> list[object]:
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_what_was_brought_in_comes_out_as_the_same_records(home: House, many: bytes) -> None:
+    events = sum(not line.startswith(b'{"type":"policy"') for line in many.splitlines())
+    assert events > 500, "more than one batch"
+    assert brought(home, many) == events
+    assert records(out(home)) == records(many)
+    checked = Checked()
+    assert list(check(home.store, checked)) == []
+    assert (checked.disputes, checked.events) == (250, events)
+
+
+@pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.history.jsonl")), ids=lambda path: path.name.partition(".")[0])
+def test_every_recorded_history_goes_in_and_comes_out_as_it_was(path: Path, tmp_path: Path) -> None:
+    with house(f"sqlite:///{tmp_path / 'd.db'}") as home:
+        brought(home, path.read_bytes())
+        content = out(home)
+        assert records(content) == records(path.read_bytes())
+        assert damages(home) == []
+    with house(f"sqlite:///{tmp_path / 'again.db'}") as other:  # what came out once comes out again byte for byte
+        brought(other, content)
+        assert out(other) == content
+
+
+def test_bringing_in_again_changes_nothing_and_a_longer_file_goes_on(home: House) -> None:
+    home.open("D-1")
+    short = out(home)
+    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
+    home.service.submit("D-1", submission(key="k-2"))
+    long = out(home)
+    assert brought(home, long) == brought(home, short) == 0
+
+
+def test_a_longer_file_goes_on_where_the_database_ends(url: str, tmp_path: Path) -> None:
+    with house(f"sqlite:///{tmp_path / 'origin.db'}") as origin, house(url) as home:
+        origin.open("D-1")
+        assert brought(home, out(origin)) == 1
+        origin.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
+        origin.service.submit("D-1", submission(key="k-2"))
+        long = out(origin)
+        assert brought(home, long) == 2
+        assert out(home) == long
+        assert damages(home) == []
+        assert home.service.get("D-1") == origin.service.get("D-1")
+        home.time.now = OPENED_AT + DAY
+        assert home.service.submit("D-1", command(EventName.WITHDRAW)).dispute.closed
+
+
+def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_comes_in(home: House, tmp_path: Path) -> None:
+    home.open("D-1")
+    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT))
+    before = out(home)
+    with house(f"sqlite:///{tmp_path / 'other.db'}") as other:
+        other.open("D-0")
+        other.open("D-1")
+        other.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+        content = out(other)
+    with pytest.raises(InputError, match="another history of dispute D-1"):
+        brought(home, content)
+    assert out(home) == before
+
+
+def test_a_file_that_is_not_sound_does_not_come_in(home: House, many: bytes) -> None:
+    lines = many.splitlines(keepends=True)
+    with pytest.raises(InputError, match=r"x\.history\.jsonl:"):
+        brought(home, b"".join([*lines[:-1], lines[-1].replace(b'"revision":', b'"revision":1', 1)]))
+    assert out(home) == b""
+
+
+def test_what_was_erased_here_does_not_come_back(home: House) -> None:
+    home.open("D-1")
+    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
+    content = out(home)
+    assert "个人" in content.decode()
+    home.service.erase("D-1")
+    assert brought(home, content) == 0
+    assert "个人" not in out(home).decode()
+    assert damages(home) == []
+
+
+def test_an_order_cannot_get_a_second_live_dispute_by_a_file(home: House, tmp_path: Path) -> None:
+    home.open("D-1", order_id="O-1")
+    with house(f"sqlite:///{tmp_path / 'other.db'}") as other:
+        other.open("D-2", order_id="O-1")
+        content = out(other)
+    with pytest.raises(ConflictError, match="order O-1 would have two live disputes, D-1 and D-2"):
+        brought(home, content)
+    home.service.submit("D-1", command(EventName.WITHDRAW))
+    assert brought(home, content) == 1
+
+
+def test_one_disputes_history_comes_out_alone_and_in_order(home: House) -> None:
+    for one in ("D-1", "D-2"):
+        home.open(one)
+    home.service.submit("D-1", command(EventName.WITHDRAW))
+    assert [line.count('"dispute_id":"D-1"') > 0 for line in out(home, "D-1").decode().splitlines()] == [False, True, True]
+    with pytest.raises(InputError, match="no dispute D-9"):
+        out(home, "D-1", "D-9")
+
+
+# ---- the check ---------------------------------------------------------------------------------------------------------
+
+PLANTED = {
+    "a hash": ("UPDATE dispute_events SET hash = '{zeros}' WHERE seq = 2", "hash does not fit"),
+    "a text": ("UPDATE dispute_events SET hashed = {hashed} WHERE seq = 2", "hash does not fit"),
+    "an event that is gone": ("DELETE FROM dispute_events WHERE seq = 2", "event 2 is missing"),
+    "the first event": ("DELETE FROM dispute_events WHERE seq = 1", "event 1 is missing"),
+    "the last event": ("DELETE FROM dispute_events WHERE seq = 3", "the projection says"),
+    "the policy": ("UPDATE dispute_policies SET body = replace(body, '24', '25')", "it was changed after it was written"),
+    "no policy": ("DELETE FROM dispute_policies", "is not in the database"),
+    "personal words": ("UPDATE dispute_private_values SET body = replace(body, 'mine', 'ours')", "does not fit its commitment"),
+    "whose personal words": ("UPDATE dispute_private_values SET seq = 9", "personal values of an event that is not there"),
+    "a state": ("UPDATE disputes SET state = 'opened'", "the projection says state opened"),
+    "an order": ("UPDATE disputes SET order_id = 'O-2'", "the projection says order_id O-2"),
+    "closed": ("UPDATE disputes SET closed = NOT closed", "the projection says closed"),
+    "a snapshot": ("UPDATE disputes SET snapshot = '{{}}'", "the projection says snapshot"),
+    "a deadline": ("DELETE FROM dispute_deadlines", "the deadlines that run are {{}}"),
+    "a due instant": ("UPDATE dispute_deadlines SET due_at = '2030-01-01 00:00:00+00:00'", "the deadlines that run are"),
+    "a key": ("DELETE FROM dispute_keys WHERE seq = 2", "the keys that were used up are"),
+    "what a key led to": ("UPDATE dispute_keys SET seq = 3", "the keys that were used up are"),
+    "a dispute": ("DELETE FROM disputes", "of a dispute that is not there"),
+}
+
+
+@pytest.mark.parametrize(("planted", "said"), PLANTED.values(), ids=PLANTED)
+def test_the_check_finds_whatever_is_damaged(home: House, planted: str, said: str) -> None:
+    home.open("D-1", key="k-0")
+    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="mine"))
+    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-2"))
+    assert damages(home) == []
+    sqlite = home.store.engine.dialect.name == "sqlite"
+    as_text, as_bytes = (
+        ("cast(hashed AS TEXT)", "cast({} AS BLOB)") if sqlite else ("convert_from(hashed, 'UTF8')", "convert_to({}, 'UTF8')")
+    )
+    hashed = as_bytes.format(f"replace({as_text}, 'merchant', 'consumer')")
+    with writing(home.store.engine) as connection:  # somebody with all rights
+        for table in ("dispute_events", "dispute_policies"):
+            for name in ("update", "delete", "replace") if sqlite else ("rows", "all"):
+                connection.execute(text(f"DROP TRIGGER {table}_{name}{'' if sqlite else f' ON {table}'}"))
+        connection.execute(
+            text(planted.format(zeros="0" * 64, hashed=hashed).replace(":00:00+", "\\:00\\:00+").replace("+00:00", "+00\\:00"))
+        )
+    home.store._policies.clear()  # noqa: SLF001 -- a process that has just begun
+    found = damages(home)
+    assert found
+    assert any(said.format() in one.message for one in found), found
+
+
+def test_the_check_finds_events_that_the_feed_will_not_show(home: House) -> None:
+    home.open("D-1")
+    if home.store.engine.dialect.name == "sqlite":
+        assert damages(home) == []
+        return
+    with writing(home.store.engine) as connection:
+        connection.execute(text("DROP TRIGGER dispute_events_rows ON dispute_events"))
+        connection.execute(text("UPDATE dispute_events SET xid = xid + 1000000000"))
+    assert any("another database cluster" in one.message for one in damages(home))
