@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from dispute_fsm.charts.registry import VERSIONS, RuleVersion  # noqa: E402 -- after the path that the next line needs
 from dispute_fsm.verify.mutations import Mutation, mutations  # noqa: E402
-from tests.killers import EQUIVALENT, killer, of_exploration, of_histories, of_scenarios  # noqa: E402
+from tests.killers import EQUIVALENT, killer, of_histories, of_scenarios, prepared  # noqa: E402
 
 _ALL: list[tuple[RuleVersion, Mutation]] = []
 """Every mutation with its version; the processes that share the work inherit it."""
@@ -40,8 +40,9 @@ def main() -> int:
         if asked.rules in {None, version.id}:
             _ALL.extend((version, mutation) for mutation in mutations(version))
             sizes = [sum(map(len, found(version.id).values())) for found in (of_histories, of_scenarios)]
-            sizes.append(sum(map(len, of_exploration(version).values())))
+            sizes.append(sum(map(len, prepared(version).values())))
             sys.stdout.write("{}: {} recorded decisions, {} of scenarios, {} explored\n".format(version.id, *sizes))
+            sys.stdout.flush()
     with multiprocessing.get_context("fork").Pool(asked.jobs) as pool:
         noticed = pool.map(_noticed, range(len(_ALL)), chunksize=20)
     survivors = 0
