@@ -6,8 +6,6 @@ The rows are made by the database itself, on SQLite and on the PostgreSQL at DIS
 reads a whole table, or sorts what an index has in order. `tests/test_queries.py` asks the same of a smaller table.
 """
 
-
-
 import argparse
 import re
 import sys

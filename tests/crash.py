@@ -6,8 +6,6 @@ Workers open disputes, give and repeat answers, sweep and deliver, all at once o
 down what it is about to ask, and what it was answered, into a file: what was written before a kill is there after it.
 """
 
-
-
 import json
 import logging
 import os
