@@ -19,11 +19,16 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 OURS = "dispute-fsm"
-LICENCES = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "Mozilla Public License", "Unlicense", "0BSD")
-"""Licences that ask for no more than to be named, or that stay with their own files (MPL)."""
+PERMISSIVE = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "Unlicense", "0BSD")
+"""Licences that ask for no more than to be named."""
 
-NAMED_ELSEWHERE = {"atheris": "Apache-2.0"}
-"""Licences that stand in the project's repository and not in its metadata."""
+OF_THEIR_OWN = ("MPL", "Mozilla Public License", "LGPL", "EPL", "OFL")
+"""Licences that bind a library's or a font's own files, not what uses them: psycopg, Graphviz, Noto; all in extras."""
+
+LICENCES = (*PERMISSIVE, *OF_THEIR_OWN)
+
+NAMED_ELSEWHERE = {"atheris": "Apache-2.0", "resvg-py": "MIT"}
+"""Licences that stand in a file beside the metadata, or in the project's repository, and not in the metadata itself."""
 
 BOOTSTRAP = frozenset({"pip", "setuptools"})
 """What a virtual environment brings along."""
