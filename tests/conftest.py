@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.databases import KINDS, database, unreachable
@@ -18,6 +19,14 @@ collect_ignore_glob = ["scenarios/invalid/*"]
 """The plugin runs every other scenario as a test of its own; what must not be read is `test_scenarios.py`'s."""
 
 TOLD, COUNTED = "told", "counted"
+
+
+@pytest.fixture(autouse=True)
+def _its_own_logging() -> Iterator[None]:
+    """Let no test hear what another made of structlog: commands that are called in this process configure it."""
+    configured = structlog.get_config()
+    yield
+    structlog.configure(**configured)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from dispute_fsm.rules.commands import (
     Command,
     Commitment,
     ExtendDeadline,
+    OpenDispute,
     Payload,
     RequestEvidence,
     Ruling,
@@ -36,6 +37,7 @@ VOUCHER: Json = {"kind": "chat_screenshot", "media_type": "image/png", "size": 1
 UNTIL = "2023-03-30T18:00:00+08:00"
 
 MEMBERS: Mapping[EventName, Json] = {
+    EventName.OPEN_DISPUTE: {"rollout": {"version": "2023-03", "reason": "percentage", "bucket": 7, "percentage": "12.5"}},
     EventName.CHOOSE_OPTION: {"option": "ship_by_agreed_date", "agreed_until": UNTIL, "vouchers": [VOUCHER], "note": "说好了 🚚"},
     EventName.SUBMIT_EVIDENCE: {"reason": "carrier_fault", "vouchers": [VOUCHER, VOUCHER], "statement": "爆仓"},
     EventName.REQUEST_EVIDENCE: {"note": "the stamp is missing"},
@@ -107,6 +109,7 @@ def test_a_member_of_no_or_of_another_payload_is_an_error(read: Read, event: Eve
 
 def test_the_payloads_by_event() -> None:
     assert {event: model for event, model in PAYLOADS.items() if model is not Payload} == {
+        EventName.OPEN_DISPUTE: OpenDispute,
         EventName.CHOOSE_OPTION: ChooseOption[Text],
         EventName.SUBMIT_EVIDENCE: SubmitEvidence[Text],
         EventName.REQUEST_EVIDENCE: RequestEvidence[Text],
