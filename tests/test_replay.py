@@ -134,7 +134,7 @@ def test_what_if_says_what_would_have_ended_otherwise_and_why(late: Path, shorte
     assert (asked["verdict"], asked["then"], asked["now"], asked["missing"]) == (
         "different",
         {"state": "awaiting_evidence", "states": ["awaiting_evidence"], "outcome": None, "option": "prove_no_fault"},
-        {"state": "penalized", "outcome": "no_response", "option": None},
+        {"state": "penalized", "states": ["penalized"], "outcome": "no_response", "option": None},
         None,
     )
     first = asked["differences"][0]
