@@ -145,7 +145,10 @@ def _deliver(content: bytes, to: Path | None, *, binary: bool) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file; it appears whole or not at all."""
+    """Write a file; it appears whole or not at all. A device or a pipe is written to as it stands."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
