@@ -270,7 +270,8 @@ def main() -> int:
     arguments.add_argument("--disputes", type=int, default=1_000, help="how many disputes are brought in")
     arguments.add_argument("--rounds", type=int, default=3, help="how often an import is measured")
     asked_for = arguments.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet, cache_logger_on_first_use=True)  # as a host does that cares
     missed = False
     with TemporaryDirectory() as name:
         for what, ratio in measured(Path(name), asked_for):

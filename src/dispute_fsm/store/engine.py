@@ -4,9 +4,9 @@ A write on SQLite begins with `BEGIN IMMEDIATE`: it waits for its turn at once. 
 then writes cannot wait (what it has read may be out of date), so it would fail with "database is locked".
 """
 
+import select
 from collections.abc import Generator
 from contextlib import contextmanager
-from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 import psycopg
@@ -65,10 +65,10 @@ def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a conn
 
 def _taken(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 -- a connection of the driver
     """Replace the connections that the server has ended while nobody used them: such a one has something to say unasked."""
-    with DefaultSelector() as waiting:
-        waiting.register(connection, EVENT_READ)
-        if waiting.select(0):
-            raise InvalidatePoolError
+    waiting = select.poll()
+    waiting.register(connection, select.POLLIN)
+    if waiting.poll(0):
+        raise InvalidatePoolError
 
 
 def _began(connection: Connection) -> None:

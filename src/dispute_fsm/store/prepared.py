@@ -25,7 +25,7 @@ class Prepared:
 
     def on(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[Any]:
         """Run it."""
-        return connection.exec_driver_sql(self._sql, self._given(parameters), execution_options=_COUNTED)
+        return connection.exec_driver_sql(self._sql, self._given(parameters))
 
     def many(self, connection: Connection, parameters: Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
         """Run it many times; `rowcount` is that of all."""

@@ -5,11 +5,9 @@ key that is asked about. It is written by comparing: its row has to stand as it 
 `ConflictError` is raised. So no lock is held between loading and writing, and nobody waits while an order system is asked.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.engine import URL, CursorResult
@@ -22,12 +20,12 @@ from dispute_fsm.rules.policy import Policy
 from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate
 from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
-from dispute_fsm.store.schema import POSTGRESQL, SQLITE, private_values
+from dispute_fsm.store.schema import SQLITE, private_values
 from dispute_fsm.store.snapshot import read, snapshot_version
 from dispute_fsm.store.statements import statements
 
-if TYPE_CHECKING:
-    import psycopg
+_OPENINGS = 1_024
+"""How many first events stay at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,7 @@ class Store:
         self.engine: Engine = engine_for(url)
         self.run = statements(self.engine.dialect)
         self._policies: dict[str, Policy] = {}
+        self._openings: dict[str, DisputeOpened] = {}
         try:
             migrate(self.engine)
         except BaseException:
@@ -81,11 +80,22 @@ class Store:
             used: dict[str, AuditEvent] = {}
             if key is not None and row.used_hash is not None:
                 used[key] = event_of(EventRow(dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private))
-            opening = cast("DisputeOpened", event_of(EventRow(dispute_id, 1, row.hashed, row.hash, None)))
+            opening = self._opening(EventRow(dispute_id, 1, row.hashed, row.hash, None))
             dispute = read(row.snapshot, opening, policy, used)
             if dispute is not None:
                 return Loaded(dispute, now)
         return Loaded(self.folded(connection, dispute_id, policy), now)
+
+    def _opening(self, row: EventRow) -> DisputeOpened:
+        """Read a dispute's first event, which never changes: the last ones read or written here are at hand."""
+        opening = self._openings.get(row.hash)
+        return self._remembered(cast("DisputeOpened", event_of(row))) if opening is None else opening
+
+    def _remembered(self, opening: DisputeOpened) -> DisputeOpened:
+        self._openings[opening.hash] = opening
+        if len(self._openings) > _OPENINGS:
+            self._openings.pop(next(iter(self._openings)), None)
+        return opening
 
     def locked(self, connection: Connection, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute that nobody else can change before this transaction ends."""
@@ -130,9 +140,9 @@ class Store:
         self.keep_policy(connection, dispute.policy)
         if _none(self.run.new_dispute.on(connection, {**opened_as(dispute), **stands(dispute)})):
             raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
-        with self._together(connection):
-            self._add(connection, dispute.opening)
-            self._set_deadlines(connection, None, dispute)
+        self._remembered(dispute.opening)
+        self._add(connection, dispute.opening)
+        self._set_deadlines(connection, None, dispute)
 
     def keep_policy(self, connection: Connection, policy: Policy) -> None:
         """Write a policy that a dispute opens under, where it is not there yet."""
@@ -145,9 +155,8 @@ class Store:
         found = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}
         if _none(self.run.changed.on(connection, {**found, **stands(after)})):
             raise ConflictError(f"dispute {before.dispute_id} has gone on behind event {before.seq}")
-        with self._together(connection):
-            self._add(connection, event)
-            self._set_deadlines(connection, before, after)
+        self._add(connection, event)
+        self._set_deadlines(connection, before, after)
 
     def erase(self, dispute_id: str) -> int:
         """Erase the personal values of a dispute's events; returns how many events had any. Every hash still fits."""
@@ -157,15 +166,6 @@ class Store:
             with reading(self.engine) as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return erased
-
-    @contextmanager
-    def _together(self, connection: Connection) -> Generator[None]:
-        """Send what follows without waiting for each answer: on PostgreSQL that spares a way there and back per statement."""
-        if self.engine.dialect.name == POSTGRESQL:
-            with cast("psycopg.Connection[Any]", connection.connection.driver_connection).pipeline():
-                yield
-        else:
-            yield
 
     def _add(self, connection: Connection, event: AuditEvent) -> None:
         row = event_row(event)
