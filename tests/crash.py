@@ -33,6 +33,7 @@ from dispute_fsm.store.due import next_due
 from dispute_fsm.store.engine import reading
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, request
+from tests.service_support import settle as settle_feed
 from tests.support import CANCELLING, choose, command, over, voucher
 
 WORKERS = 4
@@ -159,6 +160,7 @@ def settle(service: Service, store: Store, notes: Notes, noted: list[dict[str, A
         if due is None or due - now > timedelta(minutes=1):
             break
         time.sleep(0.02)  # what it waits for is the condition above
+    settle_feed(store)
     consumer = service.consumer("crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE)
     while (done := consumer.deliver(500)).more or done.busy:
         pass

@@ -5,9 +5,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from dispute_fsm.desk import Answer
 from dispute_fsm.dispute.conclude import Opening
@@ -17,6 +19,7 @@ from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.service.service import Service
+from dispute_fsm.store.engine import reading
 from dispute_fsm.store.schema import Query
 from dispute_fsm.store.store import Store
 from tests.support import CLAIMABLE, OPENED_AT, opening
@@ -63,6 +66,20 @@ class House:
         assert isinstance(answer, Answer)
         assert isinstance(answer.decision, Accepted)
         return answer.dispute
+
+
+def settle(store: Store) -> None:
+    """Wait until the feed shows all that is written: on PostgreSQL a transaction of anybody in the cluster holds it up."""
+    if store.engine.dialect.name == "sqlite":
+        return
+    shown = text("SELECT coalesce(max(xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM dispute_events")
+    end = monotonic() + 120
+    while True:
+        with reading(store.engine) as connection:
+            if connection.execute(shown).scalar_one():
+                return
+        assert monotonic() < end, "a transaction in this cluster has been open for two minutes"
+        Event().wait(0.02)  # looks again; what it waits for is the condition above
 
 
 def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Opening:  # noqa: ANN401 -- any field of the opening

@@ -18,7 +18,7 @@ from dispute_fsm.service.service import Service
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from tests.command_line import SCRIPT, complained, environment, run
-from tests.service_support import AnyOrder, house, request
+from tests.service_support import AnyOrder, house, request, settle
 from tests.support import HOUR, OPENED_AT, PAID, choose, over, voucher
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -48,6 +48,7 @@ def test_run_stores_what_happened_and_can_be_run_again(url: str) -> None:
     assert ", 0 damages" in checked.out
     with house(url) as home:
         stored = home.service.by_merchant("M-41007").found
+        settle(home.store)
         assert home.service.feed()
         assert isinstance(stored, tuple)
 

@@ -19,7 +19,7 @@ from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.service import Service
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.store import Store
-from tests.service_support import AnyOrder, House, house, request
+from tests.service_support import AnyOrder, House, house, request, settle
 from tests.support import DAY, OPENED_AT, PAID, choose, command, over, voucher
 
 ROOT = Path(__file__).parent.parent
@@ -82,6 +82,7 @@ def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
         assert await service.by_merchant("M-1") == home.service.by_merchant("M-1")
         assert await service.by_state(StateName.OPENED) == home.service.by_state(StateName.OPENED)
         assert await service.due_before(OPENED_AT + 9 * DAY) == home.service.due_before(OPENED_AT + 9 * DAY)
+        settle(home.store)
         assert [one.place for one in await service.feed()] == [one.place for one in home.service.feed()]
         assert await service.deliver(home.service.consumer("mail", lambda _event: None)) == Delivered(delivered=2)
         assert await service.erase("D-1") == 1

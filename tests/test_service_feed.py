@@ -16,7 +16,7 @@ from dispute_fsm.rules.vocabulary import EventName, Option
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.feed import CloudEvent, log_sink
 from dispute_fsm.store.engine import writing
-from tests.service_support import House, house, request
+from tests.service_support import House, house, request, settle
 from tests.support import OPENED_AT, choose, command, seen, submission, voucher
 
 
@@ -52,6 +52,7 @@ def some(home: House, *ids: str) -> None:
         home.service.submit(one, choose(Option.OUT_OF_STOCK_REFUND))
     for one in ids:
         home.service.submit(one, command(EventName.CONFIRM_AGREEMENT))
+    settle(home.store)
 
 
 def ids(home: House, after: str | None = None, limit: int = 100) -> list[str]:
@@ -87,11 +88,13 @@ def test_an_event_that_commits_late_is_not_left_out(home: House) -> None:
         assert ids(home) == ["D-1/1"]
         return
     home.open("D-0")
+    settle(home.store)
     first = home.service.feed()[-1].place
     with writing(home.store.engine) as late:
         home.service.open(request("D-1"), facts=seen(home.orders.shown, OPENED_AT, "O-D-1"), connection=late)
         home.open("D-2")  # begins later, commits earlier, has the higher number
         assert ids(home, first) == [], "what may still be preceded is not shown yet"
+    settle(home.store)
     assert ids(home, first) == ["D-1/1", "D-2/1"]
 
 
@@ -107,6 +110,7 @@ def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
         connection.execute(text("INSERT INTO host VALUES ('x')"))  # this transaction has its number now, a low one
         home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # another one, with a higher number
         home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT), connection=connection)
+    settle(home.store)
     assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
     places = [tuple(map(int, event.place.split("-"))) for event in home.service.feed()]
     assert places == sorted(places)
@@ -136,6 +140,7 @@ def test_a_reader_beside_many_writers_misses_nothing_and_reads_nothing_twice(url
             thread.start()
         for thread in writing_:
             thread.join()
+        settle(reader.store)
         done.set()
         reading.join()
         assert len(read) == len(set(read)) == 4 * 8 * 3
@@ -151,6 +156,7 @@ def test_the_envelope_is_a_cloud_event_without_anything_personal(home: House) ->
     home.open("D-1")
     home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
     home.service.submit("D-1", submission(statement="⟦个人⟧", vouchers=[voucher(kind="carrier_certificate", file_name="⟦个人⟧.png")]))
+    settle(home.store)
     events = [event.cloud_event("/shop/disputes") for event in home.service.feed()]
     for event in events:
         required = {"id", "source", "specversion", "type"}
@@ -172,6 +178,7 @@ def test_the_envelope_is_a_cloud_event_without_anything_personal(home: House) ->
 def test_the_log_sink_writes_a_line_of_ids_and_codes(home: House) -> None:
     home.open("D-1")
     home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
+    settle(home.store)
     with capture_logs() as logs:
         assert home.service.consumer("log", log_sink).deliver() == Delivered(delivered=2)
     lines = [line for line in logs if line["event"] == "dispute_event"]
@@ -259,8 +266,10 @@ def test_what_comes_later_to_a_parked_dispute_is_held_back_too(home: House) -> N
     home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
     sink = Sink("D-1/2")
     consumer = home.service.consumer("mail", sink)
+    settle(home.store)
     consumer.deliver()
     home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+    settle(home.store)
     assert consumer.deliver() == Delivered(held=1)
     sink.poison.clear()
     assert consumer.retry("D-1") == Delivered(delivered=2)
