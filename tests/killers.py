@@ -130,11 +130,11 @@ def _of_scenario(scenario: Scenario) -> Iterator[Question]:
         return
     for step in scenario.steps:
         before, events = run.dispute, len(run.events)
-        found = run.step(step)
+        run.step(step)
         for event in run.events[events:]:
             yield Question(before, asked(event), event.facts, event.at, decided(before, asked(event), event.facts, event.at))
             before = run.dispute if event is run.events[-1] else before
-        if isinstance(step.does, Command) and found.unchanged:
+        if isinstance(step.does, Command) and len(run.events) == events:  # unchanged, or refused where refusals are not recorded
             facts = run.orders.look(run.dispute.order_id, step.at) if run.orders.available else None
             yield Question(before, step.does, facts, step.at, decided(before, step.does, facts, step.at))
 

@@ -1,6 +1,6 @@
 """The rule versions that this package knows. A dispute keeps the one that it opened under."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -60,7 +60,7 @@ _STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=No
 
 
 @contextmanager
-def standing_in(version: RuleVersion) -> Iterator[None]:
+def standing_in(version: RuleVersion) -> Generator[None]:
     """Let a version stand in for the registered one of its id until the block ends, in this thread or task alone.
 
     For verification, which has to see what wrong rules would do; a dispute never opens under a stand-in that is kept.

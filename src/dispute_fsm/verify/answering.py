@@ -42,7 +42,8 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
         elif not answer.judgement.reasons and event is not EventName.OBSERVE_ORDER:
             yield against(exploration, answer, "既未接受，也未说明拒绝理由", "neither accepted nor refused with a reason")
         elif (
-            (deadline := event.expires) in dispute.running
+            (deadline := event.expires) is not None
+            and deadline in dispute.running
             and dispute.running[deadline] < at
             and RefusalCode.WRONG_ACTOR not in answer.codes
         ):
@@ -200,7 +201,7 @@ def _helps(answer: Answer, reason: Reason) -> bool:
             if other.complete and other.at == answer.at and other.command.event is answer.command.event and other.judgement is not None
         )
         return any(reason.code not in other.codes for other in better if _mends(answer.command, other.command))
-    return isinstance(unlock, NeverUnlock)
+    return True  # nothing is said to help; whether that is so, `never_means_never` finds out
 
 
 def _mends(command: Command, other: Command) -> bool:

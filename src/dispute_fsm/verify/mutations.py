@@ -131,7 +131,7 @@ def _timing(row: Row) -> Iterator[_Made]:
         before, after = row.rule.timing[:number], row.rule.timing[number + 1 :]
         yield "time dropped", f"whenever, not only {guard.name}", (with_rule(row, timing=(*before, *after)),)
         yield "time negated", f"not {guard.name}", (with_rule(row, timing=(*before, negated(guard), *after)),)
-        tick = shifted(guard, lambda case: replace(case, now=case.now + _TICK, findings={}))
+        tick = shifted(guard, _later)
         yield "< for <=", f"{guard.name} a tick off", (with_rule(row, timing=(*before, tick, *after)),)
         for deadline in Deadline:
             if row.rule.expires is not None and deadline is not row.rule.expires:
@@ -203,7 +203,11 @@ def negated(guard: Guard) -> Guard:
 
 def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
     """Give the guard that looks at a case which is off by the least there is."""
-    return replace(guard, look=lambda case: guard.look(shift(case)))
+
+    def look(case: Case) -> Finding:
+        return guard.look(shift(case))
+
+    return replace(guard, look=look)
 
 
 def _payload(case: Case, **changes: object) -> Case:

@@ -149,9 +149,9 @@ def payloads(dispute: Dispute, event: EventName, now: datetime) -> Iterator[Vari
     model = PAYLOADS[event]
     if issubclass(model, ChooseOption):
         for option in Option:
-            yield from _choices(dispute.policy, option, now)
+            yield from _choices(dispute.policy, option, now)  # pyright: ignore[reportArgumentType] -- it cannot see that a policy is frozen
     elif issubclass(model, SubmitEvidence):
-        yield from _submissions(dispute.policy)
+        yield from _submissions(dispute.policy)  # pyright: ignore[reportArgumentType] -- as above
     elif issubclass(model, Ruling):
         yield from _rulings(event)
     elif issubclass(model, ExtendDeadline):
