@@ -7,6 +7,7 @@ as equivalent. Anything else survives, is printed, and makes the exit code 1: th
 # ruff: noqa: INP001 -- a script of its own, run by its path
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import os
@@ -43,6 +44,7 @@ def main() -> int:
             sizes.append(sum(map(len, prepared(version).values())))
             sys.stdout.write("{}: {} recorded decisions, {} of scenarios, {} explored\n".format(version.id, *sizes))
             sys.stdout.flush()
+    gc.freeze()  # what the processes share is not looked through again by each
     with multiprocessing.get_context("fork").Pool(asked.jobs) as pool:
         noticed = pool.map(_noticed, range(len(_ALL)), chunksize=20)
     survivors = 0

@@ -196,8 +196,10 @@ def _put(situation: Situation, answer: Answer) -> Dispute | None:
 
 
 def _sweep(situation: Situation, at: datetime, order: Order) -> Situation:
-    """Fire what has passed, by due instant, as a sweep does."""
-    while (due := next_due(situation.dispute)) is not None and due[1] < at:
+    """Fire what has passed, by due instant, as a sweep does; wrong rules may lead to where it was, and then it is over."""
+    been = set[Key]()
+    while (due := next_due(situation.dispute)) is not None and due[1] < at and situation.key not in been:
+        been.add(situation.key)
         asked = command(due[0].expiry, OWN[Role.SYSTEM], _NOTHING)
         try:
             after = put(situation, asked, at, order, None).after
