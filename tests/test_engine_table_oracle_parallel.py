@@ -143,7 +143,7 @@ def test_the_walk_is_whole(tell: Callable[[object], None]) -> None:
     early = {"wrong_actor", "deadline_passed", "deadline_not_passed", "misplaced"}
     assert set(total.refused) == early | {code.value for guard in NEEDS.values() for code in guard.codes}
     assert len(total.fired) >= 15
-    assert sum(total.fired.values()) >= 1_000
+    assert sum(total.fired.values()) >= 600
     assert total.out_of_reach < total.refusals / 4
 
 
