@@ -62,7 +62,10 @@ from tests.walk import (
     relevant,
     situations,
     walk,
+    walking,
 )
+
+pytestmark = walking("2023-03")
 
 TABLE = rule_version("2023-03").table
 # The states whose running deadline may have passed; elsewhere nothing runs, so every event is in time.

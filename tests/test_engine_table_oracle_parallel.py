@@ -32,7 +32,10 @@ from tests.walk import (
     mutants,
     planted,
     walk,
+    walking,
 )
+
+pytestmark = walking("parallel")
 
 TABLE = rule_version("parallel").table
 START = "proposing,awaiting_evidence"

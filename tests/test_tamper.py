@@ -39,6 +39,8 @@ from tests.histories.corpus import (
     sha256,
 )
 
+pytestmark = pytest.mark.no_cover  # tens of thousands of histories are read, and no line that others do not reach
+
 Tell = Callable[[object], None]
 Count = Callable[[str, int], None]
 History = tuple[bytes, ...]

@@ -173,6 +173,7 @@ def offered(machine: Machine, dispute: Dispute, event: EventName) -> list[Arrow]
     return [arrow for arrow in machine.arrows if arrow.event is event and arrow.source in around]
 
 
+@pytest.mark.no_cover  # a hundred thousand decisions
 @pytest.mark.parametrize("policy", [{}, {"denial": "review"}, {"silence": "denial"}, {"confirmation": None}])
 def test_what_the_tables_say_is_what_is_decided(policy: dict[str, object], count: Callable[[str, int], None]) -> None:
     """Go through situations, events, orders and moments: what is accepted took a row, what is refused has a code of the table."""

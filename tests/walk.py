@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any, ClassVar, cast
 
+import pytest
 from statemachine import StateChart
 from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
@@ -360,6 +361,14 @@ def _failing(codes: tuple[RefusalCode | None, ...]) -> int:
 
 
 # ---- the walk ----------------------------------------------------------------------------------------------------------
+
+
+def walking(rules: str) -> list[pytest.MarkDecorator]:
+    """Mark the tests of a walk: one process runs them all, for the last adds up; and no line counts as covered by them.
+
+    They go everywhere, so what they alone reach is tested by no example. Counting lines would also double the time they take.
+    """
+    return [pytest.mark.xdist_group(f"walk of {rules}"), pytest.mark.no_cover]
 
 
 @dataclass
