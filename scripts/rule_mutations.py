@@ -65,7 +65,7 @@ def _report(version: RuleVersion, found: list[tuple[Mutation, str | None]]) -> i
     kinds = Counter(mutation.kind for mutation, _ in found)
     alive = [mutation for mutation, by in found if by is None]
     killed = len(found) - by[EQUIVALENT] - len(alive)
-    score = 100 * killed / max(1, len(found) - by[EQUIVALENT])
+    score = 1000 * killed // max(1, len(found) - by[EQUIVALENT]) / 10  # rounded down: 100 % is all
     sys.stdout.write(
         f"{version.id}: {len(found)} mutations, {by[EQUIVALENT]} shown equivalent, {killed} noticed, {len(alive)} survive: {score:.1f} %\n"
         f"  noticed by: {', '.join(f'{name} {number}' for name, number in by.most_common() if name not in {None, EQUIVALENT})}\n"
