@@ -42,6 +42,7 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import EventName, Option, Role
 from dispute_fsm.service.service import Service
+from dispute_fsm.store import direct
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from dispute_fsm.store.transfer import bring_in
@@ -116,11 +117,22 @@ def recording(store: Store) -> Generator[list[Recorded]]:
     def heard(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool) -> None:  # noqa: ANN401, FBT001 -- SQLAlchemy's
         told.append((statement, parameters, executemany))
 
+    def listening(connection: direct.Direct, driver: Any, begin: str) -> None:  # noqa: ANN401 -- a driver's
+        def execute(statement: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- a driver's
+            told.append((statement, parameters, False))
+            return driver.execute(statement, parameters)
+
+        made(connection, driver, begin)
+        connection.execute = execute
+
+    made = direct.Direct.__init__
     event.listen(store.engine, "before_cursor_execute", heard)
+    direct.Direct.__init__ = listening  # type: ignore[method-assign, assignment]
     try:
         yield told
     finally:
         event.remove(store.engine, "before_cursor_execute", heard)
+        direct.Direct.__init__ = made  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -130,12 +142,9 @@ def bare(store: Store) -> Generator[Any]:
         yield connection.connection.driver_connection
 
 
-def run_bare(connection: Any, statements: list[Recorded], *, one_transaction: bool) -> None:  # noqa: ANN401 -- a driver's
-    """Run statements by the driver alone. A command loads before its transaction begins, as the service does."""
-    postgresql = isinstance(connection, psycopg.Connection)
+def run_bare(connection: Any, statements: list[Recorded]) -> None:  # noqa: ANN401 -- a driver's
+    """Run statements by the driver alone, and commit."""
     for statement, parameters, many in statements:
-        if postgresql and not one_transaction and statement.startswith("SELECT"):
-            connection.autocommit = True
         cursor = connection.cursor()
         if many:
             cursor.executemany(statement, parameters)
@@ -143,8 +152,6 @@ def run_bare(connection: Any, statements: list[Recorded], *, one_transaction: bo
             cursor.execute(statement, parameters)
         if statement.startswith("SELECT"):
             cursor.fetchall()
-            if postgresql and not one_transaction:
-                connection.autocommit = False
         cursor.close()
     connection.commit()
 
@@ -187,11 +194,13 @@ def commands(kind: str, folder: Path, number: int) -> float:
         wait = f"{len(shown)} statements: {', '.join(dict.fromkeys(one.split()[0] + ' ' + _table(one) for one in shown))}"
         by_driver: list[float] = []
         by_service: list[float] = []
-        with bare(second.store) as connection:
+        with bare(second.store) as connection, collecting_rarely():
+            if kind == "postgresql":
+                connection.autocommit = True  # what is loaded is loaded before the transaction, whose beginning is among the statements
             for begin in range(0, number - 1 - TURN, TURN):
                 began = perf_counter()
                 for each in range(begin, begin + TURN):
-                    run_bare(connection, statements[each], one_transaction=False)
+                    run_bare(connection, statements[each])
                 between = perf_counter()
                 for each in range(begin, begin + TURN):
                     third.service.submit(*asked(each + 1))
@@ -234,7 +243,7 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
         read = perf_counter() - began
         with bare(base.store) as connection:
             began = perf_counter()
-            run_bare(connection, statements, one_transaction=True)
+            run_bare(connection, statements)
             return read, perf_counter() - began
 
     found: list[tuple[float, float, float]] = []

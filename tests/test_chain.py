@@ -118,7 +118,7 @@ def test_an_event_without_private_values_or_with_fewer_keeps_its_hash() -> None:
             record["private"] = {} if pointer is None else {name: kept for name, kept in record["private"].items() if name != pointer}
             verify(record, event.prev_hash)
             assert hashed(record) == event.hash
-            assert seal(EVENT.validate_python(record)).hash == event.hash
+            assert seal(EVENT.validate_python(record))[0].hash == event.hash
 
 
 # ---- tampering is found ------------------------------------------------------------------------------------------------

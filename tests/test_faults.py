@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated
@@ -21,6 +22,7 @@ from dispute_fsm.rules.vocabulary import EventName, Option, Outcome, RefusalCode
 from dispute_fsm.service.service import Service
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.check import Checked, check
+from dispute_fsm.store.direct import Direct
 from dispute_fsm.store.engine import reading, writing
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
@@ -217,21 +219,42 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
     assert isinstance(home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
 
 
-def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home: House) -> None:
+def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_behind(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     home.open("D-1")
-    asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1")
+    asked, really = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x"), Direct.writing
 
-    def committed(_connection: Connection) -> None:
-        event.remove(home.store.engine, "commit", lost)
-        raise StoreUnavailableError("the connection broke while it was committing")
+    @contextmanager
+    def breaking(connection: Direct) -> Iterator[None]:
+        with really(connection):
+            yield
+            if home.store.engine.dialect.name == "sqlite":
+                raise sqlite3.OperationalError("disk I/O error")
+            cut(home)
 
-    def lost(connection: Connection) -> None:
-        connection.connection.driver_connection.commit()  # type: ignore[union-attr]  # it is done, and nobody hears of it
-        committed(connection)
+    monkeypatch.setattr(Direct, "writing", breaking)
+    for _ in range(2):  # the second has to find a new connection
+        with pytest.raises(StoreUnavailableError, match=r"disk I/O error|terminating connection|connection"):
+            home.service.submit("D-1", asked)
+    monkeypatch.undo()
+    assert len(home.service.history("D-1")) == 1
+    assert isinstance(home.service.submit("D-1", asked).decision, Accepted)
+    assert whole(home)
 
-    event.listen(home.store.engine, "commit", lost)
+
+def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.open("D-1")
+    asked, really = choose(Option.OUT_OF_STOCK_REFUND, key="k-1"), Direct.writing
+
+    @contextmanager
+    def lost(connection: Direct) -> Iterator[None]:
+        with really(connection):
+            yield
+        raise StoreUnavailableError("it is done, and nobody hears of it: the connection broke")
+
+    monkeypatch.setattr(Direct, "writing", lost)
     with pytest.raises(StoreUnavailableError):
         home.service.submit("D-1", asked)
+    monkeypatch.undo()
     assert isinstance(home.service.submit("D-1", asked).decision, Repeated)
     assert len(home.service.history("D-1")) == 2
 
@@ -344,14 +367,14 @@ def test_a_database_that_is_locked_for_too_long_is_unavailable_and_nothing_is_ha
 def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     limit = [1_000_000]
 
-    def limited(connection: Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {limit[0]}")
+    def limited(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {limit[0]}")
 
     with house(f"sqlite:///{tmp_path / 'd.db'}") as home:
         home.open("D-0")
         with reading(home.store.engine) as connection:
             limit[0] = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + 12  # room for a few disputes
-        event.listen(home.store.engine, "begin", limited)
+        event.listen(home.store.engine, "checkout", limited)
         answered: list[str] = []
 
         def fills() -> None:

@@ -155,9 +155,10 @@ def event_hash(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(hashed_form(record)).hexdigest()
 
 
-def seal(event: AnyEvent) -> AnyEvent:
-    """Return the event with its hash."""
-    return event.model_copy(update={"hash": event_hash(event.model_dump(mode="json"))})
+def seal(event: AnyEvent) -> tuple[AnyEvent, bytes]:
+    """Return the event with its hash, and the bytes that the hash covers."""
+    hashed = hashed_form(event.model_dump(mode="json"))
+    return event.model_copy(update={"hash": hashlib.sha256(hashed).hexdigest()}), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:

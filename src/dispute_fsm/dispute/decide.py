@@ -35,7 +35,7 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
         return _again(existing, opening)
     conclusion = conclude_opening(opening, facts, now)
     if not isinstance(conclusion, Conclusion):
-        return Refused(conclusion, None)
+        return Refused(conclusion)
     command = opening_command(opening)
     event = DisputeOpened(
         **_members(command, conclusion, now, stamp),
@@ -54,7 +54,7 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
         chart=rule_version(opening.rules).table.digest,
         package=VERSION,
     )
-    return Accepted(seal(event))
+    return Accepted(*seal(event))
 
 
 def _again(existing: Dispute, opening: Opening) -> Decision:
@@ -67,7 +67,7 @@ def _again(existing: Dispute, opening: Opening) -> Decision:
     if all(getattr(first, name) == getattr(opening, name) for name in named) and first.policy == opening.policy.digest:
         return Repeated(first)
     unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
-    return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", FrozenMap(dispute_id=opening.dispute_id), unlock),), None)
+    return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", FrozenMap(dispute_id=opening.dispute_id), unlock),))
 
 
 def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
@@ -80,10 +80,10 @@ def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: da
     judgement, conclusion = conclude(dispute, command, facts, now)
     if judgement.earlier is not None:
         return Repeated(judgement.earlier)
-    event = None if conclusion is None else _event(dispute, command, conclusion, now, stamp)
-    if event is None or isinstance(event, CommandRefused):
-        return Refused(hinted(dispute, judgement), event) if judgement.reasons else Unchanged()
-    return Accepted(event)
+    if conclusion is None:
+        return Refused(hinted(dispute, judgement)) if judgement.reasons else Unchanged()
+    event, hashed = seal(_event(dispute, command, conclusion, now, stamp))
+    return Refused(hinted(dispute, judgement), event, hashed) if isinstance(event, CommandRefused) else Accepted(event, hashed)
 
 
 def _event(dispute: Dispute, command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp) -> AuditEvent:
@@ -100,7 +100,7 @@ def _event(dispute: Dispute, command: Command, conclusion: Conclusion, now: date
         "prev_hash": dispute.last_hash,
         "private": private,
     }
-    return seal(EVENT.validate_python(members))
+    return EVENT.validate_python(members)
 
 
 def _members(command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp) -> dict[str, Any]:

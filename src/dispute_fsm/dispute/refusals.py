@@ -1,7 +1,7 @@
 """What comes of a command: accepted, refused, unchanged or repeated. All are values; a refusal is no exception."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dispute_fsm.dispute.events import AuditEvent, CommandRefused
 from dispute_fsm.rules.findings import NEVER, Seen, Unlock
@@ -28,17 +28,22 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command is accepted; append the event."""
+    """The command is accepted; append the event. `hashed` are the bytes that its hash covers, for whoever keeps those."""
 
     event: AuditEvent
+    hashed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The command is refused, for every reason there is. `event` records it; None where no record is kept."""
+    """The command is refused, for every reason there is.
+
+    `event` records it, and `hashed` are the bytes that its hash covers; None where no record is kept.
+    """
 
     reasons: tuple[Reason, ...]
-    event: CommandRefused | None
+    event: CommandRefused | None = None
+    hashed: bytes | None = field(default=None, repr=False)
 
     @property
     def codes(self) -> tuple[RefusalCode, ...]:

@@ -168,11 +168,6 @@ def format_duration(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
-def _no_surrogates(value: str) -> str:
-    value.encode("utf-8")  # UnicodeEncodeError is a ValueError: a lone surrogate cannot be hashed or stored
-    return value
-
-
 def written(pattern: str, words: str) -> AfterValidator:
     """Require a text of this form; the error says in words what the form is."""
     form = re.compile(pattern)
@@ -214,10 +209,10 @@ DueInstant = Annotated[datetime, BeforeValidator(_parse_due), PlainSerializer(fo
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 """A duration in whole seconds, written like `15d` or `1h30m`."""
 
-Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_no_surrogates)]
-"""Free text. Rules may limit it further and refuse with a code; this bound is only technical."""
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+"""Free text without lone surrogates. Rules may limit it further and refuse with a code; this bound is only technical."""
 
-Identifier = Annotated[str, written(r"[^\x00-\x1f\x7f-\x9f]{1,200}", "one line of 1 to 200 characters"), AfterValidator(_no_surrogates)]
+Identifier = Annotated[Text, written(r"[^\x00-\x1f\x7f-\x9f]{1,200}", "one line of 1 to 200 characters")]
 """An id given by another system: opaque, one line, never empty."""
 
 ReasonId = Annotated[str, written(r"[\x21-\x7e]{1,64}", "an id: 1 to 64 ASCII characters without a space")]

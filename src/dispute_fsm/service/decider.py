@@ -5,7 +5,7 @@ still stands as it was loaded. Else it is loaded and decided again: first freely
 The order system is never asked while a transaction is open.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,9 +26,8 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.strict import FrozenMap, parse_instant
 from dispute_fsm.rules.vocabulary import EventName, RefusalCode
-from dispute_fsm.store.due import announce
-from dispute_fsm.store.engine import reading, writing
-from dispute_fsm.store.records import running
+from dispute_fsm.store.direct import Direct, directly
+from dispute_fsm.store.prepared import Open
 from dispute_fsm.store.store import Loaded, Store
 
 Clock = Callable[[], datetime]
@@ -83,7 +82,7 @@ class Decider:
     clock: Clock | None
     wakes: list[Event] = field(default_factory=list[Event])
 
-    def now(self, connection: Connection) -> datetime:
+    def now(self, connection: Open) -> datetime:
         """Tell what time it is, in UTC."""
         return self.store.now(connection) if self.clock is None else parse_instant(self.clock())
 
@@ -100,7 +99,7 @@ class Decider:
                 continue
             existing = None if loaded is None else loaded.dispute
             if live is not None:
-                decision: Decision = Refused((_has_a_live_one(opening, live),), None)
+                decision: Decision = Refused((_has_a_live_one(opening, live),))
             else:
                 shown = self._shown(opening, existing, now, host) if facts is None else facts
                 decision = open_dispute(existing, opening, shown, now, stamp=self.desk.stamp(opening.dispute_id, 1))
@@ -127,8 +126,7 @@ class Decider:
             return Answer(decision, None, cast("Dispute", existing))
         dispute = begin(decision.event, opening.policy)
         with self._writing(host) as connection:
-            self.store.insert(connection, dispute)
-            self._announce(connection, None, dispute)
+            self._announce(connection, dispute, self.store.insert(connection, dispute, decision.hashed))
         self._wake()
         return Answer(decision, decision.event, dispute)
 
@@ -148,7 +146,7 @@ class Decider:
             try:
                 if attempt < _FREELY:
                     return _logged(self._free(errand))
-                with writing(self.store.engine) as connection:
+                with directly(self.store.engine) as connection, connection.writing():
                     done = self._held(errand, connection)
                 return _logged(done)
             except ConflictError:
@@ -162,22 +160,27 @@ class Decider:
 
     def _free(self, errand: _Errand) -> tuple[_Put, Answer] | None:
         """Decide while others may change the dispute, and write where it still stands."""
-        with reading(self.store.engine) as connection:
+        with directly(self.store.engine) as connection:
             put = self._put(errand, connection, self.store.load(connection, errand.dispute_id, errand.key))
-        if put is None:
-            return None
-        try:
-            answer = self._answer(put, errand.given)
-        except FactsNeededError:
-            errand.asked = self.desk.look(put.before, put.now)
-            answer = self._answer(put, errand.asked)
+            if put is None:
+                return None
+            try:
+                return self._written(connection, put, self._answer(put, errand.given))
+            except FactsNeededError:
+                pass  # asked below, where nothing waits for the connection
+        errand.asked = self.desk.look(put.before, put.now)
+        answer = self._answer(put, errand.asked)
+        with directly(self.store.engine) as connection:
+            return self._written(connection, put, answer)
+
+    def _written(self, connection: Direct, put: _Put, answer: Answer) -> tuple[_Put, Answer]:
         if answer.event is not None:
-            with writing(self.store.engine) as connection:
+            with connection.writing():
                 self._write(connection, put, answer)
             self._wake()
         return put, answer
 
-    def _held(self, errand: _Errand, connection: Connection) -> tuple[_Put, Answer] | None:
+    def _held(self, errand: _Errand, connection: Open) -> tuple[_Put, Answer] | None:
         """Decide while nobody else can change the dispute. Asks nobody: raises `FactsNeededError` where facts are needed."""
         put = self._put(errand, connection, self.store.locked(connection, errand.dispute_id, errand.key))
         if put is None:
@@ -191,7 +194,7 @@ class Decider:
             self._wake()
         return put, answer
 
-    def _put(self, errand: _Errand, connection: Connection, loaded: Loaded | None) -> _Put | None:
+    def _put(self, errand: _Errand, connection: Open, loaded: Loaded | None) -> _Put | None:
         if loaded is None:
             raise InputError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
         errand.before = loaded.dispute
@@ -207,33 +210,33 @@ class Decider:
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Answer(decision, event, before if event is None else evolve(before, event))
 
-    def _write(self, connection: Connection, put: _Put, answer: Answer) -> None:
-        if answer.event is not None:
-            self.store.append(connection, put.before, answer.event, answer.dispute)
-            self._announce(connection, put.before, answer.dispute)
+    def _write(self, connection: Open, put: _Put, answer: Answer) -> None:
+        decision = answer.decision
+        if isinstance(decision, Accepted | Refused) and decision.event is not None:
+            due = self.store.append(connection, put.before, decision.event, answer.dispute, decision.hashed)
+            self._announce(connection, answer.dispute, due)
 
     # ---- what both need ------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _reading(self, host: Connection | None) -> Generator[Connection]:
+    def _reading(self, host: Connection | None) -> Generator[Open]:
         if host is not None:
             yield host
         else:
-            with reading(self.store.engine) as connection:
+            with directly(self.store.engine) as connection:
                 yield connection
 
     @contextmanager
-    def _writing(self, host: Connection | None) -> Generator[Connection]:
+    def _writing(self, host: Connection | None) -> Generator[Open]:
         if host is not None:
             yield host
         else:
-            with writing(self.store.engine) as connection:
+            with directly(self.store.engine) as connection, connection.writing():
                 yield connection
 
-    def _announce(self, connection: Connection, before: Dispute | None, after: Dispute) -> None:
-        old = {} if before is None else running(before)
-        if any(due - after.last_at < NOTICE for name, due in running(after).items() if old.get(name) != due):
-            announce(connection)
+    def _announce(self, connection: Open, dispute: Dispute, due: Sequence[datetime]) -> None:
+        if any(at - dispute.last_at < NOTICE for at in due):
+            self.store.announce(connection)
 
     def _wake(self) -> None:
         for wake in self.wakes:

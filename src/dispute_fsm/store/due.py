@@ -7,9 +7,9 @@ seen to by the dispute itself, so a lease that lapses too early costs work, neve
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, or_, select, tuple_, update
 
-from dispute_fsm.store.schema import POSTGRESQL, deadlines
+from dispute_fsm.store.schema import deadlines
 
 CHANNEL = "dispute_due"
 """On PostgreSQL, where it is said that a deadline will be due sooner than others look by themselves."""
@@ -59,9 +59,3 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
     """Return when there will be something to sweep: a deadline due, or another sweeper's claim lapsed; None where nothing runs."""
     found = (connection.execute(statement, {"now": now}).scalar_one() for statement in (NEXT_FREE, NEXT_LAPSE))
     return min((at for at in found if at is not None), default=None)
-
-
-def announce(connection: Connection) -> None:
-    """Tell the sweepers of other processes that a deadline will be due soon; they hear of it when this transaction commits."""
-    if connection.dialect.name == POSTGRESQL:
-        connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})

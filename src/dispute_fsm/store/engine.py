@@ -5,6 +5,7 @@ then writes cannot wait (what it has read may be out of date), so it would fail 
 """
 
 import select
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InterfaceError, InvalidatePoolError, OperationalError
 
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.store.schema import POSTGRESQL, SQLITE
@@ -26,6 +27,7 @@ _DRIVERS = {
 _BUSY_SECONDS = 30
 """How long a SQLite connection waits for another writer before it gives up, unless the URL has a `timeout` in seconds."""
 _READ_ONLY = "dispute_reads"
+_UNAVAILABLE = (OperationalError, InterfaceError, sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit that was answered survives a power failure
@@ -64,7 +66,9 @@ def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a conn
 
 
 def _taken(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 -- a connection of the driver
-    """Replace the connections that the server has ended while nobody used them: such a one has something to say unasked."""
+    """Replace the connections that were ended while nobody used them: such a one is closed, or has something to say unasked."""
+    if connection.closed:
+        raise DisconnectionError
     waiting = select.poll()
     waiting.register(connection, select.POLLIN)
     if waiting.poll(0):
@@ -81,7 +85,7 @@ def available() -> Generator[None]:
     """Say in our words that the database cannot be reached, is locked, full or went away. Raises `StoreUnavailableError`."""
     try:
         yield
-    except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except _UNAVAILABLE as error:
         raise unavailable(error) from error
     except DBAPIError as error:
         if not error.connection_invalidated:
@@ -89,7 +93,7 @@ def available() -> Generator[None]:
         raise unavailable(error) from error
 
 
-def unavailable(error: DBAPIError | psycopg.Error) -> StoreUnavailableError:
+def unavailable(error: DBAPIError | psycopg.Error | sqlite3.Error) -> StoreUnavailableError:
     """Make the error of a database that cannot be worked with now."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     said = str(cause).strip().splitlines()

@@ -1,11 +1,17 @@
 """A statement in the words of one database, compiled once: what is run for every command should not be composed for every command."""
 
+from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
+
+from dispute_fsm.store.direct import Direct
+
+Open = Connection | Direct
+"""What a statement runs on: SQLAlchemy's connection (a host's may be one), or the driver's."""
 
 _COUNTED = {"preserve_rowcount": True}
 
@@ -13,29 +19,51 @@ _COUNTED = {"preserve_rowcount": True}
 class Prepared:
     """Runs one statement with parameters by name. What it returns is as the driver gives it: no type reads it."""
 
-    __slots__ = ("_fixed", "_order", "_sql", "_writes")
+    __slots__ = ("_fixed", "_order", "_row", "_writes", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         writes = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in _binds(compiled).items()}
-        self._sql = str(compiled)
+        self.sql = str(compiled)
         self._order: Sequence[str] | None = _positions(compiled)
         self._fixed: Mapping[str, Any] = {name: bind.value for name, bind in _binds(compiled).items() if not bind.required}
         self._writes = {name: write for name, write in writes.items() if write is not None}
+        self._row = _row_of(statement)
 
-    def on(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run it."""
-        return connection.exec_driver_sql(self._sql, self._given(parameters))
+    def rows(self, connection: Open, parameters: Mapping[str, Any]) -> list[Any]:
+        """Run a query; returns its rows, whose members have the names of the columns."""
+        return [self._row(*row) for row in self._run(connection, parameters).fetchall()]
 
-    def many(self, connection: Connection, parameters: Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
-        """Run it many times; `rowcount` is that of all."""
-        return connection.exec_driver_sql(self._sql, [self._given(one) for one in parameters], execution_options=_COUNTED)
+    def row(self, connection: Open, parameters: Mapping[str, Any]) -> Any | None:  # noqa: ANN401 -- a row
+        """Run a query that finds one row at most; returns it, or None."""
+        rows = self._run(connection, parameters).fetchall()
+        return self._row(*rows[0]) if rows else None
 
-    def _given(self, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- a tuple or a mapping, as the driver wants it
+    def on(self, connection: Open, parameters: Mapping[str, Any]) -> int:
+        """Run what changes rows; returns how many."""
+        changed: int = self._run(connection, parameters).rowcount
+        return changed
+
+    def many(self, connection: Connection, parameters: Sequence[Mapping[str, Any]]) -> int:
+        """Run it many times; returns how many rows all of them changed."""
+        given = [self.given(one) for one in parameters]
+        return connection.exec_driver_sql(self.sql, given, execution_options=_COUNTED).rowcount
+
+    def _run(self, connection: Open, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- a cursor of the driver, or SQLAlchemy's result
+        given = self.given(parameters)
+        return connection.execute(self.sql, given) if isinstance(connection, Direct) else connection.exec_driver_sql(self.sql, given)
+
+    def given(self, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- a tuple or a mapping, as the driver wants it
+        """Return the parameters as the driver takes them."""
         given = {**self._fixed, **parameters}
         for name, write in self._writes.items():
             given[name] = write(given[name])
         return given if self._order is None else tuple([given[name] for name in self._order])
+
+
+def _row_of(statement: Any) -> Any:  # noqa: ANN401 -- any statement; a type of tuple
+    names = [column.key for column in getattr(statement, "exported_columns", ())]
+    return namedtuple("Row", names)  # pyright: ignore[reportUntypedNamedTuple] # noqa: PYI024 -- only the statement knows its columns
 
 
 def _binds(compiled: Any) -> Mapping[str, Any]:  # noqa: ANN401 -- SQLAlchemy's compiler

@@ -24,15 +24,15 @@ class EventRow(NamedTuple):
     private: str | None
 
 
-def event_row(event: AuditEvent) -> EventRow:
-    """Make the rows of an event."""
-    record = event.model_dump(mode="json")
-    return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private_text(record["private"]))
+def event_row(event: AuditEvent, hashed: bytes | None = None) -> EventRow:
+    """Make the rows of an event. `hashed` are the bytes that its hash covers, where they are at hand."""
+    covered = hashed_form(event.model_dump(mode="json")) if hashed is None else hashed
+    return EventRow(event.dispute_id, event.seq, covered, event.hash, private_text(event.private))
 
 
 def private_text(private: Mapping[str, Any]) -> str | None:
     """Write an event's personal values as they are kept; None: there are none."""
-    return to_json(private).decode() if private else None
+    return to_json(dict(private)).decode() if private else None
 
 
 def record_of(row: EventRow) -> dict[str, Any]:

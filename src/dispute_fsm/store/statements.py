@@ -52,6 +52,7 @@ class Statements:
     policy: Prepared
     known_policy: Prepared
     now: Prepared | None
+    announce: Prepared | None
     new_policy: Prepared
     new_dispute: Prepared
     changed: Prepared
@@ -107,8 +108,9 @@ def statements(dialect: Dialect) -> Statements:
         "moved_deadline": update(deadlines).where(*_this_deadline()).values(due_at=bindparam("due_at"), leased_until=None),
         "gone_deadline": delete(deadlines).where(*_this_deadline()),
     }
-    told = Prepared(select(now), dialect) if postgresql else None
-    return Statements(now=told, **{name: Prepared(statement, dialect) for name, statement in made.items()})
+    told = Prepared(select(now.label("now")), dialect) if postgresql else None
+    announce = Prepared(select(func.pg_notify(bindparam("channel"), "").label("done")), dialect) if postgresql else None
+    return Statements(now=told, announce=announce, **{name: Prepared(statement, dialect) for name, statement in made.items()})
 
 
 def _this_deadline() -> tuple[ColumnElement[bool], ...]:

@@ -5,20 +5,23 @@ key that is asked about. It is written by comparing: its row has to stand as it 
 `ConflictError` is raised. So no lock is held between loading and writing, and nobody waits while an order system is asked.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import Connection, Engine, delete
-from sqlalchemy.engine import URL, CursorResult
+from sqlalchemy import Engine, delete
+from sqlalchemy.engine import URL
 
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.rules.policy import Policy
+from dispute_fsm.store.due import CHANNEL
 from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate
+from dispute_fsm.store.prepared import Open
 from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
 from dispute_fsm.store.schema import SQLITE, private_values
 from dispute_fsm.store.snapshot import read, snapshot_version
@@ -62,16 +65,16 @@ class Store:
 
     # ---- reading -------------------------------------------------------------------------------------------------------
 
-    def now(self, connection: Connection) -> datetime:
+    def now(self, connection: Open) -> datetime:
         """Tell the time: the database's, where it has a clock that all its clients share, else this machine's; in UTC."""
         if self.run.now is None:
             return datetime.now(UTC)
-        told: datetime = self.run.now.on(connection, {}).scalar_one()
+        told: datetime = self.run.now.rows(connection, {})[0].now
         return told.astimezone(UTC)
 
-    def load(self, connection: Connection, dispute_id: str, key: str | None = None) -> Loaded | None:
+    def load(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute, with the event that used this key up where there is one; None where there is no such dispute."""
-        row = self.run.load.on(connection, {"dispute_id": dispute_id, "key": key}).one_or_none()
+        row = self.run.load.row(connection, {"dispute_id": dispute_id, "key": key})
         if row is None:
             return None
         now = None if row.now is None else row.now.astimezone(UTC)
@@ -97,13 +100,13 @@ class Store:
             self._openings.pop(next(iter(self._openings)), None)
         return opening
 
-    def locked(self, connection: Connection, dispute_id: str, key: str | None = None) -> Loaded | None:
+    def locked(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute that nobody else can change before this transaction ends."""
         # Two statements: the second sees what was committed while the first one waited.
-        self.run.lock.on(connection, {"dispute_id": dispute_id})
+        self.run.lock.row(connection, {"dispute_id": dispute_id})
         return self.load(connection, dispute_id, key)
 
-    def folded(self, connection: Connection, dispute_id: str, policy: Policy) -> Dispute:
+    def folded(self, connection: Open, dispute_id: str, policy: Policy) -> Dispute:
         """Fold a dispute from all its events. Raises `ImpossibleEventError` where they cannot have happened."""
         first, *others = self.history(connection, dispute_id)
         dispute = begin(first, policy)
@@ -111,23 +114,28 @@ class Store:
             dispute = evolve(dispute, event)
         return dispute
 
-    def history(self, connection: Connection, dispute_id: str) -> list[AuditEvent]:
+    def history(self, connection: Open, dispute_id: str) -> list[AuditEvent]:
         """Return all events of a dispute, in order; empty where there is no such dispute."""
-        return [event_of(EventRow(*tuple(row))) for row in self.run.history.on(connection, {"dispute_id": dispute_id})]
+        return [event_of(EventRow(*row)) for row in self.run.history.rows(connection, {"dispute_id": dispute_id})]
 
-    def live_on(self, connection: Connection, order_id: str) -> str | None:
+    def announce(self, connection: Open) -> None:
+        """Tell the sweepers of other processes that a deadline will be due soon; they hear of it when this transaction commits."""
+        if self.run.announce is not None:
+            self.run.announce.row(connection, {"channel": CHANNEL})
+
+    def live_on(self, connection: Open, order_id: str) -> str | None:
         """Return the dispute about this order that is live; None where there is none."""
-        found: str | None = self.run.live.on(connection, {"order_id": order_id}).scalar_one_or_none()
-        return found
+        found = self.run.live.row(connection, {"order_id": order_id})
+        return None if found is None else str(found.dispute_id)
 
-    def policy(self, connection: Connection, digest: str) -> Policy:
+    def policy(self, connection: Open, digest: str) -> Policy:
         """Return a policy by its digest. Raises `IntegrityError` where it is not here, or is another one."""
         policy = self._policies.get(digest)
         if policy is None:
-            text = self.run.policy.on(connection, {"digest": digest}).scalar_one_or_none()
-            if text is None:
+            kept = self.run.policy.row(connection, {"digest": digest})
+            if kept is None:
                 raise IntegrityError(f"the policy {digest} that an event names is not in the database", "policy")
-            policy = policy_of(text)
+            policy = policy_of(kept.body)
             if policy.digest != digest:
                 raise IntegrityError(f"the policy {digest} in the database is another one: it was changed after it was written", "policy")
             self._policies[digest] = policy
@@ -135,28 +143,36 @@ class Store:
 
     # ---- writing -------------------------------------------------------------------------------------------------------
 
-    def insert(self, connection: Connection, dispute: Dispute) -> None:
-        """Write a dispute that has just opened. Raises `ConflictError` where its id is taken, or its order has a live dispute."""
+    def insert(self, connection: Open, dispute: Dispute, hashed: bytes | None = None) -> list[datetime]:
+        """Write a dispute that has just opened; returns when its deadlines are due.
+
+        `hashed` are the bytes that the opening's hash covers, where they are at hand.
+        Raises `ConflictError` where its id is taken, or its order has a live dispute.
+        """
         self.keep_policy(connection, dispute.policy)
-        if _none(self.run.new_dispute.on(connection, {**opened_as(dispute), **stands(dispute)})):
+        if self.run.new_dispute.on(connection, {**opened_as(dispute), **stands(dispute)}) != 1:
             raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
         self._remembered(dispute.opening)
-        self._add(connection, dispute.opening)
-        self._set_deadlines(connection, None, dispute)
+        self._add(connection, event_row(dispute.opening, hashed), dispute.opening)
+        return self._set_deadlines(connection, {}, running(dispute), dispute.dispute_id)
 
-    def keep_policy(self, connection: Connection, policy: Policy) -> None:
+    def keep_policy(self, connection: Open, policy: Policy) -> None:
         """Write a policy that a dispute opens under, where it is not there yet."""
         # The policies at hand do not tell: one may have been read in a host's transaction that was rolled back.
-        if self.run.known_policy.on(connection, {"digest": policy.digest}).first() is None:
+        if self.run.known_policy.row(connection, {"digest": policy.digest}) is None:
             self.run.new_policy.on(connection, {"digest": policy.digest, "body": policy_text(policy)})
 
-    def append(self, connection: Connection, before: Dispute, event: AuditEvent, after: Dispute) -> None:
-        """Write one event of a dispute and what it comes to. Raises `ConflictError` where the dispute has gone on meanwhile."""
+    def append(self, connection: Open, before: Dispute, event: AuditEvent, after: Dispute, hashed: bytes | None = None) -> list[datetime]:
+        """Write one event of a dispute and what it comes to; returns when deadlines are due that were not due then before.
+
+        `hashed` are the bytes that the event's hash covers, where they are at hand.
+        Raises `ConflictError` where the dispute has gone on meanwhile.
+        """
         found = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}
-        if _none(self.run.changed.on(connection, {**found, **stands(after)})):
+        if self.run.changed.on(connection, {**found, **stands(after)}) != 1:
             raise ConflictError(f"dispute {before.dispute_id} has gone on behind event {before.seq}")
-        self._add(connection, event)
-        self._set_deadlines(connection, before, after)
+        self._add(connection, event_row(event, hashed), event)
+        return self._set_deadlines(connection, running(before), running(after), after.dispute_id)
 
     def erase(self, dispute_id: str) -> int:
         """Erase the personal values of a dispute's events; returns how many events had any. Every hash still fits."""
@@ -167,8 +183,7 @@ class Store:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return erased
 
-    def _add(self, connection: Connection, event: AuditEvent) -> None:
-        row = event_row(event)
+    def _add(self, connection: Open, row: EventRow, event: AuditEvent) -> None:
         place = {"dispute_id": row.dispute_id, "seq": row.seq}
         self.run.new_event.on(connection, {**place, "hash": row.hash, "hashed": row.hashed})
         if row.private is not None:
@@ -176,16 +191,13 @@ class Store:
         if event.key is not None and not event.refused:
             self.run.new_key.on(connection, {**place, "key": event.key})
 
-    def _set_deadlines(self, connection: Connection, before: Dispute | None, after: Dispute) -> None:
-        old, new = {} if before is None else running(before), running(after)
+    def _set_deadlines(self, connection: Open, old: Mapping[str, datetime], new: Mapping[str, datetime], dispute_id: str) -> list[datetime]:
         for name in old.keys() - new.keys():
-            self.run.gone_deadline.on(connection, {"of_dispute": after.dispute_id, "of_deadline": name})
-        for name, due in new.items():
-            if name not in old:
-                self.run.new_deadline.on(connection, {"dispute_id": after.dispute_id, "deadline": name, "due_at": due})
-            elif due != old[name]:
-                self.run.moved_deadline.on(connection, {"of_dispute": after.dispute_id, "of_deadline": name, "due_at": due})
-
-
-def _none(result: CursorResult[Any]) -> bool:
-    return result.rowcount != 1
+            self.run.gone_deadline.on(connection, {"of_dispute": dispute_id, "of_deadline": name})
+        changed = {name: due for name, due in new.items() if old.get(name) != due}
+        for name, due in changed.items():
+            if name in old:
+                self.run.moved_deadline.on(connection, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due})
+            else:
+                self.run.new_deadline.on(connection, {"dispute_id": dispute_id, "deadline": name, "due_at": due})
+        return list(changed.values())
