@@ -14,6 +14,7 @@ from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, Option
 from dispute_fsm.store import snapshot
+from dispute_fsm.store.direct import directly
 from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate, version
 from dispute_fsm.store.schema import SCHEMA_VERSION
@@ -212,6 +213,23 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
     with writing(home.store.engine) as connection:
         found = plan(connection, loading(literal(0)), {"dispute_id": "D-1", "key": "k-1"})
     assert whole_tables(found) == []
+
+
+def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(home: House) -> None:
+    class ChangedMindError(Exception):
+        pass
+
+    def changes_its_mind() -> None:
+        with writing(home.store.engine) as connection:
+            connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
+            raise ChangedMindError
+
+    with directly(home.store.engine):
+        pass
+    with pytest.raises(ChangedMindError):
+        changes_its_mind()
+    with reading(home.store.engine) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
 
 
 def test_without_a_server_the_tests_on_postgresql_say_so(tmp_path: Path) -> None:
