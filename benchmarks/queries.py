@@ -20,11 +20,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, literal, text
 
 from benchmarks.store import schema
+from dispute_fsm.rules.vocabulary import StateName
 from dispute_fsm.store.due import NEXT_FREE, NEXT_LAPSE, OVERDUE
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.feed import ALL, SETTLED
-from dispute_fsm.store.queries import due_statement, statement
-from dispute_fsm.store.schema import POSTGRESQL, Query
+from dispute_fsm.store.queries import Found, due_statement, paths_of, statement
+from dispute_fsm.store.schema import POSTGRESQL
 from dispute_fsm.store.statements import loading
 from dispute_fsm.store.store import Store
 
@@ -32,9 +33,14 @@ BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
 _STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized'
   WHEN g % 100 < 96 THEN 'opened'
   WHEN g % 100 < 98 THEN 'awaiting_confirmation' WHEN g % 100 < 99 THEN 'awaiting_shipment' ELSE 'under_review' END"""
+_PATH = """CASE WHEN g % 100 < 96 THEN {state}
+  WHEN g % 100 < 98 THEN 'option_chosen.settling.awaiting_confirmation'
+  WHEN g % 100 < 99 THEN 'option_chosen.settling.awaiting_shipment'
+  WHEN g % 200 < 100 THEN 'option_chosen.contesting.under_review'
+  ELSE 'disputing.settlement.proposing,disputing.evidence.under_review' END"""
 _DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules, policy, opened_at, path, state,
   closed, revision, seq, last_at, last_hash, xid, snapshot_version, snapshot)
-SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, 'path', {state},
+SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, {path}, {state},
   g % 100 < 92, 2, 2, {at}, '0', 0, '0', '{{}}'
 FROM {numbers}"""
 _DEADLINES = """INSERT INTO dispute_deadlines (dispute_id, deadline, due_at)
@@ -67,7 +73,7 @@ _FEW = 1_000
 
 def fill(engine: Engine, number: int) -> None:
     """Make this many disputes, of which one in twelve is live, and tell the database to count them."""
-    words = {"state": _STATE, **_WORDS[engine.dialect.name]}
+    words = {"state": _STATE, "path": _PATH.format(state=_STATE), **_WORDS[engine.dialect.name]}
     with writing(engine) as connection:
         for rows in (_DISPUTES, _DEADLINES, _EVENTS):
             connection.execute(text(rows.format(**words)), {"number": number})
@@ -75,18 +81,26 @@ def fill(engine: Engine, number: int) -> None:
         connection.exec_driver_sql("ANALYZE")
 
 
-def queries(dialect: str, number: int) -> Mapping[str, tuple[Query, Mapping[str, Any]]]:
+def queries(dialect: str, number: int) -> Mapping[str, tuple[Found, Mapping[str, Any]]]:
     """Return every query of the service, each with values of somewhere in the middle."""
     middle = BEGAN + timedelta(minutes=number // 2)
     page = {"after_at": middle, "after_id": "D-5", "limit": 100}
+    review, resolved = paths_of(StateName.UNDER_REVIEW), {"path_0": "resolved"}
     feed = SETTLED if dialect == POSTGRESQL else ALL
     return {
         "load": (loading(literal(0)), {"dispute_id": "D-7", "key": "k"}),
         "by order": (statement("order_id"), {**page, "order_id": "O-7"}),
         "by merchant": (statement("merchant_id"), {**page, "merchant_id": "M-7"}),
-        "by merchant and state": (statement("merchant_id", "state"), {**page, "merchant_id": "M-7", "state": "resolved"}),
-        "by state, many": (statement("state"), {**page, "state": "resolved"}),
-        "by state, few": (statement("state"), {**page, "state": "under_review"}),
+        "by merchant and state": (statement("merchant_id", paths=1), {**page, "merchant_id": "M-7", **resolved}),
+        "by merchant and state, of several versions": (
+            statement("merchant_id", paths=len(review)),
+            {**page, "merchant_id": "M-99", **{f"path_{place}": path for place, path in enumerate(review)}},
+        ),
+        "by state, many": (statement(paths=1), {**page, **resolved}),
+        "by state, of several versions": (
+            statement(paths=len(review)),
+            {**page, **{f"path_{place}": path for place, path in enumerate(review)}},
+        ),
         "due before": (due_statement(), {**page, "after_name": "", "instant": middle + timedelta(days=9)}),
         "overdue": (OVERDUE, {"now": middle, "limit": 20}),
         "next due": (NEXT_FREE, {"now": middle}),
@@ -95,7 +109,7 @@ def queries(dialect: str, number: int) -> Mapping[str, tuple[Query, Mapping[str,
     }
 
 
-def plan(connection: Connection, query: Query, values: Mapping[str, Any]) -> list[str]:
+def plan(connection: Connection, query: Found, values: Mapping[str, Any]) -> list[str]:
     """Explain a query as it is run: the lines of its plan."""
     asked = str(query.params(**values).compile(connection, compile_kwargs={"literal_binds": True}))
     if connection.dialect.name == POSTGRESQL:

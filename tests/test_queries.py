@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from benchmarks import queries as bench
+from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, StateName
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, StateName
+from dispute_fsm.store import queries
 from dispute_fsm.store.engine import writing
-from dispute_fsm.store.queries import DisputeSnapshot, Page
+from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_of
 from dispute_fsm.store.store import Store
 from tests.service_support import House, house
-from tests.support import DAY, HOUR, MINUTE, OPENED_AT, choose, command
+from tests.support import DAY, HOUR, MINUTE, OPENED_AT, choose, command, submission
 
 Pages = Callable[[str | None, int], Page[Any]]
 
@@ -78,6 +80,47 @@ def test_what_opens_closes_or_moves_on_meanwhile_moves_nothing(seven: House) -> 
     assert ids(rest) == ["D-4", "D-6", "D-9"]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_a_state_is_found_under_every_rule_version_in_every_region_and_by_what_lies_around_it(home: House, limit: int) -> None:
+    for number in range(6):
+        home.open(f"D-{number}", rules="parallel" if number % 2 else "2023-03")
+        home.time.pass_(MINUTE)
+    for number in (4, 2):
+        home.service.submit(f"D-{number}", choose(Option.PROVE_NO_FAULT))
+    for number in (4, 3, 1):
+        assert isinstance(home.service.submit(f"D-{number}", submission()).decision, Accepted)
+    home.service.submit("D-5", choose(Option.OUT_OF_STOCK_REFUND))
+
+    def found(state: StateName) -> list[str]:
+        by_merchant = all_pages(lambda cursor, n: home.service.by_merchant("M-1", state, cursor=cursor, limit=n), limit)
+        assert by_merchant == all_pages(lambda cursor, n: home.service.by_state(state, cursor=cursor, limit=n), limit)
+        return ids(by_merchant)
+
+    assert found(StateName.UNDER_REVIEW) == ["D-1", "D-3", "D-4"]
+    assert found(StateName.AWAITING_EVIDENCE) == ["D-2", "D-5"]
+    assert found(StateName.PROPOSING) == ["D-1", "D-3"]
+    assert found(StateName.AWAITING_CONFIRMATION) == ["D-5"]
+    assert found(StateName.DISPUTING) == ["D-1", "D-3", "D-5"]
+    assert found(StateName.CONTESTING) == ["D-2", "D-4"]
+    assert found(StateName.OPENED) == ["D-0"]
+    assert all(paths_of(state) for state in StateName)
+
+
+def test_a_state_that_no_rule_version_has_finds_nothing(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.open()
+    monkeypatch.setattr(queries, "VERSIONS", {})
+    assert home.service.by_state(StateName.OPENED).found == ()
+
+
+def test_a_snapshot_says_for_what_a_region_has_failed(home: House) -> None:
+    home.open(rules="parallel")
+    home.time.pass_(5 * HOUR)
+    home.service.sweep()
+    failed = home.service.snapshot("D-1")
+    assert failed is not None
+    assert (failed.liability, failed.outcome, failed.closed) == (Outcome.EVIDENCE_OVERDUE, None, False)
+
+
 def test_an_order_shows_all_its_disputes(seven: House) -> None:
     seven.service.submit("D-1", command(EventName.WITHDRAW))
     seven.open("D-8", order_id="O-1")
@@ -105,7 +148,20 @@ def test_a_snapshot_is_what_the_dispute_is_and_rises_with_it(home: House) -> Non
     assert before is not None
     assert after is not None
     assert (before.revision, after.revision, after.snapshot) == (1, 2, 1)
-    for name in ("dispute_id", "order_id", "merchant_id", "consumer_id", "path", "state", "closed", "option", "outcome", "seq", "last_at"):
+    for name in (
+        "dispute_id",
+        "order_id",
+        "merchant_id",
+        "consumer_id",
+        "path",
+        "state",
+        "closed",
+        "option",
+        "outcome",
+        "liability",
+        "seq",
+        "last_at",
+    ):
         assert getattr(after, name) == getattr(dispute, name), name
     assert (after.policy, after.opened_at, after.last_hash) == (dispute.policy.digest, opened.last_at, dispute.last_hash)
     assert DisputeSnapshot.model_validate_json(after.model_dump_json()) == after

@@ -127,7 +127,11 @@ class Service:
             return queries.by_merchant(connection, merchant_id, state, cursor, limit)
 
     def by_state(self, state: StateName, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
-        """Find the disputes in a state, the oldest first. Raises `InputError` as `by_order` does."""
+        """Find the disputes in a state, the oldest first.
+
+        It is a leaf, under any rule version and in any region, or a state around leaves.
+        Raises `InputError` as `by_order` does.
+        """
         with reading(self.store.engine) as connection:
             return queries.by_state(connection, state, cursor, limit)
 

@@ -4,20 +4,25 @@ A page begins behind the last dispute of the one before (by when it opened and i
 rows: what is opened or closed meanwhile moves nothing. Each query has its index.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Text, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Integer, RowMapping, Text, bindparam, select, tuple_, union_all
 
+from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
 from dispute_fsm.store.schema import Moment, Query, deadlines, disputes
 
 T = TypeVar("T")
+
+Found = Query | CompoundSelect[*tuple[Any, ...]]
+"""A query of one place, or of several, merged."""
 
 _SHOWN = (
     disputes.c.dispute_id,
@@ -32,6 +37,7 @@ _SHOWN = (
     disputes.c.closed,
     disputes.c.option,
     disputes.c.outcome,
+    disputes.c.liability,
     disputes.c.revision,
     disputes.c.seq,
     disputes.c.last_at,
@@ -45,7 +51,8 @@ _LEAST: Mapping[str, Any] = {"after_at": parse_instant("1971-01-01T00:00:00Z"), 
 class DisputeSnapshot(Strict):
     """How a dispute stands, for a host's own tables. `snapshot` rises where members change; `revision` tells which of two is newer.
 
-    `path` is the dotted way to the leaf, `policy` the digest of the one that the dispute keeps. There is nothing personal in it.
+    `path` is the dotted way to the leaf, one for each region with a comma between, where regions run side by side; `liability` is that
+    of the region that has failed. `policy` is the digest of the one that the dispute keeps. There is nothing personal in it.
     """
 
     snapshot: Literal[1] = 1
@@ -61,6 +68,7 @@ class DisputeSnapshot(Strict):
     closed: bool
     option: Named[Option] | None
     outcome: Named[Outcome] | None
+    liability: Named[Outcome] | None
     revision: int
     seq: int
     last_at: Instant
@@ -90,12 +98,12 @@ def by_order(connection: Connection, order_id: str, cursor: str | None, limit: i
 
 def by_merchant(connection: Connection, merchant_id: str, state: StateName | None, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
     """Find the disputes against a merchant, the oldest first, in any state or in one."""
-    return _disputes(connection, {"merchant_id": merchant_id} | ({} if state is None else {"state": state.value}), cursor, limit)
+    return _disputes(connection, {"merchant_id": merchant_id}, cursor, limit, state)
 
 
 def by_state(connection: Connection, state: StateName, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
-    """Find the disputes in a state, the oldest first."""
-    return _disputes(connection, {"state": state.value}, cursor, limit)
+    """Find the disputes in a state, the oldest first: a leaf, also one of several regions, or a state around leaves."""
+    return _disputes(connection, {}, cursor, limit, state)
 
 
 def due_before(connection: Connection, instant: datetime, cursor: str | None, limit: int) -> Page[Due]:
@@ -112,11 +120,27 @@ def snapshot_of_dispute(connection: Connection, dispute_id: str) -> DisputeSnaps
     return None if row is None else _snapshot(row)
 
 
-def statement(*columns: str) -> Query:
-    """Return the query by these columns of a dispute."""
+def paths_of(state: StateName) -> tuple[str, ...]:
+    """Return every place of every rule version that is in this state."""
+    paths = {path for version in VERSIONS.values() for path in version.table.places}
+    return tuple(sorted(path for path in paths if state.value in re.split("[.,]", path)))
+
+
+def statement(*columns: str, paths: int = 0) -> Found:
+    """Return the query by these columns of a dispute and, where there are `paths`, by so many places.
+
+    What is found in each place comes by index, oldest first, and is merged, so that no more is read than is shown.
+    """
     asked: list[ColumnElement[bool]] = [disputes.c[name] == bindparam(name) for name in columns]
     behind = tuple_(*_OLDEST_FIRST) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id", type_=Text))
-    return select(*_SHOWN).where(*asked, behind).order_by(*_OLDEST_FIRST).limit(bindparam("limit", type_=Integer))
+    limit = bindparam("limit", type_=Integer)
+    all_of_them = select(*_SHOWN).where(*asked, behind)
+    if paths <= 1:
+        place = [disputes.c.path == bindparam("path_0")] * paths
+        return all_of_them.where(*place).order_by(*_OLDEST_FIRST).limit(limit)
+    places = [all_of_them.where(disputes.c.path == bindparam(f"path_{number}")) for number in range(paths)]
+    merged = union_all(*places)
+    return merged.order_by(*(merged.selected_columns[column.name] for column in _OLDEST_FIRST)).limit(limit)
 
 
 def due_statement() -> Query:
@@ -133,10 +157,15 @@ def due_statement() -> Query:
     )
 
 
-def _disputes(connection: Connection, asked: Mapping[str, str], cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
-    values = {**asked, **_behind(cursor, ("after_at", "after_id"))}
-    rows = connection.execute(statement(*asked), {**values, "limit": limit}).mappings()
-    found = tuple(map(_snapshot, rows))
+def _disputes(
+    connection: Connection, asked: Mapping[str, str], cursor: str | None, limit: int, state: StateName | None = None
+) -> Page[DisputeSnapshot]:
+    paths = () if state is None else paths_of(state)
+    if state is not None and not paths:  # no rule version that is known has it
+        return Page((), None)
+    places = {f"path_{number}": path for number, path in enumerate(paths)}
+    values = {**asked, **places, **_behind(cursor, ("after_at", "after_id")), "limit": limit}
+    found = tuple(map(_snapshot, connection.execute(statement(*asked, paths=len(paths)), values).mappings()))
     return Page(found, None if len(found) < limit else _cursor(found[-1].opened_at, found[-1].dispute_id))
 
 

@@ -64,6 +64,7 @@ def stands(dispute: Dispute) -> dict[str, Any]:
         "closed": dispute.closed,
         "option": dispute.option and dispute.option.value,
         "outcome": dispute.outcome and dispute.outcome.value,
+        "liability": dispute.liability and dispute.liability.value,
         "revision": dispute.revision,
         "seq": dispute.seq,
         "last_at": dispute.last_at,

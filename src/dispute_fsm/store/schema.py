@@ -116,6 +116,7 @@ disputes = Table(
     Column("closed", Boolean(create_constraint=False), nullable=False),
     Column("option", Text),
     Column("outcome", Text),
+    Column("liability", Text),
     Column("revision", Integer, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("last_at", Moment, nullable=False),
@@ -125,8 +126,8 @@ disputes = Table(
     Column("snapshot", Text, nullable=False),
     Index("disputes_by_order", "order_id", "opened_at", "dispute_id"),
     Index("disputes_by_merchant", "merchant_id", "opened_at", "dispute_id"),
-    Index("disputes_by_merchant_and_state", "merchant_id", "state", "opened_at", "dispute_id"),
-    Index("disputes_by_state", "state", "opened_at", "dispute_id"),
+    Index("disputes_by_merchant_and_path", "merchant_id", "path", "opened_at", "dispute_id"),
+    Index("disputes_by_path", "path", "opened_at", "dispute_id"),
 )
 """What each dispute's events come to: one row a dispute. `xid` is that of its last event, `snapshot` see `snapshot`."""
 

@@ -33,7 +33,20 @@ if TYPE_CHECKING:
 FIXED = ("dispute_id", "order_id", "merchant_id", "consumer_id", "rules", "policy", "opened_at")
 """The columns of a dispute that never change."""
 
-CHANGING = ("path", "state", "closed", "option", "outcome", "revision", "seq", "last_at", "last_hash", "snapshot_version", "snapshot")
+CHANGING = (
+    "path",
+    "state",
+    "closed",
+    "option",
+    "outcome",
+    "liability",
+    "revision",
+    "seq",
+    "last_at",
+    "last_hash",
+    "snapshot_version",
+    "snapshot",
+)
 """The columns of a dispute that its events change."""
 
 _OPENING = events.alias("opening")
