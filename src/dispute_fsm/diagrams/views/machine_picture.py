@@ -61,9 +61,10 @@ def name_of(voice: Voice, state: StateNode) -> tuple[Line, ...]:
 
 
 def _frame(voice: Voice, state: StateNode, remark: Remark) -> Frame:
+    label, *beside = name_of(voice, state)
     return Frame(
         id=state.id,
-        title="  ".join(line.text for line in name_of(voice, state)),
+        title=" ".join([label.text, *(f"({line.text})" for line in beside)]),
         frame=state.parent,
         parallel=state.kind == "parallel",
         mark=remark.mark,
