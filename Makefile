@@ -37,7 +37,7 @@ demo: $(VENV)/.demo ## run every example, then show the merchant's options at th
 	$(VENV)/bin/dispute-fsm options $(EXAMPLE)
 
 test: $(TESTS)/.wheel $(JS) ## build the wheel and test it, doctests and coverage included
-	$(TESTS)/bin/pytest -n $(JOBS) --dist loadgroup --cov --cov-report=
+	$(TESTS)/bin/pytest -n $(JOBS) --cov --cov-report=
 	$(TESTS)/bin/coverage report
 	@echo 'Core packages ($(CORE)): every line and branch must have run.'
 	$(TESTS)/bin/coverage report --fail-under=100 --include='$(subst $() $(),$(comma),$(CORE:%=src/dispute_fsm/%/*))'

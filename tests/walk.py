@@ -9,13 +9,12 @@ import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any, ClassVar, cast
 
-import pytest
 from statemachine import StateChart
 from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
@@ -363,14 +362,6 @@ def _failing(codes: tuple[RefusalCode | None, ...]) -> int:
 # ---- the walk ----------------------------------------------------------------------------------------------------------
 
 
-def walking(rules: str) -> list[pytest.MarkDecorator]:
-    """Mark the tests of a walk: one process runs them all, for the last adds up; and no line counts as covered by them.
-
-    They go everywhere, so what they alone reach is tested by no example. Counting lines would also double the time they take.
-    """
-    return [pytest.mark.xdist_group(f"walk of {rules}"), pytest.mark.no_cover]
-
-
 @dataclass
 class Tally:
     """What a walk met."""
@@ -384,16 +375,41 @@ class Tally:
     out_of_reach: int = 0
     events: Counter[EventName] = field(default_factory=Counter)
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(*(getattr(self, member.name) + getattr(other, member.name) for member in fields(self)))
+    @property
+    def cases(self) -> int:
+        """How many situations were judged by all three."""
+        return sum(self.fired.values()) + self.refusals + self.unchanged
 
-    def __str__(self) -> str:
-        fired = sum(self.fired.values())
-        return (
-            f"engine = table = oracle: {fired + self.refusals + self.unchanged} cases, "
-            f"{fired} fired, {self.refusals} refused, {self.unchanged} unchanged "
-            f"(and engine = table in {self.out_of_reach} more, where no dispute can be)"
-        )
+    def counted(self, rules: str) -> Iterator[tuple[str, int]]:
+        """Say how many there were of what."""
+        yield f"engine = table = oracle, {rules}: cases", self.cases
+        yield f"engine = table = oracle, {rules}: fired", sum(self.fired.values())
+        yield f"engine = table = oracle, {rules}: refused", self.refusals
+        yield f"engine = table = oracle, {rules}: unchanged", self.unchanged
+        yield f"engine = table, {rules}, where no dispute can be: cases", self.out_of_reach
+
+
+EARLY = frozenset({"wrong_actor", "deadline_passed", "deadline_not_passed", "misplaced"})
+"""What is refused before a requirement is looked at."""
+
+
+def walked(judges: Judges, place: str) -> Tally:
+    """Walk through every event in a place; each row fires, and each requirement refuses."""
+    tally, path = Tally(), judges.paths[place]
+    for event in EVENTS:
+        walk(judges, place, event, tally)
+    here = {event: rows for (source, event), rows in judges.table.rows.items() if source == path}
+    assert set(tally.fired) == {(event, index) for event, rows in here.items() for index in range(len(rows))}, "a row never fired"
+    assert all(tally.events[event] >= 2 for event in EVENTS), "an event was not sent, or not by both a fitting and another actor"
+    needs = {code.value for rows in here.values() for row in rows for guard in row.rule.needs for code in guard.codes}
+    assert set(tally.refused) - EARLY == needs, "a requirement never refused, or what no row requires did"
+    assert {"wrong_actor", "misplaced"} <= set(tally.refused)
+    return tally
+
+
+def required(table: Table) -> set[str]:
+    """Name the requirements that rows of a table have."""
+    return {guard.name for rows in table.rows.values() for row in rows for guard in row.rule.needs}
 
 
 def walk(judges: Judges, place: str, event: EventName, tally: Tally) -> None:
