@@ -5,7 +5,7 @@ They hold for any SVG of ours, standing alone or in a page, for it is measured b
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,9 @@ class Thing:
         return left < x < right and top < y < bottom
 
 
-def measured(page: Opened) -> dict[str, Any]:
-    """Measure what is shown now."""
-    found: dict[str, Any] = page.evaluate(MEASURE)
+def measured(page: Opened, *, lines: bool = False, grounds: bool = False) -> dict[str, Any]:
+    """Measure what is shown now: texts and boxes; how lines run and what is behind texts only where that is asked for."""
+    found: dict[str, Any] = page.evaluate(MEASURE, {"lines": lines, "grounds": grounds})
     assert found["texts"], "nothing was drawn"
     return found
 
@@ -62,8 +62,18 @@ def clipped(found: dict[str, Any]) -> list[str]:
 
 def overlapping(found: dict[str, Any]) -> list[str]:
     """Name the boxes and labels that lie on each other, and the texts that do."""
-    pairs = (*combinations(_things(found["boxes"]), 2), *combinations(_things(found["texts"]), 2))
+    pairs = (*_at_one_height(_things(found["boxes"])), *_at_one_height(_things(found["texts"])))
     return [f"{one.words!r} and {other.words!r} lie on each other" for one, other in pairs if one.overlaps(other)]
+
+
+def _at_one_height(things: list[Thing]) -> Iterator[tuple[Thing, Thing]]:
+    """Go through the pairs that could overlap, each in the order given; there are few of them, where there are thousands of things."""
+    downwards = sorted(range(len(things)), key=lambda number: things[number].place[1])
+    for done, one in enumerate(downwards, 1):
+        for other in islice(downwards, done, None):
+            if things[other].place[1] >= things[one].place[3]:
+                break
+            yield things[min(one, other)], things[max(one, other)]
 
 
 def covered_titles(found: dict[str, Any]) -> list[str]:

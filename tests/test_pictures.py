@@ -77,14 +77,14 @@ def page(request: pytest.FixtureRequest, chromium: Browser, tmp_path_factory: py
 
 def test_nothing_is_clipped_covered_or_crossed_out(page: Opened) -> None:
     page.show()
-    found = measured(page)
+    found = measured(page, lines=True)
     assert [*clipped(found), *overlapping(found), *covered_titles(found), *crossed(found)] == []
     assert len(found["texts"]) > 40
 
 
 def test_a_chart_has_its_boxes_and_lines_measured(chromium: Browser, tmp_path: Path) -> None:
     with browser.opened(chromium, drawn("coverage.zh.svg", tmp_path)) as page:
-        found = measured(page)
+        found = measured(page, lines=True)
     assert len(found["boxes"]) > 40
     assert len(found["lines"]) > 60
 
@@ -92,7 +92,7 @@ def test_a_chart_has_its_boxes_and_lines_measured(chromium: Browser, tmp_path: P
 @pytest.mark.parametrize(("scheme", "media"), LOOKS)
 def test_every_text_stands_out_from_what_is_behind_it(page: Opened, scheme: Scheme, media: Media) -> None:
     page.show(scheme, media)
-    found = measured(page)
+    found = measured(page, grounds=True)
     assert unreadable(found) == []
     assert all(text["ground"] for text in found["texts"])
 
@@ -163,9 +163,9 @@ def test_a_planted_fault_is_found(chromium: Browser, tmp_path: Path, fault: Faul
     path = tmp_path / "small.svg"
     path.write_text(svg(SMALL), encoding="utf-8")
     with browser.opened(chromium, path) as page:
-        assert fault.check(measured(page)) == []
+        assert fault.check(measured(page, lines=True, grounds=True)) == []
         page.evaluate(f"() => {{ {PARTS} {fault.plant} }}")
-        assert any(fault.complaint in line for line in fault.check(measured(page)))
+        assert any(fault.complaint in line for line in fault.check(measured(page, lines=True, grounds=True)))
 
 
 def test_a_request_and_a_complaint_are_noticed(chromium: Browser, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-// Measures a drawing as the browser shows it: where texts, boxes and lines lie, and what colours stand under a text. Judges nothing.
-() => {
+// Measures a drawing as the browser shows it: where texts and boxes lie, and, where that is asked for, how lines run (`lines`) and what
+// colours stand under a text (`grounds`), which takes long. Judges nothing.
+({ lines, grounds }) => {
   const all = (selector) => [...document.querySelectorAll(selector)];
   const corners = ({ left, top, right, bottom }) => [left, top, right, bottom];
   const place = (element) => corners(element.getBoundingClientRect());
@@ -56,12 +57,12 @@
       room: room(text),
       heads_frame: Boolean(frame(text)),
       colour: { colour: getComputedStyle(text).fill, opacity: opacity(text) },
-      ground: ground(text),
+      ground: grounds ? ground(text) : null,
     })),
     boxes: all("g.picture g")
       .map((group) => [group, own(group, "rect.box, rect.label")])
       .filter(([, shape]) => shape)
       .map(([group, shape]) => ({ words: name(group), place: place(shape) })),
-    lines: all("path.course").map((path) => ({ words: name(path), points: points(path) })),
+    lines: lines ? all("path.course").map((path) => ({ words: name(path), points: points(path) })) : null,
   };
 }
