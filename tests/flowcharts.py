@@ -35,6 +35,7 @@ def node() -> str:
     """Return where Node.js is; skip the test where it or mermaid is not at hand."""
     found = shutil.which("node")
     if found is None or not MERMAID.exists():
+        # Who works on rules need not install Node.js; .ci/run has it, and lets no test skip.
         pytest.skip("needs Node.js with npm; with both at hand, `make dev` and `make test` install mermaid")
     return found
 

@@ -298,6 +298,7 @@ class Server:
 def server() -> Iterator[Server]:
     programs = binaries()
     if programs is None:
+        # A PostgreSQL elsewhere (DISPUTE_FSM_TEST_POSTGRES) cannot be stopped from here; .ci/run has the programs, and lets no test skip.
         pytest.skip("no programs of a PostgreSQL server are installed (initdb, pg_ctl), so none can be restarted")
     folder = Path(f"/tmp/dispute-fsm-{os.getpid()}")  # noqa: S108 -- a socket's path must be short
     folder.mkdir()

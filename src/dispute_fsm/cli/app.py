@@ -64,6 +64,11 @@ def as_lang(choice: LangChoice) -> Lang:
     return "zh" if choice is LangChoice.ZH else "en"
 
 
+def say(line: str, style: str | None = None) -> None:
+    """Write a line of a result as it stands: without markup, without what plays tricks on a terminal, not wrapped, for it may be copied."""
+    output.print(printable(line), style=style, markup=False, soft_wrap=True)
+
+
 def reported(command: Callable[P, Exit]) -> Callable[P, None]:
     """Turn a command's result, and the errors that people can do something about, into an exit code and a line on stderr."""
 

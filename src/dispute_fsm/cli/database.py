@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, JsonOption, complain, emit, output, reported, written
+from dispute_fsm.cli.app import Exit, JsonOption, complain, emit, reported, say, written
 from dispute_fsm.cli.store import DbOption, opened_store
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.lines import SUFFIX, opened
-from dispute_fsm.terminal import printable
 
 db = typer.Typer(help="Check a database, and bring histories in and out.", no_args_is_help=True)
 
@@ -33,9 +32,9 @@ def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
                 emit({"dispute_id": damage.dispute_id, "seq": damage.seq, "message": damage.message})
             else:
                 where = "" if damage.dispute_id is None else f"{damage.dispute_id}{'' if damage.seq is None else f', event {damage.seq}'}: "
-                output.print(f"✗ {printable(where + damage.message)}", markup=False, soft_wrap=True)
+                say(f"✗ {where}{damage.message}")
     if not as_json:
-        output.print(f"{checked.disputes} disputes, {checked.events} events, {damaged} damages", markup=False)
+        say(f"{checked.disputes} disputes, {checked.events} events, {damaged} damages")
     return Exit.FELL_SHORT if damaged else Exit.WELL
 
 
@@ -58,7 +57,7 @@ def import_command(
     refused = 0
     with opened_store(url) as store:
         from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- as above
-        from dispute_fsm.store.transfer import bring_in  # noqa: PLC0415
+        from dispute_fsm.store.transfer import bring_in  # noqa: PLC0415 -- as above
 
         for path in paths:
             try:
@@ -68,7 +67,7 @@ def import_command(
                 complain(InputError(str(fault), file=path) if isinstance(fault, ConflictError) else fault)
                 refused += 1
             else:
-                output.print(f"{printable(path)}: {new} new events", markup=False, soft_wrap=True)
+                say(f"{path}: {new} new events")
     return Exit.BAD_INPUT if refused else Exit.WELL
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, rule_version
-from dispute_fsm.cli.app import LANG, Exit, LangOption, as_lang, complain, output, reported
+from dispute_fsm.cli.app import LANG, Exit, LangOption, as_lang, complain, reported, say
 from dispute_fsm.cli.histories import history_files, story
 from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
 from dispute_fsm.diagrams.machine import Machine, machine_of
@@ -23,7 +23,6 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.read import steps
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Lang
-from dispute_fsm.terminal import printable
 
 _ALL = "all"
 _TAKE = {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}
@@ -83,7 +82,7 @@ def diagram(
     if view == _ALL:
         folder = to or _FOLDER
         for name in write(folder):
-            output.print(printable(str(folder / name)), markup=False, soft_wrap=True)
+            say(str(folder / name))
         return Exit.WELL
     chosen_format = _format(format_, to)
     content = drawn(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ())
@@ -171,11 +170,11 @@ def _check(folder: Path, lang: Lang) -> Exit:
     count = 0
     for drift in drifts(folder, lang):
         count += 1
-        output.print(printable(f"{folder / drift.file}"), markup=False, soft_wrap=True)
+        say(str(folder / drift.file))
         for line in drift.what:
-            output.print(printable(f"  {line}"), markup=False, soft_wrap=True)
+            say(f"  {line}")
     if count:
         complain(_SAYS[lang]["drifted"].format(count=count))
         return Exit.FELL_SHORT
-    output.print(_SAYS[lang]["same"].format(folder=folder), markup=False)
+    say(_SAYS[lang]["same"].format(folder=folder))
     return Exit.WELL

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported, say
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.rollout import Rollout, Span, bucket_of
 from dispute_fsm.rules.strict import FrozenMap, Identifier, Strict, format_instant, parse_instant
@@ -148,7 +148,7 @@ def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang:
     output.print(table)
     for step in _totals(rollout, merchants):
         counts = {"n": step["merchants"][rollout.newer], "m": step["merchants"][rollout.older], "all": len(merchants)}
-        output.print(words["step"].format(**names, **counts, at=step["at"], percentage=step["percentage"]), markup=False)
+        say(words["step"].format(**names, **counts, at=step["at"], percentage=step["percentage"]))
 
 
 def _span(span: Span, words: Mapping[str, str]) -> str:

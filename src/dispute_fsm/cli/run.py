@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangChoice, LangOption, as_lang, complain, emit, errors, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangChoice, LangOption, as_lang, complain, emit, errors, output, reported, say
 from dispute_fsm.cli.store import opened_store
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.lines import SUFFIX as HISTORY_SUFFIX
@@ -85,8 +85,8 @@ def _run(paths: list[Path], as_json: bool, histories: Path | None, lang: LangCho
 def _keep(store: "Store", result: Result) -> None:
     """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
     from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
-    from dispute_fsm.store.records import event_row  # noqa: PLC0415
-    from dispute_fsm.store.transfer import Arriving, take  # noqa: PLC0415
+    from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- as above
+    from dispute_fsm.store.transfer import Arriving, take  # noqa: PLC0415 -- as above
 
     if result.dispute is not None:
         arriving = Arriving()
@@ -183,7 +183,7 @@ def _show(results: list[Result], lang: Lang) -> None:
     output.print(table)
     for result in results:
         for failure in result.failures:
-            output.print(_failure(result, failure, lang), markup=False, soft_wrap=True)
+            say(_failure(result, failure, lang))
     output.print(
         _SUMMARY[lang].format(ran=len(results), s="" if len(results) == 1 else "s", failed=sum(not result.ok for result in results))
     )

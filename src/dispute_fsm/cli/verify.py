@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 
 from dispute_fsm.charts.registry import VERSIONS, rule_version
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, errors, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, errors, reported, say
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.verify.counterexample import file_name, scenario_text
@@ -105,11 +105,11 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
 
 def _show(found: Verification, texts: Mapping[str, str], lang: Lang) -> None:
     words, counts = _WORDS[lang], asdict(found.counts)
-    output.print(words["counts"].format(rules=found.version.id, **counts), markup=False, soft_wrap=True)
-    output.print(words["waiting"].format(**counts), markup=False, soft_wrap=True)
+    say(words["counts"].format(rules=found.version.id, **counts))
+    say(words["waiting"].format(**counts))
     for one in found.verdicts:
         mark, style = ("✓", None) if one.holds else ("✗", "red")
-        output.print(f"{mark} {one.of.id}: {one.of.text(lang)}", style=style, markup=False, soft_wrap=True)
+        say(f"{mark} {one.of.id}: {one.of.text(lang)}", style)
         if one.violation is not None:
-            output.print(f"  {one.violation.wrong.label(lang)}; {words['shortest']}", markup=False, soft_wrap=True)
-            output.print(texts[one.of.id], markup=False, soft_wrap=True)
+            say(f"  {one.violation.wrong.label(lang)}; {words['shortest']}")
+            say(texts[one.of.id])

@@ -224,7 +224,7 @@ def _both(words: Bilingual) -> tuple[str, ...]:
     return words.zh, words.en
 
 
-def _differing(was: Any, now: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:  # noqa: ANN401 -- JSON of any shape
+def _differing(was: object, now: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object, object]]:
     """Go through what differs between two policies, by path; a deadline's term is one value, and so is what only one of them has."""
     if isinstance(was, dict) and isinstance(now, dict) and not _TERM & {*was, *now}:
         members: tuple[dict[str, Any], dict[str, Any]] = (was, now)
