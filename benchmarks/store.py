@@ -27,7 +27,7 @@ from uuid import uuid4
 import psycopg
 import structlog
 from psycopg import sql
-from sqlalchemy import event
+from sqlalchemy import PoolProxiedConnection, event
 from sqlalchemy.engine import make_url
 
 from dispute_fsm.dispute.chain import derived_stamp
@@ -42,7 +42,7 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import EventName, Option, Role
 from dispute_fsm.service.service import Service
-from dispute_fsm.store import direct
+from dispute_fsm.store.direct import Direct
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from dispute_fsm.store.transfer import bring_in
@@ -117,22 +117,25 @@ def recording(store: Store) -> Generator[list[Recorded]]:
     def heard(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool) -> None:  # noqa: ANN401, FBT001 -- SQLAlchemy's
         told.append((statement, parameters, executemany))
 
-    def listening(connection: direct.Direct, driver: Any, begin: str) -> None:  # noqa: ANN401 -- a driver's
+    def listening(connection: Direct, pooled: PoolProxiedConnection) -> None:
+        made(connection, pooled)
+        really = connection.execute
+
         def execute(statement: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- a driver's
             told.append((statement, parameters, False))
-            return driver.execute(statement, parameters)
+            return really(statement, parameters)
 
-        made(connection, driver, begin)
         connection.execute = execute
 
-    made = direct.Direct.__init__
+    made = Direct.__init__
     event.listen(store.engine, "before_cursor_execute", heard)
-    direct.Direct.__init__ = listening  # type: ignore[method-assign, assignment]
+    Direct.__init__ = listening  # type: ignore[method-assign]
+    store.engine.dispose()  # so that those which come now are heard
     try:
         yield told
     finally:
         event.remove(store.engine, "before_cursor_execute", heard)
-        direct.Direct.__init__ = made  # type: ignore[method-assign]
+        Direct.__init__ = made  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -50,6 +50,10 @@ def test_the_records_of_the_package_have_the_canonical_form_of_rfc_8785(policy: 
         ((1, 2), b"[1,2]"),
         (MAX_INTEGER, b"9007199254740991"),
         (Option.ALREADY_SHIPPED, b'"already_shipped"'),
+        (FrozenMap({Deadline.PROMISE: None}), b'{"promise":null}'),
+        (datetime(2023, 3, 28, 2, tzinfo=UTC), b'"2023-03-28T02:00:00Z"'),
+        (datetime(2023, 3, 28, 2, 0, 0, 50, tzinfo=UTC), b'"2023-03-28T02:00:00.000050Z"'),
+        (Actor(role=Role.MERCHANT, id="M-1"), b'{"id":"M-1","role":"merchant"}'),
     ],
 )
 def test_members_are_sorted_white_space_left_out_and_escapes_minimal(value: object, written: bytes) -> None:
@@ -66,14 +70,10 @@ def test_the_digest_is_the_same_whatever_the_order_of_the_members() -> None:
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        (float("nan"), ValueError),
-        ([float("inf")], ValueError),
-        ({"a": -float("inf")}, ValueError),
         ("\ud800", UnicodeEncodeError),
         ({"a": "a\udfff"}, UnicodeEncodeError),
         (object(), TypeError),
-        ({"a"}, TypeError),
-        (b"a", TypeError),
+        ([1, {"a": 1j}], TypeError),
     ],
 )
 def test_what_has_no_canonical_form_is_an_error(value: object, fault: type[Exception]) -> None:

@@ -213,6 +213,7 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
         with ExitStack() as stack:
             idle = [stack.enter_context(home.store.engine.connect()) for _ in range(3)]
             pids = [one.execute(text("SELECT pg_backend_pid()")).scalar_one() for one in idle]
+            pids += stack.enter_context(home.store.directs.taken()).execute("SELECT pg_backend_pid()").fetchone()
         with psycopg.connect(home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
             for pid in pids:
                 server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
@@ -221,7 +222,8 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
 
 def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_behind(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     home.open("D-1")
-    asked, really = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x"), Direct.writing
+    asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x"), home.store.directs.kind
+    really = kind.writing
 
     @contextmanager
     def breaking(connection: Direct) -> Iterator[None]:
@@ -231,7 +233,7 @@ def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_beh
                 raise sqlite3.OperationalError("disk I/O error")
             cut(home)
 
-    monkeypatch.setattr(Direct, "writing", breaking)
+    monkeypatch.setattr(kind, "writing", breaking)
     for _ in range(2):  # the second has to find a new connection
         with pytest.raises(StoreUnavailableError, match=r"disk I/O error|terminating connection|connection"):
             home.service.submit("D-1", asked)
@@ -243,7 +245,8 @@ def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_beh
 
 def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     home.open("D-1")
-    asked, really = choose(Option.OUT_OF_STOCK_REFUND, key="k-1"), Direct.writing
+    asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1"), home.store.directs.kind
+    really = kind.writing
 
     @contextmanager
     def lost(connection: Direct) -> Iterator[None]:
@@ -251,7 +254,7 @@ def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home:
             yield
         raise StoreUnavailableError("it is done, and nobody hears of it: the connection broke")
 
-    monkeypatch.setattr(Direct, "writing", lost)
+    monkeypatch.setattr(kind, "writing", lost)
     with pytest.raises(StoreUnavailableError):
         home.service.submit("D-1", asked)
     monkeypatch.undo()
@@ -376,6 +379,7 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         with reading(home.store.engine) as connection:
             limit[0] = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + 12  # room for a few disputes
         event.listen(home.store.engine, "checkout", limited)
+        home.store.engine.dispose()  # so that each is checked out anew
         answered: list[str] = []
 
         def fills() -> None:
@@ -389,6 +393,7 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         assert whole(home)
         assert [home.service.get(one) is not None for one in answered] == [True] * len(answered)
         limit[0] = 1_000_000  # somebody made room
+        home.store.engine.dispose()
         last = answered[-1]
         assert isinstance(
             home.service.submit(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated

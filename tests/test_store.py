@@ -14,7 +14,6 @@ from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, Option
 from dispute_fsm.store import snapshot
-from dispute_fsm.store.direct import directly
 from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate, version
 from dispute_fsm.store.schema import SCHEMA_VERSION
@@ -224,7 +223,7 @@ def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(ho
             connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
             raise ChangedMindError
 
-    with directly(home.store.engine):
+    with home.store.directs.taken():
         pass
     with pytest.raises(ChangedMindError):
         changes_its_mind()

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import NAMESPACE_OID, uuid5
 
-from dispute_fsm.dispute.events import AuditEvent, PrivateValue
+from dispute_fsm.dispute.events import AuditEvent, DisputeOpened, PrivateValue
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.canonical import canonical
 from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload
@@ -143,7 +143,7 @@ def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str],
 
 
 def hashed_form(record: Mapping[str, Any]) -> bytes:
-    """Return the canonical form of what is hashed of an event as it stands in a file, parsed from JSON."""
+    """Return the canonical form of what is hashed of an event; `record` is it as it stands in a file, parsed from JSON."""
     hashed = dict(record)
     for name in NOT_HASHED:
         hashed.pop(name, None)
@@ -157,7 +157,8 @@ def event_hash(record: Mapping[str, Any]) -> str:
 
 def seal(event: AnyEvent) -> tuple[AnyEvent, bytes]:
     """Return the event with its hash, and the bytes that the hash covers."""
-    hashed = hashed_form(event.model_dump(mode="json"))
+    # Only an opening has members whose form in JSON is another than the one in which they are held.
+    hashed = hashed_form(event.model_dump(mode="json") if isinstance(event, DisputeOpened) else vars(event))
     return event.model_copy(update={"hash": hashlib.sha256(hashed).hexdigest()}), hashed
 
 

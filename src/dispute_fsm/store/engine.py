@@ -27,7 +27,8 @@ _DRIVERS = {
 _BUSY_SECONDS = 30
 """How long a SQLite connection waits for another writer before it gives up, unless the URL has a `timeout` in seconds."""
 _READ_ONLY = "dispute_reads"
-_UNAVAILABLE = (OperationalError, InterfaceError, sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+UNAVAILABLE = (OperationalError, InterfaceError, sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+"""What the drivers, and SQLAlchemy for them, raise where the database cannot be reached, is locked, full or went away."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit that was answered survives a power failure
@@ -66,13 +67,20 @@ def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a conn
 
 
 def _taken(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 -- a connection of the driver
-    """Replace the connections that were ended while nobody used them: such a one is closed, or has something to say unasked."""
+    """Replace the connections that were ended while nobody used them."""
     if connection.closed:
         raise DisconnectionError
+    if ended(connection):
+        raise InvalidatePoolError
+
+
+def ended(connection: Any) -> bool:  # noqa: ANN401 -- a connection of the driver
+    """Tell whether PostgreSQL has ended a connection that nobody used: it is closed, or has something to say unasked."""
+    if connection.closed:
+        return True
     waiting = select.poll()
     waiting.register(connection, select.POLLIN)
-    if waiting.poll(0):
-        raise InvalidatePoolError
+    return bool(waiting.poll(0))
 
 
 def _began(connection: Connection) -> None:
@@ -85,7 +93,7 @@ def available() -> Generator[None]:
     """Say in our words that the database cannot be reached, is locked, full or went away. Raises `StoreUnavailableError`."""
     try:
         yield
-    except _UNAVAILABLE as error:
+    except UNAVAILABLE as error:
         raise unavailable(error) from error
     except DBAPIError as error:
         if not error.connection_invalidated:

@@ -39,10 +39,9 @@ class Prepared:
         rows = self._run(connection, parameters).fetchall()
         return self._row(*rows[0]) if rows else None
 
-    def on(self, connection: Open, parameters: Mapping[str, Any]) -> int:
-        """Run what changes rows; returns how many."""
-        changed: int = self._run(connection, parameters).rowcount
-        return changed
+    def on(self, connection: Open, parameters: Mapping[str, Any]) -> None:
+        """Run what answers nothing."""
+        self._run(connection, parameters)
 
     def many(self, connection: Connection, parameters: Sequence[Mapping[str, Any]]) -> int:
         """Run it many times; returns how many rows all of them changed."""

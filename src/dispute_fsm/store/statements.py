@@ -68,6 +68,7 @@ class Statements:
     announce: Prepared | None
     new_policy: Prepared
     new_dispute: Prepared
+    new_disputes: Prepared
     changed: Prepared
     new_event: Prepared
     new_private: Prepared
@@ -104,6 +105,7 @@ def statements(dialect: Dialect) -> Statements:
         disputes.c.seq == bindparam("before_seq"),
         disputes.c.last_hash == bindparam("before_hash"),
     )
+    opened = into.values({**bound(*FIXED, *CHANGING), "xid": this}).on_conflict_do_nothing()
     made: dict[str, ClauseElement] = {
         "load": loading(now),
         "lock": select(disputes.c.seq).where(disputes.c.dispute_id == bindparam("dispute_id")).with_for_update(),
@@ -112,8 +114,11 @@ def statements(dialect: Dialect) -> Statements:
         "policy": select(policies.c.body).where(policies.c.digest == bindparam("digest")),
         "known_policy": select(policies.c.digest).where(policies.c.digest == bindparam("digest")),
         "new_policy": add_policy,
-        "new_dispute": into.values({**bound(*FIXED, *CHANGING), "xid": this}).on_conflict_do_nothing(),
-        "changed": changed.values({**bound(*CHANGING), "xid": func.greatest(this, disputes.c.xid) if postgresql else literal(0)}),
+        "new_dispute": opened.returning(disputes.c.seq),
+        "new_disputes": opened,
+        "changed": changed.values(
+            {**bound(*CHANGING), "xid": func.greatest(this, disputes.c.xid) if postgresql else literal(0)}
+        ).returning(disputes.c.seq),
         "new_event": insert(events).values({**bound("dispute_id", "seq", "hash", "hashed"), **place}),
         "new_private": insert(private_values).values(bound("dispute_id", "seq", "body")),
         "new_key": insert(keys).values(bound("dispute_id", "key", "seq")),

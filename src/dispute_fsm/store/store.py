@@ -18,6 +18,7 @@ from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.rules.policy import Policy
+from dispute_fsm.store.direct import Directs
 from dispute_fsm.store.due import CHANNEL
 from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate
@@ -50,6 +51,7 @@ class Store:
 
     def __init__(self, url: str | URL) -> None:
         self.engine: Engine = engine_for(url)
+        self.directs = Directs(self.engine)
         self.run = statements(self.engine.dialect)
         self._policies: dict[str, Policy] = {}
         self._openings: dict[str, DisputeOpened] = {}
@@ -150,7 +152,7 @@ class Store:
         Raises `ConflictError` where its id is taken, or its order has a live dispute.
         """
         self.keep_policy(connection, dispute.policy)
-        if self.run.new_dispute.on(connection, {**opened_as(dispute), **stands(dispute)}) != 1:
+        if self.run.new_dispute.row(connection, {**opened_as(dispute), **stands(dispute)}) is None:
             raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
         self._remembered(dispute.opening)
         self._add(connection, event_row(dispute.opening, hashed), dispute.opening)
@@ -169,7 +171,7 @@ class Store:
         Raises `ConflictError` where the dispute has gone on meanwhile.
         """
         found = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}
-        if self.run.changed.on(connection, {**found, **stands(after)}) != 1:
+        if self.run.changed.row(connection, {**found, **stands(after)}) is None:
             raise ConflictError(f"dispute {before.dispute_id} has gone on behind event {before.seq}")
         self._add(connection, event_row(event, hashed), event)
         return self._set_deadlines(connection, running(before), running(after), after.dispute_id)

@@ -118,7 +118,7 @@ def _go_on(store: Store, connection: Connection, moved: list[Dispute], there: Ma
         known = there[dispute.dispute_id]
         last = max(known)
         found = {"of_dispute": dispute.dispute_id, "before_seq": last, "before_hash": known[last]}
-        if store.run.changed.on(connection, {**found, **stands(dispute)}) != 1:
+        if store.run.changed.row(connection, {**found, **stands(dispute)}) is None:
             raise ConflictError(f"dispute {dispute.dispute_id} has gone on meanwhile; bring the file in again")
 
 
@@ -126,7 +126,7 @@ def _open(store: Store, connection: Connection, opening: list[Dispute]) -> None:
     for policy in {dispute.policy.digest: dispute.policy for dispute in opening}.values():
         store.keep_policy(connection, policy)
     if opening:
-        done = store.run.new_dispute.many(connection, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
+        done = store.run.new_disputes.many(connection, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
         if done != len(opening):
             raise ConflictError(_crowded(connection, opening))
 
