@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -30,7 +30,7 @@ from psycopg import sql
 from sqlalchemy import PoolProxiedConnection, event
 from sqlalchemy.engine import make_url
 
-from dispute_fsm.dispute.chain import derived_stamp
+from dispute_fsm.dispute.chain import Stamp, derived_stamp
 from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.read import steps
@@ -42,7 +42,7 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import EventName, Option, Role
 from dispute_fsm.service.service import Service
-from dispute_fsm.store.direct import Direct
+from dispute_fsm.store.direct import Direct, Directs
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from dispute_fsm.store.transfer import bring_in
@@ -84,10 +84,13 @@ def bases(kind: str, folder: Path, number: int) -> Generator[list[Base]]:
             orders = InMemoryOrderSystem()
             shown = Order.model_validate({"paid_at": OPENED_AT - timedelta(days=3)})
             orders.look = partial(_shows, shown)  # type: ignore[method-assign]  # the same of every order
-            made.append(
-                Base(store, Service(store, orders, clock=lambda: OPENED_AT + timedelta(hours=1), stamp=partial(derived_stamp, OPENED_AT)))
-            )
+            made.append(Base(store, Service(store, orders, clock=lambda: OPENED_AT + timedelta(hours=1), stamp=_stamp)))
         yield made
+
+
+@cache
+def _stamp(dispute_id: str, seq: int) -> Stamp:
+    return derived_stamp(OPENED_AT, dispute_id, seq)
 
 
 def _shows(shown: Order, order_id: str, now: datetime) -> Any:  # noqa: ANN401 -- the facts
@@ -117,8 +120,8 @@ def recording(store: Store) -> Generator[list[Recorded]]:
     def heard(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool) -> None:  # noqa: ANN401, FBT001 -- SQLAlchemy's
         told.append((statement, parameters, executemany))
 
-    def listening(connection: Direct, pooled: PoolProxiedConnection) -> None:
-        made(connection, pooled)
+    def listening(connection: Direct, directs: Directs, pooled: PoolProxiedConnection) -> None:
+        made(connection, directs, pooled)
         really = connection.execute
 
         def execute(statement: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- a driver's
@@ -129,7 +132,7 @@ def recording(store: Store) -> Generator[list[Recorded]]:
 
     made = Direct.__init__
     event.listen(store.engine, "before_cursor_execute", heard)
-    Direct.__init__ = listening  # type: ignore[method-assign]
+    Direct.__init__ = listening  # type: ignore[method-assign, assignment]
     store.engine.dispose()  # so that those which come now are heard
     try:
         yield told

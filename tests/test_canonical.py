@@ -2,17 +2,18 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 
 import pytest
 import rfc8785
 from hypothesis import example, given
 
 from dispute_fsm.rules.canonical import canonical, digest
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import MAX_INTEGER
-from dispute_fsm.rules.vocabulary import Option
+from dispute_fsm.rules.strict import MAX_INTEGER, FrozenMap
+from dispute_fsm.rules.vocabulary import Deadline, Option, Role
 from tests.strategies import commands, json_values, order_facts, policies
 
 CONTROLS = "".join(map(chr, range(0x20)))
@@ -37,6 +38,7 @@ def test_the_canonical_form_is_that_of_rfc_8785(value: object) -> None:
 def test_the_records_of_the_package_have_the_canonical_form_of_rfc_8785(policy: Policy, command: Command, facts: OrderFacts) -> None:
     for record in (policy.record, command.model_dump(mode="json"), facts.model_dump(mode="json")):
         assert canonical(record) == independent(record)
+    assert canonical(facts) == canonical(facts.model_dump(mode="json"))
 
 
 @pytest.mark.parametrize(

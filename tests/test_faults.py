@@ -213,7 +213,7 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
         with ExitStack() as stack:
             idle = [stack.enter_context(home.store.engine.connect()) for _ in range(3)]
             pids = [one.execute(text("SELECT pg_backend_pid()")).scalar_one() for one in idle]
-            pids += stack.enter_context(home.store.directs.taken()).execute("SELECT pg_backend_pid()").fetchone()
+            pids += stack.enter_context(home.store.directs.take()).execute("SELECT pg_backend_pid()").fetchone()
         with psycopg.connect(home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
             for pid in pids:
                 server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])

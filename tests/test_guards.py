@@ -731,7 +731,9 @@ def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_w
 
 def test_a_finding_cannot_be_changed() -> None:
     finding = found(False, RefusalCode.NOT_SHIPPED, NEVER, count=1)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
-    for frozen in (finding, NEVER, PayloadUnlock("x", "", ""), fact("x"), WaitUnlock(NOW, ""), ActorUnlock(Role.SYSTEM)):
+    with pytest.raises(AttributeError):
+        finding.holds = True  # type: ignore[misc]  # that is what is tried
+    for frozen in (NEVER, PayloadUnlock("x", "", ""), fact("x"), WaitUnlock(NOW, ""), ActorUnlock(Role.SYSTEM)):
         for member in frozen.__slots__:
             with pytest.raises(FrozenInstanceError):
                 setattr(frozen, member, None)

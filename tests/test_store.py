@@ -223,7 +223,7 @@ def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(ho
             connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
             raise ChangedMindError
 
-    with home.store.directs.taken():
+    with home.store.directs.take():
         pass
     with pytest.raises(ChangedMindError):
         changes_its_mind()

@@ -407,10 +407,21 @@ def test_a_frozen_map_reads_like_a_mapping_and_cannot_be_changed() -> None:
     others: tuple[object, ...] = ({}, {"a": 1, "b": 2, "c": 4}, [("a", 1)], None)
     for wrong in others:
         assert frozen != wrong
-    with pytest.raises(TypeError):
-        cast("dict[str, int]", frozen)["a"] = 2
-    with pytest.raises(TypeError):
-        del cast("dict[str, int]", frozen)["a"]
+    members = cast("dict[str, int]", frozen)
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: members.__setitem__("a", 2),
+        lambda: members.__delitem__("a"),
+        lambda: members.__ior__({"a": 2}),
+        members.clear,
+        lambda: members.pop("a"),
+        members.popitem,
+        lambda: members.setdefault("d", 4),
+        lambda: members.update(a=2),
+    )
+    for change in changes:
+        with pytest.raises(TypeError):
+            change()
+    assert frozen == {"a": 1, "b": 2, "c": 3}
     with pytest.raises(KeyError):
         frozen["d"]
     assert "'a': 1" in repr(frozen)

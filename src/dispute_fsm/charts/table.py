@@ -157,11 +157,18 @@ class Table:
 
 def _no(checks: list[tuple[Guard, Finding]], case: Case, *guards: Guard) -> tuple[tuple[Guard, Finding], ...]:
     """Add the guards' answers to the checks, and return each "no"."""
-    looked = [(guard, guard.holds(case)) for guard in guards]
-    checks += looked
-    return tuple([answer for answer in looked if not answer[1].holds])
+    against: tuple[tuple[Guard, Finding], ...] = ()
+    for guard in guards:
+        finding = guard.holds(case)
+        checks.append((guard, finding))
+        if not finding.holds:
+            against += ((guard, finding),)
+    return against
 
 
 def _selected(selectors: tuple[Selector, ...], case: Case) -> bool:
     """Tell whether all of the selectors hold; the first that does not settles it."""
-    return all(selector.holds(case).holds for selector in selectors)
+    for selector in selectors:  # noqa: SIM110 -- a generator for each row would cost more than the looking
+        if not selector.holds(case).holds:
+            return False
+    return True

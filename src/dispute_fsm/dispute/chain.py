@@ -70,8 +70,21 @@ def conceal(event: EventName, payload: Payload, salt: Callable[[str], bytes]) ->
         private[pointer] = PrivateValue(salt=salt(pointer).hex(), value=value)
         return _committed(value, salt(pointer))
 
-    recorded = _personal(payload.model_dump(mode="json"), "/payload", str, commit)
-    return RECORDED_PAYLOADS[event].model_validate(recorded), private
+    return RECORDED_PAYLOADS[event].model_validate(_recorded(payload, "/payload", commit)), private
+
+
+def _recorded(asked: Strict, pointer: str, commit: Callable[[str, str], dict[str, Any]]) -> dict[str, Any]:
+    """Return the members of a payload or voucher, with commitments for the personal ones."""
+    members: dict[str, Any] = {}
+    for name, member in vars(asked).items():
+        place = f"{pointer}/{name}"
+        if name == "vouchers":
+            members[name] = tuple([_recorded(voucher, f"{place}/{index}", commit) for index, voucher in enumerate(member)])
+        elif name in PERSONAL and member is not None:
+            members[name] = commit(member, place)
+        else:
+            members[name] = member
+    return members
 
 
 def reveal(event: AuditEvent) -> Payload:

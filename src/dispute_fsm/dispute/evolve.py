@@ -1,8 +1,9 @@
 """Folding events into a dispute. An event that cannot have happened is an error that says why, never ignored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, cast
 
 from dispute_fsm.charts.registry import rule_version
@@ -17,6 +18,17 @@ from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType
 
+_Members = tuple[tuple[str, ...], Callable[[AuditEvent], tuple[Any, ...]]]
+
+
+def _members(*names: str) -> _Members:
+    return names, attrgetter(*names)
+
+
+_FIRST = _members("seq", "revision", "prev_hash", "policy", "target", "outcome")
+_NEXT = _members("dispute_id", "seq", "revision", "prev_hash", "rules", "policy", "source")
+_SAME = _members("target", "deadlines", "outcome")
+
 
 def begin(event: AuditEvent, policy: Policy) -> Dispute:
     """Make the dispute that an opening begins, under the policy that it names by digest.
@@ -29,8 +41,7 @@ def begin(event: AuditEvent, policy: Policy) -> Dispute:
     if (decided := event.payload.rollout) is not None and decided.version != event.rules:
         raise _impossible(event, f"its rules are {event.rules}, but its rollout decided on {decided.version}")
     table = rule_version(event.rules).table
-    expected = {"seq": 1, "revision": 1, "prev_hash": GENESIS, "policy": policy.digest, "target": table.initial, "outcome": None}
-    _expect(event, expected)
+    _expect(event, _FIRST, (1, 1, GENESIS, policy.digest, table.initial, None))
     _expect_deadlines(event, {}, table.entry.starts, policy)
     return Dispute(
         opening=event,
@@ -46,18 +57,11 @@ def begin(event: AuditEvent, policy: Policy) -> Dispute:
 def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
     """Return the dispute after the event. Raises `ImpossibleEventError` where it cannot have happened to this dispute."""
     accepted = event.type is not EventType.REFUSED
-    expected: dict[str, Any] = {
-        "dispute_id": dispute.dispute_id,
-        "seq": dispute.seq + 1,
-        "revision": dispute.revision + accepted,
-        "prev_hash": dispute.last_hash,
-        "rules": dispute.opening.rules,
-        "policy": dispute.opening.policy,
-        "source": dispute.path,
-    }
+    opening = dispute.opening
+    place = (opening.dispute_id, dispute.seq + 1, dispute.revision + accepted, dispute.last_hash)
+    _expect(event, _NEXT, (*place, opening.rules, opening.policy, dispute.path))
     if not accepted:
-        expected |= {"target": dispute.path, "deadlines": dispute.deadlines, "outcome": dispute.outcome}
-    _expect(event, expected)
+        _expect(event, _SAME, (dispute.path, dispute.deadlines, dispute.outcome))
     if event.at < dispute.last_at:
         raise _impossible(event, f"it is dated {event.at.isoformat()}, before the event before it")
     heard: dict[str, Any] = {"seq": event.seq, "last_at": event.at, "last_hash": event.hash}
@@ -122,11 +126,11 @@ def _expect_deadlines(event: AuditEvent, kept: Mapping[Deadline, datetime], star
         raise _impossible(event, f"its deadlines are {', '.join(sorted(event.deadlines)) or 'none'}, expected {names}, each where it was")
 
 
-def _expect(event: AuditEvent, expected: dict[str, Any]) -> None:
-    for name, value in expected.items():
-        found = getattr(event, name)
-        if found != value:
-            raise _impossible(event, f"{name} is {found}, expected {value}")
+def _expect(event: AuditEvent, members: _Members, expected: tuple[Any, ...]) -> None:
+    names, of = members
+    if of(event) != expected:
+        name, found, should_be = next(one for one in zip(names, of(event), expected, strict=True) if one[1] != one[2])
+        raise _impossible(event, f"{name} is {found}, expected {should_be}")
 
 
 def _impossible(event: AuditEvent, why: str) -> ImpossibleEventError:

@@ -5,9 +5,9 @@ explains a refusal to a person and is recorded, as it stands, in the audit event
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dispute_fsm.rules.strict import FrozenMap, format_instant
 from dispute_fsm.rules.vocabulary import EventName, Lang, RefusalCode, Role
@@ -93,13 +93,14 @@ Unlock = FactUnlock | PayloadUnlock | WaitUnlock | ActorUnlock | NeverUnlock
 
 NEVER = NeverUnlock()
 
+_NOTHING: Mapping[str, Seen] = FrozenMap({})
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+
+class Finding(NamedTuple):
     """One guard's answer: whether it holds, what it saw, and (where it does not hold) the code and what would unlock it."""
 
     holds: bool
-    saw: Mapping[str, Seen] = field(default_factory=lambda: FrozenMap({}))
+    saw: Mapping[str, Seen] = _NOTHING
     code: RefusalCode | None = None
     unlock: Unlock = NEVER
 

@@ -6,10 +6,9 @@ Unknown fields are errors, nothing is coerced: a number is no text, a naive date
 """
 
 import re
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Annotated, NoReturn, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -29,65 +28,31 @@ _LONGEST = timedelta(days=36_500)
 
 K = TypeVar("K")
 V = TypeVar("V")
-T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 
-class FrozenMap(Mapping[K, V]):
-    """A mapping that cannot be changed; it can be hashed, copied and pickled like any other frozen value."""
+class FrozenMap(dict[K, V]):
+    """A mapping that cannot be changed; it can be hashed, copied and pickled like any other frozen value.
 
-    __slots__ = ("_members",)
+    It is a dict, so that nothing is slower than with one. Whatever would change it raises `TypeError`.
+    """
 
-    def __init__(self, members: Mapping[K, V] | None = None, /, **named: V) -> None:
-        self._members = cast("dict[K, V]", {**members, **named} if members else named)
+    __slots__ = ()
 
-    def __getitem__(self, key: K) -> V:
-        return self._members[key]
+    def _unchanged(self, *_members: object, **_named: object) -> NoReturn:
+        raise TypeError("a FrozenMap cannot be changed")
 
-    # What Mapping offers goes through __getitem__, member by member; the dict inside is faster.
+    if not TYPE_CHECKING:  # for a type checker each would need its own signature
+        __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _unchanged
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._members
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
 
-    @overload
-    def get(self, key: K, /) -> V | None: ...
-    @overload
-    def get(self, key: K, /, default: V) -> V: ...
-    @overload
-    def get(self, key: K, /, default: T) -> V | T: ...
-
-    def get(self, key: K, /, default: object = None) -> object:
-        """As of any mapping."""
-        return self._members.get(key, default)
-
-    def keys(self) -> KeysView[K]:
-        """As of any mapping."""
-        return self._members.keys()
-
-    def values(self) -> ValuesView[V]:
-        """As of any mapping."""
-        return self._members.values()
-
-    def items(self) -> ItemsView[K, V]:
-        """As of any mapping."""
-        return self._members.items()
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, FrozenMap):
-            return self._members == other._members
-        return self._members == other if isinstance(other, dict) else super().__eq__(other)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._members.items()))
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[K, V]]]:
+        return type(self), (dict(self),)
 
     def __repr__(self) -> str:
-        return f"FrozenMap({self._members!r})"
+        return f"FrozenMap({dict(self)!r})"
 
 
 class Strict(BaseModel):

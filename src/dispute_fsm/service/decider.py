@@ -146,7 +146,7 @@ class Decider:
             try:
                 if attempt < _FREELY:
                     return _logged(self._free(errand))
-                with self.store.directs.taken() as connection, connection.writing():
+                with self.store.directs.take() as connection, connection.writing():
                     done = self._held(errand, connection)
                 return _logged(done)
             except ConflictError:
@@ -160,7 +160,7 @@ class Decider:
 
     def _free(self, errand: _Errand) -> tuple[_Put, Answer] | None:
         """Decide while others may change the dispute, and write where it still stands."""
-        with self.store.directs.taken() as connection:
+        with self.store.directs.take() as connection:
             put = self._put(errand, connection, self.store.load(connection, errand.dispute_id, errand.key))
             if put is None:
                 return None
@@ -170,7 +170,7 @@ class Decider:
                 pass  # asked below, where nothing waits for the connection
         errand.asked = self.desk.look(put.before, put.now)
         answer = self._answer(put, errand.asked)
-        with self.store.directs.taken() as connection:
+        with self.store.directs.take() as connection:
             return self._written(connection, put, answer)
 
     def _written(self, connection: Direct, put: _Put, answer: Answer) -> tuple[_Put, Answer]:
@@ -223,7 +223,7 @@ class Decider:
         if host is not None:
             yield host
         else:
-            with self.store.directs.taken() as connection:
+            with self.store.directs.take() as connection:
                 yield connection
 
     @contextmanager
@@ -231,7 +231,7 @@ class Decider:
         if host is not None:
             yield host
         else:
-            with self.store.directs.taken() as connection, connection.writing():
+            with self.store.directs.take() as connection, connection.writing():
                 yield connection
 
     def _announce(self, connection: Open, dispute: Dispute, due: Sequence[datetime]) -> None:

@@ -4,10 +4,11 @@ They come out of the engine's pool, and a few stay out of it between commands. T
 """
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakSet
 
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, PoolProxiedConnection, event
@@ -18,32 +19,45 @@ from dispute_fsm.store.schema import POSTGRESQL
 _IDLE = 4
 """How many connections stay at hand: fewer than the engine's pool holds, so that others find one there."""
 
-_FOREIGN: list["Direct"] = []
-"""Connections of the process that this one was forked from. They are neither used nor ended: that would end them there."""
 
+class Direct:
+    """A connection of the driver. Each statement stands by itself and sees what is committed when it begins, but in a transaction.
 
-class Direct(ABC):
-    """A connection of the driver. Each statement stands by itself and sees what is committed when it begins, but in a transaction."""
+    As a context it is taken, and goes back at the end; what is not committed is rolled back then. An error of the driver
+    that says that the database cannot be worked with becomes `StoreUnavailableError`.
+    """
 
-    __slots__ = ("_driver", "_pooled", "execute", "process")
+    __slots__ = ("_directs", "_driver", "_pooled", "execute")
 
-    def __init__(self, pooled: PoolProxiedConnection) -> None:
-        self.process = os.getpid()
+    def __init__(self, directs: "Directs", pooled: PoolProxiedConnection) -> None:
+        driver: Any = pooled.driver_connection
+        self._directs = directs
         self._pooled = pooled
-        self._driver: Any = pooled.driver_connection
-        self.execute: Callable[..., Any] = self._driver.execute
+        self._driver = driver
+        self.execute: Callable[..., Any] = driver.execute
 
-    @abstractmethod
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None:
+        try:
+            self._directs.put_back(self)
+        except UNAVAILABLE as lost:
+            raise unavailable(lost) from lost
+        if isinstance(error, UNAVAILABLE):
+            raise unavailable(error) from error
+
     def writing(self) -> AbstractContextManager[None]:
         """Open a transaction that writes; it commits where the context ends well. Else nothing more can be done on the connection."""
+        raise NotImplementedError
 
-    @abstractmethod
     def stands(self) -> bool:
         """Tell whether the database has not ended the connection."""
+        raise NotImplementedError
 
-    @abstractmethod
     def roll_back(self) -> bool:
         """Undo what was not committed; returns whether the connection can be used again."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """End the connection."""
@@ -54,11 +68,8 @@ class Direct(ABC):
 class _Sqlite(Direct):
     __slots__ = ()
 
-    @contextmanager
-    def writing(self) -> Generator[None]:
-        self.execute("BEGIN IMMEDIATE")
-        yield
-        self._driver.commit()
+    def writing(self) -> AbstractContextManager[None]:
+        return _Immediate(self.execute, self._driver.commit)
 
     def stands(self) -> bool:
         return True
@@ -69,11 +80,28 @@ class _Sqlite(Direct):
         return True
 
 
+class _Immediate:
+    """A transaction of SQLite; a class, because a generator would cost as much as the statement that it begins with."""
+
+    __slots__ = ("_commit", "_execute")
+
+    def __init__(self, execute: Callable[[str], object], commit: Callable[[], object]) -> None:
+        self._execute = execute
+        self._commit = commit
+
+    def __enter__(self) -> None:
+        self._execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None:
+        if error is None:
+            self._commit()
+
+
 class _Postgresql(Direct):
     __slots__ = ()
 
-    def __init__(self, pooled: PoolProxiedConnection) -> None:
-        super().__init__(pooled)
+    def __init__(self, directs: "Directs", pooled: PoolProxiedConnection) -> None:
+        super().__init__(directs, pooled)
         self._driver.autocommit = True
 
     @contextmanager
@@ -93,48 +121,26 @@ class _Postgresql(Direct):
 
 
 class Directs:
-    """The connections of one database."""
+    """The connections of one database. They end with those of its engine, when that is disposed of."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.kind: type[Direct] = _Postgresql if engine.dialect.name == POSTGRESQL else _Sqlite
         self._idle: list[Direct] = []
         event.listen(engine, "engine_disposed", self._end)
+        _EVERY.add(self)
 
-    @contextmanager
-    def taken(self) -> Generator[Direct]:
-        """Take a connection. What is not committed is rolled back as it goes back. Raises `StoreUnavailableError`."""
-        direct = self._take()
-        try:
-            try:
-                yield direct
-            finally:
-                self._give(direct)
-        except UNAVAILABLE as error:
-            raise unavailable(error) from error
-
-    def _end(self, _engine: Engine) -> None:
-        """End all that are at hand, with all others of the engine."""
-        while (direct := self._any()) is not None:
-            direct.close()
-
-    def _any(self) -> Direct | None:
-        try:
-            while (direct := self._idle.pop()).process != os.getpid():
-                _FOREIGN.append(direct)
-        except IndexError:  # asking first whether there is one would be too early where others take them too
-            return None
-        return direct
-
-    def _take(self) -> Direct:
+    def take(self) -> Direct:
+        """Take a connection, for a context. Raises `StoreUnavailableError`."""
         while (direct := self._any()) is not None:
             if direct.stands():
                 return direct
             direct.close()
         with available():
-            return self.kind(self._engine.raw_connection())
+            return self.kind(self, self._engine.raw_connection())
 
-    def _give(self, direct: Direct) -> None:
+    def put_back(self, direct: Direct) -> None:
+        """Take a connection back; what was not committed on it is rolled back."""
         kept = False
         try:
             kept = direct.roll_back() and len(self._idle) < _IDLE
@@ -143,3 +149,34 @@ class Directs:
                 self._idle.append(direct)
             else:
                 direct.close()
+
+    def leave(self) -> None:
+        """Leave all that are at hand to the process that this one was forked from."""
+        _FOREIGN.extend(self._idle)
+        self._idle.clear()
+
+    def _any(self) -> Direct | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # asking first whether there is one would be too early where others take them too
+            return None
+
+    def _end(self, _engine: Engine) -> None:
+        while (direct := self._any()) is not None:
+            direct.close()
+
+
+# ---- forks -------------------------------------------------------------------------------------------------------------
+
+_EVERY: WeakSet[Directs] = WeakSet()
+_FOREIGN: list[Direct] = []
+"""Connections of the process that this one was forked from. They are neither used nor ended here: that would end them there."""
+
+
+def _forked() -> None:
+    for directs in _EVERY:
+        directs.leave()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_forked)

@@ -1,7 +1,8 @@
 """A statement in the words of one database, compiled once: what is run for every command should not be composed for every command."""
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ class Prepared:
         compiled = statement.compile(dialect=dialect)
         writes = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in _binds(compiled).items()}
         self.sql = str(compiled)
-        self._order: Sequence[str] | None = _positions(compiled)
+        self._order = _positions(compiled)
         self._fixed: Mapping[str, Any] = {name: bind.value for name, bind in _binds(compiled).items() if not bind.required}
         self._writes = {name: write for name, write in writes.items() if write is not None}
         self._row = _row_of(statement)
@@ -57,7 +58,7 @@ class Prepared:
         given = {**self._fixed, **parameters}
         for name, write in self._writes.items():
             given[name] = write(given[name])
-        return given if self._order is None else tuple([given[name] for name in self._order])
+        return given if self._order is None else self._order(given)
 
 
 def _row_of(statement: Any) -> Any:  # noqa: ANN401 -- any statement; a type of tuple
@@ -70,6 +71,9 @@ def _binds(compiled: Any) -> Mapping[str, Any]:  # noqa: ANN401 -- SQLAlchemy's 
     return {name: bind for bind, name in names.items()}
 
 
-def _positions(compiled: Any) -> Sequence[str] | None:  # noqa: ANN401 -- SQLAlchemy's compiler
+def _positions(compiled: Any) -> Callable[[Mapping[str, Any]], tuple[Any, ...]] | None:  # noqa: ANN401 -- SQLAlchemy's compiler
+    """Return what puts parameters into the statement's order; None where the driver takes them by name."""
     order: Sequence[str] | None = compiled.positiontup
-    return order
+    if order is None:
+        return None
+    return itemgetter(*order) if len(order) > 1 else lambda given: tuple([given[name] for name in order])

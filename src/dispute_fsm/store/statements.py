@@ -116,9 +116,9 @@ def statements(dialect: Dialect) -> Statements:
         "new_policy": add_policy,
         "new_dispute": opened.returning(disputes.c.seq),
         "new_disputes": opened,
-        "changed": changed.values(
-            {**bound(*CHANGING), "xid": func.greatest(this, disputes.c.xid) if postgresql else literal(0)}
-        ).returning(disputes.c.seq),
+        "changed": changed.values({**bound(*CHANGING), "xid": func.greatest(this, disputes.c.xid) if postgresql else literal(0)}).returning(
+            disputes.c.seq
+        ),
         "new_event": insert(events).values({**bound("dispute_id", "seq", "hash", "hashed"), **place}),
         "new_private": insert(private_values).values(bound("dispute_id", "seq", "body")),
         "new_key": insert(keys).values(bound("dispute_id", "key", "seq")),

@@ -6,7 +6,7 @@ key that is asked about. It is written by comparing: its row has to stand as it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -18,6 +18,7 @@ from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.store.direct import Directs
 from dispute_fsm.store.due import CHANNEL
 from dispute_fsm.store.engine import engine_for, reading, writing
@@ -28,8 +29,8 @@ from dispute_fsm.store.schema import SQLITE, private_values
 from dispute_fsm.store.snapshot import read, snapshot_version
 from dispute_fsm.store.statements import statements
 
-_OPENINGS = 1_024
-"""How many first events stay at hand."""
+_RECENT = 1_024
+"""How many disputes stay at hand, each with the text that it was read from or written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Store:
         self.directs = Directs(self.engine)
         self.run = statements(self.engine.dialect)
         self._policies: dict[str, Policy] = {}
-        self._openings: dict[str, DisputeOpened] = {}
+        self._recent: dict[str, tuple[str, Dispute]] = {}
         try:
             migrate(self.engine)
         except BaseException:
@@ -85,22 +86,30 @@ class Store:
             used: dict[str, AuditEvent] = {}
             if key is not None and row.used_hash is not None:
                 used[key] = event_of(EventRow(dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private))
-            opening = self._opening(EventRow(dispute_id, 1, row.hashed, row.hash, None))
-            dispute = read(row.snapshot, opening, policy, used)
+            dispute = self._read(row.snapshot, EventRow(dispute_id, 1, row.hashed, row.hash, None), policy, used)
             if dispute is not None:
                 return Loaded(dispute, now)
         return Loaded(self.folded(connection, dispute_id, policy), now)
 
-    def _opening(self, row: EventRow) -> DisputeOpened:
-        """Read a dispute's first event, which never changes: the last ones read or written here are at hand."""
-        opening = self._openings.get(row.hash)
-        return self._remembered(cast("DisputeOpened", event_of(row))) if opening is None else opening
+    def _read(self, text: str, first: EventRow, policy: Policy, used: Mapping[str, AuditEvent]) -> Dispute | None:
+        """Read a dispute from its snapshot and its first event, as far as they are not at hand; None where the text is no snapshot."""
+        known, recent = self._recent.get(first.dispute_id, ("", None))
+        if recent is None or recent.opening.hash != first.hash:
+            dispute = read(text, cast("DisputeOpened", event_of(first)), policy, used)
+        elif text != known:
+            dispute = read(text, recent.opening, policy, used)
+        elif recent.keys == used and recent.policy.digest == policy.digest:
+            return recent
+        else:
+            return replace(recent, policy=policy, keys=FrozenMap(used))
+        return None if dispute is None else self._remembered(text, dispute)
 
-    def _remembered(self, opening: DisputeOpened) -> DisputeOpened:
-        self._openings[opening.hash] = opening
-        if len(self._openings) > _OPENINGS:
-            self._openings.pop(next(iter(self._openings)), None)
-        return opening
+    def _remembered(self, text: str, dispute: Dispute) -> Dispute:
+        self._recent.pop(dispute.dispute_id, None)
+        self._recent[dispute.dispute_id] = text, dispute
+        if len(self._recent) > _RECENT:
+            self._recent.pop(next(iter(self._recent)), None)
+        return dispute
 
     def locked(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute that nobody else can change before this transaction ends."""
@@ -152,9 +161,10 @@ class Store:
         Raises `ConflictError` where its id is taken, or its order has a live dispute.
         """
         self.keep_policy(connection, dispute.policy)
-        if self.run.new_dispute.row(connection, {**opened_as(dispute), **stands(dispute)}) is None:
+        standing = stands(dispute)
+        if self.run.new_dispute.row(connection, {**opened_as(dispute), **standing}) is None:
             raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
-        self._remembered(dispute.opening)
+        self._remembered(standing["snapshot"], dispute)
         self._add(connection, event_row(dispute.opening, hashed), dispute.opening)
         return self._set_deadlines(connection, {}, running(dispute), dispute.dispute_id)
 
@@ -170,9 +180,10 @@ class Store:
         `hashed` are the bytes that the event's hash covers, where they are at hand.
         Raises `ConflictError` where the dispute has gone on meanwhile.
         """
-        found = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}
-        if self.run.changed.row(connection, {**found, **stands(after)}) is None:
+        found, standing = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}, stands(after)
+        if self.run.changed.row(connection, {**found, **standing}) is None:
             raise ConflictError(f"dispute {before.dispute_id} has gone on behind event {before.seq}")
+        self._remembered(standing["snapshot"], after)
         self._add(connection, event_row(event, hashed), event)
         return self._set_deadlines(connection, running(before), running(after), after.dispute_id)
 
