@@ -87,7 +87,8 @@ class Dispute:
     @property
     def running(self) -> dict[Deadline, datetime]:
         """The deadlines that its state acts on once they pass, with their due instants."""
-        return {deadline: self.deadlines[deadline] for running in self.running_regions for deadline in running}
+        standing = self.deadlines
+        return {deadline: standing[deadline] for running in self.place.running for deadline in running if deadline in standing}
 
     @property
     def running_regions(self) -> tuple[tuple[Deadline, ...], ...]:

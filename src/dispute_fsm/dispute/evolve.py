@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Row
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.errors import ImpossibleEventError
-from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.guards import FAILED, NAMED, OPTION
 from dispute_fsm.rules.policy import Policy
@@ -83,9 +82,9 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
 
 def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
     """Return what later guards and selectors will ask about."""
+    payload: Any = event.payload
     if event.command is EventName.CHOOSE_OPTION:
-        chosen = cast("ChooseOption[Any]", event.payload)
-        return {"option": chosen.option, "agreed_until": chosen.agreed_until}
+        return {"option": payload.option, "agreed_until": payload.agreed_until}
     if event.type in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}:
         return {"confirmed": True}
     if event.type is EventType.EVIDENCE_SUBMITTED:
@@ -93,15 +92,16 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
     if event.type is EventType.EVIDENCE_REQUESTED:
         return {"extra_rounds": dispute.extra_rounds + 1}
     if event.type is EventType.DEADLINE_EXTENDED and event.deadlines.get(Deadline.PROMISE) != dispute.deadlines.get(Deadline.PROMISE):
-        return {"agreed_until": cast("ExtendDeadline[Any]", event.payload).until}
+        return {"agreed_until": payload.until}
     return {}
 
 
 def _expect_row(dispute: Dispute, event: AuditEvent) -> Row:
     """Require that the chart has an edge that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
-    option = event.payload.option if isinstance(event.payload, ChooseOption) else dispute.option
-    named = event.payload.deadline if isinstance(event.payload, ExtendDeadline) else None
+    payload: Any = event.payload
+    option = payload.option if event.command is EventName.CHOOSE_OPTION else dispute.option
+    named = payload.deadline if event.command is EventName.EXTEND_DEADLINE else None
     answers = {OPTION: option or "none", FAILED: dispute.liability or "none", NAMED: named or "none"}
     for row in table.rows.get((dispute.path, event.command), ()):
         ends = row.target == target and row.records is records and row.outcome(option) is event.outcome

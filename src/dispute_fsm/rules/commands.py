@@ -132,7 +132,9 @@ RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = FrozenMap({event: _FORMS.
 
 def read_payload(expected: type[Payload], value: object) -> Payload:
     """Read an event's payload; one of the same kind in another form (`ChooseOption`, `ChooseOption[str]`) by its fields."""
-    if not isinstance(value, Payload) or type(value) is expected:
+    if type(value) is expected:  # it passed this very model, and cannot have changed
+        return value
+    if not isinstance(value, Payload):
         return expected.model_validate(value)
     kind, wanted = (form.__pydantic_generic_metadata__["origin"] or form for form in (type(value), expected))
     if kind is not wanted:

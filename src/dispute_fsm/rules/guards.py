@@ -23,11 +23,23 @@ from dispute_fsm.rules import evidence
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline, Ruling, SubmitEvidence
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.findings import NEVER, ActorUnlock, FactUnlock, Finding, PayloadUnlock, WaitUnlock, found, just_after, shown
+from dispute_fsm.rules.findings import NEVER, ActorUnlock, FactUnlock, Finding, PayloadUnlock, Seen, WaitUnlock, found, just_after, shown
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.provenance import Source, assumed, stated
 from dispute_fsm.rules.strict import format_duration, format_instant
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, Denial, Labelled, Lang, Option, RefusalCode, Role, Silence, StateName
+from dispute_fsm.rules.vocabulary import (
+    LIABILITIES,
+    Deadline,
+    Denial,
+    EventName,
+    Labelled,
+    Lang,
+    Option,
+    RefusalCode,
+    Role,
+    Silence,
+    StateName,
+)
 
 
 class Sort(StrEnum):
@@ -206,7 +218,7 @@ def _labels(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
 
 def _option(case: Case) -> str:
     payload = case.command.payload
-    option = payload.option if isinstance(payload, ChooseOption) else case.option
+    option = cast("ChooseOption[str]", payload).option if case.command.event is EventName.CHOOSE_OPTION else case.option
     return "none" if option is None else option.value
 
 
@@ -303,9 +315,12 @@ def _in_time(case: Case) -> Finding:
 
 def _before_the_last(case: Case, regions: tuple[tuple[Deadline, ...], ...]) -> Finding:
     """Tell whether in one of these regions time is left: its last deadline has not passed, or it has none."""
-    dues = [{deadline: case.deadlines[deadline] for deadline in running} for running in regions]
-    in_time = not dues or any(not due or case.now <= max(due.values()) for due in dues)
-    saw = {deadline.value: format_instant(instant) for due in dues for deadline, instant in due.items()}
+    in_time, saw = not regions, dict[str, Seen]()
+    for running in regions:
+        dues = [case.deadlines[deadline] for deadline in running]
+        in_time = in_time or not dues or case.now <= max(dues)
+        for deadline, due in zip(running, dues, strict=True):
+            saw[deadline.value] = format_instant(due)
     return found(in_time, RefusalCode.DEADLINE_PASSED, NEVER, **saw)
 
 

@@ -7,6 +7,7 @@ up one by one. A text of another version, or of another chart, is not read: the 
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Optional, cast, get_type_hints
 
 from pydantic import ValidationError, create_model
@@ -30,6 +31,7 @@ _AS_WRITTEN: Mapping[Any, Any] = {
 }
 _HINTS: dict[str, Any] = get_type_hints(Dispute)
 _MEMBERS = {field.name: _HINTS[field.name] for field in fields(Dispute) if field.name not in _ELSEWHERE}
+_STANDS = attrgetter(*_MEMBERS)
 _Stands: type[Strict] = cast("Any", create_model)(
     "_Stands", __base__=Strict, **{name: (_AS_WRITTEN.get(hint, hint), ...) for name, hint in _MEMBERS.items()}
 )
@@ -47,7 +49,7 @@ def snapshot_version(rules: str) -> str:
 
 def written(dispute: Dispute) -> str:
     """Write a dispute's snapshot; the same dispute is always the same text."""
-    return canonical({name: getattr(dispute, name) for name in _MEMBERS}).decode()
+    return canonical(dict(zip(_MEMBERS, _STANDS(dispute), strict=True))).decode()
 
 
 def read(text: str, opening: DisputeOpened, policy: Policy, used: Mapping[str, AuditEvent]) -> Dispute | None:
