@@ -15,6 +15,7 @@ from benchmarks import queries as bench
 from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, StateName
+from dispute_fsm.service.feed import log_sink
 from dispute_fsm.store import queries
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_of
@@ -166,6 +167,24 @@ def test_a_snapshot_is_what_the_dispute_is_and_rises_with_it(home: House) -> Non
     assert (after.policy, after.opened_at, after.last_hash) == (dispute.policy.digest, opened.last_at, dispute.last_hash)
     assert DisputeSnapshot.model_validate_json(after.model_dump_json()) == after
     assert home.service.snapshot("D-9") is None
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_page_that_holds_nothing_is_an_error(home: House, limit: int) -> None:
+    home.open()
+    service = home.service
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: service.by_order("O-1", limit=limit),
+        lambda: service.by_merchant("M-1", limit=limit),
+        lambda: service.by_state(StateName.OPENED, limit=limit),
+        lambda: service.due_before(OPENED_AT + 9 * DAY, limit=limit),
+        lambda: service.feed(limit=limit),
+        lambda: service.consumer("c", log_sink).deliver(limit),
+    )
+    for ask in asks:
+        with pytest.raises(InputError) as fault:
+            ask()
+        assert fault.value.field == "limit"
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "7b7d", "5b5d", "5b312c225822 5d", "5b2278222c2279225d"])

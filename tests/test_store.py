@@ -1,9 +1,14 @@
 """The store: what the database itself refuses, the schema's version, snapshots, and that loading reads a bounded number of rows."""
 
+import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, event, inspect, literal, text
 from sqlalchemy.exc import IntegrityError as Refused
@@ -79,6 +84,13 @@ def test_the_database_refuses_a_second_live_dispute_about_an_order(home: House) 
 def test_a_url_that_is_none_is_an_error_that_says_which_would_be(url: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         engine_for(url)
+
+
+def test_an_sqlite_that_is_too_old_is_an_error_that_names_both_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
+    with pytest.raises(InputError, match=r"SQLite 3\.35 or newer .* 3\.34\.1"):
+        engine_for("sqlite:///disputes.db")
 
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/disputes.db", "postgresql://nobody@127.0.0.1:1/test"])
@@ -229,6 +241,49 @@ def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(ho
         changes_its_mind()
     with reading(home.store.engine) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
+
+
+FORKS = """
+import os, sys
+from dispute_fsm.rules.vocabulary import Option
+from tests.service_support import house
+from tests.support import choose
+
+with house(sys.argv[1]) as home:
+    home.open("D-1")
+    with home.store.directs.take() as ours:
+        pass
+    child = os.fork()
+    if child == 0:
+        with home.store.directs.take() as theirs:
+            os._exit(3) if theirs is ours else None
+        home.store.engine.dispose(close=False)  # as SQLAlchemy asks of a process that was forked
+        for number in (2, 3):
+            home.open(f"D-{number}")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, "the process that was forked took a connection of the first"
+    assert home.store.directs.take() is ours and ours.stands(), "it ended a connection of the first"
+    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    print(*(len(home.service.history(f"D-{number}")) for number in (1, 2, 3)))
+"""
+
+
+def test_a_process_that_was_forked_leaves_the_connections_at_hand_to_the_first(url: str) -> None:
+    # In a process of its own: this one has threads, which a fork would not take along.
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=60)  # noqa: S603 -- ourselves
+    assert (ran.returncode, ran.stderr, ran.stdout.splitlines()[-1]) == (0, "", "2 1 1")
+
+
+def test_the_connections_at_hand_end_with_the_store(home: House) -> None:
+    with home.store.directs.take() as first, home.store.directs.take() as second:
+        assert first is not second
+    with home.store.directs.take() as again:
+        assert again is first, "the last that went back comes first"
+    home.store.close()
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        again.execute("SELECT 1")
+    assert home.store.directs.take() is not again
 
 
 def test_without_a_server_the_tests_on_postgresql_say_so(tmp_path: Path) -> None:

@@ -115,7 +115,10 @@ class Service:
             return queries.snapshot_of_dispute(connection, dispute_id)
 
     def by_order(self, order_id: str, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
-        """Find the disputes about an order, the oldest first. `cursor` is that of the page before. Raises `InputError` for another."""
+        """Find the disputes about an order, the oldest first. `cursor` is that of the page before.
+
+        Raises `InputError` for another cursor, and for a page that holds nothing.
+        """
         with reading(self.store.engine) as connection:
             return queries.by_order(connection, order_id, cursor, limit)
 
@@ -161,7 +164,7 @@ class Service:
     def feed(self, after: str | None = None, limit: int = PAGE) -> tuple[FeedEvent, ...]:
         """Read the events of all disputes as they were committed, behind a place (None: from the first one on).
 
-        Going on behind the last place leaves nothing out. Raises `InputError` for a text that is no place.
+        Going on behind the last place leaves nothing out. Raises `InputError` for a text that is no place, and for a limit below one.
         """
         place = place_of(after)
         with reading(self.store.engine) as connection:

@@ -26,6 +26,9 @@ _DRIVERS = {
 }
 _BUSY_SECONDS = 30
 """How long a SQLite connection waits for another writer before it gives up, unless the URL has a `timeout` in seconds."""
+_SQLITE = (3, 35)
+"""The first version that knows `RETURNING`."""
+
 _READ_ONLY = "dispute_reads"
 UNAVAILABLE = (OperationalError, InterfaceError, sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
 """What the drivers, and SQLAlchemy for them, raise where the database cannot be reached, is locked, full or went away."""
@@ -54,6 +57,9 @@ def engine_for(url: str | URL) -> Engine:
         return engine
     if address.database in {None, "", ":memory:"}:
         raise InputError("name a file, e.g. sqlite:///disputes.db: what is in memory only would be lost", field="url")
+    if sqlite3.sqlite_version_info < _SQLITE:
+        needed = ".".join(map(str, _SQLITE))
+        raise InputError(f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}", field="url")
     engine = create_engine(address, connect_args={} if "timeout" in address.query else {"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _opened)
     event.listen(engine, "begin", _began)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, cast, func, select, tuple_
 
 from dispute_fsm.errors import InputError
+from dispute_fsm.store.queries import at_least_one
 from dispute_fsm.store.records import EventRow
 from dispute_fsm.store.schema import POSTGRESQL, events
 
@@ -63,9 +64,9 @@ def place_of(text: str | None) -> Place:
 
 
 def read_feed(connection: Connection, after: Place, limit: int) -> list[tuple[Place, EventRow]]:
-    """Read the events behind a place, without their personal values."""
+    """Read the events behind a place, without their personal values. Raises `InputError` for a limit below one."""
     statement = SETTLED if connection.dialect.name == POSTGRESQL else ALL
-    return [_found(row) for row in connection.execute(statement, {**after._asdict(), "limit": limit})]
+    return [_found(row) for row in connection.execute(statement, {**after._asdict(), "limit": at_least_one(limit)})]
 
 
 def read_one(connection: Connection, dispute_id: str, seq: int, up_to: Place) -> list[tuple[Place, EventRow]]:

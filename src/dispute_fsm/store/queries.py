@@ -108,8 +108,8 @@ def by_state(connection: Connection, state: StateName, cursor: str | None, limit
 
 def due_before(connection: Connection, instant: datetime, cursor: str | None, limit: int) -> Page[Due]:
     """Find the deadlines that are due before an instant, the first due first."""
-    values = {"instant": instant, **_behind(cursor, ("after_at", "after_id", "after_name"))}
-    rows = connection.execute(due_statement(), {**values, "limit": limit}).mappings()
+    values = {"instant": instant, **_behind(cursor, ("after_at", "after_id", "after_name")), "limit": at_least_one(limit)}
+    rows = connection.execute(due_statement(), values).mappings()
     found = tuple(Due.model_validate(dict(row)) for row in rows)
     return Page(found, None if len(found) < limit else _cursor(found[-1].due_at, found[-1].dispute_id, found[-1].deadline.value))
 
@@ -118,6 +118,13 @@ def snapshot_of_dispute(connection: Connection, dispute_id: str) -> DisputeSnaps
     """Return how a dispute stands; None where there is none."""
     row = connection.execute(select(*_SHOWN).where(disputes.c.dispute_id == dispute_id)).mappings().one_or_none()
     return None if row is None else _snapshot(row)
+
+
+def at_least_one(limit: int) -> int:
+    """Return how many a page may hold. Raises `InputError` where that is none."""
+    if limit < 1:
+        raise InputError(f"a page of {limit} holds nothing; ask for one at least", field="limit")
+    return limit
 
 
 def paths_of(state: StateName) -> tuple[str, ...]:
@@ -164,7 +171,7 @@ def _disputes(
     if state is not None and not paths:  # no rule version that is known has it
         return Page((), None)
     places = {f"path_{number}": path for number, path in enumerate(paths)}
-    values = {**asked, **places, **_behind(cursor, ("after_at", "after_id")), "limit": limit}
+    values = {**asked, **places, **_behind(cursor, ("after_at", "after_id")), "limit": at_least_one(limit)}
     found = tuple(map(_snapshot, connection.execute(statement(*asked, paths=len(paths)), values).mappings()))
     return Page(found, None if len(found) < limit else _cursor(found[-1].opened_at, found[-1].dispute_id))
 

@@ -5,6 +5,7 @@ key that is asked about. It is written by comparing: its row has to stand as it 
 `ConflictError` is raised. So no lock is held between loading and writing, and nobody waits while an order system is asked.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -55,7 +56,7 @@ class Store:
         self.directs = Directs(self.engine)
         self.run = statements(self.engine.dialect)
         self._policies: dict[str, Policy] = {}
-        self._recent: dict[str, tuple[str, Dispute]] = {}
+        self._recent = OrderedDict[str, tuple[str, Dispute]]()
         try:
             migrate(self.engine)
         except BaseException:
@@ -105,10 +106,10 @@ class Store:
         return None if dispute is None else self._remembered(text, dispute)
 
     def _remembered(self, text: str, dispute: Dispute) -> Dispute:
-        self._recent.pop(dispute.dispute_id, None)
+        self._recent.pop(dispute.dispute_id, None)  # so that it comes last
         self._recent[dispute.dispute_id] = text, dispute
         if len(self._recent) > _RECENT:
-            self._recent.pop(next(iter(self._recent)), None)
+            self._recent.popitem(last=False)
         return dispute
 
     def locked(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
