@@ -11,6 +11,7 @@ from dispute_fsm.charts.table import Row
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.errors import ImpossibleEventError
+from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.guards import FAILED, NAMED, OPTION
 from dispute_fsm.rules.policy import Policy
@@ -99,17 +100,17 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
 def _expect_row(dispute: Dispute, event: AuditEvent) -> Row:
     """Require that the chart has an edge that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
-    payload: Any = event.payload
-    option = payload.option if event.command is EventName.CHOOSE_OPTION else dispute.option
-    named = payload.deadline if event.command is EventName.EXTEND_DEADLINE else None
+    command, payload = event.command, event.payload
+    option = payload.option if command is EventName.CHOOSE_OPTION and isinstance(payload, ChooseOption) else dispute.option
+    named = payload.deadline if command is EventName.EXTEND_DEADLINE and isinstance(payload, ExtendDeadline) else None
     answers = {OPTION: option or "none", FAILED: dispute.liability or "none", NAMED: named or "none"}
-    for row in table.rows.get((dispute.path, event.command), ()):
+    for row in table.rows.get((dispute.path, command), ()):
         ends = row.target == target and row.records is records and row.outcome(option) is event.outcome
         if ends and row.is_for(answers):
             break
     else:
         ending = "" if event.outcome is None else f" with {event.outcome.value}"
-        raise _impossible(event, f"no edge leads from {dispute.path} by {event.command.value} to {event.target}{ending}")
+        raise _impossible(event, f"no edge leads from {dispute.path} by {command.value} to {event.target}{ending}")
     stands, rule = table.places[target].stands, row.rule
     kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     _expect_deadlines(event, kept, rule.starts, dispute.policy)
