@@ -306,7 +306,7 @@ def test_the_service_does_what_a_naive_model_says() -> None:
 
 def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Naive, "late", lambda self, now: (due := self.due.get(RUNS.get(self.leaf, ""))) is not None and now >= due)
-    unshrunk = settings(max_examples=60, stateful_step_count=STEPS, deadline=None, phases=[Phase.generate])
+    unshrunk = settings(max_examples=300, stateful_step_count=STEPS, deadline=None, phases=[Phase.generate])
     # The two may also differ in whether the order system had to be asked: then it is down, and only one of them says so.
     with pytest.raises((AssertionError, OrderSystemUnavailableError)):
         run_state_machine_as_test(ServiceMachine, settings=unshrunk)
