@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 import pytest
@@ -27,6 +29,9 @@ from dispute_fsm.store.store import Store
 from tests.databases import unreachable
 from tests.service_support import House, house, plan, whole_tables
 from tests.support import CLAIMABLE, choose, command, over, situations, submission
+
+if TYPE_CHECKING:
+    from sqlalchemy import QueuePool
 
 
 @pytest.fixture
@@ -273,6 +278,21 @@ def test_a_process_that_was_forked_leaves_the_connections_at_hand_to_the_first(u
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=60)  # noqa: S603 -- ourselves
     assert (ran.returncode, ran.stderr, ran.stdout.splitlines()[-1]) == (0, "", "2 1 1")
+
+
+def test_of_many_connections_four_stay_at_hand_and_the_others_go_back_to_the_pool_as_they_were(home: House) -> None:
+    home.open("D-1")
+    pool = cast("QueuePool", home.store.engine.pool)
+    with ExitStack() as stack:
+        for _ in range(7):
+            stack.enter_context(home.store.directs.take()).execute("SELECT 1")
+        assert pool.checkedout() == 7
+    assert (pool.checkedout(), pool.checkedin()) == (4, 3)
+    with home.store.engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
+        connection.rollback()
+    with reading(home.store.engine) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
 
 
 def test_the_connections_at_hand_end_with_the_store(home: House) -> None:

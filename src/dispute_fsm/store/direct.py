@@ -59,6 +59,10 @@ class Direct:
         """Undo what was not committed; returns whether the connection can be used again."""
         raise NotImplementedError
 
+    def release(self) -> None:
+        """Give the connection back to the engine's pool."""
+        self._pooled.close()
+
     def close(self) -> None:
         """End the connection."""
         self._pooled.invalidate()
@@ -119,6 +123,10 @@ class _Postgresql(Direct):
             self._driver.rollback()
         return not self._driver.closed
 
+    def release(self) -> None:
+        self._driver.autocommit = False
+        super().release()
+
 
 class Directs:
     """The connections of one database. They end with those of its engine, when that is disposed of."""
@@ -141,14 +149,16 @@ class Directs:
 
     def put_back(self, direct: Direct) -> None:
         """Take a connection back; what was not committed on it is rolled back."""
-        kept = False
+        whole = False
         try:
-            kept = direct.roll_back() and len(self._idle) < _IDLE
+            whole = direct.roll_back()
         finally:
-            if kept:
-                self._idle.append(direct)
-            else:
+            if not whole:
                 direct.close()
+        if whole and len(self._idle) < _IDLE:
+            self._idle.append(direct)
+        elif whole:
+            direct.release()
 
     def leave(self) -> None:
         """Leave all that are at hand to the process that this one was forked from."""
