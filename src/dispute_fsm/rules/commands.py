@@ -11,7 +11,20 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from dispute_fsm.rules.rollout import RolloutDecision
-from dispute_fsm.rules.strict import MAX_TEXT, FrozenMap, Identifier, Instant, Named, ReasonId, Series, Strict, Text, Whole, written
+from dispute_fsm.rules.strict import (
+    MAX_TEXT,
+    FrozenMap,
+    Identifier,
+    Instant,
+    Named,
+    ReasonId,
+    Recorded,
+    Series,
+    Strict,
+    Text,
+    Whole,
+    written,
+)
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
 
 PERSONAL = frozenset({"note", "statement", "rationale", "file_name", "uri"})
@@ -35,7 +48,7 @@ class Commitment(Strict):
 P = TypeVar("P", Text, Commitment)
 
 
-class Actor(Strict):
+class Actor(Recorded):
     """Who asks: a role, and the id within it."""
 
     role: Named[Role]

@@ -8,7 +8,7 @@ reaches us at 19:30 keeps a promise of 18:00.
 from datetime import datetime
 from typing import Annotated, TypeGuard
 
-from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, written
+from dispute_fsm.rules.strict import Identifier, Instant, Named, Recorded, written
 from dispute_fsm.rules.vocabulary import CancelStatus, PickupKind, RefundScope, RefundStatus
 
 Amount = Annotated[str, written(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?", 'an amount: a decimal text, e.g. "99.90"')]
@@ -18,14 +18,14 @@ Currency = Annotated[str, written("[A-Z]{3}", "a currency: three capital letters
 """ISO 4217 code."""
 
 
-class CancelRequest(Strict):
+class CancelRequest(Recorded):
     """The consumer's request to cancel the order."""
 
     submitted_at: Instant | None = None
     status: Named[CancelStatus]
 
 
-class Refund(Strict):
+class Refund(Recorded):
     """A refund of the order."""
 
     status: Named[RefundStatus]
@@ -35,7 +35,7 @@ class Refund(Strict):
     currency: Currency | None = None
 
 
-class Shipment(Strict):
+class Shipment(Recorded):
     """The merchant's shipment."""
 
     shipped_at: Instant | None = None
@@ -43,7 +43,7 @@ class Shipment(Strict):
     waybill: Identifier | None = None
 
 
-class Pickup(Strict):
+class Pickup(Recorded):
     """The carrier's record of fetching the parcel (揽件), by the carrier's own clock."""
 
     scanned_at: Instant | None = None
@@ -51,7 +51,7 @@ class Pickup(Strict):
     kind: Named[PickupKind]
 
 
-class Order(Strict):
+class Order(Recorded):
     """What the order system holds about one order; `None` where it holds nothing."""
 
     paid_at: Instant | None = None

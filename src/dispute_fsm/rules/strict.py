@@ -61,6 +61,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
+class Recorded(Strict):
+    """A model that comes from outside and stands in an event: it is checked again there, as it may be of a class of the host's.
+
+    What such a class knows beyond this one is an error, for nobody has said that it may be recorded.
+    """
+
+    model_config = ConfigDict(revalidate_instances="always")
+
+
 def parse_instant(value: object) -> datetime:
     """Read an instant: RFC 3339 text or an aware datetime; the result is in UTC.
 
