@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, literal, text
 
 from benchmarks.store import schema
 from dispute_fsm.rules.vocabulary import StateName
-from dispute_fsm.store.due import NEXT_FREE, NEXT_LAPSE, OVERDUE
+from dispute_fsm.store.due import LAPSED, NEXT_FREE, NEXT_LAPSE, OVERDUE
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.feed import ALL, SETTLED
 from dispute_fsm.store.queries import Found, due_statement, paths_of, statement
@@ -103,6 +103,7 @@ def queries(dialect: str, number: int) -> Mapping[str, tuple[Found, Mapping[str,
         ),
         "due before": (due_statement(), {**page, "after_name": "", "instant": middle + timedelta(days=9)}),
         "overdue": (OVERDUE, {"now": middle, "limit": 20}),
+        "lapsed": (LAPSED, {"now": middle, "limit": 20}),
         "next due": (NEXT_FREE, {"now": middle}),
         "next lapse": (NEXT_LAPSE, {"now": middle}),
         "feed": (feed, {"xid": number // 6 if dialect == POSTGRESQL else 0, "position": number // 2, "limit": 100}),

@@ -186,8 +186,16 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 """Free text without lone surrogates. Rules may limit it further and refuse with a code; this bound is only technical."""
 
-Identifier = Annotated[Text, written(r"[^\x00-\x1f\x7f-\x9f]{1,200}", "one line of 1 to 200 characters")]
+_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+
+Identifier = Annotated[Text, written(_LINE.pattern, "one line of 1 to 200 characters")]
 """An id given by another system: opaque, one line, never empty."""
+
+
+def is_identifier(value: str) -> bool:
+    """Tell whether a text can be an `Identifier`: what cannot names nothing."""
+    return _LINE.fullmatch(value) is not None
+
 
 ReasonId = Annotated[str, written(r"[\x21-\x7e]{1,64}", "an id: 1 to 64 ASCII characters without a space")]
 """The id of an evidence reason, known or not: a word, so that no free text gets into the hashed part."""

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from dispute_fsm.desk import Answer, Desk, log_decision
+from dispute_fsm.desk import Answer, Desk, instant, log_decision
 from dispute_fsm.dispute.conclude import Opening, opening_needs_facts
 from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute
@@ -24,7 +24,7 @@ from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, Stal
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
-from dispute_fsm.rules.strict import FrozenMap, parse_instant
+from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, RefusalCode
 from dispute_fsm.store.direct import Direct
 from dispute_fsm.store.prepared import Open
@@ -84,12 +84,13 @@ class Decider:
 
     def now(self, connection: Open) -> datetime:
         """Tell what time it is, in UTC."""
-        return self.store.now(connection) if self.clock is None else parse_instant(self.clock())
+        return self.store.now(connection) if self.clock is None else instant(self.clock())
 
     # ---- openings ------------------------------------------------------------------------------------------------------
 
     def open(self, opening: Opening, facts: OrderFacts | None, host: Connection | None) -> Answer | Refused:
         """Open a dispute; see `Service.open`."""
+        _require_transaction(host)
         for _ in range(_ATTEMPTS):
             with self._reading(host) as connection:
                 now = self.now(connection)
@@ -134,6 +135,7 @@ class Decider:
 
     def submit(self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None) -> Answer:
         """Put a command to a dispute; see `Service.submit`."""
+        _require_transaction(host)
         errand = _Errand(dispute_id, lambda _dispute, _now: command, command.key, facts)
         return cast("Answer", self._carried_out(errand) if host is None else _logged(self._held(errand, host)))
 
@@ -241,6 +243,14 @@ class Decider:
     def _wake(self) -> None:
         for wake in self.wakes:
             wake.set()
+
+
+def _require_transaction(host: Connection | None) -> None:
+    if host is None:
+        return
+    driver: Any = host.connection.driver_connection
+    if not host.in_transaction() or getattr(driver, "autocommit", False) is True:
+        raise InputError("this connection has begun no transaction, so nothing would hold together: begin one", field="connection")
 
 
 def _logged(done: tuple[_Put, Answer] | None) -> Answer | None:

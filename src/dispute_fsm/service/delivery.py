@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from time import monotonic
 from uuid import uuid4
 
 import structlog
@@ -44,13 +45,15 @@ class Delivered:
 class Consumer:
     """Delivers to one sink under a name. One process at a time delivers for a name, seen to by a lease.
 
-    `tries` is how often an event is put to the sink before it is parked. A sink that cannot take anything now raises
-    `SinkUnavailableError`: then nothing is parked, and delivery goes on from there next time.
+    `tries` is how often an event is put to the sink before it is parked; for fewer than one, `InputError` is raised. A sink that
+    cannot take anything now raises `SinkUnavailableError`: then nothing is parked, and delivery goes on from there next time.
     """
 
     def __init__(  # noqa: PLR0913 -- three that differ for each consumer, three by name that seldom do
         self, decider: Decider, name: str, sink: Sink, *, source: str = SOURCE, tries: int = 3, lease: timedelta = timedelta(minutes=1)
     ) -> None:
+        if tries < 1:
+            raise InputError(f"{tries} tries deliver nothing; one at least", field="tries")
         self.name = name
         self._decider = decider
         self._sink = sink
@@ -67,9 +70,13 @@ class Consumer:
             with reading(self._decider.store.engine) as connection:
                 found = read_feed(connection, began, limit)
                 held = set(consumers.parked_of(connection, self.name))
-            done, new, place = Delivered(more=len(found) == limit), dict[str, Parked](), began
+            done, new, place, kept = Delivered(more=len(found) == limit), dict[str, Parked](), began, monotonic()
             try:
                 for at, row in found:
+                    if monotonic() - kept > self._lease.total_seconds() / 3:  # a slow sink must not lose the turn, nor hear all again
+                        self._keep(place, new)
+                        new.clear()
+                        kept = monotonic()
                     if row.dispute_id in held:
                         done = replace(done, held=done.held + 1)
                     elif (wrong := self._hand_over(at, row)) is None:
@@ -115,7 +122,7 @@ class Consumer:
                         done = replace(done, parked=1, held=len(behind) - done.delivered - 1)
                         break
                     done = replace(done, delivered=done.delivered + 1)
-            except SinkUnavailableError:
+            except BaseException:  # whatever ends it: what was not taken stays held back
                 stuck[dispute_id] = replace(held, seq=last)
                 raise
             finally:
@@ -125,10 +132,9 @@ class Consumer:
     def _hand_over(self, place: Place, row: EventRow) -> Exception | None:
         """Put an event to the sink; returns what the sink said last where it could not take it."""
         wrong: Exception | None = None
-        event = feed_event(place, row).cloud_event(self._source)
         for _ in range(self._tries):
             try:
-                self._sink(event)
+                self._sink(feed_event(place, row).cloud_event(self._source))
             except SinkUnavailableError:
                 raise
             except Exception as fault:  # noqa: BLE001 -- a sink may raise anything; it is parked and shown
@@ -139,7 +145,8 @@ class Consumer:
         return wrong
 
     def _parked(self, row: EventRow, wrong: Exception) -> Parked:
-        return Parked(row.dispute_id, row.seq, self._now(), f"{type(wrong).__name__}: {wrong}"[:_MOST_SAID])
+        said = f"{type(wrong).__name__}: {wrong}"[:_MOST_SAID].encode(errors="replace").decode().replace("\0", "�")  # what can be stored
+        return Parked(row.dispute_id, row.seq, self._now(), said)
 
     def _now(self) -> datetime:
         with reading(self._decider.store.engine) as connection:

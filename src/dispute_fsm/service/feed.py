@@ -16,6 +16,8 @@ from dispute_fsm.store.records import EventRow, event_of, record_of
 SOURCE = "/disputes"
 """The `source` of the envelope, where the host names no other."""
 
+_LONGEST = len(str(2**63 - 1))
+
 CloudEvent = Mapping[str, Any]
 """A CloudEvent 1.0 in its JSON form."""
 
@@ -35,7 +37,7 @@ class FeedEvent:
         """Put the event into its envelope; `data` is the event as it stands in a history file, without personal values.
 
         `id` is the dispute's id and the event's seq: the same each time it is delivered, so that a consumer knows a second
-        time. `sequence` is the place in the feed.
+        time. `sequence` is the place in the feed, its numbers as long as they can get, so that texts sort as places do.
         """
         record = self.record
         return {
@@ -46,7 +48,7 @@ class FeedEvent:
             "subject": record["dispute_id"],
             "time": record["at"],
             "datacontenttype": "application/json",
-            "sequence": self.place,
+            "sequence": "-".join(number.rjust(_LONGEST, "0") for number in self.place.split("-")),
             "data": record,
         }
 

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from threading import Event, Thread
+from time import monotonic
 from typing import Any, cast
 
 import psycopg
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from dispute_fsm.errors import StoreUnavailableError
 from dispute_fsm.service.decider import NOTICE, Decider
@@ -17,8 +18,8 @@ from dispute_fsm.store.schema import POSTGRESQL
 
 log = structlog.stdlib.get_logger("dispute_fsm")
 
-_LISTEN_SECONDS = 0.5
-"""How long the listener hears nothing before it looks whether it shall stop."""
+_LOOK_UP = 0.5
+"""After how many seconds of sleep or of hearing nothing it looks whether it shall stop."""
 
 
 class Runner:
@@ -26,7 +27,7 @@ class Runner:
 
     It sleeps until the next deadline is due, or a claim lapses, at most `look`. It is woken by this process's own commands,
     and on PostgreSQL by those of others; where the clock is the host's, by `look` alone, for a host's hours may be shorter.
-    While the database is unavailable it tries again every `look`.
+    Whatever goes wrong, such as a database that is unavailable, is logged, and it tries again every `look`.
     """
 
     def __init__(self, decider: Decider, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE, batch: int = BATCH) -> None:
@@ -35,12 +36,14 @@ class Runner:
         self._lease = lease
         self._batch = batch
         self._wake = Event()
-        self._stopped = Event()
+        self._stopped = False
 
     def stop(self) -> None:
         """End `run` as soon as the dispute at hand is done."""
-        self._stopped.set()
-        self._wake.set()
+        self._stopped = True  # no more than that: a signal handler that took a lock could wait for the very thread that it interrupts
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def run(self) -> Swept:
         """Sweep until `stop` is called; returns what was done in all."""
@@ -50,21 +53,30 @@ class Runner:
         if self._decider.store.engine.dialect.name == POSTGRESQL:
             listener.start()
         try:
-            while not self._stopped.is_set():
+            while not self._stopped:
                 self._wake.clear()  # before it looks: what appears from here on wakes it
                 try:
-                    done += sweep(self._decider, self._batch, self._lease, self._stopped.is_set)
+                    done += sweep(self._decider, self._batch, self._lease, self._is_stopped)
                     pause = self._pause()
                 except StoreUnavailableError as fault:
                     log.warning("sweep_unavailable", error=type(fault).__name__)
                     pause = self._look.total_seconds()
-                self._wake.wait(pause)
+                except Exception as fault:  # noqa: BLE001 -- a runner that ended would let every later deadline pass, and nobody would see
+                    log.error("sweep_failed", error=type(fault).__name__)  # noqa: TRY400 -- a traceback may hold a person's words
+                    pause = self._look.total_seconds()
+                self._sleep(pause, self._wake)
         finally:
             self._decider.wakes.remove(self._wake)
-            self._stopped.set()
+            self._stopped = True
             if listener.is_alive():
                 listener.join()
         return done
+
+    def _sleep(self, seconds: float, wake: Event) -> None:
+        until = monotonic() + seconds
+        while not self._stopped and (left := until - monotonic()) > 0:
+            if wake.wait(min(_LOOK_UP, left)):
+                break
 
     def _pause(self) -> float:
         """Return for how many seconds there is nothing to do."""
@@ -77,12 +89,12 @@ class Runner:
 
     def _listen(self) -> None:
         """Wake when another process says that a deadline will be due soon. While the database is unavailable, `look` has to do."""
-        while not self._stopped.is_set():
+        while not self._stopped:
             try:
                 self._hear()
-            except (DBAPIError, psycopg.Error) as fault:
+            except (SQLAlchemyError, psycopg.Error) as fault:
                 log.warning("listen_unavailable", error=type(fault).__name__)
-                self._stopped.wait(self._look.total_seconds())
+                self._sleep(self._look.total_seconds(), Event())
 
     def _hear(self) -> None:
         with self._decider.store.engine.connect() as pooled:
@@ -91,6 +103,6 @@ class Runner:
             connection.detach()  # it hears, and may break; it goes to nobody else
             connection.exec_driver_sql(f"LISTEN {CHANNEL}")
             self._wake.set()  # for what was said before it listened
-            while not self._stopped.is_set():
-                for _ in heard.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
+            while not self._stopped:
+                for _ in heard.notifies(timeout=_LOOK_UP, stop_after=1):
                     self._wake.set()

@@ -63,13 +63,21 @@ class Service:
         The command is judged by the time at which it came, or that of the dispute's last event where a clock went back.
         `facts` is a snapshot that the host has at hand already. With a `connection` of the host's, which has begun a
         transaction, all is written there and stands once the host commits; the dispute is held until then. The order system
-        is not asked then: where a rule looks at facts, hand them in.
+        is not asked then: where a rule looks at facts, hand them in, dated by `now`. What the database says against it comes as
+        SQLAlchemy says it, for the transaction is the host's.
 
         Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: others kept changing the
         dispute, send it again; `FactsNeededError` with a `connection` only; `StaleFactsError`; `InputError` where there is
-        no such dispute.
+        no such dispute, the clock tells no instant, or the `connection` has begun no transaction.
         """
         return self._decider.submit(dispute_id, command, facts, connection)
+
+    def now(self, connection: Connection | None = None) -> datetime:
+        """Tell the time by which commands are judged, in UTC: what the host looks up itself is observed at it."""
+        if connection is not None:
+            return self._decider.now(connection)
+        with reading(self.store.engine) as opened:
+            return self._decider.now(opened)
 
     # ---- looking -------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import structlog
 from dispute_fsm.desk import SYSTEM
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.refusals import Accepted
-from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
+from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.vocabulary import Deadline
 from dispute_fsm.service.decider import Decider
@@ -47,20 +47,29 @@ class Swept:
 
 
 def sweep(decider: Decider, batch: int, lease: timedelta, stop: Callable[[], bool]) -> Swept:
-    """Fire what has passed, batch by batch, until nothing is left that nobody has claimed, or it is asked to stop."""
-    done = Swept()
+    """Fire what has passed, batch by batch, until nothing is left that nobody has claimed, or it is asked to stop.
+
+    Each dispute that stays pending or fails is tried once. Raises `InputError` for a batch of none.
+    """
+    if batch < 1:
+        raise InputError(f"a batch of {batch} fires nothing; claim one at least", field="batch")
+    done, stayed = Swept(), set[str]()
     while not stop():
         with writing(decider.store.engine) as connection:
             claimed = claim(connection, decider.now(connection), lease, batch)
-        if not claimed:
+        fresh = [dispute_id for dispute_id in claimed if dispute_id not in stayed]
+        if not fresh:  # what stayed is tried again once its claim lapses; a slow order system must not keep a sweep going for ever
             break
-        for number, dispute_id in enumerate(claimed):
+        for number, dispute_id in enumerate(fresh):
             if stop():
                 with writing(decider.store.engine) as connection:
-                    for untouched in claimed[number:]:
+                    for untouched in fresh[number:]:
                         release(connection, untouched)
                 break
-            done += _expire(decider, dispute_id)
+            swept = _expire(decider, dispute_id)
+            if swept.pending or swept.failed:
+                stayed.add(dispute_id)
+            done += swept
     return done
 
 

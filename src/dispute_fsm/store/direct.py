@@ -7,17 +7,20 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from weakref import WeakSet
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Engine, PoolProxiedConnection, event
+from sqlalchemy import Engine, PoolProxiedConnection, QueuePool, event
 
-from dispute_fsm.store.engine import UNAVAILABLE, available, ended, unavailable
+from dispute_fsm.store.engine import available, ended, is_unavailable, unavailable
 from dispute_fsm.store.schema import POSTGRESQL
 
 _IDLE = 4
 """How many connections stay at hand: fewer than the engine's pool holds, so that others find one there."""
+
+_BUSY = 5
+"""From how many connections in use on each goes back to the pool, where those who wait for one hear of it."""
 
 
 class Direct:
@@ -27,10 +30,11 @@ class Direct:
     that says that the database cannot be worked with becomes `StoreUnavailableError`.
     """
 
-    __slots__ = ("_directs", "_driver", "_pooled", "execute")
+    __slots__ = ("_directs", "_driver", "_pooled", "execute", "pool")
 
     def __init__(self, directs: "Directs", pooled: PoolProxiedConnection) -> None:
         driver: Any = pooled.driver_connection
+        self.pool = directs.pool
         self._directs = directs
         self._pooled = pooled
         self._driver = driver
@@ -40,11 +44,16 @@ class Direct:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None:
+        interrupt = _interrupt(error)
         try:
             self._directs.put_back(self)
-        except UNAVAILABLE as lost:
-            raise unavailable(lost) from lost
-        if isinstance(error, UNAVAILABLE):
+        except Exception as lost:
+            if not is_unavailable(lost):
+                raise
+            error = lost if error is None or isinstance(error, Exception) else error
+        if interrupt is not None:
+            raise interrupt
+        if error is not None and is_unavailable(error):
             raise unavailable(error) from error
 
     def writing(self) -> AbstractContextManager[None]:
@@ -67,6 +76,13 @@ class Direct:
         """End the connection."""
         self._pooled.invalidate()
         self._pooled.close()
+
+
+def _interrupt(error: BaseException | None) -> BaseException | None:
+    """Find what interrupted the work, such as Ctrl-C; the driver, cut off in its talk, has put an error of its own before it."""
+    while isinstance(error, Exception):
+        error = error.__context__
+    return error
 
 
 class _Sqlite(Direct):
@@ -123,10 +139,6 @@ class _Postgresql(Direct):
             self._driver.rollback()
         return not self._driver.closed
 
-    def release(self) -> None:
-        self._driver.autocommit = False
-        super().release()
-
 
 class Directs:
     """The connections of one database. They end with those of its engine, when that is disposed of."""
@@ -137,6 +149,11 @@ class Directs:
         self._idle: list[Direct] = []
         event.listen(engine, "engine_disposed", self._end)
         _EVERY.add(self)
+
+    @property
+    def pool(self) -> QueuePool:
+        """The engine's pool; another one since the engine was disposed of."""
+        return cast("QueuePool", self._engine.pool)
 
     def take(self) -> Direct:
         """Take a connection, for a context. Raises `StoreUnavailableError`."""
@@ -155,9 +172,13 @@ class Directs:
         finally:
             if not whole:
                 direct.close()
-        if whole and len(self._idle) < _IDLE:
+        if not whole:
+            return
+        if direct.pool is not self.pool:  # the engine was disposed of meanwhile
+            direct.close()
+        elif len(self._idle) < _IDLE and self.pool.checkedout() <= _BUSY:
             self._idle.append(direct)
-        elif whole:
+        else:
             direct.release()
 
     def leave(self) -> None:

@@ -9,28 +9,39 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, or_, select, tuple_, update
 
-from dispute_fsm.store.schema import deadlines
+from dispute_fsm.store.schema import Query, deadlines
 
 CHANNEL = "dispute_due"
 """On PostgreSQL, where it is said that a deadline will be due sooner than others look by themselves."""
 
 _KEY = (deadlines.c.dispute_id, deadlines.c.deadline)
 _NOW = bindparam("now", type_=deadlines.c.due_at.type)
-_FREE: ColumnElement[bool] = or_(deadlines.c.leased_until.is_(None), deadlines.c.leased_until <= _NOW)
-OVERDUE = (
-    select(*_KEY)
-    .where(deadlines.c.due_at < _NOW, _FREE)
-    .order_by(deadlines.c.due_at, deadlines.c.dispute_id)
-    .limit(bindparam("limit", type_=Integer))
-    .with_for_update(skip_locked=True)  # SQLite has one writer at a time, and leaves these words out
-)
-"""What has passed and nobody has claimed."""
+_UNTRIED: ColumnElement[bool] = deadlines.c.leased_until.is_(None)
+_FREE: ColumnElement[bool] = or_(_UNTRIED, deadlines.c.leased_until <= _NOW)
 
-_CLAIM = (
+
+def _overdue(free: ColumnElement[bool]) -> Query:
+    return (
+        select(*_KEY)
+        .where(deadlines.c.due_at < _NOW, free)
+        .order_by(deadlines.c.due_at, deadlines.c.dispute_id)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)  # SQLite has one writer at a time, and leaves these words out
+    )
+
+
+OVERDUE = _overdue(_UNTRIED)
+"""What has passed and nobody has claimed yet."""
+
+LAPSED = _overdue(deadlines.c.leased_until <= _NOW)
+"""What has passed and was claimed, but stayed: it comes behind the others, so that it cannot keep them up."""
+
+_CLAIMS = tuple(
     update(deadlines)
-    .where(tuple_(*_KEY).in_(OVERDUE))
+    .where(tuple_(*_KEY).in_(these))
     .values(leased_until=bindparam("until"))
     .returning(deadlines.c.due_at, deadlines.c.dispute_id)
+    for these in (OVERDUE, LAPSED)
 )
 _RELEASE = update(deadlines).where(deadlines.c.dispute_id == bindparam("of_dispute")).values(leased_until=None)
 NEXT_FREE = select(func.min(deadlines.c.due_at)).where(_FREE)
@@ -41,9 +52,15 @@ NEXT_LAPSE = select(func.min(deadlines.c.leased_until)).where(deadlines.c.leased
 
 
 def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[str]:
-    """Claim up to `limit` deadlines that have passed; returns their disputes, the one that was due first in front."""
-    claimed = connection.execute(_CLAIM, {"now": now, "until": now + lease, "limit": limit}).all()
-    return list(dict.fromkeys(row.dispute_id for row in sorted(claimed, key=_by_due)))
+    """Claim up to `limit` deadlines that have passed; returns their disputes, the one that was due first in front.
+
+    What was claimed before, and stayed, is claimed once nothing else is left.
+    """
+    for these in _CLAIMS:
+        claimed = connection.execute(these, {"now": now, "until": now + lease, "limit": limit}).all()
+        if claimed:
+            return list(dict.fromkeys(row.dispute_id for row in sorted(claimed, key=_by_due)))
+    return []
 
 
 def _by_due(row: Any) -> tuple[datetime, str]:  # noqa: ANN401 -- a row

@@ -13,7 +13,15 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+    TimeoutError,  # noqa: A004 -- of its pool
+)
 
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.store.schema import POSTGRESQL, SQLITE
@@ -30,10 +38,21 @@ _SQLITE = (3, 35)
 """The first version that knows `RETURNING`."""
 
 _READ_ONLY = "dispute_reads"
-UNAVAILABLE = (OperationalError, InterfaceError, sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
-"""What the drivers, and SQLAlchemy for them, raise where the database cannot be reached, is locked, full or went away."""
+_UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    TimeoutError,
+    sqlite3.OperationalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+"""What the drivers, and SQLAlchemy for them, raise where the database cannot be reached, is locked, full, went away, or takes no
+writes; also where all connections are busy for too long."""
+
+_TURNS = 20
+"""How often a new connection to SQLite waits for its turn to turn the log on."""
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit that was answered survives a power failure
     "PRAGMA secure_delete = ON",  # what is erased is overwritten
 )
@@ -46,7 +65,7 @@ def engine_for(url: str | URL) -> Engine:
     """
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
         raise InputError("not the URL of a database; e.g. sqlite:///disputes.db or postgresql://user@host/base", field="url") from None
     if address.drivername not in _DRIVERS:
         raise InputError(f"{address.drivername} is not spoken here: sqlite or postgresql", field="url")
@@ -54,13 +73,18 @@ def engine_for(url: str | URL) -> Engine:
     if address.get_backend_name() == POSTGRESQL:
         engine = create_engine(address)
         event.listen(engine, "checkout", _taken)
+        event.listen(engine, "checkin", _back)
         return engine
     if address.database in {None, "", ":memory:"}:
         raise InputError("name a file, e.g. sqlite:///disputes.db: what is in memory only would be lost", field="url")
     if sqlite3.sqlite_version_info < _SQLITE:
         needed = ".".join(map(str, _SQLITE))
         raise InputError(f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}", field="url")
-    engine = create_engine(address, connect_args={} if "timeout" in address.query else {"timeout": _BUSY_SECONDS})
+    try:
+        engine = create_engine(address, connect_args={} if "timeout" in address.query else {"timeout": _BUSY_SECONDS})
+        engine.dialect.create_connect_args(address)
+    except ValueError as error:
+        raise InputError(f"a parameter of the URL cannot be read: {error}", field="url") from None
     event.listen(engine, "connect", _opened)
     event.listen(engine, "begin", _began)
     return engine
@@ -68,8 +92,22 @@ def engine_for(url: str | URL) -> Engine:
 
 def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a connection of the driver
     connection.isolation_level = None  # the driver would begin by itself, too late
+    for _ in range(_TURNS):
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            break
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError:  # somebody else is at it, or writes; this pragma does not wait, a transaction does
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
+
+
+def _back(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a connection of the driver, or None where it is gone
+    """See to it that a connection which was interrupted does not come back as one that commits each statement."""
+    if connection is not None and not connection.closed and connection.autocommit:
+        connection.autocommit = False
 
 
 def _taken(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 -- a connection of the driver
@@ -99,15 +137,21 @@ def available() -> Generator[None]:
     """Say in our words that the database cannot be reached, is locked, full or went away. Raises `StoreUnavailableError`."""
     try:
         yield
-    except UNAVAILABLE as error:
-        raise unavailable(error) from error
-    except DBAPIError as error:
-        if not error.connection_invalidated:
+    except Exception as error:
+        if not is_unavailable(error):
             raise
         raise unavailable(error) from error
 
 
-def unavailable(error: DBAPIError | psycopg.Error | sqlite3.Error) -> StoreUnavailableError:
+def is_unavailable(error: BaseException | None) -> bool:
+    """Tell whether an error says that the database cannot be worked with now."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, _UNAVAILABLE) or is_unavailable(error.orig)
+    # SQLite says so of a file that is none of its own, or is damaged; what it says of statements are classes below this one.
+    return isinstance(error, _UNAVAILABLE) or type(error) is sqlite3.DatabaseError
+
+
+def unavailable(error: BaseException) -> StoreUnavailableError:
     """Make the error of a database that cannot be worked with now."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     said = str(cause).strip().splitlines()

@@ -6,12 +6,13 @@ number before it waited for another's dispute; then its event takes over the hig
 keeps a dispute's events in order. On SQLite, with one writer at a time, `position` alone says it all, and `xid` is 0.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, cast, func, select, tuple_
 
 from dispute_fsm.errors import InputError
-from dispute_fsm.store.queries import at_least_one
+from dispute_fsm.store.queries import page_of
 from dispute_fsm.store.records import EventRow
 from dispute_fsm.store.schema import POSTGRESQL, events
 
@@ -58,7 +59,7 @@ def place_of(text: str | None) -> Place:
     if text is None:
         return BEGINNING
     xid, _, position = text.partition("-")
-    if not (xid.isascii() and xid.isdecimal() and position.isascii() and position.isdecimal()):
+    if not all(re.fullmatch(r"[0-9]{1,20}", part) and int(part) < 2**63 for part in (xid, position)):
         raise InputError(f"{text:.40} is no place in the feed; give one that the feed gave", field="after")
     return Place(int(xid), int(position))
 
@@ -66,7 +67,7 @@ def place_of(text: str | None) -> Place:
 def read_feed(connection: Connection, after: Place, limit: int) -> list[tuple[Place, EventRow]]:
     """Read the events behind a place, without their personal values. Raises `InputError` for a limit below one."""
     statement = SETTLED if connection.dialect.name == POSTGRESQL else ALL
-    return [_found(row) for row in connection.execute(statement, {**after._asdict(), "limit": at_least_one(limit)})]
+    return [_found(row) for row in connection.execute(statement, {**after._asdict(), "limit": page_of(limit)})]
 
 
 def read_one(connection: Connection, dispute_id: str, seq: int, up_to: Place) -> list[tuple[Place, EventRow]]:

@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, Integer, RowMapping, Text, bindparam, select, tuple_, union_all
 
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, parse_instant
+from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, is_identifier, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
 from dispute_fsm.store.schema import Moment, Query, deadlines, disputes
 
 T = TypeVar("T")
+
+MOST = 100_000
+"""The most that a page may hold."""
 
 Found = Query | CompoundSelect[*tuple[Any, ...]]
 """A query of one place, or of several, merged."""
@@ -46,6 +50,10 @@ _SHOWN = (
 _OLDEST_FIRST = (disputes.c.opened_at, disputes.c.dispute_id)
 _BY_DUE = (deadlines.c.due_at, deadlines.c.dispute_id, deadlines.c.deadline)
 _LEAST: Mapping[str, Any] = {"after_at": parse_instant("1971-01-01T00:00:00Z"), "after_id": "", "after_name": ""}
+
+
+_INSTANT = TypeAdapter[datetime](DueInstant)
+_NAME = TypeAdapter[str](Identifier, config=ConfigDict(strict=True))
 
 
 class DisputeSnapshot(Strict):
@@ -107,8 +115,12 @@ def by_state(connection: Connection, state: StateName, cursor: str | None, limit
 
 
 def due_before(connection: Connection, instant: datetime, cursor: str | None, limit: int) -> Page[Due]:
-    """Find the deadlines that are due before an instant, the first due first."""
-    values = {"instant": instant, **_behind(cursor, ("after_at", "after_id", "after_name")), "limit": at_least_one(limit)}
+    """Find the deadlines that are due before an instant, the first due first. Raises `InputError` for one without an offset."""
+    try:
+        before = _INSTANT.validate_python(instant)
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, "), field="instant") from None
+    values = {"instant": before, **_behind(cursor, ("after_at", "after_id", "after_name")), "limit": page_of(limit)}
     rows = connection.execute(due_statement(), values).mappings()
     found = tuple(Due.model_validate(dict(row)) for row in rows)
     return Page(found, None if len(found) < limit else _cursor(found[-1].due_at, found[-1].dispute_id, found[-1].deadline.value))
@@ -116,14 +128,16 @@ def due_before(connection: Connection, instant: datetime, cursor: str | None, li
 
 def snapshot_of_dispute(connection: Connection, dispute_id: str) -> DisputeSnapshot | None:
     """Return how a dispute stands; None where there is none."""
+    if not is_identifier(dispute_id):
+        return None
     row = connection.execute(select(*_SHOWN).where(disputes.c.dispute_id == dispute_id)).mappings().one_or_none()
     return None if row is None else _snapshot(row)
 
 
-def at_least_one(limit: int) -> int:
-    """Return how many a page may hold. Raises `InputError` where that is none."""
-    if limit < 1:
-        raise InputError(f"a page of {limit} holds nothing; ask for one at least", field="limit")
+def page_of(limit: int) -> int:
+    """Return how many a page may hold. Raises `InputError` where that is none, or too many."""
+    if not 1 <= limit <= MOST:
+        raise InputError(f"a page holds 1 to {MOST:,}, not {limit}", field="limit")
     return limit
 
 
@@ -168,10 +182,10 @@ def _disputes(
     connection: Connection, asked: Mapping[str, str], cursor: str | None, limit: int, state: StateName | None = None
 ) -> Page[DisputeSnapshot]:
     paths = () if state is None else paths_of(state)
-    if state is not None and not paths:  # no rule version that is known has it
+    if not all(map(is_identifier, asked.values())) or (state is not None and not paths):  # nothing has such an id, nor such a state
         return Page((), None)
     places = {f"path_{number}": path for number, path in enumerate(paths)}
-    values = {**asked, **places, **_behind(cursor, ("after_at", "after_id")), "limit": at_least_one(limit)}
+    values = {**asked, **places, **_behind(cursor, ("after_at", "after_id")), "limit": page_of(limit)}
     found = tuple(map(_snapshot, connection.execute(statement(*asked, paths=len(paths)), values).mappings()))
     return Page(found, None if len(found) < limit else _cursor(found[-1].opened_at, found[-1].dispute_id))
 
@@ -190,17 +204,7 @@ def _behind(cursor: str | None, names: tuple[str, ...]) -> dict[str, Any]:
         return {name: _LEAST[name] for name in names}
     try:
         at, *others = from_json(bytes.fromhex(cursor))
-        values = [_instant(at), *map(_text, others)]
+        values = [_INSTANT.validate_python(at), *map(_NAME.validate_python, others)]
         return dict(zip(names, values, strict=True))
     except (ValueError, TypeError):
         raise InputError(f"{cursor:.40} is no cursor of this query; give one that it gave", field="cursor") from None
-
-
-def _instant(value: object) -> datetime:
-    return datetime.fromisoformat(_text(value))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value

@@ -13,16 +13,17 @@ from typing import cast
 
 from sqlalchemy import Engine, delete
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.rules.strict import FrozenMap, is_identifier
 from dispute_fsm.store.direct import Directs
 from dispute_fsm.store.due import CHANNEL
-from dispute_fsm.store.engine import engine_for, reading, writing
+from dispute_fsm.store.engine import engine_for, reading, unavailable, writing
 from dispute_fsm.store.migrate import migrate
 from dispute_fsm.store.prepared import Open
 from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
@@ -59,6 +60,9 @@ class Store:
         self._recent = OrderedDict[str, tuple[str, Dispute]]()
         try:
             migrate(self.engine)
+        except DBAPIError as error:  # no right to make tables, no such schema, other tables of our names
+            self.close()
+            raise unavailable(error) from error
         except BaseException:
             self.close()
             raise
@@ -78,7 +82,7 @@ class Store:
 
     def load(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute, with the event that used this key up where there is one; None where there is no such dispute."""
-        row = self.run.load.row(connection, {"dispute_id": dispute_id, "key": key})
+        row = self.run.load.row(connection, {"dispute_id": dispute_id, "key": key}) if is_identifier(dispute_id) else None
         if row is None:
             return None
         now = None if row.now is None else row.now.astimezone(UTC)
@@ -115,7 +119,8 @@ class Store:
     def locked(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute that nobody else can change before this transaction ends."""
         # Two statements: the second sees what was committed while the first one waited.
-        self.run.lock.row(connection, {"dispute_id": dispute_id})
+        if is_identifier(dispute_id):
+            self.run.lock.row(connection, {"dispute_id": dispute_id})
         return self.load(connection, dispute_id, key)
 
     def folded(self, connection: Open, dispute_id: str, policy: Policy) -> Dispute:
@@ -128,6 +133,8 @@ class Store:
 
     def history(self, connection: Open, dispute_id: str) -> list[AuditEvent]:
         """Return all events of a dispute, in order; empty where there is no such dispute."""
+        if not is_identifier(dispute_id):
+            return []
         return [event_of(EventRow(*row)) for row in self.run.history.rows(connection, {"dispute_id": dispute_id})]
 
     def announce(self, connection: Open) -> None:
@@ -190,8 +197,11 @@ class Store:
 
     def erase(self, dispute_id: str) -> int:
         """Erase the personal values of a dispute's events; returns how many events had any. Every hash still fits."""
+        if not is_identifier(dispute_id):
+            return 0
         with writing(self.engine) as connection:
             erased = connection.execute(delete(private_values).where(private_values.c.dispute_id == dispute_id)).rowcount
+        self._recent.pop(dispute_id, None)
         if self.engine.dialect.name == SQLITE:  # the file is overwritten already, but not the log beside it
             with reading(self.engine) as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
