@@ -10,7 +10,12 @@ from dispute_fsm.cli.store import DbOption, opened_store
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.lines import SUFFIX, opened
 
-db = typer.Typer(help="Check a database, and bring histories in and out.", no_args_is_help=True)
+_HELP = """Check a database, and bring histories in and out.
+
+Example: dispute-fsm db check --db sqlite:///disputes.db
+"""
+
+db = typer.Typer(help=_HELP, no_args_is_help=True)
 
 
 @db.command(name="check")
@@ -20,7 +25,7 @@ def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
 
     Example: dispute-fsm db check --db sqlite:///disputes.db
 
-    Exit code: 0 all is as it has to be, 1 something is damaged, 3 the database cannot be reached.
+    Exit code: 0 all is as it has to be, 1 something is damaged, 2 there is no such file, 3 the database cannot be reached or read.
     """
     with opened_store(url) as store:
         from dispute_fsm.store.check import Checked, check  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
@@ -55,7 +60,7 @@ def import_command(
     3 the database cannot be reached.
     """
     refused = 0
-    with opened_store(url) as store:
+    with opened_store(url, make=True) as store:
         from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- as above
         from dispute_fsm.store.transfer import bring_in  # noqa: PLC0415 -- as above
 

@@ -47,7 +47,7 @@ def run(
     """
     if url is None:
         return _run(paths, as_json, histories, lang, None)
-    with opened_store(url) as store:
+    with opened_store(url, make=True) as store:
         return _run(paths, as_json, histories, lang, store)
 
 

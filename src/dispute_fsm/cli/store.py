@@ -21,12 +21,18 @@ DbOption = Annotated[
 
 
 @contextmanager
-def opened_store(url: str) -> Generator["Store"]:
-    """Open the store at a URL. Raises `InputError` where the extra is missing or the URL is none, `StoreUnavailableError`."""
+def opened_store(url: str, *, make: bool = False) -> Generator["Store"]:
+    """Open the store at a URL; a SQLite file that is not there is made where `make` says so.
+
+    Raises `InputError` where the extra is missing, the URL is none, or the file is not there; `StoreUnavailableError`.
+    """
     if missing := [module for module in ("sqlalchemy", "psycopg") if find_spec(module) is None]:
         raise InputError(f"{', '.join(missing)} is not installed; install the store: pip install 'dispute-fsm[cli,sql]'")
-    from dispute_fsm.store.store import Store  # noqa: PLC0415 -- what it imports may be missing, and then the lines above say so
+    from dispute_fsm.store.engine import file_of  # noqa: PLC0415 -- what it imports may be missing, and then the lines above say so
+    from dispute_fsm.store.store import Store  # noqa: PLC0415 -- as above
 
+    if not make and (file := file_of(url)) is not None and not file.exists():
+        raise InputError(f"there is no database at {file}", field="--db")
     store = Store(url)
     try:
         yield store

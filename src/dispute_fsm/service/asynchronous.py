@@ -38,6 +38,10 @@ class AsyncService:
         """Put a command to a dispute."""
         return await asyncio.to_thread(self.service.submit, dispute_id, command, facts=facts)
 
+    async def now(self) -> datetime:
+        """Tell the time by which commands are judged."""
+        return await asyncio.to_thread(self.service.now)
+
     async def get(self, dispute_id: str) -> Dispute | None:
         """Return a dispute as it stands."""
         return await asyncio.to_thread(self.service.get, dispute_id)

@@ -8,7 +8,8 @@ import select
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -88,6 +89,12 @@ def engine_for(url: str | URL) -> Engine:
     event.listen(engine, "connect", _opened)
     event.listen(engine, "begin", _began)
     return engine
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for another database. Raises `InputError` as `engine_for` does."""
+    address = engine_for(url).url
+    return Path(cast("str", address.database)) if address.get_backend_name() == SQLITE else None
 
 
 def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a connection of the driver
