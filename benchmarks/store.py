@@ -42,7 +42,7 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import EventName, Option, Role
 from dispute_fsm.service.service import Service
-from dispute_fsm.store.direct import Direct, Directs
+from dispute_fsm.store.direct import Direct, Directs, Slot
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from dispute_fsm.store.transfer import bring_in
@@ -121,8 +121,8 @@ def recording(store: Store) -> Generator[list[Recorded]]:
     def heard(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool) -> None:  # noqa: ANN401, FBT001 -- SQLAlchemy's
         told.append((statement, parameters, executemany))
 
-    def listening(connection: Direct, directs: Directs, pooled: PoolProxiedConnection) -> None:
-        made(connection, directs, pooled)
+    def listening(connection: Direct, directs: Directs, pooled: PoolProxiedConnection, slot: Slot) -> None:
+        made(connection, directs, pooled, slot)
         really = connection.execute
 
         def execute(statement: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- a driver's

@@ -4,23 +4,36 @@ They come out of the engine's pool, and a few stay out of it between commands. T
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from queue import Empty, SimpleQueue
+from threading import Lock
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 from weakref import WeakSet
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Engine, PoolProxiedConnection, QueuePool, event
+from sqlalchemy import Engine, Pool, PoolProxiedConnection, event
 
+from dispute_fsm.errors import StoreUnavailableError
 from dispute_fsm.store.engine import available, ended, is_unavailable, unavailable
 from dispute_fsm.store.schema import POSTGRESQL
 
 _IDLE = 4
 """How many connections stay at hand: fewer than the engine's pool holds, so that others find one there."""
 
-_BUSY = 5
-"""From how many connections in use on each goes back to the pool, where those who wait for one hear of it."""
+_MOST = 10
+"""How many connections there may be: fewer than the engine's pool may make, so that there are always some for the rest."""
+
+_PATIENCE = 30
+"""For how many seconds a command waits for a connection."""
+
+
+class Slot:
+    """The right to have one connection. It lasts as long as somebody holds it, so an interrupt cannot lose it for good."""
+
+    __slots__ = ("__weakref__",)
 
 
 class Direct:
@@ -30,10 +43,11 @@ class Direct:
     that says that the database cannot be worked with becomes `StoreUnavailableError`.
     """
 
-    __slots__ = ("_directs", "_driver", "_pooled", "execute", "pool")
+    __slots__ = ("_directs", "_driver", "_pooled", "execute", "pool", "slot")
 
-    def __init__(self, directs: "Directs", pooled: PoolProxiedConnection) -> None:
+    def __init__(self, directs: "Directs", pooled: PoolProxiedConnection, slot: Slot) -> None:
         driver: Any = pooled.driver_connection
+        self.slot = slot
         self.pool = directs.pool
         self._directs = directs
         self._pooled = pooled
@@ -120,8 +134,8 @@ class _Immediate:
 class _Postgresql(Direct):
     __slots__ = ()
 
-    def __init__(self, directs: "Directs", pooled: PoolProxiedConnection) -> None:
-        super().__init__(directs, pooled)
+    def __init__(self, directs: "Directs", pooled: PoolProxiedConnection, slot: Slot) -> None:
+        super().__init__(directs, pooled, slot)
         self._driver.autocommit = True
 
     @contextmanager
@@ -141,60 +155,96 @@ class _Postgresql(Direct):
 
 
 class Directs:
-    """The connections of one database. They end with those of its engine, when that is disposed of."""
+    """The connections of one database. They end with those of its engine, when that is disposed of.
+
+    Who waits for one gets it in turn, from whoever puts one back.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.kind: type[Direct] = _Postgresql if engine.dialect.name == POSTGRESQL else _Sqlite
         self._idle: list[Direct] = []
+        self.leave()
         event.listen(engine, "engine_disposed", self._end)
         _EVERY.add(self)
 
+    def leave(self) -> None:
+        """Leave all to the process that this one was forked from."""
+        _FOREIGN.extend(self._idle)
+        self._lock = Lock()
+        self._idle = []
+        self._slots = WeakSet[Slot]()
+        self._waiting = deque[SimpleQueue[Direct | Slot]]()
+
     @property
-    def pool(self) -> QueuePool:
+    def pool(self) -> Pool:
         """The engine's pool; another one since the engine was disposed of."""
-        return cast("QueuePool", self._engine.pool)
+        return self._engine.pool
 
     def take(self) -> Direct:
         """Take a connection, for a context. Raises `StoreUnavailableError`."""
-        while (direct := self._any()) is not None:
-            if direct.stands():
-                return direct
-            direct.close()
-        with available():
-            return self.kind(self, self._engine.raw_connection())
+        while isinstance(found := self._next(), Direct):
+            if found.stands():
+                return found
+            self._drop(found)
+        try:
+            with available():
+                return self.kind(self, self._engine.raw_connection(), found)
+        except BaseException:
+            self._hand_on(found)
+            raise
 
     def put_back(self, direct: Direct) -> None:
         """Take a connection back; what was not committed on it is rolled back."""
         whole = False
         try:
-            whole = direct.roll_back()
+            whole = direct.roll_back() and direct.pool is self.pool  # else the engine was disposed of meanwhile
         finally:
             if not whole:
-                direct.close()
-        if not whole:
-            return
-        if direct.pool is not self.pool:  # the engine was disposed of meanwhile
-            direct.close()
-        elif len(self._idle) < _IDLE and self.pool.checkedout() <= _BUSY:
-            self._idle.append(direct)
-        else:
-            direct.release()
+                self._drop(direct)
+        if whole:
+            self._hand_on(direct)
 
-    def leave(self) -> None:
-        """Leave all that are at hand to the process that this one was forked from."""
-        _FOREIGN.extend(self._idle)
-        self._idle.clear()
-
-    def _any(self) -> Direct | None:
+    def _next(self) -> Direct | Slot:
+        """Return a connection that is at hand, or is put back while this waits, or the right to make one."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+            if len(self._slots) < _MOST:
+                slot = Slot()
+                self._slots.add(slot)
+                return slot
+            turn = SimpleQueue[Direct | Slot]()
+            self._waiting.append(turn)
         try:
-            return self._idle.pop()
-        except IndexError:  # asking first whether there is one would be too early where others take them too
-            return None
+            return turn.get(timeout=_PATIENCE)
+        except Empty:
+            with self._lock:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                    raise StoreUnavailableError(f"all {_MOST} connections for commands were busy for {_PATIENCE} s") from None
+            return turn.get_nowait()  # it came at the last moment
+
+    def _hand_on(self, free: Direct | Slot) -> None:
+        """Give a connection, or the right to make one, to whoever waits longest; else keep it, or give it back."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().put(free)
+                return
+            if isinstance(free, Direct) and len(self._idle) < _IDLE:
+                self._idle.append(free)
+                return
+            self._slots.discard(free.slot if isinstance(free, Direct) else free)
+        if isinstance(free, Direct):
+            free.release()
+
+    def _drop(self, direct: Direct) -> None:
+        direct.close()
+        self._hand_on(direct.slot)
 
     def _end(self, _engine: Engine) -> None:
-        while (direct := self._any()) is not None:
-            direct.close()
+        while self._idle:
+            self._drop(self._idle.pop())
 
 
 # ---- forks -------------------------------------------------------------------------------------------------------------
