@@ -216,5 +216,4 @@ def test_a_missing_index_is_found(filled: Store) -> None:
         for index in ("disputes_by_order", "disputes_one_live_per_order", "dispute_deadlines_by_due"):
             connection.exec_driver_sql(f"DROP INDEX {index}")
     wrong = {name for name, lines, _ in bench.explained(filled.engine, MANY) if bench.faults(lines)}
-    by_lapse = {"lapsed"} if filled.engine.dialect.name == "sqlite" else set[str]()  # PostgreSQL goes by when the claims lapse
-    assert wrong == {"by order", "due before", "overdue", "next due"} | by_lapse
+    assert wrong == {"by order", "due before", "overdue", "next due"}

@@ -1,16 +1,10 @@
 """The store: what the database itself refuses, the schema's version, snapshots, and that loading reads a bounded number of rows."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, event, inspect, literal, text
 from sqlalchemy.exc import IntegrityError as Refused
@@ -29,9 +23,6 @@ from dispute_fsm.store.store import Store
 from tests.databases import unreachable
 from tests.service_support import House, house, plan, whole_tables
 from tests.support import CLAIMABLE, choose, command, over, situations, submission
-
-if TYPE_CHECKING:
-    from sqlalchemy import QueuePool
 
 
 @pytest.fixture
@@ -229,81 +220,6 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
     with writing(home.store.engine) as connection:
         found = plan(connection, loading(literal(0)), {"dispute_id": "D-1", "key": "k-1"})
     assert whole_tables(found) == []
-
-
-def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(home: House) -> None:
-    class ChangedMindError(Exception):
-        pass
-
-    def changes_its_mind() -> None:
-        with writing(home.store.engine) as connection:
-            connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
-            raise ChangedMindError
-
-    with home.store.directs.take():
-        pass
-    with pytest.raises(ChangedMindError):
-        changes_its_mind()
-    with reading(home.store.engine) as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
-
-
-FORKS = """
-import os, sys
-from dispute_fsm.rules.vocabulary import Option
-from tests.service_support import house
-from tests.support import choose
-
-with house(sys.argv[1]) as home:
-    home.open("D-1")
-    with home.store.directs.take() as ours:
-        pass
-    child = os.fork()
-    if child == 0:
-        with home.store.directs.take() as theirs:
-            os._exit(3) if theirs is ours else None
-        home.store.engine.dispose(close=False)  # as SQLAlchemy asks of a process that was forked
-        for number in (2, 3):
-            home.open(f"D-{number}")
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0, "the process that was forked took a connection of the first"
-    assert home.store.directs.take() is ours and ours.stands(), "it ended a connection of the first"
-    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
-    print(*(len(home.service.history(f"D-{number}")) for number in (1, 2, 3)))
-"""
-
-
-def test_a_process_that_was_forked_leaves_the_connections_at_hand_to_the_first(url: str) -> None:
-    # In a process of its own: this one has threads, which a fork would not take along.
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=60)  # noqa: S603 -- ourselves
-    assert (ran.returncode, ran.stderr, ran.stdout.splitlines()[-1]) == (0, "", "2 1 1")
-
-
-def test_of_many_connections_four_stay_at_hand_and_the_others_go_back_to_the_pool_as_they_were(home: House) -> None:
-    home.open("D-1")
-    pool = cast("QueuePool", home.store.engine.pool)
-    with ExitStack() as stack:
-        for _ in range(7):
-            stack.enter_context(home.store.directs.take()).execute("SELECT 1")
-        assert pool.checkedout() == 7
-    assert (pool.checkedout(), pool.checkedin()) == (4, 3)
-    with home.store.engine.connect() as connection:
-        connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
-        connection.rollback()
-    with reading(home.store.engine) as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
-
-
-def test_the_connections_at_hand_end_with_the_store(home: House) -> None:
-    with home.store.directs.take() as first, home.store.directs.take() as second:
-        assert first is not second
-    with home.store.directs.take() as again:
-        assert again is first, "the last that went back comes first"
-    home.store.close()
-    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
-        again.execute("SELECT 1")
-    assert home.store.directs.take() is not again
 
 
 def test_without_a_server_the_tests_on_postgresql_say_so(tmp_path: Path) -> None:

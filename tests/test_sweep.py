@@ -10,13 +10,16 @@ from time import monotonic
 import pytest
 from structlog.testing import capture_logs
 
+from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
+from dispute_fsm.service.decider import Decider
 from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import Service
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.due import claim, next_due
 from dispute_fsm.store.engine import reading, writing
+from dispute_fsm.store.prepared import Open
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
 from tests.support import AGREED, DAY, HOUR, KEPT, MINUTE, OPENED_AT, PAID, SECOND, choose, command, extension, over, voucher
@@ -265,3 +268,76 @@ def test_the_instant_of_a_second_is_no_matter_for_the_clock_of_the_host(home: Ho
     runner = home.service.runner(look=timedelta(seconds=0.01))
     with running(runner):
         until_closed(home.service, "D-1")
+
+
+# ---- what goes wrong ---------------------------------------------------------------------------------------------------
+
+
+def test_deadlines_that_stay_pending_keep_no_other_up_however_slow_the_order_system_is(home: House) -> None:
+    for number in range(3):
+        promised(home, f"P-{number}")
+    home.time.pass_(20 * DAY)
+    home.open("D-1")
+    home.time.pass_(2 * DAY)
+    home.orders.available = False
+    really, asked = home.orders.look, list[str]()
+
+    def slowly(order_id: str, now: datetime) -> object:
+        asked.append(order_id)
+        home.time.pass_(MINUTE)  # longer than the lease
+        return really(order_id, now)
+
+    home.orders.look = slowly  # type: ignore[method-assign]
+    assert home.service.sweep(batch=1, lease=SECOND) == Swept(fired=1, pending=3)
+    assert asked == [f"O-P-{number}" for number in range(3)], "each once"
+    assert home.service.sweep(batch=1, lease=SECOND) == Swept(pending=3), "and again in the next sweep"
+
+
+def test_a_batch_of_none_is_an_error(home: House) -> None:
+    with pytest.raises(InputError) as fault:
+        home.service.sweep(batch=0)
+    assert fault.value.field == "batch"
+
+
+@pytest.mark.parametrize("wrong", [datetime(2023, 4, 1), datetime(1812, 4, 1, tzinfo=UTC)], ids=["naive", "long ago"])  # noqa: DTZ001 -- that is what is tried
+def test_a_clock_that_tells_no_instant_is_an_error_of_ours(home: House, wrong: datetime) -> None:
+    home.open()
+    home.time.now = wrong
+    for ask in (home.service.sweep, home.service.now, lambda: home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))):
+        with pytest.raises(InputError) as fault:
+            ask()
+        assert fault.value.field == "now"
+
+
+def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.open()
+    home.time.now = OPENED_AT + 2 * DAY
+    really, failures = Decider.now, [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")]
+    runner = home.service.runner(look=timedelta(milliseconds=1))
+
+    def fails(decider: Decider, connection: Open) -> datetime:
+        if failures:
+            raise failures.pop()
+        if home.service.history("D-1")[-1].outcome is not None:
+            runner.stop()
+        return really(decider, connection)
+
+    monkeypatch.setattr(Decider, "now", fails)
+    with capture_logs() as logs:
+        assert runner.run() == Swept(fired=1)
+    assert [line["event"] for line in logs if line["log_level"] in {"warning", "error"}] == [
+        "sweep_failed",
+        "sweep_unavailable",
+        "sweep_failed",
+    ]
+
+
+def test_stopping_takes_no_lock_so_that_a_signal_handler_may_do_it(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deadlocks(_event: threading.Event) -> None:
+        raise AssertionError("a lock that the interrupted thread may hold")
+
+    runner = home.service.runner()
+    monkeypatch.setattr(threading.Event, "set", deadlocks)
+    runner.stop()
+    monkeypatch.undo()
+    assert runner.run() == Swept()

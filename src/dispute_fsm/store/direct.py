@@ -157,7 +157,7 @@ class _Postgresql(Direct):
 class Directs:
     """The connections of one database. They end with those of its engine, when that is disposed of.
 
-    Who waits for one gets it in turn, from whoever puts one back.
+    Who waits for one gets it in turn, from whoever puts one back: `waiting`, the longest first. `slots` are those that are taken.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -173,8 +173,8 @@ class Directs:
         _FOREIGN.extend(self._idle)
         self._lock = Lock()
         self._idle = []
-        self._slots = WeakSet[Slot]()
-        self._waiting = deque[SimpleQueue[Direct | Slot]]()
+        self.slots = WeakSet[Slot]()
+        self.waiting = deque[SimpleQueue[Direct | Slot]]()
 
     @property
     def pool(self) -> Pool:
@@ -210,31 +210,31 @@ class Directs:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-            if len(self._slots) < _MOST:
+            if len(self.slots) < _MOST:
                 slot = Slot()
-                self._slots.add(slot)
+                self.slots.add(slot)
                 return slot
             turn = SimpleQueue[Direct | Slot]()
-            self._waiting.append(turn)
+            self.waiting.append(turn)
         try:
             return turn.get(timeout=_PATIENCE)
         except Empty:
             with self._lock:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
+                if turn in self.waiting:
+                    self.waiting.remove(turn)
                     raise StoreUnavailableError(f"all {_MOST} connections for commands were busy for {_PATIENCE} s") from None
             return turn.get_nowait()  # it came at the last moment
 
     def _hand_on(self, free: Direct | Slot) -> None:
         """Give a connection, or the right to make one, to whoever waits longest; else keep it, or give it back."""
         with self._lock:
-            if self._waiting:
-                self._waiting.popleft().put(free)
+            if self.waiting:
+                self.waiting.popleft().put(free)
                 return
             if isinstance(free, Direct) and len(self._idle) < _IDLE:
                 self._idle.append(free)
                 return
-            self._slots.discard(free.slot if isinstance(free, Direct) else free)
+            self.slots.discard(free.slot if isinstance(free, Direct) else free)
         if isinstance(free, Direct):
             free.release()
 

@@ -20,21 +20,21 @@ _UNTRIED: ColumnElement[bool] = deadlines.c.leased_until.is_(None)
 _FREE: ColumnElement[bool] = or_(_UNTRIED, deadlines.c.leased_until <= _NOW)
 
 
-def _overdue(free: ColumnElement[bool]) -> Query:
+def _overdue(free: ColumnElement[bool], *order: ColumnElement[Any]) -> Query:
     return (
         select(*_KEY)
         .where(deadlines.c.due_at < _NOW, free)
-        .order_by(deadlines.c.due_at, deadlines.c.dispute_id)
+        .order_by(*order)
         .limit(bindparam("limit", type_=Integer))
         .with_for_update(skip_locked=True)  # SQLite has one writer at a time, and leaves these words out
     )
 
 
-OVERDUE = _overdue(_UNTRIED)
+OVERDUE = _overdue(_UNTRIED, deadlines.c.due_at, deadlines.c.dispute_id)
 """What has passed and nobody has claimed yet."""
 
-LAPSED = _overdue(deadlines.c.leased_until <= _NOW)
-"""What has passed and was claimed, but stayed: it comes behind the others, so that it cannot keep them up."""
+LAPSED = _overdue(deadlines.c.leased_until <= _NOW, deadlines.c.leased_until)
+"""What has passed and was claimed, but stayed: it comes behind the others, and in turn, so that it cannot keep them up."""
 
 _CLAIMS = tuple(
     update(deadlines)

@@ -1,0 +1,196 @@
+"""The connections that commands run on: few, in turn, none is lost, and each goes back as it was."""
+
+import gc
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import psycopg
+import pytest
+
+from dispute_fsm.errors import StoreUnavailableError
+from dispute_fsm.store import direct
+from dispute_fsm.store.engine import reading, writing
+from tests.service_support import House, house
+
+if TYPE_CHECKING:
+    from sqlalchemy import QueuePool
+
+MOST = 10
+
+
+@pytest.fixture
+def home(url: str) -> Iterator[House]:
+    with house(url) as home:
+        yield home
+
+
+class Waiting:
+    """Threads that wait for a connection, one after the other; `got` says in which order they had one."""
+
+    def __init__(self, home: House, number: int) -> None:
+        self.got: list[int] = []
+        self.threads: list[threading.Thread] = []
+        for each in range(number):
+            thread = threading.Thread(target=self._take, args=(home, each))
+            thread.start()
+            while len(home.store.directs.waiting) <= each:
+                pass  # it comes to wait at once
+            self.threads.append(thread)
+
+    def _take(self, home: House, number: int) -> None:
+        with home.store.directs.take() as connection:
+            connection.execute("SELECT 1")
+            self.got.append(number)
+
+
+def test_who_waits_for_a_connection_gets_it_in_turn(home: House) -> None:
+    with ExitStack() as busy:
+        first = home.store.directs.take()
+        for _ in range(MOST - 1):
+            busy.enter_context(home.store.directs.take())
+        waiting = Waiting(home, 4)
+        with first:
+            pass
+        for thread in waiting.threads:
+            thread.join()
+        assert waiting.got == [0, 1, 2, 3]
+    assert len(home.store.directs.slots) <= MOST
+
+
+def test_who_waits_gets_the_right_to_a_new_connection_where_one_broke(home: House) -> None:
+    with ExitStack() as busy:
+        for _ in range(MOST - 1):
+            busy.enter_context(home.store.directs.take())
+        last = home.store.directs.take()
+        waiting = Waiting(home, 1)
+
+        def breaks() -> None:
+            with last as connection:
+                connection.execute.__self__.close()  # type: ignore[attr-defined]  # the driver's connection
+                connection.execute("SELECT 1")
+
+        with pytest.raises((StoreUnavailableError, sqlite3.ProgrammingError)):
+            breaks()
+        waiting.threads[0].join()
+        assert waiting.got == [0]
+
+
+def test_who_waits_too_long_is_told_so_and_waits_no_more(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_PATIENCE", 0.01)
+    with ExitStack() as busy:
+        for _ in range(MOST):
+            busy.enter_context(home.store.directs.take())
+        with pytest.raises(StoreUnavailableError, match="all 10 connections"):
+            home.store.directs.take()
+        assert not home.store.directs.waiting
+    home.open("D-1")
+
+
+def test_a_connection_that_nobody_put_back_is_none_that_commits_by_itself(home: House) -> None:
+    lost = [home.store.directs.take() for _ in range(3)]
+    del lost
+    gc.collect()
+    assert not home.store.directs.slots, "what is lost does not count"
+    for _ in range(3):
+        with home.store.engine.connect() as connection:
+            connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
+            connection.rollback()
+    with reading(home.store.engine) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
+
+
+def test_an_interrupt_stays_one_whatever_the_driver_says_of_it(home: House) -> None:
+    home.open("D-1")
+
+    def interrupted() -> None:
+        with home.store.directs.take() as connection:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                connection.execute("no statement")  # as when the driver was cut off in its talk
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(home.service.history("D-1")) == 1
+
+
+def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(home: House) -> None:
+    class ChangedMindError(Exception):
+        pass
+
+    def changes_its_mind() -> None:
+        with writing(home.store.engine) as connection:
+            connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
+            raise ChangedMindError
+
+    with home.store.directs.take():
+        pass
+    with pytest.raises(ChangedMindError):
+        changes_its_mind()
+    with reading(home.store.engine) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
+
+
+FORKS = """
+import os, sys
+from dispute_fsm.rules.vocabulary import Option
+from tests.service_support import house
+from tests.support import choose
+
+with house(sys.argv[1]) as home:
+    home.open("D-1")
+    with home.store.directs.take() as ours:
+        pass
+    child = os.fork()
+    if child == 0:
+        with home.store.directs.take() as theirs:
+            os._exit(3) if theirs is ours else None
+        home.store.engine.dispose(close=False)  # as SQLAlchemy asks of a process that was forked
+        for number in (2, 3):
+            home.open(f"D-{number}")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, "the process that was forked took a connection of the first"
+    assert home.store.directs.take() is ours and ours.stands(), "it ended a connection of the first"
+    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    print(*(len(home.service.history(f"D-{number}")) for number in (1, 2, 3)))
+"""
+
+
+def test_a_process_that_was_forked_leaves_the_connections_at_hand_to_the_first(url: str) -> None:
+    # In a process of its own: this one has threads, which a fork would not take along.
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=60)  # noqa: S603 -- ourselves
+    assert (ran.returncode, ran.stderr, ran.stdout.splitlines()[-1]) == (0, "", "2 1 1")
+
+
+def test_of_many_connections_four_stay_at_hand_and_the_others_go_back_to_the_pool_as_they_were(home: House) -> None:
+    home.open("D-1")
+    pool = cast("QueuePool", home.store.engine.pool)
+    with ExitStack() as stack:
+        for _ in range(7):
+            stack.enter_context(home.store.directs.take()).execute("SELECT 1")
+        assert pool.checkedout() == 7
+    assert (pool.checkedout(), pool.checkedin()) == (4, 3)
+    with home.store.engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
+        connection.rollback()
+    with reading(home.store.engine) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
+
+
+def test_the_connections_at_hand_end_with_the_store(home: House) -> None:
+    with home.store.directs.take() as first, home.store.directs.take() as second:
+        assert first is not second
+    with home.store.directs.take() as again:
+        assert again is first, "the last that went back comes first"
+    home.store.close()
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        again.execute("SELECT 1")
+    assert home.store.directs.take() is not again
