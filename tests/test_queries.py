@@ -5,11 +5,12 @@ The plans are asserted over 20,000 rows that the database has counted; `make ben
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
 from benchmarks import queries as bench
 from dispute_fsm.dispute.refusals import Accepted
@@ -169,8 +170,8 @@ def test_a_snapshot_is_what_the_dispute_is_and_rises_with_it(home: House) -> Non
     assert home.service.snapshot("D-9") is None
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-def test_a_page_that_holds_nothing_is_an_error(home: House, limit: int) -> None:
+@pytest.mark.parametrize("limit", [0, -1, 100_001, 2**63])
+def test_a_page_that_holds_nothing_or_too_much_is_an_error(home: House, limit: int) -> None:
     home.open()
     service = home.service
     asks: tuple[Callable[[], object], ...] = (
@@ -185,6 +186,38 @@ def test_a_page_that_holds_nothing_is_an_error(home: House, limit: int) -> None:
         with pytest.raises(InputError) as fault:
             ask()
         assert fault.value.field == "limit"
+
+
+def forged(*parts: object) -> str:
+    return to_json(parts).hex()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        forged("0001-01-01T00:00:00+14:00", "D-1"),
+        forged("2023-04-01T00:00:00", "D-1"),
+        forged("2023-04-01T00:00:00Z", "D\0"),
+        forged("2023-04-01T00:00:00Z", 1),
+        forged(1, "D-1"),
+    ],
+)
+def test_a_cursor_that_was_forged_is_an_error(home: House, cursor: str) -> None:
+    with pytest.raises(InputError, match="no cursor of this query"):
+        home.service.by_order("O-1", cursor=cursor)
+
+
+@pytest.mark.parametrize("place", [f"{2**63}-0", f"0-{2**63}", "1" * 5000 + "-0", "0-", "-", "\uff11-0"])
+def test_a_place_that_was_forged_is_an_error(home: House, place: str) -> None:
+    with pytest.raises(InputError, match="no place in the feed"):
+        home.service.feed(place)
+
+
+@pytest.mark.parametrize("instant", [datetime(2023, 4, 1), datetime(1, 1, 1, tzinfo=UTC)], ids=["naive", "long ago"])  # noqa: DTZ001 -- that is what is tried
+def test_an_instant_that_is_none_is_an_error(home: House, instant: datetime) -> None:
+    with pytest.raises(InputError) as fault:
+        home.service.due_before(instant)
+    assert fault.value.field == "instant"
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "7b7d", "5b5d", "5b312c225822 5d", "5b2278222c2279225d"])

@@ -1,20 +1,41 @@
 """The service over both databases: what is answered stands, once, whoever asks again, and the order system is asked outside."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from dispute_fsm.desk import Answer
+from dispute_fsm.dispute.chain import event_hash
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
 from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError
+from dispute_fsm.rules.commands import Actor, Command
+from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
 from dispute_fsm.service.service import Service
+from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.engine import reading, writing
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
-from tests.support import CANCELLING, DAY, HOUR, MINUTE, OPENED_AT, OWN, PAID, choose, command, over, ruling, seen, submission, voucher
+from tests.support import (
+    CANCELLING,
+    CLAIMABLE,
+    DAY,
+    HOUR,
+    MINUTE,
+    OPENED_AT,
+    OWN,
+    PAID,
+    choose,
+    command,
+    over,
+    ruling,
+    seen,
+    submission,
+    voucher,
+)
 
 A, E, C = Option, EventName, RefusalCode
 
@@ -317,3 +338,85 @@ def test_an_erased_dispute_goes_on(home: House) -> None:
     home.service.erase("D-1")
     home.time.pass_(DAY)
     assert home.service.submit("D-1", command(E.WITHDRAW)).dispute.closed
+
+
+# ---- what names nothing ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", ["", "\0", "D-\ud800", "x" * 201, "D-1\nD-2"], ids=["empty", "nul", "surrogate", "long", "lines"])
+def test_what_can_be_no_id_names_nothing_in_every_call(home: House, nothing: str) -> None:
+    home.open()
+    service = home.service
+    assert (service.get(nothing), service.history(nothing), service.snapshot(nothing), service.erase(nothing)) == (None, (), None, 0)
+    assert service.by_order(nothing).found == service.by_merchant(nothing).found == ()
+    asked = choose(Option.OUT_OF_STOCK_REFUND)
+    for ask in (lambda: service.submit(nothing, asked), lambda: service.options(nothing), lambda: service.checklist(nothing, None)):
+        with pytest.raises(InputError) as fault:
+            ask()
+        assert fault.value.field == "dispute_id"
+
+
+# ---- a host's own ------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_that_has_begun_no_transaction_is_an_error(home: House) -> None:
+    home.open()
+    asked = choose(Option.OUT_OF_STOCK_REFUND)
+    autocommit = {"isolation_level": "AUTOCOMMIT"} if home.store.engine.dialect.name == "postgresql" else {}
+    with home.store.engine.connect().execution_options(**autocommit) as connection:
+        if autocommit:
+            connection.exec_driver_sql("SELECT 1")
+        for ask in (
+            lambda: home.service.submit("D-1", asked, connection=connection),
+            lambda: home.service.open(request("D-2"), connection=connection),
+        ):
+            with pytest.raises(InputError) as fault:
+                ask()
+            assert fault.value.field == "connection"
+    assert len(home.service.history("D-1")) == 1
+
+
+def test_a_snapshot_of_the_hosts_is_dated_by_the_services_clock(home: House) -> None:
+    home.open()
+    with home.store.engine.begin() as connection:
+        facts = home.orders.look("O-D-1", home.service.now(connection))
+        answer = home.service.submit("D-1", choose(Option.CONSUMER_CANCELS), facts=facts, connection=connection)
+    assert isinstance(answer.decision, Accepted)
+    assert home.service.now() == home.time.now
+
+
+def test_what_a_class_of_the_hosts_adds_is_an_error_and_nothing_of_it_is_recorded(home: House) -> None:
+    class ShopFacts(OrderFacts):
+        debug: str = "x"
+
+    class Person(Actor):
+        name: str = "somebody"
+
+    home.open()
+    facts = ShopFacts(order_id="O-D-1", asked="shop", observed_at=home.time.now, revision="1", paid_at=OPENED_AT)
+    with pytest.raises(ValidationError, match=r"facts\.debug"):
+        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED), facts=facts)
+    with pytest.raises(ValidationError, match=r"actor\.name"):
+        Command(event=EventName.WITHDRAW, actor=Person(role=Role.CONSUMER, id="C-1"))
+    assert len(home.service.history("D-1")) == 1
+
+
+def test_times_are_hashed_in_utc_whoever_made_them(home: House) -> None:
+    class Stopped(datetime):
+        """As a library that stops the clock makes them."""
+
+    home.open()
+    home.time.now = Stopped(2023, 3, 28, 3, tzinfo=UTC)
+    elsewhere = CLAIMABLE.paid_at.astimezone(timezone(HOUR * 8))
+    facts = home.orders.look("O-D-1", home.time.now).model_copy(update={"paid_at": elsewhere})
+    assert isinstance(home.service.submit("D-1", choose(Option.CONSUMER_CANCELS), facts=facts).decision, Accepted)
+    assert not list(check(home.store, Checked()))
+    event = home.service.history("D-1")[-1]
+    assert event_hash(event.model_dump(mode="json")) == event.hash
+
+
+def test_what_was_erased_is_not_at_hand_either(home: House) -> None:
+    home.open()
+    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="a word of a person"))
+    assert home.service.erase("D-1") == 1
+    assert "a word of a person" not in repr(vars(home.store))

@@ -13,9 +13,11 @@ from structlog.testing import capture_logs
 
 from dispute_fsm.errors import ConflictError, InputError, SinkUnavailableError
 from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.service import delivery
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.feed import CloudEvent, log_sink
-from dispute_fsm.store.engine import writing
+from dispute_fsm.store import consumers
+from dispute_fsm.store.engine import reading, writing
 from tests.service_support import House, house, request, settle
 from tests.support import OPENED_AT, choose, command, seen, submission, voucher
 
@@ -339,3 +341,79 @@ def test_a_lease_that_lapsed_lets_another_deliver_and_the_first_hears_of_it(home
         home.service.consumer("mail", too_slow, lease=timedelta(0)).deliver()
     assert sink.took == ids(home)
     assert other.deliver() == Delivered()
+
+
+# ---- what goes wrong ---------------------------------------------------------------------------------------------------
+
+
+def test_a_retry_that_is_interrupted_loses_nothing(home: House) -> None:
+    some(home, "D-1")
+    sink = Sink("D-1/1")
+    consumer = home.service.consumer("c", sink)
+    consumer.deliver()
+    sink.poison.clear()
+
+    def interrupted(event: CloudEvent) -> None:
+        if event["id"] == "D-1/2":
+            raise KeyboardInterrupt
+        sink(event)
+
+    with pytest.raises(KeyboardInterrupt):
+        home.service.consumer("c", interrupted).retry("D-1")
+    assert [(one.dispute_id, one.seq) for one in consumer.parked()] == [("D-1", 2)]
+    assert consumer.retry("D-1") == Delivered(delivered=2)
+    assert sink.took == ["D-1/1", "D-1/2", "D-1/3"]
+    assert not consumer.parked()
+
+
+def test_a_sink_may_say_anything_and_only_its_event_is_parked(home: House) -> None:
+    some(home, "D-1", "D-2")
+    took: list[str] = []
+
+    def odd(event: CloudEvent) -> None:
+        if event["subject"] == "D-1":
+            raise ValueError("400: \0 \ud800 " + "x" * 1000)
+        took.append(event["id"])
+
+    consumer = home.service.consumer("c", odd, tries=1)
+    assert consumer.deliver() == Delivered(delivered=3, parked=1, held=2)
+    said = [one.error for one in consumer.parked()]
+    assert [(one[:20], len(one)) for one in said] == [("ValueError: 400: � ?", 300)]
+    assert took == ["D-2/1", "D-2/2", "D-2/3"]
+
+
+def test_no_tries_are_an_error_for_they_would_lose_every_event(home: House) -> None:
+    with pytest.raises(InputError) as fault:
+        home.service.consumer("c", Sink(), tries=0)
+    assert fault.value.field == "tries"
+
+
+def test_a_slow_sink_neither_loses_its_turn_nor_hears_all_again(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    some(home, "D-1", "D-2")
+    passed, lease = [0.0], timedelta(seconds=60)
+    monkeypatch.setattr(delivery, "monotonic", lambda: passed[0])
+    sink = Sink()
+
+    def slow(event: CloudEvent) -> None:
+        if len(sink.took) == 4:
+            raise KeyboardInterrupt
+        sink(event)
+        passed[0] += 25
+        with reading(home.store.engine) as connection:
+            kept.append(str(consumers.place(connection, "c")))
+
+    kept: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        home.service.consumer("c", slow, lease=lease).deliver()
+    assert len(set(kept)) == 4, "the place moves on while it delivers"
+    rest = Sink()
+    home.service.consumer("c", rest).deliver()
+    assert [*sink.took, *rest.took] == ids(home)
+
+
+def test_the_sequence_of_an_envelope_sorts_as_a_text_does(home: House) -> None:
+    some(home, *(f"D-{number}" for number in range(4)))
+    sequences = [event.cloud_event()["sequence"] for event in home.service.feed()]
+    assert sequences == sorted(sequences)
+    assert len({len(one) for one in sequences}) == 1
+    assert ids(home, sequences[5]) == ids(home)[6:]

@@ -14,14 +14,16 @@ from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.service.service import Service
 from dispute_fsm.store import snapshot
+from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.engine import engine_for, reading, writing
 from dispute_fsm.store.migrate import migrate, version
 from dispute_fsm.store.schema import SCHEMA_VERSION
 from dispute_fsm.store.statements import loading
 from dispute_fsm.store.store import Store
 from tests.databases import unreachable
-from tests.service_support import House, house, plan, whole_tables
+from tests.service_support import House, house, plan, request, whole_tables
 from tests.support import CLAIMABLE, choose, command, over, situations, submission
 
 
@@ -75,6 +77,8 @@ def test_the_database_refuses_a_second_live_dispute_about_an_order(home: House) 
         ("postgresql+psycopg2:///test", "postgresql\\+psycopg2 is not spoken here"),
         ("sqlite://", "name a file"),
         ("sqlite:///:memory:", "name a file"),
+        ("sqlite:///d.db?timeout=long", "cannot be read: could not convert string to float: 'long'"),
+        ("postgresql://localhost:port/test", "not the URL of a database"),
     ],
 )
 def test_a_url_that_is_none_is_an_error_that_says_which_would_be(url: str, said: str) -> None:
@@ -93,6 +97,62 @@ def test_an_sqlite_that_is_too_old_is_an_error_that_names_both_versions(monkeypa
 def test_a_database_that_cannot_be_reached_is_unavailable(url: str) -> None:
     with pytest.raises(StoreUnavailableError, match="cannot be worked with now"):
         Store(url)
+
+
+def test_a_file_that_is_no_database_is_unavailable_and_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("hello\n" * 1000)
+    with pytest.raises(StoreUnavailableError, match="not a database"):
+        Store(f"sqlite:///{file}")
+    assert file.read_text() == "hello\n" * 1000
+
+
+def test_a_damaged_file_is_unavailable(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'd.db'}"
+    with house(url) as home:
+        for number in range(50):
+            home.open(f"D-{number}")
+    damaged = (tmp_path / "d.db").read_bytes()
+    (tmp_path / "d.db").write_bytes(damaged[: len(damaged) // 2 // 4096 * 4096])
+
+    def looked_through() -> None:
+        store = Store(url)
+        try:
+            list(check(store, Checked()))
+        finally:
+            store.close()
+
+    with pytest.raises(StoreUnavailableError, match="malformed"):
+        looked_through()
+
+
+def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
+    home.open()
+    url = home.store.engine.url
+    if url.get_backend_name() == "sqlite":
+        only_read = url.set(database=f"file:{url.database}").update_query_dict({"mode": "ro", "uri": "true"})
+    else:
+        only_read = url.update_query_dict({"options": f"{url.query['options']} -cdefault_transaction_read_only=on"})
+    store = Store(only_read)
+    try:
+        service = Service(store, home.orders, clock=home.time)
+        for ask in (lambda: service.open(request("D-2")), lambda: service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)), service.sweep):
+            with pytest.raises(StoreUnavailableError, match=r"read-?only"):
+                ask()
+        assert len(service.history("D-1")) == 1
+    finally:
+        store.close()
+
+
+def test_a_schema_that_is_not_there_is_unavailable(home: House, tmp_path: Path) -> None:
+    url = home.store.engine.url
+    nowhere = (
+        url.set(database=str(tmp_path / "no" / "d.db"))
+        if "sqlite" in url.drivername
+        else url.update_query_dict({"options": "-csearch_path=nowhere"})
+    )
+    with pytest.raises(StoreUnavailableError, match=r"unable to open|no schema"):
+        Store(nowhere)
 
 
 # ---- the version of the schema -----------------------------------------------------------------------------------------
