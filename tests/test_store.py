@@ -146,11 +146,8 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
 
 def test_a_schema_that_is_not_there_is_unavailable(home: House, tmp_path: Path) -> None:
     url = home.store.engine.url
-    nowhere = (
-        url.set(database=str(tmp_path / "no" / "d.db"))
-        if "sqlite" in url.drivername
-        else url.update_query_dict({"options": "-csearch_path=nowhere"})
-    )
+    other = url.set(database=str(tmp_path / "no" / "d.db"))
+    nowhere = other if "sqlite" in url.drivername else url.update_query_dict({"options": "-csearch_path=nowhere"})
     with pytest.raises(StoreUnavailableError, match=r"unable to open|no schema"):
         Store(nowhere)
 
