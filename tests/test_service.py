@@ -1,6 +1,6 @@
 """The service over both databases: what is answered stands, once, whoever asks again, and the order system is asked outside."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timezone
 
 import pytest
@@ -21,7 +21,6 @@ from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
 from tests.support import (
     CANCELLING,
-    CLAIMABLE,
     DAY,
     HOUR,
     MINUTE,
@@ -350,7 +349,12 @@ def test_what_can_be_no_id_names_nothing_in_every_call(home: House, nothing: str
     assert (service.get(nothing), service.history(nothing), service.snapshot(nothing), service.erase(nothing)) == (None, (), None, 0)
     assert service.by_order(nothing).found == service.by_merchant(nothing).found == ()
     asked = choose(Option.OUT_OF_STOCK_REFUND)
-    for ask in (lambda: service.submit(nothing, asked), lambda: service.options(nothing), lambda: service.checklist(nothing, None)):
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: service.submit(nothing, asked),
+        lambda: service.options(nothing),
+        lambda: service.checklist(nothing, None),
+    )
+    for ask in asks:
         with pytest.raises(InputError) as fault:
             ask()
         assert fault.value.field == "dispute_id"
@@ -407,7 +411,7 @@ def test_times_are_hashed_in_utc_whoever_made_them(home: House) -> None:
 
     home.open()
     home.time.now = Stopped(2023, 3, 28, 3, tzinfo=UTC)
-    elsewhere = CLAIMABLE.paid_at.astimezone(timezone(HOUR * 8))
+    elsewhere = OPENED_AT.astimezone(timezone(HOUR * 8))
     facts = home.orders.look("O-D-1", home.time.now).model_copy(update={"paid_at": elsewhere})
     assert isinstance(home.service.submit("D-1", choose(Option.CONSUMER_CANCELS), facts=facts).decision, Accepted)
     assert not list(check(home.store, Checked()))
