@@ -370,10 +370,11 @@ def test_a_connection_that_has_begun_no_transaction_is_an_error(home: House) -> 
     with home.store.engine.connect().execution_options(**autocommit) as connection:
         if autocommit:
             connection.exec_driver_sql("SELECT 1")
-        for ask in (
+        asks: tuple[Callable[[], object], ...] = (
             lambda: home.service.submit("D-1", asked, connection=connection),
             lambda: home.service.open(request("D-2"), connection=connection),
-        ):
+        )
+        for ask in asks:
             with pytest.raises(InputError) as fault:
                 ask()
             assert fault.value.field == "connection"
