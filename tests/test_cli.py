@@ -229,6 +229,25 @@ def test_a_terminal_that_cannot_show_a_character_is_no_reason_to_break(command: 
     assert ran.code == 0
 
 
+@pytest.mark.parametrize(
+    ("encoding", "closed", "opened"),
+    [("utf-8", "✗", "✓"), ("gbk", "×", "√"), ("latin-1", "×", "+"), ("cp437", "x", "+"), ("ascii", "x", "+")],
+)
+def test_open_closed_and_unknown_stay_apart_in_every_encoding(encoding: str, closed: str, opened: str, tmp_path: Path) -> None:
+    for text, first, then in ((OPEN, closed, opened), (DOWN, "?", opened)):
+        file = written(tmp_path, text)
+        done = subprocess.run(  # noqa: S603 -- our own script
+            [SCRIPT, "options", file, "--lang", "en"], capture_output=True, check=False, env=environment({"PYTHONIOENCODING": encoding})
+        )
+        heads = [line[0] for line in done.stdout.decode(encoding).splitlines() if "  [" in line]
+        assert (done.returncode, heads) == (0, [first, first, then, then, then])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk"])
+def test_help_can_be_shown_in_every_encoding(encoding: str) -> None:
+    assert script("--help", env={"PYTHONIOENCODING": encoding}).code == 0
+
+
 # ---- run: histories ----------------------------------------------------------------------------------------------------
 
 
@@ -355,15 +374,28 @@ def test_errors_and_logs_do_not_get_between_the_json_lines(files: Path) -> None:
     assert "c-bad" in ran.err
 
 
-def test_a_reader_that_goes_away_is_no_reason_for_a_traceback() -> None:
-    with subprocess.Popen(  # noqa: S603 -- our own script
-        [SCRIPT, "run", EXAMPLES, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({})
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        assert b"Traceback" not in process.stderr.read()
+@pytest.mark.parametrize(
+    "arguments", [["run", EXAMPLES], ["run", EXAMPLES, "--json"], ["--help"], ["run", "--help"], ["--version"]], ids=lambda given: given[-1]
+)
+def test_a_reader_that_goes_away_ends_it_as_sigpipe_ends_other_tools(arguments: Sequence[str | Path]) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(  # noqa: S603 -- our own script
+        [SCRIPT, *arguments], stdout=writes, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=60
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["run", EXAMPLES], ["run", EXAMPLES, "--json"], ["--help"]], ids=lambda given: given[-1])
+def test_a_full_disk_is_an_error_without_a_traceback(arguments: Sequence[str | Path]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(  # noqa: S603 -- our own script
+            [SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=60
+        )
+    complained(Ran(done.returncode, "", done.stderr.decode()), "No space left")
+    assert done.stderr.count(b"\n") == 1
 
 
 # ---- options -----------------------------------------------------------------------------------------------------------
