@@ -500,10 +500,13 @@ def test_options_for_people_can_be_shown_whatever_is_known(text: str, tmp_path: 
         assert ran.out
 
 
-def test_what_closes_every_option_is_said_once(tmp_path: Path) -> None:
-    withdrawn = run("options", written(tmp_path, GOOD), "--lang", "en")
-    assert withdrawn.out.count("dispute_closed") == 1
-    assert all(option.value in withdrawn.out for option in Option)
+def test_what_closes_every_option_is_said_of_each(tmp_path: Path) -> None:
+    said = run("options", written(tmp_path, GOOD), "--lang", "en").out.split("\n\n")[1:]
+    assert len(said) == len(Option)
+    for option, lines in zip(Option, said, strict=True):
+        assert f"✗ {option.en}  [closed]  {option.value}" in lines
+        assert [line.split()[0] for line in lines.splitlines()] == ["✗", "why", "unlock"]
+        assert "(dispute_closed)" in lines
 
 
 def test_every_example_has_options(tmp_path: Path) -> None:

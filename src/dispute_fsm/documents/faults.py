@@ -125,7 +125,7 @@ def _shown(value: object) -> str:
     """Write a value as it stands in the file, or nearly."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return f"{format_instant(value) if isinstance(value, datetime) else value!r:.60}"
+    return format_instant(value) if isinstance(value, datetime) else f"{value!r:.60}"
 
 
 def _meant(word: str, known: Sequence[str]) -> str:
