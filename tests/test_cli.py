@@ -338,6 +338,10 @@ def test_every_command_has_help_with_an_example(command: str, flag: str) -> None
     assert command in run(flag).out
 
 
+def test_the_help_of_all_has_an_example_too() -> None:
+    assert re.search(r"Example:\s+dispute-fsm\s+run\s+examples/", run("--help").out)
+
+
 def test_the_language_can_be_chosen_and_is_else_that_of_the_terminal(files: Path) -> None:
     file = files / "a-good.dispute.yaml"
     chinese, english = run("run", file, "--lang", "zh"), run("run", file, "--lang", "en")

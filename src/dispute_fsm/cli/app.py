@@ -27,7 +27,7 @@ P = ParamSpec("P")
 
 app = typer.Typer(
     name="dispute-fsm",
-    help="Disputes about parcels that do not move (催单), as explicit state machines.",
+    help="Disputes about parcels that do not move (催单), as explicit state machines.\n\nExample: dispute-fsm run examples/",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
