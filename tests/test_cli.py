@@ -229,6 +229,25 @@ def test_a_terminal_that_cannot_show_a_character_is_no_reason_to_break(command: 
     assert ran.code == 0
 
 
+@pytest.mark.parametrize(
+    ("encoding", "closed", "opened"),
+    [("utf-8", "✗", "✓"), ("gbk", "×", "√"), ("latin-1", "×", "+"), ("cp437", "x", "+"), ("ascii", "x", "+")],
+)
+def test_open_closed_and_unknown_stay_apart_in_every_encoding(encoding: str, closed: str, opened: str, tmp_path: Path) -> None:
+    for text, first, then in ((OPEN, closed, opened), (DOWN, "?", opened)):
+        file = written(tmp_path, text)
+        done = subprocess.run(  # noqa: S603 -- our own script
+            [SCRIPT, "options", file, "--lang", "en"], capture_output=True, check=False, env=environment({"PYTHONIOENCODING": encoding})
+        )
+        heads = [line[0] for line in done.stdout.decode(encoding).splitlines() if "  [" in line]
+        assert (done.returncode, heads) == (0, [first, first, then, then, then])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk"])
+def test_help_can_be_shown_in_every_encoding(encoding: str) -> None:
+    assert script("--help", env={"PYTHONIOENCODING": encoding}).code == 0
+
+
 # ---- run: histories ----------------------------------------------------------------------------------------------------
 
 
@@ -319,6 +338,10 @@ def test_every_command_has_help_with_an_example(command: str, flag: str) -> None
     assert command in run(flag).out
 
 
+def test_the_help_of_all_has_an_example_too() -> None:
+    assert re.search(r"Example:\s+dispute-fsm\s+run\s+examples/", run("--help").out)
+
+
 def test_the_language_can_be_chosen_and_is_else_that_of_the_terminal(files: Path) -> None:
     file = files / "a-good.dispute.yaml"
     chinese, english = run("run", file, "--lang", "zh"), run("run", file, "--lang", "en")
@@ -355,15 +378,28 @@ def test_errors_and_logs_do_not_get_between_the_json_lines(files: Path) -> None:
     assert "c-bad" in ran.err
 
 
-def test_a_reader_that_goes_away_is_no_reason_for_a_traceback() -> None:
-    with subprocess.Popen(  # noqa: S603 -- our own script
-        [SCRIPT, "run", EXAMPLES, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({})
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        assert b"Traceback" not in process.stderr.read()
+@pytest.mark.parametrize(
+    "arguments", [["run", EXAMPLES], ["run", EXAMPLES, "--json"], ["--help"], ["run", "--help"], ["--version"]], ids=lambda given: given[-1]
+)
+def test_a_reader_that_goes_away_ends_it_as_sigpipe_ends_other_tools(arguments: Sequence[str | Path]) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(  # noqa: S603 -- our own script
+        [SCRIPT, *arguments], stdout=writes, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=60
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["run", EXAMPLES], ["run", EXAMPLES, "--json"], ["--help"]], ids=lambda given: given[-1])
+def test_a_full_disk_is_an_error_without_a_traceback(arguments: Sequence[str | Path]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(  # noqa: S603 -- our own script
+            [SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=60
+        )
+    complained(Ran(done.returncode, "", done.stderr.decode()), "No space left")
+    assert done.stderr.count(b"\n") == 1
 
 
 # ---- options -----------------------------------------------------------------------------------------------------------
@@ -468,10 +504,13 @@ def test_options_for_people_can_be_shown_whatever_is_known(text: str, tmp_path: 
         assert ran.out
 
 
-def test_what_closes_every_option_is_said_once(tmp_path: Path) -> None:
-    withdrawn = run("options", written(tmp_path, GOOD), "--lang", "en")
-    assert withdrawn.out.count("dispute_closed") == 1
-    assert all(option.value in withdrawn.out for option in Option)
+def test_what_closes_every_option_is_said_of_each(tmp_path: Path) -> None:
+    said = run("options", written(tmp_path, GOOD), "--lang", "en").out.split("\n\n")[1:]
+    assert len(said) == len(Option)
+    for option, lines in zip(Option, said, strict=True):
+        assert f"✗ {option.en}  [closed]  {option.value}" in lines
+        assert [line.split()[0] for line in lines.splitlines()] == ["✗", "why", "unlock"]
+        assert "(dispute_closed)" in lines
 
 
 def test_every_example_has_options(tmp_path: Path) -> None:

@@ -175,6 +175,9 @@ def test_a_missing_and_an_altered_file_are_named(tmp_path: Path) -> None:
     assert lines[2] == f"{altered}"
     assert "the rules are the same, but line" in lines[3]
     assert "2 files differ" in done.err
+    machine = tmp_path / "2023-03" / MACHINE
+    machine.write_text(machine.read_text(encoding="utf-8").replace('"zh": "已发货"', '"zh": "货已发出"'), encoding="utf-8")
+    assert "  ~ 条件 shipped 已发货: 名称：原为 货已发出，现为 已发货" in run("--check", "-o", tmp_path, "--lang", "en").out.splitlines()
     (tmp_path / "2023-03" / MACHINE).write_text("{", encoding="utf-8")
     assert "this file cannot be read" in run("--check", "-o", tmp_path, "--lang", "en").out
 

@@ -9,7 +9,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cache
 from inspect import getdoc, isclass, isfunction
 from pathlib import Path
@@ -17,7 +19,11 @@ from pathlib import Path
 import pytest
 
 import dispute_fsm
-from dispute_fsm import DEFAULT_POLICY, Policy, errors
+from dispute_fsm import DEFAULT_POLICY, ChooseOption, Policy, errors
+from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH
+from dispute_fsm.history.lines import MAX_LINE
+from dispute_fsm.rules.policy import Term
+from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT, parse_duration, parse_instant
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "scripts" / "rules_page.py"
@@ -157,6 +163,37 @@ def test_the_table_of_assumptions_names_every_field_of_the_policy_with_its_defau
         f"{day.opens.hour}:{day.opens:%M}–{day.closes:%H:%M}, `{DEFAULT_POLICY.calendar.zone}`, `{DEFAULT_POLICY.calendar.country}`"
     )
     assert (len(DEFAULT_POLICY.evidence_reasons), named["evidence_reasons"]) == (10, "ten reasons")
+
+
+def test_the_readme_names_every_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert [row[0].strip("`") for row in rows(section(README, "## Install it"))][2:] == [name for name in extras if name != "all"]
+
+
+def test_the_limits_of_what_is_read_are_told() -> None:
+    told = {row[0]: row[1] for row in rows(section(texts()["docs/formats.md"], "## Limits"))}
+    term = Term.model_json_schema()["properties"]
+    for unit in ("hours", "working_hours"):
+        bounds = term[unit]["anyOf"][0]
+        assert told[f"`{unit}` of a deadline"].startswith(f"{bounds['minimum']} to {bounds['maximum']:,}")
+    vouchers = [{"kind": "photo", "media_type": "image/png", "size": 1, "sha256": "a" * 64}] * int(
+        told["the vouchers of a command"].replace(",", "")
+    )
+    ChooseOption[str].model_validate({"option": "out_of_stock_refund", "vouchers": vouchers})
+    with pytest.raises(ValueError, match="too_long"):
+        ChooseOption[str].model_validate({"option": "out_of_stock_refund", "vouchers": [*vouchers, vouchers[0]]})
+    assert told["a text"] == f"{MAX_TEXT:,} code points"
+    assert told["a whole number"] == f"{MAX_INTEGER:,} ({MAX_INTEGER.bit_length()} bits)"
+    assert told["a YAML file"] == f"{MAX_BYTES // 2**20} MiB, nested {MAX_DEPTH} deep"
+    assert told["a line of a history file"] == f"{MAX_LINE // 2**20} MiB"
+    first, last = map(int, re.findall(r"\d{4}", told["an instant"]))
+    for year, inside in ((first - 1, False), (first, True), (last, True), (last + 1, False)):
+        with nullcontext() if inside else pytest.raises(ValueError, match="outside the years"):
+            parse_instant(f"{year}-06-01T00:00:00.123456Z")
+    days = told["a duration"].split(" to ")[1].split()[0].replace(",", "")
+    assert parse_duration(f"{days}d")
+    with pytest.raises(ValueError, match=f"at most {days} days"):
+        parse_duration(f"{days}d1s")
 
 
 def test_the_readme_names_every_error() -> None:

@@ -92,6 +92,9 @@ def test_what_never_happens_under_a_policy_is_known() -> None:
     assert "opened--choose_option--consumer_cancels--off" in asleep
     assert "awaiting_shipment--deny_agreement--asked--review" in asleep
     assert not any("asked--penalize" in name for name in asleep)
+    beyond = machine.idle() - asleep
+    assert beyond == {"denial_under_review", *(arrow.id for arrow in machine.arrows if arrow.source == "denial_under_review")}
+    assert not {arrow.id for arrow in machine.arrows if machine.dormant(arrow)} - machine.idle()
     silent = machine_of(version, over(response=None))
     assert silent.off == (Deadline.RESPONSE,)
     assert [arrow.event for arrow in silent.arrows if silent.dormant(arrow) and arrow.id not in asleep] == [EventName.RESPONSE_EXPIRED]

@@ -252,12 +252,23 @@ def test_the_preview_says_who_gets_what_from_when_and_why(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "100 % from"), ("zh", "2023-03 1 个商家")])
-def test_the_preview_in_words(tmp_path: Path, lang: str, words: str) -> None:
+def test_the_preview_in_words(tmp_path: Path, lang: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     found = preview(tmp_path, "--lang", lang, "--at", "2023-04-04T00:00:00Z", merchants="a\nb\n[red]c\n")
     assert words.replace("1 个", "2 个") in found.out
     assert "[red]c" in found.out
+    for at in ("03", "04", "05"):  # the steps, and the instant that was asked about, as people in Beijing read them
+        assert f"2023-04-{at} 08:00:00 +0800" in found.out
     allowed = 'salt: s\nfrom: parallel\nto: "2023-03"\nallow: [a]\nschedule: [{at: 2023-04-03T00:00:00Z, percentage: 100}]\n'
     assert preview(tmp_path, "--lang", lang, plan_text=allowed).code == 0
+
+
+def test_a_narrow_terminal_cuts_nothing_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    found = preview(tmp_path, "--lang", "en", "--at", "2023-04-04T00:00:00Z", merchants=f"{'M' * 60}\n")
+    assert "…" not in found.out
+    assert found.out.count("M") == 60
+    assert "100 % from 2023-04-03 08:00:00 +0800: 1 of 1 merchants" in found.out
 
 
 @pytest.mark.parametrize(

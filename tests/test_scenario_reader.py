@@ -594,6 +594,20 @@ def test_an_empty_policy_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + "policy: {silence: null}", "null is not known"),
+        (HEAD + "policy: {denial: true}", "true is not known"),
+        (HEAD + "rules: null", "null is no rule version"),
+        (HEAD + "rules: 2023-03-28T10:00:00+08:00", "2023-03-28T02:00:00Z is no rule version"),
+    ],
+)
+def test_a_value_that_is_not_known_is_named_as_it_is_written(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"{said}; "):
+        parsed(text)
+
+
+@pytest.mark.parametrize(
     ("changes", "line", "field"),
     [
         ("null", 2, "policy"),

@@ -334,10 +334,34 @@ def test_an_edge_that_is_selected_otherwise_is_the_same_edge() -> None:
 
 
 def test_a_label_is_named_with_what_it_was() -> None:
-    change = the_change(plain(), relabelled(plain(), "shipped", "货已发出"))
-    assert (change.kind, change.id) == ("condition", "shipped")
-    assert "已发货" in change.lines[0]
-    assert "货已发出" in change.lines[0]
+    before, after = plain(), relabelled(plain(), "shipped", "货已发出")
+    found = {change.id: change for change in changes(before, after, "zh")}
+    assert (found["shipped"].kind, found["shipped"].lines) == ("condition", ("名称：原为 已发货，现为 货已发出",))
+    assert changes(before, after, "en") == ()
+
+
+def test_what_differs_is_told_in_one_language() -> None:
+    before, after = (machine_of(VERSIONS[name], DEFAULT_POLICY) for name in ("parallel", "2023-03"))
+    told = [line for change in changes(before, after, "en") for line in change.lines]
+    assert any(line.startswith("source: was a ruling by the rules (") for line in told)
+    assert not [line for line in told if not line.isascii()]
+    zh = [line for change in changes(before, after, "zh") for line in change.lines if line.startswith("依据")]
+    assert zh
+    assert not [line for line in zh if re.search("[a-z]{2}", line)]
+
+
+def test_what_no_dispute_comes_to_is_marked_on_the_chart_beyond_what_is_dormant() -> None:
+    picture = the_picture(chart(plain(), "en"))
+    badges = {edge.id: edge.badge for edge in picture.edges} | {box.id: box.badge for box in picture.boxes}
+    marked = {name for name, badge in badges.items() if badge == "[never under this policy]"}
+    assert marked == plain().idle()
+    assert "denial_under_review--rule_at_fault" in marked
+
+
+def test_the_options_list_the_sources_that_they_name_and_no_other(machine: Machine) -> None:
+    answers, listed = (part for part in options(machine, "en").parts if isinstance(part, Table))
+    said = {word for row in answers.rows for lines in row.cells for line in lines for word in re.findall(r"[SA][0-9]+$", line.text)}
+    assert {row.cells[0][0].text for row in listed.rows} == said
 
 
 def test_a_policy_shows_its_terms_and_the_edges_that_wake_or_sleep() -> None:
@@ -351,6 +375,8 @@ def test_a_policy_shows_its_terms_and_the_edges_that_wake_or_sleep() -> None:
     assert (edges[woken].mark, edges[asleep].mark) == (Mark.ADDED, Mark.REMOVED)
     assert edges[woken].badge
     assert edges["opened--withdraw"].mark is Mark.PLAIN
+    assert edges["denial_under_review--rule_at_fault"].mark is Mark.ADDED
+    assert found["denial_under_review"].lines == ("happens under the new policy, not under the old one",)
 
 
 def test_every_two_rule_versions_can_be_compared() -> None:

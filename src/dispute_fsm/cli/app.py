@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from enum import IntEnum, StrEnum
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Annotated, ParamSpec
+from typing import IO, Annotated, NoReturn, ParamSpec
 
 import structlog
 import typer
@@ -19,14 +20,14 @@ from rich.text import Text
 from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError, StoreUnavailableError
 from dispute_fsm.history.write import whole_file
 from dispute_fsm.rules.vocabulary import Lang
-from dispute_fsm.terminal import default_lang, printable
+from dispute_fsm.terminal import STAND_INS, default_lang, printable
 from dispute_fsm.version import VERSION
 
 P = ParamSpec("P")
 
 app = typer.Typer(
     name="dispute-fsm",
-    help="Disputes about parcels that do not move (催单), as explicit state machines.",
+    help="Disputes about parcels that do not move (催单), as explicit state machines.\n\nExample: dispute-fsm run examples/",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,6 +46,8 @@ class Exit(IntEnum):
     FELL_SHORT = 1
     BAD_INPUT = 2
     UNREACHABLE = 3
+    UNREAD = 141
+    """Whoever read the results has seen enough: as other tools end, by SIGPIPE."""
 
 
 class LangChoice(StrEnum):
@@ -130,12 +133,31 @@ def _common(
     _asked: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")] = False,
 ) -> None:
     """Run, check and explain disputes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that cannot write a sign shows a question mark, no traceback
-            stream.reconfigure(errors="replace")
     # The command line is a host like any other: it says where the package's log lines go.
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer(key_order=["level", "event"])],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.ERROR),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
+
+
+def start(application: Callable[[], object]) -> NoReturn:
+    """Run what the command line asks for and end with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot write a sign shows another, no traceback
+            stream.reconfigure(errors=STAND_INS)
+    try:
+        try:
+            application()
+        finally:
+            output.file.flush()
+    except (OSError, SystemExit) as end:
+        fault = end.__context__ if isinstance(end, SystemExit) else end  # some libraries make an exit of a closed pipe
+        unread = isinstance(fault, BrokenPipeError)
+        if isinstance(end, SystemExit) and not unread:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python empties its buffers once more: in peace
+        if not unread:
+            complain(fault)
+        sys.exit(Exit.UNREAD if unread else Exit.BAD_INPUT)
+    sys.exit(Exit.WELL)

@@ -206,14 +206,10 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
     output.print(Text(head, style="bold"))
     if moment.facts is not None:
         output.print(Text(words["facts"].format(at=local_time(moment.facts.observed_at, zone)), style="dim"))
-    alike = len({view.reasons for view in views}) == 1 and not any(view.preview for view in views)
-    for number, view in enumerate(views, 1):
+    for view in views:
         mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[view.open]
-        if number == 1 or not alike:
-            output.print()
+        output.print()
         output.print(Text.assemble(f"{mark} ", (view.option.label(lang), "bold"), f"  [{words[status]}]  ", (view.option.value, "dim")))
-        if alike and number < len(views):  # they are closed for the same reason: it is said once, below the last
-            continue
         details = Table.grid(padding=(0, 2, 0, 0))
         details.add_column(no_wrap=True, style="dim")
         details.add_column(overflow="fold")
@@ -222,7 +218,7 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
             details.add_row("" if name == said else f"  {words[name]}", Text(line))
             said = name
         output.print(details)
-    if not alike:
+    if any(view.preview for view in views):
         output.print()
         output.print(words["final"])
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.markup import escape
@@ -11,6 +12,8 @@ from rich.table import Table
 
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported, say
 from dispute_fsm.errors import InputError
+from dispute_fsm.history.timeline import local_time
+from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.rollout import Rollout, Span, bucket_of
 from dispute_fsm.rules.strict import FrozenMap, Identifier, Strict, format_instant, parse_instant
 from dispute_fsm.rules.vocabulary import Lang
@@ -134,12 +137,16 @@ _WORDS: Mapping[Lang, Mapping[str, Any]] = FrozenMap(
 )
 
 
+_ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
+
+
 def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang: Lang) -> None:
     words, names = _WORDS[lang], {"older": rollout.older, "newer": rollout.newer}
     heads = [head.format(**names) for head in words["heads"]]
-    table = Table(
-        *heads, *([] if at is None else [words["at"].format(at=format_instant(at))]), box=None, pad_edge=False, header_style="bold"
-    )
+    heads += [] if at is None else [words["at"].format(at=local_time(at, _ZONE))]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
     for merchant in merchants:
         spans = "; ".join(_span(span, words) for span in rollout.spans(merchant)) or words["never"].format(**names)
         now = [] if at is None else [rollout.decide(merchant, at).version]
@@ -148,11 +155,13 @@ def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang:
     output.print(table)
     for step in _totals(rollout, merchants):
         counts = {"n": step["merchants"][rollout.newer], "m": step["merchants"][rollout.older], "all": len(merchants)}
-        say(words["step"].format(**names, **counts, at=step["at"], percentage=step["percentage"]))
+        say(words["step"].format(**names, **counts, at=local_time(parse_instant(step["at"]), _ZONE), percentage=step["percentage"]))
 
 
 def _span(span: Span, words: Mapping[str, str]) -> str:
     if span.since is None:
         return words["always"]
-    since = format_instant(span.since)
-    return words["since"].format(since=since) if span.until is None else words["span"].format(since=since, until=format_instant(span.until))
+    since = local_time(span.since, _ZONE)
+    return (
+        words["since"].format(since=since) if span.until is None else words["span"].format(since=since, until=local_time(span.until, _ZONE))
+    )

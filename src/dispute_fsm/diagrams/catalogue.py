@@ -101,7 +101,11 @@ def _machine_drift(there: str, content: str, lang: Lang) -> Iterator[str]:
     except ValidationError:
         yield _SAYS[lang]["unreadable"]
         return
-    yield from (change.text(lang) for change in changes(before, Machine.model_validate_json(content), lang))
+    after = Machine.model_validate_json(content)
+    for told_in in sorted(_LANGS, key=lambda one: one != lang):  # a word may differ in one of the languages only
+        if found := changes(before, after, told_in):
+            yield from (change.text(told_in) for change in found)
+            return
 
 
 def _first_difference(there: str, content: str, lang: Lang) -> str:

@@ -85,7 +85,7 @@ class Change:
 
 
 def changes(before: Machine, after: Machine, lang: Lang) -> tuple[Change, ...]:
-    """Compare two machines; what is said of each side is said in its own words."""
+    """Compare two machines as they are said in one language; what is said of each side is said in its own words."""
     teller = _Teller(Voice(before, lang), Voice(after, lang))
     return (*teller.states(), *teller.arrows(), *teller.conditions(), *teller.questions(), *teller.words(), *teller.policy())
 
@@ -100,7 +100,7 @@ class _Teller:
     def states(self) -> Iterator[Change]:
         def told(voice: Voice, state: StateNode) -> Told:
             return {
-                "label": _both(state.label),
+                "label": (voice.label(state.label),),
                 "kind": (state.kind,),
                 "parent": () if state.parent is None else (state.parent,),
                 "stands": [voice.label(one) for one in state.stands],
@@ -108,30 +108,27 @@ class _Teller:
             }
 
         was, now = ({state.id: state for state in voice.machine.states} for voice in (self.before, self.after))
+        yield from self._woken("state", {name: name for name in now if name in was}, self.after.state)
         yield from self._changes("state", was, now, lambda voice, state: voice.label(state.label), told)
 
     def arrows(self) -> Iterator[Change]:
         was, now = ({arrow.id: arrow for arrow in voice.machine.arrows} for voice in (self.before, self.after))
         renamed = _renamed(was, now)
         was = {renamed.get(name, name): arrow for name, arrow in was.items()}
-        for name in (name for name in now if name in was):
-            slept, sleeps = self.before.machine.dormant(was[name]), self.after.machine.dormant(now[name])
-            if slept is not sleeps:
-                mark, said = (Mark.ADDED, "awake") if slept else (Mark.REMOVED, "asleep")
-                yield Change("arrow", name, mark, self.after.arrow(now[name]), (_WORDS(self.after.lang, said),))
+        yield from self._woken("arrow", {name: was[name].id for name in now if name in was}, lambda name: self.after.arrow(now[name]))
         yield from self._changes("arrow", was, now, Voice.arrow, _arrow)
 
     def conditions(self) -> Iterator[Change]:
-        def told(_: Voice, condition: Condition) -> Told:
-            return {"label": _both(condition.label), "codes": condition.codes, "origin": _both(condition.origin.words)}
+        def told(voice: Voice, condition: Condition) -> Told:
+            return {"label": (voice.label(condition.label),), "codes": condition.codes, "origin": (voice.label(condition.origin.words),)}
 
         was, now = self.before.machine.conditions, self.after.machine.conditions
         yield from self._changes("condition", was, now, lambda voice, condition: voice.label(condition.label), told)
 
     def questions(self) -> Iterator[Change]:
-        def told(_: Voice, question: Question) -> Told:
-            answers = [f"{name} {'/'.join(_both(words))}" for name, words in question.answers.items()]
-            return {"answers": answers, "origin": _both(question.origin.words)}
+        def told(voice: Voice, question: Question) -> Told:
+            answers = [f"{name} {voice.label(words)}" for name, words in question.answers.items()]
+            return {"answers": answers, "origin": (voice.label(question.origin.words),)}
 
         was, now = self.before.machine.questions, self.after.machine.questions
         yield from self._changes("question", was, now, _nameless, told)
@@ -141,7 +138,7 @@ class _Teller:
         was, now = self.before.machine.words, self.after.machine.words
         there = {name: words for name, words in was.items() if name in now}
         here = {name: words for name, words in now.items() if name in was}
-        yield from self._changes("word", there, here, _nameless, lambda _, words: {"label": _both(words)})
+        yield from self._changes("word", there, here, _nameless, lambda voice, words: {"label": (voice.label(words),)})
 
     def policy(self) -> Iterator[Change]:
         for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
@@ -149,6 +146,14 @@ class _Teller:
             said = () if mark is not Mark.CHANGED else (self._word("changed", was=_value(self.before, was), now=_value(self.after, now)),)
             name = ".".join(path)
             yield Change("policy", name, mark, Deadline(name).label(self.after.lang) if name in set(Deadline) else "", said)
+
+    def _woken(self, kind: Kind, there: Mapping[str, str], named: Callable[[str], str]) -> Iterator[Change]:
+        """Say what only one of the policies comes to; `there` is what both have, by its id on the newer side, with that on the older."""
+        slept, sleeps = self.before.machine.idle(), self.after.machine.idle()
+        for name, before in there.items():
+            if (before in slept) is not (name in sleeps):
+                mark, said = (Mark.REMOVED, "asleep") if name in sleeps else (Mark.ADDED, "awake")
+                yield Change(kind, name, mark, named(name), (self._word(said),))
 
     def _changes(
         self,
@@ -202,7 +207,7 @@ def _arrow(voice: Voice, arrow: Arrow) -> Told:
         "endings": voice.endings(arrow),
         "starts": [voice.label(one) for one in arrow.starts],
         "ends": [voice.label(one) for one in arrow.ends],
-        "origin": _both(arrow.origin.words),
+        "origin": (voice.label(arrow.origin.words),),
     }
 
 
@@ -218,10 +223,6 @@ def _renamed(was: Mapping[str, Arrow], now: Mapping[str, Arrow]) -> dict[str, st
 
     come = ways(now, was)
     return {names[0]: come[way][0] for way, names in ways(was, now).items() if len(names) == 1 and len(come.get(way, ())) == 1}
-
-
-def _both(words: Bilingual) -> tuple[str, ...]:
-    return words.zh, words.en
 
 
 def _differing(was: object, now: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object, object]]:

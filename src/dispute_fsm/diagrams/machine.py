@@ -149,6 +149,27 @@ class Machine(Strict):
                 return True
         return arrow.event.expires in self.off
 
+    def idle(self) -> frozenset[str]:
+        """Return the ids of the states and arrows that no dispute comes to under this policy: dormant, or beyond what is dormant."""
+        reached: set[str] = set()
+        awake = [arrow for arrow in self.arrows if not self.dormant(arrow)]
+        while more := {leaf for arrow in awake if self._taken(arrow, reached) for leaf in self._entered(arrow.target)} - reached:
+            reached |= more
+        states = [state.id for state in self.states if reached.isdisjoint(leaf.id for leaf in self.leaves(state.id))]
+        arrows = [arrow.id for arrow in self.arrows if arrow not in awake or not self._taken(arrow, reached)]
+        return frozenset((*states, *arrows))
+
+    def _taken(self, arrow: Arrow, reached: set[str]) -> bool:
+        return arrow.source is None or not reached.isdisjoint(leaf.id for leaf in self.leaves(arrow.source))
+
+    def _entered(self, name: str) -> Iterator[str]:
+        state = self.state(name)
+        if state.kind == "leaf":
+            yield name
+        for inner in self.states:
+            if inner.parent == name and (inner.initial or state.kind == "parallel"):
+                yield from self._entered(inner.id)
+
     def leaves(self, name: str) -> tuple[StateNode, ...]:
         """Return the leaves of a state: itself, or all that lie in it."""
         inside = [state for state in self.states if state.id == name or name in self.around(state.id)]

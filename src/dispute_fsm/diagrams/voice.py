@@ -18,7 +18,7 @@ _PHRASES = Phrases(
         "or": (" 或 ", " or "),
         "colon": ("：", ": "),
         "when": ("若 {}", "if {}"),
-        "needs": ("须 {}", "needs {}"),
+        "needs": ("须 {}", "needs: {}"),
         "ends_as": ("结果 {}", "ends as {}"),
         "on": ("{outcome}（{option}）", "{outcome} (on: {option})"),
         "fails": ("本侧失败，责任 {}", "this side fails for: {}"),

@@ -1,7 +1,9 @@
 """From pydantic's errors to ours: file, line, field, what is wrong, what to do."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast, get_args
 
@@ -10,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from dispute_fsm.documents.yaml_text import FieldPath, YamlText, field_name
 from dispute_fsm.errors import InputError
+from dispute_fsm.rules.strict import format_instant
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
@@ -51,7 +54,7 @@ class Source:
     def choice(self, value: object, known: Sequence[str], path: FieldPath, what: str) -> str:
         """Require one of the known words."""
         if not isinstance(value, str) or value not in known:
-            raise self.fault(path, f"{value!r:.60} is no {what}{_meant(str(value), known)}")
+            raise self.fault(path, f"{_shown(value)} is no {what}{_meant(str(value), known)}")
         return value
 
     def mapping(self, value: object, known: Sequence[str], path: FieldPath) -> Mapping[str, object]:
@@ -112,10 +115,17 @@ def _words(details: ErrorDetails, where: FieldPath, model: type[BaseModel]) -> s
         return "this field is missing"
     if kind in {"enum", "literal_error"}:
         known = details.get("ctx", {}).get("expected", "").replace(" or ", ", ").replace("'", "").split(", ")
-        return f"{details['input']!r:.60} is not known{_meant(str(details['input']), known)}"
+        return f"{_shown(details['input'])} is not known{_meant(str(details['input']), known)}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return _TYPES.get(kind, message[0].lower() + message[1:])
+
+
+def _shown(value: object) -> str:
+    """Write a value as it stands in the file, or nearly."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return format_instant(value) if isinstance(value, datetime) else f"{value!r:.60}"
 
 
 def _meant(word: str, known: Sequence[str]) -> str:

@@ -55,6 +55,12 @@ _NOT_ONLY_TEXT = re.compile(
 )
 _YAML_1_1: Any = Resolver()  # Any: its methods carry no types
 
+_YES_OR_NO = re.compile("(?i:y|yes|n|no|on|off|true|false)")
+_NUMBER = re.compile(r"[-+]?\.?[0-9][^:]*|[-+]?\.(?i:inf)|\.(?i:nan)")
+
+_ONLY_TIMES = re.compile("(.+_)?(at|until)|holidays|workdays")
+"""Fields that never hold a text: to put what stands there in quotes does not help."""
+
 _WORD = re.compile(r"[\w-]+")
 _LONGEST_QUOTE = 60
 
@@ -120,7 +126,7 @@ def _quoted(text: str) -> str:
 def _decoded(text: bytes | str, file: str) -> str:
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > MAX_BYTES:
-        msg = f"the file has {len(data)} bytes, the limit is {MAX_BYTES} (2 MiB): shorten it or split it"
+        msg = f"the file has more than {MAX_BYTES} bytes (2 MiB): shorten it or split it"
         raise InputError(msg, file=file)
     try:
         decoded = data.decode("utf-8-sig")
@@ -176,6 +182,18 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
 def _is_ambiguous(text: str) -> bool:
     tag = _YAML_1_1.resolve(yaml.ScalarNode, text, (True, False))
     return bool(tag != Resolver.DEFAULT_SCALAR_TAG or _NOT_ONLY_TEXT.fullmatch(text))
+
+
+def _if_text(text: str, path: FieldPath) -> str:
+    field = next((part for part in reversed(path) if isinstance(part, str)), "")
+    return "" if _ONLY_TIMES.fullmatch(field) else f"; if it is a text, put it in quotes: {_quoted(text)}"
+
+
+def _instead(text: str) -> str:
+    """Say what else may have been meant: quotes do not help where the field takes no text."""
+    if _YES_OR_NO.fullmatch(text):
+        return ", or write true or false where that is asked for"
+    return ", or write a whole number in plain digits where one is asked for" if _NUMBER.fullmatch(text) else ""
 
 
 class _Document:
@@ -247,10 +265,10 @@ class _Document:
                 try:
                     return read(text)
                 except ValueError as error:
-                    self._refuse(f"{error}; if it is a text, put it in quotes: {_quoted(text)}", event, path)
+                    self._refuse(f"{error}{_if_text(text, path)}", event, path)
         if _is_ambiguous(text):
             msg = (
-                f"not every reader of YAML takes this for a text: put it in quotes: {_quoted(text)}"
+                f"not every reader of YAML takes this for a text: put it in quotes: {_quoted(text)}{_instead(text)}"
                 " (only null, true, false, whole numbers, dates and instants stand without)"
             )
             self._refuse(msg, event, path)

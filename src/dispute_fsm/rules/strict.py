@@ -19,7 +19,7 @@ MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exact (RFC 8785 rests on IEEE doubles)."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
-_DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9})s)?", re.ASCII)
+_DURATION = re.compile(r"(?:(\d{1,18})d)?(?:(\d{1,18})h)?(?:(\d{1,18})m)?(?:(\d{1,18})s)?", re.ASCII)
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _FIRST, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _END_OF_DUES = datetime(2400, 1, 1, tzinfo=UTC)
@@ -124,7 +124,8 @@ def parse_duration(value: object) -> timedelta:
         if not value or match is None:
             msg = f"{value!r:.40} is not a duration: write digits with the units d, h, m, s, e.g. 90m, 1h30m or 15d"
             raise ValueError(msg)
-        length = timedelta(seconds=sum(int(n or 0) * size for n, (_, size) in zip(match.groups(), _UNITS, strict=True)))
+        seconds = sum(int(n or 0) * size for n, (_, size) in zip(match.groups(), _UNITS, strict=True))
+        length = timedelta(seconds=min(seconds, 2 * _LONGEST.total_seconds()))
     if not timedelta(0) <= length <= _LONGEST or length.microseconds:
         msg = f"{value!r:.40}: a duration is whole seconds, not negative, and at most {_LONGEST.days} days"
         raise ValueError(msg)

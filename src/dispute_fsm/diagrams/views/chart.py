@@ -30,7 +30,7 @@ _WORDS = Phrases(
                 "At the due instant is in time."
             ),
         ),
-        "dormant": ("【此政策下不发生】", "[never under this policy]"),
+        "idle": ("【此政策下不发生】", "[never under this policy]"),
     }
 )
 
@@ -38,7 +38,7 @@ _WORDS = Phrases(
 def chart(machine: Machine, lang: Lang) -> View:
     """Show a whole machine."""
     voice = Voice(machine, lang)
-    picture = machine_picture(voice, dormant(voice))
+    picture = machine_picture(voice, _idle(voice))
     return View(
         name="chart",
         lang=lang,
@@ -49,7 +49,6 @@ def chart(machine: Machine, lang: Lang) -> View:
     )
 
 
-def dormant(voice: Voice) -> dict[str, Remark]:
-    """Remark on the arrows that are never taken under the machine's policy."""
-    badge = _WORDS(voice.lang, "dormant")
-    return {arrow.id: Remark(Mark.PLAIN, badge) for arrow in voice.machine.arrows if voice.machine.dormant(arrow)}
+def _idle(voice: Voice) -> dict[str, Remark]:
+    badge = _WORDS(voice.lang, "idle")
+    return {name: Remark(Mark.PLAIN, badge) for name in voice.machine.idle()}

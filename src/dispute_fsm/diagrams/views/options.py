@@ -47,12 +47,13 @@ def options(machine: Machine, lang: Lang) -> View:
     """Show the options side by side."""
     voice = Voice(machine, lang)
     says = _Says(voice)
+    named = {ref for option in machine.options for _, ref, _ in voice.grouped(says.conditions(option))}
     return View(
         name="options",
         lang=lang,
         title=says("title", voice.rules),
         notes=(says("once"),),
-        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is EventName.CHOOSE_OPTION])),
+        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is EventName.CHOOSE_OPTION], named)),
         graph=says.sketch(),
     )
 

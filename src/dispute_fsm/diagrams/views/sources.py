@@ -1,6 +1,6 @@
 """The legend that stands below a view: where each rule comes from, by the number that the view names."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from dispute_fsm.diagrams.machine import Arrow
 from dispute_fsm.diagrams.phrases import Phrases
@@ -20,8 +20,11 @@ _WORDS = Phrases(
 )
 
 
-def sources(voice: Voice, arrows: Iterable[Arrow] | None = None) -> Table:
-    """List where the rules come from, of all arrows or of some: the announcement's words, or what was assumed and why."""
+def sources(voice: Voice, arrows: Iterable[Arrow] | None = None, named: Container[str] | None = None) -> Table:
+    """List where the rules come from: the announcement's words, or what was assumed and why.
+
+    Of all arrows or of some; of their sources all, or those that the view names.
+    """
     lang = voice.lang
     behind: dict[str, dict[str, None]] = {}
     for arrow in voice.machine.arrows if arrows is None else arrows:
@@ -45,6 +48,6 @@ def sources(voice: Voice, arrows: Iterable[Arrow] | None = None) -> Table:
                 ),
             )
             for ref, source in voice.sources.items()
-            if ref in behind
+            if ref in behind and (named is None or ref in named)
         ),
     )
