@@ -15,6 +15,7 @@ from dispute_fsm.history.generate import generate
 from dispute_fsm.history.replay import collecting_rarely, replay
 from dispute_fsm.history.write import write_history
 from tests.command_line import SCRIPT, complained, environment, run
+from tests.histories.corpus import line_of, rechained, recorded
 from tests.support import recorded_history
 
 HEAD = "dispute: {{dispute_id: {}, opened_at: 2023-03-28T10:00:00+08:00}}\nsteps:\n"
@@ -201,6 +202,18 @@ def test_an_approval_that_no_longer_fits_fails_and_is_named(late: Path, tmp_path
     assert ran.code == 1
     assert f"{tmp_path / 'a.yaml'}:2: " in ran.err
     assert "缩短响应时限" in ran.err
+
+
+@pytest.mark.parametrize(("approved", "code"), [("explanation", 1), ("newly_refused", 1), ("facts", 0)])
+def test_an_approval_of_explanations_covers_no_decision_without_facts(tmp_path: Path, approved: str, code: int) -> None:
+    found = recorded("promise-expired-kept-and-refunded")[:4]
+    found[3]["facts"] = None
+    path = tmp_path / "x.history.jsonl"
+    path.write_bytes(b"".join(map(line_of, rechained(found))))
+    (tmp_path / "a.yaml").write_text(f'approved: [{{rules: "2023-03", class: {approved}, why: x}}]\n', encoding="utf-8")
+    ran = run("replay", path, "--approved", tmp_path / "a.yaml", "--json")
+    assert (ran.code, ran.lines[0]["ok"], ran.lines[0]["unapproved"]) == (code, not code, ["facts"] if code else [])
+    assert ran.lines[0]["differences"][0]["drift"] == "facts"
 
 
 # ---- many disputes -----------------------------------------------------------------------------------------------------
