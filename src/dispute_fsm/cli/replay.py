@@ -27,7 +27,7 @@ from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.terminal import printable
 
-_DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED)
+_DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
 _MOST_SHOWN = 40
 """How many steps that differ a person is shown; `--json` has them all."""
 
@@ -112,6 +112,11 @@ class _Judged:
     def ok(self) -> bool:
         return isinstance(self.found, Replayed) and self.found.fault is None and not self.unapproved
 
+    @property
+    def approved(self) -> int:
+        """How many differences are intended."""
+        return 0 if isinstance(self.found, Fault) else sum(drift not in self.unapproved for drift in classes(self.found))
+
 
 def _judged(found: Replayed | Fault, drift: ApprovedDrift) -> _Judged:
     return _Judged(found, () if isinstance(found, Fault) else drift.unapproved(found))
@@ -132,8 +137,16 @@ class _Seen:
     events: int = 0
     wrong: int = 0
     faults: int = 0
+    whole: int = 0
+    """How many disputes have no fault; below, how many events were decided again, and how many of them as they were recorded."""
     again: int = 0
+    alike: int = 0
+    otherwise: bool = False
+    """Whether any was decided otherwise, and nobody intended it."""
     undetermined: int = 0
+    approved: int = 0
+    """How many differences are intended, and below, in how many disputes."""
+    approved_in: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter[Verdict])
     ends: Counter[tuple[Standing, Standing | None]] = field(default_factory=Counter[tuple[Standing, Standing | None]])
     classes: Counter[str] = field(default_factory=Counter[str])
@@ -156,8 +169,14 @@ class _Seen:
         self.disputes += 1
         self.events += found.events
         self.faults += found.fault is not None
-        self.again += bool(found.differences)
+        self.whole += found.fault is None
+        again = found.events - len(found.undetermined)
+        self.again += again
+        self.alike += again - len(found.differences)
+        self.otherwise |= any(difference.drift.value in judged.unapproved for difference in found.differences)
         self.undetermined += bool(found.undetermined)
+        self.approved += judged.approved
+        self.approved_in += bool(judged.approved)
         if found.what_if is not None:
             self.verdicts[found.what_if.verdict] += 1
             self.ends[found.what_if.then, found.what_if.now] += 1
@@ -178,10 +197,14 @@ def _as_json(judged: _Judged) -> dict[str, Any]:
 
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
-        "read": "{disputes} 个纠纷，{events} 个事件",
+        "disputes": "{count} 个纠纷",
+        "events": "{count} 个事件",
+        "differences": "{count} 处差异",
+        "read": "{disputes}，{events}",
         "faults": "哈希与流转均无误",
-        "again": "按原规则重判，结果一致",
-        "erased": "{count} 个纠纷中有步骤因原文已清除而无法重判",
+        "again": "事件按原规则重判，结果一致",
+        "erased": "{disputes}中有步骤因原文已清除而无法重判",
+        "approved": "已批准：{disputes}中的 {differences}",
         "verdicts": "改用所问规则或策略后：相同 {same}，不同 {different}，无法确定 {undetermined}",
         "then": "原结果",
         "now": "将会是",
@@ -195,10 +218,14 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "more": "另有 {count} 个未列出；--json 可查看全部",
     },
     "en": {
-        "read": "{disputes} disputes, {events} events",
+        "disputes": "{count} dispute{s}",
+        "events": "{count} event{s}",
+        "differences": "{count} difference{s}",
+        "read": "{disputes}, {events}",
         "faults": "whole: every hash, every transition",
-        "again": "decided again as recorded",
-        "erased": "in {count} disputes a step cannot be decided again, because words were erased",
+        "again": "events decided again as recorded",
+        "erased": "in {disputes} a step cannot be decided again, because words were erased",
+        "approved": "approved: {differences} in {disputes}",
         "verdicts": "would end: the same {same}, different {different}, undetermined {undetermined}",
         "then": "ended",
         "now": "would end",
@@ -216,13 +243,17 @@ _WORDS: dict[Lang, dict[str, str]] = {
 
 def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
     words = _WORDS[lang]
-    output.print(words["read"].format(disputes=seen.disputes, events=seen.events))
-    for name, failing in (("faults", seen.faults), ("again", seen.again)):
-        output.print(
-            Text(f"{'✗' if failing else '✓'} {words[name]}: {max(seen.disputes - failing, 0)}/{seen.disputes}", "red" if failing else "")
-        )
+    disputes, events = _counted("disputes", seen.disputes, lang), _counted("events", seen.events, lang)
+    output.print(words["read"].format(disputes=disputes, events=events))
+    lines = (("faults", seen.faults, seen.whole, seen.disputes), ("again", seen.otherwise, seen.alike, seen.again))
+    for name, failing, good, of in lines:
+        mark = "✗" if failing else "✓" if of else "–"
+        output.print(Text(f"{mark} {words[name]}: {good}/{of}", "red" if failing else ""))
     if seen.undetermined:
-        output.print(words["erased"].format(count=seen.undetermined))
+        output.print(words["erased"].format(disputes=_counted("disputes", seen.undetermined, lang)))
+    if seen.approved:
+        differences = _counted("differences", seen.approved, lang)
+        output.print(words["approved"].format(differences=differences, disputes=_counted("disputes", seen.approved_in, lang)))
     if question is not None:
         _show_what_if(seen, lang)
     for judged in seen.shown:
@@ -232,6 +263,10 @@ def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
     if seen.wrong > len(seen.shown):
         output.print()
         output.print(words["more"].format(count=seen.wrong - len(seen.shown)))
+
+
+def _counted(name: str, count: int, lang: Lang) -> str:
+    return _WORDS[lang][name].format(count=count, s="" if count == 1 else "s")
 
 
 def _show_what_if(seen: _Seen, lang: Lang) -> None:
