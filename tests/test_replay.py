@@ -14,7 +14,7 @@ import pytest
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.replay import collecting_rarely, replay
 from dispute_fsm.history.write import write_history
-from tests.command_line import SCRIPT, complained, environment, run
+from tests.command_line import SCRIPT, complained, environment, piped, run
 from tests.histories.corpus import ERASED, disputes, line_of, rechained, recorded
 from tests.support import recorded_history
 
@@ -112,6 +112,29 @@ def test_a_folder_is_searched_and_each_file_replayed_once(late: Path, tmp_path: 
 def test_standard_input_is_a_dash(late: Path) -> None:
     ran = run("replay", "-", "--json", given=late.read_bytes())
     assert (ran.code, [line["file"] for line in ran.lines]) == (0, ["-"])
+
+
+def test_a_history_may_come_through_a_pipe(late: Path) -> None:
+    with piped(late.read_bytes()) as pipe:
+        ran = run("replay", pipe, late, "--json")
+    assert (ran.code, [line["file"] for line in ran.lines]) == (0, [pipe, str(late)])
+
+
+def test_a_path_that_leads_nowhere_is_an_error_of_that_path_alone(late: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "x.dispute.yaml").write_text(LATE, encoding="utf-8")
+    nowhere = (tmp_path / "gone", tmp_path / "empty", tmp_path / ("x" * 300), tmp_path / "x.dispute.yaml")
+    ran = run("replay", nowhere[0], late, *nowhere[1:], "--json")
+    complained(ran)
+    assert [line.split(": ")[1] for line in ran.err.splitlines()] == [str(path) for path in nowhere]
+    assert [line["dispute_id"] for line in ran.lines] == ["D-late"]
+
+
+@pytest.mark.parametrize("command", [("replay",), ("show",), ("redact", "-o", "-"), ("diagram", "coverage")], ids=" ".join)
+def test_a_scenario_in_place_of_a_history_is_told_with_the_command_that_takes_it(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "x.dispute.yaml"
+    path.write_text(LATE, encoding="utf-8")
+    complained(run(*command, path), f"{path}: this is a scenario; `dispute-fsm run FILE --histories DIR`")
 
 
 def test_nothing_to_replay_is_an_error(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
-from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX
+from dispute_fsm.history.lines import COMPRESSED, SUFFIX
 from dispute_fsm.history.read import Fault
 from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
@@ -54,13 +54,15 @@ def replay_command(
 
     Example: dispute-fsm replay histories/ --policy stricter.yaml
 
-    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be read (the others are still replayed).
+    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be found or read, or holds no dispute (the others are still replayed).
     """
     question = _question(rules, policy)
     drift = ApprovedDrift("") if approved is None else read_approved(approved)
-    files = history_files(paths)
+    files, lost = history_files(paths)
+    for fault in lost:
+        complain(fault)
     seen = _Seen()
-    unreadable = 0
+    unreadable = len(lost)
     with collecting_rarely(), Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("histories", total=_size(files))
         for file in files:
@@ -91,9 +93,9 @@ def _question(rules: str | None, policy: Path | None) -> Question | None:
     return Question(rules, None if policy is None else read_policy_changes(policy))
 
 
-def _size(files: list[str]) -> int | None:
+def _size(files: Sequence[str]) -> int | None:
     """Return how many bytes there are to read; None where only reading them tells."""
-    if any(file == STANDARD_INPUT or file.endswith(COMPRESSED) for file in files):
+    if any(file.endswith(COMPRESSED) or not Path(file).is_file() for file in files):
         return None
     return sum(Path(file).stat().st_size for file in files)
 

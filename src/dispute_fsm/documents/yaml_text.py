@@ -84,8 +84,8 @@ def read_yaml(text: bytes | str, file: str) -> YamlText:
 
 def read_file(path: Path) -> YamlText:
     """Read a YAML file. Raises `InputError` as `read_yaml` does and for what is no file, `OSError` where it cannot be read at all."""
-    if not path.is_file():
-        raise InputError("no such file" if not path.exists() else "not a regular file", file=printed(path))
+    if path.is_dir() or not path.exists():
+        raise InputError("this is a folder, not a file" if path.is_dir() else "no such file", file=printed(path))
     with path.open("rb") as stream:
         return read_yaml(stream.read(MAX_BYTES + 1), printed(path))
 
