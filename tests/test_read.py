@@ -415,6 +415,24 @@ def test_a_policy_that_no_event_names_is_a_fault_of_its_line(tmp_path: Path) -> 
     assert faults([whole[0], strangers[0], *whole[1:], strangers[1]], tmp_path) == ([2], [])  # the first of them is told
 
 
+def test_a_policy_is_not_at_fault_where_the_event_that_names_it_is(tmp_path: Path) -> None:
+    for member, value in (("at", "2023-03-28T11:00:00Z"), ("revision", 2)):
+        found = recorded("withdraw-opened")
+        found[1][member] = value
+        assert faults(map(line_of, rechained(found) if member == "revision" else found), tmp_path) == ([], [2])
+    opening_gone = history("withdraw-opened")
+    assert faults([opening_gone[0], *opening_gone[2:]], tmp_path) == ([], [2])
+
+
+def test_a_policy_that_seems_unnamed_stands_behind_the_faults_it_may_follow_from(tmp_path: Path) -> None:
+    found = recorded("withdraw-opened")
+    found[1]["policy"] = "ab" * 32
+    dispute, policy = replayed(tmp_path, map(line_of, found))
+    assert isinstance(dispute, Replayed)
+    assert isinstance(policy, Fault)
+    assert (dispute.fault is not None and dispute.fault.line, policy.line, policy.field) == (2, 1, "digest")
+
+
 def test_a_policy_that_was_changed_is_a_fault_and_so_is_the_dispute_that_names_it(tmp_path: Path) -> None:
     whole = history("withdraw-opened")
     changed = record(whole[0])

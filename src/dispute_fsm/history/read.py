@@ -166,10 +166,10 @@ class Reader(Generic[F]):
             verify(record, GENESIS if track.dispute is None else track.dispute.last_hash, hashed)
             step = self._step(track, record, number)
         except ImpossibleEventError as error:
-            return self._broken(track, record["dispute_id"], self._fault(number, str(error), record))
+            return self._broken(track, record, self._fault(number, str(error), record))
         except IntegrityError as error:
             message = f"dispute {record['dispute_id']}, event {record['seq']}: {error}"
-            return self._broken(track, record["dispute_id"], self._fault(number, message, record, error.field))
+            return self._broken(track, record, self._fault(number, message, record, error.field))
         self._shelve(track, step.after)
         return step
 
@@ -200,8 +200,14 @@ class Reader(Generic[F]):
         track.lines.append(line)
         self._step(track, parsed(line), track.first)
 
-    def _broken(self, track: _Track[F], dispute_id: str, fault: Fault) -> Fault:
-        """Follow the dispute no further: nothing that comes after the fault could be trusted."""
+    def _broken(self, track: _Track[F], record: Mapping[str, Any], fault: Fault) -> Fault:
+        """Follow the dispute no further: nothing that comes after the fault could be trusted.
+
+        The policy that a faulty opening names is named all the same: it is not at fault.
+        """
+        dispute_id, policy = record["dispute_id"], record.get("policy")
+        if track.dispute is None and isinstance(policy, str):
+            self._spool.name_policy(policy)
         track.follower.fail(fault)
         self._open.pop(dispute_id, None)
         self._closed.pop(dispute_id, None)
