@@ -378,7 +378,7 @@ def test_an_older_shape_is_validated_only_after_it_was_brought_up_to_date(tmp_pa
     found[3]["actor"] = "stranger:M-1"
     with pytest.raises(InputError) as caught:
         read_older(list(rechained(found)), tmp_path)
-    assert (caught.value.line, caught.value.field) == (4, "refused.actor.role")
+    assert (caught.value.line, caught.value.field) == (4, "actor")
 
 
 def test_versions_are_brought_up_one_after_the_other() -> None:

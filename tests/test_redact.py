@@ -335,7 +335,7 @@ def test_an_opening_that_cannot_take_the_mark_is_an_error() -> None:
     given = policy + json.dumps(sealed({**json.loads(opening), "package": "x" * 200})).encode() + b"\n"
     with pytest.raises(InputError) as caught:
         changed(given, NAMES)
-    assert (caught.value.file, caught.value.line, caught.value.field) == (FILE, 2, "dispute_opened.package")
+    assert (caught.value.file, caught.value.line, caught.value.field) == (FILE, 2, "package")
 
 
 def test_a_correlation_id_is_replaced_too() -> None:

@@ -10,22 +10,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from dispute_fsm.dispute.chain import NOT_HASHED, hashed_form, verify
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent
+from dispute_fsm.dispute.events import EVENT, EVENTS, GENESIS, AuditEvent, PrivateValue
 from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.documents.faults import fault_of, unknown
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
 from dispute_fsm.history.lines import numbered, opened, parsed
 from dispute_fsm.history.spool import Spool
 from dispute_fsm.history.upgrade import UPGRADES, Upgrade, upgraded
 from dispute_fsm.rules.canonical import canonical, digest
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import Strict
+from dispute_fsm.rules.strict import FrozenMap, Strict
 
 _CHAINED: Mapping[str, type] = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict, "seq": int}
 _BARE = len(canonical({"hash": GENESIS, "private": {}}))
@@ -133,7 +134,7 @@ class Reader(Generic[F]):
         except UnicodeEncodeError:
             raise InputError("this line holds a text that is no UTF-8", file=self.file, line=number) from None
         except ValidationError as error:
-            raise _invalid(error).within(self.file, number) from None
+            raise _invalid(error, parsed(line)).within(self.file, number) from None
 
     def finish(self, *, may_be_empty: bool = False) -> Fault | None:
         """Take note that the history ends here; then `results` are complete. A policy that no event names is a fault.
@@ -282,9 +283,25 @@ def _policy_of(line: bytes) -> Policy:
     return _PolicyRecord.model_validate(parsed(line)).policy
 
 
-def _invalid(error: ValidationError) -> InputError:
-    first = error.errors(include_url=False)[0]
-    return InputError(first["msg"], field=".".join(str(part) for part in first["loc"]) or None)
+_KINDS: Mapping[object, type[AuditEvent]] = FrozenMap(
+    {name.value: kind for kind in EVENTS for name in get_args(kind.model_fields["type"].annotation)}
+)
+"""The kind of event that each type is of."""
+
+
+def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
+    details, name = error.errors(include_url=False)[0], record.get("type")
+    if error.title == PrivateValue.__name__:
+        private = fault_of(details, None, PrivateValue)
+        return InputError(private.message, field=".".join(filter(None, ("private", private.field))))
+    if name == "policy":
+        return fault_of(details, record, _PolicyRecord)
+    kind = _KINDS.get(str(name))
+    if kind is None:
+        said = unknown(name, tuple(map(str, _KINDS)), "event type") if "type" in record else "this field is missing"
+        return InputError(said, field="type")
+    below = details["loc"][1:] if details["loc"][:1] == (name,) else details["loc"]  # an event's type is no part of the file's path
+    return fault_of({**details, "loc": below}, record, kind)
 
 
 class Nobody:
