@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -57,6 +57,18 @@ def script(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, st
         [SCRIPT, *arguments], capture_output=True, check=False, cwd=cwd, env=environment(env), timeout=60
     )
     return Ran(done.returncode, done.stdout.decode("utf-8", "backslashreplace"), done.stderr.decode("utf-8", "backslashreplace"))
+
+
+@contextmanager
+def piped(content: bytes) -> Generator[str]:
+    """Put a content of few bytes into a pipe, and give its name as a shell does."""
+    ours, theirs = os.pipe()
+    try:
+        os.write(theirs, content)
+        os.close(theirs)
+        yield f"/dev/fd/{ours}"
+    finally:
+        os.close(ours)
 
 
 def complained(ran: Ran, *named: str | Path) -> None:

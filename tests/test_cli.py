@@ -30,7 +30,7 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Option, Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.reader import read_scenario
 from dispute_fsm.scenario.runner import run_scenario
-from tests.command_line import SCRIPT, Ran, complained, environment, run, script
+from tests.command_line import SCRIPT, Ran, complained, environment, piped, run, script
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MEMBERS = ["file", "title", "rules", "state", "states", "path", "outcome", "events", "ok", "failures"]
@@ -122,11 +122,20 @@ def test_a_path_that_does_not_exist_is_code_2(command: str, files: Path) -> None
     assert ran.out == ""
 
 
-def test_nothing_runs_where_one_of_the_paths_does_not_exist(files: Path) -> None:
-    ran = run("run", files / "a-good.dispute.yaml", files / "absent", "--json", "--histories", files / "out")
-    complained(ran, files / "absent")
-    assert ran.out == ""
-    assert not (files / "out").exists()
+def test_a_path_that_leads_nowhere_is_an_error_of_that_path_alone(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    nowhere = (files / "absent", tmp_path / "empty", tmp_path / ("x" * 300))
+    ran = run("run", nowhere[0], files / "a-good.dispute.yaml", *nowhere[1:], "--json", "--histories", files / "out")
+    complained(ran)
+    assert [line.split(": ")[1] for line in ran.err.splitlines()] == [str(path) for path in nowhere]
+    assert [Path(line["file"]).name for line in ran.lines] == ["a-good.dispute.yaml"]
+    assert [file.name for file in (files / "out").iterdir()] == ["a-good.history.jsonl"]
+
+
+def test_a_scenario_may_come_through_a_pipe(files: Path) -> None:
+    with piped((files / "a-good.dispute.yaml").read_bytes()) as pipe:
+        ran = run("run", pipe, "--json")
+    assert (ran.code, [(line["file"], line["title"]) for line in ran.lines]) == (0, [(pipe, "好 / good")])
 
 
 def test_a_folder_without_scenarios_is_code_2(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -225,7 +227,6 @@ def test_a_record_stays_on_one_line_whatever_a_person_wrote(tmp_path: Path) -> N
 def test_no_events_are_an_empty_file(tmp_path: Path) -> None:
     write_history(tmp_path / "x", [])
     assert (tmp_path / "x").read_bytes() == b""
-    assert read([])[0] == []
 
 
 @pytest.mark.parametrize("before", [None, "what stood here"])
@@ -454,6 +455,58 @@ def test_of_two_interleaved_disputes_the_line_of_the_changed_one_is_named() -> N
 
 
 @pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        (put(foo="x"), "foo", "unknown field; known are: dispute_id, seq, revision,"),
+        (put(tipe="x"), "tipe", "unknown field; did you mean type?"),
+        (without("key"), "key", "this field is missing"),
+        (in_payload(x=1), "payload.x", "unknown field"),
+        (put(type="option_chose"), "type", "there is no event type 'option_chose'; did you mean option_chosen?"),
+        (put(type="foo"), "type", "there is no event type 'foo'; known are: dispute_opened, option_chosen,"),
+        (put(type=7), "type", "there is no event type 7; known are: "),
+        (without("type"), "type", "this field is missing"),
+        (put(type="refused", refused=["not_shipped"], foo=1), "foo", "unknown field"),
+        (put(type="refused", refused=["x"]), "refused[0]", "'x' is not known"),
+        (put(at="2023-03-28T10:00:00.1234567Z"), "at", "'2023-03-28T10:00:00.1234567Z' is not an instant: at most six digits of a second"),
+        (put(at="yesterday"), "at", "'yesterday' is not an instant: write it as RFC 3339"),
+        (put(private={"/payload/note": {"salt": "00", "value": "x"}}), "private.salt", "'00' is not a salt: 16 to 64 bytes"),
+        (put(private={"/payload/note": {"salt": "00" * 16}}), "private.value", "this field is missing"),
+        (put(private={"/payload/note": []}), "private", "this must be a mapping of fields"),
+    ],
+)
+def test_what_is_wrong_with_an_event_is_said_in_our_words(change: Callable[[dict[str, Any]], object], field: str, said: str) -> None:
+    fault = refused(changed(4, change))
+    assert fault.field == field
+    assert fault.message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        (lambda policy: policy.update(silense="x"), "policy.silense", "unknown field; did you mean silence?"),
+        (lambda policy: policy.pop("silence"), "policy.silence", "this field is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_policy_is_said_in_our_words(change: Callable[[dict[str, Any]], object], field: str, said: str) -> None:
+    def with_digest(found: dict[str, Any]) -> None:
+        change(found["policy"])
+        found["digest"] = hashlib.sha256(rfc8785.dumps(found["policy"])).hexdigest()
+
+    fault = refused(changed(1, with_digest, seal=False))
+    assert (fault.line, fault.field, fault.message) == (1, field, said)
+
+
+def test_histories_are_read_where_no_reader_of_yaml_is_installed() -> None:
+    code = "import sys; sys.modules['yaml'] = None; import dispute_fsm.history.replay"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0  # noqa: S603 -- this very Python
+
+
+def test_a_byte_order_mark_may_stand_before_the_first_line_only() -> None:
+    assert read(["\ufeff" + story()[0], *story()[1:]]) == read(story())
+    assert refused([story()[0], "\ufeff" + story()[1], *story()[2:]]).line == 2
+
+
+@pytest.mark.parametrize(
     ("number", "change", "field"),
     [
         (2, put(rules="1999"), "rules"),
@@ -465,7 +518,7 @@ def test_of_two_interleaved_disputes_the_line_of_the_changed_one_is_named() -> N
         (2, without("chart"), "chart"),
         (2, put(command="choose_option"), "command"),
         (3, put(comment="x"), "comment"),
-        (3, put(refused=["no_such_code"]), "refused.0"),
+        (3, put(refused=["no_such_code"]), "refused[0]"),
         (3, put(refused=[]), "refused"),
         (3, put(deadlines=None), "deadlines"),
         (3, put(deadlines={"lunch": "2023-03-28T12:00:00Z"}), "deadlines"),

@@ -293,9 +293,10 @@ def test_a_file_that_is_not_there_is_no_fault_of_a_history(tmp_path: Path) -> No
         list(replay(str(tmp_path / FILE)))
 
 
-def test_an_empty_history_is_whole(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(b"")
-    assert list(replay(str(tmp_path / FILE))) == []
+@pytest.mark.parametrize("content", [b"", history("withdraw-opened")[0]], ids=["nothing", "only a policy"])
+def test_a_history_without_a_dispute_is_an_error(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    assert (error_of(tmp_path / FILE).line, error_of(tmp_path / FILE).message) == (None, "there is no dispute in this history")
 
 
 # ---- older and newer shapes --------------------------------------------------------------------------------------------
@@ -377,7 +378,7 @@ def test_an_older_shape_is_validated_only_after_it_was_brought_up_to_date(tmp_pa
     found[3]["actor"] = "stranger:M-1"
     with pytest.raises(InputError) as caught:
         read_older(list(rechained(found)), tmp_path)
-    assert (caught.value.line, caught.value.field) == (4, "refused.actor.role")
+    assert (caught.value.line, caught.value.field) == (4, "actor")
 
 
 def test_versions_are_brought_up_one_after_the_other() -> None:
@@ -412,7 +413,24 @@ def test_a_policy_that_no_event_names_is_a_fault_of_its_line(tmp_path: Path) -> 
     strangers = [line for line in foreign if is_policy(record(line)) and record(line)["digest"] != record(whole[0])["digest"]]
     assert len(strangers) >= 2
     assert faults([whole[0], strangers[0], *whole[1:], strangers[1]], tmp_path) == ([2], [])  # the first of them is told
-    assert faults([strangers[0]], tmp_path) == ([1], [])
+
+
+def test_a_policy_is_not_at_fault_where_the_event_that_names_it_is(tmp_path: Path) -> None:
+    for member, value in (("at", "2023-03-28T11:00:00Z"), ("revision", 2)):
+        found = recorded("withdraw-opened")
+        found[1][member] = value
+        assert faults(map(line_of, rechained(found) if member == "revision" else found), tmp_path) == ([], [2])
+    opening_gone = history("withdraw-opened")
+    assert faults([opening_gone[0], *opening_gone[2:]], tmp_path) == ([], [2])
+
+
+def test_a_policy_that_seems_unnamed_stands_behind_the_faults_it_may_follow_from(tmp_path: Path) -> None:
+    found = recorded("withdraw-opened")
+    found[1]["policy"] = "ab" * 32
+    dispute, policy = replayed(tmp_path, map(line_of, found))
+    assert isinstance(dispute, Replayed)
+    assert isinstance(policy, Fault)
+    assert (dispute.fault is not None and dispute.fault.line, policy.line, policy.field) == (2, 1, "digest")
 
 
 def test_a_policy_that_was_changed_is_a_fault_and_so_is_the_dispute_that_names_it(tmp_path: Path) -> None:

@@ -335,7 +335,7 @@ def test_an_opening_that_cannot_take_the_mark_is_an_error() -> None:
     given = policy + json.dumps(sealed({**json.loads(opening), "package": "x" * 200})).encode() + b"\n"
     with pytest.raises(InputError) as caught:
         changed(given, NAMES)
-    assert (caught.value.file, caught.value.line, caught.value.field) == (FILE, 2, "dispute_opened.package")
+    assert (caught.value.file, caught.value.line, caught.value.field) == (FILE, 2, "package")
 
 
 def test_a_correlation_id_is_replaced_too() -> None:
@@ -443,7 +443,11 @@ def swapped(history: bytes) -> bytes:
     return b"".join([*lines[:2], lines[3], lines[2], *lines[4:]])
 
 
-@pytest.mark.parametrize("fault", [cut, forged, unnamed, swapped])
+def emptied(_history: bytes) -> bytes:
+    return b""
+
+
+@pytest.mark.parametrize("fault", [cut, forged, unnamed, swapped, emptied])
 @pytest.mark.parametrize("options", [(), ("--replace-ids",)], ids=["erased", "replaced"])
 def test_of_a_history_that_is_not_whole_no_file_appears(
     fault: Callable[[bytes], bytes], options: tuple[str, ...], history: Path, tmp_path: Path

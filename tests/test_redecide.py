@@ -154,6 +154,38 @@ def test_a_change_of_what_was_asked_is_asked_again(tmp_path: Path) -> None:
         assert not all(isinstance(one, Replayed) and one.sound for one in replayed(tmp_path, map(line_of, rechained(found)))), name
 
 
+UNFIT: dict[str, Callable[[dict[str, Any]], object]] = {
+    "none": lambda e: e.update(facts=None),
+    "another order's": lambda e: e["facts"].update(order_id="O-other"),
+    "stale": lambda e: e["facts"].update(observed_at="2023-03-01T00:00:00Z"),
+    "dated ahead": lambda e: e["facts"].update(observed_at="2033-03-01T00:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("forge", UNFIT.values(), ids=UNFIT)
+@pytest.mark.parametrize(("history", "seq"), [("promise-expired-kept-and-refunded", 3), ("not-shipped-without-shipped-at", 2)])
+def test_a_decision_on_facts_that_do_not_fit_is_more_than_another_explanation(
+    history: str, seq: int, forge: Callable[[dict[str, Any]], object], tmp_path: Path
+) -> None:
+    found = recorded(history)
+    assert found[seq]["facts"] is not None
+    forge(found[seq])
+    (dispute,) = replayed(tmp_path, map(line_of, rechained(found[: seq + 1])))
+    assert isinstance(dispute, Replayed)
+    assert (dispute.fault, [(one.seq, one.drift) for one in dispute.differences]) == (None, [(seq, Drift.FACTS)])
+    (change,) = dispute.differences[0].changes
+    assert (change.field, change.recorded) == ("facts", found[seq]["facts"])
+
+
+@pytest.mark.parametrize("name", ["another order's", "stale", "dated ahead"])
+def test_an_opening_on_facts_that_do_not_fit_is_more_than_another_explanation(name: str, tmp_path: Path) -> None:
+    found = recorded("rule-at-fault")[:2]
+    UNFIT[name](found[1])
+    (dispute,) = replayed(tmp_path, map(line_of, rechained(found)))
+    assert isinstance(dispute, Replayed)
+    assert [(one.seq, one.drift) for one in dispute.differences] == [(1, Drift.FACTS)]
+
+
 # ---- one decision at a time ----------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,8 @@ import pytest
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.replay import collecting_rarely, replay
 from dispute_fsm.history.write import write_history
-from tests.command_line import SCRIPT, complained, environment, run
+from tests.command_line import SCRIPT, complained, environment, piped, run
+from tests.histories.corpus import ERASED, disputes, line_of, rechained, recorded
 from tests.support import recorded_history
 
 HEAD = "dispute: {{dispute_id: {}, opened_at: 2023-03-28T10:00:00+08:00}}\nsteps:\n"
@@ -113,15 +114,105 @@ def test_standard_input_is_a_dash(late: Path) -> None:
     assert (ran.code, [line["file"] for line in ran.lines]) == (0, ["-"])
 
 
+def test_a_history_may_come_through_a_pipe(late: Path) -> None:
+    with piped(late.read_bytes()) as pipe:
+        ran = run("replay", pipe, late, "--json")
+    assert (ran.code, [line["file"] for line in ran.lines]) == (0, [pipe, str(late)])
+
+
+def test_a_path_that_leads_nowhere_is_an_error_of_that_path_alone(late: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "x.dispute.yaml").write_text(LATE, encoding="utf-8")
+    nowhere = (tmp_path / "gone", tmp_path / "empty", tmp_path / ("x" * 300), tmp_path / "x.dispute.yaml")
+    ran = run("replay", nowhere[0], late, *nowhere[1:], "--json")
+    complained(ran)
+    assert [line.split(": ")[1] for line in ran.err.splitlines()] == [str(path) for path in nowhere]
+    assert [line["dispute_id"] for line in ran.lines] == ["D-late"]
+
+
+@pytest.mark.parametrize("command", [("replay",), ("show",), ("redact", "-o", "-"), ("diagram", "coverage")], ids=" ".join)
+def test_a_scenario_in_place_of_a_history_is_told_with_the_command_that_takes_it(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "x.dispute.yaml"
+    path.write_text(LATE, encoding="utf-8")
+    complained(run(*command, path), f"{path}: this is a scenario; `dispute-fsm run FILE --histories DIR`")
+
+
 def test_nothing_to_replay_is_an_error(tmp_path: Path) -> None:
     complained(run("replay", tmp_path), tmp_path)
     complained(run("replay", tmp_path / "gone"), "gone")
 
 
-def test_an_empty_history_is_sound(tmp_path: Path) -> None:
-    (tmp_path / "x.history.jsonl").write_bytes(b"")
-    assert run("replay", tmp_path / "x.history.jsonl", "--json") == run("replay", "-", "--json")
-    assert run("replay", tmp_path / "x.history.jsonl").code == 0
+def test_a_history_without_a_dispute_is_code_2_and_the_others_are_replayed(late: Path, tmp_path: Path) -> None:
+    empty, policies = tmp_path / "empty.history.jsonl", tmp_path / "policies.history.jsonl"
+    empty.write_bytes(b"")
+    policies.write_bytes(late.read_bytes().splitlines(keepends=True)[0])
+    ran = run("replay", empty, policies, late, "-", "--json")
+    assert ran.code == 2
+    assert [line.removeprefix("dispute-fsm: ") for line in ran.err.splitlines()] == [
+        f"{file}: there is no dispute in this history" for file in (empty, policies, "-")
+    ]
+    assert [line["dispute_id"] for line in ran.lines] == ["D-late"]
+
+
+# ---- the summary -------------------------------------------------------------------------------------------------------
+
+
+def summary(lang: str, *arguments: str | Path) -> list[str]:
+    return run("replay", *arguments, "--lang", lang).out.split("\n\n", maxsplit=1)[0].splitlines()
+
+
+WHOLE = {"zh": "哈希与流转均无误", "en": "whole: every hash, every transition"}
+AGAIN = {"zh": "事件按原规则重判，结果一致", "en": "events decided again as recorded"}
+
+
+@pytest.mark.parametrize(("lang", "read"), [("zh", "1 个纠纷，2 个事件"), ("en", "1 dispute, 2 events")])
+def test_what_is_sound_is_ticked(late: Path, lang: str, read: str) -> None:
+    assert summary(lang, late) == [read, f"✓ {WHOLE[lang]}: 1/1", f"✓ {AGAIN[lang]}: 2/2"]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize(("tampered", "again"), [(2, "– {}: 0/0"), (3, "✓ {}: 1/1")])
+def test_only_what_was_decided_again_is_counted_as_such(late: Path, lang: str, tampered: int, again: str) -> None:
+    assert summary(lang, changed(late, tampered, event_id="other"))[1:] == [f"✗ {WHOLE[lang]}: 0/1", again.format(AGAIN[lang])]
+
+
+@pytest.mark.parametrize(("lang", "read"), [("zh", "0 个纠纷，0 个事件"), ("en", "0 disputes, 0 events")])
+def test_nothing_is_ticked_where_nothing_could_be_read(late: Path, lang: str, read: str) -> None:
+    late.write_bytes(b"x\n")
+    assert summary(lang, late) == [read, f"– {WHOLE[lang]}: 0/0", f"– {AGAIN[lang]}: 0/0"]
+
+
+def test_a_policys_fault_leaves_the_disputes_whole(late: Path) -> None:
+    late.write_bytes(late.read_bytes() + late.read_bytes().splitlines(keepends=True)[0])
+    assert summary("en", late) == ["1 dispute, 2 events", f"✗ {WHOLE['en']}: 1/1", f"✓ {AGAIN['en']}: 2/2"]
+
+
+def test_a_step_whose_words_were_erased_is_not_counted_as_decided_again() -> None:
+    assert summary("en", ERASED)[2:] == [
+        f"✓ {AGAIN['en']}: {events_of(ERASED) - 1}/{events_of(ERASED) - 1}",
+        "in 1 dispute a step cannot be decided again, because words were erased",
+    ]
+
+
+def events_of(path: Path) -> int:
+    return sum(len(events) for _, events in disputes(path).values())
+
+
+@pytest.mark.parametrize(("lang", "approved"), [("zh", "已批准：1 个纠纷中的 1 处差异"), ("en", "approved: 1 difference in 1 dispute")])
+def test_what_is_approved_is_said_with_how_much_it_is(tmp_path: Path, lang: str, approved: str) -> None:
+    records = recorded("rule-at-fault")
+    records[2]["checks"][0]["saw"]["id"] = "M-2"
+    path = tmp_path / "x.history.jsonl"
+    path.write_bytes(b"".join(map(line_of, rechained(records))))
+    assert summary(lang, path)[2:] == [f"✗ {AGAIN[lang]}: 3/4"]
+    (tmp_path / "a.yaml").write_text('approved: [{rules: "2023-03", class: explanation, why: x}]\n', encoding="utf-8")
+    assert summary(lang, path, "--approved", tmp_path / "a.yaml")[2:] == [f"✓ {AGAIN[lang]}: 3/4", approved]
+
+
+def test_what_is_approved_of_a_what_if_is_said_too(late: Path, shorter: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("approved: [{dispute: D-late, class: deadline, why: x}]\n", encoding="utf-8")
+    told = summary("en", late, "--policy", shorter, "--approved", tmp_path / "a.yaml")
+    assert told[3:] == ["approved: 1 difference in 1 dispute", "would end: the same 0, different 1, undetermined 0"]
 
 
 # ---- what if -----------------------------------------------------------------------------------------------------------
@@ -201,6 +292,18 @@ def test_an_approval_that_no_longer_fits_fails_and_is_named(late: Path, tmp_path
     assert ran.code == 1
     assert f"{tmp_path / 'a.yaml'}:2: " in ran.err
     assert "缩短响应时限" in ran.err
+
+
+@pytest.mark.parametrize(("approved", "code"), [("explanation", 1), ("newly_refused", 1), ("facts", 0)])
+def test_an_approval_of_explanations_covers_no_decision_without_facts(tmp_path: Path, approved: str, code: int) -> None:
+    found = recorded("promise-expired-kept-and-refunded")[:4]
+    found[3]["facts"] = None
+    path = tmp_path / "x.history.jsonl"
+    path.write_bytes(b"".join(map(line_of, rechained(found))))
+    (tmp_path / "a.yaml").write_text(f'approved: [{{rules: "2023-03", class: {approved}, why: x}}]\n', encoding="utf-8")
+    ran = run("replay", path, "--approved", tmp_path / "a.yaml", "--json")
+    assert (ran.code, ran.lines[0]["ok"], ran.lines[0]["unapproved"]) == (code, not code, ["facts"] if code else [])
+    assert ran.lines[0]["differences"][0]["drift"] == "facts"
 
 
 # ---- many disputes -----------------------------------------------------------------------------------------------------

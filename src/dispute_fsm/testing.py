@@ -23,7 +23,7 @@ from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Refused
 from dispute_fsm.documents.faults import Source
-from dispute_fsm.documents.yaml_text import YamlText
+from dispute_fsm.documents.places import YamlText
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import Policy

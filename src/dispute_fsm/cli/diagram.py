@@ -103,7 +103,10 @@ def _view(name: str, of: Sequence[str], rules: str, lang: Lang, dispute: str | N
             return diff((before, _side(before, rules)), (after, _side(after, rules)), lang)
         case "coverage", [_, *_]:
             corpus = Corpus(machine_of(rule_version(rules), DEFAULT_POLICY))
-            for path in history_files(of):
+            files, lost = history_files(of)
+            for fault in lost:
+                raise fault
+            for path in files:
                 for step in steps(path):
                     corpus.add(step.event)
             return coverage(corpus, lang)

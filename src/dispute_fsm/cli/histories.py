@@ -11,6 +11,7 @@ from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX, is_his
 from dispute_fsm.history.read import Step, steps
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.policy import Policy
+from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenario.reader import read_scenario
 from dispute_fsm.scenario.runner import Result, run_scenario
 
@@ -25,21 +26,42 @@ class Story(NamedTuple):
     policy: Policy
 
 
-def history_files(paths: Iterable[str]) -> list[str]:
-    """Find history files, each once. Raises `InputError` where a path does not exist, or a folder holds none."""
-    found: dict[str, None] = {}
+class Found(NamedTuple):
+    """The history files below some paths, each once, and what is wrong with the paths that lead to none."""
+
+    files: tuple[str, ...]
+    lost: tuple[InputError | OSError, ...]
+
+
+def history_files(paths: Iterable[str]) -> Found:
+    """Find history files. A path that does not exist, and a folder that holds none, is an error of that path alone."""
+    files: dict[str, None] = {}
+    lost = list[InputError | OSError]()
     for name in paths:
-        path = Path(name)
-        if name == STANDARD_INPUT or path.is_file():
-            found[name] = None
-        elif path.is_dir():
-            below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
-            if not below:
-                raise InputError(f"no *{SUFFIX} file in this folder", file=name)
-            found.update(dict.fromkeys(below))
-        else:
-            raise InputError("no such file or folder", file=name)
-    return list(found)
+        try:
+            files.update(dict.fromkeys(_below(name)))
+        except (InputError, OSError) as fault:
+            lost.append(fault)
+    return Found(tuple(files), tuple(lost))
+
+
+def _below(name: str) -> list[str]:
+    path = Path(name)
+    if path.is_dir():
+        below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
+        if not below:
+            raise InputError(f"no *{SUFFIX} file in this folder", file=name)
+        return below
+    if name != STANDARD_INPUT and not path.exists():
+        raise InputError("no such file or folder", file=name)
+    return [as_history(name)]
+
+
+def as_history(name: str) -> str:
+    """Take the name of a file that is to hold a history. Raises `InputError` where it is a scenario's, by its ending."""
+    if name.endswith(SCENARIO):
+        raise InputError("this is a scenario; `dispute-fsm run FILE --histories DIR` writes its history", file=name)
+    return name
 
 
 def chosen(path: str, wanted: str | None) -> list[Step]:
@@ -48,7 +70,7 @@ def chosen(path: str, wanted: str | None) -> list[Step]:
     Raises `InputError` for a history that is not sound, and where the dispute is not there, or none of several is named.
     """
     choice = _Choice(path, wanted)
-    for step in steps(path):
+    for step in steps(as_history(path)):
         choice.take(step)
     return choice.made()
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,14 +20,14 @@ from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
-from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX
+from dispute_fsm.history.lines import COMPRESSED, SUFFIX
 from dispute_fsm.history.read import Fault
 from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.terminal import printable
 
-_DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED)
+_DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
 _MOST_SHOWN = 40
 """How many steps that differ a person is shown; `--json` has them all."""
 
@@ -54,13 +54,15 @@ def replay_command(
 
     Example: dispute-fsm replay histories/ --policy stricter.yaml
 
-    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be read (the others are still replayed).
+    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be found or read, or holds no dispute (the others are still replayed).
     """
     question = _question(rules, policy)
     drift = ApprovedDrift("") if approved is None else read_approved(approved)
-    files = history_files(paths)
+    files, lost = history_files(paths)
+    for fault in lost:
+        complain(fault)
     seen = _Seen()
-    unreadable = 0
+    unreadable = len(lost)
     with collecting_rarely(), Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("histories", total=_size(files))
         for file in files:
@@ -91,9 +93,9 @@ def _question(rules: str | None, policy: Path | None) -> Question | None:
     return Question(rules, None if policy is None else read_policy_changes(policy))
 
 
-def _size(files: list[str]) -> int | None:
+def _size(files: Sequence[str]) -> int | None:
     """Return how many bytes there are to read; None where only reading them tells."""
-    if any(file == STANDARD_INPUT or file.endswith(COMPRESSED) for file in files):
+    if any(file.endswith(COMPRESSED) or not Path(file).is_file() for file in files):
         return None
     return sum(Path(file).stat().st_size for file in files)
 
@@ -111,6 +113,11 @@ class _Judged:
     @property
     def ok(self) -> bool:
         return isinstance(self.found, Replayed) and self.found.fault is None and not self.unapproved
+
+    @property
+    def approved(self) -> int:
+        """How many differences are intended."""
+        return 0 if isinstance(self.found, Fault) else sum(drift not in self.unapproved for drift in classes(self.found))
 
 
 def _judged(found: Replayed | Fault, drift: ApprovedDrift) -> _Judged:
@@ -132,8 +139,16 @@ class _Seen:
     events: int = 0
     wrong: int = 0
     faults: int = 0
+    whole: int = 0
+    """How many disputes have no fault; below, how many events were decided again, and how many of them as they were recorded."""
     again: int = 0
+    alike: int = 0
+    otherwise: bool = False
+    """Whether any was decided otherwise, and nobody intended it."""
     undetermined: int = 0
+    approved: int = 0
+    """How many differences are intended, and below, in how many disputes."""
+    approved_in: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter[Verdict])
     ends: Counter[tuple[Standing, Standing | None]] = field(default_factory=Counter[tuple[Standing, Standing | None]])
     classes: Counter[str] = field(default_factory=Counter[str])
@@ -156,8 +171,14 @@ class _Seen:
         self.disputes += 1
         self.events += found.events
         self.faults += found.fault is not None
-        self.again += bool(found.differences)
+        self.whole += found.fault is None
+        again = found.events - len(found.undetermined)
+        self.again += again
+        self.alike += again - len(found.differences)
+        self.otherwise |= any(difference.drift.value in judged.unapproved for difference in found.differences)
         self.undetermined += bool(found.undetermined)
+        self.approved += judged.approved
+        self.approved_in += bool(judged.approved)
         if found.what_if is not None:
             self.verdicts[found.what_if.verdict] += 1
             self.ends[found.what_if.then, found.what_if.now] += 1
@@ -178,10 +199,14 @@ def _as_json(judged: _Judged) -> dict[str, Any]:
 
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
-        "read": "{disputes} 个纠纷，{events} 个事件",
+        "disputes": "{count} 个纠纷",
+        "events": "{count} 个事件",
+        "differences": "{count} 处差异",
+        "read": "{disputes}，{events}",
         "faults": "哈希与流转均无误",
-        "again": "按原规则重判，结果一致",
-        "erased": "{count} 个纠纷中有步骤因原文已清除而无法重判",
+        "again": "事件按原规则重判，结果一致",
+        "erased": "{disputes}中有步骤因原文已清除而无法重判",
+        "approved": "已批准：{disputes}中的 {differences}",
         "verdicts": "改用所问规则或策略后：相同 {same}，不同 {different}，无法确定 {undetermined}",
         "then": "原结果",
         "now": "将会是",
@@ -195,10 +220,14 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "more": "另有 {count} 个未列出；--json 可查看全部",
     },
     "en": {
-        "read": "{disputes} disputes, {events} events",
+        "disputes": "{count} dispute{s}",
+        "events": "{count} event{s}",
+        "differences": "{count} difference{s}",
+        "read": "{disputes}, {events}",
         "faults": "whole: every hash, every transition",
-        "again": "decided again as recorded",
-        "erased": "in {count} disputes a step cannot be decided again, because words were erased",
+        "again": "events decided again as recorded",
+        "erased": "in {disputes} a step cannot be decided again, because words were erased",
+        "approved": "approved: {differences} in {disputes}",
         "verdicts": "would end: the same {same}, different {different}, undetermined {undetermined}",
         "then": "ended",
         "now": "would end",
@@ -216,13 +245,17 @@ _WORDS: dict[Lang, dict[str, str]] = {
 
 def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
     words = _WORDS[lang]
-    output.print(words["read"].format(disputes=seen.disputes, events=seen.events))
-    for name, failing in (("faults", seen.faults), ("again", seen.again)):
-        output.print(
-            Text(f"{'✗' if failing else '✓'} {words[name]}: {max(seen.disputes - failing, 0)}/{seen.disputes}", "red" if failing else "")
-        )
+    disputes, events = _counted("disputes", seen.disputes, lang), _counted("events", seen.events, lang)
+    output.print(words["read"].format(disputes=disputes, events=events))
+    lines = (("faults", seen.faults, seen.whole, seen.disputes), ("again", seen.otherwise, seen.alike, seen.again))
+    for name, failing, good, of in lines:
+        mark = "✗" if failing else "✓" if of else "–"
+        output.print(Text(f"{mark} {words[name]}: {good}/{of}", "red" if failing else ""))
     if seen.undetermined:
-        output.print(words["erased"].format(count=seen.undetermined))
+        output.print(words["erased"].format(disputes=_counted("disputes", seen.undetermined, lang)))
+    if seen.approved:
+        differences = _counted("differences", seen.approved, lang)
+        output.print(words["approved"].format(differences=differences, disputes=_counted("disputes", seen.approved_in, lang)))
     if question is not None:
         _show_what_if(seen, lang)
     for judged in seen.shown:
@@ -232,6 +265,10 @@ def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
     if seen.wrong > len(seen.shown):
         output.print()
         output.print(words["more"].format(count=seen.wrong - len(seen.shown)))
+
+
+def _counted(name: str, count: int, lang: Lang) -> str:
+    return _WORDS[lang][name].format(count=count, s="" if count == 1 else "s")
 
 
 def _show_what_if(seen: _Seen, lang: Lang) -> None:

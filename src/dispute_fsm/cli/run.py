@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -42,7 +42,7 @@ def run(
 
     Example: dispute-fsm run examples/ --histories out/
 
-    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be read, or its dispute does not fit into
+    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be found or read, or its dispute does not fit into
     the database (the others still run), 3 the database cannot be reached.
     """
     if url is None:
@@ -52,10 +52,12 @@ def run(
 
 
 def _run(paths: list[Path], as_json: bool, histories: Path | None, lang: LangChoice, store: "Store | None") -> Exit:
-    files = scenario_files(paths)
+    files, lost = scenario_files(paths)
     targets = {} if histories is None else _history_files(files, histories)
+    for fault in lost:
+        complain(fault)
     results: list[Result] = []
-    unreadable = 0
+    unreadable = len(lost)
     with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
         for file in progress.track(list(files), description="scenarios"):
             try:
@@ -96,32 +98,41 @@ def _keep(store: "Store", result: Result) -> None:
             take(store, connection, arriving)
 
 
-def scenario_files(paths: Iterable[Path]) -> dict[Path, Path]:
-    """Find scenario files: each with its path below the folder that was named.
+class Found(NamedTuple):
+    """The scenario files below some paths, each with its path below the folder that was named, and what is wrong with paths."""
 
-    Raises `InputError` where a path does not exist, or a folder holds none: to check nothing is no success.
+    files: dict[Path, Path]
+    lost: tuple[InputError | OSError, ...]
+
+
+def scenario_files(paths: Iterable[Path]) -> Found:
+    """Find scenario files, each once.
+
+    A path that does not exist, and a folder that holds none, is an error of that path alone: to check nothing is no success.
     """
     found: dict[Path, Path] = {}
+    lost = list[InputError | OSError]()
     resolved: set[Path] = set()
-
-    def take(file: Path, below: Path) -> None:
-        if file.resolve() not in resolved:
-            resolved.add(file.resolve())
-            found[file] = below
-
     for path in paths:
-        if path.is_dir():
-            below = sorted(file for file in path.rglob(f"*{SUFFIX}") if not file.is_dir())
-            if not below:
-                msg = f"no *{SUFFIX} file in this folder"
-                raise InputError(msg, file=str(path))
-            for file in below:
-                take(file, file.relative_to(path))
-        elif path.exists():
-            take(path, Path(path.name))
-        else:
-            raise InputError("no such file or folder", file=str(path))
-    return found
+        try:
+            for file, below in _below(path):
+                if file.resolve() not in resolved:
+                    resolved.add(file.resolve())
+                    found[file] = below
+        except (InputError, OSError) as fault:
+            lost.append(fault)
+    return Found(found, tuple(lost))
+
+
+def _below(path: Path) -> list[tuple[Path, Path]]:
+    if path.is_dir():
+        below = sorted(file for file in path.rglob(f"*{SUFFIX}") if not file.is_dir())
+        if not below:
+            raise InputError(f"no *{SUFFIX} file in this folder", file=str(path))
+        return [(file, file.relative_to(path)) for file in below]
+    if not path.exists():
+        raise InputError("no such file or folder", file=str(path))
+    return [(path, Path(path.name))]
 
 
 def _history_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:

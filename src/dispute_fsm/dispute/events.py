@@ -27,6 +27,7 @@ from dispute_fsm.rules.strict import (
     Text,
     Whole,
     format_instant,
+    written,
 )
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
 
@@ -52,7 +53,7 @@ class Check(Strict):
 class PrivateValue(Strict):
     """A personal value in the clear, with the salt that ties it to its commitment."""
 
-    salt: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){16,64}$")]
+    salt: Annotated[str, written("([0-9a-f]{2}){16,64}", "a salt: 16 to 64 bytes in lower-case hex")]
     value: Text
 
 
@@ -170,6 +171,9 @@ class CommandRefused(AuditEvent):
 
 Event = Annotated[DisputeOpened | Progressed | Closed | CommandRefused, Field(discriminator="type")]
 """Any audit event, told apart by `type`."""
+
+EVENTS = (DisputeOpened, Progressed, Closed, CommandRefused)
+"""The kinds of event, each of which is of one or more types."""
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 """Reads and validates one event."""

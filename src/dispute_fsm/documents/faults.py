@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dispute_fsm.documents.yaml_text import FieldPath, YamlText, field_name
+from dispute_fsm.documents.places import FieldPath, YamlText, field_name
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.strict import format_instant
 
@@ -92,6 +92,17 @@ class Faults:
     def first(self) -> InputError:
         """Return the fault that stands first in the file."""
         return min(self.found, key=lambda fault: fault.line or 0)
+
+
+def fault_of(details: ErrorDetails, value: object, model: type[BaseModel]) -> InputError:
+    """Return the error for one of a validation's problems, of content whose lines nobody knows."""
+    where = _within(value, details) or details["loc"]
+    return InputError(_words(details, where, model), field=field_name(where) or None)
+
+
+def unknown(value: object, known: Sequence[str], what: str) -> str:
+    """Say that a word is none of those that are known, and which may have been meant."""
+    return f"there is no {what} {value!r:.60}{_meant(str(value), known)}"
 
 
 def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- content of a file, of any shape

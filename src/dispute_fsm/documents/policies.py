@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dispute_fsm.documents.faults import Source
-from dispute_fsm.documents.yaml_text import FieldPath, printed, read_file
+from dispute_fsm.documents.places import FieldPath
+from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 

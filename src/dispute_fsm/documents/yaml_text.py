@@ -4,22 +4,19 @@ The parser's events are turned into values one after the other, never as a whole
 one that is reported, and a file made to hurt (an alias bomb, a thousand brackets) is refused where it begins to.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, Never, TypeAlias, cast
+from typing import Any, Never, cast
 
 import yaml
 from yaml.resolver import Resolver
 
+from dispute_fsm.documents.places import FieldPath, YamlText, field_name
+from dispute_fsm.documents.places import quoted as _quoted
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.strict import parse_instant
-
-FieldPath: TypeAlias = tuple[str | int, ...]
-"""Where a value stands: the keys and, within lists, the positions that lead to it from the top."""
 
 MAX_BYTES = 2 * 1024 * 1024
 """Largest file that is read: far above what a person writes, far below what could hurt."""
@@ -61,24 +58,6 @@ _NUMBER = re.compile(r"[-+]?\.?[0-9][^:]*|[-+]?\.(?i:inf)|\.(?i:nan)")
 _ONLY_TIMES = re.compile("(.+_)?(at|until)|holidays|workdays")
 """Fields that never hold a text: to put what stands there in quotes does not help."""
 
-_WORD = re.compile(r"[\w-]+")
-_LONGEST_QUOTE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class YamlText:
-    """The content of a YAML file in plain values, and the line on which each of them stands."""
-
-    value: object
-    """Made of dict, list, str, int, bool, None, datetime and date only."""
-    lines: Mapping[FieldPath, int]
-    """The line, from 1, of every value by its path; for a member of a mapping, the line of its key."""
-
-    def line(self, path: Sequence[str | int]) -> int:
-        """Give the line of a field; where it is missing, that of the deepest value around it."""
-        around = (tuple(path[:length]) for length in range(len(path), -1, -1))
-        return next(self.lines[place] for place in around if place in self.lines)
-
 
 def read_yaml(text: bytes | str, file: str) -> YamlText:
     """Read the one document of a YAML file.
@@ -90,8 +69,8 @@ def read_yaml(text: bytes | str, file: str) -> YamlText:
 
 def read_file(path: Path) -> YamlText:
     """Read a YAML file. Raises `InputError` as `read_yaml` does and for what is no file, `OSError` where it cannot be read at all."""
-    if not path.is_file():
-        raise InputError("no such file" if not path.exists() else "not a regular file", file=printed(path))
+    if path.is_dir() or not path.exists():
+        raise InputError("this is a folder, not a file" if path.is_dir() else "no such file", file=printed(path))
     with path.open("rb") as stream:
         return read_yaml(stream.read(MAX_BYTES + 1), printed(path))
 
@@ -104,23 +83,6 @@ def printed(path: Path) -> str:
 def read_nodes(text: str) -> yaml.Node:
     """Give the nodes of a text that `read_yaml` takes: where in it each value begins and ends, and how it is written."""
     return cast("yaml.Node", yaml.compose(text, Loader=_LOADER))
-
-
-def field_name(path: Sequence[str | int]) -> str:
-    """Write a path as a person would: `steps[2].with.option`."""
-    return "".join(_step(part) for part in path).removeprefix(".")
-
-
-def _step(part: str | int) -> str:
-    if isinstance(part, int):
-        return f"[{part}]"
-    return f".{part}" if _WORD.fullmatch(part) and len(part) <= _LONGEST_QUOTE else f"[{_quoted(part)}]"
-
-
-def _quoted(text: str) -> str:
-    """Quote a text as YAML would read it; cut where long, escaped where it could play tricks on a terminal."""
-    shown = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
-    return json.dumps(shown, ensure_ascii=not shown.isprintable())
 
 
 def _decoded(text: bytes | str, file: str) -> str:

@@ -20,6 +20,7 @@ class Drift(Labelled):
     OUTCOME = "outcome", "去向或结果不同", "goes on or ends otherwise"
     NEWLY_REFUSED = "newly_refused", "原先受理，现在不受理", "was accepted, is no longer"
     NEWLY_ACCEPTED = "newly_accepted", "原先拒绝，现在不拒绝", "was refused, is no longer"
+    FACTS = "facts", "依所记订单数据无法重判", "cannot be decided again on its facts"
     DEADLINE = "deadline", "时限不同", "a deadline is another"
     CHART = "chart", "规则图有改动", "the rule version's chart was changed"
     EXPLANATION = "explanation", "仅说明不同", "only the explanation is another"

@@ -4,6 +4,7 @@ import gzip
 import json
 import sys
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
@@ -45,6 +46,8 @@ def numbered(stream: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
     try:
         while line := stream.readline(MAX_LINE):
             number += 1
+            if number == 1:
+                line = line.removeprefix(BOM_UTF8)  # some editors put it there; no hash sees it
             if not line.endswith(b"\n"):
                 cut = "the last line is cut off: a record ends with a line break"
                 raise InputError(f"this line is longer than {MAX_LINE} bytes" if len(line) == MAX_LINE else cut, file=file, line=number)

@@ -10,22 +10,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from dispute_fsm.dispute.chain import NOT_HASHED, hashed_form, verify
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent
+from dispute_fsm.dispute.events import EVENT, EVENTS, GENESIS, AuditEvent, PrivateValue
 from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.documents.faults import fault_of, unknown
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
 from dispute_fsm.history.lines import numbered, opened, parsed
 from dispute_fsm.history.spool import Spool
 from dispute_fsm.history.upgrade import UPGRADES, Upgrade, upgraded
 from dispute_fsm.rules.canonical import canonical, digest
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import Strict
+from dispute_fsm.rules.strict import FrozenMap, Strict
 
 _CHAINED: Mapping[str, type] = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict, "seq": int}
 _BARE = len(canonical({"hash": GENESIS, "private": {}}))
@@ -112,6 +113,7 @@ class Reader(Generic[F]):
         self._open: dict[str, _Track[F]] = {}
         self._closed: OrderedDict[str, _Track[F]] = OrderedDict()
         self._policies: OrderedDict[str, Policy] = OrderedDict()
+        self._any = False  # whether a dispute stands in it
 
     def close(self) -> None:
         """Let go of what waits on disk."""
@@ -132,10 +134,15 @@ class Reader(Generic[F]):
         except UnicodeEncodeError:
             raise InputError("this line holds a text that is no UTF-8", file=self.file, line=number) from None
         except ValidationError as error:
-            raise _invalid(error).within(self.file, number) from None
+            raise _invalid(error, parsed(line)).within(self.file, number) from None
 
-    def finish(self) -> Fault | None:
-        """Take note that the history ends here; then `results` are complete. A policy that no event names is a fault."""
+    def finish(self, *, may_be_empty: bool = False) -> Fault | None:
+        """Take note that the history ends here; then `results` are complete. A policy that no event names is a fault.
+
+        Raises `InputError` where no dispute stands in the history, unless it may be empty: to check nothing is no success.
+        """
+        if not (may_be_empty or self._any):
+            raise InputError("there is no dispute in this history", file=self.file)
         for tracks in (self._open, self._closed):
             while tracks:
                 dispute_id, track = tracks.popitem()
@@ -151,6 +158,7 @@ class Reader(Generic[F]):
         for name, kind in _CHAINED.items():
             if not isinstance(record.get(name), kind):
                 raise InputError("missing, or of the wrong type", field=name)
+        self._any = True
         track = self._track(record["dispute_id"], number)
         if track is None:
             return None
@@ -159,10 +167,10 @@ class Reader(Generic[F]):
             verify(record, GENESIS if track.dispute is None else track.dispute.last_hash, hashed)
             step = self._step(track, record, number)
         except ImpossibleEventError as error:
-            return self._broken(track, record["dispute_id"], self._fault(number, str(error), record))
+            return self._broken(track, record, self._fault(number, str(error), record))
         except IntegrityError as error:
             message = f"dispute {record['dispute_id']}, event {record['seq']}: {error}"
-            return self._broken(track, record["dispute_id"], self._fault(number, message, record, error.field))
+            return self._broken(track, record, self._fault(number, message, record, error.field))
         self._shelve(track, step.after)
         return step
 
@@ -193,8 +201,14 @@ class Reader(Generic[F]):
         track.lines.append(line)
         self._step(track, parsed(line), track.first)
 
-    def _broken(self, track: _Track[F], dispute_id: str, fault: Fault) -> Fault:
-        """Follow the dispute no further: nothing that comes after the fault could be trusted."""
+    def _broken(self, track: _Track[F], record: Mapping[str, Any], fault: Fault) -> Fault:
+        """Follow the dispute no further: nothing that comes after the fault could be trusted.
+
+        The policy that a faulty opening names is named all the same: it is not at fault.
+        """
+        dispute_id, policy = record["dispute_id"], record.get("policy")
+        if track.dispute is None and isinstance(policy, str):
+            self._spool.name_policy(policy)
         track.follower.fail(fault)
         self._open.pop(dispute_id, None)
         self._closed.pop(dispute_id, None)
@@ -269,9 +283,25 @@ def _policy_of(line: bytes) -> Policy:
     return _PolicyRecord.model_validate(parsed(line)).policy
 
 
-def _invalid(error: ValidationError) -> InputError:
-    first = error.errors(include_url=False)[0]
-    return InputError(first["msg"], field=".".join(str(part) for part in first["loc"]) or None)
+_KINDS: Mapping[object, type[AuditEvent]] = FrozenMap(
+    {name.value: kind for kind in EVENTS for name in get_args(kind.model_fields["type"].annotation)}
+)
+"""The kind of event that each type is of."""
+
+
+def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
+    details, name = error.errors(include_url=False)[0], record.get("type")
+    if error.title == PrivateValue.__name__:
+        private = fault_of(details, None, PrivateValue)
+        return InputError(private.message, field=".".join(filter(None, ("private", private.field))))
+    if name == "policy":
+        return fault_of(details, record, _PolicyRecord)
+    kind = _KINDS.get(str(name))
+    if kind is None:
+        said = unknown(name, tuple(map(str, _KINDS)), "event type") if "type" in record else "this field is missing"
+        return InputError(said, field="type")
+    below = details["loc"][1:] if details["loc"][:1] == (name,) else details["loc"]  # an event's type is no part of the file's path
+    return fault_of({**details, "loc": below}, record, kind)
 
 
 class Nobody:
@@ -294,7 +324,8 @@ class Nobody:
 def steps(path: str) -> Iterator[Step]:
     """Go through a history file (`-`: standard input) whose every line has to be sound.
 
-    Raises `InputError` with file and line for whatever is wrong with it, `OSError` where it cannot be opened.
+    Raises `InputError` with file and line for whatever is wrong with it or where it holds no dispute, `OSError` where it cannot
+    be opened.
     """
     with opened(path) as stream:
         yield from steps_in(stream, path)

@@ -144,7 +144,7 @@ def _another_chart(event: DisputeOpened) -> Difference | None:
 
 def _unfit_facts(event: AuditEvent, error: Exception) -> Difference:
     change = Change(field="facts", recorded=None if event.facts is None else event.facts.model_dump(mode="json"), now=str(error))
-    return _plainly(event, Drift.EXPLANATION, change)
+    return _plainly(event, Drift.FACTS, change)
 
 
 def _plainly(event: AuditEvent, drift: Drift, change: Change) -> Difference:

@@ -125,10 +125,11 @@ def replay(
     watch: Callable[[bytes, Step | None], None] | None = None,
     upgrades: Mapping[int, Upgrade] = UPGRADES,
 ) -> Iterator[Fault | Replayed]:
-    """Replay a history file (`-`: standard input): first the faults that are no dispute's, then every dispute in order.
+    """Replay a history file (`-`: standard input): the faults that are no dispute's, then every dispute in order.
 
-    `watch` hears of every line, with its event where it is a sound one. Raises `InputError` with file, line and field where
-    a line cannot be read, `OSError` where the file cannot be opened.
+    A policy that no event names comes last. `watch` hears of every line, with its event where it is a sound one. Raises
+    `InputError` with file, line and field where a line cannot be read, also where no dispute stands in the file, `OSError`
+    where it cannot be opened.
     """
 
     def follow(line: int, dispute_id: str) -> _Replay:
@@ -141,6 +142,7 @@ def replay(
                 yield found
             if watch is not None:
                 watch(line, found if isinstance(found, Step) else None)
-        if (unnamed := reader.finish()) is not None:
-            yield unnamed
+        unnamed = reader.finish()
         yield from map(Replayed.model_validate_json, reader.results())
+        if unnamed is not None:  # last, for it may follow from a fault of the event that named it
+            yield unnamed

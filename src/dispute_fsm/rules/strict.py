@@ -19,6 +19,7 @@ MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exact (RFC 8785 rests on IEEE doubles)."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_FINER = re.compile(r"(\.\d{6})\d+", re.ASCII)
 _DURATION = re.compile(r"(?:(\d{1,18})d)?(?:(\d{1,18})h)?(?:(\d{1,18})m)?(?:(\d{1,18})s)?", re.ASCII)
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _FIRST, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -94,8 +95,10 @@ def _within(instant: datetime, end: datetime) -> datetime:
 def _aware(value: object) -> datetime:
     if isinstance(value, str):
         if not _RFC3339.fullmatch(value):
-            msg = f"{value[:40]!r} is not an instant: write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
-            raise ValueError(msg)
+            how = "write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
+            if _RFC3339.fullmatch(_FINER.sub(r"\1", value)):
+                how = "at most six digits of a second are read, which are microseconds"
+            raise ValueError(f"{value[:40]!r} is not an instant: {how}")
         value = datetime.fromisoformat(value.upper())
     if not isinstance(value, datetime):
         msg = "not an instant: write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, ValidationError
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
 from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.documents.faults import Faults, Source
+from dispute_fsm.documents.places import FieldPath
 from dispute_fsm.documents.policies import policy_laid_over
-from dispute_fsm.documents.yaml_text import FieldPath, printed, read_file, read_yaml
+from dispute_fsm.documents.yaml_text import printed, read_file, read_yaml
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, ExtendDeadline
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import NAMED

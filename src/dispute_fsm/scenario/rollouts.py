@@ -4,7 +4,8 @@ from pathlib import Path
 
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.documents.faults import Source
-from dispute_fsm.documents.yaml_text import FieldPath, printed, read_file
+from dispute_fsm.documents.places import FieldPath
+from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.rules.rollout import Rollout
 
 
