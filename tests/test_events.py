@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from dispute_fsm.dispute import events
-from dispute_fsm.dispute.events import EVENT, AuditEvent, Closed, CommandRefused, DisputeOpened, Progressed
+from dispute_fsm.dispute.events import EVENT, AuditEvent, Check, Closed, CommandRefused, DisputeOpened, Progressed
 from dispute_fsm.dispute.refusals import Refused
 from dispute_fsm.rules.commands import RECORDED_PAYLOADS
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, StateName
@@ -244,3 +244,10 @@ def test_a_refusal_records_the_facts_that_it_saw() -> None:
 
 def test_the_shape_has_a_version() -> None:
     assert {event.schema_version for event in CORPUS} == {events.SCHEMA_VERSION} == {1}
+
+
+@pytest.mark.parametrize("name", ["看", "\uffff", "😀", "", "a\n"])
+def test_what_a_guard_saw_has_names_that_every_reader_puts_into_one_order(name: str) -> None:
+    Check.model_validate({"guard": "picked_up", "passed": True, "saw": {"pickup": None}})
+    with pytest.raises(ValidationError):
+        Check.model_validate({"guard": "picked_up", "passed": True, "saw": {name: None}})

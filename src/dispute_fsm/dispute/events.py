@@ -39,7 +39,10 @@ GENESIS = "0" * 64
 
 
 _Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Series[Text] | None
-Saw = Annotated[Mapping[Text, _Seen], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Any])]
+_Named = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,200}$")]
+"""What a guard calls a thing that it saw: ASCII, so that members have one order for every reader (RFC 8785)."""
+
+Saw = Annotated[Mapping[_Named, _Seen], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Any])]
 
 
 class Check(Strict):
