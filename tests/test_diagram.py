@@ -102,11 +102,6 @@ def test_wrong_usage_is_a_clear_error(arguments: tuple[str | Path, ...], named: 
     complained(run(*arguments), *named)
 
 
-def test_coverage_by_a_history_without_a_dispute_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "x.history.jsonl").write_bytes(b"")
-    complained(run("coverage", tmp_path, ROOT / "tests" / "histories"), f"{tmp_path / 'x.history.jsonl'}: there is no dispute")
-
-
 def test_without_the_extra_an_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(module: str) -> None:
         raise ModuleNotFoundError(module)

@@ -318,8 +318,6 @@ def test_a_fault_that_is_no_disputes_is_told_at_its_line(pytester: pytest.Pytest
         (b"".join(map(line_of, recorded("rule-at-fault")))[:-5], "a.history.jsonl:5: "),
         (forged("rule-at-fault", 2, at="yesterday"), "a.history.jsonl:3: "),
         (b"{}\n", "a.history.jsonl:1: "),
-        (b"", "a.history.jsonl: there is no dispute in this history"),
-        (line_of(recorded("rule-at-fault")[0]), "a.history.jsonl: there is no dispute in this history"),
     ],
 )
 def test_a_history_that_cannot_be_read_fails_with_file_and_line(pytester: pytest.Pytester, put: Put, content: bytes, place: str) -> None:

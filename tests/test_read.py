@@ -293,10 +293,9 @@ def test_a_file_that_is_not_there_is_no_fault_of_a_history(tmp_path: Path) -> No
         list(replay(str(tmp_path / FILE)))
 
 
-@pytest.mark.parametrize("content", [b"", history("withdraw-opened")[0]], ids=["nothing", "only a policy"])
-def test_a_history_without_a_dispute_is_an_error(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(content)
-    assert (error_of(tmp_path / FILE).line, error_of(tmp_path / FILE).message) == (None, "there is no dispute in this history")
+def test_an_empty_history_is_whole(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"")
+    assert list(replay(str(tmp_path / FILE))) == []
 
 
 # ---- older and newer shapes --------------------------------------------------------------------------------------------
@@ -413,6 +412,7 @@ def test_a_policy_that_no_event_names_is_a_fault_of_its_line(tmp_path: Path) -> 
     strangers = [line for line in foreign if is_policy(record(line)) and record(line)["digest"] != record(whole[0])["digest"]]
     assert len(strangers) >= 2
     assert faults([whole[0], strangers[0], *whole[1:], strangers[1]], tmp_path) == ([2], [])  # the first of them is told
+    assert faults([strangers[0]], tmp_path) == ([1], [])
 
 
 def test_a_policy_is_not_at_fault_where_the_event_that_names_it_is(tmp_path: Path) -> None:

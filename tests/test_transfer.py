@@ -76,11 +76,6 @@ def test_every_recorded_history_goes_in_and_comes_out_as_it_was(path: Path, tmp_
         assert out(other) == content
 
 
-def test_what_came_out_of_an_empty_database_can_be_brought_in(home: House) -> None:
-    assert out(home) == b""
-    assert brought(home, b"") == 0
-
-
 def test_bringing_in_again_changes_nothing_and_a_longer_file_goes_on(home: House) -> None:
     home.open("D-1")
     short = out(home)

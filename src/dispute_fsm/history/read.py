@@ -113,7 +113,6 @@ class Reader(Generic[F]):
         self._open: dict[str, _Track[F]] = {}
         self._closed: OrderedDict[str, _Track[F]] = OrderedDict()
         self._policies: OrderedDict[str, Policy] = OrderedDict()
-        self._any = False  # whether a dispute stands in it
 
     def close(self) -> None:
         """Let go of what waits on disk."""
@@ -136,13 +135,8 @@ class Reader(Generic[F]):
         except ValidationError as error:
             raise _invalid(error, parsed(line)).within(self.file, number) from None
 
-    def finish(self, *, may_be_empty: bool = False) -> Fault | None:
-        """Take note that the history ends here; then `results` are complete. A policy that no event names is a fault.
-
-        Raises `InputError` where no dispute stands in the history, unless it may be empty: to check nothing is no success.
-        """
-        if not (may_be_empty or self._any):
-            raise InputError("there is no dispute in this history", file=self.file)
+    def finish(self) -> Fault | None:
+        """Take note that the history ends here; then `results` are complete. A policy that no event names is a fault."""
         for tracks in (self._open, self._closed):
             while tracks:
                 dispute_id, track = tracks.popitem()
@@ -158,7 +152,6 @@ class Reader(Generic[F]):
         for name, kind in _CHAINED.items():
             if not isinstance(record.get(name), kind):
                 raise InputError("missing, or of the wrong type", field=name)
-        self._any = True
         track = self._track(record["dispute_id"], number)
         if track is None:
             return None
@@ -324,8 +317,7 @@ class Nobody:
 def steps(path: str) -> Iterator[Step]:
     """Go through a history file (`-`: standard input) whose every line has to be sound.
 
-    Raises `InputError` with file and line for whatever is wrong with it or where it holds no dispute, `OSError` where it cannot
-    be opened.
+    Raises `InputError` with file and line for whatever is wrong with it, `OSError` where it cannot be opened.
     """
     with opened(path) as stream:
         yield from steps_in(stream, path)

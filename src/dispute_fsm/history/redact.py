@@ -117,7 +117,7 @@ def ids_replaced(opening: DisputeOpened) -> bool:
 def redacted_lines(stream: IO[bytes], file: str, pseudonyms: Pseudonyms | None = None) -> Iterator[str]:
     """Go through an open history and give its lines without personal values; with `pseudonyms`, ids are replaced too.
 
-    `file` is its name in errors. Raises `InputError` with file and line for whatever is wrong with it, and where it holds no dispute.
+    `file` is its name in errors. Raises `InputError` with file and line for whatever is wrong with it.
     """
     rebuilt = _Rebuilt(pseudonyms)
     with closing(Reader(file, rebuilt.follow)) as reader:

@@ -128,8 +128,7 @@ def replay(
     """Replay a history file (`-`: standard input): the faults that are no dispute's, then every dispute in order.
 
     A policy that no event names comes last. `watch` hears of every line, with its event where it is a sound one. Raises
-    `InputError` with file, line and field where a line cannot be read, also where no dispute stands in the file, `OSError`
-    where it cannot be opened.
+    `InputError` with file, line and field where a line cannot be read, `OSError` where the file cannot be opened.
     """
 
     def follow(line: int, dispute_id: str) -> _Replay:

@@ -66,7 +66,7 @@ def bring_in(store: Store, connection: Connection, stream: IO[bytes], file: str)
             if len(arriving.rows) == _BATCH:
                 new += take(store, connection, arriving)
                 arriving = Arriving()
-        if (fault := reader.finish(may_be_empty=True)) is not None:
+        if (fault := reader.finish()) is not None:
             raise fault.error
     return new + take(store, connection, arriving)
 
