@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.cli.app import output
 from dispute_fsm.desk import Answer, Desk
 from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.dispute.conclude import Opening
@@ -253,7 +254,7 @@ def test_the_preview_says_who_gets_what_from_when_and_why(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "100 % from"), ("zh", "2023-03 1 个商家")])
 def test_the_preview_in_words(tmp_path: Path, lang: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(output, "_width", 200)
     found = preview(tmp_path, "--lang", lang, "--at", "2023-04-04T00:00:00Z", merchants="a\nb\n[red]c\n")
     assert words.replace("1 个", "2 个") in found.out
     assert "[red]c" in found.out
@@ -264,7 +265,7 @@ def test_the_preview_in_words(tmp_path: Path, lang: str, words: str, monkeypatch
 
 
 def test_a_narrow_terminal_cuts_nothing_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(output, "_width", 40)
     found = preview(tmp_path, "--lang", "en", "--at", "2023-04-04T00:00:00Z", merchants=f"{'M' * 60}\n")
     assert "…" not in found.out
     assert found.out.count("M") == 60

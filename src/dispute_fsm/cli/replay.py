@@ -54,7 +54,7 @@ def replay_command(
 
     Example: dispute-fsm replay histories/ --policy stricter.yaml
 
-    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be found or read, or holds no dispute (the others are still replayed).
+    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be found or read (the others are still replayed).
     """
     question = _question(rules, policy)
     drift = ApprovedDrift("") if approved is None else read_approved(approved)
