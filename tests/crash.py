@@ -44,13 +44,22 @@ SHARED = 6
 
 
 class Notes:
-    """A file that many processes write lines to; a line is one write, so it is there whole or not at all."""
+    """A file that many processes write lines to; a line is one write, which a kill may cut off, seldom."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def write(self, **members: object) -> None:
-        os.write(self._file, json.dumps(members).encode() + b"\n")
+        os.write(self._file, b"\n" + json.dumps(members).encode() + b"\n")  # a line break before it too, for one that was cut off
+
+    def read(self) -> list[dict[str, Any]]:
+        """Give the notes; one that was cut off was not made: what it would tell had not been done, or nobody heard of it."""
+        notes: list[dict[str, Any]] = []
+        for line in filter(None, self._path.read_bytes().splitlines()):
+            with suppress(json.JSONDecodeError):
+                notes.append(json.loads(line))
+        return notes
 
 
 # ---- a worker ----------------------------------------------------------------------------------------------------------
@@ -226,8 +235,7 @@ def disorder(delivered: list[str]) -> Iterator[str]:
 def main() -> None:
     url, kills, folder, seed = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    path = folder / "notes.jsonl"
-    notes, chance = Notes(path), Random(seed)
+    notes, chance = Notes(folder / "notes.jsonl"), Random(seed)
     store = Store(url)
     service = Service(store, AnyOrder(CANCELLING))
     open_(service, notes, "D-0", [])
@@ -239,8 +247,8 @@ def main() -> None:
         store.engine.dispose()  # no connection is taken along into a worker
         killed += round_(store, notes, number, chance)
         number += 1
-    settle(service, store, notes, [json.loads(line) for line in path.read_bytes().splitlines()])
-    found = report(service, store, [json.loads(line) for line in path.read_bytes().splitlines()])
+    settle(service, store, notes, notes.read())
+    found = report(service, store, notes.read())
     store.close()
     print(json.dumps({"killed": killed, **found}))  # noqa: T201 -- what this script is for
 

@@ -81,3 +81,13 @@ def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
 @pytest.mark.parametrize(("delivered", "wrong"), [(["D/1", "D/2", "D/1", "D/2", "D/3"], []), (["D/1", "D/3"], ["D/3"]), (["D/2"], ["D/2"])])
 def test_a_delivery_out_of_order_is_found(delivered: list[str], wrong: list[str]) -> None:
     assert list(crash.disorder(delivered)) == wrong
+
+
+def test_a_note_that_was_cut_off_takes_no_other_along(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    crash.Notes(path).write(opens="D-1")
+    with path.open("ab") as file:
+        file.write(b'\n{"opens": "D-')
+    again = crash.Notes(path)
+    again.write(opens="D-3")
+    assert again.read() == [{"opens": "D-1"}, {"opens": "D-3"}]
