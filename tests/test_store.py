@@ -17,7 +17,7 @@ from dispute_fsm.rules.vocabulary import EventName, Option
 from dispute_fsm.service.service import Service
 from dispute_fsm.store import snapshot
 from dispute_fsm.store.check import Checked, check
-from dispute_fsm.store.engine import engine_for, reading, writing
+from dispute_fsm.store.engine import engine_for, file_of, reading, writing
 from dispute_fsm.store.migrate import migrate, version
 from dispute_fsm.store.schema import SCHEMA_VERSION
 from dispute_fsm.store.statements import loading
@@ -84,6 +84,19 @@ def test_the_database_refuses_a_second_live_dispute_about_an_order(home: House) 
 def test_a_url_that_is_none_is_an_error_that_says_which_would_be(url: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         engine_for(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:///d.db", Path("d.db")),
+        ("sqlite:////srv/d.db?timeout=5", Path("/srv/d.db")),
+        ("sqlite:///file:/srv/d.db?mode=ro&uri=true", None),
+        ("postgresql:///test", None),
+    ],
+)
+def test_which_file_a_url_means(url: str, file: Path | None) -> None:
+    assert file_of(url) == file
 
 
 def test_an_sqlite_that_is_too_old_is_an_error_that_names_both_versions(monkeypatch: pytest.MonkeyPatch) -> None:

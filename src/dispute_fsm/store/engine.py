@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -92,9 +92,10 @@ def engine_for(url: str | URL) -> Engine:
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file of a SQLite database; None for another database. Raises `InputError` as `engine_for` does."""
+    """Return the file of a SQLite database; None for another, or where a URI names it. Raises `InputError` as `engine_for` does."""
     address = engine_for(url).url
-    return Path(cast("str", address.database)) if address.get_backend_name() == SQLITE else None
+    name = str(address.database)
+    return Path(name) if address.get_backend_name() == SQLITE and not name.startswith("file:") else None
 
 
 def _opened(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a connection of the driver
