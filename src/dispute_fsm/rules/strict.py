@@ -8,7 +8,7 @@ Unknown fields are errors, nothing is coerced: a number is no text, a naive date
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, NoReturn, Self, TypeVar
+from typing import Annotated, NoReturn, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -40,12 +40,6 @@ class FrozenMap(dict[K, V]):
 
     __slots__ = ()
 
-    def _unchanged(self, *_members: object, **_named: object) -> NoReturn:
-        raise TypeError("a FrozenMap cannot be changed")
-
-    if not TYPE_CHECKING:  # for a type checker each would need its own signature
-        __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _unchanged
-
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
@@ -54,6 +48,14 @@ class FrozenMap(dict[K, V]):
 
     def __repr__(self) -> str:
         return f"FrozenMap({dict(self)!r})"
+
+
+def _unchanged(_frozen: object, *_members: object, **_named: object) -> NoReturn:
+    raise TypeError("a FrozenMap cannot be changed")
+
+
+for _change in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(FrozenMap, _change, _unchanged)
 
 
 class Strict(BaseModel):
