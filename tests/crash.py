@@ -168,8 +168,8 @@ def settle(service: Service, store: Store, notes: Notes, noted: list[dict[str, A
             due = next_due(connection, now)
         if due is None or due - now > timedelta(minutes=1):
             break
-        # Real time has to pass, by the database's clock: till the next deadline is due, or the next lease lapses.
-        time.sleep(max((due - now).total_seconds(), 0.001))
+        # Real time has to pass, by the database's clock: till the next deadline is due, or a dead process's lease lapses.
+        time.sleep(max((due - now).total_seconds(), 0.001))  # of neither does any signal tell
     settle_feed(store)
     consumer = service.consumer("crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE)
     while (done := consumer.deliver(500)).more or done.busy:

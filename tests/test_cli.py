@@ -400,7 +400,7 @@ def test_a_reader_that_goes_away_ends_it_as_sigpipe_ends_other_tools(arguments: 
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full, /dev/full; CI runs on Linux")
 @pytest.mark.parametrize("arguments", [["run", EXAMPLES], ["run", EXAMPLES, "--json"], ["--help"]], ids=lambda given: given[-1])
 def test_a_full_disk_is_an_error_without_a_traceback(arguments: Sequence[str | Path]) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -31,6 +31,18 @@ def home(url: str) -> Iterator[House]:
         yield home
 
 
+def write_and_roll_back(home: House) -> None:
+    with home.store.engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
+        connection.rollback()
+
+
+def kept(home: House) -> bool:
+    """Whether what was rolled back stands all the same."""
+    with reading(home.store.engine) as connection:
+        return bool(connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one())
+
+
 class Waiting:
     """Threads that wait for a connection, one after the other; `got` says in which order they had one."""
 
@@ -99,11 +111,8 @@ def test_a_connection_that_nobody_put_back_is_none_that_commits_by_itself(home: 
     gc.collect()
     assert not home.store.directs.slots, "what is lost does not count"
     for _ in range(3):
-        with home.store.engine.connect() as connection:
-            connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
-            connection.rollback()
-    with reading(home.store.engine) as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
+        write_and_roll_back(home)
+    assert not kept(home)
 
 
 def test_an_interrupt_stays_one_whatever_the_driver_says_of_it(home: House) -> None:
@@ -134,8 +143,7 @@ def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(ho
         pass
     with pytest.raises(ChangedMindError):
         changes_its_mind()
-    with reading(home.store.engine) as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
+    assert not kept(home)
 
 
 FORKS = """
@@ -178,11 +186,8 @@ def test_of_many_connections_four_stay_at_hand_and_the_others_go_back_to_the_poo
             stack.enter_context(home.store.directs.take()).execute("SELECT 1")
         assert pool.checkedout() == 7
     assert (pool.checkedout(), pool.checkedin()) == (4, 3)
-    with home.store.engine.connect() as connection:
-        connection.exec_driver_sql("INSERT INTO dispute_policies VALUES ('one', '{}')")
-        connection.rollback()
-    with reading(home.store.engine) as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").scalar_one() == 0
+    write_and_roll_back(home)
+    assert not kept(home)
 
 
 def test_the_connections_at_hand_end_with_the_store(home: House) -> None:

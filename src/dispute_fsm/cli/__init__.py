@@ -10,6 +10,6 @@ def main() -> None:
         sys.stderr.write(f"dispute-fsm: {', '.join(missing)} is not installed; install the command line: pip install 'dispute-fsm[cli]'\n")
         sys.exit(2)
     from dispute_fsm.cli.app import start  # noqa: PLC0415 -- what it imports may be missing, and then the lines above say so
-    from dispute_fsm.cli.commands import app  # noqa: PLC0415
+    from dispute_fsm.cli.commands import app  # noqa: PLC0415 -- likewise: it imports every command, and with them rich and yaml
 
     start(app)

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, reported, say
 from dispute_fsm.cli.histories import ran
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.options import Consequence, OptionView, Preview, StartedDeadline, options
@@ -208,7 +208,7 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
         output.print(Text(words["facts"].format(at=local_time(moment.facts.observed_at, zone)), style="dim"))
     for view in views:
         mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[view.open]
-        output.print()
+        say("")
         output.print(Text.assemble(f"{mark} ", (view.option.label(lang), "bold"), f"  [{words[status]}]  ", (view.option.value, "dim")))
         details = Table.grid(padding=(0, 2, 0, 0))
         details.add_column(no_wrap=True, style="dim")
@@ -219,8 +219,8 @@ def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
             said = name
         output.print(details)
     if any(view.preview for view in views):
-        output.print()
-        output.print(words["final"])
+        say("")
+        say(words["final"])
 
 
 def _why(view: OptionView, lang: Lang) -> Iterator[tuple[str, str]]:

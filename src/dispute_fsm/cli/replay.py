@@ -11,10 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 from rich.table import Column, Table
-from rich.text import Text
 
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported, say
 from dispute_fsm.cli.histories import history_files
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
@@ -25,7 +24,6 @@ from dispute_fsm.history.read import Fault
 from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
 from dispute_fsm.rules.vocabulary import Lang
-from dispute_fsm.terminal import printable
 
 _DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
 _MOST_SHOWN = 40
@@ -246,25 +244,25 @@ _WORDS: dict[Lang, dict[str, str]] = {
 def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
     words = _WORDS[lang]
     disputes, events = _counted("disputes", seen.disputes, lang), _counted("events", seen.events, lang)
-    output.print(words["read"].format(disputes=disputes, events=events))
+    say(words["read"].format(disputes=disputes, events=events))
     lines = (("faults", seen.faults, seen.whole, seen.disputes), ("again", seen.otherwise, seen.alike, seen.again))
     for name, failing, good, of in lines:
         mark = "✗" if failing else "✓" if of else "–"
-        output.print(Text(f"{mark} {words[name]}: {good}/{of}", "red" if failing else ""))
+        say(f"{mark} {words[name]}: {good}/{of}", "red" if failing else None)
     if seen.undetermined:
-        output.print(words["erased"].format(disputes=_counted("disputes", seen.undetermined, lang)))
+        say(words["erased"].format(disputes=_counted("disputes", seen.undetermined, lang)))
     if seen.approved:
         differences = _counted("differences", seen.approved, lang)
-        output.print(words["approved"].format(differences=differences, disputes=_counted("disputes", seen.approved_in, lang)))
+        say(words["approved"].format(differences=differences, disputes=_counted("disputes", seen.approved_in, lang)))
     if question is not None:
         _show_what_if(seen, lang)
     for judged in seen.shown:
-        output.print()
+        say("")
         for line in _told(judged, lang):
-            output.print(Text(printable(line)), soft_wrap=True)
+            say(line)
     if seen.wrong > len(seen.shown):
-        output.print()
-        output.print(words["more"].format(count=seen.wrong - len(seen.shown)))
+        say("")
+        say(words["more"].format(count=seen.wrong - len(seen.shown)))
 
 
 def _counted(name: str, count: int, lang: Lang) -> str:
@@ -273,8 +271,8 @@ def _counted(name: str, count: int, lang: Lang) -> str:
 
 def _show_what_if(seen: _Seen, lang: Lang) -> None:
     words = _WORDS[lang]
-    output.print(words["verdicts"].format(**{verdict.value: seen.verdicts[verdict] for verdict in Verdict}))
-    output.print()
+    say(words["verdicts"].format(**{verdict.value: seen.verdicts[verdict] for verdict in Verdict}))
+    say("")
     ends = Table(Column(words["then"]), Column(words["now"]), Column(words["count"], justify="right"), box=None, header_style="bold")
     told = Counter[tuple[str, str]]()
     for (then, now), count in seen.ends.items():
@@ -282,7 +280,7 @@ def _show_what_if(seen: _Seen, lang: Lang) -> None:
     for (then_told, now_told), count in sorted(told.items(), key=lambda item: (item[0][0] == item[0][1], -item[1], item[0])):
         ends.add_row(then_told, "=" if then_told == now_told else now_told, str(count))
     output.print(ends)
-    output.print()
+    say("")
     if seen.classes:
         kinds = Table(Column(words["class"]), Column(words["count"], justify="right"), box=None, header_style="bold")
         for name in CLASSES:

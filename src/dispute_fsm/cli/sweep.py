@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from dispute_fsm.cli.app import Exit, JsonOption, emit, output, reported
+from dispute_fsm.cli.app import Exit, JsonOption, emit, reported, say
 from dispute_fsm.cli.store import DbOption, opened_store
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.order_system import OrderSystem
@@ -63,7 +63,7 @@ def sweep_command(
     if as_json:
         emit({"fired": swept.fired, "pending": swept.pending, "failed": swept.failed})
     else:
-        output.print(f"fired {swept.fired}, pending {swept.pending}, failed {swept.failed}")
+        say(f"fired {swept.fired}, pending {swept.pending}, failed {swept.failed}")
     if forever or not (swept.pending or swept.failed):
         return Exit.WELL
     return Exit.FELL_SHORT if swept.failed else Exit.UNREACHABLE
