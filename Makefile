@@ -43,10 +43,10 @@ test: $(TESTS)/.wheel $(JS) ## build the wheel and test it, doctests and coverag
 	$(TESTS)/bin/coverage report --fail-under=100 --include='$(subst $() $(),$(comma),$(CORE:%=src/dispute_fsm/%/*))'
 
 mutants: $(VENV)/.dev ## make every small wrong version of the rules, and see that each is noticed
-	$(VENV)/bin/python scripts/rule_mutations.py --jobs $(JOBS)
+	$(VENV)/bin/python tools/rule_mutations.py --jobs $(JOBS)
 
 fuzz: $(VENV)/.fuzz ## fuzz every parser, steered by coverage: make fuzz FUZZ_SECONDS=600
-	$(VENV)/bin/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
+	$(VENV)/bin/python tools/fuzz.py --seconds $(FUZZ_SECONDS)
 
 lint: $(VENV)/.dev ## check format, lint, types, the committed pictures and dependencies
 	$(VENV)/bin/ruff format --check
@@ -54,7 +54,7 @@ lint: $(VENV)/.dev ## check format, lint, types, the committed pictures and depe
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pyright
 	$(VENV)/bin/dispute-fsm diagram --check
-	$(VENV)/bin/python scripts/audit.py
+	$(VENV)/bin/python tools/audit.py
 
 format: $(VENV)/.dev ## format the code and mend what can be mended without thought
 	$(VENV)/bin/ruff check --fix-only --quiet

@@ -67,7 +67,7 @@ def started() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         # Who works on rules need not install a browser; .ci/run has one, and lets no test skip.
-        pytest.skip("needs Chromium; scripts/ci_tools.sh installs it on Debian")
+        pytest.skip("needs Chromium; tools/ci_tools.sh installs it on Debian")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         yield browser

@@ -29,10 +29,10 @@ from dispute_fsm.verify.answering import one_answer
 from dispute_fsm.verify.ending import closed_stays_closed, deadline_is_inclusive, sweeps_do_not_decide
 from dispute_fsm.verify.explore import Answer, Exploration, asked_again, explore
 from dispute_fsm.verify.fairness import ends_agree, merchant_is_heard, one_response, penalty_has_a_cause, unknown_never_penalizes
-from dispute_fsm.verify.mutations import Cell, Mutation
 from dispute_fsm.verify.policies import representative
 from tests.histories import corpus
 from tests.support import CORPUS, ROOT
+from tools.mutations import Cell, Mutation
 
 Decided = tuple[Any, ...]
 _BROKEN = (DisputeError, LookupError, ValueError, AttributeError)

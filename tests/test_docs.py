@@ -26,7 +26,7 @@ from dispute_fsm.rules.policy import Term
 from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT, parse_duration, parse_instant
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "scripts" / "rules_page.py"
+SCRIPT = ROOT / "tools" / "rules_page.py"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "examples" / "10-evidence-incomplete-then-corrected.dispute.yaml"
 OPEN = ROOT / "examples" / "00-which-answers-are-open.dispute.yaml"

@@ -16,11 +16,11 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode
 from dispute_fsm.verify.counterexample import replayed, scenario_text
 from dispute_fsm.verify.explore import explore
-from dispute_fsm.verify.mutations import negated, with_rows, with_rule
 from dispute_fsm.verify.policies import SWITCHES, representative
 from dispute_fsm.verify.properties import PROPERTIES
 from dispute_fsm.verify.verify import verify
 from tests.command_line import complained, run
+from tools.mutations import negated, with_rows, with_rule
 
 E = EventName
 REAL = rule_version("2023-03")

@@ -15,11 +15,11 @@ import pytest
 
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.verify.xstate import machine, path_of, recorded_answers
 from tests.flowcharts import node
 from tests.histories import corpus
 from tests.killers import SCENARIOS
 from tests.support import ran
+from tools.xstate import machine, path_of, recorded_answers
 
 JS = Path(__file__).parent / "js"
 

@@ -2,11 +2,9 @@
 
 The tables stand between the markers `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else is written by hand.
 
-    python scripts/rules_page.py            write the tables anew
-    python scripts/rules_page.py --check    change nothing; exit code 1 where a page differs, and say how
+    python tools/rules_page.py            write the tables anew
+    python tools/rules_page.py --check    change nothing; exit code 1 where a page differs, and say how
 """
-
-# ruff: noqa: INP001 -- a script of its own, run by its path
 
 import argparse
 import difflib
@@ -350,7 +348,7 @@ def main() -> int:
         sys.stdout.write(f"{asked.docs}: found the tables {sorted(written)}, each of {sorted(parts)} has to stand once\n")
         return 1
     if differs and asked.check:
-        sys.stdout.write("out of date: run python scripts/rules_page.py\n")
+        sys.stdout.write("out of date: run python tools/rules_page.py\n")
         return 1
     return 0
 

@@ -4,7 +4,6 @@ A mutation is noticed by a recorded history that is decided otherwise, a scenari
 no longer holds. Where it decides the same in every situation that can be reached, it is no other rule: that is shown, and counted
 as equivalent. Anything else survives, is printed, and makes the exit code 1: then a case is missing.
 """
-# ruff: noqa: INP001 -- a script of its own, run by its path
 
 import argparse
 import gc
@@ -22,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from dispute_fsm.charts.registry import VERSIONS, RuleVersion  # noqa: E402 -- after the path that the next line needs
-from dispute_fsm.verify.mutations import Mutation, mutations  # noqa: E402
 from tests.killers import EQUIVALENT, killer, of_histories, of_scenarios, prepared  # noqa: E402
+from tools.mutations import Mutation, mutations  # noqa: E402
 
 _ALL: list[tuple[RuleVersion, Mutation]] = []
 """Every mutation with its version; the processes that share the work inherit it."""

@@ -3,7 +3,6 @@
 Each parser is fuzzed in a process of its own for some seconds. A crash (any exception but the documented one) is shown with the
 input, and the exit code is 1. At the end stands how many inputs were tried, and how many got past the YAML or JSON layer.
 """
-# ruff: noqa: INP001 -- a script of its own, run by its path
 
 import argparse
 import json
