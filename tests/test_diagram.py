@@ -96,6 +96,7 @@ def test_a_scenario_is_drawn_as_the_dispute_that_comes_of_it(tmp_path: Path) -> 
         (("chart", "--check"), ("--check",)),
         (("history", ROOT / "examples" / "no-such.dispute.yaml"), ("no-such",)),
         (("history", ROOT / "tests" / "histories" / "sixty-disputes.history.jsonl.gz"), ("--dispute",)),
+        (("history", ROOT / "examples" / "12-no-response.dispute.yaml", "--dispute", "D-9"), ("no dispute D-9", "CD-20230330-0012")),
     ],
 )
 def test_wrong_usage_is_a_clear_error(arguments: tuple[str | Path, ...], named: tuple[str, ...]) -> None:

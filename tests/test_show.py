@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console
 
 from dispute_fsm.cli import show as module
+from dispute_fsm.cli.histories import chosen
 from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.errors import UnknownDisputeError
 from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.write import write_history
@@ -243,6 +245,11 @@ def test_of_several_disputes_one_has_to_be_chosen(several: Path) -> None:
 
 def test_a_dispute_that_is_not_there_is_an_error(several: Path) -> None:
     complained(run(several, "--dispute", "D-9"), "there is no dispute D-9", "7: D-1, D-2, D-3, D-4, D-5, …")
+    with pytest.raises(UnknownDisputeError, match=f"^{several}: there is no dispute D-9 in this history"):
+        chosen(str(several), "D-9")
+    several.write_bytes(b"")
+    with pytest.raises(UnknownDisputeError, match=f"^{several}: there is no dispute in this history"):
+        chosen(str(several), "D-9")
 
 
 def test_the_only_dispute_can_be_named_too(history: Path) -> None:

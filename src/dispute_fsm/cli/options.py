@@ -151,7 +151,7 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
                 "by": following.role.value,
                 "state": following.state.value,
                 "outcome": following.outcome and following.outcome.value,
-                "given": {selector.dimension.name: sorted(selector.accepts) for selector in following.given},
+                "given": {fact.question: list(fact.accepts) for fact in following.given},
             }
             for following in preview.consequences
         ],
@@ -259,5 +259,5 @@ def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang)
 
 def _consequence(following: Consequence, lang: Lang) -> str:
     end = following.state.label(lang) if following.outcome is None else f"{following.state.label(lang)} ({following.outcome.label(lang)})"
-    given = "".join(f" [{selector.label(lang)}]" for selector in following.given)
+    given = "".join(f" [{fact.label(lang)}]" for fact in following.given)
     return f"{following.role.label(lang)} · {following.event.label(lang)}{given} → {end}"

@@ -20,7 +20,7 @@ from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused
-from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError
+from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError, UnknownDisputeError
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
@@ -198,7 +198,7 @@ class Decider:
 
     def _put(self, errand: _Errand, connection: Open, loaded: Loaded | None) -> _Put | None:
         if loaded is None:
-            raise InputError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
+            raise UnknownDisputeError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
         errand.before = loaded.dispute
         if errand.arrived is None:
             errand.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(connection)
