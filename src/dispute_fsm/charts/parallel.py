@@ -129,10 +129,10 @@ ENTRY = Entry(
 class RulesParallel(Chart):
     """Settle and contest side by side: the first good end counts, a penalty takes two bad ones."""
 
-    class disputing(State.Parallel, name=StateName.DISPUTING.zh):  # noqa: N801 -- the class's name is the state's id
+    class disputing(State.Parallel, name=StateName.DISPUTING.en):  # noqa: N801 -- the class's name is the state's id
         """Both at once."""
 
-        class settlement(State.Compound, name=StateName.SETTLEMENT.zh):  # noqa: N801 -- the class's name is the state's id
+        class settlement(State.Compound, name=StateName.SETTLEMENT.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant seeks an agreement."""
 
             proposing = Leaf(StateName.PROPOSING, stands=[RESPONSE], initial=True)
@@ -140,7 +140,7 @@ class RulesParallel(Chart):
             awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, stands=[CONFIRMATION, PROMISE])
             settlement_failed = Leaf(StateName.SETTLEMENT_FAILED, failed=True)
 
-        class evidence(State.Compound, name=StateName.EVIDENCE.zh):  # noqa: N801 -- the class's name is the state's id
+        class evidence(State.Compound, name=StateName.EVIDENCE.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant shows that it is not at fault."""
 
             awaiting_evidence = Leaf(StateName.AWAITING_EVIDENCE, stands=[EVIDENCE], initial=True)

@@ -103,17 +103,17 @@ class Rules202303(Chart):
 
     opened = Leaf(StateName.OPENED, stands=[RESPONSE], initial=True)
 
-    class option_chosen(State.Compound, name=StateName.OPTION_CHOSEN.zh):  # noqa: N801 -- the class's name is the state's id
+    class option_chosen(State.Compound, name=StateName.OPTION_CHOSEN.en):  # noqa: N801 -- the class's name is the state's id
         """The merchant has answered."""
 
-        class settling(State.Compound, name=StateName.SETTLING.zh):  # noqa: N801 -- the class's name is the state's id
+        class settling(State.Compound, name=StateName.SETTLING.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant says that there is an agreement."""
 
             awaiting_confirmation = Leaf(StateName.AWAITING_CONFIRMATION, stands=[CONFIRMATION], initial=True)
             awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, stands=[CONFIRMATION, PROMISE])
             denial_under_review = Leaf(StateName.DENIAL_UNDER_REVIEW, stands=[PROMISE])
 
-        class contesting(State.Compound, name=StateName.CONTESTING.zh):  # noqa: N801 -- the class's name is the state's id
+        class contesting(State.Compound, name=StateName.CONTESTING.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant says that it is not at fault."""
 
             awaiting_evidence = Leaf(StateName.AWAITING_EVIDENCE, stands=[EVIDENCE], initial=True)
