@@ -15,7 +15,7 @@ _WORDS = Phrases(
         "number": ("编号", "no."),
         "kind": ("性质", "kind"),
         "words": ("内容", "what it says"),
-        "of": ("用于", "behind"),
+        "of": ("适用于", "behind"),
     }
 )
 
