@@ -14,14 +14,31 @@ from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, Check
 from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.history.telling import details, headline, lasting, lines, standing_details, state_label, who
+from dispute_fsm.history.telling import checked, details, headline, lasting, lines, standing_details, state_label, who
 from dispute_fsm.history.timeline import Begun, Entry, Passed, Personal, Said, SaidVoucher, local_time, standing, timeline
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import Guard, Selector
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Bilingual, Policy, Term
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Lang, Option, Outcome, RefusalCode, Role, VoucherKind
+from dispute_fsm.rules.vocabulary import (
+    QUESTIONS,
+    SEEN,
+    CancelStatus,
+    Deadline,
+    EventName,
+    EventType,
+    Lang,
+    Option,
+    Outcome,
+    PickupKind,
+    RefundScope,
+    RefundStatus,
+    RefusalCode,
+    Role,
+    StateName,
+    VoucherKind,
+)
 from tests.support import (
     AGREED,
     CANCELLING,
@@ -401,6 +418,28 @@ def test_every_check_of_the_corpus_has_words_and_so_has_what_it_saw() -> None:
         for name in (name for looked in entry.seen for name in looked.saw):
             assert f"{name}：" not in zh
             assert "_" not in name or f"{name}:" not in en
+
+
+def test_a_story_in_chinese_has_no_word_of_the_program_in_it() -> None:
+    """Codes and ids of reasons stand in brackets behind their labels; a reason that the policy does not know is its id."""
+    enumerations = (
+        Option,
+        Deadline,
+        EventName,
+        EventType,
+        StateName,
+        Outcome,
+        VoucherKind,
+        CancelStatus,
+        RefundStatus,
+        RefundScope,
+        PickupKind,
+    )
+    words = {word.value for words in enumerations for word in words} | {*SEEN, *QUESTIONS, *guards(), *DEFAULT_POLICY.evidence_reasons}
+    for entry in (entry for each in corpus() for entry in each):
+        texts = [*headline(entry, "zh"), *(text for _, text in details(entry, "zh") if text not in DEFAULT_POLICY.evidence_reasons)]
+        texts += [text.removesuffix(f" · {looked.guard}") for looked, text in zip(entry.seen, checked(entry, "zh"), strict=True)]
+        assert words.isdisjoint(token for text in texts for token in re.findall(r"[\w:/-]+", re.sub(r" \(\w+\)", "", text), re.ASCII))
 
 
 def test_what_the_package_says_in_english_has_no_chinese_in_it_and_every_label_is_translated() -> None:

@@ -204,8 +204,8 @@ class _Teller:
 
 
 def _list(voice: Voice, part: str, names: Sequence[str]) -> str:
-    """List what stands in a part of a thing; states and kinds are compared by their ids and said in words."""
-    if part in _STATES:
+    """List what stands in a part of a thing; states and kinds are compared by their ids, which are English already."""
+    if part in _STATES and voice.lang == "zh":
         names = [f"{voice.state(name)} ({name})" for name in names]
     elif part == "kind":
         names = [_WORDS(voice.lang, name) for name in names]

@@ -16,7 +16,7 @@ from dispute_fsm.history.timeline import Entry, Looked, Personal, Said, SaidVouc
 from dispute_fsm.rules.commands import Actor
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Seen
-from dispute_fsm.rules.guards import Sort
+from dispute_fsm.rules.guards import EXTENDED, FAILED, NAMED, Sort
 from dispute_fsm.rules.policy import Bilingual, Term
 from dispute_fsm.rules.strict import FrozenMap, format_duration, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import (
@@ -170,6 +170,9 @@ _CHANGED: Mapping[str, tuple[str, str]] = FrozenMap(
 """The members of an event that a replay may find changed."""
 
 _CHANGED_VALUES: Mapping[str, type[Labelled]] = FrozenMap({"type": EventType, "outcome": Outcome, "refused": RefusalCode})
+
+_UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
+"""The questions whose answers do not say what is asked."""
 
 _MEETS: Mapping[Deadline, tuple[EventName, ...]] = FrozenMap(
     {
@@ -363,7 +366,9 @@ class _Voice:
 
     def looked(self, looked: Looked, *, everything: bool = False) -> str:
         if looked.sort is Sort.SELECTS:
-            return looked.label(self.lang)
+            asked = looked.guard in _UNCLEAR and looked.saw.get(looked.guard) != "none"
+            question = f"{self.pair(QUESTIONS, looked.guard)}{self.word('colon')}" if asked else ""
+            return f"{question}{looked.label(self.lang)}"
         text = f"{'✓' if looked.passed else '✗'} {looked.answer(self.lang)}"
         if (looked.passed or looked.of_order) and not everything:
             return text

@@ -177,7 +177,7 @@ def by(*roles: Role) -> ActorGuard:
     return ActorGuard(
         name="by_" + "_or_".join(role.value for role in roles),
         sort=Sort.ACTOR,
-        zh="由" + "或".join(role.zh for role in roles),
+        zh="操作人为" + "或".join(role.zh for role in roles),
         en="by the " + " or ".join(role.en for role in roles),
         source=stated("各方只能以自己的身份操作", "each party acts for itself only"),
         look=look,
@@ -416,7 +416,7 @@ def requirement(
 
 
 @requirement(
-    "有有效的取消申请或已完成的全额退款",
+    "已有有效的取消申请，或已完成全额退款",
     "a cancel request that stands, or a completed full refund",
     stated("消费者已申请取消，或已退款", "the consumer has asked to cancel, or was refunded"),
     RefusalCode.NO_CANCEL_REQUEST_OR_REFUND,
@@ -458,7 +458,7 @@ def shipped(case: Case) -> Finding:
 
 
 @requirement(
-    "有有效的物流揽件记录",
+    "已有有效的物流揽件记录",
     "a valid pickup scan",
     stated(
         "有物流揽件信息；标题写揽件、正文写拦截，按揽件理解", "pickup by the carrier; the text says 拦截 beside a heading that says 揽件"
@@ -526,7 +526,7 @@ def promise_not_too_far(case: Case) -> Finding:
 
 
 @requirement(
-    "有能证明协商一致的凭证",
+    "已上传能证明协商一致的凭证",
     "a voucher shows the agreement",
     stated("须上传协商一致的凭证", "a voucher that shows the agreement"),
     RefusalCode.AGREEMENT_VOUCHER_MISSING,
@@ -614,7 +614,7 @@ def not_confirmed(case: Case) -> Finding:
 
 
 @requirement(
-    "还有补充举证机会",
+    "补充举证次数未用完",
     "a round of extra evidence is left",
     assumed(
         "公告未提及补充举证；限制次数，避免久拖不决",

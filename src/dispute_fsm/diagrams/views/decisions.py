@@ -55,7 +55,7 @@ _WORDS = Phrases(
         "otherwise": ("否则", "otherwise"),
         "others": ("其他事件", "any other event"),
         "someone": ("由他人操作：{}", "by anybody else: {}"),
-        "timing": ("“{}”不成立：{}", "not “{}”: {}"),
+        "timing": ("不满足“{}”：{}", "not “{}”: {}"),
         "nothing": ("以上均不适用：{}", "where no row applies: {}"),
         "unchanged": ("无变化，不视为错误", "nothing changes, no error"),
         "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),

@@ -18,7 +18,7 @@ _WORDS = Phrases(
     {
         "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
         "once": (
-            "每起纠纷只能选择一个方案，选择后不能更改。必须满足的条件不具备时，选择被拒绝，并逐项说明缺少什么。",
+            "每起纠纷只能选择一个方案，选择后不可更改。条件不满足时，系统拒绝该选择，并逐项说明缺少的内容。",
             (
                 "Exactly one response is given for each dispute, and it cannot be taken back. Where what it takes is missing, choosing it "
                 "is refused, and every missing item is named."
@@ -34,7 +34,7 @@ _WORDS = Phrases(
         "nothing": ("无", "nothing"),
         "link": ("附链接“{}”", "with the link {}"),
         "leads_to": ("{who} · {event}{when} → {state}", "{who} · {event}{when} → {state}"),
-        "given": ("（{}）", " ({})"),
+        "given": (" [{}]", " ({})"),
         "as": ("{state}：{outcome}", "{state}: {outcome}"),
         "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
     }
