@@ -159,7 +159,7 @@ WHOLE = {"zh": "记录完整，哈希与流程均有效：", "en": "whole: every
 AGAIN = {"zh": "按原规则复核，判定一致：", "en": "events decided again as recorded: "}
 
 
-@pytest.mark.parametrize(("lang", "read"), [("zh", "1 个纠纷，2 个事件"), ("en", "1 dispute, 2 events")])
+@pytest.mark.parametrize(("lang", "read"), [("zh", "1 起纠纷，2 个事件"), ("en", "1 dispute, 2 events")])
 def test_what_is_sound_is_ticked(late: Path, lang: str, read: str) -> None:
     assert summary(lang, late) == [read, f"✓ {WHOLE[lang]}1/1", f"✓ {AGAIN[lang]}2/2"]
 
@@ -170,7 +170,7 @@ def test_only_what_was_decided_again_is_counted_as_such(late: Path, lang: str, t
     assert summary(lang, changed(late, tampered, event_id="other"))[1:] == [f"✗ {WHOLE[lang]}0/1", again.format(AGAIN[lang])]
 
 
-@pytest.mark.parametrize(("lang", "read"), [("zh", "0 个纠纷，0 个事件"), ("en", "0 disputes, 0 events")])
+@pytest.mark.parametrize(("lang", "read"), [("zh", "0 起纠纷，0 个事件"), ("en", "0 disputes, 0 events")])
 def test_nothing_is_ticked_where_nothing_could_be_read(late: Path, lang: str, read: str) -> None:
     late.write_bytes(b"x\n")
     assert summary(lang, late) == [read, f"– {WHOLE[lang]}0/0", f"– {AGAIN[lang]}0/0"]
@@ -192,7 +192,7 @@ def events_of(path: Path) -> int:
     return sum(len(events) for _, events in disputes(path).values())
 
 
-@pytest.mark.parametrize(("lang", "approved"), [("zh", "已批准：1 个纠纷中的 1 处差异"), ("en", "approved: 1 difference in 1 dispute")])
+@pytest.mark.parametrize(("lang", "approved"), [("zh", "已批准：1 起纠纷中的 1 处差异"), ("en", "approved: 1 difference in 1 dispute")])
 def test_what_is_approved_is_said_with_how_much_it_is(tmp_path: Path, lang: str, approved: str) -> None:
     records = recorded("rule-at-fault")
     records[2]["checks"][0]["saw"]["id"] = "M-2"

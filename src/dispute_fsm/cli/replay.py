@@ -200,7 +200,7 @@ def _as_json(judged: _Judged) -> dict[str, Any]:
 
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
-        "disputes": "{count} 个纠纷",
+        "disputes": "{count} 起纠纷",
         "events": "{count} 个事件",
         "differences": "{count} 处差异",
         "read": "{disputes}，{events}",

@@ -112,7 +112,7 @@ def repetition_is_harmless(exploration: Exploration) -> Iterator[Violation]:
                 yield against(
                     exploration,
                     answer.situation,
-                    "重复的请求未得到同样的答复",
+                    "重复的请求未得到同样的结果",
                     "sent again, it is not answered as the first time",
                     *twice,
                 )
@@ -139,7 +139,7 @@ def hints_help(exploration: Exploration) -> Iterator[Violation]:
                 yield against(
                     exploration,
                     answer,
-                    f"{reason.code.value} 的提示“{hint['zh']}”无效",
+                    f"“{reason.code.zh}”的提示“{hint['zh']}”无效",
                     f"the hint of {reason.code.value}, “{hint['en']}”, does not help",
                 )
 

@@ -61,7 +61,7 @@ def _entitled(answer: Answer) -> bool:
 
 @holds(
     "merchant_is_heard",
-    "时限未过、商家尚未答复时，不得判责",
+    "时限未过、商家尚未响应时，不得判责",
     "nobody is penalized while the merchant still had time and had not used it",
 )
 def merchant_is_heard(exploration: Exploration) -> Iterator[Violation]:
@@ -72,7 +72,7 @@ def merchant_is_heard(exploration: Exploration) -> Iterator[Violation]:
         open_at = {answer.at for answer in situation.answers if answer.accepted and answer.command.actor.role is Role.MERCHANT}
         for answer in situation.answers:
             if answer.penalizes and answer.at in open_at:
-                yield against(exploration, answer, "判责时商家仍可答复", "the merchant could still have answered at that moment")
+                yield against(exploration, answer, "判责时商家仍可响应", "the merchant could still have answered at that moment")
 
 
 @holds("unknown_never_penalizes", "查不到订单数据时，不得据此判责", "what the order system cannot tell never penalizes")
@@ -88,11 +88,11 @@ def unknown_never_penalizes(exploration: Exploration) -> Iterator[Violation]:
             yield against(exploration, answer.situation, "未核对订单即判责", "penalized without a look at the order", kept)
         elif agreed is not None and (facts.promise_kept(agreed) or facts.full_refund is not None):
             yield against(
-                exploration, answer, "订单显示已履约或已退款，仍被判责", "penalized although the order shows that it was kept or refunded"
+                exploration, answer, "订单显示已按约定发货揽件，或已退款，仍被判责", "penalized although the order shows that it was kept or refunded"
             )
 
 
-@holds("one_response", "商家只能答复一次，且不可更改", "the merchant gives exactly one response, and it stands")
+@holds("one_response", "商家只能响应一次，且不可更改", "the merchant gives exactly one response, and it stands")
 def one_response(exploration: Exploration) -> Iterator[Violation]:
     """Find second choices, and events after which another option counts."""
     for answer in exploration.answers():
