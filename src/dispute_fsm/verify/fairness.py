@@ -88,7 +88,10 @@ def unknown_never_penalizes(exploration: Exploration) -> Iterator[Violation]:
             yield against(exploration, answer.situation, "未核对订单即判责", "penalized without a look at the order", kept)
         elif agreed is not None and (facts.promise_kept(agreed) or facts.full_refund is not None):
             yield against(
-                exploration, answer, "订单显示已按约定发货揽件，或已退款，仍被判责", "penalized although the order shows that it was kept or refunded"
+                exploration,
+                answer,
+                "订单显示已按约定发货揽件，或已退款，仍被判责",
+                "penalized although the order shows that it was kept or refunded",
             )
 
 
