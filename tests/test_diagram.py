@@ -201,9 +201,9 @@ PLANTED = {
     ),
     "a label": (
         "rules/guards.py",
-        '    "有有效的物流揽件记录",\n',
+        '    "已有有效的物流揽件记录",\n',
         '    "已有揽件",\n',
-        ("picked_up", "有有效的物流揽件记录", "已有揽件"),
+        ("picked_up", "已有有效的物流揽件记录", "已有揽件"),
     ),
     "an edge that leads elsewhere": (
         "charts/v2023_03.py",

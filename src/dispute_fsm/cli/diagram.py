@@ -161,7 +161,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 _SAYS: dict[Lang, dict[str, str]] = {
-    "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：运行 dispute-fsm diagram all 重新绘制"},
+    "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：请运行 dispute-fsm diagram all 重新绘制"},
     "en": {
         "same": "{folder} is as the rules are",
         "drifted": "{count} files differ from the rules: draw them anew by dispute-fsm diagram all",

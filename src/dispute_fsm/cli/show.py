@@ -106,7 +106,7 @@ def _personal_json(said: Personal) -> dict[str, Any]:
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
         "head": "纠纷 {dispute} · 订单 {order} · 商家 {merchant} · 消费者 {consumer} · 规则 {rules}",
-        "stands": "截至 {at}，事件 {seq} 之后（修订号 {revision}）",
+        "stands": "截至 {at}，事件 {seq} 之后（版本序号 {revision}）",
     },
     "en": {
         "head": "dispute {dispute} · order {order} · merchant {merchant} · consumer {consumer} · rules {rules}",

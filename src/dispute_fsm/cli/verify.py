@@ -79,10 +79,10 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
         "zh": FrozenMap(
             {
                 "counts": (
-                    "规则 {rules}：{policies} 种政策，{states} 个状态，{situations} 种情形，{questions} 个问题："
-                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，订单系统未知而未决 {unknown}"
+                    "规则 {rules}：{policies} 组规则参数，{states} 个状态，{situations} 种情形，{questions} 个请求："
+                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，因缺少订单数据未判定 {unknown}"
                 ),
-                "waiting": "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，时限被政策关闭 {deadline_switched_off}",
+                "waiting": "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，时限因规则参数停用 {deadline_switched_off}",
                 "shortest": "最短反例：",
             }
         ),

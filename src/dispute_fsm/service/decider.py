@@ -268,7 +268,7 @@ def _unasked(order_id: str) -> FactsNeededError:
 
 def _has_a_live_one(opening: Opening, live: str) -> Reason:
     unlock = PayloadUnlock(
-        "order_id", f"请继续处理纠纷 {live}，或待其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
+        "order_id", f"请继续处理纠纷 {live}，或在其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
     )
     saw = FrozenMap({"order_id": opening.order_id, "dispute_id": live})
     return Reason(RefusalCode.DISPUTE_EXISTS, "one_live_dispute_per_order", saw, unlock)
