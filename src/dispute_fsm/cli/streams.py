@@ -18,6 +18,8 @@ _OUTPUT, _ERRORS = 1, 2
 class _ClosedOutput(RawIOBase):
     """Standard output that is closed: a command that writes a result is told so, one that writes none ends well."""
 
+    name = "standard output"
+
     def writable(self) -> bool:
         return True
 
@@ -25,7 +27,7 @@ class _ClosedOutput(RawIOBase):
         return _OUTPUT
 
     def write(self, _data: "ReadableBuffer", /) -> int:
-        raise OSError(EBADF, "closed, so the results cannot be written", "standard output")
+        raise OSError(EBADF, "closed, so the results cannot be written", self.name)
 
 
 class _HeedlessErrors(FileIO):
