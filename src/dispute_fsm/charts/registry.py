@@ -11,6 +11,7 @@ from dispute_fsm.charts import parallel, v2023_03
 from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.declare import Version
 from dispute_fsm.charts.table import Table
+from dispute_fsm.documents.faults import meant
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.strict import FrozenMap
@@ -80,7 +81,7 @@ def standing_in(version: RuleVersion) -> Generator[None]:
 
 
 def rule_version(version: str) -> RuleVersion:
-    """Return a rule version by its id. Raises `InputError` that lists the known ones."""
+    """Return a rule version by its id. Raises `InputError` that names the one that may be meant, or the known ones."""
     other = _STANDS_IN.get()
     return other if other is not None and other.id == version else _registered(version)
 
@@ -88,6 +89,5 @@ def rule_version(version: str) -> RuleVersion:
 def _registered(version: str) -> RuleVersion:
     found = VERSIONS.get(version)
     if found is None:
-        msg = f"unknown rule version {version!r}; known are: {', '.join(VERSIONS)}"
-        raise InputError(msg, field="rules")
+        raise InputError(f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules")
     return found

@@ -1,26 +1,24 @@
 """`dispute-fsm replay`: whether histories are whole, decided as the rules decide, and what other rules would have made of them."""
 
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.progress import Progress
 from rich.table import Column, Table
 
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported, say
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, progress_bar, reported, say
 from dispute_fsm.cli.histories import history_files
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
 from dispute_fsm.history.lines import COMPRESSED, SUFFIX
-from dispute_fsm.history.read import Fault
+from dispute_fsm.history.read import Fault, Step
 from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.telling import change_in_words, changed_member, guard_name, seen_in_words
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
@@ -64,18 +62,18 @@ def replay_command(
         complain(fault)
     seen = _Seen()
     unreadable = len(lost)
-    with collecting_rarely(), Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with collecting_rarely(), progress_bar() as progress:
         task = progress.add_task("histories", total=_size(files))
         for file in files:
-            try:
-                for found in replay(file, question, watch=lambda line, _step: progress.advance(task, len(line))):
-                    judged = _judged(found, drift)
-                    seen.take(judged)
-                    if as_json:
-                        emit(_as_json(judged))
-            except (InputError, OSError) as fault:
-                complain(fault)
-                unreadable += 1
+            for found in _replayed(file, question, lambda line, _step: progress.advance(task, len(line))):
+                if isinstance(found, InputError | OSError):
+                    complain(found)
+                    unreadable += 1
+                    continue
+                judged = _judged(found, drift)
+                seen.take(judged)
+                if as_json:
+                    emit(_as_json(judged))
     unused = list(drift.unused())
     for line, approval in unused:
         complain(InputError(f"this approval no longer fits any difference: {approval.why}", file=drift.file, line=line))
@@ -84,6 +82,16 @@ def replay_command(
     if unreadable:
         return Exit.BAD_INPUT
     return Exit.FELL_SHORT if seen.wrong or unused else Exit.WELL
+
+
+def _replayed(
+    file: str, question: Question | None, watch: Callable[[bytes, Step | None], None]
+) -> Iterator[Fault | Replayed | InputError | OSError]:
+    """Replay a file; where it cannot be read (on), that comes last. What cannot be written is no fault of the file."""
+    try:
+        yield from replay(file, question, watch=watch)
+    except (InputError, OSError) as fault:
+        yield fault
 
 
 def _question(rules: str | None, policy: Path | None) -> Question | None:
