@@ -305,11 +305,10 @@ def test_a_fault_in_the_first_event_has_no_story_before_it(pytester: pytest.Pyte
 
 def test_a_fault_that_is_no_disputes_is_told_at_its_line(pytester: pytest.Pytester, put: Put) -> None:
     policy, *_ = recorded("rule-at-fault")
-    other = {**policy, "policy": {**policy["policy"], "max_recorded_refusals": 7}}
-    content = [*recorded("rule-at-fault"), next(rechained([other]))]
+    content = [*recorded("rule-at-fault"), {**policy, "policy": {**policy["policy"], "max_recorded_refusals": 7}}]
     put("a.history.jsonl", b"".join(map(line_of, content)))
     (found,) = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
-    assert found.startswith(f"a.history.jsonl:{len(content)}: no event names this policy")
+    assert found.startswith(f"a.history.jsonl:{len(content)}: the digest is not that of the policy")
 
 
 @pytest.mark.parametrize(
