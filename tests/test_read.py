@@ -7,6 +7,7 @@ import gc
 import gzip
 import io
 import json
+import re
 import tracemalloc
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from dispute_fsm.dispute.events import SCHEMA_VERSION
+from dispute_fsm.dispute.options import options
 from dispute_fsm.errors import InputError
 from dispute_fsm.history import lines as history_lines
 from dispute_fsm.history import read as history_read
@@ -26,6 +28,9 @@ from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.spool import Spool
 from dispute_fsm.history.upgrade import UPGRADES, upgraded
 from dispute_fsm.history.whatif import Question
+from dispute_fsm.rules.vocabulary import StateName
+from dispute_fsm.testing import given_history
+from tests.command_line import run
 from tests.histories.corpus import (
     ANOTHER_WRITER,
     ERASED,
@@ -37,6 +42,7 @@ from tests.histories.corpus import (
     is_policy,
     line_of,
     lines,
+    of_blank_ids,
     rechained,
     record,
     recorded,
@@ -554,3 +560,48 @@ def test_files_of_which_the_first_does_not_end_with_a_line_break_are_no_history(
     assert error_of(path).line == len(history("withdraw-opened"))
     path.write_bytes(b"".join([*history("withdraw-opened"), b"\n", *history("key-reused")]))
     assert error_of(path).line == len(history("withdraw-opened")) + 1  # an empty line is no record
+
+
+# ---- what was recorded is read -----------------------------------------------------------------------------------------
+
+
+def test_blank_ids_and_keys_that_were_recorded_are_read_replayed_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(of_blank_ids())
+    (one,) = replay(str(path), Question())
+    assert isinstance(one, Replayed)
+    assert (one.dispute_id, one.sound, one.what_if is not None) == (" ", True, True)
+    told = list(steps(str(path)))
+    assert one.events == len(told) == 4
+    dispute = told[-1].after
+    assert dispute.state is StateName.AWAITING_EVIDENCE
+    assert {view.open for view in options(told[0].after, None, told[0].event.at)} == {True, None}
+    case = given_history([step.event for step in told], told[0].policy)
+    case.when("+60d", "sweep").then(outcome="evidence_overdue")
+    with pytest.raises(InputError, match="blank"):
+        case.when("+60d", "withdraw", by={"role": "consumer", "id": "\u2003"})
+
+
+@pytest.mark.parametrize("command", [("show", "--dispute", " "), ("options",), ("replay",)])
+def test_a_dispute_with_a_blank_id_that_was_recorded_is_shown(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(of_blank_ids())
+    assert run(*command, path).code == 0
+
+
+@pytest.mark.parametrize("spell", [lambda text: text.lower(), lambda text: text.replace("Z", "+00:00")], ids=["small", "offset"])
+def test_instants_may_be_spelt_another_way_and_the_hash_is_of_what_the_line_says(spell: Callable[[str], str], tmp_path: Path) -> None:
+    def spelt(value: Any, name: str = "") -> Any:  # noqa: ANN401 -- JSON of any shape
+        if isinstance(value, dict):
+            return {key: member if key in {"saw", "private"} else spelt(member, key) for key, member in value.items()}
+        if isinstance(value, list):
+            return [spelt(member, name) for member in value]
+        instant = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", value)
+        return spell(value) if instant else value
+
+    changed = [one if is_policy(one) else spelt(one) for one in recorded("dispute-closed-penalized")]
+    path = tmp_path / FILE
+    path.write_bytes(b"".join(map(line_of, rechained(changed))))
+    assert ends(path) == ends(file_of("dispute-closed-penalized"))
+    assert [step.event.at for step in steps(str(path))] == [step.event.at for step in steps(str(file_of("dispute-closed-penalized")))]
+    assert faults([line_of(changed[0]), *map(line_of, changed[1:])], tmp_path) == ([], [2])  # hashed as it was spelt before
