@@ -255,9 +255,6 @@ def _judge_approvals(session: pytest.Session, run: _Run) -> None:
 
 # ---- whether all tests ran ---------------------------------------------------------------------------------------------
 
-_SOUGHT = ("testpaths", "norecursedirs")
-"""The settings that say where tests are looked for."""
-
 
 def _all_ran(session: pytest.Session, extent: _Extent) -> bool:
     """Tell whether every test below the configured paths ran, and every history that stands there was replayed.
@@ -268,8 +265,9 @@ def _all_ran(session: pytest.Session, extent: _Extent) -> bool:
     config = session.config
     given = (
         config.args_source is pytest.Config.ArgsSource.ARGS
+        or config.option.pyargs
         or config.invocation_params.dir != config.rootpath
-        or any(setting.startswith(_SOUGHT) for setting in config.option.override_ini or ())
+        or any(setting.startswith(("testpaths", "norecursedirs")) for setting in config.option.override_ini or ())
         or config.getoption("lf", default=False)  # leaves files out before anything in them is collected
     )
     ended = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
@@ -388,9 +386,9 @@ class DisputeItem(pytest.Item):
     def wrong(self, run: _Run) -> Iterator[str]:
         """Tell what is wrong, the first line in short. Raises `InputError` and `OSError` where the file cannot be read."""
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
+    def reportinfo(self) -> tuple[Path, int, str]:
         """Say where the test stands, and its name above a failure."""
-        return self.path, None, f"{self.path.name}::{self.name}"
+        return self.path, 0, f"{self.path.name}::{self.name}"
 
 
 class ScenarioItem(DisputeItem):

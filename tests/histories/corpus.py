@@ -123,7 +123,7 @@ def replayed(folder: Path, changed: Iterable[bytes], question: Question | None =
 
 
 def of_blank_ids() -> bytes:
-    """Give a history, of a dispute that awaits evidence, whose ids and key nobody could hand in any more: what was recorded before is read all the same."""
+    """Give a history, of a dispute that awaits evidence, whose ids and key were recorded before such were refused."""
     blanks = {"D-104": " ", "O-1001": "\u3000", "M-1": "\u00a0", "C-1": "\u2003", "k-1": "\u200b"}
     text = b"".join(map(line_of, recorded("key-reused")[:-1])).decode()
     for name, blank in blanks.items():
