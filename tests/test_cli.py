@@ -31,6 +31,7 @@ from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Option, Outcome, Refus
 from dispute_fsm.scenario.reader import read_scenario
 from dispute_fsm.scenario.runner import run_scenario
 from tests.command_line import SCRIPT, Ran, complained, environment, piped, run, script
+from tests.patience import PATIENCE
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MEMBERS = ["file", "title", "rules", "state", "states", "path", "outcome", "events", "ok", "failures"]
@@ -320,7 +321,7 @@ def on_a_terminal(*arguments: str | Path, env: Mapping[str, str] = MappingProxyT
     except OSError:  # how a terminal ends on Linux
         pass
     os.close(ours)
-    process.wait(timeout=60)
+    process.wait(timeout=PATIENCE)
     return shown.decode()
 
 
@@ -394,7 +395,7 @@ def test_a_reader_that_goes_away_ends_it_as_sigpipe_ends_other_tools(arguments: 
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(  # noqa: S603 -- our own script
-        [SCRIPT, *arguments], stdout=writes, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=60
+        [SCRIPT, *arguments], stdout=writes, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=PATIENCE
     )
     os.close(writes)
     assert (done.returncode, done.stderr) == (141, b"")
@@ -405,7 +406,7 @@ def test_a_reader_that_goes_away_ends_it_as_sigpipe_ends_other_tools(arguments: 
 def test_a_full_disk_is_an_error_without_a_traceback(arguments: Sequence[str | Path]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(  # noqa: S603 -- our own script
-            [SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=60
+            [SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, env=environment({}), check=False, timeout=PATIENCE
         )
     complained(Ran(done.returncode, "", done.stderr.decode()), "No space left")
     assert done.stderr.count(b"\n") == 1
@@ -666,7 +667,7 @@ def test_a_name_that_no_file_can_have_is_an_error(command: str) -> None:
 def test_without_the_extra_it_says_what_to_install(missing: list[str]) -> None:
     gone = f"import sys; sys.modules.update(dict.fromkeys({missing!r})); from dispute_fsm.cli import main; main()"
     done = subprocess.run(  # noqa: S603 -- our own interpreter
-        [sys.executable, "-c", gone], capture_output=True, check=False, env=environment({}), text=True, timeout=60
+        [sys.executable, "-c", gone], capture_output=True, check=False, env=environment({}), text=True, timeout=PATIENCE
     )
     complained(Ran(done.returncode, done.stdout, done.stderr), *missing, "dispute-fsm[cli]")
     assert done.stdout == ""

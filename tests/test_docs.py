@@ -1,7 +1,6 @@
 """The pages say what is so: their links lead somewhere, their commands run, their tables are those of the rules."""
 
 import ast
-import fnmatch
 import json
 import os
 import re
@@ -24,6 +23,7 @@ from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH
 from dispute_fsm.history.lines import MAX_LINE
 from dispute_fsm.rules.policy import Term
 from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT, parse_duration, parse_instant
+from tests.checkout import project_files
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "rules_page.py"
@@ -32,34 +32,18 @@ EXAMPLE = ROOT / "examples" / "10-evidence-incomplete-then-corrected.dispute.yam
 OPEN = ROOT / "examples" / "00-which-answers-are-open.dispute.yaml"
 
 
-def ignored() -> list[str]:
-    """List the names that git ignores; it does not look into its own folder either."""
-    return [".git", *(line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split())]
-
-
-def files(folder: Path = ROOT) -> Iterator[Path]:
-    """Go through the project's files without git, so that a copy without a history can be tested too."""
-    for path in sorted(folder.iterdir()):
-        if any(fnmatch.fnmatch(path.name, pattern) for pattern in ignored()):
-            continue
-        if path.is_dir():
-            yield from files(path)
-        elif path.is_file():
-            yield path
-
-
 @cache
 def texts() -> dict[str, str]:
     """Read every text file of the project, by its path."""
     found = {}
-    for path in files():
+    for path in project_files():
         content = path.read_bytes()
         if b"\0" not in content:
             found[path.relative_to(ROOT).as_posix()] = content.decode(errors="replace")
     return found
 
 
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in files() if path.suffix == ".md")
+PAGES = [path.relative_to(ROOT).as_posix() for path in project_files() if path.suffix == ".md"]
 
 
 def ran(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -23,6 +23,7 @@ from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Lang
 from tests import browser, flowcharts
+from tests.sampling import examples
 
 MOST_TEXT = 50_000
 """Above this mermaid shows nothing but that it is too much."""
@@ -236,7 +237,7 @@ def test_a_nasty_label_is_shown_to_the_letter(real: flowcharts.Mermaid, text: st
     check(picture, real.read(mermaid(picture)))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(pictures())
 @example(Picture(id="p", title="x", boxes=(Box(id="end", lines=(), shape=Shape.START),), edges=()))
 @example(labelled(*NASTY))
