@@ -227,6 +227,12 @@ def test_the_walk_finds(fault: str, tmp_path: Path) -> None:
         walk(a_copy(tmp_path, changes), place, event, Tally())
 
 
+def test_two_copies_of_a_chart_are_two_files_so_that_no_bytecode_of_the_one_stands_in_for_the_other(tmp_path: Path) -> None:
+    """Where both were written in one second and are equally long, Python would not tell them apart."""
+    (_, _, changes) = PLANTED["the lighter liability"]
+    assert planted(parallel, tmp_path, {}).__file__ != planted(parallel, tmp_path, changes).__file__
+
+
 def test_every_wrong_end_of_a_region_or_of_the_dispute_is_found() -> None:
     """Of the mutants, those of rows that ask what has failed: gone, another target, record or outcome."""
     ends = {(path, event) for (path, event), rows in TABLE.rows.items() if any(_asks_what_failed(row) for row in rows)}

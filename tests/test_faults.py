@@ -1,6 +1,7 @@
 """What else may fail: the order system, the database, the disk, the clock. Each test keeps a promise of the README's table."""
 
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -302,9 +303,19 @@ class Server:
         subprocess.run([*self._as, self._programs / program, *arguments], check=True, capture_output=True, cwd=self.folder)  # noqa: S603 -- programs of the server
 
 
+def _known(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     programs = binaries()
+    if os.geteuid() == 0 and (shutil.which("setpriv") is None or not _known("postgres")):
+        pytest.skip("root runs no PostgreSQL server, and there is no setpriv or no user postgres to run it as")
     if programs is None:
         # A PostgreSQL elsewhere (DISPUTE_FSM_TEST_POSTGRES) cannot be stopped from here; .ci/run has the programs, and lets no test skip.
         pytest.skip("no programs of a PostgreSQL server are installed (initdb, pg_ctl), so none can be restarted")
