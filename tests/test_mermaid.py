@@ -340,6 +340,7 @@ def test_signs_that_a_mermaid_of_another_version_may_take_for_its_own_never_stan
     assert not set(re.sub(r"#\d+;", "", written)) & set(';"#`|{}[]()%')
 
 
+@pytest.mark.whole
 def test_the_same_picture_is_the_same_text_in_every_process() -> None:
     code = (
         "from tests.test_mermaid import drawn; from dispute_fsm.diagrams.render.mermaid import mermaid;"

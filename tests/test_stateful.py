@@ -305,6 +305,7 @@ def test_the_service_does_what_a_naive_model_says() -> None:
     run_state_machine_as_test(ServiceMachine, settings=settings(examples(30), stateful_step_count=STEPS))
 
 
+@pytest.mark.whole  # a few examples need not find it
 def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Naive, "late", lambda self, now: (due := self.due.get(RUNS.get(self.leaf, ""))) is not None and now >= due)
     unshrunk = settings(max_examples=300, stateful_step_count=STEPS, phases=[Phase.generate])
