@@ -125,7 +125,7 @@ $(VENV)/.build: $(VENV)/.pip pyproject.toml
 dist/.built: $(VENV)/.build $(SOURCES)
 	@rm -rf dist
 	@echo 'Building the wheel'
-	@$(VENV)/bin/python -m build --no-isolation >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
+	@$(VENV)/bin/python -m build --wheel --no-isolation >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 	@touch $@
 
 $(TESTS)/.wheel: dist/.built constraints.txt
