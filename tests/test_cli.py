@@ -129,7 +129,9 @@ def test_a_path_that_leads_nowhere_is_an_error_of_that_path_alone(files: Path, t
     nowhere = (files / "absent", tmp_path / "empty", tmp_path / ("x" * 300))
     ran = run("run", nowhere[0], files / "a-good.dispute.yaml", *nowhere[1:], "--json", "--histories", files / "out")
     complained(ran)
-    assert [line.split(": ")[1] for line in ran.err.splitlines()] == [str(path) for path in nowhere]
+    *complaints, wrote = ran.err.splitlines()
+    assert [line.split(": ")[1] for line in complaints] == [str(path) for path in nowhere]
+    assert str(files / "out" / "a-good.history.jsonl") in wrote
     assert [Path(line["file"]).name for line in ran.lines] == ["a-good.dispute.yaml"]
     assert [file.name for file in (files / "out").iterdir()] == ["a-good.history.jsonl"]
 
@@ -280,7 +282,8 @@ def test_histories_are_one_file_a_scenario_in_the_same_sub_folders(files: Path, 
 
 def test_histories_do_not_change_what_is_said(files: Path, tmp_path: Path) -> None:
     file = files / "a-good.dispute.yaml"
-    assert run("run", file, "--histories", tmp_path) == run("run", file)
+    kept, only = run("run", file, "--histories", tmp_path), run("run", file)
+    assert (kept.code, kept.out) == (only.code, only.out)
 
 
 def test_two_scenarios_that_would_write_one_history_are_refused_before_anything_runs(files: Path, tmp_path: Path) -> None:

@@ -190,6 +190,12 @@ def tampered(at: Any, how: Callable[[Edge], object]) -> TransitionList:  # noqa:
     return rows
 
 
+def swapped(row: Edge) -> None:
+    """Put a guard's bare function where the last condition was."""
+    row._specs.items.pop()  # noqa: SLF001 -- the only way to lose one
+    row.cond.add(g.rounds_left.holds, expected_value=True)
+
+
 def _elsewhere() -> State:
     class Elsewhere(Chart):
         here = State(initial=True)
@@ -331,6 +337,10 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
     ),
     "a guard that went missing": (
         {"withdraw": lambda at: tampered(at, lambda row: row._specs.items.pop())},  # noqa: SLF001 -- the only way to lose one
+        f"opened -> resolved: {OTHER_GUARDS}",
+    ),
+    "a function in a guard's place": (
+        {"withdraw": lambda at: tampered(at, swapped)},
         f"opened -> resolved: {OTHER_GUARDS}",
     ),
     "a rule that was changed": (

@@ -220,7 +220,7 @@ def test_the_text_says_what_was_reached_how_often_and_what_never() -> None:
 
 def test_the_same_in_chinese() -> None:
     _, *lines = counted(story()).lines("zh")
-    assert lines[0].startswith("规则 2023-03：3 个事件，触及流转 3/53，条件结果 11/80")
+    assert lines[0].startswith("规则 2023-03：3 个事件，走过流程 3/53，条件结果 11/80")
     assert lines[3] == "    1  待商家选择方案 → 待消费者确认 · 选择方案 [已协商一致，消费者取消订单；需消费者确认]"
     assert "    ✗  已发货 (shipped)：未通过" in lines
 

@@ -55,8 +55,10 @@ ENDINGS = [suffix for name, suffix in SUFFIXES.items() if name != "png"]
 )
 def test_every_view_is_drawn_in_every_format_and_language(tmp_path: Path, view: str, lang: str, ending: str) -> None:
     file = tmp_path / f"{view}{ending}"
-    assert run(view, *OF[view], "--lang", lang, "-o", file) == Ran(0, "", "")
+    done = run(view, *OF[view], "--lang", lang, "-o", file)
     content = file.read_bytes()
+    size = f"{len(content) / 1000:.0f} kB" if len(content) < 1_000_000 else f"{len(content) / 1_000_000:.1f} MB"
+    assert done == Ran(0, "", f"wrote {file} ({size})\n" if lang == "en" else f"已写入 {file}（{size}）\n")
     begins = {".svg": b"<svg ", ".png": b"\x89PNG", ".md": b"# ", ".mmd": b"---\nconfig:", ".dot": b"digraph "}
     assert content.startswith(begins[ending])
     assert len(content) > 1_000
@@ -99,6 +101,7 @@ def test_a_scenario_is_drawn_as_the_dispute_that_comes_of_it(tmp_path: Path) -> 
         (("chart", "--check"), ("--check",)),
         (("history", ROOT / "examples" / "no-such.dispute.yaml"), ("no-such",)),
         (("history", ROOT / "tests" / "histories" / "sixty-disputes.history.jsonl.gz"), ("--dispute",)),
+        (("history", ROOT / "examples" / "12-no-response.dispute.yaml", "--dispute", "D-9"), ("no dispute D-9", "CD-20230330-0012")),
     ],
 )
 def test_wrong_usage_is_a_clear_error(arguments: tuple[str | Path, ...], named: tuple[str, ...]) -> None:
@@ -190,8 +193,8 @@ def test_drawing_anew_writes_only_what_differs(tmp_path: Path) -> None:
     everything = write(tmp_path)
     assert sorted(everything) == sorted(name for name, _ in catalogue())
     (tmp_path / everything[0]).unlink()
-    done = run("all", "-o", tmp_path)
-    assert done.out.splitlines() == [str(tmp_path / everything[0])]
+    done = run("all", "-o", tmp_path, "--lang", "en")
+    assert done == Ran(0, "", f"wrote {tmp_path / everything[0]} ({(tmp_path / everything[0]).stat().st_size / 1000:.0f} kB)\n")
     assert not list(tmp_path.rglob(".*.part"))
 
 
@@ -204,9 +207,9 @@ PLANTED = {
     ),
     "a label": (
         "rules/guards.py",
-        '    "有有效的物流揽件记录",\n',
+        '    "已有有效的物流揽件记录",\n',
         '    "已有揽件",\n',
-        ("picked_up", "有有效的物流揽件记录", "已有揽件"),
+        ("picked_up", "已有有效的物流揽件记录", "已有揽件"),
     ),
     "an edge that leads elsewhere": (
         "charts/v2023_03.py",

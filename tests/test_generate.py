@@ -246,9 +246,11 @@ def call(*arguments: str | Path) -> tuple[int, bytes, str]:
     return result.exit_code, result.stdout_bytes, result.stderr
 
 
-def test_the_command_writes_a_file_and_says_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "x.history.jsonl"
-    assert call("--disputes", "20", "--seed", "7", "-o", file) == (0, b"", "")
+def test_the_command_writes_a_file_and_says_so_on_standard_error(tmp_path: Path) -> None:
+    file = tmp_path / "x.history.jsonl"
+    code, out, err = call("--disputes", "20", "--seed", "7", "-o", file)
+    assert (code, out) == (0, b"")
+    assert str(file) in err
     assert file.read_text(encoding="utf-8") == written(20, seed=7)
 
 

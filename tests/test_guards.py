@@ -1,16 +1,21 @@
 """Guards: when each holds, with which code it refuses, what it saw, what would unlock it; and that each looks once per case."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispute_fsm.dispute.events import Check
 from dispute_fsm.errors import FactsNeededError
+from dispute_fsm.history.telling import checked, seen_in_words
+from dispute_fsm.history.timeline import timeline
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.commands import Actor, Command
@@ -32,8 +37,9 @@ from dispute_fsm.rules.findings import (
 from dispute_fsm.rules.guards import Guard, Sort, by, has_passed, when
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.provenance import assumed, stated
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Lang, Option, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import SEEN, Deadline, EventName, Lang, Option, RefusalCode, Role
 from tests.strategies import CONSUMER, MERCHANT, NOW, commands, near, order_facts, own_actor, policies
+from tests.support import opened_event
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -377,6 +383,39 @@ def test_a_requirement_holds_or_refuses_with_its_code(example: Example) -> None:
             assert named == expected
         case _:
             assert finding.unlock == example.unlock
+
+
+RAW = re.compile("[A-Za-z_]{2,}")
+"""A word of the program; an id like W1 is none."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.guard}-{example.code or 'holds'}")
+def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(example: Example) -> None:
+    guard = REQUIREMENTS[example.guard]
+    finding = guard.holds(replace(example.case, findings={}))
+    check = Check(guard=guard.recorded, passed=finding.holds, saw=dict(finding.saw))
+    refused = () if finding.code is None else (finding.code,)
+    event = opened_event(example.case.policy).model_copy(update={"checks": (check,), "refused": refused})
+    (entry,) = timeline([event], example.case.policy)
+    (line,) = checked(entry, "zh")
+    told = [
+        line.removesuffix(f" · {guard.recorded}"),
+        finding.text("zh"),
+        "" if finding else finding.unlock.text("zh"),
+        guard.zh,
+        guard.source.zh,
+    ]
+    apart = seen_in_words(guard.recorded, check.model_dump(mode="json")["saw"], "zh", ZoneInfo("UTC"))  # from a policy: a reason is its id
+    policy = example.case.policy
+    media = {voucher.media_type for voucher in getattr(example.case.command.payload, "vouchers", ())} | {*policy.voucher_limits.media_types}
+    told.append(re.sub("|".join(policy.evidence_reasons), "", apart))
+    assert [text for text in told if RAW.search(re.sub("|".join(media), "", text))] == []
+
+
+def test_every_name_under_which_a_guard_records_has_a_label() -> None:
+    for example in EXAMPLES:
+        finding = REQUIREMENTS[example.guard].holds(replace(example.case, findings={}))
+        assert set(finding.saw) <= {*SEEN, *Deadline}
 
 
 def test_every_requirement_and_every_one_of_its_codes_has_an_example() -> None:

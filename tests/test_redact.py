@@ -391,8 +391,9 @@ def key_file(tmp_path: Path) -> Path:
 
 
 def test_it_writes_the_file(history: Path, tmp_path: Path) -> None:
-    assert run(history, "-o", tmp_path / "new" / "out.jsonl") == (0, b"", "")
-    assert (tmp_path / "new" / "out.jsonl").read_text("utf-8") == changed(story())
+    done = run(history, "-o", tmp_path / "out.jsonl")
+    assert (done.code, done.out) == (0, b"")
+    assert (tmp_path / "out.jsonl").read_text("utf-8") == changed(story())
 
 
 def test_compressed_files_and_standard_streams_give_the_same(history: Path, tmp_path: Path) -> None:
@@ -450,6 +451,7 @@ def test_of_a_history_that_is_not_whole_no_file_appears(
 ) -> None:
     history.write_bytes(fault(story()))
     out = tmp_path / "out" / "out.history.jsonl"
+    out.parent.mkdir()
     done = run(history, "-o", out, *options)
     assert (done.code, done.out) == (2, b"")
     assert done.err.startswith(f"dispute-fsm: {history}:")

@@ -295,7 +295,7 @@ def test_merchants_are_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("en", "by percentage, bucket 6577, 100 % (2023-03)"), ("zh", "按百分比分桶，分桶 6577，100% (2023-03)")]
+    ("lang", "words"), [("en", "by percentage, bucket 6577, 100 % (2023-03)"), ("zh", "按百分比分组，灰度分组 6577，100% (2023-03)")]
 )
 def test_the_timeline_tells_the_decision(lang: str, words: str) -> None:
     found = run("show", str(ROOT / "tests" / "histories" / "rollout-newer-by-percentage.history.jsonl"), "--lang", lang)

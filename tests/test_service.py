@@ -10,7 +10,7 @@ from sqlalchemy import text
 from dispute_fsm.desk import Answer
 from dispute_fsm.dispute.chain import event_hash
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
-from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError
+from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError, UnknownDisputeError
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
@@ -114,8 +114,14 @@ def test_what_changes_nothing_appends_nothing(home: House) -> None:
 
 
 def test_there_is_no_dispute_to_put_a_command_to(home: House) -> None:
-    with pytest.raises(InputError, match="no dispute D-9"):
+    with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         home.service.submit("D-9", choose(A.OUT_OF_STOCK_REFUND))
+    with pytest.raises(UnknownDisputeError, match="no dispute D-9"), writing(home.store.engine) as connection:
+        home.service.submit("D-9", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
+    with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
+        home.service.options("D-9")
+    with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
+        home.service.checklist("D-9", None)
 
 
 # ---- asked again -------------------------------------------------------------------------------------------------------

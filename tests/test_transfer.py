@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from dispute_fsm.errors import ConflictError, InputError
+from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import EventName, Option
@@ -148,7 +148,7 @@ def test_one_disputes_history_comes_out_alone_and_in_order(home: House) -> None:
         home.open(one)
     home.service.submit("D-1", command(EventName.WITHDRAW))
     assert [line.count('"dispute_id":"D-1"') > 0 for line in out(home, "D-1").decode().splitlines()] == [False, True, True]
-    with pytest.raises(InputError, match="no dispute D-9"):
+    with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         out(home, "D-1", "D-9")
 
 

@@ -39,7 +39,7 @@ LIABILITY_LABELS = {
     "breach_of_promise": "违背承诺",
     "out_of_stock": "缺货/无货",
     "promise_missed": "未在协商日期前发货",
-    "at_fault": "判责成立",
+    "at_fault": "判定商家有责",
     "no_response": "逾期未响应",
     "evidence_overdue": "逾期未举证",
 }
@@ -61,6 +61,9 @@ OF_PARALLEL = {
     EventType: {"settlement_failed", "evidence_failed"},
 }
 """What version `parallel` may add."""
+
+REGIONS = (StateName.SETTLEMENT, StateName.EVIDENCE)
+"""Read in Chinese as the states of 2023-03 that they correspond to; no version has both."""
 
 
 def ids(words: type[Labelled]) -> list[str]:
@@ -101,7 +104,9 @@ def test_every_word_has_a_label_in_both_languages(words: type[Labelled]) -> None
         assert word.en
         assert (word.label("zh"), word.label("en")) == (word.zh, word.en)
     for lang in ("zh", "en"):
-        assert len({getattr(word, lang) for word in words}) == len(words), "two words of one sort must not read the same"
+        labels = [getattr(word, lang) for word in words if not (lang == "zh" and word in REGIONS)]
+        assert len(set(labels)) == len(labels), "two words of one sort must not read the same"
+    assert (StateName.SETTLEMENT.zh, StateName.EVIDENCE.zh) == (StateName.SETTLING.zh, StateName.CONTESTING.zh)
 
 
 @pytest.mark.parametrize("words", ENUMERATIONS)

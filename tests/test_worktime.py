@@ -297,21 +297,57 @@ def test_the_clocks_going_forward_or_back_change_the_day_not_the_hours() -> None
     assert due_after(2, at("2023-11-05 00:00", new_york), chosen) == datetime(2023, 11, 5, 6, tzinfo=UTC)  # 01:00 for the second time
 
 
-def test_a_day_whose_opening_and_closing_are_left_out_by_the_clocks_counts_nothing_twice() -> None:
+def test_a_day_whose_opening_is_left_out_by_the_clocks_begins_when_they_change() -> None:
     new_york = ZoneInfo("America/New_York")
     chosen = policy(zone="America/New_York", country="US", day={"from": "02:30", "to": "03:15"}, workdays=["2023-03-12"])
-    result = count(1, at("2023-03-12 00:00", new_york), chosen)  # 02:30 is read as 03:30: the day has closed already
+    result = count(1, at("2023-03-12 00:00", new_york), chosen)
     assert result.intervals == (
+        (at("2023-03-12 03:00", new_york), at("2023-03-12 03:15", new_york)),
         (at("2023-03-13 02:30", new_york), at("2023-03-13 03:15", new_york)),
-        (at("2023-03-14 02:30", new_york), at("2023-03-14 02:45", new_york)),
     )
-    assert result.made_up == ()
+
+
+def test_a_day_whose_closing_is_left_out_by_the_clocks_ends_when_they_change() -> None:
+    new_york = ZoneInfo("America/New_York")
+    chosen = policy(zone="America/New_York", country="US", day={"from": "01:15", "to": "02:15"}, workdays=["2023-03-12"])
+    result = count(1, at("2023-03-12 00:00", new_york), chosen)
+    assert result.intervals == (
+        (at("2023-03-12 01:15", new_york), at("2023-03-12 03:00", new_york)),  # 03:00 comes a minute after 01:59
+        (at("2023-03-13 01:15", new_york), at("2023-03-13 01:30", new_york)),
+    )
+
+
+def test_where_the_clocks_go_back_over_the_closing_the_day_is_worked_again_until_it() -> None:
+    new_york = ZoneInfo("America/New_York")
+    chosen = policy(zone="America/New_York", country="US", day={"from": "00:30", "to": "01:30"}, workdays=["2023-11-05"])
+    result = count(1, at("2023-11-05 00:45", new_york), chosen)
+    assert result.intervals == (
+        (datetime(2023, 11, 5, 4, 45, tzinfo=UTC), datetime(2023, 11, 5, 5, 30, tzinfo=UTC)),  # until 01:30 for the first time
+        (datetime(2023, 11, 5, 6, tzinfo=UTC), datetime(2023, 11, 5, 6, 15, tzinfo=UTC)),  # from 01:00 for the second time
+    )
+    assert [day.date for day in result.made_up] == [date(2023, 11, 5)]
 
 
 def test_a_date_that_a_zone_left_out_is_not_counted_once_more() -> None:
     apia = ZoneInfo("Pacific/Apia")  # from 29 December 2011 straight to the 31st
     chosen = policy(zone="Pacific/Apia", country="WS", workdays=["2011-12-30", "2011-12-31"], holidays=["2012-01-01", "2012-01-02"])
     assert due_after(10, at("2011-12-29 18:00", apia), chosen) == at("2012-01-03 10:00", apia)
+
+
+def test_a_date_that_a_zone_left_out_has_no_hours_of_the_day_after_it() -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    chosen = policy(zone="Pacific/Apia", country="WS", workdays=["2011-12-30"], holidays=["2012-01-02"])
+    result = count(4, at("2011-12-29 17:00", apia), chosen)
+    assert result.due == at("2012-01-03 12:00", apia)
+    assert [str(day.date) for day in result.skipped] == ["2011-12-31", "2012-01-01", "2012-01-02"]
+
+
+def test_a_day_in_which_the_clocks_change_is_one_interval_and_one_day() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    chosen = policy(zone="Europe/Berlin", country="DE", day={"from": "00:00", "to": "12:00"}, workdays=["2023-10-29"])
+    result = count(13, at("2023-10-29 00:00", berlin), chosen)
+    assert result.intervals == ((at("2023-10-29 00:00", berlin), at("2023-10-29 12:00", berlin)),)
+    assert [day.date for day in result.made_up] == [date(2023, 10, 29)]
 
 
 # The explanation
@@ -358,7 +394,7 @@ def test_the_explanation_in_both_languages() -> None:
         "2023-04-04 16:30:05 起 4 个工作小时，截止 2023-04-06 11:30:05（Asia/Shanghai）\n"
         "计入：2023-04-04 16:30:05–18:00、2023-04-06 09:00–11:30:05\n"
         "跳过：2023-04-05 清明节\n"
-        "调休或另定的工作日：2023-04-06 规则另定的工作日"
+        "调休或另定的工作日：2023-04-06 规则参数另定的工作日"
     )
     assert result.text("en") == (
         "4 h of working time from 2023-04-04 16:30:05 end at 2023-04-06 11:30:05 (Asia/Shanghai)\n"
@@ -373,7 +409,7 @@ def test_the_explanation_leaves_out_what_did_not_happen_and_names_provisional_ye
         "0 h of working time from 2023-04-04 16:00 end at 2023-04-04 16:00 (Asia/Shanghai)"
     )
     later = count(1, at("2098-06-02 09:00"), DEFAULT_CALENDAR)
-    assert later.text("zh").endswith("\n官方日历尚未公布，结果为暂定的年份：2098")
+    assert later.text("zh").endswith("\n官方节假日安排尚未公布、结果暂定的年份：2098")
     assert later.text("en").endswith("\nprovisional, official calendar not published yet: 2098")
 
 

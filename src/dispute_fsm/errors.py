@@ -4,9 +4,19 @@ A rule that says no is never an exception: it is a `Refused` value with codes (s
 An exception means that the question could not be put or answered at all.
 """
 
+from typing import Any, Self
+
 
 class DisputeError(Exception):
-    """Root of everything that this package raises on purpose."""
+    """Root of everything that this package raises on purpose; like every exception here it can be pickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Python would call the class with `args`, which hold the text alone, whatever else its `__init__` wants.
+        return _blank, (type(self), *self.args), self.__dict__
+
+
+def _blank(error: type[DisputeError], *args: object) -> DisputeError:
+    return error.__new__(error, *args)
 
 
 class InputError(DisputeError):
@@ -22,13 +32,17 @@ class InputError(DisputeError):
         self.field = field
         super().__init__(str(self))
 
-    def within(self, file: str, line: int | None = None) -> "InputError":
+    def within(self, file: str, line: int | None = None) -> Self:
         """Return the same error with its place, as far as it was not known yet."""
-        return InputError(self.message, file=self.file or file, line=self.line or line, field=self.field)
+        return type(self)(self.message, file=self.file or file, line=self.line or line, field=self.field)
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         return ": ".join(part for part in (place, self.field, self.message) if part)
+
+
+class UnknownDisputeError(InputError):
+    """There is no dispute of this id, in the database or in the history that was looked at."""
 
 
 class ChartError(DisputeError):

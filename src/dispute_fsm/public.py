@@ -21,6 +21,7 @@ from dispute_fsm.errors import (
     IntegrityError,
     OrderSystemUnavailableError,
     StaleFactsError,
+    UnknownDisputeError,
 )
 from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.read import Fault, Step, steps
@@ -115,6 +116,7 @@ __all__ = [
     "Step",
     "SubmitEvidence",
     "Unchanged",
+    "UnknownDisputeError",
     "Unlock",
     "Verdict",
     "Voucher",

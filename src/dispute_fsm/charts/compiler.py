@@ -17,7 +17,7 @@ from statemachine import State
 from statemachine.callbacks import CallbackGroup, CallbackSpec
 from statemachine.transition import Transition
 
-from dispute_fsm.charts.declare import Chart, Edge, Leaf
+from dispute_fsm.charts.declare import Chart, Condition, Edge, Leaf
 from dispute_fsm.charts.table import QUIET, Entry, Place, Row, Rule, Table
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.canonical import digest
@@ -259,17 +259,16 @@ def _callbacks(of: type[Chart] | State | Transition) -> Iterable[CallbackSpec]:
 
 
 def _check_no_callbacks(chart: type[Chart], where: str, of: type[Chart] | State | Transition, guards: tuple[Guard, ...] = ()) -> None:
-    expected = [guard.holds for guard in guards]
     conditions: list[object] = []
     for spec in _callbacks(of):
         if spec.is_convention:
             if hasattr(chart, spec.attr_name):
                 raise _fault(where, f"{spec.attr_name} is a callback; a chart has none")
         elif spec.group is CallbackGroup.COND and spec.expected_value is True:
-            conditions.append(cast("object", spec.func))
+            conditions.append(spec.guard if isinstance(spec, Condition) else cast("object", spec.func))
         else:
             raise _fault(where, f"{spec.attr_name} is a callback, a validator or an inverted guard; a chart has none")
-    if conditions != expected:
+    if conditions != list(guards):
         raise _fault(where, "its conditions are not the guards that it was declared with")
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
-from statemachine import State, StateChart
+from statemachine import Event, State, StateChart
+from statemachine.callbacks import CallbackGroup, CallbackPriority, CallbackSpec
 from statemachine.transition import Transition
 from statemachine.transition_list import TransitionList
 
 from dispute_fsm.charts.table import Entry, Outcomes, Rule
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import ActorGuard, Guard, Selector, has_passed, in_time
 from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.provenance import Source
@@ -42,7 +45,7 @@ class Leaf(State):
         initial: bool = False,
         final: bool = False,
     ) -> None:
-        super().__init__(name.zh, initial=initial, final=final)
+        super().__init__(name.en, initial=initial, final=final)
         self.stands = tuple(stands)
         self.closed = closed
         self.failed = failed
@@ -65,10 +68,45 @@ class Version:
     entry: Entry
 
 
+class Condition(CallbackSpec):
+    """A guard as a condition of an edge: python-statemachine passes it the case, and its diagrams print the guard's name."""
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__(self.holds, CallbackGroup.COND, priority=CallbackPriority.INLINE, expected_value=True)
+        self.guard = guard
+        self.attr_name = guard.name
+
+    def holds(self, case: object = None, *, event: str) -> Finding:
+        """Ask the guard. Raises `TypeError` where the event was sent without a case."""
+        if not isinstance(case, Case):
+            sent = "without a case" if case is None else f"with a {type(case).__name__} for its case"
+            raise TypeError(
+                f'{event} was sent {sent}, but guards look at a Case: send("{event}", case=Case(...)); '
+                "docs/python-statemachine.md shows how to make one"
+            )
+        return self.guard.holds(case)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Condition) and other.guard is self.guard
+
+    def __hash__(self) -> int:
+        return hash(self.guard)
+
+
 class Edge(Transition):
     """A transition that carries its rule."""
 
     rule: Rule
+
+    def add_event(self, value: Event) -> None:
+        """Take an event, under a numbered name where earlier edges have the same source, target and event.
+
+        Of edges that are alike in all three, the library's Mermaid draws only the first.
+        """
+        alike = sum(row.target is self.target and value in row.events for row in self.source.transitions if row is not self)
+        if alike:
+            value = Event(id=value.id, name=f"{value.name} ({alike + 1})", delay=value.delay, internal=value.internal)
+        super().add_event(value)  # type: ignore[no-untyped-call] # the library gives it no types
 
 
 def edge(  # noqa: PLR0913 -- one argument per column of the transition table
@@ -96,7 +134,7 @@ def edge(  # noqa: PLR0913 -- one argument per column of the transition table
     """
     timing = (on_time, *within) if expires is None else (has_passed(expires),)
     state = cast("State", source)  # a nested class statement leaves a State behind
-    row = Edge(state, target, cond=[guard.holds for guard in (by, *when, *timing, *needs)])
+    row = Edge(state, target, cond=[Condition(guard) for guard in (by, *when, *timing, *needs)])
     row.rule = Rule(by, tuple(when), timing, tuple(needs), outcome, tuple(starts), tuple(ends), expires, origin, liability)
     state.transitions.add_transitions(row)
     return TransitionList([row])

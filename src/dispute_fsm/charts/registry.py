@@ -1,15 +1,17 @@
 """The rule versions that this package knows. A dispute keeps the one that it opened under."""
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
+from pickle import PicklingError
 from typing import Any
 
 from dispute_fsm.charts import parallel, v2023_03
 from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.declare import Version
 from dispute_fsm.charts.table import Table
+from dispute_fsm.documents.faults import meant
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.strict import FrozenMap
@@ -21,6 +23,12 @@ class RuleVersion(Version):
     """A rule version as its chart module declares it, with the table as compiled."""
 
     table: Table
+
+    def __reduce__(self) -> tuple[Callable[[str], "RuleVersion"], tuple[str]]:
+        """Pickle by the id: a rule version is code, the other process has its own. Only what is registered can be found there."""
+        if VERSIONS.get(self.id) is not self:
+            raise PicklingError(f"rules {self.id} are not a registered rule version, so no other process would find them")
+        return _registered, (self.id,)
 
 
 def compiled(version: Version) -> RuleVersion:
@@ -73,10 +81,13 @@ def standing_in(version: RuleVersion) -> Generator[None]:
 
 
 def rule_version(version: str) -> RuleVersion:
-    """Return a rule version by its id. Raises `InputError` that lists the known ones."""
+    """Return a rule version by its id. Raises `InputError` that names the one that may be meant, or the known ones."""
     other = _STANDS_IN.get()
-    found = other if other is not None and other.id == version else VERSIONS.get(version)
+    return other if other is not None and other.id == version else _registered(version)
+
+
+def _registered(version: str) -> RuleVersion:
+    found = VERSIONS.get(version)
     if found is None:
-        msg = f"unknown rule version {version!r}; known are: {', '.join(VERSIONS)}"
-        raise InputError(msg, field="rules")
+        raise InputError(f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules")
     return found

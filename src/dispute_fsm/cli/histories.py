@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.errors import InputError
-from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX, is_history
+from dispute_fsm.errors import InputError, UnknownDisputeError
+from dispute_fsm.history.lines import COMPRESSED, NO_PATH, STANDARD_INPUT, SUFFIX, is_history
 from dispute_fsm.history.read import Step, steps
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.policy import Policy
@@ -46,6 +46,8 @@ def history_files(paths: Iterable[str]) -> Found:
 
 
 def _below(name: str) -> list[str]:
+    if not name:
+        raise InputError(NO_PATH)
     path = Path(name)
     if path.is_dir():
         below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
@@ -107,9 +109,11 @@ class _Choice:
     def made(self) -> list[Step]:
         there = ", ".join(self.first) + (", …" if self.number > _FEW else "")
         if not self.number:
-            raise InputError("there is no dispute in this history", file=self.path)
+            raise (InputError if self.wanted is None else UnknownDisputeError)("there is no dispute in this history", file=self.path)
         if not self.kept:
-            raise InputError(f"there is no dispute {self.wanted} in this history; it holds {self.number}: {there}", file=self.path)
+            raise UnknownDisputeError(
+                f"there is no dispute {self.wanted} in this history; it holds {self.number}: {there}", file=self.path, field="--dispute"
+            )
         if self.wanted is None and self.number > 1:
             raise InputError(f"{self.number} disputes stand in this history: {there}; choose one with --dispute ID", file=self.path)
         return self.kept
@@ -118,12 +122,17 @@ class _Choice:
 def story(path: str, wanted: str | None) -> Story:
     """Read one dispute's story: from a history, or by running a scenario.
 
-    Raises `InputError` where there is none, or several and none is named; `OSError` where the file cannot be read.
+    Raises `InputError` where there is none, or several and none is named; `UnknownDisputeError` where another is named;
+    `OSError` where the file cannot be read.
     """
+    if not path:
+        raise InputError(NO_PATH)
     if path == STANDARD_INPUT or is_history(path):
         told = chosen(path, wanted)
         return Story(tuple(step.event for step in told), told[0].policy)
-    result, _ = ran(Path(path))
+    result, dispute = ran(Path(path))
+    if wanted not in {None, dispute.dispute_id}:
+        raise UnknownDisputeError(f"there is no dispute {wanted} in this scenario; it is about {dispute.dispute_id}", file=path)
     return Story(result.events, result.scenario.opening.policy)
 
 

@@ -113,7 +113,7 @@ _WORDS: Mapping[Lang, Mapping[str, Any]] = FrozenMap(
     {
         "zh": FrozenMap(
             {
-                "heads": ("商家", "原因", "分桶", "适用 {newer} 的时间"),
+                "heads": ("商家", "原因", "灰度分组", "适用 {newer} 的时间"),
                 "at": "{at} 时",
                 "always": "始终",
                 "never": "从不（适用 {older}）",

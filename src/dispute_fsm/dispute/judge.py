@@ -49,7 +49,7 @@ def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: dat
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
             return Judgement(case, earlier=event)
-        unlock = PayloadUnlock("key", "请使用新的幂等键", "send it under another key")
+        unlock = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
         return Judgement(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock),))
     table = dispute.rules.table
     weighing = table.weigh(dispute.path, case)
@@ -140,8 +140,8 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
     if isinstance(payload, ChooseOption):
         if payload.option not in rules.options:
-            offered = ", ".join(option.value for option in rules.options)
-            unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
+            zh, en = "、".join(option.zh for option in rules.options), ", ".join(option.value for option in rules.options)
+            unlock = PayloadUnlock("option", f"可选方案：{zh}", f"offered are: {en}")
             return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
         if dispute.option is not None:
             return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))

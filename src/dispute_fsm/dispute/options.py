@@ -21,7 +21,7 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.guards import Selector
 from dispute_fsm.rules.policy import EvidenceReason
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, Role, StateName
+from dispute_fsm.rules.vocabulary import Deadline, EventName, Lang, Option, Outcome, Role, StateName
 from dispute_fsm.rules.worktime import Count, count
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
@@ -42,6 +42,20 @@ class StartedDeadline:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenFact:
+    """What the order system has to show: the answer to this question (named as in a record) is one of `accepts`."""
+
+    question: str
+    accepts: tuple[str, ...]
+    zh: str
+    en: str
+
+    def label(self, lang: Lang) -> str:
+        """Return it in words."""
+        return self.zh if lang == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True)
 class Consequence:
     """What may follow the choice without the merchant: the event, by whom, where it leads, and how that ends the dispute.
 
@@ -52,7 +66,7 @@ class Consequence:
     role: Role
     state: StateName
     outcome: Outcome | None
-    given: tuple[Selector, ...] = ()
+    given: tuple[GivenFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,12 @@ def _consequences(table: Table, path: str, case: Case, running: set[Deadline]) -
             if role not in _OTHERS or (expires is not None and expires not in running):
                 continue
             if all(selector.needs_facts or selector.holds(case) for selector in row.when):
-                yield Consequence(event, role, _leads_to(table, row), row.outcome(case.option), row.when_facts)
+                given = tuple(_given(selector) for selector in row.when_facts)
+                yield Consequence(event, role, _leads_to(table, row), row.outcome(case.option), given)
+
+
+def _given(selector: Selector) -> GivenFact:
+    return GivenFact(selector.dimension.name, tuple(sorted(selector.accepts)), selector.zh, selector.en)
 
 
 def _leads_to(table: Table, row: Row) -> StateName:

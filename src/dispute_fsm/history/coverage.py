@@ -17,7 +17,7 @@ from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.telling import state_label
 from dispute_fsm.rules.guards import OPTION, Selector, when
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, EventType, Labelled, Lang, Option, Outcome
+from dispute_fsm.rules.vocabulary import QUESTIONS, EventName, EventType, Labelled, Lang, Option, Outcome
 
 
 class Answer(Labelled):
@@ -205,7 +205,9 @@ def _outcomes(table: Table) -> Iterator[GuardOutcome]:
         if isinstance(guard, Selector):
             for answer, (zh, en) in guard.dimension.answers.items():
                 if (name, answer) in accepted:
-                    yield GuardOutcome(name, answer, f"{name}：{zh}", f"{name}: {en}")
+                    yield GuardOutcome(
+                        name, answer, f"{QUESTIONS[name][0]} ({name})：{zh}" if name in QUESTIONS else f"{name}：{zh}", f"{name}: {en}"
+                    )
         else:
             for answer in Answer if guard.name in of_rows else (Answer.PASSED,):
                 yield GuardOutcome(name, answer.value, f"{guard.zh} ({name})：{answer.zh}", f"{guard.en} ({name}): {answer.en}")
@@ -230,9 +232,9 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
     {
         "zh": FrozenMap(
             {
-                "head": "规则 {rules}：{events} 个事件，触及流转 {transitions_reached}/{transitions_total}，"
+                "head": "规则 {rules}：{events} 个事件，走过流程 {transitions_reached}/{transitions_total}，"
                 "条件结果 {guards_reached}/{guards_total}",
-                "transitions": "流转",
+                "transitions": "流程",
                 "guards": "条件结果",
                 "and": "；",
             }

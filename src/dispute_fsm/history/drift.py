@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dispute_fsm.documents.faults import Source
+from dispute_fsm.documents.faults import Source, unknown
 from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.replay import Replayed
@@ -25,7 +25,7 @@ CLASSES = (*(drift.value for drift in Drift), UNDETERMINED)
 
 def _known(word: str) -> str:
     if word not in CLASSES:
-        raise ValueError(f"{word!r:.60} is no class of difference; known are: {', '.join(CLASSES)}")
+        raise ValueError(unknown(word, CLASSES, "class of difference"))
     return word
 
 

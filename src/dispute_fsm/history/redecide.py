@@ -67,7 +67,7 @@ class Missing(Labelled):
 
     FACTS = "facts", "缺少当时的订单数据", "what the order system would have shown"
     WORDS = "words", "原文已清除", "words that were erased"
-    ANSWERS = "answers", "缺少此后各方的答复", "what the parties would have answered"
+    ANSWERS = "answers", "无从得知此后各方的答复", "what the parties would have answered"
 
 
 class Undetermined(Strict):

@@ -8,7 +8,7 @@ import re
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -126,8 +126,8 @@ class DayKind(Labelled):
     WEEKEND = "weekend", "周末", "weekend"
     HOLIDAY = "holiday", "节假日", "public holiday"
     MAKE_UP_WORKDAY = "make_up_workday", "调休上班", "make-up working day"
-    EXTRA_HOLIDAY = "extra_holiday", "规则另定的休息日", "extra day off by policy"
-    EXTRA_WORKDAY = "extra_workday", "规则另定的工作日", "extra working day by policy"
+    EXTRA_HOLIDAY = "extra_holiday", "规则参数另定的休息日", "extra day off by policy"
+    EXTRA_WORKDAY = "extra_workday", "规则参数另定的工作日", "extra working day by policy"
 
 
 _WORKED = frozenset({DayKind.WORKDAY, DayKind.MAKE_UP_WORKDAY, DayKind.EXTRA_WORKDAY})
@@ -165,6 +165,8 @@ class WorkCalendar:
     def __init__(self, policy: CalendarPolicy) -> None:
         country = country_holidays(policy.country)
         self._policy = policy
+        self.zone = ZoneInfo(policy.zone)
+        self.opens, self.closes = (timedelta(hours=at.hour, minutes=at.minute) for at in (policy.day.opens, policy.day.closes))
         # Without a language of its own choice the package would follow the machine's locale.
         self._languages = tuple(
             wanted if wanted in country.supported_languages else country.default_language for wanted in ("zh_CN", "en_US")

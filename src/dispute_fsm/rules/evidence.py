@@ -69,8 +69,10 @@ def length(text: str | None) -> int:
 def reason_known(policy: Policy, reason: str | None) -> Finding:
     """Require a reason of the policy's catalogue."""
     known, reasons = reason in policy.evidence_reasons, tuple(sorted(policy.evidence_reasons))
-    names = ", ".join(reasons)
-    unlock = NEVER if known else PayloadUnlock("reason", f"请选择目录中的理由：{names}", f"give one of the catalogue's reasons: {names}")
+    names, labels = ", ".join(reasons), "、".join(policy.evidence_reasons[name].label.zh for name in reasons)
+    unlock = (
+        NEVER if known else PayloadUnlock("reason", f"请从以下举证理由中选择：{labels}", f"give one of the catalogue's reasons: {names}")
+    )
     return found(known, RefusalCode.REASON_UNKNOWN, unlock, reason_known=known, reasons=reasons)
 
 

@@ -1,11 +1,15 @@
 """Working time: when a number of working hours is over, and how it was counted.
 
-Working hours are elapsed real time between the opening and the closing of each worked day, so a change of the clocks
-in between makes that day longer or shorter, never the hours.
+Working hours are elapsed real time: they run while the clock of the zone shows a time from the opening until before the
+closing, on a worked date. So a change of the clocks in between makes that day longer or shorter, never the hours;
+what the clocks show twice counts twice, and a date that they leave out has no hours.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from dispute_fsm.errors import InputError
@@ -15,6 +19,8 @@ from dispute_fsm.rules.vocabulary import Lang
 
 HORIZON_DAYS = 3660
 """How many days are looked at before a count is given up: ten years, far beyond any term that makes sense."""
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,12 @@ class Count:
         years = [str(year) for year in self.provisional_years]
         if lang == "zh":
             head = f"{start} 起 {self.hours} 个工作小时，截止 {due}（{self.zone}）"
-            parts = (("计入", counted), ("跳过", skipped), ("调休或另定的工作日", made_up), ("官方日历尚未公布，结果为暂定的年份", years))
+            parts = (
+                ("计入", counted),
+                ("跳过", skipped),
+                ("调休或另定的工作日", made_up),
+                ("官方节假日安排尚未公布、结果暂定的年份", years),
+            )
             return "\n".join([head, *(f"{label}：{'、'.join(items)}" for label, items in parts if items)])
         head = f"{self.hours} h of working time from {start} end at {due} ({self.zone})"
         parts = (
@@ -82,49 +93,76 @@ def count(hours: int, start: datetime, policy: CalendarPolicy) -> Count:
         msg = f"{hours} is no number of working hours: give a whole number from 0 to {24 * HORIZON_DAYS}"
         raise InputError(msg, field="hours")
     calendar = calendar_of(policy)
-    zone = ZoneInfo(policy.zone)
-    first = start.astimezone(zone).date()
+    stretches = _stretches(start, calendar.zone)
     left = timedelta(hours=hours)
     due = start
-    days: list[Day] = []
+    days: dict[date, Day] = {}
     intervals: list[tuple[datetime, datetime]] = []
-    made_up: list[Day] = []
+    made_up: dict[date, Day] = {}
+    worked: date | None = None
     while left:
-        if len(days) == HORIZON_DAYS:
-            msg = (
-                f"{hours} h of working time do not end within {HORIZON_DAYS} days of {start.isoformat()}: "
-                "the calendar has no working days in that time, or too few for so many hours"
-            )
-            raise InputError(msg, field="calendar")
-        day = calendar.day(first + timedelta(days=len(days)))
-        days.append(day)
+        today, midnight, begin, end = next(stretches)
+        day = days.get(today)
+        if day is None:
+            if len(days) == HORIZON_DAYS:
+                msg = (
+                    f"{hours} h of working time do not end within {HORIZON_DAYS} days of {start.isoformat()}: "
+                    "the calendar has no working days in that time, or too few for so many hours"
+                )
+                raise InputError(msg, field="calendar")
+            day = days[today] = calendar.day(today)
         if not day.works:
             continue
-        begin = max(due, _instant(day.date, policy.day.opens, zone))
-        end = min(_instant(day.date, policy.day.closes, zone), begin + left)
-        if begin >= end:  # closed before the start
+        begin = max(begin, midnight + calendar.opens)
+        end = min(end, midnight + calendar.closes, begin + left)
+        if begin >= end:  # closed in all of this stretch
             continue
-        intervals.append((begin, end))
         left -= end - begin
-        due = end
+        if begin == due and worked == today:  # the clocks changed while work went on
+            begin, _ = intervals.pop()
+        intervals.append((begin, end))
+        due, worked = end, today
         if day.kind is not DayKind.WORKDAY:
-            made_up.append(day)
+            made_up[today] = day
     return Count(
         hours=hours,
         zone=policy.zone,
         start=start,
         due=due,
         intervals=tuple(intervals),
-        skipped=tuple(day for day in days if not day.works),
-        made_up=tuple(made_up),
-        provisional_years=tuple(dict.fromkeys(day.date.year for day in days if day.provisional)),
+        skipped=tuple(day for day in days.values() if not day.works),
+        made_up=tuple(made_up.values()),
+        provisional_years=tuple(dict.fromkeys(day.date.year for day in days.values() if day.provisional)),
     )
 
 
-def _instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    # A clock time that occurs twice (clocks go back) means the first; one that is left out (clocks go forward) is read
-    # with the offset that held before, as the clocks would have shown it.
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+def _stretches(start: datetime, zone: ZoneInfo) -> Iterator[tuple[date, datetime, datetime, datetime]]:
+    """Go through time from `start` on, without end, in stretches of one date and one offset from UTC.
+
+    Gives the date, when it began if it had this offset from the start, and from when until when the stretch goes. A date in
+    which the clocks change has several.
+    """
+    begin, local = start, start.astimezone(zone)
+    while True:
+        today, offset = local.date(), cast("timedelta", local.utcoffset())  # the zone gives one for every time
+        midnight = datetime.combine(today, time(), UTC) - offset
+        end = midnight + _DAY
+        local = end.astimezone(zone)
+        if local.utcoffset() != offset:
+            end = _change(begin, end, zone, offset)
+            local = end.astimezone(zone)
+        yield today, midnight, begin, end
+        begin = end
+
+
+def _change(begin: datetime, end: datetime, zone: ZoneInfo, offset: timedelta) -> datetime:
+    """Find the first instant of another offset, which `end` has; no zone changes its clocks twice within a day."""
+    begin, second = begin.replace(microsecond=0), timedelta(seconds=1)  # clocks change at whole seconds
+
+    def changed(seconds: int) -> bool:
+        return (begin + seconds * second).astimezone(zone).utcoffset() != offset
+
+    return begin + second * bisect_left(range((end - begin) // second), 1, key=changed)
 
 
 def _date_and_clock(moment: datetime) -> str:

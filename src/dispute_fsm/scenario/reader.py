@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ValidationError
 
 from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
 from dispute_fsm.dispute.conclude import Opening
-from dispute_fsm.documents.faults import Faults, Source
+from dispute_fsm.documents.faults import Faults, Source, meant
 from dispute_fsm.documents.places import FieldPath
 from dispute_fsm.documents.policies import policy_laid_over
 from dispute_fsm.documents.yaml_text import printed, read_file, read_yaml
@@ -72,6 +72,7 @@ def scenario_of(source: Source) -> Scenario:
     """Read a scenario from the plain values of a source."""
     faults = Faults()
     content = source.fields(source.text.value, _FIELDS, (), faults)
+    faults.stop_unless(complete="dispute" in content and (content.get("rules") != ROLLOUT or ROLLOUT in content))
     head = faults.tried(lambda: source.validated(_Head, {name: content[name] for name in ("title", "dispute") if name in content}, ()))
     chosen = faults.tried(lambda: _rules(source, content, None if head is None else head.dispute))
     policy = faults.tried(lambda: _policy(source, content))
@@ -175,6 +176,7 @@ class Reader:
         """Read one step, not earlier than the one before it, and what the order system shows after it."""
         faults = Faults()
         content = self.source.fields(item, _STEP_FIELDS, path, faults)
+        faults.stop_unless(complete="at" in content and ("do" in content or "order" in content))
         when = faults.tried(partial(self.at, content, path, before))
         does = faults.tried(partial(self.happening, content, path, facts))
         expect = faults.tried(partial(self.expect, Expect, content, path))
@@ -202,7 +204,9 @@ class Reader:
             else:
                 at = parse_instant(value)
         except ValueError as error:
-            raise self.source.fault((*path, "at"), f"{error}; or write + and a duration since opened_at, e.g. +90m") from None
+            relative = isinstance(value, datetime) or (isinstance(value, str) and value.startswith("+"))
+            instead = "" if relative else "; or write + and a duration since opened_at, e.g. +90m"
+            raise self.source.fault((*path, "at"), f"{error}{instead}") from None
         if at < before:
             raise self.source.fault((*path, "at"), "this step goes back in time; it lies before the one before it, or before the opening")
         return at
@@ -218,7 +222,8 @@ class Reader:
         if isinstance(value, str) and value in _AVAILABILITY:
             return Availability(_AVAILABILITY[value]), facts
         if not isinstance(value, dict):
-            raise self.source.fault(here, "expected facts that change, available, or unavailable")
+            mistyped = meant(value, tuple(_AVAILABILITY)) if isinstance(value, str) else ""
+            raise self.source.fault(here, f"expected facts that change, available, or unavailable{mistyped}")
         merged = _merged(facts, cast("dict[str, Any]", value))
         return FactsChange(self.source.validated(Order, merged, here)), merged
 

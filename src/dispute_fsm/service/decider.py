@@ -20,7 +20,7 @@ from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused
-from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError
+from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError, UnknownDisputeError
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
@@ -198,7 +198,7 @@ class Decider:
 
     def _put(self, errand: _Errand, connection: Open, loaded: Loaded | None) -> _Put | None:
         if loaded is None:
-            raise InputError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
+            raise UnknownDisputeError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
         errand.before = loaded.dispute
         if errand.arrived is None:
             errand.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(connection)
@@ -268,7 +268,7 @@ def _unasked(order_id: str) -> FactsNeededError:
 
 def _has_a_live_one(opening: Opening, live: str) -> Reason:
     unlock = PayloadUnlock(
-        "order_id", f"请继续处理纠纷 {live}，或待其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
+        "order_id", f"请继续处理纠纷 {live}，或在其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
     )
     saw = FrozenMap({"order_id": opening.order_id, "dispute_id": live})
     return Reason(RefusalCode.DISPUTE_EXISTS, "one_live_dispute_per_order", saw, unlock)

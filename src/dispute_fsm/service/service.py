@@ -11,7 +11,7 @@ from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.dispute.options import OptionView, options
 from dispute_fsm.dispute.refusals import Refused
-from dispute_fsm.errors import InputError, OrderSystemUnavailableError
+from dispute_fsm.errors import OrderSystemUnavailableError, UnknownDisputeError
 from dispute_fsm.order_system import OrderSystem
 from dispute_fsm.rules.commands import Command, Voucher
 from dispute_fsm.rules.evidence import Checklist, checklist
@@ -67,8 +67,8 @@ class Service:
         SQLAlchemy says it, for the transaction is the host's.
 
         Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: others kept changing the
-        dispute, send it again; `FactsNeededError` with a `connection` only; `StaleFactsError`; `InputError` where there is
-        no such dispute, the clock tells no instant, or the `connection` has begun no transaction.
+        dispute, send it again; `UnknownDisputeError` where there is no such dispute; `FactsNeededError` with a `connection`
+        only; `StaleFactsError`; `InputError` where the clock tells no instant, or the `connection` has begun no transaction.
         """
         return self._decider.submit(dispute_id, command, facts, connection)
 
@@ -95,8 +95,8 @@ class Service:
     def options(self, dispute_id: str) -> tuple[OptionView, ...]:
         """Return what the merchant could choose now, why not, and what would unlock it.
 
-        Where the order system cannot answer, an option that depends on it is neither open nor closed. Raises `InputError`
-        where there is no such dispute.
+        Where the order system cannot answer, an option that depends on it is neither open nor closed. Raises
+        `UnknownDisputeError` where there is no such dispute.
         """
         dispute, now = self._there(dispute_id)
         views = options(dispute, None, now)
@@ -113,7 +113,7 @@ class Service:
     ) -> Checklist:
         """Tell, before evidence is submitted, what is there, missing and not acceptable.
 
-        Raises `InputError` where there is no such dispute.
+        Raises `UnknownDisputeError` where there is no such dispute.
         """
         return checklist(self._there(dispute_id)[0].policy, reason, vouchers, statement)
 
@@ -187,5 +187,5 @@ class Service:
             loaded: Loaded | None = self.store.load(connection, dispute_id)
             now = self._decider.now(connection)
         if loaded is None:
-            raise InputError(f"there is no dispute {dispute_id}", field="dispute_id")
+            raise UnknownDisputeError(f"there is no dispute {dispute_id}", field="dispute_id")
         return loaded.dispute, max(now, loaded.dispute.last_at)

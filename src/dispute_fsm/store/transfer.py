@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, select
 from dispute_fsm.dispute.chain import hashed_form
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.errors import ConflictError, InputError
+from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.lines import numbered
 from dispute_fsm.history.read import Fault, Nobody, Reader
 from dispute_fsm.history.write import record_line
@@ -162,8 +162,8 @@ def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
     """Go through the lines of a history of these disputes, or of all: as they were committed, each policy before it is named.
 
     Each record is the one that was brought in or written here, to the last digit of its hash; only the order of members that
-    the hash does not see may differ, and what came out once comes out again byte for byte. Raises `InputError` for an id that
-    is not there.
+    the hash does not see may differ, and what came out once comes out again byte for byte. Raises `UnknownDisputeError`
+    for an id that is not there.
     """
     wanted = list(dict.fromkeys(dispute_ids))
     written: set[str] = set()
@@ -190,7 +190,7 @@ def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
 def _require(connection: Connection, wanted: list[str]) -> None:
     found = set(connection.execute(select(disputes.c.dispute_id).where(disputes.c.dispute_id.in_(wanted))).scalars()) if wanted else set()
     if missing := [one for one in wanted if one not in found]:
-        raise InputError(f"there is no dispute {missing[0]}", field="dispute_id")
+        raise UnknownDisputeError(f"there is no dispute {missing[0]}", field="dispute_id")
 
 
 def _as_a_line(row: EventRow) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def waiting(exploration: Exploration) -> Waiting:
 
 @holds(
     "silence_closes",
-    "即使各方都不再行动，纠纷也会结束（时限被政策关闭、等待平台判责者除外）",
+    "即使各方都不再行动，纠纷也会结束（时限因规则参数停用、等待平台判责的除外）",
     "from everywhere the dispute closes even if all parties stay silent, but where a deadline is switched off or the platform is awaited",
 )
 def silence_closes(exploration: Exploration) -> Iterator[Violation]:
@@ -98,7 +98,7 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
 
 @holds(
     "deadline_is_inclusive",
-    "恰在截止时刻的操作有效，到期只在其后生效",
+    "恰在截止时刻的操作有效，届满事件只在其后生效",
     "a command at the due instant is in time, its expiry is accepted only after it",
 )
 def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
@@ -108,7 +108,7 @@ def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
         for answer in situation.answers:
             deadline = answer.command.event.expires
             if answer.accepted and deadline is not None and not (deadline in dispute.deadlines and dispute.deadlines[deadline] < answer.at):
-                yield against(exploration, answer, "时限未过即到期", "it expires before its deadline has passed")
+                yield against(exploration, answer, "时限未过，却按届满处理", "it expires before its deadline has passed")
             elif answer.accepted and deadline is None and _all_late(dispute, answer.at):
                 yield against(exploration, answer, "逾期的操作被接受", "it is accepted although it is late")
         yield from _late_too_early(exploration, situation)
@@ -152,7 +152,7 @@ class _End(NamedTuple):
 
 @holds(
     "sweeps_do_not_decide",
-    "事实相同时，结果与何时处理到期无关",
+    "订单数据相同时，结果与何时处理届满无关",
     "given the same facts, who wins never depends on when sweeps ran",
 )
 def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
@@ -175,7 +175,7 @@ def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
                 then = _then(first, answer)
                 if not _same(unswept, _end(then), parallel=len(situation.dispute.place.running) > 1):
                     en = f"swept at {at:%m-%d %H:%M:%S} before it, the dispute ends {then.state.value} {then.outcome}"
-                    zh = f"若先于 {at:%m-%d %H:%M:%S} 处理到期，则为 {then.state.value} {then.outcome}"
+                    zh = f"若先于 {at:%m-%d %H:%M:%S} 处理届满，结果则为：{then.state.zh}，{then.outcome.zh if then.outcome else '无结果'}"
                     yield against(exploration, answer, zh, en, Move(answer.at, answer.order, None))
 
 

@@ -18,7 +18,7 @@ _WORDS = Phrases(
     {
         "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
         "once": (
-            "每起纠纷只能选择一个方案，选择后不能更改。前提不满足时选择被拒绝，并逐项说明缺什么。",
+            "每起纠纷只能选择一个方案，选择后不可更改。条件不满足时，系统拒绝该选择，并逐项说明缺少的内容。",
             (
                 "Exactly one response is given for each dispute, and it cannot be taken back. Where what it takes is missing, choosing it "
                 "is refused, and every missing item is named."
@@ -26,15 +26,15 @@ _WORDS = Phrases(
         ),
         "facts": ("订单系统须显示", "the order system has to show"),
         "payload": ("商家须提交", "the merchant has to hand in"),
-        "refusals": ("不满足时的说法", "what a refusal says"),
+        "refusals": ("不满足时的提示", "what a refusal says"),
         "leads": ("选择之后", "what it leads to"),
-        "clocks": ("开始的时限", "deadlines that begin"),
-        "then": ("接下来可能", "what may come then"),
-        "ends": ("可能的结局", "how it may end"),
+        "clocks": ("随即开始计时", "deadlines that begin"),
+        "then": ("后续可能", "what may come then"),
+        "ends": ("可能的结果", "how it may end"),
         "nothing": ("无", "nothing"),
         "link": ("附链接“{}”", "with the link {}"),
         "leads_to": ("{who} · {event}{when} → {state}", "{who} · {event}{when} → {state}"),
-        "given": ("（{}）", " ({})"),
+        "given": (" [{}]", " ({})"),
         "as": ("{state}：{outcome}", "{state}: {outcome}"),
         "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
     }
