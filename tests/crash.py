@@ -41,6 +41,8 @@ POLICY = over(scan_grace="0s")
 LEASE = timedelta(milliseconds=40)
 SHARED = 6
 """How many disputes of a round all its workers quarrel about."""
+MOST_DONE = 120
+"""So many things the workers of a round have done at the most before they are killed: on a slow machine too."""
 
 
 class Notes:
@@ -65,14 +67,14 @@ class Notes:
 # ---- a worker ----------------------------------------------------------------------------------------------------------
 
 
-def work(store: Store, notes: Notes, name: str, shared: list[str], *, chance: Random, ready: int) -> None:
-    """Ask this and that until the end comes."""
+def work(store: Store, notes: Notes, name: str, shared: list[str], *, chance: Random, done: int) -> None:
+    """Ask this and that until the end comes; a byte into the pipe says that something was done."""
     store.engine.dispose(close=False)  # connections of its own; what has been compiled is at hand
     service = Service(store, AnyOrder(CANCELLING))
     consumer = service.consumer("crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE)
-    os.write(ready, b"x")
     own: list[str] = []
     for number in range(1_000_000):
+        os.write(done, b"x")
         chosen = chance.random()
         if chosen < 0.3:
             open_(service, notes, f"{name}-{number}", own)
@@ -101,7 +103,7 @@ def open_(service: Service, notes: Notes, dispute_id: str, own: list[str]) -> No
 
 
 def some_command(chance: Random, key: str) -> Command:
-    soon = datetime.now(UTC) + timedelta(milliseconds=chance.randrange(60, 300))
+    soon = datetime.now(UTC) + timedelta(milliseconds=chance.randrange(60, 1_000))
     return chance.choice(
         [
             choose(Option.SHIP_BY_AGREED_DATE, key=key, agreed_until=soon, vouchers=[voucher()], note="mine"),
@@ -133,19 +135,19 @@ def round_(store: Store, notes: Notes, number: int, chance: Random) -> int:
         pid = os.fork()
         if pid == 0:
             try:
-                work(store, notes, f"W-{number}-{index}", shared, chance=Random(seed), ready=says)
+                work(store, notes, f"W-{number}-{index}", shared, chance=Random(seed), done=says)
             except BaseException:  # noqa: BLE001 -- whatever it is, it is told and counted as a failure
                 sys.excepthook(*sys.exc_info())
             os._exit(1)  # a worker only ends by being killed
         workers.append(pid)
-    for _ in workers:
-        os.read(hears, 1)
-    time.sleep(chance.uniform(0.0, 0.25))  # the random moment
+    os.close(says)
+    for _ in range(WORKERS + chance.randrange(MOST_DONE)):
+        os.read(hears, 1)  # of workers that have all ended by themselves it tells at once
+    time.sleep(chance.uniform(0.0, 0.01))  # the random moment, in the middle of whatever each is doing
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
     ends = [os.waitpid(pid, 0)[1] for pid in workers]
     os.close(hears)
-    os.close(says)
     assert all(os.WIFSIGNALED(end) and os.WTERMSIG(end) == signal.SIGKILL for end in ends), "a worker ended by itself: see above"
     return len(ends)
 

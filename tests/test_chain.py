@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -22,6 +22,7 @@ from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, Command, Commitment
 from dispute_fsm.rules.strict import MAX_TEXT
 from dispute_fsm.rules.vocabulary import EventName, Option, StateName
+from tests.sampling import examples
 from tests.strategies import commands, payloads, texts
 from tests.support import (
     COMMANDS,
@@ -410,7 +411,7 @@ def test_every_personal_member_of_every_payload_is_marked_in_these_tests() -> No
             assert all(getattr(asked.payload, name) == MARK for name in personal)
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(text=texts(max_size=600))
 def test_personal_words_stand_nowhere_but_beside_the_record(text: str) -> None:
     for event in COMMANDS:

@@ -17,6 +17,7 @@ import pytest
 from dispute_fsm.errors import StoreUnavailableError
 from dispute_fsm.store import direct
 from dispute_fsm.store.engine import reading, writing
+from tests.patience import PATIENCE
 from tests.service_support import House, house
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ with house(sys.argv[1]) as home:
 def test_a_process_that_was_forked_leaves_the_connections_at_hand_to_the_first(url: str) -> None:
     # In a process of its own: this one has threads, which a fork would not take along.
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=60)  # noqa: S603 -- ourselves
+    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=PATIENCE)  # noqa: S603 -- ourselves
     assert (ran.returncode, ran.stderr, ran.stdout.splitlines()[-1]) == (0, "", "2 1 1")
 
 

@@ -4,10 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from sqlalchemy import text
@@ -18,8 +15,9 @@ from dispute_fsm.service.service import Service
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from tests.command_line import SCRIPT, complained, environment, run
-from tests.service_support import AnyOrder, house, request, settle
-from tests.support import HOUR, OPENED_AT, PAID, choose, over, voucher
+from tests.patience import PATIENCE, until
+from tests.service_support import AnyOrder, house, promised, request, settle
+from tests.support import HOUR, OPENED_AT, PAID, choose, over
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NOWHERE = "postgresql://nobody@127.0.0.1:1/test"
@@ -211,16 +209,10 @@ def test_sweep_forever_fires_what_comes_and_ends_well_when_it_is_told_to(url: st
         env=environment({}),
     )
     try:
-        soon = datetime.now(UTC) + timedelta(seconds=1)
-        promise = choose(Option.SHIP_BY_AGREED_DATE, agreed_until=soon, vouchers=[voucher()])
-        service.submit("D-1", promise)
-        end = monotonic() + (60 if url.startswith("postgresql") else 90)
-        while (snapshot := service.snapshot("D-1")) is None or not snapshot.closed:
-            assert monotonic() < end, "nothing fired"
-            assert ran.poll() is None, ran.communicate()
-            threading.Event().wait(0.05)  # looks again; what it waits for is the condition above
+        promised(service, "D-1")
+        until(lambda: ran.poll() is not None or ((snapshot := service.snapshot("D-1")) is not None and snapshot.closed), "nothing fired")
     finally:
         ran.send_signal(signal.SIGTERM)
-        out, err = ran.communicate(timeout=60)
+        out, err = ran.communicate(timeout=PATIENCE)
         store.close()
     assert (ran.returncode, out.decode().strip(), err.decode()) == (0, "fired 1, pending 0, failed 0", "")

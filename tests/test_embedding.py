@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,9 @@ from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.service import Service
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.store import Store
-from tests.service_support import AnyOrder, House, house, request, settle
-from tests.support import DAY, OPENED_AT, PAID, choose, command, over, voucher
+from tests.patience import PATIENCE
+from tests.service_support import AnyOrder, House, house, promised, request, settle
+from tests.support import DAY, OPENED_AT, PAID, choose, command, over
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "embedded.py"
@@ -36,7 +37,7 @@ def home(url: str) -> Iterator[House]:
 
 
 def test_the_example_is_killed_starts_again_and_has_lost_nothing() -> None:
-    ran = subprocess.run([sys.executable, EXAMPLE], capture_output=True, check=False, text=True, timeout=120)  # noqa: S603 -- our own program
+    ran = subprocess.run([sys.executable, EXAMPLE], capture_output=True, check=False, text=True, timeout=PATIENCE)  # noqa: S603 -- our own program
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [
         "the service starts",
@@ -107,7 +108,7 @@ def test_the_event_loop_goes_on_while_the_order_system_is_asked(home: House) -> 
 
         def look(order_id: str, now: datetime) -> object:
             loop.call_soon_threadsafe(asked.set)
-            asyncio.run_coroutine_threadsafe(answer.wait(), loop).result(60)  # nobody answers unless the loop goes on
+            asyncio.run_coroutine_threadsafe(answer.wait(), loop).result(PATIENCE)  # nobody answers unless the loop goes on
             return AnyOrder().look(order_id, now)
 
         home.orders.look = look  # type: ignore[method-assign]  # a slow one
@@ -127,9 +128,8 @@ def test_a_sweeper_of_an_asyncio_host_ends_when_it_is_cancelled(url: str) -> Non
     async def hosts() -> None:
         sweeper = asyncio.create_task(service.run_sweeper(look=timedelta(seconds=0.2)))
         await service.open(request("D-1", over(scan_grace="0s")))
-        soon = datetime.now(UTC) + timedelta(seconds=1)
-        await service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE, agreed_until=soon, vouchers=[voucher()]))
-        async with asyncio.timeout(60):
+        await asyncio.to_thread(promised, service.service, "D-1")
+        async with asyncio.timeout(PATIENCE):
             while (snapshot := await service.snapshot("D-1")) is None or not snapshot.closed:  # noqa: ASYNC110 -- the database tells nobody
                 await asyncio.sleep(0.02)  # looks again; what it waits for is the condition above
         sweeper.cancel()

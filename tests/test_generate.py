@@ -31,6 +31,7 @@ from dispute_fsm.history.generate import MOST_DISPUTES, generate
 from dispute_fsm.history.write import write_records
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import Deadline, EventType, Outcome, PickupKind, RefusalCode, StateName
+from tests.patience import PATIENCE
 
 TABLE = rule_version(DEFAULT_VERSION).table
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -120,7 +121,7 @@ def test_neither_the_hash_seed_nor_the_zone_nor_the_locale_of_the_process_change
     def apart(**environment: str) -> bytes:
         command = [sys.executable, "-c", MAIN, "generate", "--disputes", "25", "--seed", "1", "-o", "-"]
         done = subprocess.run(  # noqa: S603 -- our own command
-            command, capture_output=True, check=False, timeout=60, env={**os.environ, **environment}
+            command, capture_output=True, check=False, timeout=PATIENCE, env={**os.environ, **environment}
         )
         assert (done.returncode, done.stderr) == (0, b"")
         return done.stdout

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dispute_fsm.dispute.dispute import Dispute
@@ -28,6 +28,8 @@ from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import EventType
 from dispute_fsm.scenario.reader import parse_scenario
 from dispute_fsm.scenario.runner import Result, run_scenario
+from tests.patience import PATIENCE
+from tests.sampling import examples
 from tests.support import ReadBack, read_back
 
 FILE = "x.history.jsonl"
@@ -498,7 +500,7 @@ def test_what_is_wrong_with_a_policy_is_said_in_our_words(change: Callable[[dict
 
 def test_histories_are_read_where_no_reader_of_yaml_is_installed() -> None:
     code = "import sys; sys.modules['yaml'] = None; import dispute_fsm.history.replay"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0  # noqa: S603 -- this very Python
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE).returncode == 0  # noqa: S603 -- this very Python
 
 
 def test_a_byte_order_mark_may_stand_before_the_first_line_only() -> None:
@@ -701,7 +703,7 @@ def test_half_a_surrogate_pair_is_refused_wherever_it_stands() -> None:
 # ---- whatever happens to a history ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.data())
 def test_whatever_is_changed_in_a_history_it_is_refused_or_means_the_same(data: st.DataObject) -> None:
     text = "".join(story())
@@ -726,7 +728,7 @@ VALUES: st.SearchStrategy[object] = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.integers(1, 7), st.data())
 def test_a_record_of_any_shape_is_read_or_refused_even_with_a_hash_that_fits(number: int, data: st.DataObject) -> None:
     def change(found: dict[str, Any]) -> None:

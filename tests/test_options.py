@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, reject, settings
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from dispute_fsm.dispute.decide import decide
@@ -18,6 +18,7 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import FactUnlock, NeverUnlock, PayloadUnlock
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, RefusalCode, Role, StateName
+from tests.sampling import examples
 from tests.strategies import orders, policies
 from tests.support import (
     CANCELLING,
@@ -311,7 +312,7 @@ def _with_needs(view: OptionView, now: datetime, policy: Policy) -> Command:
     return choose(view.option, **members)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_what_is_open_is_accepted_and_leads_to_what_was_shown(data: st.DataObject) -> None:
     policy = data.draw(policies())

@@ -103,6 +103,7 @@ def peak(path: Path) -> tuple[int, int]:
         gc.unfreeze()
 
 
+@pytest.mark.whole
 def test_ten_times_the_file_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[object], None]) -> None:
     monkeypatch.setattr(history_read, "_RECENT", 2)  # so that hardly any are at hand in the small file that are not in the large one
     small, large = many_times(1, tmp_path), many_times(10, tmp_path)

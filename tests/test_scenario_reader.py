@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, DrawFn, SearchStrategy
 
@@ -40,6 +40,7 @@ from dispute_fsm.rules.vocabulary import (
 from dispute_fsm.scenario.reader import parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import run_scenario
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
+from tests.sampling import examples
 from tests.support import read_back
 
 FILE = "folder/x.dispute.yaml"
@@ -892,13 +893,13 @@ def reads_or_refuses(text: str) -> bool:
     return True
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(mutated())
 def test_a_file_that_was_tampered_with_is_run_or_refused(text: str) -> None:
     reads_or_refuses(text)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.data())
 def test_a_file_in_which_somebody_mistyped_is_run_or_refused(data: DataObject) -> None:
     text = data.draw(st.sampled_from(SEED_FILES)).read_text(encoding="utf-8")

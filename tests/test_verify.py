@@ -20,6 +20,7 @@ from dispute_fsm.verify.policies import SWITCHES, representative
 from dispute_fsm.verify.properties import PROPERTIES
 from dispute_fsm.verify.verify import verify
 from tests.command_line import complained, run
+from tests.sampling import few
 from tools.mutations import negated, with_rows, with_rule
 
 E = EventName
@@ -126,6 +127,7 @@ def test_every_property_has_a_planted_bug_and_says_itself_in_both_languages() ->
 
 
 @pytest.mark.no_cover  # it would take twice as long, and the planted bugs go the same ways
+@pytest.mark.whole  # the sample has the command, which verifies 2023-03
 @pytest.mark.parametrize("rules", VERSIONS)
 def test_every_property_holds(rules: str, tell: Callable[[object], None]) -> None:
     found = verify(VERSIONS[rules])
@@ -155,6 +157,7 @@ def test_each_two_switches_are_tried_in_all_four_combinations() -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.whole
 def test_every_row_of_every_table_is_taken_in_the_walk() -> None:
     for version in VERSIONS.values():
         taken = {
@@ -179,7 +182,7 @@ def test_the_command_prints_counts_and_verdicts() -> None:
     assert found["counts"]["questions"] > 10_000
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", few(["zh", "en"], 1))
 def test_the_command_shows_and_writes_a_counterexample_that_run_accepts(tmp_path: Path, lang: str) -> None:
     with standing_in(PLANTED["silence_closes"]()):
         done = run("verify", "--rules", "2023-03", "--lang", lang, "--counterexamples", tmp_path / "wrong")

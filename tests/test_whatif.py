@@ -36,6 +36,7 @@ from dispute_fsm.scenario.reader import parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import Run, order_system, run_scenario
 from dispute_fsm.scenario.scenario import Availability, Expect, Scenario, Step, Sweep
 from tests.histories.corpus import ERASED, FILES, disputes
+from tests.sampling import few
 from tests.support import CORPUS, MINUTE, OPENED_AT, PAID, opening, seen, stamp
 
 Tell = Callable[[object], None]
@@ -609,7 +610,7 @@ CHANGED: Sequence[Changes] = (
 )
 
 
-@pytest.mark.parametrize("changes", CHANGED, ids=", ".join)
+@pytest.mark.parametrize("changes", few(CHANGED, 3), ids=", ".join)
 def test_what_is_said_of_a_dispute_comes_of_its_scenario_when_it_is_run_anew(changes: Changes, tell: Tell) -> None:
     said, compared = dict.fromkeys(Verdict, 0), 0
     for number, (scenario, (dispute, events)) in enumerate(fair()):

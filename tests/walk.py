@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any, ClassVar, cast
@@ -331,14 +332,14 @@ def plain(subject: Subject, place: str, event: EventName) -> Situation:
     return Situation(place, event, answers, WHOSE[event], dict.fromkeys(TIMING, True), {})
 
 
-def situations(judges: Judges, place: str, event: EventName) -> Iterator[Situation]:
-    """Go through every combination of what matters for the event in the place."""
+def situations(judges: Judges, place: str, event: EventName, most_failing: int | None = None) -> Iterator[Situation]:
+    """Go through every combination of what matters for the event in the place, or those in which so many requirements fail at the most."""
     matters, base = relevant(judges, place, event), plain(judges.subject, place, event)
     names, timing, needs = sorted(matters.dimensions), sorted(matters.timing), sorted(matters.needs)
     # First all is in order, then one requirement fails, then two: what is wrong with a row shows early.
     failures = sorted(itertools.product(*((None, *NEEDS[name].codes) for name in needs)), key=_failing)
-    if (most := judges.subject.most_failing) is not None:
-        failures = [codes for codes in failures if _failing(codes) <= most]
+    for most in (judges.subject.most_failing, most_failing):
+        failures = [codes for codes in failures if most is None or _failing(codes) <= most]
     for codes, role, on_time, answers in itertools.product(
         failures,
         (WHOSE[event], None),
@@ -393,11 +394,11 @@ EARLY = frozenset({"wrong_actor", "deadline_passed", "deadline_not_passed", "mis
 """What is refused before a requirement is looked at."""
 
 
-def walked(judges: Judges, place: str) -> Tally:
-    """Walk through every event in a place; each row fires, and each requirement refuses."""
+def walked(judges: Judges, place: str, *, whole: bool) -> Tally:
+    """Walk through every event in a place; each row fires, and each requirement refuses. In the sample no two requirements fail at once."""
     tally, path = Tally(), judges.paths[place]
     for event in EVENTS:
-        walk(judges, place, event, tally)
+        walk(judges, place, event, tally, None if whole else 1)
     here = {event: rows for (source, event), rows in judges.table.rows.items() if source == path}
     assert set(tally.fired) == {(event, index) for event, rows in here.items() for index in range(len(rows))}, "a row never fired"
     assert all(tally.events[event] >= 2 for event in EVENTS), "an event was not sent, or not by both a fitting and another actor"
@@ -412,10 +413,10 @@ def required(table: Table) -> set[str]:
     return {guard.name for rows in table.rows.values() for row in rows for guard in row.rule.needs}
 
 
-def walk(judges: Judges, place: str, event: EventName, tally: Tally) -> None:
-    """Put every situation of the event in the place before the judges."""
+def walk(judges: Judges, place: str, event: EventName, tally: Tally, most_failing: int | None = None) -> None:
+    """Put the situations of the event in the place before the judges: all, or those in which so many requirements fail at the most."""
     rows = judges.table.rows.get((judges.paths[place], event), ())
-    for situation in situations(judges, place, event):
+    for situation in situations(judges, place, event, most_failing):
         verdict = judge(judges, situation)
         tally.events[event] += 1
         if not judges.subject.reachable(situation):
@@ -486,7 +487,8 @@ def planted(module: ModuleType, folder: Path, changes: Mapping[str, str]) -> Mod
     for old, new in changes.items():
         assert text.count(old) == 1, f"the chart says {old!r} {text.count(old)} times: mend this test"
         text = text.replace(old, new)
-    copy = folder / "planted.py"
+    # A name for each text: Python would take the bytecode of another file that was as long and written in the same second.
+    copy = folder / f"planted_{sha256(text.encode()).hexdigest()}.py"
     copy.write_text(text, "utf-8")
     spec = importlib.util.spec_from_file_location("planted", copy)
     assert spec is not None
