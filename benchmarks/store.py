@@ -40,7 +40,7 @@ from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import EventName, Option, Role
+from dispute_fsm.rules.vocabulary import CommandType, Option, Role
 from dispute_fsm.service.service import Service
 from dispute_fsm.store.direct import Direct, Directs, Slot
 from dispute_fsm.store.engine import writing
@@ -181,7 +181,7 @@ def asked(number: int) -> tuple[str, Command]:
     """Make the merchant's answer to it."""
     merchant = Actor(role=Role.MERCHANT, id=f"M-{number % 97}")
     payload = ChooseOption[str](option=Option.OUT_OF_STOCK_REFUND)
-    return f"D-{number}", Command(event=EventName.CHOOSE_OPTION, actor=merchant, payload=payload, key=f"k-{number}")
+    return f"D-{number}", Command(event=CommandType.CHOOSE_OPTION, actor=merchant, payload=payload, key=f"k-{number}")
 
 
 def commands(kind: str, folder: Path, number: int) -> float:

@@ -22,7 +22,7 @@ from dispute_fsm import (
     Actor,
     ChooseOption,
     Command,
-    EventName,
+    CommandType,
     Opening,
     Option,
     OrderFacts,
@@ -51,7 +51,7 @@ def requests(promised: datetime) -> tuple[Opening, Command]:
     ids: dict[str, Any] = {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": "M-1", "consumer_id": "C-1"}
     opening = Opening(**ids, actor=consumer, rules="2023-03", policy=policy)
     payload = ChooseOption[str](option=Option.SHIP_BY_AGREED_DATE, agreed_until=promised, vouchers=(screenshot,))
-    promise = Command(event=EventName.CHOOSE_OPTION, actor=merchant, payload=payload, key="k-1")
+    promise = Command(event=CommandType.CHOOSE_OPTION, actor=merchant, payload=payload, key="k-1")
 
     return opening, promise
 

@@ -26,7 +26,7 @@ from dispute_fsm.desk import Answer
 from dispute_fsm.dispute.refusals import Accepted, Repeated
 from dispute_fsm.errors import ConflictError
 from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.vocabulary import EventName, EventType, Option
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Option
 from dispute_fsm.service.service import Service
 from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.due import next_due
@@ -107,8 +107,8 @@ def some_command(chance: Random, key: str) -> Command:
             choose(Option.SHIP_BY_AGREED_DATE, key=key, agreed_until=soon, vouchers=[voucher()], note="mine"),
             choose(Option.OUT_OF_STOCK_REFUND, key=key, note="mine"),
             choose(Option.CONSUMER_CANCELS, key=key),
-            command(EventName.CONFIRM_AGREEMENT, None, key),
-            command(EventName.DENY_AGREEMENT, None, key),
+            command(CommandType.CONFIRM_AGREEMENT, None, key),
+            command(CommandType.DENY_AGREEMENT, None, key),
         ]
     )
 

@@ -16,9 +16,9 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import (
     CancelStatus,
+    CommandType,
     Deadline,
     Denial,
-    EventName,
     Option,
     PickupKind,
     RefundScope,
@@ -291,7 +291,7 @@ def _spell(length: timedelta) -> str:
 # ---- commands ----------------------------------------------------------------------------------------------------------
 
 
-def payloads(event: EventName, policy: Policy = DEFAULT_POLICY, times: SearchStrategy[datetime] | None = None) -> SearchStrategy[Payload]:
+def payloads(event: CommandType, policy: Policy = DEFAULT_POLICY, times: SearchStrategy[datetime] | None = None) -> SearchStrategy[Payload]:
     """Payloads that a command of this event may have; members that may be left out are sometimes left out."""
     at = near(NOW + timedelta(days=1)) if times is None else times
     model, said = PAYLOADS[event], st.none() | texts()
@@ -313,7 +313,7 @@ def payloads(event: EventName, policy: Policy = DEFAULT_POLICY, times: SearchStr
 
 
 def commands(
-    events: Iterable[EventName] = EventName,
+    events: Iterable[CommandType] = CommandType,
     policy: Policy = DEFAULT_POLICY,
     *,
     by: SearchStrategy[Actor] | None = None,

@@ -23,7 +23,7 @@ from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, Voucher
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Option, RefusalCode, Role, StateName
 from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import Result, run_scenario
 
@@ -46,26 +46,26 @@ OWN = {
 """The actor of each role whose business this dispute is."""
 
 WHOSE = {
-    EventName.OPEN_DISPUTE: Role.CONSUMER,
-    EventName.CHOOSE_OPTION: Role.MERCHANT,
-    EventName.RESPONSE_EXPIRED: Role.SYSTEM,
-    EventName.CONFIRM_AGREEMENT: Role.CONSUMER,
-    EventName.DENY_AGREEMENT: Role.CONSUMER,
-    EventName.CONFIRMATION_EXPIRED: Role.SYSTEM,
-    EventName.OBSERVE_ORDER: Role.SYSTEM,
-    EventName.PROMISE_EXPIRED: Role.SYSTEM,
-    EventName.SUBMIT_EVIDENCE: Role.MERCHANT,
-    EventName.EVIDENCE_EXPIRED: Role.SYSTEM,
-    EventName.REQUEST_EVIDENCE: Role.ADJUDICATOR,
-    EventName.RULE_NO_FAULT: Role.ADJUDICATOR,
-    EventName.RULE_AT_FAULT: Role.ADJUDICATOR,
-    EventName.EXTEND_DEADLINE: Role.ADJUDICATOR,
-    EventName.WITHDRAW: Role.CONSUMER,
-    EventName.ANNUL: Role.ADJUDICATOR,
+    CommandType.OPEN_DISPUTE: Role.CONSUMER,
+    CommandType.CHOOSE_OPTION: Role.MERCHANT,
+    CommandType.RESPONSE_EXPIRED: Role.SYSTEM,
+    CommandType.CONFIRM_AGREEMENT: Role.CONSUMER,
+    CommandType.DENY_AGREEMENT: Role.CONSUMER,
+    CommandType.CONFIRMATION_EXPIRED: Role.SYSTEM,
+    CommandType.OBSERVE_ORDER: Role.SYSTEM,
+    CommandType.PROMISE_EXPIRED: Role.SYSTEM,
+    CommandType.SUBMIT_EVIDENCE: Role.MERCHANT,
+    CommandType.EVIDENCE_EXPIRED: Role.SYSTEM,
+    CommandType.REQUEST_EVIDENCE: Role.ADJUDICATOR,
+    CommandType.RULE_NO_FAULT: Role.ADJUDICATOR,
+    CommandType.RULE_AT_FAULT: Role.ADJUDICATOR,
+    CommandType.EXTEND_DEADLINE: Role.ADJUDICATOR,
+    CommandType.WITHDRAW: Role.CONSUMER,
+    CommandType.ANNUL: Role.ADJUDICATOR,
 }
 """Whose event it is; written out from the rules page, not read off the chart."""
 
-COMMANDS = tuple(event for event in EventName if event is not EventName.OPEN_DISPUTE)
+COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
 """Every event that can be asked of a dispute that stands."""
 
 
@@ -145,7 +145,7 @@ def voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> Vou
     return Voucher[str].model_validate({**members, **changes})
 
 
-def command(event: EventName, by: Actor | None = None, key: str | None = None, **payload: object) -> Command:
+def command(event: CommandType, by: Actor | None = None, key: str | None = None, **payload: object) -> Command:
     """Make a command, by the actor whose event it is unless another is named."""
     return Command(event=event, actor=by or OWN[WHOSE[event]], payload=PAYLOADS[event].model_validate(payload), key=key)
 
@@ -154,35 +154,35 @@ def choose(option: Option, *, key: str | None = None, by: Actor | None = None, *
     """Make the merchant's choice, with what the option asks for unless the payload says otherwise."""
     if option is Option.SHIP_BY_AGREED_DATE:
         payload = {"agreed_until": AGREED, "vouchers": [voucher()], **payload}
-    return command(EventName.CHOOSE_OPTION, by, key, option=option, **payload)
+    return command(CommandType.CHOOSE_OPTION, by, key, option=option, **payload)
 
 
 def submission(*, key: str | None = None, **payload: Any) -> Command:  # noqa: ANN401 -- any payload
     """Make a submission that is complete unless the payload says otherwise."""
     members = {"reason": "carrier_fault", "vouchers": [voucher(kind="carrier_certificate")], "statement": "the carrier was late"}
-    return command(EventName.SUBMIT_EVIDENCE, None, key, **{**members, **payload})
+    return command(CommandType.SUBMIT_EVIDENCE, None, key, **{**members, **payload})
 
 
 def extension(until: datetime, *, key: str | None = None, **payload: object) -> Command:
     """Make an extension, with a rationale."""
-    return command(EventName.EXTEND_DEADLINE, None, key, **{"until": until, "rationale": "a flood", **payload})
+    return command(CommandType.EXTEND_DEADLINE, None, key, **{"until": until, "rationale": "a flood", **payload})
 
 
-def ruling(event: EventName, *, key: str | None = None, **payload: object) -> Command:
+def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
     """Make a ruling or an annulment, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
 
 
-def well_formed(dispute: Dispute, event: EventName) -> Command:
+def well_formed(dispute: Dispute, event: CommandType) -> Command:
     """Make a command whose payload has everything that any state could ask of it."""
     match event:
-        case EventName.CHOOSE_OPTION:
+        case CommandType.CHOOSE_OPTION:
             return choose(Option.OUT_OF_STOCK_REFUND)
-        case EventName.SUBMIT_EVIDENCE:
+        case CommandType.SUBMIT_EVIDENCE:
             return submission()
-        case EventName.EXTEND_DEADLINE:
+        case CommandType.EXTEND_DEADLINE:
             return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
-        case EventName.RULE_NO_FAULT | EventName.RULE_AT_FAULT | EventName.ANNUL:
+        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
             return ruling(event)
         case _:
             return command(event)
@@ -247,12 +247,12 @@ def in_state(
     ways: dict[StateName, tuple[Command, ...]] = {
         StateName.OPENED: (),
         StateName.AWAITING_CONFIRMATION: (choose(settle),),
-        StateName.AWAITING_SHIPMENT: (choose(settle), *([command(EventName.CONFIRM_AGREEMENT)] if confirmed else [])),
-        StateName.DENIAL_UNDER_REVIEW: (choose(settle), command(EventName.DENY_AGREEMENT)),
-        StateName.AWAITING_EVIDENCE: (*contest, command(EventName.REQUEST_EVIDENCE)) if submitted else contest[:1],
+        StateName.AWAITING_SHIPMENT: (choose(settle), *([command(CommandType.CONFIRM_AGREEMENT)] if confirmed else [])),
+        StateName.DENIAL_UNDER_REVIEW: (choose(settle), command(CommandType.DENY_AGREEMENT)),
+        StateName.AWAITING_EVIDENCE: (*contest, command(CommandType.REQUEST_EVIDENCE)) if submitted else contest[:1],
         StateName.UNDER_REVIEW: contest,
-        StateName.RESOLVED: (command(EventName.WITHDRAW),),
-        StateName.PENALIZED: (*contest, ruling(EventName.RULE_AT_FAULT)),
+        StateName.RESOLVED: (command(CommandType.WITHDRAW),),
+        StateName.PENALIZED: (*contest, ruling(CommandType.RULE_AT_FAULT)),
     }
     dispute = play(opened(policy), *ways[state])
     assert dispute.state is state
@@ -282,7 +282,7 @@ def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
         for option in (*claims, Option.SHIP_BY_AGREED_DATE):
             made[f"denial_under_review by {option.value}"] = in_state(StateName.DENIAL_UNDER_REVIEW, policy, option)
         made["awaiting_shipment, confirmed"] = in_state(StateName.AWAITING_SHIPMENT, policy, confirmed=True)
-        upheld = ruling(EventName.RULE_NO_FAULT)
+        upheld = ruling(CommandType.RULE_NO_FAULT)
         made["awaiting_shipment, upheld"] = play(made["denial_under_review by ship_by_agreed_date"], upheld)
     if policy.extra_evidence_rounds:
         made["awaiting_evidence, submitted"] = in_state(StateName.AWAITING_EVIDENCE, policy, submitted=True)

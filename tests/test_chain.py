@@ -21,7 +21,7 @@ from dispute_fsm.dispute.refusals import Accepted, Refused
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, Command, Commitment
 from dispute_fsm.rules.strict import MAX_TEXT
-from dispute_fsm.rules.vocabulary import EventName, Option, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Option, StateName
 from tests.strategies import commands, payloads, texts
 from tests.support import (
     COMMANDS,
@@ -299,7 +299,7 @@ def test_a_private_value_of_the_wrong_shape_is_found(kept: object) -> None:
 
 @given(data=st.data())
 def test_what_is_concealed_is_revealed_and_once_erased_has_the_same_length(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(EventName))
+    name = data.draw(st.sampled_from(CommandType))
     payload = data.draw(payloads(name))
     recorded, private = conceal(name, payload, stamp().salt)
     plain, covered = payload.model_dump(mode="json"), recorded.model_dump(mode="json")
@@ -361,14 +361,14 @@ def test_salts_are_derived_from_the_seed_and_the_place() -> None:
 
 def test_the_same_words_are_recorded_differently_each_time() -> None:
     dispute = in_state(StateName.UNDER_REVIEW)
-    both = [happens(dispute, ruling(EventName.RULE_NO_FAULT)), happens(evolved(dispute), ruling(EventName.RULE_NO_FAULT))]
+    both = [happens(dispute, ruling(CommandType.RULE_NO_FAULT)), happens(evolved(dispute), ruling(CommandType.RULE_NO_FAULT))]
     one, two = (event.model_dump(mode="json")["payload"]["rationale"] for event in both)
     assert one["length"] == two["length"]
     assert one["commitment"] != two["commitment"]
 
 
 def evolved(dispute: Any) -> Any:  # noqa: ANN401 -- a dispute, after a refusal
-    decision = decided(dispute, command(EventName.CONFIRM_AGREEMENT))
+    decision = decided(dispute, command(CommandType.CONFIRM_AGREEMENT))
     assert isinstance(decision, Refused)
     assert decision.event is not None
     return evolve(dispute, decision.event)
@@ -377,24 +377,24 @@ def evolved(dispute: Any) -> Any:  # noqa: ANN401 -- a dispute, after a refusal
 # ---- personal words stay private -----------------------------------------------------------------------------------------
 
 
-def _marked(event: EventName, text: str) -> list[Command]:
+def _marked(event: CommandType, text: str) -> list[Command]:
     """Give commands of an event in which every personal member says the text."""
     marked = voucher(1, kind="carrier_certificate", file_name=text, uri=text)
-    members: dict[EventName, list[Record]] = {
-        EventName.CHOOSE_OPTION: [
+    members: dict[CommandType, list[Record]] = {
+        CommandType.CHOOSE_OPTION: [
             {"option": option, "note": text, "vouchers": [marked], **({"agreed_until": OPENED_AT + DAY} if dated else {})}
             for option in Option
             for dated in {False, option is Option.SHIP_BY_AGREED_DATE}
         ],
-        EventName.SUBMIT_EVIDENCE: [
+        CommandType.SUBMIT_EVIDENCE: [
             {"reason": reason, "vouchers": [marked, marked.model_copy(update={"kind": "other"})], "statement": text}
             for reason in ("carrier_fault", "force_majeure", None)
         ],
-        EventName.REQUEST_EVIDENCE: [{"note": text}],
-        EventName.RULE_NO_FAULT: [{"rationale": text}],
-        EventName.RULE_AT_FAULT: [{"rationale": text}],
-        EventName.ANNUL: [{"rationale": text}],
-        EventName.EXTEND_DEADLINE: [{"until": OPENED_AT + days * DAY, "rationale": text} for days in (0, 90)],
+        CommandType.REQUEST_EVIDENCE: [{"note": text}],
+        CommandType.RULE_NO_FAULT: [{"rationale": text}],
+        CommandType.RULE_AT_FAULT: [{"rationale": text}],
+        CommandType.ANNUL: [{"rationale": text}],
+        CommandType.EXTEND_DEADLINE: [{"until": OPENED_AT + days * DAY, "rationale": text} for days in (0, 90)],
     }
     return [
         Command(event=event, actor=by, payload=PAYLOADS[event].model_validate(payload))
@@ -435,7 +435,7 @@ def _kept_private(dispute: Any, asked: Command) -> None:  # noqa: ANN401 -- a di
         assert MARK not in repr([reason.unlock.text("en") + reason.unlock.text("zh") for reason in reasons])
 
 
-@given(asked=commands([EventName.CHOOSE_OPTION, EventName.SUBMIT_EVIDENCE]))
+@given(asked=commands([CommandType.CHOOSE_OPTION, CommandType.SUBMIT_EVIDENCE]))
 def test_whatever_the_vouchers_the_record_commits_to_every_personal_value(asked: Command) -> None:
     for state in (StateName.OPENED, StateName.AWAITING_EVIDENCE):
         decision = decided(in_state_of[state], asked)

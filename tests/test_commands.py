@@ -26,7 +26,7 @@ from dispute_fsm.rules.commands import (
     Voucher,
 )
 from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT, Text
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role, VoucherKind
 from tests.strategies import commands
 
 Json = dict[str, object]
@@ -36,23 +36,23 @@ ACTOR: Json = {"role": "merchant", "id": "M-1"}
 VOUCHER: Json = {"kind": "chat_screenshot", "media_type": "image/png", "size": 1, "sha256": "0a" * 32}
 UNTIL = "2023-03-30T18:00:00+08:00"
 
-MEMBERS: Mapping[EventName, Json] = {
-    EventName.OPEN_DISPUTE: {"rollout": {"version": "2023-03", "reason": "percentage", "bucket": 7, "percentage": "12.5"}},
-    EventName.CHOOSE_OPTION: {"option": "ship_by_agreed_date", "agreed_until": UNTIL, "vouchers": [VOUCHER], "note": "说好了 🚚"},
-    EventName.SUBMIT_EVIDENCE: {"reason": "carrier_fault", "vouchers": [VOUCHER, VOUCHER], "statement": "爆仓"},
-    EventName.REQUEST_EVIDENCE: {"note": "the stamp is missing"},
-    EventName.RULE_NO_FAULT: {"rationale": "as stated"},
-    EventName.RULE_AT_FAULT: {"rationale": "not as stated"},
-    EventName.ANNUL: {"rationale": "a mistake"},
-    EventName.EXTEND_DEADLINE: {"until": UNTIL, "rationale": "the system was down", "deadline": "promise"},
+MEMBERS: Mapping[CommandType, Json] = {
+    CommandType.OPEN_DISPUTE: {"rollout": {"version": "2023-03", "reason": "percentage", "bucket": 7, "percentage": "12.5"}},
+    CommandType.CHOOSE_OPTION: {"option": "ship_by_agreed_date", "agreed_until": UNTIL, "vouchers": [VOUCHER], "note": "说好了 🚚"},
+    CommandType.SUBMIT_EVIDENCE: {"reason": "carrier_fault", "vouchers": [VOUCHER, VOUCHER], "statement": "爆仓"},
+    CommandType.REQUEST_EVIDENCE: {"note": "the stamp is missing"},
+    CommandType.RULE_NO_FAULT: {"rationale": "as stated"},
+    CommandType.RULE_AT_FAULT: {"rationale": "not as stated"},
+    CommandType.ANNUL: {"rationale": "a mistake"},
+    CommandType.EXTEND_DEADLINE: {"until": UNTIL, "rationale": "the system was down", "deadline": "promise"},
 }
 """The members of each event's payload; every other event has none."""
 
-REQUIRED = {EventName.CHOOSE_OPTION: {"option"}, EventName.EXTEND_DEADLINE: {"until"}}
+REQUIRED = {CommandType.CHOOSE_OPTION: {"option"}, CommandType.EXTEND_DEADLINE: {"until"}}
 
 
 def command(event: str = "choose_option", payload: object = None, **members: object) -> Json:
-    said = MEMBERS.get(EventName(event), {}) if payload is None else payload
+    said = MEMBERS.get(CommandType(event), {}) if payload is None else payload
     return {"event": event, "actor": ACTOR, "payload": said, **members}
 
 
@@ -77,8 +77,8 @@ def faults(read: Read, said: Json) -> set[str]:
 
 
 @both
-@pytest.mark.parametrize("event", EventName)
-def test_each_event_takes_the_members_of_its_payload(read: Read, event: EventName) -> None:
+@pytest.mark.parametrize("event", CommandType)
+def test_each_event_takes_the_members_of_its_payload(read: Read, event: CommandType) -> None:
     said = MEMBERS.get(event, {})
     taken = read(command(event.value, said))
     assert taken.event is event
@@ -90,7 +90,7 @@ def test_each_event_takes_the_members_of_its_payload(read: Read, event: EventNam
 
 @both
 @pytest.mark.parametrize(("event", "member"), [(event, member) for event, said in MEMBERS.items() for member in said])
-def test_only_the_option_and_the_instant_of_an_extension_must_be_there(read: Read, event: EventName, member: str) -> None:
+def test_only_the_option_and_the_instant_of_an_extension_must_be_there(read: Read, event: CommandType, member: str) -> None:
     said = {name: value for name, value in MEMBERS[event].items() if name != member}
     if member in REQUIRED.get(event, set()):
         assert f"payload.{member}" in faults(read, command(event.value, said))
@@ -99,8 +99,8 @@ def test_only_the_option_and_the_instant_of_an_extension_must_be_there(read: Rea
 
 
 @both
-@pytest.mark.parametrize("event", EventName)
-def test_a_member_of_no_or_of_another_payload_is_an_error(read: Read, event: EventName) -> None:
+@pytest.mark.parametrize("event", CommandType)
+def test_a_member_of_no_or_of_another_payload_is_an_error(read: Read, event: CommandType) -> None:
     said = MEMBERS.get(event, {})
     others = {name for members in MEMBERS.values() for name in members} - set(said)
     for name in {*others, "colour", "Note", ""}:
@@ -109,28 +109,28 @@ def test_a_member_of_no_or_of_another_payload_is_an_error(read: Read, event: Eve
 
 def test_the_payloads_by_event() -> None:
     assert {event: model for event, model in PAYLOADS.items() if model is not Payload} == {
-        EventName.OPEN_DISPUTE: OpenDispute,
-        EventName.CHOOSE_OPTION: ChooseOption[Text],
-        EventName.SUBMIT_EVIDENCE: SubmitEvidence[Text],
-        EventName.REQUEST_EVIDENCE: RequestEvidence[Text],
-        EventName.RULE_NO_FAULT: Ruling[Text],
-        EventName.RULE_AT_FAULT: Ruling[Text],
-        EventName.ANNUL: Ruling[Text],
-        EventName.EXTEND_DEADLINE: ExtendDeadline[Text],
+        CommandType.OPEN_DISPUTE: OpenDispute,
+        CommandType.CHOOSE_OPTION: ChooseOption[Text],
+        CommandType.SUBMIT_EVIDENCE: SubmitEvidence[Text],
+        CommandType.REQUEST_EVIDENCE: RequestEvidence[Text],
+        CommandType.RULE_NO_FAULT: Ruling[Text],
+        CommandType.RULE_AT_FAULT: Ruling[Text],
+        CommandType.ANNUL: Ruling[Text],
+        CommandType.EXTEND_DEADLINE: ExtendDeadline[Text],
     }
-    assert list(PAYLOADS) == list(RECORDED_PAYLOADS) == list(EventName)
+    assert list(PAYLOADS) == list(RECORDED_PAYLOADS) == list(CommandType)
 
 
 @both
-@pytest.mark.parametrize("event", EventName)
-def test_a_payload_that_is_no_mapping_is_an_error(read: Read, event: EventName) -> None:
+@pytest.mark.parametrize("event", CommandType)
+def test_a_payload_that_is_no_mapping_is_an_error(read: Read, event: CommandType) -> None:
     values: tuple[object, ...] = (None, [], "{}", 1, False)
     for value in values:
         assert faults(read, {**command(event.value), "payload": value}) == {"payload"}
 
 
-@pytest.mark.parametrize("event", [event for event in EventName if event not in MEMBERS])
-def test_an_event_without_members_needs_no_payload(event: EventName) -> None:
+@pytest.mark.parametrize("event", [event for event in CommandType if event not in MEMBERS])
+def test_an_event_without_members_needs_no_payload(event: CommandType) -> None:
     assert Command(event=event, actor=Actor(role=Role.SYSTEM, id="s")).payload == Payload()
     assert Command(event=event, actor=Actor(role=Role.SYSTEM, id="s")) == from_python(
         command(event.value, {}, actor={"role": "system", "id": "s"})
@@ -139,7 +139,7 @@ def test_an_event_without_members_needs_no_payload(event: EventName) -> None:
 
 @both
 @pytest.mark.parametrize("event", MEMBERS)
-def test_a_payload_that_is_left_out_says_nothing(read: Read, event: EventName) -> None:
+def test_a_payload_that_is_left_out_says_nothing(read: Read, event: CommandType) -> None:
     said: Json = {"event": event.value, "actor": ACTOR}
     if event in REQUIRED:
         assert faults(read, said) == {f"payload.{member}" for member in REQUIRED[event]}
@@ -149,7 +149,7 @@ def test_a_payload_that_is_left_out_says_nothing(read: Read, event: EventName) -
 
 def test_the_payload_of_another_event_does_not_do() -> None:
     actor = Actor(role=Role.ADJUDICATOR, id="A-1")
-    for event, payload in product(EventName, (Payload(), Ruling[Text](rationale="x"), RequestEvidence[Text](note="x"))):
+    for event, payload in product(CommandType, (Payload(), Ruling[Text](rationale="x"), RequestEvidence[Text](note="x"))):
         if type(payload) is PAYLOADS[event]:
             assert Command(event=event, actor=actor, payload=payload).payload is payload
         else:
@@ -197,9 +197,9 @@ def test_an_agreed_instant_goes_with_ship_by_agreed_date_only(read: Read, option
 
 @both
 @pytest.mark.parametrize("value", ["2023-03-30T18:00:00", "2023-03-30", "tomorrow", "", 1_680_170_400, True, []])
-@pytest.mark.parametrize("event", [EventName.CHOOSE_OPTION, EventName.EXTEND_DEADLINE])
-def test_an_instant_has_an_offset(read: Read, event: EventName, value: object) -> None:
-    member = "until" if event is EventName.EXTEND_DEADLINE else "agreed_until"
+@pytest.mark.parametrize("event", [CommandType.CHOOSE_OPTION, CommandType.EXTEND_DEADLINE])
+def test_an_instant_has_an_offset(read: Read, event: CommandType, value: object) -> None:
+    member = "until" if event is CommandType.EXTEND_DEADLINE else "agreed_until"
     assert faults(read, command(event.value, {**MEMBERS[event], member: value})) == {f"payload.{member}"}
 
 
@@ -282,8 +282,8 @@ def test_the_technical_bounds_are_taken_and_lie_far_above_every_limit_of_the_rul
 
 
 @both
-@pytest.mark.parametrize("event", [EventName.CHOOSE_OPTION, EventName.SUBMIT_EVIDENCE])
-def test_more_vouchers_than_could_be_meant_are_an_error(read: Read, event: EventName) -> None:
+@pytest.mark.parametrize("event", [CommandType.CHOOSE_OPTION, CommandType.SUBMIT_EVIDENCE])
+def test_more_vouchers_than_could_be_meant_are_an_error(read: Read, event: CommandType) -> None:
     assert faults(read, command(event.value, {**MEMBERS[event], "vouchers": [VOUCHER] * 1_001})) == {"payload.vouchers"}
 
 
@@ -302,19 +302,19 @@ def test_vouchers_without_an_order_are_no_list() -> None:
 
 
 SAID = [
-    (EventName.CHOOSE_OPTION, "note"),
-    (EventName.SUBMIT_EVIDENCE, "statement"),
-    (EventName.REQUEST_EVIDENCE, "note"),
-    (EventName.RULE_NO_FAULT, "rationale"),
-    (EventName.RULE_AT_FAULT, "rationale"),
-    (EventName.ANNUL, "rationale"),
-    (EventName.EXTEND_DEADLINE, "rationale"),
+    (CommandType.CHOOSE_OPTION, "note"),
+    (CommandType.SUBMIT_EVIDENCE, "statement"),
+    (CommandType.REQUEST_EVIDENCE, "note"),
+    (CommandType.RULE_NO_FAULT, "rationale"),
+    (CommandType.RULE_AT_FAULT, "rationale"),
+    (CommandType.ANNUL, "rationale"),
+    (CommandType.EXTEND_DEADLINE, "rationale"),
 ]
 
 
 @both
 @pytest.mark.parametrize(("event", "member"), SAID)
-def test_what_a_person_says_is_any_text_blank_too_but_no_lone_surrogate(read: Read, event: EventName, member: str) -> None:
+def test_what_a_person_says_is_any_text_blank_too_but_no_lone_surrogate(read: Read, event: CommandType, member: str) -> None:
     for text in ("", " \u3000", "🚚" * MAX_TEXT, "\x00", None):
         taken = read(command(event.value, {**MEMBERS[event], member: text}))
         assert getattr(taken.payload, member) == text
@@ -378,7 +378,9 @@ def test_a_command_says_what_and_who(read: Read, member: str) -> None:
 
 def test_enumerations_come_as_words_or_as_members() -> None:
     said = command(
-        event=EventName.EXTEND_DEADLINE, payload={"until": UNTIL, "deadline": Deadline.PROMISE}, actor={"role": Role.ADJUDICATOR, "id": "A"}
+        event=CommandType.EXTEND_DEADLINE,
+        payload={"until": UNTIL, "deadline": Deadline.PROMISE},
+        actor={"role": Role.ADJUDICATOR, "id": "A"},
     )
     payload = from_python(said).payload
     assert isinstance(payload, ExtendDeadline)
@@ -410,8 +412,8 @@ def test_the_personal_members_are_the_free_texts_and_the_file_references() -> No
     assert {"statement", "note", "rationale", "file_name", "uri"} == PERSONAL
 
 
-@pytest.mark.parametrize("event", EventName)
-def test_a_recorded_payload_has_the_same_members_with_commitments_for_what_is_personal(event: EventName) -> None:
+@pytest.mark.parametrize("event", CommandType)
+def test_a_recorded_payload_has_the_same_members_with_commitments_for_what_is_personal(event: CommandType) -> None:
     said, recorded = PAYLOADS[event], RECORDED_PAYLOADS[event]
     assert list(recorded.model_fields) == list(said.model_fields)
     concealed = {member: COMMITMENT if member in PERSONAL else value for member, value in MEMBERS.get(event, {}).items()}

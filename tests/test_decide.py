@@ -21,7 +21,7 @@ from dispute_fsm.rules.evidence import checklist
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
 from tests import support
 from tests.strategies import commands as any_commands
 from tests.strategies import payloads
@@ -71,7 +71,7 @@ from tests.support import (
 TICK = timedelta(microseconds=1)
 SITUATIONS = situations()
 C = RefusalCode
-E = EventName
+E = CommandType
 O = Option  # noqa: E741 -- read beside C and E
 S = StateName
 
@@ -821,7 +821,7 @@ def test_a_snapshot_of_another_order_decides_nothing() -> None:
 @pytest.mark.parametrize("policy", [DEFAULT_POLICY, OFF, REVIEW, DENIAL], ids=["default", "confirmation off", "review", "denial"])
 def test_facts_are_needed_exactly_where_a_requirement_looks_at_them(policy: Policy) -> None:
     disputes = [opened(policy), in_state(S.AWAITING_SHIPMENT, policy), in_state(S.AWAITING_EVIDENCE, policy), in_state(S.RESOLVED, policy)]
-    asked_for = set[tuple[StateName, EventName, str]]()
+    asked_for = set[tuple[StateName, CommandType, str]]()
     for dispute in disputes:
         for asked in every(dispute):
             for now in moments(dispute):
@@ -926,10 +926,10 @@ def test_a_voucher_counts_once_however_often_it_is_named() -> None:
 # ---- the checklist says beforehand what the chart says afterwards ---------------------------------------------------------
 
 
-@given(payload=payloads(EventName.SUBMIT_EVIDENCE))
+@given(payload=payloads(CommandType.SUBMIT_EVIDENCE))
 def test_a_submission_is_refused_for_just_what_the_checklist_names(payload: Any) -> None:  # noqa: ANN401 -- drawn for the event
     dispute = support.in_state(StateName.AWAITING_EVIDENCE)
-    asked = Command(event=EventName.SUBMIT_EVIDENCE, actor=support.OWN[Role.MERCHANT], payload=payload)
+    asked = Command(event=CommandType.SUBMIT_EVIDENCE, actor=support.OWN[Role.MERCHANT], payload=payload)
     beforehand = checklist(dispute.policy, payload.reason, payload.vouchers, payload.statement)
     decision = support.decided(dispute, asked)
     assert {*decision.codes} == {fault.code for fault in beforehand.faults} if isinstance(decision, Refused) else beforehand.complete

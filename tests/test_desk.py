@@ -23,7 +23,7 @@ from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
 from tests.support import (
     AGREED,
     CANCELLING,
@@ -54,7 +54,7 @@ from tests.support import (
     well_formed,
 )
 
-C, E, S = RefusalCode, EventName, StateName
+C, E, S = RefusalCode, CommandType, StateName
 TICK = timedelta(microseconds=1)
 MARK = "⟦个人⟧"
 
@@ -157,7 +157,7 @@ ASKS = {
 
 
 def asked_of(dispute: Dispute) -> Iterator[tuple[Option | None, Command]]:
-    for event in EventName:
+    for event in CommandType:
         if event is E.CHOOSE_OPTION:
             yield from ((option, choose(option)) for option in Option)
         elif event is not E.OPEN_DISPUTE:

@@ -13,7 +13,7 @@ import pytest
 
 from dispute_fsm.dispute.refusals import Accepted, Repeated
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.rules.vocabulary import EventName, Option, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Option, StateName
 from dispute_fsm.service.asynchronous import AsyncService
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.service import Service
@@ -137,7 +137,7 @@ def test_a_sweeper_of_an_asyncio_host_ends_when_it_is_cancelled(url: str) -> Non
             await sweeper
 
     asyncio.run(hosts())
-    assert [event.command for event in service.service.history("D-1")][-1] is EventName.PROMISE_EXPIRED
+    assert [event.command for event in service.service.history("D-1")][-1] is CommandType.PROMISE_EXPIRED
     store.close()
 
 
@@ -155,4 +155,4 @@ def test_a_call_that_was_cancelled_is_found_again_by_its_key(home: House) -> Non
     asyncio.run(hosts())  # it waits for the thread
     assert isinstance(home.service.submit("D-1", asked).decision, Accepted | Repeated)
     assert len(home.service.history("D-1")) == 2
-    home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+    home.service.submit("D-1", command(CommandType.CONFIRM_AGREEMENT))

@@ -10,7 +10,7 @@ from dispute_fsm.dispute import events
 from dispute_fsm.dispute.events import EVENT, AuditEvent, Check, Closed, CommandRefused, DisputeOpened, Progressed
 from dispute_fsm.dispute.refusals import Refused
 from dispute_fsm.rules.commands import RECORDED_PAYLOADS
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, StateName
 from tests.support import CLAIMABLE, choose, command, corpus_events, decided, happens, in_state, opened, opened_event, submission, voucher
 
 Record = dict[str, Any]
@@ -28,16 +28,16 @@ TYPES = {
     "settlement_failed", "evidence_failed",
 }  # fmt: skip
 CLOSING = {"dispute_resolved", "dispute_penalized", "penalty_annulled"}
-PAYLOADS: dict[EventName, set[str]] = {
-    **{event: set() for event in EventName},
-    EventName.OPEN_DISPUTE: {"rollout"},
-    EventName.CHOOSE_OPTION: {"option", "agreed_until", "vouchers", "note"},
-    EventName.SUBMIT_EVIDENCE: {"reason", "vouchers", "statement"},
-    EventName.REQUEST_EVIDENCE: {"note"},
-    EventName.RULE_NO_FAULT: {"rationale"},
-    EventName.RULE_AT_FAULT: {"rationale"},
-    EventName.ANNUL: {"rationale"},
-    EventName.EXTEND_DEADLINE: {"until", "rationale", "deadline"},
+PAYLOADS: dict[CommandType, set[str]] = {
+    **{event: set() for event in CommandType},
+    CommandType.OPEN_DISPUTE: {"rollout"},
+    CommandType.CHOOSE_OPTION: {"option", "agreed_until", "vouchers", "note"},
+    CommandType.SUBMIT_EVIDENCE: {"reason", "vouchers", "statement"},
+    CommandType.REQUEST_EVIDENCE: {"note"},
+    CommandType.RULE_NO_FAULT: {"rationale"},
+    CommandType.RULE_AT_FAULT: {"rationale"},
+    CommandType.ANNUL: {"rationale"},
+    CommandType.EXTEND_DEADLINE: {"until", "rationale", "deadline"},
 }
 
 CORPUS = corpus_events()
@@ -236,7 +236,7 @@ def test_a_refusal_records_the_facts_that_it_saw() -> None:
     assert CLAIMED.facts is not None
     assert decision.event.facts is not None
     assert record_of(decision.event)["facts"]["pickup"] is None
-    late = decided(opened(), command(EventName.WITHDRAW), max(opened().deadlines.values()).replace(year=2024))
+    late = decided(opened(), command(CommandType.WITHDRAW), max(opened().deadlines.values()).replace(year=2024))
     assert isinstance(late, Refused)
     assert late.event is not None
     assert record_of(late.event)["facts"] is None

@@ -15,7 +15,7 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Refused
 from dispute_fsm.errors import ImpossibleEventError, InputError
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, StateName
 from tests.support import (
     AGREED,
     CORPUS,
@@ -42,7 +42,7 @@ from tests.support import (
 )
 
 TICK = timedelta(microseconds=1)
-E, S = EventName, StateName
+E, S = CommandType, StateName
 SITUATIONS = situations()
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated
 from dispute_fsm.errors import OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
 from dispute_fsm.rules.facts import Order, OrderFacts
-from dispute_fsm.rules.vocabulary import EventName, Option, Outcome, RefusalCode, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Option, Outcome, RefusalCode, StateName
 from dispute_fsm.service.service import Service
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.check import Checked, check
@@ -420,7 +420,7 @@ def test_what_fired_does_not_fire_again_when_the_clock_jumps_back_and_forth(home
     for jump in (DAY + TICK, -3 * DAY, 5 * DAY, -5 * DAY, 9 * DAY):
         home.time.pass_(jump)
         home.service.sweep()
-    assert [event.command for event in home.service.history("D-1")] == [EventName.OPEN_DISPUTE, EventName.RESPONSE_EXPIRED]
+    assert [event.command for event in home.service.history("D-1")] == [CommandType.OPEN_DISPUTE, CommandType.RESPONSE_EXPIRED]
 
 
 def test_a_claim_that_lies_ahead_after_a_jump_back_only_delays(home: House) -> None:

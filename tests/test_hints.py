@@ -16,7 +16,7 @@ from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadl
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, RefusalCode, Role, StateName
 from tests.support import (
     CLAIMABLE,
     COMMANDS,
@@ -49,7 +49,7 @@ from tests.support import (
     well_formed,
 )
 
-C, E, S = RefusalCode, EventName, StateName
+C, E, S = RefusalCode, CommandType, StateName
 
 POLICIES = {
     "default": DEFAULT_POLICY,
@@ -160,7 +160,7 @@ def done_first(asked: Asked, unlock: ActorUnlock) -> Iterator[Asked]:
             yield asked._replace(dispute=then, at=then.last_at + MINUTE)
 
 
-def ways(dispute: Dispute, now: datetime, events: list[EventName]) -> Iterator[tuple[Command, datetime, Order]]:
+def ways(dispute: Dispute, now: datetime, events: list[CommandType]) -> Iterator[tuple[Command, datetime, Order]]:
     """Give every sort of command of these events, by whose they are, with the orders that make a difference."""
     soon = max(now, dispute.last_at + MINUTE)
     for event in events:
@@ -223,7 +223,7 @@ def test_every_hint_works_and_never_means_never(policy: str, name: str) -> None:
     assert met
 
 
-What = tuple[EventName, object]
+What = tuple[CommandType, object]
 
 
 def _what(asked: Command) -> What:
@@ -340,7 +340,7 @@ def test_wait_send_it_at_that_moment(deadline: Deadline, fraction: int) -> None:
 
 
 @pytest.mark.parametrize("event", COMMANDS)
-def test_actor_send_it_as_that_one(event: EventName) -> None:
+def test_actor_send_it_as_that_one(event: CommandType) -> None:
     own = well_formed(opened(), event).actor
     for wrong in (*OWN.values(), Actor(role=Role.MERCHANT, id="X"), Actor(role=Role.CONSUMER, id="X")):
         if wrong.role is own.role and (wrong.id == own.id or own.role in {Role.SYSTEM, Role.ADJUDICATOR}):
@@ -361,7 +361,7 @@ def test_actor_send_it_as_that_one(event: EventName) -> None:
             assert still is None or C.WRONG_ACTOR not in still.codes
 
 
-NEXT: list[tuple[str, str, EventName, Role, EventName]] = [
+NEXT: list[tuple[str, str, CommandType, Role, CommandType]] = [
     ("default", "opened", E.CONFIRM_AGREEMENT, Role.MERCHANT, E.CHOOSE_OPTION),
     ("default", "opened", E.RULE_AT_FAULT, Role.MERCHANT, E.CHOOSE_OPTION),
     ("default", "awaiting_evidence", E.RULE_NO_FAULT, Role.MERCHANT, E.SUBMIT_EVIDENCE),
@@ -374,7 +374,7 @@ NEXT: list[tuple[str, str, EventName, Role, EventName]] = [
 
 
 @pytest.mark.parametrize(("policy", "name", "event", "role", "first"), NEXT)
-def test_actor_somebody_has_to_act_first(policy: str, name: str, event: EventName, role: Role, first: EventName) -> None:
+def test_actor_somebody_has_to_act_first(policy: str, name: str, event: CommandType, role: Role, first: CommandType) -> None:
     dispute = made(policy)[name]
     unlock = only(Asked(dispute, well_formed(dispute, event), dispute.last_at + MINUTE), C.NOT_IN_THIS_STATE).unlock
     assert isinstance(unlock, ActorUnlock)

@@ -16,7 +16,7 @@ from dispute_fsm.history.whatif import Question, Verdict
 from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.findings import ActorUnlock, NeverUnlock
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
 from tests.support import (
     AGREED,
     HOUR,
@@ -33,7 +33,7 @@ from tests.support import (
     ruling,
 )
 
-C, E, S = RefusalCode, EventName, StateName
+C, E, S = RefusalCode, CommandType, StateName
 HISTORIES = Path(__file__).parent / "histories"
 OUT_OF_STOCK = choose(Option.OUT_OF_STOCK_REFUND)
 

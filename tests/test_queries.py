@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from benchmarks import queries as bench
 from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, StateName
 from dispute_fsm.service.feed import log_sink
 from dispute_fsm.store import queries
 from dispute_fsm.store.engine import writing
@@ -57,7 +57,7 @@ def seven(home: House) -> House:
     for number in range(7):
         home.open(f"D-{number}", merchant_id=f"M-{number % 2}", order_id=f"O-{number}")
         home.time.pass_(timedelta(0) if number == 3 else MINUTE)
-    home.service.submit("D-5", command(EventName.WITHDRAW))
+    home.service.submit("D-5", command(CommandType.WITHDRAW))
     return home
 
 
@@ -76,7 +76,7 @@ def test_pages_of_any_size_hold_each_dispute_once_the_oldest_first(seven: House,
 def test_what_opens_closes_or_moves_on_meanwhile_moves_nothing(seven: House) -> None:
     first = seven.service.by_merchant("M-0", limit=2)
     assert ids(list(first.found)) == ["D-0", "D-2"]
-    seven.service.submit("D-0", command(EventName.WITHDRAW))
+    seven.service.submit("D-0", command(CommandType.WITHDRAW))
     seven.open("D-9", merchant_id="M-0")
     rest = all_pages(lambda cursor, n: seven.service.by_merchant("M-0", cursor=cursor or first.cursor, limit=n), 100)
     assert ids(rest) == ["D-4", "D-6", "D-9"]
@@ -124,7 +124,7 @@ def test_a_snapshot_says_for_what_a_region_has_failed(home: House) -> None:
 
 
 def test_an_order_shows_all_its_disputes(seven: House) -> None:
-    seven.service.submit("D-1", command(EventName.WITHDRAW))
+    seven.service.submit("D-1", command(CommandType.WITHDRAW))
     seven.open("D-8", order_id="O-1")
     found = seven.service.by_order("O-1").found
     assert [(one.dispute_id, one.closed) for one in found] == [("D-1", True), ("D-8", False)]

@@ -16,16 +16,16 @@ from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.read import steps
 from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Missing, Undetermined, redecide
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Outcome, RefusalCode
 from tests.histories.corpus import ERASED, FILES, disputes, is_policy, line_of, lines, named, rechained, record, recorded, replayed
 
 TABLE = rule_version(DEFAULT_VERSION).table
-Edge = tuple[str, EventName, str, Outcome | None]
+Edge = tuple[str, CommandType, str, Outcome | None]
 
 # A denied out-of-stock refund is judged at once: it never gets to the review whose row it shares with the other settlements.
 CANNOT_HAPPEN: Edge = (
     "option_chosen.settling.denial_under_review",
-    EventName.RULE_NO_FAULT,
+    CommandType.RULE_NO_FAULT,
     "resolved",
     Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
 )

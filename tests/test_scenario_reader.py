@@ -24,8 +24,8 @@ from dispute_fsm.rules.facts import CancelRequest, Order, Pickup, Refund, Shipme
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy, Term
 from dispute_fsm.rules.vocabulary import (
     CancelStatus,
+    CommandType,
     Deadline,
-    EventName,
     Option,
     Outcome,
     PickupKind,
@@ -287,7 +287,7 @@ def test_every_event_has_its_own_actor_where_none_is_named(event: str, actor: tu
 
 
 def test_every_event_but_the_opening_can_be_a_step() -> None:
-    assert {event.partition(",")[0] for event in BY_DEFAULT} == {event.value for event in EventName} - {"open_dispute"}
+    assert {event.partition(",")[0] for event in BY_DEFAULT} == {event.value for event in CommandType} - {"open_dispute"}
 
 
 @pytest.mark.parametrize(
@@ -789,7 +789,7 @@ def seeds() -> tuple[object, ...]:
     return tuple(read_yaml(file.read_bytes(), str(file)).value for file in SEED_FILES)
 
 
-WORDS = sorted({word for words in (Deadline, EventName, Option, Outcome, RefusalCode, Role, StateName) for word in words})
+WORDS = sorted({word for words in (Deadline, CommandType, Option, Outcome, RefusalCode, Role, StateName) for word in words})
 FIELDS = [
     *("title", "rules", "policy", "dispute", "order", "steps", "expect", "at", "do", "by", "key", "with", "state", "refused", "error"),
     *("option", "agreed_until", "vouchers", "until", "deadline", "statement", "rationale", "note", "shipment", "refund", "calendar", "<<"),

@@ -13,7 +13,7 @@ from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
 from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Option, RefusalCode, Role, StateName
 from dispute_fsm.service.service import Service
 from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.engine import reading, writing
@@ -36,7 +36,7 @@ from tests.support import (
     voucher,
 )
 
-A, E, C = Option, EventName, RefusalCode
+A, E, C = Option, CommandType, RefusalCode
 
 
 @pytest.fixture
@@ -402,7 +402,7 @@ def test_what_a_class_of_the_hosts_adds_is_an_error_and_nothing_of_it_is_recorde
     with pytest.raises(ValidationError, match=r"facts\.debug"):
         home.service.submit("D-1", choose(Option.ALREADY_SHIPPED), facts=facts)
     with pytest.raises(ValidationError, match=r"actor\.name"):
-        Command(event=EventName.WITHDRAW, actor=Person(role=Role.CONSUMER, id="C-1"))
+        Command(event=CommandType.WITHDRAW, actor=Person(role=Role.CONSUMER, id="C-1"))
     assert len(home.service.history("D-1")) == 1
 
 

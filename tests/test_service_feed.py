@@ -12,7 +12,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from dispute_fsm.errors import ConflictError, InputError, SinkUnavailableError
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.service import delivery
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.feed import CloudEvent, log_sink
@@ -53,7 +53,7 @@ def some(home: House, *ids: str) -> None:
     for one in ids:
         home.service.submit(one, choose(Option.OUT_OF_STOCK_REFUND))
     for one in ids:
-        home.service.submit(one, command(EventName.CONFIRM_AGREEMENT))
+        home.service.submit(one, command(CommandType.CONFIRM_AGREEMENT))
     settle(home.store)
 
 
@@ -111,7 +111,7 @@ def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
     with writing(home.store.engine) as connection:
         connection.execute(text("INSERT INTO host VALUES ('x')"))  # this transaction has its number now, a low one
         home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # another one, with a higher number
-        home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT), connection=connection)
+        home.service.submit("D-1", command(CommandType.CONFIRM_AGREEMENT), connection=connection)
     settle(home.store)
     assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
     places = [tuple(map(int, event.place.split("-"))) for event in home.service.feed()]
@@ -270,7 +270,7 @@ def test_what_comes_later_to_a_parked_dispute_is_held_back_too(home: House) -> N
     consumer = home.service.consumer("mail", sink)
     settle(home.store)
     consumer.deliver()
-    home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+    home.service.submit("D-1", command(CommandType.CONFIRM_AGREEMENT))
     settle(home.store)
     assert consumer.deliver() == Delivered(held=1)
     sink.poison.clear()

@@ -20,7 +20,7 @@ from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
 from dispute_fsm.errors import OrderSystemUnavailableError
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import EventName, Option, Role
+from dispute_fsm.rules.vocabulary import CommandType, Option, Role
 from dispute_fsm.service.service import Service
 from dispute_fsm.store.store import Store
 from tests import oracle_2023_03 as oracle
@@ -102,9 +102,9 @@ class Naive:
     def looks(self, asked: Command, now: datetime) -> bool:
         """Tell whether the order system has to be asked."""
         option = getattr(asked.payload, "option", None)
-        if asked.event is EventName.CHOOSE_OPTION:
+        if asked.event is CommandType.CHOOSE_OPTION:
             return self.leaf == "opened" and not self.late(now) and option in {Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED}
-        expects_late = {EventName.OBSERVE_ORDER: False, EventName.PROMISE_EXPIRED: True}
+        expects_late = {CommandType.OBSERVE_ORDER: False, CommandType.PROMISE_EXPIRED: True}
         return self.leaf == "awaiting_shipment" and expects_late.get(asked.event) is self.late(now)
 
     def fire(self, asked: Command, fires: Fires, now: datetime) -> None:
@@ -137,19 +137,19 @@ def policy_of(naive: Naive) -> Policy:
     return over(silence=naive.silence, denial=naive.denial, evidence={"hours": 4}, max_recorded_refusals=RECORDED)
 
 
-def asked_of(event: EventName, option: Option, now: datetime, key: str | None, *, faulty: bool) -> tuple[Command, str | None]:
+def asked_of(event: CommandType, option: Option, now: datetime, key: str | None, *, faulty: bool) -> tuple[Command, str | None]:
     """Make a command, and the code of what it lacks."""
-    if event is EventName.CHOOSE_OPTION:
+    if event is CommandType.CHOOSE_OPTION:
         if option is Option.SHIP_BY_AGREED_DATE:
             dated: dict[str, Any] = {"agreed_until": now + 30 * HOUR, **({"vouchers": []} if faulty else {})}
             return choose(option, key=key, **dated), "agreement_voucher_missing" if faulty else None
         return choose(option, key=key), None
-    if event is EventName.SUBMIT_EVIDENCE:
+    if event is CommandType.SUBMIT_EVIDENCE:
         return submission(key=key, **({"statement": " "} if faulty else {})), "statement_missing" if faulty else None
-    if event is EventName.EXTEND_DEADLINE:
+    if event is CommandType.EXTEND_DEADLINE:
         blank = {"rationale": ""} if faulty else {}
         return extension(now + 500 * HOUR, key=key, **blank), "rationale_missing" if faulty else None
-    if event in {EventName.RULE_NO_FAULT, EventName.RULE_AT_FAULT, EventName.ANNUL}:
+    if event in {CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.ANNUL}:
         return ruling(event, key=key, **({"rationale": None} if faulty else {})), "rationale_missing" if faulty else None
     return command(event, key=key), None
 
@@ -195,12 +195,12 @@ class ServiceMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model)
     @rule(
         data=st.data(),
-        event=st.sampled_from([*COMMANDS, *[EventName.CHOOSE_OPTION] * 4, EventName.SUBMIT_EVIDENCE]),
+        event=st.sampled_from([*COMMANDS, *[CommandType.CHOOSE_OPTION] * 4, CommandType.SUBMIT_EVIDENCE]),
         option=st.sampled_from(Option),
         faulty=st.sampled_from([False, False, False, True]),
         stranger=st.sampled_from([False] * 9 + [True]),
     )
-    def ask(self, data: st.DataObject, event: EventName, option: Option, faulty: bool, stranger: bool) -> None:
+    def ask(self, data: st.DataObject, event: CommandType, option: Option, faulty: bool, stranger: bool) -> None:
         name = data.draw(st.sampled_from(sorted(self.model)))
         self.keys += 1
         asked, fault = asked_of(event, option, self.time.now, f"k-{self.keys}", faulty=faulty)
@@ -273,7 +273,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def sweep(self) -> None:
         for naive in self.model.values():
             while naive.late(self.time.now):
-                asked = command(EventName(f"{RUNS[naive.leaf]}_expired"))
+                asked = command(CommandType(f"{RUNS[naive.leaf]}_expired"))
                 if naive.looks(asked, self.time.now) and not self.orders.available:
                     break
                 wanted = oracle.expected(naive.leaf, asked.event.value, naive.seen(asked, self.time.now, None))

@@ -13,7 +13,7 @@ from dispute_fsm.charts import registry, v2023_03
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.service.service import Service
 from dispute_fsm.store import snapshot
 from dispute_fsm.store.check import Checked, check
@@ -281,7 +281,7 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
     short, events = loaded()
     assert events == 1
     for _ in range(300):
-        home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+        home.service.submit("D-1", command(CommandType.CONFIRM_AGREEMENT))
     long, events = loaded()
     assert events == 301
     assert long == short

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, StateName
 from dispute_fsm.service.decider import Decider
 from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import Service
@@ -69,7 +69,7 @@ def test_a_dispute_that_moves_on_takes_its_deadline_with_it(home: House) -> None
     home.open()
     home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
     home.time.pass_(HOUR)
-    home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+    home.service.submit("D-1", command(CommandType.CONFIRM_AGREEMENT))
     home.time.pass_(10 * DAY)
     assert home.service.sweep() == Swept()
 

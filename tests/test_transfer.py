@@ -11,7 +11,7 @@ from sqlalchemy import text
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.write import write_history
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.store.check import Checked, Damage, check
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.transfer import bring_in, taken_out
@@ -97,7 +97,7 @@ def test_a_longer_file_goes_on_where_the_database_ends(url: str, tmp_path: Path)
         assert damages(home) == []
         assert home.service.get("D-1") == origin.service.get("D-1")
         home.time.now = OPENED_AT + DAY
-        assert home.service.submit("D-1", command(EventName.WITHDRAW)).dispute.closed
+        assert home.service.submit("D-1", command(CommandType.WITHDRAW)).dispute.closed
 
 
 def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_comes_in(home: House, tmp_path: Path) -> None:
@@ -139,14 +139,14 @@ def test_an_order_cannot_get_a_second_live_dispute_by_a_file(home: House, tmp_pa
         content = out(other)
     with pytest.raises(ConflictError, match="order O-1 would have two live disputes, D-1 and D-2"):
         brought(home, content)
-    home.service.submit("D-1", command(EventName.WITHDRAW))
+    home.service.submit("D-1", command(CommandType.WITHDRAW))
     assert brought(home, content) == 1
 
 
 def test_one_disputes_history_comes_out_alone_and_in_order(home: House) -> None:
     for one in ("D-1", "D-2"):
         home.open(one)
-    home.service.submit("D-1", command(EventName.WITHDRAW))
+    home.service.submit("D-1", command(CommandType.WITHDRAW))
     assert [line.count('"dispute_id":"D-1"') > 0 for line in out(home, "D-1").decode().splitlines()] == [False, True, True]
     with pytest.raises(InputError, match="no dispute D-9"):
         out(home, "D-1", "D-9")

@@ -26,7 +26,7 @@ from dispute_fsm.order_system import OrderSystem
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import parse_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Role
 
 log = structlog.stdlib.get_logger("dispute_fsm")
 
@@ -82,7 +82,7 @@ class Desk:
         if facts is None and opening_needs_facts(existing, opening):
             facts = self.orders.look(opening.order_id, now)
         decision = decide_opening(existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1))
-        log_decision(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
+        log_decision(opening.dispute_id, CommandType.OPEN_DISPUTE, opening.actor, decision)
         if isinstance(decision, Refused):
             return decision
         if isinstance(decision, Accepted):
@@ -138,7 +138,7 @@ class Desk:
         return facts
 
 
-def log_decision(dispute_id: str, command: EventName, actor: Actor, decision: Decision) -> None:
+def log_decision(dispute_id: str, command: CommandType, actor: Actor, decision: Decision) -> None:
     """Write one line per decision: ids and codes only, never a person's words."""
     event = None if isinstance(decision, Unchanged) else decision.event
     log.info(

@@ -35,8 +35,8 @@ from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, Pay
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.rollout import Rollout, RolloutDecision
 from dispute_fsm.rules.vocabulary import (
+    CommandType,
     Deadline,
-    EventName,
     EventType,
     Option,
     Outcome,
@@ -72,7 +72,7 @@ __all__ = [
     "DisputeError",
     "Drift",
     "Event",
-    "EventName",
+    "CommandType",
     "EventType",
     "ExtendDeadline",
     "FactUnlock",

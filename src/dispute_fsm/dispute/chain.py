@@ -19,7 +19,7 @@ from dispute_fsm.rules.canonical import canonical
 from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload
 from dispute_fsm.rules.evidence import length
 from dispute_fsm.rules.strict import Strict
-from dispute_fsm.rules.vocabulary import EventName
+from dispute_fsm.rules.vocabulary import CommandType
 
 NOT_HASHED = frozenset({"hash", "private"})
 _SALT_BYTES = 16
@@ -62,7 +62,7 @@ def _committed(value: str, salt: bytes) -> dict[str, Any]:
     return {"commitment": hashlib.sha256(salt + value.encode()).hexdigest(), "length": length(value)}
 
 
-def conceal(event: EventName, payload: Payload, salt: Callable[[str], bytes]) -> tuple[Payload, dict[str, PrivateValue]]:
+def conceal(event: CommandType, payload: Payload, salt: Callable[[str], bytes]) -> tuple[Payload, dict[str, PrivateValue]]:
     """Split a command's payload into what is recorded (with commitments) and the personal values beside it."""
     private: dict[str, PrivateValue] = {}
 

@@ -24,7 +24,7 @@ from dispute_fsm.rules.guards import Guard
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import Identifier, Strict, format_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Outcome, RefusalCode
 
 _ANY_TIME = datetime(2023, 3, 27, tzinfo=UTC)  # who may open does not depend on when
 
@@ -89,7 +89,7 @@ def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: 
 def _fired(dispute: Dispute, judgement: Judgement, row: Row, looked_at: OrderFacts | None) -> Conclusion:
     rule, command = row.rule, judgement.case.command
     option, agreed_until = dispute.option, dispute.agreed_until
-    if command.event is EventName.CHOOSE_OPTION:
+    if command.event is CommandType.CHOOSE_OPTION:
         chosen = cast("ChooseOption[str]", command.payload)
         option, agreed_until = chosen.option, chosen.agreed_until
     stands = dispute.rules.table.places[row.target].stands
@@ -120,7 +120,7 @@ def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | 
     """Return the due instants of the deadlines that begin now; a deadline that is switched off does not begin."""
     if not starts:
         return {}
-    until = cast("ExtendDeadline[str]", case.command.payload).until if case.command.event is EventName.EXTEND_DEADLINE else None
+    until = cast("ExtendDeadline[str]", case.command.payload).until if case.command.event is CommandType.EXTEND_DEADLINE else None
     dues = {deadline: due_instant(deadline, case.policy, case.now, agreed_until, until) for deadline in starts}
     return {deadline: due for deadline, due in dues.items() if due is not None}
 
@@ -182,7 +182,7 @@ def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
 def opening_command(opening: Opening) -> Command:
     """Return the opening as a command."""
     payload = OpenDispute(rollout=opening.rollout)
-    members: dict[str, Any] = {"event": EventName.OPEN_DISPUTE, "actor": opening.actor, "payload": payload, "key": opening.key}
+    members: dict[str, Any] = {"event": CommandType.OPEN_DISPUTE, "actor": opening.actor, "payload": payload, "key": opening.key}
     return Command.model_construct(**members)  # an opening is valid
 
 

@@ -29,7 +29,7 @@ from dispute_fsm.rules.strict import (
     format_instant,
     written,
 )
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Outcome, RefusalCode
 
 SCHEMA_VERSION = 1
 """Version of the shape of an event; it rises when a reader has to know."""
@@ -94,7 +94,7 @@ class AuditEvent(Strict):
     at: Instant
     recorded_at: Instant
     actor: Actor
-    command: Named[EventName]
+    command: Named[CommandType]
     payload: SerializeAsAny[Payload]
     source: Path | None
     target: Path
@@ -123,7 +123,7 @@ class DisputeOpened(AuditEvent):
     """The opening: whose dispute about which order, under which chart, written by which version of this package."""
 
     type: Literal[EventType.DISPUTE_OPENED]
-    command: Literal[EventName.OPEN_DISPUTE]
+    command: Literal[CommandType.OPEN_DISPUTE]
     payload: SerializeAsAny[OpenDispute]
     source: None
     outcome: None

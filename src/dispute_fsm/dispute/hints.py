@@ -16,7 +16,7 @@ from dispute_fsm.rules.commands import ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.findings import ActorUnlock
 from dispute_fsm.rules.guards import Selector
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, Role
 
 
 class _Node(NamedTuple):
@@ -53,10 +53,10 @@ def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
 
 def _steps(table: Table, node: _Node, case: Case) -> Iterator[tuple[Row, _Node]]:
     for (path, event), rows in table.rows.items():
-        if path != node.path or event is EventName.EXTEND_DEADLINE:  # an extension leads nowhere
+        if path != node.path or event is CommandType.EXTEND_DEADLINE:  # an extension leads nowhere
             continue
         for row in rows:
-            options = list(Option) if event is EventName.CHOOSE_OPTION else [node.option]
+            options = list(Option) if event is CommandType.CHOOSE_OPTION else [node.option]
             for option in options:
                 here = node._replace(option=option)
                 if _may_fire(table, row, here, case):

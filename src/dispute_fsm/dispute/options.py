@@ -21,7 +21,7 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.guards import Selector
 from dispute_fsm.rules.policy import EvidenceReason
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, Role, StateName
 from dispute_fsm.rules.worktime import Count, count
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
@@ -48,7 +48,7 @@ class Consequence:
     `given` is what the order system has to show for it, where that decides.
     """
 
-    event: EventName
+    event: CommandType
     role: Role
     state: StateName
     outcome: Outcome | None
@@ -100,7 +100,7 @@ def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[
 
 def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datetime) -> OptionView:
     command = Command(
-        event=EventName.CHOOSE_OPTION, actor=Actor(role=Role.MERCHANT, id=dispute.merchant_id), payload=ChooseOption[str](option=option)
+        event=CommandType.CHOOSE_OPTION, actor=Actor(role=Role.MERCHANT, id=dispute.merchant_id), payload=ChooseOption[str](option=option)
     )
     preview = _preview(dispute, option, case_of(dispute, command, facts, now))
     try:
@@ -121,7 +121,7 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
     if row is None:
         return None
     chosen = replace(case, option=option, findings={})
-    proves = (row.target, EventName.SUBMIT_EVIDENCE) in table.rows and (row.source, EventName.SUBMIT_EVIDENCE) not in table.rows
+    proves = (row.target, CommandType.SUBMIT_EVIDENCE) in table.rows and (row.source, CommandType.SUBMIT_EVIDENCE) not in table.rows
     begun = [started for deadline in row.rule.starts if (started := _started(deadline, case)) is not None]
     return Preview(
         state=_leads_to(table, row),
@@ -135,7 +135,7 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
 def _consequences(table: Table, path: str, case: Case, running: set[Deadline]) -> Iterator[Consequence]:
     """List what the consumer and the clock may do next; a withdrawal is left out, for it is possible everywhere."""
     for (source, event), rows in table.rows.items():
-        if source != path or event is EventName.WITHDRAW:
+        if source != path or event is CommandType.WITHDRAW:
             continue
         for row in rows:
             role, expires = row.rule.by.roles[0], row.rule.expires

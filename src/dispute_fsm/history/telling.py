@@ -17,8 +17,8 @@ from dispute_fsm.rules.guards import Sort
 from dispute_fsm.rules.policy import Term
 from dispute_fsm.rules.strict import FrozenMap, format_duration, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import (
+    CommandType,
     Deadline,
-    EventName,
     Labelled,
     Lang,
     Option,
@@ -72,7 +72,7 @@ _KINDS: Mapping[str, type[Labelled]] = FrozenMap(
         "not_accepted": VoucherKind,
         "state": StateName,
         "option": Option,
-        "event": EventName,
+        "event": CommandType,
     }
 )
 """What of that is a word of the domain, and of which sort."""

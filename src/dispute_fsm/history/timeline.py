@@ -22,8 +22,8 @@ from dispute_fsm.rules.policy import Bilingual, Policy, Term
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import (
+    CommandType,
     Deadline,
-    EventName,
     EventType,
     Labelled,
     Lang,
@@ -133,7 +133,7 @@ class Entry:
     at: datetime
     zone: ZoneInfo
     type: EventType
-    command: EventName
+    command: CommandType
     actor: Actor
     source: str | None
     target: str

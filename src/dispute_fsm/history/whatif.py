@@ -26,7 +26,7 @@ from dispute_fsm.rules.findings import just_after
 from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import Named, Series, Strict
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Labelled, Option, Outcome, RefusalCode, Role, StateName
 
 
 class Verdict(Labelled):
@@ -104,9 +104,9 @@ def _standing(dispute: Dispute) -> Standing:
 
 # Who confirmed one agreement has said nothing of another, a ruling is on what was under review, and more time was given for
 # what was awaited then.
-_OF_AN_AGREEMENT = frozenset({EventName.CONFIRM_AGREEMENT, EventName.DENY_AGREEMENT})
+_OF_AN_AGREEMENT = frozenset({CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT})
 _OF_A_STATE = frozenset(
-    {EventName.REQUEST_EVIDENCE, EventName.RULE_NO_FAULT, EventName.RULE_AT_FAULT, EventName.EXTEND_DEADLINE, EventName.ANNUL}
+    {CommandType.REQUEST_EVIDENCE, CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.EXTEND_DEADLINE, CommandType.ANNUL}
 )
 _OF_EVIDENCE = frozenset({StateName.AWAITING_EVIDENCE, StateName.UNDER_REVIEW})
 
@@ -200,7 +200,7 @@ class _Course:
         if self.dispute.rules is self.recorded or deadline not in {Deadline.RESPONSE, Deadline.EVIDENCE}:
             return True
         if deadline is Deadline.EVIDENCE:
-            return any((event.target, EventName.SUBMIT_EVIDENCE) in self.recorded.table.rows for event in self.heard)
+            return any((event.target, CommandType.SUBMIT_EVIDENCE) in self.recorded.table.rows for event in self.heard)
         return all(event.actor.role is not Role.MERCHANT for event in self.heard)
 
     def catch_up(self, previous: AuditEvent, event: AuditEvent) -> None:

@@ -25,7 +25,7 @@ from dispute_fsm.rules.strict import (
     Whole,
     written,
 )
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role, VoucherKind
 
 PERSONAL = frozenset({"note", "statement", "rationale", "file_name", "uri"})
 """The members of a payload that are a person's: hashed only as commitments, erasable."""
@@ -124,22 +124,22 @@ class ExtendDeadline(Payload, Generic[P]):
     deadline: Named[Deadline] | None = None
 
 
-_FORMS: Mapping[EventName, tuple[type[Payload], type[Payload]]] = {
-    EventName.OPEN_DISPUTE: (OpenDispute, OpenDispute),
-    EventName.CHOOSE_OPTION: (ChooseOption[Text], ChooseOption[Commitment]),
-    EventName.SUBMIT_EVIDENCE: (SubmitEvidence[Text], SubmitEvidence[Commitment]),
-    EventName.REQUEST_EVIDENCE: (RequestEvidence[Text], RequestEvidence[Commitment]),
-    EventName.RULE_NO_FAULT: (Ruling[Text], Ruling[Commitment]),
-    EventName.RULE_AT_FAULT: (Ruling[Text], Ruling[Commitment]),
-    EventName.ANNUL: (Ruling[Text], Ruling[Commitment]),
-    EventName.EXTEND_DEADLINE: (ExtendDeadline[Text], ExtendDeadline[Commitment]),
+_FORMS: Mapping[CommandType, tuple[type[Payload], type[Payload]]] = {
+    CommandType.OPEN_DISPUTE: (OpenDispute, OpenDispute),
+    CommandType.CHOOSE_OPTION: (ChooseOption[Text], ChooseOption[Commitment]),
+    CommandType.SUBMIT_EVIDENCE: (SubmitEvidence[Text], SubmitEvidence[Commitment]),
+    CommandType.REQUEST_EVIDENCE: (RequestEvidence[Text], RequestEvidence[Commitment]),
+    CommandType.RULE_NO_FAULT: (Ruling[Text], Ruling[Commitment]),
+    CommandType.RULE_AT_FAULT: (Ruling[Text], Ruling[Commitment]),
+    CommandType.ANNUL: (Ruling[Text], Ruling[Commitment]),
+    CommandType.EXTEND_DEADLINE: (ExtendDeadline[Text], ExtendDeadline[Commitment]),
 }
 _NOTHING_MORE = (Payload, Payload)
 
-PAYLOADS: Mapping[EventName, type[Payload]] = FrozenMap({event: _FORMS.get(event, _NOTHING_MORE)[0] for event in EventName})
+PAYLOADS: Mapping[CommandType, type[Payload]] = FrozenMap({event: _FORMS.get(event, _NOTHING_MORE)[0] for event in CommandType})
 """The payload of each event as it is asked for."""
 
-RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = FrozenMap({event: _FORMS.get(event, _NOTHING_MORE)[1] for event in EventName})
+RECORDED_PAYLOADS: Mapping[CommandType, type[Payload]] = FrozenMap({event: _FORMS.get(event, _NOTHING_MORE)[1] for event in CommandType})
 """The payload of each event as it is recorded."""
 
 
@@ -162,7 +162,7 @@ class Command(Strict):
     payload) is answered as the first time, with other content it is refused.
     """
 
-    event: Named[EventName]
+    event: Named[CommandType]
     actor: Actor
     payload: SerializeAsAny[Payload] = Field(default_factory=dict, validate_default=True)
     key: Identifier | None = None

@@ -29,9 +29,9 @@ from dispute_fsm.rules.provenance import Source, assumed, stated
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import (
     LIABILITIES,
+    CommandType,
     Deadline,
     Denial,
-    EventName,
     Labelled,
     Lang,
     Option,
@@ -218,7 +218,7 @@ def _labels(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
 
 def _option(case: Case) -> str:
     payload = case.command.payload
-    option = cast("ChooseOption[str]", payload).option if case.command.event is EventName.CHOOSE_OPTION else case.option
+    option = cast("ChooseOption[str]", payload).option if case.command.event is CommandType.CHOOSE_OPTION else case.option
     return "none" if option is None else option.value
 
 

@@ -57,12 +57,12 @@ class Deadline(Labelled):
     EVIDENCE = "evidence", "商家举证时限", "evidence deadline"
 
     @property
-    def expiry(self) -> "EventName":
+    def expiry(self) -> "CommandType":
         """The event by which the system acts on this deadline once it has passed."""
-        return EventName(f"{self.value}_expired")
+        return CommandType(f"{self.value}_expired")
 
 
-class EventName(Labelled):
+class CommandType(Labelled):
     """What can be asked of a dispute: the events of the chart."""
 
     OPEN_DISPUTE = "open_dispute", "发起纠纷", "open the dispute"

@@ -20,7 +20,7 @@ from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, Text, parse_duration, parse_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Role
 from dispute_fsm.scenario.rollouts import rollout_of
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
 
@@ -224,7 +224,7 @@ class Reader:
 
     def event(self, content: Mapping[str, object], path: FieldPath) -> Sweep | Command:
         """Read an event: who, what, and its payload."""
-        known = [*(name.value for name in EventName if name is not EventName.OPEN_DISPUTE), "sweep", "expire"]
+        known = [*(name.value for name in CommandType if name is not CommandType.OPEN_DISPUTE), "sweep", "expire"]
         name = self.source.choice(content["do"], known, (*path, "do"), "event")
         if name == "sweep":
             for field in ("by", "key", "with"):
@@ -236,7 +236,7 @@ class Reader:
             event = self.source.validated(_Expiry, payload, (*path, "with")).deadline.expiry
             payload = {}
         else:
-            event = EventName(name)
+            event = CommandType(name)
         faults = Faults()
         actor = faults.tried(lambda: self.actor(content, event, path))
         asked = faults.tried(lambda: self.source.validated(PAYLOADS[event], payload, (*path, "with")))
@@ -248,7 +248,7 @@ class Reader:
             raise self.source.fault((*path, "with", "deadline"), missing)
         return Command(event=event, actor=actor, payload=asked, key=keyed.key)
 
-    def actor(self, content: Mapping[str, object], event: EventName, path: FieldPath) -> Actor:
+    def actor(self, content: Mapping[str, object], event: CommandType, path: FieldPath) -> Actor:
         """Read who acts; left out, it is the role that the rules name for the event, with the dispute's own id."""
         if "by" not in content:
             role = self.rules.table.actors[event].roles[0]

@@ -25,7 +25,7 @@ from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, RefusalCode
 from dispute_fsm.store.direct import Direct
 from dispute_fsm.store.prepared import Open
 from dispute_fsm.store.store import Loaded, Store
@@ -108,7 +108,7 @@ class Decider:
                 answer = self._opened(opening, existing, decision, host)
             except ConflictError:
                 continue
-            log_decision(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
+            log_decision(opening.dispute_id, CommandType.OPEN_DISPUTE, opening.actor, decision)
             return answer
         raise ConflictError(f"dispute {opening.dispute_id} could not be opened, for others kept opening one; send it again")
 

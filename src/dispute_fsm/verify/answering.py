@@ -13,7 +13,7 @@ from dispute_fsm.dispute.refusals import Accepted, Reason, Refused, Repeated
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, RefusalCode
 from dispute_fsm.verify.explore import Answer, Exploration, Situation, key_of, put, seen, shape_of
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
@@ -39,7 +39,7 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
             rows = [row for row in table.rows[dispute.path, event] if _applies(row.when, answer) and _applies(row.when_facts, answer)]
             if len(rows) > 1:
                 yield against(exploration, answer, "有两条规则同时适用", f"{len(rows)} rows apply at once")
-        elif not answer.judgement.reasons and event is not EventName.OBSERVE_ORDER:
+        elif not answer.judgement.reasons and event is not CommandType.OBSERVE_ORDER:
             yield against(exploration, answer, "既未接受，也未说明拒绝理由", "neither accepted nor refused with a reason")
         elif (
             (deadline := event.expires) is not None

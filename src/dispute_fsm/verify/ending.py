@@ -10,7 +10,7 @@ from dispute_fsm.rules.commands import Payload
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import just_after
-from dispute_fsm.rules.vocabulary import LIABILITIES, EventName, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.verify.explore import Answer, Exploration, Key, Situation, key_of, put, seen
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import OWN, PLAIN, command
@@ -69,7 +69,7 @@ def _silence(start: Situation) -> tuple[tuple[Answer, ...], str]:
     return tuple(way), "closed"
 
 
-def _fires(answer: Answer, event: EventName, at: datetime) -> bool:
+def _fires(answer: Answer, event: CommandType, at: datetime) -> bool:
     return answer.accepted and answer.command.event is event and answer.at == at and answer.order == PLAIN
 
 
@@ -88,7 +88,9 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
         before, after = answer.situation.dispute, answer.after
         if not before.closed or after is None:
             continue
-        annuls = before.outcome in LIABILITIES and answer.command.event is EventName.ANNUL and answer.command.actor.role is Role.ADJUDICATOR
+        annuls = (
+            before.outcome in LIABILITIES and answer.command.event is CommandType.ANNUL and answer.command.actor.role is Role.ADJUDICATOR
+        )
         if not annuls or after.outcome is not Outcome.ANNULLED or not after.closed:
             yield against(exploration, answer, "纠纷结束后仍发生变化", "something happens to a dispute that has ended")
 

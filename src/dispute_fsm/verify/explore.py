@@ -28,7 +28,7 @@ from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.commands import Actor, Command
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import CommandType, RefusalCode, Role
 from dispute_fsm.verify.representatives import (
     COMMANDS,
     CONSUMER,
@@ -252,7 +252,7 @@ def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = 
     except FactsNeededError:
         yield Answer(situation, asked, at, PLAIN, None, complete, None)
         shown = orders(dispute.agreed_until, at)
-        for order in shown if thorough or asked.event is not EventName.CHOOSE_OPTION else shown[:2]:
+        for order in shown if thorough or asked.event is not CommandType.CHOOSE_OPTION else shown[:2]:
             yield put(situation, asked, at, order, seen(order, at), complete=complete)
 
 

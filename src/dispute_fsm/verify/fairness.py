@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.rules.commands import Ruling
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Option, Outcome, Role, Silence, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, EventType, Option, Outcome, Role, Silence, StateName
 from dispute_fsm.verify.explore import Answer, Exploration
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING
@@ -52,10 +52,10 @@ def _entitled(answer: Answer) -> bool:
     if (deadline := event.expires) is not None:
         passed = deadline in dispute.running and dispute.running[deadline] < answer.at
         return passed and (deadline is not Deadline.CONFIRMATION or dispute.policy.silence is Silence.DENIAL)
-    if event is EventName.DENY_AGREEMENT:
+    if event is CommandType.DENY_AGREEMENT:
         return role is Role.CONSUMER and dispute.option is not None and not dispute.confirmed
     rationale = answer.command.payload.rationale if isinstance(answer.command.payload, Ruling) else None
-    return event is EventName.RULE_AT_FAULT and role is Role.ADJUDICATOR and bool((rationale or "").strip())
+    return event is CommandType.RULE_AT_FAULT and role is Role.ADJUDICATOR and bool((rationale or "").strip())
 
 
 @holds(
@@ -98,7 +98,7 @@ def one_response(exploration: Exploration) -> Iterator[Violation]:
         before, after = answer.situation.dispute.option, answer.after
         if after is None:
             continue
-        if answer.command.event is EventName.CHOOSE_OPTION and before is not None:
+        if answer.command.event is CommandType.CHOOSE_OPTION and before is not None:
             yield against(exploration, answer, "第二次选择方案被接受", "a second choice is accepted")
         elif after.option is not (before or getattr(answer.command.payload, "option", None)):
             yield against(exploration, answer, "所选方案被改变", "the option that counts has changed")

@@ -17,9 +17,9 @@ from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import Guard, Selector, by, has_passed, when
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Outcome, Role
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, EventType, Outcome, Role
 
-Cell = tuple[str, EventName]
+Cell = tuple[str, CommandType]
 """Where a mutation shows: a place and an event."""
 
 _TICK = timedelta(microseconds=1)
@@ -167,7 +167,7 @@ def _deadlines(table: Table, row: Row) -> Iterator[_Made]:
             (with_rule(row, ends=tuple(one for one in ends if one is not deadline)),),
         )
     for deadline in table.places[row.target].stands:
-        if deadline not in starts and (deadline is not Deadline.PROMISE or row.event is EventName.EXTEND_DEADLINE):
+        if deadline not in starts and (deadline is not Deadline.PROMISE or row.event is CommandType.EXTEND_DEADLINE):
             yield "deadline changed", f"starts {deadline.value} too", (with_rule(row, starts=(*starts, deadline)),)
         if deadline not in ends and deadline not in starts:
             yield "deadline changed", f"ends {deadline.value} too", (with_rule(row, ends=(*ends, deadline)),)

@@ -16,7 +16,7 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import just_after
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role
 
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
 """A Tuesday, ten in the morning in Shanghai: no holiday near."""
@@ -35,7 +35,7 @@ OWN = FrozenMap(
 STRANGERS = (Actor(role=Role.CONSUMER, id="C-9"), Actor(role=Role.MERCHANT, id="M-9"))
 """The right role, somebody else's dispute."""
 
-COMMANDS = tuple(event for event in EventName if event is not EventName.OPEN_DISPUTE)
+COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
 """Every event that can be asked of a dispute that stands."""
 
 _HOUR, _DAY, _SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -83,7 +83,7 @@ def _as_many(policy: Policy, kind: str) -> list[dict[str, object]]:
 
 @cache
 def _choices(policy: Policy, option: Option, now: datetime) -> tuple[Variant, ...]:
-    model = PAYLOADS[EventName.CHOOSE_OPTION]
+    model = PAYLOADS[CommandType.CHOOSE_OPTION]
     complete: dict[str, Any] = {"option": option}
     if option is Option.SHIP_BY_AGREED_DATE:
         complete |= {"agreed_until": now + _SOON, "vouchers": [_voucher()]}
@@ -103,7 +103,7 @@ def _choices(policy: Policy, option: Option, now: datetime) -> tuple[Variant, ..
 
 @cache
 def _submissions(policy: Policy) -> tuple[Variant, ...]:
-    model = PAYLOADS[EventName.SUBMIT_EVIDENCE]
+    model = PAYLOADS[CommandType.SUBMIT_EVIDENCE]
     picky = next(((name, reason) for name, reason in policy.evidence_reasons.items() if reason.not_accepted), None)
     name, reason = picky or next(iter(policy.evidence_reasons.items()))
     kind = reason.prompts[0].kind.value
@@ -118,14 +118,14 @@ def _submissions(policy: Policy) -> tuple[Variant, ...]:
 
 
 @cache
-def _rulings(event: EventName) -> tuple[Variant, ...]:
+def _rulings(event: CommandType) -> tuple[Variant, ...]:
     model = PAYLOADS[event]
     return (Variant(model.model_validate({"rationale": _SAID})), Variant(model.model_validate({}), complete=False))
 
 
 def _extensions(dispute: Dispute) -> Iterator[Variant]:
     """Extend each deadline, named or not: to after everything else, to just a second later, to where it was."""
-    model = PAYLOADS[EventName.EXTEND_DEADLINE]
+    model = PAYLOADS[CommandType.EXTEND_DEADLINE]
     last = max([dispute.last_at, *dispute.deadlines.values()])
     for deadline in (None, *Deadline):
         named: dict[str, Any] = {"deadline": deadline, "rationale": _SAID}
@@ -140,11 +140,11 @@ def _extensions(dispute: Dispute) -> Iterator[Variant]:
 
 
 @cache
-def _empty(event: EventName) -> Variant:
+def _empty(event: CommandType) -> Variant:
     return Variant(PAYLOADS[event].model_validate({}))
 
 
-def payloads(dispute: Dispute, event: EventName, now: datetime) -> Iterator[Variant]:
+def payloads(dispute: Dispute, event: CommandType, now: datetime) -> Iterator[Variant]:
     """Give the payloads with which an event is asked, the complete ones among them."""
     model = PAYLOADS[event]
     if issubclass(model, ChooseOption):
@@ -160,7 +160,7 @@ def payloads(dispute: Dispute, event: EventName, now: datetime) -> Iterator[Vari
         yield _empty(event)
 
 
-def command(event: EventName, actor: Actor, payload: Payload) -> Command:
+def command(event: CommandType, actor: Actor, payload: Payload) -> Command:
     """Put a command together of parts that are valid."""
     members: dict[str, Any] = {"event": event, "actor": actor, "payload": payload, "key": None}
     return Command.model_construct(**members)
