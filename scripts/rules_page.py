@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from dispute_fsm import DEFAULT_POLICY, VERSIONS, RuleVersion
+from dispute_fsm import DEFAULT_POLICY
+from dispute_fsm.charts.registry import VERSIONS, RuleVersion
 from dispute_fsm.charts.table import Place, Row, Rule
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED

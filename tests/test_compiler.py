@@ -20,12 +20,13 @@ from dispute_fsm.charts import compiler, registry
 from dispute_fsm.charts.common import SETTLEMENT
 from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.declare import Chart, Edge, Leaf, Version, edge
-from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, rule_version
+from dispute_fsm.charts.registry import VERSIONS, rule_version
 from dispute_fsm.charts.table import Entry, Row, Table
 from dispute_fsm.charts.v2023_03 import ENTRY, OPTIONS, Rules202303
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import DEFAULT_VERSION
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import ActorGuard, Guard, by, requirement, when
 from dispute_fsm.rules.policy import Bilingual
@@ -613,7 +614,7 @@ def test_an_event_that_a_version_does_not_have_is_out_of_place_for_everybody() -
 
 def _nothing_to_look_at(event: CommandType) -> Case:
     nothing: Any = None
-    return Case(command=cast("Any", SimpleNamespace(event=event)), now=nothing, policy=nothing, merchant_id="", consumer_id="")
+    return Case(command=cast("Any", SimpleNamespace(type=event)), now=nothing, policy=nothing, merchant_id="", consumer_id="")
 
 
 TABLE = rule_version("2023-03").table

@@ -31,12 +31,11 @@ from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Table
 from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.events import DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Accepted, Refused
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command, Payload
+from dispute_fsm.rules.commands import Actor, ChooseOption, ConfirmAgreement, DenyAgreement, OpenDispute
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, RefusalCode, Role, StateName
@@ -388,29 +387,27 @@ def test_no_engine_is_made_to_decide(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(StateChart, "__init__", counted)
     facts = OrderFacts(order_id="o-1", asked="orders", observed_at=NOW, revision="1")
-    opening = Opening(
+    opening = OpenDispute(
         dispute_id="d-1",
         order_id="o-1",
         merchant_id="m-1",
         consumer_id="c-1",
-        actor=CONSUMER,
-        rules="2023-03",
-        policy=DEFAULT_POLICY,
+        by=CONSUMER,
     )
     opened = open_dispute(None, opening, facts, NOW, stamp=_stamp(1))
     assert isinstance(opened, Accepted)
     assert isinstance(opened.event, DisputeOpened)
     dispute = begin(opened.event, DEFAULT_POLICY)
-    asked: list[tuple[CommandType, Actor, Payload]] = [
-        (CommandType.CHOOSE_OPTION, MERCHANT, ChooseOption(option=Option.ALREADY_SHIPPED)),
-        (CommandType.CHOOSE_OPTION, MERCHANT, ChooseOption(option=Option.OUT_OF_STOCK_REFUND)),
-        (CommandType.CHOOSE_OPTION, MERCHANT, ChooseOption(option=Option.PROVE_NO_FAULT)),
-        (CommandType.DENY_AGREEMENT, MERCHANT, Payload()),
-        (CommandType.CONFIRM_AGREEMENT, CONSUMER, Payload()),
+    asked = [
+        ChooseOption(by=MERCHANT, option=Option.ALREADY_SHIPPED),
+        ChooseOption(by=MERCHANT, option=Option.OUT_OF_STOCK_REFUND),
+        ChooseOption(by=MERCHANT, option=Option.PROVE_NO_FAULT),
+        DenyAgreement(by=MERCHANT),
+        ConfirmAgreement(by=CONSUMER),
     ]
     taken = []
-    for number, (event, actor, payload) in enumerate(asked, start=2):
-        decision = decide(dispute, Command(event=event, actor=actor, payload=payload), facts, NOW, stamp=_stamp(number))
+    for number, each in enumerate(asked, start=2):
+        decision = decide(dispute, each, facts, NOW, stamp=_stamp(number))
         assert isinstance(decision, Accepted | Refused)
         assert decision.event is not None
         taken.append(type(decision))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, Command
+from dispute_fsm.rules.commands import COMMAND_CLASSES, Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import (
     NEVER,
@@ -53,8 +53,9 @@ def facts(**order: object) -> OrderFacts:
 
 
 def command(event: CommandType, payload: Mapping[str, object] | None = None, actor: Actor | None = None) -> Command:
-    said = {"event": event, "actor": actor or own_actor(Role.MERCHANT), "payload": payload or {}}
-    return Command.model_validate(said)
+    ids = {"dispute_id": "D-1", "order_id": "o-1", "merchant_id": MERCHANT, "consumer_id": CONSUMER}
+    opens = ids if event is CommandType.OPEN_DISPUTE else {}
+    return COMMAND_CLASSES[event].model_validate({"by": actor or own_actor(Role.MERCHANT), **opens, **(payload or {})})
 
 
 def case(event: CommandType = CommandType.CHOOSE_OPTION, payload: Mapping[str, object] | None = None, **situation: object) -> Case:

@@ -17,7 +17,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.write import write_records
 from dispute_fsm.rules.vocabulary import CommandType, EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 from tests.support import read_back
 
 ROOT = Path(__file__).parent.parent
@@ -52,11 +52,11 @@ def named(file: Path) -> str:
 
 
 @cache
-def ran(file: Path) -> Result:
+def ran(file: Path) -> ScenarioResult:
     return run_scenario(read_scenario(file))
 
 
-def written(result: Result) -> str:
+def written(result: ScenarioResult) -> str:
     stream = io.StringIO()
     write_records(stream, ((event, result.scenario.opening.policy) for event in result.events))
     return stream.getvalue()

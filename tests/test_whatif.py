@@ -16,7 +16,7 @@ import structlog
 from pydantic import ValidationError
 
 from dispute_fsm.charts import registry
-from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS
+from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.dispute.decide import open_dispute
 from dispute_fsm.dispute.dispute import Dispute
@@ -29,7 +29,7 @@ from dispute_fsm.history.generate import generate
 from dispute_fsm.history.redecide import Missing
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf, what_if
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import DEFAULT_VERSION, Command
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import CommandType, EventType, Option, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.scenario.reader import parse_scenario, read_scenario
@@ -85,7 +85,7 @@ def penalized(outcome: Outcome) -> Standing:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Log no decision: the desk decides thousands of times."""
+    """Log no decision: thousands are made of times."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()

@@ -208,7 +208,7 @@ class Judges:
         for name, selector in self.selectors.items():
             findings[name] = HOLDS if situation.answers[selector.dimension.name] in selector.accepts else FAILS
         return Case(
-            command=cast("Any", SimpleNamespace(event=situation.event)),
+            command=cast("Any", SimpleNamespace(type=situation.event)),
             now=cast("Any", None),
             policy=cast("Any", None),
             merchant_id="",

@@ -52,10 +52,6 @@ VERSIONS = registered(
 )
 """Every known version by its id, the oldest first."""
 
-DEFAULT_VERSION = "2023-03"
-"""The version of a scenario that names none."""
-
-
 _STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=None)
 
 

@@ -134,7 +134,7 @@ class Table:
 
         Raises `FactsNeededError` where the order system has to be asked first.
         """
-        event = case.command.event
+        event = case.command.type
         checks: list[tuple[Guard, Finding]] = []
         quiet = event in QUIET
         actor = self.actors.get(event)

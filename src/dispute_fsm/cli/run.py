@@ -18,7 +18,7 @@ from dispute_fsm.history.telling import state_label
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario
-from dispute_fsm.scenario.runner import Failure, Result, run_scenario
+from dispute_fsm.scenario.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _run(paths: list[Path], as_json: bool, histories: Path | None, lang: LangCho
     targets = {} if histories is None else _history_files(files, histories)
     for fault in lost:
         complain(fault)
-    results: list[Result] = []
+    results: list[ScenarioResult] = []
     unreadable = len(lost)
     with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
         for file in progress.track(list(files), description="scenarios"):
@@ -84,7 +84,7 @@ def _run(paths: list[Path], as_json: bool, histories: Path | None, lang: LangCho
     return Exit.WELL if all(result.ok for result in results) else Exit.FELL_SHORT
 
 
-def _keep(store: "Store", result: Result) -> None:
+def _keep(store: "Store", result: ScenarioResult) -> None:
     """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
     from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
     from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- as above
@@ -146,7 +146,7 @@ def _history_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     return named
 
 
-def _as_json(result: Result) -> dict[str, Any]:
+def _as_json(result: ScenarioResult) -> dict[str, Any]:
     dispute, scenario = result.dispute, result.scenario
     return {
         "file": scenario.file,
@@ -176,7 +176,7 @@ _FAILURE = {
 }
 
 
-def _show(results: list[Result], lang: Lang) -> None:
+def _show(results: list[ScenarioResult], lang: Lang) -> None:
     table = Table(*(Column(head, overflow="fold") for head in _HEADS[lang]), box=None, pad_edge=False, header_style="bold")
     for result in results:
         dispute = result.dispute
@@ -200,7 +200,7 @@ def _show(results: list[Result], lang: Lang) -> None:
     )
 
 
-def _failure(result: Result, failure: Failure, lang: Lang) -> str:
+def _failure(result: ScenarioResult, failure: Failure, lang: Lang) -> str:
     end, step = {"zh": ("结束时", "第 {} 步"), "en": ("at the end", "step {}")}[lang]
     where = end if failure.step is None else step.format(failure.step)
     return _FAILURE[lang].format(file=result.scenario.file, line=failure.line, where=where, expected=failure.expected, found=failure.found)

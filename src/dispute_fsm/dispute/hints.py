@@ -88,7 +88,7 @@ def _answers(selector: Selector, node: _Node, case: Case) -> bool:
     if dimension is guards.FAILED:
         return (node.liability or "none") in selector.accepts
     if dimension in {guards.EXTENDED, guards.NAMED}:
-        named = case.command.payload.deadline if isinstance(case.command.payload, ExtendDeadline) else None
+        named = case.command.deadline if isinstance(case.command, ExtendDeadline) else None
         meant = {deadline for deadline in node.standing if named is deadline or (named is None and dimension is guards.EXTENDED)}
         return not meant.isdisjoint(selector.accepts)
     if dimension is guards.EVIDENCE:
@@ -119,5 +119,5 @@ def _offered(table: Table, node: _Node, case: Case) -> bool:
         all(_answers(selector, node, case) for selector in row.rule.when)
         and (row.rule.expires in node.standing if row.rule.expires is not None else _in_time(table, row, node, case))
         and _lasting(row, node, case)
-        for row in table.rows.get((node.path, case.command.event), ())
+        for row in table.rows.get((node.path, case.command.type), ())
     )

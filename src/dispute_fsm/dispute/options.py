@@ -11,11 +11,11 @@ from typing import Literal
 
 from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.judge import case_of, check_facts, hinted, judge
+from dispute_fsm.dispute.judge import case_of, check_facts, evaluate, hinted
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command
+from dispute_fsm.rules.commands import ChooseOption, merchant
 from dispute_fsm.rules.deadlines import due_instant, term_of
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
@@ -99,12 +99,10 @@ def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[
 
 
 def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datetime) -> OptionView:
-    command = Command(
-        event=CommandType.CHOOSE_OPTION, actor=Actor(role=Role.MERCHANT, id=dispute.merchant_id), payload=ChooseOption[str](option=option)
-    )
+    command = ChooseOption(by=merchant(dispute.merchant_id), option=option)
     preview = _preview(dispute, option, case_of(dispute, command, facts, now))
     try:
-        judgement = judge(dispute, command, facts, now)
+        judgement = evaluate(dispute, command, facts, now)
     except FactsNeededError:
         return OptionView(option, None, (), (), None, preview)
     against = hinted(dispute, judgement)
@@ -116,7 +114,7 @@ def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datet
 
 def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
     table = dispute.rules.table
-    rows = table.rows.get((dispute.path, case.command.event), ())
+    rows = table.rows.get((dispute.path, case.command.type), ())
     row = next((row for row in rows if all(selector.holds(case) for selector in row.when)), None)
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Made-up histories as production would write them: of any size, from a seed alone, through the real desk.
+"""Made-up histories as production would write them: of any size, from a seed alone, through the real `Disputes`.
 
 Each dispute is a story of its own: a merchant, a consumer, an adjudicator, an order whose facts come in late, a sweep every
 few minutes. What people mean to do stands on the story's agenda by time, and is dropped where the dispute has moved on.
@@ -18,15 +18,14 @@ from random import Random
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, rule_version
-from dispute_fsm.desk import SYSTEM, Answer, Desk
+from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.dispute import next_due
 from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.disputes import Disputes, Result
 from dispute_fsm.errors import InputError
 from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
+from dispute_fsm.rules.commands import COMMAND_CLASSES, DEFAULT_VERSION, SYSTEM, Actor, Command, OpenDispute
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
@@ -203,21 +202,21 @@ class _Story:
         paid = None if self._happens(0.01) else opened_at - self._between(20, 140)
         self._order = Order(paid_at=paid)
         self._orders = InMemoryOrderSystem({self._order_id: self._order}, name="order-center")
-        self._desk = Desk(self._orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq))
+        self._disputes = Disputes(self._orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq))
         self._order_goes_on()
         while self._agenda and self._agenda[0][0] == opened_at:  # known by then
             heappop(self._agenda)[-1]()
-        opening = Opening(
+        opening = OpenDispute(
             dispute_id=f"D{number:07d}{chance.randrange(10**4):04d}",
             order_id=self._order_id,
             merchant_id=self.shop.id,
             consumer_id=self.consumer.id,
-            actor=SYSTEM if self._happens(0.1) else self.consumer,
+            by=SYSTEM if self._happens(0.1) else self.consumer,
             rules=rules,
             policy=self.policy,
             key=self._key(),
         )
-        opened = cast("Answer", self._desk.open(opening, opened_at))  # of an order that exists, by one who may
+        opened = self._disputes.open(opening, at=opened_at)  # of an order that exists, by one who may
         self._opened, self.dispute = cast("AuditEvent", opened.event), opened.dispute
 
     def events(self) -> Iterator[AuditEvent]:
@@ -228,7 +227,7 @@ class _Story:
             sweep_at = self._next_sweep()
             if sweep_at is not None and (not self._agenda or sweep_at <= self._agenda[0][0]):
                 self.now = sweep_at
-                answers = self._desk.sweep(self.dispute, self.now)
+                answers = self._disputes.sweep(self.dispute, at=self.now)
             elif self._agenda:
                 self.now, _, turn, act = heappop(self._agenda)
                 answers = self._acted(act) if turn in {None, *self._turns.values()} else ()
@@ -248,7 +247,7 @@ class _Story:
         late = max(due[1], self.now) - _BEGIN
         return _BEGIN + (late // _SWEEP_EVERY + 1) * _SWEEP_EVERY
 
-    def _acted(self, act: Callable[[], Command | None]) -> tuple[Answer, ...]:
+    def _acted(self, act: Callable[[], Command | None]) -> tuple[Result, ...]:
         command = act()
         if command is None:  # the order system has learned something
             if StateName.AWAITING_SHIPMENT in self.dispute.states and self._happens(0.65):
@@ -257,7 +256,7 @@ class _Story:
         if command.key is not None and self._happens(0.05):  # the network was slow, so it is sent again
             again = partial(self._reuses, command) if self._happens(0.2) else lambda: command
             self._plan(self.now + self._between(0.001, 0.01), again, anyway=True)
-        return (self._desk.submit(self.dispute, command, self.now),)
+        return (self._disputes.send(self.dispute, command, at=self.now),)
 
     def _next_turn(self) -> None:
         """Let everybody make up their mind about each leaf that was reached; in a region that stays where it is, things go on."""
@@ -354,7 +353,7 @@ class _Story:
     # -- what people ask
 
     def _asks(self, event: CommandType, by: Actor, key: str | None = None, **payload: object) -> Command:
-        return Command(event=event, actor=by, payload=PAYLOADS[event].model_validate(payload), key=key)
+        return COMMAND_CLASSES[event].model_validate({"by": by, "key": key, **payload})
 
     def _vouchers(self, *kinds: VoucherKind, **changes: object) -> list[dict[str, object]]:
         made: list[dict[str, object]] = []
@@ -428,7 +427,7 @@ class _Story:
 
     def _reuses(self, command: Command) -> Command:
         """Ask for something else under a key that was used before."""
-        return self._asks(CommandType.WITHDRAW, command.actor, command.key)
+        return self._asks(CommandType.WITHDRAW, command.by, command.key)
 
     def _out_of_place(self) -> Command:
         """Ask what is another's to ask, what comes too early, or what has no place in this state."""

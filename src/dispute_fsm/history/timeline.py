@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.dispute.events import AuditEvent, Check, PrivateValue
-from dispute_fsm.rules.commands import Actor, Commitment, Voucher
+from dispute_fsm.rules.commands import Actor, Commitment, RecordedVoucher
 from dispute_fsm.rules.deadlines import term_of
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Seen
@@ -225,7 +225,7 @@ def _said(event: AuditEvent, policy: Policy) -> Iterator[Said]:
             case Commitment():
                 yield Said(name, _personal(value, event.private.get(f"/payload/{name}")))
             case tuple():
-                vouchers: tuple[Voucher[Commitment], ...] = value
+                vouchers: tuple[RecordedVoucher, ...] = value
                 for number, voucher in enumerate(vouchers):
                     yield Said(name, _voucher(voucher, f"/payload/{name}/{number}", event.private))
             case Labelled() | datetime():
@@ -245,7 +245,7 @@ def _personal(said: Commitment, kept: PrivateValue | None) -> Personal:
     return Personal(said.length, None if kept is None else kept.value)
 
 
-def _voucher(voucher: Voucher[Commitment], pointer: str, private: Mapping[str, PrivateValue]) -> SaidVoucher:
+def _voucher(voucher: RecordedVoucher, pointer: str, private: Mapping[str, PrivateValue]) -> SaidVoucher:
     name = None if voucher.file_name is None else _personal(voucher.file_name, private.get(f"{pointer}/file_name"))
     uri = None if voucher.uri is None else _personal(voucher.uri, private.get(f"{pointer}/uri"))
     return SaidVoucher(voucher.kind, voucher.media_type, voucher.size, name, uri)

@@ -211,7 +211,7 @@ def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
 
 
 def _payload(case: Case, **changes: object) -> Case:
-    command = case.command.model_copy(update={"payload": case.command.payload.model_copy(update=changes)})
+    command = case.command.model_copy(update=changes)
     return replace(case, command=command, findings={})
 
 
@@ -237,9 +237,7 @@ SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
             "one more": lambda case: replace(case, extra_rounds=case.extra_rounds - 1, findings={}),
             "one less": lambda case: replace(case, extra_rounds=case.extra_rounds + 1, findings={}),
         },
-        guards.until_later.name: {
-            "the same instant too": lambda case: _payload(case, until=cast("Any", case.command.payload).until + _TICK)
-        },
+        guards.until_later.name: {"the same instant too": lambda case: _payload(case, until=cast("Any", case.command).until + _TICK)},
         guards.vouchers_small_enough.name: {
             "a byte more": lambda case: _limit(case, "max_bytes", 1),
             "a byte less": lambda case: _limit(case, "max_bytes", -1),
