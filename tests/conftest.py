@@ -45,9 +45,11 @@ def whole(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(autouse=True)
 def _its_own_logging() -> Iterator[None]:
     """Let no test hear what another made of structlog: commands that are called in this process configure it."""
-    configured = structlog.get_config()
+    configured = structlog.get_config() if structlog.is_configured() else None
     yield
-    structlog.configure(**configured)
+    structlog.reset_defaults()
+    if configured is not None:
+        structlog.configure(**configured)
 
 
 @pytest.fixture

@@ -9,15 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from dispute_fsm.desk import Answer
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.order_system import InMemoryOrderSystem
+from dispute_fsm.rules.commands import OpenDispute
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import Deadline, Option
-from dispute_fsm.service.service import Service
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.engine import reading
 from dispute_fsm.store.schema import Query
 from dispute_fsm.store.store import Store
@@ -55,7 +54,7 @@ class AnyOrder(InMemoryOrderSystem):
 class House:
     """A service, and what it stands on."""
 
-    service: Service
+    service: DisputeService
     store: Store
     orders: AnyOrder
     time: Time
@@ -63,7 +62,6 @@ class House:
     def open(self, dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Dispute:  # noqa: ANN401 -- any field of the opening
         """Open a dispute about an order of its own; it must be accepted."""
         answer = self.service.open(request(dispute_id, policy, **changes))
-        assert isinstance(answer, Answer)
         assert isinstance(answer.decision, Accepted)
         return answer.dispute
 
@@ -81,18 +79,18 @@ def settle(store: Store) -> None:
     until(is_shown, "a transaction in this cluster stays open")
 
 
-def promised(service: Service, dispute_id: str) -> datetime:
+def promised(service: DisputeService, dispute_id: str) -> datetime:
     """Promise goods for a second from now, by the real clock; returns when that is over. Where asking took longer, for a later one."""
     ahead = timedelta(seconds=1)
     while True:
         choice = choose(Option.SHIP_BY_AGREED_DATE, agreed_until=datetime.now(UTC) + ahead, vouchers=[voucher()])
-        answer = service.submit(dispute_id, choice)
+        answer = service.send(dispute_id, choice)
         if isinstance(answer.decision, Accepted):
             return answer.dispute.running[Deadline.PROMISE]
         ahead *= 2
 
 
-def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Opening:  # noqa: ANN401 -- any field of the opening
+def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> OpenDispute:  # noqa: ANN401 -- any field of the opening
     """Make an opening about an order of its own."""
     return opening(policy, **{"dispute_id": dispute_id, "order_id": f"O-{dispute_id}", **changes})
 
@@ -102,7 +100,7 @@ def house(url: str) -> Generator[House]:
     """Open a service on a database."""
     store, orders, time = Store(url), AnyOrder(), Time()
     try:
-        yield House(Service(store, orders, clock=time), store, orders, time)
+        yield House(DisputeService(store, orders, clock=time), store, orders, time)
     finally:
         store.close()
 

@@ -167,7 +167,7 @@ with house(sys.argv[1]) as home:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0, "the process that was forked took a connection of the first"
     assert home.store.directs.take() is ours and ours.stands(), "it ended a connection of the first"
-    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
     print(*(len(home.service.history(f"D-{number}")) for number in (1, 2, 3)))
 """
 

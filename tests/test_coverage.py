@@ -14,7 +14,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.replay import replay
 from dispute_fsm.rules.guards import Selector
-from dispute_fsm.rules.vocabulary import EventName, EventType, Lang, Option, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Lang, Option, Outcome, RefusalCode
 from tests.histories.corpus import FILES
 from tests.support import CANCELLING, choose, command, corpus_events, happens, opened, opened_event, over
 
@@ -43,7 +43,7 @@ def story() -> list[AuditEvent]:
     """Give an opening, a choice, and the consumer's consent."""
     first = opened()
     chosen = happens(first, choose(Option.CONSUMER_CANCELS), shown=CANCELLING)
-    return [first.opening, chosen, happens(evolve(first, chosen), command(EventName.CONFIRM_AGREEMENT))]
+    return [first.opening, chosen, happens(evolve(first, chosen), command(CommandType.CONFIRM_AGREEMENT))]
 
 
 # ---- what there is to reach --------------------------------------------------------------------------------------------

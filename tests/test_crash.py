@@ -57,7 +57,7 @@ def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(
 def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
     with house(url) as home:
         home.open("D-1", crash.POLICY)
-        answer = home.service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE, key="k-1"))
+        answer = home.service.send("D-1", choose(Option.SHIP_BY_AGREED_DATE, key="k-1"))
         opening = answer.dispute.opening
         assert answer.event is not None
         noted: list[dict[str, Any]] = [

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from dispute_fsm.cli import store as cli_store
 from dispute_fsm.rules.vocabulary import Option
-from dispute_fsm.service.service import Service
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from tests.command_line import SCRIPT, complained, environment, run
@@ -157,7 +157,7 @@ def overdue(url: str) -> str:
         home.orders.shown = PAID
         home.open("D-1")
         home.open("D-2")
-        home.service.submit("D-2", choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + HOUR))
+        home.service.send("D-2", choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + HOUR))
     return url
 
 
@@ -199,7 +199,7 @@ def test_an_order_system_that_is_none_is_wrong_usage(overdue: str, named: str, s
 
 def test_sweep_forever_fires_what_comes_and_ends_well_when_it_is_told_to(url: str) -> None:
     store = Store(url)
-    service = Service(store, AnyOrder(PAID))
+    service = DisputeService(store, AnyOrder(PAID))
     service.open(request("D-1", over(scan_grace="0s", response={"hours": 1})))
     ran = subprocess.Popen(  # noqa: S603 -- our own script
         [SCRIPT, "sweep", "--db", url, "--forever", "--orders", "tests.service_support:AnyOrder"],

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 import dispute_fsm
-from dispute_fsm import DEFAULT_POLICY, ChooseOption, Policy, errors
+from dispute_fsm import DEFAULT_POLICY, Policy, errors
+from dispute_fsm.commands import ChooseOption
 from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH
+from dispute_fsm.events import AuditEvent
 from dispute_fsm.history.lines import MAX_LINE
 from dispute_fsm.rules.policy import Term
 from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT, parse_duration, parse_instant
@@ -192,9 +194,11 @@ def test_the_limits_of_what_is_read_are_told() -> None:
     vouchers = [{"kind": "photo", "media_type": "image/png", "size": 1, "sha256": "a" * 64}] * int(
         told["the vouchers of a command"].replace(",", "")
     )
-    ChooseOption[str].model_validate({"option": "out_of_stock_refund", "vouchers": vouchers})
+    ChooseOption.model_validate({"by": {"role": "merchant", "id": "M-1"}, "option": "out_of_stock_refund", "vouchers": vouchers})
     with pytest.raises(ValueError, match="too_long"):
-        ChooseOption[str].model_validate({"option": "out_of_stock_refund", "vouchers": [*vouchers, vouchers[0]]})
+        ChooseOption.model_validate(
+            {"by": {"role": "merchant", "id": "M-1"}, "option": "out_of_stock_refund", "vouchers": [*vouchers, vouchers[0]]}
+        )
     assert told["a text"] == f"{MAX_TEXT:,} code points"
     assert told["a whole number"] == f"{MAX_INTEGER:,} ({MAX_INTEGER.bit_length()} bits)"
     assert told["a YAML file"] == f"{MAX_BYTES // 2**20} MiB, nested {MAX_DEPTH} deep"
@@ -221,7 +225,7 @@ def test_the_form_of_every_policy_field_is_told() -> None:
 
 def test_the_members_of_an_event_are_told() -> None:
     told = section(texts()["docs/formats.md"], "## History files")
-    members = [*dispute_fsm.AuditEvent.model_fields, "order_id", "merchant_id", "consumer_id", "chart", "package"]
+    members = [*AuditEvent.model_fields, "order_id", "merchant_id", "consumer_id", "chart", "package"]
     assert [name for name in members if f"`{name}`" not in told] == []
     assert [kind.value for kind in dispute_fsm.EventType if f"`{kind.value}`" not in told] == []
 

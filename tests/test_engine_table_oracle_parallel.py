@@ -15,7 +15,7 @@ from dispute_fsm.charts import parallel
 from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Row, Table
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, Option
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, Option
 from tests import oracle_parallel as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.oracle_parallel import Seen
@@ -194,25 +194,25 @@ def a_copy(folder: Path, changes: Mapping[str, str]) -> Judges:
     return Judges(SUBJECT, module.RulesParallel, compile_chart(module.RulesParallel, module.ENTRY))
 
 
-PLANTED: dict[str, tuple[str, EventName, dict[str, str]]] = {
+PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
     "the lighter liability": (
         "settlement_failed,under_review",
-        EventName.RULE_AT_FAULT,
+        CommandType.RULE_AT_FAULT,
         {"if min(liability": "if max(liability"},
     ),
     "the deadline of the other region": (
         START,
-        EventName.SUBMIT_EVIDENCE,
+        CommandType.SUBMIT_EVIDENCE,
         {"submit_evidence = proving(": "submit_evidence = settling("},
     ),
     "a wrong liability": (
         "awaiting_shipment,evidence_failed",
-        EventName.PROMISE_EXPIRED,
+        CommandType.PROMISE_EXPIRED,
         {"liability=Outcome.PROMISE_MISSED": "liability=Outcome.NO_RESPONSE"},
     ),
     "a region that should have ended well": (
         "awaiting_confirmation,under_review",
-        EventName.CONFIRMATION_EXPIRED,
+        CommandType.CONFIRMATION_EXPIRED,
         {"when=[consents, settles]": "when=[denies, settles]", "selected=[denies, out_of_stock]": "selected=[consents, out_of_stock]",
          "selected=[denies, claims]": "selected=[consents, claims]"},
     ),

@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated
 from dispute_fsm.errors import OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
 from dispute_fsm.rules.facts import Order, OrderFacts
-from dispute_fsm.rules.vocabulary import EventName, Option, Outcome, RefusalCode, StateName
-from dispute_fsm.service.service import Service
+from dispute_fsm.rules.vocabulary import CommandType, Option, Outcome, RefusalCode, StateName
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.direct import Direct
@@ -53,14 +53,14 @@ def test_while_the_order_system_is_down_nothing_is_judged_and_the_rest_goes_on(h
     home.open("D-2")
     home.orders.available = False
     with pytest.raises(OrderSystemUnavailableError):
-        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+        home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
     with pytest.raises(OrderSystemUnavailableError):
         home.service.open(request("D-3"))
     assert len(home.service.history("D-1")) == 1
     assert home.service.get("D-3") is None
-    assert isinstance(home.service.submit("D-2", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+    assert isinstance(home.service.send("D-2", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
     home.orders.available = True
-    assert isinstance(home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1")).decision, Accepted), "the key is still free"
+    assert isinstance(home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1")).decision, Accepted), "the key is still free"
 
 
 class Slow(AnyOrder):
@@ -84,10 +84,10 @@ def waiting(home: House, url: str, asked: Option) -> Iterator[list[object]]:
     decisions: list[object] = []
     with house(url) as other:
         slow = Slow(CLAIMABLE)
-        service = Service(other.store, slow, clock=home.time)
+        service = DisputeService(other.store, slow, clock=home.time)
 
         def submits() -> None:
-            decisions.append(service.submit("D-1", choose(asked, key="k-slow")).decision)
+            decisions.append(service.send("D-1", choose(asked, key="k-slow")).decision)
 
         thread = threading.Thread(target=submits)
         thread.start()
@@ -102,7 +102,7 @@ def waiting(home: House, url: str, asked: Option) -> Iterator[list[object]]:
 def test_nobody_waits_for_a_slow_order_system_but_who_asked(home: House, url: str) -> None:
     home.open("D-1")
     with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
-        answered = home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # the same dispute, not held by who waits
+        answered = home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # the same dispute, not held by who waits
         assert isinstance(answered.decision, Accepted)
     (decision,) = decisions
     assert isinstance(decision, Refused), "decided again by what came meanwhile"
@@ -134,7 +134,7 @@ def test_a_stale_answer_of_the_order_system_is_not_judged_on(home: House) -> Non
     home.open("D-1")
     home.orders.look = lambda order_id, now: seen(PICKED_UP, now - HOUR, order_id)  # type: ignore[method-assign]  # a cache too old
     with pytest.raises(StaleFactsError, match="look again"):
-        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED))
+        home.service.send("D-1", choose(Option.ALREADY_SHIPPED))
     assert len(home.service.history("D-1")) == 1
 
 
@@ -150,21 +150,21 @@ def test_an_answer_to_another_question_is_not_judged_on(home: House, answers: ob
     home.open("D-1")
     home.orders.look = answers  # type: ignore[method-assign,assignment]  # a fault of the order system
     with pytest.raises(StaleFactsError, match=said):
-        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED))
+        home.service.send("D-1", choose(Option.ALREADY_SHIPPED))
     assert len(home.service.history("D-1")) == 1
 
 
 def test_an_order_system_that_contradicts_itself_is_taken_at_each_word_and_each_is_recorded(home: House) -> None:
     home.open("D-1")
     home.orders.put("O-D-1", order(pickup=pickup()))  # picked up, but never shipped
-    refused = home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+    refused = home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
     assert isinstance(refused.decision, Refused)
     assert RefusalCode.NOT_SHIPPED in refused.decision.codes
     home.orders.put("O-D-1", PICKED_UP)
-    accepted = home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+    accepted = home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
     assert isinstance(accepted.decision, Accepted)
     home.orders.put("O-D-1", PAID)  # and now it knows nothing of it
-    again = home.service.submit("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
+    again = home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
     assert isinstance(again.decision, Repeated), "what was decided stands"
     recorded = [event.facts for event in home.service.history("D-1")]
     assert [facts and (facts.shipment is not None, facts.pickup is not None) for facts in recorded[1:]] == [(False, True), (True, True)]
@@ -194,7 +194,7 @@ def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written
 
     def breaks() -> None:
         with writing(home.store.engine) as connection:
-            home.service.submit("D-1", asked, connection=connection)
+            home.service.send("D-1", asked, connection=connection)
             if home.store.engine.dialect.name == "sqlite":
                 connection.connection.driver_connection.close()  # type: ignore[union-attr]  # as when the process goes
             else:
@@ -204,7 +204,7 @@ def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written
     with pytest.raises((StoreUnavailableError, DBAPIError)):
         breaks()
     assert len(home.service.history("D-1")) == 1
-    assert isinstance(home.service.submit("D-1", asked).decision, Accepted), "the next command finds a new connection, and the key free"
+    assert isinstance(home.service.send("D-1", asked).decision, Accepted), "the next command finds a new connection, and the key free"
     assert whole(home)
 
 
@@ -220,7 +220,7 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
         with psycopg.connect(home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
             for pid in pids:
                 server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-    assert isinstance(home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+    assert isinstance(home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
 
 
 def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_behind(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,10 +239,10 @@ def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_beh
     monkeypatch.setattr(kind, "writing", breaking)
     for _ in range(2):  # the second has to find a new connection
         with pytest.raises(StoreUnavailableError, match=r"disk I/O error|terminating connection|connection"):
-            home.service.submit("D-1", asked)
+            home.service.send("D-1", asked)
     monkeypatch.undo()
     assert len(home.service.history("D-1")) == 1
-    assert isinstance(home.service.submit("D-1", asked).decision, Accepted)
+    assert isinstance(home.service.send("D-1", asked).decision, Accepted)
     assert whole(home)
 
 
@@ -259,9 +259,9 @@ def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home:
 
     monkeypatch.setattr(kind, "writing", lost)
     with pytest.raises(StoreUnavailableError):
-        home.service.submit("D-1", asked)
+        home.service.send("D-1", asked)
     monkeypatch.undo()
-    assert isinstance(home.service.submit("D-1", asked).decision, Repeated)
+    assert isinstance(home.service.send("D-1", asked).decision, Repeated)
     assert len(home.service.history("D-1")) == 2
 
 
@@ -331,24 +331,24 @@ def test_a_server_that_is_killed_in_mid_transaction_and_started_again_has_lost_n
     with house(server.url) as home:
         home.open("D-1")
         home.open("D-2")
-        answered = home.service.submit("D-2", asked)
+        answered = home.service.send("D-2", asked)
 
         def killed() -> None:
             with writing(home.store.engine) as connection:
-                home.service.submit("D-1", asked, connection=connection)
+                home.service.send("D-1", asked, connection=connection)
                 server.stop("immediate")
 
         with pytest.raises(StoreUnavailableError):
             killed()
         with pytest.raises(StoreUnavailableError):
-            home.service.submit("D-1", asked)
+            home.service.send("D-1", asked)
         with pytest.raises(StoreUnavailableError):
             home.service.sweep()
         server.start()
         assert len(home.service.history("D-1")) == 1, "not committed, so not there"
         assert home.service.history("D-2")[-1] == answered.event, "answered, so there"
-        assert isinstance(home.service.submit("D-1", asked).decision, Accepted)
-        assert isinstance(home.service.submit("D-2", asked).decision, Repeated)
+        assert isinstance(home.service.send("D-1", asked).decision, Accepted)
+        assert isinstance(home.service.send("D-2", asked).decision, Repeated)
         assert whole(home)
 
 
@@ -375,9 +375,9 @@ def test_a_database_that_is_locked_for_too_long_is_unavailable_and_nothing_is_ha
     with house(f"sqlite:///{tmp_path / 'd.db'}?timeout=0.1") as home, house(f"sqlite:///{tmp_path / 'd.db'}") as other:
         home.open("D-1")
         with writing(other.store.engine), pytest.raises(StoreUnavailableError, match="locked"):
-            home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+            home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
         assert len(home.service.history("D-1")) == 1
-        assert isinstance(home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+        assert isinstance(home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
 
 
 def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -397,7 +397,7 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         def fills() -> None:
             for number in range(1, 500):
                 answered.append(home.open(f"D-{number}").dispute_id)
-                home.service.submit(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400))
+                home.service.send(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400))
 
         with pytest.raises(StoreUnavailableError, match="full"):
             fills()
@@ -408,7 +408,7 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         home.store.engine.dispose()
         last = answered[-1]
         assert isinstance(
-            home.service.submit(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated
+            home.service.send(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated
         )
         assert whole(home)
 
@@ -420,7 +420,7 @@ def test_a_clock_that_jumps_back_neither_stops_a_dispute_nor_takes_it_back(home:
     home.time.now = OPENED_AT + DAY
     home.open("D-1")
     home.time.now = OPENED_AT
-    answer = home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    answer = home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
     assert isinstance(answer.decision, Accepted)
     times = [event.at for event in home.service.history("D-1")]
     assert times == sorted(times) == [OPENED_AT + DAY] * 2
@@ -432,7 +432,7 @@ def test_what_fired_does_not_fire_again_when_the_clock_jumps_back_and_forth(home
     for jump in (DAY + TICK, -3 * DAY, 5 * DAY, -5 * DAY, 9 * DAY):
         home.time.pass_(jump)
         home.service.sweep()
-    assert [event.command for event in home.service.history("D-1")] == [EventName.OPEN_DISPUTE, EventName.RESPONSE_EXPIRED]
+    assert [event.command for event in home.service.history("D-1")] == [CommandType.OPEN_DISPUTE, CommandType.RESPONSE_EXPIRED]
 
 
 def test_a_claim_that_lies_ahead_after_a_jump_back_only_delays(home: House) -> None:
@@ -448,7 +448,7 @@ def test_a_claim_that_lies_ahead_after_a_jump_back_only_delays(home: House) -> N
 
 def test_machines_whose_clocks_differ_go_by_the_databases(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Store(url)) as store:
-        service = Service(store, AnyOrder(PAID))
+        service = DisputeService(store, AnyOrder(PAID))
         if store.engine.dialect.name == "sqlite":  # one machine, one clock
             service.open(request("D-1"))
         else:

@@ -20,7 +20,7 @@ import structlog
 import typer
 from typer.testing import CliRunner
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, rule_version
+from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.cli.generate import generate_command
 from dispute_fsm.dispute.chain import verify
 from dispute_fsm.dispute.dispute import Dispute
@@ -29,6 +29,7 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import MOST_DISPUTES, generate
 from dispute_fsm.history.write import write_records
+from dispute_fsm.rules.commands import DEFAULT_VERSION
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import Deadline, EventType, Outcome, PickupKind, RefusalCode, StateName
 from tests.patience import PATIENCE
@@ -53,7 +54,7 @@ MAIN = (
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Log no decision: the desk decides thousands of times."""
+    """Log no decision: thousands are made of times."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()

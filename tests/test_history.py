@@ -27,7 +27,7 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import EventType
 from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 from tests.patience import PATIENCE
 from tests.sampling import examples
 from tests.support import ReadBack, read_back
@@ -64,7 +64,7 @@ THIRD = OTHER.replace("D-2", "D-3")
 
 
 @cache
-def ran(text: str) -> Result:
+def ran(text: str) -> ScenarioResult:
     result = run_scenario(parse_scenario(text, "x.dispute.yaml"))
     assert result.failures == ()
     return result

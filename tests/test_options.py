@@ -17,7 +17,7 @@ from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import FactUnlock, NeverUnlock, PayloadUnlock
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
 from tests.sampling import examples
 from tests.strategies import orders, policies
 from tests.support import (
@@ -47,7 +47,7 @@ from tests.support import (
     voucher,
 )
 
-C, E, O, S = RefusalCode, EventName, Option, StateName  # noqa: E741 -- O reads beside C, E and S
+C, E, O, S = RefusalCode, CommandType, Option, StateName  # noqa: E741 -- O reads beside C, E and S
 NOW = OPENED_AT + HOUR
 TICK = timedelta(microseconds=1)
 
@@ -218,7 +218,7 @@ def test_plain_hours_are_not_counted_by_a_calendar_and_what_is_off_does_not_star
     assert preview_of(O.PROVE_NO_FAULT, over(evidence=None)).deadlines == ()
 
 
-def consequences(option: Option, **policy: Any) -> set[tuple[EventName, Role, StateName, Outcome | None]]:  # noqa: ANN401 -- any field of the policy
+def consequences(option: Option, **policy: Any) -> set[tuple[CommandType, Role, StateName, Outcome | None]]:  # noqa: ANN401 -- any field of the policy
     preview = preview_of(option, over(**policy))
     assert all(isinstance(each, Consequence) for each in preview.consequences)
     found = [(each.event, each.role, each.state, each.outcome) for each in preview.consequences]

@@ -16,7 +16,7 @@ from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.write import write_history
 from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 from tests.histories.corpus import MANY, Record, is_policy, line_of, rechained, recorded
 from tests.histories.corpus import lines as lines_of
 
@@ -64,7 +64,7 @@ def put(pytester: pytest.Pytester) -> Callable[[str, str | bytes], Path]:
 Put = Callable[[str, str | bytes], Path]
 
 
-def ran(text: str) -> Result:
+def ran(text: str) -> ScenarioResult:
     return run_scenario(parse_scenario(text, "x.dispute.yaml"))
 
 
@@ -181,7 +181,7 @@ def test_a_failing_scenario_tells_each_failure_and_its_story(pytester: pytest.Py
     assert told(result, "a.dispute.yaml::scenario") == [*(f"a.dispute.yaml:6: {failure}" for failure in failures), "", "缺货退款", *story]
     result.stdout.fnmatch_lines(["FAILED a.dispute.yaml::scenario - Failed: a.dispute.yaml:6:*"])
     result.stdout.no_fnmatch_line("*Traceback*")
-    result.stdout.no_fnmatch_line("*Captured*")  # what the desk logs says the same once more
+    result.stdout.no_fnmatch_line("*Captured*")  # what is logged says the same once more
 
 
 def test_a_failure_at_a_step_stands_where_it_happened_and_the_story_ends_there(pytester: pytest.Pytester, put: Put) -> None:

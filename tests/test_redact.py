@@ -29,7 +29,7 @@ from dispute_fsm.history.redact import Kind, Pseudonyms, ids_replaced, redacted,
 from dispute_fsm.history.redecide import Missing, Undetermined
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.write import write_records
-from dispute_fsm.rules.commands import ChooseOption, SubmitEvidence
+from dispute_fsm.rules.commands import ChoicePayload, EvidencePayload
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.vocabulary import Outcome, Role
 from dispute_fsm.scenario.reader import parse_scenario
@@ -80,7 +80,7 @@ app.command(name="redact")(redact_command)
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Log no decision: the desk decides thousands of times."""
+    """Log no decision: thousands are made of times."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()
@@ -285,7 +285,7 @@ def ids(event: AuditEvent) -> Iterator[tuple[str, str]]:
     ]
     if isinstance(event, DisputeOpened):
         found += [("order", event.order_id), ("merchant", event.merchant_id), ("consumer", event.consumer_id)]
-    if isinstance(event.payload, ChooseOption | SubmitEvidence):
+    if isinstance(event.payload, ChoicePayload | EvidencePayload):
         found += [("file", voucher.sha256) for voucher in event.payload.vouchers]
     if (facts := event.facts) is not None:
         found += [("order", facts.order_id), ("revision", facts.revision)]

@@ -13,8 +13,8 @@ from dispute_fsm.charts import registry, v2023_03
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, Option
-from dispute_fsm.service.service import Service
+from dispute_fsm.rules.vocabulary import CommandType, Option
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store import snapshot
 from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.engine import engine_for, file_of, reading, writing
@@ -148,8 +148,8 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
         only_read = url.update_query_dict({"options": f"{url.query['options']} -cdefault_transaction_read_only=on"})
     store = Store(only_read)
     try:
-        service = Service(store, home.orders, clock=home.time)
-        for ask in (lambda: service.open(request("D-2")), lambda: service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)), service.sweep):
+        service = DisputeService(store, home.orders, clock=home.time)
+        for ask in (lambda: service.open(request("D-2")), lambda: service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)), service.sweep):
             with pytest.raises(StoreUnavailableError, match=r"read-?only"):
                 ask()
         assert len(service.history("D-1")) == 1
@@ -233,7 +233,7 @@ def test_a_snapshot_is_the_dispute(policy: Policy) -> None:
 
 def test_the_same_dispute_is_the_same_text(home: House) -> None:
     home.open()
-    made = home.service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE)).dispute
+    made = home.service.send("D-1", choose(Option.SHIP_BY_AGREED_DATE)).dispute
     with reading(home.store.engine) as connection:
         assert snapshot.written(home.store.folded(connection, "D-1", made.policy)) == snapshot.written(made)
 
@@ -249,11 +249,11 @@ def test_the_version_of_a_snapshot_is_another_for_another_chart(monkeypatch: pyt
 @pytest.mark.parametrize("planted", ["snapshot_version = 'older'", "snapshot = '{}'"])
 def test_a_snapshot_that_is_not_read_is_folded_from_the_events_and_written_anew(home: House, planted: str) -> None:
     home.open()
-    stands = home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1")).dispute
+    stands = home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1")).dispute
     with writing(home.store.engine) as connection:
         connection.execute(text(f"UPDATE disputes SET {planted}"))  # noqa: S608 -- our own words
     assert home.service.get("D-1") == stands
-    home.service.submit("D-1", submission())
+    home.service.send("D-1", submission())
     with reading(home.store.engine) as connection:
         row = connection.execute(text("SELECT snapshot_version, snapshot FROM disputes")).one()
     assert row.snapshot_version == snapshot.snapshot_version("2023-03")
@@ -281,7 +281,7 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
     short, events = loaded()
     assert events == 1
     for _ in range(300):
-        home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+        home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT))
     long, events = loaded()
     assert events == 301
     assert long == short

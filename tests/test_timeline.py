@@ -25,8 +25,8 @@ from dispute_fsm.rules.vocabulary import (
     QUESTIONS,
     SEEN,
     CancelStatus,
+    CommandType,
     Deadline,
-    EventName,
     EventType,
     Lang,
     Option,
@@ -104,7 +104,7 @@ def erased(events: Sequence[AuditEvent]) -> list[AuditEvent]:
 
 
 PROMISED = choose(Option.SHIP_BY_AGREED_DATE, note="as agreed")
-EXPIRED = command(EventName.PROMISE_EXPIRED)
+EXPIRED = command(CommandType.PROMISE_EXPIRED)
 CONTEST = choose(Option.PROVE_NO_FAULT)
 
 
@@ -118,7 +118,7 @@ def missed() -> tuple[Entry, ...]:
 
 
 def test_each_event_is_an_entry_with_what_the_event_says() -> None:
-    events = story(choose(Option.OUT_OF_STOCK_REFUND), command(EventName.CONFIRM_AGREEMENT))
+    events = story(choose(Option.OUT_OF_STOCK_REFUND), command(CommandType.CONFIRM_AGREEMENT))
     for entry, event in zip(timeline(events, DEFAULT_POLICY), events, strict=True):
         for name in ("seq", "at", "type", "command", "actor", "source", "target", "facts", "refused", "outcome"):
             assert getattr(entry, name) == getattr(event, name)
@@ -160,7 +160,7 @@ def test_a_deadline_begins_with_its_due_instant_and_how_long_it_runs() -> None:
 
 
 def test_a_deadline_that_was_begun_before_goes_on_and_begins_no_second_time() -> None:
-    confirmed = told(PROMISED, command(EventName.CONFIRM_AGREEMENT))[2]
+    confirmed = told(PROMISED, command(CommandType.CONFIRM_AGREEMENT))[2]
     assert confirmed.clocks.began == {}
     assert confirmed.clocks.standing.keys() == {Deadline.PROMISE}
     assert confirmed.clocks.ended.keys() == {Deadline.CONFIRMATION}
@@ -184,7 +184,7 @@ def test_an_expiry_says_which_deadline_had_passed_and_how_late_it_was_acted_on()
 
 
 def test_an_expiry_that_is_refused_acted_on_nothing() -> None:
-    early = told((command(EventName.RESPONSE_EXPIRED), OPENED_AT + DAY, PAID))[1]
+    early = told((command(CommandType.RESPONSE_EXPIRED), OPENED_AT + DAY, PAID))[1]
     assert early.refused == (RefusalCode.DEADLINE_NOT_PASSED,)
     assert early.clocks.passed is None
 
@@ -227,7 +227,7 @@ def test_a_reason_has_the_words_of_the_policy(reason: str, words: Bilingual | No
 
 
 def test_of_what_was_erased_the_length_stays() -> None:
-    events = erased(story(PROMISED, CONTEST, ruling(EventName.RULE_AT_FAULT)))
+    events = erased(story(PROMISED, CONTEST, ruling(CommandType.RULE_AT_FAULT)))
     entries = timeline(events, DEFAULT_POLICY)
     gone = SaidVoucher(VoucherKind.CHAT_SCREENSHOT, "image/png", 1_000, Personal(5, None), Personal(6, None))
     assert Said("vouchers", gone) in entries[1].said
@@ -248,7 +248,7 @@ def test_a_voucher_without_a_name_says_none() -> None:
 def test_every_check_is_there_and_only_what_tells_is_in_the_short_story() -> None:
     (_, _, kept) = told(
         choose(Option.OUT_OF_STOCK_REFUND),
-        (command(EventName.CONFIRMATION_EXPIRED), OPENED_AT + 2 * DAY, PAID),
+        (command(CommandType.CONFIRMATION_EXPIRED), OPENED_AT + 2 * DAY, PAID),
         policy=over(silence="denial"),
     )
     assert [looked.guard for looked in kept.seen] == ["by_system", "confirmation_has_passed", "silence", "option"]
@@ -281,7 +281,7 @@ def test_what_a_failed_check_saw_is_said_in_words() -> None:
 
 
 def test_a_refusal_after_the_end_does_not_say_the_outcome_once_more() -> None:
-    entry = told(command(EventName.WITHDRAW), choose(Option.PROVE_NO_FAULT))[2]
+    entry = told(command(CommandType.WITHDRAW), choose(Option.PROVE_NO_FAULT))[2]
     assert entry.outcome is Outcome.WITHDRAWN
     assert "outcome" not in said(entry)
 
@@ -347,7 +347,7 @@ def test_it_says_which_deadline_its_state_does_not_act_on() -> None:
     assert standing(dispute).running == {Deadline.PROMISE}
     idle = [text for _, text in told_standing(dispute) if "triggers nothing" in text]
     assert [text.split(":")[0] for text in idle] == ["confirmation deadline"]
-    confirmed = after(dispute, command(EventName.CONFIRM_AGREEMENT), shown=PAID)
+    confirmed = after(dispute, command(CommandType.CONFIRM_AGREEMENT), shown=PAID)
     assert told_standing(confirmed)[1:4] == [
         ("option", "agreed: ship and pickup before an agreed date"),
         ("", "agreed date 2023-03-31 10:00:00"),
@@ -358,7 +358,7 @@ def test_it_says_which_deadline_its_state_does_not_act_on() -> None:
 def test_it_says_when_only_a_person_can_go_on_and_nothing_once_it_is_closed() -> None:
     review = after(after(opened(), CONTEST), submission())
     assert told_standing(review)[-1] == ("next", "no deadline runs; it waits for a person")
-    closed = after(review, ruling(EventName.RULE_NO_FAULT))
+    closed = after(review, ruling(CommandType.RULE_NO_FAULT))
     assert told_standing(closed) == [
         ("state", "resolved"),
         ("outcome", "no fault found"),
@@ -404,7 +404,7 @@ def corpus() -> tuple[tuple[Entry, ...], ...]:
 def test_every_sort_of_event_is_told_in_both_languages() -> None:
     entries = [entry for each in corpus() for entry in each]
     assert {entry.type for entry in entries} == set(EventType)
-    assert {entry.command for entry in entries} == set(EventName)
+    assert {entry.command for entry in entries} == set(CommandType)
     for entry in entries:
         assert headline(entry, "zh")[1] == entry.type.zh
         assert headline(entry, "en") == (entry.local, entry.type.en, f"{who(entry.actor, 'en')} · {entry.command.en}")
@@ -425,7 +425,7 @@ def test_a_story_in_chinese_has_no_word_of_the_program_in_it() -> None:
     enumerations = (
         Option,
         Deadline,
-        EventName,
+        CommandType,
         EventType,
         StateName,
         Outcome,
@@ -447,7 +447,7 @@ def test_what_the_package_says_in_english_has_no_chinese_in_it_and_every_label_i
         PROMISED,
         extension(AGREED + DAY),
         choose(Option.CONSUMER_CANCELS),
-        (command(EventName.OBSERVE_ORDER), AGREED, order(shipment=shipment(), pickup=pickup())),
+        (command(CommandType.OBSERVE_ORDER), AGREED, order(shipment=shipment(), pickup=pickup())),
     )
     assert not CJK.search("\n".join(lines(entries, "en")))
     for entry in entries:
@@ -554,7 +554,7 @@ def test_no_control_character_gets_through(lang: Lang) -> None:
         choose(Option.CONSUMER_CANCELS, by=actor),
         choose(Option.SHIP_BY_AGREED_DATE, note=TRICKS, vouchers=[voucher(file_name=TRICKS, uri=f"s3:{TRICKS}")]),
         extension(AGREED + DAY, rationale=TRICKS),
-        (command(EventName.OBSERVE_ORDER), AGREED, order(shipment=shipment(waybill="W\u202e"), pickup=pickup(waybill="W\u202e"))),
+        (command(CommandType.OBSERVE_ORDER), AGREED, order(shipment=shipment(waybill="W\u202e"), pickup=pickup(waybill="W\u202e"))),
     )
     text = list(lines(entries, lang, mark={1: [TRICKS]}))
     assert [line for line in text if not line.isprintable()] == []

@@ -13,7 +13,7 @@ from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import FactUnlock, Finding, PayloadUnlock
 from dispute_fsm.rules.guards import Guard, rationale_given
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Outcome, RefusalCode
 from dispute_fsm.verify.counterexample import replayed, scenario_text
 from dispute_fsm.verify.explore import explore
 from dispute_fsm.verify.policies import SWITCHES, representative
@@ -23,7 +23,7 @@ from tests.command_line import complained, run
 from tests.sampling import few
 from tools.mutations import negated, with_rows, with_rule
 
-E = EventName
+E = CommandType
 REAL = rule_version("2023-03")
 OPENED = REAL.table.initial
 CONFIRMATION, SHIPMENT = "option_chosen.settling.awaiting_confirmation", "option_chosen.settling.awaiting_shipment"
@@ -31,7 +31,7 @@ RULING = "option_chosen.contesting.under_review"
 BY_ID = {one.id: one for one in PROPERTIES}
 
 
-def rows(path: str, event: EventName) -> tuple[Row, ...]:
+def rows(path: str, event: CommandType) -> tuple[Row, ...]:
     return REAL.table.rows[path, event]
 
 
@@ -41,7 +41,7 @@ def with_guard(guard: Guard, look: Callable[[Case], Finding]) -> Guard:
 
 def changed(
     path: str,
-    event: EventName,
+    event: CommandType,
     *,
     at: int = 0,
     target: str | None = None,
@@ -58,7 +58,7 @@ def moved(row: Row, target: str | None, records: EventType | None, source: str |
     return Row(source or row.source, row.event, target or row.target, records or row.records, row.rule, row.when, row.when_facts)
 
 
-def copied(path: str, event: EventName, to: str) -> RuleVersion:
+def copied(path: str, event: CommandType, to: str) -> RuleVersion:
     """Give the version in which an event is possible in one more place."""
     return with_rows(REAL, {(to, event): tuple(moved(row, None, None, to) for row in rows(path, event))})
 

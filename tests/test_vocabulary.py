@@ -9,9 +9,9 @@ from dispute_fsm.rules.vocabulary import (
     LIABILITIES,
     ORDER_PAGE_LINK,
     CancelStatus,
+    CommandType,
     Deadline,
     Denial,
-    EventName,
     EventType,
     Labelled,
     Option,
@@ -143,7 +143,7 @@ def test_exactly_the_outcomes_of_the_rules_exist() -> None:
 
 
 def test_exactly_the_events_of_the_rules_exist() -> None:
-    assert set(ids(EventName)) == named(
+    assert set(ids(CommandType)) == named(
         """
         open_dispute choose_option response_expired confirm_agreement deny_agreement confirmation_expired observe_order
         promise_expired submit_evidence evidence_expired request_evidence rule_no_fault rule_at_fault extend_deadline
@@ -187,4 +187,4 @@ def test_the_deadlines_stand_in_the_order_in_which_a_sweep_settles_ties() -> Non
 
 def test_each_deadline_has_its_expiry_and_only_an_expiry_has_a_deadline() -> None:
     assert {deadline.expiry.value for deadline in Deadline} == {f"{deadline}_expired" for deadline in ids(Deadline)}
-    assert {event: event.expires for event in EventName if event.expires} == {deadline.expiry: deadline for deadline in Deadline}
+    assert {event: event.expires for event in CommandType if event.expires} == {deadline.expiry: deadline for deadline in Deadline}

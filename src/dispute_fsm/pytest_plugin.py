@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dispute_fsm.history.replay import Replayed
     from dispute_fsm.history.timeline import Entry
     from dispute_fsm.rules.vocabulary import Lang
-    from dispute_fsm.scenario.runner import Failure, Result
+    from dispute_fsm.scenario.runner import Failure, ScenarioResult
     from dispute_fsm.testing import Case
 
 P = ParamSpec("P")
@@ -406,7 +406,7 @@ class ScenarioItem(DisputeItem):
         if not result.ok:
             yield from _scenario_told(result, run.lang)
 
-    def updated(self, result: "Result", run: _Run) -> "Result":
+    def updated(self, result: "ScenarioResult", run: _Run) -> "ScenarioResult":
         """Write what is missing into the file, and return what comes of it as it stands then."""
         from dispute_fsm.history.write import whole_file
         from dispute_fsm.scenario.reader import parse_scenario
@@ -551,7 +551,7 @@ _WORDS: Mapping["Lang", Mapping[str, str]] = {
 }
 
 
-def _scenario_told(result: "Result", lang: "Lang") -> Iterator[str]:
+def _scenario_told(result: "ScenarioResult", lang: "Lang") -> Iterator[str]:
     """Tell each failure, and the story as far as the last of them, with each failure at its place."""
     from dispute_fsm.history.telling import lines
     from dispute_fsm.history.timeline import timeline

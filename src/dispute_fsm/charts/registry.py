@@ -15,7 +15,7 @@ from dispute_fsm.documents.faults import meant
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName
+from dispute_fsm.rules.vocabulary import CommandType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class RuleVersion(Version):
 def compiled(version: Version) -> RuleVersion:
     """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
     table = compile_chart(version.chart, version.entry)
-    rows = table.rows.get((table.initial, EventName.CHOOSE_OPTION), ())
+    rows = table.rows.get((table.initial, CommandType.CHOOSE_OPTION), ())
     answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
     if missing := [option.value for option in version.options if option.value not in answered]:
         raise ChartError(f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version.id} offer")
@@ -59,10 +59,6 @@ VERSIONS = registered(
     )
 )
 """Every known version by its id, the oldest first."""
-
-DEFAULT_VERSION = "2023-03"
-"""The version of a scenario that names none."""
-
 
 _STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=None)
 

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION
 from dispute_fsm.cli.app import Exit, progress_bar, reported, written
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.lines import SUFFIX
 from dispute_fsm.history.write import write_records
+from dispute_fsm.rules.commands import DEFAULT_VERSION
 from dispute_fsm.rules.policy import Policy
 
 

@@ -13,7 +13,7 @@ from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenario.reader import read_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 
 _FEW = 5
 """How many disputes are named where one has to be chosen."""
@@ -136,7 +136,7 @@ def story(path: str, wanted: str | None) -> Story:
     return Story(result.events, result.scenario.opening.policy)
 
 
-def ran(path: Path) -> tuple[Result, Dispute]:
+def ran(path: Path) -> tuple[ScenarioResult, Dispute]:
     """Run a scenario; returns what came of it, and the dispute. Raises `InputError` where it cannot be read, or the opening was refused."""
     scenario = read_scenario(path)
     try:

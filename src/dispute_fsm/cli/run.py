@@ -31,7 +31,7 @@ from dispute_fsm.history.telling import state_label
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario
-from dispute_fsm.scenario.runner import Failure, Result, run_scenario
+from dispute_fsm.scenario.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def _run(paths: list[str], as_json: bool, histories: Path | None, lang: Language
     targets = {} if histories is None else _history_files(files, histories)
     for fault in lost:
         complain(fault)
-    results: list[Result] = []
+    results: list[ScenarioResult] = []
     written: list[Path] = []
     unreadable = len(lost)
     with progress_bar() as progress:
         for file in progress.track(list(files), description="scenarios"):
             result = _ran(file, store)
-            if not isinstance(result, Result):
+            if not isinstance(result, ScenarioResult):
                 complain(result)
                 unreadable += 1
                 continue
@@ -94,7 +94,7 @@ def _run(paths: list[str], as_json: bool, histories: Path | None, lang: Language
     return Exit.WELL if all(result.ok for result in results) else Exit.FELL_SHORT
 
 
-def _ran(file: Path, store: "Store | None") -> Result | InputError | OSError:
+def _ran(file: Path, store: "Store | None") -> ScenarioResult | InputError | OSError:
     """Run a scenario and store what happened; what is wrong with it comes back, so that the others still run."""
     try:
         result = run_scenario(read_scenario(file))
@@ -109,7 +109,7 @@ def _ran(file: Path, store: "Store | None") -> Result | InputError | OSError:
     return result
 
 
-def _keep(store: "Store", result: Result) -> None:
+def _keep(store: "Store", result: ScenarioResult) -> None:
     """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
     from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
     from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- as above
@@ -174,7 +174,7 @@ def _history_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     return named
 
 
-def _as_json(result: Result) -> dict[str, Any]:
+def _as_json(result: ScenarioResult) -> dict[str, Any]:
     dispute, scenario = result.dispute, result.scenario
     return {
         "file": scenario.file,
@@ -204,7 +204,7 @@ _FAILURE = {
 }
 
 
-def _show(results: list[Result], lang: Lang) -> None:
+def _show(results: list[ScenarioResult], lang: Lang) -> None:
     table = Table(*(Column(head, overflow="fold") for head in _HEADS[lang]), box=None, pad_edge=False, header_style="bold")
     for result in results:
         dispute = result.dispute
@@ -228,7 +228,7 @@ def _show(results: list[Result], lang: Lang) -> None:
     )
 
 
-def _failure(result: Result, failure: Failure, lang: Lang) -> str:
+def _failure(result: ScenarioResult, failure: Failure, lang: Lang) -> str:
     end, step = {"zh": ("结束时", "第 {} 步"), "en": ("at the end", "step {}")}[lang]
     where = end if failure.step is None else step.format(failure.step)
     return _FAILURE[lang].format(file=result.scenario.file, line=failure.line, where=where, expected=failure.expected, found=failure.found)

@@ -1,6 +1,7 @@
 """From pydantic's errors to ours: file, line, field, what is wrong, what to do."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,6 +112,15 @@ def fault_of(details: ErrorDetails, value: object, model: type[BaseModel]) -> In
     return InputError(_words(details, where, model), field=field_name(where) or None)
 
 
+def checked(model: type[Model], members: Mapping[str, object]) -> Model:
+    """Validate what a program hands in. Raises `InputError` for the first problem."""
+    try:
+        return model.model_validate(dict(members))
+    except ValidationError as error:
+        found = error.errors(include_url=False)  # a default that is made of other fields is no problem of its own
+        raise fault_of(next(one for one in found if one["type"] != "default_factory_not_called"), members, model) from None
+
+
 def unknown(value: object, known: Sequence[str], what: str) -> str:
     """Say that a word is none of those that are known, and which may have been meant."""
     return f"there is no {what} {value!r:.60}{meant(str(value), known)}"
@@ -136,7 +146,7 @@ def _words(details: ErrorDetails, where: FieldPath, model: type[BaseModel]) -> s
     if kind == _MISSING:
         return "this field is missing"
     if kind in {"enum", "literal_error"}:
-        known = details.get("ctx", {}).get("expected", "").replace(" or ", ", ").replace("'", "").split(", ")
+        known = re.findall(r"'([^']*)'", details.get("ctx", {}).get("expected", ""))
         return f"{_shown(details['input'])} is not known{meant(str(details['input']), known)}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")

@@ -17,7 +17,7 @@ from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.telling import state_label
 from dispute_fsm.rules.guards import OPTION, Selector, when
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import QUESTIONS, EventName, EventType, Labelled, Lang, Option, Outcome
+from dispute_fsm.rules.vocabulary import QUESTIONS, CommandType, EventType, Labelled, Lang, Option, Outcome
 
 
 class Answer(Labelled):
@@ -32,7 +32,7 @@ class Transition:
     """One way from state to state: a row of the table, for one of the outcomes that it can have; `source` is None at the opening."""
 
     source: str | None
-    event: EventName
+    event: CommandType
     target: str
     outcome: Outcome | None
     when: tuple[Selector, ...]
@@ -164,7 +164,7 @@ Goals = tuple[Transition, ...] | tuple[GuardOutcome, ...]
 class _Goals:
     """What there is to reach in one rule version, in the order of its table."""
 
-    transitions: Mapping[tuple[str | None, EventName], tuple[Transition, ...]]
+    transitions: Mapping[tuple[str | None, CommandType], tuple[Transition, ...]]
     outcomes: tuple[GuardOutcome, ...]
     questions: frozenset[str]
 
@@ -176,8 +176,8 @@ class _Goals:
 @lru_cache(maxsize=32)
 def _goals(rules: str) -> _Goals:
     table = rule_version(rules).table
-    opening = Transition(None, EventName.OPEN_DISPUTE, table.initial, None, ())
-    transitions: dict[tuple[str | None, EventName], tuple[Transition, ...]] = {(None, EventName.OPEN_DISPUTE): (opening,)}
+    opening = Transition(None, CommandType.OPEN_DISPUTE, table.initial, None, ())
+    transitions: dict[tuple[str | None, CommandType], tuple[Transition, ...]] = {(None, CommandType.OPEN_DISPUTE): (opening,)}
     for key, rows in table.rows.items():
         transitions[key] = tuple(one for row in rows for one in _transitions(row))
     return _Goals(

@@ -11,7 +11,7 @@ from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.rules.findings import Seen
 from dispute_fsm.rules.guards import has_passed
 from dispute_fsm.rules.strict import Named, Series, Strict, format_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Labelled
 
 
 class Drift(Labelled):
@@ -43,7 +43,7 @@ class Difference(Strict):
 
     seq: int
     drift: Named[Drift]
-    command: Named[EventName]
+    command: Named[CommandType]
     guard: str | None
     saw_then: dict[str, JsonValue] | None
     saw_now: dict[str, JsonValue] | None

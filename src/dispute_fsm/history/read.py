@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
+from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from dispute_fsm.dispute.chain import NOT_HASHED, hashed_form, verify
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import EVENT, EVENTS, GENESIS, AuditEvent, PrivateValue
+from dispute_fsm.dispute.events import EVENT, EVENT_CLASSES, GENESIS, AuditEvent, PrivateValue
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.documents.faults import fault_of, unknown
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
@@ -26,7 +26,7 @@ from dispute_fsm.history.spool import Spool
 from dispute_fsm.history.upgrade import UPGRADES, Upgrade, upgraded
 from dispute_fsm.rules.canonical import canonical, digest
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import FrozenMap, Strict
+from dispute_fsm.rules.strict import Strict
 
 _CHAINED: Mapping[str, type] = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict, "seq": int}
 _BARE = len(canonical({"hash": GENESIS, "private": {}}))
@@ -268,12 +268,6 @@ def _policy_of(line: bytes) -> Policy:
     return _PolicyRecord.model_validate(parsed(line)).policy
 
 
-_KINDS: Mapping[object, type[AuditEvent]] = FrozenMap(
-    {name.value: kind for kind in EVENTS for name in get_args(kind.model_fields["type"].annotation)}
-)
-"""The kind of event that each type is of."""
-
-
 def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
     details, name = error.errors(include_url=False)[0], record.get("type")
     if error.title == PrivateValue.__name__:
@@ -281,9 +275,9 @@ def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
         return InputError(private.message, field=".".join(filter(None, ("private", private.field))))
     if name == "policy":
         return fault_of(details, record, _PolicyRecord)
-    kind = _KINDS.get(str(name))
+    kind = EVENT_CLASSES.get(str(name))
     if kind is None:
-        said = unknown(name, tuple(map(str, _KINDS)), "event type") if "type" in record else "this field is missing"
+        said = unknown(name, tuple(map(str, EVENT_CLASSES)), "event type") if "type" in record else "this field is missing"
         return InputError(said, field="type")
     below = details["loc"][1:] if details["loc"][:1] == (name,) else details["loc"]  # an event's type is no part of the file's path
     return fault_of({**details, "loc": below}, record, kind)

@@ -23,8 +23,8 @@ from dispute_fsm.rules.vocabulary import (
     QUESTIONS,
     SEEN,
     SEEN_VALUES,
+    CommandType,
     Deadline,
-    EventName,
     EventType,
     Labelled,
     Lang,
@@ -174,12 +174,12 @@ _CHANGED_VALUES: Mapping[str, type[Labelled]] = FrozenMap({"type": EventType, "o
 _UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
 """The questions whose answers do not say what is asked."""
 
-_MEETS: Mapping[Deadline, tuple[EventName, ...]] = FrozenMap(
+_MEETS: Mapping[Deadline, tuple[CommandType, ...]] = FrozenMap(
     {
-        Deadline.RESPONSE: (EventName.CHOOSE_OPTION,),
-        Deadline.CONFIRMATION: (EventName.CONFIRM_AGREEMENT, EventName.DENY_AGREEMENT),
+        Deadline.RESPONSE: (CommandType.CHOOSE_OPTION,),
+        Deadline.CONFIRMATION: (CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT),
         Deadline.PROMISE: (),
-        Deadline.EVIDENCE: (EventName.SUBMIT_EVIDENCE,),
+        Deadline.EVIDENCE: (CommandType.SUBMIT_EVIDENCE,),
     }
 )
 """The commands that do what a deadline is for; the promise is kept by what the order shows."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.dispute.events import AuditEvent, Check, PrivateValue
-from dispute_fsm.rules.commands import Actor, Commitment, Voucher
+from dispute_fsm.rules.commands import Actor, Commitment, RecordedVoucher
 from dispute_fsm.rules.deadlines import term_of
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Seen
@@ -22,8 +22,8 @@ from dispute_fsm.rules.policy import Bilingual, Policy, Term
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import (
+    CommandType,
     Deadline,
-    EventName,
     EventType,
     Labelled,
     Lang,
@@ -141,7 +141,7 @@ class Entry:
     at: datetime
     zone: ZoneInfo
     type: EventType
-    command: EventName
+    command: CommandType
     actor: Actor
     source: str | None
     target: str
@@ -236,7 +236,7 @@ def _said(event: AuditEvent, policy: Policy) -> Iterator[Said]:
             case Commitment():
                 yield Said(name, _personal(value, event.private.get(f"/payload/{name}")))
             case tuple():
-                vouchers: tuple[Voucher[Commitment], ...] = value
+                vouchers: tuple[RecordedVoucher, ...] = value
                 for number, voucher in enumerate(vouchers):
                     yield Said(name, _voucher(voucher, f"/payload/{name}/{number}", event.private))
             case Labelled() | datetime():
@@ -256,7 +256,7 @@ def _personal(said: Commitment, kept: PrivateValue | None) -> Personal:
     return Personal(said.length, None if kept is None else kept.value)
 
 
-def _voucher(voucher: Voucher[Commitment], pointer: str, private: Mapping[str, PrivateValue]) -> SaidVoucher:
+def _voucher(voucher: RecordedVoucher, pointer: str, private: Mapping[str, PrivateValue]) -> SaidVoucher:
     name = None if voucher.file_name is None else _personal(voucher.file_name, private.get(f"{pointer}/file_name"))
     uri = None if voucher.uri is None else _personal(voucher.uri, private.get(f"{pointer}/uri"))
     return SaidVoucher(voucher.kind, voucher.media_type, voucher.size, name, uri)

@@ -15,7 +15,7 @@ from dispute_fsm.rules.policy import EvidenceReason, Policy, Prompt, VoucherLimi
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import RefusalCode, VoucherKind
 
-Vouchers = tuple[Voucher[str], ...]
+Vouchers = tuple[Voucher, ...]
 
 _STATEMENT = PayloadUnlock("statement", "请填写情况说明", "write a statement")
 
@@ -51,9 +51,9 @@ class Checklist:
         return not self.faults
 
 
-def distinct(vouchers: Iterable[Voucher[str]]) -> Vouchers:
+def distinct(vouchers: Iterable[Voucher]) -> Vouchers:
     """Drop repetitions: the same SHA-256 and kind twice counts once, as the larger of the two."""
-    once: dict[tuple[str, VoucherKind], Voucher[str]] = {}
+    once: dict[tuple[str, VoucherKind], Voucher] = {}
     for voucher in vouchers:
         same = once.setdefault((voucher.sha256, voucher.kind), voucher)
         if voucher.size > same.size:

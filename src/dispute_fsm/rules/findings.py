@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from dispute_fsm.rules.strict import FrozenMap, format_instant
-from dispute_fsm.rules.vocabulary import EventName, Lang, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import CommandType, Lang, RefusalCode, Role
 
 Seen = str | int | bool | None | tuple[str, ...]
 """What may stand in a record of what was seen: codes, counts, instants as text. Never free text of a person."""
@@ -63,7 +63,7 @@ class ActorUnlock:
 
     role: Role
     id: str | None = None
-    event: EventName | None = None
+    event: CommandType | None = None
     type: Literal["actor"] = "actor"
 
     def text(self, lang: Lang) -> str:

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules import evidence
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline, Ruling, SubmitEvidence
+from dispute_fsm.rules.commands import Annul, ChooseOption, ExtendDeadline, RuleAtFault, RuleNoFault, SubmitEvidence
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import NEVER, ActorUnlock, FactUnlock, Finding, PayloadUnlock, Seen, WaitUnlock, found, just_after, shown
 from dispute_fsm.rules.policy import Policy
@@ -29,9 +29,9 @@ from dispute_fsm.rules.provenance import Source, assumed, stated
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import (
     LIABILITIES,
+    CommandType,
     Deadline,
     Denial,
-    EventName,
     Labelled,
     Lang,
     Option,
@@ -124,7 +124,7 @@ class Selector(Guard):
 def facts_of(case: Case) -> OrderFacts:
     """Return the case's facts. Raises `FactsNeededError` where nobody asked for them."""
     if case.facts is None:
-        msg = f"{case.command.event.value} looks at the order system's facts, but none were given: ask needs_facts() first"
+        msg = f"{case.command.type.value} looks at the order system's facts, but none were given: ask needs_facts() first"
         raise FactsNeededError(msg)
     return case.facts
 
@@ -167,7 +167,7 @@ def by(*roles: Role) -> ActorGuard:
     """Require that the actor has one of these roles, and is the dispute's own where it is a merchant or a consumer."""
 
     def look(case: Case) -> Finding:
-        actor = case.command.actor
+        actor = case.command.by
         role = actor.role if actor.role in roles else roles[0]
         own = case.merchant_id if role is Role.MERCHANT else case.consumer_id if role is Role.CONSUMER else None
         fits = actor.role is role and (own is None or own == actor.id)
@@ -217,8 +217,7 @@ def _labels(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
 
 
 def _option(case: Case) -> str:
-    payload = case.command.payload
-    option = cast("ChooseOption[str]", payload).option if case.command.event is EventName.CHOOSE_OPTION else case.option
+    option = cast("ChooseOption", case.command).option if case.command.type is CommandType.CHOOSE_OPTION else case.option
     return "none" if option is None else option.value
 
 
@@ -230,7 +229,7 @@ def _fulfilment(case: Case) -> str:
 
 
 def _extended(case: Case) -> str:
-    named = cast("ExtendDeadline[str]", case.command.payload).deadline
+    named = cast("ExtendDeadline", case.command).deadline
     # Unnamed, the promise is meant where it stands: beside it the confirmation deadline only closes the consumer's window.
     candidates = (Deadline.PROMISE, *Deadline) if named is None else (named,)
     return next((deadline.value for deadline in candidates if deadline in case.deadlines), "none")
@@ -242,7 +241,7 @@ def _of_policy(name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[
 
 
 def _named(case: Case) -> str:
-    return "none" if cast("ExtendDeadline[str]", case.command.payload).deadline is None else _extended(case)
+    return "none" if cast("ExtendDeadline", case.command).deadline is None else _extended(case)
 
 
 OPTION = Dimension(
@@ -493,14 +492,14 @@ _AGREED = stated("须填写明确的协商日期", "an explicit agreed date")
 @requirement("已填写约定的发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING)
 def promise_given(case: Case) -> Finding:
     """Require an explicit agreed instant."""
-    agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
+    agreed = cast("ChooseOption", case.command).agreed_until
     return found(agreed is not None, RefusalCode.PROMISE_MISSING, _PROMISE, agreed_until=shown(agreed))
 
 
 @requirement("约定的发货时间晚于选择方案的时间", "the agreed instant lies ahead", _AGREED, RefusalCode.PROMISE_NOT_IN_FUTURE)
 def promise_in_future(case: Case) -> Finding:
     """Require that the agreed instant, where one is given, lies after the moment of choosing."""
-    agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
+    agreed = cast("ChooseOption", case.command).agreed_until
     ahead = agreed is None or agreed > case.now
     unlock = NEVER if ahead else _instant(case, "agreed_until", "须晚于 {}", "later than {}", case.now)
     saw = {"agreed_until": shown(agreed), "now": format_instant(case.now)}
@@ -517,7 +516,7 @@ def promise_in_future(case: Case) -> Finding:
 )
 def promise_not_too_far(case: Case) -> Finding:
     """Require that the agreed instant lies at most `max_promise` after the moment of choosing."""
-    agreed, most = cast("ChooseOption[str]", case.command.payload).agreed_until, case.policy.max_promise
+    agreed, most = cast("ChooseOption", case.command).agreed_until, case.policy.max_promise
     latest = None if most is None else case.now + most
     near = agreed is None or latest is None or agreed <= latest
     unlock = NEVER if near or latest is None else _instant(case, "agreed_until", "不晚于 {}", "at or before {}", latest)
@@ -538,11 +537,11 @@ def agreement_voucher(case: Case) -> Finding:
 
 
 def _vouchers(case: Case) -> evidence.Vouchers:
-    return cast("ChooseOption[str] | SubmitEvidence[str]", case.command.payload).vouchers
+    return cast("ChooseOption | SubmitEvidence", case.command).vouchers
 
 
-def _submission(case: Case) -> SubmitEvidence[str]:
-    return cast("SubmitEvidence[str]", case.command.payload)
+def _submission(case: Case) -> SubmitEvidence:
+    return cast("SubmitEvidence", case.command)
 
 
 _LIMITS = assumed("公告未给出凭证的格式与大小限制", "the announcement gives no limits for vouchers")
@@ -637,7 +636,7 @@ def rounds_left(case: Case) -> Finding:
 )
 def rationale_given(case: Case) -> Finding:
     """Require a rationale that is not blank."""
-    written = evidence.length(cast("Ruling[str] | ExtendDeadline[str]", case.command.payload).rationale)
+    written = evidence.length(cast("RuleNoFault | RuleAtFault | Annul | ExtendDeadline", case.command).rationale)
     return found(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)
 
 
@@ -649,7 +648,7 @@ def rationale_given(case: Case) -> Finding:
 )
 def until_later(case: Case) -> Finding:
     """Require that the deadline moves to later; for the promise the agreed instants are compared, the grace comes on top."""
-    until, meant = cast("ExtendDeadline[str]", case.command.payload).until, Deadline(_extended(case))
+    until, meant = cast("ExtendDeadline", case.command).until, Deadline(_extended(case))
     was = case.agreed_until if meant is Deadline.PROMISE and case.agreed_until is not None else case.deadlines[meant]
     unlock = NEVER if until > was else _instant(case, "until", "须晚于 {}", "later than {}", was)
     return found(until > was, RefusalCode.DEADLINE_NOT_LATER, unlock, until=format_instant(until), was=format_instant(was))

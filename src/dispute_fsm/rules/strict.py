@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn, Self, SupportsIndex, TypeVar
+from typing import Annotated, NoReturn, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -64,18 +64,6 @@ class Strict(BaseModel):
     """Frozen; unknown fields are errors; no coercion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
-        """Pickle `Voucher[str]` as `Voucher` of `str`: no module has such a class by its name."""
-        made_of = type(self).__pydantic_generic_metadata__
-        if made_of["origin"] is None:
-            return super().__reduce_ex__(protocol)
-        return _blank, (made_of["origin"], made_of["args"]), self.__getstate__()
-
-
-def _blank(generic: Any, arguments: tuple[Any, ...]) -> Strict:  # noqa: ANN401 -- a class that is generic, and what it is of
-    model: type[Strict] = generic[arguments]
-    return model.__new__(model)
 
 
 class Recorded(Strict):

@@ -60,12 +60,12 @@ class Deadline(Labelled):
     EVIDENCE = "evidence", "商家举证时限", "evidence deadline"
 
     @property
-    def expiry(self) -> "EventName":
+    def expiry(self) -> "CommandType":
         """The event by which the system acts on this deadline once it has passed."""
-        return EventName(f"{self.value}_expired")
+        return CommandType(f"{self.value}_expired")
 
 
-class EventName(Labelled):
+class CommandType(Labelled):
     """What can be asked of a dispute: the events of the chart."""
 
     OPEN_DISPUTE = "open_dispute", "发起纠纷", "open the dispute"
@@ -349,7 +349,7 @@ SEEN_VALUES: Mapping[str, type[Labelled]] = FrozenMap(
         "not_accepted": VoucherKind,
         "state": StateName,
         "option": Option,
-        "event": EventName,
+        "event": CommandType,
     }
 )
 """What of that is a word of the domain, and of which sort."""

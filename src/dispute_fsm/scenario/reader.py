@@ -8,19 +8,27 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, ValidationError
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
-from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.charts.registry import VERSIONS, RuleVersion, rule_version
 from dispute_fsm.documents.faults import Faults, Source, meant
 from dispute_fsm.documents.places import FieldPath
 from dispute_fsm.documents.policies import policy_laid_over
 from dispute_fsm.documents.yaml_text import printed, read_file, read_yaml
-from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, ExtendDeadline
+from dispute_fsm.rules.commands import (
+    COMMAND_CLASSES,
+    DEFAULT_VERSION,
+    PAYLOAD_CLASSES,
+    SYSTEM,
+    Actor,
+    Command,
+    ExtendDeadline,
+    OpenDispute,
+)
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import GivenIdentifier, Instant, Named, Strict, Text, parse_duration, parse_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Role
 from dispute_fsm.scenario.rollouts import rollout_of
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
 
@@ -59,7 +67,7 @@ class _By(Strict):
     id: GivenIdentifier
 
 
-class _Expiry(Strict):
+class _Expire(Strict):
     deadline: Named[Deadline]
 
 
@@ -93,12 +101,11 @@ def scenario_of(source: Source) -> Scenario:
     return Scenario(
         file=source.file,
         title=head.title or Path(source.file).name.removesuffix(SUFFIX),
-        opening=Opening(
+        opening=OpenDispute(
             dispute_id=head.dispute.dispute_id,
             order_id=head.dispute.order_id,
             merchant_id=head.dispute.merchant_id,
             consumer_id=head.dispute.consumer_id,
-            actor=Actor(role=Role.CONSUMER, id=head.dispute.consumer_id),
             rules=rules.id,
             policy=policy,
             rollout=rollout,
@@ -234,7 +241,7 @@ class Reader:
 
     def event(self, content: Mapping[str, object], path: FieldPath) -> Sweep | Command:
         """Read an event: who, what, and its payload."""
-        known = [*(name.value for name in EventName if name is not EventName.OPEN_DISPUTE), "sweep", "expire"]
+        known = [*(name.value for name in CommandType if name is not CommandType.OPEN_DISPUTE), "sweep", "expire"]
         name = self.source.choice(content["do"], known, (*path, "do"), "event")
         if name == "sweep":
             for field in ("by", "key", "with"):
@@ -243,22 +250,34 @@ class Reader:
             return Sweep()
         payload = content.get("with", {})
         if name == "expire":
-            event = self.source.validated(_Expiry, payload, (*path, "with")).deadline.expiry
+            event = self.source.validated(_Expire, payload, (*path, "with")).deadline.expiry
             payload = {}
         else:
-            event = EventName(name)
+            event = CommandType(name)
         faults = Faults()
         actor = faults.tried(lambda: self.actor(content, event, path))
-        asked = faults.tried(lambda: self.source.validated(PAYLOADS[event], payload, (*path, "with")))
         keyed = faults.tried(lambda: self.source.validated(_Keyed, {"key": content["key"]} if "key" in content else {}, path))
+        asked = faults.tried(lambda: self.command(event, payload, actor or SYSTEM, None if keyed is None else keyed.key, (*path, "with")))
         if actor is None or asked is None or keyed is None:
             raise faults.first()
         if isinstance(asked, ExtendDeadline) and asked.deadline is None and self.rules.table.asks(NAMED):
             missing = f"this field is missing: under rules {self.rules.id} an extension names its deadline"
             raise self.source.fault((*path, "with", "deadline"), missing)
-        return Command.model_construct(event=event, actor=actor, payload=asked, key=keyed.key)  # each was read above
+        return asked
 
-    def actor(self, content: Mapping[str, object], event: EventName, path: FieldPath) -> Actor:
+    def command(self, event: CommandType, said: object, by: Actor, key: str | None, path: FieldPath) -> Command:
+        """Read what a command says."""
+        if not isinstance(said, dict):
+            raise self.source.fault(path, "this must be a mapping of fields")
+        faults, known = Faults(), tuple(PAYLOAD_CLASSES[event].model_fields)
+        fields = self.source.fields(cast("object", said), known, path, faults)
+        members = {name: value for name, value in fields.items() if name in known}
+        command = faults.tried(lambda: self.source.validated(COMMAND_CLASSES[event], {**members, "by": by, "key": key}, path))
+        if command is None or faults.found:
+            raise faults.first()
+        return command
+
+    def actor(self, content: Mapping[str, object], event: CommandType, path: FieldPath) -> Actor:
         """Read who acts; left out, it is the role that the rules name for the event, with the dispute's own id."""
         if "by" not in content:
             role = self.rules.table.actors[event].roles[0]

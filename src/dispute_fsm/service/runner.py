@@ -6,17 +6,15 @@ from time import monotonic
 from typing import Any, cast
 
 import psycopg
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dispute_fsm.errors import StoreUnavailableError
+from dispute_fsm.log import log
 from dispute_fsm.service.decider import NOTICE, Decider
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
 from dispute_fsm.store.due import CHANNEL, next_due
 from dispute_fsm.store.engine import reading
 from dispute_fsm.store.schema import POSTGRESQL
-
-log = structlog.stdlib.get_logger("dispute_fsm")
 
 _LOOK_UP = 0.5
 """After how many seconds of sleep or of hearing nothing it looks whether it shall stop."""
@@ -59,10 +57,10 @@ class Runner:
                     done += sweep(self._decider, self._batch, self._lease, self._is_stopped)
                     pause = self._pause()
                 except StoreUnavailableError as fault:
-                    log.warning("sweep_unavailable", error=type(fault).__name__)
+                    log().warning("sweep_unavailable", error=type(fault).__name__)
                     pause = self._look.total_seconds()
                 except Exception as fault:  # noqa: BLE001 -- a runner that ended would let every later deadline pass, and nobody would see
-                    log.error("sweep_failed", error=type(fault).__name__)  # noqa: TRY400 -- a traceback may hold a person's words
+                    log().error("sweep_failed", error=type(fault).__name__)
                     pause = self._look.total_seconds()
                 self._sleep(pause, self._wake)
         finally:
@@ -93,7 +91,7 @@ class Runner:
             try:
                 self._hear()
             except (SQLAlchemyError, psycopg.Error) as fault:
-                log.warning("listen_unavailable", error=type(fault).__name__)
+                log().warning("listen_unavailable", error=type(fault).__name__)
                 self._sleep(self._look.total_seconds(), Event())
 
     def _hear(self) -> None:

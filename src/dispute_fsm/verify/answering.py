@@ -8,12 +8,12 @@ from typing import Any
 from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.dispute.decide import decide
 from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.judge import Judgement, hinted, judge
+from dispute_fsm.dispute.judge import Judgement, evaluate, hinted
 from dispute_fsm.dispute.refusals import Accepted, Reason, Refused, Repeated
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, RefusalCode
 from dispute_fsm.verify.explore import Answer, Exploration, Situation, key_of, put, seen, shape_of
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
@@ -34,12 +34,12 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
     for answer in exploration.answers():
         if answer.judgement is None:
             continue
-        dispute, event, at = answer.situation.dispute, answer.command.event, answer.at
+        dispute, event, at = answer.situation.dispute, answer.command.type, answer.at
         if answer.accepted:
             rows = [row for row in table.rows[dispute.path, event] if _applies(row.when, answer) and _applies(row.when_facts, answer)]
             if len(rows) > 1:
                 yield against(exploration, answer, "有两条规则同时适用", f"{len(rows)} rows apply at once")
-        elif not answer.judgement.reasons and event is not EventName.OBSERVE_ORDER:
+        elif not answer.judgement.reasons and event is not CommandType.OBSERVE_ORDER:
             yield against(exploration, answer, "既未接受，也未说明拒绝原因", "neither accepted nor refused with a reason")
         elif (
             (deadline := event.expires) is not None
@@ -48,7 +48,7 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
             and RefusalCode.WRONG_ACTOR not in answer.codes
         ):
             yield against(exploration, answer, "时限已过，但没有届满规则适用", "the deadline has passed, and no row acts on that")
-        elif isinstance(chosen := answer.command.payload, ChooseOption) and answer.complete and answer.order == EVERYTHING:
+        elif isinstance(chosen := answer.command, ChooseOption) and answer.complete and answer.order == EVERYTHING:
             offered = chosen.option in exploration.version.options and dispute.path == table.initial
             if offered and at == answer.situation.now and not answer.situation.way:
                 yield against(exploration, answer, "提供了该方案，却没有规则适用", "the option is offered, and no row takes it")
@@ -66,7 +66,7 @@ def refusal_explains(exploration: Exploration) -> Iterator[Violation]:
         if answer.judgement is None or not answer.judgement.reasons:
             continue
         dispute = answer.situation.dispute
-        if (like := (dispute.path, answer.command.event, answer.codes)) in known:
+        if (like := (dispute.path, answer.command.type, answer.codes)) in known:
             continue
         known.add(like)
         decision = decide(dispute, answer.command, answer.facts, answer.at, stamp=derived_stamp(answer.at, "D-1", dispute.seq + 1))
@@ -129,7 +129,7 @@ def hints_help(exploration: Exploration) -> Iterator[Violation]:
         if answer.judgement is None or not answer.judgement.reasons:
             continue
         late = answer.at > answer.situation.now
-        mark = (shape_of(answer.situation.dispute), answer.command.event, *_meant(answer.command), answer.codes, late)
+        mark = (shape_of(answer.situation.dispute), answer.command.type, *_meant(answer.command), answer.codes, late)
         if mark in known:
             continue
         known.add(mark)
@@ -152,7 +152,7 @@ def never_means_never(exploration: Exploration) -> Iterator[Violation]:
         situation = answer.situation
         if answer.at > situation.now or not _OUT_OF_PLACE.intersection(answer.codes):
             continue
-        if id(situation) in possible.get((answer.command.event, *_meant(answer.command)), ()):
+        if id(situation) in possible.get((answer.command.type, *_meant(answer.command)), ()):
             for reason in hinted(situation.dispute, answer.judged):
                 if isinstance(reason.unlock, NeverUnlock):
                     yield against(exploration, answer, "提示已无法变更，实际仍可变更", "nothing is said to help, but something does")
@@ -165,7 +165,7 @@ def _possible(exploration: Exploration) -> dict[tuple[Any, ...], set[int]]:
     for answer in exploration.answers():
         if answer.leads_to is not None:
             into.setdefault(id(answer.leads_to), []).append(answer.situation)
-            possible.setdefault((answer.command.event, *_meant(answer.command)), set()).add(id(answer.situation))
+            possible.setdefault((answer.command.type, *_meant(answer.command)), set()).add(id(answer.situation))
     for places in possible.values():
         ahead = list(places)
         while ahead:
@@ -178,8 +178,7 @@ def _possible(exploration: Exploration) -> dict[tuple[Any, ...], set[int]]:
 
 def _meant(command: Command) -> tuple[Any, ...]:
     """Tell apart what is meant by commands of the same event: the option that is chosen, the deadline that is extended."""
-    payload = command.payload
-    return (getattr(payload, "option", None), getattr(payload, "deadline", None))
+    return (getattr(command, "option", None), getattr(command, "deadline", None))
 
 
 def _helps(answer: Answer, reason: Reason) -> bool:
@@ -188,7 +187,7 @@ def _helps(answer: Answer, reason: Reason) -> bool:
         return reason.code not in _codes(situation, answer.command, unlock.until)
     if isinstance(unlock, ActorUnlock) and unlock.event is None:
         actor = OWN[unlock.role] if unlock.id is None else Actor(role=unlock.role, id=unlock.id)
-        asked = answer.command.model_copy(update={"actor": actor})
+        asked = answer.command.model_copy(update={"by": actor})
         return RefusalCode.WRONG_ACTOR not in _codes(situation, asked, answer.at)
     if isinstance(unlock, ActorUnlock):
         return _leads_there(situation, answer.command, answer.at, unlock)
@@ -198,7 +197,7 @@ def _helps(answer: Answer, reason: Reason) -> bool:
         better = (
             other
             for other in situation.answers
-            if other.complete and other.at == answer.at and other.command.event is answer.command.event and other.judgement is not None
+            if other.complete and other.at == answer.at and other.command.type is answer.command.type and other.judgement is not None
         )
         return any(reason.code not in other.codes for other in better if _mends(answer.command, other.command))
     return True  # nothing is said to help; whether that is so, `never_means_never` finds out
@@ -206,9 +205,8 @@ def _helps(answer: Answer, reason: Reason) -> bool:
 
 def _mends(command: Command, other: Command) -> bool:
     """Tell whether another payload of the event still means the same; which option to choose instead is part of the mending."""
-    mine, its = command.payload, other.payload
-    if isinstance(mine, ExtendDeadline) and isinstance(its, ExtendDeadline):
-        return mine.deadline is its.deadline
+    if isinstance(command, ExtendDeadline) and isinstance(other, ExtendDeadline):
+        return command.deadline is other.deadline
     return True
 
 
@@ -223,8 +221,8 @@ def _codes(situation: Situation, command: Command, at: datetime) -> tuple[Refusa
 def _leads_there(situation: Situation, command: Command, at: datetime, unlock: ActorUnlock, left: int = _MOST_HINTS) -> bool:
     """Tell whether doing what the hint says, and what the next hints say, makes the command possible."""
     for answer in situation.answers:
-        role = answer.command.actor.role
-        if answer.leads_to is None or answer.command.event is not unlock.event or role is not unlock.role or answer.at < at:
+        role = answer.command.by.role
+        if answer.leads_to is None or answer.command.type is not unlock.event or role is not unlock.role or answer.at < at:
             continue
         there = answer.leads_to
         judgement = _judged(there, command)
@@ -244,6 +242,6 @@ def _leads_there(situation: Situation, command: Command, at: datetime, unlock: A
 def _judged(situation: Situation, command: Command) -> Judgement | None:
     """Judge a command in a situation; None where facts decide, so that it is possible."""
     try:
-        return judge(situation.dispute, command, None, situation.now)
+        return evaluate(situation.dispute, command, None, situation.now)
     except FactsNeededError:
         return None

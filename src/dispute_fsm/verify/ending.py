@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.rules.commands import Payload
+from dispute_fsm.rules.commands import EXPIRIES
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import just_after
-from dispute_fsm.rules.vocabulary import LIABILITIES, EventName, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.verify.explore import Answer, Exploration, Key, Situation, key_of, put, seen
 from dispute_fsm.verify.property import Move, Violation, against, holds
-from dispute_fsm.verify.representatives import OWN, PLAIN, command
+from dispute_fsm.verify.representatives import PLAIN
 
 _LONG = timedelta(days=90)
 """How long a counter-example waits before it shows that nothing happens any more."""
@@ -69,15 +69,15 @@ def _silence(start: Situation) -> tuple[tuple[Answer, ...], str]:
     return tuple(way), "closed"
 
 
-def _fires(answer: Answer, event: EventName, at: datetime) -> bool:
-    return answer.accepted and answer.command.event is event and answer.at == at and answer.order == PLAIN
+def _fires(answer: Answer, event: CommandType, at: datetime) -> bool:
+    return answer.accepted and answer.command.type is event and answer.at == at and answer.order == PLAIN
 
 
 def _reason_to_wait(situation: Situation) -> str:
     place = situation.dispute.place
     if any(not is_on(deadline, situation.dispute.policy) for running in place.running for deadline in running):
         return "off"
-    moved = (answer for answer in situation.answers if answer.after is not None and answer.command.actor.role is Role.ADJUDICATOR)
+    moved = (answer for answer in situation.answers if answer.after is not None and answer.command.by.role is Role.ADJUDICATOR)
     return "platform" if any(answer.after is not None and answer.after.path != place.path for answer in moved) else "stuck"
 
 
@@ -88,7 +88,7 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
         before, after = answer.situation.dispute, answer.after
         if not before.closed or after is None:
             continue
-        annuls = before.outcome in LIABILITIES and answer.command.event is EventName.ANNUL and answer.command.actor.role is Role.ADJUDICATOR
+        annuls = before.outcome in LIABILITIES and answer.command.type is CommandType.ANNUL and answer.command.by.role is Role.ADJUDICATOR
         if not annuls or after.outcome is not Outcome.ANNULLED or not after.closed:
             yield against(exploration, answer, "纠纷结束后仍发生变化", "something happens to a dispute that has ended")
 
@@ -106,7 +106,7 @@ def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
     for situation in exploration.situations.values():
         dispute = situation.dispute
         for answer in situation.answers:
-            deadline = answer.command.event.expires
+            deadline = answer.command.type.expires
             if answer.accepted and deadline is not None and not (deadline in dispute.deadlines and dispute.deadlines[deadline] < answer.at):
                 yield against(exploration, answer, "时限未过，却按届满处理", "it expires before its deadline has passed")
             elif answer.accepted and deadline is None and _all_late(dispute, answer.at):
@@ -135,8 +135,8 @@ def _late_too_early(exploration: Exploration, situation: Situation) -> Iterator[
 
 
 def _meant(answer: Answer) -> tuple[object, ...]:
-    payload: Payload = answer.command.payload
-    return answer.command.event, answer.command.actor, getattr(payload, "option", None), getattr(payload, "deadline", None)
+    command = answer.command
+    return command.type, command.by, getattr(command, "option", None), getattr(command, "deadline", None)
 
 
 # ---- sweeps ------------------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def _sweep(situation: Situation, at: datetime, order: Order) -> Situation:
     been = set[Key]()
     while (due := next_due(situation.dispute)) is not None and due[1] < at and situation.key not in been:
         been.add(situation.key)
-        asked = command(due[0].expiry, OWN[Role.SYSTEM], _NOTHING)
+        asked = EXPIRIES[due[0]]
         try:
             after = put(situation, asked, at, order, None).after
         except FactsNeededError:
@@ -209,9 +209,6 @@ def _sweep(situation: Situation, at: datetime, order: Order) -> Situation:
             break
         situation = _situation(after, situation)
     return situation
-
-
-_NOTHING = Payload()
 
 
 def _situation(dispute: Dispute, before: Situation) -> Situation:

@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.rules.commands import Ruling
 from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Option, Outcome, Role, Silence, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, EventType, Option, Outcome, Role, Silence, StateName
 from dispute_fsm.verify.explore import Answer, Exploration
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING
@@ -49,14 +48,14 @@ def penalty_has_a_cause(exploration: Exploration) -> Iterator[Violation]:
 
 
 def _entitled(answer: Answer) -> bool:
-    dispute, event, role = answer.situation.dispute, answer.command.event, answer.command.actor.role
+    dispute, event, role = answer.situation.dispute, answer.command.type, answer.command.by.role
     if (deadline := event.expires) is not None:
         passed = deadline in dispute.running and dispute.running[deadline] < answer.at
         return passed and (deadline is not Deadline.CONFIRMATION or dispute.policy.silence is Silence.DENIAL)
-    if event is EventName.DENY_AGREEMENT:
+    if event is CommandType.DENY_AGREEMENT:
         return role is Role.CONSUMER and dispute.option is not None and not dispute.confirmed
-    rationale = answer.command.payload.rationale if isinstance(answer.command.payload, Ruling) else None
-    return event is EventName.RULE_AT_FAULT and role is Role.ADJUDICATOR and bool((rationale or "").strip())
+    rationale = getattr(answer.command, "rationale", None)
+    return event is CommandType.RULE_AT_FAULT and role is Role.ADJUDICATOR and bool((rationale or "").strip())
 
 
 @holds(
@@ -69,7 +68,7 @@ def merchant_is_heard(exploration: Exploration) -> Iterator[Violation]:
     for situation in exploration.situations.values():
         if not any(answer.penalizes for answer in situation.answers):
             continue
-        open_at = {answer.at for answer in situation.answers if answer.accepted and answer.command.actor.role is Role.MERCHANT}
+        open_at = {answer.at for answer in situation.answers if answer.accepted and answer.command.by.role is Role.MERCHANT}
         for answer in situation.answers:
             if answer.penalizes and answer.at in open_at:
                 yield against(exploration, answer, "判责时商家仍可响应", "the merchant could still have answered at that moment")
@@ -80,7 +79,7 @@ def unknown_never_penalizes(exploration: Exploration) -> Iterator[Violation]:
     """Find missed promises that were judged without looking, or against what the order system showed."""
     for answer in exploration.answers():
         dispute, row = answer.situation.dispute, None if answer.judgement is None else answer.judgement.row
-        if answer.after is None or row is None or answer.command.event is not Deadline.PROMISE.expiry or _blamed(answer) is None:
+        if answer.after is None or row is None or answer.command.type is not Deadline.PROMISE.expiry or _blamed(answer) is None:
             continue
         facts, agreed = answer.judged.facts, dispute.agreed_until
         if facts is None:
@@ -102,9 +101,9 @@ def one_response(exploration: Exploration) -> Iterator[Violation]:
         before, after = answer.situation.dispute.option, answer.after
         if after is None:
             continue
-        if answer.command.event is EventName.CHOOSE_OPTION and before is not None:
+        if answer.command.type is CommandType.CHOOSE_OPTION and before is not None:
             yield against(exploration, answer, "第二次选择方案被接受", "a second choice is accepted")
-        elif after.option is not (before or getattr(answer.command.payload, "option", None)):
+        elif after.option is not (before or getattr(answer.command, "option", None)):
             yield against(exploration, answer, "所选方案被更改", "the option that counts has changed")
 
 

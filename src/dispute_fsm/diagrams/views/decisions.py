@@ -18,7 +18,7 @@ from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.vocabulary import EventName, Lang, Option, RefusalCode, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Lang, Option, RefusalCode, StateName
 
 _WORDS = Phrases(
     {
@@ -148,7 +148,7 @@ class _Says:
         lines = [self("someone", self.codes(first.by))]
         if first.event not in QUIET:
             lines += [self("timing", self.voice.label(self.machine.conditions[name].label), self.codes(name)) for name in first.timing]
-        if first.event is EventName.CHOOSE_OPTION and set(self.machine.options) < set(Option):
+        if first.event is CommandType.CHOOSE_OPTION and set(self.machine.options) < set(Option):
             lines.append(self("not_offered", RefusalCode.OPTION_NOT_OFFERED.value))
         if first.event in QUIET:
             lines.append(self("nothing", self("unchanged")))
@@ -156,8 +156,8 @@ class _Says:
             lines.append(self("nothing", RefusalCode.NOT_IN_THIS_STATE.value))
         return self.merged(f"otherwise-{first.source}-{first.event.value}", self("otherwise"), lines)
 
-    def others(self, state: StateNode, events: tuple[EventName, ...]) -> Row:
-        answers: dict[str, list[EventName]] = {}
+    def others(self, state: StateNode, events: tuple[CommandType, ...]) -> Row:
+        answers: dict[str, list[CommandType]] = {}
         for event in events:
             answers.setdefault(self.misplaced(state, event), []).append(event)
         lines = [
@@ -166,7 +166,7 @@ class _Says:
         ]
         return self.merged(f"others-{state.id}", self("others"), lines)
 
-    def misplaced(self, state: StateNode, event: EventName) -> str:
+    def misplaced(self, state: StateNode, event: CommandType) -> str:
         codes = misplaced(self.machine, state, event)
         if not codes:
             return self("unchanged")

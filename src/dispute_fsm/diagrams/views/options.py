@@ -12,7 +12,7 @@ from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.dispute.refusals import LINKED
 from dispute_fsm.rules.guards import OPTION
-from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, EventName, Lang, Option, StateName
+from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
 
 _WORDS = Phrases(
     {
@@ -39,7 +39,7 @@ _WORDS = Phrases(
         "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
     }
 )
-_NO_WAY_ON = frozenset({EventName.EXTEND_DEADLINE, EventName.WITHDRAW})
+_NO_WAY_ON = frozenset({CommandType.EXTEND_DEADLINE, CommandType.WITHDRAW})
 """Possible nearly everywhere, whatever was chosen: said of no option in particular."""
 
 
@@ -53,7 +53,7 @@ def options(machine: Machine, lang: Lang) -> View:
         lang=lang,
         title=says("title", voice.rules),
         notes=(says("once"),),
-        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is EventName.CHOOSE_OPTION], named)),
+        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is CommandType.CHOOSE_OPTION], named)),
         graph=says.sketch(),
     )
 
@@ -96,7 +96,7 @@ class _Says:
 
     def arrows(self, option: Option) -> list[Arrow]:
         """Return the ways to choose an option."""
-        return [arrow for arrow in self.machine.arrows if arrow.event is EventName.CHOOSE_OPTION and self.is_for(arrow, option)]
+        return [arrow for arrow in self.machine.arrows if arrow.event is CommandType.CHOOSE_OPTION and self.is_for(arrow, option)]
 
     def is_for(self, arrow: Arrow, option: Option) -> bool:
         """Tell whether an arrow may apply where this option was chosen."""
