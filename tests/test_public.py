@@ -33,6 +33,7 @@ from dispute_fsm import (
     merchant,
     needs_facts,
 )
+from dispute_fsm.commands import Command
 from dispute_fsm.dispute.events import EVENT_CLASSES
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.events import EVENT, AuditEvent, OptionChosen
@@ -201,6 +202,9 @@ def test_a_command_by_its_type_is_the_same_command() -> None:
         (lambda here: here.send(opened(), choose(Option.PROVE_NO_FAULT), note="x", at=OPENED_AT), "note"),
         (lambda here: here.send(opened(), opening(), at=OPENED_AT), "command"),
         (lambda here: here.send(opened(), "open_dispute", **IDS, at=OPENED_AT), "command"),
+        (lambda here: here.send(opened(), None, at=OPENED_AT), "command"),
+        (lambda here: here.send(opened(), Command(by=merchant("M-1")), at=OPENED_AT), "command"),
+        (lambda here: here.open("D-1", at=OPENED_AT), "opening"),
         (lambda here: here.open(opening(), order_id="O-2", at=OPENED_AT), "order_id"),
         (lambda here: here.open(dispute_id="D-1", at=OPENED_AT), "order_id"),
         (lambda here: here.open(**IDS, policy="default", at=OPENED_AT), "policy"),

@@ -20,10 +20,11 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.judge import needs_facts
 from dispute_fsm.dispute.options import OptionView, options
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused, Unchanged
+from dispute_fsm.documents.faults import checked
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.log import log
 from dispute_fsm.order_system import OrderSystem
-from dispute_fsm.rules.commands import EXPIRIES, Actor, Command, OpenDispute, Voucher
+from dispute_fsm.rules.commands import EXPIRIES, Actor, AnyCommand, Command, OpenDispute, Voucher
 from dispute_fsm.rules.evidence import Checklist, checklist
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import just_after
@@ -130,11 +131,12 @@ class Expiries:
 # ---- what is asked -----------------------------------------------------------------------------------------------------
 
 
-def opening_of(given: OpenDispute | None, fields: Mapping[str, object]) -> OpenDispute:
+def opening_of(given: object, fields: Mapping[str, object]) -> OpenDispute:
     """Return the opening that a call of `open` means. Raises `InputError` where that is none."""
     if given is None:
-        made = command("open_dispute", **fields)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] -- it checks them
-        return made if isinstance(made, OpenDispute) else OpenDispute.model_validate(made)
+        return checked(OpenDispute, fields)
+    if not isinstance(given, OpenDispute):
+        raise InputError("expected an OpenDispute, or its fields by name", field="opening")
     if fields:
         raise InputError(f"it goes into the command: OpenDispute({next(iter(fields))}=...)", field=next(iter(fields)))
     return given
@@ -144,10 +146,12 @@ def command_of(given: Command | str, by: Actor | None, key: str | None, said: Ma
     """Return the command that a call of `send` means. Raises `InputError` where that is none."""
     if isinstance(given, str):
         given, by, key, said = command(given, by=by, key=key, **said), None, None, {}
-    if extra := [name for name, value in {"by": by, "key": key, **said}.items() if value is not None]:
-        raise InputError(f"it goes into the command: {type(given).__name__}({extra[0]}=...)", field=extra[0])
+    if not isinstance(given, AnyCommand):
+        raise InputError("expected a command of dispute_fsm.commands, or the name of its type", field="command")
     if isinstance(given, OpenDispute):
         raise InputError("a dispute is opened by open(), not by send()", field="command")
+    if extra := [name for name, value in {"by": by, "key": key, **said}.items() if value is not None]:
+        raise InputError(f"it goes into the command: {type(given).__name__}({extra[0]}=...)", field=extra[0])
     return given
 
 
