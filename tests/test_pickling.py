@@ -369,5 +369,5 @@ def test_a_rule_version_that_nobody_else_would_find_cannot_be_pickled() -> None:
 
 def test_a_rule_version_of_a_newer_package_is_named() -> None:
     sent = pickle.dumps(VERSIONS["2023-03"], 2).replace(b"2023-03", b"2099-03")
-    with pytest.raises(InputError, match="unknown rule version '2099-03'; known are: "):
+    with pytest.raises(InputError, match="unknown rule version '2099-03'"):
         pickle.loads(sent)  # noqa: S301 -- written here
