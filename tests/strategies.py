@@ -6,6 +6,7 @@ tests themselves. Where a strategy takes instants, give it few and close ones: r
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
+from unicodedata import category
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -62,9 +63,10 @@ def texts(*, max_size: int = 40) -> SearchStrategy[str]:
 
 
 def identifiers(*, max_size: int = 40) -> SearchStrategy[str]:
-    """Ids as other systems give them: one line, never empty, of any characters but controls."""
+    """Ids as other systems give them: one line, never blank, of any characters but controls."""
     one_line = st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"])
-    return st.one_of(st.from_regex(r"[A-Z]{1,3}-?[0-9]{1,12}", fullmatch=True), st.text(one_line, min_size=1, max_size=max_size))
+    named = st.text(one_line, min_size=1, max_size=max_size).filter(lambda text: any(category(sign) not in {"Zs", "Cf"} for sign in text))
+    return st.one_of(st.from_regex(r"[A-Z]{1,3}-?[0-9]{1,12}", fullmatch=True), named)
 
 
 def wholes(most: int = MAX_INTEGER) -> SearchStrategy[int]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from pydantic import BaseModel, ValidationError
 
+from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.rules.commands import (
     PAYLOADS,
     PERSONAL,
@@ -25,9 +26,11 @@ from dispute_fsm.rules.commands import (
     SubmitEvidence,
     Voucher,
 )
+from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT, Text
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
 from tests.strategies import commands
+from tests.support import opening
 
 Json = dict[str, object]
 Read = Callable[[Json], Command]
@@ -368,6 +371,30 @@ def test_no_free_text_comes_in_as_a_reason_for_it_would_be_recorded_in_the_clear
 )
 def test_what_is_no_command_is_an_error_at_its_place(read: Read, changed: Json, where: str) -> None:
     assert where in faults(read, {**command("withdraw", {}), **changed})
+
+
+BLANK = (" ", "  ", "\u00a0", "\u2003", "\u3000", " \u2028 ", "\u200b", "\ufeff", "\u3000\u2060")
+"""Texts in which nothing can be seen, as an id or a key."""
+
+
+@both
+@pytest.mark.parametrize("blank", BLANK)
+def test_a_blank_id_or_key_is_none(read: Read, blank: str) -> None:
+    assert faults(read, command("withdraw", {}, actor={**ACTOR, "id": blank})) == {"actor"}
+    assert faults(read, command("withdraw", {}, key=blank)) == {"key"}
+    assert read(command("withdraw", {}, key=f"{blank}k")).key == f"{blank}k"
+
+
+@pytest.mark.parametrize("blank", BLANK)
+def test_an_opening_takes_no_blank_id_or_key(blank: str) -> None:
+    said = opening().model_dump() | {"policy": DEFAULT_POLICY}
+    assert Opening.model_validate(said) == opening()
+    for member in ("dispute_id", "order_id", "merchant_id", "consumer_id", "rules", "key"):
+        with pytest.raises(ValidationError) as caught:
+            Opening.model_validate({**said, member: blank})
+        assert [fault["loc"] for fault in caught.value.errors()] == [(member,)]
+    with pytest.raises(ValidationError):
+        Opening.model_validate({**said, "actor": {"role": "consumer", "id": blank}})
 
 
 @both

@@ -124,6 +124,24 @@ def test_the_commands_of_the_readme_print_what_it_shows(copy: Path, command: str
         assert line in printed, f"not in the output, or not in this order: {line}"
 
 
+def lines_that_join() -> list[str]:
+    """Give the commands of the page on joining that need nothing but a shell; jq is not everywhere."""
+    told = texts()["docs/replay.md"].split("### Joining and filtering", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\$ ((?:cat|grep) .+)$", told, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", lines_that_join())
+def test_the_lines_that_join_and_filter_histories_run(command: str, tmp_path: Path) -> None:
+    recorded = ROOT / "tests" / "histories"
+    shutil.copy(recorded / "withdraw-opened.history.jsonl", tmp_path / "tuesday.history.jsonl")
+    both = ("confirm-already-shipped", "confirm-consumer-cancels")
+    (tmp_path / "monday.history.jsonl").write_bytes(b"".join((recorded / f"{name}.history.jsonl").read_bytes() for name in both))
+    env = {**os.environ, "PATH": f"{console_script().parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, check=False)  # noqa: S602 -- of our own page
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout
+
+
 def test_the_readme_shows_the_commands_that_people_begin_with() -> None:
     assert {command.split()[1] for command, _ in shown()} == {"run", "options", "replay", "show", "diagram", "verify"}
 

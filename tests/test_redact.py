@@ -434,9 +434,8 @@ def forged(history: bytes) -> bytes:
     return history.replace("凭证不足".encode(), "凭证充足".encode())
 
 
-def unnamed(history: bytes) -> bytes:
-    policy = next(line for line in made().splitlines(keepends=True)[2:] if b'"type":"policy"' in line)
-    return history + policy
+def changed_policy(history: bytes) -> bytes:
+    return history + history.splitlines(keepends=True)[0].replace(b'"max_promise":"15d"', b'"max_promise":"30d"')
 
 
 def swapped(history: bytes) -> bytes:
@@ -444,7 +443,7 @@ def swapped(history: bytes) -> bytes:
     return b"".join([*lines[:2], lines[3], lines[2], *lines[4:]])
 
 
-@pytest.mark.parametrize("fault", [cut, forged, unnamed, swapped])
+@pytest.mark.parametrize("fault", [cut, forged, changed_policy, swapped])
 @pytest.mark.parametrize("options", [(), ("--replace-ids",)], ids=["erased", "replaced"])
 def test_of_a_history_that_is_not_whole_no_file_appears(
     fault: Callable[[bytes], bytes], options: tuple[str, ...], history: Path, tmp_path: Path

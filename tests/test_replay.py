@@ -57,6 +57,12 @@ def changed(path: Path, number: int, **members: Any) -> Path:  # noqa: ANN401 --
     return path
 
 
+def with_a_changed_policy(path: Path) -> None:
+    """Put a policy behind a history that was changed after it was written."""
+    policy = path.read_bytes().splitlines(keepends=True)[0]
+    path.write_bytes(path.read_bytes() + policy.replace(b'"max_promise":"15d"', b'"max_promise":"30d"'))
+
+
 # ---- exit codes and streams --------------------------------------------------------------------------------------------
 
 
@@ -83,8 +89,7 @@ def test_a_changed_line_is_code_1_and_named(late: Path) -> None:
 
 
 def test_a_fault_that_is_no_disputes_has_a_line_of_its_own(late: Path) -> None:
-    policy = late.read_bytes().splitlines(keepends=True)[0]
-    late.write_bytes(late.read_bytes() + policy)
+    with_a_changed_policy(late)
     ran = run("replay", late, "--json")
     assert ran.code == 1
     assert [(line["dispute_id"], line["ok"], line["line"]) for line in ran.lines] == [(None, False, 4), ("D-late", True, 2)]
@@ -177,7 +182,7 @@ def test_nothing_is_ticked_where_nothing_could_be_read(late: Path, lang: str, re
 
 
 def test_a_policys_fault_leaves_the_disputes_whole(late: Path) -> None:
-    late.write_bytes(late.read_bytes() + late.read_bytes().splitlines(keepends=True)[0])
+    with_a_changed_policy(late)
     assert summary("en", late) == ["1 dispute, 2 events", f"✗ {WHOLE['en']}1/1", f"✓ {AGAIN['en']}2/2"]
 
 

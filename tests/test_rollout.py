@@ -255,7 +255,7 @@ def test_the_preview_says_who_gets_what_from_when_and_why(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("lang", "words"), [("en", "100 % from"), ("zh", "2023-03 1 个商家")])
 def test_the_preview_in_words(tmp_path: Path, lang: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "_width", 200)
-    found = preview(tmp_path, "--lang", lang, "--at", "2023-04-04T00:00:00Z", merchants="a\nb\n[red]c\n")
+    found = preview(tmp_path, "--lang", lang, "--at", "2023-04-04t00:00:00z", merchants="a\nb\n[red]c\n")
     assert words.replace("1 个", "2 个") in found.out
     assert "[red]c" in found.out
     for at in ("03", "04", "05"):  # the steps, and the instant that was asked about, as people in Beijing read them

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -151,6 +152,11 @@ def test_no_such_order_is_said_with_null() -> None:
         ("dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  order_id: null\n", 3, "dispute.order_id"),
         ('dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  consumer_id: "a\\nb"\n', 3, "dispute.consumer_id"),
         (f"dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  merchant_id: {'x' * 201}\n", 3, "dispute.merchant_id"),
+        *(
+            (f'dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  {name}: "{blank}"\n', 3, f"dispute.{name}")
+            for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")
+            for blank in (" ", "\\u3000", "\u00a0", "\\u200b")
+        ),
         (HEAD + "title: null\n", 2, "title"),
         (HEAD + "title: 12\n", 2, "title"),
         (HEAD + "rules: null\n", 2, "rules"),
@@ -324,6 +330,8 @@ def test_by_names_a_role_with_the_disputes_own_id_or_any_actor(by: str, role: Ro
         ("{role: [], id: C-1}", "by.role"),
         ("{role: consumer, id: null}", "by.id"),
         ("{role: consumer, id: ''}", "by.id"),
+        ("{role: consumer, id: ' '}", "by.id"),
+        ("{role: consumer, id: '\u3000'}", "by.id"),
         ("{role: consumer, id: C-1, name: x}", "by.name"),
     ],
 )
@@ -335,7 +343,7 @@ def test_a_key_is_a_text() -> None:
     assert command("{at: +1h, do: withdraw, key: k-1}").key == "k-1"
     assert command("{at: +1h, do: withdraw, key: '0012'}").key == "0012"
     assert command("{at: +25h, do: expire, key: k-1, with: {deadline: response}}").key == "k-1"
-    for key in ("null", "1", "''", "[]", "true", '"a\\tb"', "x" * 201):
+    for key in ("null", "1", "''", "' '", "'\u3000'", '"\\u200b"', "[]", "true", '"a\\tb"', "x" * 201):
         assert step_refused(f"{{at: +1h, do: withdraw, key: {key}}}") == "steps[1].key"
 
 
@@ -513,9 +521,10 @@ def test_null_brings_back_the_default_where_a_fact_has_one() -> None:
     assert [order.refund and order.refund.scope for order in found] == [RefundScope.FULL]
 
 
-def test_a_state_can_be_expected_where_facts_change_too() -> None:
-    (step,) = steps("{at: +1h, order: {}, expect: {state: opened}}")
-    assert step.expect == Expect(state=StateName.OPENED)
+@pytest.mark.parametrize("order", ["{}", "{shipment: {waybill: W1}}", "available", "unavailable"])
+@pytest.mark.parametrize("expect", ["{state: opened}", "{unchanged: true}", "{refused: []}", "{}", "null"])
+def test_nothing_can_be_expected_where_facts_change(order: str, expect: str) -> None:
+    assert step_refused(f"{{at: +1h, order: {order}, expect: {expect}}}") == "steps[1].expect"
 
 
 def test_changes_lie_over_the_order_that_is_there_where_none_is_named() -> None:
@@ -905,3 +914,22 @@ def test_a_file_in_which_somebody_mistyped_is_run_or_refused(data: DataObject) -
 def test_the_seeds_of_these_tests_are_sound(number: int) -> None:
     content = cast("dict[str, object]", seeds()[number])
     assert reads_or_refuses("\n".join(f"{spelt(name)}: {spelt(member)}" for name, member in content.items()))
+
+
+# ---- instants in another spelling --------------------------------------------------------------------------------------
+
+SPELT = """\
+dispute: {opened_at: 2023-03-28T10:00:00Z}
+order: {paid_at: "2023-03-25T09:00:00+08:00", refund: {status: completed, completed_at: 2023-03-28T10:30:00Z}}
+steps:
+  - {at: 2023-03-28T11:00:00Z, order: {shipment: {shipped_at: 2023-03-28T10:40:00.5Z, waybill: W1}}}
+  - {at: "2023-03-28T12:00:00Z", do: choose_option, with: {option: ship_by_agreed_date, agreed_until: 2023-03-29T12:00:00Z}}
+  - {at: 2023-03-28T13:00:00Z, do: extend_deadline, with: {until: 2023-03-30T12:00:00Z, rationale: x}}
+"""
+
+
+def test_small_t_and_z_are_read_wherever_an_instant_stands_and_recorded_as_ever() -> None:
+    small = re.sub(r"(\d\d)T(\d\d:\d\d:\d\d(?:\.\d)?)(Z?)", lambda found: f"{found[1]}t{found[2]}{found[3].lower()}", SPELT)
+    assert small.count("t1") + small.count("t0") == SPELT.count("T1") + SPELT.count("T0") == 9
+    assert parsed(small) == parsed(SPELT)
+    assert [event.hash for event in run_scenario(parsed(small)).events] == [event.hash for event in run_scenario(parsed(SPELT)).events]

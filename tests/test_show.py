@@ -245,7 +245,7 @@ def test_of_several_disputes_one_has_to_be_chosen(several: Path) -> None:
 
 def test_a_dispute_that_is_not_there_is_an_error(several: Path) -> None:
     complained(run(several, "--dispute", "D-9"), "there is no dispute D-9", "7: D-1, D-2, D-3, D-4, D-5, …")
-    with pytest.raises(UnknownDisputeError, match=f"^{several}: there is no dispute D-9 in this history"):
+    with pytest.raises(UnknownDisputeError, match=f"^{several}: --dispute: there is no dispute D-9 in this history"):
         chosen(str(several), "D-9")
     several.write_bytes(b"")
     with pytest.raises(UnknownDisputeError, match=f"^{several}: there is no dispute in this history"):

@@ -15,6 +15,7 @@ from dispute_fsm.rules.vocabulary import EventName, Option
 from dispute_fsm.store.check import Checked, Damage, check
 from dispute_fsm.store.engine import writing
 from dispute_fsm.store.transfer import bring_in, taken_out
+from tests.histories.corpus import of_blank_ids
 from tests.service_support import House, house
 from tests.support import DAY, OPENED_AT, choose, command, submission
 
@@ -209,3 +210,28 @@ def test_the_check_finds_events_that_the_feed_will_not_show(home: House) -> None
         connection.execute(text("DROP TRIGGER dispute_events_rows ON dispute_events"))
         connection.execute(text("UPDATE dispute_events SET xid = xid + 1000000000"))
     assert any("another database cluster" in one.message for one in damages(home))
+
+
+def test_a_dispute_with_blank_ids_that_was_recorded_comes_in_is_found_and_swept(home: House) -> None:
+    content = of_blank_ids()
+    assert brought(home, content) == len(content.splitlines()) - 1
+    assert records(out(home, " ")) == records(content)
+    assert damages(home) == []
+    home.time.now = OPENED_AT + 60 * DAY
+    assert home.service.sweep().fired == 1
+    dispute = home.service.get(" ")
+    assert dispute is not None
+    assert dispute.closed
+    assert [one.dispute_id for one in home.service.by_merchant("\u00a0").found] == [" "]
+
+
+def test_joined_files_come_in_as_their_parts_do(url: str, tmp_path: Path) -> None:
+    parts = [
+        (HISTORIES / f"{name}.history.jsonl").read_bytes()
+        for name in ("confirm-already-shipped", "confirm-consumer-cancels", "withdraw-opened")
+    ]
+    with house(f"sqlite:///{tmp_path / 'parts.db'}") as one, house(url) as other:
+        apart = sum(brought(one, part) for part in parts)
+        assert brought(other, b"".join(parts)) == apart
+        assert records(out(other)) == records(out(one))
+        assert damages(other) == []

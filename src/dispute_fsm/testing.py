@@ -108,7 +108,7 @@ class Case:
         self, opening: Opening | DisputeOpened, opened_at: datetime, order: Order | None, run: Run | Refused, policy: Policy
     ) -> None:
         whose = {name: getattr(opening, name) for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")}
-        self._reader = Reader(_plain(None), Whose(**whose, opened_at=opened_at), rule_version(opening.rules))
+        self._reader = Reader(_plain(None), Whose.model_construct(**whose, opened_at=opened_at), rule_version(opening.rules))
         self._facts = shown(order)
         self._run = run
         self._policy = policy

@@ -16,14 +16,14 @@ from dispute_fsm.dispute.judge import Judgement, check_facts, judge, reason_of
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, OpenDispute
+from dispute_fsm.rules.commands import ChooseOption, Command, ExtendDeadline, GivenActor, OpenDispute
 from dispute_fsm.rules.deadlines import due_instant
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Finding, Seen
 from dispute_fsm.rules.guards import Guard
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.rollout import RolloutDecision
-from dispute_fsm.rules.strict import Identifier, Strict, format_instant
+from dispute_fsm.rules.strict import GivenIdentifier, Strict, format_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
 
 _ANY_TIME = datetime(2023, 3, 27, tzinfo=UTC)  # who may open does not depend on when
@@ -134,14 +134,14 @@ class Opening(Strict):
     `rollout` is the decision of a gradual release, where one chose the rules.
     """
 
-    dispute_id: Identifier
-    order_id: Identifier
-    merchant_id: Identifier
-    consumer_id: Identifier
-    actor: Actor
-    rules: Identifier
+    dispute_id: GivenIdentifier
+    order_id: GivenIdentifier
+    merchant_id: GivenIdentifier
+    consumer_id: GivenIdentifier
+    actor: GivenActor
+    rules: GivenIdentifier
     policy: Policy
-    key: Identifier | None = None
+    key: GivenIdentifier | None = None
     rollout: RolloutDecision | None = None
 
     @model_validator(mode="after")

@@ -113,7 +113,7 @@ def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[
 
 
 def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datetime) -> OptionView:
-    command = Command(
+    command = Command.model_construct(
         event=EventName.CHOOSE_OPTION, actor=Actor(role=Role.MERCHANT, id=dispute.merchant_id), payload=ChooseOption[str](option=option)
     )
     preview = _preview(dispute, option, case_of(dispute, command, facts, now))

@@ -14,7 +14,7 @@ from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.whatif import Verdict
-from dispute_fsm.rules.strict import Identifier, Series, Strict, Text
+from dispute_fsm.rules.strict import GivenIdentifier, Series, Strict, Text
 
 UNDETERMINED = Verdict.UNDETERMINED.value
 """Stands among the classes for a dispute of which nobody can tell how it would end."""
@@ -35,8 +35,8 @@ Class = Annotated[str, AfterValidator(_known)]
 class Approval(Strict):
     """One approval: of one dispute (all that differs in it, or one class), or of one class in all disputes of a rule version."""
 
-    dispute: Identifier | None = None
-    rules: Identifier | None = None
+    dispute: GivenIdentifier | None = None
+    rules: GivenIdentifier | None = None
     drift: Annotated[Class | None, Field(alias="class")] = None
     why: Text
 

@@ -55,8 +55,7 @@ def numbered(stream: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
     try:
         while line := stream.readline(MAX_LINE):
             number += 1
-            if number == 1:
-                line = line.removeprefix(BOM_UTF8)  # some editors put it there; no hash sees it
+            line = line.removeprefix(BOM_UTF8)  # some editors put it before the first line, and files are joined; no hash sees it
             if not line.endswith(b"\n"):
                 cut = "the last line is cut off: a record ends with a line break"
                 raise InputError(f"this line is longer than {MAX_LINE} bytes" if len(line) == MAX_LINE else cut, file=file, line=number)

@@ -135,14 +135,12 @@ class Reader(Generic[F]):
         except ValidationError as error:
             raise _invalid(error, parsed(line)).within(self.file, number) from None
 
-    def finish(self) -> Fault | None:
-        """Take note that the history ends here; then `results` are complete. A policy that no event names is a fault."""
+    def finish(self) -> None:
+        """Take note that the history ends here; then `results` are complete."""
         for tracks in (self._open, self._closed):
             while tracks:
                 dispute_id, track = tracks.popitem()
                 self._spool.put(dispute_id, track.first, None, track.follower.result())  # no event will ask for the lines
-        line = self._spool.unnamed_policy()
-        return None if line is None else self._fault(line, "no event names this policy", field="digest")
 
     def results(self) -> Iterator[str]:
         """Go through what the followers say at the end, in the order in which the disputes begin."""
@@ -195,13 +193,8 @@ class Reader(Generic[F]):
         self._step(track, parsed(line), track.first)
 
     def _broken(self, track: _Track[F], record: Mapping[str, Any], fault: Fault) -> Fault:
-        """Follow the dispute no further: nothing that comes after the fault could be trusted.
-
-        The policy that a faulty opening names is named all the same: it is not at fault.
-        """
-        dispute_id, policy = record["dispute_id"], record.get("policy")
-        if track.dispute is None and isinstance(policy, str):
-            self._spool.name_policy(policy)
+        """Follow the dispute no further: nothing that comes after the fault could be trusted."""
+        dispute_id = record["dispute_id"]
         track.follower.fail(fault)
         self._open.pop(dispute_id, None)
         self._closed.pop(dispute_id, None)
@@ -230,14 +223,13 @@ class Reader(Generic[F]):
             message = "the digest is not that of the policy beside it: the policy was changed after it was written"
             return self._fault(number, message, field="digest")
         _policy_of(line)
-        if not self._spool.put_policy(record["digest"], number, line):
-            return self._fault(number, "this policy stands here a second time", field="digest")
+        self._spool.put_policy(record["digest"], line)
         return None
 
     def _named(self, name: str) -> Policy:
         policy = self._policies.get(name)
         if policy is None:
-            line = self._spool.name_policy(name)
+            line = self._spool.policy(name)
             if line is None:
                 raise IntegrityError("no policy record with the digest that this event names stands before it", "policy")
             policy = self._policies[name] = _policy_of(line)
@@ -332,5 +324,3 @@ def steps_in(stream: IO[bytes], file: str) -> Iterator[Step]:
                 raise found.error
             if found is not None:
                 yield found
-        if (fault := reader.finish()) is not None:
-            raise fault.error

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import (
     MAX_TEXT,
     FrozenMap,
+    GivenIdentifier,
     Identifier,
     Instant,
     Named,
@@ -23,6 +24,7 @@ from dispute_fsm.rules.strict import (
     Strict,
     Text,
     Whole,
+    visible,
     written,
 )
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
@@ -53,6 +55,15 @@ class Actor(Recorded):
 
     role: Named[Role]
     id: Identifier
+
+
+def _visible(actor: Actor) -> Actor:
+    visible(actor.id)
+    return actor
+
+
+GivenActor = Annotated[Actor, AfterValidator(_visible)]
+"""Who asks, as somebody hands it in: the id is not blank."""
 
 
 class Voucher(Strict, Generic[P]):
@@ -163,9 +174,9 @@ class Command(Strict):
     """
 
     event: Named[EventName]
-    actor: Actor
+    actor: GivenActor
     payload: SerializeAsAny[Payload] = Field(default_factory=dict, validate_default=True)
-    key: Identifier | None = None
+    key: GivenIdentifier | None = None
 
     @field_validator("payload", mode="plain")
     @classmethod

@@ -6,6 +6,7 @@ Unknown fields are errors, nothing is coerced: a number is no text, a naive date
 """
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn, Self, SupportsIndex, TypeVar
@@ -211,7 +212,18 @@ Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 
 Identifier = Annotated[Text, written(_LINE.pattern, "one line of 1 to 200 characters")]
-"""An id given by another system: opaque, one line, never empty."""
+"""An id given by another system, as it is recorded: opaque, one line, never empty."""
+
+
+def visible(value: str) -> str:
+    """Require a text in which something can be seen. Raises `ValueError` where it is blank."""
+    if all(sign.isspace() or unicodedata.category(sign) == "Cf" for sign in value):
+        raise ValueError(f"{value!r:.60} is blank: an id or key has a character that can be seen")
+    return value
+
+
+GivenIdentifier = Annotated[Identifier, AfterValidator(visible)]
+"""An id as somebody hands it in: not blank either. A blank one that was recorded before still reads as an `Identifier`."""
 
 
 def is_identifier(value: str) -> bool:

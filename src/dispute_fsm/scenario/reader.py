@@ -19,7 +19,7 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.rollout import RolloutDecision
-from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, Text, parse_duration, parse_instant
+from dispute_fsm.rules.strict import GivenIdentifier, Instant, Named, Strict, Text, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
 from dispute_fsm.scenario.rollouts import rollout_of
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
@@ -36,10 +36,10 @@ _PAID_BEFORE = timedelta(days=3)
 class Whose(Strict):
     """Whose dispute; ids may be left out, the moment of opening may not."""
 
-    dispute_id: Identifier = "D-1"
-    order_id: Identifier = "O-1"
-    merchant_id: Identifier = "M-1"
-    consumer_id: Identifier = "C-1"
+    dispute_id: GivenIdentifier = "D-1"
+    order_id: GivenIdentifier = "O-1"
+    merchant_id: GivenIdentifier = "M-1"
+    consumer_id: GivenIdentifier = "C-1"
     opened_at: Instant
 
 
@@ -51,7 +51,12 @@ class _Head(Strict):
 
 
 class _Keyed(Strict):
-    key: Annotated[Identifier | None, AfterValidator(not_null)] = None
+    key: Annotated[GivenIdentifier | None, AfterValidator(not_null)] = None
+
+
+class _By(Strict):
+    role: Named[Role]
+    id: GivenIdentifier
 
 
 class _Expiry(Strict):
@@ -216,8 +221,8 @@ class Reader:
     ) -> tuple[FactsChange | Availability, dict[str, Any]]:
         """Read a change of the order system's facts, or of its availability."""
         for name in content:
-            if name not in {"at", "order", "expect"}:
-                raise self.source.fault((*path, name), "goes with do only; nobody acts where facts change")
+            if name not in {"at", "order"}:
+                raise self.source.fault((*path, name), "goes with do only; nothing is decided where facts change")
         here, value = (*path, "order"), content["order"]
         if isinstance(value, str) and value in _AVAILABILITY:
             return Availability(_AVAILABILITY[value]), facts
@@ -251,14 +256,15 @@ class Reader:
         if isinstance(asked, ExtendDeadline) and asked.deadline is None and self.rules.table.asks(NAMED):
             missing = f"this field is missing: under rules {self.rules.id} an extension names its deadline"
             raise self.source.fault((*path, "with", "deadline"), missing)
-        return Command(event=event, actor=actor, payload=asked, key=keyed.key)
+        return Command.model_construct(event=event, actor=actor, payload=asked, key=keyed.key)  # each was read above
 
     def actor(self, content: Mapping[str, object], event: EventName, path: FieldPath) -> Actor:
         """Read who acts; left out, it is the role that the rules name for the event, with the dispute's own id."""
         if "by" not in content:
             role = self.rules.table.actors[event].roles[0]
         elif isinstance(by := content["by"], dict):
-            return self.source.validated(Actor, cast("object", by), (*path, "by"))
+            named = self.source.validated(_By, cast("object", by), (*path, "by"))
+            return Actor(role=named.role, id=named.id)
         else:
             role = Role(self.source.choice(by, [role.value for role in Role], (*path, "by"), "role"))
         own = {Role.MERCHANT: self.dispute.merchant_id, Role.CONSUMER: self.dispute.consumer_id}
