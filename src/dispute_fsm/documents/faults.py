@@ -50,11 +50,12 @@ class Source:
     def first(self, error: ValidationError, model: type[BaseModel], value: object, path: FieldPath) -> InputError:
         """Return the first of a validation's problems, in the order of the file's lines.
 
-        An unknown field comes before what is missing beside it: that may be the field which was meant.
+        Where a missing field stands there misspelt, the misspelt one comes before all that is missing beside it.
         """
         found = [(_within(value, details), details) for details in error.errors(include_url=False)]
-        unknown_in = {where[:-1] for where, details in found if details["type"] == _UNKNOWN}
-        found = [(where, details) for where, details in found if details["type"] != _MISSING or where[:-1] not in unknown_in]
+        unknown, missing = ([where for where, details in found if details["type"] == kind] for kind in (_UNKNOWN, _MISSING))
+        misspelt_in = {where[:-1] for where in missing if _is_misspelt(where, unknown)}
+        found = [(where, details) for where, details in found if details["type"] != _MISSING or where[:-1] not in misspelt_in]
         where, details = min(found, key=lambda item: self.text.line((*path, *item[0])))
         return self.fault((*path, *where), _words(details, where, model))
 
@@ -124,6 +125,12 @@ def checked(model: type[Model], members: Mapping[str, object]) -> Model:
 def unknown(value: object, known: Sequence[str], what: str) -> str:
     """Say that a word is none of those that are known, and which may have been meant."""
     return f"there is no {what} {value!r:.60}{meant(str(value), known)}"
+
+
+def _is_misspelt(missing: FieldPath, unknown: Sequence[FieldPath]) -> bool:
+    """Tell whether an unknown field beside a missing one is like it."""
+    beside = [str(where[-1]) for where in unknown if where[:-1] == missing[:-1]]
+    return bool(get_close_matches(str(missing[-1]), beside, n=1))
 
 
 def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- content of a file, of any shape
