@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError, StoreUnavailableError
+from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError, StoreInvalidError, StoreUnavailableError
 from dispute_fsm.history.write import whole_file
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.terminal import STAND_INS, default_lang, printable
@@ -79,7 +79,7 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
-        except (OrderSystemUnavailableError, StoreUnavailableError) as fault:
+        except (OrderSystemUnavailableError, StoreUnavailableError, StoreInvalidError) as fault:
             complain(fault)
             code = Exit.UNREACHABLE
         except BrokenPipeError:  # whoever read the results has seen enough

@@ -14,12 +14,18 @@ import structlog
 from dispute_fsm.desk import SYSTEM
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.refusals import Accepted
-from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
+from dispute_fsm.errors import (
+    DisputeError,
+    InputError,
+    OrderSystemUnavailableError,
+    StaleFactsError,
+    StoreInvalidError,
+    StoreUnavailableError,
+)
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.vocabulary import Deadline
 from dispute_fsm.service.decider import Decider
 from dispute_fsm.store.due import claim, release
-from dispute_fsm.store.engine import writing
 
 log = structlog.stdlib.get_logger("dispute_fsm")
 
@@ -55,16 +61,16 @@ def sweep(decider: Decider, batch: int, lease: timedelta, stop: Callable[[], boo
         raise InputError(f"a batch of {batch} fires nothing; claim one at least", field="batch")
     done, stayed = Swept(), set[str]()
     while not stop():
-        with writing(decider.store.engine) as connection:
-            claimed = claim(connection, decider.now(connection), lease, batch)
+        with decider.store.pool.transaction() as session:
+            claimed = claim(session, decider.now(session), lease, batch)
         fresh = [dispute_id for dispute_id in claimed if dispute_id not in stayed]
         if not fresh:  # what stayed is tried again once its claim lapses; a slow order system must not keep a sweep going for ever
             break
         for number, dispute_id in enumerate(fresh):
             if stop():
-                with writing(decider.store.engine) as connection:
+                with decider.store.pool.transaction() as session:
                     for untouched in fresh[number:]:
-                        release(connection, untouched)
+                        release(session, untouched)
                 break
             swept = _expire(decider, dispute_id)
             if swept.pending or swept.failed:
@@ -99,7 +105,7 @@ def _expire(decider: Decider, dispute_id: str) -> Swept:
         except (OrderSystemUnavailableError, StaleFactsError) as fault:
             log.warning("deadline_pending", dispute_id=dispute_id, deadline=expiries.trying, error=type(fault).__name__)
             done += Swept(pending=1)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, StoreInvalidError):
             raise
         except Exception as fault:  # noqa: BLE001 -- a host's order system may raise anything, and one dispute must not keep up the others
             said = str(fault) if isinstance(fault, DisputeError) else None  # our own words hold ids only
