@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
 
 from dispute_fsm.desk import Answer
 from dispute_fsm.dispute.conclude import Opening
@@ -19,7 +20,6 @@ from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.service.service import Service
-from dispute_fsm.store.engine import reading
 from dispute_fsm.store.schema import Query
 from dispute_fsm.store.store import Store
 from tests.support import CLAIMABLE, OPENED_AT, opening
@@ -75,7 +75,7 @@ def settle(store: Store) -> None:
     shown = text("SELECT coalesce(max(xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM dispute_events")
     end = monotonic() + 120
     while True:
-        with reading(store.engine) as connection:
+        with store.engine.connect() as connection:
             if connection.execute(shown).scalar_one():
                 return
         assert monotonic() < end, "a transaction in this cluster has been open for two minutes"
@@ -88,7 +88,7 @@ def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes:
 
 
 @contextmanager
-def house(url: str) -> Generator[House]:
+def house(url: str | URL) -> Generator[House]:
     """Open a service on a database."""
     store, orders, time = Store(url), AnyOrder(), Time()
     try:

@@ -92,10 +92,11 @@ class Runner:
             try:
                 with failures():
                     self._hear()
-                return
             except DisputeError as fault:
                 log.warning("listen_unavailable", error=type(fault).__name__)
                 self._sleep(self._look.total_seconds(), Event())
+            else:
+                return
 
     def _hear(self) -> None:
         """Hear until this is stopped. A pooler would take the session away, so behind one `look` has to do for good."""

@@ -3,18 +3,18 @@
 The parameters of a URL are read here, before anything is connected: an unknown one must not quietly mean nothing.
 """
 
-import math
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from psycopg import pq
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -115,7 +115,7 @@ def _postgresql_arguments(url: URL, dialect: Dialect) -> dict[str, Any]:
         _, given = dialect.create_connect_args(url)
     except (ArgumentError, ValueError) as error:
         raise InputError(f"host and port: {error}", field="url") from None
-    return {**given, **{name: value for name, value in arguments.items() if name not in _SERVERS}}
+    return {**given, **arguments}
 
 
 def _open_postgresql(dialect: Dialect, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- a connection of the driver
@@ -193,116 +193,59 @@ def _sqlite_arguments(url: URL) -> tuple[str, dict[str, Any]]:
     return place, {"timeout": _BUSY_SECONDS, **settings, "uri": uri, "isolation_level": None, "check_same_thread": False}
 
 
+_SERVERS = ("host", "port")
+"""What may be given several times."""
+
 # ---- the parameters of a URL -------------------------------------------------------------------------------------------
 
-Reads = Callable[[str], Any]
-"""Reads the value of a parameter. Raises `ValueError` with what it has to be."""
+_Whole = Annotated[int, Field(ge=0, lt=2**31)]
+_Flag = Annotated[bool, AfterValidator(int)]
+_Threshold = Annotated[_Whole | Literal["none"], AfterValidator(lambda given: None if given == "none" else given)]
+_WORDS = ", ".join
+
+_POSTGRESQL: Mapping[str, Any] = {
+    **{option.keyword.decode(): str for option in pq.Conninfo.get_defaults()},
+    **dict.fromkeys(("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"), int),
+    **dict.fromkeys(("keepalives", "sslcompression", "sslsni", "gssdelegation"), _Flag),
+    "prepare_threshold": _Threshold,
+}
+"""libpq's own, and psycopg's. What libpq does not check before it connects is read here; it refuses the rest itself."""
+
+_SQLITE: Mapping[str, Any] = {
+    "timeout": Annotated[float, Field(ge=0, lt=2**31 / 1000)],  # SQLite counts in milliseconds
+    "cached_statements": _Whole,
+    "detect_types": _Whole,
+    "isolation_level": str,
+    "check_same_thread": bool,
+    "uri": bool,
+}
+"""The driver's."""
+
+_URI: Mapping[str, Any] = {
+    "mode": Literal["ro", "rw", "rwc", "memory"],
+    "cache": Literal["shared", "private"],
+    **dict.fromkeys(("immutable", "nolock", "psow"), bool),
+    **dict.fromkeys(("vfs", "modeof"), str),
+}
+"""Those of a `file:` URI, which SQLite reads."""
+
+_KNOWN = {POSTGRESQL: "the parameters of libpq, and prepare_threshold", SQLITE: f"{_WORDS(_SQLITE)}, and of a file: URI {_WORDS(_URI)}"}
 
 
-def _arguments(url: URL, known: Mapping[str, Reads]) -> dict[str, Any]:
+def _arguments(url: URL, known: Mapping[str, Any]) -> dict[str, Any]:
     """Read the parameters of a URL. Raises `InputError` that names the parameter."""
     arguments: dict[str, Any] = {}
     for name, value in url.query.items():
         if name not in known:
-            close = get_close_matches(name.lower(), known, n=1)
+            close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
             meant = f"did you mean {close[0]}?" if close else f"known are {_KNOWN[url.get_backend_name()]}"
-            raise InputError(f"{name} is no parameter of a {url.get_backend_name()} URL; {meant}", field="url")
-        if isinstance(value, tuple) and name not in _SERVERS:
+            raise InputError(f"{name} is not a parameter of a {url.get_backend_name()} URL; {meant}", field="url")
+        if name in _SERVERS:
+            continue
+        if not isinstance(value, str):
             raise InputError(f"{name} is given {len(value)} times; give it once", field="url")
         try:
-            for one in (value,) if isinstance(value, str) else value:
-                arguments[name] = known[name](one)
-        except ValueError as error:
-            raise InputError(f"{name}: {value!r:.60} is not {error}", field="url") from None
+            arguments[name] = TypeAdapter(known[name]).validate_strings(value)
+        except ValidationError as error:
+            raise InputError(f"{name}: {error.errors()[0]['msg']}, not {value!r:.60}", field="url") from None
     return arguments
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _whole(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and int(value) < 2**31):
-        raise ValueError("a whole number")
-    return int(value)
-
-
-def _integer(value: str) -> int:
-    return -_whole(value[1:]) if value.startswith("-") else _whole(value)
-
-
-def _ports(value: str) -> str:
-    for port in filter(None, value.split(",")):
-        _whole(port)
-    return value
-
-
-def _threshold(value: str) -> int | None:
-    return None if value.lower() == "none" else _whole(value)
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < 2**31 / 1000:  # SQLite counts them in milliseconds
-        raise ValueError("a number of seconds")
-    return seconds
-
-
-def _boolean(value: str) -> bool:
-    if value.lower() not in {*_YES, *_NO}:
-        raise ValueError("true or false")
-    return value.lower() in _YES
-
-
-def _bit(value: str) -> int:
-    return int(_boolean(value))
-
-
-def _one_of(*values: str) -> Reads:
-    def read(value: str) -> str:
-        if value not in values:
-            raise ValueError(f"one of {', '.join(values)}")
-        return value
-
-    return read
-
-
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_SERVERS = ("host", "port")
-"""What may be given several times."""
-
-_POSTGRESQL: Mapping[str, Reads] = {
-    **{option.keyword.decode(): _text for option in pq.Conninfo.get_defaults()},
-    **dict.fromkeys(("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"), _integer),
-    **dict.fromkeys(("keepalives", "sslcompression", "sslsni", "gssdelegation"), _bit),
-    "port": _ports,
-    "prepare_threshold": _threshold,
-}
-"""libpq's own, and psycopg's. What libpq does not check before it connects is read here; it refuses the rest itself."""
-
-_SQLITE: Mapping[str, Reads] = {
-    "timeout": _seconds,
-    "cached_statements": _whole,
-    "detect_types": _whole,
-    "isolation_level": _text,
-    "check_same_thread": _boolean,
-    "uri": _boolean,
-}
-"""The driver's."""
-
-_URI: Mapping[str, Reads] = {
-    "mode": _one_of("ro", "rw", "rwc", "memory"),
-    "cache": _one_of("shared", "private"),
-    "vfs": _text,
-    "modeof": _text,
-    **dict.fromkeys(("immutable", "nolock", "psow"), _boolean),
-}
-"""Those of a URI, which SQLite reads."""
-
-_KNOWN: Mapping[str, str] = {
-    POSTGRESQL: "the connection parameters of libpq, and prepare_threshold",
-    SQLITE: f"{', '.join(_SQLITE)}, and for a file: URI {', '.join(_URI)}",
-}

@@ -22,7 +22,9 @@ MIGRATIONS: Mapping[int, Migration] = FrozenMap({})
 
 _LOCK = f"SELECT pg_advisory_xact_lock({0x64697370757465})"  # "dispute": nobody else takes one of this number; it ends with the transaction
 _THERE = {
-    POSTGRESQL: "SELECT to_regclass('dispute_schema')",
+    # By a look into the table of tables: what `to_regclass` knows may be older than the lock.
+    POSTGRESQL: "SELECT max(relname::text) FROM pg_catalog.pg_class"
+    " WHERE relname = 'dispute_schema' AND pg_catalog.pg_table_is_visible(oid)",
     SQLITE: "SELECT max(name) FROM sqlite_master WHERE name = 'dispute_schema'",
 }
 """Ask for the name of the table that says the version; NULL where there is none."""

@@ -13,7 +13,7 @@ from dispute_fsm.errors import StoreUnavailableError
 from dispute_fsm.store.address import Address
 from dispute_fsm.store.failures import failure, failures
 from dispute_fsm.store.schema import POSTGRESQL
-from dispute_fsm.store.session import PostgresqlSession, Session, SqliteSession
+from dispute_fsm.store.session import PostgresqlSession, Session
 
 _IDLE = 5
 """How many connections stay open while nobody works on them."""
@@ -77,7 +77,7 @@ class Pool:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.kind: type[Session] = PostgresqlSession if address.dialect.name == POSTGRESQL else SqliteSession
+        self.kind: type[Session] = PostgresqlSession if address.dialect.name == POSTGRESQL else Session
         self._idle: list[Pooled] = []
         self.leave()
         _EVERY.add(self)
@@ -165,11 +165,11 @@ class Pool:
                 return
             self.permits.discard(free.permit if isinstance(free, Pooled) else free)
         if isinstance(free, Pooled):
-            free.session.close()
+            free.session.driver.close()
 
     def _drop(self, pooled: Pooled) -> None:
         try:
-            pooled.session.close()
+            pooled.session.driver.close()
         finally:
             self._hand_on(pooled.permit)
 

@@ -93,7 +93,7 @@ def _compiled(clause: ClauseElement, dialect: Dialect) -> _Compiled:
 
 def _row(names: Sequence[str], reads: Sequence[Callable[[Any], Any] | None]) -> Callable[[Sequence[Any]], Any]:
     """Return what makes a row of what the driver gives."""
-    row: Any = namedtuple("Row", [*names])  # pyright: ignore[reportUntypedNamedTuple] # noqa: PYI024 -- only the statement knows its columns
+    row: Any = namedtuple("Row", names)  # type: ignore[misc] # pyright: ignore[reportUntypedNamedTuple] # noqa: PYI024 -- only the statement knows its columns
     needed = [(number, read) for number, read in enumerate(reads) if read is not None]
     if not needed:
         makes: Callable[[Sequence[Any]], Any] = row._make
