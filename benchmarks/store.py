@@ -132,7 +132,7 @@ def recording(store: Store) -> Generator[list[Recorded]]:
 
     made, kind = Session.__init__, store.pool.kind
     really_many = kind.many
-    Session.__init__, kind.many = listening, many  # type: ignore[method-assign]
+    Session.__init__, kind.many = listening, many  # type: ignore[assignment, method-assign]  # names of parameters differ
     store.pool.close()  # so that those which come now are heard
     try:
         yield told
@@ -251,8 +251,9 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
             return read, perf_counter() - began
 
     found: list[tuple[float, float, float]] = []
-    with bases(kind, folder, 1) as (first,), recording(first.store) as told, collecting_rarely():
-        brought(first)
+    with bases(kind, folder, 1) as (first,), collecting_rarely():
+        with recording(first.store) as told:
+            brought(first)
         for _ in range(rounds):
             with bases(kind, folder, 2) as (second, third):
                 read, wrote = by_driver(second, list(told))
