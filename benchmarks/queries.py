@@ -22,7 +22,6 @@ from sqlalchemy import Connection, Engine, literal, text
 from benchmarks.store import schema
 from dispute_fsm.rules.vocabulary import StateName
 from dispute_fsm.store.due import LAPSED, NEXT_FREE, NEXT_LAPSE, OVERDUE
-from dispute_fsm.store.engine import writing
 from dispute_fsm.store.feed import ALL, SETTLED
 from dispute_fsm.store.queries import Found, due_statement, paths_of, statement
 from dispute_fsm.store.schema import POSTGRESQL
@@ -74,10 +73,10 @@ _FEW = 1_000
 def fill(engine: Engine, number: int) -> None:
     """Make this many disputes, of which one in twelve is live, and tell the database to count them."""
     words = {"state": _STATE, "path": _PATH.format(state=_STATE), **_WORDS[engine.dialect.name]}
-    with writing(engine) as connection:
+    with engine.begin() as connection:
         for rows in (_DISPUTES, _DEADLINES, _EVENTS):
             connection.execute(text(rows.format(**words)), {"number": number})
-    with writing(engine) as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql("ANALYZE")
 
 

@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -27,8 +27,7 @@ from uuid import uuid4
 import psycopg
 import structlog
 from psycopg import sql
-from sqlalchemy import PoolProxiedConnection, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Dialect, make_url
 
 from dispute_fsm.dispute.chain import Stamp, derived_stamp
 from dispute_fsm.history.generate import generate
@@ -40,8 +39,7 @@ from dispute_fsm.rules.commands import ChooseOption, Command, OpenDispute, merch
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.vocabulary import Option
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.direct import Direct, Directs, Slot
-from dispute_fsm.store.engine import writing
+from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Store
 from dispute_fsm.store.transfer import bring_in
 
@@ -116,35 +114,35 @@ def recording(store: Store) -> Generator[list[Recorded]]:
     """Record what the driver is told."""
     told: list[Recorded] = []
 
-    def heard(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool) -> None:  # noqa: ANN401, FBT001 -- SQLAlchemy's
-        told.append((statement, parameters, executemany))
+    def listening(session: Session, driver: Any, dialect: Dialect) -> None:  # noqa: ANN401 -- a driver's
+        made(session, driver, dialect)
+        really = session.execute
 
-    def listening(connection: Direct, directs: Directs, pooled: PoolProxiedConnection, slot: Slot) -> None:
-        made(connection, directs, pooled, slot)
-        really = connection.execute
-
-        def execute(statement: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- a driver's
+        def execute(statement: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- as above
             told.append((statement, parameters, False))
             return really(statement, parameters)
 
-        connection.execute = execute
+        session.execute = execute
 
-    made = Direct.__init__
-    event.listen(store.engine, "before_cursor_execute", heard)
-    Direct.__init__ = listening  # type: ignore[method-assign, assignment]
-    store.engine.dispose()  # so that those which come now are heard
+    def many(session: Session, statement: str, parameters: Any) -> int:  # noqa: ANN401 -- as above
+        told.append((statement, parameters, True))
+        return really_many(session, statement, parameters)
+
+    made, kind = Session.__init__, store.pool.kind
+    really_many = kind.many
+    Session.__init__, kind.many = listening, many  # type: ignore[assignment, method-assign]  # names of parameters differ
+    store.pool.close()  # so that those which come now are heard
     try:
         yield told
     finally:
-        event.remove(store.engine, "before_cursor_execute", heard)
-        Direct.__init__ = made  # type: ignore[method-assign]
+        Session.__init__, kind.many = made, really_many  # type: ignore[method-assign]
 
 
 @contextmanager
 def bare(store: Store) -> Generator[Any]:
     """Give a connection of the driver, set up as the store's are."""
-    with store.engine.connect() as connection:
-        yield connection.connection.driver_connection
+    with closing(store.address.connect()) as connection:
+        yield connection
 
 
 def run_bare(connection: Any, statements: list[Recorded]) -> None:  # noqa: ANN401 -- a driver's
@@ -199,8 +197,6 @@ def commands(kind: str, folder: Path, number: int) -> float:
         by_driver: list[float] = []
         by_service: list[float] = []
         with bare(second.store) as connection, collecting_rarely():
-            if kind == "postgresql":
-                connection.autocommit = True  # what is loaded is loaded before the transaction, whose beginning is among the statements
             for begin in range(0, number - 1 - TURN, TURN):
                 began = perf_counter()
                 for each in range(begin, begin + TURN):
@@ -236,8 +232,8 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
 
     def brought(base: Base) -> float:
         began = perf_counter()
-        with path.open("rb") as stream, writing(base.store.engine) as connection:
-            bring_in(base.store, connection, stream, str(path))
+        with path.open("rb") as stream, base.store.pool.transaction() as session:
+            bring_in(base.store, session, stream, str(path))
         return perf_counter() - began
 
     def by_driver(base: Base, statements: list[Recorded]) -> tuple[float, float]:
@@ -251,8 +247,9 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
             return read, perf_counter() - began
 
     found: list[tuple[float, float, float]] = []
-    with bases(kind, folder, 1) as (first,), recording(first.store) as told, collecting_rarely():
-        brought(first)
+    with bases(kind, folder, 1) as (first,), collecting_rarely():
+        with recording(first.store) as told:
+            brought(first)
         for _ in range(rounds):
             with bases(kind, folder, 2) as (second, third):
                 read, wrote = by_driver(second, list(told))

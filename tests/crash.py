@@ -30,7 +30,6 @@ from dispute_fsm.rules.vocabulary import CommandType, EventType, Option
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.due import next_due
-from dispute_fsm.store.engine import reading
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, request
 from tests.service_support import settle as settle_feed
@@ -69,7 +68,6 @@ class Notes:
 
 def work(store: Store, notes: Notes, name: str, shared: list[str], *, chance: Random, done: int) -> None:
     """Ask this and that until the end comes; a byte into the pipe says that something was done."""
-    store.engine.dispose(close=False)  # connections of its own; what has been compiled is at hand
     service = DisputeService(store, AnyOrder(CANCELLING))
     consumer = service.consumer("crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE)
     own: list[str] = []
@@ -165,9 +163,9 @@ def settle(service: DisputeService, store: Store, notes: Notes, noted: list[dict
             ask(service, notes, note["asks"], make(note["type"], **note["command"]))
     while True:
         service.sweep(lease=LEASE)
-        with reading(store.engine) as connection:
-            now = store.now(connection)
-            due = next_due(connection, now)
+        with store.pool.take() as session:
+            now = store.now(session)
+            due = next_due(session, now)
         if due is None or due - now > timedelta(minutes=1):
             break
         # Real time has to pass, by the database's clock: till the next deadline is due, or a dead process's lease lapses.
@@ -246,7 +244,7 @@ def main() -> None:
     service.sweep()
     killed = number = 0
     while killed < kills:
-        store.engine.dispose()  # no connection is taken along into a worker
+        store.close()  # no connection is taken along into a worker
         killed += round_(store, notes, number, chance)
         number += 1
     settle(service, store, notes, notes.read())

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
 
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.refusals import Accepted
@@ -17,7 +18,6 @@ from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import Deadline, Option
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.engine import reading
 from dispute_fsm.store.schema import Query
 from dispute_fsm.store.store import Store
 from tests.patience import until
@@ -73,7 +73,7 @@ def settle(store: Store) -> None:
     shown = text("SELECT coalesce(max(xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM dispute_events")
 
     def is_shown() -> bool:
-        with reading(store.engine) as connection:
+        with store.engine.connect() as connection:
             return bool(connection.execute(shown).scalar_one())
 
     until(is_shown, "a transaction in this cluster stays open")
@@ -96,7 +96,7 @@ def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes:
 
 
 @contextmanager
-def house(url: str) -> Generator[House]:
+def house(url: str | URL) -> Generator[House]:
     """Open a service on a database."""
     store, orders, time = Store(url), AnyOrder(), Time()
     try:

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import text
 
 from dispute_fsm.rules.vocabulary import Option
-from dispute_fsm.store.engine import writing
 from dispute_fsm.store.schema import events
 from tests import crash
 from tests.patience import PATIENCE
@@ -70,7 +69,7 @@ def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
         assert (found["never asked"], found["not fired"]) == (["('D-1', 'k-1')"], ["D-1"])
         assert (found["not delivered"], found["out of order"]) == (["D-1/1"], ["D-1/2"])
         assert (found["lost"], found["damages"]) == ([], [])
-        with writing(home.store.engine) as connection:
+        with home.store.engine.begin() as connection:
             trigger = (
                 "DROP TRIGGER dispute_events_delete" if url.startswith("sqlite") else "DROP TRIGGER dispute_events_rows ON dispute_events"
             )

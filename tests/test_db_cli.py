@@ -12,7 +12,6 @@ from sqlalchemy import text
 from dispute_fsm.cli import store as cli_store
 from dispute_fsm.rules.vocabulary import Option
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.engine import writing
 from dispute_fsm.store.store import Store
 from tests.command_line import SCRIPT, complained, environment, run
 from tests.patience import PATIENCE, until
@@ -105,7 +104,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_come_in(url: str, tmp
 def test_what_is_damaged_is_found_and_told(url: str) -> None:
     with house(url) as home:
         home.open("D-1")
-        with writing(home.store.engine) as connection:
+        with home.store.engine.begin() as connection:
             connection.execute(text("UPDATE disputes SET revision = 7"))
     ran = run("db", "check", "--db", url)
     assert (ran.code, "D-1: the projection says revision 7, the events say 1" in ran.out) == (1, True)

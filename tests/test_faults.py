@@ -14,7 +14,8 @@ from tempfile import mkdtemp
 
 import psycopg
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated
@@ -24,8 +25,7 @@ from dispute_fsm.rules.vocabulary import CommandType, Option, Outcome, RefusalCo
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.check import Checked, check
-from dispute_fsm.store.direct import Direct
-from dispute_fsm.store.engine import reading, writing
+from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Store
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, House, house, request
@@ -193,7 +193,7 @@ def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written
     asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x")
 
     def breaks() -> None:
-        with writing(home.store.engine) as connection:
+        with home.store.engine.begin() as connection:
             home.service.send("D-1", asked, connection=connection)
             if home.store.engine.dialect.name == "sqlite":
                 connection.connection.driver_connection.close()  # type: ignore[union-attr]  # as when the process goes
@@ -211,12 +211,11 @@ def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written
 def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_word(home: House) -> None:
     home.open("D-1")
     if home.store.engine.dialect.name == "sqlite":
-        home.store.engine.dispose()
+        home.store.close()
     else:
         with ExitStack() as stack:
-            idle = [stack.enter_context(home.store.engine.connect()) for _ in range(3)]
-            pids = [one.execute(text("SELECT pg_backend_pid()")).scalar_one() for one in idle]
-            pids += stack.enter_context(home.store.directs.take()).execute("SELECT pg_backend_pid()").fetchone()
+            idle = [stack.enter_context(home.store.pool.take()) for _ in range(3)]
+            pids = [one.execute("SELECT pg_backend_pid()").fetchone()[0] for one in idle]
         with psycopg.connect(home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
             for pid in pids:
                 server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
@@ -225,18 +224,18 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
 
 def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_behind(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     home.open("D-1")
-    asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x"), home.store.directs.kind
-    really = kind.writing
+    asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x"), home.store.pool.kind
+    really = kind.transaction
 
     @contextmanager
-    def breaking(connection: Direct) -> Iterator[None]:
-        with really(connection):
+    def breaking(session: Session) -> Iterator[None]:
+        with really(session):
             yield
             if home.store.engine.dialect.name == "sqlite":
                 raise sqlite3.OperationalError("disk I/O error")
             cut(home)
 
-    monkeypatch.setattr(kind, "writing", breaking)
+    monkeypatch.setattr(kind, "transaction", breaking)
     for _ in range(2):  # the second has to find a new connection
         with pytest.raises(StoreUnavailableError, match=r"disk I/O error|terminating connection|connection"):
             home.service.send("D-1", asked)
@@ -248,16 +247,16 @@ def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_beh
 
 def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     home.open("D-1")
-    asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1"), home.store.directs.kind
-    really = kind.writing
+    asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1"), home.store.pool.kind
+    really = kind.transaction
 
     @contextmanager
-    def lost(connection: Direct) -> Iterator[None]:
-        with really(connection):
+    def lost(session: Session) -> Iterator[None]:
+        with really(session):
             yield
         raise StoreUnavailableError("it is done, and nobody hears of it: the connection broke")
 
-    monkeypatch.setattr(kind, "writing", lost)
+    monkeypatch.setattr(kind, "transaction", lost)
     with pytest.raises(StoreUnavailableError):
         home.service.send("D-1", asked)
     monkeypatch.undo()
@@ -334,11 +333,11 @@ def test_a_server_that_is_killed_in_mid_transaction_and_started_again_has_lost_n
         answered = home.service.send("D-2", asked)
 
         def killed() -> None:
-            with writing(home.store.engine) as connection:
+            with home.store.engine.begin() as connection:
                 home.service.send("D-1", asked, connection=connection)
                 server.stop("immediate")
 
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises((StoreUnavailableError, DBAPIError)):
             killed()
         with pytest.raises(StoreUnavailableError):
             home.service.send("D-1", asked)
@@ -374,7 +373,7 @@ def test_a_runner_goes_on_once_the_database_is_back(server: Server) -> None:
 def test_a_database_that_is_locked_for_too_long_is_unavailable_and_nothing_is_half_written(tmp_path: Path) -> None:
     with house(f"sqlite:///{tmp_path / 'd.db'}?timeout=0.1") as home, house(f"sqlite:///{tmp_path / 'd.db'}") as other:
         home.open("D-1")
-        with writing(other.store.engine), pytest.raises(StoreUnavailableError, match="locked"):
+        with other.store.engine.begin(), pytest.raises(StoreUnavailableError, match="locked"):
             home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
         assert len(home.service.history("D-1")) == 1
         assert isinstance(home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
@@ -383,15 +382,17 @@ def test_a_database_that_is_locked_for_too_long_is_unavailable_and_nothing_is_ha
 def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     limit = [1_000_000]
 
-    def limited(connection: sqlite3.Connection, *_: object) -> None:
-        connection.execute(f"PRAGMA max_page_count = {limit[0]}")
+    class Limited(Session):
+        def __init__(self, driver: sqlite3.Connection, dialect: Dialect) -> None:
+            super().__init__(driver, dialect)
+            self.execute(f"PRAGMA max_page_count = {limit[0]}")
 
     with house(f"sqlite:///{tmp_path / 'd.db'}") as home:
         home.open("D-0")
-        with reading(home.store.engine) as connection:
+        with home.store.engine.connect() as connection:
             limit[0] = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + 12  # room for a few disputes
-        event.listen(home.store.engine, "checkout", limited)
-        home.store.engine.dispose()  # so that each is checked out anew
+        home.store.pool.kind = Limited
+        home.store.close()  # so that each is opened anew
         answered: list[str] = []
 
         def fills() -> None:
@@ -405,7 +406,7 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         assert whole(home)
         assert [home.service.get(one) is not None for one in answered] == [True] * len(answered)
         limit[0] = 1_000_000  # somebody made room
-        home.store.engine.dispose()
+        home.store.close()
         last = answered[-1]
         assert isinstance(
             home.service.send(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated
@@ -455,7 +456,7 @@ def test_machines_whose_clocks_differ_go_by_the_databases(url: str, monkeypatch:
             monkeypatch.setattr("dispute_fsm.store.store.datetime", None)  # this machine's clock is not even looked at
             times = []
             for _ in range(2):
-                with reading(store.engine) as connection:
+                with store.engine.connect() as connection:
                     times.append(connection.execute(text("SELECT now()")).scalar_one())
                 service.open(request("D-1"))
             dispute = service.get("D-1")

@@ -18,7 +18,6 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, StateName
 from dispute_fsm.service.feed import log_sink
 from dispute_fsm.store import queries
-from dispute_fsm.store.engine import writing
 from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_of
 from dispute_fsm.store.store import Store
 from tests.service_support import House, house
@@ -245,7 +244,7 @@ def test_every_query_goes_by_an_index_and_sorts_nothing(filled: Store) -> None:
 
 
 def test_a_missing_index_is_found(filled: Store) -> None:
-    with writing(filled.engine) as connection:
+    with filled.engine.begin() as connection:
         for index in ("disputes_by_order", "disputes_one_live_per_order", "dispute_deadlines_by_due"):
             connection.exec_driver_sql(f"DROP INDEX {index}")
     wrong = {name for name, lines, _ in bench.explained(filled.engine, MANY) if bench.faults(lines)}

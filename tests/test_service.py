@@ -15,7 +15,6 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.vocabulary import CommandType, Option, RefusalCode, Role, StateName
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.check import Checked, check
-from dispute_fsm.store.engine import reading, writing
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
 from tests.support import (
@@ -47,7 +46,7 @@ def home(url: str) -> Iterator[House]:
 def rows(home: House) -> dict[str, int]:
     """Count the rows of every table that an opening or a command writes."""
     names = ("dispute_policies", "dispute_events", "dispute_private_values", "disputes", "dispute_deadlines", "dispute_keys")
-    with reading(home.store.engine) as connection:
+    with home.store.engine.connect() as connection:
         return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}  # noqa: S608 -- our own names
 
 
@@ -59,10 +58,10 @@ def test_what_was_answered_is_what_another_process_finds(home: House, url: str) 
     answer = home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="抱歉"))
     assert isinstance(answer.decision, Accepted)
     other = Store(url)
-    with reading(other.engine) as connection:
-        loaded = other.load(connection, "D-1", "k-1")
-        folded = other.folded(connection, "D-1", answer.dispute.policy)
-        events = other.history(connection, "D-1")
+    with other.pool.take() as session:
+        loaded = other.load(session, "D-1", "k-1")
+        folded = other.folded(session, "D-1", answer.dispute.policy)
+        events = other.history(session, "D-1")
     other.close()
     assert loaded is not None
     assert dict(loaded.dispute.keys) == {"k-1": answer.event}
@@ -115,7 +114,7 @@ def test_what_changes_nothing_appends_nothing(home: House) -> None:
 def test_there_is_no_dispute_to_put_a_command_to(home: House) -> None:
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         home.service.send("D-9", choose(A.OUT_OF_STOCK_REFUND))
-    with pytest.raises(UnknownDisputeError, match="no dispute D-9"), writing(home.store.engine) as connection:
+    with pytest.raises(UnknownDisputeError, match="no dispute D-9"), home.store.engine.begin() as connection:
         home.service.send("D-9", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         home.service.options("D-9")
@@ -233,16 +232,16 @@ def test_facts_that_are_handed_in_are_used_and_may_not_be_too_old(home: House) -
 
 
 def test_the_hosts_writes_and_ours_commit_together(home: House) -> None:
-    with writing(home.store.engine) as connection:
+    with home.store.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE host (told text)")
     shown = seen(CANCELLING, OPENED_AT, "O-D-1")
-    with writing(home.store.engine) as connection:
+    with home.store.engine.begin() as connection:
         connection.execute(text("INSERT INTO host VALUES ('opened')"))
         home.service.open(request(), facts=shown, connection=connection)
         answer = home.service.send("D-1", choose(A.CONSUMER_CANCELS, key="k-1"), facts=shown, connection=connection)
     assert isinstance(answer.decision, Accepted)
     assert home.service.get("D-1") is not None
-    with reading(home.store.engine) as connection:
+    with home.store.engine.connect() as connection:
         assert connection.execute(text("SELECT told FROM host")).scalar_one() == "opened"
 
 
@@ -254,7 +253,7 @@ def test_what_the_host_rolls_back_has_not_happened(home: House) -> None:
         pass
 
     def changes_its_mind() -> None:
-        with writing(home.store.engine) as connection:
+        with home.store.engine.begin() as connection:
             home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="x"), connection=connection)
             raise ChangedMindError
 
@@ -278,7 +277,7 @@ def test_a_policy_that_was_rolled_back_with_its_dispute_is_written_with_the_next
 def test_nobody_is_asked_while_the_hosts_transaction_is_open(home: House) -> None:
     home.open()
     looks = home.orders.looks
-    with writing(home.store.engine) as connection:
+    with home.store.engine.begin() as connection:
         with pytest.raises(FactsNeededError, match="hand in facts"):
             home.service.send("D-1", choose(A.ALREADY_SHIPPED), connection=connection)
         with pytest.raises(FactsNeededError, match="hand in facts"):

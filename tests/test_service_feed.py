@@ -17,7 +17,6 @@ from dispute_fsm.service import delivery
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.feed import CloudEvent, log_sink
 from dispute_fsm.store import consumers
-from dispute_fsm.store.engine import reading, writing
 from tests.service_support import House, house, request, settle
 from tests.support import OPENED_AT, choose, command, seen, submission, voucher
 
@@ -92,7 +91,7 @@ def test_an_event_that_commits_late_is_not_left_out(home: House) -> None:
     home.open("D-0")
     settle(home.store)
     first = home.service.feed()[-1].place
-    with writing(home.store.engine) as late:
+    with home.store.engine.begin() as late:
         home.service.open(request("D-1"), facts=seen(home.orders.shown, OPENED_AT, "O-D-1"), connection=late)
         home.open("D-2")  # begins later, commits earlier, has the higher number
         assert ids(home, first) == [], "what may still be preceded is not shown yet"
@@ -106,9 +105,9 @@ def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
         assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
         return
     home.open("D-1")
-    with writing(home.store.engine) as connection:
+    with home.store.engine.begin() as connection:
         connection.execute(text("CREATE TABLE host (told text)"))
-    with writing(home.store.engine) as connection:
+    with home.store.engine.begin() as connection:
         connection.execute(text("INSERT INTO host VALUES ('x')"))  # this transaction has its number now, a low one
         home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # another one, with a higher number
         home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT), connection=connection)
@@ -399,8 +398,8 @@ def test_a_slow_sink_neither_loses_its_turn_nor_hears_all_again(home: House, mon
             raise KeyboardInterrupt
         sink(event)
         passed[0] += 25
-        with reading(home.store.engine) as connection:
-            kept.append(str(consumers.place(connection, "c")))
+        with home.store.pool.take() as session:
+            kept.append(str(consumers.place(session, "c")))
 
     kept: list[str] = []
     with pytest.raises(KeyboardInterrupt):

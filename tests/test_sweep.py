@@ -17,8 +17,7 @@ from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.due import claim, next_due
-from dispute_fsm.store.engine import reading, writing
-from dispute_fsm.store.prepared import Open
+from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Store
 from tests import service_support
 from tests.patience import PATIENCE, until
@@ -62,8 +61,8 @@ def test_what_fired_stands_in_the_projection_and_leaves_nothing_to_sweep(home: H
     snapshot = home.service.snapshot("D-1")
     assert snapshot is not None
     assert (snapshot.state, snapshot.closed, snapshot.outcome) == (StateName.PENALIZED, True, Outcome.NO_RESPONSE)
-    with reading(home.store.engine) as connection:
-        assert next_due(connection, home.time.now) is None
+    with home.store.pool.take() as session:
+        assert next_due(session, home.time.now) is None
 
 
 def test_a_dispute_that_moves_on_takes_its_deadline_with_it(home: House) -> None:
@@ -110,8 +109,8 @@ def test_where_the_order_system_cannot_answer_the_deadline_stays_pending_and_the
     assert home.service.history("D-2")[-1].outcome is Outcome.NO_RESPONSE
     home.orders.available = True
     assert home.service.sweep() == Swept(), "claimed until the lease lapses"
-    with reading(home.store.engine) as connection:
-        assert next_due(connection, home.time.now) == home.time.now + MINUTE
+    with home.store.pool.take() as session:
+        assert next_due(session, home.time.now) == home.time.now + MINUTE
     home.time.pass_(MINUTE)
     assert home.service.sweep() == Swept(fired=1)
     assert home.service.history("D-1")[-1].type is EventType.DISPUTE_PENALIZED
@@ -141,8 +140,8 @@ def test_a_claim_keeps_other_sweepers_away_until_it_lapses(home: House) -> None:
     now = OPENED_AT + DAY + TICK
 
     def claimed(at: datetime, limit: int) -> set[str]:
-        with writing(home.store.engine) as connection:
-            return set(claim(connection, at, MINUTE, limit))
+        with home.store.pool.transaction() as session:
+            return set(claim(session, at, MINUTE, limit))
 
     first, second, third = claimed(now, 2), claimed(now, 2), claimed(now, 9)
     assert sorted(first | second | third) == [f"D-{number}" for number in range(5)]
@@ -309,12 +308,12 @@ def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.M
     really, failures = Decider.now, [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")]
     runner = home.service.runner(look=timedelta(milliseconds=1))
 
-    def fails(decider: Decider, connection: Open) -> datetime:
+    def fails(decider: Decider, session: Session) -> datetime:
         if failures:
             raise failures.pop()
         if home.service.history("D-1")[-1].outcome is not None:
             runner.stop()
-        return really(decider, connection)
+        return really(decider, session)
 
     monkeypatch.setattr(Decider, "now", fails)
     with capture_logs() as logs:

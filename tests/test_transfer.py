@@ -13,7 +13,6 @@ from dispute_fsm.history.generate import generate
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.store.check import Checked, Damage, check
-from dispute_fsm.store.engine import writing
 from dispute_fsm.store.transfer import bring_in, taken_out
 from tests.histories.corpus import of_blank_ids
 from tests.service_support import House, house
@@ -29,8 +28,8 @@ def home(url: str) -> Iterator[House]:
 
 
 def brought(home: House, content: bytes) -> int:
-    with writing(home.store.engine) as connection:
-        return bring_in(home.store, connection, BytesIO(content), "x.history.jsonl")
+    with home.store.pool.transaction() as session:
+        return bring_in(home.store, session, BytesIO(content), "x.history.jsonl")
 
 
 def out(home: House, *ids: str) -> bytes:
@@ -188,7 +187,7 @@ def test_the_check_finds_whatever_is_damaged(home: House, planted: str, said: st
         ("cast(hashed AS TEXT)", "cast({} AS BLOB)") if sqlite else ("convert_from(hashed, 'UTF8')", "convert_to({}, 'UTF8')")
     )
     hashed = as_bytes.format(f"replace({as_text}, 'merchant', 'consumer')")
-    with writing(home.store.engine) as connection:  # somebody with all rights
+    with home.store.engine.begin() as connection:  # somebody with all rights
         for table in ("dispute_events", "dispute_policies"):
             for name in ("update", "delete", "replace") if sqlite else ("rows", "all"):
                 connection.execute(text(f"DROP TRIGGER {table}_{name}{'' if sqlite else f' ON {table}'}"))
@@ -206,7 +205,7 @@ def test_the_check_finds_events_that_the_feed_will_not_show(home: House) -> None
     if home.store.engine.dialect.name == "sqlite":
         assert damages(home) == []
         return
-    with writing(home.store.engine) as connection:
+    with home.store.engine.begin() as connection:
         connection.execute(text("DROP TRIGGER dispute_events_rows ON dispute_events"))
         connection.execute(text("UPDATE dispute_events SET xid = xid + 1000000000"))
     assert any("another database cluster" in one.message for one in damages(home))

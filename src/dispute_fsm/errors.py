@@ -84,6 +84,13 @@ class StoreUnavailableError(DisputeError):
     """
 
 
+class StoreInvalidError(DisputeError):
+    """The database answers, but trying again does not help: it is damaged, has other tables, or gives no right to ours.
+
+    Says what the database said. Somebody has to change the database, the rights or the URL; nothing is half-written.
+    """
+
+
 class ConflictError(DisputeError):
     """Others kept changing the dispute while a command was decided; nothing happened, send it again."""
 

@@ -19,7 +19,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from dispute_fsm.cli.typed import as_typed, parameters
-from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StoreUnavailableError
+from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StoreInvalidError, StoreUnavailableError
 from dispute_fsm.history.write import whole_bytes, whole_file
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Lang
@@ -89,7 +89,7 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
-        except (OrderSystemUnavailableError, StoreUnavailableError) as fault:
+        except (OrderSystemUnavailableError, StoreUnavailableError, StoreInvalidError) as fault:
             complain(fault)
             code = Exit.UNREACHABLE
         except DisputeError as fault:

@@ -61,13 +61,12 @@ def import_command(
     """
     refused = 0
     with opened_store(url, make=True) as store:
-        from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- as above
         from dispute_fsm.store.transfer import bring_in  # noqa: PLC0415 -- as above
 
         for path in paths:
             try:
-                with opened(path) as stream, writing(store.engine) as connection:
-                    new = bring_in(store, connection, stream, path)
+                with opened(path) as stream, store.pool.transaction() as session:
+                    new = bring_in(store, session, stream, path)
             except (InputError, ConflictError, OSError) as fault:
                 complain(InputError(str(fault), file=path) if isinstance(fault, ConflictError) else fault)
                 refused += 1

@@ -111,16 +111,15 @@ def _ran(file: Path, store: "Store | None") -> ScenarioResult | InputError | OSE
 
 def _keep(store: "Store", result: ScenarioResult) -> None:
     """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
-    from dispute_fsm.store.engine import writing  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
-    from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- as above
+    from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
     from dispute_fsm.store.transfer import Arriving, take  # noqa: PLC0415 -- as above
 
     if result.dispute is not None:
         arriving = Arriving()
         for event in result.events:
             arriving.add(event, event_row(event), result.dispute)
-        with writing(store.engine) as connection:
-            take(store, connection, arriving)
+        with store.pool.transaction() as session:
+            take(store, session, arriving)
 
 
 class Found(NamedTuple):

@@ -26,8 +26,8 @@ from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import RefusalCode
-from dispute_fsm.store.direct import Direct
-from dispute_fsm.store.prepared import Open
+from dispute_fsm.store.failures import failures
+from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Loaded, Store
 
 Clock = Callable[[], datetime]
@@ -82,9 +82,9 @@ class Decider:
     clock: Clock | None
     wakes: list[Event] = field(default_factory=list[Event])
 
-    def now(self, connection: Open) -> datetime:
+    def now(self, session: Session) -> datetime:
         """Tell what time it is, in UTC."""
-        return self.store.now(connection) if self.clock is None else instant(self.clock(), "now")
+        return self.store.now(session) if self.clock is None else instant(self.clock(), "now")
 
     # ---- openings ------------------------------------------------------------------------------------------------------
 
@@ -92,10 +92,10 @@ class Decider:
         """Open a dispute; see `DisputeService.open`."""
         _require_transaction(host)
         for _ in range(_ATTEMPTS):
-            with self._reading(host) as connection:
-                now = self.now(connection)
-                loaded = self.store.load(connection, opening.dispute_id)
-                live = self.store.live_on(connection, opening.order_id) if loaded is None else None
+            with self.session(host) as session:
+                now = self.now(session)
+                loaded = self.store.load(session, opening.dispute_id)
+                live = self.store.live_on(session, opening.order_id) if loaded is None else None
             if live == opening.dispute_id:  # it was opened between the two looks
                 continue
             existing = None if loaded is None else loaded.dispute
@@ -124,8 +124,8 @@ class Decider:
         if not isinstance(decision, Accepted):
             return Result(decision, None, None if isinstance(decision, Refused) else existing)
         dispute = begin(decision.event, opening.policy)
-        with self._writing(host) as connection:
-            self._announce(connection, dispute, self.store.insert(connection, dispute, decision.hashed))
+        with self.session(host, writes=True) as session:
+            self._announce(session, dispute, self.store.insert(session, dispute, decision.hashed))
         self._wake()
         return Result(decision, decision.event, dispute)
 
@@ -133,23 +133,26 @@ class Decider:
 
     def send(self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
-        _require_transaction(host)
-        errand = _Errand(dispute_id, lambda _dispute, _now: command, command.key, facts)
-        return cast("Result", self._carried_out(errand) if host is None else _logged(self._held(errand, host)))
+        return cast("Result", self._carry_out(_Errand(dispute_id, lambda _dispute, _now: command, command.key, facts), host))
 
     def put(self, dispute_id: str, wanted: Wanted, host: Connection | None = None) -> Result | None:
         """Put to a dispute what is wanted of it as it stands; None where nothing is."""
-        _require_transaction(host)
-        errand = _Errand(dispute_id, wanted)
-        return self._carried_out(errand) if host is None else _logged(self._held(errand, host))
+        return self._carry_out(_Errand(dispute_id, wanted), host)
 
-    def _carried_out(self, errand: _Errand) -> Result | None:
+    def _carry_out(self, errand: _Errand, host: Connection | None) -> Result | None:
+        if host is None:
+            return self._with_retries(errand)
+        _require_transaction(host)
+        with self.session(host, writes=True) as session:
+            return _logged(self._held(errand, session))
+
+    def _with_retries(self, errand: _Errand) -> Result | None:
         for attempt in range(_ATTEMPTS):
             try:
                 if attempt < _FREELY:
                     return _logged(self._free(errand))
-                with self.store.directs.take() as connection, connection.writing():
-                    done = self._held(errand, connection)
+                with self.store.pool.transaction() as session:
+                    done = self._held(errand, session)
                 return _logged(done)
             except ConflictError:
                 continue
@@ -162,29 +165,29 @@ class Decider:
 
     def _free(self, errand: _Errand) -> tuple[_Put, Result] | None:
         """Decide while others may change the dispute, and write where it still stands."""
-        with self.store.directs.take() as connection:
-            put = self._put(errand, connection, self.store.load(connection, errand.dispute_id, errand.key))
+        with self.store.pool.take() as session:
+            put = self._put(errand, session, self.store.load(session, errand.dispute_id, errand.key))
             if put is None:
                 return None
             try:
-                return self._written(connection, put, self._answer(put, errand.given))
+                return self._written(session, put, self._answer(put, errand.given))
             except FactsNeededError:
                 pass  # asked below, where nothing waits for the connection
         errand.asked = self.disputes.look(put.before, put.now)
         answer = self._answer(put, errand.asked)
-        with self.store.directs.take() as connection:
-            return self._written(connection, put, answer)
+        with self.store.pool.take() as session:
+            return self._written(session, put, answer)
 
-    def _written(self, connection: Direct, put: _Put, answer: Result) -> tuple[_Put, Result]:
+    def _written(self, session: Session, put: _Put, answer: Result) -> tuple[_Put, Result]:
         if answer.event is not None:
-            with connection.writing():
-                self._write(connection, put, answer)
+            with session.transaction():
+                self._write(session, put, answer)
             self._wake()
         return put, answer
 
-    def _held(self, errand: _Errand, connection: Open) -> tuple[_Put, Result] | None:
+    def _held(self, errand: _Errand, session: Session) -> tuple[_Put, Result] | None:
         """Decide while nobody else can change the dispute. Asks nobody: raises `FactsNeededError` where facts are needed."""
-        put = self._put(errand, connection, self.store.locked(connection, errand.dispute_id, errand.key))
+        put = self._put(errand, session, self.store.locked(session, errand.dispute_id, errand.key))
         if put is None:
             return None
         try:
@@ -192,16 +195,16 @@ class Decider:
         except FactsNeededError:
             raise _unasked(put.before.order_id) from None
         if answer.event is not None:
-            self._write(connection, put, answer)
+            self._write(session, put, answer)
             self._wake()
         return put, answer
 
-    def _put(self, errand: _Errand, connection: Open, loaded: Loaded | None) -> _Put | None:
+    def _put(self, errand: _Errand, session: Session, loaded: Loaded | None) -> _Put | None:
         if loaded is None:
             raise UnknownDisputeError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
         errand.before = loaded.dispute
         if errand.arrived is None:
-            errand.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(connection)
+            errand.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(session)
         now = max(errand.arrived, loaded.dispute.last_at)  # business time never goes back within a dispute, whatever a clock does
         command = errand.wanted(loaded.dispute, now)
         return None if command is None else _Put(command, loaded.dispute, now)
@@ -212,33 +215,27 @@ class Decider:
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Result(decision, event, before if event is None else evolve(before, event))
 
-    def _write(self, connection: Open, put: _Put, answer: Result) -> None:
+    def _write(self, session: Session, put: _Put, answer: Result) -> None:
         decision = answer.decision
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
-            due = self.store.append(connection, put.before, decision.event, answer.dispute, decision.hashed)
-            self._announce(connection, answer.dispute, due)
+            due = self.store.append(session, put.before, decision.event, answer.dispute, decision.hashed)
+            self._announce(session, answer.dispute, due)
 
     # ---- what both need ------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _reading(self, host: Connection | None) -> Generator[Open]:
-        if host is not None:
-            yield host
+    def session(self, host: Connection | None, *, writes: bool = False) -> Generator[Session]:
+        """Give a session: within the host's transaction, where there is one, else of the pool."""
+        if host is None:
+            with self.store.pool.transaction() if writes else self.store.pool.take() as session:
+                yield session
         else:
-            with self.store.directs.take() as connection:
-                yield connection
+            with failures():
+                yield self.store.hosted(host)
 
-    @contextmanager
-    def _writing(self, host: Connection | None) -> Generator[Open]:
-        if host is not None:
-            yield host
-        else:
-            with self.store.directs.take() as connection, connection.writing():
-                yield connection
-
-    def _announce(self, connection: Open, dispute: Dispute, due: Sequence[datetime]) -> None:
+    def _announce(self, session: Session, dispute: Dispute, due: Sequence[datetime]) -> None:
         if any(at - dispute.last_at < NOTICE for at in due):
-            self.store.announce(connection)
+            self.store.announce(session)
 
     def _wake(self) -> None:
         for wake in self.wakes:

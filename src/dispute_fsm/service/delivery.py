@@ -18,7 +18,6 @@ from dispute_fsm.service.decider import Decider
 from dispute_fsm.service.feed import SOURCE, Sink, feed_event
 from dispute_fsm.store import consumers
 from dispute_fsm.store.consumers import Parked
-from dispute_fsm.store.engine import reading, writing
 from dispute_fsm.store.feed import Place, read_feed, read_one
 from dispute_fsm.store.records import EventRow
 
@@ -64,9 +63,9 @@ class Consumer:
         with self._turn() as began:
             if began is None:
                 return Delivered(busy=True)
-            with reading(self._decider.store.engine) as connection:
-                found = read_feed(connection, began, limit)
-                held = set(consumers.parked_of(connection, self.name))
+            with self._decider.store.pool.take() as session:
+                found = read_feed(session, began, limit)
+                held = set(consumers.parked_of(session, self.name))
             done, new, place, kept = Delivered(more=len(found) == limit), dict[str, Parked](), began, monotonic()
             try:
                 for at, row in found:
@@ -89,8 +88,8 @@ class Consumer:
 
     def parked(self) -> tuple[Parked, ...]:
         """Return the disputes that are held back, each with the event that the sink could not take; the longest held first."""
-        with reading(self._decider.store.engine) as connection:
-            return tuple(consumers.parked_of(connection, self.name).values())
+        with self._decider.store.pool.take() as session:
+            return tuple(consumers.parked_of(session, self.name).values())
 
     def retry(self, dispute_id: str) -> Delivered:
         """Deliver what is held back of a dispute, in order. Raises `InputError` where nothing is, and as `deliver` does."""
@@ -104,11 +103,11 @@ class Consumer:
         with self._turn() as place:
             if place is None:
                 return Delivered(busy=True)
-            with reading(self._decider.store.engine) as connection:
-                held = consumers.parked_of(connection, self.name).get(dispute_id)
+            with self._decider.store.pool.take() as session:
+                held = consumers.parked_of(session, self.name).get(dispute_id)
                 if held is None:
                     raise InputError(f"nothing of dispute {dispute_id} is held back from consumer {self.name}", field="dispute_id")
-                behind = read_one(connection, dispute_id, held.seq + leaving_out, place)
+                behind = read_one(session, dispute_id, held.seq + leaving_out, place)
             done, stuck, last = Delivered(), dict[str, Parked](), held.seq + leaving_out
             try:
                 for at, row in behind:
@@ -146,25 +145,25 @@ class Consumer:
         return Parked(row.dispute_id, row.seq, self._now(), said)
 
     def _now(self) -> datetime:
-        with reading(self._decider.store.engine) as connection:
-            return self._decider.store.now(connection)
+        with self._decider.store.pool.take() as session:
+            return self._decider.store.now(session)
 
     def _keep(self, place: Place, held: dict[str, Parked], freed: str | None = None) -> None:
-        with writing(self._decider.store.engine) as connection:
-            consumers.advance(connection, self.name, self._owner, place, self._decider.store.now(connection) + self._lease)
+        with self._decider.store.pool.transaction() as session:
+            consumers.advance(session, self.name, self._owner, place, self._decider.store.now(session) + self._lease)
             for one in held.values():
-                consumers.park(connection, self.name, one)
+                consumers.park(session, self.name, one)
             if freed is not None:
-                consumers.let_go(connection, self.name, freed)
+                consumers.let_go(session, self.name, freed)
 
     @contextmanager
     def _turn(self) -> Generator[Place | None]:
         """Take the turn to deliver for this name; None where it is somebody else's."""
-        with writing(self._decider.store.engine) as connection:
-            place = consumers.take(connection, self.name, self._owner, self._decider.store.now(connection), self._lease)
+        with self._decider.store.pool.transaction() as session:
+            place = consumers.take(session, self.name, self._owner, self._decider.store.now(session), self._lease)
         try:
             yield place
         finally:
             if place is not None:
-                with writing(self._decider.store.engine) as connection:
-                    consumers.give_back(connection, self.name, self._owner)
+                with self._decider.store.pool.transaction() as session:
+                    consumers.give_back(session, self.name, self._owner)

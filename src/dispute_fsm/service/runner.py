@@ -1,19 +1,17 @@
 """The runner: sweeps when the next deadline is due, and not before; wakes when an earlier one appears; stops when asked."""
 
+from contextlib import closing
 from datetime import timedelta
 from threading import Event, Thread
 from time import monotonic
-from typing import Any, cast
 
-import psycopg
-from sqlalchemy.exc import SQLAlchemyError
-
-from dispute_fsm.errors import StoreUnavailableError
+from dispute_fsm.errors import DisputeError, StoreUnavailableError
 from dispute_fsm.log import log
 from dispute_fsm.service.decider import NOTICE, Decider
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
+from dispute_fsm.store.address import behind_pooler
 from dispute_fsm.store.due import CHANNEL, next_due
-from dispute_fsm.store.engine import reading
+from dispute_fsm.store.failures import failures
 from dispute_fsm.store.schema import POSTGRESQL
 
 _LOOK_UP = 0.5
@@ -48,7 +46,7 @@ class Runner:
         done = Swept()
         listener = Thread(target=self._listen, name="dispute-due", daemon=True)
         self._decider.wakes.append(self._wake)
-        if self._decider.store.engine.dialect.name == POSTGRESQL:
+        if self._decider.store.address.dialect.name == POSTGRESQL:
             listener.start()
         try:
             while not self._stopped:
@@ -78,9 +76,9 @@ class Runner:
 
     def _pause(self) -> float:
         """Return for how many seconds there is nothing to do."""
-        with reading(self._decider.store.engine) as connection:
-            now = self._decider.now(connection)
-            due = next_due(connection, now)
+        with self._decider.store.pool.take() as session:
+            now = self._decider.now(session)
+            due = next_due(session, now)
         longest = self._look
         # A deadline is inclusive: it has passed only after its instant.
         return max(longest if due is None else min(longest, due - now + timedelta(microseconds=1)), timedelta(0)).total_seconds()
@@ -89,17 +87,20 @@ class Runner:
         """Wake when another process says that a deadline will be due soon. While the database is unavailable, `look` has to do."""
         while not self._stopped:
             try:
-                self._hear()
-            except (SQLAlchemyError, psycopg.Error) as fault:
+                with failures():
+                    self._hear()
+            except DisputeError as fault:
                 log().warning("listen_unavailable", error=type(fault).__name__)
                 self._sleep(self._look.total_seconds(), Event())
+            else:
+                return
 
     def _hear(self) -> None:
-        with self._decider.store.engine.connect() as pooled:
-            connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
-            heard = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-            connection.detach()  # it hears, and may break; it goes to nobody else
-            connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+        """Hear until this is stopped. A pooler would take the session away, so behind one `look` has to do for good."""
+        with closing(self._decider.store.address.connect()) as heard:  # its own: it hears, and may break
+            if behind_pooler(heard, heard.execute):
+                return
+            heard.execute(f"LISTEN {CHANNEL}")
             self._wake.set()  # for what was said before it listened
             while not self._stopped:
                 for _ in heard.notifies(timeout=_LOOK_UP, stop_after=1):

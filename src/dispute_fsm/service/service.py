@@ -23,7 +23,6 @@ from dispute_fsm.service.feed import SOURCE, FeedEvent, Sink, feed_event
 from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept, expire, sweep
 from dispute_fsm.store import queries
-from dispute_fsm.store.engine import reading
 from dispute_fsm.store.feed import place_of, read_feed
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 from dispute_fsm.store.store import Loaded, Store
@@ -39,7 +38,8 @@ class DisputeService:
     machine's. `stamp` gives ids and salts.
 
     Every call may raise `StoreUnavailableError`: the database cannot be worked with now. Nothing is ever half-written; whether
-    the last commit was done is unknown, and the same command with the same key finds out.
+    the last commit was done is unknown, and the same command with the same key finds out. `StoreInvalidError`: somebody has
+    to change the database, or the rights in it, first. Calls in a host's transaction raise the same, and the host rolls it back.
     """
 
     def __init__(self, store: Store, orders: OrderSystem, *, clock: Clock | None = None, stamp: StampMaker = fresh_stamp) -> None:
@@ -111,8 +111,7 @@ class DisputeService:
         The command is judged by the time at which it came, or that of the dispute's last event where a clock went back.
         `facts` is a snapshot that the host has at hand already. With a `connection` of the host's, which has begun a
         transaction, all is written there and stands once the host commits; the dispute is held until then. The order system
-        is not asked then: where a rule looks at facts, hand them in, dated by `now`. What the database says against it comes as
-        SQLAlchemy says it, for the transaction is the host's.
+        is not asked then: where a rule looks at facts, hand them in, dated by `now`.
 
         Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: others kept changing the
         dispute, send it again; `UnknownDisputeError` where there is no such dispute; `FactsNeededError` with a `connection`
@@ -134,23 +133,21 @@ class DisputeService:
 
     def now(self, connection: Connection | None = None) -> datetime:
         """Tell the time by which commands are judged, in UTC: what the host looks up itself is observed at it."""
-        if connection is not None:
-            return self._decider.now(connection)
-        with reading(self.store.engine) as opened:
-            return self._decider.now(opened)
+        with self._decider.session(connection) as session:
+            return self._decider.now(session)
 
     # ---- looking -------------------------------------------------------------------------------------------------------
 
     def get(self, dispute_id: str) -> Dispute | None:
         """Return a dispute as it stands; None where there is none. Its `keys` are left out."""
-        with reading(self.store.engine) as connection:
-            loaded = self.store.load(connection, dispute_id)
+        with self.store.pool.take() as session:
+            loaded = self.store.load(session, dispute_id)
         return None if loaded is None else loaded.dispute
 
     def history(self, dispute_id: str) -> tuple[AuditEvent, ...]:
         """Return all events of a dispute in order, with what is left of its personal values; empty where there is none."""
-        with reading(self.store.engine) as connection:
-            return tuple(self.store.history(connection, dispute_id))
+        with self.store.pool.take() as session:
+            return tuple(self.store.history(session, dispute_id))
 
     def options(self, dispute_id: str) -> tuple[OptionView, ...]:
         """Return what the merchant could choose now, why not, and what would unlock it.
@@ -170,23 +167,23 @@ class DisputeService:
 
     def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
         """Return how a dispute stands, versioned, for the host's own tables; None where there is none."""
-        with reading(self.store.engine) as connection:
-            return queries.snapshot_of_dispute(connection, dispute_id)
+        with self.store.pool.take() as session:
+            return queries.snapshot_of_dispute(session, dispute_id)
 
     def by_order(self, order_id: str, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
         """Find the disputes about an order, the oldest first. `cursor` is that of the page before.
 
         Raises `InputError` for another cursor, and for a page that holds nothing.
         """
-        with reading(self.store.engine) as connection:
-            return queries.by_order(connection, order_id, cursor, limit)
+        with self.store.pool.take() as session:
+            return queries.by_order(session, order_id, cursor, limit)
 
     def by_merchant(
         self, merchant_id: str, state: StateName | None = None, *, cursor: str | None = None, limit: int = PAGE
     ) -> Page[DisputeSnapshot]:
         """Find the disputes against a merchant, in any state or in one, the oldest first. Raises `InputError` as `by_order` does."""
-        with reading(self.store.engine) as connection:
-            return queries.by_merchant(connection, merchant_id, state, cursor, limit)
+        with self.store.pool.take() as session:
+            return queries.by_merchant(session, merchant_id, state, cursor, limit)
 
     def by_state(self, state: StateName, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
         """Find the disputes in a state, the oldest first.
@@ -194,13 +191,13 @@ class DisputeService:
         It is a leaf, under any rule version and in any region, or a state around leaves.
         Raises `InputError` as `by_order` does.
         """
-        with reading(self.store.engine) as connection:
-            return queries.by_state(connection, state, cursor, limit)
+        with self.store.pool.take() as session:
+            return queries.by_state(session, state, cursor, limit)
 
     def due_before(self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE) -> Page[Due]:
         """Find the deadlines that run and are due before an instant, the first due first. Raises `InputError` as `by_order` does."""
-        with reading(self.store.engine) as connection:
-            return queries.due_before(connection, instant, cursor, limit)
+        with self.store.pool.take() as session:
+            return queries.due_before(session, instant, cursor, limit)
 
     # ---- erasing -------------------------------------------------------------------------------------------------------
 
@@ -226,17 +223,17 @@ class DisputeService:
         Going on behind the last place leaves nothing out. Raises `InputError` for a text that is no place, and for a limit below one.
         """
         place = place_of(after)
-        with reading(self.store.engine) as connection:
-            return tuple(feed_event(at, row) for at, row in read_feed(connection, place, limit))
+        with self.store.pool.take() as session:
+            return tuple(feed_event(at, row) for at, row in read_feed(session, place, limit))
 
     def consumer(self, name: str, sink: Sink, *, source: str = SOURCE, tries: int = 3, lease: timedelta = LEASE) -> Consumer:
         """Make a consumer that keeps its place under a name."""
         return Consumer(self._decider, name, sink, source=source, tries=tries, lease=lease)
 
     def _there(self, dispute_id: str) -> tuple[Dispute, datetime]:
-        with reading(self.store.engine) as connection:
-            loaded: Loaded | None = self.store.load(connection, dispute_id)
-            now = self._decider.now(connection)
+        with self.store.pool.take() as session:
+            loaded: Loaded | None = self.store.load(session, dispute_id)
+            now = self._decider.now(session)
         if loaded is None:
             raise UnknownDisputeError(f"there is no dispute {dispute_id}", field="dispute_id")
         return loaded.dispute, max(now, loaded.dispute.last_at)

@@ -13,12 +13,18 @@ from sqlalchemy import Connection
 
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.disputes import Expiries, Expiry, Result, expiry, log_pending
-from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
+from dispute_fsm.errors import (
+    DisputeError,
+    InputError,
+    OrderSystemUnavailableError,
+    StaleFactsError,
+    StoreInvalidError,
+    StoreUnavailableError,
+)
 from dispute_fsm.log import log
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.service.decider import Decider
 from dispute_fsm.store.due import claim, release
-from dispute_fsm.store.engine import writing
 
 LEASE = timedelta(minutes=1)
 """How long a claim keeps other sweepers away; also how soon a deadline that stayed pending is tried again."""
@@ -52,16 +58,16 @@ def sweep(decider: Decider, batch: int, lease: timedelta, stop: Callable[[], boo
         raise InputError(f"a batch of {batch} fires nothing; claim one at least", field="batch")
     done, stayed = Swept(), set[str]()
     while not stop():
-        with writing(decider.store.engine) as connection:
-            claimed = claim(connection, decider.now(connection), lease, batch)
+        with decider.store.pool.transaction() as session:
+            claimed = claim(session, decider.now(session), lease, batch)
         fresh = [dispute_id for dispute_id in claimed if dispute_id not in stayed]
         if not fresh:  # what stayed is tried again once its claim lapses; a slow order system must not keep a sweep going for ever
             break
         for number, dispute_id in enumerate(fresh):
             if stop():
-                with writing(decider.store.engine) as connection:
+                with decider.store.pool.transaction() as session:
                     for untouched in fresh[number:]:
-                        release(connection, untouched)
+                        release(session, untouched)
                 break
             swept = _expire(decider, dispute_id)
             if swept.pending or swept.failed:
@@ -81,7 +87,7 @@ def _expire(decider: Decider, dispute_id: str) -> Swept:
         except (OrderSystemUnavailableError, StaleFactsError) as fault:
             log_pending(dispute_id, expiries.trying, fault)
             done += Swept(pending=1)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, StoreInvalidError):
             raise
         except Exception as fault:  # noqa: BLE001 -- a host's order system may raise anything, and one dispute must not keep up the others
             said = str(fault) if isinstance(fault, DisputeError) else None  # our own words hold ids only

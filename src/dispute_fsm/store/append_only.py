@@ -1,8 +1,9 @@
 """Events and policies are only ever added: the database itself refuses to change or delete one, whoever asks."""
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from dispute_fsm.store.schema import POSTGRESQL, events, policies
+from dispute_fsm.store.session import Session
 
 APPEND_ONLY = (events, policies)
 """The tables that only grow."""
@@ -15,13 +16,13 @@ END $$
 """
 
 
-def protect(connection: Connection) -> None:
+def protect(session: Session) -> None:
     """Create the triggers; the tables are there already."""
-    if connection.dialect.name == POSTGRESQL:
-        connection.exec_driver_sql(_FUNCTION)
+    if session.dialect.name == POSTGRESQL:
+        session.execute(_FUNCTION)
     for table in APPEND_ONLY:
-        for statement in _postgresql(table) if connection.dialect.name == POSTGRESQL else _sqlite(table):
-            connection.exec_driver_sql(statement)
+        for statement in _postgresql(table) if session.dialect.name == POSTGRESQL else _sqlite(table):
+            session.execute(statement)
 
 
 def _postgresql(table: Table) -> tuple[str, ...]:

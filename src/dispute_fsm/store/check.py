@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, RowMapping, Table, and_, bindparam, exists, func, select
+from sqlalchemy import Table, and_, bindparam, exists, func, select
 
 from dispute_fsm.dispute.chain import verify
 from dispute_fsm.dispute.dispute import Dispute
@@ -13,15 +15,18 @@ from dispute_fsm.dispute.events import GENESIS
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
 from dispute_fsm.rules.strict import format_instant
-from dispute_fsm.store.engine import snapshot_of
 from dispute_fsm.store.feed import ahead
 from dispute_fsm.store.records import EventRow, event_of, opened_as, record_of, running, stands
-from dispute_fsm.store.schema import Query, deadlines, disputes, events, keys, private_values
+from dispute_fsm.store.schema import deadlines, disputes, events, keys, private_values
+from dispute_fsm.store.session import Session
+from dispute_fsm.store.statement import Statement
 from dispute_fsm.store.store import Store
 
 _PAGE = 200
-_OF_PAGE: Mapping[str, Query] = {
-    table.name: select(table).where(table.c.dispute_id.between(bindparam("first"), bindparam("last")))
+_NEXT_PAGE = select(disputes).where(disputes.c.dispute_id > bindparam("last")).order_by(disputes.c.dispute_id).limit(_PAGE)
+_DISPUTES = Statement(_NEXT_PAGE)
+_OF_PAGE: Mapping[str, Statement] = {
+    table.name: Statement(select(table).where(table.c.dispute_id.between(bindparam("first"), bindparam("last"))))
     for table in (events, private_values, deadlines, keys)
 }
 
@@ -47,8 +52,8 @@ class Checked:
 class _Kept:
     """All that is kept of one dispute."""
 
-    row: RowMapping
-    events: list[RowMapping]
+    row: Mapping[str, Any]
+    events: list[Any]
     private: Mapping[int, str]
     deadlines: Mapping[str, str]
     keys: Mapping[str, int]
@@ -56,50 +61,45 @@ class _Kept:
 
 def check(store: Store, checked: Checked) -> Iterator[Damage]:
     """Go through all that is damaged, as it stands at one moment; counts in `checked` what was looked at."""
-    with snapshot_of(store.engine) as connection:
-        for kept in _all(connection):
+    with store.pool.snapshot() as session:
+        for kept in _all(session):
             checked.disputes += 1
             checked.events += len(kept.events)
-            yield from _dispute(store, connection, kept)
-        yield from _astray(connection)
-        if number := ahead(connection):
+            yield from _dispute(store, session, kept)
+        yield from _astray(session)
+        if number := ahead(session):
             message = f"{number} events carry transaction numbers of another database cluster: the feed will not show them for long"
             yield Damage(None, None, message)
 
 
-def _all(connection: Connection) -> Iterator[_Kept]:
+def _all(session: Session) -> Iterator[_Kept]:
     """Go through the disputes, a page at a time."""
     last = ""
     while True:
-        statement = select(disputes).where(disputes.c.dispute_id > last).order_by(disputes.c.dispute_id).limit(_PAGE)
-        page = connection.execute(statement).mappings().all()
+        page = _DISPUTES.rows(session, {"last": last})
         if not page:
             return
-        between = {"first": page[0]["dispute_id"], "last": page[-1]["dispute_id"]}
-        found: dict[str, dict[str, list[RowMapping]]] = {}
+        between = {"first": page[0].dispute_id, "last": page[-1].dispute_id}
+        found: dict[str, dict[str, list[Any]]] = {}
         for name, of_page in _OF_PAGE.items():
             found[name] = defaultdict(list)
-            for row in connection.execute(of_page, between).mappings():
-                found[name][row["dispute_id"]].append(row)
+            for row in of_page.rows(session, between):
+                found[name][row.dispute_id].append(row)
         for row in page:
-            dispute_id: str = row["dispute_id"]
+            dispute_id: str = row.dispute_id
             yield _Kept(
-                row,
-                sorted(found[events.name][dispute_id], key=_seq),
-                {one["seq"]: one["body"] for one in found[private_values.name][dispute_id]},
-                {one["deadline"]: format_instant(one["due_at"]) for one in found[deadlines.name][dispute_id]},
-                {one["key"]: one["seq"] for one in found[keys.name][dispute_id]},
+                row._asdict(),
+                sorted(found[events.name][dispute_id], key=attrgetter("seq")),
+                {one.seq: one.body for one in found[private_values.name][dispute_id]},
+                {one.deadline: format_instant(one.due_at) for one in found[deadlines.name][dispute_id]},
+                {one.key: one.seq for one in found[keys.name][dispute_id]},
             )
         last = between["last"]
 
 
-def _seq(row: RowMapping) -> int:
-    return int(row["seq"])
-
-
-def _dispute(store: Store, connection: Connection, kept: _Kept) -> Iterator[Damage]:
+def _dispute(store: Store, session: Session, kept: _Kept) -> Iterator[Damage]:
     dispute_id: str = kept.row["dispute_id"]
-    folded = _folded(store, connection, kept)
+    folded = _folded(store, session, kept)
     if isinstance(folded, Damage):
         yield folded
         return
@@ -114,20 +114,20 @@ def _dispute(store: Store, connection: Connection, kept: _Kept) -> Iterator[Dama
     for what, found, right in (("deadlines that run", kept.deadlines, due), ("keys that were used up", kept.keys, used)):
         if found != right:
             yield Damage(dispute_id, None, f"the {what} are {dict(found)}, the events say {right}")
-    if stray := sorted(kept.private.keys() - {_seq(row) for row in kept.events}):
+    if stray := sorted(kept.private.keys() - {row.seq for row in kept.events}):
         yield Damage(dispute_id, stray[0], "there are personal values of an event that is not there")
 
 
-def _folded(store: Store, connection: Connection, kept: _Kept) -> Dispute | Damage:
+def _folded(store: Store, session: Session, kept: _Kept) -> Dispute | Damage:
     """Check and fold a dispute's events."""
     dispute_id: str = kept.row["dispute_id"]
     dispute: Dispute | None = None
     for number, row in enumerate(kept.events, 1):
-        seq = _seq(row)
+        seq: int = row.seq
         if seq != number:
             return Damage(dispute_id, number, f"event {number} is missing")
         try:
-            dispute = _followed(store, connection, dispute, EventRow(dispute_id, seq, row["hashed"], row["hash"], kept.private.get(seq)))
+            dispute = _followed(store, session, dispute, EventRow(dispute_id, seq, row.hashed, row.hash, kept.private.get(seq)))
         except (IntegrityError, ImpossibleEventError, InputError) as fault:
             return Damage(dispute_id, seq, str(fault))
         except ValidationError as fault:
@@ -135,22 +135,23 @@ def _folded(store: Store, connection: Connection, kept: _Kept) -> Dispute | Dama
     return Damage(dispute_id, None, "there is a dispute without an event") if dispute is None else dispute
 
 
-def _followed(store: Store, connection: Connection, dispute: Dispute | None, row: EventRow) -> Dispute:
+def _followed(store: Store, session: Session, dispute: Dispute | None, row: EventRow) -> Dispute:
     record = record_of(row)
     if (record.get("dispute_id"), record.get("seq")) != (row.dispute_id, row.seq):
         raise IntegrityError("the event stands in the place of another one", "seq")
     verify(record, GENESIS if dispute is None else dispute.last_hash, row.hashed)
     event = event_of(row)
-    return begin(event, store.policy(connection, event.policy)) if dispute is None else evolve(dispute, event)
+    return begin(event, store.policy(session, event.policy)) if dispute is None else evolve(dispute, event)
 
 
-def _astray(connection: Connection) -> Iterator[Damage]:
+def _astray(session: Session) -> Iterator[Damage]:
     """Find what belongs to no dispute."""
     for table in (events, private_values, deadlines, keys):
-        for row in connection.execute(_without_dispute(table)):
+        for row in _without_dispute(table).rows(session):
             yield Damage(row.dispute_id, None, f"{table.name} has {row.number} rows of a dispute that is not there")
 
 
-def _without_dispute(table: Table) -> Query:
+def _without_dispute(table: Table) -> Statement:
     there = exists().where(and_(disputes.c.dispute_id == table.c.dispute_id))
-    return select(table.c.dispute_id, func.count().label("number")).where(~there).group_by(table.c.dispute_id).order_by(table.c.dispute_id)
+    number = func.count().label("number")
+    return Statement(select(table.c.dispute_id, number).where(~there).group_by(table.c.dispute_id).order_by(table.c.dispute_id))

@@ -7,9 +7,11 @@ seen to by the dispute itself, so a lease that lapses too early costs work, neve
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Integer, bindparam, func, or_, select, tuple_, update
 
 from dispute_fsm.store.schema import Query, deadlines
+from dispute_fsm.store.session import Session
+from dispute_fsm.store.statement import Statement
 
 CHANNEL = "dispute_due"
 """On PostgreSQL, where it is said that a deadline will be due sooner than others look by themselves."""
@@ -37,27 +39,31 @@ LAPSED = _overdue(deadlines.c.leased_until <= _NOW, deadlines.c.leased_until)
 """What has passed and was claimed, but stayed: it comes behind the others, and in turn, so that it cannot keep them up."""
 
 _CLAIMS = tuple(
-    update(deadlines)
-    .where(tuple_(*_KEY).in_(these))
-    .values(leased_until=bindparam("until"))
-    .returning(deadlines.c.due_at, deadlines.c.dispute_id)
+    Statement(
+        update(deadlines)
+        .where(tuple_(*_KEY).in_(these))
+        .values(leased_until=bindparam("until"))
+        .returning(deadlines.c.due_at, deadlines.c.dispute_id)
+    )
     for these in (OVERDUE, LAPSED)
 )
-_RELEASE = update(deadlines).where(deadlines.c.dispute_id == bindparam("of_dispute")).values(leased_until=None)
+_RELEASE = Statement(update(deadlines).where(deadlines.c.dispute_id == bindparam("of_dispute")).values(leased_until=None))
 NEXT_FREE = select(func.min(deadlines.c.due_at)).where(_FREE)
 """When the first deadline is due that nobody has claimed."""
 
 NEXT_LAPSE = select(func.min(deadlines.c.leased_until)).where(deadlines.c.leased_until > _NOW)
 """When the first claim lapses."""
 
+_NEXT = Statement(select(NEXT_FREE.scalar_subquery().label("free"), NEXT_LAPSE.scalar_subquery().label("lapse")))
 
-def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[str]:
+
+def claim(session: Session, now: datetime, lease: timedelta, limit: int) -> list[str]:
     """Claim up to `limit` deadlines that have passed; returns their disputes, the one that was due first in front.
 
     What was claimed before, and stayed, is claimed once nothing else is left.
     """
     for these in _CLAIMS:
-        claimed = connection.execute(these, {"now": now, "until": now + lease, "limit": limit}).all()
+        claimed = these.rows(session, {"now": now, "until": now + lease, "limit": limit})
         if claimed:
             return list(dict.fromkeys(row.dispute_id for row in sorted(claimed, key=_by_due)))
     return []
@@ -67,12 +73,11 @@ def _by_due(row: Any) -> tuple[datetime, str]:  # noqa: ANN401 -- a row
     return row.due_at, row.dispute_id
 
 
-def release(connection: Connection, dispute_id: str) -> None:
+def release(session: Session, dispute_id: str) -> None:
     """Give up the claim to a dispute that was not worked on."""
-    connection.execute(_RELEASE, {"of_dispute": dispute_id})
+    _RELEASE.run(session, {"of_dispute": dispute_id})
 
 
-def next_due(connection: Connection, now: datetime) -> datetime | None:
+def next_due(session: Session, now: datetime) -> datetime | None:
     """Return when there will be something to sweep: a deadline due, or another sweeper's claim lapsed; None where nothing runs."""
-    found = (connection.execute(statement, {"now": now}).scalar_one() for statement in (NEXT_FREE, NEXT_LAPSE))
-    return min((at for at in found if at is not None), default=None)
+    return min((at for at in _NEXT.rows(session, {"now": now})[0] if at is not None), default=None)

@@ -9,12 +9,14 @@ keeps a dispute's events in order. On SQLite, with one writer at a time, `positi
 import re
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, cast, func, select, tuple_
+from sqlalchemy import BigInteger, Integer, Text, bindparam, cast, func, select, tuple_
 
 from dispute_fsm.errors import InputError
 from dispute_fsm.store.queries import page_of
 from dispute_fsm.store.records import EventRow
-from dispute_fsm.store.schema import POSTGRESQL, events
+from dispute_fsm.store.schema import POSTGRESQL, SQLITE, events
+from dispute_fsm.store.session import Session
+from dispute_fsm.store.statement import Statement
 
 _SELECTED = (events.c.xid, events.c.position, events.c.dispute_id, events.c.seq, events.c.hashed, events.c.hash)
 _its_place = tuple_(events.c.xid, events.c.position)
@@ -28,13 +30,14 @@ ALL = select(*_SELECTED).where(_AFTER).order_by(events.c.xid, events.c.position)
 SETTLED = ALL.where(events.c.xid < _HORIZON)
 """Of these, those that nothing can come before any more."""
 
-_OF_ONE = (
+_BEHIND = {SQLITE: Statement(ALL), POSTGRESQL: Statement(SETTLED)}
+_OF_ONE = Statement(
     select(*_SELECTED)
     .where(events.c.dispute_id == bindparam("dispute_id"), events.c.seq >= bindparam("seq"), _UP_TO)
     .order_by(events.c.seq)
 )
-_AHEAD = (
-    select(func.count())
+_AHEAD = Statement(
+    select(func.count().label("number"))
     .select_from(events)
     .where(events.c.xid > cast(cast(func.pg_snapshot_xmax(func.pg_current_snapshot()), Text), BigInteger))
 )
@@ -64,22 +67,19 @@ def place_of(text: str | None) -> Place:
     return Place(int(xid), int(position))
 
 
-def read_feed(connection: Connection, after: Place, limit: int) -> list[tuple[Place, EventRow]]:
+def read_feed(session: Session, after: Place, limit: int) -> list[tuple[Place, EventRow]]:
     """Read the events behind a place, without their personal values. Raises `InputError` for a limit below one."""
-    statement = SETTLED if connection.dialect.name == POSTGRESQL else ALL
-    return [_found(row) for row in connection.execute(statement, {**after._asdict(), "limit": page_of(limit)})]
+    return [_found(row) for row in _BEHIND[session.dialect.name].rows(session, {**after._asdict(), "limit": page_of(limit)})]
 
 
-def read_one(connection: Connection, dispute_id: str, seq: int, up_to: Place) -> list[tuple[Place, EventRow]]:
+def read_one(session: Session, dispute_id: str, seq: int, up_to: Place) -> list[tuple[Place, EventRow]]:
     """Read one dispute's events from this one on, as far as a reader has come."""
-    return [_found(row) for row in connection.execute(_OF_ONE, {**up_to._asdict(), "dispute_id": dispute_id, "seq": seq})]
+    return [_found(row) for row in _OF_ONE.rows(session, {**up_to._asdict(), "dispute_id": dispute_id, "seq": seq})]
 
 
-def ahead(connection: Connection) -> int:
+def ahead(session: Session) -> int:
     """Count the events that the feed will not show for long: they were brought from a database cluster with higher transaction numbers."""
-    if connection.dialect.name != POSTGRESQL:
-        return 0
-    return int(connection.execute(_AHEAD).scalar_one())
+    return int(_AHEAD.rows(session)[0].number) if session.dialect.name == POSTGRESQL else 0
 
 
 def _found(row: Any) -> tuple[Place, EventRow]:  # noqa: ANN401 -- a row, whose columns have no names for type checkers

@@ -1,55 +1,74 @@
 """The version of the schema: made where there is none, brought forward where it is older, refused where it is newer."""
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-from dispute_fsm.errors import InputError
+from dispute_fsm.errors import InputError, StoreInvalidError
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.store.append_only import protect
-from dispute_fsm.store.engine import reading, writing
-from dispute_fsm.store.schema import POSTGRESQL, SCHEMA_VERSION, metadata, schema
+from dispute_fsm.store.pool import Pool
+from dispute_fsm.store.schema import POSTGRESQL, SCHEMA_VERSION, SQLITE, metadata, schema
+from dispute_fsm.store.session import Session
+from dispute_fsm.store.statement import Statement
 
-Migration = Callable[[Connection], None]
+Migration = Callable[[Session], None]
 """Changes the tables of one version into those of the next, in the transaction that it is given."""
 
 MIGRATIONS: Mapping[int, Migration] = FrozenMap({})
 """By the version that each starts from. Version 1 is the first, so there is nothing older yet."""
 
-_LOCK = 0x64697370757465  # "dispute": nobody else in this database takes an advisory lock of this number
+_LOCK = f"SELECT pg_advisory_xact_lock({0x64697370757465})"  # "dispute": nobody else takes one of this number; it ends with the transaction
+_THERE = {
+    # By a look into the table of tables: what `to_regclass` knows may be older than the lock.
+    POSTGRESQL: "SELECT max(relname::text) FROM pg_catalog.pg_class"
+    " WHERE relname = 'dispute_schema' AND pg_catalog.pg_table_is_visible(oid)",
+    SQLITE: "SELECT max(name) FROM sqlite_master WHERE name = 'dispute_schema'",
+}
+"""Ask for the name of the table that says the version; NULL where there is none."""
+_VERSION = Statement(select(schema.c.version))
+_FIRST = Statement(insert(schema).values(one=1, version=bindparam("version")))
+_NEXT = Statement(update(schema).values(version=bindparam("version")))
 
 
-def migrate(engine: Engine, migrations: Mapping[int, Migration] = MIGRATIONS, newest: int = SCHEMA_VERSION) -> int:
+def migrate(pool: Pool, migrations: Mapping[int, Migration] = MIGRATIONS, newest: int = SCHEMA_VERSION) -> int:
     """Bring a database's tables to the newest version, whatever they are; returns the version that was found (0: none).
 
     Many processes may do so at once: one does it, the others find it done. Raises `InputError` where the database is newer
-    than this package, `StoreUnavailableError`.
+    than this package, `StoreUnavailableError`; `StoreInvalidError` where there is no right to make tables, or others have our names.
     """
-    with reading(engine) as connection:
-        found = version(connection)
+    with pool.take() as session:
+        found = version(session)
     if found == newest:
         return found
-    with writing(engine) as connection:  # on SQLite that is the lock
-        if engine.dialect.name == POSTGRESQL:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        found = version(connection)
+    with pool.transaction() as session:  # on SQLite that is the lock
+        if session.dialect.name == POSTGRESQL:
+            session.execute(_LOCK)
+        found = version(session)
         if found > newest:
             raise InputError(
                 f"the database has schema version {found}, this package knows up to {newest}: install a newer one", field="url"
             )
         if found == 0:
-            metadata.create_all(connection, checkfirst=False)
-            protect(connection)
-            connection.execute(schema.insert(), {"one": 1, "version": newest})
+            for table in metadata.sorted_tables:
+                session.execute(str(CreateTable(table).compile(dialect=session.dialect)))
+                for index in sorted(table.indexes, key=attrgetter("name")):
+                    session.execute(str(CreateIndex(index).compile(dialect=session.dialect)))
+            protect(session)
+            _FIRST.run(session, {"version": newest})
         for step in range(found or newest, newest):
-            migrations[step](connection)
-        connection.execute(schema.update(), {"version": newest})
+            migrations[step](session)
+        _NEXT.run(session, {"version": newest})
     return found
 
 
-def version(connection: Connection) -> int:
+def version(session: Session) -> int:
     """Return the version of the schema; 0 where there is none."""
-    if not inspect(connection).has_table(schema.name):
+    if session.execute(_THERE[session.dialect.name]).fetchone()[0] is None:
         return 0
-    found: int = connection.execute(schema.select()).one().version
-    return found
+    row = _VERSION.row(session)
+    if row is None:
+        raise StoreInvalidError(f"the database does not say which version its tables have: {schema.name} is empty")
+    return int(row.version)

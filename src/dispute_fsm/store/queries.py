@@ -8,17 +8,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Integer, RowMapping, Text, bindparam, select, tuple_, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Integer, Text, bindparam, select, tuple_, union_all
 
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, is_identifier, parse_instant
 from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
 from dispute_fsm.store.schema import Moment, Query, deadlines, disputes
+from dispute_fsm.store.session import Session
+from dispute_fsm.store.statement import Statement
 
 T = TypeVar("T")
 
@@ -47,6 +50,7 @@ _SHOWN = (
     disputes.c.last_at,
     disputes.c.last_hash,
 )
+_ONE = Statement(select(*_SHOWN).where(disputes.c.dispute_id == bindparam("dispute_id")))
 _OLDEST_FIRST = (disputes.c.opened_at, disputes.c.dispute_id)
 _BY_DUE = (deadlines.c.due_at, deadlines.c.dispute_id, deadlines.c.deadline)
 _LEAST: Mapping[str, Any] = {"after_at": parse_instant("1971-01-01T00:00:00Z"), "after_id": "", "after_name": ""}
@@ -99,38 +103,37 @@ class Page(Generic[T]):
     cursor: str | None
 
 
-def by_order(connection: Connection, order_id: str, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
+def by_order(session: Session, order_id: str, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
     """Find the disputes about an order, the oldest first."""
-    return _disputes(connection, {"order_id": order_id}, cursor, limit)
+    return _disputes(session, {"order_id": order_id}, cursor, limit)
 
 
-def by_merchant(connection: Connection, merchant_id: str, state: StateName | None, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
+def by_merchant(session: Session, merchant_id: str, state: StateName | None, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
     """Find the disputes against a merchant, the oldest first, in any state or in one."""
-    return _disputes(connection, {"merchant_id": merchant_id}, cursor, limit, state)
+    return _disputes(session, {"merchant_id": merchant_id}, cursor, limit, state)
 
 
-def by_state(connection: Connection, state: StateName, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
+def by_state(session: Session, state: StateName, cursor: str | None, limit: int) -> Page[DisputeSnapshot]:
     """Find the disputes in a state, the oldest first: a leaf, also one of several regions, or a state around leaves."""
-    return _disputes(connection, {}, cursor, limit, state)
+    return _disputes(session, {}, cursor, limit, state)
 
 
-def due_before(connection: Connection, instant: datetime, cursor: str | None, limit: int) -> Page[Due]:
+def due_before(session: Session, instant: datetime, cursor: str | None, limit: int) -> Page[Due]:
     """Find the deadlines that are due before an instant, the first due first. Raises `InputError` for one without an offset."""
     try:
         before = _INSTANT.validate_python(instant)
     except ValidationError as error:
         raise InputError(error.errors()[0]["msg"].removeprefix("Value error, "), field="instant") from None
     values = {"instant": before, **_behind(cursor, ("after_at", "after_id", "after_name")), "limit": page_of(limit)}
-    rows = connection.execute(due_statement(), values).mappings()
-    found = tuple(Due.model_validate(dict(row)) for row in rows)
+    found = tuple(Due.model_validate(row._asdict()) for row in _due().rows(session, values))
     return Page(found, None if len(found) < limit else _cursor(found[-1].due_at, found[-1].dispute_id, found[-1].deadline.value))
 
 
-def snapshot_of_dispute(connection: Connection, dispute_id: str) -> DisputeSnapshot | None:
+def snapshot_of_dispute(session: Session, dispute_id: str) -> DisputeSnapshot | None:
     """Return how a dispute stands; None where there is none."""
     if not is_identifier(dispute_id):
         return None
-    row = connection.execute(select(*_SHOWN).where(disputes.c.dispute_id == dispute_id)).mappings().one_or_none()
+    row = _ONE.row(session, {"dispute_id": dispute_id})
     return None if row is None else _snapshot(row)
 
 
@@ -179,19 +182,29 @@ def due_statement() -> Query:
 
 
 def _disputes(
-    connection: Connection, asked: Mapping[str, str], cursor: str | None, limit: int, state: StateName | None = None
+    session: Session, asked: Mapping[str, str], cursor: str | None, limit: int, state: StateName | None = None
 ) -> Page[DisputeSnapshot]:
     paths = () if state is None else paths_of(state)
     if not all(map(is_identifier, asked.values())) or (state is not None and not paths):  # nothing has such an id, nor such a state
         return Page((), None)
     places = {f"path_{number}": path for number, path in enumerate(paths)}
     values = {**asked, **places, **_behind(cursor, ("after_at", "after_id")), "limit": page_of(limit)}
-    found = tuple(map(_snapshot, connection.execute(statement(*asked, paths=len(paths)), values).mappings()))
+    found = tuple(map(_snapshot, _by(*asked, paths=len(paths)).rows(session, values)))
     return Page(found, None if len(found) < limit else _cursor(found[-1].opened_at, found[-1].dispute_id))
 
 
-def _snapshot(row: RowMapping) -> DisputeSnapshot:
-    return DisputeSnapshot.model_validate(dict(row))
+@cache
+def _by(*columns: str, paths: int) -> Statement:
+    return Statement(statement(*columns, paths=paths))
+
+
+@cache
+def _due() -> Statement:
+    return Statement(due_statement())
+
+
+def _snapshot(row: Any) -> DisputeSnapshot:  # noqa: ANN401 -- a row
+    return DisputeSnapshot.model_validate(row._asdict())
 
 
 def _cursor(at: datetime, *names: str) -> str:

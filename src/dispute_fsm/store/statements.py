@@ -24,8 +24,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Dialect
 
-from dispute_fsm.store.prepared import Prepared
 from dispute_fsm.store.schema import POSTGRESQL, Moment, Query, deadlines, disputes, events, keys, policies, private_values
+from dispute_fsm.store.statement import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy.sql import ClauseElement
@@ -58,24 +58,24 @@ _USED_PRIVATE = private_values.alias("used_private")
 class Statements:
     """What is run, in the words of one database."""
 
-    load: Prepared
-    lock: Prepared
-    history: Prepared
-    live: Prepared
-    policy: Prepared
-    known_policy: Prepared
-    now: Prepared | None
-    announce: Prepared | None
-    new_policy: Prepared
-    new_dispute: Prepared
-    new_disputes: Prepared
-    changed: Prepared
-    new_event: Prepared
-    new_private: Prepared
-    new_key: Prepared
-    new_deadline: Prepared
-    moved_deadline: Prepared
-    gone_deadline: Prepared
+    load: Statement
+    lock: Statement
+    history: Statement
+    live: Statement
+    policy: Statement
+    known_policy: Statement
+    now: Statement | None
+    announce: Statement | None
+    new_policy: Statement
+    new_dispute: Statement
+    new_disputes: Statement
+    changed: Statement
+    new_event: Statement
+    new_private: Statement
+    new_key: Statement
+    new_deadline: Statement
+    moved_deadline: Statement
+    gone_deadline: Statement
 
 
 def bound(*names: str) -> dict[str, Any]:
@@ -126,9 +126,9 @@ def statements(dialect: Dialect) -> Statements:
         "moved_deadline": update(deadlines).where(*_this_deadline()).values(due_at=bindparam("due_at"), leased_until=None),
         "gone_deadline": delete(deadlines).where(*_this_deadline()),
     }
-    told = Prepared(select(now.label("now")), dialect) if postgresql else None
-    announce = Prepared(select(func.pg_notify(bindparam("channel"), "").label("done")), dialect) if postgresql else None
-    return Statements(now=told, announce=announce, **{name: Prepared(statement, dialect) for name, statement in made.items()})
+    told = Statement(select(now.label("now"))) if postgresql else None
+    announce = Statement(select(func.pg_notify(bindparam("channel"), "").label("done"))) if postgresql else None
+    return Statements(now=told, announce=announce, **{name: Statement(statement) for name, statement in made.items()})
 
 
 def _this_deadline() -> tuple[ColumnElement[bool], ...]:

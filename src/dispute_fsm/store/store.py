@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Connection, Engine, bindparam, delete
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
@@ -21,16 +20,18 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap, is_identifier
-from dispute_fsm.store.direct import Directs
+from dispute_fsm.store.address import address_of, engine_of
 from dispute_fsm.store.due import CHANNEL
-from dispute_fsm.store.engine import engine_for, reading, unavailable, writing
 from dispute_fsm.store.migrate import migrate
-from dispute_fsm.store.prepared import Open
+from dispute_fsm.store.pool import Pool
 from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
 from dispute_fsm.store.schema import SQLITE, private_values
+from dispute_fsm.store.session import HostSession, Session
 from dispute_fsm.store.snapshot import read, snapshot_version
+from dispute_fsm.store.statement import Statement
 from dispute_fsm.store.statements import statements
 
+_ERASE = Statement(delete(private_values).where(private_values.c.dispute_id == bindparam("of_dispute")).returning(private_values.c.seq))
 _RECENT = 1_024
 """How many disputes stay at hand, each with the text that it was read from or written to."""
 
@@ -49,52 +50,55 @@ class Loaded:
 class Store:
     """The disputes of one database. Its tables are made, or brought to this package's version, when the store is made.
 
-    Raises `InputError` for a URL that is none, and for a database of a newer version; `StoreUnavailableError`.
+    Every statement of ours runs on a connection of the `pool`. The `engine` is for transactions of the host's own.
+    Raises `InputError` for a URL that is none, and for a database of a newer version; `StoreUnavailableError`, `StoreInvalidError`.
     """
 
     def __init__(self, url: str | URL) -> None:
-        self.engine: Engine = engine_for(url)
-        self.directs = Directs(self.engine)
-        self.run = statements(self.engine.dialect)
+        self.address = address_of(url)
+        self.pool = Pool(self.address)
+        self.engine: Engine = engine_of(self.address)
+        self.run = statements(self.address.dialect)
         self._policies: dict[str, Policy] = {}
         self._recent = OrderedDict[str, tuple[str, Dispute]]()
         try:
-            migrate(self.engine)
-        except DBAPIError as error:  # no right to make tables, no such schema, other tables of our names
-            self.close()
-            raise unavailable(error) from error
+            migrate(self.pool)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Let go of all connections."""
+        self.pool.close()
         self.engine.dispose()
+
+    def hosted(self, connection: Connection) -> Session:
+        """Return a session within the transaction of a host."""
+        return HostSession(connection, self.address.dialect)
 
     # ---- reading -------------------------------------------------------------------------------------------------------
 
-    def now(self, connection: Open) -> datetime:
+    def now(self, session: Session) -> datetime:
         """Tell the time: the database's, where it has a clock that all its clients share, else this machine's; in UTC."""
         if self.run.now is None:
             return datetime.now(UTC)
-        told: datetime = self.run.now.rows(connection, {})[0].now
-        return told.astimezone(UTC)
+        told: datetime = self.run.now.rows(session)[0].now
+        return told
 
-    def load(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
+    def load(self, session: Session, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute, with the event that used this key up where there is one; None where there is no such dispute."""
-        row = self.run.load.row(connection, {"dispute_id": dispute_id, "key": key}) if is_identifier(dispute_id) else None
+        row = self.run.load.row(session, {"dispute_id": dispute_id, "key": key}) if is_identifier(dispute_id) else None
         if row is None:
             return None
-        now = None if row.now is None else row.now.astimezone(UTC)
-        policy = self.policy(connection, row.policy)
+        policy = self.policy(session, row.policy)
         if row.snapshot_version == snapshot_version(row.rules):
             used: dict[str, AuditEvent] = {}
             if key is not None and row.used_hash is not None:
                 used[key] = event_of(EventRow(dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private))
             dispute = self._read(row.snapshot, EventRow(dispute_id, 1, row.hashed, row.hash, None), policy, used)
             if dispute is not None:
-                return Loaded(dispute, now)
-        return Loaded(self.folded(connection, dispute_id, policy), now)
+                return Loaded(dispute, row.now)
+        return Loaded(self.folded(session, dispute_id, policy), row.now)
 
     def _read(self, text: str, first: EventRow, policy: Policy, used: Mapping[str, AuditEvent]) -> Dispute | None:
         """Read a dispute from its snapshot and its first event, as far as they are not at hand; None where the text is no snapshot."""
@@ -116,42 +120,42 @@ class Store:
             self._recent.popitem(last=False)
         return dispute
 
-    def locked(self, connection: Open, dispute_id: str, key: str | None = None) -> Loaded | None:
+    def locked(self, session: Session, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute that nobody else can change before this transaction ends."""
         # Two statements: the second sees what was committed while the first one waited.
         if is_identifier(dispute_id):
-            self.run.lock.row(connection, {"dispute_id": dispute_id})
-        return self.load(connection, dispute_id, key)
+            self.run.lock.row(session, {"dispute_id": dispute_id})
+        return self.load(session, dispute_id, key)
 
-    def folded(self, connection: Open, dispute_id: str, policy: Policy) -> Dispute:
+    def folded(self, session: Session, dispute_id: str, policy: Policy) -> Dispute:
         """Fold a dispute from all its events. Raises `ImpossibleEventError` where they cannot have happened."""
-        first, *others = self.history(connection, dispute_id)
+        first, *others = self.history(session, dispute_id)
         dispute = begin(first, policy)
         for event in others:
             dispute = evolve(dispute, event)
         return dispute
 
-    def history(self, connection: Open, dispute_id: str) -> list[AuditEvent]:
+    def history(self, session: Session, dispute_id: str) -> list[AuditEvent]:
         """Return all events of a dispute, in order; empty where there is no such dispute."""
         if not is_identifier(dispute_id):
             return []
-        return [event_of(EventRow(*row)) for row in self.run.history.rows(connection, {"dispute_id": dispute_id})]
+        return [event_of(EventRow(*row)) for row in self.run.history.rows(session, {"dispute_id": dispute_id})]
 
-    def announce(self, connection: Open) -> None:
+    def announce(self, session: Session) -> None:
         """Tell the sweepers of other processes that a deadline will be due soon; they hear of it when this transaction commits."""
         if self.run.announce is not None:
-            self.run.announce.row(connection, {"channel": CHANNEL})
+            self.run.announce.row(session, {"channel": CHANNEL})
 
-    def live_on(self, connection: Open, order_id: str) -> str | None:
+    def live_on(self, session: Session, order_id: str) -> str | None:
         """Return the dispute about this order that is live; None where there is none."""
-        found = self.run.live.row(connection, {"order_id": order_id})
+        found = self.run.live.row(session, {"order_id": order_id})
         return None if found is None else str(found.dispute_id)
 
-    def policy(self, connection: Open, digest: str) -> Policy:
+    def policy(self, session: Session, digest: str) -> Policy:
         """Return a policy by its digest. Raises `IntegrityError` where it is not here, or is another one."""
         policy = self._policies.get(digest)
         if policy is None:
-            kept = self.run.policy.row(connection, {"digest": digest})
+            kept = self.run.policy.row(session, {"digest": digest})
             if kept is None:
                 raise IntegrityError(f"the policy {digest} that an event names is not in the database", "policy")
             policy = policy_of(kept.body)
@@ -162,66 +166,66 @@ class Store:
 
     # ---- writing -------------------------------------------------------------------------------------------------------
 
-    def insert(self, connection: Open, dispute: Dispute, hashed: bytes | None = None) -> list[datetime]:
+    def insert(self, session: Session, dispute: Dispute, hashed: bytes | None = None) -> list[datetime]:
         """Write a dispute that has just opened; returns when its deadlines are due.
 
         `hashed` are the bytes that the opening's hash covers, where they are at hand.
         Raises `ConflictError` where its id is taken, or its order has a live dispute.
         """
-        self.keep_policy(connection, dispute.policy)
+        self.keep_policy(session, dispute.policy)
         standing = stands(dispute)
-        if self.run.new_dispute.row(connection, {**opened_as(dispute), **standing}) is None:
+        if self.run.new_dispute.row(session, {**opened_as(dispute), **standing}) is None:
             raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
         self._remembered(standing["snapshot"], dispute)
-        self._add(connection, event_row(dispute.opening, hashed), dispute.opening)
-        return self._set_deadlines(connection, {}, running(dispute), dispute.dispute_id)
+        self._add(session, event_row(dispute.opening, hashed), dispute.opening)
+        return self._set_deadlines(session, {}, running(dispute), dispute.dispute_id)
 
-    def keep_policy(self, connection: Open, policy: Policy) -> None:
+    def keep_policy(self, session: Session, policy: Policy) -> None:
         """Write a policy that a dispute opens under, where it is not there yet."""
         # The policies at hand do not tell: one may have been read in a host's transaction that was rolled back.
-        if self.run.known_policy.row(connection, {"digest": policy.digest}) is None:
-            self.run.new_policy.on(connection, {"digest": policy.digest, "body": policy_text(policy)})
+        if self.run.known_policy.row(session, {"digest": policy.digest}) is None:
+            self.run.new_policy.run(session, {"digest": policy.digest, "body": policy_text(policy)})
 
-    def append(self, connection: Open, before: Dispute, event: AuditEvent, after: Dispute, hashed: bytes | None = None) -> list[datetime]:
+    def append(self, session: Session, before: Dispute, event: AuditEvent, after: Dispute, hashed: bytes | None = None) -> list[datetime]:
         """Write one event of a dispute and what it comes to; returns when deadlines are due that were not due then before.
 
         `hashed` are the bytes that the event's hash covers, where they are at hand.
         Raises `ConflictError` where the dispute has gone on meanwhile.
         """
         found, standing = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}, stands(after)
-        if self.run.changed.row(connection, {**found, **standing}) is None:
+        if self.run.changed.row(session, {**found, **standing}) is None:
             raise ConflictError(f"dispute {before.dispute_id} has gone on behind event {before.seq}")
         self._remembered(standing["snapshot"], after)
-        self._add(connection, event_row(event, hashed), event)
-        return self._set_deadlines(connection, running(before), running(after), after.dispute_id)
+        self._add(session, event_row(event, hashed), event)
+        return self._set_deadlines(session, running(before), running(after), after.dispute_id)
 
     def erase(self, dispute_id: str) -> int:
         """Erase the personal values of a dispute's events; returns how many events had any. Every hash still fits."""
         if not is_identifier(dispute_id):
             return 0
-        with writing(self.engine) as connection:
-            erased = connection.execute(delete(private_values).where(private_values.c.dispute_id == dispute_id)).rowcount
+        with self.pool.transaction() as session:
+            erased = _ERASE.rows(session, {"of_dispute": dispute_id})
         self._recent.pop(dispute_id, None)
-        if self.engine.dialect.name == SQLITE:  # the file is overwritten already, but not the log beside it
-            with reading(self.engine) as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        return erased
+        if self.address.dialect.name == SQLITE:  # the file is overwritten already, but not the log beside it
+            with self.pool.take() as session:
+                session.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return len(erased)
 
-    def _add(self, connection: Open, row: EventRow, event: AuditEvent) -> None:
+    def _add(self, session: Session, row: EventRow, event: AuditEvent) -> None:
         place = {"dispute_id": row.dispute_id, "seq": row.seq}
-        self.run.new_event.on(connection, {**place, "hash": row.hash, "hashed": row.hashed})
+        self.run.new_event.run(session, {**place, "hash": row.hash, "hashed": row.hashed})
         if row.private is not None:
-            self.run.new_private.on(connection, {**place, "body": row.private})
+            self.run.new_private.run(session, {**place, "body": row.private})
         if event.key is not None and not event.refused:
-            self.run.new_key.on(connection, {**place, "key": event.key})
+            self.run.new_key.run(session, {**place, "key": event.key})
 
-    def _set_deadlines(self, connection: Open, old: Mapping[str, datetime], new: Mapping[str, datetime], dispute_id: str) -> list[datetime]:
+    def _set_deadlines(self, session: Session, old: Mapping[str, datetime], new: Mapping[str, datetime], dispute_id: str) -> list[datetime]:
         for name in old.keys() - new.keys():
-            self.run.gone_deadline.on(connection, {"of_dispute": dispute_id, "of_deadline": name})
+            self.run.gone_deadline.run(session, {"of_dispute": dispute_id, "of_deadline": name})
         changed = {name: due for name, due in new.items() if old.get(name) != due}
         for name, due in changed.items():
             if name in old:
-                self.run.moved_deadline.on(connection, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due})
+                self.run.moved_deadline.run(session, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due})
             else:
-                self.run.new_deadline.on(connection, {"dispute_id": dispute_id, "deadline": name, "due_at": due})
+                self.run.new_deadline.run(session, {"dispute_id": dispute_id, "deadline": name, "due_at": due})
         return list(changed.values())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, select
 
 from dispute_fsm.dispute.chain import hashed_form
 from dispute_fsm.dispute.dispute import Dispute
@@ -20,9 +20,10 @@ from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.lines import numbered
 from dispute_fsm.history.read import Fault, Nobody, Reader
 from dispute_fsm.history.write import record_line
-from dispute_fsm.store.engine import snapshot_of
 from dispute_fsm.store.records import EventRow, event_of, opened_as, private_text, record_of, running, stands
 from dispute_fsm.store.schema import deadlines, disputes, events, private_values
+from dispute_fsm.store.session import Session
+from dispute_fsm.store.statement import Statement
 from dispute_fsm.store.store import Store
 
 _BATCH = 500
@@ -48,7 +49,7 @@ class Arriving:
 # ---- in ----------------------------------------------------------------------------------------------------------------
 
 
-def bring_in(store: Store, connection: Connection, stream: IO[bytes], file: str) -> int:
+def bring_in(store: Store, session: Session, stream: IO[bytes], file: str) -> int:
     """Bring an open history file in; returns how many events are new. `file` is its name in errors.
 
     Raises `InputError` with file and line for whatever is wrong with it, and where the database has another history of one
@@ -64,25 +65,25 @@ def bring_in(store: Store, connection: Connection, stream: IO[bytes], file: str)
                 continue
             arriving.add(step.event, _as_written(step.event, line), step.after)
             if len(arriving.rows) == _BATCH:
-                new += take(store, connection, arriving)
+                new += take(store, session, arriving)
                 arriving = Arriving()
-    return new + take(store, connection, arriving)
+    return new + take(store, session, arriving)
 
 
-def take(store: Store, connection: Connection, arriving: Arriving) -> int:
+def take(store: Store, session: Session, arriving: Arriving) -> int:
     """Write what comes in; returns how many events are new. Raises as `bring_in` does, without file and line."""
-    there = _there(connection, arriving.after)
+    there = _there(session, arriving.after)
     rows = list(_fresh(arriving.rows, there))
     moved = [arriving.after[dispute_id] for dispute_id in dict.fromkeys(row.dispute_id for row in rows)]
     opening = [dispute for dispute in moved if dispute.dispute_id not in there]
-    _go_on(store, connection, [dispute for dispute in moved if dispute.dispute_id in there], there)
-    _open(store, connection, opening)
+    _go_on(store, session, [dispute for dispute in moved if dispute.dispute_id in there], there)
+    _open(store, session, opening)
     keys = [
         {"dispute_id": row.dispute_id, "seq": row.seq, "key": key}
         for row in rows
         if (key := arriving.keys.get((row.dispute_id, row.seq))) is not None
     ]
-    _add(store, connection, rows, keys, moved)
+    _add(store, session, rows, keys, moved)
     return len(rows)
 
 
@@ -92,11 +93,11 @@ def _as_written(event: AuditEvent, line: bytes) -> EventRow:
     return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private_text(record["private"]))
 
 
-def _there(connection: Connection, coming: Iterable[str]) -> dict[str, dict[int, str]]:
+def _there(session: Session, coming: Iterable[str]) -> dict[str, dict[int, str]]:
     """Return the hashes of what the database has already of these disputes."""
     there: dict[str, dict[int, str]] = {}
     statement = select(events.c.dispute_id, events.c.seq, events.c.hash).where(events.c.dispute_id.in_(list(coming)))
-    for dispute_id, seq, hash_ in connection.execute(statement):
+    for dispute_id, seq, hash_ in Statement(statement).rows(session):
         there.setdefault(dispute_id, {})[seq] = hash_
     return there
 
@@ -110,47 +111,47 @@ def _fresh(rows: list[EventRow], there: Mapping[str, Mapping[int, str]]) -> Iter
             raise InputError(f"the database has another history of dispute {row.dispute_id}: event {row.seq} is not the same")
 
 
-def _go_on(store: Store, connection: Connection, moved: list[Dispute], there: Mapping[str, Mapping[int, str]]) -> None:
+def _go_on(store: Store, session: Session, moved: list[Dispute], there: Mapping[str, Mapping[int, str]]) -> None:
     """Let disputes go on that are there: before others open, so that an order is free for its next dispute."""
     for dispute in moved:
         known = there[dispute.dispute_id]
         last = max(known)
         found = {"of_dispute": dispute.dispute_id, "before_seq": last, "before_hash": known[last]}
-        if store.run.changed.row(connection, {**found, **stands(dispute)}) is None:
+        if store.run.changed.row(session, {**found, **stands(dispute)}) is None:
             raise ConflictError(f"dispute {dispute.dispute_id} has gone on meanwhile; bring the file in again")
 
 
-def _open(store: Store, connection: Connection, opening: list[Dispute]) -> None:
+def _open(store: Store, session: Session, opening: list[Dispute]) -> None:
     for policy in {dispute.policy.digest: dispute.policy for dispute in opening}.values():
-        store.keep_policy(connection, policy)
+        store.keep_policy(session, policy)
     if opening:
-        done = store.run.new_disputes.many(connection, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
+        done = store.run.new_disputes.many(session, [{**opened_as(dispute), **stands(dispute)} for dispute in opening])
         if done != len(opening):
-            raise ConflictError(_crowded(connection, opening))
+            raise ConflictError(_crowded(session, opening))
 
 
-def _crowded(connection: Connection, opening: list[Dispute]) -> str:
+def _crowded(session: Session, opening: list[Dispute]) -> str:
     ids = {dispute.dispute_id for dispute in opening}
     live = {dispute.order_id: dispute.dispute_id for dispute in opening if not dispute.closed}
     statement = select(disputes.c.dispute_id, disputes.c.order_id).where(disputes.c.order_id.in_(list(live)), disputes.c.closed.is_(False))
-    for there, order_id in connection.execute(statement):
+    for there, order_id in Statement(statement).rows(session):
         if there not in ids or live[order_id] != there:
             return f"order {order_id} would have two live disputes, {there} and {live[order_id]}"
     return "one of the disputes was opened meanwhile; bring the file in again"
 
 
-def _add(store: Store, connection: Connection, rows: list[EventRow], keys: list[dict[str, Any]], moved: list[Dispute]) -> None:
+def _add(store: Store, session: Session, rows: list[EventRow], keys: list[dict[str, Any]], moved: list[Dispute]) -> None:
     run = store.run
     private = [{"dispute_id": row.dispute_id, "seq": row.seq, "body": row.private} for row in rows if row.private is not None]
     due = [{"dispute_id": one.dispute_id, "deadline": name, "due_at": at} for one in moved for name, at in running(one).items()]
     if rows:
         run.new_event.many(
-            connection, [{"dispute_id": row.dispute_id, "seq": row.seq, "hash": row.hash, "hashed": row.hashed} for row in rows]
+            session, [{"dispute_id": row.dispute_id, "seq": row.seq, "hash": row.hash, "hashed": row.hashed} for row in rows]
         )
-        connection.execute(delete(deadlines).where(deadlines.c.dispute_id.in_([one.dispute_id for one in moved])))
+        Statement(delete(deadlines).where(deadlines.c.dispute_id.in_([one.dispute_id for one in moved]))).run(session, {})
     for statement, parameters in ((run.new_private, private), (run.new_key, keys), (run.new_deadline, due)):
         if parameters:
-            statement.many(connection, parameters)
+            statement.many(session, parameters)
 
 
 # ---- out ---------------------------------------------------------------------------------------------------------------
@@ -165,8 +166,8 @@ def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
     """
     wanted = list(dict.fromkeys(dispute_ids))
     written: set[str] = set()
-    with snapshot_of(store.engine) as connection:
-        _require(connection, wanted)
+    with store.pool.snapshot() as session:
+        _require(session, wanted)
         beside = (private_values.c.dispute_id == events.c.dispute_id) & (private_values.c.seq == events.c.seq)
         statement = (
             select(events.c.dispute_id, events.c.seq, events.c.hashed, events.c.hash, private_values.c.body)
@@ -175,18 +176,19 @@ def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
         )
         if wanted:
             statement = statement.where(events.c.dispute_id.in_(wanted))
-        for row in connection.execution_options(yield_per=_STREAMED).execute(statement):
+        for row in Statement(statement).each(session, _STREAMED):
             record = _as_a_line(EventRow(*row))
             digest = record["policy"]
             if digest not in written:
                 written.add(digest)
-                policy = store.policy(connection, digest)
+                policy = store.policy(session, digest)
                 yield record_line({"type": "policy", "digest": digest, "policy": policy.record})
             yield record_line(record)
 
 
-def _require(connection: Connection, wanted: list[str]) -> None:
-    found = set(connection.execute(select(disputes.c.dispute_id).where(disputes.c.dispute_id.in_(wanted))).scalars()) if wanted else set()
+def _require(session: Session, wanted: list[str]) -> None:
+    known = Statement(select(disputes.c.dispute_id).where(disputes.c.dispute_id.in_(wanted)))
+    found = {row.dispute_id for row in known.rows(session)} if wanted else set[str]()
     if missing := [one for one in wanted if one not in found]:
         raise UnknownDisputeError(f"there is no dispute {missing[0]}", field="dispute_id")
 
