@@ -6,7 +6,7 @@ JOBS ?= 2
 # How long each parser is fuzzed.
 FUZZ_SECONDS ?= 30
 # The packages that decide; of them every line and branch must run.
-CORE := rules charts dispute
+CORE := domain machine rules decider
 
 VENV := .venv
 TESTS := $(VENV)/test

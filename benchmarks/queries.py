@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, literal, text
 
 from benchmarks.store import schema
-from dispute_fsm.rules.vocabulary import StateName
+from dispute_fsm.domain.enums import StateName
 from dispute_fsm.store.due import LAPSED, NEXT_FREE, NEXT_LAPSE, OVERDUE
 from dispute_fsm.store.feed import ALL, SETTLED
 from dispute_fsm.store.queries import Found, due_statement, paths_of, statement

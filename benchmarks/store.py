@@ -29,15 +29,15 @@ import structlog
 from psycopg import sql
 from sqlalchemy.engine import Dialect, make_url
 
-from dispute_fsm.dispute.chain import Stamp, derived_stamp
+from dispute_fsm.decider.hash_chain import Stamp, derived_stamp
+from dispute_fsm.domain.commands import ChooseOption, Command, OpenDispute, merchant
+from dispute_fsm.domain.enums import Option
+from dispute_fsm.domain.facts import Order
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.read import steps
+from dispute_fsm.history.reader import steps
 from dispute_fsm.history.replay import collecting_rarely
-from dispute_fsm.history.write import write_history
-from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import ChooseOption, Command, OpenDispute, merchant
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.vocabulary import Option
+from dispute_fsm.history.writer import write_history
+from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Store

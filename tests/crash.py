@@ -23,12 +23,12 @@ from typing import Any
 import structlog
 
 from dispute_fsm.commands import command as make
-from dispute_fsm.dispute.refusals import Accepted, Repeated
+from dispute_fsm.decider.decisions import Accepted, Repeated
+from dispute_fsm.domain.commands import Command
+from dispute_fsm.domain.enums import CommandType, EventType, Option
 from dispute_fsm.errors import ConflictError
-from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.vocabulary import CommandType, EventType, Option
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.check import Checked, check
+from dispute_fsm.store.check import CheckCounts, check
 from dispute_fsm.store.due import next_due
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, request
@@ -178,7 +178,7 @@ def settle(service: DisputeService, store: Store, notes: Notes, noted: list[dict
 
 def report(service: DisputeService, store: Store, noted: list[dict[str, Any]]) -> dict[str, Any]:
     """Compare what was answered with what is there; every list that is not empty is a broken promise."""
-    checked = Checked()
+    checked = CheckCounts()
     damages = [f"{damage.dispute_id} {damage.message}" for damage in check(store, checked)]
     histories = {note["opens"]: service.history(note["opens"]) for note in noted if "opens" in note}
     events = [event for history in histories.values() for event in history]

@@ -12,22 +12,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dispute_fsm.charts.registry import RuleVersion, standing_in
-from dispute_fsm.charts.table import Table
-from dispute_fsm.dispute.conclude import conclude
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.judge import case_of
+from dispute_fsm.decider.conclude import conclude
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evaluate import case_of
+from dispute_fsm.domain.commands import ChooseOption, Command
+from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import DisputeError
 from dispute_fsm.history.redecide import asked
-from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import ChooseOption, Command
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.scenario.reader import read_scenario
-from dispute_fsm.scenario.runner import Run, order_system, run_scenario
-from dispute_fsm.scenario.scenario import Scenario
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.transition_table import TransitionTable
+from dispute_fsm.rules.registry import RuleVersion, standing_in
+from dispute_fsm.scenarios.model import Scenario
+from dispute_fsm.scenarios.reader import read_scenario
+from dispute_fsm.scenarios.runner import Run, order_system, run_scenario
 from dispute_fsm.verify.answering import one_answer
 from dispute_fsm.verify.ending import closed_stays_closed, deadline_is_inclusive, sweeps_do_not_decide
-from dispute_fsm.verify.explore import Answer, Exploration, asked_again, explore
+from dispute_fsm.verify.explore import Exploration, ExploredDecision, asked_again, explore
 from dispute_fsm.verify.fairness import ends_agree, merchant_is_heard, one_response, penalty_has_a_cause, unknown_never_penalizes
 from dispute_fsm.verify.policies import representative
 from tests.histories import corpus
@@ -166,7 +166,7 @@ def of_exploration(version: RuleVersion) -> Mapping[Cell, list[Question]]:
     )
 
 
-def _as_decided(answer: Answer) -> Decided:
+def _as_decided(answer: ExploredDecision) -> Decided:
     return decided(answer.situation.dispute, answer.command, answer.facts, answer.at)
 
 
@@ -249,7 +249,7 @@ def prepared(version: RuleVersion) -> Mapping[Cell, list[Prepared]]:
     return made
 
 
-def weighed(table: Table, one: Prepared) -> Decided:
+def weighed(table: TransitionTable, one: Prepared) -> Decided:
     """Weigh a case, and reduce the answer to what follows from it."""
     case = one.case
     case.findings.clear()  # a guard is asked anew: this table's may be another

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.refusals import Accepted
-from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import OpenDispute
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, Option
+from dispute_fsm.decider.decisions import Accepted
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.commands import OpenDispute
+from dispute_fsm.domain.enums import Deadline, Option
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.schema import Query
 from dispute_fsm.store.store import Store

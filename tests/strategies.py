@@ -11,11 +11,8 @@ from unicodedata import category
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from dispute_fsm.rules.commands import COMMAND_CLASSES, PAYLOAD_CLASSES, Actor, Command, Voucher
-from dispute_fsm.rules.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.strict import MAX_INTEGER
-from dispute_fsm.rules.vocabulary import (
+from dispute_fsm.domain.commands import COMMAND_CLASSES, PAYLOAD_CLASSES, Actor, Command, Voucher
+from dispute_fsm.domain.enums import (
     CancelStatus,
     CommandType,
     Deadline,
@@ -28,6 +25,9 @@ from dispute_fsm.rules.vocabulary import (
     Silence,
     VoucherKind,
 )
+from dispute_fsm.domain.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.scalars import MAX_INTEGER
 
 MERCHANT, CONSUMER = "M-1", "C-1"
 """The dispute's own merchant and consumer, in tests that need no others."""

@@ -10,21 +10,21 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import decide, open_dispute
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.judge import needs_facts
-from dispute_fsm.dispute.refusals import Accepted, Decision, Refused
-from dispute_fsm.history.read import steps_in
-from dispute_fsm.history.write import write_history
-from dispute_fsm.rules.commands import COMMAND_CLASSES, SYSTEM, Actor, Command, OpenDispute, Voucher, adjudicator, consumer, merchant
-from dispute_fsm.rules.facts import Order, OrderFacts
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import CommandType, Option, RefusalCode, Role, StateName
-from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
-from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
+from dispute_fsm.decider.decide import decide, open_dispute
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evaluate import needs_facts
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import Stamp
+from dispute_fsm.domain.commands import COMMAND_CLASSES, SYSTEM, Actor, Command, OpenDispute, Voucher, adjudicator, consumer, merchant
+from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, StateName
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.facts import Order, OrderFacts
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.history.reader import steps_in
+from dispute_fsm.history.writer import write_history
+from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 
 MERCHANT, CONSUMER = "M-1", "C-1"
 """The dispute's own merchant and consumer."""

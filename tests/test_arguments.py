@@ -9,10 +9,10 @@ from typing import Any, get_args
 import pytest
 
 from dispute_fsm import InputError, replay
-from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.cli.commands import app
 from dispute_fsm.cli.database import db
-from dispute_fsm.history.read import steps
+from dispute_fsm.history.reader import steps
+from dispute_fsm.rules.registry import rule_version
 from tests.command_line import Ran, complained, run
 
 EXAMPLES, HISTORIES = Path(__file__).parent.parent / "examples", Path(__file__).parent / "histories"

@@ -8,12 +8,12 @@ import pytest
 import rfc8785
 from hypothesis import example, given
 
-from dispute_fsm.rules.canonical import canonical, digest
-from dispute_fsm.rules.commands import Actor, Command
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import MAX_INTEGER, FrozenMap
-from dispute_fsm.rules.vocabulary import Deadline, Option, Role
+from dispute_fsm.domain.canonical_json import canonical, digest
+from dispute_fsm.domain.commands import Actor, Command
+from dispute_fsm.domain.enums import Deadline, Option, Role
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import MAX_INTEGER, FrozenMap
 from tests.strategies import commands, json_values, order_facts, policies
 
 CONTROLS = "".join(map(chr, range(0x20)))

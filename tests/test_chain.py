@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dispute_fsm.dispute.chain import Stamp, commitment, conceal, event_hash, reveal, seal, verify
-from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent
-from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.refusals import Accepted, Refused
+from dispute_fsm.decider.decisions import Accepted, Refused
+from dispute_fsm.decider.evolve import evolve
+from dispute_fsm.decider.hash_chain import Stamp, commitment, conceal, event_hash, reveal, seal, verify
+from dispute_fsm.domain.commands import COMMAND_CLASSES, PERSONAL, Command, Commitment, content, content_as_json
+from dispute_fsm.domain.enums import CommandType, Option, StateName
+from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent
+from dispute_fsm.domain.scalars import MAX_TEXT
 from dispute_fsm.errors import IntegrityError
-from dispute_fsm.rules.commands import COMMAND_CLASSES, PERSONAL, Command, Commitment, content, content_as_json
-from dispute_fsm.rules.strict import MAX_TEXT
-from dispute_fsm.rules.vocabulary import CommandType, Option, StateName
 from tests.sampling import examples
 from tests.strategies import commands, texts
 from tests.support import (

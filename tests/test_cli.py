@@ -24,12 +24,12 @@ import typer
 
 from dispute_fsm import cli
 from dispute_fsm.cli.app import Exit, reported
+from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Option, Outcome, RefusalCode, StateName
+from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.history.read import steps_in
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Option, Outcome, RefusalCode, StateName
-from dispute_fsm.scenario.reader import read_scenario
-from dispute_fsm.scenario.runner import run_scenario
+from dispute_fsm.history.reader import steps_in
+from dispute_fsm.scenarios.reader import read_scenario
+from dispute_fsm.scenarios.runner import run_scenario
 from tests.command_line import SCRIPT, Ran, complained, environment, piped, run, script
 from tests.patience import PATIENCE
 from tests.sampling import few

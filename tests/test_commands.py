@@ -11,8 +11,7 @@ from hypothesis import given
 from pydantic import BaseModel, ValidationError
 
 from dispute_fsm.commands import command as make
-from dispute_fsm.errors import InputError
-from dispute_fsm.rules.commands import (
+from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     EXPIRIES,
     PAYLOAD_CLASSES,
@@ -36,9 +35,10 @@ from dispute_fsm.rules.commands import (
     content_as_json,
     merchant,
 )
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role, VoucherKind
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, VoucherKind
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.domain.scalars import MAX_INTEGER, MAX_TEXT
+from dispute_fsm.errors import InputError
 from tests.strategies import commands
 from tests.support import opening
 

@@ -16,22 +16,24 @@ import pytest
 from statemachine import Event, HistoryState, State
 from statemachine.transition_list import TransitionList
 
-from dispute_fsm.charts import compiler, registry
-from dispute_fsm.charts.common import SETTLEMENT
-from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.declare import Chart, Edge, Leaf, Version, edge
-from dispute_fsm.charts.registry import VERSIONS, rule_version
-from dispute_fsm.charts.table import Entry, Row, Table
-from dispute_fsm.charts.v2023_03 import ENTRY, OPTIONS, Rules202303
+from dispute_fsm.domain.commands import DEFAULT_VERSION
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.errors import ChartError, InputError
+from dispute_fsm.machine import compiler
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.chart import Chart, ChartTransition, Leaf, Version, transition
+from dispute_fsm.machine.compiler import compile_chart
+from dispute_fsm.machine.guard import ActorGuard, Guard, requirement, when
+from dispute_fsm.machine.guard_result import GuardResult
+from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.transition_table import InitialTransition, Transition, TransitionTable
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import DEFAULT_VERSION
-from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import ActorGuard, Guard, by, requirement, when
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.provenance import assumed, stated
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules import registry
+from dispute_fsm.rules.common import SETTLEMENT
+from dispute_fsm.rules.guards.actors import by
+from dispute_fsm.rules.registry import VERSIONS, rule_version
+from dispute_fsm.rules.v2023_03 import ENTRY, OPTIONS, Rules202303
 
 RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
@@ -39,7 +41,7 @@ asked, not_asked = when(g.CONFIRMATION, "asked"), when(g.CONFIRMATION, "off")
 kept, refunded, neither = (when(g.FULFILMENT, answer) for answer in ("kept", "refunded", "neither"))
 contests, settles = when(g.OPTION, Option.PROVE_NO_FAULT), when(g.OPTION, *SETTLEMENT)
 BECAUSE, OTHERWISE = stated("测试", "a test"), assumed("另有来由", "from elsewhere")
-START = Entry(by=consumer, needs=(g.order_exists,), starts=(RESPONSE,), origin=BECAUSE)
+START = InitialTransition(by=consumer, needs=(g.order_exists,), starts=(RESPONSE,), origin=BECAUSE)
 
 # ---- a small chart -----------------------------------------------------------------------------------------------------
 
@@ -53,7 +55,7 @@ def a_compound(name: str, *, kind: Any = State.Compound, words: Mapping[str, Any
 
 
 def an_edge(source: Any, target: Any, actor: ActorGuard, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever edge() takes
-    return edge(source, target, actor, **{"origin": BECAUSE, **words})
+    return transition(source, target, actor, **{"origin": BECAUSE, **words})
 
 
 def withdrawn(at: Any, actor: ActorGuard = consumer, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever edge() takes
@@ -97,11 +99,11 @@ def small(changes: Mapping[str, Make]) -> type[Chart]:
     return cast("type[Chart]", new_class("Small", (Chart,), exec_body=lambda members: members.update(vars(at))))
 
 
-def compiled(changes: Mapping[str, Make] = MappingProxyType({}), entry: Entry = START) -> Table:
+def compiled(changes: Mapping[str, Make] = MappingProxyType({}), entry: InitialTransition = START) -> TransitionTable:
     return compile_chart(small(changes), entry)
 
 
-def the_row(table: Table, path: str, event: CommandType) -> Row:
+def the_row(table: TransitionTable, path: str, event: CommandType) -> Transition:
     (only,) = table.rows[path, event]
     return only
 
@@ -184,14 +186,14 @@ def effect() -> Callable[[object], None]:
     return effect
 
 
-def tampered(at: Any, how: Callable[[Edge], object]) -> TransitionList:  # noqa: ANN401 -- the members of a chart
+def tampered(at: Any, how: Callable[[ChartTransition], object]) -> TransitionList:  # noqa: ANN401 -- the members of a chart
     """Declare an edge as it should be and change it behind the declaration's back."""
     rows = withdrawn(at)
-    how(cast("Edge", rows[0]))
+    how(cast("ChartTransition", rows[0]))
     return rows
 
 
-def swapped(row: Edge) -> None:
+def swapped(row: ChartTransition) -> None:
     """Put a guard's bare function where the last condition was."""
     row._specs.items.pop()  # noqa: SLF001 -- the only way to lose one
     row.cond.add(g.rounds_left.holds, expected_value=True)
@@ -207,7 +209,7 @@ def _elsewhere() -> State:
 
 
 AS_LEAF = "declare a state without sub-states as Leaf"
-AS_EDGE = "declare it with edge(), so that it has an actor, a provenance and its guards as functions"
+AS_EDGE = "declare it with transition(), so that it has an actor, a provenance and its guards as functions"
 AS_NAMED = "name it after an event of the vocabulary (not the opening), without a delay"
 A_CALLBACK = "is a callback, a validator or an inverted guard; a chart has none"
 OTHER_GUARDS = "its conditions are not the guards that it was declared with"
@@ -480,14 +482,14 @@ def _leaf_of_another_chart() -> State:
     class Elsewhere(Chart):
         opened = Leaf(StateName.OPENED, initial=True)
         under_review = Leaf(StateName.UNDER_REVIEW, final=True)
-        withdraw = edge(opened, under_review, consumer, origin=BECAUSE)
+        withdraw = transition(opened, under_review, consumer, origin=BECAUSE)
 
     return Elsewhere.under_review
 
 
 def _namesake() -> Guard:
     @requirement("同名", "of the same name", BECAUSE, RefusalCode.NO_ROUNDS_LEFT)
-    def rounds_left(_case: Case) -> Finding:
+    def rounds_left(_case: Case) -> GuardResult:
         raise NotImplementedError
 
     return rounds_left
@@ -662,7 +664,7 @@ def test_nobody_can_write_into_a_table(what: str) -> None:
 # ---- the digest --------------------------------------------------------------------------------------------------------
 
 REFUSING_OTHERWISE = replace(g.rounds_left, codes=(RefusalCode.ALREADY_CONFIRMED,))
-IN_OTHER_WORDS = replace(g.rounds_left, zh="另一种说法", en="in other words", source=OTHERWISE, look=lambda _: Finding(holds=True))
+IN_OTHER_WORDS = replace(g.rounds_left, zh="另一种说法", en="in other words", source=OTHERWISE, look=lambda _: GuardResult(holds=True))
 
 BASE: Mapping[str, Make] = {
     "withdraw": lambda at: withdrawn(at, needs=[g.rounds_left]),
@@ -745,7 +747,7 @@ def test_another_record_changes_the_digest(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_the_digest_is_the_same_in_every_process(seed: str) -> None:
-    program = "from dispute_fsm.charts.registry import VERSIONS\nfor known in VERSIONS.values(): print(known.id, known.table.digest)"
+    program = "from dispute_fsm.rules.registry import VERSIONS\nfor known in VERSIONS.values(): print(known.id, known.table.digest)"
     said = subprocess.run(  # noqa: S603 -- this very Python
         [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True
     ).stdout

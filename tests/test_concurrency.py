@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated
-from dispute_fsm.disputes import Result
-from dispute_fsm.rules.vocabulary import Option, RefusalCode
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated
+from dispute_fsm.domain.enums import Option, RefusalCode
+from dispute_fsm.handler import Result
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.check import Checked, check
+from dispute_fsm.store.check import CheckCounts, check
 from tests.linearizable import Answer, Call, linearizable
 from tests.service_support import House, house, request
 from tests.support import choose, over
 
 if TYPE_CHECKING:
-    from dispute_fsm.dispute.events import AuditEvent
+    from dispute_fsm.domain.events import AuditEvent
 
 T = TypeVar("T")
 
@@ -146,7 +146,7 @@ def test_recorded_runs_are_linearizable_per_dispute(homes: list[House], url: str
         for dispute_id, calls in recorded(homes, disputes=(1, 3, 8)[seed], calls=12, seed=seed).items():
             assert linearizable(calls), f"{dispute_id}: no order of these calls explains their answers: {calls}"
             checked += len(calls)
-    assert list(check(homes[0].store, Checked())) == []
+    assert list(check(homes[0].store, CheckCounts())) == []
     count(f"calls checked for linearizability, {url.partition(':')[0].partition('+')[0]}", checked)
 
 

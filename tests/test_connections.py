@@ -138,7 +138,7 @@ def test_a_connection_goes_back_as_it_was_so_that_the_next_transaction_is_one(ho
 
 FORKS = """
 import os, sys
-from dispute_fsm.rules.vocabulary import Option
+from dispute_fsm.domain.enums import Option
 from tests.service_support import house
 from tests.support import choose
 

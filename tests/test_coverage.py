@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from dispute_fsm.charts.registry import VERSIONS
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
-from dispute_fsm.dispute.evolve import evolve
+from dispute_fsm.decider.evolve import evolve
+from dispute_fsm.domain.enums import CommandType, EventType, Lang, Option, Outcome, RefusalCode
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.replay import replay
-from dispute_fsm.rules.guards import Selector
-from dispute_fsm.rules.vocabulary import CommandType, EventType, Lang, Option, Outcome, RefusalCode
+from dispute_fsm.machine.guard import Selector
+from dispute_fsm.rules.registry import VERSIONS
 from tests.histories.corpus import FILES
 from tests.support import CANCELLING, choose, command, corpus_events, happens, opened, opened_event, over
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from dispute_fsm.rules.vocabulary import Option
+from dispute_fsm.domain.enums import Option
 from dispute_fsm.store.schema import events
 from tests import crash
 from tests.patience import PATIENCE

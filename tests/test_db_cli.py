@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from dispute_fsm.cli import store as cli_store
-from dispute_fsm.rules.vocabulary import Option
+from dispute_fsm.domain.enums import Option
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.store import Store
 from tests.command_line import SCRIPT, complained, environment, run

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_fsm.rules.deadlines import due_instant, is_on, term_of
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy, Term
-from dispute_fsm.rules.vocabulary import Deadline
+from dispute_fsm.domain.deadlines import due_instant, is_on, term_of
+from dispute_fsm.domain.enums import Deadline
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy, Term
 from tests.strategies import instants, policies
 
 RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline

@@ -10,18 +10,18 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_fsm.dispute.decide import decide, open_dispute
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.judge import needs_facts
-from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decide import decide, open_dispute
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Repeated, Unchanged
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evaluate import needs_facts
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.domain.commands import Actor, Command, SubmitEvidence, Voucher
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.errors import ClockWentBackError, FactsNeededError, InputError, StaleFactsError
-from dispute_fsm.rules.commands import Actor, Command, SubmitEvidence, Voucher
 from dispute_fsm.rules.evidence import checklist
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.strict import MAX_INTEGER
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
 from tests import support
 from tests.strategies import commands
 from tests.strategies import commands as any_commands

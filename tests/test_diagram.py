@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import dispute_fsm
-from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.diagrams.catalogue import MACHINE, catalogue, write
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.render import extra
@@ -19,6 +18,7 @@ from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES
 from dispute_fsm.diagrams.render.png import png
 from dispute_fsm.diagrams.render.svg_elements import text_at
 from dispute_fsm.errors import InputError
+from dispute_fsm.rules.registry import VERSIONS
 from tests import command_line
 from tests.checkout import project_files
 from tests.command_line import Ran, complained, environment
@@ -200,25 +200,25 @@ def test_drawing_anew_writes_only_what_differs(tmp_path: Path) -> None:
 
 PLANTED = {
     "a guard that is no longer asked": (
-        "charts/v2023_03.py",
-        "edge(opened, at.confirmation, merchant, when=[shipped, asked], needs=SHIPPED,",
-        "edge(opened, at.confirmation, merchant, when=[shipped, asked], needs=[g.shipped, *VOUCHER_LIMITS],",
+        "rules/v2023_03.py",
+        "transition(opened, at.confirmation, merchant, when=[shipped, asked], needs=SHIPPED,",
+        "transition(opened, at.confirmation, merchant, when=[shipped, asked], needs=[g.shipped, *VOUCHER_LIMITS],",
         ("opened--choose_option--already_shipped--asked", "no longer a valid pickup scan"),
     ),
     "a label": (
-        "rules/guards.py",
+        "rules/guards/order_facts.py",
         '    "已有有效的物流揽件记录",\n',
         '    "已有揽件",\n',
         ("picked_up", "已有有效的物流揽件记录", "已有揽件"),
     ),
     "an edge that leads elsewhere": (
-        "charts/v2023_03.py",
-        "edge(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE,",
-        "edge(at.evidence, penalized, system, when=[submitted], expires=EVIDENCE, outcome=Outcome.EVIDENCE_OVERDUE,",
+        "rules/v2023_03.py",
+        "transition(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE,",
+        "transition(at.evidence, penalized, system, when=[submitted], expires=EVIDENCE, outcome=Outcome.EVIDENCE_OVERDUE,",
         ("awaiting_evidence--evidence_expired--standing", "to: was under_review, is penalized"),
     ),
     "a default of the policy": (
-        "rules/policy.py",
+        "domain/policy.py",
         '"scan_grace": "6h",',
         '"scan_grace": "8h",',
         ("policy scan_grace", 'was "6h", is "8h"'),

@@ -12,18 +12,18 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
-from dispute_fsm.disputes import Disputes, fresh_stamp
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import Stamp
+from dispute_fsm.domain.commands import SYSTEM, Command
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.facts import Order, OrderFacts
+from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import ClockWentBackError, InputError, OrderSystemUnavailableError, StaleFactsError
-from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import SYSTEM, Command
-from dispute_fsm.rules.facts import Order, OrderFacts
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.handler import Disputes, fresh_stamp
+from dispute_fsm.orders import InMemoryOrderSystem
 from tests.support import (
     AGREED,
     CANCELLING,
@@ -336,7 +336,7 @@ def test_the_last_answer_has_the_dispute_to_go_on_with() -> None:
 
 
 def test_a_sweep_ends_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dispute_fsm.disputes.next_due", lambda dispute, **_: (Deadline.RESPONSE, dispute.last_at - SECOND))
+    monkeypatch.setattr("dispute_fsm.handler.next_due", lambda dispute, **_: (Deadline.RESPONSE, dispute.last_at - SECOND))
     answers = house().disputes.sweep(in_state(S.UNDER_REVIEW), at=OPENED_AT + DAY)
     assert [answer.codes for answer in answers] == [(C.NOT_IN_THIS_STATE,)], "each deadline is tried once"
 

@@ -7,7 +7,7 @@ import pytest
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.drift import CLASSES, ApprovedDrift, classes, read_approved
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.whatif import Question, Verdict
+from dispute_fsm.history.what_if import Question, Verdict
 from tests.support import recorded_history
 
 SHORTER = Question(policy=lambda policy: policy.lay_over({"response": {"hours": 12}}))

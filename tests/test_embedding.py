@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.dispute.refusals import Accepted, Repeated
+from dispute_fsm.decider.decisions import Accepted, Repeated
+from dispute_fsm.domain.enums import CommandType, Option, StateName
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.rules.vocabulary import CommandType, Option, StateName
 from dispute_fsm.service.asynchronous import AsyncDisputeService
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.service import DisputeService

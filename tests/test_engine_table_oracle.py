@@ -26,19 +26,20 @@ from hypothesis import strategies as st
 from statemachine import StateChart
 from statemachine.exceptions import TransitionNotAllowed
 
-from dispute_fsm.charts import common, compiler, v2023_03
-from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.charts.table import Table
-from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.decide import decide, open_dispute
-from dispute_fsm.dispute.events import DisputeOpened
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.refusals import Accepted, Refused
-from dispute_fsm.rules.commands import Actor, ChooseOption, ConfirmAgreement, DenyAgreement, OpenDispute
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, RefusalCode, Role, StateName
+from dispute_fsm.decider.decide import decide, open_dispute
+from dispute_fsm.decider.decisions import Accepted, Refused
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import Stamp
+from dispute_fsm.domain.commands import Actor, ChooseOption, ConfirmAgreement, DenyAgreement, OpenDispute
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, RefusalCode, Role, StateName
+from dispute_fsm.domain.events import DisputeOpened
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.machine import compiler
+from dispute_fsm.machine.compiler import compile_chart
+from dispute_fsm.machine.transition_table import TransitionTable
+from dispute_fsm.rules import common, v2023_03
+from dispute_fsm.rules.registry import rule_version
 from tests import oracle_2023_03 as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Seen, Unchanged
 from tests.sampling import examples
@@ -131,7 +132,7 @@ def the_judges() -> Judges:
     return judges_of(TABLE)
 
 
-def judges_of(table: Table) -> Judges:
+def judges_of(table: TransitionTable) -> Judges:
     """Let the engine and the oracle judge a table, normally that of the chart."""
     return Judges(SUBJECT, v2023_03.Rules202303, table)
 
@@ -278,23 +279,23 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
     "a wrong target": (
         "awaiting_confirmation",
         CommandType.DENY_AGREEMENT,
-        {"edge(at.confirmation, at.denial, consumer,": "edge(at.confirmation, at.shipment, consumer,"},
+        {"transition(at.confirmation, at.denial, consumer,": "transition(at.confirmation, at.shipment, consumer,"},
     ),
     "a wrong outcome": ("awaiting_shipment", CommandType.PROMISE_EXPIRED, {"Outcome.PROMISE_MISSED": "Outcome.OUT_OF_STOCK"}),
     "the wrong actor": (
         "penalized",
         CommandType.ANNUL,
-        {"annul = edge(penalized, resolved, adjudicator,": "annul = edge(penalized, resolved, merchant,"},
+        {"annul = transition(penalized, resolved, adjudicator,": "annul = transition(penalized, resolved, merchant,"},
     ),
     "a dropped requirement": (
         "under_review",
         CommandType.REQUEST_EVIDENCE,
-        {"edge(at.ruling, at.evidence, adjudicator, needs=[g.rounds_left],": "edge(at.ruling, at.evidence, adjudicator,"},
+        {"transition(at.ruling, at.evidence, adjudicator, needs=[g.rounds_left],": "transition(at.ruling, at.evidence, adjudicator,"},
     ),
     "a requirement too many": (
         "opened",
         CommandType.WITHDRAW,
-        {"edge(opened, resolved, consumer, outcome": "edge(opened, resolved, consumer, needs=[g.not_confirmed], outcome"},
+        {"transition(opened, resolved, consumer, outcome": "transition(opened, resolved, consumer, needs=[g.not_confirmed], outcome"},
     ),
     "a dropped window": (
         "awaiting_shipment",
@@ -309,7 +310,7 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
     "a selector too many": (
         "awaiting_evidence",
         CommandType.SUBMIT_EVIDENCE,
-        {"edge(at.evidence, at.ruling, merchant,": "edge(at.evidence, at.ruling, merchant, when=[none_yet],"},
+        {"transition(at.evidence, at.ruling, merchant,": "transition(at.evidence, at.ruling, merchant, when=[none_yet],"},
     ),
     "two answers swapped": (
         "awaiting_confirmation",
@@ -320,14 +321,15 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
         "awaiting_shipment",
         CommandType.OBSERVE_ORDER,
         {
-            """        | edge(at.shipment, resolved, system, when=[refunded], outcome=Outcome.SETTLED_BY_CANCELLATION, origin=REFUND)
+            """        | transition(at.shipment, resolved, system, when=[refunded],
+                outcome=Outcome.SETTLED_BY_CANCELLATION, origin=REFUND)
     )""": "    )"
         },
     ),
     "a row too many": (
         "denial_under_review",
         CommandType.ANNUL,
-        {"annul = edge(": "annul = edge(at.denial, at.denial, adjudicator, origin=RULING) | edge("},
+        {"annul = transition(": "annul = transition(at.denial, at.denial, adjudicator, origin=RULING) | transition("},
     ),
 }
 

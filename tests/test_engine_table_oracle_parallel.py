@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.charts import parallel
-from dispute_fsm.charts.compiler import compile_chart
-from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.charts.table import Row, Table
-from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, Option
+from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, Option
+from dispute_fsm.machine.compiler import compile_chart
+from dispute_fsm.machine.transition_table import Transition, TransitionTable
+from dispute_fsm.rules import v2023_parallel as parallel
+from dispute_fsm.rules.registry import rule_version
 from tests import oracle_parallel as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.oracle_parallel import Seen
@@ -114,7 +114,7 @@ def options_in(place: str) -> frozenset[Option | None]:
     return frozenset(option for there, option in reached() if there == place)
 
 
-def judges_of(table: Table) -> Judges:
+def judges_of(table: TransitionTable) -> Judges:
     return Judges(SUBJECT, parallel.RulesParallel, table)
 
 
@@ -179,8 +179,8 @@ def _before(place: str) -> str:
     return place.replace("settlement_failed", "proposing").replace("evidence_failed", "awaiting_evidence")
 
 
-def _same_but_for_failed(one: Row, other: Row) -> bool:
-    def selected(row: Row) -> list[str]:
+def _same_but_for_failed(one: Transition, other: Transition) -> bool:
+    def selected(row: Transition) -> list[str]:
         return [selector.name for selector in row.rule.when if selector.dimension.name != "failed"]
 
     return selected(one) == selected(other) and one.rule.liability is not None
@@ -246,5 +246,5 @@ def test_every_wrong_end_of_a_region_or_of_the_dispute_is_found() -> None:
     assert missed == []
 
 
-def _asks_what_failed(row: Row) -> bool:
+def _asks_what_failed(row: Transition) -> bool:
     return any(selector.dimension.name == "failed" for selector in row.rule.when)

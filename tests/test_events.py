@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from dispute_fsm.dispute import events
-from dispute_fsm.dispute.events import EVENT, EVENT_CLASSES, AuditEvent, Check
-from dispute_fsm.dispute.refusals import Refused
-from dispute_fsm.rules.commands import PAYLOAD_CLASSES
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, StateName
+from dispute_fsm.decider.decisions import Refused
+from dispute_fsm.domain import events
+from dispute_fsm.domain.commands import PAYLOAD_CLASSES
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, StateName
+from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, AuditEvent, Check
 from tests.support import CLAIMABLE, choose, command, corpus_events, decided, happens, in_state, opened, opened_event, submission, voucher
 
 Record = dict[str, Any]

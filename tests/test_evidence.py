@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_fsm.rules.commands import Voucher
+from dispute_fsm.domain.commands import Voucher
+from dispute_fsm.domain.enums import VoucherKind
+from dispute_fsm.domain.policy import DEFAULT_POLICY, DEFAULT_REASONS, Policy
+from dispute_fsm.domain.scalars import MAX_INTEGER
+from dispute_fsm.machine.guard_result import PayloadUnlock
 from dispute_fsm.rules.evidence import Checklist, checklist, distinct, length
-from dispute_fsm.rules.findings import PayloadUnlock
-from dispute_fsm.rules.policy import DEFAULT_POLICY, DEFAULT_REASONS, Policy
-from dispute_fsm.rules.strict import MAX_INTEGER
-from dispute_fsm.rules.vocabulary import VoucherKind
 from tests.strategies import blanks, policies, texts, voucher_tuples
 
 MIB = 1024 * 1024

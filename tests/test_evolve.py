@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from dispute_fsm.charts import registry
-from dispute_fsm.dispute.dispute import Dispute, next_due
-from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent, DisputeOpened
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.refusals import Refused
+from dispute_fsm.decider.decisions import Refused
+from dispute_fsm.decider.dispute import Dispute, next_due
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, StateName
+from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent, DisputeOpened
+from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import ImpossibleEventError, InputError
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, StateName
+from dispute_fsm.rules import registry
 from tests.support import (
     AGREED,
     CORPUS,

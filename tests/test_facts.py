@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
-from dispute_fsm.rules.facts import Order, OrderFacts
+from dispute_fsm.domain.facts import Order, OrderFacts
 from tests.strategies import near, order_facts, orders, seen
 
 LOOK = datetime(2023, 3, 28, 10, tzinfo=UTC)

@@ -18,13 +18,13 @@ from sqlalchemy import text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
-from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated
+from dispute_fsm.domain.enums import CommandType, Option, Outcome, RefusalCode, StateName
+from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.errors import OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
-from dispute_fsm.rules.facts import Order, OrderFacts
-from dispute_fsm.rules.vocabulary import CommandType, Option, Outcome, RefusalCode, StateName
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
-from dispute_fsm.store.check import Checked, check
+from dispute_fsm.store.check import CheckCounts, check
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Store
 from tests.patience import PATIENCE, until
@@ -42,7 +42,7 @@ def home(url: str) -> Iterator[House]:
 
 def whole(home: House) -> bool:
     """Tell whether every chain and projection is as it has to be."""
-    return not list(check(home.store, Checked()))
+    return not list(check(home.store, CheckCounts()))
 
 
 # ---- the order system --------------------------------------------------------------------------------------------------

@@ -20,18 +20,18 @@ import structlog
 import typer
 from typer.testing import CliRunner
 
-from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.cli.generate import generate_command
-from dispute_fsm.dispute.chain import verify
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent
-from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import verify
+from dispute_fsm.domain.commands import DEFAULT_VERSION
+from dispute_fsm.domain.enums import Deadline, EventType, Outcome, PickupKind, RefusalCode, StateName
+from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import MOST_DISPUTES, generate
-from dispute_fsm.history.write import write_records
-from dispute_fsm.rules.commands import DEFAULT_VERSION
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventType, Outcome, PickupKind, RefusalCode, StateName
+from dispute_fsm.history.writer import write_records
+from dispute_fsm.rules.registry import rule_version
 from tests.patience import PATIENCE
 
 TABLE = rule_version(DEFAULT_VERSION).table

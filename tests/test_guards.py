@@ -12,32 +12,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_fsm.dispute.events import Check
+from dispute_fsm.domain.commands import COMMAND_CLASSES, Actor, Command
+from dispute_fsm.domain.enums import SEEN, CommandType, Deadline, Lang, Option, RefusalCode, Role
+from dispute_fsm.domain.events import Check
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.history.telling import checked, seen_in_words
 from dispute_fsm.history.timeline import timeline
-from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import COMMAND_CLASSES, Actor, Command
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.findings import (
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.guard import Guard, GuardKind, when
+from dispute_fsm.machine.guard_result import (
     NEVER,
     ActorUnlock,
     FactUnlock,
-    Finding,
+    GuardResult,
     NeverUnlock,
     PayloadUnlock,
     Seen,
     Unlock,
     WaitUnlock,
-    found,
     just_after,
+    result_of,
     shown,
 )
-from dispute_fsm.rules.guards import Guard, Sort, by, has_passed, when
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.provenance import assumed, stated
-from dispute_fsm.rules.vocabulary import SEEN, CommandType, Deadline, Lang, Option, RefusalCode, Role
+from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.timing import has_passed
+from dispute_fsm.rules import guards as g
+from dispute_fsm.rules.guards.actors import by
 from tests.strategies import CONSUMER, MERCHANT, NOW, commands, near, order_facts, own_actor, policies
 from tests.support import opened_event
 
@@ -49,7 +51,7 @@ VOUCHER: Mapping[str, object] = {"kind": "chat_screenshot", "media_type": "image
 SHIPMENT: Mapping[str, object] = {"shipped_at": NOW - 2 * HOUR, "carrier": "JDL", "waybill": "W1"}
 PICKUP: Mapping[str, object] = {"scanned_at": NOW - HOUR, "waybill": "W1", "kind": "picked_up"}
 
-REQUIREMENTS = {guard.name: guard for guard in vars(g).values() if isinstance(guard, Guard) and guard.sort is Sort.REQUIRES}
+REQUIREMENTS = {guard.name: guard for guard in vars(g).values() if isinstance(guard, Guard) and guard.sort is GuardKind.REQUIRES}
 """Every requirement there is."""
 
 
@@ -502,11 +504,11 @@ def test_a_guard_is_itself_and_cannot_be_changed() -> None:
 def counting(answers: Sequence[bool]) -> tuple[Guard, list[Case]]:
     looks: list[Case] = []
 
-    def look(case: Case) -> Finding:
+    def look(case: Case) -> GuardResult:
         looks.append(case)
-        return Finding(answers[len(looks) - 1])
+        return GuardResult(answers[len(looks) - 1])
 
-    return Guard(name="counting", sort=Sort.REQUIRES, zh="数", en="counts", source=assumed("", ""), look=look), looks
+    return Guard(name="counting", sort=GuardKind.REQUIRES, zh="数", en="counts", source=assumed("", ""), look=look), looks
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -569,7 +571,7 @@ def test_the_role_and_the_id_must_fit(roles: list[Role], role: str, actor_id: st
     assert finding.code == (None if unlock is None else "wrong_actor")
     assert finding.unlock == (unlock or NEVER)
     assert finding.saw == {"role": role, "id": actor_id}
-    assert (guard.sort, guard.roles, guard.codes) == (Sort.ACTOR, tuple(roles), (RefusalCode.WRONG_ACTOR,))
+    assert (guard.sort, guard.roles, guard.codes) == (GuardKind.ACTOR, tuple(roles), (RefusalCode.WRONG_ACTOR,))
 
 
 # ---- in time or not ----------------------------------------------------------------------------------------------------
@@ -688,14 +690,14 @@ def test_exactly_one_answer_to_each_question_is_true(dimension: g.Dimension, sit
     assert true == {answer}
     assert when(dimension, *dimension.answers).holds(situation)
     others = [other for other in dimension.answers if other != answer]
-    assert when(dimension, *others).holds(situation) == Finding(holds=False, saw={dimension.name: answer})
+    assert when(dimension, *others).holds(situation) == GuardResult(holds=False, saw={dimension.name: answer})
 
 
 def test_a_selector_needs_facts_where_its_question_does() -> None:
     for dimension in DIMENSIONS:
         selector = when(dimension, next(iter(dimension.answers)))
         assert selector.needs_facts is dimension.needs_facts is (dimension is g.FULFILMENT)
-        assert (selector.sort, selector.codes, selector.source) == (Sort.SELECTS, (), dimension.source)
+        assert (selector.sort, selector.codes, selector.source) == (GuardKind.SELECTS, (), dimension.source)
     with pytest.raises(FactsNeededError):
         when(g.FULFILMENT, "kept").holds(case(agreed_until=NOW))
 
@@ -759,18 +761,18 @@ def test_just_after_is_the_first_whole_second_after(instant: datetime) -> None:
 
 def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_where_it_does_not_hold() -> None:
     unlock = PayloadUnlock("note", "甲", "a")
-    yes, no = (found(holds, RefusalCode.NOT_SHIPPED, unlock, count=1) for holds in (True, False))
+    yes, no = (result_of(holds, RefusalCode.NOT_SHIPPED, unlock, count=1) for holds in (True, False))
     assert yes
     assert not no
     assert (yes.code, yes.unlock, yes.saw) == (None, NEVER, {"count": 1})
     assert (no.code, no.unlock, no.saw) == (RefusalCode.NOT_SHIPPED, unlock, {"count": 1})
-    assert (Finding(holds=True).saw, Finding(holds=True).code) == ({}, None)
+    assert (GuardResult(holds=True).saw, GuardResult(holds=True).code) == ({}, None)
     for lang in LANGS:
         assert (yes.text(lang), no.text(lang)) == ("", RefusalCode.NOT_SHIPPED.label(lang))
 
 
 def test_a_finding_cannot_be_changed() -> None:
-    finding = found(False, RefusalCode.NOT_SHIPPED, NEVER, count=1)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
+    finding = result_of(False, RefusalCode.NOT_SHIPPED, NEVER, count=1)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
     with pytest.raises(AttributeError):
         finding.holds = True  # type: ignore[misc]  # that is what is tried
     for frozen in (NEVER, PayloadUnlock("x", "", ""), fact("x"), WaitUnlock(NOW, ""), ActorUnlock(Role.SYSTEM)):

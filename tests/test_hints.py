@@ -8,15 +8,15 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
-from dispute_fsm.dispute.decide import open_dispute
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.refusals import Accepted, Reason, Refused
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, SubmitEvidence
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, RefusalCode, Role, StateName
+from dispute_fsm.decider.decide import open_dispute
+from dispute_fsm.decider.decisions import Accepted, Reason, Refused
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import evolve
+from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDeadline, SubmitEvidence
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, RefusalCode, Role, StateName
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.machine.guard_result import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
 from tests.sampling import few
 from tests.support import (
     CLAIMABLE,

@@ -17,17 +17,17 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.enums import EventType
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import SUFFIX
-from dispute_fsm.history.read import steps_in
-from dispute_fsm.history.write import whole_file, write_history, write_records
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.strict import MAX_INTEGER
-from dispute_fsm.rules.vocabulary import EventType
-from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
+from dispute_fsm.history.reader import steps_in
+from dispute_fsm.history.writer import whole_file, write_history, write_records
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from tests.patience import PATIENCE
 from tests.sampling import examples
 from tests.support import ReadBack, read_back

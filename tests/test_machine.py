@@ -3,11 +3,11 @@
 import pytest
 from statemachine import State
 
-from dispute_fsm.charts.declare import Edge
-from dispute_fsm.charts.registry import VERSIONS, RuleVersion
 from dispute_fsm.diagrams.machine import OPENING, Machine, machine_of
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import CommandType, Deadline
+from dispute_fsm.domain.enums import CommandType, Deadline
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.machine.chart import ChartTransition
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 from tests.support import over
 
 
@@ -16,12 +16,12 @@ def states(among: list[State]) -> list[State]:
     return [inner for state in among for inner in (state, *states(list(state.states)))]
 
 
-def edges(version: RuleVersion) -> list[tuple[str, str, str, Edge]]:
+def edges(version: RuleVersion) -> list[tuple[str, str, str, ChartTransition]]:
     return [
         (state.id, event.id, edge.target.id if edge.target else "", edge)
         for state in states(list(version.chart.states))
         for edge in state.transitions
-        if isinstance(edge, Edge)
+        if isinstance(edge, ChartTransition)
         for event in edge.events
     ]
 

@@ -14,14 +14,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.diagrams.machine import machine_of
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Mark, Picture, Shape
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.mermaid_text import escaped, node_id
 from dispute_fsm.diagrams.views.chart import chart
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.rules.registry import VERSIONS
 from tests import browser, flowcharts
 from tests.sampling import examples
 
@@ -179,7 +179,7 @@ def pictures(draw: st.DrawFn) -> Picture:
         for name in held
     ]
     edges = [
-        Edge(
+        PictureEdge(
             id=f"e{n}",
             source=draw(st.sampled_from(ids)),
             target=draw(st.sampled_from(ids)),
@@ -205,7 +205,7 @@ def labelled(*texts: str) -> Picture:
         boxes=tuple(Box(id=f"b{n}", frame=f"f{n}", lines=(Line(text, Face.TITLE), Line(text))) for n, text in enumerate(texts)),
         frames=tuple(Frame(id=f"f{n}", title=text) for n, text in enumerate(texts)),
         edges=tuple(
-            Edge(id=f"e{n}-{end}", source=f"b{n}", target=f"b{end}", lines=(Line(text), Line(text, Face.FAINT)))
+            PictureEdge(id=f"e{n}-{end}", source=f"b{n}", target=f"b{end}", lines=(Line(text), Line(text, Face.FAINT)))
             for n, text in enumerate(texts)
             for end in (n, (n + 1) % len(texts))
         ),
@@ -255,7 +255,7 @@ def test_marks_ends_and_regions_can_be_told_apart_without_colour(real: flowchart
             *(Box(id=shape, lines=(Line(shape),), shape=shape) for shape in Shape),
         ),
         frames=(Frame(id="regions", title="side by side", parallel=True),),
-        edges=tuple(Edge(id=f"e-{mark}", source=mark, target="start", mark=mark, badge=mark, tone="merchant") for mark in marks),
+        edges=tuple(PictureEdge(id=f"e-{mark}", source=mark, target="start", mark=mark, badge=mark, tone="merchant") for mark in marks),
     )
     understood = real.read(mermaid(picture))
     check(picture, understood)

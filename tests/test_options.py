@@ -7,17 +7,17 @@ import pytest
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
-from dispute_fsm.dispute.decide import decide
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.options import Consequence, OptionView, Preview, options
-from dispute_fsm.dispute.refusals import Accepted, Refused
+from dispute_fsm.decider.decide import decide
+from dispute_fsm.decider.decisions import Accepted, Refused
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import evolve
+from dispute_fsm.decider.options import Consequence, OptionView, Preview, options
+from dispute_fsm.domain.commands import Command
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError, StaleFactsError
-from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.findings import FactUnlock, NeverUnlock, PayloadUnlock
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.machine.guard_result import FactUnlock, NeverUnlock, PayloadUnlock
 from tests.sampling import examples
 from tests.strategies import orders, policies
 from tests.support import (

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dispute_fsm import errors
+from dispute_fsm.domain.facts import Order
 from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError
-from dispute_fsm.order_system import InMemoryOrderSystem, OrderSystem
-from dispute_fsm.rules.facts import Order
+from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 
 NOW = datetime(2023, 3, 28, 2, tzinfo=UTC)
 PAID = Order.model_validate({"paid_at": "2023-03-25T09:00:00+08:00"})

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.options import options
-from dispute_fsm.dispute.refusals import Refused
-from dispute_fsm.disputes import Disputes
+from dispute_fsm.decider.decisions import Refused
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import evolve
+from dispute_fsm.decider.options import options
+from dispute_fsm.domain.commands import Command
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.errors import ImpossibleEventError
+from dispute_fsm.handler import Disputes
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.whatif import Question, Verdict
-from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.findings import ActorUnlock, NeverUnlock
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.history.what_if import Question, Verdict
+from dispute_fsm.machine.guard_result import ActorUnlock, NeverUnlock
+from dispute_fsm.orders import InMemoryOrderSystem
 from tests.support import (
     AGREED,
     HOUR,

@@ -21,29 +21,29 @@ from pydantic import BaseModel
 
 import dispute_fsm
 from dispute_fsm import testing
-from dispute_fsm.charts.registry import VERSIONS, RuleVersion, compiled, standing_in
-from dispute_fsm.charts.v2023_03 import VERSION
-from dispute_fsm.dispute.events import DisputeOpened
-from dispute_fsm.dispute.options import options
-from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
-from dispute_fsm.disputes import Disputes
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.options import options
+from dispute_fsm.domain.commands import RecordedVoucher, Voucher
+from dispute_fsm.domain.enums import CommandType, Option, Role, StateName, VoucherKind
+from dispute_fsm.domain.events import DisputeOpened
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.errors import DisputeError, InputError, IntegrityError, SinkUnavailableError
-from dispute_fsm.history.read import steps
+from dispute_fsm.handler import Disputes
+from dispute_fsm.history.reader import steps
 from dispute_fsm.history.redecide import asked
 from dispute_fsm.history.replay import replay
 from dispute_fsm.history.timeline import timeline
-from dispute_fsm.history.whatif import Question, what_if
-from dispute_fsm.order_system import InMemoryOrderSystem, OrderSystem
-from dispute_fsm.rules.commands import RecordedVoucher, Voucher
+from dispute_fsm.history.what_if import Question, what_if
+from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.evidence import checklist
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.rollout import Rollout
-from dispute_fsm.rules.vocabulary import CommandType, Option, Role, StateName, VoucherKind
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion, compiled, standing_in
+from dispute_fsm.rules.v2023_03 import VERSION
 from dispute_fsm.service.asynchronous import AsyncDisputeService
 from dispute_fsm.service.delivery import Consumer
 from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.check import Checked, Damage, check
+from dispute_fsm.store.check import CheckCounts, Damage, check
 from dispute_fsm.store.store import Store
 from tests.service_support import house
 from tests.support import DAY, HOUR, OPENED_AT, OWN, PAID, PICKED_UP, choose, command, opened, opening, ran, submission, voucher
@@ -203,7 +203,7 @@ def kept(folder: Path) -> Iterator[object]:
         yield service.sweep()
         consumer = service.consumer("c", sink, tries=1)
         yield from (consumer.deliver(), consumer.parked())
-        checked = Checked()
+        checked = CheckCounts()
         assert list(check(home.store, checked)) == []
         yield from (checked, Damage("D-1", 1, "changed"), service.erase("D-1"))
 

@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser
 
-from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.diagrams.machine import machine_of
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
-from dispute_fsm.history.read import steps
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.history.reader import steps
+from dispute_fsm.rules.registry import VERSIONS
 from tests import browser
 from tests.browser import Media, Opened, Scheme
 from tests.checkout import project_files
@@ -126,7 +126,7 @@ PICTURE = Picture(
         Box(id="three", lines=(Line("three", Face.TITLE),), shape=Shape.GOOD_END),
     ),
     frames=(Frame(id="frame", title="a frame"),),
-    edges=(Edge(id="there", source="one", target="two", lines=(Line("there"),)), Edge(id="on", source="two", target="three")),
+    edges=(PictureEdge(id="there", source="one", target="two", lines=(Line("there"),)), PictureEdge(id="on", source="two", target="three")),
 )
 SMALL = View(name="small", lang="en", title="A small picture", notes=(), parts=(PICTURE,), graph=PICTURE)
 

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dispute_fsm.domain.calendar import CalendarPolicy
+from dispute_fsm.domain.enums import Denial, Silence, VoucherKind
+from dispute_fsm.domain.policy import DEFAULT_POLICY, DEFAULT_REASONS, EvidenceReason, Policy, Prompt, Term, VoucherLimits
+from dispute_fsm.domain.scalars import MAX_INTEGER, parse_duration
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.calendar import CalendarPolicy
-from dispute_fsm.rules.policy import DEFAULT_POLICY, DEFAULT_REASONS, EvidenceReason, Policy, Prompt, Term, VoucherLimits
-from dispute_fsm.rules.strict import MAX_INTEGER, parse_duration
-from dispute_fsm.rules.vocabulary import Denial, Silence, VoucherKind
 from tests.strategies import identifiers, policies, policy_changes
 
 MIB = 1024 * 1024

@@ -34,10 +34,10 @@ from dispute_fsm import (
     needs_facts,
 )
 from dispute_fsm.commands import Command
-from dispute_fsm.dispute.events import EVENT_CLASSES
+from dispute_fsm.domain.commands import ChoicePayload
+from dispute_fsm.domain.events import EVENT_CLASSES
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.events import EVENT, AuditEvent, OptionChosen
-from dispute_fsm.rules.commands import ChoicePayload
 from dispute_fsm.service.asynchronous import AsyncDisputeService
 from tests.service_support import House, house
 from tests.support import (

@@ -13,10 +13,10 @@ from dispute_fsm.history.lines import COMPRESSED
 from dispute_fsm.history.lines import SUFFIX as HISTORY
 from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
-from dispute_fsm.history.write import write_history
-from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
-from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
+from dispute_fsm.history.writer import write_history
+from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from tests.histories.corpus import MANY, Record, is_policy, line_of, rechained, recorded
 from tests.histories.corpus import lines as lines_of
 
@@ -155,7 +155,7 @@ def test_without_the_plugin_such_files_are_no_tests(pytester: pytest.Pytester, p
 def test_a_run_without_disputes_imports_nothing_of_what_they_need(pytester: pytest.Pytester, options: list[str]) -> None:
     pytester.makeconftest("""
         import sys
-        HEAVY = {"pydantic", "yaml", "structlog", "statemachine", "dispute_fsm.charts", "dispute_fsm.public", "dispute_fsm.errors"}
+        HEAVY = {"pydantic", "yaml", "structlog", "statemachine", "dispute_fsm.machine", "dispute_fsm.public", "dispute_fsm.errors"}
         def pytest_unconfigure(config):
             print("plugin:", config.pluginmanager.has_plugin("dispute_fsm"), "imported:", sorted(HEAVY & set(sys.modules)))
     """)

@@ -14,9 +14,9 @@ from statemachine import State
 from statemachine.contrib.diagram import DotGraphMachine
 from statemachine.exceptions import TransitionNotAllowed
 
-from dispute_fsm.charts.declare import Chart, Edge
-from dispute_fsm.charts.registry import VERSIONS, RuleVersion
-from dispute_fsm.rules.vocabulary import StateName
+from dispute_fsm.domain.enums import StateName
+from dispute_fsm.machine.chart import Chart, ChartTransition
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 from tests.walk import names_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,8 +36,8 @@ def states(among: Iterable[State]) -> list[State]:
     return [inner for state in among for inner in (state, *states(state.states))]
 
 
-def edges(chart: type[Chart]) -> list[Edge]:
-    return [edge for state in states(chart.states) for edge in state.transitions if isinstance(edge, Edge)]
+def edges(chart: type[Chart]) -> list[ChartTransition]:
+    return [edge for state in states(chart.states) for edge in state.transitions if isinstance(edge, ChartTransition)]
 
 
 def declared(chart: type[Chart]) -> list[Drawn]:

@@ -21,19 +21,19 @@ import typer
 from typer.testing import CliRunner
 
 from dispute_fsm.cli.redact import redact_command
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.commands import ChoicePayload, EvidencePayload
+from dispute_fsm.domain.enums import Outcome, Role
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import InputError
-from dispute_fsm.history import read as reading
+from dispute_fsm.history import reader as reading
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.redact import Kind, Pseudonyms, ids_replaced, redacted, redacted_lines
 from dispute_fsm.history.redecide import Missing, Undetermined
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.write import write_records
-from dispute_fsm.rules.commands import ChoicePayload, EvidencePayload
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import Outcome, Role
-from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import run_scenario
+from dispute_fsm.history.writer import write_records
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import run_scenario
 from tests.support import CORPUS, ran, read_back
 
 FILE = "x.history.jsonl"

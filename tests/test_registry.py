@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.charts import parallel, v2023_03
-from dispute_fsm.charts.registry import VERSIONS, RuleVersion, registered
-from dispute_fsm.dispute.refusals import Refused
+from dispute_fsm.decider.decisions import Refused
+from dispute_fsm.domain.enums import Option, RefusalCode
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Drift
-from dispute_fsm.history.read import Fault
-from dispute_fsm.rules.vocabulary import Option, RefusalCode
+from dispute_fsm.history.reader import Fault
+from dispute_fsm.rules import v2023_03
+from dispute_fsm.rules import v2023_parallel as parallel
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion, registered
 from tests.command_line import run
 from tests.histories.corpus import line_of, rechained, recorded, replayed
 from tests.support import choose, decided, opened
@@ -19,12 +20,12 @@ from tests.support import choose, decided, opened
 THIRD = '''
 from datetime import date
 
-from dispute_fsm.charts.common import OPENED, RESPONSE, WITHDRAW, consumer, opener
-from dispute_fsm.charts.declare import Chart, Leaf, Version, edge
-from dispute_fsm.charts.table import Entry
+from dispute_fsm.rules.common import OPENED, RESPONSE, WITHDRAW, consumer, opener
+from dispute_fsm.machine.chart import Chart, Leaf, Version, transition
+from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.vocabulary import Outcome, StateName
+from dispute_fsm.domain.policy import Bilingual
+from dispute_fsm.domain.enums import Outcome, StateName
 
 
 class Rules209901(Chart):
@@ -32,7 +33,7 @@ class Rules209901(Chart):
 
     opened = Leaf(StateName.OPENED, stands=[RESPONSE], initial=True)
     resolved = Leaf(StateName.RESOLVED, closed=True, final=True)
-    withdraw = edge(opened, resolved, consumer, outcome=Outcome.WITHDRAWN, origin=WITHDRAW)
+    withdraw = transition(opened, resolved, consumer, outcome=Outcome.WITHDRAWN, origin=WITHDRAW)
 
 
 VERSION = Version(
@@ -43,7 +44,7 @@ VERSION = Version(
     why=Bilingual(zh="测试", en="a test"),
     options=(),
     chart=Rules209901,
-    entry=Entry(by=opener, needs=(g.order_exists,), starts=(RESPONSE,), origin=OPENED),
+    entry=InitialTransition(by=opener, needs=(g.order_exists,), starts=(RESPONSE,), origin=OPENED),
 )
 '''
 
@@ -58,7 +59,7 @@ def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     versions = registered((parallel.VERSION, v2023_03.VERSION, module.VERSION))
-    for known in ("dispute_fsm.charts.registry", "dispute_fsm.scenario.reader", "dispute_fsm.scenario.rollouts"):
+    for known in ("dispute_fsm.rules.registry", "dispute_fsm.scenarios.reader", "dispute_fsm.scenarios.rollouts"):
         monkeypatch.setattr(f"{known}.VERSIONS", versions)
     return versions["2099-01"]
 

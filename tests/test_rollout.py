@@ -13,23 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.cli.app import output
-from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.decide import open_dispute
-from dispute_fsm.dispute.events import DisputeOpened
-from dispute_fsm.dispute.evolve import begin
-from dispute_fsm.dispute.refusals import Refused, Repeated
-from dispute_fsm.disputes import Disputes
+from dispute_fsm.decider.decide import open_dispute
+from dispute_fsm.decider.decisions import Refused, Repeated
+from dispute_fsm.decider.evolve import begin
+from dispute_fsm.decider.hash_chain import derived_stamp
+from dispute_fsm.domain.commands import OpenDispute
+from dispute_fsm.domain.enums import RolloutReason
+from dispute_fsm.domain.events import DisputeOpened
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.domain.rollout import Rollout, RolloutDecision, Span, bucket_of
 from dispute_fsm.errors import ImpossibleEventError
+from dispute_fsm.handler import Disputes
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.whatif import Question
-from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import OpenDispute
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.rollout import Rollout, RolloutDecision, Span, bucket_of
-from dispute_fsm.rules.vocabulary import RolloutReason
+from dispute_fsm.history.what_if import Question
+from dispute_fsm.orders import InMemoryOrderSystem
+from dispute_fsm.rules.registry import VERSIONS
 from tests.command_line import Ran, run
 
 ROOT = Path(__file__).parent.parent

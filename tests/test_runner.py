@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.rules.vocabulary import EventType, Outcome, RefusalCode, StateName
-from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Failure, Found, Run, ScenarioResult, order_system, run_scenario
+from dispute_fsm.decider.hash_chain import derived_stamp
+from dispute_fsm.domain.enums import EventType, Outcome, RefusalCode, StateName
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import Failure, Run, ScenarioResult, StepResult, order_system, run_scenario
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
@@ -283,12 +283,12 @@ def test_what_came_of_each_step_and_of_the_whole_is_in_the_result() -> None:
         "at: +6h, do: confirm_agreement",
     )
     codes = (RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN)
-    waiting = Found(StateName.AWAITING_CONFIRMATION, None, 3)
-    end = Found(StateName.RESOLVED, Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, 4)
+    waiting = StepResult(StateName.AWAITING_CONFIRMATION, None, 3)
+    end = StepResult(StateName.RESOLVED, Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, 4)
     assert result.steps == (
-        Found(StateName.OPENED, None, 2, refused=codes),
-        Found(StateName.OPENED, None, 2),
-        Found(StateName.OPENED, None, 2, error="order_system_unavailable"),
+        StepResult(StateName.OPENED, None, 2, refused=codes),
+        StepResult(StateName.OPENED, None, 2),
+        StepResult(StateName.OPENED, None, 2, error="order_system_unavailable"),
         waiting,
         replace(waiting, repeated=True),
         replace(waiting, unchanged=True),
@@ -296,20 +296,20 @@ def test_what_came_of_each_step_and_of_the_whole_is_in_the_result() -> None:
     )
     assert result.end == end
     refused = ran("at: +1h, do: withdraw", head=HEAD + "order: null\n")
-    assert (refused.steps, refused.end) == ((), Found(None, None, 0, refused=(RefusalCode.ORDER_NOT_FOUND,)))
+    assert (refused.steps, refused.end) == ((), StepResult(None, None, 0, refused=(RefusalCode.ORDER_NOT_FOUND,)))
 
 
 def test_a_run_goes_step_by_step_and_shows_how_it_stands_in_between() -> None:
     scenario = ran(f"at: +1h, {STOCK}, expect: {{state: penalized}}", "at: +2h, do: confirm_agreement").scenario
     run = Run.opened(scenario.opening, scenario.opened_at, order_system(scenario.opening.order_id, scenario.order))
     assert isinstance(run, Run)
-    assert (run.stands, run.now, len(run.events)) == (Found(StateName.OPENED, None, 1), OPENED_AT, 1)
+    assert (run.stands, run.now, len(run.events)) == (StepResult(StateName.OPENED, None, 1), OPENED_AT, 1)
     first, second = scenario.steps
-    assert run.step(first) == run.stands == Found(StateName.AWAITING_CONFIRMATION, None, 2)
+    assert run.step(first) == run.stands == StepResult(StateName.AWAITING_CONFIRMATION, None, 2)
     assert (run.now, run.dispute.state) == (first.at, StateName.AWAITING_CONFIRMATION)
     taken_up = Run(run.dispute, run.events, run.orders)
     assert taken_up.now == first.at
-    assert taken_up.step(second) == Found(StateName.RESOLVED, Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, 3)
+    assert taken_up.step(second) == StepResult(StateName.RESOLVED, Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, 3)
     assert (len(run.events), run.dispute.state) == (2, StateName.AWAITING_CONFIRMATION)
 
 

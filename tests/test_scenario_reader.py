@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, DrawFn, SearchStrategy
 
 from dispute_fsm.documents.yaml_text import read_yaml
-from dispute_fsm.errors import InputError
-from dispute_fsm.history.write import write_records
-from dispute_fsm.rules.commands import (
+from dispute_fsm.domain.commands import (
     DEFAULT_VERSION,
     Actor,
     Annul,
@@ -33,9 +31,7 @@ from dispute_fsm.rules.commands import (
     adjudicator,
     merchant,
 )
-from dispute_fsm.rules.facts import CancelRequest, Order, Pickup, Refund, Shipment
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy, Term
-from dispute_fsm.rules.vocabulary import (
+from dispute_fsm.domain.enums import (
     CancelStatus,
     CommandType,
     Deadline,
@@ -49,9 +45,13 @@ from dispute_fsm.rules.vocabulary import (
     StateName,
     VoucherKind,
 )
-from dispute_fsm.scenario.reader import parse_scenario, read_scenario
-from dispute_fsm.scenario.runner import run_scenario
-from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
+from dispute_fsm.domain.facts import CancelRequest, Order, Pickup, Refund, Shipment
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy, Term
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.writer import write_records
+from dispute_fsm.scenarios.model import Availability, Expect, ExpectEnd, FactsChange, Scenario, ScenarioStep, Sweep
+from dispute_fsm.scenarios.reader import parse_scenario, read_scenario
+from dispute_fsm.scenarios.runner import run_scenario
 from tests.sampling import examples
 from tests.support import read_back
 
@@ -66,7 +66,7 @@ def parsed(text: str) -> Scenario:
     return parse_scenario(text, FILE)
 
 
-def steps(*items: str, head: str = HEAD) -> tuple[Step, ...]:
+def steps(*items: str, head: str = HEAD) -> tuple[ScenarioStep, ...]:
     return parsed(head + "steps:\n" + "".join(f"  - {item}\n" for item in items)).steps
 
 

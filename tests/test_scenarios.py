@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.write import write_records
-from dispute_fsm.rules.vocabulary import CommandType, EventType, Outcome, RefusalCode, StateName
-from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
-from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
+from dispute_fsm.history.writer import write_records
+from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from tests.support import read_back
 
 ROOT = Path(__file__).parent.parent

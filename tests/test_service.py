@@ -7,14 +7,14 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from dispute_fsm.dispute.chain import event_hash
-from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.hash_chain import event_hash
+from dispute_fsm.domain.commands import Actor, Withdraw
+from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, StateName
+from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError, UnknownDisputeError
-from dispute_fsm.rules.commands import Actor, Withdraw
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import CommandType, Option, RefusalCode, Role, StateName
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.check import Checked, check
+from dispute_fsm.store.check import CheckCounts, check
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
 from tests.support import (
@@ -417,7 +417,7 @@ def test_times_are_hashed_in_utc_whoever_made_them(home: House) -> None:
     elsewhere = OPENED_AT.astimezone(timezone(HOUR * 8))
     facts = home.orders.look("O-D-1", home.time.now).model_copy(update={"paid_at": elsewhere})
     assert isinstance(home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=facts).decision, Accepted)
-    assert not list(check(home.store, Checked()))
+    assert not list(check(home.store, CheckCounts()))
     event = home.service.history("D-1")[-1]
     assert event_hash(event.model_dump(mode="json")) == event.hash
 

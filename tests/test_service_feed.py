@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, SinkUnavailableError
-from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.service import delivery
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.feed import CloudEvent, log_sink

@@ -11,15 +11,15 @@ from rich.console import Console
 
 from dispute_fsm.cli import show as module
 from dispute_fsm.cli.histories import chosen
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import UnknownDisputeError
 from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
-from dispute_fsm.history.write import write_history
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import run_scenario
+from dispute_fsm.history.writer import write_history
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import run_scenario
 from tests import command_line
 from tests.command_line import Ran
 from tests.support import ROOT, ran

@@ -15,11 +15,11 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.domain.commands import Command
+from dispute_fsm.domain.enums import CommandType, Option, Role
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import CommandType, Option, Role
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.store import Store
 from tests import oracle_2023_03 as oracle

@@ -14,16 +14,16 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import IntegrityError as Refused
 
-from dispute_fsm.charts import registry, v2023_03
-from dispute_fsm.dispute.refusals import Accepted
+from dispute_fsm.decider.decisions import Accepted
+from dispute_fsm.domain.enums import CommandType, Option
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableError
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import CommandType, Option
+from dispute_fsm.rules import registry, v2023_03
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store import snapshot
 from dispute_fsm.store.address import address_of, engine_of, file_of
-from dispute_fsm.store.check import Checked, check
+from dispute_fsm.store.check import CheckCounts, check
 from dispute_fsm.store.failures import failure
 from dispute_fsm.store.migrate import migrate, version
 from dispute_fsm.store.pool import Pool
@@ -203,7 +203,7 @@ def test_a_damaged_file_is_invalid(tmp_path: Path) -> None:
     def looked_through() -> None:
         store = Store(url)
         try:
-            list(check(store, Checked()))
+            list(check(store, CheckCounts()))
         finally:
             store.close()
 
@@ -276,7 +276,7 @@ def test_every_call_says_in_our_words_that_a_table_is_missing(home: House, does:
         "sweep": home.service.sweep,
         "feed": home.service.feed,
         "by_merchant": lambda: home.service.by_merchant("M-1"),
-        "check": lambda: list(check(home.store, Checked())),
+        "check": lambda: list(check(home.store, CheckCounts())),
         "export": lambda: list(taken_out(home.store)),
         "consumer": home.service.consumer("c", lambda _event: None).deliver,
         "hosted": hosted,

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from dispute_fsm.rules.strict import (
+from dispute_fsm.domain.scalars import (
     MAX_INTEGER,
     MAX_TEXT,
     DueInstant,

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from dispute_fsm.domain.enums import CommandType, EventType, Option, Outcome, StateName
+from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import InputError, StoreUnavailableError
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import CommandType, EventType, Option, Outcome, StateName
-from dispute_fsm.service.decider import Decider
+from dispute_fsm.service.decider import CommandHandler
 from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
@@ -305,17 +305,17 @@ def test_a_clock_that_tells_no_instant_is_an_error_of_ours(home: House, wrong: d
 def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     home.open()
     home.time.now = OPENED_AT + 2 * DAY
-    really, failures = Decider.now, [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")]
+    really, failures = CommandHandler.now, [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")]
     runner = home.service.runner(look=timedelta(milliseconds=1))
 
-    def fails(decider: Decider, session: Session) -> datetime:
+    def fails(decider: CommandHandler, session: Session) -> datetime:
         if failures:
             raise failures.pop()
         if home.service.history("D-1")[-1].outcome is not None:
             runner.stop()
         return really(decider, session)
 
-    monkeypatch.setattr(Decider, "now", fails)
+    monkeypatch.setattr(CommandHandler, "now", fails)
     with capture_logs() as logs:
         assert runner.run() == Swept(fired=1)
     assert [line["event"] for line in logs if line["log_level"] in {"warning", "error"}] == [

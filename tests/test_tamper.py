@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import rfc8785
 
-from dispute_fsm.dispute.events import GENESIS
+from dispute_fsm.domain.events import GENESIS
+from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.read import Fault
+from dispute_fsm.history.reader import Fault
 from dispute_fsm.history.replay import Replayed
-from dispute_fsm.rules.strict import format_instant
 from tests.histories.corpus import (
     ANOTHER_WRITER,
     ERASED,

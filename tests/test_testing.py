@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from dispute_fsm.domain.enums import EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import ImpossibleEventError, InputError
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import EventType, Option, Outcome, RefusalCode, Role, StateName
-from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import run_scenario
-from dispute_fsm.testing import Case, given, given_history
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import run_scenario
+from dispute_fsm.testing import DisputeCase, given, given_history
 from tests.support import CORPUS, ran
 
 OPENED = "2023-03-28T10:00:00+08:00"
@@ -20,7 +20,7 @@ SHIPMENT = {"shipped_at": "2023-03-28T11:30:00+08:00", "waybill": "W1"}
 PICKUP = {"scanned_at": "2023-03-28T11:45:00+08:00", "waybill": "W1", "kind": "picked_up"}
 
 
-def started() -> Case:
+def started() -> DisputeCase:
     return given(OPENED)
 
 
@@ -132,19 +132,19 @@ def test_events_that_are_no_dispute_are_refused() -> None:
 # ---- what is not expected ----------------------------------------------------------------------------------------------
 
 
-def chosen_too_early() -> Case:
+def chosen_too_early() -> DisputeCase:
     return started().when("+1h", "choose_option", option="already_shipped")
 
 
-def down() -> Case:
+def down() -> DisputeCase:
     return started().order("+1h", "unavailable").when("+1h", "choose_option", option="already_shipped")
 
 
-def unknown_order() -> Case:
+def unknown_order() -> DisputeCase:
     return given(OPENED, order=None)
 
 
-SILENT: dict[str, Callable[[], Case]] = {"refused": chosen_too_early, "error": down, "opening": unknown_order}
+SILENT: dict[str, Callable[[], DisputeCase]] = {"refused": chosen_too_early, "error": down, "opening": unknown_order}
 
 
 @pytest.mark.parametrize("case", SILENT.values(), ids=SILENT)
@@ -159,7 +159,9 @@ SILENT: dict[str, Callable[[], Case]] = {"refused": chosen_too_early, "error": d
     ],
     ids=["when", "order", "settle", "then something else", "the end of a with"],
 )
-def test_a_refusal_or_an_error_that_nobody_names_does_not_go_by(case: Callable[[], Case], goes_on: Callable[[Case], object]) -> None:
+def test_a_refusal_or_an_error_that_nobody_names_does_not_go_by(
+    case: Callable[[], DisputeCase], goes_on: Callable[[DisputeCase], object]
+) -> None:
     with pytest.raises(AssertionError, match=r"expected (refused|error): none; found"):
         goes_on(case())
 
@@ -201,7 +203,7 @@ def test_a_refused_opening_leaves_no_dispute() -> None:
         (lambda case: case.then(unchanged=True), "expected unchanged: true; found unchanged: none"),
     ],
 )
-def test_an_expectation_that_is_not_met_is_told_with_the_story_so_far(expect: Callable[[Case], object], told: str) -> None:
+def test_an_expectation_that_is_not_met_is_told_with_the_story_so_far(expect: Callable[[DisputeCase], object], told: str) -> None:
     case = chosen_too_early().then(refused=["not_shipped", "no_pickup_scan"])
     case.when("+2h", "choose_option", option="out_of_stock_refund")
     with pytest.raises(AssertionError) as caught:

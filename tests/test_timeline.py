@@ -10,18 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispute_fsm.charts.registry import VERSIONS
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent, Check
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.history.telling import checked, details, headline, lasting, lines, standing_details, state_label, who
-from dispute_fsm.history.timeline import Begun, Entry, Passed, Personal, Said, SaidVoucher, local_time, standing, timeline
-from dispute_fsm.rules.commands import Actor, Command
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.guards import Guard, Selector
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Bilingual, Policy, Term
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import (
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.domain.commands import Actor, Command
+from dispute_fsm.domain.enums import (
     QUESTIONS,
     SEEN,
     CancelStatus,
@@ -39,6 +31,14 @@ from dispute_fsm.rules.vocabulary import (
     StateName,
     VoucherKind,
 )
+from dispute_fsm.domain.events import AuditEvent, Check
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual, Policy, Term
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.history.telling import checked, details, headline, lasting, lines, standing_details, state_label, who
+from dispute_fsm.history.timeline import Begun, Passed, Personal, Said, SaidVoucher, TimelineEntry, local_time, standing, timeline
+from dispute_fsm.machine.guard import Guard, Selector
+from dispute_fsm.rules.registry import VERSIONS
 from tests.support import (
     AGREED,
     CANCELLING,
@@ -85,11 +85,11 @@ def story(*asked: Command | tuple[Command, datetime, Order], policy: Policy = DE
     return events
 
 
-def told(*asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY) -> tuple[Entry, ...]:
+def told(*asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY) -> tuple[TimelineEntry, ...]:
     return timeline(story(*asked, policy=policy), policy)
 
 
-def said(entry: Entry, lang: Lang = "en") -> dict[str, list[str]]:
+def said(entry: TimelineEntry, lang: Lang = "en") -> dict[str, list[str]]:
     """Gather what an entry says, by label."""
     gathered: dict[str, list[str]] = {}
     label = ""
@@ -109,7 +109,7 @@ CONTEST = choose(Option.PROVE_NO_FAULT)
 
 
 @cache
-def missed() -> tuple[Entry, ...]:
+def missed() -> tuple[TimelineEntry, ...]:
     """Tell of a promise that nobody kept, swept nine hours after its deadline."""
     return told((PROMISED, OPENED_AT + HOUR, PAID), (EXPIRED, AGREED + GRACE + 9 * HOUR, PAID))
 
@@ -395,7 +395,7 @@ def test_every_guard_has_words_in_both_languages(name: str) -> None:
 
 
 @cache
-def corpus() -> tuple[tuple[Entry, ...], ...]:
+def corpus() -> tuple[tuple[TimelineEntry, ...], ...]:
     """Give the timeline of every scenario that there is, without what people wrote."""
     results = [ran(path) for path in CORPUS]
     return tuple(timeline(erased(result.events), result.scenario.opening.policy) for result in results)

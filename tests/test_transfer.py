@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.write import write_history
-from dispute_fsm.rules.vocabulary import CommandType, Option
-from dispute_fsm.store.check import Checked, Damage, check
+from dispute_fsm.history.writer import write_history
+from dispute_fsm.store.check import CheckCounts, Damage, check
 from dispute_fsm.store.transfer import bring_in, taken_out
 from tests.histories.corpus import of_blank_ids
 from tests.service_support import House, house
@@ -37,7 +37,7 @@ def out(home: House, *ids: str) -> bytes:
 
 
 def damages(home: House) -> list[Damage]:
-    return list(check(home.store, Checked()))
+    return list(check(home.store, CheckCounts()))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_what_was_brought_in_comes_out_as_the_same_records(home: House, many: by
     assert events > 500, "more than one batch"
     assert brought(home, many) == events
     assert records(out(home)) == records(many)
-    checked = Checked()
+    checked = CheckCounts()
     assert list(check(home.store, checked)) == []
     assert (checked.disputes, checked.events) == (250, events)
 

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from dispute_fsm.documents.yaml_text import read_nodes
+from dispute_fsm.domain.enums import Outcome, StateName
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.vocabulary import Outcome, StateName
-from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
-from dispute_fsm.scenario.update import updated
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from dispute_fsm.scenarios.update import updated
 from tests.support import CORPUS
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"

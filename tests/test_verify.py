@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from dispute_fsm.charts.registry import VERSIONS, RuleVersion, rule_version, standing_in
-from dispute_fsm.charts.table import Row
-from dispute_fsm.dispute import judge as judging
-from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.findings import FactUnlock, Finding, PayloadUnlock
-from dispute_fsm.rules.guards import Guard, rationale_given
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import CommandType, EventType, Outcome, RefusalCode
+from dispute_fsm.decider import evaluate as judging
+from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.guard import Guard
+from dispute_fsm.machine.guard_result import FactUnlock, GuardResult, PayloadUnlock
+from dispute_fsm.machine.transition_table import Transition
+from dispute_fsm.rules.guards.rulings import rationale_given
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version, standing_in
 from dispute_fsm.verify.counterexample import replayed, scenario_text
 from dispute_fsm.verify.explore import explore
 from dispute_fsm.verify.policies import SWITCHES, representative
@@ -31,11 +32,11 @@ RULING = "option_chosen.contesting.under_review"
 BY_ID = {one.id: one for one in PROPERTIES}
 
 
-def rows(path: str, event: CommandType) -> tuple[Row, ...]:
+def rows(path: str, event: CommandType) -> tuple[Transition, ...]:
     return REAL.table.rows[path, event]
 
 
-def with_guard(guard: Guard, look: Callable[[Case], Finding]) -> Guard:
+def with_guard(guard: Guard, look: Callable[[Case], GuardResult]) -> Guard:
     return Guard(name=guard.name, sort=guard.sort, zh=guard.zh, en=guard.en, source=guard.source, look=look, codes=guard.codes)
 
 
@@ -54,8 +55,8 @@ def changed(
     return with_rows(REAL, {(path, event): tuple(found)})
 
 
-def moved(row: Row, target: str | None, records: EventType | None, source: str | None = None) -> Row:
-    return Row(source or row.source, row.event, target or row.target, records or row.records, row.rule, row.when, row.when_facts)
+def moved(row: Transition, target: str | None, records: EventType | None, source: str | None = None) -> Transition:
+    return Transition(source or row.source, row.event, target or row.target, records or row.records, row.rule, row.when, row.when_facts)
 
 
 def copied(path: str, event: CommandType, to: str) -> RuleVersion:
@@ -65,7 +66,7 @@ def copied(path: str, event: CommandType, to: str) -> RuleVersion:
 
 def refusing(unlock: FactUnlock | PayloadUnlock) -> RuleVersion:
     """Give the version in which no ruling has a rationale, whatever is written, and the hint is this."""
-    never = with_guard(rationale_given, lambda _case: Finding(holds=False, code=RefusalCode.RATIONALE_MISSING, unlock=unlock))
+    never = with_guard(rationale_given, lambda _case: GuardResult(holds=False, code=RefusalCode.RATIONALE_MISSING, unlock=unlock))
     return changed(RULING, E.RULE_NO_FAULT, needs=(never,))
 
 

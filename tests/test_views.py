@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.decider.decisions import Accepted, Refused
+from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.completeness import faults, misplaced, other_events
-from dispute_fsm.diagrams.difference import Change, changes
+from dispute_fsm.diagrams.difference import ChartChange, changes
 from dispute_fsm.diagrams.machine import Arrow, Machine, machine_of
 from dispute_fsm.diagrams.picture import Mark, Picture
 from dispute_fsm.diagrams.render.dot import dot
 from dispute_fsm.diagrams.render.markdown import markdown
 from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.svg import svg
-from dispute_fsm.diagrams.tables import Table
+from dispute_fsm.diagrams.tables import TextTable
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
@@ -27,12 +28,11 @@ from dispute_fsm.diagrams.views.history import history
 from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.diagrams.way import leaves, taken
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.refusals import Accepted, Refused
+from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, EventType, Lang, Option, RefusalCode
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual
 from dispute_fsm.errors import ChartError, InputError
-from dispute_fsm.history.read import steps
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Bilingual
-from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, CommandType, EventType, Lang, Option, RefusalCode
+from dispute_fsm.history.reader import steps
+from dispute_fsm.rules.registry import VERSIONS
 from tests.sampling import few
 from tests.support import COMMANDS, CORPUS, ORDERS, decided, moments, over, ran, situations, well_formed
 
@@ -50,12 +50,12 @@ def the_picture(view: View) -> Picture:
     return picture
 
 
-def cells(table: Table) -> list[str]:
+def cells(table: TextTable) -> list[str]:
     return [line.text for row in table.rows for cell in row.cells for line in cell]
 
 
-def tables(view: View) -> list[Table]:
-    return [part for part in view.parts if isinstance(part, Table)]
+def tables(view: View) -> list[TextTable]:
+    return [part for part in view.parts if isinstance(part, TextTable)]
 
 
 def texts(drawn: str) -> str:
@@ -299,7 +299,7 @@ def relabelled(machine: Machine, name: str, zh: str) -> Machine:
     return machine.model_copy(update={"conditions": {**machine.conditions, name: condition.model_copy(update={"label": words})}})
 
 
-def the_change(before: Machine, after: Machine) -> Change:
+def the_change(before: Machine, after: Machine) -> ChartChange:
     (change,) = changes(before, after, "en")
     return change
 
@@ -360,7 +360,7 @@ def test_what_no_dispute_comes_to_is_marked_on_the_chart_beyond_what_is_dormant(
 
 
 def test_the_options_list_the_sources_that_they_name_and_no_other(machine: Machine) -> None:
-    answers, listed = (part for part in options(machine, "en").parts if isinstance(part, Table))
+    answers, listed = (part for part in options(machine, "en").parts if isinstance(part, TextTable))
     said = {word for row in answers.rows for lines in row.cells for line in lines for word in re.findall(r"[SA][0-9]+$", line.text)}
     assert {row.cells[0][0].text for row in listed.rows} == said
 

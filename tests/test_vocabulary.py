@@ -3,9 +3,9 @@
 import pytest
 from pydantic import TypeAdapter
 
-from dispute_fsm.rules import vocabulary
-from dispute_fsm.rules.calendar import DayKind
-from dispute_fsm.rules.vocabulary import (
+from dispute_fsm.domain import enums as vocabulary
+from dispute_fsm.domain.calendar import DayKind
+from dispute_fsm.domain.enums import (
     LIABILITIES,
     ORDER_PAGE_LINK,
     CancelStatus,

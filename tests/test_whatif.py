@@ -15,26 +15,26 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
-from dispute_fsm.charts import registry
-from dispute_fsm.charts.registry import VERSIONS
-from dispute_fsm.charts.table import Row, Table
-from dispute_fsm.dispute.decide import open_dispute
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.refusals import Accepted
+from dispute_fsm.decider.decide import open_dispute
+from dispute_fsm.decider.decisions import Accepted
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.domain.commands import DEFAULT_VERSION, Command
+from dispute_fsm.domain.enums import CommandType, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.redecide import Missing
-from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf, what_if
+from dispute_fsm.history.what_if import EndState, Question, Verdict, WhatIf, what_if
+from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.commands import DEFAULT_VERSION, Command
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import CommandType, EventType, Option, Outcome, RefusalCode, Role, StateName
-from dispute_fsm.scenario.reader import parse_scenario, read_scenario
-from dispute_fsm.scenario.runner import Run, order_system, run_scenario
-from dispute_fsm.scenario.scenario import Availability, Expect, Scenario, Step, Sweep
+from dispute_fsm.rules import registry
+from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.scenarios.model import Availability, Expect, Scenario, ScenarioStep, Sweep
+from dispute_fsm.scenarios.reader import parse_scenario, read_scenario
+from dispute_fsm.scenarios.runner import Run, order_system, run_scenario
 from tests.histories.corpus import ERASED, FILES, disputes
 from tests.sampling import few
 from tests.support import CORPUS, MINUTE, OPENED_AT, PAID, opening, seen, stamp
@@ -76,12 +76,12 @@ def told(found: WhatIf) -> list[Found]:
     return [Found(one.seq, one.drift, one.command, one.guard) for one in found.differences]
 
 
-def resolved(outcome: Outcome) -> Standing:
-    return Standing(state=StateName.RESOLVED, states=(StateName.RESOLVED,), outcome=outcome)
+def resolved(outcome: Outcome) -> EndState:
+    return EndState(state=StateName.RESOLVED, states=(StateName.RESOLVED,), outcome=outcome)
 
 
-def penalized(outcome: Outcome) -> Standing:
-    return Standing(state=StateName.PENALIZED, states=(StateName.PENALIZED,), outcome=outcome)
+def penalized(outcome: Outcome) -> EndState:
+    return EndState(state=StateName.PENALIZED, states=(StateName.PENALIZED,), outcome=outcome)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_under_its_own_rules_and_policy_no_recorded_dispute_differs(tell: Tell) 
             assert (
                 found.now
                 == found.then
-                == Standing(
+                == EndState(
                     state=dispute.state,
                     states=dispute.states,
                     outcome=dispute.outcome,
@@ -318,7 +318,7 @@ def test_a_late_choice_that_needs_no_facts_is_taken() -> None:
 def test_a_dispute_that_still_runs_stands_where_it_stood() -> None:
     found = asked(happened(OUT_OF_STOCK), over({"confirmation": {"hours": 48}}))
     waiting = StateName.AWAITING_CONFIRMATION
-    here = Standing(state=waiting, states=(waiting,), outcome=None, option=Option.OUT_OF_STOCK_REFUND)
+    here = EndState(state=waiting, states=(waiting,), outcome=None, option=Option.OUT_OF_STOCK_REFUND)
     assert (found.verdict, found.then, found.now) == (Verdict.SAME, here, here)
     assert told(found) == [(2, Drift.DEADLINE, CommandType.CHOOSE_OPTION, "confirmation_has_passed")]
 
@@ -399,10 +399,10 @@ TABLE = VERSIONS[DEFAULT_VERSION].table
 PLANTED = "planted"
 
 
-def plant(monkeypatch: pytest.MonkeyPatch, change: Callable[[Row], Row], **members: Any) -> Question:  # noqa: ANN401 -- any member of the table
+def plant(monkeypatch: pytest.MonkeyPatch, change: Callable[[Transition], Transition], **members: Any) -> Question:  # noqa: ANN401 -- any member of the table
     """Make a rule version that differs from the default in some rows, and ask about it."""
     rows = {at: tuple(map(change, found)) for at, found in TABLE.rows.items()}
-    table: Table = replace(TABLE, rows=rows, **members)
+    table: TransitionTable = replace(TABLE, rows=rows, **members)
     planted = {**VERSIONS, PLANTED: replace(VERSIONS[DEFAULT_VERSION], id=PLANTED, table=table)}
     monkeypatch.setattr(registry, "VERSIONS", planted)
     return Question(rules=PLANTED)
@@ -472,7 +472,7 @@ def test_a_planted_deadline_is_found_in_each_dispute_and_where_it_would_have_pas
 def test_a_planted_outcome_is_found_at_each_expiry_that_had_it(
     outcome: Outcome, command: CommandType, guard: str, monkeypatch: pytest.MonkeyPatch, tell: Tell
 ) -> None:
-    def change(row: Row) -> Row:
+    def change(row: Transition) -> Transition:
         return replace(row, rule=replace(row.rule, outcome=Outcome.AT_FAULT)) if row.rule.outcome is outcome else row
 
     recorded, question, hits = list(everything()), plant(monkeypatch, change), 0
@@ -493,7 +493,7 @@ def test_a_planted_outcome_is_found_at_each_expiry_that_had_it(
 
 
 def test_a_planted_guard_is_found_at_each_choice_that_it_decided(monkeypatch: pytest.MonkeyPatch, tell: Tell) -> None:
-    def change(row: Row) -> Row:
+    def change(row: Transition) -> Transition:
         return replace(row, rule=replace(row.rule, needs=tuple(guard for guard in row.rule.needs if guard is not g.picked_up)))
 
     recorded, question, hits = list(everything()), plant(monkeypatch, change), 0
@@ -519,7 +519,7 @@ def test_a_planted_guard_is_found_at_each_choice_that_it_decided(monkeypatch: py
 def test_a_planted_actor_is_found_at_each_command_of_the_other(monkeypatch: pytest.MonkeyPatch, tell: Tell) -> None:
     merchant = g.by(Role.MERCHANT)
 
-    def change(row: Row) -> Row:
+    def change(row: Transition) -> Transition:
         return replace(row, rule=replace(row.rule, by=merchant)) if row.event is CommandType.WITHDRAW else row
 
     recorded = list(everything())
@@ -561,7 +561,7 @@ def test_a_dispute_that_the_other_rules_would_not_have_opened(monkeypatch: pytes
 
 def swept(scenario: Scenario) -> Scenario:
     """Put a sweep before every step."""
-    steps = (part for step in scenario.steps for part in (Step(step.at, step.line, Sweep(), Expect()), step))
+    steps = (part for step in scenario.steps for part in (ScenarioStep(step.at, step.line, Sweep(), Expect()), step))
     return replace(scenario, steps=tuple(steps))
 
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dispute_fsm.domain import calendar
+from dispute_fsm.domain.calendar import DEFAULT_CALENDAR, CalendarPolicy, DayKind, WorkCalendar, WorkingDay, calendar_of
+from dispute_fsm.domain.working_time import HORIZON_DAYS, count, due_after
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules import calendar
-from dispute_fsm.rules.calendar import DEFAULT_CALENDAR, CalendarPolicy, DayKind, WorkCalendar, WorkingDay, calendar_of
-from dispute_fsm.rules.worktime import HORIZON_DAYS, count, due_after
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NINE_TO_SIX = {"from": "09:00", "to": "18:00"}

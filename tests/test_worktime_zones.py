@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispute_fsm.rules.calendar import CalendarPolicy, DayKind, calendar_of
-from dispute_fsm.rules.worktime import Count
-from dispute_fsm.rules.worktime import count as count_hours
+from dispute_fsm.domain.calendar import CalendarPolicy, DayKind, calendar_of
+from dispute_fsm.domain.working_time import Count
+from dispute_fsm.domain.working_time import count as count_hours
 
 MINUTE = timedelta(minutes=1)
 HALF_MINUTE = timedelta(seconds=30)  # a zone that is off by half a minute opens in the middle of one

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dispute_fsm.charts.registry import VERSIONS
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.rules.registry import VERSIONS
 from tests.flowcharts import node
 from tests.histories import corpus
 from tests.killers import SCENARIOS

@@ -20,13 +20,13 @@ from statemachine import StateChart
 from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
 
-from dispute_fsm.charts.declare import Chart, Edge
-from dispute_fsm.charts.table import Row, Rule, Table, Weighing
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.chart import Chart, ChartTransition
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind
+from dispute_fsm.machine.guard_result import GuardResult
+from dispute_fsm.machine.transition_table import Rule, Transition, TransitionTable, Weighing
 from dispute_fsm.rules import guards
-from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import Dimension, Guard, Sort
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.support import COMMANDS as EVENTS
 from tests.support import WHOSE
@@ -53,7 +53,7 @@ NEEDS: Mapping[str, Guard] = MappingProxyType(
     {
         found.name: found
         for found in vars(guards).values()
-        if isinstance(found, Guard) and found.sort is Sort.REQUIRES and found is not guards.order_exists
+        if isinstance(found, Guard) and found.sort is GuardKind.REQUIRES and found is not guards.order_exists
     }
 )
 
@@ -145,8 +145,8 @@ def explored(subject: Subject, start: str) -> frozenset[tuple[str, Option | None
 
 # ---- the three judges --------------------------------------------------------------------------------------------------
 
-HOLDS, FAILS = Finding(holds=True), Finding(holds=False)
-WRONG_ACTOR = Finding(holds=False, code=RefusalCode.WRONG_ACTOR)
+HOLDS, FAILS = GuardResult(holds=True), GuardResult(holds=False)
+WRONG_ACTOR = GuardResult(holds=False, code=RefusalCode.WRONG_ACTOR)
 
 
 @dataclass
@@ -155,9 +155,9 @@ class Judges:
 
     subject: Subject
     chart: type[Chart]
-    table: Table
+    table: TransitionTable
     machine: StateChart[object] = field(init=False)
-    taken: list[Edge] = field(default_factory=list)
+    taken: list[ChartTransition] = field(default_factory=list)
     """The edges that the engine took, in order."""
 
     def __post_init__(self) -> None:
@@ -167,12 +167,14 @@ class Judges:
         self.leaves = [state.id for state in self.chart.states_map.values() if not state.states]
         # A table mentions the same selector in several rows; the engine may run another chart, with selectors of its own.
         rules = [row.rule for rows in self.table.rows.values() for row in rows]
-        rules += [edge.rule for state in self.chart.states_map.values() for edge in state.transitions if isinstance(edge, Edge)]
+        rules += [edge.rule for state in self.chart.states_map.values() for edge in state.transitions if isinstance(edge, ChartTransition)]
         self.selectors = {selector.name: selector for rule in rules for selector in rule.when}
         self.actors = {by.name: by for by in (*(guards.by(role) for role in Role), *(rule.by for rule in rules))}
-        self.found = {(name, code): Finding(holds=False, code=code) for name, guard in {**NEEDS, **TIMING}.items() for code in guard.codes}
+        self.found = {
+            (name, code): GuardResult(holds=False, code=code) for name, guard in {**NEEDS, **TIMING}.items() for code in guard.codes
+        }
 
-    def before_transition(self, transition: Edge) -> None:
+    def before_transition(self, transition: ChartTransition) -> None:
         """Take note of the edge; the engine calls this by its name."""
         self.taken.append(transition)
 
@@ -222,7 +224,7 @@ class Judges:
 class Verdict:
     """What all of them say: the row that fires, or the codes that speak against it, or that nothing changes."""
 
-    row: Row | None
+    row: Transition | None
     codes: frozenset[str] = frozenset()
     quiet: bool = False
 
@@ -408,7 +410,7 @@ def walked(judges: Judges, place: str, *, whole: bool) -> Tally:
     return tally
 
 
-def required(table: Table) -> set[str]:
+def required(table: TransitionTable) -> set[str]:
     """Name the requirements that rows of a table have."""
     return {guard.name for rows in table.rows.values() for row in rows for guard in row.rule.needs}
 
@@ -438,14 +440,14 @@ class OracleAlone(Judges):
         return (None, situation.place) if row is None else (row.rule, self.names[row.target])
 
 
-def mutants(table: Table) -> Iterator[tuple[tuple[str, CommandType, str], Table]]:
+def mutants(table: TransitionTable) -> Iterator[tuple[tuple[str, CommandType, str], TransitionTable]]:
     """Make every table that differs from the real one in one spot: place, event and what was done to it, and the table."""
     for (path, event), rows in table.rows.items():
         here = ",".join(table.places[path].states)
 
         def mutant(
-            what: str, *changed: Row, path: str = path, event: CommandType = event, here: str = here
-        ) -> tuple[tuple[str, CommandType, str], Table]:
+            what: str, *changed: Transition, path: str = path, event: CommandType = event, here: str = here
+        ) -> tuple[tuple[str, CommandType, str], TransitionTable]:
             return (here, event, what), replace(table, rows={**table.rows, (path, event): changed})
 
         for index, row in enumerate(rows):

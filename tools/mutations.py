@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
 
-from dispute_fsm.charts.compiler import RECORDED_AS
-from dispute_fsm.charts.registry import RuleVersion
-from dispute_fsm.charts.table import Row, Table
+from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Outcome, Role
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.compiler import RECORDED_AS
+from dispute_fsm.machine.guard import Guard, Selector, when
+from dispute_fsm.machine.guard_result import GuardResult
+from dispute_fsm.machine.timing import has_passed
+from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards
-from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.findings import Finding
-from dispute_fsm.rules.guards import Guard, Selector, by, has_passed, when
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, EventType, Outcome, Role
+from dispute_fsm.rules.guards.actors import by
+from dispute_fsm.rules.registry import RuleVersion
 
 Cell = tuple[str, CommandType]
 """Where a mutation shows: a place and an event."""
@@ -47,13 +49,13 @@ def mutations(version: RuleVersion) -> Iterator[Mutation]:
     yield from _role_mutations(version)
 
 
-def with_rows(version: RuleVersion, changed: Mapping[Cell, tuple[Row, ...]]) -> RuleVersion:
+def with_rows(version: RuleVersion, changed: Mapping[Cell, tuple[Transition, ...]]) -> RuleVersion:
     """Give the version with other rows in some cells; a cell without rows is gone."""
     rows = {cell: found for cell, found in {**version.table.rows, **changed}.items() if found}
     return replace(version, table=replace(version.table, rows=FrozenMap(rows)))
 
 
-def with_rule(row: Row, **changes: Any) -> Row:  # noqa: ANN401 -- any member of a rule
+def with_rule(row: Transition, **changes: Any) -> Transition:  # noqa: ANN401 -- any member of a rule
     """Give the row with a changed rule."""
     rule = replace(row.rule, **changes)
     return replace(
@@ -64,10 +66,10 @@ def with_rule(row: Row, **changes: Any) -> Row:  # noqa: ANN401 -- any member of
     )
 
 
-_Made = tuple[str, str, tuple[Row, ...]]
+_Made = tuple[str, str, tuple[Transition, ...]]
 
 
-def _row_mutations(table: Table, row: Row) -> Iterator[_Made]:
+def _row_mutations(table: TransitionTable, row: Transition) -> Iterator[_Made]:
     yield "edge dropped", "dropped", ()
     yield from _retargeted(table, row)
     yield from _needs(table, row)
@@ -77,7 +79,7 @@ def _row_mutations(table: Table, row: Row) -> Iterator[_Made]:
     yield from _deadlines(table, row)
 
 
-def _retargeted(table: Table, row: Row) -> Iterator[_Made]:
+def _retargeted(table: TransitionTable, row: Transition) -> Iterator[_Made]:
     was = table.places[row.target]
     for path, place in table.places.items():
         if path == row.target or (place.closed and not was.closed and row.rule.outcome is None and row.rule.liability is None):
@@ -93,7 +95,7 @@ def _retargeted(table: Table, row: Row) -> Iterator[_Made]:
         yield "edge retargeted", f"leads to {path}", (changed,)
 
 
-def _needs(table: Table, row: Row) -> Iterator[_Made]:
+def _needs(table: TransitionTable, row: Transition) -> Iterator[_Made]:
     kin = {guard.name: guard for (_, event), rows in table.rows.items() if event is row.event for one in rows for guard in one.rule.needs}
     for number, guard in enumerate(row.rule.needs):
         before, after = row.rule.needs[:number], row.rule.needs[number + 1 :]
@@ -106,7 +108,7 @@ def _needs(table: Table, row: Row) -> Iterator[_Made]:
             yield "comparison shifted", f"{guard.name} {said}", (with_rule(row, needs=(*before, shifted(guard, shift), *after)),)
 
 
-def _selectors(row: Row) -> Iterator[_Made]:
+def _selectors(row: Transition) -> Iterator[_Made]:
     for number, selector in enumerate(row.rule.when):
         before, after = row.rule.when[:number], row.rule.when[number + 1 :]
         yield "condition dropped", f"without {selector.name}", (with_rule(row, when=(*before, *after)),)
@@ -126,7 +128,7 @@ def _accepting(selector: Selector, accepts: frozenset[str]) -> Selector:
     return when(selector.dimension, *(answer for answer in selector.dimension.answers if answer in accepts))
 
 
-def _timing(row: Row) -> Iterator[_Made]:
+def _timing(row: Transition) -> Iterator[_Made]:
     for number, guard in enumerate(row.rule.timing):
         before, after = row.rule.timing[:number], row.rule.timing[number + 1 :]
         yield "time dropped", f"whenever, not only {guard.name}", (with_rule(row, timing=(*before, *after)),)
@@ -138,7 +140,7 @@ def _timing(row: Row) -> Iterator[_Made]:
                 yield "deadline changed", f"acts on {deadline.value}", (with_rule(row, timing=(has_passed(deadline),)),)
 
 
-def _ends(row: Row) -> Iterator[_Made]:
+def _ends(row: Transition) -> Iterator[_Made]:
     outcome, liability = row.rule.outcome, row.rule.liability
     if isinstance(outcome, Outcome):
         for other in LIABILITIES if outcome in LIABILITIES else _GOOD_ENDS:
@@ -155,7 +157,7 @@ def _ends(row: Row) -> Iterator[_Made]:
                 yield "liability changed", f"fails for {other.value}", (with_rule(row, liability=other),)
 
 
-def _deadlines(table: Table, row: Row) -> Iterator[_Made]:
+def _deadlines(table: TransitionTable, row: Transition) -> Iterator[_Made]:
     starts, ends = row.rule.starts, row.rule.ends
     for deadline in starts:
         left = tuple(one for one in starts if one is not deadline)
@@ -194,9 +196,9 @@ def _role_mutations(version: RuleVersion) -> Iterator[Mutation]:
 def negated(guard: Guard) -> Guard:
     """Give the guard that says no where this one says yes."""
 
-    def look(case: Case) -> Finding:
+    def look(case: Case) -> GuardResult:
         found = guard.look(case)
-        return Finding(holds=not found.holds, saw=found.saw, code=None if not found.holds else guard.codes[0])
+        return GuardResult(holds=not found.holds, saw=found.saw, code=None if not found.holds else guard.codes[0])
 
     return replace(guard, look=look)
 
@@ -204,7 +206,7 @@ def negated(guard: Guard) -> Guard:
 def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
     """Give the guard that looks at a case which is off by the least there is."""
 
-    def look(case: Case) -> Finding:
+    def look(case: Case) -> GuardResult:
         return guard.look(shift(case))
 
     return replace(guard, look=look)

@@ -20,7 +20,7 @@ import structlog
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from dispute_fsm.charts.registry import VERSIONS, RuleVersion  # noqa: E402 -- after the path that the next line needs
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion  # noqa: E402 -- after the path that the next line needs
 from tests.killers import EQUIVALENT, killer, of_histories, of_scenarios, prepared  # noqa: E402
 from tools.mutations import Mutation, mutations  # noqa: E402
 

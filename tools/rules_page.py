@@ -15,16 +15,17 @@ from itertools import chain
 from pathlib import Path
 
 from dispute_fsm import DEFAULT_POLICY
-from dispute_fsm.charts.registry import VERSIONS, RuleVersion
-from dispute_fsm.charts.table import Place, Row, Rule
+from dispute_fsm.domain.deadlines import term_of
+from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, Labelled, Lang, Outcome, RefusalCode, StateName
+from dispute_fsm.domain.policy import Bilingual, Prompt
+from dispute_fsm.domain.scalars import format_duration
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED
-from dispute_fsm.rules.deadlines import term_of
-from dispute_fsm.rules.guards import VOUCHER_LIMITS, Dimension, Guard, Selector, Sort
-from dispute_fsm.rules.policy import Bilingual, Prompt
-from dispute_fsm.rules.provenance import Source
-from dispute_fsm.rules.strict import format_duration
-from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, Labelled, Lang, Outcome, RefusalCode, StateName
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector
+from dispute_fsm.machine.provenance import Source
+from dispute_fsm.machine.transition_table import Configuration, Rule, Transition
+from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAILED = frozenset({StateName.SETTLEMENT_FAILED, StateName.EVIDENCE_FAILED})
@@ -63,13 +64,13 @@ def unique(guards: Iterable[Guard]) -> list[Guard]:
     return list({guard.name: guard for guard in guards}.values())
 
 
-def edges(version: RuleVersion) -> Iterator[Row]:
+def edges(version: RuleVersion) -> Iterator[Transition]:
     """Go through all rows, place by place."""
     for rows in version.table.rows.values():
         yield from rows
 
 
-def once(version: RuleVersion) -> Iterator[tuple[StateName, Row]]:
+def once(version: RuleVersion) -> Iterator[tuple[StateName, Transition]]:
     """Go through the edges by the state that they lead out of; where regions run side by side, each once, whatever runs beside."""
     places = version.table.places
     common: dict[int, set[StateName]] = {}
@@ -99,7 +100,7 @@ def states(version: RuleVersion) -> str:
     return table(heads, (_state(place) for place in version.table.places.values()))
 
 
-def _state(place: Place) -> tuple[str, ...]:
+def _state(place: Configuration) -> tuple[str, ...]:
     paths = [path.rpartition(".") for path in place.path.split(",")]
     path = ", ".join(f"{around}{dot}**{leaf}**" for around, dot, leaf in paths)
     zh, en = (" + ".join(state.label(lang) for state in place.states) for lang in LANGS)
@@ -141,7 +142,7 @@ def transitions(version: RuleVersion) -> str:
     return "\n".join(["", *sections, ""])
 
 
-def _edge(version: RuleVersion, row: Row) -> tuple[str, ...]:
+def _edge(version: RuleVersion, row: Transition) -> tuple[str, ...]:
     rule = row.rule
     return (
         _labelled(row.event),
@@ -155,7 +156,7 @@ def _edge(version: RuleVersion, row: Row) -> tuple[str, ...]:
     )
 
 
-def _entered(version: RuleVersion, row: Row) -> StateName:
+def _entered(version: RuleVersion, row: Transition) -> StateName:
     before, after = (version.table.places[path] for path in (row.source, row.target))
     return next((state for state in after.states if state not in before.states), after.state)
 
@@ -249,7 +250,7 @@ def _deadline(version: RuleVersion, deadline: Deadline) -> tuple[str, ...]:
     return code(deadline), deadline.zh, default, listed(dict.fromkeys(started)), ", ".join(dict.fromkeys(ends))
 
 
-def _end(version: RuleVersion, row: Row) -> str:
+def _end(version: RuleVersion, row: Transition) -> str:
     outcome = row.rule.outcome
     ends = list(outcome.values()) if isinstance(outcome, Mapping) else [] if outcome is None else [outcome]
     return listed(ends or [_entered(version, row)])
@@ -284,7 +285,7 @@ def refusals() -> str:
     rules = [row.rule for version in VERSIONS.values() for row in edges(version)]
     entries = [guard for version in VERSIONS.values() for guard in (version.entry.by, *version.entry.needs)]
     guards = unique([*entries, *(guard for rule in rules for guard in (rule.by, *rule.timing, *rule.needs))])
-    together = {code for guard in guards if guard.sort is Sort.REQUIRES for code in guard.codes}
+    together = {code for guard in guards if guard.sort is GuardKind.REQUIRES for code in guard.codes}
     return table(
         ("code", "中文", "English", "comes"),
         ((code(word), word.zh, word.en, "perhaps with others" if word in together else "alone") for word in RefusalCode),

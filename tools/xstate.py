@@ -10,10 +10,10 @@ from typing import Any
 
 from statemachine import State
 
-from dispute_fsm.charts.declare import Edge
-from dispute_fsm.charts.registry import RuleVersion
-from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.rules.guards import Selector
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.machine.chart import ChartTransition
+from dispute_fsm.machine.guard import Selector
+from dispute_fsm.rules.registry import RuleVersion
 
 GUARD = "answered"
 """The one guard of the machine; its parameter `wants` names the answers."""
@@ -33,7 +33,7 @@ def _state(state: State) -> dict[str, Any]:
     written: dict[str, Any] = {"id": state.id}
     on: dict[str, list[dict[str, Any]]] = {}
     for transition in state.transitions:
-        if isinstance(transition, Edge) and transition.target is not None:
+        if isinstance(transition, ChartTransition) and transition.target is not None:
             for event in transition.events:
                 on.setdefault(event.id, []).append(_transition(transition, transition.target))
     if on:
@@ -45,7 +45,7 @@ def _state(state: State) -> dict[str, Any]:
     return {**written, "type": "final"} if state.final else written
 
 
-def _transition(edge: Edge, target: State) -> dict[str, Any]:
+def _transition(edge: ChartTransition, target: State) -> dict[str, Any]:
     rule = edge.rule
     wants: dict[str, list[str] | bool] = {
         guard.recorded: sorted(guard.accepts) if isinstance(guard, Selector) else True

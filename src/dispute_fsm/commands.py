@@ -9,8 +9,7 @@ are the same. A class raises pydantic's `ValidationError` for what it cannot tak
 from typing import Required, TypedDict
 
 from dispute_fsm.documents.faults import checked, unknown
-from dispute_fsm.errors import InputError
-from dispute_fsm.rules.commands import (
+from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     DEFAULT_VERSION,
     SYSTEM,
@@ -38,9 +37,10 @@ from dispute_fsm.rules.commands import (
     consumer,
     merchant,
 )
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.rollout import RolloutDecision
-from dispute_fsm.rules.vocabulary import CommandType, Option, VoucherKind
+from dispute_fsm.domain.enums import CommandType, Option, VoucherKind
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.rollout import RolloutDecision
+from dispute_fsm.errors import InputError
 
 __all__ = [
     "DEFAULT_POLICY",

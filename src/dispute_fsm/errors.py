@@ -1,6 +1,6 @@
 """Faults: what went wrong outside the rules.
 
-A rule that says no is never an exception: it is a `Refused` value with codes (see `dispute_fsm.dispute.refusals`).
+A rule that says no is never an exception: it is a `Refused` value with codes (see `dispute_fsm.decider.decisions`).
 An exception means that the question could not be put or answered at all.
 """
 

@@ -7,7 +7,8 @@
 `EVENT` reads one from JSON or from plain values.
 """
 
-from dispute_fsm.dispute.events import (
+from dispute_fsm.domain.enums import EventType
+from dispute_fsm.domain.events import (
     EVENT,
     EVENT_CLASSES,
     AgreementConfirmed,
@@ -30,7 +31,6 @@ from dispute_fsm.dispute.events import (
     PrivateValue,
     SettlementFailed,
 )
-from dispute_fsm.rules.vocabulary import EventType
 
 __all__ = [
     "EVENT",

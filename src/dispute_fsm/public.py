@@ -3,13 +3,16 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from dispute_fsm.dispute.decide import decide, open_dispute
-from dispute_fsm.dispute.dispute import Dispute, next_due
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.judge import evaluate, needs_facts
-from dispute_fsm.dispute.options import options
-from dispute_fsm.dispute.refusals import Accepted, Reason, Refused, Repeated, Unchanged
-from dispute_fsm.disputes import Disputes, Expiry, Result
+from dispute_fsm.decider.decide import decide, open_dispute
+from dispute_fsm.decider.decisions import Accepted, Reason, Refused, Repeated, Unchanged
+from dispute_fsm.decider.dispute import Dispute, next_due
+from dispute_fsm.decider.evaluate import evaluate, needs_facts
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.options import options
+from dispute_fsm.domain.commands import DEFAULT_VERSION, SYSTEM, adjudicator, consumer, merchant
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.facts import Order, OrderFacts
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import (
     ConflictError,
     DisputeError,
@@ -18,15 +21,12 @@ from dispute_fsm.errors import (
     StoreUnavailableError,
     UnknownDisputeError,
 )
+from dispute_fsm.handler import Disputes, Expiry, Result
 from dispute_fsm.history.replay import replay
-from dispute_fsm.history.whatif import what_if
-from dispute_fsm.order_system import InMemoryOrderSystem, OrderSystem
-from dispute_fsm.rules.commands import DEFAULT_VERSION, SYSTEM, adjudicator, consumer, merchant
+from dispute_fsm.history.what_if import what_if
+from dispute_fsm.machine.guard_result import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
+from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.evidence import checklist
-from dispute_fsm.rules.facts import Order, OrderFacts
-from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
 
 if TYPE_CHECKING:
     from dispute_fsm.service.service import DisputeService

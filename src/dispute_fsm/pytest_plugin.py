@@ -23,16 +23,16 @@ import pytest
 from dispute_fsm.terminal import default_lang, printable
 
 if TYPE_CHECKING:
-    from dispute_fsm.dispute.events import AuditEvent
+    from dispute_fsm.domain.enums import Lang
+    from dispute_fsm.domain.events import AuditEvent
     from dispute_fsm.history.coverage import Coverage
     from dispute_fsm.history.difference import Change, Difference
     from dispute_fsm.history.drift import ApprovedDrift
-    from dispute_fsm.history.read import Fault, Step
+    from dispute_fsm.history.reader import Fault, Step
     from dispute_fsm.history.replay import Replayed
-    from dispute_fsm.history.timeline import Entry
-    from dispute_fsm.rules.vocabulary import Lang
-    from dispute_fsm.scenario.runner import Failure, ScenarioResult
-    from dispute_fsm.testing import Case
+    from dispute_fsm.history.timeline import TimelineEntry
+    from dispute_fsm.scenarios.runner import Failure, ScenarioResult
+    from dispute_fsm.testing import DisputeCase
 
 P = ParamSpec("P")
 
@@ -163,7 +163,7 @@ class _Node(Protocol):
 
 
 _RUN = pytest.StashKey[_Run]()
-_CASES = pytest.StashKey["list[Case]"]()
+_CASES = pytest.StashKey["list[DisputeCase]"]()
 _COLLECTED_AS = pytest.StashKey[str]()
 _SENT = "dispute_fsm"
 
@@ -232,7 +232,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _write_coverage(session: pytest.Session, run: _Run) -> None:
     if run.coverage_file is None:
         return
-    from dispute_fsm.history.write import whole_file
+    from dispute_fsm.history.writer import whole_file
 
     try:
         with whole_file(run.coverage_file) as stream:
@@ -396,8 +396,8 @@ class ScenarioItem(DisputeItem):
 
     def wrong(self, run: _Run) -> Iterator[str]:
         """Run the scenario; where asked, first write the expectations that are missing."""
-        from dispute_fsm.scenario.reader import parse_scenario
-        from dispute_fsm.scenario.runner import run_scenario
+        from dispute_fsm.scenarios.reader import parse_scenario
+        from dispute_fsm.scenarios.runner import run_scenario
 
         result = run_scenario(parse_scenario(self.path.read_bytes(), self.file))
         run.saw(result.events)
@@ -408,10 +408,10 @@ class ScenarioItem(DisputeItem):
 
     def updated(self, result: "ScenarioResult", run: _Run) -> "ScenarioResult":
         """Write what is missing into the file, and return what comes of it as it stands then."""
-        from dispute_fsm.history.write import whole_file
-        from dispute_fsm.scenario.reader import parse_scenario
-        from dispute_fsm.scenario.runner import run_scenario
-        from dispute_fsm.scenario.update import updated
+        from dispute_fsm.history.writer import whole_file
+        from dispute_fsm.scenarios.reader import parse_scenario
+        from dispute_fsm.scenarios.runner import run_scenario
+        from dispute_fsm.scenarios.update import updated
 
         text = self.path.read_bytes().decode()
         new = updated(text, result, change=run.change)
@@ -428,7 +428,7 @@ class HistoryItem(DisputeItem):
 
     def wrong(self, run: _Run) -> Iterator[str]:
         """Replay the history; what is wrong with it is told in a second reading."""
-        from dispute_fsm.history.read import Fault
+        from dispute_fsm.history.reader import Fault
         from dispute_fsm.history.replay import Replayed, replay
 
         whole, failing = True, list[Fault | Replayed]()
@@ -458,8 +458,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture
-def _dispute_cases(request: pytest.FixtureRequest) -> Iterator["list[Case]"]:
-    cases: list[Case] = []
+def _dispute_cases(request: pytest.FixtureRequest) -> Iterator["list[DisputeCase]"]:
+    cases: list[DisputeCase] = []
     request.node.stash[_CASES] = cases
     yield cases
     for case in cases:
@@ -467,7 +467,7 @@ def _dispute_cases(request: pytest.FixtureRequest) -> Iterator["list[Case]"]:
 
 
 @pytest.fixture
-def given(_dispute_cases: "list[Case]") -> "Callable[..., Case]":
+def given(_dispute_cases: "list[DisputeCase]") -> "Callable[..., DisputeCase]":
     """Open a dispute: `dispute_fsm.testing.given`. A refusal that no `then` names fails the test, also at its end."""
     from dispute_fsm import testing
 
@@ -475,16 +475,16 @@ def given(_dispute_cases: "list[Case]") -> "Callable[..., Case]":
 
 
 @pytest.fixture
-def given_history(_dispute_cases: "list[Case]") -> "Callable[..., Case]":
+def given_history(_dispute_cases: "list[DisputeCase]") -> "Callable[..., DisputeCase]":
     """Take up a recorded dispute: `dispute_fsm.testing.given_history`. A refusal that no `then` names fails the test."""
     from dispute_fsm import testing
 
     return _kept(testing.given_history, _dispute_cases)
 
 
-def _kept(make: "Callable[P, Case]", cases: "list[Case]") -> "Callable[P, Case]":
+def _kept(make: "Callable[P, DisputeCase]", cases: "list[DisputeCase]") -> "Callable[P, DisputeCase]":
     @wraps(make)
-    def made(*args: P.args, **kwargs: P.kwargs) -> "Case":
+    def made(*args: P.args, **kwargs: P.kwargs) -> "DisputeCase":
         __tracebackhide__ = True
         cases.append(case := make(*args, **kwargs))
         return case
@@ -588,7 +588,7 @@ def _history_told(path: Path, file: str, failing: "Sequence[Fault | Replayed]", 
 
 def _in_short(found: "Fault | Replayed", stories: "Mapping[str, Sequence[Step]]", file: str, lang: "Lang") -> str:
     """Tell in a line what is wrong, and on which line of the file."""
-    from dispute_fsm.history.read import Fault
+    from dispute_fsm.history.reader import Fault
 
     if isinstance(found, Fault):
         return f"{file}:{found.line}: {found.message}"
@@ -632,7 +632,7 @@ def _story(found: "Replayed", steps: "Sequence[Step]", lang: "Lang") -> Iterator
     yield from lines(entries, lang, mark={first.seq: marks})
 
 
-def _difference(found: "Difference", entries: "Iterable[Entry]", rules: str | None, lang: "Lang") -> Iterator[str]:
+def _difference(found: "Difference", entries: "Iterable[TimelineEntry]", rules: str | None, lang: "Lang") -> Iterator[str]:
     """Tell a difference: its class, the guard in words and what it looked at, and every member that is another."""
     words = _WORDS[lang]
     yield words["first"].format(drift=found.drift.label(lang), code=found.drift.value)
@@ -645,15 +645,15 @@ def _difference(found: "Difference", entries: "Iterable[Entry]", rules: str | No
         yield words["change"].format(field=change.field, recorded=_as_json(recorded), now=_as_json(now))
 
 
-def _guard(name: str, seq: int, entries: "Iterable[Entry]", rules: str | None, lang: "Lang") -> str:
+def _guard(name: str, seq: int, entries: "Iterable[TimelineEntry]", rules: str | None, lang: "Lang") -> str:
     """Name a guard in words: as the timeline does, else as the rules do; for a question, whose answers were seen, its name is enough."""
-    from dispute_fsm.charts.registry import rule_version
-    from dispute_fsm.rules.guards import Sort
+    from dispute_fsm.machine.guard import GuardKind
+    from dispute_fsm.rules.registry import rule_version
 
     guard = None if rules is None else rule_version(rules).table.guards().get(name)
     looked = (looked for entry in entries if entry.seq == seq for looked in entry.seen if looked.guard == name)
     label = next((one.label(lang) for one in looked), name) if guard is None else guard.label(lang)
-    return name if label == name or (guard is not None and guard.sort is Sort.SELECTS) else f"{label} ({name})"
+    return name if label == name or (guard is not None and guard.sort is GuardKind.SELECTS) else f"{label} ({name})"
 
 
 def _apart(change: "Change") -> tuple[object, object]:

@@ -5,7 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the pytest plugin loads this in every run, disputes or not
-    from dispute_fsm.rules.vocabulary import Lang
+    from dispute_fsm.domain.enums import Lang
 
 STAND_INS = "dispute-fsm-stand-ins"
 """How to treat what an encoding has not got (`errors=`): our own signs stay apart from each other and from `?`, our word for unknown."""

@@ -16,21 +16,21 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 
-from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.refusals import Refused
-from dispute_fsm.documents.faults import Source
+from dispute_fsm.decider.decisions import Refused
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.documents.faults import YamlSource
 from dispute_fsm.documents.places import YamlText
+from dispute_fsm.domain.commands import OpenDispute
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.commands import OpenDispute
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import format_instant
-from dispute_fsm.scenario.reader import Reader, Whose, scenario_of, shown
-from dispute_fsm.scenario.runner import Run, order_system, refused_opening, unmet
-from dispute_fsm.scenario.scenario import Expect, ExpectEnd
+from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.scenarios.model import Expect, ExpectEnd
+from dispute_fsm.scenarios.reader import ScenarioReader, Whose, scenario_of, shown
+from dispute_fsm.scenarios.runner import Run, order_system, refused_opening, unmet
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class _Expected(Expect, ExpectEnd):
     """What a `then` names."""
 
 
-def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "Case":
+def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "DisputeCase":
     """Open a dispute.
 
     `policy` is what differs from the default policy, or a whole `Policy`; `order` is what the order system shows at the
@@ -77,10 +77,10 @@ def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "Case":
     scenario = _read("dispute", lambda: scenario_of(_plain(content)))
     opening = scenario.opening if policy is None else scenario.opening.model_copy(update={"policy": policy})
     run = Run.opened(opening, scenario.opened_at, order_system(opening.order_id, scenario.order))
-    return Case(opening, scenario.opened_at, scenario.order, run, opening.policy)
+    return DisputeCase(opening, scenario.opened_at, scenario.order, run, opening.policy)
 
 
-def given_history(events: Iterable[AuditEvent], policy: Policy) -> "Case":
+def given_history(events: Iterable[AuditEvent], policy: Policy) -> "DisputeCase":
     """Take up a dispute where its recorded events end, under the policy that it opened under.
 
     The order system shows the facts that were seen last. Raises `InputError` where there is no event,
@@ -95,10 +95,10 @@ def given_history(events: Iterable[AuditEvent], policy: Policy) -> "Case":
     seen = next((event.facts for event in reversed(happened) if event.facts is not None), None)
     order = seen and Order.model_validate({name: getattr(seen, name) for name in Order.model_fields})
     run = Run(dispute, happened, order_system(dispute.order_id, order))
-    return Case(dispute.opening, dispute.opening.at, order, run, policy)
+    return DisputeCase(dispute.opening, dispute.opening.at, order, run, policy)
 
 
-class Case:
+class DisputeCase:
     """A dispute in a test; made by `given` and `given_history`.
 
     As a context manager it settles at the end: a refusal that no `then` has named fails the test.
@@ -108,7 +108,7 @@ class Case:
         self, opening: OpenDispute | DisputeOpened, opened_at: datetime, order: Order | None, run: Run | Refused, policy: Policy
     ) -> None:
         whose = {name: getattr(opening, name) for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")}
-        self._reader = Reader(_plain(None), Whose.model_construct(**whose, opened_at=opened_at), rule_version(opening.rules))
+        self._reader = ScenarioReader(_plain(None), Whose.model_construct(**whose, opened_at=opened_at), rule_version(opening.rules))
         self._facts = shown(order)
         self._run = run
         self._policy = policy
@@ -205,8 +205,8 @@ class Case:
         yield f"  now: {self._found.state or 'no dispute'}"
 
 
-def _plain(content: object) -> Source:
-    return Source("", YamlText(content, {(): 1}))
+def _plain(content: object) -> YamlSource:
+    return YamlSource("", YamlText(content, {(): 1}))
 
 
 def _read(part: str, read: Callable[[], T]) -> T:

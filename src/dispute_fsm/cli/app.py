@@ -19,10 +19,10 @@ from rich.progress import Progress
 from rich.text import Text
 
 from dispute_fsm.cli.typed import as_typed, parameters
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StoreInvalidError, StoreUnavailableError
-from dispute_fsm.history.write import whole_bytes, whole_file
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.history.writer import whole_bytes, whole_file
 from dispute_fsm.terminal import STAND_INS, default_lang, printable
 from dispute_fsm.version import VERSION
 

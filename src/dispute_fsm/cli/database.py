@@ -28,9 +28,9 @@ def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
     Exit code: 0 all is as it has to be, 1 something is damaged, 2 there is no such file, 3 the database cannot be reached or read.
     """
     with opened_store(url) as store:
-        from dispute_fsm.store.check import Checked, check  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+        from dispute_fsm.store.check import CheckCounts, check  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
 
-        checked, damaged = Checked(), 0
+        checked, damaged = CheckCounts(), 0
         for damage in check(store, checked):
             damaged += 1
             if as_json:

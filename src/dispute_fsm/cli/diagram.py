@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.charts.registry import VERSIONS, rule_version
 from dispute_fsm.cli.app import LANG, STANDARD_OUTPUT, Exit, LangOption, as_lang, complain, deliver, reported, say, wrote
 from dispute_fsm.cli.histories import history_files, story
 from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
@@ -20,12 +19,13 @@ from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
 from dispute_fsm.documents.faults import unknown
 from dispute_fsm.documents.policies import read_policy_changes
+from dispute_fsm.domain.commands import DEFAULT_VERSION
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.read import steps
-from dispute_fsm.history.write import require_folder
-from dispute_fsm.rules.commands import DEFAULT_VERSION
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.history.reader import steps
+from dispute_fsm.history.writer import require_folder
+from dispute_fsm.rules.registry import VERSIONS, rule_version
 
 _ALL = "all"
 _TAKE = {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}

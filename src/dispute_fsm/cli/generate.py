@@ -8,12 +8,12 @@ import typer
 from rich.progress import Progress
 
 from dispute_fsm.cli.app import Exit, progress_bar, reported, written
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.commands import DEFAULT_VERSION
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.lines import SUFFIX
-from dispute_fsm.history.write import write_records
-from dispute_fsm.rules.commands import DEFAULT_VERSION
-from dispute_fsm.rules.policy import Policy
+from dispute_fsm.history.writer import write_records
 
 
 @reported

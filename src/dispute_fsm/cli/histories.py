@@ -4,36 +4,36 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import InputError, UnknownDisputeError
 from dispute_fsm.history.lines import COMPRESSED, NO_PATH, STANDARD_INPUT, SUFFIX, is_history
-from dispute_fsm.history.read import Step, steps
+from dispute_fsm.history.reader import Step, steps
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
-from dispute_fsm.scenario.reader import read_scenario
-from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
+from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
+from dispute_fsm.scenarios.reader import read_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 
 _FEW = 5
 """How many disputes are named where one has to be chosen."""
 
 
-class Story(NamedTuple):
+class RecordedDispute(NamedTuple):
     """One dispute's events, from the opening on, and the policy that it keeps."""
 
     events: tuple[AuditEvent, ...]
     policy: Policy
 
 
-class Found(NamedTuple):
+class FoundHistories(NamedTuple):
     """The history files below some paths, each once, and what is wrong with the paths that lead to none."""
 
     files: tuple[str, ...]
     lost: tuple[InputError | OSError, ...]
 
 
-def history_files(paths: Iterable[str]) -> Found:
+def history_files(paths: Iterable[str]) -> FoundHistories:
     """Find history files. A path that does not exist, and a folder that holds none, is an error of that path alone."""
     files: dict[str, None] = {}
     lost = list[InputError | OSError]()
@@ -42,7 +42,7 @@ def history_files(paths: Iterable[str]) -> Found:
             files.update(dict.fromkeys(_below(name)))
         except (InputError, OSError) as fault:
             lost.append(fault)
-    return Found(tuple(files), tuple(lost))
+    return FoundHistories(tuple(files), tuple(lost))
 
 
 def _below(name: str) -> list[str]:
@@ -71,7 +71,7 @@ def chosen(path: str, wanted: str | None) -> list[Step]:
 
     Raises `InputError` for a history that is not sound, and where the dispute is not there, or none of several is named.
     """
-    choice = _Choice(path, wanted)
+    choice = _ChosenDispute(path, wanted)
     for step in steps(as_history(path)):
         choice.take(step)
     return choice.made()
@@ -82,14 +82,14 @@ def followed(path: str, wanted: str | None) -> tuple[list[Step], Replayed]:
 
     Raises `InputError` as `chosen` does, but for a history whose chain or transitions are not sound; that stands in what was found.
     """
-    choice = _Choice(path, wanted)
+    choice = _ChosenDispute(path, wanted)
     results = list(replay(path, watch=lambda _, step: None if step is None else choice.take(step)))
     made = choice.made()
     found = next(one for one in results if isinstance(one, Replayed) and one.dispute_id == made[0].event.dispute_id)
     return made, found
 
 
-class _Choice:
+class _ChosenDispute:
     """Takes the steps of a history, and keeps those of the dispute that is asked for; where none is named, of the first."""
 
     def __init__(self, path: str, wanted: str | None) -> None:
@@ -119,7 +119,7 @@ class _Choice:
         return self.kept
 
 
-def story(path: str, wanted: str | None) -> Story:
+def story(path: str, wanted: str | None) -> RecordedDispute:
     """Read one dispute's story: from a history, or by running a scenario.
 
     Raises `InputError` where there is none, or several and none is named; `UnknownDisputeError` where another is named;
@@ -129,11 +129,11 @@ def story(path: str, wanted: str | None) -> Story:
         raise InputError(NO_PATH)
     if path == STANDARD_INPUT or is_history(path):
         told = chosen(path, wanted)
-        return Story(tuple(step.event for step in told), told[0].policy)
+        return RecordedDispute(tuple(step.event for step in told), told[0].policy)
     result, dispute = ran(Path(path))
     if wanted not in {None, dispute.dispute_id}:
         raise UnknownDisputeError(f"there is no dispute {wanted} in this scenario; it is about {dispute.dispute_id}", file=path)
-    return Story(result.events, result.scenario.opening.policy)
+    return RecordedDispute(result.events, result.scenario.opening.policy)
 
 
 def ran(path: Path) -> tuple[ScenarioResult, Dispute]:

@@ -13,18 +13,18 @@ from rich.text import Text
 
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, reported, say
 from dispute_fsm.cli.histories import ran
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.options import Consequence, OptionView, Preview, StartedDeadline, options
-from dispute_fsm.dispute.refusals import Reason
+from dispute_fsm.decider.decisions import Reason
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.options import Consequence, OptionView, Preview, StartedDeadline, options
+from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Lang
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import is_history
-from dispute_fsm.history.read import steps
+from dispute_fsm.history.reader import steps
 from dispute_fsm.history.telling import lasting, state_label
 from dispute_fsm.history.timeline import local_time
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.strict import format_instant
-from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, Lang
-from dispute_fsm.scenario.reader import SUFFIX
+from dispute_fsm.scenarios.reader import SUFFIX
 
 
 @dataclass(frozen=True, slots=True)

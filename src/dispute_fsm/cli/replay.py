@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Column, Table
 
-from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, progress_bar, reported, say
 from dispute_fsm.cli.histories import history_files
 from dispute_fsm.documents.policies import read_policy_changes
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
 from dispute_fsm.history.lines import COMPRESSED, SUFFIX
-from dispute_fsm.history.read import Fault, Step
+from dispute_fsm.history.reader import Fault, Step
 from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.telling import change_in_words, changed_member, guard_name, seen_in_words
-from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.history.what_if import EndState, Question, Verdict, WhatIf
+from dispute_fsm.rules.registry import rule_version
 
 _DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
 _ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
@@ -159,7 +159,7 @@ class _Seen:
     """How many differences are intended, and below, in how many disputes."""
     approved_in: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter[Verdict])
-    ends: Counter[tuple[Standing, Standing | None]] = field(default_factory=Counter[tuple[Standing, Standing | None]])
+    ends: Counter[tuple[EndState, EndState | None]] = field(default_factory=Counter[tuple[EndState, EndState | None]])
     classes: Counter[str] = field(default_factory=Counter[str])
     wrongs: tuple[list[_Judged], ...] = field(default_factory=lambda: ([], [], []))
     """The first that are wrong, by their weight."""
@@ -304,7 +304,7 @@ def _show_what_if(seen: _Seen, lang: Lang) -> None:
         output.print(kinds)
 
 
-def _standing(standing: Standing, lang: Lang) -> str:
+def _standing(standing: EndState, lang: Lang) -> str:
     return standing.state.label(lang) if standing.outcome is None else standing.outcome.label(lang)
 
 

@@ -11,17 +11,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported, say
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.domain.rollout import Rollout, Span, bucket_of
+from dispute_fsm.domain.scalars import FrozenMap, GivenIdentifier, Strict, format_instant, parse_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.timeline import local_time
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.rollout import Rollout, Span, bucket_of
-from dispute_fsm.rules.strict import FrozenMap, GivenIdentifier, Strict, format_instant, parse_instant
-from dispute_fsm.rules.vocabulary import Lang
-from dispute_fsm.scenario.rollouts import read_rollout
+from dispute_fsm.scenarios.rollouts import read_rollout
 from dispute_fsm.terminal import printable
 
 
-class _Merchant(Strict):
+class _ListedMerchant(Strict):
     id: GivenIdentifier
 
 
@@ -73,7 +73,7 @@ def _merchants(path: Path) -> Iterator[str]:
         if not (merchant := line.strip()):
             continue
         try:
-            _Merchant(id=merchant)
+            _ListedMerchant(id=merchant)
         except ValueError:
             raise InputError(
                 "a merchant id is one line of 1 to 200 characters, not all of them blank", file=str(path), line=number

@@ -24,14 +24,14 @@ from dispute_fsm.cli.app import (
     wrote_into,
 )
 from dispute_fsm.cli.store import opened_store
+from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.lines import NO_PATH
 from dispute_fsm.history.lines import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.telling import state_label
-from dispute_fsm.history.write import write_history
-from dispute_fsm.rules.vocabulary import Lang
-from dispute_fsm.scenario.reader import SUFFIX, read_scenario
-from dispute_fsm.scenario.runner import Failure, ScenarioResult, run_scenario
+from dispute_fsm.history.writer import write_history
+from dispute_fsm.scenarios.reader import SUFFIX, read_scenario
+from dispute_fsm.scenarios.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
 
 if TYPE_CHECKING:
@@ -122,14 +122,14 @@ def _keep(store: "Store", result: ScenarioResult) -> None:
             take(store, session, arriving)
 
 
-class Found(NamedTuple):
+class FoundScenarios(NamedTuple):
     """The scenario files below some paths, each with its path below the folder that was named, and what is wrong with paths."""
 
     files: dict[Path, Path]
     lost: tuple[InputError | OSError, ...]
 
 
-def scenario_files(paths: Iterable[str]) -> Found:
+def scenario_files(paths: Iterable[str]) -> FoundScenarios:
     """Find scenario files, each once.
 
     A path that does not exist, and a folder that holds none, is an error of that path alone: to check nothing is no success.
@@ -145,7 +145,7 @@ def scenario_files(paths: Iterable[str]) -> Found:
                     found[file] = below
         except (InputError, OSError) as fault:
             lost.append(fault)
-    return Found(found, tuple(lost))
+    return FoundScenarios(found, tuple(lost))
 
 
 def _below(name: str) -> list[tuple[Path, Path]]:

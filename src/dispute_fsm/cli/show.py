@@ -9,12 +9,12 @@ from rich.text import Text
 
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported
 from dispute_fsm.cli.histories import chosen
-from dispute_fsm.dispute.dispute import Dispute
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
+from dispute_fsm.domain.scalars import format_duration, format_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.telling import details, headline, standing_details
-from dispute_fsm.history.timeline import Clocks, Entry, Personal, Said, SaidVoucher, local_time, standing, timeline
-from dispute_fsm.rules.strict import format_duration, format_instant
-from dispute_fsm.rules.vocabulary import LIABILITIES, Labelled, Lang
+from dispute_fsm.history.timeline import Clocks, Personal, Said, SaidVoucher, TimelineEntry, local_time, standing, timeline
 from dispute_fsm.terminal import printable
 
 
@@ -47,7 +47,7 @@ def show(
 # ---- for programs ------------------------------------------------------------------------------------------------------
 
 
-def _as_json(entry: Entry) -> dict[str, Any]:
+def _as_json(entry: TimelineEntry) -> dict[str, Any]:
     return {
         "seq": entry.seq,
         "at": format_instant(entry.at),
@@ -114,7 +114,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
 }
 
 
-def _show(entries: tuple[Entry, ...], dispute: Dispute, lang: Lang) -> None:
+def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> None:
     words, stood = _WORDS[lang], standing(dispute)
     names = {"order": dispute.order_id, "merchant": dispute.merchant_id, "consumer": dispute.consumer_id, "rules": dispute.rules.id}
     output.print(Text(printable(words["head"].format(dispute=dispute.dispute_id, **names)), style="bold"))
@@ -129,7 +129,7 @@ def _show(entries: tuple[Entry, ...], dispute: Dispute, lang: Lang) -> None:
     _details(standing_details(stood, lang))
 
 
-def _style(entry: Entry) -> str:
+def _style(entry: TimelineEntry) -> str:
     if entry.refused:
         return "bold yellow"
     return "bold" if entry.outcome is None else "bold red" if entry.outcome in LIABILITIES else "bold green"

@@ -12,7 +12,7 @@ import typer
 from dispute_fsm.cli.app import Exit, JsonOption, emit, reported, say
 from dispute_fsm.cli.store import DbOption, opened_store
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
-from dispute_fsm.order_system import OrderSystem
+from dispute_fsm.orders import OrderSystem
 
 if TYPE_CHECKING:
     from dispute_fsm.service.runner import Runner

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.charts.registry import VERSIONS, rule_version
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, progress_bar, reported, say, wrote_into
-from dispute_fsm.history.write import whole_file
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.history.writer import whole_file
+from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.verify.counterexample import file_name, scenario_text
 from dispute_fsm.verify.verify import Verification
 from dispute_fsm.verify.verify import verify as verify_version

@@ -26,7 +26,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class BarMark:
     """Something that happened, by its number; the words are its tooltip, for a table tells it."""
 
     number: str
@@ -44,6 +44,6 @@ class Bars:
     zone: str
     start: datetime
     end: datetime
-    moments: tuple[Moment, ...]
+    moments: tuple[BarMark, ...]
     lanes: tuple[Lane, ...]
     notes: tuple[str, ...] = ()

@@ -12,7 +12,6 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.diagrams.difference import changes
 from dispute_fsm.diagrams.machine import Machine, machine_of
 from dispute_fsm.diagrams.render.formats import SUFFIXES, Format, drawn
@@ -21,9 +20,10 @@ from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.options import options
-from dispute_fsm.history.write import whole_file
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.history.writer import whole_file
+from dispute_fsm.rules.registry import VERSIONS
 
 MACHINE = "machine.json"
 VIEWS = {"chart": chart, "decisions": decisions, "options": options}
@@ -36,7 +36,7 @@ _SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class FileDrift:
     """A file that is not as it would be drawn; `what` says how, in words."""
 
     file: str
@@ -79,13 +79,13 @@ def write(folder: Path) -> list[str]:
     return written
 
 
-def drifts(folder: Path, lang: Lang) -> Iterator[Drift]:
+def drifts(folder: Path, lang: Lang) -> Iterator[FileDrift]:
     """Compare a folder with what would be drawn; yields what differs. What else lies there is not looked at."""
     said: set[str] = set()
     for name, content in catalogue():
         path = folder / name
         if not path.is_file():
-            yield Drift(name, (_SAYS[lang]["missing"],))
+            yield FileDrift(name, (_SAYS[lang]["missing"],))
         elif (there := path.read_bytes().decode(errors="replace")) != content:
             versions = name.partition("/")[0].split("-to-")
             what = tuple(_machine_drift(there, content, lang)) if name.endswith(MACHINE) else ()
@@ -93,7 +93,7 @@ def drifts(folder: Path, lang: Lang) -> Iterator[Drift]:
                 said.update(versions)
             if not what and not said.intersection(versions):
                 what = (_first_difference(there, content, lang),)
-            yield Drift(name, what)
+            yield FileDrift(name, what)
 
 
 def _machine_drift(there: str, content: str, lang: Lang) -> Iterator[str]:

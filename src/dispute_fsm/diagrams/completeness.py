@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from itertools import pairwise, product
 
-from dispute_fsm.charts.table import QUIET
 from dispute_fsm.diagrams.machine import Arrow, Machine, StateNode
-from dispute_fsm.rules.guards import FAILED, OPTION
-from dispute_fsm.rules.vocabulary import CommandType, RefusalCode
+from dispute_fsm.domain.enums import CommandType, RefusalCode
+from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.machine.transition_table import QUIET
+from dispute_fsm.rules.guards.selectors import OPTION
 
 
 def other_events(machine: Machine, state: StateNode) -> tuple[CommandType, ...]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from dispute_fsm.diagrams.machine import Arrow, Condition, Machine, Question, StateNode
+from dispute_fsm.diagrams.machine import Arrow, GuardLabel, Machine, SelectorQuestion, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.rules.policy import Bilingual, Term
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import POLICY_FIELDS, Denial, Labelled, Lang, Silence
+from dispute_fsm.domain.enums import POLICY_FIELDS, Denial, Labelled, Lang, Silence
+from dispute_fsm.domain.policy import Bilingual, Term
+from dispute_fsm.domain.scalars import FrozenMap
 
 T = TypeVar("T")
 Told = Mapping[str, Sequence[str]]
@@ -75,7 +75,7 @@ _STATES = frozenset({"source", "target", "parent"})
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChartChange:
     """One difference: of what kind of thing, which one, whether it came, went or changed, and what about it in words."""
 
     kind: Kind
@@ -92,7 +92,7 @@ class Change:
         return f"{signs.get(self.mark, '~')} {KINDS[self.kind].label(lang)} {name}" + (f": {told}" if told else "")
 
 
-def changes(before: Machine, after: Machine, lang: Lang) -> tuple[Change, ...]:
+def changes(before: Machine, after: Machine, lang: Lang) -> tuple[ChartChange, ...]:
     """Compare two machines as they are said in one language; what is said of each side is said in its own words."""
     teller = _Teller(Voice(before, lang), Voice(after, lang))
     return (*teller.states(), *teller.arrows(), *teller.conditions(), *teller.questions(), *teller.words(), *teller.policy())
@@ -105,7 +105,7 @@ class _Teller:
     before: Voice
     after: Voice
 
-    def states(self) -> Iterator[Change]:
+    def states(self) -> Iterator[ChartChange]:
         def told(voice: Voice, state: StateNode) -> Told:
             return {
                 "label": (voice.label(state.label),),
@@ -119,36 +119,36 @@ class _Teller:
         yield from self._woken("state", {name: name for name in now if name in was}, self.after.state)
         yield from self._changes("state", was, now, lambda voice, state: voice.label(state.label), told)
 
-    def arrows(self) -> Iterator[Change]:
+    def arrows(self) -> Iterator[ChartChange]:
         was, now = ({arrow.id: arrow for arrow in voice.machine.arrows} for voice in (self.before, self.after))
         renamed = _renamed(was, now)
         was = {renamed.get(name, name): arrow for name, arrow in was.items()}
         yield from self._woken("arrow", {name: was[name].id for name in now if name in was}, lambda name: self.after.arrow(now[name]))
         yield from self._changes("arrow", was, now, Voice.arrow, _arrow)
 
-    def conditions(self) -> Iterator[Change]:
-        def told(voice: Voice, condition: Condition) -> Told:
+    def conditions(self) -> Iterator[ChartChange]:
+        def told(voice: Voice, condition: GuardLabel) -> Told:
             return {"label": (voice.label(condition.label),), "codes": condition.codes, "origin": (voice.label(condition.origin.words),)}
 
         was, now = self.before.machine.conditions, self.after.machine.conditions
         yield from self._changes("condition", was, now, lambda voice, condition: voice.label(condition.label), told)
 
-    def questions(self) -> Iterator[Change]:
-        def told(voice: Voice, question: Question) -> Told:
+    def questions(self) -> Iterator[ChartChange]:
+        def told(voice: Voice, question: SelectorQuestion) -> Told:
             answers = [f"{name} {voice.label(words)}" for name, words in question.answers.items()]
             return {"answers": answers, "origin": (voice.label(question.origin.words),)}
 
         was, now = self.before.machine.questions, self.after.machine.questions
         yield from self._changes("question", was, now, _nameless, told)
 
-    def words(self) -> Iterator[Change]:
+    def words(self) -> Iterator[ChartChange]:
         """Compare only what both name: what one of them does not name has come or gone with what it belongs to."""
         was, now = self.before.machine.words, self.after.machine.words
         there = {name: words for name, words in was.items() if name in now}
         here = {name: words for name, words in now.items() if name in was}
         yield from self._changes("word", there, here, _nameless, lambda voice, words: {"label": (voice.label(words),)})
 
-    def policy(self) -> Iterator[Change]:
+    def policy(self) -> Iterator[ChartChange]:
         for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
             mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED if now is _ABSENT else Mark.CHANGED
             said = (
@@ -158,15 +158,15 @@ class _Teller:
             )
             name = ".".join(path)
             label = POLICY_FIELDS[path[0]][self.after.lang == "en"] if path[0] in POLICY_FIELDS else ""
-            yield Change("policy", name, mark, label, said)
+            yield ChartChange("policy", name, mark, label, said)
 
-    def _woken(self, kind: Kind, there: Mapping[str, str], named: Callable[[str], str]) -> Iterator[Change]:
+    def _woken(self, kind: Kind, there: Mapping[str, str], named: Callable[[str], str]) -> Iterator[ChartChange]:
         """Say what only one of the policies comes to; `there` is what both have, by its id on the newer side, with that on the older."""
         slept, sleeps = self.before.machine.idle(), self.after.machine.idle()
         for name, before in there.items():
             if (before in slept) is not (name in sleeps):
                 mark, said = (Mark.REMOVED, "asleep") if name in sleeps else (Mark.ADDED, "awake")
-                yield Change(kind, name, mark, named(name), (self._word(said),))
+                yield ChartChange(kind, name, mark, named(name), (self._word(said),))
 
     def _changes(
         self,
@@ -175,18 +175,18 @@ class _Teller:
         now: Mapping[str, T],
         named: Callable[[Voice, T], str],
         told: Callable[[Voice, T], Told],
-    ) -> Iterator[Change]:
+    ) -> Iterator[ChartChange]:
         """Go through two collections of one kind of thing, in the order of the newer side; what is gone comes last."""
         for name, thing in now.items():
             if name not in was:
-                yield Change(kind, name, Mark.ADDED, named(self.after, thing), ())
+                yield ChartChange(kind, name, Mark.ADDED, named(self.after, thing), ())
                 continue
             before, after = told(self.before, was[name]), told(self.after, thing)
             if lines := tuple(line for part in after for line in self._said(part, before[part], after[part])):
-                yield Change(kind, name, Mark.CHANGED, named(self.after, thing), lines)
+                yield ChartChange(kind, name, Mark.CHANGED, named(self.after, thing), lines)
         for name, thing in was.items():
             if name not in now:
-                yield Change(kind, name, Mark.REMOVED, named(self.before, thing), ())
+                yield ChartChange(kind, name, Mark.REMOVED, named(self.before, thing), ())
 
     def _said(self, part: str, was: Sequence[str], now: Sequence[str]) -> Iterator[str]:
         """Say how one part of a thing differs; of lists what came and went."""

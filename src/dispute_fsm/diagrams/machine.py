@@ -13,16 +13,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, PlainSerializer
 from statemachine import State
 
-from dispute_fsm.charts.declare import Edge, Leaf
-from dispute_fsm.charts.registry import RuleVersion
-from dispute_fsm.charts.table import Entry, Outcomes, Rule
+from dispute_fsm.domain.deadlines import is_on
+from dispute_fsm.domain.enums import CommandType, Deadline, Labelled, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.policy import Bilingual, Policy
+from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict
 from dispute_fsm.errors import ChartError
-from dispute_fsm.rules.deadlines import is_on
-from dispute_fsm.rules.guards import Dimension, Guard, Selector, Sort
-from dispute_fsm.rules.policy import Bilingual, Policy
-from dispute_fsm.rules.provenance import Source
-from dispute_fsm.rules.strict import FrozenMap, Named, Series, Strict
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Labelled, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.machine.chart import ChartTransition, Leaf
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector
+from dispute_fsm.machine.provenance import Source
+from dispute_fsm.machine.transition_table import InitialTransition, Outcomes, Rule
+from dispute_fsm.rules.registry import RuleVersion
 
 Kind = Literal["leaf", "compound", "parallel"]
 
@@ -52,11 +52,11 @@ class StateNode(Strict):
     runs: Series[Named[Deadline]]
 
 
-class Condition(Strict):
+class GuardLabel(Strict):
     """A guard. One that selects has a `question` and the answers that it `accepts`; any other may refuse with its `codes`."""
 
     name: str
-    sort: Named[Sort]
+    sort: Named[GuardKind]
     label: Bilingual
     codes: Series[Named[RefusalCode]]
     question: str | None
@@ -65,7 +65,7 @@ class Condition(Strict):
     origin: Provenance
 
 
-class Question(Strict):
+class SelectorQuestion(Strict):
     """What arrows are told apart by: a question with finitely many answers, of which exactly one is true.
 
     `settled` is the answer under the machine's policy, where the policy alone gives it.
@@ -111,8 +111,10 @@ class Arrow(Strict):
         return self.source == self.target
 
 
-Conditions = Annotated[Mapping[str, Condition], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Condition])]
-Questions = Annotated[Mapping[str, Question], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Question])]
+Conditions = Annotated[Mapping[str, GuardLabel], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, GuardLabel])]
+Questions = Annotated[
+    Mapping[str, SelectorQuestion], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, SelectorQuestion])
+]
 
 
 class Machine(Strict):
@@ -239,7 +241,7 @@ def _running(state: StateNode, states: list[StateNode], arrows: list[Arrow]) -> 
 def _arrows(states: Iterable[State], guards: dict[str, Guard]) -> Iterator[Arrow]:
     for state in states:
         for transition in state.transitions:
-            if isinstance(transition, Edge) and transition.target is not None:
+            if isinstance(transition, ChartTransition) and transition.target is not None:
                 for event in transition.events:
                     yield _arrow(state.id, transition.target.id, CommandType(event.id), transition.rule, guards)
         yield from _arrows(state.states, guards)
@@ -266,7 +268,7 @@ def _arrow(source: str, target: str, event: CommandType, rule: Rule, guards: dic
 
 
 def _entry(version: RuleVersion, guards: dict[str, Guard]) -> Arrow:
-    entry: Entry = version.table.entry
+    entry: InitialTransition = version.table.entry
     _collect(guards, entry.by, *entry.needs)
     return Arrow(
         id=OPENING,
@@ -301,9 +303,9 @@ def _endings(outcome: Outcomes) -> Iterator[Ending]:
         yield from (Ending(option=option, outcome=end) for option, end in outcome.items())
 
 
-def _condition(guard: Guard) -> Condition:
+def _condition(guard: Guard) -> GuardLabel:
     selector = guard if isinstance(guard, Selector) else None
-    return Condition(
+    return GuardLabel(
         name=guard.name,
         sort=guard.sort,
         label=Bilingual(zh=guard.zh, en=guard.en),
@@ -315,8 +317,8 @@ def _condition(guard: Guard) -> Condition:
     )
 
 
-def _question(dimension: Dimension, policy: Policy) -> Question:
-    return Question(
+def _question(dimension: Dimension, policy: Policy) -> SelectorQuestion:
+    return SelectorQuestion(
         answers={answer: Bilingual(zh=zh, en=en) for answer, (zh, en) in dimension.answers.items()},
         needs_facts=dimension.needs_facts,
         settled=None if dimension.of_policy is None else dimension.of_policy(policy),

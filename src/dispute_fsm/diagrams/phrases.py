@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.scalars import FrozenMap
 
 
 class Phrases:

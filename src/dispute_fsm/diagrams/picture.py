@@ -50,7 +50,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class PictureEdge:
     """An edge with its label. One that leads back to its own box is told inside that box. `tone` is the role that acts."""
 
     id: str
@@ -100,15 +100,15 @@ class Picture:
     id: str
     title: str
     boxes: tuple[Box, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[PictureEdge, ...]
     frames: tuple[Frame, ...] = ()
 
-    def inner(self, box: str) -> Sequence[Edge]:
+    def inner(self, box: str) -> Sequence[PictureEdge]:
         """Return the edges that lead from a box back to itself."""
         return [edge for edge in self.edges if edge.stays and edge.source == box]
 
     @property
-    def outer(self) -> Sequence[Edge]:
+    def outer(self) -> Sequence[PictureEdge]:
         """The edges that lead somewhere else."""
         return [edge for edge in self.edges if not edge.stays]
 

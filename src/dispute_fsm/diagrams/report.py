@@ -11,14 +11,14 @@ from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.render.style import DARK, FONTS, LIGHT
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.view import Part, View
-from dispute_fsm.diagrams.views.history import Story, story_of
+from dispute_fsm.diagrams.views.history import HistoryStory, story_of
 from dispute_fsm.diagrams.way import taken
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.enums import LIABILITIES, Lang
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.telling import checked, details, headline, state_label
-from dispute_fsm.history.timeline import Entry
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import LIABILITIES, Lang
+from dispute_fsm.history.timeline import TimelineEntry
 from dispute_fsm.version import VERSION
 
 _SAYS = Phrases(
@@ -133,7 +133,7 @@ def report(events: Sequence[AuditEvent], policy: Policy, found: Replayed, lang: 
     )
 
 
-def _summary(story: Story, found: Replayed, lang: Lang) -> Iterator[str]:
+def _summary(story: HistoryStory, found: Replayed, lang: Lang) -> Iterator[str]:
     last = story.events[-1]
     sound = "good" if found.fault is None else "bad"
     ended = "" if last.outcome is None else "bad" if last.outcome in LIABILITIES else "good"
@@ -167,13 +167,13 @@ def _again(found: Replayed, lang: Lang) -> Iterator[str]:
         yield _SAYS(lang, "missing", count=len(found.undetermined))
 
 
-def _drawn(story: Story, name: str, part: Part) -> Iterator[str]:
+def _drawn(story: HistoryStory, name: str, part: Part) -> Iterator[str]:
     title = part.title if name == "timeline" else _SAYS(story.voice.lang, "way")
     view = View(name=name, lang=story.voice.lang, title="", notes=(), parts=(part,), graph=story.picture())
     yield f"<figure id='{name}-figure' role='group' aria-label='{escape(title)}' tabindex='0'>{svg(view)}</figure>"
 
 
-def _step(story: Story, event: AuditEvent, entry: Entry) -> Iterator[str]:
+def _step(story: HistoryStory, event: AuditEvent, entry: TimelineEntry) -> Iterator[str]:
     lang = story.voice.lang
     when, what, who = headline(entry, lang)
     arrow = taken(story.voice.machine, event)

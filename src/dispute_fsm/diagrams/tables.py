@@ -6,7 +6,7 @@ from dispute_fsm.diagrams.picture import Face, Line, Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TextRow:
     """A row; `id` is stable where the row stands for something that has an id. The last cell goes on to the end of the row."""
 
     id: str
@@ -16,14 +16,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class TextTable:
     """A table under a title. `widths` are the columns' shares of the page, which is at least `page` px wide; `notes` stand below."""
 
     id: str
     title: str
     heads: tuple[str, ...]
     widths: tuple[int, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TextRow, ...]
     notes: tuple[str, ...] = ()
     page: int = 1180
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from dispute_fsm.diagrams.bars import Bars
 from dispute_fsm.diagrams.picture import Picture
-from dispute_fsm.diagrams.tables import Table
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.diagrams.tables import TextTable
+from dispute_fsm.domain.enums import Lang
 
-Part = Picture | Table | Bars
+Part = Picture | TextTable | Bars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

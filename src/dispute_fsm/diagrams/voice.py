@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from dispute_fsm.diagrams.machine import Arrow, Condition, Ending, Machine, Provenance
+from dispute_fsm.diagrams.machine import Arrow, Ending, GuardLabel, Machine, Provenance
 from dispute_fsm.diagrams.phrases import Phrases
+from dispute_fsm.domain.deadlines import term_of
+from dispute_fsm.domain.enums import Deadline, Labelled, Lang
+from dispute_fsm.domain.policy import Bilingual, Policy, Term
 from dispute_fsm.history.telling import lasting
-from dispute_fsm.rules.deadlines import term_of
-from dispute_fsm.rules.guards import EXTENDED, FAILED, NAMED, OPTION, VOUCHER_LIMITS, evidence_in_time, in_time, settlement_in_time
-from dispute_fsm.rules.policy import Bilingual, Policy, Term
-from dispute_fsm.rules.vocabulary import Deadline, Labelled, Lang
+from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.machine.timing import in_time
+from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED, OPTION
+from dispute_fsm.rules.guards.windows import evidence_in_time, settlement_in_time
 
 _PHRASES = Phrases(
     {
@@ -106,41 +110,41 @@ class Voice:
     def _refs(self) -> Mapping[Provenance, str]:
         return {origin: ref for ref, origin in self.sources.items()}
 
-    def ref(self, of: Arrow | Condition) -> str:
+    def ref(self, of: Arrow | GuardLabel) -> str:
         """Return the number of a source."""
         return self._refs[of.origin]
 
-    def source(self, of: Arrow | Condition) -> str:
+    def source(self, of: Arrow | GuardLabel) -> str:
         """Say where a rule comes from."""
         kind = self.say("stated" if of.origin.kind == "S" else "assumed")
         return self.say("source", ref=self.ref(of), kind=kind, words=self.label(of.origin.words))
 
     # ---- conditions ------------------------------------------------------------------------------------------------
 
-    def conditions(self, names: Iterable[str]) -> list[Condition]:
+    def conditions(self, names: Iterable[str]) -> list[GuardLabel]:
         """Return conditions by their names."""
         return [self.machine.conditions[name] for name in names]
 
-    def selects(self, arrow: Arrow) -> list[Condition]:
+    def selects(self, arrow: Arrow) -> list[GuardLabel]:
         """Return what tells an arrow apart, the option first: it is what people look for."""
         return sorted(self.conditions(arrow.when), key=lambda one: one.question != OPTION.name)
 
-    def demands(self, arrow: Arrow) -> list[Condition]:
+    def demands(self, arrow: Arrow) -> list[GuardLabel]:
         """Return what an arrow demands; that it has to be in time goes without saying."""
         return self.conditions(name for name in (*arrow.timing, *arrow.needs) if name not in _IN_TIME)
 
-    def condition(self, condition: Condition) -> str:
+    def condition(self, condition: GuardLabel) -> str:
         """Say a condition. Of some questions the answer alone would not say what is asked."""
         words = self.label(condition.label)
         if condition.question in _EXTENSIONS:
             return self.say("extends", words)
         return self.say("failed", words) if condition.question == FAILED.name and "none" not in condition.accepts else words
 
-    def told(self, conditions: Iterable[Condition]) -> list[str]:
+    def told(self, conditions: Iterable[GuardLabel]) -> list[str]:
         """Say conditions, each with the number of its source; the limits for vouchers are said as one."""
         return [f"{words} {ref}".rstrip() for words, ref, _ in self.grouped(conditions)]
 
-    def grouped(self, conditions: Iterable[Condition]) -> Iterator[tuple[str, str, tuple[Condition, ...]]]:
+    def grouped(self, conditions: Iterable[GuardLabel]) -> Iterator[tuple[str, str, tuple[GuardLabel, ...]]]:
         """Yield conditions in words with their source's number, those that are said as one together."""
         listed = list(conditions)
         limits = tuple(one for one in listed if one.name in {guard.name for guard in VOUCHER_LIMITS})

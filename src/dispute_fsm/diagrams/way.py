@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.enums import CommandType, EventType
+from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.vocabulary import CommandType, EventType
 
 
 def taken(machine: Machine, event: AuditEvent) -> Arrow | None:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dispute_fsm.documents.places import FieldPath, YamlText, field_name
+from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.strict import format_instant
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
@@ -30,7 +30,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class YamlSource:
     """A YAML file as read: turns a problem at a path into an `InputError` with its place."""
 
     file: str

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dispute_fsm.documents.faults import Source, meant
+from dispute_fsm.documents.faults import YamlSource, meant
 from dispute_fsm.documents.places import FieldPath
 from dispute_fsm.documents.yaml_text import printed, read_file
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 
 
-def policy_laid_over(base: Policy, source: Source, value: object, path: FieldPath) -> Policy:
+def policy_laid_over(base: Policy, source: YamlSource, value: object, path: FieldPath) -> Policy:
     """Lay what stands at a path over a policy. Raises `InputError` for the first field that does not fit."""
     changes = source.mapping(value, tuple(Policy.model_fields), path)
     try:
@@ -29,7 +29,7 @@ def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:
 
     Raises `InputError` for the first field that does not fit the default policy, `OSError` where the file cannot be read.
     """
-    source = Source(printed(path), read_file(path))
+    source = YamlSource(printed(path), read_file(path))
 
     def laid_over(base: Policy) -> Policy:
         return policy_laid_over(base, source, source.text.value, ())

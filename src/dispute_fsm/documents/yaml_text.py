@@ -15,8 +15,8 @@ from yaml.resolver import Resolver
 
 from dispute_fsm.documents.places import FieldPath, YamlText, field_name
 from dispute_fsm.documents.places import quoted as _quoted
+from dispute_fsm.domain.scalars import parse_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.strict import parse_instant
 
 MAX_BYTES = 2 * 1024 * 1024
 """Largest file that is read: far above what a person writes, far below what could hurt."""

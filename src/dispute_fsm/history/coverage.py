@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from dispute_fsm.charts.registry import VERSIONS, rule_version
-from dispute_fsm.charts.table import Row, Table
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.enums import QUESTIONS, CommandType, EventType, Labelled, Lang, Option, Outcome
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.telling import state_label
-from dispute_fsm.rules.guards import OPTION, Selector, when
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import QUESTIONS, CommandType, EventType, Labelled, Lang, Option, Outcome
+from dispute_fsm.machine.guard import Selector, when
+from dispute_fsm.machine.transition_table import Transition, TransitionTable
+from dispute_fsm.rules.guards.selectors import OPTION
+from dispute_fsm.rules.registry import VERSIONS, rule_version
 
 
-class Answer(Labelled):
+class OutcomeKind(Labelled):
     """What a guard says."""
 
     PASSED = "passed", "通过", "passed"
@@ -28,7 +29,7 @@ class Answer(Labelled):
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class CoveredTransition:
     """One way from state to state: a row of the table, for one of the outcomes that it can have; `source` is None at the opening."""
 
     source: str | None
@@ -157,27 +158,27 @@ class Coverage:
 _EVENTS = "events"
 """Counts the events themselves; no key of a goal is one word."""
 
-Goals = tuple[Transition, ...] | tuple[GuardOutcome, ...]
+Goals = tuple[CoveredTransition, ...] | tuple[GuardOutcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Goals:
     """What there is to reach in one rule version, in the order of its table."""
 
-    transitions: Mapping[tuple[str | None, CommandType], tuple[Transition, ...]]
+    transitions: Mapping[tuple[str | None, CommandType], tuple[CoveredTransition, ...]]
     outcomes: tuple[GuardOutcome, ...]
     questions: frozenset[str]
 
     @property
-    def all_transitions(self) -> tuple[Transition, ...]:
+    def all_transitions(self) -> tuple[CoveredTransition, ...]:
         return tuple(transition for here in self.transitions.values() for transition in here)
 
 
 @lru_cache(maxsize=32)
 def _goals(rules: str) -> _Goals:
     table = rule_version(rules).table
-    opening = Transition(None, CommandType.OPEN_DISPUTE, table.initial, None, ())
-    transitions: dict[tuple[str | None, CommandType], tuple[Transition, ...]] = {(None, CommandType.OPEN_DISPUTE): (opening,)}
+    opening = CoveredTransition(None, CommandType.OPEN_DISPUTE, table.initial, None, ())
+    transitions: dict[tuple[str | None, CommandType], tuple[CoveredTransition, ...]] = {(None, CommandType.OPEN_DISPUTE): (opening,)}
     for key, rows in table.rows.items():
         transitions[key] = tuple(one for row in rows for one in _transitions(row))
     return _Goals(
@@ -187,18 +188,18 @@ def _goals(rules: str) -> _Goals:
     )
 
 
-def _transitions(row: Row) -> Iterator[Transition]:
+def _transitions(row: Transition) -> Iterator[CoveredTransition]:
     selectors, outcome = row.rule.when, row.rule.outcome
     if not isinstance(outcome, Mapping):
-        yield Transition(row.source, row.event, row.target, outcome, selectors)
+        yield CoveredTransition(row.source, row.event, row.target, outcome, selectors)
         return
     by_option: Mapping[Option, Outcome] = outcome
     for option, end in by_option.items():  # the compiler sees to it that such a row selects by just these options
         chosen = tuple(when(OPTION, option.value) if selector.dimension is OPTION else selector for selector in selectors)
-        yield Transition(row.source, row.event, row.target, end, chosen)
+        yield CoveredTransition(row.source, row.event, row.target, end, chosen)
 
 
-def _outcomes(table: Table) -> Iterator[GuardOutcome]:
+def _outcomes(table: TransitionTable) -> Iterator[GuardOutcome]:
     of_rows = {guard.name for row in _rows(table) for guard in (row.rule.by, *row.rule.timing, *row.rule.needs)}
     accepted = {(selector.dimension.name, answer) for row in _rows(table) for selector in row.rule.when for answer in selector.accepts}
     for name, guard in table.guards().items():
@@ -209,11 +210,11 @@ def _outcomes(table: Table) -> Iterator[GuardOutcome]:
                         name, answer, f"{QUESTIONS[name][0]} ({name})：{zh}" if name in QUESTIONS else f"{name}：{zh}", f"{name}: {en}"
                     )
         else:
-            for answer in Answer if guard.name in of_rows else (Answer.PASSED,):
+            for answer in OutcomeKind if guard.name in of_rows else (OutcomeKind.PASSED,):
                 yield GuardOutcome(name, answer.value, f"{guard.zh} ({name})：{answer.zh}", f"{guard.en} ({name}): {answer.en}")
 
 
-def _rows(table: Table) -> Iterator[Row]:
+def _rows(table: TransitionTable) -> Iterator[Transition]:
     for rows in table.rows.values():
         yield from rows
 
@@ -223,7 +224,7 @@ def _accepted(selector: Selector) -> list[str]:
 
 
 def _answer(*, passed: bool) -> str:
-    return (Answer.PASSED if passed else Answer.NOT_PASSED).value
+    return (OutcomeKind.PASSED if passed else OutcomeKind.NOT_PASSED).value
 
 
 # ---- words and numbers -------------------------------------------------------------------------------------------------

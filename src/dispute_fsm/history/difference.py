@@ -5,13 +5,13 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from dispute_fsm.dispute.conclude import Checked, Conclusion
-from dispute_fsm.dispute.events import AuditEvent, Check
-from dispute_fsm.dispute.refusals import Reason
-from dispute_fsm.rules.findings import Seen
-from dispute_fsm.rules.guards import has_passed
-from dispute_fsm.rules.strict import Named, Series, Strict, format_instant
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Labelled
+from dispute_fsm.decider.conclude import Conclusion, RecordedCheck
+from dispute_fsm.decider.decisions import Reason
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Labelled
+from dispute_fsm.domain.events import AuditEvent, Check
+from dispute_fsm.domain.scalars import Named, Series, Strict, format_instant
+from dispute_fsm.machine.guard_result import Seen
+from dispute_fsm.machine.timing import has_passed
 
 
 class Drift(Labelled):
@@ -52,7 +52,7 @@ class Difference(Strict):
 
 _COMPARED = ("type", "target", "deadlines", "outcome", "refused")
 
-Answer = Check | Checked
+Answer = Check | RecordedCheck
 """One guard's answer, as it was recorded or as it is found anew."""
 
 
@@ -74,7 +74,7 @@ def compare(event: AuditEvent, found: Conclusion | AuditEvent) -> Difference | N
 def no_event(event: AuditEvent, instead: str, reasons: Sequence[Reason] = ()) -> Difference:
     """Say that nothing would be recorded now; `instead` is what comes of the command, `reasons` why it would be refused."""
     drift = Drift.NEWLY_REFUSED if _accepted(event) else Drift.EXPLANATION if reasons else Drift.NEWLY_ACCEPTED
-    answers = [Checked(reason.guard, passed=False, saw=reason.saw) for reason in reasons]
+    answers = [RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in reasons]
     return _difference(event, drift, answers, (Change(field="type", recorded=event.type.value, now=instead),))
 
 

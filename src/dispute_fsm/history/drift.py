@@ -9,12 +9,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dispute_fsm.documents.faults import Source, unknown
+from dispute_fsm.documents.faults import YamlSource, unknown
 from dispute_fsm.documents.yaml_text import printed, read_file
+from dispute_fsm.domain.scalars import GivenIdentifier, Series, Strict, Text
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.replay import Replayed
-from dispute_fsm.history.whatif import Verdict
-from dispute_fsm.rules.strict import GivenIdentifier, Series, Strict, Text
+from dispute_fsm.history.what_if import Verdict
 
 UNDETERMINED = Verdict.UNDETERMINED.value
 """Stands among the classes for a dispute of which nobody can tell how it would end."""
@@ -92,6 +92,6 @@ def classes(found: Replayed) -> Iterator[str]:
 
 def read_approved(path: Path) -> ApprovedDrift:
     """Read a file of approvals. Raises `InputError` with file, line and field, `OSError` where it cannot be read."""
-    source = Source(printed(path), read_file(path))
+    source = YamlSource(printed(path), read_file(path))
     found = source.validated(_File, source.mapping(source.text.value, ("approved",), ()), ())
     return ApprovedDrift(source.file, found.approved, [source.text.line(("approved", number)) for number in range(len(found.approved))])

@@ -18,18 +18,18 @@ from random import Random
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.dispute import next_due
-from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.disputes import Disputes, Result
+from dispute_fsm.decider.dispute import next_due
+from dispute_fsm.decider.hash_chain import derived_stamp
+from dispute_fsm.domain.commands import COMMAND_CLASSES, DEFAULT_VERSION, SYSTEM, Actor, Command, OpenDispute
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, StateName, VoucherKind
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
-from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import COMMAND_CLASSES, DEFAULT_VERSION, SYSTEM, Actor, Command, OpenDispute
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.guards import NAMED
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role, StateName, VoucherKind
+from dispute_fsm.handler import Disputes, Result
+from dispute_fsm.orders import InMemoryOrderSystem
+from dispute_fsm.rules.guards.selectors import NAMED
+from dispute_fsm.rules.registry import rule_version
 
 MOST_DISPUTES = 3_000_000
 """As many as surely open within the years that an instant may lie in."""
@@ -52,7 +52,7 @@ _WAKES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Merchant:
+class _MerchantProfile:
     """A merchant's temper: hours until an answer, on average; how often nobody answers; how often the first try is a wrong one."""
 
     id: str
@@ -63,7 +63,7 @@ class _Merchant:
 
 _PROMPT, _SLOW, _SILENT, _CARELESS = (2.0, 0.01, 0.06), (9.0, 0.06, 0.1), (10.0, 0.5, 0.1), (4.0, 0.04, 0.6)
 _MERCHANTS = tuple(
-    _Merchant(f"M-{41007 + 1013 * number}", *temper)
+    _MerchantProfile(f"M-{41007 + 1013 * number}", *temper)
     for number, temper in enumerate((*[_PROMPT] * 6, *[_SLOW] * 4, _SILENT, *[_CARELESS] * 3))
 )
 _ADJUDICATORS = tuple(Actor(role=Role.ADJUDICATOR, id=f"J-{number}") for number in range(1, 6))

@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
 
+from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.strict import MAX_INTEGER
 
 SUFFIX = ".history.jsonl"
 COMPRESSED = ".gz"

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import IO, Any
 
-from dispute_fsm.dispute.chain import event_hash
-from dispute_fsm.dispute.events import EVENT, GENESIS, AuditEvent, DisputeOpened
+from dispute_fsm.decider.hash_chain import event_hash
+from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent, DisputeOpened
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import numbered, parsed
-from dispute_fsm.history.read import Fault, Reader, Step
-from dispute_fsm.history.write import record_line
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.history.reader import Fault, HistoryReader, Step
+from dispute_fsm.history.writer import record_line
 
 IDS_REPLACED = "ids-replaced"
 """Stands in the build part of an opening's `package` where ids were replaced: `0.1.0+ids-replaced`."""
@@ -120,7 +120,7 @@ def redacted_lines(stream: IO[bytes], file: str, pseudonyms: Pseudonyms | None =
     `file` is its name in errors. Raises `InputError` with file and line for whatever is wrong with it.
     """
     rebuilt = _Rebuilt(pseudonyms)
-    with closing(Reader(file, rebuilt.follow)) as reader:
+    with closing(HistoryReader(file, rebuilt.follow)) as reader:
         for number, line in numbered(stream, file):
             found = reader.read(number, line)
             if isinstance(found, Fault):

@@ -5,18 +5,18 @@ What went in is taken from the event; what came out is compared with it, member 
 
 from collections.abc import Mapping, Sequence
 
-from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.dispute.chain import erased, reveal
-from dispute_fsm.dispute.conclude import Conclusion, conclude, conclude_opening
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
-from dispute_fsm.dispute.refusals import Reason
+from dispute_fsm.decider.conclude import Conclusion, conclude, conclude_opening
+from dispute_fsm.decider.decisions import Reason
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.hash_chain import erased, reveal
+from dispute_fsm.domain.commands import COMMAND_CLASSES, Command, OpenDispute
+from dispute_fsm.domain.enums import Labelled, RefusalCode
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import FrozenMap, Named, Strict
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.difference import Change, Difference, Drift, compare, no_event
-from dispute_fsm.rules.commands import COMMAND_CLASSES, Command, OpenDispute
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import FrozenMap, Named, Strict
-from dispute_fsm.rules.vocabulary import Labelled, RefusalCode
+from dispute_fsm.rules.registry import rule_version
 
 BY_FOLDING: Mapping[str, str] = FrozenMap(
     {

@@ -9,18 +9,18 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.enums import Outcome, StateName
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.scalars import Named, Series, Strict
 from dispute_fsm.history.difference import Difference
 from dispute_fsm.history.lines import numbered, opened
-from dispute_fsm.history.read import Fault, Reader, Step
+from dispute_fsm.history.reader import Fault, HistoryReader, Step
 from dispute_fsm.history.redecide import Undetermined, redecide
-from dispute_fsm.history.upgrade import UPGRADES, Upgrade
-from dispute_fsm.history.whatif import Question, WhatIf, what_if
-from dispute_fsm.rules.strict import Named, Series, Strict
-from dispute_fsm.rules.vocabulary import Outcome, StateName
+from dispute_fsm.history.upcast import UPGRADES, Upgrade
+from dispute_fsm.history.what_if import Question, WhatIf, what_if
 
 if TYPE_CHECKING:
-    from dispute_fsm.dispute.dispute import Dispute
+    from dispute_fsm.decider.dispute import Dispute
 
 
 class Replayed(Strict):
@@ -134,7 +134,7 @@ def replay(
     def follow(line: int, dispute_id: str) -> _Replay:
         return _Replay(path, line, dispute_id, question)
 
-    with opened(path) as stream, closing(Reader(path, follow, upgrades=upgrades)) as reader:
+    with opened(path) as stream, closing(HistoryReader(path, follow, upgrades=upgrades)) as reader:
         for number, line in numbered(stream, path):
             found = reader.read(number, line)
             if isinstance(found, Fault) and found.dispute_id is None:

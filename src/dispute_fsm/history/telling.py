@@ -12,14 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
-from dispute_fsm.history.timeline import Entry, Looked, Personal, Said, SaidVoucher, Standing, guard_words, local_time
-from dispute_fsm.rules.commands import Actor
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.findings import Seen
-from dispute_fsm.rules.guards import EXTENDED, FAILED, NAMED, Sort
-from dispute_fsm.rules.policy import Bilingual, Term
-from dispute_fsm.rules.strict import FrozenMap, format_duration, parse_duration, parse_instant
-from dispute_fsm.rules.vocabulary import (
+from dispute_fsm.domain.commands import Actor
+from dispute_fsm.domain.enums import (
     QUESTIONS,
     SEEN,
     SEEN_VALUES,
@@ -32,6 +26,14 @@ from dispute_fsm.rules.vocabulary import (
     RefusalCode,
     StateName,
 )
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import Bilingual, Term
+from dispute_fsm.domain.scalars import FrozenMap, format_duration, parse_duration, parse_instant
+from dispute_fsm.history.timeline import Looked, Personal, Said, SaidVoucher, TimelineEntry, TimelineState, guard_words, local_time
+from dispute_fsm.machine.guard import GuardKind
+from dispute_fsm.machine.guard_result import Seen
+from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED
 from dispute_fsm.terminal import printable
 
 _SAID: Mapping[str, tuple[str, str]] = FrozenMap(
@@ -209,28 +211,28 @@ def who(actor: Actor, lang: Lang) -> str:
     return actor.role.label(lang) if actor.id == actor.role.value else f"{actor.role.label(lang)} {_visible(actor.id)}"
 
 
-def headline(entry: Entry, lang: Lang) -> tuple[str, str, str]:
+def headline(entry: TimelineEntry, lang: Lang) -> tuple[str, str, str]:
     """Say an entry in one line: when, what happened, and who did what."""
     return entry.local, entry.type.label(lang), f"{who(entry.actor, lang)} · {entry.command.label(lang)}"
 
 
-def details(entry: Entry, lang: Lang) -> Iterator[tuple[str, str]]:
+def details(entry: TimelineEntry, lang: Lang) -> Iterator[tuple[str, str]]:
     """Say what belongs to an entry, line by line, each under its label; the label is empty where it stays the same."""
     return _line_by_line(_Voice(lang, entry.zone, entry.at, entry.reasons).entry(entry))
 
 
-def checked(entry: Entry, lang: Lang) -> Iterator[str]:
+def checked(entry: TimelineEntry, lang: Lang) -> Iterator[str]:
     """Say what every guard answered and saw, with its name: the whole of what `details` tells in short."""
     voice = _Voice(lang, entry.zone, entry.at, entry.reasons)
     return (f"{voice.looked(looked, everything=True)} · {looked.guard}" for looked in entry.seen)
 
 
-def standing_details(stood: Standing, lang: Lang) -> Iterator[tuple[str, str]]:
+def standing_details(stood: TimelineState, lang: Lang) -> Iterator[tuple[str, str]]:
     """Say how a dispute stands, line by line, in the form of `details`."""
     return _line_by_line(_Voice(lang, stood.zone, stood.at).standing(stood))
 
 
-def ended_in_time(deadline: Deadline, entry: Entry, left: timedelta, lang: Lang) -> str:
+def ended_in_time(deadline: Deadline, entry: TimelineEntry, left: timedelta, lang: Lang) -> str:
     """Say how a deadline ended before it had passed, and how much of it was `left`: by what it was for, or by something else."""
     shipped = deadline is Deadline.PROMISE and entry.outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
     form = f"{deadline.value}_met" if shipped or entry.command in _MEETS[deadline] else "ended"
@@ -275,7 +277,7 @@ def changed_member(field: str, lang: Lang) -> str:
     return _CHANGED[field][lang == "en"]
 
 
-def lines(entries: Sequence[Entry], lang: Lang, *, mark: Mapping[int, Sequence[str]] = _NO_MARKS) -> Iterator[str]:
+def lines(entries: Sequence[TimelineEntry], lang: Lang, *, mark: Mapping[int, Sequence[str]] = _NO_MARKS) -> Iterator[str]:
     """Write a timeline as plain text. `mark` puts lines below the events of these numbers; the last, below what is not there."""
     width = max((len(str(seq)) for seq in (*mark, *(entry.seq for entry in entries))), default=1)
     for entry in entries:
@@ -305,7 +307,7 @@ class _Voice:
     at: datetime | None = None
     reasons: Mapping[str, Bilingual] = FrozenMap({})
 
-    def entry(self, entry: Entry) -> Iterator[tuple[str, str]]:
+    def entry(self, entry: TimelineEntry) -> Iterator[tuple[str, str]]:
         for said in entry.said:
             yield self.pair(_SAID, said.name), self.said(said)
         for code in entry.refused:
@@ -324,7 +326,7 @@ class _Voice:
         for line in self.clocks(entry):
             yield self.word("deadline"), line
 
-    def standing(self, stood: Standing) -> Iterator[tuple[str, str]]:
+    def standing(self, stood: TimelineState) -> Iterator[tuple[str, str]]:
         yield self.word("state"), state_label(stood.path, self.lang)
         if stood.outcome is not None:
             yield self.word("outcome"), stood.outcome.label(self.lang)
@@ -365,7 +367,7 @@ class _Voice:
         return said.value.strip() or self.word("blank")
 
     def looked(self, looked: Looked, *, everything: bool = False) -> str:
-        if looked.sort is Sort.SELECTS:
+        if looked.sort is GuardKind.SELECTS:
             asked = looked.guard in _UNCLEAR and looked.saw.get(looked.guard) != "none"
             question = f"{self.pair(QUESTIONS, looked.guard)}{self.word('colon')}" if asked else ""
             return f"{question}{looked.label(self.lang)}"
@@ -427,7 +429,7 @@ class _Voice:
             parts.append(" ".join(filter(None, (pickup.kind.label(self.lang), self.dated(pickup.scanned_at, facts), pickup.waybill))))
         return self.word("comma").join(parts)
 
-    def clocks(self, entry: Entry) -> Iterator[str]:
+    def clocks(self, entry: TimelineEntry) -> Iterator[str]:
         clocks, passed = entry.clocks, entry.clocks.passed
         if passed is not None:
             late = self.span(passed.late)

@@ -1,7 +1,7 @@
 """One dispute as a timeline: what happened, who did it, what was said and seen, which deadline ran. Pure.
 
-The values: an `Entry` for each event, and how the dispute stands (`Standing`). `telling` puts them into words; a page, a diagram or
-a table takes both, and lays them out in its own way.
+The values: a `TimelineEntry` for each event, and the state of the dispute's deadlines (`TimelineState`). `telling` formats them; a page,
+a diagram or a table takes both, and lays them out in its own way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,18 +10,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.charts.registry import VERSIONS
-from dispute_fsm.dispute.dispute import Dispute, next_due
-from dispute_fsm.dispute.events import AuditEvent, Check, PrivateValue
-from dispute_fsm.rules.commands import Actor, Commitment, RecordedVoucher
-from dispute_fsm.rules.deadlines import term_of
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.findings import Seen
-from dispute_fsm.rules.guards import OPTION, Guard, Selector, Sort
-from dispute_fsm.rules.policy import Bilingual, Policy, Term
-from dispute_fsm.rules.rollout import RolloutDecision
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import (
+from dispute_fsm.decider.dispute import Dispute, next_due
+from dispute_fsm.domain.commands import Actor, Commitment, RecordedVoucher
+from dispute_fsm.domain.deadlines import term_of
+from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
     EventType,
@@ -32,7 +24,16 @@ from dispute_fsm.rules.vocabulary import (
     RefusalCode,
     VoucherKind,
 )
-from dispute_fsm.rules.worktime import Count, count
+from dispute_fsm.domain.events import AuditEvent, Check, PrivateValue
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import Bilingual, Policy, Term
+from dispute_fsm.domain.rollout import RolloutDecision
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.domain.working_time import Count, count
+from dispute_fsm.machine.guard import Guard, GuardKind, Selector
+from dispute_fsm.machine.guard_result import Seen
+from dispute_fsm.rules.guards.selectors import OPTION
+from dispute_fsm.rules.registry import VERSIONS
 
 _NO_GUARD: Mapping[str, tuple[Bilingual, RefusalCode]] = FrozenMap(
     {
@@ -84,7 +85,7 @@ class Looked:
     """
 
     guard: str
-    sort: Sort | None
+    sort: GuardKind | None
     words: Bilingual | None
     passed: bool
     saw: Mapping[str, Seen]
@@ -131,7 +132,7 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TimelineEntry:
     """One event of the timeline. `at` is in UTC, `local` the same instant in the zone of the policy's calendar.
 
     `reasons` are the labels of the policy's evidence reasons, by id.
@@ -160,7 +161,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class TimelineState:
     """How a dispute stood at a moment: every deadline that stands, those that its state acts on, and the one due first."""
 
     at: datetime
@@ -182,16 +183,16 @@ class Standing:
         return self.deadlines[deadline] - self.at
 
 
-def timeline(events: Sequence[AuditEvent], policy: Policy) -> tuple[Entry, ...]:
+def timeline(events: Sequence[AuditEvent], policy: Policy) -> tuple[TimelineEntry, ...]:
     """Tell a dispute by its events, from the opening on, under the policy that it keeps."""
     befores: list[Mapping[Deadline, datetime]] = [{}, *(event.deadlines for event in events)]
     reasons = FrozenMap({name: reason.label for name, reason in policy.evidence_reasons.items()})
     return tuple(_entry(event, before, policy, reasons) for event, before in zip(events, befores, strict=False))
 
 
-def standing(dispute: Dispute, at: datetime | None = None) -> Standing:
+def standing(dispute: Dispute, at: datetime | None = None) -> TimelineState:
     """Say how a dispute stands, at the moment of its last event unless another is given."""
-    return Standing(
+    return TimelineState(
         at=dispute.last_at if at is None else at,
         zone=ZoneInfo(dispute.policy.calendar.zone),
         seq=dispute.seq,
@@ -208,9 +209,9 @@ def standing(dispute: Dispute, at: datetime | None = None) -> Standing:
     )
 
 
-def _entry(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Policy, reasons: Mapping[str, Bilingual]) -> Entry:
+def _entry(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Policy, reasons: Mapping[str, Bilingual]) -> TimelineEntry:
     decides = event.outcome is not None or event.command.expires is not None
-    return Entry(
+    return TimelineEntry(
         seq=event.seq,
         at=event.at,
         zone=ZoneInfo(policy.calendar.zone),

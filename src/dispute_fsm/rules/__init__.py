@@ -1,1 +1,1 @@
-"""The rules themselves: words, facts, policy, guards, evidence, deadlines. Pure; depends on nothing above."""
+"""The rules: guards by theme, one chart module per rule version, and the registry of versions."""

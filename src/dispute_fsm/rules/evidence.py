@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dispute_fsm.rules.commands import Voucher
-from dispute_fsm.rules.findings import NEVER, Finding, PayloadUnlock, found
-from dispute_fsm.rules.policy import EvidenceReason, Policy, Prompt, VoucherLimits
-from dispute_fsm.rules.strict import MAX_INTEGER
-from dispute_fsm.rules.vocabulary import RefusalCode, VoucherKind
+from dispute_fsm.domain.commands import Voucher
+from dispute_fsm.domain.enums import RefusalCode, VoucherKind
+from dispute_fsm.domain.policy import EvidenceReason, Policy, Prompt, VoucherLimits
+from dispute_fsm.domain.scalars import MAX_INTEGER
+from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, result_of
 
 Vouchers = tuple[Voucher, ...]
 
@@ -43,7 +43,7 @@ class Checklist:
     """What is there, what is missing, and what is not acceptable and why; complete when a submission would be taken."""
 
     prompts: tuple[PromptStatus, ...]
-    faults: tuple[Finding, ...]
+    faults: tuple[GuardResult, ...]
 
     @property
     def complete(self) -> bool:
@@ -66,21 +66,21 @@ def length(text: str | None) -> int:
     return 0 if text is None or not text.strip() else len(text)
 
 
-def reason_known(policy: Policy, reason: str | None) -> Finding:
+def reason_known(policy: Policy, reason: str | None) -> GuardResult:
     """Require a reason of the policy's catalogue."""
     known, reasons = reason in policy.evidence_reasons, tuple(sorted(policy.evidence_reasons))
     names, labels = ", ".join(reasons), "、".join(policy.evidence_reasons[name].label.zh for name in reasons)
     unlock = (
         NEVER if known else PayloadUnlock("reason", f"请从以下举证理由中选择：{labels}", f"give one of the catalogue's reasons: {names}")
     )
-    return found(known, RefusalCode.REASON_UNKNOWN, unlock, reason_known=known, reasons=reasons)
+    return result_of(known, RefusalCode.REASON_UNKNOWN, unlock, reason_known=known, reasons=reasons)
 
 
-def vouchers_there(policy: Policy, reason: str | None, vouchers: Vouchers) -> Finding:
+def vouchers_there(policy: Policy, reason: str | None, vouchers: Vouchers) -> GuardResult:
     """Require every voucher that the reason prompts for, as many as it asks."""
     statuses = _prompts(policy, reason, vouchers)
     missing = [status for status in statuses if not status.done]
-    return found(
+    return result_of(
         not missing,
         RefusalCode.VOUCHER_MISSING,
         _add(missing) if missing else NEVER,
@@ -95,11 +95,11 @@ def _add(missing: list[PromptStatus]) -> PayloadUnlock:
     return PayloadUnlock("vouchers", f"请补充：{zh}", f"add: {en}")
 
 
-def vouchers_accepted(policy: Policy, reason: str | None, vouchers: Vouchers) -> Finding:
+def vouchers_accepted(policy: Policy, reason: str | None, vouchers: Vouchers) -> GuardResult:
     """Require that no voucher is of a kind that the reason does not accept; other kinds are welcome."""
     entry = _entry(policy, reason)
     refused = sorted({voucher.kind for voucher in vouchers} & set(entry.not_accepted if entry else ()))
-    return found(
+    return result_of(
         not refused,
         RefusalCode.VOUCHER_NOT_ACCEPTED,
         _take_out(refused) if refused else NEVER,
@@ -112,12 +112,12 @@ def _take_out(refused: list[VoucherKind]) -> PayloadUnlock:
     return PayloadUnlock("vouchers", f"请移除：{zh}", f"take out: {en}")
 
 
-def vouchers_small_enough(policy: Policy, vouchers: Vouchers) -> Finding:
+def vouchers_small_enough(policy: Policy, vouchers: Vouchers) -> GuardResult:
     """Require that each voucher, and all together, stay within the limits in bytes."""
     limits, sizes = policy.voucher_limits, [voucher.size for voucher in distinct(vouchers)]
     largest, together = max(sizes, default=0), sum(sizes)
     small = largest <= limits.max_bytes and together <= limits.max_bytes_together
-    return found(
+    return result_of(
         small,
         RefusalCode.VOUCHER_TOO_LARGE,
         NEVER if small else _smaller(limits),
@@ -136,37 +136,37 @@ def _smaller(limits: VoucherLimits) -> PayloadUnlock:
     )
 
 
-def media_types_supported(policy: Policy, vouchers: Vouchers) -> Finding:
+def media_types_supported(policy: Policy, vouchers: Vouchers) -> GuardResult:
     """Require that each voucher's file format is a supported one."""
     supported = policy.voucher_limits.media_types
     others = sorted({voucher.media_type for voucher in vouchers}.difference(supported))
-    return found(not others, RefusalCode.VOUCHER_MEDIA_TYPE, _convert(supported) if others else NEVER, not_supported=tuple(others))
+    return result_of(not others, RefusalCode.VOUCHER_MEDIA_TYPE, _convert(supported) if others else NEVER, not_supported=tuple(others))
 
 
 def _convert(supported: tuple[str, ...]) -> PayloadUnlock:
     return PayloadUnlock("vouchers", f"支持的格式：{'、'.join(supported)}", f"supported formats: {', '.join(supported)}")
 
 
-def vouchers_few_enough(policy: Policy, vouchers: Vouchers) -> Finding:
+def vouchers_few_enough(policy: Policy, vouchers: Vouchers) -> GuardResult:
     """Require at most the allowed number of files."""
     count, most = len(distinct(vouchers)), policy.voucher_limits.max_count
     unlock = NEVER if count <= most else PayloadUnlock("vouchers", f"最多 {most} 个文件", f"hand in at most {most} files")
-    return found(count <= most, RefusalCode.TOO_MANY_VOUCHERS, unlock, count=count, max_count=most)
+    return result_of(count <= most, RefusalCode.TOO_MANY_VOUCHERS, unlock, count=count, max_count=most)
 
 
-def statement_there(policy: Policy, reason: str | None, statement: str | None) -> Finding:
+def statement_there(policy: Policy, reason: str | None, statement: str | None) -> GuardResult:
     """Require a statement where the reason asks for one, or is unknown."""
     entry = _entry(policy, reason)
     required, written = entry is None or entry.statement, length(statement)
-    return found(not required or written > 0, RefusalCode.STATEMENT_MISSING, _STATEMENT, required=required, length=written)
+    return result_of(not required or written > 0, RefusalCode.STATEMENT_MISSING, _STATEMENT, required=required, length=written)
 
 
-def statement_short_enough(policy: Policy, statement: str | None) -> Finding:
+def statement_short_enough(policy: Policy, statement: str | None) -> GuardResult:
     """Require that the statement stays within the limit, in code points."""
     written, most = length(statement), policy.voucher_limits.max_statement
     zh, en = f"情况说明不超过 {most} 字", f"keep the statement within {most} characters"
     unlock = NEVER if written <= most else PayloadUnlock("statement", zh, en)
-    return found(written <= most, RefusalCode.STATEMENT_TOO_LONG, unlock, length=written, max_statement=most)
+    return result_of(written <= most, RefusalCode.STATEMENT_TOO_LONG, unlock, length=written, max_statement=most)
 
 
 def checklist(policy: Policy, reason: str | None, vouchers: Vouchers = (), statement: str | None = None) -> Checklist:

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Unpack, overload
 
 from dispute_fsm.commands import OpeningFields
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.dispute.options import OptionView
-from dispute_fsm.disputes import Expiry, Result, command_of, opening_of
-from dispute_fsm.rules.commands import Actor, Command, OpenDispute, Voucher
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.options import OptionView
+from dispute_fsm.domain.commands import Actor, Command, OpenDispute, Voucher
+from dispute_fsm.domain.enums import StateName
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.handler import Expiry, Result, command_of, opening_of
 from dispute_fsm.rules.evidence import Checklist
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import StateName
 from dispute_fsm.service.decider import NOTICE
 from dispute_fsm.service.delivery import Consumer, Delivered
 from dispute_fsm.service.feed import FeedEvent

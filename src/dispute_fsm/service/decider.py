@@ -14,18 +14,18 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from dispute_fsm.dispute.conclude import opening_needs_facts
-from dispute_fsm.dispute.decide import decide, open_dispute
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused
-from dispute_fsm.disputes import Disputes, Result, instant, log_decision
+from dispute_fsm.decider.conclude import opening_needs_facts
+from dispute_fsm.decider.decide import decide, open_dispute
+from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.domain.commands import Command, OpenDispute
+from dispute_fsm.domain.enums import RefusalCode
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError, UnknownDisputeError
-from dispute_fsm.rules.commands import Command, OpenDispute
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.findings import PayloadUnlock
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import RefusalCode
+from dispute_fsm.handler import Disputes, Result, instant, log_decision
+from dispute_fsm.machine.guard_result import PayloadUnlock
 from dispute_fsm.store.failures import failures
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Loaded, Store
@@ -71,7 +71,7 @@ class _Put(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Decider:
+class CommandHandler:
     """Takes openings and commands to the disputes of a store. `clock` None: the database's, where it has one.
 
     `wakes` are set when a deadline may be due sooner than it was.

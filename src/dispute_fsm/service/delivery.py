@@ -14,11 +14,11 @@ from uuid import uuid4
 
 from dispute_fsm.errors import InputError, SinkUnavailableError
 from dispute_fsm.log import log
-from dispute_fsm.service.decider import Decider
+from dispute_fsm.service.decider import CommandHandler
 from dispute_fsm.service.feed import SOURCE, Sink, feed_event
 from dispute_fsm.store import consumers
 from dispute_fsm.store.consumers import Parked
-from dispute_fsm.store.feed import Place, read_feed, read_one
+from dispute_fsm.store.feed import FeedPosition, read_feed, read_one
 from dispute_fsm.store.records import EventRow
 
 _MOST_SAID = 300
@@ -46,7 +46,14 @@ class Consumer:
     """
 
     def __init__(  # noqa: PLR0913 -- three that differ for each consumer, three by name that seldom do
-        self, decider: Decider, name: str, sink: Sink, *, source: str = SOURCE, tries: int = 3, lease: timedelta = timedelta(minutes=1)
+        self,
+        decider: CommandHandler,
+        name: str,
+        sink: Sink,
+        *,
+        source: str = SOURCE,
+        tries: int = 3,
+        lease: timedelta = timedelta(minutes=1),
     ) -> None:
         if tries < 1:
             raise InputError(f"{tries} tries deliver nothing; one at least", field="tries")
@@ -125,7 +132,7 @@ class Consumer:
                 self._keep(place, stuck, None if stuck else dispute_id)
         return done
 
-    def _hand_over(self, place: Place, row: EventRow) -> Exception | None:
+    def _hand_over(self, place: FeedPosition, row: EventRow) -> Exception | None:
         """Put an event to the sink; returns what the sink said last where it could not take it."""
         wrong: Exception | None = None
         for _ in range(self._tries):
@@ -148,7 +155,7 @@ class Consumer:
         with self._decider.store.pool.take() as session:
             return self._decider.store.now(session)
 
-    def _keep(self, place: Place, held: dict[str, Parked], freed: str | None = None) -> None:
+    def _keep(self, place: FeedPosition, held: dict[str, Parked], freed: str | None = None) -> None:
         with self._decider.store.pool.transaction() as session:
             consumers.advance(session, self.name, self._owner, place, self._decider.store.now(session) + self._lease)
             for one in held.values():
@@ -157,7 +164,7 @@ class Consumer:
                 consumers.let_go(session, self.name, freed)
 
     @contextmanager
-    def _turn(self) -> Generator[Place | None]:
+    def _turn(self) -> Generator[FeedPosition | None]:
         """Take the turn to deliver for this name; None where it is somebody else's."""
         with self._decider.store.pool.transaction() as session:
             place = consumers.take(session, self.name, self._owner, self._decider.store.now(session), self._lease)

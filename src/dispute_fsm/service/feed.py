@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.log import log
-from dispute_fsm.store.feed import Place
+from dispute_fsm.store.feed import FeedPosition
 from dispute_fsm.store.records import EventRow, event_of, record_of
 
 SOURCE = "/disputes"
@@ -52,7 +52,7 @@ class FeedEvent:
         }
 
 
-def feed_event(place: Place, row: EventRow) -> FeedEvent:
+def feed_event(place: FeedPosition, row: EventRow) -> FeedEvent:
     """Read one event of the feed."""
     return FeedEvent(str(place), event_of(row), record_of(row))
 

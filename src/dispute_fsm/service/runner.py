@@ -7,7 +7,7 @@ from time import monotonic
 
 from dispute_fsm.errors import DisputeError, StoreUnavailableError
 from dispute_fsm.log import log
-from dispute_fsm.service.decider import NOTICE, Decider
+from dispute_fsm.service.decider import NOTICE, CommandHandler
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
 from dispute_fsm.store.address import behind_pooler
 from dispute_fsm.store.due import CHANNEL, next_due
@@ -26,7 +26,7 @@ class Runner:
     Whatever goes wrong, such as a database that is unavailable, is logged, and it tries again every `look`.
     """
 
-    def __init__(self, decider: Decider, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE, batch: int = BATCH) -> None:
+    def __init__(self, decider: CommandHandler, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE, batch: int = BATCH) -> None:
         self._decider = decider
         self._look = look
         self._lease = lease

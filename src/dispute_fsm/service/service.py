@@ -7,17 +7,17 @@ from typing import Unpack, overload
 from sqlalchemy import Connection
 
 from dispute_fsm.commands import OpeningFields
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.dispute.options import OptionView
-from dispute_fsm.disputes import Disputes, Expiry, Result, StampMaker, command_of, fresh_stamp, opening_of
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.options import OptionView
+from dispute_fsm.domain.commands import Actor, Command, OpenDispute, Voucher
+from dispute_fsm.domain.enums import StateName
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import UnknownDisputeError
-from dispute_fsm.order_system import OrderSystem
-from dispute_fsm.rules.commands import Actor, Command, OpenDispute, Voucher
+from dispute_fsm.handler import Disputes, Expiry, Result, StampMaker, command_of, fresh_stamp, opening_of
+from dispute_fsm.orders import OrderSystem
 from dispute_fsm.rules.evidence import Checklist
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import StateName
-from dispute_fsm.service.decider import NOTICE, Clock, Decider
+from dispute_fsm.service.decider import NOTICE, Clock, CommandHandler
 from dispute_fsm.service.delivery import Consumer
 from dispute_fsm.service.feed import SOURCE, FeedEvent, Sink, feed_event
 from dispute_fsm.service.runner import Runner
@@ -44,7 +44,7 @@ class DisputeService:
 
     def __init__(self, store: Store, orders: OrderSystem, *, clock: Clock | None = None, stamp: StampMaker = fresh_stamp) -> None:
         self.store = store
-        self._decider = Decider(store, Disputes(orders, stamp), clock)
+        self._decider = CommandHandler(store, Disputes(orders, stamp), clock)
 
     # ---- openings and commands -----------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from dispute_fsm.dispute.dispute import Dispute, next_due
-from dispute_fsm.disputes import Expiries, Expiry, Result, expiry, log_pending
+from dispute_fsm.decider.dispute import Dispute, next_due
+from dispute_fsm.domain.commands import Command
 from dispute_fsm.errors import (
     DisputeError,
     InputError,
@@ -21,9 +21,9 @@ from dispute_fsm.errors import (
     StoreInvalidError,
     StoreUnavailableError,
 )
+from dispute_fsm.handler import Expiries, Expiry, Result, expiry, log_pending
 from dispute_fsm.log import log
-from dispute_fsm.rules.commands import Command
-from dispute_fsm.service.decider import Decider
+from dispute_fsm.service.decider import CommandHandler
 from dispute_fsm.store.due import claim, release
 
 LEASE = timedelta(minutes=1)
@@ -49,7 +49,7 @@ class Swept:
         return Swept(self.fired + other.fired, self.pending + other.pending, self.failed + other.failed)
 
 
-def sweep(decider: Decider, batch: int, lease: timedelta, stop: Callable[[], bool]) -> Swept:
+def sweep(decider: CommandHandler, batch: int, lease: timedelta, stop: Callable[[], bool]) -> Swept:
     """Fire what has passed, batch by batch, until nothing is left that nobody has claimed, or it is asked to stop.
 
     Each dispute that stays pending or fails is tried once. Raises `InputError` for a batch of none.
@@ -76,7 +76,7 @@ def sweep(decider: Decider, batch: int, lease: timedelta, stop: Callable[[], boo
     return done
 
 
-def _expire(decider: Decider, dispute_id: str) -> Swept:
+def _expire(decider: CommandHandler, dispute_id: str) -> Swept:
     done, expiries = Swept(), Expiries()
     while True:
         try:
@@ -97,7 +97,7 @@ def _expire(decider: Decider, dispute_id: str) -> Swept:
             expiries.tried.add(expiries.trying)
 
 
-def expire(decider: Decider, dispute_id: str, revision: int | None, host: Connection | None) -> Expiry:
+def expire(decider: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None) -> Expiry:
     """Act on the deadlines of one dispute that have passed; see `DisputeService.expire`."""
     acting, results = _Acting(revision), list[Result]()
     unavailable: OrderSystemUnavailableError | StaleFactsError | None = None

@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Table, and_, bindparam, exists, func, select
 
-from dispute_fsm.dispute.chain import verify
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import GENESIS
-from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import verify
+from dispute_fsm.domain.events import GENESIS
+from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
-from dispute_fsm.rules.strict import format_instant
 from dispute_fsm.store.feed import ahead
 from dispute_fsm.store.records import EventRow, event_of, opened_as, record_of, running, stands
 from dispute_fsm.store.schema import deadlines, disputes, events, keys, private_values
@@ -41,7 +41,7 @@ class Damage:
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckCounts:
     """How much was looked at."""
 
     disputes: int = 0
@@ -59,7 +59,7 @@ class _Kept:
     keys: Mapping[str, int]
 
 
-def check(store: Store, checked: Checked) -> Iterator[Damage]:
+def check(store: Store, checked: CheckCounts) -> Iterator[Damage]:
     """Go through all that is damaged, as it stands at one moment; counts in `checked` what was looked at."""
     with store.pool.snapshot() as session:
         for kept in _all(session):

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from dispute_fsm.errors import ConflictError
-from dispute_fsm.store.feed import BEGINNING, Place
+from dispute_fsm.store.feed import BEGINNING, FeedPosition
 from dispute_fsm.store.schema import POSTGRESQL, SQLITE, consumers, parked
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement
@@ -53,14 +53,14 @@ class Parked:
     error: str
 
 
-def take(session: Session, name: str, owner: str, now: datetime, lease: timedelta) -> Place | None:
+def take(session: Session, name: str, owner: str, now: datetime, lease: timedelta) -> FeedPosition | None:
     """Begin to deliver for a consumer, which is made where there is none; returns its place. None: somebody else is delivering."""
     _ADD[session.dialect.name].run(session, {"name": name, **BEGINNING._asdict()})
     row = _TAKE.row(session, {"consumer": name, "mine": owner, "now": now, "until": now + lease})
-    return None if row is None else Place(*row)
+    return None if row is None else FeedPosition(*row)
 
 
-def advance(session: Session, name: str, owner: str, to: Place, until: datetime) -> None:
+def advance(session: Session, name: str, owner: str, to: FeedPosition, until: datetime) -> None:
     """Keep how far a consumer has come. Raises `ConflictError` where somebody else delivers for it by now."""
     moved = {"consumer": name, "mine": owner, "to_xid": to.xid, "to_position": to.position, "until": until}
     if _ADVANCE.row(session, moved) is None:
@@ -74,10 +74,10 @@ def give_back(session: Session, name: str, owner: str) -> None:
     _GIVE_BACK.run(session, {"consumer": name, "mine": owner})
 
 
-def place(session: Session, name: str) -> Place | None:
+def place(session: Session, name: str) -> FeedPosition | None:
     """Return how far a consumer has come; None where there is none of this name."""
     row = _PLACE.row(session, {"consumer": name})
-    return None if row is None else Place(*row)
+    return None if row is None else FeedPosition(*row)
 
 
 def park(session: Session, name: str, held: Parked) -> None:

@@ -43,7 +43,7 @@ _AHEAD = Statement(
 )
 
 
-class Place(NamedTuple):
+class FeedPosition(NamedTuple):
     """A place in the feed; as a text, `7421-53`, it is what a reader keeps."""
 
     xid: int
@@ -53,26 +53,26 @@ class Place(NamedTuple):
         return f"{self.xid}-{self.position}"
 
 
-BEGINNING = Place(0, 0)
+BEGINNING = FeedPosition(0, 0)
 """Before the first event."""
 
 
-def place_of(text: str | None) -> Place:
+def place_of(text: str | None) -> FeedPosition:
     """Read a place; None is the beginning. Raises `InputError`."""
     if text is None:
         return BEGINNING
     xid, _, position = text.partition("-")
     if not all(re.fullmatch(r"[0-9]{1,20}", part) and int(part) < 2**63 for part in (xid, position)):
         raise InputError(f"{text:.40} is no place in the feed; give one that the feed gave", field="after")
-    return Place(int(xid), int(position))
+    return FeedPosition(int(xid), int(position))
 
 
-def read_feed(session: Session, after: Place, limit: int) -> list[tuple[Place, EventRow]]:
+def read_feed(session: Session, after: FeedPosition, limit: int) -> list[tuple[FeedPosition, EventRow]]:
     """Read the events behind a place, without their personal values. Raises `InputError` for a limit below one."""
     return [_found(row) for row in _BEHIND[session.dialect.name].rows(session, {**after._asdict(), "limit": page_of(limit)})]
 
 
-def read_one(session: Session, dispute_id: str, seq: int, up_to: Place) -> list[tuple[Place, EventRow]]:
+def read_one(session: Session, dispute_id: str, seq: int, up_to: FeedPosition) -> list[tuple[FeedPosition, EventRow]]:
     """Read one dispute's events from this one on, as far as a reader has come."""
     return [_found(row) for row in _OF_ONE.rows(session, {**up_to._asdict(), "dispute_id": dispute_id, "seq": seq})]
 
@@ -82,5 +82,5 @@ def ahead(session: Session) -> int:
     return int(_AHEAD.rows(session)[0].number) if session.dialect.name == POSTGRESQL else 0
 
 
-def _found(row: Any) -> tuple[Place, EventRow]:  # noqa: ANN401 -- a row, whose columns have no names for type checkers
-    return Place(row.xid, row.position), EventRow(row.dispute_id, row.seq, row.hashed, row.hash, None)
+def _found(row: Any) -> tuple[FeedPosition, EventRow]:  # noqa: ANN401 -- a row, whose columns have no names for type checkers
+    return FeedPosition(row.xid, row.position), EventRow(row.dispute_id, row.seq, row.hashed, row.hash, None)

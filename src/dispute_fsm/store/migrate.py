@@ -6,8 +6,8 @@ from operator import attrgetter
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError
-from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.store.append_only import protect
 from dispute_fsm.store.pool import Pool
 from dispute_fsm.store.schema import POSTGRESQL, SCHEMA_VERSION, SQLITE, metadata, schema

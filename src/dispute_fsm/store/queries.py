@@ -15,11 +15,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, CompoundSelect, Integer, Text, bindparam, select, tuple_, union_all
 
-from dispute_fsm.charts.registry import VERSIONS
+from dispute_fsm.domain.enums import Deadline, Option, Outcome, StateName
+from dispute_fsm.domain.scalars import DueInstant, Identifier, Instant, Named, Strict, format_instant, is_identifier, parse_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.strict import DueInstant, Identifier, Instant, Named, Strict, format_instant, is_identifier, parse_instant
-from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
-from dispute_fsm.store.schema import Moment, Query, deadlines, disputes
+from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.store.schema import Query, UtcInstant, deadlines, disputes
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement
 
@@ -156,7 +156,7 @@ def statement(*columns: str, paths: int = 0) -> Found:
     What is found in each place comes by index, oldest first, and is merged, so that no more is read than is shown.
     """
     asked: list[ColumnElement[bool]] = [disputes.c[name] == bindparam(name) for name in columns]
-    behind = tuple_(*_OLDEST_FIRST) > tuple_(bindparam("after_at", type_=Moment), bindparam("after_id", type_=Text))
+    behind = tuple_(*_OLDEST_FIRST) > tuple_(bindparam("after_at", type_=UtcInstant), bindparam("after_id", type_=Text))
     limit = bindparam("limit", type_=Integer)
     all_of_them = select(*_SHOWN).where(*asked, behind)
     if paths <= 1:
@@ -170,9 +170,9 @@ def statement(*columns: str, paths: int = 0) -> Found:
 def due_statement() -> Query:
     """Return the query by due instant."""
     behind = tuple_(*_BY_DUE) > tuple_(
-        bindparam("after_at", type_=Moment), bindparam("after_id", type_=Text), bindparam("after_name", type_=Text)
+        bindparam("after_at", type_=UtcInstant), bindparam("after_id", type_=Text), bindparam("after_name", type_=Text)
     )
-    asked = deadlines.c.due_at < bindparam("instant", type_=Moment)
+    asked = deadlines.c.due_at < bindparam("instant", type_=UtcInstant)
     return (
         select(deadlines.c.dispute_id, deadlines.c.deadline, deadlines.c.due_at)
         .where(asked, behind)

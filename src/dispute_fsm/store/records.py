@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from dispute_fsm.dispute.chain import hashed_form
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import EVENT, AuditEvent
-from dispute_fsm.history.upgrade import upgraded
-from dispute_fsm.rules.policy import Policy
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.hash_chain import hashed_form
+from dispute_fsm.domain.events import EVENT, AuditEvent
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.history.upcast import upgraded
 from dispute_fsm.store.snapshot import snapshot_version, written
 
 

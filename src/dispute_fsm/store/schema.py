@@ -35,7 +35,7 @@ POSTGRESQL, SQLITE = "postgresql", "sqlite"
 """The databases that are spoken to, as SQLAlchemy names their dialects."""
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcInstant(TypeDecorator[datetime]):
     """An instant in UTC: PostgreSQL's own type; on SQLite, which has none, RFC 3339 of one length, so that texts sort as instants."""
 
     impl = String
@@ -110,7 +110,7 @@ disputes = Table(
     Column("consumer_id", Text, nullable=False),
     Column("rules", Text, nullable=False),
     Column("policy", String(64), nullable=False),
-    Column("opened_at", Moment, nullable=False),
+    Column("opened_at", UtcInstant, nullable=False),
     Column("path", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("closed", Boolean(create_constraint=False), nullable=False),
@@ -119,7 +119,7 @@ disputes = Table(
     Column("liability", Text),
     Column("revision", Integer, nullable=False),
     Column("seq", Integer, nullable=False),
-    Column("last_at", Moment, nullable=False),
+    Column("last_at", UtcInstant, nullable=False),
     Column("last_hash", String(64), nullable=False),
     Column("xid", BigInteger, nullable=False),
     Column("snapshot_version", Text, nullable=False),
@@ -144,8 +144,8 @@ deadlines = Table(
     metadata,
     Column("dispute_id", Text, primary_key=True),
     Column("deadline", Text, primary_key=True),
-    Column("due_at", Moment, nullable=False),
-    Column("leased_until", Moment),
+    Column("due_at", UtcInstant, nullable=False),
+    Column("leased_until", UtcInstant),
     Index("dispute_deadlines_by_due", "due_at", "dispute_id", "deadline"),
 )
 """The deadlines that run, each until it fires or its state is left; `leased_until` where a sweeper has claimed one."""
@@ -173,7 +173,7 @@ consumers = Table(
     Column("xid", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("owner", Text),
-    Column("leased_until", Moment),
+    Column("leased_until", UtcInstant),
 )
 """Who reads the feed under a name, and up to where; `owner` where one is delivering now."""
 
@@ -183,7 +183,7 @@ parked = Table(
     Column("consumer", Text, primary_key=True),
     Column("dispute_id", Text, primary_key=True),
     Column("seq", Integer, nullable=False),
-    Column("parked_at", Moment, nullable=False),
+    Column("parked_at", UtcInstant, nullable=False),
     Column("error", Text, nullable=False),
 )
 """From which event on a dispute is held back from a consumer, for the consumer could not take that one."""

@@ -12,13 +12,13 @@ from typing import Any, Optional, cast, get_type_hints
 
 from pydantic import ValidationError, create_model
 
-from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent, Deadlines, DisputeOpened
-from dispute_fsm.rules.canonical import canonical, digest
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import DueInstant, FrozenMap, Strict
-from dispute_fsm.rules.vocabulary import Deadline
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.canonical_json import canonical, digest
+from dispute_fsm.domain.enums import Deadline
+from dispute_fsm.domain.events import AuditEvent, Deadlines, DisputeOpened
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import DueInstant, FrozenMap, Strict
+from dispute_fsm.rules.registry import rule_version
 
 _MEANING = 1
 """Rises where a member of a dispute comes to mean something else under the same name."""

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Dialect
 
-from dispute_fsm.store.schema import POSTGRESQL, Moment, Query, deadlines, disputes, events, keys, policies, private_values
+from dispute_fsm.store.schema import POSTGRESQL, Query, UtcInstant, deadlines, disputes, events, keys, policies, private_values
 from dispute_fsm.store.statement import Statement
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def bound(*names: str) -> dict[str, Any]:
 def statements(dialect: Dialect) -> Statements:
     """Make the statements for a database."""
     postgresql = dialect.name == POSTGRESQL
-    now: ColumnElement[Any] = func.clock_timestamp(type_=Moment) if postgresql else cast(null(), Moment)
+    now: ColumnElement[Any] = func.clock_timestamp(type_=UtcInstant) if postgresql else cast(null(), UtcInstant)
     # A transaction gets its number when it first writes; one that waited for another's dispute comes behind it in the feed.
     this = cast(cast(func.pg_current_xact_id(), Text), BigInteger) if postgresql else literal(0)
     its = select(disputes.c.xid).where(disputes.c.dispute_id == bindparam("dispute_id")).scalar_subquery()

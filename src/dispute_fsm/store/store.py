@@ -14,12 +14,12 @@ from typing import cast
 from sqlalchemy import Connection, Engine, bindparam, delete
 from sqlalchemy.engine import URL
 
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
-from dispute_fsm.dispute.evolve import begin, evolve
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import FrozenMap, is_identifier
 from dispute_fsm.errors import ConflictError, IntegrityError
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import FrozenMap, is_identifier
 from dispute_fsm.store.address import address_of, engine_of
 from dispute_fsm.store.due import CHANNEL
 from dispute_fsm.store.migrate import migrate

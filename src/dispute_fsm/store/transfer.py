@@ -13,13 +13,13 @@ from typing import IO, Any
 from pydantic_core import from_json
 from sqlalchemy import delete, select
 
-from dispute_fsm.dispute.chain import hashed_form
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.hash_chain import hashed_form
+from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.lines import numbered
-from dispute_fsm.history.read import Fault, Nobody, Reader
-from dispute_fsm.history.write import record_line
+from dispute_fsm.history.reader import Fault, HistoryReader, Nobody
+from dispute_fsm.history.writer import record_line
 from dispute_fsm.store.records import EventRow, event_of, opened_as, private_text, record_of, running, stands
 from dispute_fsm.store.schema import deadlines, disputes, events, private_values
 from dispute_fsm.store.session import Session
@@ -56,7 +56,7 @@ def bring_in(store: Store, session: Session, stream: IO[bytes], file: str) -> in
     of its disputes; `ConflictError` where an order would have two live disputes.
     """
     arriving, new = Arriving(), 0
-    with closing(Reader(file, Nobody)) as reader:
+    with closing(HistoryReader(file, Nobody)) as reader:
         for number, line in numbered(stream, file):
             step = reader.read(number, line)
             if isinstance(step, Fault):

@@ -5,16 +5,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.decide import decide
-from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.judge import Judgement, evaluate, hinted
-from dispute_fsm.dispute.refusals import Accepted, Reason, Refused, Repeated
+from dispute_fsm.decider.decide import decide
+from dispute_fsm.decider.decisions import Accepted, Reason, Refused, Repeated
+from dispute_fsm.decider.evaluate import Evaluation, evaluate, hinted
+from dispute_fsm.decider.evolve import evolve
+from dispute_fsm.decider.hash_chain import derived_stamp
+from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDeadline
+from dispute_fsm.domain.enums import CommandType, RefusalCode
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
-from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
-from dispute_fsm.rules.vocabulary import CommandType, RefusalCode
-from dispute_fsm.verify.explore import Answer, Exploration, Situation, key_of, put, seen, shape_of
+from dispute_fsm.machine.guard_result import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
+from dispute_fsm.verify.explore import Exploration, ExploredDecision, Situation, key_of, put, seen, shape_of
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
 
@@ -54,7 +54,7 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
                 yield against(exploration, answer, "提供了该方案，却没有规则适用", "the option is offered, and no row takes it")
 
 
-def _applies(selectors: tuple[Any, ...], answer: Answer) -> bool:
+def _applies(selectors: tuple[Any, ...], answer: ExploredDecision) -> bool:
     return all(selector.holds(answer.judged.case) for selector in selectors)
 
 
@@ -181,7 +181,7 @@ def _meant(command: Command) -> tuple[Any, ...]:
     return (getattr(command, "option", None), getattr(command, "deadline", None))
 
 
-def _helps(answer: Answer, reason: Reason) -> bool:
+def _helps(answer: ExploredDecision, reason: Reason) -> bool:
     unlock, situation = reason.unlock, answer.situation
     if isinstance(unlock, WaitUnlock):
         return reason.code not in _codes(situation, answer.command, unlock.until)
@@ -239,7 +239,7 @@ def _leads_there(situation: Situation, command: Command, at: datetime, unlock: A
     return False
 
 
-def _judged(situation: Situation, command: Command) -> Judgement | None:
+def _judged(situation: Situation, command: Command) -> Evaluation | None:
     """Judge a command in a situation; None where facts decide, so that it is possible."""
     try:
         return evaluate(situation.dispute, command, None, situation.now)

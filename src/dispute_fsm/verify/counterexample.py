@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from dispute_fsm.rules.commands import content_as_json
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.strict import format_instant
-from dispute_fsm.scenario.reader import SUFFIX, parse_scenario
-from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
-from dispute_fsm.scenario.update import updated
+from dispute_fsm.domain.commands import content_as_json
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.scalars import format_instant
+from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from dispute_fsm.scenarios.update import updated
 from dispute_fsm.verify.property import Move, Property, Violation
 from dispute_fsm.verify.representatives import PLAIN
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from dispute_fsm.dispute.dispute import Dispute, next_due
+from dispute_fsm.decider.dispute import Dispute, next_due
+from dispute_fsm.domain.commands import EXPIRIES
+from dispute_fsm.domain.deadlines import is_on
+from dispute_fsm.domain.enums import LIABILITIES, CommandType, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.facts import Order
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.rules.commands import EXPIRIES
-from dispute_fsm.rules.deadlines import is_on
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.findings import just_after
-from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Outcome, RefusalCode, Role, StateName
-from dispute_fsm.verify.explore import Answer, Exploration, Key, Situation, key_of, put, seen
+from dispute_fsm.machine.guard_result import just_after
+from dispute_fsm.verify.explore import Exploration, ExploredDecision, Key, Situation, key_of, put, seen
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import PLAIN
 
@@ -50,9 +50,9 @@ def silence_closes(exploration: Exploration) -> Iterator[Violation]:
             yield against(exploration, situation, "各方沉默时，纠纷永远不会结束", "with everybody silent the dispute never ends", *moves)
 
 
-def _silence(start: Situation) -> tuple[tuple[Answer, ...], str]:
+def _silence(start: Situation) -> tuple[tuple[ExploredDecision, ...], str]:
     """Follow the expiries from a situation, with nothing shown by the order system; say where that gets stuck, or `closed`."""
-    way, situation, seen_keys = list[Answer](), start, set[Key]()
+    way, situation, seen_keys = list[ExploredDecision](), start, set[Key]()
     while not situation.dispute.closed:
         due = next_due(situation.dispute)
         if due is None:
@@ -69,7 +69,7 @@ def _silence(start: Situation) -> tuple[tuple[Answer, ...], str]:
     return tuple(way), "closed"
 
 
-def _fires(answer: Answer, event: CommandType, at: datetime) -> bool:
+def _fires(answer: ExploredDecision, event: CommandType, at: datetime) -> bool:
     return answer.accepted and answer.command.type is event and answer.at == at and answer.order == PLAIN
 
 
@@ -134,7 +134,7 @@ def _late_too_early(exploration: Exploration, situation: Situation) -> Iterator[
             yield against(exploration, answer, "恰在截止时刻的操作被视为逾期", "at the due instant it counts as late")
 
 
-def _meant(answer: Answer) -> tuple[object, ...]:
+def _meant(answer: ExploredDecision) -> tuple[object, ...]:
     command = answer.command
     return command.type, command.by, getattr(command, "option", None), getattr(command, "deadline", None)
 
@@ -179,7 +179,7 @@ def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
                     yield against(exploration, answer, zh, en, Move(answer.at, answer.order, None))
 
 
-def _then(first: Situation, answer: Answer) -> Dispute:
+def _then(first: Situation, answer: ExploredDecision) -> Dispute:
     """Ask the command where it was swept before, and sweep again."""
     after = first
     if first.dispute.last_at <= answer.at:
@@ -188,7 +188,7 @@ def _then(first: Situation, answer: Answer) -> Dispute:
     return _sweep(after, answer.at, answer.order).dispute
 
 
-def _put(situation: Situation, answer: Answer) -> Dispute | None:
+def _put(situation: Situation, answer: ExploredDecision) -> Dispute | None:
     try:
         return put(situation, answer.command, answer.at, answer.order, None).after
     except FactsNeededError:

@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from dispute_fsm.charts.registry import RuleVersion
-from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.conclude import conclude
-from dispute_fsm.dispute.decide import open_dispute
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import GENESIS, AuditEvent
-from dispute_fsm.dispute.evolve import begin, evolve
-from dispute_fsm.dispute.judge import Judgement
-from dispute_fsm.dispute.refusals import Accepted
+from dispute_fsm.decider.conclude import conclude
+from dispute_fsm.decider.decide import open_dispute
+from dispute_fsm.decider.decisions import Accepted
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evaluate import Evaluation
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import derived_stamp
+from dispute_fsm.domain.commands import Actor, Command, OpenDispute
+from dispute_fsm.domain.enums import CommandType, RefusalCode, Role
+from dispute_fsm.domain.events import GENESIS, AuditEvent
+from dispute_fsm.domain.facts import Order, OrderFacts
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.rules.commands import Actor, Command, OpenDispute
-from dispute_fsm.rules.facts import Order, OrderFacts
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import CommandType, RefusalCode, Role
+from dispute_fsm.rules.registry import RuleVersion
 from dispute_fsm.verify.representatives import (
     COMMANDS,
     CONSUMER,
@@ -49,7 +49,7 @@ Key = tuple[Any, ...]
 """A situation: its shape and how its clocks stand."""
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One step on the way to a situation: when, what the order system showed, and what was asked."""
 
     at: datetime
@@ -63,8 +63,8 @@ class Situation:
 
     key: Key
     dispute: Dispute
-    way: tuple[Step, ...]
-    answers: list["Answer"] = field(default_factory=list["Answer"])
+    way: tuple[PathStep, ...]
+    answers: list["ExploredDecision"] = field(default_factory=list["ExploredDecision"])
 
     @property
     def now(self) -> datetime:
@@ -73,7 +73,7 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class ExploredDecision:
     """What came of one command in a situation.
 
     `facts` is None where nobody had to ask; `unknown` tells that the order system would have had to be asked and could not
@@ -87,7 +87,7 @@ class Answer:
     order: Order
     facts: OrderFacts | None
     complete: bool
-    judgement: Judgement | None
+    judgement: Evaluation | None
     after: Dispute | None = None
     leads_to: Situation | None = None
 
@@ -112,16 +112,16 @@ class Answer:
         return self.after is not None and self.after.closed and self.judged.row is not None and self.judged.row.target == PENALIZED
 
     @property
-    def judged(self) -> Judgement:
+    def judged(self) -> Evaluation:
         """The judgement, where there is one."""
         if self.judgement is None:
             raise ValueError("nothing was decided: the order system could not answer")
         return self.judgement
 
     @property
-    def step(self) -> Step:
+    def step(self) -> PathStep:
         """The command as a step of a way."""
-        return Step(self.at, self.order, self.command)
+        return PathStep(self.at, self.order, self.command)
 
 
 PENALIZED = "penalized"
@@ -137,7 +137,7 @@ class Exploration:
     opening: OpenDispute
     situations: dict[Key, Situation]
 
-    def answers(self) -> Iterator[Answer]:
+    def answers(self) -> Iterator[ExploredDecision]:
         """Go through all answers, those of the situations with the shortest ways first."""
         for situation in self.situations.values():
             yield from situation.answers
@@ -217,7 +217,7 @@ def key_of(dispute: Dispute) -> Key:
     return (*shape_of(dispute), passed, order)
 
 
-def _ask(situation: Situation, *, thorough: bool) -> Iterator[Answer]:
+def _ask(situation: Situation, *, thorough: bool) -> Iterator[ExploredDecision]:
     dispute = situation.dispute
     rows, actors = dispute.rules.table.rows, dispute.rules.table.actors
     for event in COMMANDS:
@@ -243,13 +243,13 @@ def _others(own: Actor) -> list[Actor]:
     return [actor for actor in (*OWN.values(), *STRANGERS) if actor != own]
 
 
-def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = True, thorough: bool = False) -> Iterator[Answer]:
+def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = True, thorough: bool = False) -> Iterator[ExploredDecision]:
     """Put one command before the rules: without facts, and where they are needed, with each of those that may be shown."""
     dispute = situation.dispute
     try:
         yield put(situation, asked, at, PLAIN, None, complete=complete)
     except FactsNeededError:
-        yield Answer(situation, asked, at, PLAIN, None, complete, None)
+        yield ExploredDecision(situation, asked, at, PLAIN, None, complete, None)
         shown = orders(dispute.agreed_until, at)
         for order in shown if thorough or asked.type is not CommandType.CHOOSE_OPTION else shown[:2]:
             yield put(situation, asked, at, order, seen(order, at), complete=complete)
@@ -257,7 +257,7 @@ def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = 
 
 def put(  # noqa: PLR0913 -- what a decision takes
     situation: Situation, asked: Command, at: datetime, order: Order, facts: OrderFacts | None, *, complete: bool = True
-) -> Answer:
+) -> ExploredDecision:
     """Put one command with these facts before the rules. Raises `FactsNeededError` where there are none and some are needed."""
     dispute = situation.dispute
     judgement, conclusion = conclude(dispute, asked, facts, at)
@@ -284,4 +284,4 @@ def put(  # noqa: PLR0913 -- what a decision takes
             "hash": GENESIS,
         }
         after = evolve(dispute, AuditEvent.model_construct(**members))
-    return Answer(situation, asked, at, order, facts, complete, judgement, after)
+    return ExploredDecision(situation, asked, at, order, facts, complete, judgement, after)

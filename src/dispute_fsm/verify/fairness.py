@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, EventType, Option, Outcome, Role, Silence, StateName
-from dispute_fsm.verify.explore import Answer, Exploration
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Option, Outcome, Role, Silence, StateName
+from dispute_fsm.domain.policy import Bilingual
+from dispute_fsm.verify.explore import Exploration, ExploredDecision
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING
 
@@ -28,7 +28,7 @@ _ENDS = {
 }
 
 
-def _blamed(answer: Answer) -> Outcome | None:
+def _blamed(answer: ExploredDecision) -> Outcome | None:
     """Return the liability that an answer brings by itself: of the dispute, or of the region that it fails."""
     if answer.after is None or answer.judged.row is None:
         return None
@@ -47,7 +47,7 @@ def penalty_has_a_cause(exploration: Exploration) -> Iterator[Violation]:
             yield against(exploration, answer, "判责无依据", "nothing entitles this penalty")
 
 
-def _entitled(answer: Answer) -> bool:
+def _entitled(answer: ExploredDecision) -> bool:
     dispute, event, role = answer.situation.dispute, answer.command.type, answer.command.by.role
     if (deadline := event.expires) is not None:
         passed = deadline in dispute.running and dispute.running[deadline] < answer.at

@@ -6,8 +6,8 @@ that goes wrong only where three switches meet would need more; no row of a char
 
 from collections.abc import Mapping
 
-from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.scalars import FrozenMap
 
 SWITCHES: Mapping[str, Mapping[str, object]] = FrozenMap(
     {

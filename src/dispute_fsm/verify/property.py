@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.vocabulary import Lang
-from dispute_fsm.verify.explore import Answer, Exploration, Situation
+from dispute_fsm.domain.commands import Command
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import Bilingual
+from dispute_fsm.verify.explore import Exploration, ExploredDecision, Situation
 
 
 class Move(NamedTuple):
@@ -47,7 +47,7 @@ def holds(name: str, zh: str, en: str) -> Callable[[Callable[[Exploration], Iter
     return lambda violations: Property(name, Bilingual(zh=zh, en=en), violations)
 
 
-def against(exploration: Exploration, where: Situation | Answer, zh: str, en: str, *more: Move) -> Violation:
+def against(exploration: Exploration, where: Situation | ExploredDecision, zh: str, en: str, *more: Move) -> Violation:
     """Make a violation out of where it shows: in a situation, or by an answer there, and moves that make it plain."""
     situation = where if isinstance(where, Situation) else where.situation
     steps = situation.way if isinstance(where, Situation) else (*situation.way, where.step)

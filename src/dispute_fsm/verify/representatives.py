@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.rules.commands import COMMAND_CLASSES, SYSTEM, Actor, Command, adjudicator, consumer, merchant
-from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.findings import just_after
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.commands import COMMAND_CLASSES, SYSTEM, Actor, Command, adjudicator, consumer, merchant
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role
+from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.machine.guard_result import just_after
 
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
 """A Tuesday, ten in the morning in Shanghai: no holiday near."""

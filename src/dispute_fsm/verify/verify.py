@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dispute_fsm.charts.registry import RuleVersion
-from dispute_fsm.rules.commands import ExtendDeadline
-from dispute_fsm.rules.guards import NAMED
+from dispute_fsm.domain.commands import ExtendDeadline
+from dispute_fsm.rules.guards.selectors import NAMED
+from dispute_fsm.rules.registry import RuleVersion
 from dispute_fsm.verify.ending import waiting
 from dispute_fsm.verify.explore import Exploration, explore
 from dispute_fsm.verify.policies import representative
@@ -45,7 +45,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PropertyResult:
     """What became of a property: it holds, or there is a shortest counter-example."""
 
     of: Property
@@ -63,7 +63,7 @@ class Verification:
 
     version: RuleVersion
     counts: Counts
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[PropertyResult, ...]
 
     @property
     def ok(self) -> bool:
@@ -82,7 +82,7 @@ def verify(version: RuleVersion, properties: Iterable[Property] = PROPERTIES) ->
             found = [*one.violations(exploration), *([nearest[one.id]] if one.id in nearest else [])]
             if found:
                 nearest[one.id] = min(found, key=_how_far)
-    return Verification(version, counts, tuple(Verdict(one, nearest.get(one.id)) for one in properties))
+    return Verification(version, counts, tuple(PropertyResult(one, nearest.get(one.id)) for one in properties))
 
 
 def _how_far(violation: Violation) -> tuple[bool, int]:

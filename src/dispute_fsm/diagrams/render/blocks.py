@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Line, Picture
+from dispute_fsm.diagrams.picture import Box, Face, Line, Picture, PictureEdge
 from dispute_fsm.diagrams.render.text import width, wrapped
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.domain.scalars import FrozenMap
 
 
 class Type(NamedTuple):
@@ -55,7 +55,7 @@ def wide_as(line: Line) -> float:
     return width(line.text, face.size, bold=face.bold)
 
 
-def label(edge: Edge) -> Block:
+def label(edge: PictureEdge) -> Block:
     """Set the label of an edge; its badge is the first line."""
     return block((*badge(edge.badge), *edge.lines))
 

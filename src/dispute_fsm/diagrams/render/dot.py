@@ -5,7 +5,7 @@ The text is what we lay out ourselves, so it carries the room that each box take
 
 from collections.abc import Iterable, Iterator
 
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Mark, Picture, Shape
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.blocks import Block, block, box_blocks, label
 
 IN, OUT = "--in", "--out"
@@ -65,7 +65,7 @@ def _box(picture: Picture, box: Box) -> str:
     return f"id={_quoted(box.id)}, label={_text(text)}, {_size(wide, high)}{shape}{_style(box.mark)}{_tip(box.tooltip)}"
 
 
-def _label(edge: Edge) -> str:
+def _label(edge: PictureEdge) -> str:
     set_as: Block = label(edge)
     return (
         f"id={_quoted(edge.id)}, label={_text(set_as.lines)}, {_size(set_as.width / _INCH, set_as.height / _INCH)}"
@@ -73,7 +73,7 @@ def _label(edge: Edge) -> str:
     )
 
 
-def _edge(picture: Picture, edge: Edge) -> Iterator[str]:
+def _edge(picture: Picture, edge: PictureEdge) -> Iterator[str]:
     frames = {frame.id for frame in picture.frames}
     tail, head = (picture.inside(end) if end in frames else end for end in (edge.source, edge.target))
     leaves = f", ltail={_quoted(FRAME + edge.source)}" if edge.source in frames else ""
@@ -86,7 +86,7 @@ def _edge(picture: Picture, edge: Edge) -> Iterator[str]:
         yield f"{_quoted(tail)} -> {_quoted(head)} [id={_quoted(edge.id + OUT)}{leaves}{enters}{style}]"
 
 
-def common_frame(picture: Picture, edge: Edge) -> str | None:
+def common_frame(picture: Picture, edge: PictureEdge) -> str | None:
     """Return the innermost frame that both ends of an edge lie in; None: the picture itself."""
     around = {frame.id: frame.frame for frame in picture.frames} | {box.id: box.frame for box in picture.boxes}
 

@@ -10,7 +10,7 @@ from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.png import png
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.view import View
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.domain.scalars import FrozenMap
 
 Format = Literal["svg", "png", "mermaid", "dot", "md"]
 FORMATS: tuple[Format, ...] = get_args(Format)

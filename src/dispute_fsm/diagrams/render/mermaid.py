@@ -5,11 +5,11 @@ An edge with a mark has a line of its own (dashed, thick), so that it can be tol
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Mark, Picture, Shape
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.blocks import badge
 from dispute_fsm.diagrams.render.mermaid_text import escaped, node_id
 from dispute_fsm.diagrams.render.style import LIGHT
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.domain.scalars import FrozenMap
 
 _HEAD = ("---", "config:", "  flowchart:", "    wrappingWidth: 280", "---", "flowchart LR")
 _RULE = Line("────────", Face.FAINT)
@@ -92,11 +92,11 @@ def _stays(picture: Picture, element: str) -> Iterator[Line]:
         yield from (_RULE, *_edge_lines(edge))
 
 
-def _edge_lines(edge: Edge) -> list[Line]:
+def _edge_lines(edge: PictureEdge) -> list[Line]:
     return [*badge(edge.badge), *edge.lines]
 
 
-def _edge(edge: Edge) -> str:
+def _edge(edge: PictureEdge) -> str:
     lines = _edge_lines(edge)
     words = f"|{_label(lines)}|" if lines else ""
     return f"{node_id(edge.source)} {_ARROWS.get(edge.mark, '-->')}{words} {node_id(edge.target)}"
@@ -124,7 +124,7 @@ def _classes(picture: Picture) -> Iterator[str]:
             yield f"class {','.join(map(node_id, ids))} {name}"
 
 
-def _line_styles(edges: Iterable[Edge]) -> Iterator[str]:
+def _line_styles(edges: Iterable[PictureEdge]) -> Iterator[str]:
     """Say how lines look, by their numbers: in the colour of who acts, unless a mark has one."""
     numbers: dict[str, list[str]] = {}
     for number, edge in enumerate(edges):
@@ -134,6 +134,6 @@ def _line_styles(edges: Iterable[Edge]) -> Iterator[str]:
         yield f"linkStyle {','.join(which)} {style}"
 
 
-def _tone(edge: Edge) -> str:
+def _tone(edge: PictureEdge) -> str:
     marked = "stroke:" in _MARKS.get(edge.mark, "")
     return f"stroke:{LIGHT[edge.tone]},stroke-width:1.5px" if edge.tone in LIGHT and not marked else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.domain.scalars import FrozenMap
 
 FONTS = "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',sans-serif"
 """Fonts with Chinese characters, whichever the reader has."""

@@ -13,7 +13,7 @@ from dispute_fsm.diagrams.render.svg_elements import Drawing, n
 from dispute_fsm.diagrams.render.svg_picture import picture_svg
 from dispute_fsm.diagrams.render.svg_table import table_svg
 from dispute_fsm.diagrams.render.text import wrapped
-from dispute_fsm.diagrams.tables import Table
+from dispute_fsm.diagrams.tables import TextTable
 from dispute_fsm.diagrams.view import Part, View
 
 _MARGIN, _GAP = 24.0, 26.0
@@ -24,7 +24,7 @@ _TITLE, _NOTE = 22.0, 12.0
 def svg(view: View) -> str:
     """Draw a view as one SVG. Raises `InputError` where the extra `diagrams` is missing."""
     layouts = {part.id: laid_out(part) for part in view.pictures}
-    tables = (part.page for part in view.parts if isinstance(part, Table))
+    tables = (part.page for part in view.parts if isinstance(part, TextTable))
     width = max([_NARROWEST, *tables, *(layout.width for layout in layouts.values())])
     body: list[str] = []
     top = _MARGIN
@@ -38,7 +38,7 @@ def svg(view: View) -> str:
     def drawn(part: Part) -> Drawing:
         if isinstance(part, Picture):
             return picture_svg(part, layouts[part.id])
-        return table_svg(part, width) if isinstance(part, Table) else bars_svg(part, width)
+        return table_svg(part, width) if isinstance(part, TextTable) else bars_svg(part, width)
 
     for part in view.parts:
         drawing = drawn(part)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.diagrams.bars import Bars, Lane, Moment
+from dispute_fsm.diagrams.bars import BarMark, Bars, Lane
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.render.blocks import PADDING, block, wide_as
-from dispute_fsm.diagrams.render.layout import Place
+from dispute_fsm.diagrams.render.layout import Rectangle
 from dispute_fsm.diagrams.render.svg_elements import Drawing, group, n, rectangle, text_at, text_lines
 
 _LABELS = 190.0
@@ -77,7 +77,7 @@ def _ticks(axis: _Axis, top: float, bottom: float) -> Iterator[str]:
             yield text_at(words, axis.x(at), top + 12)
 
 
-def _moments(moments: Sequence[Moment], axis: _Axis, top: float) -> tuple[list[str], int]:
+def _moments(moments: Sequence[BarMark], axis: _Axis, top: float) -> tuple[list[str], int]:
     """Draw the numbers of what happened; one that would lie on another goes a row down."""
     body: list[str] = []
     ends: list[float] = []
@@ -104,7 +104,7 @@ def _lane(lane: Lane, axis: _Axis, top: float, width: float) -> Drawing:
     ends: list[float] = []
     for bar in lane.bars:
         left, right = axis.x(bar.start), max(axis.x(bar.end), axis.x(bar.start) + _THINNEST)
-        place = Place(left, top + PADDING, right - left, _BAR)
+        place = Rectangle(left, top + PADDING, right - left, _BAR)
         body += [group("", ("bar", bar.mark), bar.words), f'<rect class="box" {rectangle(place)} rx="2"/>', "</g>"]
         if bar.words:
             words = Line(bar.words, Face.FAINT)

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from dispute_fsm.diagrams.picture import Face, Line, Mark
 from dispute_fsm.diagrams.render.blocks import PADDING, TYPES, Block
-from dispute_fsm.diagrams.render.layout import Place, Point
+from dispute_fsm.diagrams.render.layout import Point, Rectangle
 
 BAND = 5.0
 """How wide the band is that shows the tone of an element, in px."""
@@ -48,7 +48,7 @@ def group(name: str, classes: Iterable[str], tooltip: str = "") -> str:
     return f"<g{named} class={quoteattr(kinds)}>" + (f"<title>{escape(tooltip)}</title>" if tooltip else "")
 
 
-def rectangle(place: Place) -> str:
+def rectangle(place: Rectangle) -> str:
     """Write where a rectangle lies."""
     return f'x="{n(place.left)}" y="{n(place.top)}" width="{n(place.width)}" height="{n(place.height)}"'
 

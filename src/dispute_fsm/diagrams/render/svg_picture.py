@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import quoteattr
 
-from dispute_fsm.diagrams.picture import Box, Edge, Frame, Mark, Picture, Shape
+from dispute_fsm.diagrams.picture import Box, Frame, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.blocks import BoxBlocks, box_blocks, label
 from dispute_fsm.diagrams.render.dot import IN, OUT, title_block
-from dispute_fsm.diagrams.render.layout import Course, Layout, Place, Point
+from dispute_fsm.diagrams.render.layout import Course, Layout, Point, Rectangle
 from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, n, p, rectangle, text_lines
 
 _TIP, _TIP_HALF = 10.0, 4.0
@@ -26,19 +26,19 @@ def picture_svg(picture: Picture, layout: Layout) -> Drawing:
     return Drawing(layout.height, [*body, "</g>"])
 
 
-def _frame(frame: Frame, place: Place) -> Iterator[str]:
+def _frame(frame: Frame, place: Rectangle) -> Iterator[str]:
     yield group(frame.id, ("state", frame.mark), frame.tooltip or frame.title)
     yield f'<rect class="frame{" parallel" if frame.parallel else ""}" {rectangle(place)} rx="10"/>'
     yield "</g>"
 
 
-def _heading(frame: Frame, place: Place) -> Iterator[str]:
+def _heading(frame: Frame, place: Rectangle) -> Iterator[str]:
     yield f'<g class="heading{"" if frame.mark is Mark.PLAIN else f" {frame.mark}"}" data-frame={quoteattr(frame.id)}>'
     yield from text_lines(title_block(frame), place.left + 4, place.top - 1)
     yield "</g>"
 
 
-def _box(picture: Picture, box: Box, place: Place) -> Iterator[str]:
+def _box(picture: Picture, box: Box, place: Rectangle) -> Iterator[str]:
     yield group(box.id, ("state", box.shape, box.mark), box.tooltip)
     if box.shape is Shape.START:
         radius = place.width / 2
@@ -47,13 +47,13 @@ def _box(picture: Picture, box: Box, place: Place) -> Iterator[str]:
         corner = 2 if box.shape is Shape.NOTE else 9
         yield f'<rect class="box" {rectangle(place)} rx="{corner}"/>'
         if box.shape in {Shape.GOOD_END, Shape.BAD_END}:  # a double line closes, as on paper
-            inner = Place(place.left + 3, place.top + 3, place.width - 6, place.height - 6)
+            inner = Rectangle(place.left + 3, place.top + 3, place.width - 6, place.height - 6)
             yield f'<rect class="box" {rectangle(inner)} rx="7"/>'
         yield from _content(box_blocks(picture, box), picture.inner(box.id), place)
     yield "</g>"
 
 
-def _content(blocks: BoxBlocks, edges: Sequence[Edge], place: Place) -> Iterator[str]:
+def _content(blocks: BoxBlocks, edges: Sequence[PictureEdge], place: Rectangle) -> Iterator[str]:
     yield from text_lines(blocks.own, place.left, place.top)
     top = place.top + blocks.own.height
     for part, edge in zip(blocks.inner, edges, strict=True):
@@ -65,7 +65,7 @@ def _content(blocks: BoxBlocks, edges: Sequence[Edge], place: Place) -> Iterator
         top += part.height
 
 
-def _edge(edge: Edge, layout: Layout) -> Iterator[str]:
+def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:
     yield group(edge.id, ("edge", edge.tone, edge.mark), edge.tooltip)
     for end in (IN, OUT):
         if (course := layout.lines.get(edge.id + end)) is not None:

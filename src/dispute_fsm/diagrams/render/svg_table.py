@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.render.blocks import PADDING, block
 from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, n, text_lines
-from dispute_fsm.diagrams.tables import Row, Table
+from dispute_fsm.diagrams.tables import TextRow, TextTable
 
 
-def table_svg(table: Table, width: float) -> Drawing:
+def table_svg(table: TextTable, width: float) -> Drawing:
     """Draw a table of this width."""
     body = [group(table.id, ("table",))]
     top = 0.0
@@ -17,7 +17,7 @@ def table_svg(table: Table, width: float) -> Drawing:
         body += text_lines(title, -PADDING, -PADDING)
         top = title.height - PADDING
     columns = [width * share / sum(table.widths) for share in table.widths]
-    heads = Row(id="", cells=tuple((Line(head, Face.STRONG),) for head in table.heads))
+    heads = TextRow(id="", cells=tuple((Line(head, Face.STRONG),) for head in table.heads))
     for row in (heads, *table.rows):
         height, elements = _row(row, columns, top, striped=row is heads)
         body += elements
@@ -30,7 +30,7 @@ def table_svg(table: Table, width: float) -> Drawing:
     return Drawing(top, [*body, "</g>"])
 
 
-def _row(row: Row, columns: Sequence[float], top: float, *, striped: bool) -> Drawing:
+def _row(row: TextRow, columns: Sequence[float], top: float, *, striped: bool) -> Drawing:
     last = len(row.cells) - 1
     wide = [*columns[:last], sum(columns[last:])]
     cells = [block(lines, room - 2 * PADDING) for lines, room in zip(row.cells, wide, strict=True)]

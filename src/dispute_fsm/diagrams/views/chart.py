@@ -7,7 +7,7 @@ from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.domain.enums import Lang
 
 _WORDS = Phrases(
     {

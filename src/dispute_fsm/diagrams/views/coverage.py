@@ -6,14 +6,14 @@ from typing import NamedTuple
 from dispute_fsm.diagrams.machine import OPENING, Machine
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Mark
-from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.diagrams.way import taken
-from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.history.coverage import Coverage
-from dispute_fsm.rules.vocabulary import Lang
 
 _WORDS = Phrases(
     {
@@ -100,14 +100,14 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
     ]
     outcomes = [Counted(answer.key.replace(" ", "-"), count, (answer.text(lang),)) for answer, count in answers]
 
-    def table(name: str, heads: tuple[str, ...], widths: tuple[int, ...], counts: list[Counted]) -> Table:
+    def table(name: str, heads: tuple[str, ...], widths: tuple[int, ...], counts: list[Counted]) -> TextTable:
         rows = tuple(
-            Row(
+            TextRow(
                 id=f"{name}-{one.id}", cells=(cell(counted(one.times), face=Face.TEXT if one.times else Face.STRONG), *map(cell, one.cells))
             )
             for one in counts
         )
-        return Table(id=name, title=says(name), heads=tuple(says(head) for head in heads), widths=widths, rows=rows)
+        return TextTable(id=name, title=says(name), heads=tuple(says(head) for head in heads), widths=widths, rows=rows)
 
     picture = machine_picture(voice, remarks, brief=True)
     return View(

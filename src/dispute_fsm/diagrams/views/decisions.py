@@ -6,19 +6,19 @@ of a state what comes of every event that it does not offer. So nothing is left 
 
 from collections.abc import Iterator
 
-from dispute_fsm.charts.table import QUIET
 from dispute_fsm.diagrams.completeness import faults, leaves_some, misplaced, other_events
 from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Picture, Shape
-from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape
+from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import clocks_of, name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.voice import Voice
+from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode, StateName
+from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.errors import ChartError
-from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.vocabulary import CommandType, Lang, Option, RefusalCode, StateName
+from dispute_fsm.machine.transition_table import QUIET
 
 _WORDS = Phrases(
     {
@@ -72,7 +72,7 @@ def decisions(machine: Machine, lang: Lang) -> View:
     if found := list(faults(machine)):
         raise ChartError(f"{machine.rules}: {found[0]}")
     voice = Voice(machine, lang)
-    says = _Says(voice)
+    says = _DecisionText(voice)
     notes = ["read", "time", *(["regions"] if any(state.kind == "parallel" for state in machine.states) else [])]
     return View(
         name="decisions",
@@ -84,7 +84,7 @@ def decisions(machine: Machine, lang: Lang) -> View:
     )
 
 
-class _Says:
+class _DecisionText:
     """Says rows in words."""
 
     def __init__(self, voice: Voice) -> None:
@@ -97,13 +97,13 @@ class _Says:
     def has_rows(self, state: StateNode) -> bool:
         return state.kind == "leaf" or any(arrow.source == state.id for arrow in self.machine.arrows)
 
-    def opening(self) -> Table:
+    def opening(self) -> TextTable:
         arrow = self.machine.arrow(OPENING)
         rows = (self.row(arrow), self.otherwise((arrow,), left=False))
         return self.titled("decisions-before", self("before"), rows)
 
-    def table(self, state: StateNode) -> Table:
-        rows: list[Row] = []
+    def table(self, state: StateNode) -> TextTable:
+        rows: list[TextRow] = []
         here = [arrow for arrow in self.machine.arrows if arrow.source == state.id]
         for event in dict.fromkeys(arrow.event for arrow in here):
             arrows = tuple(arrow for arrow in here if arrow.event is event)
@@ -118,12 +118,14 @@ class _Says:
     def covered(self, state: StateNode) -> list[Bilingual]:
         return [leaf.label for leaf in self.machine.leaves(state.id)]
 
-    def titled(self, name: str, title: str, rows: tuple[Row, ...], notes: tuple[str, ...] = ()) -> Table:
-        return Table(id=name, title=title, heads=tuple(self(head) for head in _HEADS), widths=_WIDTHS, rows=rows, notes=notes, page=1560)
+    def titled(self, name: str, title: str, rows: tuple[TextRow, ...], notes: tuple[str, ...] = ()) -> TextTable:
+        return TextTable(
+            id=name, title=title, heads=tuple(self(head) for head in _HEADS), widths=_WIDTHS, rows=rows, notes=notes, page=1560
+        )
 
-    def row(self, arrow: Arrow) -> Row:
+    def row(self, arrow: Arrow) -> TextRow:
         voice = self.voice
-        return Row(
+        return TextRow(
             id=f"decision-{arrow.id}",
             tone=arrow.roles[0].value,
             cells=(
@@ -143,7 +145,7 @@ class _Says:
             codes = ", ".join(dict.fromkeys(code.value for one in conditions for code in one.codes))
             yield f"{words} {ref} ({codes})"
 
-    def otherwise(self, arrows: tuple[Arrow, ...], *, left: bool) -> Row:
+    def otherwise(self, arrows: tuple[Arrow, ...], *, left: bool) -> TextRow:
         first = arrows[0]
         lines = [self("someone", self.codes(first.by))]
         if first.event not in QUIET:
@@ -156,7 +158,7 @@ class _Says:
             lines.append(self("nothing", RefusalCode.NOT_IN_THIS_STATE.value))
         return self.merged(f"otherwise-{first.source}-{first.event.value}", self("otherwise"), lines)
 
-    def others(self, state: StateNode, events: tuple[CommandType, ...]) -> Row:
+    def others(self, state: StateNode, events: tuple[CommandType, ...]) -> TextRow:
         answers: dict[str, list[CommandType]] = {}
         for event in events:
             answers.setdefault(self.misplaced(state, event), []).append(event)
@@ -172,8 +174,8 @@ class _Says:
             return self("unchanged")
         return codes[0].value if len(codes) == 1 else self("if_chosen", *(code.value for code in codes))
 
-    def merged(self, name: str, head: str, lines: list[str]) -> Row:
-        return Row(id=name, cells=(cell(head, face=Face.FAINT), cell(self.voice.say("and").join(lines), face=Face.FAINT)))
+    def merged(self, name: str, head: str, lines: list[str]) -> TextRow:
+        return TextRow(id=name, cells=(cell(head, face=Face.FAINT), cell(self.voice.say("and").join(lines), face=Face.FAINT)))
 
     def codes(self, condition: str) -> str:
         return ", ".join(self.machine.conditions[condition].codes)
@@ -185,7 +187,7 @@ class _Says:
 def _sketch(voice: Voice) -> Picture:
     """Draw the same as a graph: each state with what its events lead to, apart from the others."""
     machine = voice.machine
-    boxes, edges, frames = list[Box](), list[Edge](), list[Frame]()
+    boxes, edges, frames = list[Box](), list[PictureEdge](), list[Frame]()
     for state in machine.states:
         arrows = [arrow for arrow in machine.arrows if arrow.source == state.id]
         if not arrows:
@@ -208,13 +210,13 @@ def _shape(target: StateNode) -> Shape:
     return Shape.BAD_END if target.id == StateName.PENALIZED.value else Shape.GOOD_END
 
 
-def _edge(voice: Voice, arrow: Arrow, source: str, target: str) -> Edge:
+def _edge(voice: Voice, arrow: Arrow, source: str, target: str) -> PictureEdge:
     lines = [Line(f"{voice.roles(arrow)} · {voice.label(arrow.event)}  {voice.ref(arrow)}", Face.HEAD)]
     if selects := voice.selects(arrow):
         lines.append(Line(voice.say("when", voice.say("and").join(map(voice.condition, selects)))))
-    lines += [Line(voice.say("needs", text)) for text in _Says(voice).demands(arrow)]
+    lines += [Line(voice.say("needs", text)) for text in _DecisionText(voice).demands(arrow)]
     if ends := voice.endings(arrow):
         lines.append(Line(voice.say("ends_as", voice.say("and").join(ends)), Face.STRONG))
-    return Edge(
+    return PictureEdge(
         id=arrow.id, source=source, target=target, lines=tuple(lines), tone=arrow.roles[0].value, tooltip="\n".join(tooltip(voice, arrow))
     )

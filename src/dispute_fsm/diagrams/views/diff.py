@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from dispute_fsm.diagrams.difference import KINDS, Change, changes
+from dispute_fsm.diagrams.difference import KINDS, ChartChange, changes
 from dispute_fsm.diagrams.machine import Machine, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line, Mark
-from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
 from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.rules.vocabulary import Lang
+from dispute_fsm.domain.enums import Lang
 
 _WORDS = Phrases(
     {
@@ -43,7 +43,7 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
     both = Voice(_together(before[1], after[1]), lang)
     heads = tuple(says(name) for name in ("mark", "kind", "which", "what"))
     rows = tuple(
-        Row(
+        TextRow(
             id=f"change-{number}",
             mark=Mark.PLAIN,
             cells=(
@@ -67,12 +67,12 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         lang=lang,
         title=says("title", before=before[0], after=after[0]),
         notes=(*versions, says("read" if found else "none")),
-        parts=(Table(id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows), picture),
+        parts=(TextTable(id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows), picture),
         graph=picture,
     )
 
 
-def _remarks(found: Sequence[Change], badges: Mapping[Mark, str]) -> dict[str, Remark]:
+def _remarks(found: Sequence[ChartChange], badges: Mapping[Mark, str]) -> dict[str, Remark]:
     return {change.id: Remark(change.mark, badges[change.mark]) for change in found if change.kind in {"state", "arrow"}}
 
 

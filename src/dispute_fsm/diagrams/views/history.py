@@ -4,22 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.diagrams.bars import Bar, Bars, Lane, Moment
+from dispute_fsm.diagrams.bars import Bar, BarMark, Bars, Lane
 from dispute_fsm.diagrams.machine import Machine, machine_of
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line, Mark, Picture
-from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import BEGIN, Remark, machine_picture
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.diagrams.way import active, leaves, taken
-from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.enums import Deadline, Lang, PickupKind
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.telling import details, ended_in_time, headline, lasting
-from dispute_fsm.history.timeline import Entry, local_time, timeline
-from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import Deadline, Lang, PickupKind
+from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
+from dispute_fsm.rules.registry import rule_version
 
 _WORDS = Phrases(
     {
@@ -66,12 +66,12 @@ _DRAWN = {ord("✗"): "×"}
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class HistoryStory:
     """One dispute as it is told: its way over the chart, its deadlines, its steps."""
 
     voice: Voice
     events: tuple[AuditEvent, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[TimelineEntry, ...]
 
     def say(self, name: str, /, *words: object, **named: object) -> str:
         """Say a sentence of this view."""
@@ -136,9 +136,9 @@ class Story:
             notes=(self.say("zone", zone.key),),
         )
 
-    def _moment(self, entry: Entry) -> Moment:
+    def _moment(self, entry: TimelineEntry) -> BarMark:
         when, what, who = headline(entry, self.voice.lang)
-        return Moment(number=str(entry.seq), at=entry.at, words=f"#{entry.seq} {when} {what} ({who})", tone=entry.actor.role.value)
+        return BarMark(number=str(entry.seq), at=entry.at, words=f"#{entry.seq} {when} {what} ({who})", tone=entry.actor.role.value)
 
     def _lane(self, deadline: Deadline) -> Lane | None:
         """Show each time that a deadline ran: what was used of it, and what was left or how late it was acted on."""
@@ -163,7 +163,7 @@ class Story:
             bars.append(Bar(start=begun, end=due, words=self.say("open", due=self._time(due)), mark=Mark.PLAIN))
         return Lane(id=f"lane-{deadline.value}", label=self.voice.label(deadline), bars=tuple(bars)) if bars else None
 
-    def _ran(self, begun: datetime, entry: Entry, deadline: Deadline, *, late: timedelta | None) -> Iterator[Bar]:
+    def _ran(self, begun: datetime, entry: TimelineEntry, deadline: Deadline, *, late: timedelta | None) -> Iterator[Bar]:
         ended, due = entry.at, entry.clocks.ended[deadline]
         if late is not None:
             words = self.say("overdue", due=self._time(due), late=lasting(late, self.voice.lang))
@@ -190,9 +190,9 @@ class Story:
 
     # ---- every step --------------------------------------------------------------------------------------------------
 
-    def table(self) -> Table:
+    def table(self) -> TextTable:
         """Tell every step."""
-        return Table(
+        return TextTable(
             id="steps",
             title=self.say("table"),
             heads=tuple(self.say(name) for name in ("number", "when", "what", "told")),
@@ -200,12 +200,12 @@ class Story:
             rows=tuple(self._row(entry) for entry in self.entries),
         )
 
-    def _row(self, entry: Entry) -> Row:
+    def _row(self, entry: TimelineEntry) -> TextRow:
         when, what, who = headline(entry, self.voice.lang)
         told: list[str] = []
         for label, text in details(entry, self.voice.lang):
             told.append((f"{label}{self.voice.say('colon')}{text}" if label else text).translate(_DRAWN))
-        return Row(
+        return TextRow(
             id=f"step-{entry.seq}",
             tone=entry.actor.role.value,
             cells=(cell(str(entry.seq), face=Face.STRONG), cell(when), (Line(what, Face.STRONG), Line(who)), cell(*told)),
@@ -223,10 +223,10 @@ def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
     return View(name="history", lang=lang, title=story.title(), notes=story.notes(), parts=parts, graph=picture)
 
 
-def story_of(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> Story:
+def story_of(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> HistoryStory:
     """Gather what is told of a dispute."""
     machine = machine_of(rule_version(events[0].rules), policy)
-    return Story(Voice(machine, lang), tuple(events), timeline(events, policy))
+    return HistoryStory(Voice(machine, lang), tuple(events), timeline(events, policy))
 
 
 def _dated(facts: OrderFacts) -> Iterator[tuple[datetime, str]]:

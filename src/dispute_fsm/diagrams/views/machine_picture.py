@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dispute_fsm.diagrams.machine import Arrow, Machine, StateNode
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Frame, Line, Mark, Picture, Shape
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.rules.strict import FrozenMap
+from dispute_fsm.domain.scalars import FrozenMap
 
 BEGIN = "begin"
 """The id of the dot from which a dispute begins."""
@@ -87,8 +87,8 @@ def clocks_of(voice: Voice, state: StateNode) -> Iterator[str]:
         yield told
 
 
-def _edge(voice: Voice, arrow: Arrow, remark: Remark, *, brief: bool) -> Edge:
-    return Edge(
+def _edge(voice: Voice, arrow: Arrow, remark: Remark, *, brief: bool) -> PictureEdge:
+    return PictureEdge(
         id=arrow.id,
         source=BEGIN if arrow.source is None else arrow.source,
         target=arrow.target,

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from dispute_fsm.diagrams.machine import Arrow, Condition, Machine
+from dispute_fsm.decider.decisions import LINKED
+from dispute_fsm.diagrams.machine import Arrow, GuardLabel, Machine
 from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Box, Edge, Face, Line, Picture, Shape
-from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.picture import Box, Face, Line, Picture, PictureEdge, Shape
+from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.machine_picture import name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.dispute.refusals import LINKED
-from dispute_fsm.rules.guards import OPTION
-from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
+from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
+from dispute_fsm.rules.guards.selectors import OPTION
 
 _WORDS = Phrases(
     {
@@ -46,7 +46,7 @@ _NO_WAY_ON = frozenset({CommandType.EXTEND_DEADLINE, CommandType.WITHDRAW})
 def options(machine: Machine, lang: Lang) -> View:
     """Show the options side by side."""
     voice = Voice(machine, lang)
-    says = _Says(voice)
+    says = _OptionText(voice)
     named = {ref for option in machine.options for _, ref, _ in voice.grouped(says.conditions(option))}
     return View(
         name="options",
@@ -58,7 +58,7 @@ def options(machine: Machine, lang: Lang) -> View:
     )
 
 
-class _Says:
+class _OptionText:
     """Says what an option takes and what follows."""
 
     def __init__(self, voice: Voice) -> None:
@@ -68,7 +68,7 @@ class _Says:
     def __call__(self, name: str, /, *words: object, **named: object) -> str:
         return _WORDS(self.voice.lang, name, *words, **named)
 
-    def table(self) -> Table:
+    def table(self) -> TextTable:
         chosen = self.machine.options
         rows = {
             "facts": [cell(*self.demanded(option, facts=True)) for option in chosen],
@@ -80,13 +80,13 @@ class _Says:
             "ends": [cell(*self.ends(option)) for option in chosen],
         }
         nothing = cell(self("nothing"), face=Face.FAINT)
-        return Table(
+        return TextTable(
             id="options",
             title="",
             heads=("", *(f"{self.voice.label(option)} ({option.value})" for option in chosen)),
             widths=(10, *(18 for _ in chosen)),
             rows=tuple(
-                Row(id=f"options-{name}", cells=(cell(self(name), face=Face.STRONG), *(lines or nothing for lines in each)))
+                TextRow(id=f"options-{name}", cells=(cell(self(name), face=Face.STRONG), *(lines or nothing for lines in each)))
                 for name, each in rows.items()
             ),
             page=1480,
@@ -103,7 +103,7 @@ class _Says:
         selects = self.voice.conditions(arrow.when)
         return all(one.question != OPTION.name or option.value in one.accepts for one in selects)
 
-    def conditions(self, option: Option) -> list[Condition]:
+    def conditions(self, option: Option) -> list[GuardLabel]:
         found = {one.name: one for arrow in self.arrows(option) for one in self.voice.demands(arrow)}
         return list(found.values())
 
@@ -173,7 +173,7 @@ class _Says:
 
     def sketch(self) -> Picture:
         """Draw the same as a graph: from the choice over the options to the states that they lead to."""
-        boxes, edges = dict[str, Box](), list[Edge]()
+        boxes, edges = dict[str, Box](), list[PictureEdge]()
         for option in self.machine.options:
             demands = [*self.demanded(option, facts=True), *self.demanded(option, facts=False)]
             lines = (Line(self.voice.label(option), Face.TITLE), Line(option.value, Face.FAINT), *map(Line, demands))
@@ -182,7 +182,7 @@ class _Says:
                 source = str(arrow.source)
                 self._add(boxes, source)
                 if all(edge.target != option.value for edge in edges):
-                    edges.append(Edge(id=f"choose-{option.value}", source=source, target=option.value, tone=arrow.roles[0].value))
+                    edges.append(PictureEdge(id=f"choose-{option.value}", source=source, target=option.value, tone=arrow.roles[0].value))
                 edges.append(self._edge(boxes, arrow, option.value, option))
             for arrow in self.following(option):
                 if arrow.id not in {edge.id for edge in edges} and not arrow.stays:
@@ -195,11 +195,11 @@ class _Says:
         shape = Shape.STATE if not state.closed else Shape.BAD_END if name == StateName.PENALIZED.value else Shape.GOOD_END
         boxes.setdefault(name, Box(id=name, lines=name_of(self.voice, state), shape=shape))
 
-    def _edge(self, boxes: dict[str, Box], arrow: Arrow, source: str, option: Option | None) -> Edge:
+    def _edge(self, boxes: dict[str, Box], arrow: Arrow, source: str, option: Option | None) -> PictureEdge:
         self._add(boxes, arrow.target)
         words = [self.voice.label(one.label) for one in self.voice.selects(arrow) if option is None or one.question != OPTION.name]
         lines = [] if option else [Line(f"{self.voice.roles(arrow)} · {self.voice.label(arrow.event)}", Face.HEAD)]
         lines += [Line(self.voice.say("when", self.voice.say("and").join(words)))] if words else []
         lines += [Line(self.voice.say("ends_as", text), Face.STRONG) for text in self.voice.endings(arrow)]
         tip = "\n".join(tooltip(self.voice, arrow))
-        return Edge(id=arrow.id, source=source, target=arrow.target, lines=tuple(lines), tone=arrow.roles[0].value, tooltip=tip)
+        return PictureEdge(id=arrow.id, source=source, target=arrow.target, lines=tuple(lines), tone=arrow.roles[0].value, tooltip=tip)

@@ -5,9 +5,9 @@ from collections.abc import Container, Iterable
 from dispute_fsm.diagrams.machine import Arrow
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line
-from dispute_fsm.diagrams.tables import Row, Table, cell
+from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
 from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.rules.guards import OPTION
+from dispute_fsm.rules.guards.selectors import OPTION
 
 _WORDS = Phrases(
     {
@@ -20,7 +20,7 @@ _WORDS = Phrases(
 )
 
 
-def sources(voice: Voice, arrows: Iterable[Arrow] | None = None, named: Container[str] | None = None) -> Table:
+def sources(voice: Voice, arrows: Iterable[Arrow] | None = None, named: Container[str] | None = None) -> TextTable:
     """List where the rules come from: the announcement's words, or what was assumed and why.
 
     Of all arrows or of some; of their sources all, or those that the view names.
@@ -32,13 +32,13 @@ def sources(voice: Voice, arrows: Iterable[Arrow] | None = None, named: Containe
         for condition in (*voice.selects(arrow), *voice.conditions((*arrow.timing, *arrow.needs))):
             answers = condition.question == OPTION.name  # which, the picture says
             behind.setdefault(voice.ref(condition), {})[voice.say("chosen") if answers else voice.condition(condition)] = None
-    return Table(
+    return TextTable(
         id="sources",
         title=_WORDS(lang, "sources"),
         heads=tuple(_WORDS(lang, name) for name in ("number", "kind", "words", "of")),
         widths=(6, 16, 42, 36),
         rows=tuple(
-            Row(
+            TextRow(
                 id=f"source-{ref}",
                 cells=(
                     (Line(ref, Face.STRONG),),

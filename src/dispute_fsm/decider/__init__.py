@@ -1,0 +1,1 @@
+"""Deciding and evolving: evaluate a command, decide it, evolve the dispute; options, unlock hints, the hash chain."""

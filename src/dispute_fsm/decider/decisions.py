@@ -1,0 +1,76 @@
+"""What comes of a command: accepted, refused, unchanged or repeated. All are values; a refusal is no exception."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dispute_fsm.domain.enums import Lang, RefusalCode
+from dispute_fsm.domain.events import AuditEvent, CommandRefused
+from dispute_fsm.machine.guard_result import NEVER, Seen, Unlock
+
+LINKED = frozenset({RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN, RefusalCode.PICKUP_NOT_VALID})
+"""Refusals that the merchant can do something about on the order page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of a refusal: the code, which guard said so, what it saw, a link where there is one, and what would help."""
+
+    code: RefusalCode
+    guard: str
+    saw: Mapping[str, Seen]
+    unlock: Unlock = NEVER
+    link: str | None = None
+
+    def text(self, lang: Lang) -> str:
+        """Return the reason as a sentence."""
+        return self.code.label(lang)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command is accepted; append the event. `hashed` are the bytes that its hash covers, for whoever keeps those."""
+
+    event: AuditEvent
+    hashed: bytes = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"Accepted({self.event!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The command is refused, for every reason there is.
+
+    `event` records it, and `hashed` are the bytes that its hash covers; None where no record is kept.
+    """
+
+    reasons: tuple[Reason, ...]
+    event: CommandRefused | None = None
+    hashed: bytes | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Refused({', '.join(self.codes)})"
+
+    @property
+    def codes(self) -> tuple[RefusalCode, ...]:
+        """The reasons' codes, in the order in which they were found."""
+        return tuple(reason.code for reason in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing was asked for and nothing changes; nothing is appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The key was used before for the same: `event` is what came of it then; nothing is appended."""
+
+    event: AuditEvent
+
+    def __repr__(self) -> str:
+        return f"Repeated({self.event!r})"
+
+
+Decision = Accepted | Refused | Unchanged | Repeated
+"""What may come of a command."""

@@ -1,0 +1,112 @@
+"""A dispute as it stands: a frozen value, folded from its events."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispute_fsm.domain.enums import Deadline, Option, Outcome, StateName
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import format_instant
+from dispute_fsm.machine.transition_table import Configuration
+from dispute_fsm.rules.registry import RuleVersion, rule_version
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """One dispute. Made by `evolve` only; nothing in it changes, every event makes a new one.
+
+    `policy` is the one it opened under and is kept to the end. `revision` counts accepted events, `seq` all events.
+    `submissions` counts evidence handed in, `extra_rounds` the adjudicator's further requests, `refusals` the recorded
+    ones. `liability` is that of the region that has failed, where regions run side by side. `keys` maps each idempotency key
+    that was used up to the event that it led to.
+    """
+
+    opening: DisputeOpened
+    policy: Policy
+    path: str
+    deadlines: Mapping[Deadline, datetime]
+    keys: Mapping[str, AuditEvent]
+    last_at: datetime
+    last_hash: str
+    seq: int = 1
+    revision: int = 1
+    option: Option | None = None
+    agreed_until: datetime | None = None
+    confirmed: bool = False
+    submissions: int = 0
+    extra_rounds: int = 0
+    refusals: int = 0
+    liability: Outcome | None = None
+    outcome: Outcome | None = None
+
+    def __repr__(self) -> str:
+        ended = "" if self.outcome is None else f", {self.outcome.value}"
+        due = "".join(f", {deadline.value} due {format_instant(at)}" for deadline, at in self.running.items())
+        return f"Dispute({self.dispute_id} #{self.seq}: {', '.join(self.states)}{ended}{due})"
+
+    @property
+    def dispute_id(self) -> str:
+        """The dispute's id."""
+        return self.opening.dispute_id
+
+    @property
+    def order_id(self) -> str:
+        """The order that the dispute is about."""
+        return self.opening.order_id
+
+    @property
+    def merchant_id(self) -> str:
+        """The merchant against whom it was opened."""
+        return self.opening.merchant_id
+
+    @property
+    def consumer_id(self) -> str:
+        """The consumer whose order it is."""
+        return self.opening.consumer_id
+
+    @property
+    def rules(self) -> RuleVersion:
+        """The rule version that it opened under. Raises `InputError` where this package does not know it."""
+        return rule_version(self.opening.rules)
+
+    @property
+    def place(self) -> Configuration:
+        """Where it is, as the compiled chart knows it."""
+        return self.rules.table.places[self.path]
+
+    @property
+    def state(self) -> StateName:
+        """The leaf that it is in, or the parallel state."""
+        return self.place.state
+
+    @property
+    def states(self) -> tuple[StateName, ...]:
+        """The leaves that it is in: one, or one for each region of a parallel state."""
+        return self.place.states
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is resolved or penalized."""
+        return self.place.closed
+
+    @property
+    def running(self) -> dict[Deadline, datetime]:
+        """The deadlines that its state acts on once they pass, with their due instants."""
+        standing = self.deadlines
+        return {deadline: standing[deadline] for running in self.place.running for deadline in running if deadline in standing}
+
+    @property
+    def running_regions(self) -> tuple[tuple[Deadline, ...], ...]:
+        """The same deadlines by the regions that still run; a closed dispute has none, one without parallel states has one."""
+        return tuple([tuple([deadline for deadline in running if deadline in self.deadlines]) for running in self.place.running])
+
+
+def next_due(dispute: Dispute, *, but: Collection[Deadline] = ()) -> tuple[Deadline, datetime] | None:
+    """Return the running deadline that is due first and its due instant; None where no deadline runs, `but` these.
+
+    Its expiry is accepted only *after* that instant. Ties go in the order response, confirmation, promise, evidence.
+    """
+    order = list(Deadline)
+    running = [item for item in dispute.running.items() if item[0] not in but]
+    return min(running, key=lambda item: (item[1], order.index(item[0])), default=None)

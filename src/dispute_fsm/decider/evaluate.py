@@ -1,0 +1,148 @@
+"""What stands for or against a command: the table's answer, made into reasons that explain themselves. Pure.
+
+`decide` makes events of it, `options` a preview, `needs_facts` a yes or no; none of them knows a rule of its own.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NamedTuple, cast
+
+from dispute_fsm.decider.decisions import LINKED, Reason
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.hash_chain import same_content
+from dispute_fsm.decider.unlock import way_there
+from dispute_fsm.domain.commands import ChooseOption, Command
+from dispute_fsm.domain.enums import RefusalCode
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.scalars import FrozenMap, format_duration, format_instant
+from dispute_fsm.errors import FactsNeededError, StaleFactsError
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.guard import Guard
+from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, Seen
+from dispute_fsm.machine.transition_table import Transition
+
+_OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
+
+
+class Evaluation(NamedTuple):
+    """What comes of a command: `earlier` where it was answered before, the `row` that fires, or the `reasons` against it.
+
+    Without any of these nothing changes. `checks` are the guards that were looked at.
+    """
+
+    case: Case
+    checks: tuple[tuple[Guard, GuardResult], ...] = ()
+    row: Transition | None = None
+    reasons: tuple[Reason, ...] = ()
+    earlier: AuditEvent | None = None
+
+    @property
+    def facts(self) -> OrderFacts | None:
+        """What the order system showed, where that was looked at."""
+        return self.case.facts if any(guard.needs_facts for guard, _ in self.checks) else None
+
+
+def evaluate(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Evaluation:
+    """Judge a command. Raises `FactsNeededError` where the order system has to be asked first."""
+    case = case_of(dispute, command, facts, now)
+    if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
+        if same_content(event, command):
+            return Evaluation(case, earlier=event)
+        unlock = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
+        return Evaluation(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock),))
+    table = dispute.rules.table
+    weighing = table.weigh(dispute.path, case)
+    if weighing.row is not None or weighing.quiet:
+        return Evaluation(case, weighing.checks, row=weighing.row)
+    if not weighing.against:
+        return Evaluation(case, weighing.checks, reasons=(_misplaced(dispute, case),))
+    reasons = tuple(reason_of(guard, finding, dispute) for guard, finding in weighing.against)
+    if dispute.closed and (dispute.path, command.type) not in table.rows:
+        reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
+    return Evaluation(case, weighing.checks, reasons=reasons)
+
+
+def hinted(dispute: Dispute, judgement: Evaluation) -> tuple[Reason, ...]:
+    """Return the reasons with all that would help: where the event is out of place or late, who could make it possible, if anybody.
+
+    Apart from `evaluate`, because it takes a search, and a replay compares what was decided, not what would have helped.
+    """
+    return tuple(
+        replace(reason, unlock=way_there(dispute.rules.table, dispute.path, judgement.case) or NEVER)
+        if reason.code in _OUT_OF_PLACE and not dispute.closed
+        else reason
+        for reason in judgement.reasons
+    )
+
+
+def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
+    """Tell whether the order system has to be asked before this command can be decided at this moment.
+
+    Only where a requirement of the row that applies looks at facts, and nothing else settles the matter before: a late or
+    misplaced command, or one of the wrong actor, is decided with the order system down.
+    """
+    try:
+        evaluate(dispute, command, None, now)
+    except FactsNeededError:
+        return True
+    return False
+
+
+def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Case:
+    """Return the situation in which a command is judged, as guards see it."""
+    return Case(
+        command=command,
+        now=now,
+        policy=dispute.policy,
+        merchant_id=dispute.merchant_id,
+        consumer_id=dispute.consumer_id,
+        facts=facts,
+        option=dispute.option,
+        agreed_until=dispute.agreed_until,
+        confirmed=dispute.confirmed,
+        deadlines=dispute.deadlines,
+        running=dispute.running_regions,
+        submissions=dispute.submissions,
+        extra_rounds=dispute.extra_rounds,
+        liability=dispute.liability,
+    )
+
+
+def check_facts(facts: OrderFacts | None, order_id: str, max_age: timedelta | None, now: datetime) -> None:
+    """Raise `StaleFactsError` where a snapshot is of another order, dated after `now`, or older than `max_age` (None: any age)."""
+    if facts is None:
+        return
+    if facts.order_id != order_id:
+        raise StaleFactsError(f"the facts are of order {facts.order_id}, the dispute is about order {order_id}")
+    if facts.observed_at > now:
+        raise StaleFactsError(f"{_observed(facts, now)}: an order system answers with observed_at = the instant that it was asked about")
+    if max_age is not None and now - facts.observed_at > max_age:
+        raise StaleFactsError(f"{_observed(facts, now)}: look again, facts may be at most {format_duration(max_age)} old")
+
+
+def _observed(facts: OrderFacts, now: datetime) -> str:
+    return f"the facts were observed at {format_instant(facts.observed_at)}, the question is about {format_instant(now)}"
+
+
+def reason_of(guard: Guard, finding: GuardResult, dispute: Dispute | None = None) -> Reason:
+    """Return a guard's "no" as a reason, with the link to the order page where that helps."""
+    code = cast("RefusalCode", finding.code)
+    link = dispute.policy.order_link(dispute.order_id) if dispute is not None and code in LINKED else None
+    return Reason(code, guard.name, finding.saw, finding.unlock, link)
+
+
+def _misplaced(dispute: Dispute, case: Case) -> Reason:
+    """Say why the command is out of place in the present state."""
+    command, rules = case.command, dispute.rules
+    saw: dict[str, Seen] = {"state": ",".join(dispute.states), "option": None if dispute.option is None else dispute.option.value}
+    if dispute.closed:
+        return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
+    if isinstance(command, ChooseOption):
+        if command.option not in rules.options:
+            zh, en = "、".join(option.zh for option in rules.options), ", ".join(option.value for option in rules.options)
+            unlock = PayloadUnlock("option", f"可选方案：{zh}", f"offered are: {en}")
+            return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
+        if dispute.option is not None:
+            return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))
+    return Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": command.type.value}))

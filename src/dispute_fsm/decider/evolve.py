@@ -1,0 +1,138 @@
+"""Folding events into a dispute. An event that cannot have happened is an error that says why, never ignored."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.deadlines import is_on
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType
+from dispute_fsm.domain.events import GENESIS, AuditEvent, DisputeOpened
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.errors import ImpossibleEventError
+from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.machine.transition_table import Transition
+from dispute_fsm.rules.guards.selectors import NAMED, OPTION
+from dispute_fsm.rules.registry import rule_version
+
+_Members = tuple[tuple[str, ...], Callable[[AuditEvent], tuple[Any, ...]]]
+
+
+def _members(*names: str) -> _Members:
+    return names, attrgetter(*names)
+
+
+_FIRST = _members("seq", "revision", "prev_hash", "policy", "target", "outcome")
+_NEXT = _members("dispute_id", "seq", "revision", "prev_hash", "rules", "policy", "source")
+_SAME = _members("target", "deadlines", "outcome")
+
+
+def begin(event: AuditEvent, policy: Policy) -> Dispute:
+    """Make the dispute that an opening begins, under the policy that it names by digest.
+
+    Raises `ImpossibleEventError` where the event cannot be a dispute's first, or the policy is another one; `InputError`
+    where the rule version is unknown.
+    """
+    if not isinstance(event, DisputeOpened):
+        raise _impossible(event, "it comes first, but it is no opening")
+    if (decided := event.payload.rollout) is not None and decided.version != event.rules:
+        raise _impossible(event, f"its rules are {event.rules}, but its rollout decided on {decided.version}")
+    table = rule_version(event.rules).table
+    _expect(event, _FIRST, (1, 1, GENESIS, policy.digest, table.initial, None))
+    _expect_deadlines(event, {}, table.entry.starts, policy)
+    return Dispute(
+        opening=event,
+        policy=policy,
+        path=event.target,
+        deadlines=event.deadlines,
+        keys=FrozenMap({} if event.key is None else {event.key: event}),
+        last_at=event.at,
+        last_hash=event.hash,
+    )
+
+
+def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
+    """Return the dispute after the event. Raises `ImpossibleEventError` where it cannot have happened to this dispute."""
+    accepted = event.type is not EventType.REFUSED
+    opening = dispute.opening
+    place = (opening.dispute_id, dispute.seq + 1, dispute.revision + accepted, dispute.last_hash)
+    _expect(event, _NEXT, (*place, opening.rules, opening.policy, dispute.path))
+    if not accepted:
+        _expect(event, _SAME, (dispute.path, dispute.deadlines, dispute.outcome))
+    if event.at < dispute.last_at:
+        raise _impossible(event, f"it is dated {event.at.isoformat()}, before the event before it")
+    heard: dict[str, Any] = {"seq": event.seq, "last_at": event.at, "last_hash": event.hash}
+    if not accepted:
+        return replace(dispute, **heard, refusals=dispute.refusals + 1)
+    row = _expect_row(dispute, event)
+    return replace(
+        dispute,
+        **heard,
+        revision=event.revision,
+        path=event.target,
+        deadlines=event.deadlines,
+        outcome=event.outcome,
+        keys=dispute.keys if event.key is None else FrozenMap({**dispute.keys, event.key: event}),
+        liability=row.rule.liability or dispute.liability,
+        **_remembered(dispute, event),
+    )
+
+
+def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
+    """Return what later guards and selectors will ask about."""
+    payload: Any = event.payload
+    if event.command is CommandType.CHOOSE_OPTION:
+        return {"option": payload.option, "agreed_until": payload.agreed_until}
+    if event.type in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}:
+        return {"confirmed": True}
+    if event.type is EventType.EVIDENCE_SUBMITTED:
+        return {"submissions": dispute.submissions + 1}
+    if event.type is EventType.EVIDENCE_REQUESTED:
+        return {"extra_rounds": dispute.extra_rounds + 1}
+    if event.type is EventType.DEADLINE_EXTENDED and event.deadlines.get(Deadline.PROMISE) != dispute.deadlines.get(Deadline.PROMISE):
+        return {"agreed_until": payload.until}
+    return {}
+
+
+def _expect_row(dispute: Dispute, event: AuditEvent) -> Transition:
+    """Require that the chart has an edge that leads there, ends so and is recorded so, and return its row."""
+    table, target, records = dispute.rules.table, event.target, event.type
+    command, payload = event.command, event.payload
+    option = getattr(payload, "option", None) if command is CommandType.CHOOSE_OPTION else dispute.option
+    named = getattr(payload, "deadline", None) if command is CommandType.EXTEND_DEADLINE else None
+    answers = {OPTION: option or "none", FAILED: dispute.liability or "none", NAMED: named or "none"}
+    for row in table.rows.get((dispute.path, command), ()):
+        ends = row.target == target and row.records is records and row.outcome(option) is event.outcome
+        if ends and row.is_for(answers):
+            break
+    else:
+        ending = "" if event.outcome is None else f" with {event.outcome.value}"
+        raise _impossible(event, f"no edge leads from {dispute.path} by {command.value} to {event.target}{ending}")
+    stands, rule = table.places[target].stands, row.rule
+    kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
+    _expect_deadlines(event, kept, rule.starts, dispute.policy)
+    return row
+
+
+def _expect_deadlines(event: AuditEvent, kept: Mapping[Deadline, datetime], starts: tuple[Deadline, ...], policy: Policy) -> None:
+    """Require just the deadlines that go on and those that begin; a recorded due instant stands as it is."""
+    begun = {deadline for deadline in starts if is_on(deadline, policy)}
+    standing = {deadline: due for deadline, due in event.deadlines.items() if deadline not in begun}
+    going_on = {deadline: due for deadline, due in kept.items() if deadline not in begun}
+    if standing != going_on or not begun <= set(event.deadlines):
+        names = ", ".join(sorted({*kept, *begun})) or "none"
+        raise _impossible(event, f"its deadlines are {', '.join(sorted(event.deadlines)) or 'none'}, expected {names}, each where it was")
+
+
+def _expect(event: AuditEvent, members: _Members, expected: tuple[Any, ...]) -> None:
+    names, of = members
+    if of(event) != expected:
+        name, found, should_be = next(one for one in zip(names, of(event), expected, strict=True) if one[1] != one[2])
+        raise _impossible(event, f"{name} is {found}, expected {should_be}")
+
+
+def _impossible(event: AuditEvent, why: str) -> ImpossibleEventError:
+    return ImpossibleEventError(f"dispute {event.dispute_id}, event {event.seq} ({event.type.value}): {why}")

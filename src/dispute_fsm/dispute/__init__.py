@@ -1,1 +1,0 @@
-"""Deciding and folding: decide, evolve, options, events, the chain of hashes. Pure."""

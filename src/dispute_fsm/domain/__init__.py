@@ -1,0 +1,1 @@
+"""The vocabulary of a dispute: facts, policy, working time, deadlines, commands and events. No rule decides here."""

@@ -1,0 +1,302 @@
+"""Audit events: what happened to a dispute, who did it, under which rules, what every guard saw, what stands now.
+
+One accepted command is one event; a refusal is an event that changes nothing. The members are those of a history file, in
+its order. Everything but `hash` and `private` is covered by the hash; personal values stand in `payload` as commitments
+and, until they are erased, in `private` as plain text.
+"""
+
+# pyright: reportIncompatibleVariableOverride=false
+# Events are frozen, so a member may mean something narrower in one type of event than in all.
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator
+
+from dispute_fsm.domain.commands import (
+    Actor,
+    ChoicePayload,
+    EvidencePayload,
+    ExtensionPayload,
+    OpeningPayload,
+    Payload,
+    RequestPayload,
+    RulingPayload,
+    Sha256,
+    read_payload,
+)
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Outcome, RefusalCode
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.scalars import (
+    MAX_INTEGER,
+    DueInstant,
+    FrozenMap,
+    Identifier,
+    Instant,
+    Named,
+    Series,
+    Strict,
+    Text,
+    Whole,
+    format_instant,
+    written,
+)
+
+SCHEMA_VERSION = 1
+"""Version of the shape of an event; it rises when a reader has to know."""
+
+GENESIS = "0" * 64
+"""What stands for the hash before a dispute's first event."""
+
+
+_Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Series[Text] | None
+_Named = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,200}$")]
+"""What a guard calls a thing that it saw: ASCII, so that members have one order for every reader (RFC 8785)."""
+
+Saw = Annotated[Mapping[_Named, _Seen], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Any])]
+
+
+class Check(Strict):
+    """One guard's answer, and what it saw: codes, counts and instants, never a person's words."""
+
+    guard: Text
+    passed: bool
+    saw: Saw
+
+
+class PrivateValue(Strict):
+    """A personal value in the clear, with the salt that ties it to its commitment."""
+
+    salt: Annotated[str, written("([0-9a-f]{2}){16,64}", "a salt: 16 to 64 bytes in lower-case hex")]
+    value: Text
+
+
+def _deadlines_as_text(deadlines: Mapping[Deadline, Any]) -> dict[str, str]:
+    return {deadline.value: format_instant(due) for deadline, due in deadlines.items()}
+
+
+Deadlines = Annotated[
+    Mapping[Named[Deadline], DueInstant],
+    AfterValidator(FrozenMap),
+    PlainSerializer(_deadlines_as_text, return_type=dict[str, str]),
+]
+"""The deadlines that stand, by name, with their due instants."""
+
+Private = Annotated[Mapping[Text, PrivateValue], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, PrivateValue])]
+"""Personal values by the JSON Pointer of their commitment; may be emptied at any time."""
+
+NoCodes = Annotated[tuple[()], Field(strict=False)]
+Path = Annotated[str, Field(pattern=r"^[a-z_.,]{1,400}$")]
+
+
+class AuditEvent(Strict):
+    """What all events have in common.
+
+    `revision` counts the accepted events up to here; `at` is business time, `recorded_at` when it was written; `source`
+    and `target` are the paths of the state before and after; `deadlines` are all that stand afterwards; `facts` is what the
+    order system showed, null where nobody asked; `policy` is the policy's digest.
+    """
+
+    dispute_id: Identifier
+    seq: Annotated[Whole, Field(ge=1)]
+    revision: Annotated[Whole, Field(ge=1)]
+    event_id: Identifier
+    type: EventType
+    at: Instant
+    recorded_at: Instant
+    actor: Actor
+    command: Named[CommandType]
+    payload: SerializeAsAny[Payload]
+    source: Path | None
+    target: Path
+    checks: Series[Check]
+    facts: OrderFacts | None
+    deadlines: Deadlines
+    outcome: Named[Outcome] | None
+    rules: Identifier
+    policy: Sha256
+    key: Identifier | None
+    correlation_id: Identifier | None
+    refused: Series[Named[RefusalCode]]
+    prev_hash: Sha256
+    hash: Sha256
+    private: Private
+    schema_version: Literal[1]
+
+    @field_validator("payload", mode="plain")
+    @classmethod
+    def _of_the_command(cls, value: object, info: ValidationInfo) -> Payload:
+        return read_payload(info.data["command"], value) if "command" in info.data else Payload()
+
+    def __repr__(self) -> str:
+        ended = "" if self.outcome is None else f", {self.outcome.value}"
+        what = f"{'' if self.source is None else f'{self.source} -> '}{self.target}{ended}"
+        if self.refused:
+            what = f"{self.command.value} refused in {self.target}: {', '.join(self.refused)}"
+        return f"{type(self).__name__}({self.dispute_id} #{self.seq} by {self.actor}: {what})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+# ---- one class per type ------------------------------------------------------------------------------------------------
+
+
+class DisputeOpened(AuditEvent):
+    """The opening: whose dispute about which order, under which chart, written by which version of this package."""
+
+    type: Literal[EventType.DISPUTE_OPENED]
+    command: Literal[CommandType.OPEN_DISPUTE]
+    payload: SerializeAsAny[OpeningPayload]
+    source: None
+    outcome: None
+    refused: NoCodes
+    order_id: Identifier
+    merchant_id: Identifier
+    consumer_id: Identifier
+    chart: Sha256
+    package: Identifier
+
+
+class _Progressed(AuditEvent):  # the dispute goes on
+    source: Path
+    outcome: None
+    refused: NoCodes
+
+
+class OptionChosen(_Progressed):
+    """The merchant chose an option, and the dispute goes on."""
+
+    type: Literal[EventType.OPTION_CHOSEN]
+    command: Literal[CommandType.CHOOSE_OPTION]
+    payload: SerializeAsAny[ChoicePayload]
+
+
+class AgreementConfirmed(_Progressed):
+    """The consumer confirmed an agreement whose promise is still to be kept."""
+
+    type: Literal[EventType.AGREEMENT_CONFIRMED]
+
+
+class AgreementDenied(_Progressed):
+    """The consumer denied an agreement, or kept silent where that counts as a denial; the adjudicator reviews it."""
+
+    type: Literal[EventType.AGREEMENT_DENIED]
+
+
+class AgreementUpheld(_Progressed):
+    """The adjudicator upheld an agreement; it counts as confirmed, and its promise runs on."""
+
+    type: Literal[EventType.AGREEMENT_UPHELD]
+    command: Literal[CommandType.RULE_NO_FAULT]
+    payload: SerializeAsAny[RulingPayload]
+
+
+class EvidenceSubmitted(_Progressed):
+    """The merchant submitted evidence; the ruling comes next."""
+
+    type: Literal[EventType.EVIDENCE_SUBMITTED]
+    command: Literal[CommandType.SUBMIT_EVIDENCE]
+    payload: SerializeAsAny[EvidencePayload]
+
+
+class EvidenceRequested(_Progressed):
+    """The adjudicator asked for more evidence."""
+
+    type: Literal[EventType.EVIDENCE_REQUESTED]
+    command: Literal[CommandType.REQUEST_EVIDENCE]
+    payload: SerializeAsAny[RequestPayload]
+
+
+class EvidenceOverdue(_Progressed):
+    """More evidence did not come in time; the ruling is made on what is there."""
+
+    type: Literal[EventType.EVIDENCE_OVERDUE]
+
+
+class DeadlineExtended(_Progressed):
+    """The adjudicator extended a deadline."""
+
+    type: Literal[EventType.DEADLINE_EXTENDED]
+    command: Literal[CommandType.EXTEND_DEADLINE]
+    payload: SerializeAsAny[ExtensionPayload]
+
+
+class SettlementFailed(_Progressed):
+    """The settlement failed; the evidence region goes on alone."""
+
+    type: Literal[EventType.SETTLEMENT_FAILED]
+
+
+class EvidenceFailed(_Progressed):
+    """The evidence failed; the settlement region goes on alone."""
+
+    type: Literal[EventType.EVIDENCE_FAILED]
+
+
+class _Closed(AuditEvent):  # the dispute is closed
+    source: Path
+    outcome: Named[Outcome]
+    refused: NoCodes
+
+
+class DisputeResolved(_Closed):
+    """The dispute ended without a penalty."""
+
+    type: Literal[EventType.DISPUTE_RESOLVED]
+
+
+class DisputePenalized(_Closed):
+    """The dispute ended with a penalty; `outcome` is the merchant's liability."""
+
+    type: Literal[EventType.DISPUTE_PENALIZED]
+
+
+class PenaltyAnnulled(_Closed):
+    """The adjudicator annulled the penalty."""
+
+    type: Literal[EventType.PENALTY_ANNULLED]
+    command: Literal[CommandType.ANNUL]
+    payload: SerializeAsAny[RulingPayload]
+
+
+class CommandRefused(AuditEvent):
+    """A command was refused; nothing changed."""
+
+    type: Literal[EventType.REFUSED]
+    source: Path
+    refused: Annotated[Series[Named[RefusalCode]], Field(min_length=1)]
+
+
+AnyEvent = (
+    DisputeOpened
+    | OptionChosen
+    | AgreementConfirmed
+    | AgreementDenied
+    | AgreementUpheld
+    | EvidenceSubmitted
+    | EvidenceRequested
+    | EvidenceOverdue
+    | DeadlineExtended
+    | SettlementFailed
+    | EvidenceFailed
+    | DisputeResolved
+    | DisputePenalized
+    | PenaltyAnnulled
+    | CommandRefused
+)
+"""Any audit event, told apart by its class, and in JSON by its `type`."""
+
+EVENT_CLASSES: Mapping[str, type[AuditEvent]] = FrozenMap(
+    {get_args(one.model_fields["type"].annotation)[0]: one for one in get_args(AnyEvent)}
+)
+"""The class of each type of event."""
+
+
+class _EventAdapter(TypeAdapter[AnyEvent]):  # type: ignore[misc]  # it is final, but how it is pickled can be said nowhere else
+    def __reduce__(self) -> str:
+        return "EVENT"  # pickled by its name: it is code, not data
+
+
+EVENT: TypeAdapter[AnyEvent] = _EventAdapter(Annotated[AnyEvent, Field(discriminator="type")])
+"""Reads and validates one event."""

@@ -1,0 +1,261 @@
+"""The policy: everything that a marketplace may set without changing the rules.
+
+A policy is complete: nothing is filled in when one is read back, so that a dispute is always judged by what was in force
+when it opened. `digest` names it by content. `lay_over` makes one policy from another by naming only what differs.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Self, cast
+from urllib.parse import quote
+
+from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, model_validator
+
+from dispute_fsm.domain.calendar import DEFAULT_CALENDAR, CalendarPolicy
+from dispute_fsm.domain.canonical_json import digest
+from dispute_fsm.domain.enums import Denial, Lang, Silence, VoucherKind
+from dispute_fsm.domain.scalars import Duration, FrozenMap, Named, ReasonId, Series, Strict, Text, Whole
+from dispute_fsm.errors import InputError
+
+_MOST_WORKING_DAYS = 1_000
+_REPLACED_WHOLE = frozenset({"response", "confirmation", "evidence"})
+
+
+class Term(Strict):
+    """How long a deadline runs: plain hours, or working hours by the policy's calendar. Exactly one is given."""
+
+    hours: Annotated[int, Field(ge=1, le=87_600)] | None = None
+    working_hours: Annotated[int, Field(ge=1, le=2_000)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1 or (self.hours is None and self.working_hours is None):
+            raise ValueError("give either hours or working_hours, and a number")
+        return self
+
+    @model_serializer
+    def _only_what_is_given(self) -> dict[str, int]:
+        return {name: value for name, value in (("hours", self.hours), ("working_hours", self.working_hours)) if value is not None}
+
+
+class Bilingual(Strict):
+    """A text in both languages."""
+
+    zh: Text
+    en: Text
+
+    def label(self, lang: Lang) -> str:
+        """Return the text in the language asked for."""
+        return self.zh if lang == "zh" else self.en
+
+
+class Prompt(Strict):
+    """A voucher that a reason asks for: its kind, how many at least, and what it must show."""
+
+    kind: Named[VoucherKind]
+    at_least: Annotated[int, Field(ge=1, le=100)]
+    shows: Text | Bilingual
+
+    def shows_label(self, lang: Lang) -> str:
+        """Return what the voucher must show, in the language asked for where it is given in both."""
+        return self.shows if isinstance(self.shows, str) else self.shows.label(lang)
+
+
+class EvidenceReason(Strict):
+    """A reason in the evidence catalogue: what it asks for and what it does not accept."""
+
+    label: Bilingual
+    prompts: Series[Prompt]
+    not_accepted: Series[Named[VoucherKind]]
+    statement: bool
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        kinds = [prompt.kind for prompt in self.prompts]
+        if len(set(kinds)) < len(kinds):
+            msg = "a voucher kind is prompted for twice; say how many with at_least"
+            raise ValueError(msg)
+        if refused := sorted(set(kinds) & set(self.not_accepted)):
+            msg = f"{refused[0].value} is prompted for and not accepted at once"
+            raise ValueError(msg)
+        return self
+
+
+class VoucherLimits(Strict):
+    """Limits for every command with vouchers: formats, bytes each and together, how many; the statement in code points."""
+
+    media_types: Annotated[Series[Text], Field(min_length=1)]
+    max_bytes: Whole
+    max_bytes_together: Whole
+    max_count: Whole
+    max_statement: Whole
+
+
+def _order_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s{}]+\{order_id\}[^\s{}]*", value):
+        msg = "write an http(s) address with {order_id} in it, and no other braces"
+        raise ValueError(msg)
+    return value
+
+
+Reasons = Annotated[
+    Mapping[ReasonId, EvidenceReason], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, EvidenceReason])
+]
+
+
+class Policy(Strict):
+    """Everything that may be set. `None` switches a deadline, `max_promise` or the link off."""
+
+    response: Term | None
+    confirmation: Term | None
+    evidence: Term | None
+    max_promise: Duration | None
+    scan_grace: Duration
+    max_facts_age: Duration
+    silence: Named[Silence]
+    denial: Named[Denial]
+    extra_evidence_rounds: Whole
+    max_recorded_refusals: Whole
+    order_url: Annotated[Text, AfterValidator(_order_url)] | None
+    calendar: CalendarPolicy
+    evidence_reasons: Reasons
+    voucher_limits: VoucherLimits
+
+    @model_validator(mode="after")
+    def _working_time_ends(self) -> Self:
+        day = self.calendar.day
+        minutes = (day.closes.hour - day.opens.hour) * 60 + day.closes.minute - day.opens.minute
+        for name in ("response", "confirmation", "evidence"):
+            term: Term | None = getattr(self, name)
+            if term is not None and term.working_hours is not None and term.working_hours * 60 > minutes * _MOST_WORKING_DAYS:
+                msg = f"{name}: {term.working_hours} working hours are more than {_MOST_WORKING_DAYS} days of {minutes} minutes"
+                raise ValueError(msg)
+        return self
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The policy as it stands in a history file: plain JSON, complete."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in lower-case hex, of the RFC 8785 canonical form: the name of this policy by content."""
+        return digest(self.record)
+
+    def order_link(self, order_id: str) -> str | None:
+        """Return the address of the order page (去订单详情页), or None where the policy names none."""
+        return None if self.order_url is None else self.order_url.replace("{order_id}", quote(order_id, safe=""))
+
+    def lay_over(self, changes: Mapping[str, object]) -> Self:
+        """Make a policy that differs from this one in what `changes` names.
+
+        Mappings are merged key by key; deadline terms and lists are replaced whole; `None` switches off `response`,
+        `confirmation`, `evidence`, `max_promise` and `order_url`, and removes a single evidence reason.
+
+        Raises `InputError` where a reason to be removed does not exist, pydantic's `ValidationError` for all else.
+        """
+        return type(self).model_validate(_merge(self.record, changes, ()))
+
+
+def _merge(base: dict[str, Any], changes: Mapping[str, object], path: tuple[str, ...]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        here = (*path, key)
+        if path == ("evidence_reasons",) and value is None:
+            if merged.pop(key, None) is None:
+                raise InputError("there is no such reason to remove", field=".".join(map(str, here)))
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), dict) and (path or key not in _REPLACED_WHOLE):
+            merged[key] = _merge(merged[key], cast("Mapping[str, object]", value), here)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _reason(zh: str, en: str, *prompts: Prompt, not_accepted: tuple[VoucherKind, ...] = ()) -> EvidenceReason:
+    return EvidenceReason(label=Bilingual(zh=zh, en=en), prompts=prompts, not_accepted=not_accepted, statement=True)
+
+
+def _prompt(kind: VoucherKind, zh: str, en: str, at_least: int = 1) -> Prompt:
+    return Prompt(kind=kind, at_least=at_least, shows=Bilingual(zh=zh, en=en))
+
+
+_CHAT, _DOCUMENT, _PAGE = VoucherKind.CHAT_SCREENSHOT, VoucherKind.OFFICIAL_DOCUMENT, VoucherKind.ORDER_PAGE
+
+DEFAULT_REASONS: Mapping[str, EvidenceReason] = FrozenMap(
+    {
+        "consumer_agreed_later": _reason(
+            "消费者同意延后发货", "the consumer agreed to a later shipment", _prompt(_CHAT, "消费者同意延后", "the consumer's consent")
+        ),
+        "consumer_requested_hold": _reason(
+            "消费者要求暂缓发货", "the consumer asked to hold the shipment", _prompt(_CHAT, "消费者的暂缓要求", "the consumer's request")
+        ),
+        "consumer_unresponsive": _reason(
+            "无法联系消费者",
+            "the consumer could not be reached",
+            _prompt(_CHAT, "两次不同时间的联系记录", "two attempts to reach the consumer", at_least=2),
+        ),
+        "presale_or_custom_promise": _reason(
+            "预售或定制商品，未到承诺时间",
+            "pre-sale or custom goods, not due yet",
+            _prompt(_PAGE, "页面公示的发货时间", "the shipping date that the page promised"),
+        ),
+        "force_majeure": _reason(
+            "不可抗力",
+            "force majeure",
+            _prompt(_DOCUMENT, "主管部门的通知或证明", "the authority's notice"),
+            not_accepted=(_CHAT,),
+        ),
+        "public_holiday": _reason(
+            "法定节假日", "public holiday", _prompt(_DOCUMENT, "节假日安排或停运公告", "the holiday or carrier closure notice")
+        ),
+        "platform_fault": _reason(
+            "平台系统故障", "fault of the platform", _prompt(_PAGE, "显示故障的页面", "the page that shows the fault")
+        ),
+        "carrier_fault": _reason(
+            "物流公司原因",
+            "fault of the carrier",
+            _prompt(VoucherKind.CARRIER_CERTIFICATE, "物流公司盖章的说明", "the carrier's stamped statement"),
+        ),
+        "shipped_and_picked_up": _reason(
+            "已发货且已揽件",
+            "shipped and picked up",
+            _prompt(VoucherKind.WAYBILL_TRACE, "运单号与揽件时间", "the waybill and the time of pickup"),
+        ),
+        "customs_clearance": _reason(
+            "清关原因",
+            "customs clearance",
+            _prompt(_DOCUMENT, "海关出具的文件", "the customs document"),
+            _prompt(VoucherKind.WAYBILL_TRACE, "包裹停留在清关环节", "the parcel held at customs"),
+        ),
+    }
+)
+"""The evidence catalogue shipped with the package: our assumption, modelled on what comparable marketplaces ask for."""
+
+_MIB = 1024 * 1024
+
+DEFAULT_POLICY = Policy.model_validate(
+    {
+        "response": Term(hours=24),
+        "confirmation": Term(hours=24),
+        "evidence": Term(working_hours=4),
+        "max_promise": "15d",
+        "scan_grace": "6h",
+        "max_facts_age": "5m",
+        "silence": Silence.CONSENT,
+        "denial": Denial.PENALIZE,
+        "extra_evidence_rounds": 1,
+        "max_recorded_refusals": 50,
+        "order_url": "https://shop.example/orders/{order_id}",
+        "calendar": DEFAULT_CALENDAR,
+        "evidence_reasons": DEFAULT_REASONS,
+        "voucher_limits": VoucherLimits(
+            media_types=("image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4"),
+            max_bytes=10 * _MIB,
+            max_bytes_together=50 * _MIB,
+            max_count=20,
+            max_statement=500,
+        ),
+    }
+)
+"""The default policy. Each of its values is an assumption where the announcement is silent; the README lists them."""

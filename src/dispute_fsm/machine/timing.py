@@ -1,0 +1,68 @@
+"""Timing guards: whether a deadline has passed."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from dispute_fsm.domain.enums import Deadline, RefusalCode
+from dispute_fsm.domain.scalars import format_instant
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.guard import Guard, GuardKind
+from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, Seen, WaitUnlock, just_after, result_of, shown
+from dispute_fsm.machine.provenance import assumed
+
+
+def local_text(case: Case, instant: datetime) -> str:
+    """Write an instant as people in the policy's zone read it."""
+    return instant.astimezone(ZoneInfo(case.policy.calendar.zone)).strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def instant_unlock(case: Case, field: str, zh: str, en: str, limit: datetime) -> PayloadUnlock:
+    """Say that an instant of the payload has to keep to a limit."""
+    local = local_text(case, limit)
+    return PayloadUnlock(field, zh.format(local), en.format(local))
+
+
+def _in_time(case: Case) -> GuardResult:
+    return before_the_last_deadline(case, case.running)
+
+
+def before_the_last_deadline(case: Case, regions: tuple[tuple[Deadline, ...], ...]) -> GuardResult:
+    """Tell whether in one of these regions time is left: its last deadline has not passed, or it has none."""
+    in_time, saw = not regions, dict[str, Seen]()
+    for running in regions:
+        dues = [case.deadlines[deadline] for deadline in running]
+        in_time = in_time or not dues or case.now <= max(dues)
+        for deadline, due in zip(running, dues, strict=True):
+            saw[deadline.value] = format_instant(due)
+    return result_of(in_time, RefusalCode.DEADLINE_PASSED, NEVER, **saw)
+
+
+in_time = Guard(
+    name="in_time",
+    sort=GuardKind.TIMING,
+    zh="时限未过",
+    en="the running deadline has not passed",
+    source=assumed("恰在截止时刻操作的，视为按时", "a deadline is inclusive: at the due instant is in time"),
+    look=_in_time,
+    codes=(RefusalCode.DEADLINE_PASSED,),
+)
+
+
+def has_passed(deadline: Deadline) -> Guard:
+    """Require that the deadline stands and has passed: an expiry is accepted only after the due instant."""
+
+    def look(case: Case) -> GuardResult:
+        due = case.deadlines.get(deadline)
+        passed = due is not None and case.now > due
+        unlock = NEVER if due is None or passed else WaitUnlock(just_after(due), local_text(case, just_after(due)))
+        return result_of(passed, RefusalCode.DEADLINE_NOT_PASSED, unlock, **{deadline.value: shown(due)})
+
+    return Guard(
+        name=f"{deadline.value}_has_passed",
+        sort=GuardKind.TIMING,
+        zh=f"{deadline.zh}已届满",
+        en=f"the {deadline.en} has passed",
+        source=assumed("时限届满后，届满事件方可生效", "an expiry is accepted only after the due instant"),
+        look=look,
+        codes=(RefusalCode.DEADLINE_NOT_PASSED,),
+    )

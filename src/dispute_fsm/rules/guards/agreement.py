@@ -1,0 +1,81 @@
+"""What an agreement with the consumer takes."""
+
+from typing import TYPE_CHECKING, cast
+
+from dispute_fsm.domain.enums import RefusalCode
+from dispute_fsm.domain.scalars import format_duration, format_instant
+from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.guard import requirement
+from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, result_of, shown
+from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.timing import instant_unlock
+from dispute_fsm.rules import evidence
+from dispute_fsm.rules.guards.evidence import vouchers_of
+
+if TYPE_CHECKING:
+    from dispute_fsm.domain.commands import ChooseOption
+
+_PROMISE = PayloadUnlock("agreed_until", "请填写约定的发货时间", "give the agreed instant")
+_AGREEMENT_VOUCHER = PayloadUnlock("vouchers", "请上传至少一份协商一致的凭证", "add at least one voucher that shows the agreement")
+
+
+_AGREED = stated("须填写明确的协商日期", "an explicit agreed date")
+
+
+@requirement("已填写约定的发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING)
+def promise_given(case: Case) -> GuardResult:
+    """Require an explicit agreed instant."""
+    agreed = cast("ChooseOption", case.command).agreed_until
+    return result_of(agreed is not None, RefusalCode.PROMISE_MISSING, _PROMISE, agreed_until=shown(agreed))
+
+
+@requirement("约定的发货时间晚于选择方案的时间", "the agreed instant lies ahead", _AGREED, RefusalCode.PROMISE_NOT_IN_FUTURE)
+def promise_in_future(case: Case) -> GuardResult:
+    """Require that the agreed instant, where one is given, lies after the moment of choosing."""
+    agreed = cast("ChooseOption", case.command).agreed_until
+    ahead = agreed is None or agreed > case.now
+    unlock = NEVER if ahead else instant_unlock(case, "agreed_until", "须晚于 {}", "later than {}", case.now)
+    saw = {"agreed_until": shown(agreed), "now": format_instant(case.now)}
+    return result_of(ahead, RefusalCode.PROMISE_NOT_IN_FUTURE, unlock, **saw)
+
+
+@requirement(
+    "约定的发货时间不超过最长期限",
+    "the agreed instant is not too far ahead",
+    assumed(
+        "公告未限制协商日期，日期过远会使纠纷长期无法结案", "the announcement sets no limit; a far date would leave the dispute hanging"
+    ),
+    RefusalCode.PROMISE_TOO_FAR,
+)
+def promise_not_too_far(case: Case) -> GuardResult:
+    """Require that the agreed instant lies at most `max_promise` after the moment of choosing."""
+    agreed, most = cast("ChooseOption", case.command).agreed_until, case.policy.max_promise
+    latest = None if most is None else case.now + most
+    near = agreed is None or latest is None or agreed <= latest
+    unlock = NEVER if near or latest is None else instant_unlock(case, "agreed_until", "不晚于 {}", "at or before {}", latest)
+    saw = {"agreed_until": shown(agreed), "latest": shown(latest), "max_promise": None if most is None else format_duration(most)}
+    return result_of(near, RefusalCode.PROMISE_TOO_FAR, unlock, **saw)
+
+
+@requirement(
+    "已上传能证明协商一致的凭证",
+    "a voucher shows the agreement",
+    stated("须上传协商一致的凭证", "a voucher that shows the agreement"),
+    RefusalCode.AGREEMENT_VOUCHER_MISSING,
+)
+def agreement_voucher(case: Case) -> GuardResult:
+    """Require at least one voucher that shows the agreement."""
+    count = len(evidence.distinct(vouchers_of(case)))
+    return result_of(count > 0, RefusalCode.AGREEMENT_VOUCHER_MISSING, _AGREEMENT_VOUCHER, count=count)
+
+
+@requirement(
+    "协商一致尚未确认",
+    "not confirmed before",
+    assumed("确认之后不可再否认", "consent cannot be taken back"),
+    RefusalCode.ALREADY_CONFIRMED,
+    lasting=True,
+)
+def not_confirmed(case: Case) -> GuardResult:
+    """Require that the agreement was not confirmed before, by the consumer or by the adjudicator."""
+    return result_of(not case.confirmed, RefusalCode.ALREADY_CONFIRMED, NEVER, confirmed=case.confirmed)

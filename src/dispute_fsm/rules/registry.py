@@ -1,0 +1,90 @@
+"""The rule versions that this package knows. A dispute keeps the one that it opened under."""
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
+from pickle import PicklingError
+from typing import Any
+
+from dispute_fsm.documents.faults import meant
+from dispute_fsm.domain.enums import CommandType
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.errors import ChartError, InputError
+from dispute_fsm.machine.chart import Version
+from dispute_fsm.machine.compiler import compile_chart
+from dispute_fsm.machine.transition_table import TransitionTable
+from dispute_fsm.rules import v2023_03
+from dispute_fsm.rules import v2023_parallel as parallel
+from dispute_fsm.rules.guards.selectors import OPTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleVersion(Version):
+    """A rule version as its chart module declares it, with the table as compiled."""
+
+    table: TransitionTable
+
+    def __reduce__(self) -> tuple[Callable[[str], "RuleVersion"], tuple[str]]:
+        """Pickle by the id: a rule version is code, the other process has its own. Only what is registered can be found there."""
+        if VERSIONS.get(self.id) is not self:
+            raise PicklingError(f"rules {self.id} are not a registered rule version, so no other process would find them")
+        return _registered, (self.id,)
+
+
+def compiled(version: Version) -> RuleVersion:
+    """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
+    table = compile_chart(version.chart, version.entry)
+    rows = table.rows.get((table.initial, CommandType.CHOOSE_OPTION), ())
+    answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
+    if missing := [option.value for option in version.options if option.value not in answered]:
+        raise ChartError(f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version.id} offer")
+    declared: dict[str, Any] = {field.name: getattr(version, field.name) for field in fields(version)}
+    return RuleVersion(**declared, table=table)
+
+
+def registered(versions: Iterable[Version]) -> Mapping[str, RuleVersion]:
+    """Compile rule versions and give them by their ids. Raises `ChartError` where two have the same."""
+    known: dict[str, RuleVersion] = {}
+    for version in versions:
+        if version.id in known:
+            raise ChartError(f"{version.chart.__name__}: two rule versions are called {version.id}")
+        known[version.id] = compiled(version)
+    return FrozenMap(known)
+
+
+VERSIONS = registered(
+    (
+        parallel.VERSION,
+        v2023_03.VERSION,
+    )
+)
+"""Every known version by its id, the oldest first."""
+
+_STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=None)
+
+
+@contextmanager
+def standing_in(version: RuleVersion) -> Generator[None]:
+    """Let a version stand in for the registered one of its id until the block ends, in this thread or task alone.
+
+    For verification, which has to see what wrong rules would do; a dispute never opens under a stand-in that is kept.
+    """
+    token = _STANDS_IN.set(version)
+    try:
+        yield
+    finally:
+        _STANDS_IN.reset(token)
+
+
+def rule_version(version: str) -> RuleVersion:
+    """Return a rule version by its id. Raises `InputError` that names the one that may be meant, or the known ones."""
+    other = _STANDS_IN.get()
+    return other if other is not None and other.id == version else _registered(version)
+
+
+def _registered(version: str) -> RuleVersion:
+    found = VERSIONS.get(version)
+    if found is None:
+        raise InputError(f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules")
+    return found

@@ -1,1 +1,0 @@
-"""Scenario files: read, run, compared with what they expect."""

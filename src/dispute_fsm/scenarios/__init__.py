@@ -1,0 +1,1 @@
+"""Scenario files: read, run, and compared with what they expect."""
