@@ -137,10 +137,13 @@ def behind_pooler(connection: Any, execute: Callable[[str], Any]) -> bool:  # no
     pooled = _pooled.get(connection)
     if pooled is None:
         threshold, connection.prepare_threshold = connection.prepare_threshold, None  # also for the question itself
-        (process,) = execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-        _pooled[connection] = pooled = process != connection.info.backend_pid
-        if not pooled:
+        try:
+            (process,) = execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+        finally:
             connection.prepare_threshold = threshold
+        _pooled[connection] = pooled = process != connection.info.backend_pid
+        if pooled:
+            connection.prepare_threshold = None
     return pooled
 
 
