@@ -204,7 +204,6 @@ _SERVERS = ("host", "port")
 _Whole = Annotated[int, Field(ge=0, lt=2**31)]
 _Flag = Annotated[bool, AfterValidator(int)]
 _Threshold = Annotated[_Whole | Literal["none"], AfterValidator(lambda given: None if given == "none" else given)]
-_WORDS = ", ".join
 
 _POSTGRESQL: Mapping[str, Any] = {
     **{option.keyword.decode(): str for option in pq.Conninfo.get_defaults()},
@@ -232,7 +231,10 @@ _URI: Mapping[str, Any] = {
 }
 """Those of a `file:` URI, which SQLite reads."""
 
-_KNOWN = {POSTGRESQL: "the parameters of libpq, and prepare_threshold", SQLITE: f"{_WORDS(_SQLITE)}, and of a file: URI {_WORDS(_URI)}"}
+_KNOWN = {
+    POSTGRESQL: "the parameters of libpq, and prepare_threshold",
+    SQLITE: f"{', '.join(_SQLITE)}, and of a file: URI {', '.join(_URI)}",
+}
 
 
 def _arguments(url: URL, known: Mapping[str, Any]) -> dict[str, Any]:
