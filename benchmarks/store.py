@@ -30,17 +30,15 @@ from psycopg import sql
 from sqlalchemy.engine import Dialect, make_url
 
 from dispute_fsm.dispute.chain import Stamp, derived_stamp
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.read import steps
 from dispute_fsm.history.replay import collecting_rarely
 from dispute_fsm.history.write import write_history
 from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command
+from dispute_fsm.rules.commands import ChooseOption, Command, OpenDispute, merchant
 from dispute_fsm.rules.facts import Order
-from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import EventName, Option, Role
-from dispute_fsm.service.service import Service
+from dispute_fsm.rules.vocabulary import Option
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Store
 from dispute_fsm.store.transfer import bring_in
@@ -68,7 +66,7 @@ class Base:
     """A store, and the service on it, whose ids, salts and time are the same in each database."""
 
     store: Store
-    service: Service
+    service: DisputeService
 
 
 @contextmanager
@@ -83,7 +81,7 @@ def bases(kind: str, folder: Path, number: int) -> Generator[list[Base]]:
             orders = InMemoryOrderSystem()
             shown = Order.model_validate({"paid_at": OPENED_AT - timedelta(days=3)})
             orders.look = partial(_shows, shown)  # type: ignore[method-assign]  # the same of every order
-            made.append(Base(store, Service(store, orders, clock=lambda: ANSWERED_AT, stamp=_stamp)))
+            made.append(Base(store, DisputeService(store, orders, clock=lambda: ANSWERED_AT, stamp=_stamp)))
         yield made
 
 
@@ -164,7 +162,7 @@ def run_bare(connection: Any, statements: list[Recorded]) -> None:  # noqa: ANN4
 # ---- a command ---------------------------------------------------------------------------------------------------------
 
 
-def opening(number: int) -> Opening:
+def opening(number: int) -> OpenDispute:
     """Make the opening of a dispute."""
     ids: dict[str, Any] = {
         "dispute_id": f"D-{number}",
@@ -172,14 +170,12 @@ def opening(number: int) -> Opening:
         "merchant_id": f"M-{number % 97}",
         "consumer_id": f"C-{number}",
     }
-    return Opening(**ids, actor=Actor(role=Role.CONSUMER, id=f"C-{number}"), rules="2023-03", policy=DEFAULT_POLICY)
+    return OpenDispute(**ids)
 
 
 def asked(number: int) -> tuple[str, Command]:
     """Make the merchant's answer to it."""
-    merchant = Actor(role=Role.MERCHANT, id=f"M-{number % 97}")
-    payload = ChooseOption[str](option=Option.OUT_OF_STOCK_REFUND)
-    return f"D-{number}", Command(event=EventName.CHOOSE_OPTION, actor=merchant, payload=payload, key=f"k-{number}")
+    return f"D-{number}", ChooseOption(by=merchant(f"M-{number % 97}"), option=Option.OUT_OF_STOCK_REFUND, key=f"k-{number}")
 
 
 def commands(kind: str, folder: Path, number: int) -> float:
@@ -188,12 +184,12 @@ def commands(kind: str, folder: Path, number: int) -> float:
         for base in (first, second, third):
             for each in range(number):
                 base.service.open(opening(each))
-            base.service.submit(*asked(0))
+            base.service.send(*asked(0))
         statements: list[list[Recorded]] = []
         with recording(first.store) as told:
             for each in range(1, number):
                 told.clear()
-                first.service.submit(*asked(each))
+                first.service.send(*asked(each))
                 statements.append(list(told))
         shown = [statement.split("\n")[0][:60] for statement, _, _ in statements[-1]]
         wait = f"{len(shown)} statements: {', '.join(dict.fromkeys(one.split()[0] + ' ' + _table(one) for one in shown))}"
@@ -207,7 +203,7 @@ def commands(kind: str, folder: Path, number: int) -> float:
                     run_bare(connection, statements[each])
                 between = perf_counter()
                 for each in range(begin, begin + TURN):
-                    third.service.submit(*asks[each])
+                    third.service.send(*asks[each])
                 by_driver.append(between - began)
                 by_service.append(perf_counter() - between)
         same = second.service.get("D-7") == third.service.get("D-7")

@@ -13,26 +13,11 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import structlog
 
-from dispute_fsm import (
-    DEFAULT_POLICY,
-    Actor,
-    ChooseOption,
-    Command,
-    EventName,
-    Opening,
-    Option,
-    OrderFacts,
-    Refused,
-    Role,
-    Voucher,
-    VoucherKind,
-)
-from dispute_fsm.service.service import Service
-from dispute_fsm.store.store import Store
+from dispute_fsm import DEFAULT_POLICY, DisputeService, Option, OrderFacts, Store, merchant
+from dispute_fsm.commands import ChooseOption, OpenDispute, Voucher, VoucherKind
 
 
 class Shop:
@@ -43,32 +28,29 @@ class Shop:
         return OrderFacts(order_id=order_id, asked="shop", observed_at=now, revision="1", paid_at=now - timedelta(days=3))
 
 
-def requests(promised: datetime) -> tuple[Opening, Command]:
+def requests(promised: datetime) -> tuple[OpenDispute, ChooseOption]:
     """Make what the client sends: the consumer's opening, and the merchant's promise under an idempotency key."""
     policy = DEFAULT_POLICY.lay_over({"scan_grace": "0s"})  # so that nobody has to wait six hours for the end of this example
-    consumer, merchant = Actor(role=Role.CONSUMER, id="C-1"), Actor(role=Role.MERCHANT, id="M-1")
-    screenshot = Voucher[str](kind=VoucherKind.CHAT_SCREENSHOT, media_type="image/png", size=1_000, sha256="0" * 64)
-    ids: dict[str, Any] = {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": "M-1", "consumer_id": "C-1"}
-    opening = Opening(**ids, actor=consumer, rules="2023-03", policy=policy)
-    payload = ChooseOption[str](option=Option.SHIP_BY_AGREED_DATE, agreed_until=promised, vouchers=(screenshot,))
-    promise = Command(event=EventName.CHOOSE_OPTION, actor=merchant, payload=payload, key="k-1")
-
+    screenshot = Voucher(kind=VoucherKind.CHAT_SCREENSHOT, media_type="image/png", size=1_000, sha256="0" * 64)
+    opening = OpenDispute(dispute_id="D-1", order_id="O-1", merchant_id="M-1", consumer_id="C-1", policy=policy)
+    ship_by = Option.SHIP_BY_AGREED_DATE
+    promise = ChooseOption(by=merchant("M-1"), option=ship_by, agreed_until=promised, vouchers=(screenshot,), key="k-1")
     return opening, promise
 
 
 def serve(url: str) -> None:
     """Be the service: take the client's requests, watch the deadlines, tell others."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    service = Service(Store(url), Shop())  # sqlite:///disputes.db, or postgresql://user@host/base
+    service = DisputeService(Store(url), Shop())  # sqlite:///disputes.db, or postgresql://user@host/base
     sweeper = service.runner()
     threading.Thread(target=sweeper.run, daemon=True).start()  # each deadline fires once, in however many processes
     say("ready")
 
     opening, promise = requests(datetime.fromisoformat(sys.stdin.readline().strip()))
     opened = service.open(opening)
-    if isinstance(opened, Refused):
+    if opened.codes:
         raise SystemExit(f"refused: {opened.codes}")
-    answer = service.submit("D-1", promise)  # what it says stands in the database by now
+    answer = service.send("D-1", promise)  # what it says stands in the database by now
     say(f"opening: {type(opened.decision).__name__}, promise: {type(answer.decision).__name__}")
 
     while (dispute := service.snapshot("D-1")) is None or not dispute.closed:

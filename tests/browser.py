@@ -11,12 +11,16 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.patience import PATIENCE
+
 Scheme = Literal["light", "dark"]
 Media = Literal["screen", "print"]
 
 # Root has no sandbox to run in; the others keep Chromium from asking its maker's hosts for things of its own.
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
+
+_PATIENT = 1000 * PATIENCE  # Playwright counts milliseconds
 
 _SIZE = """() => {
   const root = document.documentElement;
@@ -69,7 +73,7 @@ def started() -> Iterator[Browser]:
         # Who works on rules need not install a browser; .ci/run has one, and lets no test skip.
         pytest.skip("needs Chromium; tools/ci_tools.sh installs it on Debian")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS, timeout=_PATIENT)
         yield browser
         browser.close()
 
@@ -78,6 +82,7 @@ def started() -> Iterator[Browser]:
 def opened(browser: Browser, what: Path) -> Iterator[Opened]:
     """Open a file, HTML or SVG, in a page of its own."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(_PATIENT)
     page = Opened(context.new_page())
     page.page.goto(what.resolve().as_uri())
     page.fit()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dispute_fsm import cli
+from tests.patience import PATIENCE
 
 SCRIPT = Path(sys.executable).with_name("dispute-fsm")
 
@@ -54,7 +55,7 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
 def script(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] = MappingProxyType({})) -> Ran:
     """Run the installed console script in a process of its own."""
     done = subprocess.run(  # noqa: S603 -- our own script
-        [SCRIPT, *arguments], capture_output=True, check=False, cwd=cwd, env=environment(env), timeout=60
+        [SCRIPT, *arguments], capture_output=True, check=False, cwd=cwd, env=environment(env), timeout=PATIENCE
     )
     return Ran(done.returncode, done.stdout.decode("utf-8", "backslashreplace"), done.stderr.decode("utf-8", "backslashreplace"))
 

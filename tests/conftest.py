@@ -1,19 +1,14 @@
-"""What every test shares: how Hypothesis looks for counter-examples, and how a test tells a count to whoever looks on."""
+"""What every test shares: whether a sample runs or the whole, and how a test tells a count to whoever looks on."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import settings
 
 from tests.databases import KINDS, database, unreachable
-
-settings.register_profile("dev", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)  # the same examples in every run
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+from tests.sampling import LEFT_OUT, configure_hypothesis
 
 collect_ignore_glob = ["scenarios/invalid/*"]
 """The plugin runs every other scenario as a test of its own; what must not be read is `test_scenarios.py`'s."""
@@ -21,12 +16,40 @@ collect_ignore_glob = ["scenarios/invalid/*"]
 TOLD, COUNTED = "told", "counted"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the one switch between the sample and the whole."""
+    parser.addoption("--whole", action="store_true", help="run all of what runs as a sample else (see tests/sampling.py)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how much Hypothesis tries, before any test module asks."""
+    configure_hypothesis(whole=config.getoption("whole"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only the whole run has."""
+    whole = config.getoption("whole")
+    left_out = [] if whole else [item for item in items if item.get_closest_marker("whole")]
+    config.stash[LEFT_OUT] = len(left_out)
+    if left_out:
+        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Tell whether a test is to try everything; else it tries a sample."""
+    return bool(request.config.getoption("whole"))
+
+
 @pytest.fixture(autouse=True)
 def _its_own_logging() -> Iterator[None]:
     """Let no test hear what another made of structlog: commands that are called in this process configure it."""
-    configured = structlog.get_config()
+    configured = structlog.get_config() if structlog.is_configured() else None
     yield
-    structlog.configure(**configured)
+    structlog.reset_defaults()
+    if configured is not None:
+        structlog.configure(**configured)
 
 
 @pytest.fixture

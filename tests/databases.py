@@ -26,7 +26,7 @@ def conninfo(url: str | URL = SERVER) -> str:
 def unreachable() -> str | None:
     """Say why no PostgreSQL answers; None where one does."""
     try:
-        with psycopg.connect(conninfo(), connect_timeout=5):
+        with psycopg.connect(conninfo(), connect_timeout=60):
             return None
     except psycopg.OperationalError as error:
         return f"no PostgreSQL answers at DISPUTE_FSM_TEST_POSTGRES ({make_url(SERVER)}): {error}"

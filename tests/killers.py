@@ -51,7 +51,7 @@ class Question:
 
     @property
     def cell(self) -> Cell:
-        return self.dispute.path, self.command.event
+        return self.dispute.path, self.command.type
 
     def differs(self) -> bool:
         """Tell whether the rules that stand now decide otherwise."""
@@ -260,5 +260,5 @@ def weighed(table: Table, one: Prepared) -> Decided:
     if found.row is None:
         return (found.quiet, frozenset(finding.code for _, finding in found.against))
     row, rule = found.row, found.row.rule
-    option = case.command.payload.option if isinstance(case.command.payload, ChooseOption) else case.option
+    option = case.command.option if isinstance(case.command, ChooseOption) else case.option
     return (row.target, row.records, row.outcome(option), rule.liability, rule.starts, rule.ends)

@@ -4,25 +4,24 @@ import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from threading import Event
-from time import monotonic
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from dispute_fsm.desk import Answer
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.order_system import InMemoryOrderSystem
+from dispute_fsm.rules.commands import OpenDispute
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.service.service import Service
+from dispute_fsm.rules.vocabulary import Deadline, Option
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.schema import Query
 from dispute_fsm.store.store import Store
-from tests.support import CLAIMABLE, OPENED_AT, opening
+from tests.patience import until
+from tests.support import CLAIMABLE, OPENED_AT, choose, opening, voucher
 
 
 @dataclass
@@ -55,7 +54,7 @@ class AnyOrder(InMemoryOrderSystem):
 class House:
     """A service, and what it stands on."""
 
-    service: Service
+    service: DisputeService
     store: Store
     orders: AnyOrder
     time: Time
@@ -63,7 +62,6 @@ class House:
     def open(self, dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Dispute:  # noqa: ANN401 -- any field of the opening
         """Open a dispute about an order of its own; it must be accepted."""
         answer = self.service.open(request(dispute_id, policy, **changes))
-        assert isinstance(answer, Answer)
         assert isinstance(answer.decision, Accepted)
         return answer.dispute
 
@@ -73,16 +71,26 @@ def settle(store: Store) -> None:
     if store.engine.dialect.name == "sqlite":
         return
     shown = text("SELECT coalesce(max(xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM dispute_events")
-    end = monotonic() + 120
-    while True:
+
+    def is_shown() -> bool:
         with store.engine.connect() as connection:
-            if connection.execute(shown).scalar_one():
-                return
-        assert monotonic() < end, "a transaction in this cluster has been open for two minutes"
-        Event().wait(0.02)  # looks again; what it waits for is the condition above
+            return bool(connection.execute(shown).scalar_one())
+
+    until(is_shown, "a transaction in this cluster stays open")
 
 
-def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Opening:  # noqa: ANN401 -- any field of the opening
+def promised(service: DisputeService, dispute_id: str) -> datetime:
+    """Promise goods for a second from now, by the real clock; returns when that is over. Where asking took longer, for a later one."""
+    ahead = timedelta(seconds=1)
+    while True:
+        choice = choose(Option.SHIP_BY_AGREED_DATE, agreed_until=datetime.now(UTC) + ahead, vouchers=[voucher()])
+        answer = service.send(dispute_id, choice)
+        if isinstance(answer.decision, Accepted):
+            return answer.dispute.running[Deadline.PROMISE]
+        ahead *= 2
+
+
+def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> OpenDispute:  # noqa: ANN401 -- any field of the opening
     """Make an opening about an order of its own."""
     return opening(policy, **{"dispute_id": dispute_id, "order_id": f"O-{dispute_id}", **changes})
 
@@ -92,7 +100,7 @@ def house(url: str | URL) -> Generator[House]:
     """Open a service on a database."""
     store, orders, time = Store(url), AnyOrder(), Time()
     try:
-        yield House(Service(store, orders, clock=time), store, orders, time)
+        yield House(DisputeService(store, orders, clock=time), store, orders, time)
     finally:
         store.close()
 

@@ -6,19 +6,20 @@ tests themselves. Where a strategy takes instants, give it few and close ones: r
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
+from unicodedata import category
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from dispute_fsm.rules.commands import PAYLOADS, Actor, ChooseOption, Command, ExtendDeadline, OpenDispute, Payload, SubmitEvidence, Voucher
+from dispute_fsm.rules.commands import COMMAND_CLASSES, PAYLOAD_CLASSES, Actor, Command, Voucher
 from dispute_fsm.rules.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import (
     CancelStatus,
+    CommandType,
     Deadline,
     Denial,
-    EventName,
     Option,
     PickupKind,
     RefundScope,
@@ -62,9 +63,10 @@ def texts(*, max_size: int = 40) -> SearchStrategy[str]:
 
 
 def identifiers(*, max_size: int = 40) -> SearchStrategy[str]:
-    """Ids as other systems give them: one line, never empty, of any characters but controls."""
+    """Ids as other systems give them: one line, never blank, of any characters but controls."""
     one_line = st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"])
-    return st.one_of(st.from_regex(r"[A-Z]{1,3}-?[0-9]{1,12}", fullmatch=True), st.text(one_line, min_size=1, max_size=max_size))
+    named = st.text(one_line, min_size=1, max_size=max_size).filter(lambda text: any(category(sign) not in {"Zs", "Cf"} for sign in text))
+    return st.one_of(st.from_regex(r"[A-Z]{1,3}-?[0-9]{1,12}", fullmatch=True), named)
 
 
 def wholes(most: int = MAX_INTEGER) -> SearchStrategy[int]:
@@ -139,7 +141,7 @@ def sha256s() -> SearchStrategy[str]:
     return st.sampled_from([digit * 64 for digit in "0ab"]) | st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 
-def vouchers(policy: Policy = DEFAULT_POLICY, kinds: Iterable[VoucherKind] = VoucherKind) -> SearchStrategy[Voucher[str]]:
+def vouchers(policy: Policy = DEFAULT_POLICY, kinds: Iterable[VoucherKind] = VoucherKind) -> SearchStrategy[Voucher]:
     """Vouchers of all kinds, within the policy's limits, at them and beyond them."""
     limits = policy.voucher_limits
     edges = [n for limit in (limits.max_bytes, limits.max_bytes_together) for n in (limit, limit + 1)]
@@ -151,10 +153,10 @@ def vouchers(policy: Policy = DEFAULT_POLICY, kinds: Iterable[VoucherKind] = Vou
         size=st.sampled_from([0, 1, *edges]) | wholes(),
         sha256=sha256s(),
         uri=st.none() | texts(),
-    ).map(Voucher[str].model_validate)
+    ).map(Voucher.model_validate)
 
 
-def voucher_tuples(policy: Policy = DEFAULT_POLICY, *, max_size: int = 5) -> SearchStrategy[tuple[Voucher[str], ...]]:
+def voucher_tuples(policy: Policy = DEFAULT_POLICY, *, max_size: int = 5) -> SearchStrategy[tuple[Voucher, ...]]:
     """Vouchers of one command, with repetitions."""
     return st.lists(vouchers(policy), max_size=max_size).map(tuple)
 
@@ -291,38 +293,39 @@ def _spell(length: timedelta) -> str:
 # ---- commands ----------------------------------------------------------------------------------------------------------
 
 
-def payloads(event: EventName, policy: Policy = DEFAULT_POLICY, times: SearchStrategy[datetime] | None = None) -> SearchStrategy[Payload]:
-    """Payloads that a command of this event may have; members that may be left out are sometimes left out."""
-    at = near(NOW + timedelta(days=1)) if times is None else times
-    model, said = PAYLOADS[event], st.none() | texts()
-    members: SearchStrategy[Mapping[str, object]]
-    if issubclass(model, ChooseOption):
-        common = {"vouchers": voucher_tuples(policy), "note": said}
-        dated = st.fixed_dictionaries({"option": st.just(Option.SHIP_BY_AGREED_DATE)}, optional={"agreed_until": st.none() | at, **common})
-        members = dated | st.fixed_dictionaries({"option": st.sampled_from(Option)}, optional=common)
-    elif issubclass(model, SubmitEvidence):
-        reasons = st.sampled_from([None, *policy.evidence_reasons]) | st.from_regex(r"[!-~]{1,64}", fullmatch=True)
-        members = st.fixed_dictionaries({}, optional={"reason": reasons, "vouchers": voucher_tuples(policy), "statement": said})
-    elif issubclass(model, ExtendDeadline):
-        members = st.fixed_dictionaries({"until": at}, optional={"rationale": said, "deadline": st.none() | st.sampled_from(Deadline)})
-    elif issubclass(model, OpenDispute):
-        members = st.just({})
-    else:
-        members = st.fixed_dictionaries({}, optional=dict.fromkeys(model.model_fields, said))
-    return members.map(model.model_validate)
-
-
 def commands(
-    events: Iterable[EventName] = EventName,
+    events: Iterable[CommandType] = CommandType,
     policy: Policy = DEFAULT_POLICY,
     *,
     by: SearchStrategy[Actor] | None = None,
     times: SearchStrategy[datetime] | None = None,
 ) -> SearchStrategy[Command]:
-    """Commands of any event, with its payload, by right and wrong actors, with a key (often the same one) or without."""
+    """Commands of any type, by right and wrong actors, with a key (often the same one) or without."""
     keys = st.sampled_from([None, "k-1", "k-2"]) | identifiers()
+    who = st.fixed_dictionaries({"by": actors() if by is None else by, "key": keys})
     return st.sampled_from(list(events)).flatmap(
         lambda event: st.builds(
-            Command, event=st.just(event), actor=actors() if by is None else by, payload=payloads(event, policy, times), key=keys
+            lambda sent, said: COMMAND_CLASSES[event].model_validate({**sent, **said}), who, _said(event, policy, times)
         )
     )
+
+
+def _said(event: CommandType, policy: Policy, times: SearchStrategy[datetime] | None) -> SearchStrategy[Mapping[str, object]]:
+    """Give what a command of this type may say; members that may be left out are sometimes left out."""
+    at, said = near(NOW + timedelta(days=1)) if times is None else times, st.none() | texts()
+    match event:
+        case CommandType.CHOOSE_OPTION:
+            common = {"vouchers": voucher_tuples(policy), "note": said}
+            dated = st.fixed_dictionaries(
+                {"option": st.just(Option.SHIP_BY_AGREED_DATE)}, optional={"agreed_until": st.none() | at, **common}
+            )
+            return dated | st.fixed_dictionaries({"option": st.sampled_from(Option)}, optional=common)
+        case CommandType.SUBMIT_EVIDENCE:
+            reasons = st.sampled_from([None, *policy.evidence_reasons]) | st.from_regex(r"[!-~]{1,64}", fullmatch=True)
+            return st.fixed_dictionaries({}, optional={"reason": reasons, "vouchers": voucher_tuples(policy), "statement": said})
+        case CommandType.EXTEND_DEADLINE:
+            return st.fixed_dictionaries({"until": at}, optional={"rationale": said, "deadline": st.none() | st.sampled_from(Deadline)})
+        case CommandType.OPEN_DISPUTE:
+            return st.just({"dispute_id": "D-1", "order_id": "O-1", "merchant_id": "M-1", "consumer_id": "C-1"})
+        case _:
+            return st.fixed_dictionaries({}, optional=dict.fromkeys(PAYLOAD_CLASSES[event].model_fields, said))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dispute_fsm.dispute.chain import Stamp
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
@@ -20,12 +19,12 @@ from dispute_fsm.dispute.judge import needs_facts
 from dispute_fsm.dispute.refusals import Accepted, Decision, Refused
 from dispute_fsm.history.read import steps_in
 from dispute_fsm.history.write import write_history
-from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, Voucher
+from dispute_fsm.rules.commands import COMMAND_CLASSES, SYSTEM, Actor, Command, OpenDispute, Voucher, adjudicator, consumer, merchant
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Option, RefusalCode, Role, StateName
 from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 
 MERCHANT, CONSUMER = "M-1", "C-1"
 """The dispute's own merchant and consumer."""
@@ -38,34 +37,37 @@ AGREED = OPENED_AT + 3 * DAY
 """Until when goods are promised, where nothing else is said."""
 
 OWN = {
-    Role.MERCHANT: Actor(role=Role.MERCHANT, id=MERCHANT),
-    Role.CONSUMER: Actor(role=Role.CONSUMER, id=CONSUMER),
-    Role.ADJUDICATOR: Actor(role=Role.ADJUDICATOR, id="J-1"),
-    Role.SYSTEM: Actor(role=Role.SYSTEM, id="system"),
+    Role.MERCHANT: merchant(MERCHANT),
+    Role.CONSUMER: consumer(CONSUMER),
+    Role.ADJUDICATOR: adjudicator("J-1"),
+    Role.SYSTEM: SYSTEM,
 }
 """The actor of each role whose business this dispute is."""
 
 WHOSE = {
-    EventName.OPEN_DISPUTE: Role.CONSUMER,
-    EventName.CHOOSE_OPTION: Role.MERCHANT,
-    EventName.RESPONSE_EXPIRED: Role.SYSTEM,
-    EventName.CONFIRM_AGREEMENT: Role.CONSUMER,
-    EventName.DENY_AGREEMENT: Role.CONSUMER,
-    EventName.CONFIRMATION_EXPIRED: Role.SYSTEM,
-    EventName.OBSERVE_ORDER: Role.SYSTEM,
-    EventName.PROMISE_EXPIRED: Role.SYSTEM,
-    EventName.SUBMIT_EVIDENCE: Role.MERCHANT,
-    EventName.EVIDENCE_EXPIRED: Role.SYSTEM,
-    EventName.REQUEST_EVIDENCE: Role.ADJUDICATOR,
-    EventName.RULE_NO_FAULT: Role.ADJUDICATOR,
-    EventName.RULE_AT_FAULT: Role.ADJUDICATOR,
-    EventName.EXTEND_DEADLINE: Role.ADJUDICATOR,
-    EventName.WITHDRAW: Role.CONSUMER,
-    EventName.ANNUL: Role.ADJUDICATOR,
+    CommandType.OPEN_DISPUTE: Role.CONSUMER,
+    CommandType.CHOOSE_OPTION: Role.MERCHANT,
+    CommandType.RESPONSE_EXPIRED: Role.SYSTEM,
+    CommandType.CONFIRM_AGREEMENT: Role.CONSUMER,
+    CommandType.DENY_AGREEMENT: Role.CONSUMER,
+    CommandType.CONFIRMATION_EXPIRED: Role.SYSTEM,
+    CommandType.OBSERVE_ORDER: Role.SYSTEM,
+    CommandType.PROMISE_EXPIRED: Role.SYSTEM,
+    CommandType.SUBMIT_EVIDENCE: Role.MERCHANT,
+    CommandType.EVIDENCE_EXPIRED: Role.SYSTEM,
+    CommandType.REQUEST_EVIDENCE: Role.ADJUDICATOR,
+    CommandType.RULE_NO_FAULT: Role.ADJUDICATOR,
+    CommandType.RULE_AT_FAULT: Role.ADJUDICATOR,
+    CommandType.EXTEND_DEADLINE: Role.ADJUDICATOR,
+    CommandType.WITHDRAW: Role.CONSUMER,
+    CommandType.ANNUL: Role.ADJUDICATOR,
 }
 """Whose event it is; written out from the rules page, not read off the chart."""
 
-COMMANDS = tuple(event for event in EventName if event is not EventName.OPEN_DISPUTE)
+WHOSE_ORDER: dict[str, Any] = {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": MERCHANT, "consumer_id": CONSUMER}
+"""Whose dispute is opened, about which order."""
+
+COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
 """Every event that can be asked of a dispute that stands."""
 
 
@@ -119,10 +121,9 @@ def stamp(dispute_id: str = "D-1", seq: int = 1) -> Stamp:
     return Stamp(event_id=f"{dispute_id}/{seq}", recorded_at=OPENED_AT, seed=f"{dispute_id}/{seq}".encode(), correlation_id=f"c-{seq}")
 
 
-def opening(policy: Policy = DEFAULT_POLICY, **changes: Any) -> Opening:  # noqa: ANN401 -- any field of the opening
+def opening(policy: Policy = DEFAULT_POLICY, **changes: Any) -> OpenDispute:  # noqa: ANN401 -- any field of the opening
     """Make the consumer's request to open `D-1` about order `O-1`."""
-    members: dict[str, Any] = {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": MERCHANT, "consumer_id": CONSUMER}
-    return Opening(**{**members, "actor": OWN[Role.CONSUMER], "rules": "2023-03", "policy": policy, **changes})
+    return OpenDispute(**{**WHOSE_ORDER, "policy": policy, **changes})
 
 
 def opened_event(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> DisputeOpened:  # noqa: ANN401 -- any field of the opening
@@ -139,50 +140,51 @@ def opened(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes:
     return begin(opened_event(policy, at, **changes), policy)
 
 
-def voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> Voucher[str]:
+def voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> Voucher:
     """Make the n-th voucher, a different file for each n."""
     members = {"kind": kind, "file_name": f"{n}.png", "media_type": "image/png", "size": 1_000, "sha256": f"{n:064x}", "uri": f"s3://{n}"}
-    return Voucher[str].model_validate({**members, **changes})
+    return Voucher.model_validate({**members, **changes})
 
 
-def command(event: EventName, by: Actor | None = None, key: str | None = None, **payload: object) -> Command:
+def command(event: CommandType, by: Actor | None = None, key: str | None = None, **payload: object) -> Command:
     """Make a command, by the actor whose event it is unless another is named."""
-    return Command(event=event, actor=by or OWN[WHOSE[event]], payload=PAYLOADS[event].model_validate(payload), key=key)
+    opens = WHOSE_ORDER if event is CommandType.OPEN_DISPUTE else {}
+    return COMMAND_CLASSES[event].model_validate({"by": by or OWN[WHOSE[event]], "key": key, **opens, **payload})
 
 
 def choose(option: Option, *, key: str | None = None, by: Actor | None = None, **payload: Any) -> Command:  # noqa: ANN401 -- any payload
     """Make the merchant's choice, with what the option asks for unless the payload says otherwise."""
     if option is Option.SHIP_BY_AGREED_DATE:
         payload = {"agreed_until": AGREED, "vouchers": [voucher()], **payload}
-    return command(EventName.CHOOSE_OPTION, by, key, option=option, **payload)
+    return command(CommandType.CHOOSE_OPTION, by, key, option=option, **payload)
 
 
 def submission(*, key: str | None = None, **payload: Any) -> Command:  # noqa: ANN401 -- any payload
     """Make a submission that is complete unless the payload says otherwise."""
     members = {"reason": "carrier_fault", "vouchers": [voucher(kind="carrier_certificate")], "statement": "the carrier was late"}
-    return command(EventName.SUBMIT_EVIDENCE, None, key, **{**members, **payload})
+    return command(CommandType.SUBMIT_EVIDENCE, None, key, **{**members, **payload})
 
 
 def extension(until: datetime, *, key: str | None = None, **payload: object) -> Command:
     """Make an extension, with a rationale."""
-    return command(EventName.EXTEND_DEADLINE, None, key, **{"until": until, "rationale": "a flood", **payload})
+    return command(CommandType.EXTEND_DEADLINE, None, key, **{"until": until, "rationale": "a flood", **payload})
 
 
-def ruling(event: EventName, *, key: str | None = None, **payload: object) -> Command:
+def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
     """Make a ruling or an annulment, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
 
 
-def well_formed(dispute: Dispute, event: EventName) -> Command:
+def well_formed(dispute: Dispute, event: CommandType) -> Command:
     """Make a command whose payload has everything that any state could ask of it."""
     match event:
-        case EventName.CHOOSE_OPTION:
+        case CommandType.CHOOSE_OPTION:
             return choose(Option.OUT_OF_STOCK_REFUND)
-        case EventName.SUBMIT_EVIDENCE:
+        case CommandType.SUBMIT_EVIDENCE:
             return submission()
-        case EventName.EXTEND_DEADLINE:
+        case CommandType.EXTEND_DEADLINE:
             return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
-        case EventName.RULE_NO_FAULT | EventName.RULE_AT_FAULT | EventName.ANNUL:
+        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
             return ruling(event)
         case _:
             return command(event)
@@ -193,13 +195,13 @@ def well_formed(dispute: Dispute, event: EventName) -> Command:
 
 def moment(dispute: Dispute, asked: Command) -> datetime:
     """Give a moment for a command: a minute after the last event, for an expiry the first second after its due instant."""
-    deadline = asked.event.expires
+    deadline = asked.type.expires
     due = None if deadline is None else dispute.deadlines.get(deadline)
     return dispute.last_at + MINUTE if due is None else max(due + SECOND, dispute.last_at)
 
 
 def decided(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order | None = CLAIMABLE) -> Decision:
-    """Decide a command as the desk would: facts only where they are needed, a derived stamp."""
+    """Decide a command as `Disputes` would: facts only where they are needed, a derived stamp."""
     now = moment(dispute, asked) if at is None else at
     facts = seen(shown, now, dispute.order_id) if shown is not None and needs_facts(dispute, asked, now) else None
     return decide(dispute, asked, facts, now, stamp=stamp(dispute.dispute_id, dispute.seq + 1))
@@ -247,12 +249,12 @@ def in_state(
     ways: dict[StateName, tuple[Command, ...]] = {
         StateName.OPENED: (),
         StateName.AWAITING_CONFIRMATION: (choose(settle),),
-        StateName.AWAITING_SHIPMENT: (choose(settle), *([command(EventName.CONFIRM_AGREEMENT)] if confirmed else [])),
-        StateName.DENIAL_UNDER_REVIEW: (choose(settle), command(EventName.DENY_AGREEMENT)),
-        StateName.AWAITING_EVIDENCE: (*contest, command(EventName.REQUEST_EVIDENCE)) if submitted else contest[:1],
+        StateName.AWAITING_SHIPMENT: (choose(settle), *([command(CommandType.CONFIRM_AGREEMENT)] if confirmed else [])),
+        StateName.DENIAL_UNDER_REVIEW: (choose(settle), command(CommandType.DENY_AGREEMENT)),
+        StateName.AWAITING_EVIDENCE: (*contest, command(CommandType.REQUEST_EVIDENCE)) if submitted else contest[:1],
         StateName.UNDER_REVIEW: contest,
-        StateName.RESOLVED: (command(EventName.WITHDRAW),),
-        StateName.PENALIZED: (*contest, ruling(EventName.RULE_AT_FAULT)),
+        StateName.RESOLVED: (command(CommandType.WITHDRAW),),
+        StateName.PENALIZED: (*contest, ruling(CommandType.RULE_AT_FAULT)),
     }
     dispute = play(opened(policy), *ways[state])
     assert dispute.state is state
@@ -282,7 +284,7 @@ def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
         for option in (*claims, Option.SHIP_BY_AGREED_DATE):
             made[f"denial_under_review by {option.value}"] = in_state(StateName.DENIAL_UNDER_REVIEW, policy, option)
         made["awaiting_shipment, confirmed"] = in_state(StateName.AWAITING_SHIPMENT, policy, confirmed=True)
-        upheld = ruling(EventName.RULE_NO_FAULT)
+        upheld = ruling(CommandType.RULE_NO_FAULT)
         made["awaiting_shipment, upheld"] = play(made["denial_under_review by ship_by_agreed_date"], upheld)
     if policy.extra_evidence_rounds:
         made["awaiting_evidence, submitted"] = in_state(StateName.AWAITING_EVIDENCE, policy, submitted=True)
@@ -312,7 +314,7 @@ CORPUS = tuple(
 
 
 @cache
-def ran(path: Path) -> Result:
+def ran(path: Path) -> ScenarioResult:
     """Run a scenario file, once."""
     return run_scenario(read_scenario(path))
 

@@ -20,17 +20,18 @@ from dispute_fsm.charts import compiler, registry
 from dispute_fsm.charts.common import SETTLEMENT
 from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.declare import Chart, Edge, Leaf, Version, edge
-from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, rule_version
+from dispute_fsm.charts.registry import VERSIONS, rule_version
 from dispute_fsm.charts.table import Entry, Row, Table
 from dispute_fsm.charts.v2023_03 import ENTRY, OPTIONS, Rules202303
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.commands import DEFAULT_VERSION
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import ActorGuard, Guard, by, requirement, when
 from dispute_fsm.rules.policy import Bilingual
 from dispute_fsm.rules.provenance import assumed, stated
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
 
 RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
@@ -100,7 +101,7 @@ def compiled(changes: Mapping[str, Make] = MappingProxyType({}), entry: Entry = 
     return compile_chart(small(changes), entry)
 
 
-def the_row(table: Table, path: str, event: EventName) -> Row:
+def the_row(table: Table, path: str, event: CommandType) -> Row:
     (only,) = table.rows[path, event]
     return only
 
@@ -162,13 +163,13 @@ TWO_REGIONS: Mapping[str, Make] = MappingProxyType(
 def test_an_edge_to_a_parallel_state_enters_every_region() -> None:
     table = compiled(TWO_REGIONS)
     both = "disputing.settlement.proposing,disputing.evidence.under_review"
-    assert the_row(table, "contesting.awaiting_evidence", EventName.REQUEST_EVIDENCE).target == both
+    assert the_row(table, "contesting.awaiting_evidence", CommandType.REQUEST_EVIDENCE).target == both
     assert table.places[both].states == (StateName.PROPOSING, StateName.UNDER_REVIEW)
     assert (table.places[both].state, table.places[both].running) == (StateName.DISPUTING, ((), ()))
-    failed = the_row(table, both, EventName.DENY_AGREEMENT)
+    failed = the_row(table, both, CommandType.DENY_AGREEMENT)
     assert (failed.target, failed.records) == (both.replace("proposing", "settlement_failed"), EventType.SETTLEMENT_FAILED)
     assert table.places[failed.target].running == ((),)
-    assert [row.target for row in table.rows[failed.target, EventName.RULE_AT_FAULT]] == ["penalized"]
+    assert [row.target for row in table.rows[failed.target, CommandType.RULE_AT_FAULT]] == ["penalized"]
 
 
 # ---- what it refuses ---------------------------------------------------------------------------------------------------
@@ -547,15 +548,15 @@ def test_a_chart_is_refused_for(fault: str) -> None:
 
 def test_an_edge_of_a_compound_is_a_row_of_each_of_its_leaves() -> None:
     table = compiled({"withdraw": lambda at: an_edge(at.contesting, at.resolved, consumer, outcome=Outcome.WITHDRAWN)})
-    leaves = [path for path, event in table.rows if event is EventName.WITHDRAW]
+    leaves = [path for path, event in table.rows if event is CommandType.WITHDRAW]
     assert leaves == ["contesting.awaiting_evidence", "contesting.under_review"]
-    one, other = (the_row(table, path, EventName.WITHDRAW) for path in leaves)
+    one, other = (the_row(table, path, CommandType.WITHDRAW) for path in leaves)
     assert one.rule is other.rule
 
 
 def test_an_edge_between_leaves_may_lead_out_of_a_compound_or_stay() -> None:
     table = compiled({"extend_deadline": lambda at: an_edge(evidence(at), evidence(at), adjudicator, starts=[EVIDENCE])})
-    stays = the_row(table, "contesting.awaiting_evidence", EventName.EXTEND_DEADLINE)
+    stays = the_row(table, "contesting.awaiting_evidence", CommandType.EXTEND_DEADLINE)
     assert (stays.source, stays.target, stays.records.value) == (stays.target, "contesting.awaiting_evidence", "deadline_extended")
 
 
@@ -580,17 +581,17 @@ def test_a_dispute_begins_in_the_first_leaf_of_a_compound() -> None:
 
 def test_a_row_keeps_apart_what_it_asks_the_case_and_what_it_asks_the_order() -> None:
     looks = {"withdraw": lambda at: withdrawn(at, when=[when(g.FULFILMENT, "kept", "refunded", "neither"), asked])}
-    row = the_row(compiled(looks), "opened", EventName.WITHDRAW)
+    row = the_row(compiled(looks), "opened", CommandType.WITHDRAW)
     assert (row.when, row.when_facts) == ((asked,), row.rule.when[:1])
 
 
 def test_a_look_at_the_order_may_find_nothing_to_do() -> None:
     looks = {"observe_order": lambda at: withdrawn(at, system, when=[kept], outcome=Outcome.SETTLED_BY_AGREED_SHIPMENT)}
-    assert the_row(compiled(looks), "opened", EventName.OBSERVE_ORDER).when_facts == (kept,)
+    assert the_row(compiled(looks), "opened", CommandType.OBSERVE_ORDER).when_facts == (kept,)
 
 
 def test_an_outcome_may_depend_on_the_option() -> None:
-    row = the_row(compiled({"withdraw": lambda at: withdrawn(at, when=[settles], outcome=SETTLEMENT)}), "opened", EventName.WITHDRAW)
+    row = the_row(compiled({"withdraw": lambda at: withdrawn(at, when=[settles], outcome=SETTLEMENT)}), "opened", CommandType.WITHDRAW)
     assert [row.outcome(option) for option in (None, *OPTIONS)] == [
         None,
         Outcome.SETTLED_BY_CANCELLATION,
@@ -608,7 +609,7 @@ def test_a_row_is_for_the_options_that_it_is_selected_by() -> None:
                 withdrawn(at, when=[asked, when(g.OPTION, "none", Option.PROVE_NO_FAULT)]) | withdrawn(at, when=[not_asked])
             )
         }
-    ).rows["opened", EventName.WITHDRAW]
+    ).rows["opened", CommandType.WITHDRAW]
     assert [[option for option in (None, *OPTIONS) if row.is_for({g.OPTION: option or "none"})] for row in rows] == [
         [None, Option.PROVE_NO_FAULT],
         [None, *OPTIONS],
@@ -616,26 +617,26 @@ def test_a_row_is_for_the_options_that_it_is_selected_by() -> None:
 
 
 def test_an_event_that_a_version_does_not_have_is_out_of_place_for_everybody() -> None:
-    weighing = compiled().weigh("opened", _nothing_to_look_at(EventName.WITHDRAW))
+    weighing = compiled().weigh("opened", _nothing_to_look_at(CommandType.WITHDRAW))
     assert (weighing.row, weighing.checks, weighing.against, weighing.quiet) == (None, (), (), False)
-    assert compiled().weigh("opened", _nothing_to_look_at(EventName.OBSERVE_ORDER)).quiet
+    assert compiled().weigh("opened", _nothing_to_look_at(CommandType.OBSERVE_ORDER)).quiet
 
 
-def _nothing_to_look_at(event: EventName) -> Case:
+def _nothing_to_look_at(event: CommandType) -> Case:
     nothing: Any = None
-    return Case(command=cast("Any", SimpleNamespace(event=event)), now=nothing, policy=nothing, merchant_id="", consumer_id="")
+    return Case(command=cast("Any", SimpleNamespace(type=event)), now=nothing, policy=nothing, merchant_id="", consumer_id="")
 
 
 TABLE = rule_version("2023-03").table
-KEY = ("opened", EventName.CHOOSE_OPTION)
+KEY = ("opened", CommandType.CHOOSE_OPTION)
 WRITES: dict[str, Callable[[Any], object]] = {
-    "rows for another event": lambda table: table.rows.__setitem__(("opened", EventName.ANNUL), ()),
+    "rows for another event": lambda table: table.rows.__setitem__(("opened", CommandType.ANNUL), ()),
     "other rows for an event": lambda table: table.rows.update({KEY: ()}),
     "no rows for an event": lambda table: table.rows.pop(KEY),
     "one row more": lambda table: table.rows[KEY].append(table.rows[KEY][0]),
     "all rows": lambda table: setattr(table, "rows", {}),
     "a place": lambda table: table.places.__setitem__("elsewhere", table.places["opened"]),
-    "an actor": lambda table: table.actors.__setitem__(EventName.ANNUL, merchant),
+    "an actor": lambda table: table.actors.__setitem__(CommandType.ANNUL, merchant),
     "the digest": lambda table: setattr(table, "digest", ""),
     "what the opening needs": lambda table: setattr(table.entry, "needs", ()),
     "a target": lambda table: setattr(table.rows[KEY][0], "target", "resolved"),
@@ -643,7 +644,7 @@ WRITES: dict[str, Callable[[Any], object]] = {
     "a guard": lambda table: setattr(table.rows[KEY][0].rule.by, "roles", ()),
     "a selector": lambda table: table.rows[KEY][0].rule.when[0].accepts.add("none"),
     "a closed state": lambda table: setattr(table.places["resolved"], "closed", False),
-    "a settlement": lambda table: table.rows["option_chosen.settling.awaiting_confirmation", EventName.CONFIRM_AGREEMENT][
+    "a settlement": lambda table: table.rows["option_chosen.settling.awaiting_confirmation", CommandType.CONFIRM_AGREEMENT][
         0
     ].rule.outcome.__setitem__(Option.PROVE_NO_FAULT, Outcome.NO_FAULT),
     "a version": lambda table: cast("Any", VERSIONS).__setitem__("2099-01", table),
@@ -737,7 +738,7 @@ def test_another_source_changes_the_digest() -> None:
 
 def test_another_record_changes_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     before = compiled().digest
-    records = {**compiler.RECORDED_AS, EventName.SUBMIT_EVIDENCE: EventType.EVIDENCE_REQUESTED}
+    records = {**compiler.RECORDED_AS, CommandType.SUBMIT_EVIDENCE: EventType.EVIDENCE_REQUESTED}
     monkeypatch.setattr(compiler, "RECORDED_AS", records)
     assert compiled().digest != before
 

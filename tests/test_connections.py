@@ -16,6 +16,7 @@ import pytest
 
 from dispute_fsm.errors import StoreUnavailableError
 from dispute_fsm.store import pool
+from tests.patience import PATIENCE
 from tests.service_support import House, house
 
 MOST = 10
@@ -155,7 +156,7 @@ with house(sys.argv[1]) as home:
     assert os.waitpid(child, 0)[1] == 0, "the process that was forked took a connection of the first"
     with home.store.pool.take() as again:
         assert again is ours and ours.usable(), "it ended a connection of the first"
-    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
     print(*(len(home.service.history(f"D-{number}")) for number in (1, 2, 3)))
 """
 
@@ -163,7 +164,7 @@ with house(sys.argv[1]) as home:
 def test_a_process_that_was_forked_leaves_the_connections_at_hand_to_the_first(url: str) -> None:
     # In a process of its own: this one has threads, which a fork would not take along.
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=60)  # noqa: S603 -- ourselves
+    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=PATIENCE)  # noqa: S603 -- ourselves
     assert (ran.returncode, ran.stderr, ran.stdout.splitlines()[-1]) == (0, "", "2 1 1")
 
 

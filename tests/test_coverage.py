@@ -14,7 +14,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.replay import replay
 from dispute_fsm.rules.guards import Selector
-from dispute_fsm.rules.vocabulary import EventName, EventType, Lang, Option, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Lang, Option, Outcome, RefusalCode
 from tests.histories.corpus import FILES
 from tests.support import CANCELLING, choose, command, corpus_events, happens, opened, opened_event, over
 
@@ -43,7 +43,7 @@ def story() -> list[AuditEvent]:
     """Give an opening, a choice, and the consumer's consent."""
     first = opened()
     chosen = happens(first, choose(Option.CONSUMER_CANCELS), shown=CANCELLING)
-    return [first.opening, chosen, happens(evolve(first, chosen), command(EventName.CONFIRM_AGREEMENT))]
+    return [first.opening, chosen, happens(evolve(first, chosen), command(CommandType.CONFIRM_AGREEMENT))]
 
 
 # ---- what there is to reach --------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_the_text_says_what_was_reached_how_often_and_what_never() -> None:
 
 def test_the_same_in_chinese() -> None:
     _, *lines = counted(story()).lines("zh")
-    assert lines[0].startswith("规则 2023-03：3 个事件，触及流转 3/53，条件结果 11/80")
+    assert lines[0].startswith("规则 2023-03：3 个事件，走过流程 3/53，条件结果 11/80")
     assert lines[3] == "    1  待商家选择方案 → 待消费者确认 · 选择方案 [已协商一致，消费者取消订单；需消费者确认]"
     assert "    ✗  已发货 (shipped)：未通过" in lines
 

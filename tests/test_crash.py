@@ -1,4 +1,4 @@
-"""A service that is killed at random moments, 200 times, under load: nothing that was answered is lost, nothing happens twice."""
+"""A service that is killed at any moment, 200 times, under load: nothing that was answered is lost, nothing happens twice."""
 
 import json
 import os
@@ -14,10 +14,11 @@ from sqlalchemy import text
 from dispute_fsm.rules.vocabulary import Option
 from dispute_fsm.store.schema import events
 from tests import crash
+from tests.patience import PATIENCE
 from tests.service_support import house
 from tests.support import choose
 
-KILLS = 200
+KILLS, SAMPLED = 200, 40
 PROMISES = (
     "damages",
     "lost",
@@ -31,20 +32,22 @@ PROMISES = (
 )
 
 
-def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(url: str, tmp_path: Path, tell: Callable[[object], None]) -> None:
-    root = str(Path(__file__).parent.parent)
+def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(
+    url: str, tmp_path: Path, *, whole: bool, tell: Callable[[object], None]
+) -> None:
+    root, kills = str(Path(__file__).parent.parent), KILLS if whole else SAMPLED
     ran = subprocess.run(  # noqa: S603 -- our own script
-        [sys.executable, Path(crash.__file__), url, str(KILLS), tmp_path, "2023"],
+        [sys.executable, Path(crash.__file__), url, str(kills), tmp_path, "2023"],
         capture_output=True,
         check=False,
         env={**os.environ, "PYTHONPATH": root},
-        timeout=250,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 0, ran.stderr.decode()
     found = json.loads(ran.stdout)
     assert {name: found[name] for name in PROMISES} == {name: [] for name in PROMISES}
-    assert found["killed"] >= KILLS
-    assert found["answered"] >= 50, "hardly anything happened: that would show nothing"
+    assert found["killed"] >= kills
+    assert found["answered"] >= kills // 4, "hardly anything happened: that would show nothing"
     assert found["fired"] > 0
     kind = url.partition(":")[0].partition("+")[0]
     tell(f"crash, {kind}: {', '.join(f'{name} {found[name]}' for name in found if name not in PROMISES)}, nothing lost, nothing twice")
@@ -53,7 +56,7 @@ def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(url: str, 
 def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
     with house(url) as home:
         home.open("D-1", crash.POLICY)
-        answer = home.service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE, key="k-1"))
+        answer = home.service.send("D-1", choose(Option.SHIP_BY_AGREED_DATE, key="k-1"))
         opening = answer.dispute.opening
         assert answer.event is not None
         noted: list[dict[str, Any]] = [

@@ -4,21 +4,19 @@ import json
 import signal
 import subprocess
 import sys
-import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from sqlalchemy import text
 
 from dispute_fsm.cli import store as cli_store
 from dispute_fsm.rules.vocabulary import Option
-from dispute_fsm.service.service import Service
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.store import Store
 from tests.command_line import SCRIPT, complained, environment, run
-from tests.service_support import AnyOrder, house, request, settle
-from tests.support import HOUR, OPENED_AT, PAID, choose, over, voucher
+from tests.patience import PATIENCE, until
+from tests.service_support import AnyOrder, house, promised, request, settle
+from tests.support import HOUR, OPENED_AT, PAID, choose, over
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NOWHERE = "postgresql://nobody@127.0.0.1:1/test"
@@ -175,7 +173,7 @@ def overdue(url: str) -> str:
         home.orders.shown = PAID
         home.open("D-1")
         home.open("D-2")
-        home.service.submit("D-2", choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + HOUR))
+        home.service.send("D-2", choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + HOUR))
     return url
 
 
@@ -217,7 +215,7 @@ def test_an_order_system_that_is_none_is_wrong_usage(overdue: str, named: str, s
 
 def test_sweep_forever_fires_what_comes_and_ends_well_when_it_is_told_to(url: str) -> None:
     store = Store(url)
-    service = Service(store, AnyOrder(PAID))
+    service = DisputeService(store, AnyOrder(PAID))
     service.open(request("D-1", over(scan_grace="0s", response={"hours": 1})))
     ran = subprocess.Popen(  # noqa: S603 -- our own script
         [SCRIPT, "sweep", "--db", url, "--forever", "--orders", "tests.service_support:AnyOrder"],
@@ -227,16 +225,10 @@ def test_sweep_forever_fires_what_comes_and_ends_well_when_it_is_told_to(url: st
         env=environment({}),
     )
     try:
-        soon = datetime.now(UTC) + timedelta(seconds=1)
-        promise = choose(Option.SHIP_BY_AGREED_DATE, agreed_until=soon, vouchers=[voucher()])
-        service.submit("D-1", promise)
-        end = monotonic() + (60 if url.startswith("postgresql") else 90)
-        while (snapshot := service.snapshot("D-1")) is None or not snapshot.closed:
-            assert monotonic() < end, "nothing fired"
-            assert ran.poll() is None, ran.communicate()
-            threading.Event().wait(0.05)  # looks again; what it waits for is the condition above
+        promised(service, "D-1")
+        until(lambda: ran.poll() is not None or ((snapshot := service.snapshot("D-1")) is not None and snapshot.closed), "nothing fired")
     finally:
         ran.send_signal(signal.SIGTERM)
-        out, err = ran.communicate(timeout=60)
+        out, err = ran.communicate(timeout=PATIENCE)
         store.close()
     assert (ran.returncode, out.decode().strip(), err.decode()) == (0, "fired 1, pending 0, failed 0", "")

@@ -1,7 +1,6 @@
 """The pages say what is so: their links lead somewhere, their commands run, their tables are those of the rules."""
 
 import ast
-import fnmatch
 import json
 import os
 import re
@@ -19,11 +18,14 @@ from pathlib import Path
 import pytest
 
 import dispute_fsm
-from dispute_fsm import DEFAULT_POLICY, ChooseOption, Policy, errors
+from dispute_fsm import DEFAULT_POLICY, Policy, errors
+from dispute_fsm.commands import ChooseOption
 from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH
+from dispute_fsm.events import AuditEvent
 from dispute_fsm.history.lines import MAX_LINE
 from dispute_fsm.rules.policy import Term
 from dispute_fsm.rules.strict import MAX_INTEGER, MAX_TEXT, parse_duration, parse_instant
+from tests.checkout import listed, project_files, tracked
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "rules_page.py"
@@ -32,41 +34,25 @@ EXAMPLE = ROOT / "examples" / "10-evidence-incomplete-then-corrected.dispute.yam
 OPEN = ROOT / "examples" / "00-which-answers-are-open.dispute.yaml"
 
 
-def ignored() -> list[str]:
-    """List the names that git ignores; it does not look into its own folder either."""
-    return [".git", *(line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split())]
-
-
-def files(folder: Path = ROOT) -> Iterator[Path]:
-    """Go through the project's files without git, so that a copy without a history can be tested too."""
-    for path in sorted(folder.iterdir()):
-        if any(fnmatch.fnmatch(path.name, pattern) for pattern in ignored()):
-            continue
-        if path.is_dir():
-            yield from files(path)
-        elif path.is_file():
-            yield path
-
-
 @cache
 def texts() -> dict[str, str]:
     """Read every text file of the project, by its path."""
     found = {}
-    for path in files():
+    for path in project_files():
         content = path.read_bytes()
         if b"\0" not in content:
             found[path.relative_to(ROOT).as_posix()] = content.decode(errors="replace")
     return found
 
 
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in files() if path.suffix == ".md")
+PAGES = [path.relative_to(ROOT).as_posix() for path in project_files() if path.suffix == ".md"]
 
 
-def ran(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a command in the root of the repository, as on a wide terminal without colours."""
+def ran(*command: str | Path, check: bool = True, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a command in the root of the repository or of a copy, as on a wide terminal without colours."""
     others = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "LC_ALL", "LC_MESSAGES"}}
     env = others | {"COLUMNS": "150", "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUTF8": "1"}
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, env=env, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 -- commands of our own pages
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=env, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 -- commands of our own pages
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -117,16 +103,45 @@ def shown() -> Iterator[tuple[str, list[str]]]:
                 yield command, [" ".join(line.split()) for line in lines if line.strip() not in {"", "..."}]
 
 
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the project's files: what else lies in this checkout is in no count of theirs."""
+    folder = tmp_path_factory.mktemp("project")
+    for path in project_files():
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    return folder
+
+
 @pytest.mark.parametrize(("command", "lines"), list(shown()))
-def test_the_commands_of_the_readme_print_what_it_shows(command: str, lines: list[str]) -> None:
+def test_the_commands_of_the_readme_print_what_it_shows(copy: Path, command: str, lines: list[str]) -> None:
     program, *arguments = shlex.split(command)
     assert program == "dispute-fsm"
-    found = ran(console_script(), *arguments, check=False)  # what differs is exit code 1
+    found = ran(console_script(), *arguments, check=False, cwd=copy)  # what differs is exit code 1
     assert found.returncode in {0, 1}, found.stderr
     printed = iter([" ".join(line.split()) for line in found.stdout.splitlines()])
     assert lines
     for line in lines:
         assert line in printed, f"not in the output, or not in this order: {line}"
+
+
+def lines_that_join() -> list[str]:
+    """Give the commands of the page on joining that need nothing but a shell; jq is not everywhere."""
+    told = texts()["docs/replay.md"].split("### Joining and filtering", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\$ ((?:cat|grep) .+)$", told, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", lines_that_join())
+def test_the_lines_that_join_and_filter_histories_run(command: str, tmp_path: Path) -> None:
+    recorded = ROOT / "tests" / "histories"
+    shutil.copy(recorded / "withdraw-opened.history.jsonl", tmp_path / "tuesday.history.jsonl")
+    both = ("confirm-already-shipped", "confirm-consumer-cancels")
+    (tmp_path / "monday.history.jsonl").write_bytes(b"".join((recorded / f"{name}.history.jsonl").read_bytes() for name in both))
+    env = {**os.environ, "PATH": f"{console_script().parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, check=False)  # noqa: S602 -- of our own page
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout
 
 
 def test_the_readme_shows_the_commands_that_people_begin_with() -> None:
@@ -179,9 +194,11 @@ def test_the_limits_of_what_is_read_are_told() -> None:
     vouchers = [{"kind": "photo", "media_type": "image/png", "size": 1, "sha256": "a" * 64}] * int(
         told["the vouchers of a command"].replace(",", "")
     )
-    ChooseOption[str].model_validate({"option": "out_of_stock_refund", "vouchers": vouchers})
+    ChooseOption.model_validate({"by": {"role": "merchant", "id": "M-1"}, "option": "out_of_stock_refund", "vouchers": vouchers})
     with pytest.raises(ValueError, match="too_long"):
-        ChooseOption[str].model_validate({"option": "out_of_stock_refund", "vouchers": [*vouchers, vouchers[0]]})
+        ChooseOption.model_validate(
+            {"by": {"role": "merchant", "id": "M-1"}, "option": "out_of_stock_refund", "vouchers": [*vouchers, vouchers[0]]}
+        )
     assert told["a text"] == f"{MAX_TEXT:,} code points"
     assert told["a whole number"] == f"{MAX_INTEGER:,} ({MAX_INTEGER.bit_length()} bits)"
     assert told["a YAML file"] == f"{MAX_BYTES // 2**20} MiB, nested {MAX_DEPTH} deep"
@@ -208,7 +225,7 @@ def test_the_form_of_every_policy_field_is_told() -> None:
 
 def test_the_members_of_an_event_are_told() -> None:
     told = section(texts()["docs/formats.md"], "## History files")
-    members = [*dispute_fsm.AuditEvent.model_fields, "order_id", "merchant_id", "consumer_id", "chart", "package"]
+    members = [*AuditEvent.model_fields, "order_id", "merchant_id", "consumer_id", "chart", "package"]
     assert [name for name in members if f"`{name}`" not in told] == []
     assert [kind.value for kind in dispute_fsm.EventType if f"`{kind.value}`" not in told] == []
 
@@ -331,6 +348,24 @@ def test_the_members_of_the_json_of_options_are_told() -> None:
 
 
 # ---- for a stranger ----------------------------------------------------------------------------------------------------
+
+
+def test_what_else_lies_in_a_checkout_is_not_looked_at(tmp_path: Path) -> None:
+    for name in ("README.md", "docs/a.md", "x.log", "x.md.log", "odd\nname/b.md", "tests/__pycache__/c.pyc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    assert project_files(tmp_path, root=tmp_path) == [tmp_path / "README.md", tmp_path / "docs" / "a.md"]
+    (tmp_path / "docs" / "mine.md").touch()
+    if (git := shutil.which("git")) is not None:
+        for command in (["init", "-q"], ["add", "docs/a.md"]):
+            subprocess.run([git, *command], cwd=tmp_path, check=True)  # noqa: S603 -- in a folder of the test's own
+        tracked.cache_clear()
+        assert project_files(tmp_path, root=tmp_path) == [tmp_path / "docs" / "a.md"]
+
+
+def test_an_archive_without_git_has_every_file_of_the_project() -> None:
+    missing = {ROOT / name for name in tracked(ROOT) or ()} - set(listed(ROOT))
+    assert sorted(path for path in missing if path.is_file()) == []
 
 
 def test_nothing_points_to_where_a_stranger_cannot_go() -> None:

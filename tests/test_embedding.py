@@ -6,21 +6,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from dispute_fsm.dispute.refusals import Accepted, Repeated
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.rules.vocabulary import EventName, Option, StateName
-from dispute_fsm.service.asynchronous import AsyncService
+from dispute_fsm.rules.vocabulary import CommandType, Option, StateName
+from dispute_fsm.service.asynchronous import AsyncDisputeService
 from dispute_fsm.service.delivery import Delivered
-from dispute_fsm.service.service import Service
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.store import Store
-from tests.service_support import AnyOrder, House, house, request, settle
-from tests.support import DAY, OPENED_AT, PAID, choose, command, over, voucher
+from tests.patience import PATIENCE
+from tests.service_support import AnyOrder, House, house, promised, request, settle
+from tests.support import DAY, OPENED_AT, PAID, choose, command, over
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "embedded.py"
@@ -36,7 +37,7 @@ def home(url: str) -> Iterator[House]:
 
 
 def test_the_example_is_killed_starts_again_and_has_lost_nothing() -> None:
-    ran = subprocess.run([sys.executable, EXAMPLE], capture_output=True, check=False, text=True, timeout=120)  # noqa: S603 -- our own program
+    ran = subprocess.run([sys.executable, EXAMPLE], capture_output=True, check=False, text=True, timeout=PATIENCE)  # noqa: S603 -- our own program
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [
         "the service starts",
@@ -58,7 +59,9 @@ def test_the_readme_shows_the_lines_of_the_example() -> None:
 
 
 def test_importing_the_package_imports_neither_the_store_nor_the_service() -> None:
-    code = "import sys, dispute_fsm; dispute_fsm.Desk; print([name for name in sys.modules if 'sqlalchemy' in name or 'psycopg' in name])"
+    code = (
+        "import sys, dispute_fsm; dispute_fsm.Disputes; print([name for name in sys.modules if 'sqlalchemy' in name or 'psycopg' in name])"
+    )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)  # noqa: S603 -- our own line
     assert ran.stdout.strip() == "[]"
 
@@ -68,10 +71,10 @@ def test_importing_the_package_imports_neither_the_store_nor_the_service() -> No
 
 def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
     async def hosts() -> None:
-        service = AsyncService(home.service)
+        service = AsyncDisputeService(home.service)
         await service.open(request("D-1"))
         asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x")
-        answers = await asyncio.gather(*(service.submit("D-1", asked) for _ in range(5)))
+        answers = await asyncio.gather(*(service.send("D-1", asked) for _ in range(5)))
         assert sorted(type(one.decision).__name__ for one in answers) == ["Accepted", *["Repeated"] * 4]
         assert await service.get("D-1") == home.service.get("D-1")
         assert await service.history("D-1") == home.service.history("D-1")
@@ -95,8 +98,8 @@ def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
 
 
 def test_the_facade_has_every_call_of_the_service_that_talks_to_the_database() -> None:
-    ours = {name for name, _ in inspect.getmembers(Service, inspect.isfunction) if not name.startswith("_")}
-    theirs = {name for name, _ in inspect.getmembers(AsyncService, inspect.isfunction) if not name.startswith("_")}
+    ours = {name for name, _ in inspect.getmembers(DisputeService, inspect.isfunction) if not name.startswith("_")}
+    theirs = {name for name, _ in inspect.getmembers(AsyncDisputeService, inspect.isfunction) if not name.startswith("_")}
     assert ours - theirs == {"consumer", "runner"}, "these only make an object; `deliver` and `run_sweeper` run it"
 
 
@@ -107,11 +110,11 @@ def test_the_event_loop_goes_on_while_the_order_system_is_asked(home: House) -> 
 
         def look(order_id: str, now: datetime) -> object:
             loop.call_soon_threadsafe(asked.set)
-            asyncio.run_coroutine_threadsafe(answer.wait(), loop).result(60)  # nobody answers unless the loop goes on
+            asyncio.run_coroutine_threadsafe(answer.wait(), loop).result(PATIENCE)  # nobody answers unless the loop goes on
             return AnyOrder().look(order_id, now)
 
         home.orders.look = look  # type: ignore[method-assign]  # a slow one
-        opening = asyncio.create_task(AsyncService(home.service).open(request("D-1")))
+        opening = asyncio.create_task(AsyncDisputeService(home.service).open(request("D-1")))
         await asked.wait()
         answer.set()
         await opening
@@ -122,14 +125,13 @@ def test_the_event_loop_goes_on_while_the_order_system_is_asked(home: House) -> 
 
 def test_a_sweeper_of_an_asyncio_host_ends_when_it_is_cancelled(url: str) -> None:
     store = Store(url)
-    service = AsyncService(Service(store, AnyOrder(PAID)))
+    service = AsyncDisputeService(DisputeService(store, AnyOrder(PAID)))
 
     async def hosts() -> None:
         sweeper = asyncio.create_task(service.run_sweeper(look=timedelta(seconds=0.2)))
         await service.open(request("D-1", over(scan_grace="0s")))
-        soon = datetime.now(UTC) + timedelta(seconds=1)
-        await service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE, agreed_until=soon, vouchers=[voucher()]))
-        async with asyncio.timeout(60):
+        await asyncio.to_thread(promised, service.service, "D-1")
+        async with asyncio.timeout(PATIENCE):
             while (snapshot := await service.snapshot("D-1")) is None or not snapshot.closed:  # noqa: ASYNC110 -- the database tells nobody
                 await asyncio.sleep(0.02)  # looks again; what it waits for is the condition above
         sweeper.cancel()
@@ -137,7 +139,7 @@ def test_a_sweeper_of_an_asyncio_host_ends_when_it_is_cancelled(url: str) -> Non
             await sweeper
 
     asyncio.run(hosts())
-    assert [event.command for event in service.service.history("D-1")][-1] is EventName.PROMISE_EXPIRED
+    assert [event.command for event in service.service.history("D-1")][-1] is CommandType.PROMISE_EXPIRED
     store.close()
 
 
@@ -146,13 +148,13 @@ def test_a_call_that_was_cancelled_is_found_again_by_its_key(home: House) -> Non
     asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1")
 
     async def hosts() -> None:
-        task = asyncio.create_task(AsyncService(home.service).submit("D-1", asked))
+        task = asyncio.create_task(AsyncDisputeService(home.service).send("D-1", asked))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(hosts())  # it waits for the thread
-    assert isinstance(home.service.submit("D-1", asked).decision, Accepted | Repeated)
+    assert isinstance(home.service.send("D-1", asked).decision, Accepted | Repeated)
     assert len(home.service.history("D-1")) == 2
-    home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+    home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT))

@@ -7,10 +7,10 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from dispute_fsm.dispute import events
-from dispute_fsm.dispute.events import EVENT, AuditEvent, Check, Closed, CommandRefused, DisputeOpened, Progressed
+from dispute_fsm.dispute.events import EVENT, EVENT_CLASSES, AuditEvent, Check
 from dispute_fsm.dispute.refusals import Refused
-from dispute_fsm.rules.commands import RECORDED_PAYLOADS
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, StateName
+from dispute_fsm.rules.commands import PAYLOAD_CLASSES
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, StateName
 from tests.support import CLAIMABLE, choose, command, corpus_events, decided, happens, in_state, opened, opened_event, submission, voucher
 
 Record = dict[str, Any]
@@ -28,16 +28,16 @@ TYPES = {
     "settlement_failed", "evidence_failed",
 }  # fmt: skip
 CLOSING = {"dispute_resolved", "dispute_penalized", "penalty_annulled"}
-PAYLOADS: dict[EventName, set[str]] = {
-    **{event: set() for event in EventName},
-    EventName.OPEN_DISPUTE: {"rollout"},
-    EventName.CHOOSE_OPTION: {"option", "agreed_until", "vouchers", "note"},
-    EventName.SUBMIT_EVIDENCE: {"reason", "vouchers", "statement"},
-    EventName.REQUEST_EVIDENCE: {"note"},
-    EventName.RULE_NO_FAULT: {"rationale"},
-    EventName.RULE_AT_FAULT: {"rationale"},
-    EventName.ANNUL: {"rationale"},
-    EventName.EXTEND_DEADLINE: {"until", "rationale", "deadline"},
+PAYLOADS: dict[CommandType, set[str]] = {
+    **{event: set() for event in CommandType},
+    CommandType.OPEN_DISPUTE: {"rollout"},
+    CommandType.CHOOSE_OPTION: {"option", "agreed_until", "vouchers", "note"},
+    CommandType.SUBMIT_EVIDENCE: {"reason", "vouchers", "statement"},
+    CommandType.REQUEST_EVIDENCE: {"note"},
+    CommandType.RULE_NO_FAULT: {"rationale"},
+    CommandType.RULE_AT_FAULT: {"rationale"},
+    CommandType.ANNUL: {"rationale"},
+    CommandType.EXTEND_DEADLINE: {"until", "rationale", "deadline"},
 }
 
 CORPUS = corpus_events()
@@ -57,10 +57,11 @@ def test_the_histories_at_hand_show_every_type() -> None:
 
 
 def test_the_type_says_what_an_event_is_read_as() -> None:
-    classes = {"dispute_opened": DisputeOpened, "refused": CommandRefused, **dict.fromkeys(CLOSING, Closed)}
     for event in CORPUS:
         read = EVENT.validate_python(record_of(event))
-        assert type(read) is type(event) is classes.get(event.type.value, Progressed)
+        assert type(read) is type(event) is EVENT_CLASSES[event.type]
+        named = "command_refused" if event.type is EventType.REFUSED else event.type.value
+        assert type(read).__name__ == named.title().replace("_", "")
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
@@ -212,10 +213,10 @@ def test_an_event_in_another_offset_is_the_same_event() -> None:
 
 def test_a_payload_is_that_of_the_command_and_of_no_other() -> None:
     for event in CORPUS:
-        assert type(event.payload) is RECORDED_PAYLOADS[event.command]
+        assert type(event.payload) is PAYLOAD_CLASSES[event.command]
         record = record_of(event)
-        for name, model in RECORDED_PAYLOADS.items():
-            if model is not RECORDED_PAYLOADS[event.command] and set(model.model_fields) - set(record["payload"]):
+        for name, model in PAYLOAD_CLASSES.items():
+            if model is not PAYLOAD_CLASSES[event.command] and set(model.model_fields) - set(record["payload"]):
                 other = dict.fromkeys(model.model_fields)
                 with pytest.raises(ValidationError):
                     EVENT.validate_python({**record, "payload": other})
@@ -236,7 +237,7 @@ def test_a_refusal_records_the_facts_that_it_saw() -> None:
     assert CLAIMED.facts is not None
     assert decision.event.facts is not None
     assert record_of(decision.event)["facts"]["pickup"] is None
-    late = decided(opened(), command(EventName.WITHDRAW), max(opened().deadlines.values()).replace(year=2024))
+    late = decided(opened(), command(CommandType.WITHDRAW), max(opened().deadlines.values()).replace(year=2024))
     assert isinstance(late, Refused)
     assert late.event is not None
     assert record_of(late.event)["facts"] is None

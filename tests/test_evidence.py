@@ -21,17 +21,17 @@ STATEMENT = "爆仓，附盖章说明"
 ONE_PROMPT = "carrier_fault"  # carrier_certificate x 1
 CERTIFICATE, CHAT, DOCUMENT, TRACE = "carrier_certificate", "chat_screenshot", "official_document", "waybill_trace"
 
-Vouchers = tuple[Voucher[str], ...]
+Vouchers = tuple[Voucher, ...]
 
 
-def voucher(kind: str = CERTIFICATE, number: int = 0, **members: object) -> Voucher[str]:
+def voucher(kind: str = CERTIFICATE, number: int = 0, **members: object) -> Voucher:
     """Make the voucher of this kind and number; another number is another file."""
     base = {"kind": kind, "media_type": "image/png", "size": 1, "sha256": f"{number:064x}"}
-    return Voucher[str].model_validate({**base, **members})
+    return Voucher.model_validate({**base, **members})
 
 
 def check(
-    *vouchers: Voucher[str], reason: str | None = ONE_PROMPT, statement: str | None = STATEMENT, policy: Policy = DEFAULT_POLICY
+    *vouchers: Voucher, reason: str | None = ONE_PROMPT, statement: str | None = STATEMENT, policy: Policy = DEFAULT_POLICY
 ) -> Checklist:
     return checklist(policy, reason, vouchers, statement)
 
@@ -159,7 +159,7 @@ def test_what_is_distinct_is_each_pair_of_hash_and_kind_once_in_order(vouchers: 
 # ---- limits ------------------------------------------------------------------------------------------------------------
 
 
-def files(count: int, size: int = 1) -> list[Voucher[str]]:
+def files(count: int, size: int = 1) -> list[Voucher]:
     return [voucher(number=number, size=size) for number in range(count)]
 
 
@@ -182,7 +182,7 @@ def files(count: int, size: int = 1) -> list[Voucher[str]]:
         ),
     ],
 )
-def test_each_limit_of_the_default_holds_at_its_boundary(at_hand: list[Voucher[str]], fault: str | None) -> None:
+def test_each_limit_of_the_default_holds_at_its_boundary(at_hand: list[Voucher], fault: str | None) -> None:
     found = check(*at_hand)
     assert codes(found) == ({fault} if fault else set())
     assert found.complete is (fault is None)

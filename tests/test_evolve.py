@@ -1,4 +1,4 @@
-"""Folding: every history at hand gives the dispute that the desk held, and what cannot have happened is an error."""
+"""Folding: every history at hand gives the dispute that `Disputes` returned, and what cannot have happened is an error."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Refused
 from dispute_fsm.errors import ImpossibleEventError, InputError
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, StateName
 from tests.support import (
     AGREED,
     CORPUS,
@@ -42,7 +42,7 @@ from tests.support import (
 )
 
 TICK = timedelta(microseconds=1)
-E, S = EventName, StateName
+E, S = CommandType, StateName
 SITUATIONS = situations()
 
 
@@ -54,7 +54,7 @@ def read_again(event: AuditEvent) -> AuditEvent:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
-def test_a_history_folds_to_the_dispute_that_the_desk_held(path: Path) -> None:
+def test_a_history_folds_to_the_dispute_that_was_returned(path: Path) -> None:
     result = ran(path)
     if result.dispute is None:
         assert not result.events
@@ -203,7 +203,7 @@ def test_an_event_of_another_dispute_is_foreign() -> None:
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_a_refusal_that_changes_something(name: str) -> None:
     dispute = SITUATIONS[name]
-    decision = decided(dispute, command(E.WITHDRAW, well_formed(dispute, E.CHOOSE_OPTION).actor))
+    decision = decided(dispute, command(E.WITHDRAW, well_formed(dispute, E.CHOOSE_OPTION).by))
     assert isinstance(decision, Refused)
     event = decision.event
     assert event is not None
@@ -237,10 +237,9 @@ def test_no_event_leads_where_the_chart_has_no_edge(name: str) -> None:
         if not isinstance(decision, Refused):
             continue
         assert decision.event is not None
-        pretended = decision.event.model_dump(mode="json") | {"type": "option_chosen", "refused": [], "outcome": None}
-        pretended |= {"revision": dispute.revision + 1}
+        pretended = {"type": EventType.OPTION_CHOSEN, "refused": (), "outcome": None, "revision": dispute.revision + 1}
         for target in table.places:
-            impossible(dispute, EVENT.validate_python({**pretended, "target": target}))
+            impossible(dispute, decision.event.model_copy(update={**pretended, "target": target}))
 
 
 def test_an_outcome_belongs_to_the_option_that_was_chosen() -> None:

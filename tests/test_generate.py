@@ -20,7 +20,7 @@ import structlog
 import typer
 from typer.testing import CliRunner
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, rule_version
+from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.cli.generate import generate_command
 from dispute_fsm.dispute.chain import verify
 from dispute_fsm.dispute.dispute import Dispute
@@ -29,8 +29,10 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import MOST_DISPUTES, generate
 from dispute_fsm.history.write import write_records
+from dispute_fsm.rules.commands import DEFAULT_VERSION
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.vocabulary import Deadline, EventType, Outcome, PickupKind, RefusalCode, StateName
+from tests.patience import PATIENCE
 
 TABLE = rule_version(DEFAULT_VERSION).table
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -52,7 +54,7 @@ MAIN = (
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Log no decision: the desk decides thousands of times."""
+    """Log no decision: thousands are made of times."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()
@@ -120,7 +122,7 @@ def test_neither_the_hash_seed_nor_the_zone_nor_the_locale_of_the_process_change
     def apart(**environment: str) -> bytes:
         command = [sys.executable, "-c", MAIN, "generate", "--disputes", "25", "--seed", "1", "-o", "-"]
         done = subprocess.run(  # noqa: S603 -- our own command
-            command, capture_output=True, check=False, timeout=60, env={**os.environ, **environment}
+            command, capture_output=True, check=False, timeout=PATIENCE, env={**os.environ, **environment}
         )
         assert (done.returncode, done.stderr) == (0, b"")
         return done.stdout
@@ -245,9 +247,11 @@ def call(*arguments: str | Path) -> tuple[int, bytes, str]:
     return result.exit_code, result.stdout_bytes, result.stderr
 
 
-def test_the_command_writes_a_file_and_says_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "x.history.jsonl"
-    assert call("--disputes", "20", "--seed", "7", "-o", file) == (0, b"", "")
+def test_the_command_writes_a_file_and_says_so_on_standard_error(tmp_path: Path) -> None:
+    file = tmp_path / "x.history.jsonl"
+    code, out, err = call("--disputes", "20", "--seed", "7", "-o", file)
+    assert (code, out) == (0, b"")
+    assert str(file) in err
     assert file.read_text(encoding="utf-8") == written(20, seed=7)
 
 

@@ -1,19 +1,24 @@
 """Guards: when each holds, with which code it refuses, what it saw, what would unlock it; and that each looks once per case."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispute_fsm.dispute.events import Check
 from dispute_fsm.errors import FactsNeededError
+from dispute_fsm.history.telling import checked, seen_in_words
+from dispute_fsm.history.timeline import timeline
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, Command
+from dispute_fsm.rules.commands import COMMAND_CLASSES, Actor, Command
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import (
     NEVER,
@@ -32,8 +37,9 @@ from dispute_fsm.rules.findings import (
 from dispute_fsm.rules.guards import Guard, Sort, by, has_passed, when
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.provenance import assumed, stated
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Lang, Option, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import SEEN, CommandType, Deadline, Lang, Option, RefusalCode, Role
 from tests.strategies import CONSUMER, MERCHANT, NOW, commands, near, order_facts, own_actor, policies
+from tests.support import opened_event
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -52,13 +58,14 @@ def facts(**order: object) -> OrderFacts:
     return OrderFacts.model_validate({**named, **order})
 
 
-def command(event: EventName, payload: Mapping[str, object] | None = None, actor: Actor | None = None) -> Command:
-    said = {"event": event, "actor": actor or own_actor(Role.MERCHANT), "payload": payload or {}}
-    return Command.model_validate(said)
+def command(event: CommandType, payload: Mapping[str, object] | None = None, actor: Actor | None = None) -> Command:
+    ids = {"dispute_id": "D-1", "order_id": "o-1", "merchant_id": MERCHANT, "consumer_id": CONSUMER}
+    opens = ids if event is CommandType.OPEN_DISPUTE else {}
+    return COMMAND_CLASSES[event].model_validate({"by": actor or own_actor(Role.MERCHANT), **opens, **(payload or {})})
 
 
-def case(event: EventName = EventName.CHOOSE_OPTION, payload: Mapping[str, object] | None = None, **situation: object) -> Case:
-    if event is EventName.CHOOSE_OPTION and payload is None:
+def case(event: CommandType = CommandType.CHOOSE_OPTION, payload: Mapping[str, object] | None = None, **situation: object) -> Case:
+    if event is CommandType.CHOOSE_OPTION and payload is None:
         payload = {"option": "ship_by_agreed_date"}
     made = Case(command=command(event, payload), now=NOW, policy=DEFAULT_POLICY, merchant_id=MERCHANT, consumer_id=CONSUMER)
     changes: dict[str, Any] = situation
@@ -66,12 +73,12 @@ def case(event: EventName = EventName.CHOOSE_OPTION, payload: Mapping[str, objec
 
 
 def choose(option: str = "ship_by_agreed_date", **members: object) -> Case:
-    return case(EventName.CHOOSE_OPTION, {"option": option, **members})
+    return case(CommandType.CHOOSE_OPTION, {"option": option, **members})
 
 
 def submit(**members: object) -> Case:
     complete = {"reason": "consumer_agreed_later", "vouchers": [VOUCHER], "statement": "as agreed"}
-    return case(EventName.SUBMIT_EVIDENCE, {**complete, **members})
+    return case(CommandType.SUBMIT_EVIDENCE, {**complete, **members})
 
 
 def limited(**limits: object) -> Policy:
@@ -79,7 +86,7 @@ def limited(**limits: object) -> Policy:
 
 
 def extend(until: datetime, rationale: str | None = "x", deadline: str | None = None, **situation: object) -> Case:
-    return case(EventName.EXTEND_DEADLINE, {"until": until, "rationale": rationale, "deadline": deadline}, **situation)
+    return case(CommandType.EXTEND_DEADLINE, {"until": until, "rationale": rationale, "deadline": deadline}, **situation)
 
 
 # ---- requirements ------------------------------------------------------------------------------------------------------
@@ -291,7 +298,7 @@ EVIDENCE = [
 RULINGS = [
     *(
         example
-        for event in (EventName.RULE_NO_FAULT, EventName.RULE_AT_FAULT, EventName.ANNUL)
+        for event in (CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.ANNUL)
         for example in (
             Example("rationale_given", case(event, {"rationale": "x"}), saw={"length": 1}),
             Example("rationale_given", case(event, {"rationale": " \u3000\n"}), "rationale_missing", say("rationale"), {"length": 0}),
@@ -300,20 +307,20 @@ RULINGS = [
     ),
     Example("rationale_given", extend(NOW + HOUR)),
     Example("rationale_given", extend(NOW + HOUR, rationale=None), "rationale_missing", say("rationale")),
-    Example("not_confirmed", case(EventName.DENY_AGREEMENT), saw={"confirmed": False}),
-    Example("not_confirmed", case(EventName.DENY_AGREEMENT, confirmed=True), "already_confirmed", NEVER, {"confirmed": True}),
-    Example("rounds_left", case(EventName.REQUEST_EVIDENCE), saw={"used": 0, "extra_evidence_rounds": 1}),
+    Example("not_confirmed", case(CommandType.DENY_AGREEMENT), saw={"confirmed": False}),
+    Example("not_confirmed", case(CommandType.DENY_AGREEMENT, confirmed=True), "already_confirmed", NEVER, {"confirmed": True}),
+    Example("rounds_left", case(CommandType.REQUEST_EVIDENCE), saw={"used": 0, "extra_evidence_rounds": 1}),
     Example(
-        "rounds_left", case(EventName.REQUEST_EVIDENCE, extra_rounds=1), "no_rounds_left", NEVER, {"used": 1, "extra_evidence_rounds": 1}
+        "rounds_left", case(CommandType.REQUEST_EVIDENCE, extra_rounds=1), "no_rounds_left", NEVER, {"used": 1, "extra_evidence_rounds": 1}
     ),
     Example(
         "rounds_left",
-        case(EventName.REQUEST_EVIDENCE, policy=DEFAULT_POLICY.lay_over({"extra_evidence_rounds": 0})),
+        case(CommandType.REQUEST_EVIDENCE, policy=DEFAULT_POLICY.lay_over({"extra_evidence_rounds": 0})),
         "no_rounds_left",
         NEVER,
     ),
-    Example("order_exists", case(EventName.OPEN_DISPUTE, facts=facts()), saw={"order": True}),
-    Example("order_exists", case(EventName.OPEN_DISPUTE), "order_not_found", fact("order"), {"order": False}),
+    Example("order_exists", case(CommandType.OPEN_DISPUTE, facts=facts()), saw={"order": True}),
+    Example("order_exists", case(CommandType.OPEN_DISPUTE), "order_not_found", fact("order"), {"order": False}),
 ]
 
 AGREED = NOW - HOUR
@@ -377,6 +384,39 @@ def test_a_requirement_holds_or_refuses_with_its_code(example: Example) -> None:
             assert named == expected
         case _:
             assert finding.unlock == example.unlock
+
+
+RAW = re.compile("[A-Za-z_]{2,}")
+"""A word of the program; an id like W1 is none."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.guard}-{example.code or 'holds'}")
+def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(example: Example) -> None:
+    guard = REQUIREMENTS[example.guard]
+    finding = guard.holds(replace(example.case, findings={}))
+    check = Check(guard=guard.recorded, passed=finding.holds, saw=dict(finding.saw))
+    refused = () if finding.code is None else (finding.code,)
+    event = opened_event(example.case.policy).model_copy(update={"checks": (check,), "refused": refused})
+    (entry,) = timeline([event], example.case.policy)
+    (line,) = checked(entry, "zh")
+    told = [
+        line.removesuffix(f" · {guard.recorded}"),
+        finding.text("zh"),
+        "" if finding else finding.unlock.text("zh"),
+        guard.zh,
+        guard.source.zh,
+    ]
+    apart = seen_in_words(guard.recorded, check.model_dump(mode="json")["saw"], "zh", ZoneInfo("UTC"))  # from a policy: a reason is its id
+    policy = example.case.policy
+    media = {voucher.media_type for voucher in getattr(example.case.command, "vouchers", ())} | {*policy.voucher_limits.media_types}
+    told.append(re.sub("|".join(policy.evidence_reasons), "", apart))
+    assert [text for text in told if RAW.search(re.sub("|".join(media), "", text))] == []
+
+
+def test_every_name_under_which_a_guard_records_has_a_label() -> None:
+    for example in EXAMPLES:
+        finding = REQUIREMENTS[example.guard].holds(replace(example.case, findings={}))
+        assert set(finding.saw) <= {*SEEN, *Deadline}
 
 
 def test_every_requirement_and_every_one_of_its_codes_has_an_example() -> None:
@@ -524,7 +564,7 @@ def test_a_look_that_failed_is_not_remembered() -> None:
 def test_the_role_and_the_id_must_fit(roles: list[Role], role: str, actor_id: str, unlock: ActorUnlock | None) -> None:
     guard = by(*roles)
     actor = Actor.model_validate({"role": role, "id": actor_id})
-    finding = guard.holds(case(command=command(EventName.WITHDRAW, actor=actor)))
+    finding = guard.holds(case(command=command(CommandType.WITHDRAW, actor=actor)))
     assert finding.holds is (unlock is None)
     assert finding.code == (None if unlock is None else "wrong_actor")
     assert finding.unlock == (unlock or NEVER)
@@ -610,8 +650,8 @@ REFUNDED = {"refund": {"status": "completed"}}
     ("dimension", "situation", "answer"),
     [
         *((g.OPTION, choose(option.value), option.value) for option in Option),
-        *((g.OPTION, case(EventName.CONFIRM_AGREEMENT, option=option), option.value) for option in Option),
-        (g.OPTION, case(EventName.WITHDRAW), "none"),
+        *((g.OPTION, case(CommandType.CONFIRM_AGREEMENT, option=option), option.value) for option in Option),
+        (g.OPTION, case(CommandType.WITHDRAW), "none"),
         (g.OPTION, replace(choose("prove_no_fault"), option=Option.ALREADY_SHIPPED), "prove_no_fault"),
         (g.CONFIRMATION, case(), "asked"),
         (g.CONFIRMATION, case(policy=DEFAULT_POLICY.lay_over({"confirmation": None})), "off"),
@@ -676,25 +716,25 @@ def test_the_facts_of_a_case_are_those_it_was_given() -> None:
 # ---- properties --------------------------------------------------------------------------------------------------------
 
 PAYLOAD_OF = {
-    EventName.CHOOSE_OPTION: (
+    CommandType.CHOOSE_OPTION: (
         "promise_given",
         "promise_in_future",
         "promise_not_too_far",
         "agreement_voucher",
         *(v.name for v in g.VOUCHER_LIMITS),
     ),
-    EventName.SUBMIT_EVIDENCE: (
+    CommandType.SUBMIT_EVIDENCE: (
         *("reason_known", "vouchers_there", "vouchers_accepted", "statement_there", "statement_short_enough"),
         *(v.name for v in g.VOUCHER_LIMITS),
     ),
-    EventName.RULE_AT_FAULT: ("rationale_given",),
+    CommandType.RULE_AT_FAULT: ("rationale_given",),
 }
 ANYWHERE = ("cancel_requested_or_refunded", "shipped", "picked_up", "not_confirmed", "rounds_left", "order_exists")
 
 
 @given(st.sampled_from(list(PAYLOAD_OF)), policies(), order_facts(), st.data())
 def test_a_refusal_always_has_one_of_the_guards_codes_and_is_put_in_plain_values(
-    event: EventName, policy: Policy, looked: OrderFacts, data: st.DataObject
+    event: CommandType, policy: Policy, looked: OrderFacts, data: st.DataObject
 ) -> None:
     said = data.draw(commands([event], policy))
     situation = case(command=said, policy=policy, facts=looked, now=data.draw(near(NOW)), confirmed=data.draw(st.booleans()))
@@ -749,8 +789,8 @@ def test_a_finding_cannot_be_changed() -> None:
         (WaitUnlock(NOW, "10:00 +0800"), "wait", dict.fromkeys(LANGS, "10:00 +0800")),
         (ActorUnlock(Role.MERCHANT, "M-1"), "actor", {"zh": "商家 M-1", "en": "merchant M-1"}),
         (ActorUnlock(Role.SYSTEM), "actor", {"zh": "系统", "en": "system"}),
-        (ActorUnlock(Role.CONSUMER, "C-1", EventName.WITHDRAW), "actor", {"zh": EventName.WITHDRAW.zh, "en": EventName.WITHDRAW.en}),
-        (ActorUnlock(Role.SYSTEM, event=EventName.RESPONSE_EXPIRED), "actor", {"zh": EventName.RESPONSE_EXPIRED.zh, "en": "system"}),
+        (ActorUnlock(Role.CONSUMER, "C-1", CommandType.WITHDRAW), "actor", {"zh": CommandType.WITHDRAW.zh, "en": CommandType.WITHDRAW.en}),
+        (ActorUnlock(Role.SYSTEM, event=CommandType.RESPONSE_EXPIRED), "actor", {"zh": CommandType.RESPONSE_EXPIRED.zh, "en": "system"}),
         (NeverUnlock(), "never", {"zh": "", "en": ""}),
     ],
 )
@@ -767,7 +807,7 @@ def test_an_expiry_is_acted_on_anything_else_is_done() -> None:
     for lang in LANGS:
         acted_on, done = (
             ActorUnlock(Role.SYSTEM, event=event).text(lang).replace(event.label(lang), "")
-            for event in (EventName.RESPONSE_EXPIRED, EventName.OBSERVE_ORDER)
+            for event in (CommandType.RESPONSE_EXPIRED, CommandType.OBSERVE_ORDER)
         )
         assert acted_on != done
 

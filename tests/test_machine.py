@@ -7,7 +7,7 @@ from dispute_fsm.charts.declare import Edge
 from dispute_fsm.charts.registry import VERSIONS, RuleVersion
 from dispute_fsm.diagrams.machine import OPENING, Machine, machine_of
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Deadline, EventName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline
 from tests.support import over
 
 
@@ -97,4 +97,4 @@ def test_what_never_happens_under_a_policy_is_known() -> None:
     assert not {arrow.id for arrow in machine.arrows if machine.dormant(arrow)} - machine.idle()
     silent = machine_of(version, over(response=None))
     assert silent.off == (Deadline.RESPONSE,)
-    assert [arrow.event for arrow in silent.arrows if silent.dormant(arrow) and arrow.id not in asleep] == [EventName.RESPONSE_EXPIRED]
+    assert [arrow.event for arrow in silent.arrows if silent.dormant(arrow) and arrow.id not in asleep] == [CommandType.RESPONSE_EXPIRED]

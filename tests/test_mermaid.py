@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -23,6 +23,7 @@ from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Lang
 from tests import browser, flowcharts
+from tests.sampling import examples
 
 MOST_TEXT = 50_000
 """Above this mermaid shows nothing but that it is too much."""
@@ -236,7 +237,7 @@ def test_a_nasty_label_is_shown_to_the_letter(real: flowcharts.Mermaid, text: st
     check(picture, real.read(mermaid(picture)))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(pictures())
 @example(Picture(id="p", title="x", boxes=(Box(id="end", lines=(), shape=Shape.START),), edges=()))
 @example(labelled(*NASTY))
@@ -339,6 +340,7 @@ def test_signs_that_a_mermaid_of_another_version_may_take_for_its_own_never_stan
     assert not set(re.sub(r"#\d+;", "", written)) & set(';"#`|{}[]()%')
 
 
+@pytest.mark.whole
 def test_the_same_picture_is_the_same_text_in_every_process() -> None:
     code = (
         "from tests.test_mermaid import drawn; from dispute_fsm.diagrams.render.mermaid import mermaid;"

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, reject, settings
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from dispute_fsm.dispute.decide import decide
@@ -17,7 +17,8 @@ from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import FactUnlock, NeverUnlock, PayloadUnlock
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
+from tests.sampling import examples
 from tests.strategies import orders, policies
 from tests.support import (
     CANCELLING,
@@ -46,7 +47,7 @@ from tests.support import (
     voucher,
 )
 
-C, E, O, S = RefusalCode, EventName, Option, StateName  # noqa: E741 -- O reads beside C, E and S
+C, E, O, S = RefusalCode, CommandType, Option, StateName  # noqa: E741 -- O reads beside C, E and S
 NOW = OPENED_AT + HOUR
 TICK = timedelta(microseconds=1)
 
@@ -217,7 +218,7 @@ def test_plain_hours_are_not_counted_by_a_calendar_and_what_is_off_does_not_star
     assert preview_of(O.PROVE_NO_FAULT, over(evidence=None)).deadlines == ()
 
 
-def consequences(option: Option, **policy: Any) -> set[tuple[EventName, Role, StateName, Outcome | None]]:  # noqa: ANN401 -- any field of the policy
+def consequences(option: Option, **policy: Any) -> set[tuple[CommandType, Role, StateName, Outcome | None]]:  # noqa: ANN401 -- any field of the policy
     preview = preview_of(option, over(**policy))
     assert all(isinstance(each, Consequence) for each in preview.consequences)
     found = [(each.event, each.role, each.state, each.outcome) for each in preview.consequences]
@@ -311,7 +312,7 @@ def _with_needs(view: OptionView, now: datetime, policy: Policy) -> Command:
     return choose(view.option, **members)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_what_is_open_is_accepted_and_leads_to_what_was_shown(data: st.DataObject) -> None:
     policy = data.draw(policies())

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.desk import Desk
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.evolve import evolve
 from dispute_fsm.dispute.options import options
 from dispute_fsm.dispute.refusals import Refused
+from dispute_fsm.disputes import Disputes
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.whatif import Question, Verdict
 from dispute_fsm.order_system import InMemoryOrderSystem
 from dispute_fsm.rules.commands import Command
 from dispute_fsm.rules.findings import ActorUnlock, NeverUnlock
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
 from tests.support import (
     AGREED,
     HOUR,
@@ -33,7 +33,7 @@ from tests.support import (
     ruling,
 )
 
-C, E, S = RefusalCode, EventName, StateName
+C, E, S = RefusalCode, CommandType, StateName
 HISTORIES = Path(__file__).parent / "histories"
 OUT_OF_STOCK = choose(Option.OUT_OF_STOCK_REFUND)
 
@@ -88,7 +88,7 @@ def test_while_the_order_system_is_down_the_promise_stays_pending_and_the_eviden
     dispute = after(disputing(), choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + 2 * HOUR))
     orders.available = False
     later = evolve(dispute, happens(dispute, extension(OPENED_AT + 30 * HOUR, deadline=Deadline.EVIDENCE)))
-    (answer,) = Desk(orders).sweep(later, OPENED_AT + 40 * HOUR)
+    (answer,) = Disputes(orders).sweep(later, at=OPENED_AT + 40 * HOUR)
     assert answer.event is not None
     assert answer.event.command is E.EVIDENCE_EXPIRED
     assert set(answer.dispute.running) == {Deadline.PROMISE}

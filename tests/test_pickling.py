@@ -14,33 +14,35 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import Any, get_args, get_origin, is_typeddict
+from typing import get_args, get_origin, is_typeddict
 
 import pytest
 from pydantic import BaseModel
 
 import dispute_fsm
 from dispute_fsm import testing
-from dispute_fsm.charts.registry import VERSIONS, compiled, standing_in
+from dispute_fsm.charts.registry import VERSIONS, RuleVersion, compiled, standing_in
 from dispute_fsm.charts.v2023_03 import VERSION
-from dispute_fsm.desk import Answer, Desk
+from dispute_fsm.dispute.events import DisputeOpened
 from dispute_fsm.dispute.options import options
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.disputes import Disputes
 from dispute_fsm.errors import DisputeError, InputError, IntegrityError, SinkUnavailableError
 from dispute_fsm.history.read import steps
+from dispute_fsm.history.redecide import asked
 from dispute_fsm.history.replay import replay
 from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.whatif import Question, what_if
 from dispute_fsm.order_system import InMemoryOrderSystem, OrderSystem
-from dispute_fsm.rules.commands import Commitment, Voucher
+from dispute_fsm.rules.commands import RecordedVoucher, Voucher
 from dispute_fsm.rules.evidence import checklist
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.rollout import Rollout
-from dispute_fsm.rules.vocabulary import EventName, Option, Role, StateName, VoucherKind
-from dispute_fsm.service.asynchronous import AsyncService
+from dispute_fsm.rules.vocabulary import CommandType, Option, Role, StateName, VoucherKind
+from dispute_fsm.service.asynchronous import AsyncDisputeService
 from dispute_fsm.service.delivery import Consumer
 from dispute_fsm.service.runner import Runner
-from dispute_fsm.service.service import Service
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.check import Checked, Damage, check
 from dispute_fsm.store.store import Store
 from tests.service_support import house
@@ -51,8 +53,8 @@ HERE = Path(__file__).parent
 WITHOUT = {
     OrderSystem: "a protocol: the host writes the class",
     Store: "holds connections",
-    Service: "holds a store",
-    AsyncService: "holds a store, and threads",
+    DisputeService: "holds a store",
+    AsyncDisputeService: "holds a store, and threads",
     Consumer: "holds a store, and the host's sink",
     Runner: "holds a store, and waits",
 }
@@ -88,7 +90,7 @@ def offered() -> dict[str, object]:
 def results() -> set[type]:
     """Give the classes of the package that a method of the service or of a consumer returns."""
     found = set[type]()
-    for handle in (Service, Consumer, Runner):
+    for handle in (DisputeService, Consumer, Runner):
         for _, method in inspect.getmembers(handle, inspect.isfunction):
             if not method.__name__.startswith("_"):
                 found |= set(classes_in(inspect.get_annotations(method, eval_str=True)["return"]))
@@ -129,31 +131,31 @@ def made(kind: type[DisputeError]) -> DisputeError:
 def decided() -> Iterator[object]:
     """Open a dispute and ask for everything that a decision can be."""
     orders = InMemoryOrderSystem({"O-1": PICKED_UP})
-    desk = Desk(orders)
-    yield from (orders, desk, opening(), DEFAULT_POLICY, *VERSIONS.values(), Question(rules="parallel"))
-    first = desk.open(opening(), OPENED_AT)
-    assert isinstance(first, Answer)
+    disputes = Disputes(orders)
+    yield from (orders, disputes, opening(), DEFAULT_POLICY, *VERSIONS.values(), Question(rules="parallel"))
+    first = disputes.open(opening(), at=OPENED_AT)
     yield first
-    yield desk.open(opening(order_id="O-2"), OPENED_AT)
+    yield disputes.open(opening(order_id="O-2"), at=OPENED_AT)
+    yield disputes.expire(first.dispute, at=OPENED_AT)
     dispute = first.dispute
-    for asked in (
+    for command_ in (
         choose(Option.CONSUMER_CANCELS),
         choose(Option.CONSUMER_CANCELS, by=OWN[Role.CONSUMER]),
-        command(EventName.RESPONSE_EXPIRED),
-        command(EventName.OBSERVE_ORDER),
+        command(CommandType.RESPONSE_EXPIRED),
+        command(CommandType.OBSERVE_ORDER),
         choose(Option.ALREADY_SHIPPED, key="k-1"),
         choose(Option.ALREADY_SHIPPED, key="k-1"),
     ):
-        answer = desk.submit(dispute, asked, OPENED_AT + HOUR)
+        answer = disputes.send(dispute, command_, at=OPENED_AT + HOUR)
         dispute = answer.dispute
         yield answer
     yield checklist(DEFAULT_POLICY, "consumer_unresponsive", (voucher(),), None)
-    yield Voucher[str](kind=VoucherKind.PHOTO, media_type="image/png", size=1, sha256="0" * 64)
-    yield Voucher[Commitment](kind=VoucherKind.PHOTO, media_type="image/png", size=1, sha256="0" * 64)
+    yield Voucher(kind=VoucherKind.PHOTO, media_type="image/png", size=1, sha256="0" * 64)
+    yield RecordedVoucher(kind=VoucherKind.PHOTO, media_type="image/png", size=1, sha256="0" * 64)
     plan = Rollout.model_validate({"salt": "s", "from": "parallel", "to": "2023-03", "schedule": [{"at": OPENED_AT, "percentage": 50}]})
     yield testing.given(OPENED_AT)
     yield from (plan, plan.decide("M-1", OPENED_AT))
-    yield from (desk.stamp("D-1", 1), submission(reason="platform_fault", vouchers=[voucher(kind="order_page")], statement="s"))
+    yield from (disputes.stamp("D-1", 1), submission(reason="platform_fault", vouchers=[voucher(kind="order_page")], statement="s"))
     for shown in (None, PAID, PICKED_UP):
         facts = None if shown is None else InMemoryOrderSystem({"O-1": shown}).look("O-1", OPENED_AT)
         yield from options(opened(), facts, OPENED_AT)
@@ -171,7 +173,10 @@ def recorded(folder: Path) -> Iterator[object]:
     histories = sorted((HERE / "histories").glob("*.jsonl"))
     for path in histories:
         yield from replay(str(path))
-        yield from steps(str(path))
+        for step in steps(str(path)):
+            yield step
+            if not isinstance(step.event, DisputeOpened):
+                yield asked(step.event)
     damaged = folder / "damaged.history.jsonl"
     damaged.write_bytes(histories[0].read_bytes().replace(b'"seq":2', b'"seq":3', 1))
     yield from replay(str(damaged))
@@ -189,7 +194,7 @@ def kept(folder: Path) -> Iterator[object]:
     with house(f"sqlite:///{folder / 'disputes.db'}") as home:
         home.open("D-1")
         home.open("D-2")
-        home.service.submit("D-1", choose(Option.CONSUMER_CANCELS), facts=None)
+        home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=None)
         service = home.service
         yield from (service.get("D-1"), service.history("D-1"), service.options("D-2"), service.checklist("D-2", None))
         yield from (service.snapshot("D-1"), service.by_order("O-D-1"), service.by_merchant(OWN[Role.MERCHANT].id))
@@ -217,9 +222,9 @@ def parts(value: object, seen: dict[int, object]) -> Iterator[object]:
         inside += value
     elif isinstance(value, BaseModel):
         inside += vars(value).values()
-    elif is_dataclass(value) and not isinstance(value, (type, dispute_fsm.RuleVersion)):
+    elif is_dataclass(value) and not isinstance(value, (type, RuleVersion)):
         inside += [getattr(value, field.name) for field in fields(value)]
-    elif type(value).__module__.startswith("dispute_fsm") and not isinstance(value, (Enum, dispute_fsm.RuleVersion)):
+    elif type(value).__module__.startswith("dispute_fsm") and not isinstance(value, (Enum, RuleVersion)):
         inside += getattr(value, "__dict__", {}).values()
     for one in inside:
         yield from parts(one, seen)
@@ -342,16 +347,6 @@ def test_an_integrity_error_keeps_its_field() -> None:
     assert (str(again), again.field) == ("changed", "hash")
 
 
-def test_a_form_of_a_model_that_was_made_on_the_spot_can_be_pickled() -> None:
-    def locally(of: Any) -> Voucher[Any]:  # noqa: ANN401 -- any type
-        return Voucher[of](kind=VoucherKind.PHOTO, file_name="f.png", media_type="image/png", size=1, sha256="0" * 64)
-
-    for one in (locally(str), locally(str | None)):
-        again = pickle.loads(pickle.dumps(one))  # noqa: S301 -- written here
-        assert again == one
-        assert type(again) is type(one)
-
-
 def test_a_rule_version_is_pickled_by_its_id() -> None:
     for version in VERSIONS.values():
         assert pickle.loads(pickle.dumps(version)) is version  # noqa: S301 -- written here
@@ -369,5 +364,5 @@ def test_a_rule_version_that_nobody_else_would_find_cannot_be_pickled() -> None:
 
 def test_a_rule_version_of_a_newer_package_is_named() -> None:
     sent = pickle.dumps(VERSIONS["2023-03"], 2).replace(b"2023-03", b"2099-03")
-    with pytest.raises(InputError, match="unknown rule version '2099-03'; known are: "):
+    with pytest.raises(InputError, match="unknown rule version '2099-03'"):
         pickle.loads(sent)  # noqa: S301 -- written here

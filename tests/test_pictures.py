@@ -20,6 +20,7 @@ from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Lang
 from tests import browser
 from tests.browser import Media, Opened, Scheme
+from tests.checkout import project_files
 from tests.drawings import clipped, covered_titles, crossed, measured, overlapping, unreadable
 from tests.support import ROOT
 
@@ -55,7 +56,7 @@ def covered(lang: Lang) -> View:
 
 
 OTHERS: dict[str, Callable[[Lang], View]] = {"history": told, "diff": differing, "coverage": covered}
-COMMITTED = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "diagrams").rglob("*.svg"))
+COMMITTED = [path.relative_to(ROOT).as_posix() for path in project_files(ROOT / "diagrams") if path.suffix == ".svg"]
 DRAWINGS = [*COMMITTED, *(f"{name}.{lang}.svg" for name in OTHERS for lang in ("zh", "en"))]
 
 
@@ -69,7 +70,10 @@ def drawn(name: str, folder: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=DRAWINGS)
+SAMPLE = {"history.zh.svg", "coverage.en.svg", "diagrams/2023-03/options.zh.svg", "diagrams/parallel/options.en.svg"}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=() if name in SAMPLE else pytest.mark.whole) for name in DRAWINGS])
 def page(request: pytest.FixtureRequest, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     with browser.opened(chromium, drawn(request.param, tmp_path_factory.mktemp("drawn"))) as opened:
         yield opened

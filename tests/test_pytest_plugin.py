@@ -16,7 +16,7 @@ from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.write import write_history
 from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 from tests.histories.corpus import MANY, Record, is_policy, line_of, rechained, recorded
 from tests.histories.corpus import lines as lines_of
 
@@ -64,7 +64,7 @@ def put(pytester: pytest.Pytester) -> Callable[[str, str | bytes], Path]:
 Put = Callable[[str, str | bytes], Path]
 
 
-def ran(text: str) -> Result:
+def ran(text: str) -> ScenarioResult:
     return run_scenario(parse_scenario(text, "x.dispute.yaml"))
 
 
@@ -181,7 +181,7 @@ def test_a_failing_scenario_tells_each_failure_and_its_story(pytester: pytest.Py
     assert told(result, "a.dispute.yaml::scenario") == [*(f"a.dispute.yaml:6: {failure}" for failure in failures), "", "缺货退款", *story]
     result.stdout.fnmatch_lines(["FAILED a.dispute.yaml::scenario - Failed: a.dispute.yaml:6:*"])
     result.stdout.no_fnmatch_line("*Traceback*")
-    result.stdout.no_fnmatch_line("*Captured*")  # what the desk logs says the same once more
+    result.stdout.no_fnmatch_line("*Captured*")  # what is logged says the same once more
 
 
 def test_a_failure_at_a_step_stands_where_it_happened_and_the_story_ends_there(pytester: pytest.Pytester, put: Put) -> None:
@@ -235,6 +235,17 @@ def test_a_file_that_is_gone_when_its_test_runs_fails_with_its_name(pytester: py
     put("a.dispute.yaml", GOOD)
     pytester.makeconftest("def pytest_runtest_setup(item): item.path.unlink()")
     assert told(pytester.runpytest_inprocess(), "a.dispute.yaml::scenario") == ["a.dispute.yaml: No such file or directory"]
+
+
+def test_a_file_can_be_skipped_as_any_test_can(pytester: pytest.Pytester, put: Put) -> None:
+    put("a.dispute.yaml", WRONG)
+    history(pytester.path / "b.history.jsonl")
+    pytester.makeconftest(
+        "import pytest\ndef pytest_collection_modifyitems(items): [item.add_marker(pytest.mark.skip('later')) for item in items]"
+    )
+    result = pytester.runpytest_inprocess("-rs")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED*a.dispute.yaml*: later"])
 
 
 def test_what_could_play_tricks_on_a_terminal_is_replaced(pytester: pytest.Pytester, put: Put) -> None:
@@ -305,11 +316,10 @@ def test_a_fault_in_the_first_event_has_no_story_before_it(pytester: pytest.Pyte
 
 def test_a_fault_that_is_no_disputes_is_told_at_its_line(pytester: pytest.Pytester, put: Put) -> None:
     policy, *_ = recorded("rule-at-fault")
-    other = {**policy, "policy": {**policy["policy"], "max_recorded_refusals": 7}}
-    content = [*recorded("rule-at-fault"), next(rechained([other]))]
+    content = [*recorded("rule-at-fault"), {**policy, "policy": {**policy["policy"], "max_recorded_refusals": 7}}]
     put("a.history.jsonl", b"".join(map(line_of, content)))
     (found,) = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
-    assert found.startswith(f"a.history.jsonl:{len(content)}: no event names this policy")
+    assert found.startswith(f"a.history.jsonl:{len(content)}: the digest is not that of the policy")
 
 
 @pytest.mark.parametrize(
@@ -487,6 +497,27 @@ def test_a_coverage_file_that_cannot_be_written_is_wrong_usage(pytester: pytest.
     result.stderr.fnmatch_lines(["ERROR: --dispute-coverage-json *: name a file in a folder that exists"])
 
 
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["", "workers"])
+def test_coverage_that_cannot_be_written_at_the_end_is_told_below_the_report(
+    pytester: pytest.Pytester, put: Put, workers: list[str]
+) -> None:
+    made = f"import pathlib\ndef test_made(): pathlib.Path({str(pytester.path / 'reached.json')!r}).mkdir(exist_ok=True)\n"
+    pytester.makepyfile(made)
+    put("a.dispute.yaml", GOOD)
+    (pytester.path / "reached.json").unlink(missing_ok=True)
+    result = pytester.runpytest_inprocess("--dispute-coverage-json", "reached.json", *workers)
+    result.assert_outcomes(passed=2)
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines([f"--dispute-coverage-json {pytester.path / 'reached.json'}: *folder*"])
+    result.stdout.no_fnmatch_line("written to*")
+    (pytester.path / "reached.json").rmdir()
+    put("a.dispute.yaml", WRONG)
+    failed = pytester.runpytest_inprocess("--dispute-coverage-json", "reached.json", *workers)
+    failed.assert_outcomes(passed=1, failed=1)
+    assert failed.ret is pytest.ExitCode.TESTS_FAILED
+    failed.stdout.fnmatch_lines(["*= FAILURES =*", "a.dispute.yaml:6: *", "--dispute-coverage-json *"])
+
+
 def test_a_worker_that_breaks_down_does_not_hide_what_the_others_reached(pytester: pytest.Pytester, put: Put) -> None:
     put("a.dispute.yaml", GOOD)
     pytester.makepyfile(test_z="import os\ndef test_breaks_down(): os._exit(3)")
@@ -506,7 +537,7 @@ def drifted(pytester: pytest.Pytester, put: Put) -> str:
     """Let one history differ in an explanation, with a sound one beside it, and name the file of approvals; return whose it is."""
     put("cases/a.history.jsonl", forged(DRIFTED, 2, checks=[]))
     history(pytester.path / "cases" / "b.history.jsonl")
-    pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\ntestpaths = cases\n")
+    pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\ntestpaths = cases\nmarkers = slow\n")
     return str(recorded(DRIFTED)[1]["dispute_id"])
 
 
@@ -529,14 +560,208 @@ def test_an_approval_that_no_longer_fits_fails_the_run(pytester: pytest.Pytester
     result.stdout.fnmatch_lines(["*approvals that no longer fit any difference*", "*approved.yaml:3: fixed"])
 
 
-@pytest.mark.parametrize("part", [["cases/b.history.jsonl"], ["-k", "b.history"], ["--collect-only"]])
-def test_where_not_all_runs_nobody_can_tell_which_approvals_fit(pytester: pytest.Pytester, put: Put, drifted: str, part: list[str]) -> None:
-    put("approved.yaml", INTENDED.format(drifted))
-    assert pytester.runpytest_inprocess(*part).ret is pytest.ExitCode.OK
+UNUSED = "*approvals that no longer fit any difference*"
 
 
-def test_approvals_that_cannot_be_read_fail_what_needs_them(pytester: pytest.Pytester, put: Put, drifted: str) -> None:
-    put("approved.yaml", INTENDED.format(drifted).replace("why", "because"))
-    result = pytester.runpytest_inprocess("-k", "replay")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*approved.yaml:2: approved[[]0].why: *"])
+@pytest.fixture
+def stale(put: Put, drifted: str) -> None:
+    """Let one approval fit, and another one fit nothing."""
+    put("approved.yaml", INTENDED.format(drifted) + "  - {dispute: D-gone, why: fixed}\n")
+    put("cases/test_other.py", "import pytest\n@pytest.mark.slow\ndef test_other(): pass\n")
+
+
+def says_nothing(result: pytest.RunResult, *codes: pytest.ExitCode) -> None:
+    result.stdout.no_fnmatch_line(UNUSED)
+    assert result.ret in (codes or (pytest.ExitCode.OK,))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["cases/b.history.jsonl"],
+        ["cases/b.history.jsonl::replay"],
+        ["cases"],
+        ["-k", "b.history"],
+        ["-k", "history"],
+        ["-m", "slow"],
+        ["-m", "not slow"],
+        ["--deselect", "cases/a.history.jsonl::replay"],
+        ["--deselect", "cases/test_other.py"],
+        ["--ignore", "cases/a.history.jsonl"],
+        ["--ignore-glob", "*/a.history.jsonl"],
+        ["--ignore-glob", "*.jsonl"],
+        ["--collect-only"],
+        ["--setup-plan"],
+        ["--setup-only"],
+        ["--fixtures"],
+        ["--fixtures-per-test"],
+        ["--markers"],
+        ["--cache-show"],
+        ["-o", "testpaths=none"],
+        ["-n", "2", "--deselect", "cases/a.history.jsonl"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("stale")
+def test_where_not_all_runs_nobody_can_tell_which_approvals_fit(pytester: pytest.Pytester, options: list[str]) -> None:
+    says_nothing(pytester.runpytest_inprocess("-W", "ignore", *options))
+
+
+@pytest.mark.parametrize("options", [["-k", "nothing"], ["-o", "norecursedirs=*", "-o", "testpaths=."]], ids=" ".join)
+@pytest.mark.usefixtures("stale")
+def test_where_nothing_runs_nobody_can_tell_either(pytester: pytest.Pytester, options: list[str]) -> None:
+    says_nothing(pytester.runpytest_inprocess(*options), pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+LEFT_OUT = {
+    "collect_ignore": "collect_ignore = ['a.history.jsonl']",
+    "collect_ignore_glob": "collect_ignore_glob = ['*.jsonl']",
+    "a hook that ignores": "def pytest_ignore_collect(collection_path): return collection_path.name.startswith('a.') or None",
+    "a plugin that splits": "def pytest_collection_modifyitems(items): del items[0]",
+    "a plugin that splits off a Python test": "def pytest_collection_modifyitems(items): del items[-1]",
+    "a plugin that runs nothing": "def pytest_runtest_protocol(item): return item.name == 'replay' or None",
+    "a skip": "import pytest\ndef pytest_collection_modifyitems(items): items[0].add_marker(pytest.mark.skip)",
+    "a skip as it runs": "import pytest\ndef pytest_runtest_call(item): item.name == 'replay' and pytest.skip()",
+    "an end": "import pytest\ndef pytest_runtest_setup(item): pytest.exit('enough', returncode=0)",
+}
+
+
+@pytest.mark.parametrize("left_out", LEFT_OUT)
+@pytest.mark.usefixtures("stale")
+def test_what_leaves_a_test_out_need_not_be_known(pytester: pytest.Pytester, put: Put, left_out: str) -> None:
+    put("cases/conftest.py", LEFT_OUT[left_out])
+    says_nothing(pytester.runpytest_inprocess())
+
+
+@pytest.mark.usefixtures("stale")
+def test_what_leaves_a_test_out_of_every_worker_need_not_be_known(pytester: pytest.Pytester, put: Put) -> None:
+    put("cases/conftest.py", LEFT_OUT["a plugin that splits off a Python test"])
+    says_nothing(pytester.runpytest_inprocess("-n", "2"))
+
+
+@pytest.mark.usefixtures("stale")
+def test_a_run_that_ended_early_says_nothing(pytester: pytest.Pytester, put: Put) -> None:
+    put("cases/conftest.py", "def pytest_runtest_setup(item):\n    if item.name == 'test_other': raise KeyboardInterrupt")
+    says_nothing(pytester.runpytest_inprocess(no_reraise_ctrlc=True), pytest.ExitCode.INTERRUPTED)
+    put("cases/conftest.py", "")
+    put("cases/m.dispute.yaml", WRONG)
+    for options in (["-x"], ["--maxfail=1"], ["--sw"]):
+        pytester.runpytest_inprocess(*options).stdout.no_fnmatch_line(UNUSED)
+    put("cases/m.dispute.yaml", GOOD)
+    says_nothing(pytester.runpytest_inprocess("--sw"))  # goes on behind what passed
+    put("cases/m.dispute.yaml", WRONG)
+    pytester.runpytest_inprocess()
+    put("cases/m.dispute.yaml", GOOD)
+    says_nothing(pytester.runpytest_inprocess("--lf"))
+
+
+@pytest.mark.usefixtures("stale")
+def test_a_run_with_files_that_cannot_be_collected_says_nothing(pytester: pytest.Pytester, put: Put) -> None:
+    put("cases/test_broken.py", "import no_such_module\n")
+    for options in ([], ["--continue-on-collection-errors"]):
+        pytester.runpytest_inprocess(*options).stdout.no_fnmatch_line(UNUSED)
+
+
+@pytest.mark.usefixtures("stale")
+def test_a_run_from_another_folder_says_nothing(pytester: pytest.Pytester, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("cases/deep/test_deep.py", "def test_deep(): pass\n")
+    monkeypatch.chdir(pytester.path / "cases" / "deep")
+    says_nothing(pytester.runpytest_inprocess())
+
+
+@pytest.mark.usefixtures("stale")
+def test_a_history_that_is_not_whole_may_need_any_approval(pytester: pytest.Pytester, put: Put) -> None:
+    content = b"".join(map(line_of, recorded("rule-at-fault")))
+    for broken in (content[:-5], content.replace(b'"seq":2', b'"seq":3')):
+        put("cases/c.history.jsonl", broken)
+        result = pytester.runpytest_inprocess()
+        result.assert_outcomes(passed=3, failed=1)
+        result.stdout.no_fnmatch_line(UNUSED)
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2", "--dist", "loadgroup"]], ids=["", "workers"])
+@pytest.mark.usefixtures("stale")
+def test_a_run_of_all_tests_is_judged_though_some_are_skipped_and_some_fail(
+    pytester: pytest.Pytester, put: Put, workers: list[str]
+) -> None:
+    put("cases/.hidden/c.history.jsonl", "")
+    put("cases/build/c.history.jsonl", "")
+    put("cases/env/pyvenv.cfg", "")
+    put("cases/env/c.history.jsonl", "")
+    put(
+        "cases/test_other.py",
+        """
+import pytest
+@pytest.mark.skip
+def test_skipped(): pass
+@pytest.mark.xfail(run=False)
+def test_not_run(): pass
+def test_skips(): pytest.skip()
+""",
+    )
+    put(
+        "cases/conftest.py",
+        "import pytest\ndef pytest_itemcollected(item): item.add_marker(pytest.mark.xdist_group('one'))\n" if workers else "",
+    )
+    result = pytester.runpytest_inprocess(*workers)
+    result.assert_outcomes(passed=2, skipped=2, xfailed=1)
+    assert result.ret is pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([UNUSED, "approved.yaml:3: fixed"])
+    put("cases/c.dispute.yaml", WRONG)
+    again = pytester.runpytest_inprocess()
+    assert again.ret is pytest.ExitCode.TESTS_FAILED
+    again.stdout.fnmatch_lines([UNUSED, "approved.yaml:3: fixed"])
+
+
+def test_where_no_paths_are_configured_the_root_folder_is(pytester: pytest.Pytester, put: Put, drifted: str) -> None:
+    pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\n")
+    put("approved.yaml", INTENDED.format(drifted) + "  - {dispute: D-gone, why: fixed}\n")
+    result = pytester.runpytest_inprocess()
+    assert result.ret is pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([UNUSED])
+    says_nothing(pytester.runpytest_inprocess("--ignore", "cases/b.history.jsonl"))
+
+
+UNREADABLE: dict[str, tuple[str | bytes | None, str]] = {
+    "another field": ("approved:\n  - {dispute: D-1, because: x}\n", "approved.yaml:2: approved[[]0].why: *"),
+    "no YAML": ("approved: [\n", "approved.yaml:*: not YAML: *"),
+    "no text": (b"\xff\xfe\x00", "approved.yaml:1: not text in UTF-8*"),
+    "nothing": ("", "approved.yaml: the file is empty*"),
+    "no file": (None, "approved.yaml: no such file"),
+    "a blank dispute": ("approved:\n  - dispute: ' '\n    why: x\n", "approved.yaml:2: approved[[]0].dispute: *"),
+}
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "options"),
+    [*((name, "") for name in UNREADABLE), ("no file", "-k nothing"), ("no file", "--collect-only"), ("no file", "-n 2")],
+)
+def test_approvals_that_cannot_be_read_are_wrong_usage_before_any_test_runs(
+    pytester: pytest.Pytester, put: Put, unreadable: str, options: str
+) -> None:
+    pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\n")
+    pytester.makepyfile("def test_fails(): assert False")
+    content, line = UNREADABLE[unreadable]
+    if content is not None:
+        put("approved.yaml", content)
+    result = pytester.runpytest_inprocess(*options.split())
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.assert_outcomes()
+    result.stderr.fnmatch_lines([f"ERROR: {line}"])
+    assert sum(bool(told) for told in result.errlines) == 1
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version", "--markers", "--fixtures", "--cache-show"])
+def test_what_runs_no_test_reads_no_approvals(pytester: pytest.Pytester, option: str) -> None:
+    pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\n")
+    assert pytester.runpytest_inprocess(option).ret is pytest.ExitCode.OK
+
+
+@pytest.mark.usefixtures("stale")
+def test_approvals_that_are_gone_at_the_end_of_a_run_are_judged_as_they_were(pytester: pytest.Pytester, put: Put) -> None:
+    put("cases/test_other.py", f"import pathlib\ndef test_other(): pathlib.Path({str(pytester.path / 'approved.yaml')!r}).unlink()\n")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=3)
+    assert result.ret is pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([UNUSED, "approved.yaml:3: fixed"])

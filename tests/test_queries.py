@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from benchmarks import queries as bench
 from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, StateName
 from dispute_fsm.service.feed import log_sink
 from dispute_fsm.store import queries
 from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_of
@@ -56,7 +56,7 @@ def seven(home: House) -> House:
     for number in range(7):
         home.open(f"D-{number}", merchant_id=f"M-{number % 2}", order_id=f"O-{number}")
         home.time.pass_(timedelta(0) if number == 3 else MINUTE)
-    home.service.submit("D-5", command(EventName.WITHDRAW))
+    home.service.send("D-5", command(CommandType.WITHDRAW))
     return home
 
 
@@ -75,7 +75,7 @@ def test_pages_of_any_size_hold_each_dispute_once_the_oldest_first(seven: House,
 def test_what_opens_closes_or_moves_on_meanwhile_moves_nothing(seven: House) -> None:
     first = seven.service.by_merchant("M-0", limit=2)
     assert ids(list(first.found)) == ["D-0", "D-2"]
-    seven.service.submit("D-0", command(EventName.WITHDRAW))
+    seven.service.send("D-0", command(CommandType.WITHDRAW))
     seven.open("D-9", merchant_id="M-0")
     rest = all_pages(lambda cursor, n: seven.service.by_merchant("M-0", cursor=cursor or first.cursor, limit=n), 100)
     assert ids(rest) == ["D-4", "D-6", "D-9"]
@@ -87,10 +87,10 @@ def test_a_state_is_found_under_every_rule_version_in_every_region_and_by_what_l
         home.open(f"D-{number}", rules="parallel" if number % 2 else "2023-03")
         home.time.pass_(MINUTE)
     for number in (4, 2):
-        home.service.submit(f"D-{number}", choose(Option.PROVE_NO_FAULT))
+        home.service.send(f"D-{number}", choose(Option.PROVE_NO_FAULT))
     for number in (4, 3, 1):
-        assert isinstance(home.service.submit(f"D-{number}", submission()).decision, Accepted)
-    home.service.submit("D-5", choose(Option.OUT_OF_STOCK_REFUND))
+        assert isinstance(home.service.send(f"D-{number}", submission()).decision, Accepted)
+    home.service.send("D-5", choose(Option.OUT_OF_STOCK_REFUND))
 
     def found(state: StateName) -> list[str]:
         by_merchant = all_pages(lambda cursor, n: home.service.by_merchant("M-1", state, cursor=cursor, limit=n), limit)
@@ -123,7 +123,7 @@ def test_a_snapshot_says_for_what_a_region_has_failed(home: House) -> None:
 
 
 def test_an_order_shows_all_its_disputes(seven: House) -> None:
-    seven.service.submit("D-1", command(EventName.WITHDRAW))
+    seven.service.send("D-1", command(CommandType.WITHDRAW))
     seven.open("D-8", order_id="O-1")
     found = seven.service.by_order("O-1").found
     assert [(one.dispute_id, one.closed) for one in found] == [("D-1", True), ("D-8", False)]
@@ -131,7 +131,7 @@ def test_an_order_shows_all_its_disputes(seven: House) -> None:
 
 def test_what_is_due_before_an_instant_is_what_runs(seven: House) -> None:
     assert ids_due(seven, OPENED_AT + DAY + MINUTE) == ["D-0"], "at that instant D-1 is due, not before it"
-    seven.service.submit("D-1", choose(Option.PROVE_NO_FAULT))
+    seven.service.send("D-1", choose(Option.PROVE_NO_FAULT))
     found = seven.service.due_before(OPENED_AT + DAY + MINUTE).found
     assert [(one.dispute_id, one.deadline) for one in found] == [("D-1", Deadline.EVIDENCE), ("D-0", Deadline.RESPONSE)]
 
@@ -144,7 +144,7 @@ def test_a_snapshot_is_what_the_dispute_is_and_rises_with_it(home: House) -> Non
     opened = home.open()
     before = home.service.snapshot("D-1")
     home.time.pass_(HOUR)
-    dispute = home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).dispute
+    dispute = home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).dispute
     after = home.service.snapshot("D-1")
     assert before is not None
     assert after is not None

@@ -6,15 +6,19 @@ What is wrong with a line is for test_history.py and test_tamper.py; here it is 
 import gc
 import gzip
 import io
+import json
+import re
 import tracemalloc
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dispute_fsm.dispute.events import SCHEMA_VERSION
+from dispute_fsm.dispute.options import options
 from dispute_fsm.errors import InputError
 from dispute_fsm.history import lines as history_lines
 from dispute_fsm.history import read as history_read
@@ -24,7 +28,13 @@ from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.spool import Spool
 from dispute_fsm.history.upgrade import UPGRADES, upgraded
 from dispute_fsm.history.whatif import Question
+from dispute_fsm.rules.vocabulary import StateName
+from dispute_fsm.testing import given_history
+from tests.command_line import run
 from tests.histories.corpus import (
+    ANOTHER_WRITER,
+    ERASED,
+    FILES,
     MANY,
     Record,
     disputes,
@@ -32,6 +42,7 @@ from tests.histories.corpus import (
     is_policy,
     line_of,
     lines,
+    of_blank_ids,
     rechained,
     record,
     recorded,
@@ -92,6 +103,7 @@ def peak(path: Path) -> tuple[int, int]:
         gc.unfreeze()
 
 
+@pytest.mark.whole
 def test_ten_times_the_file_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[object], None]) -> None:
     monkeypatch.setattr(history_read, "_RECENT", 2)  # so that hardly any are at hand in the small file that are not in the large one
     small, large = many_times(1, tmp_path), many_times(10, tmp_path)
@@ -401,18 +413,31 @@ def faults(found: Iterator[bytes] | list[bytes], folder: Path) -> tuple[list[int
     return own, of_disputes
 
 
-def test_a_policy_that_stands_twice_is_a_fault_of_its_second_line(tmp_path: Path) -> None:
-    whole = history("withdraw-opened")
-    assert faults([whole[0], whole[0], *whole[1:]], tmp_path) == ([2], [])
-    assert faults([*whole, whole[0]], tmp_path) == ([len(whole) + 1], [])
-
-
-def test_a_policy_that_no_event_names_is_a_fault_of_its_line(tmp_path: Path) -> None:
+def test_the_same_policy_again_and_one_that_no_event_names_change_nothing(tmp_path: Path) -> None:
     whole, foreign = history("withdraw-opened"), lines(MANY)
     strangers = [line for line in foreign if is_policy(record(line)) and record(line)["digest"] != record(whole[0])["digest"]]
-    assert len(strangers) >= 2
-    assert faults([whole[0], strangers[0], *whole[1:], strangers[1]], tmp_path) == ([2], [])  # the first of them is told
-    assert faults([strangers[0]], tmp_path) == ([1], [])
+    spaced = json.dumps(dict(reversed(record(whole[0]).items()))).encode() + b"\n"  # the same record, written another way
+    for more in (
+        [whole[0], whole[0], *whole[1:]],
+        [whole[0], whole[1], spaced, *whole[2:], whole[0]],
+        [whole[0], strangers[0], *whole[1:], strangers[1]],
+    ):
+        assert faults(more, tmp_path) == ([], [])
+        (one,) = replayed(tmp_path, more)
+        assert isinstance(one, Replayed)
+        assert (one.sound, one.events) == (True, len(whole) - 1)
+    assert replayed(tmp_path, strangers[:1]) == []
+
+
+def test_a_policy_that_no_event_names_is_checked_all_the_same(tmp_path: Path) -> None:
+    whole = history("withdraw-opened")
+    changed = record(whole[0])
+    changed["policy"]["max_promise"] = "30d"
+    assert faults([*whole, line_of(changed)], tmp_path) == ([len(whole) + 1], [])
+    strange = {**changed, "policy": {**changed["policy"], "max_promise": "soon"}}
+    (tmp_path / FILE).write_bytes(b"".join([*whole, *map(line_of, rechained([strange]))]))
+    error = error_of(tmp_path / FILE)
+    assert (error.line, error.field) == (len(whole) + 1, "policy.max_promise")
 
 
 def test_a_policy_is_not_at_fault_where_the_event_that_names_it_is(tmp_path: Path) -> None:
@@ -422,15 +447,6 @@ def test_a_policy_is_not_at_fault_where_the_event_that_names_it_is(tmp_path: Pat
         assert faults(map(line_of, rechained(found) if member == "revision" else found), tmp_path) == ([], [2])
     opening_gone = history("withdraw-opened")
     assert faults([opening_gone[0], *opening_gone[2:]], tmp_path) == ([], [2])
-
-
-def test_a_policy_that_seems_unnamed_stands_behind_the_faults_it_may_follow_from(tmp_path: Path) -> None:
-    found = recorded("withdraw-opened")
-    found[1]["policy"] = "ab" * 32
-    dispute, policy = replayed(tmp_path, map(line_of, found))
-    assert isinstance(dispute, Replayed)
-    assert isinstance(policy, Fault)
-    assert (dispute.fault is not None and dispute.fault.line, policy.line, policy.field) == (2, 1, "digest")
 
 
 def test_a_policy_that_was_changed_is_a_fault_and_so_is_the_dispute_that_names_it(tmp_path: Path) -> None:
@@ -454,3 +470,139 @@ def test_disputes_of_many_policies_each_keep_their_own(tmp_path: Path, monkeypat
     for step in steps(str(tmp_path / FILE)):
         assert step.policy.digest == step.event.policy
     assert {step.policy.digest for step in steps(str(tmp_path / FILE))} == {end.policy.digest for end, _ in disputes(MANY).values()}
+
+
+# ---- joined and filtered, line by line ---------------------------------------------------------------------------------
+
+PLAIN = tuple(path for path in FILES if path.name.endswith(".jsonl") and path not in {MANY, ERASED, ANOTHER_WRITER})
+
+
+def ends(path: Path) -> dict[str, tuple[object, ...]]:
+    """Replay a history and give how each dispute ends; nothing in it may be wrong."""
+    found = list(replay(str(path), Question()))
+    disputes_ = [one for one in found if isinstance(one, Replayed)]
+    assert len(disputes_) == len(found)
+    return {one.dispute_id: (one.fault, one.events, one.state, one.outcome, one.differences, one.what_if) for one in disputes_}
+
+
+def of_their_own() -> tuple[Path, ...]:
+    """Choose histories that have no dispute in common."""
+    chosen: dict[str, Path] = {}
+    for path in PLAIN:
+        ids = {one["dispute_id"] for one in map(record, lines(path)) if not is_policy(one)}
+        if not ids & chosen.keys():
+            chosen.update(dict.fromkeys(ids, path))
+    return tuple(dict.fromkeys(chosen.values()))
+
+
+@pytest.mark.parametrize("mark", [b"", BOM_UTF8], ids=["plain", "with byte order marks"])
+@pytest.mark.parametrize("packed", [False, True], ids=["jsonl", "gz"])
+def test_histories_that_were_joined_end_as_their_parts_do(mark: bytes, packed: bool, tmp_path: Path) -> None:
+    parts = of_their_own()
+    assert len(parts) > 5
+    pack = gzip.compress if packed else bytes
+    joined = tmp_path / (f"{FILE}.gz" if packed else FILE)
+    joined.write_bytes(b"".join(pack(mark + b"".join(lines(path))) for path in parts))
+    assert ends(joined) == {dispute_id: end for path in parts for dispute_id, end in ends(path).items()}
+    assert list(steps(str(joined))) == [
+        step._replace(line=step.line + before)
+        for number, path in enumerate(parts)
+        for before in [sum(len(lines(one)) for one in parts[:number])]
+        for step in steps(str(path))
+    ]
+
+
+def test_parts_of_one_dispute_are_joined_in_order_or_line_by_line_with_another(tmp_path: Path) -> None:
+    first, second = history("dispute-closed-penalized"), history("withdraw-opened")
+    path = tmp_path / FILE
+    path.write_bytes(b"".join([*first[:3], *second, first[0], *first[3:]]))  # rotated, each file with its policy at the head
+    expected = {**ends(file_of("dispute-closed-penalized")), **ends(file_of("withdraw-opened"))}
+    assert ends(path) == expected
+    together = [line for pair in zip_longest(first, second, fillvalue=b"") for line in pair]
+    path.write_bytes(b"".join(together))
+    assert ends(path) == expected
+    path.write_bytes(b"".join([first[0], *first[3:], *first[:3]]))  # out of order
+    assert faults([first[0], *first[3:], *first[:3]], tmp_path) == ([], [2])
+
+
+def file_of(name: str) -> Path:
+    return next(path for path in FILES if path.name.startswith(f"{name}."))
+
+
+def test_the_lines_of_one_dispute_with_every_policy_end_as_it_does(tmp_path: Path) -> None:
+    whole = lines(MANY)
+    path = tmp_path / FILE
+    all_ends = ends(MANY)
+    for dispute_id in list(all_ends)[:5]:
+        path.write_bytes(b"".join(line for line in whole if b'"type":"policy"' in line or f'"dispute_id":"{dispute_id}"'.encode() in line))
+        assert ends(path) == {dispute_id: all_ends[dispute_id]}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda found: json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n",
+        lambda found: json.dumps(found, sort_keys=True) + "\n",
+        lambda found: json.dumps(found, separators=(",", ":")) + "\r\n",
+        lambda found: f" {json.dumps(found)}\t\n",
+    ],
+    ids=["compact", "sorted and escaped", "CRLF", "spaced"],
+)
+def test_records_may_be_written_another_way(write: Callable[[Record], str], tmp_path: Path) -> None:
+    for name in ("dispute-closed-penalized", "another-writer", "erased-words"):
+        path = tmp_path / FILE
+        path.write_text("".join(map(write, recorded(name))), encoding="utf-8", newline="")
+        assert ends(path) == ends(file_of(name))
+
+
+def test_files_of_which_the_first_does_not_end_with_a_line_break_are_no_history(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(b"".join(history("withdraw-opened")).rstrip(b"\n") + b"".join(history("key-reused")))
+    assert error_of(path).line == len(history("withdraw-opened"))
+    path.write_bytes(b"".join([*history("withdraw-opened"), b"\n", *history("key-reused")]))
+    assert error_of(path).line == len(history("withdraw-opened")) + 1  # an empty line is no record
+
+
+# ---- what was recorded is read -----------------------------------------------------------------------------------------
+
+
+def test_blank_ids_and_keys_that_were_recorded_are_read_replayed_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(of_blank_ids())
+    (one,) = replay(str(path), Question())
+    assert isinstance(one, Replayed)
+    assert (one.dispute_id, one.sound, one.what_if is not None) == (" ", True, True)
+    told = list(steps(str(path)))
+    assert one.events == len(told) == 4
+    dispute = told[-1].after
+    assert dispute.state is StateName.AWAITING_EVIDENCE
+    assert {view.open for view in options(told[0].after, None, told[0].event.at)} == {True, None}
+    case = given_history([step.event for step in told], told[0].policy)
+    case.when("+60d", "sweep").then(outcome="evidence_overdue")
+    with pytest.raises(InputError, match="blank"):
+        case.when("+60d", "withdraw", by={"role": "consumer", "id": "\u2003"})
+
+
+@pytest.mark.parametrize("command", [("show", "--dispute", " "), ("options",), ("replay",)])
+def test_a_dispute_with_a_blank_id_that_was_recorded_is_shown(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(of_blank_ids())
+    assert run(*command, path).code == 0
+
+
+@pytest.mark.parametrize("spell", [lambda text: text.lower(), lambda text: text.replace("Z", "+00:00")], ids=["small", "offset"])
+def test_instants_may_be_spelt_another_way_and_the_hash_is_of_what_the_line_says(spell: Callable[[str], str], tmp_path: Path) -> None:
+    def spelt(value: Any, name: str = "") -> Any:  # noqa: ANN401 -- JSON of any shape
+        if isinstance(value, dict):
+            return {key: member if key in {"saw", "private"} else spelt(member, key) for key, member in value.items()}
+        if isinstance(value, list):
+            return [spelt(member, name) for member in value]
+        instant = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", value)
+        return spell(value) if instant else value
+
+    changed = [one if is_policy(one) else spelt(one) for one in recorded("dispute-closed-penalized")]
+    path = tmp_path / FILE
+    path.write_bytes(b"".join(map(line_of, rechained(changed))))
+    assert ends(path) == ends(file_of("dispute-closed-penalized"))
+    assert [step.event.at for step in steps(str(path))] == [step.event.at for step in steps(str(file_of("dispute-closed-penalized")))]
+    assert faults([line_of(changed[0]), *map(line_of, changed[1:])], tmp_path) == ([], [2])  # hashed as it was spelt before

@@ -83,7 +83,7 @@ def test_a_version_says_what_it_is() -> None:
     assert list(VERSIONS) == ["parallel", "2023-03"]
     assert VERSIONS["parallel"].options == tuple(option for option in Option if option is not Option.PROVE_NO_FAULT)
     assert VERSIONS["2023-03"].label.en == "one answer of five"
-    assert VERSIONS["parallel"].change.zh.startswith("和解与无责举证同时进行")
+    assert VERSIONS["parallel"].change.zh.startswith("和解与举证同时进行")
 
 
 def test_an_unknown_version_in_a_history_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:

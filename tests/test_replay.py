@@ -57,6 +57,12 @@ def changed(path: Path, number: int, **members: Any) -> Path:  # noqa: ANN401 --
     return path
 
 
+def with_a_changed_policy(path: Path) -> None:
+    """Put a policy behind a history that was changed after it was written."""
+    policy = path.read_bytes().splitlines(keepends=True)[0]
+    path.write_bytes(path.read_bytes() + policy.replace(b'"max_promise":"15d"', b'"max_promise":"30d"'))
+
+
 # ---- exit codes and streams --------------------------------------------------------------------------------------------
 
 
@@ -83,8 +89,7 @@ def test_a_changed_line_is_code_1_and_named(late: Path) -> None:
 
 
 def test_a_fault_that_is_no_disputes_has_a_line_of_its_own(late: Path) -> None:
-    policy = late.read_bytes().splitlines(keepends=True)[0]
-    late.write_bytes(late.read_bytes() + policy)
+    with_a_changed_policy(late)
     ran = run("replay", late, "--json")
     assert ran.code == 1
     assert [(line["dispute_id"], line["ok"], line["line"]) for line in ran.lines] == [(None, False, 4), ("D-late", True, 2)]
@@ -155,35 +160,35 @@ def summary(lang: str, *arguments: str | Path) -> list[str]:
     return run("replay", *arguments, "--lang", lang).out.split("\n\n", maxsplit=1)[0].splitlines()
 
 
-WHOLE = {"zh": "哈希与流转均无误", "en": "whole: every hash, every transition"}
-AGAIN = {"zh": "事件按原规则重判，结果一致", "en": "events decided again as recorded"}
+WHOLE = {"zh": "记录完整，哈希与流程均有效：", "en": "whole: every hash, every transition: "}
+AGAIN = {"zh": "按原规则复核，判定一致：", "en": "events decided again as recorded: "}
 
 
-@pytest.mark.parametrize(("lang", "read"), [("zh", "1 个纠纷，2 个事件"), ("en", "1 dispute, 2 events")])
+@pytest.mark.parametrize(("lang", "read"), [("zh", "1 起纠纷，2 个事件"), ("en", "1 dispute, 2 events")])
 def test_what_is_sound_is_ticked(late: Path, lang: str, read: str) -> None:
-    assert summary(lang, late) == [read, f"✓ {WHOLE[lang]}: 1/1", f"✓ {AGAIN[lang]}: 2/2"]
+    assert summary(lang, late) == [read, f"✓ {WHOLE[lang]}1/1", f"✓ {AGAIN[lang]}2/2"]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize(("tampered", "again"), [(2, "– {}: 0/0"), (3, "✓ {}: 1/1")])
+@pytest.mark.parametrize(("tampered", "again"), [(2, "– {}0/0"), (3, "✓ {}1/1")])
 def test_only_what_was_decided_again_is_counted_as_such(late: Path, lang: str, tampered: int, again: str) -> None:
-    assert summary(lang, changed(late, tampered, event_id="other"))[1:] == [f"✗ {WHOLE[lang]}: 0/1", again.format(AGAIN[lang])]
+    assert summary(lang, changed(late, tampered, event_id="other"))[1:] == [f"✗ {WHOLE[lang]}0/1", again.format(AGAIN[lang])]
 
 
-@pytest.mark.parametrize(("lang", "read"), [("zh", "0 个纠纷，0 个事件"), ("en", "0 disputes, 0 events")])
+@pytest.mark.parametrize(("lang", "read"), [("zh", "0 起纠纷，0 个事件"), ("en", "0 disputes, 0 events")])
 def test_nothing_is_ticked_where_nothing_could_be_read(late: Path, lang: str, read: str) -> None:
     late.write_bytes(b"x\n")
-    assert summary(lang, late) == [read, f"– {WHOLE[lang]}: 0/0", f"– {AGAIN[lang]}: 0/0"]
+    assert summary(lang, late) == [read, f"– {WHOLE[lang]}0/0", f"– {AGAIN[lang]}0/0"]
 
 
 def test_a_policys_fault_leaves_the_disputes_whole(late: Path) -> None:
-    late.write_bytes(late.read_bytes() + late.read_bytes().splitlines(keepends=True)[0])
-    assert summary("en", late) == ["1 dispute, 2 events", f"✗ {WHOLE['en']}: 1/1", f"✓ {AGAIN['en']}: 2/2"]
+    with_a_changed_policy(late)
+    assert summary("en", late) == ["1 dispute, 2 events", f"✗ {WHOLE['en']}1/1", f"✓ {AGAIN['en']}2/2"]
 
 
 def test_a_step_whose_words_were_erased_is_not_counted_as_decided_again() -> None:
     assert summary("en", ERASED)[2:] == [
-        f"✓ {AGAIN['en']}: {events_of(ERASED) - 1}/{events_of(ERASED) - 1}",
+        f"✓ {AGAIN['en']}{events_of(ERASED) - 1}/{events_of(ERASED) - 1}",
         "in 1 dispute a step cannot be decided again, because words were erased",
     ]
 
@@ -192,15 +197,15 @@ def events_of(path: Path) -> int:
     return sum(len(events) for _, events in disputes(path).values())
 
 
-@pytest.mark.parametrize(("lang", "approved"), [("zh", "已批准：1 个纠纷中的 1 处差异"), ("en", "approved: 1 difference in 1 dispute")])
+@pytest.mark.parametrize(("lang", "approved"), [("zh", "已批准：1 起纠纷中的 1 处差异"), ("en", "approved: 1 difference in 1 dispute")])
 def test_what_is_approved_is_said_with_how_much_it_is(tmp_path: Path, lang: str, approved: str) -> None:
     records = recorded("rule-at-fault")
     records[2]["checks"][0]["saw"]["id"] = "M-2"
     path = tmp_path / "x.history.jsonl"
     path.write_bytes(b"".join(map(line_of, rechained(records))))
-    assert summary(lang, path)[2:] == [f"✗ {AGAIN[lang]}: 3/4"]
+    assert summary(lang, path)[2:] == [f"✗ {AGAIN[lang]}3/4"]
     (tmp_path / "a.yaml").write_text('approved: [{rules: "2023-03", class: explanation, why: x}]\n', encoding="utf-8")
-    assert summary(lang, path, "--approved", tmp_path / "a.yaml")[2:] == [f"✓ {AGAIN[lang]}: 3/4", approved]
+    assert summary(lang, path, "--approved", tmp_path / "a.yaml")[2:] == [f"✓ {AGAIN[lang]}3/4", approved]
 
 
 def test_what_is_approved_of_a_what_if_is_said_too(late: Path, shorter: Path, tmp_path: Path) -> None:

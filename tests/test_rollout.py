@@ -15,22 +15,21 @@ from pydantic import ValidationError
 
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.cli.app import output
-from dispute_fsm.desk import Answer, Desk
 from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.decide import open_dispute
 from dispute_fsm.dispute.events import DisputeOpened
 from dispute_fsm.dispute.evolve import begin
 from dispute_fsm.dispute.refusals import Refused, Repeated
+from dispute_fsm.disputes import Disputes
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.whatif import Question
 from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import Actor
+from dispute_fsm.rules.commands import OpenDispute
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.rollout import Rollout, RolloutDecision, Span, bucket_of
-from dispute_fsm.rules.vocabulary import Role, RolloutReason
+from dispute_fsm.rules.vocabulary import RolloutReason
 from tests.command_line import Ran, run
 
 ROOT = Path(__file__).parent.parent
@@ -136,24 +135,22 @@ def test_a_plan_is_written_as_it_is_read() -> None:
 # ---- the opening -------------------------------------------------------------------------------------------------------
 
 
-def opening(rollout: RolloutDecision | None, **changes: Any) -> Opening:  # noqa: ANN401 -- any field of the opening
+def opening(rollout: RolloutDecision | None, **changes: Any) -> OpenDispute:  # noqa: ANN401 -- any field of the opening
     members: dict[str, Any] = {
         "dispute_id": "D-1",
         "order_id": "O-1",
         "merchant_id": "m",
         "consumer_id": "c",
-        "actor": Actor(role=Role.CONSUMER, id="c"),
         "rules": NEWER if rollout is None else rollout.version,
         "policy": DEFAULT_POLICY,
         "rollout": rollout,
     }
-    return Opening(**{**members, **changes})
+    return OpenDispute(**{**members, **changes})
 
 
-def opened(asked: Opening) -> DisputeOpened:
-    desk = Desk(InMemoryOrderSystem({"O-1": Order()}), lambda dispute_id, seq: derived_stamp(NOW, dispute_id, seq))
-    answer = desk.open(asked, NOW)
-    assert isinstance(answer, Answer)
+def opened(asked: OpenDispute) -> DisputeOpened:
+    disputes = Disputes(InMemoryOrderSystem({"O-1": Order()}), lambda dispute_id, seq: derived_stamp(NOW, dispute_id, seq))
+    answer = disputes.open(asked, at=NOW)
     assert isinstance(answer.event, DisputeOpened)
     return answer.event
 
@@ -186,7 +183,7 @@ def test_who_opens_again_after_the_percentage_rose_is_answered_as_the_first_time
     raised = plan((NOW + DAY, 100))
     first = begin(opened(opening(raised.decide("m", NOW))), DEFAULT_POLICY)
 
-    def again(asked: Opening) -> object:
+    def again(asked: OpenDispute) -> object:
         return open_dispute(first, asked, None, NOW + DAY, stamp=derived_stamp(NOW, "D-1", 1))
 
     assert isinstance(again(opening(raised.decide("m", NOW + DAY))), Repeated)
@@ -255,7 +252,7 @@ def test_the_preview_says_who_gets_what_from_when_and_why(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("lang", "words"), [("en", "100 % from"), ("zh", "2023-03 1 个商家")])
 def test_the_preview_in_words(tmp_path: Path, lang: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "_width", 200)
-    found = preview(tmp_path, "--lang", lang, "--at", "2023-04-04T00:00:00Z", merchants="a\nb\n[red]c\n")
+    found = preview(tmp_path, "--lang", lang, "--at", "2023-04-04t00:00:00z", merchants="a\nb\n[red]c\n")
     assert words.replace("1 个", "2 个") in found.out
     assert "[red]c" in found.out
     for at in ("03", "04", "05"):  # the steps, and the instant that was asked about, as people in Beijing read them
@@ -295,7 +292,7 @@ def test_merchants_are_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("en", "by percentage, bucket 6577, 100 % (2023-03)"), ("zh", "按百分比分桶，分桶 6577，100% (2023-03)")]
+    ("lang", "words"), [("en", "by percentage, bucket 6577, 100 % (2023-03)"), ("zh", "按百分比分组，灰度分组 6577，100% (2023-03)")]
 )
 def test_the_timeline_tells_the_decision(lang: str, words: str) -> None:
     found = run("show", str(ROOT / "tests" / "histories" / "rollout-newer-by-percentage.history.jsonl"), "--lang", lang)

@@ -8,7 +8,7 @@ import pytest
 from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.rules.vocabulary import EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Failure, Found, Result, Run, order_system, run_scenario
+from dispute_fsm.scenario.runner import Failure, Found, Run, ScenarioResult, order_system, run_scenario
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
@@ -18,7 +18,7 @@ CANCELS = "do: choose_option, with: {option: consumer_cancels}"
 PROMISES = f"do: choose_option, with: {{option: ship_by_agreed_date, agreed_until: 2023-03-30T18:00:00+08:00, vouchers: {VOUCHERS}}}"
 
 
-def ran(*items: str, end: str = "", head: str = HEAD) -> Result:
+def ran(*items: str, end: str = "", head: str = HEAD) -> ScenarioResult:
     """Run the steps; the first stands in line 2 of a file whose head has one line, what is expected of the end below them."""
     lines = [
         head.rstrip("\n"),
@@ -29,7 +29,7 @@ def ran(*items: str, end: str = "", head: str = HEAD) -> Result:
     return run_scenario(parse_scenario("\n".join(lines) + "\n", "x.dispute.yaml"))
 
 
-def only(result: Result) -> Failure:
+def only(result: ScenarioResult) -> Failure:
     assert not result.ok
     (failure,) = result.failures
     return failure

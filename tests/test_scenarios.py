@@ -15,9 +15,9 @@ import pytest
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.write import write_records
-from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode, StateName
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.reader import SUFFIX, parse_scenario, read_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 from tests.support import read_back
 
 ROOT = Path(__file__).parent.parent
@@ -28,14 +28,14 @@ EXAMPLES = tuple(file for file in FILES if file.parent == FOLDERS[0])
 INVALID = tuple(sorted((CORPUS / "invalid").rglob(f"*{SUFFIX}")))
 
 TABLE = VERSIONS["2023-03"].table
-Edge = tuple[str, EventName, str, Outcome | None]
+Edge = tuple[str, CommandType, str, Outcome | None]
 
 # The table has one row for the three settlements, but a denied out-of-stock refund is judged at once: it never gets to review.
 NEVER: frozenset[Edge] = frozenset(
     {
         (
             "option_chosen.settling.denial_under_review",
-            EventName.RULE_NO_FAULT,
+            CommandType.RULE_NO_FAULT,
             "resolved",
             Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
         )
@@ -52,11 +52,11 @@ def named(file: Path) -> str:
 
 
 @cache
-def ran(file: Path) -> Result:
+def ran(file: Path) -> ScenarioResult:
     return run_scenario(read_scenario(file))
 
 
-def written(result: Result) -> str:
+def written(result: ScenarioResult) -> str:
     stream = io.StringIO()
     write_records(stream, ((event, result.scenario.opening.policy) for event in result.events))
     return stream.getvalue()
@@ -130,7 +130,7 @@ def test_the_corpus_reaches_every_event_type_state_and_outcome(tell: Callable[[o
     events = [event for file in FILES for event in ran(file).events]
     assert {event.type for event in events} == set(EventType)
     assert {event.target for event in events} == {path for version in VERSIONS.values() for path in version.table.places}
-    assert {event.command for event in events} == set(EventName)
+    assert {event.command for event in events} == set(CommandType)
     assert {event.outcome for event in events} == {None, *Outcome}
     tell(f"{len(FILES)} scenarios reach {len({event.type for event in events})} of {len(EventType)} event types")
 

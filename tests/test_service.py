@@ -7,14 +7,13 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from dispute_fsm.desk import Answer
 from dispute_fsm.dispute.chain import event_hash
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
 from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError, UnknownDisputeError
-from dispute_fsm.rules.commands import Actor, Command
+from dispute_fsm.rules.commands import Actor, Withdraw
 from dispute_fsm.rules.facts import OrderFacts
-from dispute_fsm.rules.vocabulary import EventName, Option, RefusalCode, Role, StateName
-from dispute_fsm.service.service import Service
+from dispute_fsm.rules.vocabulary import CommandType, Option, RefusalCode, Role, StateName
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.check import Checked, check
 from dispute_fsm.store.store import Store
 from tests.service_support import AnyOrder, House, house, request
@@ -35,7 +34,7 @@ from tests.support import (
     voucher,
 )
 
-A, E, C = Option, EventName, RefusalCode
+A, E, C = Option, CommandType, RefusalCode
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def rows(home: House) -> dict[str, int]:
 
 def test_what_was_answered_is_what_another_process_finds(home: House, url: str) -> None:
     home.open()
-    answer = home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="抱歉"))
+    answer = home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="抱歉"))
     assert isinstance(answer.decision, Accepted)
     other = Store(url)
     with other.pool.take() as session:
@@ -73,8 +72,8 @@ def test_what_was_answered_is_what_another_process_finds(home: House, url: str) 
 
 def test_a_refused_opening_leaves_nothing(home: House) -> None:
     before = rows(home)
-    refused = home.service.open(request(actor=OWN[Role.MERCHANT]))
-    assert isinstance(refused, Refused)
+    refused = home.service.open(request(by=OWN[Role.MERCHANT]))
+    assert isinstance(refused.decision, Refused)
     assert refused.codes == (C.WRONG_ACTOR,)
     assert rows(home) == before
     assert home.service.get("D-1") is None
@@ -83,7 +82,7 @@ def test_a_refused_opening_leaves_nothing(home: House) -> None:
 def test_one_command_is_one_row_in_each_table_that_it_concerns(home: House) -> None:
     home.open()
     before = rows(home)
-    home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="x"))
+    home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="x"))
     after = rows(home)
     assert {name: after[name] - before[name] for name in after} == {
         "dispute_policies": 0,
@@ -98,25 +97,25 @@ def test_one_command_is_one_row_in_each_table_that_it_concerns(home: House) -> N
 def test_a_refusal_is_recorded_and_uses_no_key_up(home: House) -> None:
     home.orders.shown = PAID
     home.open()
-    refused = home.service.submit("D-1", choose(A.ALREADY_SHIPPED, key="k-1"))
+    refused = home.service.send("D-1", choose(A.ALREADY_SHIPPED, key="k-1"))
     assert isinstance(refused.decision, Refused)
     assert set(refused.decision.codes) == {C.NOT_SHIPPED, C.NO_PICKUP_SCAN}
     assert rows(home)["dispute_keys"] == 0
-    assert isinstance(home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1")).decision, Accepted)
+    assert isinstance(home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1")).decision, Accepted)
 
 
 def test_what_changes_nothing_appends_nothing(home: House) -> None:
     home.open()
     before = rows(home)
-    assert isinstance(home.service.submit("D-1", command(E.OBSERVE_ORDER)).decision, Unchanged)
+    assert isinstance(home.service.send("D-1", command(E.OBSERVE_ORDER)).decision, Unchanged)
     assert rows(home) == before
 
 
 def test_there_is_no_dispute_to_put_a_command_to(home: House) -> None:
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
-        home.service.submit("D-9", choose(A.OUT_OF_STOCK_REFUND))
+        home.service.send("D-9", choose(A.OUT_OF_STOCK_REFUND))
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"), home.store.engine.begin() as connection:
-        home.service.submit("D-9", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
+        home.service.send("D-9", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         home.service.options("D-9")
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
@@ -129,11 +128,11 @@ def test_there_is_no_dispute_to_put_a_command_to(home: House) -> None:
 def test_the_same_key_with_the_same_content_is_answered_as_the_first_time_by_another_process(home: House, url: str) -> None:
     home.open()
     asked = choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="抱歉")
-    first = home.service.submit("D-1", asked)
-    home.service.submit("D-1", command(E.CONFIRM_AGREEMENT))
+    first = home.service.send("D-1", asked)
+    home.service.send("D-1", command(E.CONFIRM_AGREEMENT))
     before = rows(home)
     with house(url) as other:
-        again = other.service.submit("D-1", asked)
+        again = other.service.send("D-1", asked)
     assert isinstance(again.decision, Repeated)
     assert again.decision.event == first.event
     assert again.event is None
@@ -142,17 +141,16 @@ def test_the_same_key_with_the_same_content_is_answered_as_the_first_time_by_ano
 
 def test_the_same_key_with_other_content_is_refused(home: House) -> None:
     home.open()
-    home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="a"))
-    refused = home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="b"))
+    home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="a"))
+    refused = home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="b"))
     assert isinstance(refused.decision, Refused)
     assert refused.decision.codes == (C.KEY_REUSED,)
 
 
 def test_an_opening_sent_again_is_answered_as_the_first_time_even_after_the_end(home: House) -> None:
     opened = home.open(key="k-0")
-    home.service.submit("D-1", command(E.WITHDRAW))
+    home.service.send("D-1", command(E.WITHDRAW))
     again = home.service.open(request(key="k-0"))
-    assert isinstance(again, Answer)
     assert isinstance(again.decision, Repeated)
     assert again.decision.event == opened.opening
     assert again.dispute.closed
@@ -161,7 +159,7 @@ def test_an_opening_sent_again_is_answered_as_the_first_time_even_after_the_end(
 def test_the_id_with_another_content_is_refused(home: House) -> None:
     home.open()
     refused = home.service.open(request(order_id="O-2"))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused.decision, Refused)
     assert refused.codes == (C.DISPUTE_EXISTS,)
 
 
@@ -169,12 +167,12 @@ def test_an_order_has_one_live_dispute_and_another_once_that_is_closed(home: Hou
     home.open("D-1", order_id="O-1")
     looks = home.orders.looks
     refused = home.service.open(request("D-2", order_id="O-1"))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused.decision, Refused)
     assert [(reason.code, reason.guard, reason.saw["dispute_id"]) for reason in refused.reasons] == [
         (C.DISPUTE_EXISTS, "one_live_dispute_per_order", "D-1")
     ]
     assert home.orders.looks == looks
-    home.service.submit("D-1", command(E.WITHDRAW))
+    home.service.send("D-1", command(E.WITHDRAW))
     assert home.open("D-2", order_id="O-1").state is StateName.OPENED
 
 
@@ -183,11 +181,10 @@ def test_an_order_has_one_live_dispute_and_another_once_that_is_closed(home: Hou
 
 def test_business_time_comes_from_the_database_where_it_has_a_clock(url: str) -> None:
     store = Store(url)
-    service = Service(store, AnyOrder(PAID))
+    service = DisputeService(store, AnyOrder(PAID))
     before = datetime.now(UTC)
     answer = service.open(request())
     store.close()
-    assert isinstance(answer, Answer)
     assert before - MINUTE <= answer.dispute.last_at <= datetime.now(UTC) + MINUTE
 
 
@@ -195,7 +192,7 @@ def test_business_time_never_goes_back_within_a_dispute(home: House) -> None:
     home.time.pass_(HOUR)
     home.open()
     home.time.pass_(-HOUR)
-    answer = home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND))
+    answer = home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND))
     assert isinstance(answer.decision, Accepted)
     assert answer.dispute.last_at == OPENED_AT + HOUR
 
@@ -207,7 +204,7 @@ def test_the_order_system_is_asked_only_where_a_rule_looks_at_it(home: House) ->
     home.open()
     looks = home.orders.looks
     home.orders.available = False
-    assert isinstance(home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND)).decision, Accepted)
+    assert isinstance(home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND)).decision, Accepted)
     assert home.orders.looks == looks
 
 
@@ -217,7 +214,7 @@ def test_an_order_that_is_gone_is_unknown_and_not_false(home: House) -> None:
     home.orders.put = lambda *_: None  # type: ignore[method-assign]  # and goes on forgetting
     before = rows(home)
     with pytest.raises(OrderSystemUnavailableError):
-        home.service.submit("D-1", choose(A.ALREADY_SHIPPED))
+        home.service.send("D-1", choose(A.ALREADY_SHIPPED))
     assert rows(home) == before
 
 
@@ -225,8 +222,8 @@ def test_facts_that_are_handed_in_are_used_and_may_not_be_too_old(home: House) -
     home.open()
     looks = home.orders.looks
     with pytest.raises(StaleFactsError):
-        home.service.submit("D-1", choose(A.CONSUMER_CANCELS), facts=seen(CANCELLING, OPENED_AT - 10 * MINUTE, "O-D-1"))
-    answer = home.service.submit("D-1", choose(A.CONSUMER_CANCELS), facts=seen(CANCELLING, OPENED_AT - MINUTE, "O-D-1"))
+        home.service.send("D-1", choose(A.CONSUMER_CANCELS), facts=seen(CANCELLING, OPENED_AT - 10 * MINUTE, "O-D-1"))
+    answer = home.service.send("D-1", choose(A.CONSUMER_CANCELS), facts=seen(CANCELLING, OPENED_AT - MINUTE, "O-D-1"))
     assert isinstance(answer.decision, Accepted)
     assert home.orders.looks == looks
 
@@ -241,7 +238,7 @@ def test_the_hosts_writes_and_ours_commit_together(home: House) -> None:
     with home.store.engine.begin() as connection:
         connection.execute(text("INSERT INTO host VALUES ('opened')"))
         home.service.open(request(), facts=shown, connection=connection)
-        answer = home.service.submit("D-1", choose(A.CONSUMER_CANCELS, key="k-1"), facts=shown, connection=connection)
+        answer = home.service.send("D-1", choose(A.CONSUMER_CANCELS, key="k-1"), facts=shown, connection=connection)
     assert isinstance(answer.decision, Accepted)
     assert home.service.get("D-1") is not None
     with home.store.engine.connect() as connection:
@@ -257,7 +254,7 @@ def test_what_the_host_rolls_back_has_not_happened(home: House) -> None:
 
     def changes_its_mind() -> None:
         with home.store.engine.begin() as connection:
-            home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="x"), connection=connection)
+            home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="x"), connection=connection)
             raise ChangedMindError
 
     with pytest.raises(ChangedMindError):
@@ -270,11 +267,11 @@ def test_a_policy_that_was_rolled_back_with_its_dispute_is_written_with_the_next
     policy, shown = over(denial="review"), seen(CANCELLING, OPENED_AT, "O-D-1")
     with home.store.engine.connect() as connection, connection.begin() as transaction:
         home.service.open(request(policy=policy), facts=shown, connection=connection)
-        home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
+        home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
         transaction.rollback()
     home.open(policy=policy)
     with house(url) as other:
-        assert other.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND)).dispute.policy == policy
+        assert other.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND)).dispute.policy == policy
 
 
 def test_nobody_is_asked_while_the_hosts_transaction_is_open(home: House) -> None:
@@ -282,10 +279,10 @@ def test_nobody_is_asked_while_the_hosts_transaction_is_open(home: House) -> Non
     looks = home.orders.looks
     with home.store.engine.begin() as connection:
         with pytest.raises(FactsNeededError, match="hand in facts"):
-            home.service.submit("D-1", choose(A.ALREADY_SHIPPED), connection=connection)
+            home.service.send("D-1", choose(A.ALREADY_SHIPPED), connection=connection)
         with pytest.raises(FactsNeededError, match="hand in facts"):
             home.service.open(request("D-2"), connection=connection)
-        answer = home.service.submit("D-1", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
+        answer = home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
     assert isinstance(answer.decision, Accepted)
     assert home.orders.looks == looks
 
@@ -300,7 +297,7 @@ def test_options_ask_the_order_system_and_say_unknown_where_it_cannot_answer(hom
     opened = {view.option: view.open for view in home.service.options("D-1")}
     assert (opened[A.ALREADY_SHIPPED], opened[A.PROVE_NO_FAULT]) == (None, True)
     home.orders.available = True
-    home.service.submit("D-1", command(E.WITHDRAW))
+    home.service.send("D-1", command(E.WITHDRAW))
     looks = home.orders.looks
     assert not any(view.open for view in home.service.options("D-1"))
     assert home.orders.looks == looks
@@ -317,10 +314,10 @@ def test_a_checklist_is_by_the_policy_of_the_dispute(home: House) -> None:
 
 def test_erased_words_are_gone_and_the_chain_stays_whole(home: House, url: str) -> None:
     home.open()
-    home.service.submit("D-1", choose(A.PROVE_NO_FAULT, note="⟦个人⟧ note"))
+    home.service.send("D-1", choose(A.PROVE_NO_FAULT, note="⟦个人⟧ note"))
     asked = submission(key="k-2", statement="⟦个人⟧ statement")
-    home.service.submit("D-1", asked)
-    home.service.submit("D-1", ruling(E.RULE_NO_FAULT, rationale="⟦个人⟧ rationale"))
+    home.service.send("D-1", asked)
+    home.service.send("D-1", ruling(E.RULE_NO_FAULT, rationale="⟦个人⟧ rationale"))
     assert home.service.erase("D-1") == 3
     assert home.service.erase("D-1") == 0
     events = home.service.history("D-1")
@@ -330,18 +327,18 @@ def test_erased_words_are_gone_and_the_chain_stays_whole(home: House, url: str) 
         for file in home.store.engine.url.database, f"{home.store.engine.url.database}-wal":
             with open(str(file), "rb") as stream:  # noqa: PTH123 -- a name as SQLite has it
                 assert "个人".encode() not in stream.read()
-    assert isinstance(home.service.submit("D-1", asked).decision, Repeated)
-    refused = home.service.submit("D-1", submission(key="k-2", statement="quite another length"))
+    assert isinstance(home.service.send("D-1", asked).decision, Repeated)
+    refused = home.service.send("D-1", submission(key="k-2", statement="quite another length"))
     assert isinstance(refused.decision, Refused)
     assert refused.decision.codes == (C.KEY_REUSED,)
 
 
 def test_an_erased_dispute_goes_on(home: House) -> None:
     home.open()
-    home.service.submit("D-1", choose(A.SHIP_BY_AGREED_DATE, note="x"))
+    home.service.send("D-1", choose(A.SHIP_BY_AGREED_DATE, note="x"))
     home.service.erase("D-1")
     home.time.pass_(DAY)
-    assert home.service.submit("D-1", command(E.WITHDRAW)).dispute.closed
+    assert home.service.send("D-1", command(E.WITHDRAW)).dispute.closed
 
 
 # ---- what names nothing ------------------------------------------------------------------------------------------------
@@ -355,7 +352,7 @@ def test_what_can_be_no_id_names_nothing_in_every_call(home: House, nothing: str
     assert service.by_order(nothing).found == service.by_merchant(nothing).found == ()
     asked = choose(Option.OUT_OF_STOCK_REFUND)
     asks: tuple[Callable[[], object], ...] = (
-        lambda: service.submit(nothing, asked),
+        lambda: service.send(nothing, asked),
         lambda: service.options(nothing),
         lambda: service.checklist(nothing, None),
     )
@@ -376,7 +373,7 @@ def test_a_connection_that_has_begun_no_transaction_is_an_error(home: House) -> 
         if autocommit:
             connection.exec_driver_sql("SELECT 1")
         asks: tuple[Callable[[], object], ...] = (
-            lambda: home.service.submit("D-1", asked, connection=connection),
+            lambda: home.service.send("D-1", asked, connection=connection),
             lambda: home.service.open(request("D-2"), connection=connection),
         )
         for ask in asks:
@@ -390,7 +387,7 @@ def test_a_snapshot_of_the_hosts_is_dated_by_the_services_clock(home: House) -> 
     home.open()
     with home.store.engine.begin() as connection:
         facts = home.orders.look("O-D-1", home.service.now(connection))
-        answer = home.service.submit("D-1", choose(Option.CONSUMER_CANCELS), facts=facts, connection=connection)
+        answer = home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=facts, connection=connection)
     assert isinstance(answer.decision, Accepted)
     assert home.service.now() == home.time.now
 
@@ -405,9 +402,9 @@ def test_what_a_class_of_the_hosts_adds_is_an_error_and_nothing_of_it_is_recorde
     home.open()
     facts = ShopFacts(order_id="O-D-1", asked="shop", observed_at=home.time.now, revision="1", paid_at=OPENED_AT)
     with pytest.raises(ValidationError, match=r"facts\.debug"):
-        home.service.submit("D-1", choose(Option.ALREADY_SHIPPED), facts=facts)
-    with pytest.raises(ValidationError, match=r"actor\.name"):
-        Command(event=EventName.WITHDRAW, actor=Person(role=Role.CONSUMER, id="C-1"))
+        home.service.send("D-1", choose(Option.ALREADY_SHIPPED), facts=facts)
+    with pytest.raises(ValidationError, match=r"by\.name"):
+        Withdraw(by=Person(role=Role.CONSUMER, id="C-1"))
     assert len(home.service.history("D-1")) == 1
 
 
@@ -419,7 +416,7 @@ def test_times_are_hashed_in_utc_whoever_made_them(home: House) -> None:
     home.time.now = Stopped(2023, 3, 28, 3, tzinfo=UTC)
     elsewhere = OPENED_AT.astimezone(timezone(HOUR * 8))
     facts = home.orders.look("O-D-1", home.time.now).model_copy(update={"paid_at": elsewhere})
-    assert isinstance(home.service.submit("D-1", choose(Option.CONSUMER_CANCELS), facts=facts).decision, Accepted)
+    assert isinstance(home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=facts).decision, Accepted)
     assert not list(check(home.store, Checked()))
     event = home.service.history("D-1")[-1]
     assert event_hash(event.model_dump(mode="json")) == event.hash
@@ -427,6 +424,6 @@ def test_times_are_hashed_in_utc_whoever_made_them(home: House) -> None:
 
 def test_what_was_erased_is_not_at_hand_either(home: House) -> None:
     home.open()
-    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="a word of a person"))
+    home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="a word of a person"))
     assert home.service.erase("D-1") == 1
     assert "a word of a person" not in repr(vars(home.store))

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from dispute_fsm.errors import ConflictError, InputError, SinkUnavailableError
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.service import delivery
 from dispute_fsm.service.delivery import Delivered
 from dispute_fsm.service.feed import CloudEvent, log_sink
@@ -50,9 +50,9 @@ def some(home: House, *ids: str) -> None:
     for one in ids:
         home.open(one)
     for one in ids:
-        home.service.submit(one, choose(Option.OUT_OF_STOCK_REFUND))
+        home.service.send(one, choose(Option.OUT_OF_STOCK_REFUND))
     for one in ids:
-        home.service.submit(one, command(EventName.CONFIRM_AGREEMENT))
+        home.service.send(one, command(CommandType.CONFIRM_AGREEMENT))
     settle(home.store)
 
 
@@ -109,8 +109,8 @@ def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
         connection.execute(text("CREATE TABLE host (told text)"))
     with home.store.engine.begin() as connection:
         connection.execute(text("INSERT INTO host VALUES ('x')"))  # this transaction has its number now, a low one
-        home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # another one, with a higher number
-        home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT), connection=connection)
+        home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # another one, with a higher number
+        home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT), connection=connection)
     settle(home.store)
     assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
     places = [tuple(map(int, event.place.split("-"))) for event in home.service.feed()]
@@ -155,8 +155,8 @@ def test_a_reader_beside_many_writers_misses_nothing_and_reads_nothing_twice(url
 
 def test_the_envelope_is_a_cloud_event_without_anything_personal(home: House) -> None:
     home.open("D-1")
-    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
-    home.service.submit("D-1", submission(statement="⟦个人⟧", vouchers=[voucher(kind="carrier_certificate", file_name="⟦个人⟧.png")]))
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
+    home.service.send("D-1", submission(statement="⟦个人⟧", vouchers=[voucher(kind="carrier_certificate", file_name="⟦个人⟧.png")]))
     settle(home.store)
     events = [event.cloud_event("/shop/disputes") for event in home.service.feed()]
     for event in events:
@@ -178,7 +178,7 @@ def test_the_envelope_is_a_cloud_event_without_anything_personal(home: House) ->
 
 def test_the_log_sink_writes_a_line_of_ids_and_codes(home: House) -> None:
     home.open("D-1")
-    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
     settle(home.store)
     with capture_logs() as logs:
         assert home.service.consumer("log", log_sink).deliver() == Delivered(delivered=2)
@@ -264,12 +264,12 @@ def test_an_event_that_cannot_be_taken_is_parked_with_all_later_ones_of_its_disp
 
 def test_what_comes_later_to_a_parked_dispute_is_held_back_too(home: House) -> None:
     home.open("D-1")
-    home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+    home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
     sink = Sink("D-1/2")
     consumer = home.service.consumer("mail", sink)
     settle(home.store)
     consumer.deliver()
-    home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+    home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT))
     settle(home.store)
     assert consumer.deliver() == Delivered(held=1)
     sink.poison.clear()

@@ -115,7 +115,7 @@ def test_it_tells_it_in_chinese(history: Path) -> None:
     assert done.code == 0
     for text in ("纠纷 D-1 · 订单 O-1", "请求被拒绝  商家 M-1 · 选择方案", "没有物流揽件记录 (no_pickup_scan)", "结果  未在协商日期前发货"):
         assert text in done.out
-    assert "截至 2023-04-02 10:00:00 +0800，事件 5 之后（修订号 4）" in done.out
+    assert "截至 2023-04-02 10:00:00 +0800，事件 5 之后（版本序号 4）" in done.out
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -129,7 +129,7 @@ def test_every_example_can_be_shown(path: Path, lang: str, tmp_path: Path) -> No
 
 
 def test_a_narrow_terminal_loses_nothing(history: Path) -> None:
-    assert "协商发货时限由2023-03-3100:00:00延至2023-04-0100:00:00" in "".join(run(history, "--lang", "zh", width=40).out.split())
+    assert "约定发货时限由2023-03-3100:00:00延至2023-04-0100:00:00" in "".join(run(history, "--lang", "zh", width=40).out.split())
 
 
 def test_no_control_character_reaches_the_terminal(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_of_several_disputes_one_has_to_be_chosen(several: Path) -> None:
 
 def test_a_dispute_that_is_not_there_is_an_error(several: Path) -> None:
     complained(run(several, "--dispute", "D-9"), "there is no dispute D-9", "7: D-1, D-2, D-3, D-4, D-5, …")
-    with pytest.raises(UnknownDisputeError, match=f"^{several}: there is no dispute D-9 in this history"):
+    with pytest.raises(UnknownDisputeError, match=f"^{several}: --dispute: there is no dispute D-9 in this history"):
         chosen(str(several), "D-9")
     several.write_bytes(b"")
     with pytest.raises(UnknownDisputeError, match=f"^{several}: there is no dispute in this history"):

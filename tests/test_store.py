@@ -19,8 +19,8 @@ from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableError
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, Option
-from dispute_fsm.service.service import Service
+from dispute_fsm.rules.vocabulary import CommandType, Option
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store import snapshot
 from dispute_fsm.store.address import address_of, engine_of, file_of
 from dispute_fsm.store.check import Checked, check
@@ -144,7 +144,7 @@ def test_parameters_that_are_no_texts_reach_the_driver(url: str) -> None:
         given = {"prepare_threshold": "0", "keepalives": "true", "keepalives_idle": "30", "connect_timeout": "30"}
     with house(make_url(url).update_query_dict(given)) as home:
         home.open()
-        assert isinstance(home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+        assert isinstance(home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
         with home.store.pool.take() as session:
             if url.startswith("sqlite"):
                 assert session.execute("PRAGMA busy_timeout").fetchone() == (5000,)
@@ -220,8 +220,8 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
         only_read = url.update_query_dict({"options": f"{url.query['options']} -cdefault_transaction_read_only=on"})
     store = Store(only_read)
     try:
-        service = Service(store, home.orders, clock=home.time)
-        for ask in (lambda: service.open(request("D-2")), lambda: service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND)), service.sweep):
+        service = DisputeService(store, home.orders, clock=home.time)
+        for ask in (lambda: service.open(request("D-2")), lambda: service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)), service.sweep):
             with pytest.raises(StoreUnavailableError, match=r"read-?only"):
                 ask()
         assert len(service.history("D-1")) == 1
@@ -246,7 +246,7 @@ def test_a_database_of_another_shape_is_invalid_and_not_worth_another_try(home: 
 
     def asks() -> None:
         with house(url) as other:
-            other.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND, key="k"))
+            other.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND, key="k"))
 
     with pytest.raises(StoreInvalidError, match=said):
         asks()
@@ -272,7 +272,7 @@ def test_every_call_says_in_our_words_that_a_table_is_missing(home: House, does:
 
     def hosted() -> None:
         with home.store.engine.begin() as connection:
-            home.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND), connection=connection)
+            home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND), connection=connection)
 
     calls: dict[str, Callable[[], object]] = {
         "sweep": home.service.sweep,
@@ -323,7 +323,7 @@ def test_missing_rights_are_invalid(home: House) -> None:
         connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {connection.exec_driver_sql('SELECT current_schema()').scalar_one()} TO {role}")
         connection.exec_driver_sql(f"SET LOCAL ROLE {role}")
         with pytest.raises(StoreInvalidError, match="permission denied"):
-            home.service.submit("D-1", asked, connection=connection)
+            home.service.send("D-1", asked, connection=connection)
         connection.rollback()
 
 
@@ -422,7 +422,7 @@ def test_a_snapshot_is_the_dispute(policy: Policy) -> None:
 
 def test_the_same_dispute_is_the_same_text(home: House) -> None:
     home.open()
-    made = home.service.submit("D-1", choose(Option.SHIP_BY_AGREED_DATE)).dispute
+    made = home.service.send("D-1", choose(Option.SHIP_BY_AGREED_DATE)).dispute
     with home.store.pool.take() as session:
         assert snapshot.written(home.store.folded(session, "D-1", made.policy)) == snapshot.written(made)
 
@@ -438,11 +438,11 @@ def test_the_version_of_a_snapshot_is_another_for_another_chart(monkeypatch: pyt
 @pytest.mark.parametrize("planted", ["snapshot_version = 'older'", "snapshot = '{}'"])
 def test_a_snapshot_that_is_not_read_is_folded_from_the_events_and_written_anew(home: House, planted: str) -> None:
     home.open()
-    stands = home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1")).dispute
+    stands = home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1")).dispute
     with home.store.engine.begin() as connection:
         connection.execute(text(f"UPDATE disputes SET {planted}"))  # noqa: S608 -- our own words
     assert home.service.get("D-1") == stands
-    home.service.submit("D-1", submission())
+    home.service.send("D-1", submission())
     with home.store.engine.connect() as connection:
         row = connection.execute(text("SELECT snapshot_version, snapshot FROM disputes")).one()
     assert row.snapshot_version == snapshot.snapshot_version("2023-03")
@@ -468,7 +468,7 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
     short, events = loaded()
     assert events == 1
     for _ in range(300):
-        home.service.submit("D-1", command(EventName.CONFIRM_AGREEMENT))
+        home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT))
     long, events = loaded()
     assert events == 301
     assert long == short

@@ -38,6 +38,7 @@ from tests.histories.corpus import (
     replayed,
     sha256,
 )
+from tests.sampling import few
 
 pytestmark = pytest.mark.no_cover  # tens of thousands of histories are read, and no line that others do not reach
 
@@ -72,7 +73,7 @@ HISTORIES = dict(_histories())
 PARTS = HISTORIES.keys() - {named(path) for path in FILES}
 """What was cut out of longer histories. They are many and alike, so that what is done to their lines can take turns."""
 
-EACH = pytest.mark.parametrize("name", HISTORIES)
+EACH = pytest.mark.parametrize("name", few(HISTORIES, 20))
 
 
 def of_which(found: Record) -> str:
@@ -219,9 +220,8 @@ def begins_another(inserted: Record, history: History, number: int) -> bool:
 
 
 @EACH
-def test_every_line_too_many_is_found(name: str, count: Count) -> None:
+def test_every_event_too_many_is_found(name: str, count: Count) -> None:
     history, done = HISTORIES[name], 0
-    records = [record(line) for line in history]
     for number in range(len(history) + 1):
         copies = history[number - 1 : number]
         for inserted in (*copies, *(line for line in (*FOREIGN, FOREIGN_POLICY) if line not in history)):
@@ -229,9 +229,11 @@ def test_every_line_too_many_is_found(name: str, count: Count) -> None:
             if begins_another(one, history, number):
                 continue  # a dispute of its own: see what cannot be found
             found = refused([*history[:number], inserted, *history[number:]])
+            if is_policy(one):  # by content, so one more of them says nothing about any dispute
+                assert found is None
+                continue
             assert found is not None, (number, one)
-            the_same = [later for later in range(number, len(records)) if is_policy(one) and records[later].get("digest") == one["digest"]]
-            assert found.line == (the_same[0] + 2 if the_same else number + 1)  # of two the same, the second is one too many
+            assert found.line == number + 1
             done += 1
     count("lines inserted, and found there", done)
 
@@ -351,9 +353,9 @@ def unfit(private: Record, pointer: str) -> Iterator[Record]:
     yield {**private, "": kept}
 
 
-def test_private_values_that_do_not_fit_are_found(tell: Tell) -> None:
+def test_private_values_that_do_not_fit_are_found(whole: bool, tell: Tell) -> None:
     count = 0
-    for name, history in HISTORIES.items():
+    for name, history in list(HISTORIES.items())[:: 1 if whole else 5]:
         for number, line in enumerate(history):
             found = record(line)
             ways = (private for pointer in found.get("private", {}) for private in unfit(found["private"], pointer))
@@ -364,7 +366,7 @@ def test_private_values_that_do_not_fit_are_found(tell: Tell) -> None:
                 assert error is not None, private
                 assert error.line == number + 1
                 count += 1
-    assert count > 500
+    assert count > (500 if whole else 100)
     tell(f"private values that do not fit: {count} of {count} found in their lines")
 
 

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.write import write_history
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.store.check import Checked, Damage, check
 from dispute_fsm.store.transfer import bring_in, taken_out
+from tests.histories.corpus import of_blank_ids
 from tests.service_support import House, house
 from tests.support import DAY, OPENED_AT, choose, command, submission
 
@@ -78,8 +79,8 @@ def test_every_recorded_history_goes_in_and_comes_out_as_it_was(path: Path, tmp_
 def test_bringing_in_again_changes_nothing_and_a_longer_file_goes_on(home: House) -> None:
     home.open("D-1")
     short = out(home)
-    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
-    home.service.submit("D-1", submission(key="k-2"))
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
+    home.service.send("D-1", submission(key="k-2"))
     long = out(home)
     assert brought(home, long) == brought(home, short) == 0
 
@@ -88,25 +89,25 @@ def test_a_longer_file_goes_on_where_the_database_ends(url: str, tmp_path: Path)
     with house(f"sqlite:///{tmp_path / 'origin.db'}") as origin, house(url) as home:
         origin.open("D-1")
         assert brought(home, out(origin)) == 1
-        origin.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
-        origin.service.submit("D-1", submission(key="k-2"))
+        origin.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
+        origin.service.send("D-1", submission(key="k-2"))
         long = out(origin)
         assert brought(home, long) == 2
         assert out(home) == long
         assert damages(home) == []
         assert home.service.get("D-1") == origin.service.get("D-1")
         home.time.now = OPENED_AT + DAY
-        assert home.service.submit("D-1", command(EventName.WITHDRAW)).dispute.closed
+        assert home.service.send("D-1", command(CommandType.WITHDRAW)).dispute.closed
 
 
 def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_comes_in(home: House, tmp_path: Path) -> None:
     home.open("D-1")
-    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT))
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT))
     before = out(home)
     with house(f"sqlite:///{tmp_path / 'other.db'}") as other:
         other.open("D-0")
         other.open("D-1")
-        other.service.submit("D-1", choose(Option.OUT_OF_STOCK_REFUND))
+        other.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
         content = out(other)
     with pytest.raises(InputError, match="another history of dispute D-1"):
         brought(home, content)
@@ -122,7 +123,7 @@ def test_a_file_that_is_not_sound_does_not_come_in(home: House, many: bytes) -> 
 
 def test_what_was_erased_here_does_not_come_back(home: House) -> None:
     home.open("D-1")
-    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
     content = out(home)
     assert "个人" in content.decode()
     home.service.erase("D-1")
@@ -138,14 +139,14 @@ def test_an_order_cannot_get_a_second_live_dispute_by_a_file(home: House, tmp_pa
         content = out(other)
     with pytest.raises(ConflictError, match="order O-1 would have two live disputes, D-1 and D-2"):
         brought(home, content)
-    home.service.submit("D-1", command(EventName.WITHDRAW))
+    home.service.send("D-1", command(CommandType.WITHDRAW))
     assert brought(home, content) == 1
 
 
 def test_one_disputes_history_comes_out_alone_and_in_order(home: House) -> None:
     for one in ("D-1", "D-2"):
         home.open(one)
-    home.service.submit("D-1", command(EventName.WITHDRAW))
+    home.service.send("D-1", command(CommandType.WITHDRAW))
     assert [line.count('"dispute_id":"D-1"') > 0 for line in out(home, "D-1").decode().splitlines()] == [False, True, True]
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         out(home, "D-1", "D-9")
@@ -178,8 +179,8 @@ PLANTED = {
 @pytest.mark.parametrize(("planted", "said"), PLANTED.values(), ids=PLANTED)
 def test_the_check_finds_whatever_is_damaged(home: House, planted: str, said: str) -> None:
     home.open("D-1", key="k-0")
-    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="mine"))
-    home.service.submit("D-1", choose(Option.PROVE_NO_FAULT, key="k-2"))
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="mine"))
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-2"))
     assert damages(home) == []
     sqlite = home.store.engine.dialect.name == "sqlite"
     as_text, as_bytes = (
@@ -208,3 +209,28 @@ def test_the_check_finds_events_that_the_feed_will_not_show(home: House) -> None
         connection.execute(text("DROP TRIGGER dispute_events_rows ON dispute_events"))
         connection.execute(text("UPDATE dispute_events SET xid = xid + 1000000000"))
     assert any("another database cluster" in one.message for one in damages(home))
+
+
+def test_a_dispute_with_blank_ids_that_was_recorded_comes_in_is_found_and_swept(home: House) -> None:
+    content = of_blank_ids()
+    assert brought(home, content) == len(content.splitlines()) - 1
+    assert records(out(home, " ")) == records(content)
+    assert damages(home) == []
+    home.time.now = OPENED_AT + 60 * DAY
+    assert home.service.sweep().fired == 1
+    dispute = home.service.get(" ")
+    assert dispute is not None
+    assert dispute.closed
+    assert [one.dispute_id for one in home.service.by_merchant("\u00a0").found] == [" "]
+
+
+def test_joined_files_come_in_as_their_parts_do(url: str, tmp_path: Path) -> None:
+    parts = [
+        (HISTORIES / f"{name}.history.jsonl").read_bytes()
+        for name in ("confirm-already-shipped", "confirm-consumer-cancels", "withdraw-opened")
+    ]
+    with house(f"sqlite:///{tmp_path / 'parts.db'}") as one, house(url) as other:
+        apart = sum(brought(one, part) for part in parts)
+        assert brought(other, b"".join(parts)) == apart
+        assert records(out(other)) == records(out(one))
+        assert damages(other) == []

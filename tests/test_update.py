@@ -11,7 +11,7 @@ from dispute_fsm.documents.yaml_text import read_nodes
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.vocabulary import Outcome, StateName
 from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 from dispute_fsm.scenario.update import updated
 from tests.support import CORPUS
 
@@ -21,7 +21,7 @@ ERROR = "order_system_unavailable"
 REFUSED = "refused: [no_cancel_request_or_refund]"
 
 
-def ran(text: str) -> Result:
+def ran(text: str) -> ScenarioResult:
     return run_scenario(parse_scenario(text, "x.dispute.yaml"))
 
 

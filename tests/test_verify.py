@@ -13,16 +13,17 @@ from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import FactUnlock, Finding, PayloadUnlock
 from dispute_fsm.rules.guards import Guard, rationale_given
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import EventName, EventType, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Outcome, RefusalCode
 from dispute_fsm.verify.counterexample import replayed, scenario_text
 from dispute_fsm.verify.explore import explore
 from dispute_fsm.verify.policies import SWITCHES, representative
 from dispute_fsm.verify.properties import PROPERTIES
 from dispute_fsm.verify.verify import verify
 from tests.command_line import complained, run
+from tests.sampling import few
 from tools.mutations import negated, with_rows, with_rule
 
-E = EventName
+E = CommandType
 REAL = rule_version("2023-03")
 OPENED = REAL.table.initial
 CONFIRMATION, SHIPMENT = "option_chosen.settling.awaiting_confirmation", "option_chosen.settling.awaiting_shipment"
@@ -30,7 +31,7 @@ RULING = "option_chosen.contesting.under_review"
 BY_ID = {one.id: one for one in PROPERTIES}
 
 
-def rows(path: str, event: EventName) -> tuple[Row, ...]:
+def rows(path: str, event: CommandType) -> tuple[Row, ...]:
     return REAL.table.rows[path, event]
 
 
@@ -40,7 +41,7 @@ def with_guard(guard: Guard, look: Callable[[Case], Finding]) -> Guard:
 
 def changed(
     path: str,
-    event: EventName,
+    event: CommandType,
     *,
     at: int = 0,
     target: str | None = None,
@@ -57,7 +58,7 @@ def moved(row: Row, target: str | None, records: EventType | None, source: str |
     return Row(source or row.source, row.event, target or row.target, records or row.records, row.rule, row.when, row.when_facts)
 
 
-def copied(path: str, event: EventName, to: str) -> RuleVersion:
+def copied(path: str, event: CommandType, to: str) -> RuleVersion:
     """Give the version in which an event is possible in one more place."""
     return with_rows(REAL, {(to, event): tuple(moved(row, None, None, to) for row in rows(path, event))})
 
@@ -126,6 +127,7 @@ def test_every_property_has_a_planted_bug_and_says_itself_in_both_languages() ->
 
 
 @pytest.mark.no_cover  # it would take twice as long, and the planted bugs go the same ways
+@pytest.mark.whole  # the sample has the command, which verifies 2023-03
 @pytest.mark.parametrize("rules", VERSIONS)
 def test_every_property_holds(rules: str, tell: Callable[[object], None]) -> None:
     found = verify(VERSIONS[rules])
@@ -155,6 +157,7 @@ def test_each_two_switches_are_tried_in_all_four_combinations() -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.whole
 def test_every_row_of_every_table_is_taken_in_the_walk() -> None:
     for version in VERSIONS.values():
         taken = {
@@ -179,7 +182,7 @@ def test_the_command_prints_counts_and_verdicts() -> None:
     assert found["counts"]["questions"] > 10_000
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", few(["zh", "en"], 1))
 def test_the_command_shows_and_writes_a_counterexample_that_run_accepts(tmp_path: Path, lang: str) -> None:
     with standing_in(PLANTED["silence_closes"]()):
         done = run("verify", "--rules", "2023-03", "--lang", lang, "--counterexamples", tmp_path / "wrong")

@@ -16,7 +16,7 @@ import structlog
 from pydantic import ValidationError
 
 from dispute_fsm.charts import registry
-from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS
+from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.dispute.decide import open_dispute
 from dispute_fsm.dispute.dispute import Dispute
@@ -29,13 +29,14 @@ from dispute_fsm.history.generate import generate
 from dispute_fsm.history.redecide import Missing
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf, what_if
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import DEFAULT_VERSION, Command
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import EventName, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, EventType, Option, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.scenario.reader import parse_scenario, read_scenario
 from dispute_fsm.scenario.runner import Run, order_system, run_scenario
 from dispute_fsm.scenario.scenario import Availability, Expect, Scenario, Step, Sweep
 from tests.histories.corpus import ERASED, FILES, disputes
+from tests.sampling import few
 from tests.support import CORPUS, MINUTE, OPENED_AT, PAID, opening, seen, stamp
 
 Tell = Callable[[object], None]
@@ -67,7 +68,7 @@ class Found(NamedTuple):
 
     seq: int
     drift: Drift
-    command: EventName
+    command: CommandType
     guard: str | None
 
 
@@ -85,7 +86,7 @@ def penalized(outcome: Outcome) -> Standing:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Log no decision: the desk decides thousands of times."""
+    """Log no decision: thousands are made of times."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()
@@ -163,10 +164,10 @@ def test_an_answer_that_would_have_come_too_late() -> None:
     found = asked(happened(LATE_ANSWER), over({"response": {"hours": 12}}))
     assert (found.verdict, found.then, found.now) == (Verdict.DIFFERENT, resolved(Outcome.WITHDRAWN), penalized(Outcome.NO_RESPONSE))
     assert told(found) == [
-        (1, Drift.DEADLINE, EventName.OPEN_DISPUTE, RESPONSE_DUE),
-        (2, Drift.OUTCOME, EventName.RESPONSE_EXPIRED, RESPONSE_DUE),
-        (2, Drift.NEWLY_REFUSED, EventName.CHOOSE_OPTION, "live"),
-        (3, Drift.NEWLY_REFUSED, EventName.WITHDRAW, "live"),
+        (1, Drift.DEADLINE, CommandType.OPEN_DISPUTE, RESPONSE_DUE),
+        (2, Drift.OUTCOME, CommandType.RESPONSE_EXPIRED, RESPONSE_DUE),
+        (2, Drift.NEWLY_REFUSED, CommandType.CHOOSE_OPTION, "live"),
+        (3, Drift.NEWLY_REFUSED, CommandType.WITHDRAW, "live"),
     ]
     first = found.differences[0]
     assert (first.saw_then, first.saw_now) == ({"response": "2023-03-29T02:00:00Z"}, {"response": "2023-03-28T14:00:00Z"})
@@ -176,7 +177,7 @@ def test_an_answer_that_would_have_come_too_late() -> None:
 def test_an_answer_that_would_still_have_been_in_time_at_the_very_instant() -> None:
     found = asked(happened(LATE_ANSWER), over({"response": {"hours": 18}}))
     assert (found.verdict, found.now) == (Verdict.SAME, resolved(Outcome.WITHDRAWN))
-    assert told(found)[0] == (1, Drift.DEADLINE, EventName.OPEN_DISPUTE, RESPONSE_DUE)
+    assert told(found)[0] == (1, Drift.DEADLINE, CommandType.OPEN_DISPUTE, RESPONSE_DUE)
     assert {one.drift for one in found.differences[1:]} == {Drift.EXPLANATION}  # the guard saw another due instant
 
 
@@ -186,14 +187,14 @@ def test_who_was_silent_might_have_answered_later(term: object) -> None:
     assert (found.verdict, found.then, found.now) == (Verdict.UNDETERMINED, penalized(Outcome.NO_RESPONSE), None)
     assert found.missing is not None
     assert (found.missing.seq, found.missing.missing) == (2, Missing.ANSWERS)
-    moved = [(1, Drift.DEADLINE, EventName.OPEN_DISPUTE, RESPONSE_DUE), (2, Drift.DEADLINE, EventName.RESPONSE_EXPIRED, RESPONSE_DUE)]
+    moved = [(1, Drift.DEADLINE, CommandType.OPEN_DISPUTE, RESPONSE_DUE), (2, Drift.DEADLINE, CommandType.RESPONSE_EXPIRED, RESPONSE_DUE)]
     assert told(found) == moved[: 1 if term is None else 2]  # an expiry is nobody's command: it comes later, it is not refused
 
 
 def test_who_was_silent_would_have_been_penalized_earlier_but_no_less() -> None:
     found = asked(happened(SILENT), over({"response": {"hours": 12}}))
     assert (found.verdict, found.now) == (Verdict.SAME, penalized(Outcome.NO_RESPONSE))
-    assert told(found)[0] == (1, Drift.DEADLINE, EventName.OPEN_DISPUTE, RESPONSE_DUE)
+    assert told(found)[0] == (1, Drift.DEADLINE, CommandType.OPEN_DISPUTE, RESPONSE_DUE)
 
 
 def test_the_same_expiry_at_another_instant_is_a_difference_of_the_deadline_only() -> None:
@@ -206,21 +207,21 @@ def test_what_the_order_system_would_have_shown_at_another_instant_is_not_known(
     assert (found.verdict, found.then, found.now) == (Verdict.UNDETERMINED, penalized(Outcome.PROMISE_MISSED), None)
     assert found.missing is not None
     assert (found.missing.seq, found.missing.missing) == (3, Missing.FACTS)
-    assert told(found) == [(2, Drift.DEADLINE, EventName.CHOOSE_OPTION, "promise_has_passed")]
+    assert told(found) == [(2, Drift.DEADLINE, CommandType.CHOOSE_OPTION, "promise_has_passed")]
 
 
 @pytest.mark.parametrize("grace", ["12h", "20d"], ids=["past before the sweep", "not past yet"])
 def test_a_promise_with_more_grace_might_have_been_kept(grace: str) -> None:
     found = asked(happened(PROMISED), over({"scan_grace": grace}))
     assert (found.verdict, found.now) == (Verdict.UNDETERMINED, None)
-    assert told(found)[0] == (2, Drift.DEADLINE, EventName.CHOOSE_OPTION, "promise_has_passed")
+    assert told(found)[0] == (2, Drift.DEADLINE, CommandType.CHOOSE_OPTION, "promise_has_passed")
 
 
 def test_silence_that_counts_as_a_denial_ends_otherwise() -> None:
     found = asked(happened(OUT_OF_STOCK + SILENT), over({"silence": "denial"}))
     assert found.then == resolved(Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND)
     assert (found.verdict, found.now) == (Verdict.DIFFERENT, penalized(Outcome.OUT_OF_STOCK))
-    assert told(found) == [(3, Drift.OUTCOME, EventName.CONFIRMATION_EXPIRED, "silence")]
+    assert told(found) == [(3, Drift.OUTCOME, CommandType.CONFIRMATION_EXPIRED, "silence")]
     assert (found.differences[0].saw_then, found.differences[0].saw_now) == ({"silence": "consent"}, {"silence": "denial"})
     changed = {change.field: (change.recorded, change.now) for change in found.differences[0].changes}
     assert changed["outcome"] == ("settled_by_out_of_stock_refund", "out_of_stock")
@@ -232,14 +233,14 @@ def test_how_a_review_that_never_was_would_have_ruled_is_not_known() -> None:
     assert (found.verdict, found.then, found.now) == (Verdict.UNDETERMINED, penalized(Outcome.BREACH_OF_PROMISE), None)
     assert found.missing is not None
     assert found.missing.missing is Missing.ANSWERS
-    assert told(found) == [(3, Drift.OUTCOME, EventName.DENY_AGREEMENT, "denial")]
+    assert told(found) == [(3, Drift.OUTCOME, CommandType.DENY_AGREEMENT, "denial")]
 
 
 def test_a_promise_that_was_too_far_and_no_longer_is() -> None:
     refused = PROMISE % ", expect: {refused: [promise_too_far]}"
     found = asked(happened(refused + SILENT, "max_promise: 1d"), over({"max_promise": "15d"}))
     assert (found.verdict, found.now) == (Verdict.UNDETERMINED, None)  # the promise is running still
-    assert told(found)[0] == (2, Drift.NEWLY_ACCEPTED, EventName.CHOOSE_OPTION, "promise_not_too_far")
+    assert told(found)[0] == (2, Drift.NEWLY_ACCEPTED, CommandType.CHOOSE_OPTION, "promise_not_too_far")
     assert found.differences[0].saw_then is not None
     assert (found.differences[0].saw_then["max_promise"], (found.differences[0].saw_now or {})["max_promise"]) == ("1d", "15d")
     changed = {change.field: (change.recorded, change.now) for change in found.differences[0].changes}
@@ -255,15 +256,15 @@ def test_a_promise_that_is_now_too_far_leaves_the_merchant_without_an_answer() -
         penalized(Outcome.NO_RESPONSE),
     )
     assert told(found)[:2] == [
-        (2, Drift.NEWLY_REFUSED, EventName.CHOOSE_OPTION, "promise_not_too_far"),
-        (3, Drift.OUTCOME, EventName.RESPONSE_EXPIRED, RESPONSE_DUE),
+        (2, Drift.NEWLY_REFUSED, CommandType.CHOOSE_OPTION, "promise_not_too_far"),
+        (3, Drift.OUTCOME, CommandType.RESPONSE_EXPIRED, RESPONSE_DUE),
     ]
 
 
 def test_a_limit_that_is_another_but_binds_nobody_is_an_explanation_only() -> None:
     found = asked(happened(PROMISED), over({"max_promise": "10d"}))
     assert (found.verdict, found.now) == (Verdict.SAME, penalized(Outcome.PROMISE_MISSED))
-    assert told(found) == [(2, Drift.EXPLANATION, EventName.CHOOSE_OPTION, "promise_not_too_far")]
+    assert told(found) == [(2, Drift.EXPLANATION, CommandType.CHOOSE_OPTION, "promise_not_too_far")]
 
 
 def test_what_no_guard_looks_at_makes_no_difference() -> None:
@@ -276,8 +277,8 @@ def test_where_nobody_is_asked_the_choice_settles_at_once() -> None:
     found = asked(happened(CANCELS + "  - {at: +2h, do: deny_agreement}\n", order=CANCELLING), over({"confirmation": None}))
     assert (found.verdict, found.now) == (Verdict.DIFFERENT, resolved(Outcome.SETTLED_BY_CANCELLATION))
     assert told(found) == [
-        (2, Drift.OUTCOME, EventName.CHOOSE_OPTION, "confirmation"),
-        (3, Drift.NEWLY_REFUSED, EventName.DENY_AGREEMENT, "live"),
+        (2, Drift.OUTCOME, CommandType.CHOOSE_OPTION, "confirmation"),
+        (3, Drift.NEWLY_REFUSED, CommandType.DENY_AGREEMENT, "live"),
     ]
 
 
@@ -319,7 +320,7 @@ def test_a_dispute_that_still_runs_stands_where_it_stood() -> None:
     waiting = StateName.AWAITING_CONFIRMATION
     here = Standing(state=waiting, states=(waiting,), outcome=None, option=Option.OUT_OF_STOCK_REFUND)
     assert (found.verdict, found.then, found.now) == (Verdict.SAME, here, here)
-    assert told(found) == [(2, Drift.DEADLINE, EventName.CHOOSE_OPTION, "confirmation_has_passed")]
+    assert told(found) == [(2, Drift.DEADLINE, CommandType.CHOOSE_OPTION, "confirmation_has_passed")]
 
 
 def test_facts_that_would_have_been_too_old_are_missing_from_the_start() -> None:
@@ -383,7 +384,7 @@ def test_a_ruling_in_one_review_is_no_ruling_in_another() -> None:
 def test_the_guard_that_is_named_is_the_one_that_leads_elsewhere() -> None:
     steps = CANCELS + "  - {at: +2h, do: deny_agreement}\n"
     found = asked(happened(steps, order=CANCELLING), over({"confirmation": {"hours": 20}, "denial": "review"}))
-    assert told(found)[1] == (3, Drift.OUTCOME, EventName.DENY_AGREEMENT, "denial")
+    assert told(found)[1] == (3, Drift.OUTCOME, CommandType.DENY_AGREEMENT, "denial")
 
 
 def test_erased_words_under_a_used_key_leave_no_doubt_about_the_end() -> None:
@@ -451,7 +452,7 @@ def test_a_planted_deadline_is_found_in_each_dispute_and_where_it_would_have_pas
         if choice is None or moved or choice.at <= events[0].at + timedelta(hours=6):
             continue
         late = next(event for event in events if event.at > events[0].at + timedelta(hours=6))
-        assert (late.seq, Drift.OUTCOME, EventName.RESPONSE_EXPIRED, RESPONSE_DUE) in told(found), name
+        assert (late.seq, Drift.OUTCOME, CommandType.RESPONSE_EXPIRED, RESPONSE_DUE) in told(found), name
         assert found.now in (penalized(Outcome.NO_RESPONSE), resolved(Outcome.ANNULLED))
         assert found.verdict is (Verdict.SAME if found.now == found.then else Verdict.DIFFERENT)
         hits += 1
@@ -462,14 +463,14 @@ def test_a_planted_deadline_is_found_in_each_dispute_and_where_it_would_have_pas
 @pytest.mark.parametrize(
     ("outcome", "command", "guard"),
     [
-        (Outcome.NO_RESPONSE, EventName.RESPONSE_EXPIRED, RESPONSE_DUE),
-        (Outcome.PROMISE_MISSED, EventName.PROMISE_EXPIRED, "fulfilment"),
-        (Outcome.EVIDENCE_OVERDUE, EventName.EVIDENCE_EXPIRED, "evidence"),
+        (Outcome.NO_RESPONSE, CommandType.RESPONSE_EXPIRED, RESPONSE_DUE),
+        (Outcome.PROMISE_MISSED, CommandType.PROMISE_EXPIRED, "fulfilment"),
+        (Outcome.EVIDENCE_OVERDUE, CommandType.EVIDENCE_EXPIRED, "evidence"),
     ],
     ids=str,
 )
 def test_a_planted_outcome_is_found_at_each_expiry_that_had_it(
-    outcome: Outcome, command: EventName, guard: str, monkeypatch: pytest.MonkeyPatch, tell: Tell
+    outcome: Outcome, command: CommandType, guard: str, monkeypatch: pytest.MonkeyPatch, tell: Tell
 ) -> None:
     def change(row: Row) -> Row:
         return replace(row, rule=replace(row.rule, outcome=Outcome.AT_FAULT)) if row.rule.outcome is outcome else row
@@ -504,7 +505,7 @@ def test_a_planted_guard_is_found_at_each_choice_that_it_decided(monkeypatch: py
         if not decided:
             assert weighty is None, name
             asked_about = [event.seq for event in events if any(check.guard == "picked_up" for check in event.checks)]
-            assert told(found) == [(seq, Drift.EXPLANATION, EventName.CHOOSE_OPTION, "picked_up") for seq in asked_about], name
+            assert told(found) == [(seq, Drift.EXPLANATION, CommandType.CHOOSE_OPTION, "picked_up") for seq in asked_about], name
             continue
         assert weighty is not None, name
         assert (weighty.seq, weighty.drift, weighty.guard) == (decided[0], Drift.NEWLY_ACCEPTED, "picked_up")
@@ -519,10 +520,10 @@ def test_a_planted_actor_is_found_at_each_command_of_the_other(monkeypatch: pyte
     merchant = g.by(Role.MERCHANT)
 
     def change(row: Row) -> Row:
-        return replace(row, rule=replace(row.rule, by=merchant)) if row.event is EventName.WITHDRAW else row
+        return replace(row, rule=replace(row.rule, by=merchant)) if row.event is CommandType.WITHDRAW else row
 
     recorded = list(everything())
-    question, hits = plant(monkeypatch, change, actors={**TABLE.actors, EventName.WITHDRAW: merchant}), 0
+    question, hits = plant(monkeypatch, change, actors={**TABLE.actors, CommandType.WITHDRAW: merchant}), 0
     for name, (dispute, events) in recorded:
         found = what_if(dispute, events, question)
         withdrawn = [event.seq for event in events if event.outcome is Outcome.WITHDRAWN and event.type is EventType.DISPUTE_RESOLVED]
@@ -533,7 +534,7 @@ def test_a_planted_actor_is_found_at_each_command_of_the_other(monkeypatch: pyte
         assert weighty is not None, name
         assert (weighty.seq, weighty.drift, weighty.command, weighty.guard) == (
             *(withdrawn[0], Drift.NEWLY_REFUSED),
-            *(EventName.WITHDRAW, "by_merchant"),
+            *(CommandType.WITHDRAW, "by_merchant"),
         )
         assert weighty.saw_now == {"role": "consumer", "id": dispute.consumer_id}
         assert found.verdict is Verdict.UNDETERMINED, name  # what the parties would have done instead, nobody recorded
@@ -547,7 +548,7 @@ def test_a_dispute_that_the_other_rules_would_not_have_opened(monkeypatch: pytes
     question = plant(monkeypatch, lambda row: row, entry=replace(TABLE.entry, by=g.by(Role.SYSTEM)))
     found = asked(recorded, question)
     assert (found.verdict, found.now, found.missing) == (Verdict.DIFFERENT, None, None)
-    assert told(found) == [(1, Drift.NEWLY_REFUSED, EventName.OPEN_DISPUTE, "by_system")]
+    assert told(found) == [(1, Drift.NEWLY_REFUSED, CommandType.OPEN_DISPUTE, "by_system")]
 
 
 # ---- what is said holds: the same scenarios, run anew --------------------------------------------------------------------
@@ -609,7 +610,7 @@ CHANGED: Sequence[Changes] = (
 )
 
 
-@pytest.mark.parametrize("changes", CHANGED, ids=", ".join)
+@pytest.mark.parametrize("changes", few(CHANGED, 3), ids=", ".join)
 def test_what_is_said_of_a_dispute_comes_of_its_scenario_when_it_is_run_anew(changes: Changes, tell: Tell) -> None:
     said, compared = dict.fromkeys(Verdict, 0), 0
     for number, (scenario, (dispute, events)) in enumerate(fair()):

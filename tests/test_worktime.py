@@ -394,7 +394,7 @@ def test_the_explanation_in_both_languages() -> None:
         "2023-04-04 16:30:05 起 4 个工作小时，截止 2023-04-06 11:30:05（Asia/Shanghai）\n"
         "计入：2023-04-04 16:30:05–18:00、2023-04-06 09:00–11:30:05\n"
         "跳过：2023-04-05 清明节\n"
-        "调休或另定的工作日：2023-04-06 规则另定的工作日"
+        "调休或另定的工作日：2023-04-06 规则参数另定的工作日"
     )
     assert result.text("en") == (
         "4 h of working time from 2023-04-04 16:30:05 end at 2023-04-06 11:30:05 (Asia/Shanghai)\n"
@@ -409,7 +409,7 @@ def test_the_explanation_leaves_out_what_did_not_happen_and_names_provisional_ye
         "0 h of working time from 2023-04-04 16:00 end at 2023-04-04 16:00 (Asia/Shanghai)"
     )
     later = count(1, at("2098-06-02 09:00"), DEFAULT_CALENDAR)
-    assert later.text("zh").endswith("\n官方日历尚未公布，结果为暂定的年份：2098")
+    assert later.text("zh").endswith("\n官方节假日安排尚未公布、结果暂定的年份：2098")
     assert later.text("en").endswith("\nprovisional, official calendar not published yet: 2098")
 
 

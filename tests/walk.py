@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any, ClassVar, cast
@@ -25,7 +26,7 @@ from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import Dimension, Guard, Sort
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.support import COMMANDS as EVENTS
 from tests.support import WHOSE
@@ -69,7 +70,7 @@ class Situation:
 
     place: str
     """The leaves, with commas between them."""
-    event: EventName
+    event: CommandType
     answers: Mapping[str, str]
     """The true answer to each dimension's question, by the dimension's name."""
     role: Role | None
@@ -119,7 +120,7 @@ class Subject(ABC):
 
     def reachable(self, situation: Situation) -> bool:
         """Whether a dispute can be in it. Where it cannot, the oracle answers by the letter of the table or not at all."""
-        chooses = situation.event is EventName.CHOOSE_OPTION
+        chooses = situation.event is CommandType.CHOOSE_OPTION
         fits = situation.option is not None if chooses else situation.option in self.options_in(situation.place)
         return fits and self.on_time(situation)
 
@@ -132,7 +133,7 @@ def explored(subject: Subject, start: str) -> frozenset[tuple[str, Option | None
     while ahead:
         place, chosen = ahead.pop()
         for event in EVENTS:
-            options = list(Option) if event is EventName.CHOOSE_OPTION else [chosen]
+            options = list(Option) if event is CommandType.CHOOSE_OPTION else [chosen]
             for option, answers in itertools.product(options, itertools.product(*(subject.answers(name, place) for name in names))):
                 named = {**dict(zip(names, answers, strict=True)), "option": "none" if option is None else option.value}
                 answer = subject.expected(Situation(place, event, named, WHOSE[event], dict.fromkeys(TIMING, True), {}))
@@ -208,7 +209,7 @@ class Judges:
         for name, selector in self.selectors.items():
             findings[name] = HOLDS if situation.answers[selector.dimension.name] in selector.accepts else FAILS
         return Case(
-            command=cast("Any", SimpleNamespace(event=situation.event)),
+            command=cast("Any", SimpleNamespace(type=situation.event)),
             now=cast("Any", None),
             policy=cast("Any", None),
             merchant_id="",
@@ -283,7 +284,7 @@ class Relevant:
     needs: frozenset[str]
 
 
-def relevant(judges: Judges, place: str, event: EventName) -> Relevant:
+def relevant(judges: Judges, place: str, event: CommandType) -> Relevant:
     """Find what matters: by the table's rows, and by the oracle, so that what a row forgot is walked all the same."""
     rules = [row.rule for row in judges.table.rows.get((judges.paths[place], event), ())]
     dimensions, timing, needs = _relevant_to_the_oracle(judges.subject, place, event)
@@ -295,7 +296,7 @@ def relevant(judges: Judges, place: str, event: EventName) -> Relevant:
 
 
 @cache
-def _relevant_to_the_oracle(subject: Subject, place: str, event: EventName) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def _relevant_to_the_oracle(subject: Subject, place: str, event: CommandType) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     dimensions, timing, codes = set[str](), set[str](), set[str]()
     answers_to = dict[tuple[str, ...], tuple[object, frozenset[str]]]()
     for situation in _with_every_answer(subject, place, event):
@@ -315,7 +316,7 @@ def _relevant_to_the_oracle(subject: Subject, place: str, event: EventName) -> t
     return frozenset(dimensions), frozenset(timing), frozenset(guard.name for guard in NEEDS.values() if codes.intersection(guard.codes))
 
 
-def _with_every_answer(subject: Subject, place: str, event: EventName) -> Iterator[Situation]:
+def _with_every_answer(subject: Subject, place: str, event: CommandType) -> Iterator[Situation]:
     base = plain(subject, place, event)
     for answers in itertools.product(*(subject.answers(name, place) for name in subject.dimensions)):
         situation = replace(base, answers={**base.answers, **dict(zip(subject.dimensions, answers, strict=True))})
@@ -323,22 +324,22 @@ def _with_every_answer(subject: Subject, place: str, event: EventName) -> Iterat
             yield situation
 
 
-def plain(subject: Subject, place: str, event: EventName) -> Situation:
+def plain(subject: Subject, place: str, event: CommandType) -> Situation:
     """Return the situation in which every irrelevant thing has one value: all in order, nothing chosen but what has to be."""
     answers = {name: subject.answers(name, place)[0] for name in DIMENSIONS}
-    possible = set(Option) if event is EventName.CHOOSE_OPTION else subject.options_in(place)
+    possible = set(Option) if event is CommandType.CHOOSE_OPTION else subject.options_in(place)
     answers["option"] = next(name for name, option in OPTIONS.items() if option in possible)
     return Situation(place, event, answers, WHOSE[event], dict.fromkeys(TIMING, True), {})
 
 
-def situations(judges: Judges, place: str, event: EventName) -> Iterator[Situation]:
-    """Go through every combination of what matters for the event in the place."""
+def situations(judges: Judges, place: str, event: CommandType, most_failing: int | None = None) -> Iterator[Situation]:
+    """Go through every combination of what matters for the event in the place, or those in which so many requirements fail at the most."""
     matters, base = relevant(judges, place, event), plain(judges.subject, place, event)
     names, timing, needs = sorted(matters.dimensions), sorted(matters.timing), sorted(matters.needs)
     # First all is in order, then one requirement fails, then two: what is wrong with a row shows early.
     failures = sorted(itertools.product(*((None, *NEEDS[name].codes) for name in needs)), key=_failing)
-    if (most := judges.subject.most_failing) is not None:
-        failures = [codes for codes in failures if _failing(codes) <= most]
+    for most in (judges.subject.most_failing, most_failing):
+        failures = [codes for codes in failures if most is None or _failing(codes) <= most]
     for codes, role, on_time, answers in itertools.product(
         failures,
         (WHOSE[event], None),
@@ -366,14 +367,14 @@ def _failing(codes: tuple[RefusalCode | None, ...]) -> int:
 class Tally:
     """What a walk met."""
 
-    fired: Counter[tuple[EventName, int]] = field(default_factory=Counter)
+    fired: Counter[tuple[CommandType, int]] = field(default_factory=Counter)
     """How often each row fired, by its event and its place among the rows of that event in the leaf."""
     refused: Counter[str] = field(default_factory=Counter)
     """How often each code was among the reasons; a misplaced event counts as `misplaced`."""
     refusals: int = 0
     unchanged: int = 0
     out_of_reach: int = 0
-    events: Counter[EventName] = field(default_factory=Counter)
+    events: Counter[CommandType] = field(default_factory=Counter)
 
     @property
     def cases(self) -> int:
@@ -393,11 +394,11 @@ EARLY = frozenset({"wrong_actor", "deadline_passed", "deadline_not_passed", "mis
 """What is refused before a requirement is looked at."""
 
 
-def walked(judges: Judges, place: str) -> Tally:
-    """Walk through every event in a place; each row fires, and each requirement refuses."""
+def walked(judges: Judges, place: str, *, whole: bool) -> Tally:
+    """Walk through every event in a place; each row fires, and each requirement refuses. In the sample no two requirements fail at once."""
     tally, path = Tally(), judges.paths[place]
     for event in EVENTS:
-        walk(judges, place, event, tally)
+        walk(judges, place, event, tally, None if whole else 1)
     here = {event: rows for (source, event), rows in judges.table.rows.items() if source == path}
     assert set(tally.fired) == {(event, index) for event, rows in here.items() for index in range(len(rows))}, "a row never fired"
     assert all(tally.events[event] >= 2 for event in EVENTS), "an event was not sent, or not by both a fitting and another actor"
@@ -412,10 +413,10 @@ def required(table: Table) -> set[str]:
     return {guard.name for rows in table.rows.values() for row in rows for guard in row.rule.needs}
 
 
-def walk(judges: Judges, place: str, event: EventName, tally: Tally) -> None:
-    """Put every situation of the event in the place before the judges."""
+def walk(judges: Judges, place: str, event: CommandType, tally: Tally, most_failing: int | None = None) -> None:
+    """Put the situations of the event in the place before the judges: all, or those in which so many requirements fail at the most."""
     rows = judges.table.rows.get((judges.paths[place], event), ())
-    for situation in situations(judges, place, event):
+    for situation in situations(judges, place, event, most_failing):
         verdict = judge(judges, situation)
         tally.events[event] += 1
         if not judges.subject.reachable(situation):
@@ -437,14 +438,14 @@ class OracleAlone(Judges):
         return (None, situation.place) if row is None else (row.rule, self.names[row.target])
 
 
-def mutants(table: Table) -> Iterator[tuple[tuple[str, EventName, str], Table]]:
+def mutants(table: Table) -> Iterator[tuple[tuple[str, CommandType, str], Table]]:
     """Make every table that differs from the real one in one spot: place, event and what was done to it, and the table."""
     for (path, event), rows in table.rows.items():
         here = ",".join(table.places[path].states)
 
         def mutant(
-            what: str, *changed: Row, path: str = path, event: EventName = event, here: str = here
-        ) -> tuple[tuple[str, EventName, str], Table]:
+            what: str, *changed: Row, path: str = path, event: CommandType = event, here: str = here
+        ) -> tuple[tuple[str, CommandType, str], Table]:
             return (here, event, what), replace(table, rows={**table.rows, (path, event): changed})
 
         for index, row in enumerate(rows):
@@ -471,7 +472,7 @@ def mutants(table: Table) -> Iterator[tuple[tuple[str, EventName, str], Table]]:
             yield mutant(f"not {timing.name}", *(replace(row, rule=rule) for row, rule in zip(rows, rules, strict=True)))
 
 
-def complaint(judges: Judges, place: str, event: EventName) -> str:
+def complaint(judges: Judges, place: str, event: CommandType) -> str:
     """Return what the walk finds first, or nothing."""
     try:
         walk(judges, place, event, Tally())
@@ -486,7 +487,8 @@ def planted(module: ModuleType, folder: Path, changes: Mapping[str, str]) -> Mod
     for old, new in changes.items():
         assert text.count(old) == 1, f"the chart says {old!r} {text.count(old)} times: mend this test"
         text = text.replace(old, new)
-    copy = folder / "planted.py"
+    # A name for each text: Python would take the bytecode of another file that was as long and written in the same second.
+    copy = folder / f"planted_{sha256(text.encode()).hexdigest()}.py"
     copy.write_text(text, "utf-8")
     spec = importlib.util.spec_from_file_location("planted", copy)
     assert spec is not None

@@ -17,9 +17,9 @@ from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import Guard, Selector, by, has_passed, when
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Outcome, Role
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, EventType, Outcome, Role
 
-Cell = tuple[str, EventName]
+Cell = tuple[str, CommandType]
 """Where a mutation shows: a place and an event."""
 
 _TICK = timedelta(microseconds=1)
@@ -167,7 +167,7 @@ def _deadlines(table: Table, row: Row) -> Iterator[_Made]:
             (with_rule(row, ends=tuple(one for one in ends if one is not deadline)),),
         )
     for deadline in table.places[row.target].stands:
-        if deadline not in starts and (deadline is not Deadline.PROMISE or row.event is EventName.EXTEND_DEADLINE):
+        if deadline not in starts and (deadline is not Deadline.PROMISE or row.event is CommandType.EXTEND_DEADLINE):
             yield "deadline changed", f"starts {deadline.value} too", (with_rule(row, starts=(*starts, deadline)),)
         if deadline not in ends and deadline not in starts:
             yield "deadline changed", f"ends {deadline.value} too", (with_rule(row, ends=(*ends, deadline)),)
@@ -211,7 +211,7 @@ def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
 
 
 def _payload(case: Case, **changes: object) -> Case:
-    command = case.command.model_copy(update={"payload": case.command.payload.model_copy(update=changes)})
+    command = case.command.model_copy(update=changes)
     return replace(case, command=command, findings={})
 
 
@@ -237,9 +237,7 @@ SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
             "one more": lambda case: replace(case, extra_rounds=case.extra_rounds - 1, findings={}),
             "one less": lambda case: replace(case, extra_rounds=case.extra_rounds + 1, findings={}),
         },
-        guards.until_later.name: {
-            "the same instant too": lambda case: _payload(case, until=cast("Any", case.command.payload).until + _TICK)
-        },
+        guards.until_later.name: {"the same instant too": lambda case: _payload(case, until=cast("Any", case.command).until + _TICK)},
         guards.vouchers_small_enough.name: {
             "a byte more": lambda case: _limit(case, "max_bytes", 1),
             "a byte less": lambda case: _limit(case, "max_bytes", -1),

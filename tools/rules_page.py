@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from dispute_fsm import DEFAULT_POLICY, VERSIONS, RuleVersion
+from dispute_fsm import DEFAULT_POLICY
+from dispute_fsm.charts.registry import VERSIONS, RuleVersion
 from dispute_fsm.charts.table import Place, Row, Rule
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED
@@ -23,7 +24,7 @@ from dispute_fsm.rules.guards import VOUCHER_LIMITS, Dimension, Guard, Selector,
 from dispute_fsm.rules.policy import Bilingual, Prompt
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.strict import format_duration
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, Labelled, Lang, Outcome, RefusalCode, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, Labelled, Lang, Outcome, RefusalCode, StateName
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAILED = frozenset({StateName.SETTLEMENT_FAILED, StateName.EVIDENCE_FAILED})
@@ -119,7 +120,7 @@ def transitions(version: RuleVersion) -> str:
     heads = ("event", "by", "when", "needs", "to", "outcome", "deadlines", "comes from")
     entry, first = version.table.entry, version.table.places[version.table.initial]
     begins = (
-        _labelled(EventName.OPEN_DISPUTE),
+        _labelled(CommandType.OPEN_DISPUTE),
         _roles(entry.by.roles),
         "–",
         _needs(entry.needs),
@@ -242,8 +243,8 @@ def _deadline(version: RuleVersion, deadline: Deadline) -> tuple[str, ...]:
         default = "off"
     else:
         default = f"{term.hours} h" if term.hours is not None else f"{term.working_hours} working h"
-    started = [EventName.OPEN_DISPUTE] if deadline in version.table.entry.starts else []
-    started += [row.event for row in edges(version) if deadline in row.rule.starts and row.event is not EventName.EXTEND_DEADLINE]
+    started = [CommandType.OPEN_DISPUTE] if deadline in version.table.entry.starts else []
+    started += [row.event for row in edges(version) if deadline in row.rule.starts and row.event is not CommandType.EXTEND_DEADLINE]
     ends = [_end(version, row) for row in edges(version) if row.event is deadline.expiry]
     return code(deadline), deadline.zh, default, listed(dict.fromkeys(started)), ", ".join(dict.fromkeys(ends))
 

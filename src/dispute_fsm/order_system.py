@@ -1,8 +1,10 @@
 """The port to the order system, and one in memory for tests, scenarios and first steps."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from dispute_fsm.documents.faults import checked
 from dispute_fsm.errors import OrderSystemUnavailableError
 from dispute_fsm.rules.facts import Order, OrderFacts
 
@@ -21,18 +23,22 @@ class OrderSystem(Protocol):
 
 
 class InMemoryOrderSystem:
-    """An order system whose facts are set by hand; it counts how often it was asked."""
+    """An order system whose facts are set by hand; it counts how often it was asked.
 
-    def __init__(self, orders: dict[str, Order] | None = None, *, name: str = "memory") -> None:
+    An order may be given as a mapping of its facts, in which an instant is an aware datetime or RFC 3339 text. Raises
+    `InputError` that names the fact which cannot be read.
+    """
+
+    def __init__(self, orders: Mapping[str, Order | Mapping[str, object]] | None = None, *, name: str = "memory") -> None:
         self.name = name
         self.available = True
         self.looks = 0
-        self._orders = dict(orders or {})
+        self._orders = {order_id: _order(order) for order_id, order in (orders or {}).items()}
         self._revisions = dict.fromkeys(self._orders, 1)
 
-    def put(self, order_id: str, order: Order) -> None:
+    def put(self, order_id: str, order: Order | Mapping[str, object]) -> None:
         """Let the order system show this order from now on; nobody is notified."""
-        self._orders[order_id] = order
+        self._orders[order_id] = _order(order)
         self._revisions[order_id] = self._revisions.get(order_id, 0) + 1
 
     def look(self, order_id: str, now: datetime) -> OrderFacts | None:
@@ -47,3 +53,7 @@ class InMemoryOrderSystem:
         return OrderFacts.model_validate(
             {**dict(order), "order_id": order_id, "asked": self.name, "observed_at": now, "revision": str(self._revisions[order_id])}
         )
+
+
+def _order(order: Order | Mapping[str, object]) -> Order:
+    return order if isinstance(order, Order) else checked(Order, order)

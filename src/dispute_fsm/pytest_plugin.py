@@ -9,9 +9,11 @@ when there is something to do, and not before.
 # ruff: noqa: PLC0415 -- imported where it is needed, so that a run without disputes pays for none of it
 
 import json
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from dispute_fsm.history.replay import Replayed
     from dispute_fsm.history.timeline import Entry
     from dispute_fsm.rules.vocabulary import Lang
-    from dispute_fsm.scenario.runner import Failure, Result
+    from dispute_fsm.scenario.runner import Failure, ScenarioResult
     from dispute_fsm.testing import Case
 
 P = ParamSpec("P")
@@ -46,6 +48,37 @@ _STORIES = 3
 
 
 @dataclass(slots=True)
+class _Extent:
+    """How much ran, in other processes too: only who knows that all did may say that an approval fits nothing."""
+
+    collected: set[str] = field(default_factory=set[str])
+    """The tests that there are, by the names under which they were collected."""
+    ran: set[str] = field(default_factory=set[str])
+    """The tests that ran, or said themselves that they do not."""
+    replayed: set[str] = field(default_factory=set[str])
+    """The history files that were replayed to their end, without a fault."""
+    partial: bool = False
+    """Whether tests were left out after they were collected, or a file could not be collected."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was collected ran."""
+        return not self.partial and bool(self.ran) and self.collected <= self.ran
+
+    def sent(self) -> dict[str, Any]:
+        """Give what a worker hands to whoever controls it."""
+        names = {"collected": self.collected, "ran": self.ran, "replayed": self.replayed}
+        return {"partial": self.partial, **{name: sorted(members) for name, members in names.items()}}
+
+    def receive(self, sent: Mapping[str, Any]) -> None:
+        """Take what a worker handed over."""
+        self.collected.update(sent["collected"])
+        self.ran.update(sent["ran"])
+        self.replayed.update(sent["replayed"])
+        self.partial |= sent["partial"]
+
+
+@dataclass(slots=True)
 class _Run:
     """What was asked of this run, and what is to be said at its end: files that were written, and what was reached."""
 
@@ -54,7 +87,9 @@ class _Run:
     change: bool
     show_coverage: bool
     coverage_file: Path | None
-    approved_file: Path | None
+    approved_file: str
+    """The file of approvals, below the root folder; empty: there is none."""
+    root: Path
     written: list[str] = field(default_factory=list[str])
     coverage: "Coverage | None" = None
     drift: "ApprovedDrift | None" = None
@@ -62,6 +97,9 @@ class _Run:
     """Which approvals were of use, in other processes too."""
     unused: list[str] = field(default_factory=list[str])
     """The approvals that fitted nothing."""
+    extent: _Extent = field(default_factory=_Extent)
+    unwritten: str = ""
+    """Why the coverage could not be written."""
 
     @property
     def covers(self) -> bool:
@@ -88,17 +126,24 @@ class _Run:
             self.saw([step.event])
 
     def approved(self) -> "ApprovedDrift":
-        """Return the differences that are intended. Raises `InputError` and `OSError` where their file cannot be read."""
+        """Return the differences that are intended. Raises `InputError` where their file cannot be read."""
+        from dispute_fsm.errors import InputError
         from dispute_fsm.history.drift import ApprovedDrift, read_approved
 
         if self.drift is None:
-            self.drift = ApprovedDrift("") if self.approved_file is None else read_approved(self.approved_file)
+            try:
+                self.drift = read_approved(self.root / self.approved_file) if self.approved_file else ApprovedDrift("")
+            except InputError as fault:
+                raise InputError(fault.message, file=self.approved_file, line=fault.line, field=fault.field) from None
+            except OSError as fault:
+                raise InputError(fault.strerror or str(fault), file=self.approved_file) from None
         return self.drift
 
     def sent(self) -> dict[str, Any]:
         """Give what a worker hands to whoever controls it."""
         used = sorted(self.drift.used) if self.drift is not None else []
-        return {"written": self.written, "coverage": self.coverage.counts if self.coverage is not None else {}, "used": used}
+        coverage = self.coverage.counts if self.coverage is not None else {}
+        return {"written": self.written, "coverage": coverage, "used": used, "extent": self.extent.sent()}
 
     def receive(self, sent: Mapping[str, Any]) -> None:
         """Take what a worker handed over."""
@@ -106,6 +151,7 @@ class _Run:
 
         self.written += sent["written"]
         self.used.update(sent["used"])
+        self.extent.receive(sent["extent"])
         if self.covers:
             self.reached().merge(Coverage(sent["coverage"]))
 
@@ -118,6 +164,7 @@ class _Node(Protocol):
 
 _RUN = pytest.StashKey[_Run]()
 _CASES = pytest.StashKey["list[Case]"]()
+_COLLECTED_AS = pytest.StashKey[str]()
 _SENT = "dispute_fsm"
 
 
@@ -145,9 +192,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if file is not None and (file.is_dir() or not file.parent.is_dir()):
         raise pytest.UsageError(f"--dispute-coverage-json {file}: name a file in a folder that exists")
     lang = option.dispute_lang or default_lang()
-    named = config.getini("dispute_approved")
-    approved = config.rootpath / named if named else None
-    config.stash[_RUN] = _Run(lang, option.dispute_update, option.dispute_update_changed, option.dispute_coverage, file, approved)
+    update, change, show = option.dispute_update, option.dispute_update_changed, option.dispute_coverage
+    config.stash[_RUN] = _Run(lang, update, change, show, file, config.getini("dispute_approved"), config.rootpath)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Read the approvals before any test runs. Raises `UsageError` where that cannot be done; a worker leaves that to its controller."""
+    run = session.config.stash[_RUN]
+    if not run.approved_file or hasattr(session.config, "workerinput"):
+        return
+    from dispute_fsm.errors import InputError
+
+    try:
+        run.approved()
+    except InputError as fault:
+        raise pytest.UsageError(printable(" ".join(str(fault).split()))) from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -159,35 +219,102 @@ def pytest_testnodedown(node: _Node) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the coverage, or hand it over. Raises `UsageError` where it cannot be written."""
+    """Judge the approvals and write the coverage, or hand over what both need. What goes wrong is told in the summary."""
     run = session.config.stash[_RUN]
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[_SENT] = run.sent()
         return
     _judge_approvals(session, run)
-    if run.coverage_file is not None:
-        text = json.dumps(run.reached().record(), ensure_ascii=False, indent=2) + "\n"
-        try:
-            run.coverage_file.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as fault:
-            raise pytest.UsageError(f"--dispute-coverage-json {run.coverage_file}: {fault.strerror}") from None
+    _write_coverage(session, run)
+
+
+def _write_coverage(session: pytest.Session, run: _Run) -> None:
+    if run.coverage_file is None:
+        return
+    from dispute_fsm.history.write import whole_file
+
+    try:
+        with whole_file(run.coverage_file) as stream:
+            stream.write(json.dumps(run.reached().record(), ensure_ascii=False, indent=2) + "\n")
+    except OSError as fault:
+        run.unwritten = f"--dispute-coverage-json {run.coverage_file}: {fault.strerror or fault}"
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
 
 def _judge_approvals(session: pytest.Session, run: _Run) -> None:
     """Fail where an approval no longer fits anything; asked only where all tests ran, for others may need it."""
-    partly = (
-        session.config.args_source is pytest.Config.ArgsSource.ARGS
-        or session.config.option.keyword
-        or session.config.getoption("lf", default=False)
-    )
-    if run.approved_file is None or partly or session.config.option.collectonly:
+    if run.drift is None or not run.approved_file or not _all_ran(session, run.extent):
         return
-    drift = run.approved()
-    drift.used |= run.used
-    run.unused = [f"{drift.file}:{line}: {approval.why}" for line, approval in drift.unused()]
+    run.drift.used |= run.used
+    run.unused = [f"{run.approved_file}:{line}: {approval.why}" for line, approval in run.drift.unused()]
     if run.unused and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+# ---- whether all tests ran ---------------------------------------------------------------------------------------------
+
+
+def _all_ran(session: pytest.Session, extent: _Extent) -> bool:
+    """Tell whether every test below the configured paths ran, and every history that stands there was replayed.
+
+    Whoever left something out need not be known: what was collected has to have run, and what is on disk has to have been
+    replayed. Where that cannot be told, as of paths or settings that were given for this run, the answer is no.
+    """
+    config = session.config
+    given = (
+        config.args_source is pytest.Config.ArgsSource.ARGS
+        or config.option.pyargs
+        or config.invocation_params.dir != config.rootpath
+        or any(setting.startswith(("testpaths", "norecursedirs")) for setting in config.option.override_ini or ())
+        or config.getoption("lf", default=False)  # leaves files out before anything in them is collected
+    )
+    ended = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    return ended and not given and extent.complete and extent.replayed.issuperset(map(os.path.realpath, _histories(config)))
+
+
+def _histories(config: pytest.Config) -> Iterator[Path]:
+    """Find the histories below the configured paths, in the folders in which pytest looks for tests."""
+    for argument in config.args:
+        top = config.invocation_params.dir / argument.partition("::")[0]
+        if top.name.endswith(HISTORIES):
+            yield top
+        for folder, below, files in os.walk(top):
+            below[:] = [name for name in below if _is_searched(Path(folder, name), config.getini("norecursedirs"))]
+            yield from (path for name in files if name.endswith(HISTORIES) and (path := Path(folder, name)).is_file())
+
+
+def _is_searched(folder: Path, left_out: Iterable[str]) -> bool:
+    """Tell whether pytest looks for tests in a folder, whatever was asked of this run."""
+    return not (folder / "pyvenv.cfg").is_file() and not any(
+        fnmatch(str(folder), pattern if Path(pattern).is_absolute() else f"*{os.sep}{pattern}")
+        if os.sep in pattern
+        else fnmatch(folder.name, pattern)
+        for pattern in left_out
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Take note of a test, before anybody can leave it out or rename it."""
+    if (run := item.config.stash[_RUN]).approved_file:
+        item.stash[_COLLECTED_AS] = item.nodeid
+        run.extent.collected.add(item.nodeid)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Take note that tests were left out."""
+    for item in items:
+        item.config.stash[_RUN].extent.partial = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Take note that something could not be collected."""
+    report = yield
+    if report.failed:
+        collector.config.stash[_RUN].extent.partial = True
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -207,7 +334,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if run.show_coverage:
             for line in run.reached().lines(run.lang):
                 terminalreporter.line(line)
-        if run.coverage_file is not None:
+        if run.unwritten:
+            terminalreporter.line(printable(run.unwritten), red=True)
+        elif run.coverage_file is not None:
             terminalreporter.line(words["coverage_file"].format(file=run.coverage_file))
 
 
@@ -257,9 +386,9 @@ class DisputeItem(pytest.Item):
     def wrong(self, run: _Run) -> Iterator[str]:
         """Tell what is wrong, the first line in short. Raises `InputError` and `OSError` where the file cannot be read."""
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
+    def reportinfo(self) -> tuple[Path, int, str]:
         """Say where the test stands, and its name above a failure."""
-        return self.path, None, f"{self.path.name}::{self.name}"
+        return self.path, 0, f"{self.path.name}::{self.name}"
 
 
 class ScenarioItem(DisputeItem):
@@ -277,7 +406,7 @@ class ScenarioItem(DisputeItem):
         if not result.ok:
             yield from _scenario_told(result, run.lang)
 
-    def updated(self, result: "Result", run: _Run) -> "Result":
+    def updated(self, result: "ScenarioResult", run: _Run) -> "ScenarioResult":
         """Write what is missing into the file, and return what comes of it as it stands then."""
         from dispute_fsm.history.write import whole_file
         from dispute_fsm.scenario.reader import parse_scenario
@@ -299,24 +428,27 @@ class HistoryItem(DisputeItem):
 
     def wrong(self, run: _Run) -> Iterator[str]:
         """Replay the history; what is wrong with it is told in a second reading."""
-        from dispute_fsm.history.replay import replay
+        from dispute_fsm.history.read import Fault
+        from dispute_fsm.history.replay import Replayed, replay
 
-        found = replay(str(self.path), watch=run.saw_step if run.covers else None)
-        if failing := [one for one in found if _fails(one, run)]:
+        whole, failing = True, list[Fault | Replayed]()
+        for found in replay(str(self.path), watch=run.saw_step if run.covers else None):
+            broken = isinstance(found, Fault) or found.fault is not None
+            whole &= not broken
+            if broken or (isinstance(found, Replayed) and found.differences and run.approved().unapproved(found)):
+                failing.append(found)
+        if whole:  # in what else a dispute differs behind its fault nobody knows
+            run.extent.replayed.add(os.path.realpath(self.path))
+        if failing:
             yield from _history_told(self.path, self.file, failing, run.lang)
 
 
-def _fails(found: "Fault | Replayed", run: _Run) -> bool:
-    """Judge what was found in a history: faults fail, and differences that nobody approved."""
-    from dispute_fsm.history.read import Fault
-
-    return isinstance(found, Fault) or found.fault is not None or bool(found.differences and run.approved().unapproved(found))
-
-
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Leave away what was logged while a file ran: the story tells it all, and better."""
+    """Take note that a test ran; leave away what was logged while a file ran: the story tells it all, and better."""
     report = yield
+    if (report.when == "call" or report.skipped) and _COLLECTED_AS in item.stash:
+        item.config.stash[_RUN].extent.ran.add(item.stash[_COLLECTED_AS])
     if isinstance(item, DisputeItem):
         report.sections = []
     return report
@@ -391,9 +523,9 @@ _WORDS: Mapping["Lang", Mapping[str, str]] = {
         "dispute": "纠纷 {dispute}",
         "first": "第一处不同：{drift} ({code})",
         "guard": "条件：{guard}",
-        "saw_then": "当时所见：{saw}",
-        "saw_now": "现在所见：{saw}",
-        "not_asked": "未查看",
+        "saw_then": "当时核查结果：{saw}",
+        "saw_now": "现在核查结果：{saw}",
+        "not_asked": "未核查",
         "change": "{field}：当时 {recorded}，现在 {now}",
         "further": "此后还有 {number} 处不同，事件：{seqs}",
     },
@@ -419,7 +551,7 @@ _WORDS: Mapping["Lang", Mapping[str, str]] = {
 }
 
 
-def _scenario_told(result: "Result", lang: "Lang") -> Iterator[str]:
+def _scenario_told(result: "ScenarioResult", lang: "Lang") -> Iterator[str]:
     """Tell each failure, and the story as far as the last of them, with each failure at its place."""
     from dispute_fsm.history.telling import lines
     from dispute_fsm.history.timeline import timeline

@@ -1,6 +1,6 @@
 """Disputes in a host's own tests, told as given, when, then.
 
-The words are those of scenario files, and so is what runs: the real desk before an order system in memory.
+The words are those of scenario files, and so is what runs: the real `Disputes` before an order system in memory.
 
     with given("2023-03-28T10:00:00+08:00", policy={"silence": "denial"}) as case:
         case.when("+1h", "choose_option", option="already_shipped").then(refused=["not_shipped", "no_pickup_scan"])
@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.evolve import begin, evolve
@@ -25,6 +24,7 @@ from dispute_fsm.dispute.refusals import Refused
 from dispute_fsm.documents.faults import Source
 from dispute_fsm.documents.places import YamlText
 from dispute_fsm.errors import InputError
+from dispute_fsm.rules.commands import OpenDispute
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import format_instant
@@ -105,10 +105,10 @@ class Case:
     """
 
     def __init__(
-        self, opening: Opening | DisputeOpened, opened_at: datetime, order: Order | None, run: Run | Refused, policy: Policy
+        self, opening: OpenDispute | DisputeOpened, opened_at: datetime, order: Order | None, run: Run | Refused, policy: Policy
     ) -> None:
         whose = {name: getattr(opening, name) for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")}
-        self._reader = Reader(_plain(None), Whose(**whose, opened_at=opened_at), rule_version(opening.rules))
+        self._reader = Reader(_plain(None), Whose.model_construct(**whose, opened_at=opened_at), rule_version(opening.rules))
         self._facts = shown(order)
         self._run = run
         self._policy = policy

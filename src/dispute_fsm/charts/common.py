@@ -46,18 +46,18 @@ ASKED = assumed(
     "公告未说明由谁确认协商一致，默认由消费者确认", "the announcement does not say who confirms; by default the consumer is asked"
 )
 DENIED = assumed(
-    "未协商一致即违背承诺，由谁认定以政策为准", "without an agreement it is a breach of promise; policy says who finds that out"
+    "未协商一致即违背承诺，由谁认定以规则参数为准", "without an agreement it is a breach of promise; policy says who finds that out"
 )
-SILENT = assumed("消费者不回应时按政策处理", "policy says what the consumer's silence means")
-KEPT = stated("协商日期前发货并揽件即履约", "shipped and picked up before the agreed date keeps the promise")
-KEPT_AT_LAST = assumed("到期再核对一次，以揽件时间为准", "the order is looked at once more; the scan's own time decides")
-REFUND = assumed("等待发货期间全额退款即了结", "a full refund while shipment is awaited settles the dispute")
+SILENT = assumed("消费者不回应时按规则参数处理", "policy says what the consumer's silence means")
+KEPT = stated("协商日期前发货并揽件，即履行承诺", "shipped and picked up before the agreed date keeps the promise")
+KEPT_AT_LAST = assumed("时限届满时再核对一次订单，以揽件时间为准", "the order is looked at once more; the scan's own time decides")
+REFUND = assumed("等待发货期间全额退款，纠纷即解决", "a full refund while shipment is awaited settles the dispute")
 MISSED = stated("协商日期前未发货属于违规", "not shipped before the agreed date is a violation")
-REASONED = stated("选择正确理由，上传提示的凭证并说明", "a correct reason, the prompted vouchers, a statement")
+REASONED = stated("选择正确理由，按提示上传凭证并填写说明", "a correct reason, the prompted vouchers, a statement")
 NOTHING_SHOWN = assumed("逾期未举证视为无法举证", "nothing submitted in time counts as having nothing to show")
-ON_WHAT_IS_THERE = assumed("补充举证逾期，按已有材料判责", "overdue extra evidence: judged on what is there")
+ON_WHAT_IS_THERE = assumed("补充举证逾期的，按已有材料判责", "overdue extra evidence: judged on what is there")
 ONCE_MORE = assumed("平台可要求补充举证，次数有限", "the adjudicator may ask for more, a limited number of times")
 RULING = stated("依据规则判责", "a ruling by the rules")
 EXTEND = assumed("平台可延长进行中的时限，须说明理由", "the adjudicator may extend a running deadline and says why")
-WITHDRAW = assumed("消费者可在纠纷结束前、时限内撤销", "the consumer may withdraw until the dispute is closed, while in time")
-ANNUL = assumed("判责有误时平台可以撤销", "the platform may take back a wrong penalty")
+WITHDRAW = assumed("消费者可在纠纷结束前且时限未过时撤销", "the consumer may withdraw until the dispute is closed, while in time")
+ANNUL = assumed("判责有误的，平台可以撤销", "the platform may take back a wrong penalty")

@@ -23,19 +23,19 @@ from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.canonical import digest
 from dispute_fsm.rules.guards import FAILED, ActorGuard, Guard, Selector
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import LIABILITIES, Deadline, EventName, EventType, Outcome, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Deadline, EventType, Outcome, StateName
 
-RECORDED_AS: Mapping[EventName, EventType] = FrozenMap(
+RECORDED_AS: Mapping[CommandType, EventType] = FrozenMap(
     {
-        EventName.CHOOSE_OPTION: EventType.OPTION_CHOSEN,
-        EventName.CONFIRM_AGREEMENT: EventType.AGREEMENT_CONFIRMED,
-        EventName.DENY_AGREEMENT: EventType.AGREEMENT_DENIED,
-        EventName.CONFIRMATION_EXPIRED: EventType.AGREEMENT_DENIED,
-        EventName.RULE_NO_FAULT: EventType.AGREEMENT_UPHELD,
-        EventName.SUBMIT_EVIDENCE: EventType.EVIDENCE_SUBMITTED,
-        EventName.EVIDENCE_EXPIRED: EventType.EVIDENCE_OVERDUE,
-        EventName.REQUEST_EVIDENCE: EventType.EVIDENCE_REQUESTED,
-        EventName.EXTEND_DEADLINE: EventType.DEADLINE_EXTENDED,
+        CommandType.CHOOSE_OPTION: EventType.OPTION_CHOSEN,
+        CommandType.CONFIRM_AGREEMENT: EventType.AGREEMENT_CONFIRMED,
+        CommandType.DENY_AGREEMENT: EventType.AGREEMENT_DENIED,
+        CommandType.CONFIRMATION_EXPIRED: EventType.AGREEMENT_DENIED,
+        CommandType.RULE_NO_FAULT: EventType.AGREEMENT_UPHELD,
+        CommandType.SUBMIT_EVIDENCE: EventType.EVIDENCE_SUBMITTED,
+        CommandType.EVIDENCE_EXPIRED: EventType.EVIDENCE_OVERDUE,
+        CommandType.REQUEST_EVIDENCE: EventType.EVIDENCE_REQUESTED,
+        CommandType.EXTEND_DEADLINE: EventType.DEADLINE_EXTENDED,
     }
 )
 """What an event is recorded as while the dispute goes on; where it closes the dispute or fails a region, the record says how."""
@@ -63,7 +63,7 @@ def _compile(chart: type[Chart], entry: Entry) -> Table:
     if twice := [name for name in ids if ids.count(name) > 1]:
         raise _fault(twice[0], "two states have this name")
     configurations = {_path(here): here for here in _configurations(chart.states)}
-    rows: dict[tuple[str, EventName], list[Row]] = defaultdict(list)
+    rows: dict[tuple[str, CommandType], list[Row]] = defaultdict(list)
     for here in configurations.values():
         for leaf, transition in _transitions_of(here):
             for row in _rows(chart, here, leaf, transition):
@@ -146,9 +146,9 @@ def _rows(chart: type[Chart], here: Configuration, leaf: Leaf, transition: Trans
     source, target, end = _path(here), _path(_after(here, leaf, transition, entered)), entered[0]
     for event in transition.events:
         at = f"{source} on {event.id}"
-        if event.id not in set(EventName) or event.id == EventName.OPEN_DISPUTE.value or event.delay:
+        if event.id not in set(CommandType) or event.id == CommandType.OPEN_DISPUTE.value or event.delay:
             raise _fault(at, "name it after an event of the vocabulary (not the opening), without a delay")
-        name = EventName(event.id)
+        name = CommandType(event.id)
         if name.expires is not rule.expires:
             raise _fault(at, "an expiry, and only an expiry, names the deadline that it acts on")
         _check_outcome(at, rule, end)
@@ -211,7 +211,7 @@ def _stands(here: Configuration) -> tuple[Deadline, ...]:
     return tuple(chain(*(leaf.stands for leaf in here)))
 
 
-def _place(here: Configuration, rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> Place:
+def _place(here: Configuration, rows: Mapping[tuple[str, CommandType], tuple[Row, ...]]) -> Place:
     path, stands = _path(here), _stands(here)
     expiring = tuple(event.expires for source, event in rows if source == path and event.expires is not None)
     if not set(expiring) <= set(stands):
@@ -227,7 +227,7 @@ def _place(here: Configuration, rows: Mapping[tuple[str, EventName], tuple[Row, 
     )
 
 
-def _records(where: str, event: EventName, source: Leaf, target: Leaf) -> EventType:
+def _records(where: str, event: CommandType, source: Leaf, target: Leaf) -> EventType:
     if target.closed:
         if source.closed:
             return EventType.PENALTY_ANNULLED
@@ -239,8 +239,8 @@ def _records(where: str, event: EventName, source: Leaf, target: Leaf) -> EventT
     return RECORDED_AS[event]
 
 
-def _actors(rows: Mapping[tuple[str, EventName], tuple[Row, ...]]) -> dict[EventName, ActorGuard]:
-    actors: dict[EventName, ActorGuard] = {}
+def _actors(rows: Mapping[tuple[str, CommandType], tuple[Row, ...]]) -> dict[CommandType, ActorGuard]:
+    actors: dict[CommandType, ActorGuard] = {}
     for (path, event), alternatives in rows.items():
         for row in alternatives:
             if actors.setdefault(event, row.rule.by).name != row.rule.by.name:
@@ -331,7 +331,7 @@ def _timed(row: Row) -> list[str]:
 
 
 def _reached(
-    initial: str, configurations: Mapping[str, Configuration], rows: Mapping[tuple[str, EventName], Iterable[Row]]
+    initial: str, configurations: Mapping[str, Configuration], rows: Mapping[tuple[str, CommandType], Iterable[Row]]
 ) -> frozenset[str]:
     """Find where a dispute can get to; every leaf of the chart has to be among it, and nothing else."""
     reached = {initial}

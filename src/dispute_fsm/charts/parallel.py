@@ -79,7 +79,7 @@ OF_EVIDENCE = (Outcome.AT_FAULT, Outcome.EVIDENCE_OVERDUE)
 
 def alike(source: Source) -> Source:
     """Take over what the announcement says of 2023-03: of the rules before, it does not, so here it is assumed."""
-    return assumed(f"{source.zh}（公告未说明旧规则，按新规则推定）", f"{source.en} (not said of the older rules; taken to be alike)")
+    return assumed(f"{source.zh}（公告未说明旧规则，推定与新规则相同）", f"{source.en} (not said of the older rules; taken to be alike)")
 
 
 ACCEPTS, CANCELS, KEPT, MISSED, NOT_ACCEPTED, OPENED = map(
@@ -235,7 +235,7 @@ VERSION = Version(
     label=Bilingual(zh="和解与举证并行", en="settlement and evidence side by side"),
     valid_from=None,
     change=Bilingual(
-        zh="和解与无责举证同时进行；任一侧成功即了结，两侧均失败才判责，取较重者",
+        zh="和解与举证同时进行；任一路径成立，纠纷即解决；两条路径均未成立才判责，责任取较重者",
         en="settlement and no-fault evidence run at once; the first good end counts, a penalty takes two bad ones and is the weightier",
     ),
     why=Bilingual(

@@ -11,10 +11,11 @@ from dispute_fsm.charts import parallel, v2023_03
 from dispute_fsm.charts.compiler import compile_chart
 from dispute_fsm.charts.declare import Version
 from dispute_fsm.charts.table import Table
+from dispute_fsm.documents.faults import meant
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.rules.guards import OPTION
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName
+from dispute_fsm.rules.vocabulary import CommandType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class RuleVersion(Version):
 def compiled(version: Version) -> RuleVersion:
     """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
     table = compile_chart(version.chart, version.entry)
-    rows = table.rows.get((table.initial, EventName.CHOOSE_OPTION), ())
+    rows = table.rows.get((table.initial, CommandType.CHOOSE_OPTION), ())
     answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
     if missing := [option.value for option in version.options if option.value not in answered]:
         raise ChartError(f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version.id} offer")
@@ -59,10 +60,6 @@ VERSIONS = registered(
 )
 """Every known version by its id, the oldest first."""
 
-DEFAULT_VERSION = "2023-03"
-"""The version of a scenario that names none."""
-
-
 _STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=None)
 
 
@@ -80,7 +77,7 @@ def standing_in(version: RuleVersion) -> Generator[None]:
 
 
 def rule_version(version: str) -> RuleVersion:
-    """Return a rule version by its id. Raises `InputError` that lists the known ones."""
+    """Return a rule version by its id. Raises `InputError` that names the one that may be meant, or the known ones."""
     other = _STANDS_IN.get()
     return other if other is not None and other.id == version else _registered(version)
 
@@ -88,6 +85,5 @@ def rule_version(version: str) -> RuleVersion:
 def _registered(version: str) -> RuleVersion:
     found = VERSIONS.get(version)
     if found is None:
-        msg = f"unknown rule version {version!r}; known are: {', '.join(VERSIONS)}"
-        raise InputError(msg, field="rules")
+        raise InputError(f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules")
     return found

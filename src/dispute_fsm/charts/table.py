@@ -13,9 +13,9 @@ from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.findings import Finding
 from dispute_fsm.rules.guards import ActorGuard, Dimension, Guard, Selector
 from dispute_fsm.rules.provenance import Source
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, StateName
 
-QUIET = frozenset({EventName.OBSERVE_ORDER})
+QUIET = frozenset({CommandType.OBSERVE_ORDER})
 """Events that are no error where they change nothing: nobody asked for anything, somebody only looked."""
 
 
@@ -70,7 +70,7 @@ class Row:
     """One edge out of one place."""
 
     source: str
-    event: EventName
+    event: CommandType
     target: str
     records: EventType
     rule: Rule
@@ -110,8 +110,8 @@ class Table:
     entry: Entry
     initial: str
     places: Mapping[str, Place]
-    rows: Mapping[tuple[str, EventName], tuple[Row, ...]]
-    actors: Mapping[EventName, ActorGuard]
+    rows: Mapping[tuple[str, CommandType], tuple[Row, ...]]
+    actors: Mapping[CommandType, ActorGuard]
     digest: str
     """SHA-256 of what the table says; it changes with every state, edge, guard and outcome, and with no wording."""
 
@@ -134,7 +134,7 @@ class Table:
 
         Raises `FactsNeededError` where the order system has to be asked first.
         """
-        event = case.command.event
+        event = case.command.type
         checks: list[tuple[Guard, Finding]] = []
         quiet = event in QUIET
         actor = self.actors.get(event)

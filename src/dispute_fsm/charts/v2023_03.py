@@ -201,14 +201,14 @@ class Rules202303(Chart):
     rule_no_fault = (
         edge(at.ruling, resolved, adjudicator, needs=[g.rationale_given], outcome=Outcome.NO_FAULT, origin=RULING)
         | edge(at.denial, at.shipment, adjudicator, when=[ships], needs=[g.rationale_given],
-               origin=assumed("协商成立，继续按协商日期履约", "the agreement counts as confirmed, the promise runs on"))
+               origin=assumed("认定协商一致，商家继续按协商日期履约", "the agreement counts as confirmed, the promise runs on"))
         | edge(at.denial, resolved, adjudicator, when=[settles], needs=[g.rationale_given], outcome=SETTLEMENT,
-               origin=assumed("协商成立，按所选方案和解", "an agreement that is upheld settles as chosen"))
+               origin=assumed("认定协商一致，按所选方案和解", "an agreement that is upheld settles as chosen"))
     )
     rule_at_fault = (
         edge(at.ruling, penalized, adjudicator, needs=[g.rationale_given], outcome=Outcome.AT_FAULT, origin=RULING)
         | edge(at.denial, penalized, adjudicator, needs=[g.rationale_given], outcome=Outcome.BREACH_OF_PROMISE,
-               origin=assumed("未协商一致即违背承诺", "found without an agreement: a breach of promise"))
+               origin=assumed("未协商一致，即违背承诺", "found without an agreement: a breach of promise"))
     )
     extend_deadline = (
         edge(opened, opened, adjudicator, when=[when(g.EXTENDED, RESPONSE)], needs=g.EXTENSION, starts=[RESPONSE], origin=EXTEND)
@@ -233,7 +233,7 @@ VERSION = Version(
     label=Bilingual(zh="方案五选一", en="one answer of five"),
     valid_from=date(2023, 3, 27),
     change=Bilingual(
-        zh="商家只能选择一个方案：四种和解之一，或举证判责；不再两者并行",
+        zh="商家只能选择一个方案：四种和解方案之一，或举证判责；两者不再并行",
         en="the merchant gives exactly one answer: one of four settlements, or evidence and a ruling; no longer both side by side",
     ),
     why=Bilingual(zh="2023-03-27 公告", en="the announcement of 2023-03-27"),

@@ -3,9 +3,12 @@
 import sys
 from importlib.util import find_spec
 
+from dispute_fsm.cli.streams import open_standard_streams
+
 
 def main() -> None:
     """Run the command line; says what to install where the extra is missing."""
+    open_standard_streams()
     if missing := [module for module in ("typer", "rich", "yaml") if find_spec(module) is None]:
         sys.stderr.write(f"dispute-fsm: {', '.join(missing)} is not installed; install the command line: pip install 'dispute-fsm[cli]'\n")
         sys.exit(2)

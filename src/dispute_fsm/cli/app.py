@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 from functools import wraps
@@ -15,10 +15,13 @@ from typing import IO, Annotated, NoReturn, ParamSpec
 import structlog
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.text import Text
 
-from dispute_fsm.errors import DisputeError, OrderSystemUnavailableError, StoreInvalidError, StoreUnavailableError
-from dispute_fsm.history.write import whole_file
+from dispute_fsm.cli.typed import as_typed, parameters
+from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StoreInvalidError, StoreUnavailableError
+from dispute_fsm.history.write import whole_bytes, whole_file
+from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.terminal import STAND_INS, default_lang, printable
 from dispute_fsm.version import VERSION
@@ -50,21 +53,24 @@ class Exit(IntEnum):
     """Whoever read the results has seen enough: as other tools end, by SIGPIPE."""
 
 
-class LangChoice(StrEnum):
+class LanguageChoice(StrEnum):
     """The languages of texts."""
 
     ZH = "zh"
     EN = "en"
 
 
-LANG = LangChoice(default_lang())
-LangOption = Annotated[LangChoice, typer.Option("--lang", help="Language of texts; default: the terminal's.")]
+_LANG = default_lang()
+LANG = LanguageChoice(_LANG)
+STANDARD_OUTPUT = Path("-")
+_KILO = 1000
+LangOption = Annotated[LanguageChoice, typer.Option("--lang", help="Language of texts; default: the terminal's.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")]
 
 
-def as_lang(choice: LangChoice) -> Lang:
+def as_lang(choice: LanguageChoice) -> Lang:
     """Turn the option's value into the package's own word."""
-    return "zh" if choice is LangChoice.ZH else "en"
+    return "zh" if choice is LanguageChoice.ZH else "en"
 
 
 def say(line: str, style: str | None = None) -> None:
@@ -73,7 +79,11 @@ def say(line: str, style: str | None = None) -> None:
 
 
 def reported(command: Callable[P, Exit]) -> Callable[P, None]:
-    """Turn a command's result, and the errors that people can do something about, into an exit code and a line on stderr."""
+    """Turn a command's result, and the errors that people can do something about, into an exit code and a line on stderr.
+
+    An `OSError` that names no file goes on to `start`: what cannot be written to standard output is said once, where it is flushed.
+    """
+    typed = parameters(command)
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -82,14 +92,25 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
         except (OrderSystemUnavailableError, StoreUnavailableError, StoreInvalidError) as fault:
             complain(fault)
             code = Exit.UNREACHABLE
-        except BrokenPipeError:  # whoever read the results has seen enough
-            raise
-        except (DisputeError, OSError) as fault:
+        except DisputeError as fault:
+            complain(as_typed(fault, typed) if isinstance(fault, InputError) else fault)
+            code = Exit.BAD_INPUT
+        except OSError as fault:
+            if fault.filename is None:
+                raise
             complain(fault)
             code = Exit.BAD_INPUT
         raise typer.Exit(code)
 
     return run
+
+
+def progress_bar() -> Progress:
+    """Make the bar that long commands show on standard error, where that is a terminal; it is gone at the end.
+
+    Results that go to a terminal too come out above it. Those that go elsewhere do so, without rich in between.
+    """
+    return Progress(console=errors, transient=True, redirect_stdout=sys.stdout.isatty(), disable=not sys.stderr.isatty())
 
 
 def emit(record: object) -> None:
@@ -106,19 +127,67 @@ def emit(record: object) -> None:
 @contextmanager
 def written(to: Path) -> Generator[IO[str]]:
     """Open what is written to: a file that appears whole or not at all, or standard output."""
-    if to != Path("-"):
+    if to != STANDARD_OUTPUT:
         with whole_file(to) as stream:
             yield stream
+        wrote(to)
         return
     if isinstance(sys.stdout, TextIOWrapper):  # the bytes of a history file, whatever the terminal takes
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     yield sys.stdout
 
 
+def deliver(content: bytes, to: Path, lang: Lang) -> None:
+    """Write a picture or a page into a file, which appears whole or not at all, or to standard output."""
+    if to == STANDARD_OUTPUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    with whole_bytes(to) as stream:
+        stream.write(content)
+    wrote(to, lang)
+
+
+_WROTE: Mapping[Lang, tuple[str, str]] = FrozenMap(
+    {
+        "zh": ("已写入 {to}（{size}）", "已在 {to} 中写入 {count} 个文件（{size}）"),
+        "en": ("wrote {to} ({size})", "wrote {count} files in {to} ({size})"),
+    }
+)
+
+
+def wrote(to: Path, lang: Lang = _LANG) -> None:
+    """Say on standard error that a file was written; of a device or a pipe nothing is said."""
+    if to.is_file():
+        _tell(_WROTE[lang][0].format(to=to, size=_size(to.stat().st_size)))
+
+
+def wrote_into(folder: Path, files: Collection[Path], lang: Lang) -> None:
+    """Say on standard error how many files were written into a folder, if any."""
+    if len(files) == 1:
+        wrote(next(iter(files)), lang)
+    elif files:
+        size = sum(file.stat().st_size for file in files)
+        _tell(_WROTE[lang][1].format(to=folder, count=len(files), size=_size(size)))
+
+
+def _size(size: int) -> str:
+    """Write a number of bytes as people read it: `512 bytes`, `98 kB`, `1.2 MB`."""
+    if size < _KILO:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    return f"{size / _KILO:.0f} kB" if size < _KILO**2 else f"{size / _KILO**2:.1f} MB"
+
+
 def complain(fault: object) -> None:
-    """Write an error for a person to standard error, as it is: no markup, no wrapping."""
+    """Write an error for a person to standard error."""
     said = f"{fault.filename}: {fault.strerror}" if isinstance(fault, OSError) and fault.filename else fault
-    errors.print(Text(f"dispute-fsm: {printable(str(said))}", style="red"), soft_wrap=True)
+    _tell(f"dispute-fsm: {said}", "red")
+
+
+def _tell(line: str, style: str = "") -> None:
+    """Write a line to standard error as it is: no markup, no wrapping."""
+    errors.print(Text(printable(line), style=style), soft_wrap=True)
 
 
 def _version(asked: bool) -> None:
@@ -143,20 +212,20 @@ def _common(
 
 def start(application: Callable[[], object]) -> NoReturn:
     """Run what the command line asks for and end with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that cannot write a sign shows another, no traceback
-            stream.reconfigure(errors=STAND_INS)
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that cannot write a sign shows another, no traceback
+        sys.stdout.reconfigure(errors=STAND_INS)
     try:
         try:
             application()
         finally:
             output.file.flush()
-    except (OSError, SystemExit) as end:
+    except (InputError, OSError, SystemExit) as end:
         fault = end.__context__ if isinstance(end, SystemExit) else end  # some libraries make an exit of a closed pipe
         unread = isinstance(fault, BrokenPipeError)
         if isinstance(end, SystemExit) and not unread:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python empties its buffers once more: in peace
+        if isinstance(sys.stdout, TextIOWrapper):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python empties its buffers once more: in peace
         if not unread:
             complain(fault)
         sys.exit(Exit.UNREAD if unread else Exit.BAD_INPUT)

@@ -80,7 +80,9 @@ def import_command(
 def export_command(
     url: DbOption,
     to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=f"File to write (*{SUFFIX}[.gz]); - is standard output.")],
-    dispute: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this dispute; may be given several times.")] = None,
+    dispute_id: Annotated[
+        list[str] | None, typer.Option("--dispute", metavar="ID", help="Only this dispute; may be given several times.")
+    ] = None,
 ) -> Exit:
     """Write a history file of all disputes, or of some, in the order in which their events were committed.
 
@@ -94,5 +96,5 @@ def export_command(
         from dispute_fsm.store.transfer import taken_out  # noqa: PLC0415 -- as above
 
         with written(to) as stream:
-            stream.writelines(taken_out(store, dispute or ()))
+            stream.writelines(taken_out(store, dispute_id or ()))
     return Exit.WELL

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, rule_version
-from dispute_fsm.cli.app import LANG, Exit, LangOption, as_lang, complain, reported, say
+from dispute_fsm.charts.registry import VERSIONS, rule_version
+from dispute_fsm.cli.app import LANG, STANDARD_OUTPUT, Exit, LangOption, as_lang, complain, deliver, reported, say, wrote
 from dispute_fsm.cli.histories import history_files, story
 from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
 from dispute_fsm.diagrams.machine import Machine, machine_of
@@ -18,9 +18,12 @@ from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
+from dispute_fsm.documents.faults import unknown
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.read import steps
+from dispute_fsm.history.write import require_folder
+from dispute_fsm.rules.commands import DEFAULT_VERSION
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Lang
 
@@ -60,7 +63,8 @@ def diagram(
         FormatChoice | None, typer.Option("--format", help="Default: as the ending of -o says, else svg.", show_choices=True)
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write into this file (all, --check: this folder).")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write into this file; - is standard output (all, --check: this folder)."),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Draw nothing: compare diagrams/ with what would be drawn.")] = False,
     dispute: Annotated[str | None, typer.Option("--dispute", metavar="ID", help="Which dispute, where a history holds several.")] = None,
@@ -81,12 +85,15 @@ def diagram(
         return _check(to or _FOLDER, words)
     if view == _ALL:
         folder = to or _FOLDER
+        require_folder(folder.parent)
         for name in write(folder):
-            say(str(folder / name))
+            wrote(folder / name, words)
         return Exit.WELL
     chosen_format = _format(format_, to)
-    content = drawn(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ())
-    _deliver(content, to, binary=chosen_format == "png")
+    to = to or STANDARD_OUTPUT
+    if to == STANDARD_OUTPUT and chosen_format == "png" and sys.stdout.isatty():
+        raise InputError("a terminal shows no picture: name a file", field="-o")
+    deliver(drawn(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ()), to, words)
     return Exit.WELL
 
 
@@ -114,7 +121,7 @@ def _view(name: str, of: Sequence[str], rules: str, lang: Lang, dispute: str | N
             pass
     if name in _TAKE:
         raise InputError(f"this view is of something: dispute-fsm diagram {name} {_TAKE[name]}", field=name)
-    raise InputError(f"there is no view {name!r}; there are: {', '.join((*VIEWS, *_TAKE, _ALL))}", field="VIEW")
+    raise InputError(unknown(name, (*VIEWS, *_TAKE, _ALL), "view"), field="VIEW")
 
 
 def _side(named: str, rules: str) -> Machine:
@@ -122,7 +129,7 @@ def _side(named: str, rules: str) -> Machine:
     if named in VERSIONS:
         return machine_of(VERSIONS[named], DEFAULT_POLICY)
     if not Path(named).is_file():
-        raise InputError(f"{named!r} is neither a rule version ({', '.join(VERSIONS)}) nor a policy file", field="diff")
+        raise InputError(f"no policy file {named!r:.60}, and {unknown(named, tuple(VERSIONS), 'rule version')}", field="diff")
     return machine_of(rule_version(rules), read_policy_changes(Path(named))(DEFAULT_POLICY))
 
 
@@ -135,33 +142,8 @@ def _format(asked: FormatChoice | None, to: Path | None) -> Format:
     raise InputError(f"no format has the ending {suffix}: name one by --format ({', '.join(FORMATS)})", field="-o")
 
 
-def _deliver(content: bytes, to: Path | None, *, binary: bool) -> None:
-    if to is not None:
-        write_whole(to, content)
-    elif binary and sys.stdout.isatty():
-        raise InputError("a terminal shows no picture: name a file", field="-o")
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file; it appears whole or not at all. A device or a pipe is written to as it stands."""
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 _SAYS: dict[Lang, dict[str, str]] = {
-    "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：运行 dispute-fsm diagram all 重新绘制"},
+    "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：请运行 dispute-fsm diagram all 重新绘制"},
     "en": {
         "same": "{folder} is as the rules are",
         "drifted": "{count} files differ from the rules: draw them anew by dispute-fsm diagram all",

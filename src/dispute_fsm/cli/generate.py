@@ -1,21 +1,18 @@
 """`dispute-fsm generate`: write made-up histories of any size, from a seed alone."""
 
-import sys
 from collections.abc import Iterator
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import Progress
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION
-from dispute_fsm.cli.app import Exit, errors, reported
+from dispute_fsm.cli.app import Exit, progress_bar, reported, written
 from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.lines import SUFFIX
-from dispute_fsm.history.write import write_history, write_records
+from dispute_fsm.history.write import write_records
+from dispute_fsm.rules.commands import DEFAULT_VERSION
 from dispute_fsm.rules.policy import Policy
 
 
@@ -35,17 +32,11 @@ def generate_command(
 
     Exit code: 0 written, 2 wrong usage, or the file cannot be written.
     """
-    if to.is_dir():
-        raise InputError("this is a folder; name a file in it", file=str(to))
     events = generate(disputes, seed, rules=rules)
-    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with progress_bar() as progress:
         watched = _watched(events, disputes, progress)
-        if to == Path("-"):
-            if isinstance(sys.stdout, TextIOWrapper):  # the bytes of a history file, whatever the terminal takes
-                sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-            write_records(sys.stdout, watched)
-        else:
-            write_history(to, watched)
+        with written(to) as stream:
+            write_records(stream, watched)
     return Exit.WELL
 
 

@@ -7,13 +7,13 @@ from typing import NamedTuple
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.errors import InputError, UnknownDisputeError
-from dispute_fsm.history.lines import COMPRESSED, STANDARD_INPUT, SUFFIX, is_history
+from dispute_fsm.history.lines import COMPRESSED, NO_PATH, STANDARD_INPUT, SUFFIX, is_history
 from dispute_fsm.history.read import Step, steps
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.scenario.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenario.reader import read_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 
 _FEW = 5
 """How many disputes are named where one has to be chosen."""
@@ -46,6 +46,8 @@ def history_files(paths: Iterable[str]) -> Found:
 
 
 def _below(name: str) -> list[str]:
+    if not name:
+        raise InputError(NO_PATH)
     path = Path(name)
     if path.is_dir():
         below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
@@ -109,7 +111,9 @@ class _Choice:
         if not self.number:
             raise (InputError if self.wanted is None else UnknownDisputeError)("there is no dispute in this history", file=self.path)
         if not self.kept:
-            raise UnknownDisputeError(f"there is no dispute {self.wanted} in this history; it holds {self.number}: {there}", file=self.path)
+            raise UnknownDisputeError(
+                f"there is no dispute {self.wanted} in this history; it holds {self.number}: {there}", file=self.path, field="--dispute"
+            )
         if self.wanted is None and self.number > 1:
             raise InputError(f"{self.number} disputes stand in this history: {there}; choose one with --dispute ID", file=self.path)
         return self.kept
@@ -121,6 +125,8 @@ def story(path: str, wanted: str | None) -> Story:
     Raises `InputError` where there is none, or several and none is named; `UnknownDisputeError` where another is named;
     `OSError` where the file cannot be read.
     """
+    if not path:
+        raise InputError(NO_PATH)
     if path == STANDARD_INPUT or is_history(path):
         told = chosen(path, wanted)
         return Story(tuple(step.event for step in told), told[0].policy)
@@ -130,7 +136,7 @@ def story(path: str, wanted: str | None) -> Story:
     return Story(result.events, result.scenario.opening.policy)
 
 
-def ran(path: Path) -> tuple[Result, Dispute]:
+def ran(path: Path) -> tuple[ScenarioResult, Dispute]:
     """Run a scenario; returns what came of it, and the dispute. Raises `InputError` where it cannot be read, or the opening was refused."""
     scenario = read_scenario(path)
     try:

@@ -170,14 +170,15 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "unlock": "解决办法",
         "needs": "需提供",
         "then": "选择后",
-        "settles": "随即结束：{outcome}",
+        "settles": "纠纷随即结束：{outcome}",
         "until": "{deadline}：{due}",
-        "promise": "{deadline}：协商时间之后再等 {grace}，以便揽件信息到达；最晚 {latest}",
+        "promise": "{deadline}：约定时间之后再等 {grace}，等待揽件信息同步；最晚 {latest}",
         "unlimited": "不限",
         "reasons": "共 {count} 种举证理由，所需凭证各不相同",
         "final": "方案一经选择，不可更改。",
+        "ends": "{state}（{outcome}）",
         "head": "纠纷 {id} · {state} · {at}",
-        "facts": "订单数据取自 {at}",
+        "facts": "订单数据截至 {at}",
     },
     "en": {
         "open": "open",
@@ -193,6 +194,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "unlimited": "without limit",
         "reasons": "{count} reasons for evidence, each with the vouchers that it asks for",
         "final": "A choice cannot be taken back.",
+        "ends": "{state} ({outcome})",
         "head": "dispute {id} · {state} · {at}",
         "facts": "the order as it was shown at {at}",
     },
@@ -258,6 +260,7 @@ def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang)
 
 
 def _consequence(following: Consequence, lang: Lang) -> str:
-    end = following.state.label(lang) if following.outcome is None else f"{following.state.label(lang)} ({following.outcome.label(lang)})"
+    state, outcome = following.state.label(lang), following.outcome
+    end = state if outcome is None else _WORDS[lang]["ends"].format(state=state, outcome=outcome.label(lang))
     given = "".join(f" [{fact.label(lang)}]" for fact in following.given)
     return f"{following.role.label(lang)} · {following.event.label(lang)}{given} → {end}"

@@ -1,31 +1,32 @@
 """`dispute-fsm replay`: whether histories are whole, decided as the rules decide, and what other rules would have made of them."""
 
-import json
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
-from rich.progress import Progress
 from rich.table import Column, Table
 
 from dispute_fsm.charts.registry import rule_version
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, errors, output, reported, say
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, progress_bar, reported, say
 from dispute_fsm.cli.histories import history_files
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
 from dispute_fsm.history.lines import COMPRESSED, SUFFIX
-from dispute_fsm.history.read import Fault
+from dispute_fsm.history.read import Fault, Step
 from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
+from dispute_fsm.history.telling import change_in_words, changed_member, guard_name, seen_in_words
 from dispute_fsm.history.whatif import Question, Standing, Verdict, WhatIf
+from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.vocabulary import Lang
 
 _DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
+_ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
 _MOST_SHOWN = 40
 """How many steps that differ a person is shown; `--json` has them all."""
 
@@ -61,18 +62,18 @@ def replay_command(
         complain(fault)
     seen = _Seen()
     unreadable = len(lost)
-    with collecting_rarely(), Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with collecting_rarely(), progress_bar() as progress:
         task = progress.add_task("histories", total=_size(files))
         for file in files:
-            try:
-                for found in replay(file, question, watch=lambda line, _step: progress.advance(task, len(line))):
-                    judged = _judged(found, drift)
-                    seen.take(judged)
-                    if as_json:
-                        emit(_as_json(judged))
-            except (InputError, OSError) as fault:
-                complain(fault)
-                unreadable += 1
+            for found in _replayed(file, question, lambda line, _step: progress.advance(task, len(line))):
+                if isinstance(found, InputError | OSError):
+                    complain(found)
+                    unreadable += 1
+                    continue
+                judged = _judged(found, drift)
+                seen.take(judged)
+                if as_json:
+                    emit(_as_json(judged))
     unused = list(drift.unused())
     for line, approval in unused:
         complain(InputError(f"this approval no longer fits any difference: {approval.why}", file=drift.file, line=line))
@@ -81,6 +82,16 @@ def replay_command(
     if unreadable:
         return Exit.BAD_INPUT
     return Exit.FELL_SHORT if seen.wrong or unused else Exit.WELL
+
+
+def _replayed(
+    file: str, question: Question | None, watch: Callable[[bytes, Step | None], None]
+) -> Iterator[Fault | Replayed | InputError | OSError]:
+    """Replay a file; where it cannot be read (on), that comes last. What cannot be written is no fault of the file."""
+    try:
+        yield from replay(file, question, watch=watch)
+    except (InputError, OSError) as fault:
+        yield fault
 
 
 def _question(rules: str | None, policy: Path | None) -> Question | None:
@@ -197,24 +208,26 @@ def _as_json(judged: _Judged) -> dict[str, Any]:
 
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
-        "disputes": "{count} 个纠纷",
+        "disputes": "{count} 起纠纷",
         "events": "{count} 个事件",
         "differences": "{count} 处差异",
         "read": "{disputes}，{events}",
-        "faults": "哈希与流转均无误",
-        "again": "事件按原规则重判，结果一致",
-        "erased": "{disputes}中有步骤因原文已清除而无法重判",
+        "colon": "：",
+        "faults": "记录完整，哈希与流程均有效",
+        "again": "按原规则复核，判定一致",
+        "erased": "{disputes}中有步骤因原文已清除而无法复核",
         "approved": "已批准：{disputes}中的 {differences}",
-        "verdicts": "改用所问规则或策略后：相同 {same}，不同 {different}，无法确定 {undetermined}",
+        "verdicts": "按新规则（参数）重新推演：相同 {same}，不同 {different}，无法确定 {undetermined}",
         "then": "原结果",
-        "now": "将会是",
+        "now": "推演结果",
         "count": "纠纷数",
         "class": "差异类别",
         "not_opened": "不予受理",
         "undetermined": "无法确定",
         "step": "第 {seq} 步 {command}",
-        "guard": "条件 {guard}：原 {then}，现 {now}",
-        "nothing": "未查看",
+        "guard": "条件 {guard}：原 {then}；现 {now}",
+        "changed": "{what}：{recorded} → {now}",
+        "nothing": "未核查",
         "more": "另有 {count} 个未列出；--json 可查看全部",
     },
     "en": {
@@ -222,6 +235,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "events": "{count} event{s}",
         "differences": "{count} difference{s}",
         "read": "{disputes}, {events}",
+        "colon": ": ",
         "faults": "whole: every hash, every transition",
         "again": "events decided again as recorded",
         "erased": "in {disputes} a step cannot be decided again, because words were erased",
@@ -235,6 +249,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "undetermined": "undetermined",
         "step": "step {seq} {command}",
         "guard": "guard {guard}: then {then}, now {now}",
+        "changed": "{what}: {recorded} → {now}",
         "nothing": "not asked",
         "more": "{count} more are not shown; --json has them all",
     },
@@ -248,7 +263,7 @@ def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
     lines = (("faults", seen.faults, seen.whole, seen.disputes), ("again", seen.otherwise, seen.alike, seen.again))
     for name, failing, good, of in lines:
         mark = "✗" if failing else "✓" if of else "–"
-        say(f"{mark} {words[name]}: {good}/{of}", "red" if failing else None)
+        say(f"{mark} {words[name]}{words['colon']}{good}/{of}", "red" if failing else None)
     if seen.undetermined:
         say(words["erased"].format(disputes=_counted("disputes", seen.undetermined, lang)))
     if seen.approved:
@@ -330,14 +345,12 @@ def difference_told(difference: Difference, lang: Lang) -> Iterator[str]:
     """Say at which step something differs, how, and by which guard."""
     words = _WORDS[lang]
     step = words["step"].format(seq=difference.seq, command=difference.command.label(lang))
-    yield f"{step}: {difference.drift.label(lang)}"
+    yield f"{step}{words['colon']}{difference.drift.label(lang)}"
     for change in difference.changes:
         if change.field != "checks" and (change.field, difference.drift) != ("deadlines", Drift.DEADLINE):  # the guard below says it
-            yield f"  {change.field}: {_plain(change.recorded)} → {_plain(change.now)}"
-    if difference.guard is not None:
-        then, now = (words["nothing"] if saw is None else _plain(saw) for saw in (difference.saw_then, difference.saw_now))
-        yield "  " + words["guard"].format(guard=difference.guard, then=then, now=now)
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            recorded, now = (change_in_words(change.field, value, lang) for value in (change.recorded, change.now))
+            yield "  " + words["changed"].format(what=changed_member(change.field, lang), recorded=recorded, now=now)
+    if (guard := difference.guard) is not None:
+        both = (difference.saw_then, difference.saw_now)
+        then, now = (words["nothing"] if saw is None else seen_in_words(guard, saw, lang, _ZONE) for saw in both)
+        yield "  " + words["guard"].format(guard=guard_name(guard, lang), then=then, now=now)

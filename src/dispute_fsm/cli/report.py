@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import LANG, Exit, LangOption, as_lang, complain, reported
-from dispute_fsm.cli.diagram import write_whole
+from dispute_fsm.cli.app import LANG, Exit, LangOption, as_lang, complain, deliver, reported
 from dispute_fsm.cli.histories import followed
 from dispute_fsm.diagrams.report import report
 
@@ -14,7 +13,7 @@ from dispute_fsm.diagrams.report import report
 @reported
 def report_command(
     path: Annotated[str, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
-    to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write, e.g. dispute.html.")],
+    to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write, e.g. dispute.html; - is standard output.")],
     dispute: Annotated[str | None, typer.Option("--dispute", metavar="ID", help="Which dispute, where the history holds several.")] = None,
     lang: LangOption = LANG,
 ) -> Exit:
@@ -28,7 +27,7 @@ def report_command(
     """
     steps, found = followed(path, dispute)
     page = report([step.event for step in steps], steps[0].policy, found, as_lang(lang))
-    write_whole(to, page.encode())
+    deliver(page.encode(), to, as_lang(lang))
     if found.sound:
         return Exit.WELL
     complain(f"{path}: the record is not as it should be; the page says where, and so does: dispute-fsm replay {path}")

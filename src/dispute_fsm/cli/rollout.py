@@ -15,14 +15,14 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.timeline import local_time
 from dispute_fsm.rules.policy import DEFAULT_POLICY
 from dispute_fsm.rules.rollout import Rollout, Span, bucket_of
-from dispute_fsm.rules.strict import FrozenMap, Identifier, Strict, format_instant, parse_instant
+from dispute_fsm.rules.strict import FrozenMap, GivenIdentifier, Strict, format_instant, parse_instant
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.scenario.rollouts import read_rollout
 from dispute_fsm.terminal import printable
 
 
 class _Merchant(Strict):
-    id: Identifier
+    id: GivenIdentifier
 
 
 @reported
@@ -75,7 +75,9 @@ def _merchants(path: Path) -> Iterator[str]:
         try:
             _Merchant(id=merchant)
         except ValueError:
-            raise InputError("a merchant id is one line of 1 to 200 characters", file=str(path), line=number) from None
+            raise InputError(
+                "a merchant id is one line of 1 to 200 characters, not all of them blank", file=str(path), line=number
+            ) from None
         if merchant in seen:
             raise InputError(f"this merchant stands in line {seen[merchant]} already: keep one of the two", file=str(path), line=number)
         seen[merchant] = number
@@ -113,7 +115,7 @@ _WORDS: Mapping[Lang, Mapping[str, Any]] = FrozenMap(
     {
         "zh": FrozenMap(
             {
-                "heads": ("商家", "原因", "分桶", "适用 {newer} 的时间"),
+                "heads": ("商家", "原因", "灰度分组", "适用 {newer} 的时间"),
                 "at": "{at} 时",
                 "always": "始终",
                 "never": "从不（适用 {older}）",

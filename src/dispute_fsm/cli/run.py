@@ -1,24 +1,37 @@
 """`dispute-fsm run`: run scenario files and say what came of each."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangChoice, LangOption, as_lang, complain, emit, errors, output, reported, say
+from dispute_fsm.cli.app import (
+    LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    LanguageChoice,
+    as_lang,
+    complain,
+    emit,
+    output,
+    progress_bar,
+    reported,
+    say,
+    wrote_into,
+)
 from dispute_fsm.cli.store import opened_store
 from dispute_fsm.errors import ConflictError, InputError
+from dispute_fsm.history.lines import NO_PATH
 from dispute_fsm.history.lines import SUFFIX as HISTORY_SUFFIX
 from dispute_fsm.history.telling import state_label
 from dispute_fsm.history.write import write_history
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.scenario.reader import SUFFIX, read_scenario
-from dispute_fsm.scenario.runner import Failure, Result, run_scenario
+from dispute_fsm.scenario.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
 
 if TYPE_CHECKING:
@@ -27,7 +40,7 @@ if TYPE_CHECKING:
 
 @reported
 def run(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=f"Scenario files, or folders that hold *{SUFFIX} files.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=f"Scenario files, or folders that hold *{SUFFIX} files.")],
     as_json: JsonOption = False,
     histories: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the history of each scenario into this folder.")] = None,
     url: Annotated[
@@ -51,32 +64,29 @@ def run(
         return _run(paths, as_json, histories, lang, store)
 
 
-def _run(paths: list[Path], as_json: bool, histories: Path | None, lang: LangChoice, store: "Store | None") -> Exit:
+def _run(paths: list[str], as_json: bool, histories: Path | None, lang: LanguageChoice, store: "Store | None") -> Exit:
     files, lost = scenario_files(paths)
     targets = {} if histories is None else _history_files(files, histories)
     for fault in lost:
         complain(fault)
-    results: list[Result] = []
+    results: list[ScenarioResult] = []
+    written: list[Path] = []
     unreadable = len(lost)
-    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with progress_bar() as progress:
         for file in progress.track(list(files), description="scenarios"):
-            try:
-                result = run_scenario(read_scenario(file))
-                if store is not None:
-                    _keep(store, result)
-            except InputError as fault:
-                complain(fault.within(str(file)))
-                unreadable += 1
-                continue
-            except (ConflictError, OSError) as fault:
-                complain(f"{file}: {fault}" if isinstance(fault, ConflictError) else fault)
+            result = _ran(file, store)
+            if not isinstance(result, ScenarioResult):
+                complain(result)
                 unreadable += 1
                 continue
             if file in targets:
                 write_history(targets[file], ((event, result.scenario.opening.policy) for event in result.events))
+                written.append(targets[file])
             if as_json:
                 emit(_as_json(result))
             results.append(result)
+    if histories is not None:
+        wrote_into(histories, written, as_lang(lang))
     if not as_json:
         _show(results, as_lang(lang))
     if unreadable:
@@ -84,7 +94,22 @@ def _run(paths: list[Path], as_json: bool, histories: Path | None, lang: LangCho
     return Exit.WELL if all(result.ok for result in results) else Exit.FELL_SHORT
 
 
-def _keep(store: "Store", result: Result) -> None:
+def _ran(file: Path, store: "Store | None") -> ScenarioResult | InputError | OSError:
+    """Run a scenario and store what happened; what is wrong with it comes back, so that the others still run."""
+    try:
+        result = run_scenario(read_scenario(file))
+        if store is not None:
+            _keep(store, result)
+    except InputError as fault:
+        return fault.within(str(file))
+    except ConflictError as fault:
+        return InputError(str(fault), file=str(file))
+    except OSError as fault:
+        return fault
+    return result
+
+
+def _keep(store: "Store", result: ScenarioResult) -> None:
     """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
     from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
     from dispute_fsm.store.transfer import Arriving, take  # noqa: PLC0415 -- as above
@@ -104,7 +129,7 @@ class Found(NamedTuple):
     lost: tuple[InputError | OSError, ...]
 
 
-def scenario_files(paths: Iterable[Path]) -> Found:
+def scenario_files(paths: Iterable[str]) -> Found:
     """Find scenario files, each once.
 
     A path that does not exist, and a folder that holds none, is an error of that path alone: to check nothing is no success.
@@ -112,9 +137,9 @@ def scenario_files(paths: Iterable[Path]) -> Found:
     found: dict[Path, Path] = {}
     lost = list[InputError | OSError]()
     resolved: set[Path] = set()
-    for path in paths:
+    for name in paths:
         try:
-            for file, below in _below(path):
+            for file, below in _below(name):
                 if file.resolve() not in resolved:
                     resolved.add(file.resolve())
                     found[file] = below
@@ -123,7 +148,10 @@ def scenario_files(paths: Iterable[Path]) -> Found:
     return Found(found, tuple(lost))
 
 
-def _below(path: Path) -> list[tuple[Path, Path]]:
+def _below(name: str) -> list[tuple[Path, Path]]:
+    if not name:
+        raise InputError(NO_PATH)
+    path = Path(name)
     if path.is_dir():
         below = sorted(file for file in path.rglob(f"*{SUFFIX}") if not file.is_dir())
         if not below:
@@ -145,7 +173,7 @@ def _history_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     return named
 
 
-def _as_json(result: Result) -> dict[str, Any]:
+def _as_json(result: ScenarioResult) -> dict[str, Any]:
     dispute, scenario = result.dispute, result.scenario
     return {
         "file": scenario.file,
@@ -175,7 +203,7 @@ _FAILURE = {
 }
 
 
-def _show(results: list[Result], lang: Lang) -> None:
+def _show(results: list[ScenarioResult], lang: Lang) -> None:
     table = Table(*(Column(head, overflow="fold") for head in _HEADS[lang]), box=None, pad_edge=False, header_style="bold")
     for result in results:
         dispute = result.dispute
@@ -199,7 +227,7 @@ def _show(results: list[Result], lang: Lang) -> None:
     )
 
 
-def _failure(result: Result, failure: Failure, lang: Lang) -> str:
+def _failure(result: ScenarioResult, failure: Failure, lang: Lang) -> str:
     end, step = {"zh": ("结束时", "第 {} 步"), "en": ("at the end", "step {}")}[lang]
     where = end if failure.step is None else step.format(failure.step)
     return _FAILURE[lang].format(file=result.scenario.file, line=failure.line, where=where, expected=failure.expected, found=failure.found)

@@ -1,7 +1,6 @@
 """`dispute-fsm show`: one dispute as a timeline, and how it stands; with `--at` as it stood then."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +20,7 @@ from dispute_fsm.terminal import printable
 
 @reported
 def show(
-    path: Annotated[Path, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
+    path: Annotated[str, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
     dispute: Annotated[str | None, typer.Option(metavar="ID", help="Which dispute, where the file holds several.")] = None,
     at: Annotated[int | None, typer.Option(metavar="SEQ", help="Go back to just after the event of this number.")] = None,
     as_json: JsonOption = False,
@@ -31,10 +30,10 @@ def show(
 
     Example: dispute-fsm show out/15-promise-missed.history.jsonl --at 3
     """
-    story = chosen(str(path), dispute)
+    story = chosen(path, dispute)
     if at is not None and not 1 <= at <= len(story):
         there = f"dispute {story[0].event.dispute_id} has the events 1 to {len(story)}"
-        raise InputError(f"there is no event {at}: {there}", file=str(path))
+        raise InputError(f"there is no event {at}: {there}", file=path, field="--at")
     story = story[:at]
     entries = timeline([step.event for step in story], story[0].policy)
     if as_json:
@@ -106,7 +105,7 @@ def _personal_json(said: Personal) -> dict[str, Any]:
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
         "head": "纠纷 {dispute} · 订单 {order} · 商家 {merchant} · 消费者 {consumer} · 规则 {rules}",
-        "stands": "截至 {at}，事件 {seq} 之后（修订号 {revision}）",
+        "stands": "截至 {at}，事件 {seq} 之后（版本序号 {revision}）",
     },
     "en": {
         "head": "dispute {dispute} · order {order} · merchant {merchant} · consumer {consumer} · rules {rules}",

@@ -50,9 +50,9 @@ def sweep_command(
     """
     asked = NobodyToAsk() if orders is None else _order_system(orders)
     with opened_store(url) as store:
-        from dispute_fsm.service.service import Service  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+        from dispute_fsm.service.service import DisputeService  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
 
-        service = Service(store, asked)
+        service = DisputeService(store, asked)
         if forever:
             runner = service.runner()
             for number in (signal.SIGTERM, signal.SIGINT):

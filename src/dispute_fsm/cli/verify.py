@@ -1,16 +1,15 @@
 """`dispute-fsm verify`: go through every reachable situation of the rules and decide the properties that have to hold."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from dispute_fsm.charts.registry import VERSIONS, rule_version
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, errors, reported, say
+from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, progress_bar, reported, say, wrote_into
+from dispute_fsm.history.write import whole_file
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import Lang
 from dispute_fsm.verify.counterexample import file_name, scenario_text
@@ -37,8 +36,8 @@ def verify_command(
     Exit code: 0 every property holds, 1 one fails, 2 wrong usage.
     """
     versions = list(VERSIONS.values()) if rules is None else [rule_version(rules)]
-    ok = True
-    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    ok, files = True, list[Path]()
+    with progress_bar() as progress:
         for version in progress.track(versions, description="verify"):
             found = verify_version(version)
             ok &= found.ok
@@ -47,11 +46,15 @@ def verify_command(
                 counterexamples.mkdir(parents=True, exist_ok=True)
                 for one in found.verdicts:
                     if one.of.id in texts:
-                        (counterexamples / file_name(one.of, version.id)).write_text(texts[one.of.id], encoding="utf-8")
+                        files.append(counterexamples / file_name(one.of, version.id))
+                        with whole_file(files[-1]) as stream:
+                            stream.write(texts[one.of.id])
             if as_json:
                 emit(_as_json(found, texts))
             else:
                 _show(found, texts, as_lang(lang))
+    if counterexamples is not None:
+        wrote_into(counterexamples, files, as_lang(lang))
     return Exit.WELL if ok else Exit.FELL_SHORT
 
 
@@ -79,10 +82,10 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
         "zh": FrozenMap(
             {
                 "counts": (
-                    "规则 {rules}：{policies} 种政策，{states} 个状态，{situations} 种情形，{questions} 个问题："
-                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，订单系统未知而未决 {unknown}"
+                    "规则 {rules}：{policies} 组规则参数，{states} 个状态，{situations} 种情形，{questions} 个请求："
+                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，因缺少订单数据未判定 {unknown}"
                 ),
-                "waiting": "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，时限被政策关闭 {deadline_switched_off}",
+                "waiting": "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，时限因规则参数停用 {deadline_switched_off}",
                 "shortest": "最短反例：",
             }
         ),

@@ -72,6 +72,7 @@ def write(folder: Path) -> list[str]:
     for name, content in catalogue():
         path = folder / name
         if not path.is_file() or path.read_bytes() != content.encode():
+            path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as stream:
                 stream.write(content)
             written.append(name)

@@ -6,10 +6,10 @@ from itertools import pairwise, product
 from dispute_fsm.charts.table import QUIET
 from dispute_fsm.diagrams.machine import Arrow, Machine, StateNode
 from dispute_fsm.rules.guards import FAILED, OPTION
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, RefusalCode
 
 
-def other_events(machine: Machine, state: StateNode) -> tuple[EventName, ...]:
+def other_events(machine: Machine, state: StateNode) -> tuple[CommandType, ...]:
     """Return the events that a state, with the states around it, does not offer; of a region only those that the region has."""
     around = (state.id, *machine.around(state.id))
     region = _region(machine, state)
@@ -18,19 +18,19 @@ def other_events(machine: Machine, state: StateNode) -> tuple[EventName, ...]:
         inside = {arrow.event for arrow in machine.arrows if arrow.source is not None and state.id in machine.around(arrow.source)}
         scope = {one.id for one in machine.states if state.id not in machine.around(one.id)}
     else:
-        inside = set[EventName]()
+        inside = set[CommandType]()
     events = dict.fromkeys(arrow.event for arrow in machine.arrows if arrow.source in scope)
     offered = {arrow.event for arrow in machine.arrows if arrow.source in around} | inside
     return tuple(event for event in events if event not in offered)
 
 
-def misplaced(machine: Machine, state: StateNode, event: EventName) -> tuple[RefusalCode, ...]:
+def misplaced(machine: Machine, state: StateNode, event: CommandType) -> tuple[RefusalCode, ...]:
     """Say how an event is refused where a state does not offer it; of two codes, the first where an option was chosen. None: unchanged."""
     if event in QUIET:
         return ()
     if state.closed:
         return (RefusalCode.DISPUTE_CLOSED,)
-    if event is not EventName.CHOOSE_OPTION:
+    if event is not CommandType.CHOOSE_OPTION:
         return (RefusalCode.NOT_IN_THIS_STATE,)
     chosen = (RefusalCode.OPTION_ALREADY_CHOSEN,)
     return (*chosen, RefusalCode.NOT_IN_THIS_STATE) if "none" in chosen_at(machine)[state.id] else chosen
@@ -52,7 +52,7 @@ def chosen_at(machine: Machine) -> Mapping[str, frozenset[str]]:
         around = (leaf, *machine.around(leaf))
         for arrow in (arrow for arrow in machine.arrows if arrow.source in around):
             answers = _options_of(machine, arrow)
-            after = answers - {"none"} if arrow.event is EventName.CHOOSE_OPTION else answers & {option}
+            after = answers - {"none"} if arrow.event is CommandType.CHOOSE_OPTION else answers & {option}
             more = {(entered.id, one) for entered in _entered(machine, machine.state(arrow.target)) for one in after} - found
             found |= more
             waiting += more
@@ -116,7 +116,7 @@ def _cases(machine: Machine, arrows: list[Arrow]) -> Iterator[tuple[tuple[tuple[
 def _answers(machine: Machine, question: str, arrow: Arrow) -> list[str]:
     """List the answers that a question can have where an arrow begins."""
     answers = list(machine.questions[question].answers)
-    if question == OPTION.name and arrow.event is EventName.CHOOSE_OPTION:  # such a command names one
+    if question == OPTION.name and arrow.event is CommandType.CHOOSE_OPTION:  # such a command names one
         answers = [option.value for option in machine.options]
     elif question == OPTION.name and arrow.source is not None:
         chosen = chosen_at(machine)

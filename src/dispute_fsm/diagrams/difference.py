@@ -14,7 +14,7 @@ from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.rules.policy import Bilingual, Term
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Deadline, Lang
+from dispute_fsm.rules.vocabulary import POLICY_FIELDS, Denial, Labelled, Lang, Silence
 
 T = TypeVar("T")
 Told = Mapping[str, Sequence[str]]
@@ -22,16 +22,18 @@ Told = Mapping[str, Sequence[str]]
 
 _ABSENT = object()
 _TERM = frozenset(Term.model_fields)
+_WORDS_OF_POLICY: Mapping[tuple[str, ...], type[Labelled]] = FrozenMap({("silence",): Silence, ("denial",): Denial})
+"""The fields of a policy whose values are words of the domain."""
 Kind = Literal["state", "arrow", "condition", "question", "word", "policy"]
 
 KINDS: Mapping[Kind, Bilingual] = FrozenMap(
     {
         "state": Bilingual(zh="状态", en="state"),
-        "arrow": Bilingual(zh="流转", en="edge"),
+        "arrow": Bilingual(zh="流程", en="edge"),
         "condition": Bilingual(zh="条件", en="guard"),
-        "question": Bilingual(zh="分支问题", en="question"),
+        "question": Bilingual(zh="分支条件", en="question"),
         "word": Bilingual(zh="用词", en="label"),
-        "policy": Bilingual(zh="政策", en="policy"),
+        "policy": Bilingual(zh="规则参数", en="policy"),
     }
 )
 """The kinds of things that may differ, in words."""
@@ -42,13 +44,13 @@ _WORDS = Phrases(
         "was_is": ("{what}：原为 {was}，现为 {now}", "{what}: was {was}, is {now}"),
         "more": ("{what}：新增 {now}", "{what}: now also {now}"),
         "less": ("{what}：不再有 {was}", "{what}: no longer {was}"),
-        "awake": ("按新政策会发生，按旧政策不会", "happens under the new policy, not under the old one"),
-        "asleep": ("按旧政策会发生，按新政策不会", "happened under the old policy, not under the new one"),
-        "source": ("起点", "from"),
-        "target": ("去向", "to"),
+        "awake": ("新参数下适用，旧参数下不适用", "happens under the new policy, not under the old one"),
+        "asleep": ("旧参数下适用，新参数下不适用", "happened under the old policy, not under the new one"),
+        "source": ("起始状态", "from"),
+        "target": ("下一状态", "to"),
         "by": ("由谁", "by"),
-        "when": ("若", "if"),
-        "needs": ("须", "needs"),
+        "when": ("适用条件", "if"),
+        "needs": ("必须满足", "needs"),
         "timing": ("时限要求", "timing"),
         "endings": ("结果", "outcome"),
         "starts": ("开始计时", "starts"),
@@ -57,13 +59,19 @@ _WORDS = Phrases(
         "label": ("名称", "label"),
         "parent": ("所属", "within"),
         "stands": ("时限", "deadlines"),
-        "runs": ("到期处理", "acts on"),
+        "runs": ("届满时处理", "acts on"),
         "codes": ("拒绝代码", "codes"),
-        "answers": ("答案", "answers"),
+        "answers": ("取值", "answers"),
         "kind": ("种类", "kind"),
         "nothing": ("无", "nothing"),
+        "leaf": ("单一状态", "leaf"),
+        "compound": ("复合状态", "compound"),
+        "parallel": ("并行状态", "parallel"),
     }
 )
+
+_STATES = frozenset({"source", "target", "parent"})
+"""The parts that are states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +151,14 @@ class _Teller:
     def policy(self) -> Iterator[Change]:
         for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
             mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED if now is _ABSENT else Mark.CHANGED
-            said = () if mark is not Mark.CHANGED else (self._word("changed", was=_value(self.before, was), now=_value(self.after, now)),)
+            said = (
+                ()
+                if mark is not Mark.CHANGED
+                else (self._word("changed", was=_value(self.before, path, was), now=_value(self.after, path, now)),)
+            )
             name = ".".join(path)
-            yield Change("policy", name, mark, Deadline(name).label(self.after.lang) if name in set(Deadline) else "", said)
+            label = POLICY_FIELDS[path[0]][self.after.lang == "en"] if path[0] in POLICY_FIELDS else ""
+            yield Change("policy", name, mark, label, said)
 
     def _woken(self, kind: Kind, there: Mapping[str, str], named: Callable[[str], str]) -> Iterator[Change]:
         """Say what only one of the policies comes to; `there` is what both have, by its id on the newer side, with that on the older."""
@@ -180,15 +193,23 @@ class _Teller:
         if list(was) == list(now):
             return
         gone, come = [one for one in was if one not in now], [one for one in now if one not in was]
-        what, comma = _WORDS(self.after.lang, part), self.after.say("comma")
+        what = _WORDS(self.after.lang, part)
         if (gone or come) and not (gone and come):
-            yield self._word("more" if come else "less", what=what, was=comma.join(gone), now=comma.join(come))
+            yield self._word("more" if come else "less", what=what, was=_list(self.before, part, gone), now=_list(self.after, part, come))
         else:
-            nothing = self._word("nothing")
-            yield self._word("was_is", what=what, was=comma.join(was) or nothing, now=comma.join(now) or nothing)
+            yield self._word("was_is", what=what, was=_list(self.before, part, was), now=_list(self.after, part, now))
 
     def _word(self, name: str, **named: str) -> str:
         return _WORDS(self.after.lang, name, **named)
+
+
+def _list(voice: Voice, part: str, names: Sequence[str]) -> str:
+    """List what stands in a part of a thing; states and kinds are compared by their ids, which are English already."""
+    if part in _STATES and voice.lang == "zh":
+        names = [f"{voice.state(name)} ({name})" for name in names]
+    elif part == "kind":
+        names = [_WORDS(voice.lang, name) for name in names]
+    return voice.say("comma").join(names) or _WORDS(voice.lang, "nothing")
 
 
 def _nameless(_: Voice, _thing: object) -> str:
@@ -235,7 +256,9 @@ def _differing(was: object, now: object, path: tuple[str, ...]) -> Iterator[tupl
         yield path, was, now
 
 
-def _value(voice: Voice, value: object) -> str:
+def _value(voice: Voice, path: tuple[str, ...], value: object) -> str:
+    if path in _WORDS_OF_POLICY:
+        return _WORDS_OF_POLICY[path](str(value)).label(voice.lang)
     if isinstance(value, dict) and _TERM & set(value):
         return voice.hours(Term.model_validate(value))
     return voice.say("off") if value is None else json.dumps(value, ensure_ascii=False)

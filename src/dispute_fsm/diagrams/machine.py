@@ -22,7 +22,7 @@ from dispute_fsm.rules.guards import Dimension, Guard, Selector, Sort
 from dispute_fsm.rules.policy import Bilingual, Policy
 from dispute_fsm.rules.provenance import Source
 from dispute_fsm.rules.strict import FrozenMap, Named, Series, Strict
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Labelled, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Labelled, Option, Outcome, RefusalCode, Role, StateName
 
 Kind = Literal["leaf", "compound", "parallel"]
 
@@ -93,7 +93,7 @@ class Arrow(Strict):
     id: str
     source: str | None
     target: str
-    event: Named[EventName]
+    event: Named[CommandType]
     by: str
     roles: Series[Named[Role]]
     when: Series[str]
@@ -241,11 +241,11 @@ def _arrows(states: Iterable[State], guards: dict[str, Guard]) -> Iterator[Arrow
         for transition in state.transitions:
             if isinstance(transition, Edge) and transition.target is not None:
                 for event in transition.events:
-                    yield _arrow(state.id, transition.target.id, EventName(event.id), transition.rule, guards)
+                    yield _arrow(state.id, transition.target.id, CommandType(event.id), transition.rule, guards)
         yield from _arrows(state.states, guards)
 
 
-def _arrow(source: str, target: str, event: EventName, rule: Rule, guards: dict[str, Guard]) -> Arrow:
+def _arrow(source: str, target: str, event: CommandType, rule: Rule, guards: dict[str, Guard]) -> Arrow:
     _collect(guards, rule.by, *rule.when, *rule.timing, *rule.needs)
     return Arrow(
         id="--".join([source, event.value, *(_answers(selector) for selector in rule.when)]),
@@ -272,7 +272,7 @@ def _entry(version: RuleVersion, guards: dict[str, Guard]) -> Arrow:
         id=OPENING,
         source=None,
         target=next(state.id for state in version.chart.states if state.initial),
-        event=EventName.OPEN_DISPUTE,
+        event=CommandType.OPEN_DISPUTE,
         by=entry.by.name,
         roles=entry.by.roles,
         when=(),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.vocabulary import EventName, EventType
+from dispute_fsm.rules.vocabulary import CommandType, EventType
 
 
 def taken(machine: Machine, event: AuditEvent) -> Arrow | None:
@@ -15,7 +15,7 @@ def taken(machine: Machine, event: AuditEvent) -> Arrow | None:
     """
     if event.type is EventType.REFUSED:
         return None
-    if event.command is EventName.OPEN_DISPUTE:
+    if event.command is CommandType.OPEN_DISPUTE:
         return machine.arrow(OPENING)
     fitting = [arrow for arrow in machine.arrows if _fits(machine, arrow, event)]
     if len(fitting) != 1:

@@ -16,15 +16,14 @@ from uuid import NAMESPACE_OID, uuid5
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened, PrivateValue
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.canonical import canonical
-from dispute_fsm.rules.commands import PAYLOADS, PERSONAL, RECORDED_PAYLOADS, Command, Commitment, Payload
+from dispute_fsm.rules.commands import PAYLOAD_CLASSES, PERSONAL, Command, Commitment, Payload, Voucher, content, content_as_json
 from dispute_fsm.rules.evidence import length
 from dispute_fsm.rules.strict import Strict
-from dispute_fsm.rules.vocabulary import EventName
 
 NOT_HASHED = frozenset({"hash", "private"})
 _SALT_BYTES = 16
 _COMMITTED = frozenset(Commitment.model_fields)
-AnyEvent = TypeVar("AnyEvent", bound=AuditEvent)
+E = TypeVar("E", bound=AuditEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +61,24 @@ def _committed(value: str, salt: bytes) -> dict[str, Any]:
     return {"commitment": hashlib.sha256(salt + value.encode()).hexdigest(), "length": length(value)}
 
 
-def conceal(event: EventName, payload: Payload, salt: Callable[[str], bytes]) -> tuple[Payload, dict[str, PrivateValue]]:
-    """Split a command's payload into what is recorded (with commitments) and the personal values beside it."""
+def conceal(command: Command, salt: Callable[[str], bytes]) -> tuple[Payload, dict[str, PrivateValue]]:
+    """Split what a command says into what is recorded (with commitments) and the personal values beside it."""
     private: dict[str, PrivateValue] = {}
 
     def commit(value: str, pointer: str) -> dict[str, Any]:
         private[pointer] = PrivateValue(salt=salt(pointer).hex(), value=value)
         return _committed(value, salt(pointer))
 
-    return RECORDED_PAYLOADS[event].model_validate(_recorded(payload, "/payload", commit)), private
+    return PAYLOAD_CLASSES[command.type].model_validate(_recorded(content(command), "/payload", commit)), private
 
 
-def _recorded(asked: Strict, pointer: str, commit: Callable[[str, str], dict[str, Any]]) -> dict[str, Any]:
+def _recorded(asked: Mapping[str, Any], pointer: str, commit: Callable[[str, str], dict[str, Any]]) -> dict[str, Any]:
     """Return the members of a payload or voucher, with commitments for the personal ones."""
     members: dict[str, Any] = {}
-    for name, member in vars(asked).items():
+    for name, member in asked.items():
         place = f"{pointer}/{name}"
         if name == "vouchers":
-            members[name] = tuple([_recorded(voucher, f"{place}/{index}", commit) for index, voucher in enumerate(member)])
+            members[name] = tuple([_recorded(vars(voucher), f"{place}/{index}", commit) for index, voucher in enumerate(member)])
         elif name in PERSONAL and member is not None:
             members[name] = commit(member, place)
         else:
@@ -87,12 +86,9 @@ def _recorded(asked: Strict, pointer: str, commit: Callable[[str, str], dict[str
     return members
 
 
-def reveal(event: AuditEvent) -> Payload:
-    """Return the payload as it was asked; an erased value comes back as a text of the same length."""
-    if PAYLOADS[event.command] is type(event.payload):  # nothing in it is personal
-        return event.payload
-
-    return PAYLOADS[event.command].model_validate(_plain(event.payload, "/payload", event.private))
+def reveal(event: AuditEvent) -> dict[str, Any]:
+    """Return the members of the payload as they were asked; an erased value comes back as a text of the same length."""
+    return _plain(event.payload, "/payload", event.private)
 
 
 def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) -> dict[str, Any]:
@@ -104,7 +100,8 @@ def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) 
             kept = private.get(place)
             members[name] = "█" * member.length if kept is None else kept.value
         elif name == "vouchers":
-            members[name] = tuple([_plain(voucher, f"{place}/{index}", private) for index, voucher in enumerate(member)])
+            plain = [_plain(voucher, f"{place}/{index}", private) for index, voucher in enumerate(member)]
+            members[name] = tuple([Voucher.model_construct(**voucher) for voucher in plain])  # what was recorded is valid
         else:
             members[name] = member
     return members
@@ -124,8 +121,8 @@ def erased(event: AuditEvent) -> bool:
 
 
 def same_content(event: AuditEvent, command: Command) -> bool:
-    """Tell whether a command asks the same as the one recorded: event, actor and payload; an erased value compares by length."""
-    if event.command is not command.event or event.actor != command.actor:
+    """Tell whether a command asks the same as the one recorded: type, actor and payload; an erased value compares by length."""
+    if event.command is not command.type or event.actor != command.by:
         return False
 
     def commit(value: str, pointer: str) -> dict[str, Any]:
@@ -135,7 +132,7 @@ def same_content(event: AuditEvent, command: Command) -> bool:
     def recorded(value: Mapping[str, Any], pointer: str) -> dict[str, Any]:
         return dict(value) if pointer in event.private else {"length": value["length"]}
 
-    asked = _personal(command.payload.model_dump(mode="json"), "/payload", str, commit)
+    asked = _personal(content_as_json(command), "/payload", str, commit)
     return bool(asked == _personal(event.payload.model_dump(mode="json"), "/payload", dict, recorded))
 
 
@@ -168,7 +165,7 @@ def event_hash(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(hashed_form(record)).hexdigest()
 
 
-def seal(event: AnyEvent) -> tuple[AnyEvent, bytes]:
+def seal(event: E) -> tuple[E, bytes]:
     """Return the event with its hash, and the bytes that the hash covers."""
     # Only an opening has members whose form in JSON is another than the one in which they are held.
     hashed = hashed_form(event.model_dump(mode="json") if isinstance(event, DisputeOpened) else vars(event))

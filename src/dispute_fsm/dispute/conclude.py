@@ -5,26 +5,22 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self, cast
-
-from pydantic import model_validator
+from typing import NamedTuple
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.charts.table import Row
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.judge import Judgement, check_facts, judge, reason_of
+from dispute_fsm.dispute.judge import Judgement, check_facts, evaluate, reason_of
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline, OpenDispute
+from dispute_fsm.rules.commands import ChooseOption, Command, ExtendDeadline, OpenDispute
 from dispute_fsm.rules.deadlines import due_instant
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Finding, Seen
 from dispute_fsm.rules.guards import Guard
-from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.rollout import RolloutDecision
-from dispute_fsm.rules.strict import Identifier, Strict, format_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
+from dispute_fsm.rules.strict import format_instant
+from dispute_fsm.rules.vocabulary import Deadline, EventType, Outcome, RefusalCode
 
 _ANY_TIME = datetime(2023, 3, 27, tzinfo=UTC)  # who may open does not depend on when
 
@@ -71,7 +67,7 @@ def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: 
 
     Raises `ClockWentBackError`, `FactsNeededError` and `StaleFactsError` as `decide` does.
     """
-    judgement = judge(dispute, command, facts, now)
+    judgement = evaluate(dispute, command, facts, now)
     if judgement.earlier is not None:
         return judgement, None
     if now < dispute.last_at:
@@ -89,9 +85,8 @@ def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: 
 def _fired(dispute: Dispute, judgement: Judgement, row: Row, looked_at: OrderFacts | None) -> Conclusion:
     rule, command = row.rule, judgement.case.command
     option, agreed_until = dispute.option, dispute.agreed_until
-    if command.event is EventName.CHOOSE_OPTION:
-        chosen = cast("ChooseOption[str]", command.payload)
-        option, agreed_until = chosen.option, chosen.agreed_until
+    if isinstance(command, ChooseOption):
+        option, agreed_until = command.option, command.agreed_until
     stands = dispute.rules.table.places[row.target].stands
     kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     return Conclusion(
@@ -120,7 +115,7 @@ def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | 
     """Return the due instants of the deadlines that begin now; a deadline that is switched off does not begin."""
     if not starts:
         return {}
-    until = cast("ExtendDeadline[str]", case.command.payload).until if case.command.event is EventName.EXTEND_DEADLINE else None
+    until = case.command.until if isinstance(case.command, ExtendDeadline) else None
     dues = {deadline: due_instant(deadline, case.policy, case.now, agreed_until, until) for deadline in starts}
     return {deadline: due for deadline, due in dues.items() if due is not None}
 
@@ -128,30 +123,7 @@ def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | 
 # ---- openings ----------------------------------------------------------------------------------------------------------
 
 
-class Opening(Strict):
-    """A request to open a dispute: whose, about which order, under which rules and policy, and who asks.
-
-    `rollout` is the decision of a gradual release, where one chose the rules.
-    """
-
-    dispute_id: Identifier
-    order_id: Identifier
-    merchant_id: Identifier
-    consumer_id: Identifier
-    actor: Actor
-    rules: Identifier
-    policy: Policy
-    key: Identifier | None = None
-    rollout: RolloutDecision | None = None
-
-    @model_validator(mode="after")
-    def _as_the_rollout_decided(self) -> Self:
-        if self.rollout is not None and self.rollout.version != self.rules:
-            raise ValueError(f"the rollout decided on {self.rollout.version}, the opening names {self.rules}")
-        return self
-
-
-def conclude_opening(opening: Opening, facts: OrderFacts | None, now: datetime) -> Conclusion | tuple[Reason, ...]:
+def conclude_opening(opening: OpenDispute, facts: OrderFacts | None, now: datetime) -> Conclusion | tuple[Reason, ...]:
     """Say what an opening of a new dispute comes to, or every reason against it. Raises `StaleFactsError`, `InputError`."""
     case = _case(opening, facts, now)
     table = rule_version(opening.rules).table
@@ -170,7 +142,7 @@ def conclude_opening(opening: Opening, facts: OrderFacts | None, now: datetime) 
     )
 
 
-def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
+def opening_needs_facts(existing: Dispute | None, opening: OpenDispute) -> bool:
     """Tell whether the order system has to be asked before this opening can be decided.
 
     Not where the id is taken, nor where the actor may not open it. Raises `InputError` for an unknown rule version.
@@ -179,16 +151,9 @@ def opening_needs_facts(existing: Dispute | None, opening: Opening) -> bool:
     return existing is None and bool(entry.by.look(_case(opening, None, _ANY_TIME)))
 
 
-def opening_command(opening: Opening) -> Command:
-    """Return the opening as a command."""
-    payload = OpenDispute(rollout=opening.rollout)
-    members: dict[str, Any] = {"event": EventName.OPEN_DISPUTE, "actor": opening.actor, "payload": payload, "key": opening.key}
-    return Command.model_construct(**members)  # an opening is valid
-
-
-def _case(opening: Opening, facts: OrderFacts | None, now: datetime) -> Case:
+def _case(opening: OpenDispute, facts: OrderFacts | None, now: datetime) -> Case:
     return Case(
-        command=opening_command(opening),
+        command=opening,
         now=now,
         policy=opening.policy,
         merchant_id=opening.merchant_id,

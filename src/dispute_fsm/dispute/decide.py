@@ -1,22 +1,22 @@
 """Deciding: what comes of a command, given the dispute, the order system's facts and the time. Pure.
 
-`decide` has the situation judged and concluded (see `judge` and `conclude`) and turns the answer into an event or a
+`decide` has the situation judged and concluded (see `evaluate` and `conclude`) and turns the answer into an event or a
 refusal. It does not ask, wait, store or log: facts come in as an argument (`needs_facts` says when), so does the time, and
 so do the id, the moment of writing and the salts of the event (`Stamp`). The same arguments always give the same decision.
 """
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.dispute.chain import Stamp, conceal, seal
-from dispute_fsm.dispute.conclude import Conclusion, Opening, conclude, conclude_opening, opening_command
+from dispute_fsm.dispute.conclude import Conclusion, conclude, conclude_opening
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import EVENT, GENESIS, SCHEMA_VERSION, AuditEvent, CommandRefused, DisputeOpened
 from dispute_fsm.dispute.judge import hinted
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused, Repeated, Unchanged
 from dispute_fsm.errors import InputError
-from dispute_fsm.rules.commands import Command, OpenDispute
+from dispute_fsm.rules.commands import Command, OpenDispute, OpeningPayload
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.strict import FrozenMap
@@ -24,7 +24,7 @@ from dispute_fsm.rules.vocabulary import RefusalCode
 from dispute_fsm.version import VERSION
 
 
-def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
+def open_dispute(existing: Dispute | None, opening: OpenDispute, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
     """Decide an opening. `existing` is the dispute that has this id already; `facts` None: there is no such order.
 
     A refusal of an opening is not recorded, for there is no dispute to record it in. Raises `StaleFactsError` for facts
@@ -36,13 +36,12 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
     conclusion = conclude_opening(opening, facts, now)
     if not isinstance(conclusion, Conclusion):
         return Refused(conclusion)
-    command = opening_command(opening)
     event = DisputeOpened(
-        **_members(command, conclusion, now, stamp),
+        **_members(opening, conclusion, now, stamp),
         dispute_id=opening.dispute_id,
         seq=1,
         revision=1,
-        payload=cast("OpenDispute", command.payload),
+        payload=OpeningPayload(rollout=opening.rollout),
         source=None,
         rules=opening.rules,
         policy=opening.policy.digest,
@@ -57,14 +56,15 @@ def open_dispute(existing: Dispute | None, opening: Opening, facts: OrderFacts |
     return Accepted(*seal(event))
 
 
-def _again(existing: Dispute, opening: Opening) -> Decision:
+def _again(existing: Dispute, opening: OpenDispute) -> Decision:
     first = existing.opening
     if first.dispute_id != opening.dispute_id:
         raise InputError(f"existing is dispute {first.dispute_id}, the opening is of {opening.dispute_id}", field="existing")
     # Where a rollout chose the rules, who asks again has named none; the dispute keeps those that it opened under.
     chosen = opening.rollout is not None and first.payload.rollout is not None
-    named = ("order_id", "merchant_id", "consumer_id", "actor", *(() if chosen else ("rules",)))
-    if all(getattr(first, name) == getattr(opening, name) for name in named) and first.policy == opening.policy.digest:
+    named = ("order_id", "merchant_id", "consumer_id", *(() if chosen else ("rules",)))
+    same = all(getattr(first, name) == getattr(opening, name) for name in named) and first.actor == opening.by
+    if same and first.policy == opening.policy.digest:
         return Repeated(first)
     unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
     return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", FrozenMap(dispute_id=opening.dispute_id), unlock),))
@@ -87,7 +87,7 @@ def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: da
 
 
 def _event(dispute: Dispute, command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp) -> AuditEvent:
-    payload, private = conceal(command.event, command.payload, stamp.salt)
+    payload, private = conceal(command, stamp.salt)
     members = {
         **_members(command, conclusion, now, stamp),
         "dispute_id": dispute.dispute_id,
@@ -110,8 +110,8 @@ def _members(command: Command, conclusion: Conclusion, now: datetime, stamp: Sta
         "type": conclusion.type,
         "at": now,
         "recorded_at": stamp.recorded_at,
-        "actor": command.actor,
-        "command": command.event,
+        "actor": command.by,
+        "command": command.type,
         "target": conclusion.target,
         "checks": tuple({"guard": check.guard, "passed": check.passed, "saw": check.saw} for check in conclusion.checks),
         "facts": conclusion.facts,

@@ -8,6 +8,7 @@ from dispute_fsm.charts.registry import RuleVersion, rule_version
 from dispute_fsm.charts.table import Place
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.rules.policy import Policy
+from dispute_fsm.rules.strict import format_instant
 from dispute_fsm.rules.vocabulary import Deadline, Option, Outcome, StateName
 
 
@@ -38,6 +39,11 @@ class Dispute:
     refusals: int = 0
     liability: Outcome | None = None
     outcome: Outcome | None = None
+
+    def __repr__(self) -> str:
+        ended = "" if self.outcome is None else f", {self.outcome.value}"
+        due = "".join(f", {deadline.value} due {format_instant(at)}" for deadline, at in self.running.items())
+        return f"Dispute({self.dispute_id} #{self.seq}: {', '.join(self.states)}{ended}{due})"
 
     @property
     def dispute_id(self) -> str:

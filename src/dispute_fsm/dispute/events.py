@@ -9,11 +9,22 @@ and, until they are erased, in `private` as plain text.
 # Events are frozen, so a member may mean something narrower in one type of event than in all.
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator
 
-from dispute_fsm.rules.commands import RECORDED_PAYLOADS, Actor, OpenDispute, Payload, Sha256, read_payload
+from dispute_fsm.rules.commands import (
+    Actor,
+    ChoicePayload,
+    EvidencePayload,
+    ExtensionPayload,
+    OpeningPayload,
+    Payload,
+    RequestPayload,
+    RulingPayload,
+    Sha256,
+    read_payload,
+)
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.strict import (
     MAX_INTEGER,
@@ -29,7 +40,7 @@ from dispute_fsm.rules.strict import (
     format_instant,
     written,
 )
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Outcome, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Outcome, RefusalCode
 
 SCHEMA_VERSION = 1
 """Version of the shape of an event; it rises when a reader has to know."""
@@ -94,7 +105,7 @@ class AuditEvent(Strict):
     at: Instant
     recorded_at: Instant
     actor: Actor
-    command: Named[EventName]
+    command: Named[CommandType]
     payload: SerializeAsAny[Payload]
     source: Path | None
     target: Path
@@ -115,16 +126,28 @@ class AuditEvent(Strict):
     @field_validator("payload", mode="plain")
     @classmethod
     def _of_the_command(cls, value: object, info: ValidationInfo) -> Payload:
-        expected = RECORDED_PAYLOADS[info.data["command"]] if "command" in info.data else Payload
-        return read_payload(expected, value)
+        return read_payload(info.data["command"], value) if "command" in info.data else Payload()
+
+    def __repr__(self) -> str:
+        ended = "" if self.outcome is None else f", {self.outcome.value}"
+        what = f"{'' if self.source is None else f'{self.source} -> '}{self.target}{ended}"
+        if self.refused:
+            what = f"{self.command.value} refused in {self.target}: {', '.join(self.refused)}"
+        return f"{type(self).__name__}({self.dispute_id} #{self.seq} by {self.actor}: {what})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+# ---- one class per type ------------------------------------------------------------------------------------------------
 
 
 class DisputeOpened(AuditEvent):
     """The opening: whose dispute about which order, under which chart, written by which version of this package."""
 
     type: Literal[EventType.DISPUTE_OPENED]
-    command: Literal[EventName.OPEN_DISPUTE]
-    payload: SerializeAsAny[OpenDispute]
+    command: Literal[CommandType.OPEN_DISPUTE]
+    payload: SerializeAsAny[OpeningPayload]
     source: None
     outcome: None
     refused: NoCodes
@@ -135,33 +158,106 @@ class DisputeOpened(AuditEvent):
     package: Identifier
 
 
-class Progressed(AuditEvent):
-    """The dispute went on: an answer, a consent, a denial that goes to review, evidence, a longer deadline, a region that failed."""
-
-    type: Literal[
-        EventType.OPTION_CHOSEN,
-        EventType.AGREEMENT_CONFIRMED,
-        EventType.AGREEMENT_DENIED,
-        EventType.AGREEMENT_UPHELD,
-        EventType.EVIDENCE_SUBMITTED,
-        EventType.EVIDENCE_REQUESTED,
-        EventType.EVIDENCE_OVERDUE,
-        EventType.DEADLINE_EXTENDED,
-        EventType.SETTLEMENT_FAILED,
-        EventType.EVIDENCE_FAILED,
-    ]
+class _Progressed(AuditEvent):  # the dispute goes on
     source: Path
     outcome: None
     refused: NoCodes
 
 
-class Closed(AuditEvent):
-    """The dispute ended, well or with a liability of the merchant, or its penalty was taken back."""
+class OptionChosen(_Progressed):
+    """The merchant chose an option, and the dispute goes on."""
 
-    type: Literal[EventType.DISPUTE_RESOLVED, EventType.DISPUTE_PENALIZED, EventType.PENALTY_ANNULLED]
+    type: Literal[EventType.OPTION_CHOSEN]
+    command: Literal[CommandType.CHOOSE_OPTION]
+    payload: SerializeAsAny[ChoicePayload]
+
+
+class AgreementConfirmed(_Progressed):
+    """The consumer confirmed an agreement whose promise is still to be kept."""
+
+    type: Literal[EventType.AGREEMENT_CONFIRMED]
+
+
+class AgreementDenied(_Progressed):
+    """The consumer denied an agreement, or kept silent where that counts as a denial; the adjudicator reviews it."""
+
+    type: Literal[EventType.AGREEMENT_DENIED]
+
+
+class AgreementUpheld(_Progressed):
+    """The adjudicator upheld an agreement; it counts as confirmed, and its promise runs on."""
+
+    type: Literal[EventType.AGREEMENT_UPHELD]
+    command: Literal[CommandType.RULE_NO_FAULT]
+    payload: SerializeAsAny[RulingPayload]
+
+
+class EvidenceSubmitted(_Progressed):
+    """The merchant submitted evidence; the ruling comes next."""
+
+    type: Literal[EventType.EVIDENCE_SUBMITTED]
+    command: Literal[CommandType.SUBMIT_EVIDENCE]
+    payload: SerializeAsAny[EvidencePayload]
+
+
+class EvidenceRequested(_Progressed):
+    """The adjudicator asked for more evidence."""
+
+    type: Literal[EventType.EVIDENCE_REQUESTED]
+    command: Literal[CommandType.REQUEST_EVIDENCE]
+    payload: SerializeAsAny[RequestPayload]
+
+
+class EvidenceOverdue(_Progressed):
+    """More evidence did not come in time; the ruling is made on what is there."""
+
+    type: Literal[EventType.EVIDENCE_OVERDUE]
+
+
+class DeadlineExtended(_Progressed):
+    """The adjudicator extended a deadline."""
+
+    type: Literal[EventType.DEADLINE_EXTENDED]
+    command: Literal[CommandType.EXTEND_DEADLINE]
+    payload: SerializeAsAny[ExtensionPayload]
+
+
+class SettlementFailed(_Progressed):
+    """The settlement failed; the evidence region goes on alone."""
+
+    type: Literal[EventType.SETTLEMENT_FAILED]
+
+
+class EvidenceFailed(_Progressed):
+    """The evidence failed; the settlement region goes on alone."""
+
+    type: Literal[EventType.EVIDENCE_FAILED]
+
+
+class _Closed(AuditEvent):  # the dispute is closed
     source: Path
     outcome: Named[Outcome]
     refused: NoCodes
+
+
+class DisputeResolved(_Closed):
+    """The dispute ended without a penalty."""
+
+    type: Literal[EventType.DISPUTE_RESOLVED]
+
+
+class DisputePenalized(_Closed):
+    """The dispute ended with a penalty; `outcome` is the merchant's liability."""
+
+    type: Literal[EventType.DISPUTE_PENALIZED]
+
+
+class PenaltyAnnulled(_Closed):
+    """The adjudicator annulled the penalty."""
+
+    type: Literal[EventType.PENALTY_ANNULLED]
+    command: Literal[CommandType.ANNUL]
+    payload: SerializeAsAny[RulingPayload]
 
 
 class CommandRefused(AuditEvent):
@@ -172,17 +268,35 @@ class CommandRefused(AuditEvent):
     refused: Annotated[Series[Named[RefusalCode]], Field(min_length=1)]
 
 
-Event = Annotated[DisputeOpened | Progressed | Closed | CommandRefused, Field(discriminator="type")]
-"""Any audit event, told apart by `type`."""
+AnyEvent = (
+    DisputeOpened
+    | OptionChosen
+    | AgreementConfirmed
+    | AgreementDenied
+    | AgreementUpheld
+    | EvidenceSubmitted
+    | EvidenceRequested
+    | EvidenceOverdue
+    | DeadlineExtended
+    | SettlementFailed
+    | EvidenceFailed
+    | DisputeResolved
+    | DisputePenalized
+    | PenaltyAnnulled
+    | CommandRefused
+)
+"""Any audit event, told apart by its class, and in JSON by its `type`."""
 
-EVENTS = (DisputeOpened, Progressed, Closed, CommandRefused)
-"""The kinds of event, each of which is of one or more types."""
+EVENT_CLASSES: Mapping[str, type[AuditEvent]] = FrozenMap(
+    {get_args(one.model_fields["type"].annotation)[0]: one for one in get_args(AnyEvent)}
+)
+"""The class of each type of event."""
 
 
-class _EventAdapter(TypeAdapter[Event]):  # type: ignore[misc]  # it is final, but how it is pickled can be said nowhere else
+class _EventAdapter(TypeAdapter[AnyEvent]):  # type: ignore[misc]  # it is final, but how it is pickled can be said nowhere else
     def __reduce__(self) -> str:
         return "EVENT"  # pickled by its name: it is code, not data
 
 
-EVENT: TypeAdapter[Event] = _EventAdapter(Event)
+EVENT: TypeAdapter[AnyEvent] = _EventAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 """Reads and validates one event."""

@@ -11,12 +11,11 @@ from dispute_fsm.charts.table import Row
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.errors import ImpossibleEventError
-from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.guards import FAILED, NAMED, OPTION
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType
 
 _Members = tuple[tuple[str, ...], Callable[[AuditEvent], tuple[Any, ...]]]
 
@@ -84,7 +83,7 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
 def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
     """Return what later guards and selectors will ask about."""
     payload: Any = event.payload
-    if event.command is EventName.CHOOSE_OPTION:
+    if event.command is CommandType.CHOOSE_OPTION:
         return {"option": payload.option, "agreed_until": payload.agreed_until}
     if event.type in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}:
         return {"confirmed": True}
@@ -101,8 +100,8 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> Row:
     """Require that the chart has an edge that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
     command, payload = event.command, event.payload
-    option = payload.option if command is EventName.CHOOSE_OPTION and isinstance(payload, ChooseOption) else dispute.option
-    named = payload.deadline if command is EventName.EXTEND_DEADLINE and isinstance(payload, ExtendDeadline) else None
+    option = getattr(payload, "option", None) if command is CommandType.CHOOSE_OPTION else dispute.option
+    named = getattr(payload, "deadline", None) if command is CommandType.EXTEND_DEADLINE else None
     answers = {OPTION: option or "none", FAILED: dispute.liability or "none", NAMED: named or "none"}
     for row in table.rows.get((dispute.path, command), ()):
         ends = row.target == target and row.records is records and row.outcome(option) is event.outcome

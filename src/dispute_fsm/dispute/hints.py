@@ -16,7 +16,7 @@ from dispute_fsm.rules.commands import ExtendDeadline
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.findings import ActorUnlock
 from dispute_fsm.rules.guards import Selector
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Option, Outcome, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Option, Outcome, Role
 
 
 class _Node(NamedTuple):
@@ -53,10 +53,10 @@ def way_there(table: Table, path: str, case: Case) -> ActorUnlock | None:
 
 def _steps(table: Table, node: _Node, case: Case) -> Iterator[tuple[Row, _Node]]:
     for (path, event), rows in table.rows.items():
-        if path != node.path or event is EventName.EXTEND_DEADLINE:  # an extension leads nowhere
+        if path != node.path or event is CommandType.EXTEND_DEADLINE:  # an extension leads nowhere
             continue
         for row in rows:
-            options = list(Option) if event is EventName.CHOOSE_OPTION else [node.option]
+            options = list(Option) if event is CommandType.CHOOSE_OPTION else [node.option]
             for option in options:
                 here = node._replace(option=option)
                 if _may_fire(table, row, here, case):
@@ -88,7 +88,7 @@ def _answers(selector: Selector, node: _Node, case: Case) -> bool:
     if dimension is guards.FAILED:
         return (node.liability or "none") in selector.accepts
     if dimension in {guards.EXTENDED, guards.NAMED}:
-        named = case.command.payload.deadline if isinstance(case.command.payload, ExtendDeadline) else None
+        named = case.command.deadline if isinstance(case.command, ExtendDeadline) else None
         meant = {deadline for deadline in node.standing if named is deadline or (named is None and dimension is guards.EXTENDED)}
         return not meant.isdisjoint(selector.accepts)
     if dimension is guards.EVIDENCE:
@@ -119,5 +119,5 @@ def _offered(table: Table, node: _Node, case: Case) -> bool:
         all(_answers(selector, node, case) for selector in row.rule.when)
         and (row.rule.expires in node.standing if row.rule.expires is not None else _in_time(table, row, node, case))
         and _lasting(row, node, case)
-        for row in table.rows.get((node.path, case.command.event), ())
+        for row in table.rows.get((node.path, case.command.type), ())
     )

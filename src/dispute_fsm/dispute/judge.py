@@ -43,13 +43,13 @@ class Judgement(NamedTuple):
         return self.case.facts if any(guard.needs_facts for guard, _ in self.checks) else None
 
 
-def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Judgement:
+def evaluate(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Judgement:
     """Judge a command. Raises `FactsNeededError` where the order system has to be asked first."""
     case = case_of(dispute, command, facts, now)
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
             return Judgement(case, earlier=event)
-        unlock = PayloadUnlock("key", "请使用新的幂等键", "send it under another key")
+        unlock = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
         return Judgement(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock),))
     table = dispute.rules.table
     weighing = table.weigh(dispute.path, case)
@@ -58,7 +58,7 @@ def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: dat
     if not weighing.against:
         return Judgement(case, weighing.checks, reasons=(_misplaced(dispute, case),))
     reasons = tuple(reason_of(guard, finding, dispute) for guard, finding in weighing.against)
-    if dispute.closed and (dispute.path, command.event) not in table.rows:
+    if dispute.closed and (dispute.path, command.type) not in table.rows:
         reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
     return Judgement(case, weighing.checks, reasons=reasons)
 
@@ -66,7 +66,7 @@ def judge(dispute: Dispute, command: Command, facts: OrderFacts | None, now: dat
 def hinted(dispute: Dispute, judgement: Judgement) -> tuple[Reason, ...]:
     """Return the reasons with all that would help: where the event is out of place or late, who could make it possible, if anybody.
 
-    Apart from `judge`, because it takes a search, and a replay compares what was decided, not what would have helped.
+    Apart from `evaluate`, because it takes a search, and a replay compares what was decided, not what would have helped.
     """
     return tuple(
         replace(reason, unlock=way_there(dispute.rules.table, dispute.path, judgement.case) or NEVER)
@@ -83,7 +83,7 @@ def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
     misplaced command, or one of the wrong actor, is decided with the order system down.
     """
     try:
-        judge(dispute, command, None, now)
+        evaluate(dispute, command, None, now)
     except FactsNeededError:
         return True
     return False
@@ -133,16 +133,16 @@ def reason_of(guard: Guard, finding: Finding, dispute: Dispute | None = None) ->
 
 
 def _misplaced(dispute: Dispute, case: Case) -> Reason:
-    """Say why the event is out of place in the present state."""
-    event, payload, rules = case.command.event, case.command.payload, dispute.rules
+    """Say why the command is out of place in the present state."""
+    command, rules = case.command, dispute.rules
     saw: dict[str, Seen] = {"state": ",".join(dispute.states), "option": None if dispute.option is None else dispute.option.value}
     if dispute.closed:
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
-    if isinstance(payload, ChooseOption):
-        if payload.option not in rules.options:
-            offered = ", ".join(option.value for option in rules.options)
-            unlock = PayloadUnlock("option", f"可选：{offered}", f"offered are: {offered}")
+    if isinstance(command, ChooseOption):
+        if command.option not in rules.options:
+            zh, en = "、".join(option.zh for option in rules.options), ", ".join(option.value for option in rules.options)
+            unlock = PayloadUnlock("option", f"可选方案：{zh}", f"offered are: {en}")
             return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
         if dispute.option is not None:
             return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))
-    return Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": event.value}))
+    return Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": command.type.value}))

@@ -11,17 +11,17 @@ from typing import Literal
 
 from dispute_fsm.charts.table import Row, Table
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.judge import case_of, check_facts, hinted, judge
+from dispute_fsm.dispute.judge import case_of, check_facts, evaluate, hinted
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import Actor, ChooseOption, Command
+from dispute_fsm.rules.commands import Actor, ChooseOption
 from dispute_fsm.rules.deadlines import due_instant, term_of
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.guards import Selector
 from dispute_fsm.rules.policy import EvidenceReason
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Lang, Option, Outcome, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Lang, Option, Outcome, Role, StateName
 from dispute_fsm.rules.worktime import Count, count
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
@@ -62,7 +62,7 @@ class Consequence:
     `given` is what the order system has to show for it, where that decides.
     """
 
-    event: EventName
+    event: CommandType
     role: Role
     state: StateName
     outcome: Outcome | None
@@ -113,12 +113,11 @@ def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[
 
 
 def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datetime) -> OptionView:
-    command = Command(
-        event=EventName.CHOOSE_OPTION, actor=Actor(role=Role.MERCHANT, id=dispute.merchant_id), payload=ChooseOption[str](option=option)
-    )
+    actor = Actor(role=Role.MERCHANT, id=dispute.merchant_id)
+    command = ChooseOption.model_construct(by=actor, option=option)  # the id of a recorded dispute may be blank
     preview = _preview(dispute, option, case_of(dispute, command, facts, now))
     try:
-        judgement = judge(dispute, command, facts, now)
+        judgement = evaluate(dispute, command, facts, now)
     except FactsNeededError:
         return OptionView(option, None, (), (), None, preview)
     against = hinted(dispute, judgement)
@@ -130,12 +129,12 @@ def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datet
 
 def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
     table = dispute.rules.table
-    rows = table.rows.get((dispute.path, case.command.event), ())
+    rows = table.rows.get((dispute.path, case.command.type), ())
     row = next((row for row in rows if all(selector.holds(case) for selector in row.when)), None)
     if row is None:
         return None
     chosen = replace(case, option=option, findings={})
-    proves = (row.target, EventName.SUBMIT_EVIDENCE) in table.rows and (row.source, EventName.SUBMIT_EVIDENCE) not in table.rows
+    proves = (row.target, CommandType.SUBMIT_EVIDENCE) in table.rows and (row.source, CommandType.SUBMIT_EVIDENCE) not in table.rows
     begun = [started for deadline in row.rule.starts if (started := _started(deadline, case)) is not None]
     return Preview(
         state=_leads_to(table, row),
@@ -149,7 +148,7 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
 def _consequences(table: Table, path: str, case: Case, running: set[Deadline]) -> Iterator[Consequence]:
     """List what the consumer and the clock may do next; a withdrawal is left out, for it is possible everywhere."""
     for (source, event), rows in table.rows.items():
-        if source != path or event is EventName.WITHDRAW:
+        if source != path or event is CommandType.WITHDRAW:
             continue
         for row in rows:
             role, expires = row.rule.by.roles[0], row.rule.expires

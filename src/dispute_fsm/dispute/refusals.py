@@ -33,6 +33,9 @@ class Accepted:
     event: AuditEvent
     hashed: bytes = field(repr=False)
 
+    def __repr__(self) -> str:
+        return f"Accepted({self.event!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -44,6 +47,9 @@ class Refused:
     reasons: tuple[Reason, ...]
     event: CommandRefused | None = None
     hashed: bytes | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Refused({', '.join(self.codes)})"
 
     @property
     def codes(self) -> tuple[RefusalCode, ...]:
@@ -61,6 +67,9 @@ class Repeated:
     """The key was used before for the same: `event` is what came of it then; nothing is appended."""
 
     event: AuditEvent
+
+    def __repr__(self) -> str:
+        return f"Repeated({self.event!r})"
 
 
 Decision = Accepted | Refused | Unchanged | Repeated

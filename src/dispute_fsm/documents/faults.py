@@ -1,6 +1,7 @@
 """From pydantic's errors to ours: file, line, field, what is wrong, what to do."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from dispute_fsm.rules.strict import format_instant
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
+_UNKNOWN, _MISSING = "extra_forbidden", "missing"
 _TYPES = {
     "string_type": "this must be a text; put it in quotes",
     "bool_type": "this must be true or false, without quotes",
@@ -46,15 +48,21 @@ class Source:
             raise self.first(error, model, value, path) from None
 
     def first(self, error: ValidationError, model: type[BaseModel], value: object, path: FieldPath) -> InputError:
-        """Return the first of a validation's problems, in the order of the file's lines."""
+        """Return the first of a validation's problems, in the order of the file's lines.
+
+        Where a missing field stands there misspelt, the misspelt one comes before all that is missing beside it.
+        """
         found = [(_within(value, details), details) for details in error.errors(include_url=False)]
+        unknown, missing = ([where for where, details in found if details["type"] == kind] for kind in (_UNKNOWN, _MISSING))
+        misspelt_in = {where[:-1] for where in missing if _is_misspelt(where, unknown)}
+        found = [(where, details) for where, details in found if details["type"] != _MISSING or where[:-1] not in misspelt_in]
         where, details = min(found, key=lambda item: self.text.line((*path, *item[0])))
         return self.fault((*path, *where), _words(details, where, model))
 
     def choice(self, value: object, known: Sequence[str], path: FieldPath, what: str) -> str:
         """Require one of the known words."""
         if not isinstance(value, str) or value not in known:
-            raise self.fault(path, f"{_shown(value)} is no {what}{_meant(str(value), known)}")
+            raise self.fault(path, f"{_shown(value)} is no {what}{meant(str(value), known)}")
         return value
 
     def mapping(self, value: object, known: Sequence[str], path: FieldPath) -> Mapping[str, object]:
@@ -71,7 +79,7 @@ class Source:
             raise self.fault(path, f"expected fields: {', '.join(known)}")
         fields = cast("dict[str, object]", value)
         unknown = [name for name in fields if name not in known]
-        faults.found.extend(self.fault((*path, name), f"unknown field{_meant(name, known)}") for name in unknown)
+        faults.found.extend(self.fault((*path, name), f"unknown field{meant(name, known)}") for name in unknown)
         return fields
 
 
@@ -89,6 +97,11 @@ class Faults:
             self.found.append(fault)
             return None
 
+    def stop_unless(self, *, complete: bool) -> None:
+        """Raise the first fault where a field is missing that an unknown one may be meant for: the rest would only follow from it."""
+        if self.found and not complete:
+            raise self.first()
+
     def first(self) -> InputError:
         """Return the fault that stands first in the file."""
         return min(self.found, key=lambda fault: fault.line or 0)
@@ -100,9 +113,24 @@ def fault_of(details: ErrorDetails, value: object, model: type[BaseModel]) -> In
     return InputError(_words(details, where, model), field=field_name(where) or None)
 
 
+def checked(model: type[Model], members: Mapping[str, object]) -> Model:
+    """Validate what a program hands in. Raises `InputError` for the first problem."""
+    try:
+        return model.model_validate(dict(members))
+    except ValidationError as error:
+        found = error.errors(include_url=False)  # a default that is made of other fields is no problem of its own
+        raise fault_of(next(one for one in found if one["type"] != "default_factory_not_called"), members, model) from None
+
+
 def unknown(value: object, known: Sequence[str], what: str) -> str:
     """Say that a word is none of those that are known, and which may have been meant."""
-    return f"there is no {what} {value!r:.60}{_meant(str(value), known)}"
+    return f"there is no {what} {value!r:.60}{meant(str(value), known)}"
+
+
+def _is_misspelt(missing: FieldPath, unknown: Sequence[FieldPath]) -> bool:
+    """Tell whether an unknown field beside a missing one is like it."""
+    beside = [str(where[-1]) for where in unknown if where[:-1] == missing[:-1]]
+    return bool(get_close_matches(str(missing[-1]), beside, n=1))
 
 
 def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- content of a file, of any shape
@@ -113,20 +141,20 @@ def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- 
         if part in members:
             value = members[part]
             path.append(part)
-        elif details["type"] == "missing" and part == details["loc"][-1]:
+        elif details["type"] == _MISSING and part == details["loc"][-1]:
             path.append(part)
     return tuple(path)
 
 
 def _words(details: ErrorDetails, where: FieldPath, model: type[BaseModel]) -> str:
     kind, message = details["type"], details["msg"]
-    if kind == "extra_forbidden":
-        return f"unknown field{_meant(str(where[-1]), _fields(model, where[:-1]))}"
-    if kind == "missing":
+    if kind == _UNKNOWN:
+        return f"unknown field{meant(str(where[-1]), _fields(model, where[:-1]))}"
+    if kind == _MISSING:
         return "this field is missing"
     if kind in {"enum", "literal_error"}:
-        known = details.get("ctx", {}).get("expected", "").replace(" or ", ", ").replace("'", "").split(", ")
-        return f"{_shown(details['input'])} is not known{_meant(str(details['input']), known)}"
+        known = re.findall(r"'([^']*)'", details.get("ctx", {}).get("expected", ""))
+        return f"{_shown(details['input'])} is not known{meant(str(details['input']), known)}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return _TYPES.get(kind, message[0].lower() + message[1:])
@@ -139,7 +167,8 @@ def _shown(value: object) -> str:
     return format_instant(value) if isinstance(value, datetime) else f"{value!r:.60}"
 
 
-def _meant(word: str, known: Sequence[str]) -> str:
+def meant(word: str, known: Sequence[str]) -> str:
+    """Say which of the known words may have been meant by one that is none of them; where none is like it, which there are."""
     close = get_close_matches(word, known, n=1)
     if close:
         return f"; did you mean {close[0]}?"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dispute_fsm.documents.faults import Source
+from dispute_fsm.documents.faults import Source, meant
 from dispute_fsm.documents.places import FieldPath
 from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.errors import InputError
@@ -20,7 +20,8 @@ def policy_laid_over(base: Policy, source: Source, value: object, path: FieldPat
     except ValidationError as error:
         raise source.first(error, Policy, changes, path) from None
     except InputError as fault:
-        raise source.fault((*path, *(fault.field or "").split(".")), fault.message) from None
+        where = (fault.field or "").split(".")
+        raise source.fault((*path, *where), f"{fault.message}{meant(where[-1], tuple(base.evidence_reasons))}") from None
 
 
 def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:

@@ -17,7 +17,7 @@ from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.history.telling import state_label
 from dispute_fsm.rules.guards import OPTION, Selector, when
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, EventType, Labelled, Lang, Option, Outcome
+from dispute_fsm.rules.vocabulary import QUESTIONS, CommandType, EventType, Labelled, Lang, Option, Outcome
 
 
 class Answer(Labelled):
@@ -32,7 +32,7 @@ class Transition:
     """One way from state to state: a row of the table, for one of the outcomes that it can have; `source` is None at the opening."""
 
     source: str | None
-    event: EventName
+    event: CommandType
     target: str
     outcome: Outcome | None
     when: tuple[Selector, ...]
@@ -164,7 +164,7 @@ Goals = tuple[Transition, ...] | tuple[GuardOutcome, ...]
 class _Goals:
     """What there is to reach in one rule version, in the order of its table."""
 
-    transitions: Mapping[tuple[str | None, EventName], tuple[Transition, ...]]
+    transitions: Mapping[tuple[str | None, CommandType], tuple[Transition, ...]]
     outcomes: tuple[GuardOutcome, ...]
     questions: frozenset[str]
 
@@ -176,8 +176,8 @@ class _Goals:
 @lru_cache(maxsize=32)
 def _goals(rules: str) -> _Goals:
     table = rule_version(rules).table
-    opening = Transition(None, EventName.OPEN_DISPUTE, table.initial, None, ())
-    transitions: dict[tuple[str | None, EventName], tuple[Transition, ...]] = {(None, EventName.OPEN_DISPUTE): (opening,)}
+    opening = Transition(None, CommandType.OPEN_DISPUTE, table.initial, None, ())
+    transitions: dict[tuple[str | None, CommandType], tuple[Transition, ...]] = {(None, CommandType.OPEN_DISPUTE): (opening,)}
     for key, rows in table.rows.items():
         transitions[key] = tuple(one for row in rows for one in _transitions(row))
     return _Goals(
@@ -205,7 +205,9 @@ def _outcomes(table: Table) -> Iterator[GuardOutcome]:
         if isinstance(guard, Selector):
             for answer, (zh, en) in guard.dimension.answers.items():
                 if (name, answer) in accepted:
-                    yield GuardOutcome(name, answer, f"{name}：{zh}", f"{name}: {en}")
+                    yield GuardOutcome(
+                        name, answer, f"{QUESTIONS[name][0]} ({name})：{zh}" if name in QUESTIONS else f"{name}：{zh}", f"{name}: {en}"
+                    )
         else:
             for answer in Answer if guard.name in of_rows else (Answer.PASSED,):
                 yield GuardOutcome(name, answer.value, f"{guard.zh} ({name})：{answer.zh}", f"{guard.en} ({name}): {answer.en}")
@@ -230,9 +232,9 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
     {
         "zh": FrozenMap(
             {
-                "head": "规则 {rules}：{events} 个事件，触及流转 {transitions_reached}/{transitions_total}，"
+                "head": "规则 {rules}：{events} 个事件，走过流程 {transitions_reached}/{transitions_total}，"
                 "条件结果 {guards_reached}/{guards_total}",
-                "transitions": "流转",
+                "transitions": "流程",
                 "guards": "条件结果",
                 "and": "；",
             }

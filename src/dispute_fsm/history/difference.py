@@ -11,19 +11,19 @@ from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.rules.findings import Seen
 from dispute_fsm.rules.guards import has_passed
 from dispute_fsm.rules.strict import Named, Series, Strict, format_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Labelled
 
 
 class Drift(Labelled):
     """The classes of difference, the weightiest first."""
 
-    OUTCOME = "outcome", "去向或结果不同", "goes on or ends otherwise"
-    NEWLY_REFUSED = "newly_refused", "原先受理，现在不受理", "was accepted, is no longer"
-    NEWLY_ACCEPTED = "newly_accepted", "原先拒绝，现在不拒绝", "was refused, is no longer"
-    FACTS = "facts", "依所记订单数据无法重判", "cannot be decided again on its facts"
+    OUTCOME = "outcome", "下一状态或结果不同", "goes on or ends otherwise"
+    NEWLY_REFUSED = "newly_refused", "原已受理，现被拒绝", "was accepted, is no longer"
+    NEWLY_ACCEPTED = "newly_accepted", "原被拒绝，现可受理", "was refused, is no longer"
+    FACTS = "facts", "按记录的订单数据无法复核", "cannot be decided again on its facts"
     DEADLINE = "deadline", "时限不同", "a deadline is another"
-    CHART = "chart", "规则图有改动", "the rule version's chart was changed"
-    EXPLANATION = "explanation", "仅说明不同", "only the explanation is another"
+    CHART = "chart", "规则状态图有改动", "the rule version's chart was changed"
+    EXPLANATION = "explanation", "仅说明文字不同", "only the explanation is another"
 
 
 class Change(Strict):
@@ -43,7 +43,7 @@ class Difference(Strict):
 
     seq: int
     drift: Named[Drift]
-    command: Named[EventName]
+    command: Named[CommandType]
     guard: str | None
     saw_then: dict[str, JsonValue] | None
     saw_now: dict[str, JsonValue] | None

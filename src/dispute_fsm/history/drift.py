@@ -9,12 +9,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dispute_fsm.documents.faults import Source
+from dispute_fsm.documents.faults import Source, unknown
 from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.whatif import Verdict
-from dispute_fsm.rules.strict import Identifier, Series, Strict, Text
+from dispute_fsm.rules.strict import GivenIdentifier, Series, Strict, Text
 
 UNDETERMINED = Verdict.UNDETERMINED.value
 """Stands among the classes for a dispute of which nobody can tell how it would end."""
@@ -25,7 +25,7 @@ CLASSES = (*(drift.value for drift in Drift), UNDETERMINED)
 
 def _known(word: str) -> str:
     if word not in CLASSES:
-        raise ValueError(f"{word!r:.60} is no class of difference; known are: {', '.join(CLASSES)}")
+        raise ValueError(unknown(word, CLASSES, "class of difference"))
     return word
 
 
@@ -35,8 +35,8 @@ Class = Annotated[str, AfterValidator(_known)]
 class Approval(Strict):
     """One approval: of one dispute (all that differs in it, or one class), or of one class in all disputes of a rule version."""
 
-    dispute: Identifier | None = None
-    rules: Identifier | None = None
+    dispute: GivenIdentifier | None = None
+    rules: GivenIdentifier | None = None
     drift: Annotated[Class | None, Field(alias="class")] = None
     why: Text
 

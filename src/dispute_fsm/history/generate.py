@@ -1,4 +1,4 @@
-"""Made-up histories as production would write them: of any size, from a seed alone, through the real desk.
+"""Made-up histories as production would write them: of any size, from a seed alone, through the real `Disputes`.
 
 Each dispute is a story of its own: a merchant, a consumer, an adjudicator, an order whose facts come in late, a sweep every
 few minutes. What people mean to do stands on the story's agenda by time, and is dropped where the dispute has moved on.
@@ -18,19 +18,18 @@ from random import Random
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, rule_version
-from dispute_fsm.desk import SYSTEM, Answer, Desk
+from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.dispute import next_due
 from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.disputes import Disputes, Result
 from dispute_fsm.errors import InputError
 from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import PAYLOADS, Actor, Command
+from dispute_fsm.rules.commands import COMMAND_CLASSES, DEFAULT_VERSION, SYSTEM, Actor, Command, OpenDispute
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, StateName, VoucherKind
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role, StateName, VoucherKind
 
 MOST_DISPUTES = 3_000_000
 """As many as surely open within the years that an instant may lie in."""
@@ -203,21 +202,21 @@ class _Story:
         paid = None if self._happens(0.01) else opened_at - self._between(20, 140)
         self._order = Order(paid_at=paid)
         self._orders = InMemoryOrderSystem({self._order_id: self._order}, name="order-center")
-        self._desk = Desk(self._orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq))
+        self._disputes = Disputes(self._orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq))
         self._order_goes_on()
         while self._agenda and self._agenda[0][0] == opened_at:  # known by then
             heappop(self._agenda)[-1]()
-        opening = Opening(
+        opening = OpenDispute(
             dispute_id=f"D{number:07d}{chance.randrange(10**4):04d}",
             order_id=self._order_id,
             merchant_id=self.shop.id,
             consumer_id=self.consumer.id,
-            actor=SYSTEM if self._happens(0.1) else self.consumer,
+            by=SYSTEM if self._happens(0.1) else self.consumer,
             rules=rules,
             policy=self.policy,
             key=self._key(),
         )
-        opened = cast("Answer", self._desk.open(opening, opened_at))  # of an order that exists, by one who may
+        opened = self._disputes.open(opening, at=opened_at)  # of an order that exists, by one who may
         self._opened, self.dispute = cast("AuditEvent", opened.event), opened.dispute
 
     def events(self) -> Iterator[AuditEvent]:
@@ -228,7 +227,7 @@ class _Story:
             sweep_at = self._next_sweep()
             if sweep_at is not None and (not self._agenda or sweep_at <= self._agenda[0][0]):
                 self.now = sweep_at
-                answers = self._desk.sweep(self.dispute, self.now)
+                answers = self._disputes.sweep(self.dispute, at=self.now)
             elif self._agenda:
                 self.now, _, turn, act = heappop(self._agenda)
                 answers = self._acted(act) if turn in {None, *self._turns.values()} else ()
@@ -248,16 +247,16 @@ class _Story:
         late = max(due[1], self.now) - _BEGIN
         return _BEGIN + (late // _SWEEP_EVERY + 1) * _SWEEP_EVERY
 
-    def _acted(self, act: Callable[[], Command | None]) -> tuple[Answer, ...]:
+    def _acted(self, act: Callable[[], Command | None]) -> tuple[Result, ...]:
         command = act()
         if command is None:  # the order system has learned something
             if StateName.AWAITING_SHIPMENT in self.dispute.states and self._happens(0.65):
-                self._plan(self.now + self._between(0.02, 0.3), partial(self._asks, EventName.OBSERVE_ORDER, SYSTEM))
+                self._plan(self.now + self._between(0.02, 0.3), partial(self._asks, CommandType.OBSERVE_ORDER, SYSTEM))
             return ()
         if command.key is not None and self._happens(0.05):  # the network was slow, so it is sent again
             again = partial(self._reuses, command) if self._happens(0.2) else lambda: command
             self._plan(self.now + self._between(0.001, 0.01), again, anyway=True)
-        return (self._desk.submit(self.dispute, command, self.now),)
+        return (self._disputes.send(self.dispute, command, at=self.now),)
 
     def _next_turn(self) -> None:
         """Let everybody make up their mind about each leaf that was reached; in a region that stays where it is, things go on."""
@@ -353,8 +352,8 @@ class _Story:
 
     # -- what people ask
 
-    def _asks(self, event: EventName, by: Actor, key: str | None = None, **payload: object) -> Command:
-        return Command(event=event, actor=by, payload=PAYLOADS[event].model_validate(payload), key=key)
+    def _asks(self, event: CommandType, by: Actor, key: str | None = None, **payload: object) -> Command:
+        return COMMAND_CLASSES[event].model_validate({"by": by, "key": key, **payload})
 
     def _vouchers(self, *kinds: VoucherKind, **changes: object) -> list[dict[str, object]]:
         made: list[dict[str, object]] = []
@@ -373,7 +372,7 @@ class _Story:
             payload["vouchers"] = self._vouchers(VoucherKind.CHAT_SCREENSHOT)
         if self._happens(0.4):
             payload["note"] = self.chance.choice(_NOTES)
-        return self._asks(EventName.CHOOSE_OPTION, self.shop, self._key(), **{**payload, **changes})
+        return self._asks(CommandType.CHOOSE_OPTION, self.shop, self._key(), **{**payload, **changes})
 
     def _chooses_badly(self) -> Command:
         """Try what is closed, or leave out what it asks for."""
@@ -395,7 +394,7 @@ class _Story:
         prompts = self.policy.evidence_reasons[reason].prompts
         kinds = [prompt.kind for prompt in prompts for _ in range(prompt.at_least)]
         payload = {"reason": reason, "vouchers": self._vouchers(*kinds), "statement": _STATEMENTS[reason]}
-        return self._asks(EventName.SUBMIT_EVIDENCE, self.shop, self._key(), **{**payload, **changes})
+        return self._asks(CommandType.SUBMIT_EVIDENCE, self.shop, self._key(), **{**payload, **changes})
 
     def _proves_badly(self) -> Command:
         """Hand in what the checklist would have found at fault."""
@@ -413,8 +412,8 @@ class _Story:
             )
         )()
 
-    def _judges(self, event: EventName, *, rashly: bool = False) -> Command:
-        words = {EventName.RULE_NO_FAULT: _UPHELD, EventName.RULE_AT_FAULT: _FOUND, EventName.ANNUL: _ANNULLED}[event]
+    def _judges(self, event: CommandType, *, rashly: bool = False) -> Command:
+        words = {CommandType.RULE_NO_FAULT: _UPHELD, CommandType.RULE_AT_FAULT: _FOUND, CommandType.ANNUL: _ANNULLED}[event]
         return self._asks(event, self.adjudicator, rationale=" " if rashly else self.chance.choice(words))
 
     def _extends(self, deadline: Deadline) -> Command:
@@ -424,25 +423,25 @@ class _Story:
         until = due - _HOUR if self._happens(0.2) else due + timedelta(days=self.chance.randint(1, 2))
         rationale = None if self._happens(0.1) else self.chance.choice(_EXTENDED)
         named = {"deadline": deadline} if self.dispute.rules.table.asks(NAMED) else {}
-        return self._asks(EventName.EXTEND_DEADLINE, self.adjudicator, until=until, rationale=rationale, **named)
+        return self._asks(CommandType.EXTEND_DEADLINE, self.adjudicator, until=until, rationale=rationale, **named)
 
     def _reuses(self, command: Command) -> Command:
         """Ask for something else under a key that was used before."""
-        return self._asks(EventName.WITHDRAW, command.actor, command.key)
+        return self._asks(CommandType.WITHDRAW, command.by, command.key)
 
     def _out_of_place(self) -> Command:
         """Ask what is another's to ask, what comes too early, or what has no place in this state."""
         stranger = Actor(role=Role.MERCHANT, id="M-90001")
         return self.chance.choice(
             (
-                partial(self._asks, EventName.CHOOSE_OPTION, stranger, self._key(), option=Option.OUT_OF_STOCK_REFUND),
+                partial(self._asks, CommandType.CHOOSE_OPTION, stranger, self._key(), option=Option.OUT_OF_STOCK_REFUND),
                 partial(self._chooses, Option.OUT_OF_STOCK_REFUND),
                 self._proves,
-                partial(self._asks, EventName.CONFIRM_AGREEMENT, self.consumer),
-                partial(self._asks, EventName.DENY_AGREEMENT, self.shop),
-                partial(self._asks, EventName.RESPONSE_EXPIRED, SYSTEM),
-                partial(self._asks, EventName.PROMISE_EXPIRED, SYSTEM),
-                partial(self._judges, EventName.RULE_NO_FAULT),
+                partial(self._asks, CommandType.CONFIRM_AGREEMENT, self.consumer),
+                partial(self._asks, CommandType.DENY_AGREEMENT, self.shop),
+                partial(self._asks, CommandType.RESPONSE_EXPIRED, SYSTEM),
+                partial(self._asks, CommandType.PROMISE_EXPIRED, SYSTEM),
+                partial(self._judges, CommandType.RULE_NO_FAULT),
             )
         )()
 
@@ -464,7 +463,7 @@ class _Story:
         self._may_extend(Deadline.RESPONSE)
 
     def _when_awaiting_confirmation(self) -> None:
-        what = self._one_of(((EventName.CONFIRM_AGREEMENT, 60), (EventName.DENY_AGREEMENT, 15), (None, 25)))
+        what = self._one_of(((CommandType.CONFIRM_AGREEMENT, 60), (CommandType.DENY_AGREEMENT, 15), (None, 25)))
         if what is not None:
             at = self._at_the_last_moment(Deadline.CONFIRMATION) if self._happens(0.05) else self._soon(7)
             self._plan(at, partial(self._asks, what, self.consumer, self._key()))
@@ -477,12 +476,12 @@ class _Story:
         if not self.dispute.confirmed:  # else the agreement was upheld, and all this is under way
             self._keeps_the_promise()
             if self.policy.confirmation is not None:
-                what = self._one_of(((EventName.CONFIRM_AGREEMENT, 40), (EventName.DENY_AGREEMENT, 25), (None, 35)))
+                what = self._one_of(((CommandType.CONFIRM_AGREEMENT, 40), (CommandType.DENY_AGREEMENT, 25), (None, 35)))
                 if what is not None:
                     at = self._soon(9)
                     self._plan(at, partial(self._asks, what, self.consumer, self._key()))
                     if self._happens(0.1):
-                        self._plan(at + self._between(1, 10), partial(self._asks, EventName.DENY_AGREEMENT, self.consumer))
+                        self._plan(at + self._between(1, 10), partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer))
         self._may_withdraw()
         self._may_extend(Deadline.PROMISE)
 
@@ -502,7 +501,7 @@ class _Story:
             self._ships(max(self.now, scanned_at - self._between(0.3, 9)), scanned_at)
 
     def _when_denial_under_review(self) -> None:
-        ruling = self._one_of(((EventName.RULE_NO_FAULT, 55), (EventName.RULE_AT_FAULT, 45)))
+        ruling = self._one_of(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45)))
         self._plan_ruling(ruling)
         self._may_withdraw()
         if Deadline.PROMISE in self.dispute.deadlines and self._happens(0.4):  # it runs on while the platform looks
@@ -522,22 +521,22 @@ class _Story:
     def _when_under_review(self) -> None:
         at = self._soon(20)
         if self._happens(0.2):  # of a round too many it hears in time
-            request = partial(self._asks, EventName.REQUEST_EVIDENCE, self.adjudicator, note=self.chance.choice(_REQUESTS))
+            request = partial(self._asks, CommandType.REQUEST_EVIDENCE, self.adjudicator, note=self.chance.choice(_REQUESTS))
             self._plan(at, request)
-        self._plan_ruling(self._one_of(((EventName.RULE_NO_FAULT, 55), (EventName.RULE_AT_FAULT, 45))), at + self._between(0.1, 3))
+        self._plan_ruling(self._one_of(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))), at + self._between(0.1, 3))
         self._may_withdraw()
 
     def _when_resolved(self) -> None:
         if self._happens(0.02):
-            self._plan(self._soon(10), partial(self._asks, EventName.DENY_AGREEMENT, self.consumer, self._key()))
+            self._plan(self._soon(10), partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer, self._key()))
 
     def _when_penalized(self) -> None:
         if self._happens(0.05):
             self._plan(self._soon(3), partial(self._chooses, self.answer))
         if self._happens(0.06):
-            self._plan(self._soon(40), partial(self._judges, EventName.ANNUL))
+            self._plan(self._soon(40), partial(self._judges, CommandType.ANNUL))
 
-    def _plan_ruling(self, event: EventName, at: datetime | None = None) -> None:
+    def _plan_ruling(self, event: CommandType, at: datetime | None = None) -> None:
         at = at or self._soon(20)
         if self._happens(0.04):
             self._plan(at, partial(self._judges, event, rashly=True))
@@ -546,7 +545,7 @@ class _Story:
 
     def _may_withdraw(self) -> None:
         if self._happens(0.05):
-            self._plan(self._soon(5), partial(self._asks, EventName.WITHDRAW, self.consumer, self._key()))
+            self._plan(self._soon(5), partial(self._asks, CommandType.WITHDRAW, self.consumer, self._key()))
 
     def _may_extend(self, deadline: Deadline) -> None:
         if self._happens(0.05):

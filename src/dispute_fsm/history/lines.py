@@ -15,6 +15,8 @@ from dispute_fsm.rules.strict import MAX_INTEGER
 SUFFIX = ".history.jsonl"
 COMPRESSED = ".gz"
 STANDARD_INPUT = "-"
+NO_PATH = "no such file or folder: the path is empty"
+"""What an unset shell variable in quotes leads to; `Path("")` would be the working folder."""
 MAX_LINE = 64 * 2**20
 """Technical bound of one line, in bytes: a file without line breaks must not fill the memory."""
 
@@ -29,8 +31,15 @@ def is_history(name: str) -> bool:
 
 @contextmanager
 def opened(path: str) -> Generator[IO[bytes]]:
-    """Open a history file for reading; one that ends in `.gz` is compressed, `-` is standard input. Raises `OSError`."""
+    """Open a history file for reading; one that ends in `.gz` is compressed, `-` is standard input.
+
+    Raises `OSError`, and `InputError` where the path is empty or standard input is closed.
+    """
+    if not path:
+        raise InputError(NO_PATH)
     if path == STANDARD_INPUT:
+        if sys.stdin is None:  # as Python says that the process was started without
+            raise InputError("standard input is closed", file=STANDARD_INPUT)
         yield sys.stdin.buffer
     elif path.endswith(COMPRESSED):
         with gzip.open(path) as stream:
@@ -46,8 +55,7 @@ def numbered(stream: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
     try:
         while line := stream.readline(MAX_LINE):
             number += 1
-            if number == 1:
-                line = line.removeprefix(BOM_UTF8)  # some editors put it there; no hash sees it
+            line = line.removeprefix(BOM_UTF8)  # some editors put it before the first line, and files are joined; no hash sees it
             if not line.endswith(b"\n"):
                 cut = "the last line is cut off: a record ends with a line break"
                 raise InputError(f"this line is longer than {MAX_LINE} bytes" if len(line) == MAX_LINE else cut, file=file, line=number)

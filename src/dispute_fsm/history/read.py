@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
+from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from dispute_fsm.dispute.chain import NOT_HASHED, hashed_form, verify
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.events import EVENT, EVENTS, GENESIS, AuditEvent, PrivateValue
+from dispute_fsm.dispute.events import EVENT, EVENT_CLASSES, GENESIS, AuditEvent, PrivateValue
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.documents.faults import fault_of, unknown
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
@@ -26,7 +26,7 @@ from dispute_fsm.history.spool import Spool
 from dispute_fsm.history.upgrade import UPGRADES, Upgrade, upgraded
 from dispute_fsm.rules.canonical import canonical, digest
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.strict import FrozenMap, Strict
+from dispute_fsm.rules.strict import Strict
 
 _CHAINED: Mapping[str, type] = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict, "seq": int}
 _BARE = len(canonical({"hash": GENESIS, "private": {}}))
@@ -135,14 +135,12 @@ class Reader(Generic[F]):
         except ValidationError as error:
             raise _invalid(error, parsed(line)).within(self.file, number) from None
 
-    def finish(self) -> Fault | None:
-        """Take note that the history ends here; then `results` are complete. A policy that no event names is a fault."""
+    def finish(self) -> None:
+        """Take note that the history ends here; then `results` are complete."""
         for tracks in (self._open, self._closed):
             while tracks:
                 dispute_id, track = tracks.popitem()
                 self._spool.put(dispute_id, track.first, None, track.follower.result())  # no event will ask for the lines
-        line = self._spool.unnamed_policy()
-        return None if line is None else self._fault(line, "no event names this policy", field="digest")
 
     def results(self) -> Iterator[str]:
         """Go through what the followers say at the end, in the order in which the disputes begin."""
@@ -195,13 +193,8 @@ class Reader(Generic[F]):
         self._step(track, parsed(line), track.first)
 
     def _broken(self, track: _Track[F], record: Mapping[str, Any], fault: Fault) -> Fault:
-        """Follow the dispute no further: nothing that comes after the fault could be trusted.
-
-        The policy that a faulty opening names is named all the same: it is not at fault.
-        """
-        dispute_id, policy = record["dispute_id"], record.get("policy")
-        if track.dispute is None and isinstance(policy, str):
-            self._spool.name_policy(policy)
+        """Follow the dispute no further: nothing that comes after the fault could be trusted."""
+        dispute_id = record["dispute_id"]
         track.follower.fail(fault)
         self._open.pop(dispute_id, None)
         self._closed.pop(dispute_id, None)
@@ -230,14 +223,13 @@ class Reader(Generic[F]):
             message = "the digest is not that of the policy beside it: the policy was changed after it was written"
             return self._fault(number, message, field="digest")
         _policy_of(line)
-        if not self._spool.put_policy(record["digest"], number, line):
-            return self._fault(number, "this policy stands here a second time", field="digest")
+        self._spool.put_policy(record["digest"], line)
         return None
 
     def _named(self, name: str) -> Policy:
         policy = self._policies.get(name)
         if policy is None:
-            line = self._spool.name_policy(name)
+            line = self._spool.policy(name)
             if line is None:
                 raise IntegrityError("no policy record with the digest that this event names stands before it", "policy")
             policy = self._policies[name] = _policy_of(line)
@@ -276,12 +268,6 @@ def _policy_of(line: bytes) -> Policy:
     return _PolicyRecord.model_validate(parsed(line)).policy
 
 
-_KINDS: Mapping[object, type[AuditEvent]] = FrozenMap(
-    {name.value: kind for kind in EVENTS for name in get_args(kind.model_fields["type"].annotation)}
-)
-"""The kind of event that each type is of."""
-
-
 def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
     details, name = error.errors(include_url=False)[0], record.get("type")
     if error.title == PrivateValue.__name__:
@@ -289,9 +275,9 @@ def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
         return InputError(private.message, field=".".join(filter(None, ("private", private.field))))
     if name == "policy":
         return fault_of(details, record, _PolicyRecord)
-    kind = _KINDS.get(str(name))
+    kind = EVENT_CLASSES.get(str(name))
     if kind is None:
-        said = unknown(name, tuple(map(str, _KINDS)), "event type") if "type" in record else "this field is missing"
+        said = unknown(name, tuple(map(str, EVENT_CLASSES)), "event type") if "type" in record else "this field is missing"
         return InputError(said, field="type")
     below = details["loc"][1:] if details["loc"][:1] == (name,) else details["loc"]  # an event's type is no part of the file's path
     return fault_of({**details, "loc": below}, record, kind)
@@ -332,5 +318,3 @@ def steps_in(stream: IO[bytes], file: str) -> Iterator[Step]:
                 raise found.error
             if found is not None:
                 yield found
-        if (fault := reader.finish()) is not None:
-            raise fault.error

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from dispute_fsm.charts.registry import rule_version
 from dispute_fsm.dispute.chain import erased, reveal
-from dispute_fsm.dispute.conclude import Conclusion, Opening, conclude, conclude_opening
+from dispute_fsm.dispute.conclude import Conclusion, conclude, conclude_opening
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
 from dispute_fsm.dispute.refusals import Reason
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.difference import Change, Difference, Drift, compare, no_event
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import COMMAND_CLASSES, Command, OpenDispute
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap, Named, Strict
 from dispute_fsm.rules.vocabulary import Labelled, RefusalCode
@@ -67,7 +67,7 @@ class Missing(Labelled):
 
     FACTS = "facts", "缺少当时的订单数据", "what the order system would have shown"
     WORDS = "words", "原文已清除", "words that were erased"
-    ANSWERS = "answers", "缺少此后各方的答复", "what the parties would have answered"
+    ANSWERS = "answers", "无从得知此后各方的答复", "what the parties would have answered"
 
 
 class Undetermined(Strict):
@@ -79,17 +79,17 @@ class Undetermined(Strict):
 
 def asked(event: AuditEvent) -> Command:
     """Return the command that an event records; erased words come back as others of the same length."""
-    return Command.model_construct(event=event.command, actor=event.actor, payload=reveal(event), key=event.key)  # an event is valid
+    return COMMAND_CLASSES[event.command].model_construct(by=event.actor, key=event.key, **reveal(event))  # an event is valid
 
 
-def opening_asked(event: DisputeOpened, policy: Policy, rules: str) -> Opening:
+def opening_asked(event: DisputeOpened, policy: Policy, rules: str) -> OpenDispute:
     """Return the opening that an event records, as if it were asked under this policy and these rules."""
-    return Opening.model_construct(  # an event and a policy are valid
+    return OpenDispute.model_construct(  # an event and a policy are valid
         dispute_id=event.dispute_id,
         order_id=event.order_id,
         merchant_id=event.merchant_id,
         consumer_id=event.consumer_id,
-        actor=event.actor,
+        by=event.actor,
         rules=rules,
         policy=policy,
         key=event.key,

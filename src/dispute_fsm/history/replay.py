@@ -127,8 +127,8 @@ def replay(
 ) -> Iterator[Fault | Replayed]:
     """Replay a history file (`-`: standard input): the faults that are no dispute's, then every dispute in order.
 
-    A policy that no event names comes last. `watch` hears of every line, with its event where it is a sound one. Raises
-    `InputError` with file, line and field where a line cannot be read, `OSError` where the file cannot be opened.
+    `watch` hears of every line, with its event where it is a sound one. Raises `InputError` with file, line and field where a
+    line cannot be read, `OSError` where the file cannot be opened.
     """
 
     def follow(line: int, dispute_id: str) -> _Replay:
@@ -141,7 +141,5 @@ def replay(
                 yield found
             if watch is not None:
                 watch(line, found if isinstance(found, Step) else None)
-        unnamed = reader.finish()
+        reader.finish()
         yield from map(Replayed.model_validate_json, reader.results())
-        if unnamed is not None:  # last, for it may follow from a fault of the event that named it
-            yield unnamed

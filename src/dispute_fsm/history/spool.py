@@ -12,7 +12,7 @@ _TABLES = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
     CREATE TABLE disputes (dispute_id TEXT UNIQUE NOT NULL, line INTEGER PRIMARY KEY, events BLOB, result TEXT NOT NULL);
-    CREATE TABLE policies (digest TEXT UNIQUE NOT NULL, line INTEGER PRIMARY KEY, record BLOB NOT NULL, named INTEGER NOT NULL);
+    CREATE TABLE policies (digest TEXT PRIMARY KEY, record BLOB NOT NULL);
 """
 
 
@@ -48,22 +48,15 @@ class Spool:
             for (result,) in found:
                 yield result
 
-    def put_policy(self, digest: str, line: int, record: bytes) -> bool:
-        """Keep a policy's line by digest; false where it is here already."""
+    def put_policy(self, digest: str, record: bytes) -> None:
+        """Keep a policy's line by digest; the same policy again changes nothing."""
         with _no_room():
-            done = self._base.execute("INSERT OR IGNORE INTO policies VALUES (?, ?, ?, 0)", (digest, line, record))
-        return done.rowcount > 0
+            self._base.execute("INSERT OR IGNORE INTO policies VALUES (?, ?)", (digest, record))
 
-    def name_policy(self, digest: str) -> bytes | None:
-        """Return a policy's line, and note that an event names it; None where it is not here."""
-        self._base.execute("UPDATE policies SET named = 1 WHERE digest = ?", (digest,))
+    def policy(self, digest: str) -> bytes | None:
+        """Return a policy's line; None where it is not here."""
         found = self._base.execute("SELECT record FROM policies WHERE digest = ?", (digest,)).fetchone()
         return None if found is None else found[0]
-
-    def unnamed_policy(self) -> int | None:
-        """Return the line of the first policy that no event names; None where all are named."""
-        line: int | None = self._base.execute("SELECT min(line) FROM policies WHERE named = 0").fetchone()[0]
-        return line
 
 
 @contextmanager

@@ -6,89 +6,46 @@ Every text comes out on one line and without control characters, whatever was wr
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 from unicodedata import east_asian_width
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.history.timeline import Clocks, Entry, Looked, Personal, Said, SaidVoucher, Standing, local_time
+from pydantic import JsonValue
+
+from dispute_fsm.history.timeline import Entry, Looked, Personal, Said, SaidVoucher, Standing, guard_words, local_time
 from dispute_fsm.rules.commands import Actor
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Seen
-from dispute_fsm.rules.guards import Sort
-from dispute_fsm.rules.policy import Term
+from dispute_fsm.rules.guards import EXTENDED, FAILED, NAMED, Sort
+from dispute_fsm.rules.policy import Bilingual, Term
 from dispute_fsm.rules.strict import FrozenMap, format_duration, parse_duration, parse_instant
 from dispute_fsm.rules.vocabulary import (
+    QUESTIONS,
+    SEEN,
+    SEEN_VALUES,
+    CommandType,
     Deadline,
-    EventName,
+    EventType,
     Labelled,
     Lang,
-    Option,
-    Role,
+    Outcome,
+    RefusalCode,
     StateName,
-    VoucherKind,
 )
 from dispute_fsm.terminal import printable
-
-_SAW: Mapping[str, tuple[str, str]] = FrozenMap(
-    {
-        "role": ("角色", "role"),
-        "id": ("编号", "id"),
-        **{deadline.value: (deadline.zh, deadline.en) for deadline in Deadline},
-        "agreed_until": ("协商时间", "agreed instant"),
-        "now": ("当时", "now"),
-        "latest": ("最晚", "latest"),
-        "max_promise": ("最长期限", "at most ahead"),
-        "count": ("数量", "count"),
-        "max_count": ("数量上限", "at most"),
-        "largest": ("最大文件（字节）", "largest (bytes)"),
-        "max_bytes": ("单个上限（字节）", "at most each (bytes)"),
-        "together": ("合计（字节）", "together (bytes)"),
-        "max_bytes_together": ("合计上限（字节）", "at most together (bytes)"),
-        "not_supported": ("不支持的格式", "not supported"),
-        "reason_known": ("理由在目录中", "in the catalogue"),
-        "reasons": ("目录", "catalogue"),
-        "required": ("要求", "asked for"),
-        "missing": ("缺少", "missing"),
-        "not_accepted": ("不接受", "not accepted"),
-        "length": ("字数", "characters"),
-        "max_statement": ("字数上限", "at most characters"),
-        "confirmed": ("已确认", "confirmed"),
-        "used": ("已用次数", "rounds used"),
-        "extra_evidence_rounds": ("次数上限", "rounds allowed"),
-        "until": ("新时限", "until"),
-        "was": ("原时限", "was"),
-        "used_by": ("使用该键的事件", "used by event"),
-        "state": ("状态", "state"),
-        "option": ("方案", "option"),
-        "event": ("操作", "event"),
-    }
-)
-"""What guards see beside the order's facts, by the names in which they record it."""
-
-_KINDS: Mapping[str, type[Labelled]] = FrozenMap(
-    {
-        "role": Role,
-        "required": VoucherKind,
-        "missing": VoucherKind,
-        "not_accepted": VoucherKind,
-        "state": StateName,
-        "option": Option,
-        "event": EventName,
-    }
-)
-"""What of that is a word of the domain, and of which sort."""
 
 _SAID: Mapping[str, tuple[str, str]] = FrozenMap(
     {
         "option": ("方案", "option"),
-        "agreed_until": ("协商时间", "agreed date"),
-        "reason": ("理由", "reason"),
+        "agreed_until": ("约定时间", "agreed date"),
+        "reason": ("举证理由", "reason"),
         "rollout": ("灰度", "rollout"),
         "vouchers": ("凭证", "voucher"),
         "note": ("备注", "note"),
-        "statement": ("说明", "statement"),
-        "rationale": ("判定理由", "rationale"),
+        "statement": ("情况说明", "statement"),
+        "rationale": ("理由", "rationale"),
         "until": ("延长至", "until"),
-        "deadline": ("所指时限", "concerns"),
+        "deadline": ("延长的时限", "concerns"),
     }
 )
 """The members of the payloads."""
@@ -98,15 +55,19 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
         "zh": FrozenMap(
             {
                 "refused": "原因",
-                "seen": "所见",
+                "seen": "核查结果",
                 "order": "订单",
                 "state": "状态",
                 "outcome": "结果",
                 "deadline": "时限",
-                "next": "接下来",
+                "next": "后续",
                 "option": "方案",
                 "colon": "：",
                 "comma": "；",
+                "list": "、",
+                "saw": "{text}（{values}）",
+                "due": "{deadline}截止 {due}",
+                "due_alone": "截止 {due}",
                 "yes": "是",
                 "no": "否",
                 "none": "无",
@@ -121,21 +82,25 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
                 "refund": "{scope}退款{status} {at}",
                 "undated": "（时间未知）",
                 "ahead": "{at}（晚于查询时间，尚不计入）",
-                "began": "{deadline}开始：{due} 截止{runs}",
+                "began": "{deadline}开始计时：{due} 截止{runs}",
                 "hours": "（{hours} 小时）",
                 "working_hours": "（{hours} 个工作小时）",
-                "grace": "（协商时间之后再等 {grace}，以便揽件信息到达）",
+                "grace": "（约定时间之后再等 {grace}，等待揽件信息同步）",
                 "moved": "{deadline}由 {was} 延至 {due}",
-                "ended": "{deadline}结束，剩余 {left}",
-                "over": "{deadline}结束，已于 {due} 截止",
-                "passed": "{deadline}已于 {due} 截止，{late}后处理",
-                "left": "{deadline}：{due} 截止，还剩 {left}",
-                "late": "{deadline}：{due} 已截止，过去 {late}",
-                "idle": "（本状态下到期不触发处理）",
-                "expires": "若无其他操作，{due} 之后由系统处理“{event}”",
-                "waits": "没有运行中的时限，等待有关方操作",
-                "agreed": "协商时间 {at}",
-                "confirmed": "协商已确认",
+                "response_met": "商家已响应，比时限提前 {left}",
+                "confirmation_met": "消费者已表态，比时限提前 {left}",
+                "promise_met": "已按约定发货并揽件，比时限提前 {left}",
+                "evidence_met": "商家已举证，比时限提前 {left}",
+                "ended": "{deadline}停止计时，剩余 {left}",
+                "over": "{deadline}已于 {due} 届满",
+                "passed": "{deadline}已于 {due} 届满，届满 {late}后系统处理",
+                "left": "{deadline}：{due} 截止，剩余 {left}",
+                "late": "{deadline}：已于 {due} 届满，已过 {late}",
+                "idle": "（当前状态下届满不触发处理）",
+                "expires": "若无其他操作，{due} 之后系统按“{event}”处理",
+                "waits": "当前无时限，等待相关方操作",
+                "agreed": "约定时间 {at}",
+                "confirmed": "协商一致已获确认",
             }
         ),
         "en": FrozenMap(
@@ -150,6 +115,10 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
                 "option": "option",
                 "colon": ": ",
                 "comma": "; ",
+                "list": ", ",
+                "saw": "{text} [{values}]",
+                "due": "{deadline}: {due}",
+                "due_alone": "{deadline}: {due}",
                 "yes": "yes",
                 "no": "no",
                 "none": "none",
@@ -169,6 +138,7 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
                 "working_hours": " ({hours} h of working time)",
                 "grace": " (the agreed date, and {grace} more for the scan to reach us)",
                 "moved": "{deadline} moves from {was} to {due}",
+                **{f"{deadline.value}_met": "{deadline} ends with {left} left" for deadline in Deadline},
                 "ended": "{deadline} ends with {left} left",
                 "over": "{deadline} ends; it was due {due}",
                 "passed": "{deadline} was due {due}; acted on {late} later",
@@ -185,6 +155,34 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
 )
 """All else that is said."""
 
+_CHANGED: Mapping[str, tuple[str, str]] = FrozenMap(
+    {
+        "type": ("事件类型", "type"),
+        "target": ("下一状态", "target"),
+        "deadlines": ("时限", "deadlines"),
+        "outcome": ("结果", "outcome"),
+        "refused": ("拒绝原因", "refused"),
+        "facts": ("查看了订单数据", "facts"),
+        "checks": ("核查结果", "checks"),
+        "chart": ("规则状态图", "chart"),
+    }
+)
+"""The members of an event that a replay may find changed."""
+
+_CHANGED_VALUES: Mapping[str, type[Labelled]] = FrozenMap({"type": EventType, "outcome": Outcome, "refused": RefusalCode})
+
+_UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
+"""The questions whose answers do not say what is asked."""
+
+_MEETS: Mapping[Deadline, tuple[CommandType, ...]] = FrozenMap(
+    {
+        Deadline.RESPONSE: (CommandType.CHOOSE_OPTION,),
+        Deadline.CONFIRMATION: (CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT),
+        Deadline.PROMISE: (),
+        Deadline.EVIDENCE: (CommandType.SUBMIT_EVIDENCE,),
+    }
+)
+"""The commands that do what a deadline is for; the promise is kept by what the order shows."""
 _STATES = FrozenMap({state.value: state for state in StateName})
 _NO_MARKS: Mapping[int, Sequence[str]] = FrozenMap({})
 _INDENT = "    "
@@ -218,18 +216,63 @@ def headline(entry: Entry, lang: Lang) -> tuple[str, str, str]:
 
 def details(entry: Entry, lang: Lang) -> Iterator[tuple[str, str]]:
     """Say what belongs to an entry, line by line, each under its label; the label is empty where it stays the same."""
-    return _line_by_line(_Voice(lang, entry.zone, entry.at).entry(entry))
+    return _line_by_line(_Voice(lang, entry.zone, entry.at, entry.reasons).entry(entry))
 
 
 def checked(entry: Entry, lang: Lang) -> Iterator[str]:
     """Say what every guard answered and saw, with its name: the whole of what `details` tells in short."""
-    voice = _Voice(lang, entry.zone, entry.at)
+    voice = _Voice(lang, entry.zone, entry.at, entry.reasons)
     return (f"{voice.looked(looked, everything=True)} · {looked.guard}" for looked in entry.seen)
 
 
 def standing_details(stood: Standing, lang: Lang) -> Iterator[tuple[str, str]]:
     """Say how a dispute stands, line by line, in the form of `details`."""
     return _line_by_line(_Voice(lang, stood.zone, stood.at).standing(stood))
+
+
+def ended_in_time(deadline: Deadline, entry: Entry, left: timedelta, lang: Lang) -> str:
+    """Say how a deadline ended before it had passed, and how much of it was `left`: by what it was for, or by something else."""
+    shipped = deadline is Deadline.PROMISE and entry.outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
+    form = f"{deadline.value}_met" if shipped or entry.command in _MEETS[deadline] else "ended"
+    return _WORDS[lang][form].format(deadline=deadline.label(lang), left=lasting(left, lang))
+
+
+def seen_in_words(guard: str, saw: Mapping[str, JsonValue], lang: Lang, zone: ZoneInfo) -> str:
+    """Say what a guard saw, apart from any event: of a question its answer. Instants are shown in the zone, with its offset."""
+    voice = _Voice(lang, zone)
+    seen = {name: cast("Seen", tuple(value) if isinstance(value, list) else value) for name, value in saw.items()}
+    answer = guard_words(guard, seen) if guard in seen else None
+    return voice.saw(seen) or voice.word("none") if answer is None else answer.label(lang)
+
+
+def guard_name(name: str, lang: Lang) -> str:
+    """Name a guard or a question in words, with its id."""
+    words = guard_words(name, {})
+    label = QUESTIONS[name][lang == "en"] if name in QUESTIONS else None if words is None else words.label(lang)
+    return name if label is None else f"{label} ({name})"
+
+
+def change_in_words(field: str, value: JsonValue, lang: Lang) -> str:
+    """Say a member of an event, which a replay finds changed, as JSON has it."""
+    words = _WORDS[lang]
+    match value:
+        case bool():
+            told = words["yes" if value else "no"]
+        case str():
+            known = _CHANGED_VALUES.get(field)
+            told = state_label(value, lang) if field == "target" else value if known is None else known(value).label(lang)
+        case list():
+            told = words["list"].join(change_in_words(field, one, lang) for one in value)
+        case dict():
+            told = words["list"].join(f"{Deadline(name).label(lang)} {due}" for name, due in value.items())
+        case _:
+            told = "" if value is None else str(value)
+    return told or words["none"]
+
+
+def changed_member(field: str, lang: Lang) -> str:
+    """Name a member of an event, which a replay finds changed."""
+    return _CHANGED[field][lang == "en"]
 
 
 def lines(entries: Sequence[Entry], lang: Lang, *, mark: Mapping[int, Sequence[str]] = _NO_MARKS) -> Iterator[str]:
@@ -259,23 +302,26 @@ class _Voice:
 
     lang: Lang
     zone: ZoneInfo
-    at: datetime
+    at: datetime | None = None
+    reasons: Mapping[str, Bilingual] = FrozenMap({})
 
     def entry(self, entry: Entry) -> Iterator[tuple[str, str]]:
         for said in entry.said:
             yield self.pair(_SAID, said.name), self.said(said)
         for code in entry.refused:
             yield self.word("refused"), f"{code.label(self.lang)} ({code.value})"
+        refused = {code.label(self.lang) for code in entry.refused}
         for looked in entry.seen:
-            if looked.telling:
-                yield self.word("seen"), self.looked(looked)
+            text = self.looked(looked)
+            if looked.telling and text.removeprefix("✗ ") not in refused:
+                yield self.word("seen"), text
         if entry.facts is not None:
             yield self.word("order"), self.facts(entry.facts)
         if entry.source != entry.target:
             yield self.word("state"), state_label(entry.target, self.lang)
         if entry.outcome is not None and not entry.refused:
             yield self.word("outcome"), entry.outcome.label(self.lang)
-        for line in self.clocks(entry.clocks):
+        for line in self.clocks(entry):
             yield self.word("deadline"), line
 
     def standing(self, stood: Standing) -> Iterator[tuple[str, str]]:
@@ -320,29 +366,47 @@ class _Voice:
 
     def looked(self, looked: Looked, *, everything: bool = False) -> str:
         if looked.sort is Sort.SELECTS:
-            return looked.label(self.lang)
-        text = f"{'✓' if looked.passed else '✗'} {looked.label(self.lang)}"
+            asked = looked.guard in _UNCLEAR and looked.saw.get(looked.guard) != "none"
+            question = f"{self.pair(QUESTIONS, looked.guard)}{self.word('colon')}" if asked else ""
+            return f"{question}{looked.label(self.lang)}"
+        text = f"{'✓' if looked.passed else '✗'} {looked.answer(self.lang)}"
         if (looked.passed or looked.of_order) and not everything:
             return text
-        saw = [f"{self.pair(_SAW, name)}{self.word('colon')}{self.value(name, v)}" for name, v in looked.saw.items() if v is not None]
-        return f"{text} [{self.word('comma').join(saw)}]" if saw else text
+        saw = {name: value for name, value in looked.saw.items() if everything or not _says_nothing_more(name, value)}
+        return self.word("saw", text=text, values=values) if (values := self.saw(saw)) else text
+
+    def saw(self, saw: Mapping[str, Seen]) -> str:
+        there = {name: value for name, value in saw.items() if value is not None}
+        return self.word("comma").join(self.one(name, value, alone=len(there) == 1) for name, value in there.items())
+
+    def one(self, name: str, value: Seen, *, alone: bool) -> str:
+        if name in set(Deadline) and isinstance(value, str):
+            return self.word("due_alone" if alone else "due", deadline=Deadline(name).label(self.lang), due=self.value(name, value))
+        return f"{self.pair(SEEN, name)}{self.word('colon')}{self.value(name, value)}"
 
     def value(self, name: str, value: Seen) -> str:
         match value:
             case bool():
                 return self.word("yes" if value else "no")
             case tuple():
-                return ", ".join(self.value(name, one) for one in value) or self.word("none")
-            case str() if name in _KINDS:
-                word, _, rest = value.partition(" ")
-                known = {member.value: member.label(self.lang) for member in _KINDS[name]}
-                return f"{known.get(word, word)} {rest}".rstrip()
-            case str() if name == "max_promise":
-                return self.span(parse_duration(value))
+                return self.word("list").join(self.value(name, one) for one in value) or self.word("none")
             case str():
-                return self.time(instant) if (instant := _instant(value)) else value
+                return self.id_or_time(name, value)
             case _:
                 return str(value)
+
+    def id_or_time(self, name: str, value: str) -> str:
+        if name == "state":
+            return state_label(value, self.lang)
+        if name in SEEN_VALUES:
+            word, times, count = value.partition(" x ")
+            known = {member.value: member.label(self.lang) for member in SEEN_VALUES[name]}
+            return known.get(word, word) + (f" × {count}" if times else "")
+        if name == "reasons" and value in self.reasons:
+            return self.reasons[value].label(self.lang)
+        if name == "max_promise":
+            return self.span(parse_duration(value))
+        return self.time(instant) if (instant := _instant(value)) else value
 
     def facts(self, facts: OrderFacts) -> str:
         parts = [self.word("unpaid") if facts.paid_at is None else self.word("paid", at=self.time(facts.paid_at))]
@@ -363,16 +427,17 @@ class _Voice:
             parts.append(" ".join(filter(None, (pickup.kind.label(self.lang), self.dated(pickup.scanned_at, facts), pickup.waybill))))
         return self.word("comma").join(parts)
 
-    def clocks(self, clocks: Clocks) -> Iterator[str]:
-        passed = clocks.passed
+    def clocks(self, entry: Entry) -> Iterator[str]:
+        clocks, passed = entry.clocks, entry.clocks.passed
         if passed is not None:
             late = self.span(passed.late)
             yield self.word("passed", deadline=passed.deadline.label(self.lang), due=self.time(passed.due), late=late)
         for deadline, due in clocks.ended.items():
-            left = due - self.at
+            left = due - entry.at
             if passed is None or deadline is not passed.deadline:
-                form = "ended" if left >= timedelta(0) else "over"
-                yield self.word(form, deadline=deadline.label(self.lang), due=self.time(due), left=self.span(abs(left)))
+                over = left < timedelta(0)
+                name, due_then = deadline.label(self.lang), self.time(due)
+                yield self.word("over", deadline=name, due=due_then) if over else ended_in_time(deadline, entry, left, self.lang)
         for deadline, (was, due) in clocks.moved.items():
             yield self.word("moved", deadline=deadline.label(self.lang), was=self.time(was), due=self.time(due))
         for deadline, begun in clocks.began.items():
@@ -409,6 +474,11 @@ class _Voice:
 
     def span(self, duration: timedelta) -> str:
         return lasting(duration, self.lang)
+
+
+def _says_nothing_more(name: str, value: Seen) -> bool:
+    """Whether a refusal says all that a value says: a yes or no, a count of nothing."""
+    return isinstance(value, bool) or value == () or (name in {"count", "length"} and value == 0)
 
 
 def _line_by_line(told: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:

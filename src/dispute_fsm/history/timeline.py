@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.charts.registry import VERSIONS
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.dispute.events import AuditEvent, Check, PrivateValue
-from dispute_fsm.rules.commands import Actor, Commitment, Voucher
+from dispute_fsm.rules.commands import Actor, Commitment, RecordedVoucher
 from dispute_fsm.rules.deadlines import term_of
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import Seen
@@ -22,8 +22,8 @@ from dispute_fsm.rules.policy import Bilingual, Policy, Term
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import FrozenMap
 from dispute_fsm.rules.vocabulary import (
+    CommandType,
     Deadline,
-    EventName,
     EventType,
     Labelled,
     Lang,
@@ -34,16 +34,16 @@ from dispute_fsm.rules.vocabulary import (
 )
 from dispute_fsm.rules.worktime import Count, count
 
-_NO_GUARD: Mapping[str, Bilingual] = FrozenMap(
+_NO_GUARD: Mapping[str, tuple[Bilingual, RefusalCode]] = FrozenMap(
     {
-        "live": Bilingual(zh="纠纷尚未结束", en="the dispute is live"),
-        "option_offered": Bilingual(zh="本规则版本提供该方案", en="the rule version offers the option"),
-        "no_option_chosen": Bilingual(zh="尚未选择方案", en="no option was chosen before"),
-        "offered_here": Bilingual(zh="当前状态下可以操作", en="this can be done in the present state"),
-        "key_unused": Bilingual(zh="幂等键未被使用", en="the key was not used before"),
+        "live": (Bilingual(zh="纠纷尚未结束", en="the dispute is live"), RefusalCode.DISPUTE_CLOSED),
+        "option_offered": (Bilingual(zh="本规则版本提供该方案", en="the rule version offers the option"), RefusalCode.OPTION_NOT_OFFERED),
+        "no_option_chosen": (Bilingual(zh="尚未选择方案", en="no option was chosen before"), RefusalCode.OPTION_ALREADY_CHOSEN),
+        "offered_here": (Bilingual(zh="当前状态下可进行该操作", en="this can be done in the present state"), RefusalCode.NOT_IN_THIS_STATE),
+        "key_unused": (Bilingual(zh="请求编号未被使用", en="the key was not used before"), RefusalCode.KEY_REUSED),
     }
 )
-"""What is looked at beside the guards of a chart, and recorded like them."""
+"""What is looked at beside the guards of a chart and recorded like them, with the code of its "no"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class Said:
 class Looked:
     """What one guard answered and saw; `sort` and `words` are None where this package does not know the guard.
 
-    The words of a guard that selects are the answer that it found, not the condition. `of_order`: it looked at the order's
-    facts, which the entry tells as a whole. `telling` marks what belongs into the short story: what failed, what was seen of
-    the order, what decided the end.
+    The words of a guard that selects are the answer that it found, not the condition. `code` is the refusal that a "no"
+    gave. `of_order`: it looked at the order's facts, which the entry tells as a whole. `telling` marks what belongs into the
+    short story: what failed, what was seen of the order, what decided the end.
     """
 
     guard: str
@@ -90,10 +90,15 @@ class Looked:
     saw: Mapping[str, Seen]
     of_order: bool
     telling: bool
+    code: RefusalCode | None = None
 
     def label(self, lang: Lang) -> str:
         """Return the guard in words."""
         return self.guard if self.words is None else self.words.label(lang)
+
+    def answer(self, lang: Lang) -> str:
+        """Return what it answered in words: what is wrong where it refused, the condition elsewhere."""
+        return self.label(lang) if self.code is None else self.code.label(lang)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,16 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One event of the timeline. `at` is in UTC, `local` the same instant in the zone of the policy's calendar."""
+    """One event of the timeline. `at` is in UTC, `local` the same instant in the zone of the policy's calendar.
+
+    `reasons` are the labels of the policy's evidence reasons, by id.
+    """
 
     seq: int
     at: datetime
     zone: ZoneInfo
     type: EventType
-    command: EventName
+    command: CommandType
     actor: Actor
     source: str | None
     target: str
@@ -143,6 +151,7 @@ class Entry:
     refused: tuple[RefusalCode, ...]
     clocks: Clocks
     outcome: Outcome | None
+    reasons: Mapping[str, Bilingual]
 
     @property
     def local(self) -> str:
@@ -176,7 +185,8 @@ class Standing:
 def timeline(events: Sequence[AuditEvent], policy: Policy) -> tuple[Entry, ...]:
     """Tell a dispute by its events, from the opening on, under the policy that it keeps."""
     befores: list[Mapping[Deadline, datetime]] = [{}, *(event.deadlines for event in events)]
-    return tuple(_entry(event, before, policy) for event, before in zip(events, befores, strict=False))
+    reasons = FrozenMap({name: reason.label for name, reason in policy.evidence_reasons.items()})
+    return tuple(_entry(event, before, policy, reasons) for event, before in zip(events, befores, strict=False))
 
 
 def standing(dispute: Dispute, at: datetime | None = None) -> Standing:
@@ -198,7 +208,7 @@ def standing(dispute: Dispute, at: datetime | None = None) -> Standing:
     )
 
 
-def _entry(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Policy) -> Entry:
+def _entry(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Policy, reasons: Mapping[str, Bilingual]) -> Entry:
     decides = event.outcome is not None or event.command.expires is not None
     return Entry(
         seq=event.seq,
@@ -210,11 +220,12 @@ def _entry(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Polic
         source=event.source,
         target=event.target,
         said=tuple(_said(event, policy)),
-        seen=tuple(_looked(check, event.rules, decides=decides) for check in event.checks),
+        seen=tuple(_looked(check, event, decides=decides) for check in event.checks),
         facts=event.facts,
         refused=event.refused,
         clocks=_clocks(event, before, policy),
         outcome=event.outcome,
+        reasons=reasons,
     )
 
 
@@ -225,13 +236,13 @@ def _said(event: AuditEvent, policy: Policy) -> Iterator[Said]:
             case Commitment():
                 yield Said(name, _personal(value, event.private.get(f"/payload/{name}")))
             case tuple():
-                vouchers: tuple[Voucher[Commitment], ...] = value
+                vouchers: tuple[RecordedVoucher, ...] = value
                 for number, voucher in enumerate(vouchers):
                     yield Said(name, _voucher(voucher, f"/payload/{name}/{number}", event.private))
             case Labelled() | datetime():
                 yield Said(name, value)
             case RolloutDecision():
-                zh = f"{value.reason.zh}，分桶 {value.bucket}，{value.percentage}%"
+                zh = f"{value.reason.zh}，灰度分组 {value.bucket}，{value.percentage}%"
                 en = f"{value.reason.en}, bucket {value.bucket}, {value.percentage} %"
                 yield Said(name, value.version, Bilingual(zh=zh, en=en))
             case str():
@@ -245,25 +256,36 @@ def _personal(said: Commitment, kept: PrivateValue | None) -> Personal:
     return Personal(said.length, None if kept is None else kept.value)
 
 
-def _voucher(voucher: Voucher[Commitment], pointer: str, private: Mapping[str, PrivateValue]) -> SaidVoucher:
+def _voucher(voucher: RecordedVoucher, pointer: str, private: Mapping[str, PrivateValue]) -> SaidVoucher:
     name = None if voucher.file_name is None else _personal(voucher.file_name, private.get(f"{pointer}/file_name"))
     uri = None if voucher.uri is None else _personal(voucher.uri, private.get(f"{pointer}/uri"))
     return SaidVoucher(voucher.kind, voucher.media_type, voucher.size, name, uri)
 
 
-def _looked(check: Check, rules: str, *, decides: bool) -> Looked:
-    guard = _guards(rules).get(check.guard)
-    if isinstance(guard, Selector):  # what was seen is the answer to its question
-        answer = guard.dimension.answers.get(str(check.saw.get(check.guard)))
-        words = None if answer is None else Bilingual(zh=answer[0], en=answer[1])
-    elif guard is not None:
-        words = Bilingual(zh=guard.zh, en=guard.en)
-    else:
-        words = _NO_GUARD.get(check.guard)
+def _looked(check: Check, event: AuditEvent, *, decides: bool) -> Looked:
+    guard = _guards(event.rules).get(check.guard)
+    codes = (_NO_GUARD[check.guard][1],) if check.guard in _NO_GUARD else () if guard is None else guard.codes
     of_order = guard is not None and guard.needs_facts
     decided = decides and isinstance(guard, Selector) and guard.dimension is not OPTION  # which option it is was said before
     sort = None if guard is None else guard.sort
-    return Looked(check.guard, sort, words, check.passed, check.saw, of_order, not check.passed or of_order or decided)
+    telling = not check.passed or of_order or decided
+    refused = None if check.passed else next((code for code in codes if code in event.refused), None)
+    words = _words(check.guard, guard, check.saw)
+    return Looked(check.guard, sort, words, check.passed, check.saw, of_order, telling, refused)
+
+
+def guard_words(name: str, saw: Mapping[str, Seen]) -> Bilingual | None:
+    """Return a guard of any rule version in words, of a question the answer that was seen; None where no version knows it."""
+    return _words(name, next((guards[name] for rules in VERSIONS if name in (guards := _guards(rules))), None), saw)
+
+
+def _words(name: str, guard: Guard | None, saw: Mapping[str, Seen]) -> Bilingual | None:
+    if guard is None:
+        return _NO_GUARD[name][0] if name in _NO_GUARD else None
+    if not isinstance(guard, Selector):
+        return Bilingual(zh=guard.zh, en=guard.en)
+    answer = guard.dimension.answers.get(str(saw.get(name)))
+    return None if answer is None else Bilingual(zh=answer[0], en=answer[1])
 
 
 @lru_cache(maxsize=32)

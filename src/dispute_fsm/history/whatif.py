@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import chain, pairwise
 
 from dispute_fsm.charts.registry import RuleVersion
-from dispute_fsm.desk import SYSTEM
 from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute
@@ -20,13 +19,13 @@ from dispute_fsm.dispute.refusals import Accepted, Decision, Refused, Repeated
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.difference import Difference, another_due, compare, expired_before, no_event
 from dispute_fsm.history.redecide import Missing, Undetermined, asked, instead, opening_asked, words_missing
-from dispute_fsm.rules.commands import ChooseOption, Command, ExtendDeadline
+from dispute_fsm.rules.commands import EXPIRIES, ChoicePayload, Command, ExtensionPayload
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import just_after
 from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import Named, Series, Strict
-from dispute_fsm.rules.vocabulary import Deadline, EventName, EventType, Labelled, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, EventType, Labelled, Option, Outcome, RefusalCode, Role, StateName
 
 
 class Verdict(Labelled):
@@ -104,9 +103,9 @@ def _standing(dispute: Dispute) -> Standing:
 
 # Who confirmed one agreement has said nothing of another, a ruling is on what was under review, and more time was given for
 # what was awaited then.
-_OF_AN_AGREEMENT = frozenset({EventName.CONFIRM_AGREEMENT, EventName.DENY_AGREEMENT})
+_OF_AN_AGREEMENT = frozenset({CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT})
 _OF_A_STATE = frozenset(
-    {EventName.REQUEST_EVIDENCE, EventName.RULE_NO_FAULT, EventName.RULE_AT_FAULT, EventName.EXTEND_DEADLINE, EventName.ANNUL}
+    {CommandType.REQUEST_EVIDENCE, CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.EXTEND_DEADLINE, CommandType.ANNUL}
 )
 _OF_EVIDENCE = frozenset({StateName.AWAITING_EVIDENCE, StateName.UNDER_REVIEW})
 
@@ -166,7 +165,7 @@ class _Course:
         decision = self.decide(asked(event), event.facts, event.at)
         if isinstance(decision, Accepted) and not self.said_of_this(event, before):
             raise _CannotTellError(Missing.ANSWERS)
-        if isinstance(event.payload, ChooseOption) and event.type is not EventType.REFUSED:
+        if isinstance(event.payload, ChoicePayload) and event.type is not EventType.REFUSED:
             self.option = event.payload.option
         found = decision.event if isinstance(decision, Accepted | Refused) else None
         if isinstance(decision, Refused) and self.said_otherwise(event, decision):
@@ -192,7 +191,7 @@ class _Course:
 
     def said_otherwise(self, event: AuditEvent, refused: Refused) -> bool:
         """Whether what was accepted then would only have been said in other words here, such as an extension that names no deadline."""
-        unnamed = isinstance(event.payload, ExtendDeadline) and event.payload.deadline is None and event.type is not EventType.REFUSED
+        unnamed = isinstance(event.payload, ExtensionPayload) and event.payload.deadline is None and event.type is not EventType.REFUSED
         return unnamed and refused.codes == (RefusalCode.NOT_IN_THIS_STATE,) and self.dispute.rules.table.asks(NAMED)
 
     def silent(self, deadline: Deadline) -> bool:
@@ -200,7 +199,7 @@ class _Course:
         if self.dispute.rules is self.recorded or deadline not in {Deadline.RESPONSE, Deadline.EVIDENCE}:
             return True
         if deadline is Deadline.EVIDENCE:
-            return any((event.target, EventName.SUBMIT_EVIDENCE) in self.recorded.table.rows for event in self.heard)
+            return any((event.target, CommandType.SUBMIT_EVIDENCE) in self.recorded.table.rows for event in self.heard)
         return all(event.actor.role is not Role.MERCHANT for event in self.heard)
 
     def catch_up(self, previous: AuditEvent, event: AuditEvent) -> None:
@@ -219,7 +218,7 @@ class _Course:
                 return
             deadline = min(passed, key=lambda deadline: (passed[deadline], list(Deadline).index(deadline)))
             at = max(min(just_after(passed[deadline]), event.at), self.dispute.last_at)
-            decision = self.decide(Command(event=deadline.expiry, actor=SYSTEM), None, at)
+            decision = self.decide(EXPIRIES[deadline], None, at)
             if not isinstance(decision, Accepted):
                 continue
             expiry = decision.event
@@ -234,8 +233,8 @@ class _Course:
             decision = decide(self.dispute, command, facts, at, stamp=stamp)
         except (FactsNeededError, StaleFactsError):
             raise _CannotTellError(Missing.FACTS) from None
-        if isinstance(decision, Accepted) and command.event.expires is not None:
-            self.unheard |= not self.silent(command.event.expires)
+        if isinstance(decision, Accepted) and command.type.expires is not None:
+            self.unheard |= not self.silent(command.type.expires)
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
             self.dispute = evolve(self.dispute, decision.event)
         return decision

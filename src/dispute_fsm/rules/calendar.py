@@ -126,8 +126,8 @@ class DayKind(Labelled):
     WEEKEND = "weekend", "周末", "weekend"
     HOLIDAY = "holiday", "节假日", "public holiday"
     MAKE_UP_WORKDAY = "make_up_workday", "调休上班", "make-up working day"
-    EXTRA_HOLIDAY = "extra_holiday", "规则另定的休息日", "extra day off by policy"
-    EXTRA_WORKDAY = "extra_workday", "规则另定的工作日", "extra working day by policy"
+    EXTRA_HOLIDAY = "extra_holiday", "规则参数另定的休息日", "extra day off by policy"
+    EXTRA_WORKDAY = "extra_workday", "规则参数另定的工作日", "extra working day by policy"
 
 
 _WORKED = frozenset({DayKind.WORKDAY, DayKind.MAKE_UP_WORKDAY, DayKind.EXTRA_WORKDAY})

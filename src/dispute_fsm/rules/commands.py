@@ -1,19 +1,21 @@
-"""What can be asked of a dispute: who asks, which event, and the event's payload.
+"""What can be asked of a dispute: one class per command, with who asks and what the command says.
 
-Each payload exists in two forms that share one declaration: in a command the personal values (note, statement,
-rationale, a voucher's file name and address) are plain text, in an audit event they are commitments.
+What a command says is declared once and exists in two forms. In the command the personal values (note, statement, rationale,
+a voucher's file name and address) are plain texts; in the payload of an audit event they are commitments.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.rollout import RolloutDecision
 from dispute_fsm.rules.strict import (
     MAX_TEXT,
     FrozenMap,
+    GivenIdentifier,
     Identifier,
     Instant,
     Named,
@@ -23,9 +25,14 @@ from dispute_fsm.rules.strict import (
     Strict,
     Text,
     Whole,
+    format_instant,
+    visible,
     written,
 )
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role, VoucherKind
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role, VoucherKind
+
+DEFAULT_VERSION = "2023-03"
+"""The rule version of an opening that names none. A newer version does not move it."""
 
 PERSONAL = frozenset({"note", "statement", "rationale", "file_name", "uri"})
 """The members of a payload that are a person's: hashed only as commitments, erasable."""
@@ -45,7 +52,7 @@ class Commitment(Strict):
     length: Annotated[int, Field(ge=0, le=MAX_TEXT)]
 
 
-P = TypeVar("P", Text, Commitment)
+# ---- who asks ----------------------------------------------------------------------------------------------------------
 
 
 class Actor(Recorded):
@@ -54,10 +61,48 @@ class Actor(Recorded):
     role: Named[Role]
     id: Identifier
 
+    def __str__(self) -> str:
+        return f"{self.role.value} {self.id}"
 
-class Voucher(Strict, Generic[P]):
-    """A voucher's metadata; the file itself stays with the host."""
+    def __repr__(self) -> str:
+        return f"Actor({self})"
 
+
+def _visible(actor: Actor) -> Actor:
+    visible(actor.id)
+    return actor
+
+
+GivenActor = Annotated[Actor, AfterValidator(_visible)]
+"""Who asks, as somebody hands it in: the id is not blank."""
+
+
+def merchant(merchant_id: str) -> Actor:
+    """Make a merchant, by the id that the host knows them under. Raises pydantic's `ValidationError` where it is no id."""
+    return Actor(role=Role.MERCHANT, id=merchant_id)
+
+
+def consumer(consumer_id: str) -> Actor:
+    """Make a consumer. Raises as `merchant` does."""
+    return Actor(role=Role.CONSUMER, id=consumer_id)
+
+
+def adjudicator(adjudicator_id: str) -> Actor:
+    """Make an adjudicator of the platform. Raises as `merchant` does."""
+    return Actor(role=Role.ADJUDICATOR, id=adjudicator_id)
+
+
+SYSTEM = Actor(role=Role.SYSTEM, id="system")
+"""The system itself, which acts on deadlines and looks at orders."""
+
+
+# ---- what is said, once for both forms ---------------------------------------------------------------------------------
+
+P = TypeVar("P", Text, Commitment)
+V = TypeVar("V", bound=Strict)
+
+
+class _Voucher(Strict, Generic[P]):
     kind: Named[VoucherKind]
     file_name: P | None = None
     media_type: Identifier
@@ -65,26 +110,22 @@ class Voucher(Strict, Generic[P]):
     sha256: Sha256
     uri: P | None = None
 
-
-class Payload(Strict):
-    """What an event says beyond who and when; this base says nothing more."""
-
-
-class OpenDispute(Payload):
-    """An opening; `rollout` is the decision of a gradual release on its rule version, where one decided.
-
-    Without one nothing is written, so that such an opening is recorded as it always was.
-    """
-
-    rollout: Annotated[RolloutDecision | None, Field(exclude_if=lambda rollout: rollout is None)] = None
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.kind.value}, {self.media_type}, {self.size} bytes)"
 
 
-class ChooseOption(Payload, Generic[P]):
-    """The merchant's one response. `agreed_until` goes with `ship_by_agreed_date` only."""
+class Voucher(_Voucher[Text]):
+    """A voucher's metadata; the file itself stays with the host."""
 
+
+class RecordedVoucher(_Voucher[Commitment]):
+    """A voucher as it is recorded."""
+
+
+class _Choice(Strict, Generic[P, V]):
     option: Named[Option]
     agreed_until: Instant | None = None
-    vouchers: Annotated[Series[Voucher[P]], Field(max_length=1_000)] = ()
+    vouchers: Annotated[Series[V], Field(max_length=1_000)] = ()
     note: P | None = None
 
     @field_validator("agreed_until")
@@ -96,79 +137,289 @@ class ChooseOption(Payload, Generic[P]):
         return agreed_until
 
 
-class SubmitEvidence(Payload, Generic[P]):
-    """The merchant's evidence: a reason of the policy's catalogue, the vouchers it prompts for, a statement."""
-
+class _Evidence(Strict, Generic[P, V]):
     reason: ReasonId | None = None
-    vouchers: Annotated[Series[Voucher[P]], Field(max_length=1_000)] = ()
+    vouchers: Annotated[Series[V], Field(max_length=1_000)] = ()
     statement: P | None = None
 
 
-class RequestEvidence(Payload, Generic[P]):
-    """The adjudicator asks for more; the note says what for."""
-
+class _Request(Strict, Generic[P]):
     note: P | None = None
 
 
-class Ruling(Payload, Generic[P]):
-    """A ruling or an annulment, with its rationale."""
-
+class _Ruling(Strict, Generic[P]):
     rationale: P | None = None
 
 
-class ExtendDeadline(Payload, Generic[P]):
-    """Move a deadline to `until`; for the promise that is the new agreed instant. `deadline` may name which one is meant."""
-
+class _Extension(Strict, Generic[P]):
     until: Instant
     rationale: P | None = None
     deadline: Named[Deadline] | None = None
 
 
-_FORMS: Mapping[EventName, tuple[type[Payload], type[Payload]]] = {
-    EventName.OPEN_DISPUTE: (OpenDispute, OpenDispute),
-    EventName.CHOOSE_OPTION: (ChooseOption[Text], ChooseOption[Commitment]),
-    EventName.SUBMIT_EVIDENCE: (SubmitEvidence[Text], SubmitEvidence[Commitment]),
-    EventName.REQUEST_EVIDENCE: (RequestEvidence[Text], RequestEvidence[Commitment]),
-    EventName.RULE_NO_FAULT: (Ruling[Text], Ruling[Commitment]),
-    EventName.RULE_AT_FAULT: (Ruling[Text], Ruling[Commitment]),
-    EventName.ANNUL: (Ruling[Text], Ruling[Commitment]),
-    EventName.EXTEND_DEADLINE: (ExtendDeadline[Text], ExtendDeadline[Commitment]),
-}
-_NOTHING_MORE = (Payload, Payload)
-
-PAYLOADS: Mapping[EventName, type[Payload]] = FrozenMap({event: _FORMS.get(event, _NOTHING_MORE)[0] for event in EventName})
-"""The payload of each event as it is asked for."""
-
-RECORDED_PAYLOADS: Mapping[EventName, type[Payload]] = FrozenMap({event: _FORMS.get(event, _NOTHING_MORE)[1] for event in EventName})
-"""The payload of each event as it is recorded."""
+# ---- as it is recorded -------------------------------------------------------------------------------------------------
 
 
-def read_payload(expected: type[Payload], value: object) -> Payload:
-    """Read an event's payload; one of the same kind in another form (`ChooseOption`, `ChooseOption[str]`) by its fields."""
-    if type(value) is expected:  # it passed this very model, and cannot have changed
-        return value
-    if not isinstance(value, Payload):
-        return expected.model_validate(value)
-    kind, wanted = (form.__pydantic_generic_metadata__["origin"] or form for form in (type(value), expected))
-    if kind is not wanted:
-        raise ValueError(f"{type(value).__name__} is the payload of another event")
-    return expected.model_validate(value.model_dump())
+class Payload(Strict):
+    """What an event records of a command beyond who and when; this base records nothing more."""
+
+
+class OpeningPayload(Payload):
+    """An opening; `rollout` is the decision of a gradual release on its rule version, where one decided.
+
+    Without one nothing is written, so that such an opening is recorded as it always was.
+    """
+
+    rollout: Annotated[RolloutDecision | None, Field(exclude_if=lambda rollout: rollout is None)] = None
+
+
+class ChoicePayload(Payload, _Choice[Commitment, RecordedVoucher]):
+    """The merchant's one response, as it is recorded."""
+
+
+class EvidencePayload(Payload, _Evidence[Commitment, RecordedVoucher]):
+    """The merchant's evidence, as it is recorded."""
+
+
+class RequestPayload(Payload, _Request[Commitment]):
+    """What the adjudicator asks more evidence for, as it is recorded."""
+
+
+class RulingPayload(Payload, _Ruling[Commitment]):
+    """The rationale of a ruling or an annulment, as it is recorded."""
+
+
+class ExtensionPayload(Payload, _Extension[Commitment]):
+    """An extension, as it is recorded."""
+
+
+# ---- as it is asked ----------------------------------------------------------------------------------------------------
 
 
 class Command(Strict):
-    """One request to one dispute.
+    """One request to one dispute; each type of command is a class of its own.
 
-    `key` is the idempotency key: once a command with it is accepted, the same key with the same content (event, actor,
-    payload) is answered as the first time, with other content it is refused.
+    `key` is the idempotency key: once a command with it is accepted, the same key with the same content (type, actor and
+    what it says) is answered as the first time, with other content it is refused.
     """
 
-    event: Named[EventName]
-    actor: Actor
-    payload: SerializeAsAny[Payload] = Field(default_factory=dict, validate_default=True)
-    key: Identifier | None = None
+    type: ClassVar[CommandType]
+    """Which command it is."""
 
-    @field_validator("payload", mode="plain")
-    @classmethod
-    def _of_the_event(cls, value: object, info: ValidationInfo) -> Payload:
-        expected = PAYLOADS[info.data["event"]] if "event" in info.data else Payload
-        return read_payload(expected, value)
+    by: GivenActor
+    key: GivenIdentifier | None = None
+
+    def __repr__(self) -> str:
+        said = {name: value for name, value in vars(self).items() if name not in {"by", "policy"}}
+        by = vars(self).get("by")  # one that is read back from a record may lack some of its members
+        return f"{type(self).__name__}({', '.join([f'by {by}', *_said(said)])})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def _said(members: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what a command says, in few words: of a person's words only how many there are."""
+    for name, value in members.items():
+        if value is None or value == ():
+            continue
+        if name in PERSONAL:
+            yield f"{name} of {len(value)} characters"
+        elif name == "vouchers":
+            yield f"vouchers={len(value)}"
+        else:
+            yield f"{name}={format_instant(value) if isinstance(value, datetime) else value}"
+
+
+def _rules(given: dict[str, Any]) -> str:
+    rollout: RolloutDecision | None = given["rollout"]
+    return DEFAULT_VERSION if rollout is None else rollout.version
+
+
+class _Opening(Strict):  # a class of its own, so that these are read before `by`, whose default is the consumer
+    dispute_id: GivenIdentifier
+    order_id: GivenIdentifier
+    merchant_id: GivenIdentifier
+    consumer_id: GivenIdentifier
+    rollout: RolloutDecision | None = None
+    rules: GivenIdentifier = Field(default_factory=_rules)
+    policy: Policy = DEFAULT_POLICY
+
+
+class OpenDispute(Command, _Opening):
+    """Open a dispute: whose, about which order, under which rule version and policy.
+
+    By the consumer it names, unless `by` says otherwise. `rollout` is the decision of a gradual release, where one chose the
+    rule version; without one it is `DEFAULT_VERSION`, unless `rules` names another.
+    """
+
+    type = CommandType.OPEN_DISPUTE
+    by: GivenActor = Field(default_factory=lambda given: consumer(given["consumer_id"]))
+
+    @model_validator(mode="after")
+    def _as_the_rollout_decided(self) -> Self:
+        if self.rollout is not None and self.rollout.version != self.rules:
+            raise ValueError(f"the rollout decided on {self.rollout.version}, the opening names {self.rules}")
+        return self
+
+
+class ChooseOption(Command, _Choice[Text, Voucher]):
+    """The merchant's one response. `agreed_until` goes with `ship_by_agreed_date` only."""
+
+    type = CommandType.CHOOSE_OPTION
+
+
+class ConfirmAgreement(Command):
+    """The consumer confirms that an agreement was made."""
+
+    type = CommandType.CONFIRM_AGREEMENT
+
+
+class DenyAgreement(Command):
+    """The consumer denies that an agreement was made."""
+
+    type = CommandType.DENY_AGREEMENT
+
+
+class ObserveOrder(Command):
+    """Look at the order once more, because it may have been shipped or refunded."""
+
+    type = CommandType.OBSERVE_ORDER
+    by: GivenActor = SYSTEM
+
+
+class SubmitEvidence(Command, _Evidence[Text, Voucher]):
+    """The merchant's evidence: a reason of the policy's catalogue, the vouchers it prompts for, a statement."""
+
+    type = CommandType.SUBMIT_EVIDENCE
+
+
+class RequestEvidence(Command, _Request[Text]):
+    """The adjudicator asks for more; the note says what for."""
+
+    type = CommandType.REQUEST_EVIDENCE
+
+
+class RuleNoFault(Command, _Ruling[Text]):
+    """The adjudicator rules that the merchant is not at fault, or that an agreement was made; `rationale` says why."""
+
+    type = CommandType.RULE_NO_FAULT
+
+
+class RuleAtFault(Command, _Ruling[Text]):
+    """The adjudicator rules that the merchant is at fault, or that no agreement was made; `rationale` says why."""
+
+    type = CommandType.RULE_AT_FAULT
+
+
+class ExtendDeadline(Command, _Extension[Text]):
+    """Move a deadline to `until`; for the promise that is the new agreed instant. `deadline` may name which one is meant."""
+
+    type = CommandType.EXTEND_DEADLINE
+
+
+class Withdraw(Command):
+    """The consumer withdraws the dispute."""
+
+    type = CommandType.WITHDRAW
+
+
+class Annul(Command, _Ruling[Text]):
+    """The adjudicator annuls a penalty; `rationale` says why."""
+
+    type = CommandType.ANNUL
+
+
+class ExpireResponse(Command):
+    """Act on the response deadline, which has passed."""
+
+    type = CommandType.RESPONSE_EXPIRED
+    by: GivenActor = SYSTEM
+
+
+class ExpireConfirmation(Command):
+    """Act on the confirmation deadline, which has passed."""
+
+    type = CommandType.CONFIRMATION_EXPIRED
+    by: GivenActor = SYSTEM
+
+
+class ExpirePromise(Command):
+    """Act on the promise deadline, which has passed."""
+
+    type = CommandType.PROMISE_EXPIRED
+    by: GivenActor = SYSTEM
+
+
+class ExpireEvidence(Command):
+    """Act on the evidence deadline, which has passed."""
+
+    type = CommandType.EVIDENCE_EXPIRED
+    by: GivenActor = SYSTEM
+
+
+AnyCommand = (
+    OpenDispute
+    | ChooseOption
+    | ConfirmAgreement
+    | DenyAgreement
+    | ObserveOrder
+    | SubmitEvidence
+    | RequestEvidence
+    | RuleNoFault
+    | RuleAtFault
+    | ExtendDeadline
+    | Withdraw
+    | Annul
+    | ExpireResponse
+    | ExpireConfirmation
+    | ExpirePromise
+    | ExpireEvidence
+)
+"""Any command, told apart by its class."""
+
+
+# ---- by type -----------------------------------------------------------------------------------------------------------
+
+_CLASSES: Mapping[CommandType, type[Command]] = {one.type: one for one in get_args(AnyCommand)}
+
+COMMAND_CLASSES: Mapping[CommandType, type[Command]] = FrozenMap({name: _CLASSES[name] for name in CommandType})
+"""The class of each type of command."""
+
+PAYLOAD_CLASSES: Mapping[CommandType, type[Payload]] = FrozenMap(
+    {
+        **dict.fromkeys(CommandType, Payload),
+        CommandType.OPEN_DISPUTE: OpeningPayload,
+        CommandType.CHOOSE_OPTION: ChoicePayload,
+        CommandType.SUBMIT_EVIDENCE: EvidencePayload,
+        CommandType.REQUEST_EVIDENCE: RequestPayload,
+        CommandType.RULE_NO_FAULT: RulingPayload,
+        CommandType.RULE_AT_FAULT: RulingPayload,
+        CommandType.EXTEND_DEADLINE: ExtensionPayload,
+        CommandType.ANNUL: RulingPayload,
+    }
+)
+"""What an event records of each type of command."""
+
+EXPIRIES: Mapping[Deadline, Command] = FrozenMap({deadline: COMMAND_CLASSES[deadline.expiry](by=SYSTEM) for deadline in Deadline})
+"""The command by which the system acts on each deadline once it has passed."""
+
+
+def content(command: Command) -> dict[str, Any]:
+    """Return what a command says beyond who and under which key, by the names of its payload."""
+    return {name: getattr(command, name) for name in PAYLOAD_CLASSES[command.type].model_fields}
+
+
+def content_as_json(command: Command) -> dict[str, Any]:
+    """Return the same in plain values, as JSON holds them."""
+    return command.model_dump(mode="json", include=set(PAYLOAD_CLASSES[command.type].model_fields))
+
+
+def read_payload(command: CommandType, value: object) -> Payload:
+    """Read what an event records of a command."""
+    expected = PAYLOAD_CLASSES[command]
+    if type(value) is expected:  # it passed this very model, and cannot have changed
+        return value
+    if isinstance(value, Payload):
+        raise ValueError(f"{type(value).__name__} is the payload of another command")  # noqa: TRY004 -- pydantic reports ValueError as a field's fault
+    return expected.model_validate(value)

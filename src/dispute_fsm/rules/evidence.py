@@ -15,7 +15,7 @@ from dispute_fsm.rules.policy import EvidenceReason, Policy, Prompt, VoucherLimi
 from dispute_fsm.rules.strict import MAX_INTEGER
 from dispute_fsm.rules.vocabulary import RefusalCode, VoucherKind
 
-Vouchers = tuple[Voucher[str], ...]
+Vouchers = tuple[Voucher, ...]
 
 _STATEMENT = PayloadUnlock("statement", "请填写情况说明", "write a statement")
 
@@ -51,9 +51,9 @@ class Checklist:
         return not self.faults
 
 
-def distinct(vouchers: Iterable[Voucher[str]]) -> Vouchers:
+def distinct(vouchers: Iterable[Voucher]) -> Vouchers:
     """Drop repetitions: the same SHA-256 and kind twice counts once, as the larger of the two."""
-    once: dict[tuple[str, VoucherKind], Voucher[str]] = {}
+    once: dict[tuple[str, VoucherKind], Voucher] = {}
     for voucher in vouchers:
         same = once.setdefault((voucher.sha256, voucher.kind), voucher)
         if voucher.size > same.size:
@@ -69,8 +69,10 @@ def length(text: str | None) -> int:
 def reason_known(policy: Policy, reason: str | None) -> Finding:
     """Require a reason of the policy's catalogue."""
     known, reasons = reason in policy.evidence_reasons, tuple(sorted(policy.evidence_reasons))
-    names = ", ".join(reasons)
-    unlock = NEVER if known else PayloadUnlock("reason", f"请选择目录中的理由：{names}", f"give one of the catalogue's reasons: {names}")
+    names, labels = ", ".join(reasons), "、".join(policy.evidence_reasons[name].label.zh for name in reasons)
+    unlock = (
+        NEVER if known else PayloadUnlock("reason", f"请从以下举证理由中选择：{labels}", f"give one of the catalogue's reasons: {names}")
+    )
     return found(known, RefusalCode.REASON_UNKNOWN, unlock, reason_known=known, reasons=reasons)
 
 

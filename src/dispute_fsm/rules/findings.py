@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from dispute_fsm.rules.strict import FrozenMap, format_instant
-from dispute_fsm.rules.vocabulary import EventName, Lang, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import CommandType, Lang, RefusalCode, Role
 
 Seen = str | int | bool | None | tuple[str, ...]
 """What may stand in a record of what was seen: codes, counts, instants as text. Never free text of a person."""
@@ -54,7 +54,7 @@ class WaitUnlock:
 
     def text(self, lang: Lang) -> str:
         """Say it to a person."""
-        return f"等到 {self.local}" if lang == "zh" else f"wait until {self.local}"
+        return f"须等到 {self.local}" if lang == "zh" else f"wait until {self.local}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,18 @@ class ActorUnlock:
 
     role: Role
     id: str | None = None
-    event: EventName | None = None
+    event: CommandType | None = None
     type: Literal["actor"] = "actor"
 
     def text(self, lang: Lang) -> str:
         """Say it to a person."""
         who = self.role.label(lang) + ("" if self.id is None else f" {self.id}")
         if self.event is None:
-            return f"由{who}操作" if lang == "zh" else f"only the {who} can do this"
+            return f"只能由{who}操作" if lang == "zh" else f"only the {who} can do this"
         what = self.event.label(lang)
         if self.event.expires is not None:
-            return f"先由{who}处理“{what}”" if lang == "zh" else f"first the {who} has to act on: {what}"
-        return f"先由{who}“{what}”" if lang == "zh" else f"first the {who} has to: {what}"
+            return f"须先由{who}按“{what}”处理" if lang == "zh" else f"first the {who} has to act on: {what}"
+        return f"须先由{who}进行“{what}”" if lang == "zh" else f"first the {who} has to: {what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class NeverUnlock:
 
     def text(self, lang: Lang) -> str:
         """Say it to a person."""
-        return "无法改变" if lang == "zh" else "nothing will change this"
+        return "已无法变更" if lang == "zh" else "nothing will change this"
 
 
 Unlock = FactUnlock | PayloadUnlock | WaitUnlock | ActorUnlock | NeverUnlock

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules import evidence
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.commands import ChooseOption, ExtendDeadline, Ruling, SubmitEvidence
+from dispute_fsm.rules.commands import Annul, ChooseOption, ExtendDeadline, RuleAtFault, RuleNoFault, SubmitEvidence
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import NEVER, ActorUnlock, FactUnlock, Finding, PayloadUnlock, Seen, WaitUnlock, found, just_after, shown
 from dispute_fsm.rules.policy import Policy
@@ -29,9 +29,9 @@ from dispute_fsm.rules.provenance import Source, assumed, stated
 from dispute_fsm.rules.strict import format_duration, format_instant
 from dispute_fsm.rules.vocabulary import (
     LIABILITIES,
+    CommandType,
     Deadline,
     Denial,
-    EventName,
     Labelled,
     Lang,
     Option,
@@ -124,28 +124,28 @@ class Selector(Guard):
 def facts_of(case: Case) -> OrderFacts:
     """Return the case's facts. Raises `FactsNeededError` where nobody asked for them."""
     if case.facts is None:
-        msg = f"{case.command.event.value} looks at the order system's facts, but none were given: ask needs_facts() first"
+        msg = f"{case.command.type.value} looks at the order system's facts, but none were given: ask needs_facts() first"
         raise FactsNeededError(msg)
     return case.facts
 
 
 _CANCEL_OR_REFUND = FactUnlock(
     "cancel_request | refund",
-    "订单系统须显示有效的取消申请（submitted / accepted），或已完成的全额退款",
+    "订单系统须显示有效的取消申请（已提交/已受理），或已完成的全额退款",
     "the order system has to show a cancel request (submitted or accepted) or a completed full refund",
 )
 _SHIPMENT = FactUnlock(
-    "shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前", "the order system has to show a shipment that has happened"
+    "shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前时间", "the order system has to show a shipment that has happened"
 )
 _ANY_PICKUP = FactUnlock("pickup", "订单系统须显示物流揽件记录", "the order system has to show the carrier's pickup scan")
 _VALID_PICKUP = FactUnlock(
     "pickup",
-    "揽件记录须为 picked_up、运单号与发货一致、时间不早于付款且不晚于当前",
+    "揽件记录须为“已揽件”，运单号与发货一致，时间不早于付款时间且不晚于当前时间",
     "the scan has to be picked_up, of the shipped waybill, not before payment, and have happened",
 )
 _ORDER = FactUnlock("order", "订单系统须有该订单", "the order system has to know the order")
-_PROMISE = PayloadUnlock("agreed_until", "请填写协商的发货时间", "give the agreed instant")
-_AGREEMENT_VOUCHER = PayloadUnlock("vouchers", "请上传至少一份协商凭证", "add at least one voucher that shows the agreement")
+_PROMISE = PayloadUnlock("agreed_until", "请填写约定的发货时间", "give the agreed instant")
+_AGREEMENT_VOUCHER = PayloadUnlock("vouchers", "请上传至少一份协商一致的凭证", "add at least one voucher that shows the agreement")
 _RATIONALE = PayloadUnlock("rationale", "请填写理由", "give a rationale")
 
 
@@ -167,7 +167,7 @@ def by(*roles: Role) -> ActorGuard:
     """Require that the actor has one of these roles, and is the dispute's own where it is a merchant or a consumer."""
 
     def look(case: Case) -> Finding:
-        actor = case.command.actor
+        actor = case.command.by
         role = actor.role if actor.role in roles else roles[0]
         own = case.merchant_id if role is Role.MERCHANT else case.consumer_id if role is Role.CONSUMER else None
         fits = actor.role is role and (own is None or own == actor.id)
@@ -177,7 +177,7 @@ def by(*roles: Role) -> ActorGuard:
     return ActorGuard(
         name="by_" + "_or_".join(role.value for role in roles),
         sort=Sort.ACTOR,
-        zh="由" + "或".join(role.zh for role in roles),
+        zh="操作人为" + "或".join(role.zh for role in roles),
         en="by the " + " or ".join(role.en for role in roles),
         source=stated("各方只能以自己的身份操作", "each party acts for itself only"),
         look=look,
@@ -217,8 +217,7 @@ def _labels(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
 
 
 def _option(case: Case) -> str:
-    payload = case.command.payload
-    option = cast("ChooseOption[str]", payload).option if case.command.event is EventName.CHOOSE_OPTION else case.option
+    option = cast("ChooseOption", case.command).option if case.command.type is CommandType.CHOOSE_OPTION else case.option
     return "none" if option is None else option.value
 
 
@@ -230,7 +229,7 @@ def _fulfilment(case: Case) -> str:
 
 
 def _extended(case: Case) -> str:
-    named = cast("ExtendDeadline[str]", case.command.payload).deadline
+    named = cast("ExtendDeadline", case.command).deadline
     # Unnamed, the promise is meant where it stands: beside it the confirmation deadline only closes the consumer's window.
     candidates = (Deadline.PROMISE, *Deadline) if named is None else (named,)
     return next((deadline.value for deadline in candidates if deadline in case.deadlines), "none")
@@ -242,7 +241,7 @@ def _of_policy(name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[
 
 
 def _named(case: Case) -> str:
-    return "none" if cast("ExtendDeadline[str]", case.command.payload).deadline is None else _extended(case)
+    return "none" if cast("ExtendDeadline", case.command).deadline is None else _extended(case)
 
 
 OPTION = Dimension(
@@ -259,28 +258,28 @@ CONFIRMATION = _of_policy(
 )
 DENIAL = _of_policy(
     "denial",
-    {word.value: (f"否认{word.zh}", f"a denial {word.en}") for word in Denial},
+    {word.value: (f"消费者否认后{word.zh}", f"a denial {word.en}") for word in Denial},
     lambda policy: policy.denial.value,
-    assumed("公告未说明由谁认定未协商一致", "the announcement does not say who finds out that there was no agreement"),
+    assumed("公告未说明由谁认定双方是否协商一致", "the announcement does not say who finds out that there was no agreement"),
 )
 SILENCE = _of_policy(
     "silence",
-    {word.value: (f"沉默{word.zh}", f"silence {word.en}") for word in Silence},
+    {word.value: (f"消费者沉默{word.zh}", f"silence {word.en}") for word in Silence},
     lambda policy: policy.silence.value,
     assumed("公告未说明消费者不回应时如何处理", "the announcement does not say what the consumer's silence means"),
 )
 EVIDENCE = Dimension(
     "evidence",
-    {"none": ("从未举证", "nothing submitted so far"), "standing": ("已有举证材料", "an earlier submission stands")},
+    {"none": ("尚未提交举证", "nothing submitted so far"), "standing": ("已有举证材料", "an earlier submission stands")},
     lambda case: "standing" if case.submissions else "none",
-    assumed("补充举证逾期时按已有材料判责", "overdue extra evidence does not undo what was submitted"),
+    assumed("补充举证逾期的，按已有材料判责", "overdue extra evidence does not undo what was submitted"),
 )
 FULFILMENT = Dimension(
     "fulfilment",
     {
-        "kept": ("已在协商时间前发货并揽件", "shipped and picked up by the agreed instant"),
-        "refunded": ("尚未履约，但已全额退款", "not kept so far, but fully refunded"),
-        "neither": ("尚未履约，也未全额退款", "neither kept nor refunded"),
+        "kept": ("已在约定时间前发货并揽件", "shipped and picked up by the agreed instant"),
+        "refunded": ("未在约定时间前揽件，但已全额退款", "not kept so far, but fully refunded"),
+        "neither": ("未在约定时间前揽件，也未全额退款", "neither kept nor refunded"),
     },
     _fulfilment,
     stated("协商日期前未发货属于违规", "not shipped before the agreed date is a violation"),
@@ -288,7 +287,7 @@ FULFILMENT = Dimension(
 )
 EXTENDED = Dimension(
     "extended",
-    {"none": ("没有可延长的时限", "no such deadline runs"), **_labels(Deadline)},
+    {"none": ("无可延长的时限", "no such deadline runs"), **_labels(Deadline)},
     _extended,
     assumed("公告未提及延长时限", "the announcement does not mention extensions"),
 )
@@ -296,13 +295,13 @@ NAMED = Dimension(
     "named",
     {"none": ("未指明进行中的时限", "no deadline that runs is named"), **_labels(Deadline)},
     _named,
-    assumed("多个时限同时进行，须指明延长哪一个", "several deadlines run at once, so an extension names the one that it means"),
+    assumed("多个时限同时计时，须指明延长哪一个", "several deadlines run at once, so an extension names the one that it means"),
 )
 FAILED = Dimension(
     "failed",
-    {"none": ("另一侧尚未失败", "the other region has not failed"), **_labels(LIABILITIES)},
+    {"none": ("另一路径仍在进行", "the other region has not failed"), **_labels(LIABILITIES)},
     lambda case: "none" if case.liability is None else case.liability.value,
-    assumed("两侧均失败才判责，取较重者", "a penalty takes both regions to fail, and is the weightier of the two"),
+    assumed("两条路径均未成立才判责，责任取较重者", "a penalty takes both regions to fail, and is the weightier of the two"),
 )
 
 
@@ -340,8 +339,8 @@ in_time = Guard(
 )
 
 
-def in_time_of(region: StateName, *deadlines: Deadline) -> Guard:
-    """Require that a region's running deadline has not passed; `deadlines` are all that the region may have."""
+def in_time_of(region: StateName, zh: str, *deadlines: Deadline) -> Guard:
+    """Require that a region's running deadline has not passed, in Chinese `zh`; `deadlines` are all that the region may have."""
 
     def look(case: Case) -> Finding:
         running = tuple(deadline for of_region in case.running for deadline in of_region if deadline in deadlines)
@@ -350,16 +349,16 @@ def in_time_of(region: StateName, *deadlines: Deadline) -> Guard:
     return Guard(
         name=f"{region.value}_in_time",
         sort=Sort.TIMING,
-        zh=f"{region.zh}时限未过",
+        zh=zh,
         en=f"the running deadline of the {region.en} has not passed",
-        source=assumed("操作是否逾期，只看所在一侧的时限", "an event is late by its own region's deadline"),
+        source=assumed("操作是否逾期，只看所在路径的时限", "an event is late by its own region's deadline"),
         look=look,
         codes=(RefusalCode.DEADLINE_PASSED,),
     )
 
 
-settlement_in_time = in_time_of(StateName.SETTLEMENT, Deadline.RESPONSE, Deadline.CONFIRMATION, Deadline.PROMISE)
-evidence_in_time = in_time_of(StateName.EVIDENCE, Deadline.EVIDENCE)
+settlement_in_time = in_time_of(StateName.SETTLEMENT, "和解时限未过", Deadline.RESPONSE, Deadline.CONFIRMATION, Deadline.PROMISE)
+evidence_in_time = in_time_of(StateName.EVIDENCE, "举证判责时限未过", Deadline.EVIDENCE)
 window_open = Guard(
     name="window_open",
     sort=Sort.TIMING,
@@ -383,9 +382,9 @@ def has_passed(deadline: Deadline) -> Guard:
     return Guard(
         name=f"{deadline.value}_has_passed",
         sort=Sort.TIMING,
-        zh=f"{deadline.zh}已过",
+        zh=f"{deadline.zh}已届满",
         en=f"the {deadline.en} has passed",
-        source=assumed("到期事件只在时限之后生效", "an expiry is accepted only after the due instant"),
+        source=assumed("时限届满后，届满事件方可生效", "an expiry is accepted only after the due instant"),
         look=look,
         codes=(RefusalCode.DEADLINE_NOT_PASSED,),
     )
@@ -416,9 +415,9 @@ def requirement(
 
 
 @requirement(
-    "有有效的取消申请或已完成的全额退款",
+    "已有有效的取消申请，或已完成全额退款",
     "a cancel request that stands, or a completed full refund",
-    stated("消费者已申请取消或已退款", "the consumer has asked to cancel, or was refunded"),
+    stated("消费者已申请取消，或已退款", "the consumer has asked to cancel, or was refunded"),
     RefusalCode.NO_CANCEL_REQUEST_OR_REFUND,
     needs_facts=True,
 )
@@ -458,7 +457,7 @@ def shipped(case: Case) -> Finding:
 
 
 @requirement(
-    "有有效的物流揽件记录",
+    "已有有效的物流揽件记录",
     "a valid pickup scan",
     stated(
         "有物流揽件信息；标题写揽件、正文写拦截，按揽件理解", "pickup by the carrier; the text says 拦截 beside a heading that says 揽件"
@@ -487,20 +486,20 @@ def picked_up(case: Case) -> Finding:
     )
 
 
-_AGREED = stated("须填写协商的发货日期", "an explicit agreed date")
+_AGREED = stated("须填写明确的协商日期", "an explicit agreed date")
 
 
-@requirement("已填写协商发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING)
+@requirement("已填写约定的发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING)
 def promise_given(case: Case) -> Finding:
     """Require an explicit agreed instant."""
-    agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
+    agreed = cast("ChooseOption", case.command).agreed_until
     return found(agreed is not None, RefusalCode.PROMISE_MISSING, _PROMISE, agreed_until=shown(agreed))
 
 
-@requirement("协商时间晚于选择时刻", "the agreed instant lies ahead", _AGREED, RefusalCode.PROMISE_NOT_IN_FUTURE)
+@requirement("约定的发货时间晚于选择方案的时间", "the agreed instant lies ahead", _AGREED, RefusalCode.PROMISE_NOT_IN_FUTURE)
 def promise_in_future(case: Case) -> Finding:
     """Require that the agreed instant, where one is given, lies after the moment of choosing."""
-    agreed = cast("ChooseOption[str]", case.command.payload).agreed_until
+    agreed = cast("ChooseOption", case.command).agreed_until
     ahead = agreed is None or agreed > case.now
     unlock = NEVER if ahead else _instant(case, "agreed_until", "须晚于 {}", "later than {}", case.now)
     saw = {"agreed_until": shown(agreed), "now": format_instant(case.now)}
@@ -508,16 +507,16 @@ def promise_in_future(case: Case) -> Finding:
 
 
 @requirement(
-    "协商时间不超过最长期限",
+    "约定的发货时间不超过最长期限",
     "the agreed instant is not too far ahead",
     assumed(
-        "公告未限制协商日期，过远的日期会使纠纷长期无法了结", "the announcement sets no limit; a far date would leave the dispute hanging"
+        "公告未限制协商日期，日期过远会使纠纷长期无法结案", "the announcement sets no limit; a far date would leave the dispute hanging"
     ),
     RefusalCode.PROMISE_TOO_FAR,
 )
 def promise_not_too_far(case: Case) -> Finding:
     """Require that the agreed instant lies at most `max_promise` after the moment of choosing."""
-    agreed, most = cast("ChooseOption[str]", case.command.payload).agreed_until, case.policy.max_promise
+    agreed, most = cast("ChooseOption", case.command).agreed_until, case.policy.max_promise
     latest = None if most is None else case.now + most
     near = agreed is None or latest is None or agreed <= latest
     unlock = NEVER if near or latest is None else _instant(case, "agreed_until", "不晚于 {}", "at or before {}", latest)
@@ -526,7 +525,7 @@ def promise_not_too_far(case: Case) -> Finding:
 
 
 @requirement(
-    "有能证明协商一致的凭证",
+    "已上传能证明协商一致的凭证",
     "a voucher shows the agreement",
     stated("须上传协商一致的凭证", "a voucher that shows the agreement"),
     RefusalCode.AGREEMENT_VOUCHER_MISSING,
@@ -538,30 +537,30 @@ def agreement_voucher(case: Case) -> Finding:
 
 
 def _vouchers(case: Case) -> evidence.Vouchers:
-    return cast("ChooseOption[str] | SubmitEvidence[str]", case.command.payload).vouchers
+    return cast("ChooseOption | SubmitEvidence", case.command).vouchers
 
 
-def _submission(case: Case) -> SubmitEvidence[str]:
-    return cast("SubmitEvidence[str]", case.command.payload)
+def _submission(case: Case) -> SubmitEvidence:
+    return cast("SubmitEvidence", case.command)
 
 
 _LIMITS = assumed("公告未给出凭证的格式与大小限制", "the announcement gives no limits for vouchers")
-_PROMPTED = stated("须选择正确理由并上传提示的凭证与说明", "a correct reason, the vouchers that it prompts for, a statement")
+_PROMPTED = stated("须选择正确理由，按提示上传凭证并填写说明", "a correct reason, the vouchers that it prompts for, a statement")
 
 
-@requirement("凭证大小在限制内", "no voucher is too large", _LIMITS, RefusalCode.VOUCHER_TOO_LARGE)
+@requirement("凭证大小未超出上限", "no voucher is too large", _LIMITS, RefusalCode.VOUCHER_TOO_LARGE)
 def vouchers_small_enough(case: Case) -> Finding:
     """Require the size limits, each and together."""
     return evidence.vouchers_small_enough(case.policy, _vouchers(case))
 
 
-@requirement("凭证格式受支持", "every file format is supported", _LIMITS, RefusalCode.VOUCHER_MEDIA_TYPE)
+@requirement("凭证文件格式受支持", "every file format is supported", _LIMITS, RefusalCode.VOUCHER_MEDIA_TYPE)
 def media_types_supported(case: Case) -> Finding:
     """Require supported file formats."""
     return evidence.media_types_supported(case.policy, _vouchers(case))
 
 
-@requirement("凭证数量在限制内", "not too many vouchers", _LIMITS, RefusalCode.TOO_MANY_VOUCHERS)
+@requirement("凭证数量未超出上限", "not too many vouchers", _LIMITS, RefusalCode.TOO_MANY_VOUCHERS)
 def vouchers_few_enough(case: Case) -> Finding:
     """Require at most the allowed number of files."""
     return evidence.vouchers_few_enough(case.policy, _vouchers(case))
@@ -571,40 +570,40 @@ VOUCHER_LIMITS = (vouchers_small_enough, media_types_supported, vouchers_few_eno
 """The limits that hold for every command with vouchers."""
 
 
-@requirement("理由在目录中", "the reason is in the catalogue", _PROMPTED, RefusalCode.REASON_UNKNOWN)
+@requirement("举证理由有效", "the reason is in the catalogue", _PROMPTED, RefusalCode.REASON_UNKNOWN)
 def reason_known(case: Case) -> Finding:
     """Require a reason of the policy's catalogue."""
     return evidence.reason_known(case.policy, _submission(case).reason)
 
 
-@requirement("提示的凭证齐全", "every prompted voucher is there", _PROMPTED, RefusalCode.VOUCHER_MISSING)
+@requirement("所需凭证齐全", "every prompted voucher is there", _PROMPTED, RefusalCode.VOUCHER_MISSING)
 def vouchers_there(case: Case) -> Finding:
     """Require every voucher that the reason prompts for."""
     return evidence.vouchers_there(case.policy, _submission(case).reason, _vouchers(case))
 
 
-@requirement("没有不接受的凭证", "every voucher is of an accepted kind", _PROMPTED, RefusalCode.VOUCHER_NOT_ACCEPTED)
+@requirement("凭证类型均符合要求", "every voucher is of an accepted kind", _PROMPTED, RefusalCode.VOUCHER_NOT_ACCEPTED)
 def vouchers_accepted(case: Case) -> Finding:
     """Require that no voucher is of a kind that the reason does not accept."""
     return evidence.vouchers_accepted(case.policy, _submission(case).reason, _vouchers(case))
 
 
-@requirement("有情况说明", "there is a statement", _PROMPTED, RefusalCode.STATEMENT_MISSING)
+@requirement("已填写情况说明", "there is a statement", _PROMPTED, RefusalCode.STATEMENT_MISSING)
 def statement_there(case: Case) -> Finding:
     """Require a statement where the reason asks for one."""
     return evidence.statement_there(case.policy, _submission(case).reason, _submission(case).statement)
 
 
-@requirement("情况说明不过长", "the statement is short enough", _LIMITS, RefusalCode.STATEMENT_TOO_LONG)
+@requirement("情况说明未超出字数上限", "the statement is short enough", _LIMITS, RefusalCode.STATEMENT_TOO_LONG)
 def statement_short_enough(case: Case) -> Finding:
     """Require that the statement stays within the limit."""
     return evidence.statement_short_enough(case.policy, _submission(case).statement)
 
 
 @requirement(
-    "协商尚未被确认",
+    "协商一致尚未确认",
     "not confirmed before",
-    assumed("确认之后不能再否认", "consent cannot be taken back"),
+    assumed("确认之后不可再否认", "consent cannot be taken back"),
     RefusalCode.ALREADY_CONFIRMED,
     lasting=True,
 )
@@ -614,10 +613,10 @@ def not_confirmed(case: Case) -> Finding:
 
 
 @requirement(
-    "还有补充举证机会",
+    "补充举证次数未用完",
     "a round of extra evidence is left",
     assumed(
-        "公告未提及补充举证，限制次数，避免久拖不决",
+        "公告未提及补充举证；限制次数，避免久拖不决",
         "the announcement does not mention further evidence; rounds are limited so that it ends",
     ),
     RefusalCode.NO_ROUNDS_LEFT,
@@ -630,14 +629,14 @@ def rounds_left(case: Case) -> Finding:
 
 
 @requirement(
-    "有判定理由",
+    "已填写判定理由",
     "a rationale is given",
     assumed("平台的每项决定都应说明理由", "every decision of the adjudicator gives its rationale"),
     RefusalCode.RATIONALE_MISSING,
 )
 def rationale_given(case: Case) -> Finding:
     """Require a rationale that is not blank."""
-    written = evidence.length(cast("Ruling[str] | ExtendDeadline[str]", case.command.payload).rationale)
+    written = evidence.length(cast("RuleNoFault | RuleAtFault | Annul | ExtendDeadline", case.command).rationale)
     return found(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)
 
 
@@ -649,7 +648,7 @@ def rationale_given(case: Case) -> Finding:
 )
 def until_later(case: Case) -> Finding:
     """Require that the deadline moves to later; for the promise the agreed instants are compared, the grace comes on top."""
-    until, meant = cast("ExtendDeadline[str]", case.command.payload).until, Deadline(_extended(case))
+    until, meant = cast("ExtendDeadline", case.command).until, Deadline(_extended(case))
     was = case.agreed_until if meant is Deadline.PROMISE and case.agreed_until is not None else case.deadlines[meant]
     unlock = NEVER if until > was else _instant(case, "until", "须晚于 {}", "later than {}", was)
     return found(until > was, RefusalCode.DEADLINE_NOT_LATER, unlock, until=format_instant(until), was=format_instant(was))

@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from dispute_fsm.rules.strict import Identifier, Instant, Named, Series, Strict
+from dispute_fsm.rules.strict import GivenIdentifier, Identifier, Instant, Named, Series, Strict
 from dispute_fsm.rules.vocabulary import RolloutReason
 
 BUCKETS = 10_000
@@ -76,11 +76,11 @@ class Rollout(Strict):
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
-    salt: Identifier
-    older: Annotated[Identifier, Field(alias="from")]
-    newer: Annotated[Identifier, Field(alias="to")]
-    deny: Series[Identifier] = ()
-    allow: Series[Identifier] = ()
+    salt: GivenIdentifier
+    older: Annotated[GivenIdentifier, Field(alias="from")]
+    newer: Annotated[GivenIdentifier, Field(alias="to")]
+    deny: Series[GivenIdentifier] = ()
+    allow: Series[GivenIdentifier] = ()
     schedule: Series[RolloutStep] = ()
 
     @model_validator(mode="after")

@@ -6,9 +6,10 @@ Unknown fields are errors, nothing is coerced: a number is no text, a naive date
 """
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn, Self, SupportsIndex, TypeVar
+from typing import Annotated, NoReturn, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -20,7 +21,8 @@ MAX_INTEGER = 2**53 - 1
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 _FINER = re.compile(r"(\.\d{6})\d+", re.ASCII)
-_DURATION = re.compile(r"(?:(\d{1,18})d)?(?:(\d{1,18})h)?(?:(\d{1,18})m)?(?:(\d{1,18})s)?", re.ASCII)
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_MOST_DIGITS = 18
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _FIRST, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _END_OF_DUES = datetime(2400, 1, 1, tzinfo=UTC)
@@ -62,18 +64,6 @@ class Strict(BaseModel):
     """Frozen; unknown fields are errors; no coercion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
-        """Pickle `Voucher[str]` as `Voucher` of `str`: no module has such a class by its name."""
-        made_of = type(self).__pydantic_generic_metadata__
-        if made_of["origin"] is None:
-            return super().__reduce_ex__(protocol)
-        return _blank, (made_of["origin"], made_of["args"]), self.__getstate__()
-
-
-def _blank(generic: Any, arguments: tuple[Any, ...]) -> Strict:  # noqa: ANN401 -- a class that is generic, and what it is of
-    model: type[Strict] = generic[arguments]
-    return model.__new__(model)
 
 
 class Recorded(Strict):
@@ -141,11 +131,14 @@ def parse_duration(value: object) -> timedelta:
         if not value or match is None:
             msg = f"{value!r:.40} is not a duration: write digits with the units d, h, m, s, e.g. 90m, 1h30m or 15d"
             raise ValueError(msg)
-        seconds = sum(int(n or 0) * size for n, (_, size) in zip(match.groups(), _UNITS, strict=True))
+        digits = ((digits or "").lstrip("0") or "0" for digits in match.groups())
+        # Cut to this many digits, a longer number is still far beyond the longest duration.
+        seconds = sum(int(count[:_MOST_DIGITS]) * size for count, (_, size) in zip(digits, _UNITS, strict=True))
         length = timedelta(seconds=min(seconds, 2 * _LONGEST.total_seconds()))
-    if not timedelta(0) <= length <= _LONGEST or length.microseconds:
-        msg = f"{value!r:.40}: a duration is whole seconds, not negative, and at most {_LONGEST.days} days"
-        raise ValueError(msg)
+    if length > _LONGEST:
+        raise ValueError(f"{value!r:.40}: too long, a duration is at most {_LONGEST.days} days")
+    if length < timedelta(0) or length.microseconds:
+        raise ValueError(f"{value!r:.40}: a duration is whole seconds, and not negative")
     return length
 
 
@@ -207,7 +200,18 @@ Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 
 Identifier = Annotated[Text, written(_LINE.pattern, "one line of 1 to 200 characters")]
-"""An id given by another system: opaque, one line, never empty."""
+"""An id given by another system, as it is recorded: opaque, one line, never empty."""
+
+
+def visible(value: str) -> str:
+    """Require a text in which something can be seen. Raises `ValueError` where it is blank."""
+    if all(sign.isspace() or unicodedata.category(sign) == "Cf" for sign in value):
+        raise ValueError(f"{value!r:.60} is blank: an id or key has a character that can be seen")
+    return value
+
+
+GivenIdentifier = Annotated[Identifier, AfterValidator(visible)]
+"""An id as somebody hands it in: not blank either. A blank one that was recorded before still reads as an `Identifier`."""
 
 
 def is_identifier(value: str) -> bool:

@@ -3,8 +3,11 @@
 Ids are what programs compare; labels are what people read. The five option labels are the announcement's, to the letter.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal, Self
+
+from dispute_fsm.rules.strict import FrozenMap
 
 Lang = Literal["zh", "en"]
 
@@ -44,7 +47,7 @@ class Role(Labelled):
 
     CONSUMER = "consumer", "消费者", "consumer"
     MERCHANT = "merchant", "商家", "merchant"
-    ADJUDICATOR = "adjudicator", "平台判责员", "adjudicator"
+    ADJUDICATOR = "adjudicator", "平台判责专员", "adjudicator"
     SYSTEM = "system", "系统", "system"
 
 
@@ -53,31 +56,31 @@ class Deadline(Labelled):
 
     RESPONSE = "response", "商家响应时限", "response deadline"
     CONFIRMATION = "confirmation", "消费者确认时限", "confirmation deadline"
-    PROMISE = "promise", "协商发货时限", "promise deadline"
+    PROMISE = "promise", "约定发货时限", "promise deadline"
     EVIDENCE = "evidence", "商家举证时限", "evidence deadline"
 
     @property
-    def expiry(self) -> "EventName":
+    def expiry(self) -> "CommandType":
         """The event by which the system acts on this deadline once it has passed."""
-        return EventName(f"{self.value}_expired")
+        return CommandType(f"{self.value}_expired")
 
 
-class EventName(Labelled):
+class CommandType(Labelled):
     """What can be asked of a dispute: the events of the chart."""
 
     OPEN_DISPUTE = "open_dispute", "发起纠纷", "open the dispute"
     CHOOSE_OPTION = "choose_option", "选择方案", "choose an option"
-    RESPONSE_EXPIRED = "response_expired", "响应逾期", "response deadline passed"
+    RESPONSE_EXPIRED = "response_expired", "响应时限届满", "response deadline passed"
     CONFIRM_AGREEMENT = "confirm_agreement", "确认协商一致", "confirm the agreement"
     DENY_AGREEMENT = "deny_agreement", "否认协商一致", "deny the agreement"
-    CONFIRMATION_EXPIRED = "confirmation_expired", "确认逾期", "confirmation deadline passed"
+    CONFIRMATION_EXPIRED = "confirmation_expired", "确认时限届满", "confirmation deadline passed"
     OBSERVE_ORDER = "observe_order", "核对订单", "look at the order"
-    PROMISE_EXPIRED = "promise_expired", "协商发货逾期", "promise deadline passed"
+    PROMISE_EXPIRED = "promise_expired", "约定发货时限届满（核对结果）", "promise deadline passed"
     SUBMIT_EVIDENCE = "submit_evidence", "提交举证", "submit evidence"
-    EVIDENCE_EXPIRED = "evidence_expired", "举证逾期", "evidence deadline passed"
+    EVIDENCE_EXPIRED = "evidence_expired", "举证时限届满", "evidence deadline passed"
     REQUEST_EVIDENCE = "request_evidence", "要求补充举证", "request more evidence"
-    RULE_NO_FAULT = "rule_no_fault", "判定商家无责", "rule: no fault"
-    RULE_AT_FAULT = "rule_at_fault", "判定商家有责", "rule: at fault"
+    RULE_NO_FAULT = "rule_no_fault", "作出无责判定", "rule: no fault"
+    RULE_AT_FAULT = "rule_at_fault", "作出有责判定", "rule: at fault"
     EXTEND_DEADLINE = "extend_deadline", "延长时限", "extend a deadline"
     WITHDRAW = "withdraw", "撤销纠纷", "withdraw the dispute"
     ANNUL = "annul", "撤销判责", "annul the penalty"
@@ -102,11 +105,11 @@ class StateName(Labelled):
     AWAITING_EVIDENCE = "awaiting_evidence", "待商家举证", "waiting for the merchant's evidence"
     UNDER_REVIEW = "under_review", "待平台判责", "waiting for the ruling"
     DISPUTING = "disputing", "纠纷处理中", "in dispute"
-    SETTLEMENT = "settlement", "协商和解", "settlement"
+    SETTLEMENT = "settlement", "和解中", "settlement"
     PROPOSING = "proposing", "待商家提出和解方案", "waiting for the merchant's proposal"
-    SETTLEMENT_FAILED = "settlement_failed", "和解未成", "settlement failed"
-    EVIDENCE = "evidence", "无责举证", "no-fault evidence"
-    EVIDENCE_FAILED = "evidence_failed", "举证未成", "evidence failed"
+    SETTLEMENT_FAILED = "settlement_failed", "和解未达成", "settlement failed"
+    EVIDENCE = "evidence", "举证判责中", "no-fault evidence"
+    EVIDENCE_FAILED = "evidence_failed", "举证未成立", "evidence failed"
     RESOLVED = "resolved", "已解决", "resolved"
     PENALIZED = "penalized", "已判责", "penalized"
 
@@ -124,7 +127,7 @@ class Outcome(Labelled):
     BREACH_OF_PROMISE = "breach_of_promise", "违背承诺", "breach of promise"
     OUT_OF_STOCK = "out_of_stock", "缺货/无货", "out of stock"
     PROMISE_MISSED = "promise_missed", "未在协商日期前发货", "agreed date missed"
-    AT_FAULT = "at_fault", "判责成立", "at fault by ruling"
+    AT_FAULT = "at_fault", "判定商家有责", "at fault by ruling"
     NO_RESPONSE = "no_response", "逾期未响应", "no response in time"
     EVIDENCE_OVERDUE = "evidence_overdue", "逾期未举证", "no evidence in time"
 
@@ -145,15 +148,15 @@ class EventType(Labelled):
 
     DISPUTE_OPENED = "dispute_opened", "纠纷已发起", "dispute opened"
     OPTION_CHOSEN = "option_chosen", "商家已选择方案", "option chosen"
-    AGREEMENT_CONFIRMED = "agreement_confirmed", "消费者已确认协商", "agreement confirmed"
-    AGREEMENT_DENIED = "agreement_denied", "消费者否认协商，转平台核实", "agreement denied, goes to review"
+    AGREEMENT_CONFIRMED = "agreement_confirmed", "消费者已确认协商一致", "agreement confirmed"
+    AGREEMENT_DENIED = "agreement_denied", "消费者否认协商一致，转平台核实", "agreement denied, goes to review"
     AGREEMENT_UPHELD = "agreement_upheld", "平台认定协商成立", "agreement upheld"
-    EVIDENCE_SUBMITTED = "evidence_submitted", "商家已举证", "evidence submitted"
+    EVIDENCE_SUBMITTED = "evidence_submitted", "商家已提交举证", "evidence submitted"
     EVIDENCE_REQUESTED = "evidence_requested", "平台要求补充举证", "more evidence requested"
     EVIDENCE_OVERDUE = "evidence_overdue", "补充举证逾期，按已有材料判责", "evidence overdue, judged on what is there"
     DEADLINE_EXTENDED = "deadline_extended", "时限已延长", "deadline extended"
-    SETTLEMENT_FAILED = "settlement_failed", "和解未成", "settlement failed"
-    EVIDENCE_FAILED = "evidence_failed", "举证未成", "evidence failed"
+    SETTLEMENT_FAILED = "settlement_failed", "和解未达成", "settlement failed"
+    EVIDENCE_FAILED = "evidence_failed", "举证未成立", "evidence failed"
     DISPUTE_RESOLVED = "dispute_resolved", "纠纷已解决", "dispute resolved"
     DISPUTE_PENALIZED = "dispute_penalized", "纠纷已判责", "dispute penalized"
     PENALTY_ANNULLED = "penalty_annulled", "判责已撤销", "penalty annulled"
@@ -179,7 +182,7 @@ class CancelStatus(Labelled):
     SUBMITTED = "submitted", "已提交", "submitted"
     WITHDRAWN = "withdrawn", "已撤回", "withdrawn"
     REJECTED = "rejected", "已驳回", "rejected"
-    ACCEPTED = "accepted", "已同意", "accepted"
+    ACCEPTED = "accepted", "已受理", "accepted"
 
 
 class RefundStatus(Labelled):
@@ -223,7 +226,7 @@ class RolloutReason(Labelled):
 
     DENY = "deny", "在排除名单中", "on the deny list"
     ALLOW = "allow", "在允许名单中", "on the allow list"
-    PERCENTAGE = "percentage", "按百分比分桶", "by percentage"
+    PERCENTAGE = "percentage", "按百分比分组", "by percentage"
 
 
 class RefusalCode(Labelled):
@@ -236,10 +239,10 @@ class RefusalCode(Labelled):
     )
     NOT_SHIPPED = "not_shipped", "订单系统中尚无发货记录", "the order system shows no shipment yet"
     NO_PICKUP_SCAN = "no_pickup_scan", "没有物流揽件记录", "there is no pickup record from the carrier"
-    PICKUP_NOT_VALID = "pickup_not_valid", "有物流记录，但不是有效揽件", "there is a carrier record, but it is no valid pickup"
-    PROMISE_MISSING = "promise_missing", "未填写协商的发货时间", "no agreed date and time was given"
-    PROMISE_NOT_IN_FUTURE = "promise_not_in_future", "协商的发货时间必须晚于现在", "the agreed instant must lie in the future"
-    PROMISE_TOO_FAR = "promise_too_far", "协商的发货时间超出允许的最长期限", "the agreed instant lies further ahead than allowed"
+    PICKUP_NOT_VALID = "pickup_not_valid", "有物流记录，但揽件无效", "there is a carrier record, but it is no valid pickup"
+    PROMISE_MISSING = "promise_missing", "未填写约定的发货时间", "no agreed date and time was given"
+    PROMISE_NOT_IN_FUTURE = "promise_not_in_future", "约定的发货时间必须晚于当前时间", "the agreed instant must lie in the future"
+    PROMISE_TOO_FAR = "promise_too_far", "约定的发货时间超出最长期限", "the agreed instant lies further ahead than allowed"
     AGREEMENT_VOUCHER_MISSING = (
         "agreement_voucher_missing",
         "缺少能证明协商一致的凭证",
@@ -247,26 +250,26 @@ class RefusalCode(Labelled):
     )
     OPTION_ALREADY_CHOSEN = (
         "option_already_chosen",
-        "本纠纷已选择过方案，不能更改",
+        "本纠纷已选择方案，不可更改",
         "an option was chosen already; it cannot be taken back",
     )
     DEADLINE_PASSED = "deadline_passed", "时限已过", "the deadline has passed"
     DEADLINE_NOT_PASSED = "deadline_not_passed", "时限尚未届满，或未启用", "the deadline has not passed, or is switched off"
     DEADLINE_NOT_LATER = "deadline_not_later", "新的时限必须晚于原时限", "the new deadline must be later than it was"
-    ALREADY_CONFIRMED = "already_confirmed", "协商已确认", "the agreement is confirmed already"
-    REASON_UNKNOWN = "reason_unknown", "举证理由不在目录中", "the reason is not in the catalogue"
-    VOUCHER_MISSING = "voucher_missing", "缺少该理由要求的凭证", "a voucher that the reason asks for is missing"
+    ALREADY_CONFIRMED = "already_confirmed", "协商一致已获确认", "the agreement is confirmed already"
+    REASON_UNKNOWN = "reason_unknown", "举证理由无效", "the reason is not in the catalogue"
+    VOUCHER_MISSING = "voucher_missing", "缺少该举证理由所需的凭证", "a voucher that the reason asks for is missing"
     VOUCHER_NOT_ACCEPTED = (
         "voucher_not_accepted",
-        "含有该理由不接受的凭证类型",
+        "凭证类型不符合该举证理由的要求",
         "a voucher is of a kind that is not accepted for the reason",
     )
     VOUCHER_TOO_LARGE = "voucher_too_large", "凭证文件过大", "a voucher is too large, or all of them together are"
-    VOUCHER_MEDIA_TYPE = "voucher_media_type", "凭证文件格式不支持", "a voucher's file format is not supported"
+    VOUCHER_MEDIA_TYPE = "voucher_media_type", "不支持该凭证文件格式", "a voucher's file format is not supported"
     TOO_MANY_VOUCHERS = "too_many_vouchers", "凭证数量过多", "there are too many vouchers"
-    STATEMENT_MISSING = "statement_missing", "缺少情况说明", "the statement is missing"
-    STATEMENT_TOO_LONG = "statement_too_long", "情况说明过长", "the statement is too long"
-    RATIONALE_MISSING = "rationale_missing", "缺少判定理由", "the rationale is missing"
+    STATEMENT_MISSING = "statement_missing", "未填写情况说明", "the statement is missing"
+    STATEMENT_TOO_LONG = "statement_too_long", "情况说明超出字数上限", "the statement is too long"
+    RATIONALE_MISSING = "rationale_missing", "未填写判定理由", "the rationale is missing"
     NO_ROUNDS_LEFT = "no_rounds_left", "补充举证次数已用完", "no further round of evidence is left"
     ORDER_NOT_FOUND = "order_not_found", "订单系统中没有该订单", "the order system knows no such order"
     DISPUTE_EXISTS = (
@@ -276,10 +279,110 @@ class RefusalCode(Labelled):
     )
     OPTION_NOT_OFFERED = "option_not_offered", "本规则版本不提供该方案", "the dispute's rule version does not offer this option"
     WRONG_ACTOR = "wrong_actor", "操作人无权进行该操作", "this actor may not do this"
-    NOT_IN_THIS_STATE = "not_in_this_state", "当前状态下不能进行该操作", "this cannot be done in the present state"
+    NOT_IN_THIS_STATE = "not_in_this_state", "当前状态下不可进行该操作", "this cannot be done in the present state"
     DISPUTE_CLOSED = "dispute_closed", "纠纷已结束", "the dispute is closed"
-    KEY_REUSED = "key_reused", "该幂等键已用于内容不同的请求", "this key was used for a request with other content"
+    KEY_REUSED = "key_reused", "该请求编号已用于内容不同的请求", "this key was used for a request with other content"
 
 
 ORDER_PAGE_LINK = "去订单详情页"
 """Text of the link to the order page, where the merchant ships; to the letter."""
+
+SEEN: Mapping[str, tuple[str, str]] = FrozenMap(
+    {
+        "role": ("角色", "role"),
+        "id": ("编号", "id"),
+        "order": ("订单存在", "order exists"),
+        "cancel_request": ("取消申请", "cancel request"),
+        "cancel_request_submitted_at": ("取消申请时间", "cancel request submitted"),
+        "refund": ("退款", "refund"),
+        "refund_scope": ("退款范围", "refund scope"),
+        "refund_completed_at": ("退款完成时间", "refund completed"),
+        "shipment": ("有发货记录", "shipment"),
+        "shipped_at": ("发货时间", "shipped"),
+        "shipped_waybill": ("发货运单号", "shipped waybill"),
+        "pickup": ("有物流记录", "carrier record"),
+        "kind": ("物流状态", "kind"),
+        "scanned_at": ("扫描时间", "scanned"),
+        "waybill": ("物流运单号", "waybill"),
+        "paid_at": ("付款时间", "paid"),
+        "observed_at": ("订单查询时间", "looked at"),
+        "agreed_until": ("约定时间", "agreed instant"),
+        "now": ("当时", "now"),
+        "latest": ("最晚", "latest"),
+        "max_promise": ("最长期限", "at most ahead"),
+        "count": ("凭证数量", "count"),
+        "max_count": ("数量上限", "at most"),
+        "largest": ("最大文件字节数", "largest (bytes)"),
+        "max_bytes": ("单个文件字节数上限", "at most each (bytes)"),
+        "together": ("合计字节数", "together (bytes)"),
+        "max_bytes_together": ("合计字节数上限", "at most together (bytes)"),
+        "not_supported": ("不支持的格式", "not supported"),
+        "reason_known": ("在可选范围内", "in the catalogue"),
+        "reasons": ("可选举证理由", "catalogue"),
+        "required": ("要求", "asked for"),
+        "missing": ("缺少", "missing"),
+        "not_accepted": ("不符合要求的凭证类型", "not accepted"),
+        "length": ("字数", "characters"),
+        "max_statement": ("字数上限", "at most characters"),
+        "confirmed": ("已确认", "confirmed"),
+        "used": ("已用次数", "rounds used"),
+        "extra_evidence_rounds": ("次数上限", "rounds allowed"),
+        "until": ("新时限", "until"),
+        "was": ("原时限", "was"),
+        "used_by": ("使用该请求编号的事件", "used by event"),
+        "state": ("状态", "state"),
+        "option": ("方案", "option"),
+        "event": ("操作", "event"),
+    }
+)
+"""What guards see, by the names in which they record it; a deadline goes under its own name."""
+
+SEEN_VALUES: Mapping[str, type[Labelled]] = FrozenMap(
+    {
+        "role": Role,
+        "cancel_request": CancelStatus,
+        "refund": RefundStatus,
+        "refund_scope": RefundScope,
+        "kind": PickupKind,
+        "required": VoucherKind,
+        "missing": VoucherKind,
+        "not_accepted": VoucherKind,
+        "state": StateName,
+        "option": Option,
+        "event": CommandType,
+    }
+)
+"""What of that is a word of the domain, and of which sort."""
+
+QUESTIONS: Mapping[str, tuple[str, str]] = FrozenMap(
+    {
+        "option": ("所选方案", "option chosen"),
+        "confirmation": ("消费者确认要求", "confirmation asked for"),
+        "denial": ("消费者否认后的处理", "effect of a denial"),
+        "silence": ("消费者沉默的处理", "effect of silence"),
+        "evidence": ("举证情况", "evidence so far"),
+        "fulfilment": ("约定履行情况", "fulfilment"),
+        "extended": ("延长的时限", "deadline extended"),
+        "named": ("指明的时限", "deadline named"),
+        "failed": ("另一路径的情况", "the other region"),
+    }
+)
+"""What rows of a chart are told apart by, by the names under which the answers are recorded."""
+
+POLICY_FIELDS: Mapping[str, tuple[str, str]] = FrozenMap(
+    {
+        **{deadline.value: (deadline.zh, deadline.en) for deadline in Deadline},
+        "max_promise": ("约定发货最长期限", "longest promise"),
+        "scan_grace": ("揽件信息同步宽限", "grace for scans"),
+        "max_facts_age": ("订单数据最长有效时间", "oldest facts"),
+        "silence": ("消费者沉默的处理", "effect of silence"),
+        "denial": ("消费者否认后的处理", "effect of a denial"),
+        "extra_evidence_rounds": ("补充举证次数上限", "rounds of extra evidence"),
+        "max_recorded_refusals": ("拒绝留痕条数上限", "recorded refusals"),
+        "order_url": ("订单详情页地址", "order page"),
+        "calendar": ("工作日历", "calendar"),
+        "evidence_reasons": ("举证理由", "evidence reasons"),
+        "voucher_limits": ("凭证限制", "voucher limits"),
+    }
+)
+"""The fields of a policy (规则参数)."""

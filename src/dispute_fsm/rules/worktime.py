@@ -54,7 +54,12 @@ class Count:
         years = [str(year) for year in self.provisional_years]
         if lang == "zh":
             head = f"{start} 起 {self.hours} 个工作小时，截止 {due}（{self.zone}）"
-            parts = (("计入", counted), ("跳过", skipped), ("调休或另定的工作日", made_up), ("官方日历尚未公布，结果为暂定的年份", years))
+            parts = (
+                ("计入", counted),
+                ("跳过", skipped),
+                ("调休或另定的工作日", made_up),
+                ("官方节假日安排尚未公布、结果暂定的年份", years),
+            )
             return "\n".join([head, *(f"{label}：{'、'.join(items)}" for label, items in parts if items)])
         head = f"{self.hours} h of working time from {start} end at {due} ({self.zone})"
         parts = (

@@ -8,19 +8,27 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, ValidationError
 
-from dispute_fsm.charts.registry import DEFAULT_VERSION, VERSIONS, RuleVersion, rule_version
-from dispute_fsm.dispute.conclude import Opening
-from dispute_fsm.documents.faults import Faults, Source
+from dispute_fsm.charts.registry import VERSIONS, RuleVersion, rule_version
+from dispute_fsm.documents.faults import Faults, Source, meant
 from dispute_fsm.documents.places import FieldPath
 from dispute_fsm.documents.policies import policy_laid_over
 from dispute_fsm.documents.yaml_text import printed, read_file, read_yaml
-from dispute_fsm.rules.commands import PAYLOADS, Actor, Command, ExtendDeadline
+from dispute_fsm.rules.commands import (
+    COMMAND_CLASSES,
+    DEFAULT_VERSION,
+    PAYLOAD_CLASSES,
+    SYSTEM,
+    Actor,
+    Command,
+    ExtendDeadline,
+    OpenDispute,
+)
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.guards import NAMED
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.rollout import RolloutDecision
-from dispute_fsm.rules.strict import Identifier, Instant, Named, Strict, Text, parse_duration, parse_instant
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Role
+from dispute_fsm.rules.strict import GivenIdentifier, Instant, Named, Strict, Text, parse_duration, parse_instant
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Role
 from dispute_fsm.scenario.rollouts import rollout_of
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep, not_null
 
@@ -36,10 +44,10 @@ _PAID_BEFORE = timedelta(days=3)
 class Whose(Strict):
     """Whose dispute; ids may be left out, the moment of opening may not."""
 
-    dispute_id: Identifier = "D-1"
-    order_id: Identifier = "O-1"
-    merchant_id: Identifier = "M-1"
-    consumer_id: Identifier = "C-1"
+    dispute_id: GivenIdentifier = "D-1"
+    order_id: GivenIdentifier = "O-1"
+    merchant_id: GivenIdentifier = "M-1"
+    consumer_id: GivenIdentifier = "C-1"
     opened_at: Instant
 
 
@@ -51,10 +59,15 @@ class _Head(Strict):
 
 
 class _Keyed(Strict):
-    key: Annotated[Identifier | None, AfterValidator(not_null)] = None
+    key: Annotated[GivenIdentifier | None, AfterValidator(not_null)] = None
 
 
-class _Expiry(Strict):
+class _By(Strict):
+    role: Named[Role]
+    id: GivenIdentifier
+
+
+class _Expire(Strict):
     deadline: Named[Deadline]
 
 
@@ -72,6 +85,7 @@ def scenario_of(source: Source) -> Scenario:
     """Read a scenario from the plain values of a source."""
     faults = Faults()
     content = source.fields(source.text.value, _FIELDS, (), faults)
+    faults.stop_unless(complete="dispute" in content and (content.get("rules") != ROLLOUT or ROLLOUT in content))
     head = faults.tried(lambda: source.validated(_Head, {name: content[name] for name in ("title", "dispute") if name in content}, ()))
     chosen = faults.tried(lambda: _rules(source, content, None if head is None else head.dispute))
     policy = faults.tried(lambda: _policy(source, content))
@@ -87,12 +101,11 @@ def scenario_of(source: Source) -> Scenario:
     return Scenario(
         file=source.file,
         title=head.title or Path(source.file).name.removesuffix(SUFFIX),
-        opening=Opening(
+        opening=OpenDispute(
             dispute_id=head.dispute.dispute_id,
             order_id=head.dispute.order_id,
             merchant_id=head.dispute.merchant_id,
             consumer_id=head.dispute.consumer_id,
-            actor=Actor(role=Role.CONSUMER, id=head.dispute.consumer_id),
             rules=rules.id,
             policy=policy,
             rollout=rollout,
@@ -175,6 +188,7 @@ class Reader:
         """Read one step, not earlier than the one before it, and what the order system shows after it."""
         faults = Faults()
         content = self.source.fields(item, _STEP_FIELDS, path, faults)
+        faults.stop_unless(complete="at" in content and ("do" in content or "order" in content))
         when = faults.tried(partial(self.at, content, path, before))
         does = faults.tried(partial(self.happening, content, path, facts))
         expect = faults.tried(partial(self.expect, Expect, content, path))
@@ -202,7 +216,9 @@ class Reader:
             else:
                 at = parse_instant(value)
         except ValueError as error:
-            raise self.source.fault((*path, "at"), f"{error}; or write + and a duration since opened_at, e.g. +90m") from None
+            relative = isinstance(value, datetime) or (isinstance(value, str) and value.startswith("+"))
+            instead = "" if relative else "; or write + and a duration since opened_at, e.g. +90m"
+            raise self.source.fault((*path, "at"), f"{error}{instead}") from None
         if at < before:
             raise self.source.fault((*path, "at"), "this step goes back in time; it lies before the one before it, or before the opening")
         return at
@@ -212,19 +228,20 @@ class Reader:
     ) -> tuple[FactsChange | Availability, dict[str, Any]]:
         """Read a change of the order system's facts, or of its availability."""
         for name in content:
-            if name not in {"at", "order", "expect"}:
-                raise self.source.fault((*path, name), "goes with do only; nobody acts where facts change")
+            if name not in {"at", "order"}:
+                raise self.source.fault((*path, name), "goes with do only; nothing is decided where facts change")
         here, value = (*path, "order"), content["order"]
         if isinstance(value, str) and value in _AVAILABILITY:
             return Availability(_AVAILABILITY[value]), facts
         if not isinstance(value, dict):
-            raise self.source.fault(here, "expected facts that change, available, or unavailable")
+            mistyped = meant(value, tuple(_AVAILABILITY)) if isinstance(value, str) else ""
+            raise self.source.fault(here, f"expected facts that change, available, or unavailable{mistyped}")
         merged = _merged(facts, cast("dict[str, Any]", value))
         return FactsChange(self.source.validated(Order, merged, here)), merged
 
     def event(self, content: Mapping[str, object], path: FieldPath) -> Sweep | Command:
         """Read an event: who, what, and its payload."""
-        known = [*(name.value for name in EventName if name is not EventName.OPEN_DISPUTE), "sweep", "expire"]
+        known = [*(name.value for name in CommandType if name is not CommandType.OPEN_DISPUTE), "sweep", "expire"]
         name = self.source.choice(content["do"], known, (*path, "do"), "event")
         if name == "sweep":
             for field in ("by", "key", "with"):
@@ -233,27 +250,40 @@ class Reader:
             return Sweep()
         payload = content.get("with", {})
         if name == "expire":
-            event = self.source.validated(_Expiry, payload, (*path, "with")).deadline.expiry
+            event = self.source.validated(_Expire, payload, (*path, "with")).deadline.expiry
             payload = {}
         else:
-            event = EventName(name)
+            event = CommandType(name)
         faults = Faults()
         actor = faults.tried(lambda: self.actor(content, event, path))
-        asked = faults.tried(lambda: self.source.validated(PAYLOADS[event], payload, (*path, "with")))
         keyed = faults.tried(lambda: self.source.validated(_Keyed, {"key": content["key"]} if "key" in content else {}, path))
+        asked = faults.tried(lambda: self.command(event, payload, actor or SYSTEM, None if keyed is None else keyed.key, (*path, "with")))
         if actor is None or asked is None or keyed is None:
             raise faults.first()
         if isinstance(asked, ExtendDeadline) and asked.deadline is None and self.rules.table.asks(NAMED):
             missing = f"this field is missing: under rules {self.rules.id} an extension names its deadline"
             raise self.source.fault((*path, "with", "deadline"), missing)
-        return Command(event=event, actor=actor, payload=asked, key=keyed.key)
+        return asked
 
-    def actor(self, content: Mapping[str, object], event: EventName, path: FieldPath) -> Actor:
+    def command(self, event: CommandType, said: object, by: Actor, key: str | None, path: FieldPath) -> Command:
+        """Read what a command says."""
+        if not isinstance(said, dict):
+            raise self.source.fault(path, "this must be a mapping of fields")
+        faults, known = Faults(), tuple(PAYLOAD_CLASSES[event].model_fields)
+        fields = self.source.fields(cast("object", said), known, path, faults)
+        members = {name: value for name, value in fields.items() if name in known}
+        command = faults.tried(lambda: self.source.validated(COMMAND_CLASSES[event], {**members, "by": by, "key": key}, path))
+        if command is None or faults.found:
+            raise faults.first()
+        return command
+
+    def actor(self, content: Mapping[str, object], event: CommandType, path: FieldPath) -> Actor:
         """Read who acts; left out, it is the role that the rules name for the event, with the dispute's own id."""
         if "by" not in content:
             role = self.rules.table.actors[event].roles[0]
         elif isinstance(by := content["by"], dict):
-            return self.source.validated(Actor, cast("object", by), (*path, "by"))
+            named = self.source.validated(_By, cast("object", by), (*path, "by"))
+            return Actor(role=named.role, id=named.id)
         else:
             role = Role(self.source.choice(by, [role.value for role in Role], (*path, "by"), "role"))
         own = {Role.MERCHANT: self.dispute.merchant_id, Role.CONSUMER: self.dispute.consumer_id}

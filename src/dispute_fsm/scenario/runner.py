@@ -1,4 +1,4 @@
-"""Running a scenario: the real desk, an order system in memory, and a comparison with what is expected."""
+"""Running a scenario: the real `Disputes`, an order system in memory, and a comparison with what is expected."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -6,15 +6,14 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from dispute_fsm.desk import Answer, Desk
 from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.conclude import Opening
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.dispute.refusals import Refused, Repeated, Unchanged
+from dispute_fsm.disputes import Disputes, Result
 from dispute_fsm.errors import OrderSystemUnavailableError
 from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import Command, OpenDispute
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.vocabulary import Outcome, RefusalCode, StateName
 from dispute_fsm.scenario.scenario import Availability, Expect, ExpectEnd, FactsChange, Scenario, Step, Sweep
@@ -59,7 +58,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ScenarioResult:
     """What came of a scenario. `dispute` is None where the opening was refused, `refused` then says why.
 
     `ends_at` is the last step's time; `facts` is what the order system shows then, None where it cannot answer.
@@ -82,7 +81,7 @@ class Result:
         return not self.failures
 
 
-def run_scenario(scenario: Scenario) -> Result:
+def run_scenario(scenario: Scenario) -> ScenarioResult:
     """Run a scenario to its end; a step that fails does not stop it."""
     orders = order_system(scenario.opening.order_id, scenario.order)
     run = Run.opened(scenario.opening, scenario.opened_at, orders)
@@ -93,7 +92,7 @@ def run_scenario(scenario: Scenario) -> Result:
         steps = tuple(run.step(step) for step in scenario.steps)
         dispute, events, now, end = run.dispute, run.events, run.now, run.stands
     facts = orders.look(scenario.opening.order_id, now) if orders.available else None
-    return Result(scenario, dispute, tuple(events), end.refused, tuple(_failures(scenario, steps, end)), now, facts, steps, end)
+    return ScenarioResult(scenario, dispute, tuple(events), end.refused, tuple(_failures(scenario, steps, end)), now, facts, steps, end)
 
 
 class Run:
@@ -109,10 +108,10 @@ class Run:
         self.now = dispute.last_at
 
     @classmethod
-    def opened(cls, opening: Opening, at: datetime, orders: InMemoryOrderSystem) -> "Run | Refused":
+    def opened(cls, opening: OpenDispute, at: datetime, orders: InMemoryOrderSystem) -> "Run | Refused":
         """Open the dispute. A refusal leaves none that could be run."""
-        answer = _desk(orders, at).open(opening, at)
-        return answer if isinstance(answer, Refused) else cls(answer.dispute, [answer.dispute.opening], orders)
+        opened = _disputes(orders, at).open(opening, at=at)
+        return opened.decision if isinstance(opened.decision, Refused) else cls(opened.dispute, [opened.dispute.opening], orders)
 
     @property
     def stands(self) -> Found:
@@ -128,8 +127,8 @@ class Run:
             self.orders.available = step.does.available
         elif isinstance(step.does, Sweep):
             before = self.dispute
-            for answer in _desk(self.orders, self.now).sweep(before, self.now):
-                self._take(answer)
+            for result in _disputes(self.orders, self.now).sweep(before, at=self.now):
+                self._take(result)
             return replace(self.stands, unchanged=self.dispute is before)
         else:
             return self._command(step.does)
@@ -137,22 +136,21 @@ class Run:
 
     def _command(self, command: Command) -> Found:
         try:
-            answer = _desk(self.orders, self.now).submit(self.dispute, command, self.now)
+            result = _disputes(self.orders, self.now).send(self.dispute, command, at=self.now)
         except OrderSystemUnavailableError:
             return replace(self.stands, error="order_system_unavailable")
-        self._take(answer)
-        decision = answer.decision
+        self._take(result)
         return replace(
             self.stands,
-            refused=decision.codes if isinstance(decision, Refused) else (),
-            repeated=isinstance(decision, Repeated),
-            unchanged=isinstance(decision, Unchanged),
+            refused=result.codes,
+            repeated=isinstance(result.decision, Repeated),
+            unchanged=isinstance(result.decision, Unchanged),
         )
 
-    def _take(self, answer: Answer) -> None:
-        if answer.event is not None:
-            self.events.append(answer.event)
-        self.dispute = answer.dispute
+    def _take(self, result: Result) -> None:
+        if result.event is not None:
+            self.events.append(result.event)
+        self.dispute = result.dispute
 
 
 def order_system(order_id: str, order: Order | None) -> InMemoryOrderSystem:
@@ -173,8 +171,8 @@ def unmet(expect: Expect | ExpectEnd, found: Found) -> list[Unmet]:
     return [one for one in compared if one.expected != one.found]
 
 
-def _desk(orders: InMemoryOrderSystem, at: datetime) -> Desk:
-    return Desk(orders, partial(derived_stamp, at))
+def _disputes(orders: InMemoryOrderSystem, at: datetime) -> Disputes:
+    return Disputes(orders, partial(derived_stamp, at))
 
 
 def _failures(scenario: Scenario, steps: tuple[Found, ...], end: Found) -> Iterator[Failure]:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from dispute_fsm.dispute.conclude import Opening
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import Command, OpenDispute
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.strict import Named, Series, Strict, Whole
 from dispute_fsm.rules.vocabulary import Outcome, RefusalCode, StateName
@@ -90,7 +89,7 @@ class Scenario:
 
     file: str
     title: str
-    opening: Opening
+    opening: OpenDispute
     opened_at: datetime
     order: Order | None
     steps: tuple[Step, ...]

@@ -9,7 +9,7 @@ import yaml
 from dispute_fsm.documents.yaml_text import read_nodes
 from dispute_fsm.errors import InputError
 from dispute_fsm.scenario.reader import parse_scenario
-from dispute_fsm.scenario.runner import Failure, Found, Result, run_scenario, unmet
+from dispute_fsm.scenario.runner import Failure, Found, ScenarioResult, run_scenario, unmet
 from dispute_fsm.scenario.scenario import Expect, ExpectEnd, Scenario
 
 Edit = tuple[int, int, str]
@@ -21,7 +21,7 @@ _BREAK = re.compile("\r\n|[\n\r]")
 _REST_OF_LINE = "[^\n\r\x85\u2028\u2029]*"  # all of these end a comment for a reader of YAML 1.1
 
 
-def updated(text: str, result: Result, *, change: bool) -> str:
+def updated(text: str, result: ScenarioResult, *, change: bool) -> str:
     """Return the text of a scenario with the expectations that are missing, as they came in `result`, the run of this text.
 
     Missing is `expect` at a step that was refused or in error, and at the end. With `change`, the fields of other
@@ -44,7 +44,7 @@ def updated(text: str, result: Result, *, change: bool) -> str:
     return written
 
 
-def _edits(text: str, result: Result, *, change: bool) -> Iterator[Edit]:
+def _edits(text: str, result: ScenarioResult, *, change: bool) -> Iterator[Edit]:
     scenario, root = result.scenario, cast("yaml.MappingNode", read_nodes(text))
     nodes: list[yaml.MappingNode] = _below(root, "steps").value if scenario.steps else []
     told: list[tuple[yaml.MappingNode, Expect | ExpectEnd, Found, dict[str, str]]] = [
@@ -114,7 +114,7 @@ def _replaced(text: str, node: yaml.MappingNode, missed: list[str], words: Mappi
     return starts[0], ends[-1], "".join(field + gap for field, gap in before) + last + comment
 
 
-def _check(written: str, result: Result, *, change: bool) -> None:
+def _check(written: str, result: ScenarioResult, *, change: bool) -> None:
     """Require that the new text says the same but for its expectations, and that these are met, as far as they were to be."""
     file, left = result.scenario.file, [] if change else [failure for failure in result.failures if _was_expected(result, failure)]
     try:
@@ -125,7 +125,7 @@ def _check(written: str, result: Result, *, change: bool) -> None:
         raise InputError(_NO_PLACE, file=file)
 
 
-def _was_expected(result: Result, failure: Failure) -> bool:
+def _was_expected(result: ScenarioResult, failure: Failure) -> bool:
     expect = result.scenario.expect if failure.step is None else result.scenario.steps[failure.step - 1].expect
     return bool(expect.model_fields_set)
 

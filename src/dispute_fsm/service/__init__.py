@@ -1,6 +1,6 @@
 """A service that keeps disputes: it loads, asks, decides and appends, watches deadlines, and tells others (extra `sql`).
 
-    service = Service(Store("sqlite:///disputes.db"), orders)
+    service = DisputeService(Store("sqlite:///disputes.db"), orders)
 
-`Service` is where a host begins; `AsyncService` is the same for asyncio.
+`DisputeService` is where a host begins; `AsyncDisputeService` is the same for asyncio.
 """

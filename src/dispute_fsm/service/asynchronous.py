@@ -2,41 +2,73 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Unpack, overload
 
-from dispute_fsm.desk import Answer
-from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.commands import OpeningFields
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.dispute.options import OptionView
-from dispute_fsm.dispute.refusals import Refused
-from dispute_fsm.rules.commands import Command, Voucher
+from dispute_fsm.disputes import Expiry, Result, command_of, opening_of
+from dispute_fsm.rules.commands import Actor, Command, OpenDispute, Voucher
 from dispute_fsm.rules.evidence import Checklist
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.vocabulary import StateName
 from dispute_fsm.service.decider import NOTICE
 from dispute_fsm.service.delivery import Consumer, Delivered
 from dispute_fsm.service.feed import FeedEvent
-from dispute_fsm.service.service import PAGE, Service
+from dispute_fsm.service.service import PAGE, DisputeService
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 
 
-class AsyncService:
-    """A `Service` whose calls are awaited; each means and raises what the service's own does.
+class AsyncDisputeService:
+    """A `DisputeService` whose calls are awaited; each means and raises what the service's own does.
 
     A call that is cancelled while it runs is carried out all the same, and its answer is lost: send it again with its key.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: DisputeService) -> None:
         self.service = service
 
-    async def open(self, opening: Opening, *, facts: OrderFacts | None = None) -> Answer | Refused:
+    @overload
+    async def open(self, opening: OpenDispute, /, *, facts: OrderFacts | None = None) -> Result: ...
+    @overload
+    async def open(self, opening: None = None, /, *, facts: OrderFacts | None = None, **fields: Unpack[OpeningFields]) -> Result: ...
+    async def open(self, opening: OpenDispute | None = None, /, *, facts: OrderFacts | None = None, **fields: object) -> Result:
         """Open a dispute."""
-        return await asyncio.to_thread(self.service.open, opening, facts=facts)
+        return await asyncio.to_thread(self.service.open, opening_of(opening, fields), facts=facts)
 
-    async def submit(self, dispute_id: str, command: Command, *, facts: OrderFacts | None = None) -> Answer:
-        """Put a command to a dispute."""
-        return await asyncio.to_thread(self.service.submit, dispute_id, command, facts=facts)
+    @overload
+    async def send(self, dispute_id: str, command: Command, /, *, facts: OrderFacts | None = None) -> Result: ...
+    @overload
+    async def send(
+        self,
+        dispute_id: str,
+        command: str,
+        /,
+        *,
+        by: Actor | None = None,
+        key: str | None = None,
+        facts: OrderFacts | None = None,
+        **said: object,
+    ) -> Result: ...
+    async def send(
+        self,
+        dispute_id: str,
+        command: Command | str,
+        /,
+        *,
+        by: Actor | None = None,
+        key: str | None = None,
+        facts: OrderFacts | None = None,
+        **said: object,
+    ) -> Result:
+        """Send a command to a dispute."""
+        return await asyncio.to_thread(self.service.send, dispute_id, command_of(command, by, key, said), facts=facts)
+
+    async def expire(self, dispute_id: str, *, revision: int | None = None) -> Expiry:
+        """Act on what has passed of a dispute's deadlines."""
+        return await asyncio.to_thread(self.service.expire, dispute_id, revision=revision)
 
     async def now(self) -> datetime:
         """Tell the time by which commands are judged."""
@@ -55,7 +87,7 @@ class AsyncService:
         return await asyncio.to_thread(self.service.options, dispute_id)
 
     async def checklist(
-        self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher[str], ...] = (), statement: str | None = None
+        self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher, ...] = (), statement: str | None = None
     ) -> Checklist:
         """Tell what evidence would lack."""
         return await asyncio.to_thread(self.service.checklist, dispute_id, reason, vouchers, statement)

@@ -14,18 +14,18 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from dispute_fsm.desk import Answer, Desk, instant, log_decision
-from dispute_fsm.dispute.conclude import Opening, opening_needs_facts
+from dispute_fsm.dispute.conclude import opening_needs_facts
 from dispute_fsm.dispute.decide import decide, open_dispute
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Accepted, Decision, Reason, Refused
+from dispute_fsm.disputes import Disputes, Result, instant, log_decision
 from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError, UnknownDisputeError
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import Command, OpenDispute
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.findings import PayloadUnlock
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode
+from dispute_fsm.rules.vocabulary import RefusalCode
 from dispute_fsm.store.failures import failures
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.store import Loaded, Store
@@ -78,18 +78,18 @@ class Decider:
     """
 
     store: Store
-    desk: Desk
+    disputes: Disputes
     clock: Clock | None
     wakes: list[Event] = field(default_factory=list[Event])
 
     def now(self, session: Session) -> datetime:
         """Tell what time it is, in UTC."""
-        return self.store.now(session) if self.clock is None else instant(self.clock())
+        return self.store.now(session) if self.clock is None else instant(self.clock(), "now")
 
     # ---- openings ------------------------------------------------------------------------------------------------------
 
-    def open(self, opening: Opening, facts: OrderFacts | None, host: Connection | None) -> Answer | Refused:
-        """Open a dispute; see `Service.open`."""
+    def open(self, opening: OpenDispute, facts: OrderFacts | None, host: Connection | None) -> Result:
+        """Open a dispute; see `DisputeService.open`."""
         _require_transaction(host)
         for _ in range(_ATTEMPTS):
             with self.session(host) as session:
@@ -103,50 +103,50 @@ class Decider:
                 decision: Decision = Refused((_has_a_live_one(opening, live),))
             else:
                 shown = self._shown(opening, existing, now, host) if facts is None else facts
-                decision = open_dispute(existing, opening, shown, now, stamp=self.desk.stamp(opening.dispute_id, 1))
+                decision = open_dispute(existing, opening, shown, now, stamp=self.disputes.stamp(opening.dispute_id, 1))
             try:
                 answer = self._opened(opening, existing, decision, host)
             except ConflictError:
                 continue
-            log_decision(opening.dispute_id, EventName.OPEN_DISPUTE, opening.actor, decision)
+            log_decision(opening.dispute_id, opening, decision)
             return answer
         raise ConflictError(f"dispute {opening.dispute_id} could not be opened, for others kept opening one; send it again")
 
-    def _shown(self, opening: Opening, existing: Dispute | None, now: datetime, host: Connection | None) -> OrderFacts | None:
+    def _shown(self, opening: OpenDispute, existing: Dispute | None, now: datetime, host: Connection | None) -> OrderFacts | None:
         if not opening_needs_facts(existing, opening):
             return None
         if host is not None:
             raise _unasked(opening.order_id)
-        return self.desk.orders.look(opening.order_id, now)
+        return self.disputes.orders.look(opening.order_id, now)
 
-    def _opened(self, opening: Opening, existing: Dispute | None, decision: Decision, host: Connection | None) -> Answer | Refused:
+    def _opened(self, opening: OpenDispute, existing: Dispute | None, decision: Decision, host: Connection | None) -> Result:
         """Write a dispute that opens. Raises `ConflictError` where another one came first."""
-        if isinstance(decision, Refused):
-            return decision
         if not isinstance(decision, Accepted):
-            return Answer(decision, None, cast("Dispute", existing))
+            return Result(decision, None, None if isinstance(decision, Refused) else existing)
         dispute = begin(decision.event, opening.policy)
         with self.session(host, writes=True) as session:
             self._announce(session, dispute, self.store.insert(session, dispute, decision.hashed))
         self._wake()
-        return Answer(decision, decision.event, dispute)
+        return Result(decision, decision.event, dispute)
 
     # ---- commands ------------------------------------------------------------------------------------------------------
 
-    def submit(self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None) -> Answer:
-        """Put a command to a dispute; see `Service.submit`."""
-        _require_transaction(host)
-        errand = _Errand(dispute_id, lambda _dispute, _now: command, command.key, facts)
-        if host is None:
-            return cast("Answer", self._carried_out(errand))
-        with self.session(host, writes=True) as session:
-            return cast("Answer", _logged(self._held(errand, session)))
+    def send(self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None) -> Result:
+        """Send a command to a dispute; see `DisputeService.send`."""
+        return cast("Result", self._carry_out(_Errand(dispute_id, lambda _dispute, _now: command, command.key, facts), host))
 
-    def put(self, dispute_id: str, wanted: Wanted) -> Answer | None:
+    def put(self, dispute_id: str, wanted: Wanted, host: Connection | None = None) -> Result | None:
         """Put to a dispute what is wanted of it as it stands; None where nothing is."""
-        return self._carried_out(_Errand(dispute_id, wanted))
+        return self._carry_out(_Errand(dispute_id, wanted), host)
 
-    def _carried_out(self, errand: _Errand) -> Answer | None:
+    def _carry_out(self, errand: _Errand, host: Connection | None) -> Result | None:
+        if host is None:
+            return self._with_retries(errand)
+        _require_transaction(host)
+        with self.session(host, writes=True) as session:
+            return _logged(self._held(errand, session))
+
+    def _with_retries(self, errand: _Errand) -> Result | None:
         for attempt in range(_ATTEMPTS):
             try:
                 if attempt < _FREELY:
@@ -160,10 +160,10 @@ class Decider:
                 if attempt < _FREELY or errand.given is not None:
                     raise
                 before, arrived = cast("Dispute", errand.before), cast("datetime", errand.arrived)
-                errand.asked = self.desk.look(before, max(arrived, before.last_at))
+                errand.asked = self.disputes.look(before, max(arrived, before.last_at))
         raise ConflictError(f"dispute {errand.dispute_id} could not be written, for others kept changing it; send the command again")
 
-    def _free(self, errand: _Errand) -> tuple[_Put, Answer] | None:
+    def _free(self, errand: _Errand) -> tuple[_Put, Result] | None:
         """Decide while others may change the dispute, and write where it still stands."""
         with self.store.pool.take() as session:
             put = self._put(errand, session, self.store.load(session, errand.dispute_id, errand.key))
@@ -173,19 +173,19 @@ class Decider:
                 return self._written(session, put, self._answer(put, errand.given))
             except FactsNeededError:
                 pass  # asked below, where nothing waits for the connection
-        errand.asked = self.desk.look(put.before, put.now)
+        errand.asked = self.disputes.look(put.before, put.now)
         answer = self._answer(put, errand.asked)
         with self.store.pool.take() as session:
             return self._written(session, put, answer)
 
-    def _written(self, session: Session, put: _Put, answer: Answer) -> tuple[_Put, Answer]:
+    def _written(self, session: Session, put: _Put, answer: Result) -> tuple[_Put, Result]:
         if answer.event is not None:
             with session.transaction():
                 self._write(session, put, answer)
             self._wake()
         return put, answer
 
-    def _held(self, errand: _Errand, session: Session) -> tuple[_Put, Answer] | None:
+    def _held(self, errand: _Errand, session: Session) -> tuple[_Put, Result] | None:
         """Decide while nobody else can change the dispute. Asks nobody: raises `FactsNeededError` where facts are needed."""
         put = self._put(errand, session, self.store.locked(session, errand.dispute_id, errand.key))
         if put is None:
@@ -209,13 +209,13 @@ class Decider:
         command = errand.wanted(loaded.dispute, now)
         return None if command is None else _Put(command, loaded.dispute, now)
 
-    def _answer(self, put: _Put, facts: OrderFacts | None) -> Answer:
+    def _answer(self, put: _Put, facts: OrderFacts | None) -> Result:
         command, before, now = put
-        decision = decide(before, command, facts, now, stamp=self.desk.stamp(before.dispute_id, before.seq + 1))
+        decision = decide(before, command, facts, now, stamp=self.disputes.stamp(before.dispute_id, before.seq + 1))
         event = decision.event if isinstance(decision, Accepted | Refused) else None
-        return Answer(decision, event, before if event is None else evolve(before, event))
+        return Result(decision, event, before if event is None else evolve(before, event))
 
-    def _write(self, session: Session, put: _Put, answer: Answer) -> None:
+    def _write(self, session: Session, put: _Put, answer: Result) -> None:
         decision = answer.decision
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
             due = self.store.append(session, put.before, decision.event, answer.dispute, decision.hashed)
@@ -250,12 +250,12 @@ def _require_transaction(host: Connection | None) -> None:
         raise InputError("this connection has begun no transaction, so nothing would hold together: begin one", field="connection")
 
 
-def _logged(done: tuple[_Put, Answer] | None) -> Answer | None:
+def _logged(done: tuple[_Put, Result] | None) -> Result | None:
     """Write the line of a decision once it stands."""
     if done is None:
         return None
     put, answer = done
-    log_decision(put.before.dispute_id, put.command.event, put.command.actor, answer.decision)
+    log_decision(put.before.dispute_id, put.command, answer.decision)
     return answer
 
 
@@ -263,9 +263,9 @@ def _unasked(order_id: str) -> FactsNeededError:
     return FactsNeededError(f"order {order_id} has to be looked at, which is not done while a transaction is open: hand in facts")
 
 
-def _has_a_live_one(opening: Opening, live: str) -> Reason:
+def _has_a_live_one(opening: OpenDispute, live: str) -> Reason:
     unlock = PayloadUnlock(
-        "order_id", f"请继续处理纠纷 {live}，或待其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
+        "order_id", f"请继续处理纠纷 {live}，或在其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
     )
     saw = FrozenMap({"order_id": opening.order_id, "dispute_id": live})
     return Reason(RefusalCode.DISPUTE_EXISTS, "one_live_dispute_per_order", saw, unlock)

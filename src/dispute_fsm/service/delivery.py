@@ -12,17 +12,14 @@ from datetime import datetime, timedelta
 from time import monotonic
 from uuid import uuid4
 
-import structlog
-
 from dispute_fsm.errors import InputError, SinkUnavailableError
+from dispute_fsm.log import log
 from dispute_fsm.service.decider import Decider
 from dispute_fsm.service.feed import SOURCE, Sink, feed_event
 from dispute_fsm.store import consumers
 from dispute_fsm.store.consumers import Parked
 from dispute_fsm.store.feed import Place, read_feed, read_one
 from dispute_fsm.store.records import EventRow
-
-log = structlog.stdlib.get_logger("dispute_fsm")
 
 _MOST_SAID = 300
 
@@ -140,7 +137,7 @@ class Consumer:
                 wrong = fault
             else:
                 return None
-        log.error("event_parked", consumer=self.name, dispute_id=row.dispute_id, seq=row.seq, error=type(wrong).__name__)
+        log().error("event_parked", consumer=self.name, dispute_id=row.dispute_id, seq=row.seq, error=type(wrong).__name__)
         return wrong
 
     def _parked(self, row: EventRow, wrong: Exception) -> Parked:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from dispute_fsm.dispute.events import AuditEvent
+from dispute_fsm.log import log
 from dispute_fsm.store.feed import Place
 from dispute_fsm.store.records import EventRow, event_of, record_of
 
@@ -62,4 +61,4 @@ def log_sink(event: CloudEvent) -> None:
     """Write one structlog line per event: ids and codes only."""
     data: Mapping[str, Any] = event["data"]
     told = {name: data[name] for name in ("dispute_id", "seq", "type", "at", "command", "source", "target", "outcome", "refused")}
-    structlog.stdlib.get_logger("dispute_fsm.feed").info("dispute_event", place=event["sequence"], role=data["actor"]["role"], **told)
+    log("dispute_fsm.feed").info("dispute_event", place=event["sequence"], role=data["actor"]["role"], **told)

@@ -5,17 +5,14 @@ from datetime import timedelta
 from threading import Event, Thread
 from time import monotonic
 
-import structlog
-
 from dispute_fsm.errors import DisputeError, StoreUnavailableError
+from dispute_fsm.log import log
 from dispute_fsm.service.decider import NOTICE, Decider
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
 from dispute_fsm.store.address import behind_pooler
 from dispute_fsm.store.due import CHANNEL, next_due
 from dispute_fsm.store.failures import failures
 from dispute_fsm.store.schema import POSTGRESQL
-
-log = structlog.stdlib.get_logger("dispute_fsm")
 
 _LOOK_UP = 0.5
 """After how many seconds of sleep or of hearing nothing it looks whether it shall stop."""
@@ -58,10 +55,10 @@ class Runner:
                     done += sweep(self._decider, self._batch, self._lease, self._is_stopped)
                     pause = self._pause()
                 except StoreUnavailableError as fault:
-                    log.warning("sweep_unavailable", error=type(fault).__name__)
+                    log().warning("sweep_unavailable", error=type(fault).__name__)
                     pause = self._look.total_seconds()
                 except Exception as fault:  # noqa: BLE001 -- a runner that ended would let every later deadline pass, and nobody would see
-                    log.error("sweep_failed", error=type(fault).__name__)  # noqa: TRY400 -- a traceback may hold a person's words
+                    log().error("sweep_failed", error=type(fault).__name__)
                     pause = self._look.total_seconds()
                 self._sleep(pause, self._wake)
         finally:
@@ -93,7 +90,7 @@ class Runner:
                 with failures():
                     self._hear()
             except DisputeError as fault:
-                log.warning("listen_unavailable", error=type(fault).__name__)
+                log().warning("listen_unavailable", error=type(fault).__name__)
                 self._sleep(self._look.total_seconds(), Event())
             else:
                 return

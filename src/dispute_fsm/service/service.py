@@ -2,26 +2,26 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Unpack, overload
 
 from sqlalchemy import Connection
 
-from dispute_fsm.desk import Answer, Desk, StampMaker, fresh_stamp
-from dispute_fsm.dispute.conclude import Opening
+from dispute_fsm.commands import OpeningFields
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
-from dispute_fsm.dispute.options import OptionView, options
-from dispute_fsm.dispute.refusals import Refused
-from dispute_fsm.errors import OrderSystemUnavailableError, UnknownDisputeError
+from dispute_fsm.dispute.options import OptionView
+from dispute_fsm.disputes import Disputes, Expiry, Result, StampMaker, command_of, fresh_stamp, opening_of
+from dispute_fsm.errors import UnknownDisputeError
 from dispute_fsm.order_system import OrderSystem
-from dispute_fsm.rules.commands import Command, Voucher
-from dispute_fsm.rules.evidence import Checklist, checklist
+from dispute_fsm.rules.commands import Actor, Command, OpenDispute, Voucher
+from dispute_fsm.rules.evidence import Checklist
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.vocabulary import StateName
 from dispute_fsm.service.decider import NOTICE, Clock, Decider
 from dispute_fsm.service.delivery import Consumer
 from dispute_fsm.service.feed import SOURCE, FeedEvent, Sink, feed_event
 from dispute_fsm.service.runner import Runner
-from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
+from dispute_fsm.service.sweep import BATCH, LEASE, Swept, expire, sweep
 from dispute_fsm.store import queries
 from dispute_fsm.store.feed import place_of, read_feed
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
@@ -31,7 +31,7 @@ PAGE = 100
 """How many a page holds, where nothing else is asked for."""
 
 
-class Service:
+class DisputeService:
     """Opens disputes, takes commands, sweeps deadlines and feeds others, on a store; safe to use from many threads.
 
     `orders` is the host's order system. `clock` tells business time: left out, the database's clock where it has one, else this
@@ -44,21 +44,69 @@ class Service:
 
     def __init__(self, store: Store, orders: OrderSystem, *, clock: Clock | None = None, stamp: StampMaker = fresh_stamp) -> None:
         self.store = store
-        self._decider = Decider(store, Desk(orders, stamp), clock)
+        self._decider = Decider(store, Disputes(orders, stamp), clock)
 
     # ---- openings and commands -----------------------------------------------------------------------------------------
 
-    def open(self, opening: Opening, *, facts: OrderFacts | None = None, connection: Connection | None = None) -> Answer | Refused:
-        """Open a dispute. The same opening of the same id again is answered as the first time.
+    @overload
+    def open(self, opening: OpenDispute, /, *, facts: OrderFacts | None = None, connection: Connection | None = None) -> Result: ...
+    @overload
+    def open(
+        self,
+        opening: None = None,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        connection: Connection | None = None,
+        **fields: Unpack[OpeningFields],
+    ) -> Result: ...
+    def open(
+        self,
+        opening: OpenDispute | None = None,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        connection: Connection | None = None,
+        **fields: object,
+    ) -> Result:
+        """Open a dispute, by a command or by its fields. The same opening of the same id again is answered as the first time.
 
-        An order has one live dispute: another opening is refused with `dispute_exists`. `facts` and `connection` as in `submit`.
+        An order has one live dispute: another opening is refused with `dispute_exists`. `facts` and `connection` as in `send`.
 
         Raises `OrderSystemUnavailableError`, `StaleFactsError`, `InputError`; `ConflictError`: send it again.
         """
-        return self._decider.open(opening, facts, connection)
+        return self._decider.open(opening_of(opening, fields), facts, connection)
 
-    def submit(self, dispute_id: str, command: Command, *, facts: OrderFacts | None = None, connection: Connection | None = None) -> Answer:
-        """Put a command to a dispute: it is decided, and what came of it stands in the database when this returns.
+    @overload
+    def send(
+        self, dispute_id: str, command: Command, /, *, facts: OrderFacts | None = None, connection: Connection | None = None
+    ) -> Result: ...
+    @overload
+    def send(
+        self,
+        dispute_id: str,
+        command: str,
+        /,
+        *,
+        by: Actor | None = None,
+        key: str | None = None,
+        facts: OrderFacts | None = None,
+        connection: Connection | None = None,
+        **said: object,
+    ) -> Result: ...
+    def send(  # noqa: PLR0913 -- a command may be given by its fields
+        self,
+        dispute_id: str,
+        command: Command | str,
+        /,
+        *,
+        by: Actor | None = None,
+        key: str | None = None,
+        facts: OrderFacts | None = None,
+        connection: Connection | None = None,
+        **said: object,
+    ) -> Result:
+        """Send a command to a dispute, or the type of one and what it says; what came of it is stored when this returns.
 
         The command is judged by the time at which it came, or that of the dispute's last event where a clock went back.
         `facts` is a snapshot that the host has at hand already. With a `connection` of the host's, which has begun a
@@ -67,9 +115,21 @@ class Service:
 
         Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: others kept changing the
         dispute, send it again; `UnknownDisputeError` where there is no such dispute; `FactsNeededError` with a `connection`
-        only; `StaleFactsError`; `InputError` where the clock tells no instant, or the `connection` has begun no transaction.
+        only; `StaleFactsError`; `InputError` where the command cannot be read, the clock tells no instant, or the `connection`
+        has begun no transaction.
         """
-        return self._decider.submit(dispute_id, command, facts, connection)
+        return self._decider.send(dispute_id, command_of(command, by, key, said), facts, connection)
+
+    def expire(self, dispute_id: str, *, revision: int | None = None, connection: Connection | None = None) -> Expiry:
+        """Act on what has passed of a dispute's deadlines, and say when to call again.
+
+        `revision` is that of the dispute for which a timer was set: where it has gone on since, nothing is done.
+        `connection` as in `send`.
+
+        Raises `OrderSystemUnavailableError` where nothing could be acted on for that: nothing happened, call again;
+        `InputError` where there is no such dispute; as `send` does.
+        """
+        return expire(self._decider, dispute_id, revision, connection)
 
     def now(self, connection: Connection | None = None) -> datetime:
         """Tell the time by which commands are judged, in UTC: what the host looks up itself is observed at it."""
@@ -96,23 +156,14 @@ class Service:
         `UnknownDisputeError` where there is no such dispute.
         """
         dispute, now = self._there(dispute_id)
-        views = options(dispute, None, now)
-        if all(view.open is not None for view in views):
-            return views
-        try:
-            facts = self._decider.desk.look(dispute, now)
-        except OrderSystemUnavailableError:
-            return views
-        return options(dispute, facts, now)
+        return self._decider.disputes.options(dispute, at=now)
 
-    def checklist(
-        self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher[str], ...] = (), statement: str | None = None
-    ) -> Checklist:
+    def checklist(self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher, ...] = (), statement: str | None = None) -> Checklist:
         """Tell, before evidence is submitted, what is there, missing and not acceptable.
 
         Raises `UnknownDisputeError` where there is no such dispute.
         """
-        return checklist(self._there(dispute_id)[0].policy, reason, vouchers, statement)
+        return self._decider.disputes.checklist(self._there(dispute_id)[0], reason, vouchers, statement)
 
     def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
         """Return how a dispute stands, versioned, for the host's own tables; None where there is none."""

@@ -6,14 +6,13 @@ pending until the claim lapses, and the others go on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
+from sqlalchemy import Connection
 
-from dispute_fsm.desk import SYSTEM
-from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.dispute.refusals import Accepted
+from dispute_fsm.dispute.dispute import Dispute, next_due
+from dispute_fsm.disputes import Expiries, Expiry, Result, expiry, log_pending
 from dispute_fsm.errors import (
     DisputeError,
     InputError,
@@ -22,12 +21,10 @@ from dispute_fsm.errors import (
     StoreInvalidError,
     StoreUnavailableError,
 )
+from dispute_fsm.log import log
 from dispute_fsm.rules.commands import Command
-from dispute_fsm.rules.vocabulary import Deadline
 from dispute_fsm.service.decider import Decider
 from dispute_fsm.store.due import claim, release
-
-log = structlog.stdlib.get_logger("dispute_fsm")
 
 LEASE = timedelta(minutes=1)
 """How long a claim keeps other sweepers away; also how soon a deadline that stayed pending is tried again."""
@@ -79,37 +76,63 @@ def sweep(decider: Decider, batch: int, lease: timedelta, stop: Callable[[], boo
     return done
 
 
-@dataclass(slots=True)
-class _Expiries:
-    """The deadlines of a dispute that have passed, one after the other by due instant, each tried once."""
-
-    trying: Deadline | None = None
-    tried: set[Deadline] = field(default_factory=set[Deadline])
-
-    def wanted(self, dispute: Dispute, now: datetime) -> Command | None:
-        """Return the expiry that is up next, for the dispute as it stands; None where no deadline is left that has passed."""
-        order = list(Deadline)
-        passed = [(due, order.index(deadline)) for deadline, due in dispute.running.items() if due < now and deadline not in self.tried]
-        self.trying = order[min(passed)[1]] if passed else None
-        return None if self.trying is None else Command(event=self.trying.expiry, actor=SYSTEM)
-
-
 def _expire(decider: Decider, dispute_id: str) -> Swept:
-    done, expiries = Swept(), _Expiries()
+    done, expiries = Swept(), Expiries()
     while True:
         try:
-            answer = decider.put(dispute_id, expiries.wanted)
-            if answer is None:
+            result = decider.put(dispute_id, expiries.next)
+            if result is None:
                 return done
-            done += Swept(fired=int(isinstance(answer.decision, Accepted)))
+            done += Swept(fired=int(result.accepted))
         except (OrderSystemUnavailableError, StaleFactsError) as fault:
-            log.warning("deadline_pending", dispute_id=dispute_id, deadline=expiries.trying, error=type(fault).__name__)
+            log_pending(dispute_id, expiries.trying, fault)
             done += Swept(pending=1)
         except (StoreUnavailableError, StoreInvalidError):
             raise
         except Exception as fault:  # noqa: BLE001 -- a host's order system may raise anything, and one dispute must not keep up the others
             said = str(fault) if isinstance(fault, DisputeError) else None  # our own words hold ids only
-            log.error("deadline_failed", dispute_id=dispute_id, deadline=expiries.trying, error=type(fault).__name__, said=said)  # noqa: TRY400 -- a traceback may hold a person's words
+            log().error("deadline_failed", dispute_id=dispute_id, deadline=expiries.trying, error=type(fault).__name__, said=said)
             return done + Swept(failed=1)
         if expiries.trying is not None:
             expiries.tried.add(expiries.trying)
+
+
+def expire(decider: Decider, dispute_id: str, revision: int | None, host: Connection | None) -> Expiry:
+    """Act on the deadlines of one dispute that have passed; see `DisputeService.expire`."""
+    acting, results = _Acting(revision), list[Result]()
+    unavailable: OrderSystemUnavailableError | StaleFactsError | None = None
+    while True:
+        try:
+            result = decider.put(dispute_id, acting.wanted, host)
+        except (OrderSystemUnavailableError, StaleFactsError) as fault:
+            log_pending(dispute_id, acting.expiries.trying, fault)
+            unavailable = fault
+        else:
+            if result is None:
+                break
+            results.append(result)
+            acting.revision = None if revision is None else result.dispute.revision
+        if acting.expiries.trying is not None:
+            acting.expiries.tried.add(acting.expiries.trying)
+    if unavailable is not None and not results:
+        raise unavailable
+    if acting.stale and not results:
+        return Expiry("stale", next_due=next_due(acting.dispute))
+    return expiry(acting.dispute, acting.now, tuple(results))
+
+
+class _Acting:
+    """What `expire` wants of a dispute, as long as that has the revision named; it remembers how the dispute stood last."""
+
+    dispute: Dispute
+    now: datetime
+    stale = False
+
+    def __init__(self, revision: int | None) -> None:
+        self.revision = revision
+        self.expiries = Expiries()
+
+    def wanted(self, dispute: Dispute, now: datetime) -> Command | None:
+        self.dispute, self.now = dispute, now
+        self.stale = self.revision is not None and dispute.revision != self.revision
+        return None if self.stale else self.expiries.next(dispute, now)

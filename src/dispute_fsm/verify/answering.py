@@ -8,12 +8,12 @@ from typing import Any
 from dispute_fsm.dispute.chain import derived_stamp
 from dispute_fsm.dispute.decide import decide
 from dispute_fsm.dispute.evolve import evolve
-from dispute_fsm.dispute.judge import Judgement, hinted, judge
+from dispute_fsm.dispute.judge import Judgement, evaluate, hinted
 from dispute_fsm.dispute.refusals import Accepted, Reason, Refused, Repeated
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.rules.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.rules.findings import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode
+from dispute_fsm.rules.vocabulary import CommandType, RefusalCode
 from dispute_fsm.verify.explore import Answer, Exploration, Situation, key_of, put, seen, shape_of
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
@@ -25,7 +25,7 @@ _MOST_HINTS = 12  # longer than any way through a chart
 
 @holds(
     "one_answer",
-    "每个问题恰有一个答案：不会无规则可循，也不会有两条规则同时适用",
+    "每个请求恰有一个结论：不会无规则可依，也不会有两条规则同时适用",
     "every question has exactly one answer: no gap, no overlap",
 )
 def one_answer(exploration: Exploration) -> Iterator[Violation]:
@@ -34,31 +34,31 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
     for answer in exploration.answers():
         if answer.judgement is None:
             continue
-        dispute, event, at = answer.situation.dispute, answer.command.event, answer.at
+        dispute, event, at = answer.situation.dispute, answer.command.type, answer.at
         if answer.accepted:
             rows = [row for row in table.rows[dispute.path, event] if _applies(row.when, answer) and _applies(row.when_facts, answer)]
             if len(rows) > 1:
                 yield against(exploration, answer, "有两条规则同时适用", f"{len(rows)} rows apply at once")
-        elif not answer.judgement.reasons and event is not EventName.OBSERVE_ORDER:
-            yield against(exploration, answer, "既未接受，也未说明拒绝理由", "neither accepted nor refused with a reason")
+        elif not answer.judgement.reasons and event is not CommandType.OBSERVE_ORDER:
+            yield against(exploration, answer, "既未接受，也未说明拒绝原因", "neither accepted nor refused with a reason")
         elif (
             (deadline := event.expires) is not None
             and deadline in dispute.running
             and dispute.running[deadline] < at
             and RefusalCode.WRONG_ACTOR not in answer.codes
         ):
-            yield against(exploration, answer, "时限已过，但没有到期规则适用", "the deadline has passed, and no row acts on that")
-        elif isinstance(chosen := answer.command.payload, ChooseOption) and answer.complete and answer.order == EVERYTHING:
+            yield against(exploration, answer, "时限已过，但没有届满规则适用", "the deadline has passed, and no row acts on that")
+        elif isinstance(chosen := answer.command, ChooseOption) and answer.complete and answer.order == EVERYTHING:
             offered = chosen.option in exploration.version.options and dispute.path == table.initial
             if offered and at == answer.situation.now and not answer.situation.way:
-                yield against(exploration, answer, "提供该方案，却没有规则适用", "the option is offered, and no row takes it")
+                yield against(exploration, answer, "提供了该方案，却没有规则适用", "the option is offered, and no row takes it")
 
 
 def _applies(selectors: tuple[Any, ...], answer: Answer) -> bool:
     return all(selector.holds(answer.judged.case) for selector in selectors)
 
 
-@holds("refusal_explains", "拒绝不改变任何状态，且必有理由", "a refusal changes nothing and has a reason")
+@holds("refusal_explains", "拒绝不改变任何状态，且必有原因", "a refusal changes nothing and has a reason")
 def refusal_explains(exploration: Exploration) -> Iterator[Violation]:
     """Find refusals without words, and those that leave a trace in more than the record of refusals."""
     known = set[tuple[Any, ...]]()
@@ -66,15 +66,15 @@ def refusal_explains(exploration: Exploration) -> Iterator[Violation]:
         if answer.judgement is None or not answer.judgement.reasons:
             continue
         dispute = answer.situation.dispute
-        if (like := (dispute.path, answer.command.event, answer.codes)) in known:
+        if (like := (dispute.path, answer.command.type, answer.codes)) in known:
             continue
         known.add(like)
         decision = decide(dispute, answer.command, answer.facts, answer.at, stamp=derived_stamp(answer.at, "D-1", dispute.seq + 1))
         if not isinstance(decision, Refused) or not all(_said(reason) for reason in decision.reasons):
-            yield against(exploration, answer, "拒绝没有说明理由", "the refusal does not say why")
+            yield against(exploration, answer, "拒绝未说明原因", "the refusal does not say why")
             continue
         if (decision.event is None) == (exploration.policy.max_recorded_refusals > 0):
-            yield against(exploration, answer, "拒绝未按规定留痕", "the refusal is not recorded as the policy says")
+            yield against(exploration, answer, "拒绝未按规则参数留痕", "the refusal is not recorded as the policy says")
         if decision.event is not None:
             after = evolve(dispute, decision.event)
             heard: dict[str, Any] = {"seq": after.seq, "last_at": after.last_at, "last_hash": after.last_hash, "refusals": after.refusals}
@@ -100,7 +100,7 @@ def repetition_is_harmless(exploration: Exploration) -> Iterator[Violation]:
         keyed = answer.command.model_copy(update={"key": "k-1"})
         first = decide(dispute, keyed, answer.facts, answer.at, stamp=derived_stamp(answer.at, "D-1", dispute.seq + 1))
         if not isinstance(first, Accepted):
-            yield against(exploration, answer, "带幂等键的同一请求未被接受", "the same command under a key is not accepted")
+            yield against(exploration, answer, "带请求编号的同一请求未被接受", "the same command under a key is not accepted")
             continue
         after = evolve(dispute, first.event)
         if key_of(after) != key_of(answer.after):
@@ -112,7 +112,7 @@ def repetition_is_harmless(exploration: Exploration) -> Iterator[Violation]:
                 yield against(
                     exploration,
                     answer.situation,
-                    "重复的请求没有得到同样的答复",
+                    "重复的请求未得到同样的结果",
                     "sent again, it is not answered as the first time",
                     *twice,
                 )
@@ -121,7 +121,7 @@ def repetition_is_harmless(exploration: Exploration) -> Iterator[Violation]:
 # ---- hints -------------------------------------------------------------------------------------------------------------
 
 
-@holds("hints_help", "按解锁提示去做，确有帮助", "following an unlock hint helps")
+@holds("hints_help", "按提示操作，确有帮助", "following an unlock hint helps")
 def hints_help(exploration: Exploration) -> Iterator[Violation]:
     """Follow each hint of each refusal, in what it asks for: facts, the payload, waiting, somebody else."""
     known = set[tuple[Any, ...]]()
@@ -129,7 +129,7 @@ def hints_help(exploration: Exploration) -> Iterator[Violation]:
         if answer.judgement is None or not answer.judgement.reasons:
             continue
         late = answer.at > answer.situation.now
-        mark = (shape_of(answer.situation.dispute), answer.command.event, *_meant(answer.command), answer.codes, late)
+        mark = (shape_of(answer.situation.dispute), answer.command.type, *_meant(answer.command), answer.codes, late)
         if mark in known:
             continue
         known.add(mark)
@@ -139,12 +139,12 @@ def hints_help(exploration: Exploration) -> Iterator[Violation]:
                 yield against(
                     exploration,
                     answer,
-                    f"{reason.code.value} 的提示“{hint['zh']}”没有帮助",
+                    f"“{reason.code.zh}”的提示“{hint['zh']}”无效",
                     f"the hint of {reason.code.value}, “{hint['en']}”, does not help",
                 )
 
 
-@holds("never_means_never", "提示“无法改变”时，确实无人能改变", "where a hint says that nothing helps, nobody can bring it about")
+@holds("never_means_never", "提示“已无法变更”时，确实任何人都无法变更", "where a hint says that nothing helps, nobody can bring it about")
 def never_means_never(exploration: Exploration) -> Iterator[Violation]:
     """Find commands that become possible although it was said that nothing would make them so."""
     possible = _possible(exploration)
@@ -152,10 +152,10 @@ def never_means_never(exploration: Exploration) -> Iterator[Violation]:
         situation = answer.situation
         if answer.at > situation.now or not _OUT_OF_PLACE.intersection(answer.codes):
             continue
-        if id(situation) in possible.get((answer.command.event, *_meant(answer.command)), ()):
+        if id(situation) in possible.get((answer.command.type, *_meant(answer.command)), ()):
             for reason in hinted(situation.dispute, answer.judged):
                 if isinstance(reason.unlock, NeverUnlock):
-                    yield against(exploration, answer, "提示无法改变，其实可以", "nothing is said to help, but something does")
+                    yield against(exploration, answer, "提示已无法变更，实际仍可变更", "nothing is said to help, but something does")
 
 
 def _possible(exploration: Exploration) -> dict[tuple[Any, ...], set[int]]:
@@ -165,7 +165,7 @@ def _possible(exploration: Exploration) -> dict[tuple[Any, ...], set[int]]:
     for answer in exploration.answers():
         if answer.leads_to is not None:
             into.setdefault(id(answer.leads_to), []).append(answer.situation)
-            possible.setdefault((answer.command.event, *_meant(answer.command)), set()).add(id(answer.situation))
+            possible.setdefault((answer.command.type, *_meant(answer.command)), set()).add(id(answer.situation))
     for places in possible.values():
         ahead = list(places)
         while ahead:
@@ -178,8 +178,7 @@ def _possible(exploration: Exploration) -> dict[tuple[Any, ...], set[int]]:
 
 def _meant(command: Command) -> tuple[Any, ...]:
     """Tell apart what is meant by commands of the same event: the option that is chosen, the deadline that is extended."""
-    payload = command.payload
-    return (getattr(payload, "option", None), getattr(payload, "deadline", None))
+    return (getattr(command, "option", None), getattr(command, "deadline", None))
 
 
 def _helps(answer: Answer, reason: Reason) -> bool:
@@ -188,7 +187,7 @@ def _helps(answer: Answer, reason: Reason) -> bool:
         return reason.code not in _codes(situation, answer.command, unlock.until)
     if isinstance(unlock, ActorUnlock) and unlock.event is None:
         actor = OWN[unlock.role] if unlock.id is None else Actor(role=unlock.role, id=unlock.id)
-        asked = answer.command.model_copy(update={"actor": actor})
+        asked = answer.command.model_copy(update={"by": actor})
         return RefusalCode.WRONG_ACTOR not in _codes(situation, asked, answer.at)
     if isinstance(unlock, ActorUnlock):
         return _leads_there(situation, answer.command, answer.at, unlock)
@@ -198,7 +197,7 @@ def _helps(answer: Answer, reason: Reason) -> bool:
         better = (
             other
             for other in situation.answers
-            if other.complete and other.at == answer.at and other.command.event is answer.command.event and other.judgement is not None
+            if other.complete and other.at == answer.at and other.command.type is answer.command.type and other.judgement is not None
         )
         return any(reason.code not in other.codes for other in better if _mends(answer.command, other.command))
     return True  # nothing is said to help; whether that is so, `never_means_never` finds out
@@ -206,9 +205,8 @@ def _helps(answer: Answer, reason: Reason) -> bool:
 
 def _mends(command: Command, other: Command) -> bool:
     """Tell whether another payload of the event still means the same; which option to choose instead is part of the mending."""
-    mine, its = command.payload, other.payload
-    if isinstance(mine, ExtendDeadline) and isinstance(its, ExtendDeadline):
-        return mine.deadline is its.deadline
+    if isinstance(command, ExtendDeadline) and isinstance(other, ExtendDeadline):
+        return command.deadline is other.deadline
     return True
 
 
@@ -223,8 +221,8 @@ def _codes(situation: Situation, command: Command, at: datetime) -> tuple[Refusa
 def _leads_there(situation: Situation, command: Command, at: datetime, unlock: ActorUnlock, left: int = _MOST_HINTS) -> bool:
     """Tell whether doing what the hint says, and what the next hints say, makes the command possible."""
     for answer in situation.answers:
-        role = answer.command.actor.role
-        if answer.leads_to is None or answer.command.event is not unlock.event or role is not unlock.role or answer.at < at:
+        role = answer.command.by.role
+        if answer.leads_to is None or answer.command.type is not unlock.event or role is not unlock.role or answer.at < at:
             continue
         there = answer.leads_to
         judgement = _judged(there, command)
@@ -244,6 +242,6 @@ def _leads_there(situation: Situation, command: Command, at: datetime, unlock: A
 def _judged(situation: Situation, command: Command) -> Judgement | None:
     """Judge a command in a situation; None where facts decide, so that it is possible."""
     try:
-        return judge(situation.dispute, command, None, situation.now)
+        return evaluate(situation.dispute, command, None, situation.now)
     except FactsNeededError:
         return None

@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 
+from dispute_fsm.rules.commands import content_as_json
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.rules.strict import format_instant
 from dispute_fsm.scenario.reader import SUFFIX, parse_scenario
-from dispute_fsm.scenario.runner import Result, run_scenario
+from dispute_fsm.scenario.runner import ScenarioResult, run_scenario
 from dispute_fsm.scenario.update import updated
 from dispute_fsm.verify.property import Move, Property, Violation
 from dispute_fsm.verify.representatives import PLAIN
@@ -26,7 +27,7 @@ def scenario_text(broken: Property, violation: Violation) -> str:
     return updated(text, replayed(text), change=False)
 
 
-def replayed(text: str) -> Result:
+def replayed(text: str) -> ScenarioResult:
     """Run the text of a counter-example."""
     return run_scenario(parse_scenario(text, f"counter-example{SUFFIX}"))
 
@@ -64,12 +65,12 @@ def _scenario(broken: Property, violation: Violation) -> dict[str, Any]:
 def _step(move: Move) -> dict[str, Any]:
     if move.command is None:
         return {"at": format_instant(move.at), "do": "sweep"}
-    actor = move.command.actor
-    step: dict[str, Any] = {"at": format_instant(move.at), "do": move.command.event.value}
+    actor = move.command.by
+    step: dict[str, Any] = {"at": format_instant(move.at), "do": move.command.type.value}
     step["by"] = {"role": actor.role.value, "id": actor.id}
     if move.command.key is not None:
         step["key"] = move.command.key
-    if said := _known(move.command.payload.model_dump(mode="json")):
+    if said := _known(content_as_json(move.command)):
         step["with"] = said
     return step
 

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from dispute_fsm.dispute.dispute import Dispute, next_due
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.rules.commands import Payload
+from dispute_fsm.rules.commands import EXPIRIES
 from dispute_fsm.rules.deadlines import is_on
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import just_after
-from dispute_fsm.rules.vocabulary import LIABILITIES, EventName, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import LIABILITIES, CommandType, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.verify.explore import Answer, Exploration, Key, Situation, key_of, put, seen
 from dispute_fsm.verify.property import Move, Violation, against, holds
-from dispute_fsm.verify.representatives import OWN, PLAIN, command
+from dispute_fsm.verify.representatives import PLAIN
 
 _LONG = timedelta(days=90)
 """How long a counter-example waits before it shows that nothing happens any more."""
@@ -36,7 +36,7 @@ def waiting(exploration: Exploration) -> Waiting:
 
 @holds(
     "silence_closes",
-    "即使各方都不再行动，纠纷也会结束（时限被政策关闭、等待平台判责者除外）",
+    "即使各方都不再行动，纠纷也会结束（时限因规则参数停用、等待平台判责的除外）",
     "from everywhere the dispute closes even if all parties stay silent, but where a deadline is switched off or the platform is awaited",
 )
 def silence_closes(exploration: Exploration) -> Iterator[Violation]:
@@ -69,15 +69,15 @@ def _silence(start: Situation) -> tuple[tuple[Answer, ...], str]:
     return tuple(way), "closed"
 
 
-def _fires(answer: Answer, event: EventName, at: datetime) -> bool:
-    return answer.accepted and answer.command.event is event and answer.at == at and answer.order == PLAIN
+def _fires(answer: Answer, event: CommandType, at: datetime) -> bool:
+    return answer.accepted and answer.command.type is event and answer.at == at and answer.order == PLAIN
 
 
 def _reason_to_wait(situation: Situation) -> str:
     place = situation.dispute.place
     if any(not is_on(deadline, situation.dispute.policy) for running in place.running for deadline in running):
         return "off"
-    moved = (answer for answer in situation.answers if answer.after is not None and answer.command.actor.role is Role.ADJUDICATOR)
+    moved = (answer for answer in situation.answers if answer.after is not None and answer.command.by.role is Role.ADJUDICATOR)
     return "platform" if any(answer.after is not None and answer.after.path != place.path for answer in moved) else "stuck"
 
 
@@ -88,7 +88,7 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
         before, after = answer.situation.dispute, answer.after
         if not before.closed or after is None:
             continue
-        annuls = before.outcome in LIABILITIES and answer.command.event is EventName.ANNUL and answer.command.actor.role is Role.ADJUDICATOR
+        annuls = before.outcome in LIABILITIES and answer.command.type is CommandType.ANNUL and answer.command.by.role is Role.ADJUDICATOR
         if not annuls or after.outcome is not Outcome.ANNULLED or not after.closed:
             yield against(exploration, answer, "纠纷结束后仍发生变化", "something happens to a dispute that has ended")
 
@@ -98,7 +98,7 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
 
 @holds(
     "deadline_is_inclusive",
-    "恰在截止时刻的操作有效，到期只在其后生效",
+    "恰在截止时刻的操作有效，届满事件只在其后生效",
     "a command at the due instant is in time, its expiry is accepted only after it",
 )
 def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
@@ -106,9 +106,9 @@ def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
     for situation in exploration.situations.values():
         dispute = situation.dispute
         for answer in situation.answers:
-            deadline = answer.command.event.expires
+            deadline = answer.command.type.expires
             if answer.accepted and deadline is not None and not (deadline in dispute.deadlines and dispute.deadlines[deadline] < answer.at):
-                yield against(exploration, answer, "时限未过即到期", "it expires before its deadline has passed")
+                yield against(exploration, answer, "时限未过，却按届满处理", "it expires before its deadline has passed")
             elif answer.accepted and deadline is None and _all_late(dispute, answer.at):
                 yield against(exploration, answer, "逾期的操作被接受", "it is accepted although it is late")
         yield from _late_too_early(exploration, situation)
@@ -135,8 +135,8 @@ def _late_too_early(exploration: Exploration, situation: Situation) -> Iterator[
 
 
 def _meant(answer: Answer) -> tuple[object, ...]:
-    payload: Payload = answer.command.payload
-    return answer.command.event, answer.command.actor, getattr(payload, "option", None), getattr(payload, "deadline", None)
+    command = answer.command
+    return command.type, command.by, getattr(command, "option", None), getattr(command, "deadline", None)
 
 
 # ---- sweeps ------------------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class _End(NamedTuple):
 
 @holds(
     "sweeps_do_not_decide",
-    "事实相同时，结果与何时处理到期无关",
+    "订单数据相同时，结果与何时处理届满无关",
     "given the same facts, who wins never depends on when sweeps ran",
 )
 def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
@@ -175,7 +175,7 @@ def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
                 then = _then(first, answer)
                 if not _same(unswept, _end(then), parallel=len(situation.dispute.place.running) > 1):
                     en = f"swept at {at:%m-%d %H:%M:%S} before it, the dispute ends {then.state.value} {then.outcome}"
-                    zh = f"若先于 {at:%m-%d %H:%M:%S} 处理到期，则为 {then.state.value} {then.outcome}"
+                    zh = f"若先于 {at:%m-%d %H:%M:%S} 处理届满，结果则为：{then.state.zh}，{then.outcome.zh if then.outcome else '无结果'}"
                     yield against(exploration, answer, zh, en, Move(answer.at, answer.order, None))
 
 
@@ -200,7 +200,7 @@ def _sweep(situation: Situation, at: datetime, order: Order) -> Situation:
     been = set[Key]()
     while (due := next_due(situation.dispute)) is not None and due[1] < at and situation.key not in been:
         been.add(situation.key)
-        asked = command(due[0].expiry, OWN[Role.SYSTEM], _NOTHING)
+        asked = EXPIRIES[due[0]]
         try:
             after = put(situation, asked, at, order, None).after
         except FactsNeededError:
@@ -209,9 +209,6 @@ def _sweep(situation: Situation, at: datetime, order: Order) -> Situation:
             break
         situation = _situation(after, situation)
     return situation
-
-
-_NOTHING = Payload()
 
 
 def _situation(dispute: Dispute, before: Situation) -> Situation:

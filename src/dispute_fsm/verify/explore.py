@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from dispute_fsm.charts.registry import RuleVersion
 from dispute_fsm.dispute.chain import derived_stamp
-from dispute_fsm.dispute.conclude import Opening, conclude
+from dispute_fsm.dispute.conclude import conclude
 from dispute_fsm.dispute.decide import open_dispute
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import GENESIS, AuditEvent
@@ -25,10 +25,10 @@ from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.judge import Judgement
 from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.rules.commands import Actor, Command
+from dispute_fsm.rules.commands import Actor, Command, OpenDispute
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import Policy
-from dispute_fsm.rules.vocabulary import EventName, RefusalCode, Role
+from dispute_fsm.rules.vocabulary import CommandType, RefusalCode, Role
 from dispute_fsm.verify.representatives import (
     COMMANDS,
     CONSUMER,
@@ -37,10 +37,10 @@ from dispute_fsm.verify.representatives import (
     OWN,
     PLAIN,
     STRANGERS,
-    command,
     instants,
     orders,
-    payloads,
+    sent_by,
+    variants,
 )
 
 Shape = tuple[Any, ...]
@@ -134,7 +134,7 @@ class Exploration:
     version: RuleVersion
     policy: Policy
     name: str
-    opening: Opening
+    opening: OpenDispute
     situations: dict[Key, Situation]
 
     def answers(self) -> Iterator[Answer]:
@@ -145,12 +145,11 @@ class Exploration:
 
 def explore(version: RuleVersion, policy: Policy, name: str = "") -> Exploration:
     """Walk through everything that a dispute under this rule version and policy can get into."""
-    opening = Opening(
+    opening = OpenDispute(
         dispute_id="D-1",
         order_id="O-1",
         merchant_id=MERCHANT,
         consumer_id=CONSUMER,
-        actor=OWN[Role.CONSUMER],
         rules=version.id,
         policy=policy,
     )
@@ -228,16 +227,16 @@ def _ask(situation: Situation, *, thorough: bool) -> Iterator[Answer]:
         own = OWN[actors[event].roles[0]] if event in actors else OWN[Role.SYSTEM]
         for at in instants(dispute) if offered else (situation.now,):
             first = at == situation.now
-            for payload, complete in payloads(dispute, event, at):
+            for asked, complete in variants(dispute, event, at):
                 if not complete and not (thorough and first):
                     continue
-                yield from ask(situation, command(event, own, payload), at, complete=complete, thorough=thorough and first)
-                if not offered:  # one payload shows as well as another that it is out of place
+                yield from ask(situation, sent_by(own, asked), at, complete=complete, thorough=thorough and first)
+                if not offered:  # one command shows as well as another that it is out of place
                     break
         if thorough:
-            payload = next(iter(payloads(dispute, event, situation.now))).payload
+            asked = next(iter(variants(dispute, event, situation.now))).command
             for other in _others(own):
-                yield from ask(situation, command(event, other, payload), situation.now, complete=True, thorough=False)
+                yield from ask(situation, sent_by(other, asked), situation.now, complete=True, thorough=False)
 
 
 def _others(own: Actor) -> list[Actor]:
@@ -252,7 +251,7 @@ def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = 
     except FactsNeededError:
         yield Answer(situation, asked, at, PLAIN, None, complete, None)
         shown = orders(dispute.agreed_until, at)
-        for order in shown if thorough or asked.event is not EventName.CHOOSE_OPTION else shown[:2]:
+        for order in shown if thorough or asked.type is not CommandType.CHOOSE_OPTION else shown[:2]:
             yield put(situation, asked, at, order, seen(order, at), complete=complete)
 
 
@@ -270,9 +269,9 @@ def put(  # noqa: PLR0913 -- what a decision takes
             "revision": dispute.revision + 1,
             "type": conclusion.type,
             "at": at,
-            "actor": asked.actor,
-            "command": asked.event,
-            "payload": asked.payload,
+            "actor": asked.by,
+            "command": asked.type,
+            "payload": asked,  # in the clear, for nothing is written
             "source": dispute.path,
             "target": conclusion.target,
             "facts": conclusion.facts,

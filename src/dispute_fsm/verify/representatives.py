@@ -5,18 +5,18 @@ each thing that counts, each almost-thing that does not, or all at once. Time st
 just passed it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
 from dispute_fsm.dispute.dispute import Dispute
-from dispute_fsm.rules.commands import PAYLOADS, Actor, ChooseOption, Command, ExtendDeadline, Payload, Ruling, SubmitEvidence
+from dispute_fsm.rules.commands import COMMAND_CLASSES, SYSTEM, Actor, Command, adjudicator, consumer, merchant
 from dispute_fsm.rules.facts import Order
 from dispute_fsm.rules.findings import just_after
 from dispute_fsm.rules.policy import Policy
 from dispute_fsm.rules.strict import FrozenMap
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Role
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Role
 
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
 """A Tuesday, ten in the morning in Shanghai: no holiday near."""
@@ -24,18 +24,18 @@ OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
 MERCHANT, CONSUMER = "M-1", "C-1"
 OWN = FrozenMap(
     {
-        Role.CONSUMER: Actor(role=Role.CONSUMER, id=CONSUMER),
-        Role.MERCHANT: Actor(role=Role.MERCHANT, id=MERCHANT),
-        Role.ADJUDICATOR: Actor(role=Role.ADJUDICATOR, id="J-1"),
-        Role.SYSTEM: Actor(role=Role.SYSTEM, id="system"),
+        Role.CONSUMER: consumer(CONSUMER),
+        Role.MERCHANT: merchant(MERCHANT),
+        Role.ADJUDICATOR: adjudicator("J-1"),
+        Role.SYSTEM: SYSTEM,
     }
 )
 """The actor of each role whose business the dispute is."""
 
-STRANGERS = (Actor(role=Role.CONSUMER, id="C-9"), Actor(role=Role.MERCHANT, id="M-9"))
+STRANGERS = (consumer("C-9"), merchant("M-9"))
 """The right role, somebody else's dispute."""
 
-COMMANDS = tuple(event for event in EventName if event is not EventName.OPEN_DISPUTE)
+COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
 """Every event that can be asked of a dispute that stands."""
 
 _HOUR, _DAY, _SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -44,13 +44,17 @@ _SOON, _LATE = 12 * _HOUR, 10 * _DAY
 
 
 class Variant(NamedTuple):
-    """A payload, and whether it has all that any row could ask of it."""
+    """A command, whoever sends it, and whether it says all that any row could ask of it."""
 
-    payload: Payload
+    command: Command
     complete: bool = True
 
 
-# ---- payloads ----------------------------------------------------------------------------------------------------------
+def _variant(event: CommandType, members: Mapping[str, Any], *, complete: bool = True) -> Variant:
+    return Variant(COMMAND_CLASSES[event].model_validate({"by": SYSTEM, **members}), complete)
+
+
+# ---- commands ----------------------------------------------------------------------------------------------------------
 
 
 def _voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> dict[str, object]:
@@ -83,27 +87,25 @@ def _as_many(policy: Policy, kind: str) -> list[dict[str, object]]:
 
 @cache
 def _choices(policy: Policy, option: Option, now: datetime) -> tuple[Variant, ...]:
-    model = PAYLOADS[EventName.CHOOSE_OPTION]
     complete: dict[str, Any] = {"option": option}
     if option is Option.SHIP_BY_AGREED_DATE:
         complete |= {"agreed_until": now + _SOON, "vouchers": [_voucher()]}
     faulty = [{**complete, "vouchers": vouchers} for vouchers in _beyond(policy, "chat_screenshot").values()]
-    made = [Variant(model.model_validate(complete))]
+    made = [_variant(CommandType.CHOOSE_OPTION, complete)]
     faulty += [{**complete, "vouchers": full(policy, "chat_screenshot")} for full in (_at_limit, _as_many)]  # not faulty yet
     if option is Option.SHIP_BY_AGREED_DATE:
         longest = policy.max_promise
-        made.append(Variant(model.model_validate({**complete, "agreed_until": now + _LATE})))
+        made.append(_variant(CommandType.CHOOSE_OPTION, {**complete, "agreed_until": now + _LATE}))
         faulty += [{**complete, "agreed_until": None}, {**complete, "agreed_until": now}, {**complete, "vouchers": []}]
         if longest is not None:
-            made.append(Variant(model.model_validate({**complete, "agreed_until": now + longest})))
+            made.append(_variant(CommandType.CHOOSE_OPTION, {**complete, "agreed_until": now + longest}))
             faulty.append({**complete, "agreed_until": now + longest + _SECOND})
         faulty.append({"option": option})
-    return (*made, *(Variant(model.model_validate(members), complete=False) for members in faulty))
+    return (*made, *(_variant(CommandType.CHOOSE_OPTION, members, complete=False) for members in faulty))
 
 
 @cache
 def _submissions(policy: Policy) -> tuple[Variant, ...]:
-    model = PAYLOADS[EventName.SUBMIT_EVIDENCE]
     picky = next(((name, reason) for name, reason in policy.evidence_reasons.items() if reason.not_accepted), None)
     name, reason = picky or next(iter(policy.evidence_reasons.items()))
     kind = reason.prompts[0].kind.value
@@ -114,56 +116,56 @@ def _submissions(policy: Policy) -> tuple[Variant, ...]:
     faulty += [{**complete, "statement": "!" * length} for length in (longest, longest + 1)]
     faulty += [{}, *({**complete, "vouchers": full(policy, kind)} for full in (_at_limit, _as_many))]
     faulty += [{**complete, "vouchers": [*complete["vouchers"], _voucher(99, other.value)]} for other in reason.not_accepted[:1]]
-    return (Variant(model.model_validate(complete)), *(Variant(model.model_validate(members), complete=False) for members in faulty))
+    return (
+        _variant(CommandType.SUBMIT_EVIDENCE, complete),
+        *(_variant(CommandType.SUBMIT_EVIDENCE, members, complete=False) for members in faulty),
+    )
 
 
 @cache
-def _rulings(event: EventName) -> tuple[Variant, ...]:
-    model = PAYLOADS[event]
-    return (Variant(model.model_validate({"rationale": _SAID})), Variant(model.model_validate({}), complete=False))
+def _rulings(event: CommandType) -> tuple[Variant, ...]:
+    return (_variant(event, {"rationale": _SAID}), _variant(event, {}, complete=False))
 
 
 def _extensions(dispute: Dispute) -> Iterator[Variant]:
     """Extend each deadline, named or not: to after everything else, to just a second later, to where it was."""
-    model = PAYLOADS[EventName.EXTEND_DEADLINE]
     last = max([dispute.last_at, *dispute.deadlines.values()])
     for deadline in (None, *Deadline):
         named: dict[str, Any] = {"deadline": deadline, "rationale": _SAID}
-        yield Variant(model.model_validate({**named, "until": last + _DAY}))
-        yield Variant(model.model_validate({"deadline": deadline, "until": last + _DAY}), complete=False)
+        yield _variant(CommandType.EXTEND_DEADLINE, {**named, "until": last + _DAY})
+        yield _variant(CommandType.EXTEND_DEADLINE, {"deadline": deadline, "until": last + _DAY}, complete=False)
         was = dispute.deadlines.get(deadline) if deadline is not None else None
         if deadline is Deadline.PROMISE:
             was = dispute.agreed_until
         if was is not None:
-            yield Variant(model.model_validate({**named, "until": was}), complete=False)
-            yield Variant(model.model_validate({**named, "until": was + timedelta(microseconds=1)}))
+            yield _variant(CommandType.EXTEND_DEADLINE, {**named, "until": was}, complete=False)
+            yield _variant(CommandType.EXTEND_DEADLINE, {**named, "until": was + timedelta(microseconds=1)})
 
 
 @cache
-def _empty(event: EventName) -> Variant:
-    return Variant(PAYLOADS[event].model_validate({}))
+def _plain(event: CommandType) -> Variant:
+    return _variant(event, {})
 
 
-def payloads(dispute: Dispute, event: EventName, now: datetime) -> Iterator[Variant]:
-    """Give the payloads with which an event is asked, the complete ones among them."""
-    model = PAYLOADS[event]
-    if issubclass(model, ChooseOption):
-        for option in Option:
-            yield from _choices(dispute.policy, option, now)  # pyright: ignore[reportArgumentType] -- it cannot see that a policy is frozen
-    elif issubclass(model, SubmitEvidence):
-        yield from _submissions(dispute.policy)  # pyright: ignore[reportArgumentType] -- as above
-    elif issubclass(model, Ruling):
-        yield from _rulings(event)
-    elif issubclass(model, ExtendDeadline):
-        yield from _extensions(dispute)
-    else:
-        yield _empty(event)
+def variants(dispute: Dispute, event: CommandType, now: datetime) -> Iterator[Variant]:
+    """Give what may be sent of a type of command, the complete ones among them."""
+    match event:
+        case CommandType.CHOOSE_OPTION:
+            for option in Option:
+                yield from _choices(dispute.policy, option, now)  # pyright: ignore[reportArgumentType] -- it cannot see that a policy is frozen
+        case CommandType.SUBMIT_EVIDENCE:
+            yield from _submissions(dispute.policy)  # pyright: ignore[reportArgumentType] -- as above
+        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
+            yield from _rulings(event)
+        case CommandType.EXTEND_DEADLINE:
+            yield from _extensions(dispute)
+        case _:
+            yield _plain(event)
 
 
-def command(event: EventName, actor: Actor, payload: Payload) -> Command:
-    """Put a command together of parts that are valid."""
-    members: dict[str, Any] = {"event": event, "actor": actor, "payload": payload, "key": None}
-    return Command.model_construct(**members)
+def sent_by(actor: Actor, command: Command) -> Command:
+    """Give the same command by this actor."""
+    return command.model_copy(update={"by": actor})
 
 
 # ---- facts and instants ------------------------------------------------------------------------------------------------

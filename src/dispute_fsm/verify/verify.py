@@ -88,6 +88,6 @@ def verify(version: RuleVersion, properties: Iterable[Property] = PROPERTIES) ->
 def _how_far(violation: Violation) -> tuple[bool, int]:
     """Order violations: the shortest first, behind them those that no scenario file can say (an extension that names nothing)."""
     names = violation.exploration.version.table.asks(NAMED)
-    payloads = (move.command.payload for move in violation.moves if move.command is not None)
-    unnamed = any(isinstance(payload, ExtendDeadline) and payload.deadline is None for payload in payloads)
+    commands = (move.command for move in violation.moves)
+    unnamed = any(isinstance(command, ExtendDeadline) and command.deadline is None for command in commands)
     return names and unnamed, len(violation.moves)

@@ -14,8 +14,8 @@ _WORDS = Phrases(
         "title": ("催单纠纷状态图 · 规则 {}", "Rush-delivery disputes · rules {}"),
         "read": (
             (
-                "从左向右读。方框是状态，小框是事件：谁做什么；“若”说明适用哪一条，“须”是必须满足的要求，不满足即被拒绝。"
-                "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内各区域同时进行。"
+                "从左向右读。方框是状态，小框是事件：由谁操作、做什么。“适用条件”说明何时适用；“必须满足”的要求有一项不满足，请求即被拒绝。"
+                "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内的各条路径同时进行。"
             ),
             (
                 "Read from left to right. A box is a state, a small box an event: who does what; “if” says when it applies, “needs” what "
@@ -24,13 +24,13 @@ _WORDS = Phrases(
             ),
         ),
         "time": (
-            "除到期事件外，每个事件都须在所在状态的运行时限之内；到期事件只在时限之后生效。恰在截止时刻操作视为按时。",
+            "除届满事件外，每个事件都须在所在状态的时限内发生；届满事件在时限届满后方可生效。恰在截止时刻操作，视为按时。",
             (
                 "Every event but an expiry has to come within the running deadline of its state; an expiry is accepted only after it. "
                 "At the due instant is in time."
             ),
         ),
-        "idle": ("【此政策下不发生】", "[never under this policy]"),
+        "idle": ("【当前参数下不适用】", "[never under this policy]"),
     }
 )
 

@@ -19,21 +19,21 @@ _WORDS = Phrases(
     {
         "title": ("历史覆盖情况 · 规则 {}", "What histories cover · rules {}"),
         "numbers": (
-            "{disputes} 起纠纷，{events} 个事件：流转 {arrows}/{all_arrows}，条件结果 {answers}/{all_answers}。",
+            "{disputes} 起纠纷，{events} 个事件：流程 {arrows}/{all_arrows}，条件结果 {answers}/{all_answers}。",
             "{disputes} disputes, {events} events: {arrows} of {all_arrows} edges, {answers} of {all_answers} guard outcomes.",
         ),
         "read": (
-            "每条流转标有发生次数；从未发生的以点线框和“从未”标出，其余按实际次数。",
+            "每条流程标有发生次数；从未发生的以点线框和“从未发生”标出。",
             "Each edge bears how often it was taken; what never was has a dotted border and says “never”.",
         ),
         "times": ("{} 次", "{} times"),
         "once": ("1 次", "once"),
-        "never": ("从未", "never"),
-        "edges": ("流转", "Edges"),
+        "never": ("从未发生", "never"),
+        "edges": ("流程", "Edges"),
         "answers": ("条件的各种结果", "Guard outcomes"),
-        "edge": ("流转", "edge"),
-        "from": ("起点", "from"),
-        "to": ("去向", "to"),
+        "edge": ("流程", "edge"),
+        "from": ("起始状态", "from"),
+        "to": ("下一状态", "to"),
         "answer": ("条件与结果", "guard and outcome"),
         "count": ("次数", "count"),
     }

@@ -18,49 +18,49 @@ from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.policy import Bilingual
-from dispute_fsm.rules.vocabulary import EventName, Lang, Option, RefusalCode, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Lang, Option, RefusalCode, StateName
 
 _WORDS = Phrases(
     {
         "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
         "read": (
-            "每个状态一张表。先看事件与“若”：至多一行适用；再看“须”：有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。",
+            "每个状态一张表。先看事件与“适用条件”：至多一行适用；再看“必须满足”：有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。",
             (
                 "One table for each state. First the event and “if”: at most one row applies. Then “needs”: where any of it is unmet the "
                 "request is refused, and every unmet item comes back with the code in brackets."
             ),
         ),
         "time": (
-            "除到期事件外，每一行都要求所在状态的运行时限未过（恰在截止时刻视为按时）；“否则”一行单独说明过时的后果。",
+            "除届满事件外，每一行都要求所在状态的时限未过（恰在截止时刻操作，视为按时）；逾期的后果见“否则”一行。",
             (
                 "Every row but an expiry demands that the running deadline of its state has not passed (at the due instant is in time); "
                 "what being late means stands under “otherwise”."
             ),
         ),
         "regions": (
-            "并行区域：事件只要在任一区域适用即生效；“其他事件”只就本区域而言。",
+            "同时进行的两条路径：事件在任一路径适用即生效；“其他事件”仅就该路径而言。",
             "Of regions that run side by side: an event counts where either offers it; “any other event” speaks of the region alone.",
         ),
         "table": ("{}（{}）", "{} ({})"),
         "within": ("包含 {}", "covers {}"),
-        "before": ("发起之前", "before the dispute"),
+        "before": ("发起纠纷之前", "before the dispute"),
         "event": ("事件", "event"),
         "who": ("由谁", "by"),
-        "when": ("若", "if"),
-        "needs": ("须（否则拒绝）", "needs (else refused with)"),
-        "to": ("去向", "leads to"),
+        "when": ("适用条件", "if"),
+        "needs": ("必须满足（否则拒绝）", "needs (else refused with)"),
+        "to": ("下一状态", "leads to"),
         "outcome": ("结果", "outcome"),
         "clocks": ("时限", "deadlines"),
         "source": ("依据", "source"),
         "otherwise": ("否则", "otherwise"),
         "others": ("其他事件", "any other event"),
         "someone": ("由他人操作：{}", "by anybody else: {}"),
-        "timing": ("“{}”不成立：{}", "not “{}”: {}"),
+        "timing": ("不满足“{}”：{}", "not “{}”: {}"),
         "nothing": ("以上均不适用：{}", "where no row applies: {}"),
-        "unchanged": ("无变化，不算错误", "nothing changes, no error"),
+        "unchanged": ("无变化，不视为错误", "nothing changes, no error"),
         "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),
-        "if_chosen": ("{}（已选择方案时）、{}（尚未选择时）", "{} (where one was chosen), {} (where none was)"),
-        "nothing_leads_out": ("没有出路", "nothing leads out"),
+        "if_chosen": ("{}（已选择方案时）、{}（尚未选择方案时）", "{} (where one was chosen), {} (where none was)"),
+        "nothing_leads_out": ("无后续操作", "nothing leads out"),
     }
 )
 _HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
@@ -148,7 +148,7 @@ class _Says:
         lines = [self("someone", self.codes(first.by))]
         if first.event not in QUIET:
             lines += [self("timing", self.voice.label(self.machine.conditions[name].label), self.codes(name)) for name in first.timing]
-        if first.event is EventName.CHOOSE_OPTION and set(self.machine.options) < set(Option):
+        if first.event is CommandType.CHOOSE_OPTION and set(self.machine.options) < set(Option):
             lines.append(self("not_offered", RefusalCode.OPTION_NOT_OFFERED.value))
         if first.event in QUIET:
             lines.append(self("nothing", self("unchanged")))
@@ -156,8 +156,8 @@ class _Says:
             lines.append(self("nothing", RefusalCode.NOT_IN_THIS_STATE.value))
         return self.merged(f"otherwise-{first.source}-{first.event.value}", self("otherwise"), lines)
 
-    def others(self, state: StateNode, events: tuple[EventName, ...]) -> Row:
-        answers: dict[str, list[EventName]] = {}
+    def others(self, state: StateNode, events: tuple[CommandType, ...]) -> Row:
+        answers: dict[str, list[CommandType]] = {}
         for event in events:
             answers.setdefault(self.misplaced(state, event), []).append(event)
         lines = [
@@ -166,7 +166,7 @@ class _Says:
         ]
         return self.merged(f"others-{state.id}", self("others"), lines)
 
-    def misplaced(self, state: StateNode, event: EventName) -> str:
+    def misplaced(self, state: StateNode, event: CommandType) -> str:
         codes = misplaced(self.machine, state, event)
         if not codes:
             return self("unchanged")

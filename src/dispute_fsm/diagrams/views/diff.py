@@ -16,10 +16,10 @@ _WORDS = Phrases(
     {
         "title": ("{before} → {after} 的差异", "From {before} to {after}"),
         "read": (
-            "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两边相同。",
+            "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两者相同。",
             "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark is the same on both sides.",
         ),
-        "change": ("{rules}：{change}。缘由：{why}。", "{rules}: {change}. Why: {why}."),
+        "change": ("{rules}：{change}。原因：{why}。", "{rules}: {change}. Why: {why}."),
         "none": ("两者没有差异。", "The two do not differ."),
         "changes": ("差异一览", "What differs"),
         "mark": ("变化", "change"),

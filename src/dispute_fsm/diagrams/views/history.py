@@ -15,7 +15,7 @@ from dispute_fsm.diagrams.views.machine_picture import BEGIN, Remark, machine_pi
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.diagrams.way import active, leaves, taken
 from dispute_fsm.dispute.events import AuditEvent, DisputeOpened
-from dispute_fsm.history.telling import details, headline, lasting
+from dispute_fsm.history.telling import details, ended_in_time, headline, lasting
 from dispute_fsm.history.timeline import Entry, local_time, timeline
 from dispute_fsm.rules.facts import OrderFacts
 from dispute_fsm.rules.policy import Policy
@@ -23,13 +23,13 @@ from dispute_fsm.rules.vocabulary import Deadline, Lang, PickupKind
 
 _WORDS = Phrases(
     {
-        "title": ("纠纷 {dispute} 的经过 · 规则 {rules}", "The way of dispute {dispute} · rules {rules}"),
+        "title": ("纠纷 {dispute} 的处理经过 · 规则 {rules}", "The way of dispute {dispute} · rules {rules}"),
         "who": (
             "订单 {order} · 商家 {merchant} · 消费者 {consumer}",
             "order {order} · merchant {merchant} · consumer {consumer}",
         ),
         "read": (
-            "走过的流转标有步骤编号，没有走到的部分淡化。步骤编号即事件序号；被拒绝的请求不改变状态，只列在下表。",
+            "走过的流程标有步骤编号，未走到的部分淡化显示。步骤编号即事件序号；被拒绝的请求不改变状态，只列在下表中。",
             (
                 "What was taken bears the numbers of its steps, the rest is faded. A step's number is that of its event; a refused request "
                 "changes nothing and stands in the table only."
@@ -38,13 +38,13 @@ _WORDS = Phrases(
         "steps": ("第 {} 步", "step {}"),
         "here": ("目前在此", "here now"),
         "ended": ("在此结束", "ended here"),
-        "timeline": ("时限与实际经过", "Deadlines, and what really happened"),
+        "timeline": ("时限与实际进展", "Deadlines, and what really happened"),
         "zone": ("时间均为 {}", "all times are of {}"),
-        "table": ("每一步", "Every step"),
+        "table": ("逐步记录", "Every step"),
         "number": ("#", "#"),
         "when": ("时间", "when"),
-        "what": ("发生了什么", "what happened"),
-        "told": ("经过与所见", "what was said and seen"),
+        "what": ("事件", "what happened"),
+        "told": ("处理经过与核查结果", "what was said and seen"),
         "order": ("订单系统：{}", "order system: {}"),
         "paid": ("付款", "paid"),
         "cancel": ("申请取消", "cancel request"),
@@ -54,8 +54,8 @@ _WORDS = Phrases(
         "record": ("物流记录（非揽件）", "carrier record, no pickup"),
         "moved": ("由 {was} 延至 {due}", "moved from {was} to {due}"),
         "due": ("截止 {due}", "due {due}"),
-        "in_time": ("截止 {due}，剩 {left} 时结束", "due {due}, ended with {left} to go"),
-        "overdue": ("截止 {due}，{late}后处理", "due {due}, acted on {late} later"),
+        "in_time": ("截止 {due}，{ended}", "due {due}, {ended}"),
+        "overdue": ("截止 {due}，届满 {late}后系统处理", "due {due}, acted on {late} later"),
         "open": ("截止 {due}，仍在计时", "due {due}, still running"),
     }
 )
@@ -156,20 +156,22 @@ class Story:
             if deadline in clocks.ended and begun is not None:
                 passed = clocks.passed
                 late = passed.late if passed is not None and passed.deadline is deadline else None
-                bars += self._ran(begun, entry.at, clocks.ended[deadline], late=late)
+                bars += self._ran(begun, entry, deadline, late=late)
                 begun = None
         if begun is not None:
             due = self.entries[-1].clocks.standing[deadline]
             bars.append(Bar(start=begun, end=due, words=self.say("open", due=self._time(due)), mark=Mark.PLAIN))
         return Lane(id=f"lane-{deadline.value}", label=self.voice.label(deadline), bars=tuple(bars)) if bars else None
 
-    def _ran(self, begun: datetime, ended: datetime, due: datetime, *, late: timedelta | None) -> Iterator[Bar]:
+    def _ran(self, begun: datetime, entry: Entry, deadline: Deadline, *, late: timedelta | None) -> Iterator[Bar]:
+        ended, due = entry.at, entry.clocks.ended[deadline]
         if late is not None:
             words = self.say("overdue", due=self._time(due), late=lasting(late, self.voice.lang))
             yield Bar(start=begun, end=due, words="", mark=Mark.LIT)
             yield Bar(start=due, end=ended, words=words, mark=Mark.MISSED)
         elif ended <= due:
-            words = self.say("in_time", due=self._time(due), left=lasting(due - ended, self.voice.lang))
+            how = ended_in_time(deadline, entry, due - ended, self.voice.lang)
+            words = self.say("in_time", due=self._time(due), ended=how)
             yield Bar(start=begun, end=ended, words="", mark=Mark.LIT)
             yield Bar(start=ended, end=due, words=words, mark=Mark.FADED)
         else:

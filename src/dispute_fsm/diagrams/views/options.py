@@ -12,13 +12,13 @@ from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.dispute.refusals import LINKED
 from dispute_fsm.rules.guards import OPTION
-from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, EventName, Lang, Option, StateName
+from dispute_fsm.rules.vocabulary import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
 
 _WORDS = Phrases(
     {
         "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
         "once": (
-            "每起纠纷只能选择一个方案，选择后不能更改。前提不满足时选择被拒绝，并逐项说明缺什么。",
+            "每起纠纷只能选择一个方案，选择后不可更改。条件不满足时，系统拒绝该选择，并逐项说明缺少的内容。",
             (
                 "Exactly one response is given for each dispute, and it cannot be taken back. Where what it takes is missing, choosing it "
                 "is refused, and every missing item is named."
@@ -26,20 +26,20 @@ _WORDS = Phrases(
         ),
         "facts": ("订单系统须显示", "the order system has to show"),
         "payload": ("商家须提交", "the merchant has to hand in"),
-        "refusals": ("不满足时的说法", "what a refusal says"),
+        "refusals": ("不满足时的提示", "what a refusal says"),
         "leads": ("选择之后", "what it leads to"),
-        "clocks": ("开始的时限", "deadlines that begin"),
-        "then": ("接下来可能", "what may come then"),
-        "ends": ("可能的结局", "how it may end"),
+        "clocks": ("随即开始计时", "deadlines that begin"),
+        "then": ("后续可能", "what may come then"),
+        "ends": ("可能的结果", "how it may end"),
         "nothing": ("无", "nothing"),
         "link": ("附链接“{}”", "with the link {}"),
         "leads_to": ("{who} · {event}{when} → {state}", "{who} · {event}{when} → {state}"),
-        "given": ("（{}）", " ({})"),
+        "given": (" [{}]", " ({})"),
         "as": ("{state}：{outcome}", "{state}: {outcome}"),
         "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
     }
 )
-_NO_WAY_ON = frozenset({EventName.EXTEND_DEADLINE, EventName.WITHDRAW})
+_NO_WAY_ON = frozenset({CommandType.EXTEND_DEADLINE, CommandType.WITHDRAW})
 """Possible nearly everywhere, whatever was chosen: said of no option in particular."""
 
 
@@ -53,7 +53,7 @@ def options(machine: Machine, lang: Lang) -> View:
         lang=lang,
         title=says("title", voice.rules),
         notes=(says("once"),),
-        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is EventName.CHOOSE_OPTION], named)),
+        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is CommandType.CHOOSE_OPTION], named)),
         graph=says.sketch(),
     )
 
@@ -96,7 +96,7 @@ class _Says:
 
     def arrows(self, option: Option) -> list[Arrow]:
         """Return the ways to choose an option."""
-        return [arrow for arrow in self.machine.arrows if arrow.event is EventName.CHOOSE_OPTION and self.is_for(arrow, option)]
+        return [arrow for arrow in self.machine.arrows if arrow.event is CommandType.CHOOSE_OPTION and self.is_for(arrow, option)]
 
     def is_for(self, arrow: Arrow, option: Option) -> bool:
         """Tell whether an arrow may apply where this option was chosen."""

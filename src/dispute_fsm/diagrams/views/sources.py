@@ -15,7 +15,7 @@ _WORDS = Phrases(
         "number": ("编号", "no."),
         "kind": ("性质", "kind"),
         "words": ("内容", "what it says"),
-        "of": ("用于", "behind"),
+        "of": ("适用于", "behind"),
     }
 )
 
@@ -36,7 +36,7 @@ def sources(voice: Voice, arrows: Iterable[Arrow] | None = None, named: Containe
         id="sources",
         title=_WORDS(lang, "sources"),
         heads=tuple(_WORDS(lang, name) for name in ("number", "kind", "words", "of")),
-        widths=(6, 10, 44, 40),
+        widths=(6, 16, 42, 36),
         rows=tuple(
             Row(
                 id=f"source-{ref}",

@@ -12,18 +12,18 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from dispute_fsm.desk import SYSTEM, Answer, Desk, fresh_stamp
 from dispute_fsm.dispute.chain import Stamp
 from dispute_fsm.dispute.dispute import Dispute
 from dispute_fsm.dispute.events import AuditEvent
 from dispute_fsm.dispute.evolve import begin, evolve
 from dispute_fsm.dispute.refusals import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.disputes import Disputes, fresh_stamp
 from dispute_fsm.errors import ClockWentBackError, InputError, OrderSystemUnavailableError, StaleFactsError
 from dispute_fsm.order_system import InMemoryOrderSystem
-from dispute_fsm.rules.commands import Command
+from dispute_fsm.rules.commands import SYSTEM, Command
 from dispute_fsm.rules.facts import Order, OrderFacts
 from dispute_fsm.rules.policy import DEFAULT_POLICY
-from dispute_fsm.rules.vocabulary import Deadline, EventName, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.rules.vocabulary import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
 from tests.support import (
     AGREED,
     CANCELLING,
@@ -54,21 +54,21 @@ from tests.support import (
     well_formed,
 )
 
-C, E, S = RefusalCode, EventName, StateName
+C, E, S = RefusalCode, CommandType, StateName
 TICK = timedelta(microseconds=1)
 MARK = "⟦个人⟧"
 
 
 @dataclass
 class House:
-    """A desk over an order system that can be put out of order; it remembers which stamps were asked for."""
+    """Disputes over an order system that can be put out of order; it remembers which stamps were asked for."""
 
     orders: InMemoryOrderSystem
     stamps: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
     @property
-    def desk(self) -> Desk:
-        return Desk(self.orders, self.stamp)
+    def disputes(self) -> Disputes:
+        return Disputes(self.orders, self.stamp)
 
     def stamp(self, dispute_id: str, seq: int) -> Stamp:
         self.stamps.append((dispute_id, seq))
@@ -86,8 +86,7 @@ def house(shown: Order | None = CLAIMABLE, *, available: bool = True) -> House:
 
 def test_an_opening_asks_once_and_begins_the_dispute() -> None:
     here = house(PAID)
-    answer = here.desk.open(opening(), OPENED_AT)
-    assert isinstance(answer, Answer)
+    answer = here.disputes.open(opening(), at=OPENED_AT)
     assert isinstance(answer.decision, Accepted)
     assert answer.event is answer.decision.event
     assert answer.dispute == begin(answer.dispute.opening, DEFAULT_POLICY)
@@ -97,53 +96,51 @@ def test_an_opening_asks_once_and_begins_the_dispute() -> None:
 
 def test_an_opening_with_a_snapshot_at_hand_does_not_ask() -> None:
     here = house(PAID, available=False)
-    answer = here.desk.open(opening(), OPENED_AT, facts=seen(PAID, OPENED_AT - MINUTE))
-    assert isinstance(answer, Answer)
+    answer = here.disputes.open(opening(), at=OPENED_AT, facts=seen(PAID, OPENED_AT - MINUTE))
     assert answer.event is not None
     assert here.orders.looks == 0
     with pytest.raises(StaleFactsError):
-        here.desk.open(opening(), OPENED_AT, facts=seen(PAID, OPENED_AT - HOUR))
+        here.disputes.open(opening(), at=OPENED_AT, facts=seen(PAID, OPENED_AT - HOUR))
 
 
 def test_an_opening_about_an_order_that_does_not_exist() -> None:
     here = house(None)
-    answer = here.desk.open(opening(), OPENED_AT)
-    assert isinstance(answer, Refused)
+    answer = here.disputes.open(opening(), at=OPENED_AT)
+    assert isinstance(answer.decision, Refused)
     assert (answer.codes, answer.event) == ((C.ORDER_NOT_FOUND,), None)
 
 
 def test_an_opening_while_the_order_system_cannot_answer_is_undecided() -> None:
     here = house(PAID, available=False)
     with pytest.raises(OrderSystemUnavailableError):
-        here.desk.open(opening(), OPENED_AT)
+        here.disputes.open(opening(), at=OPENED_AT)
     here.orders.available = True
-    assert isinstance(here.desk.open(opening(), OPENED_AT), Answer)
+    assert here.disputes.open(opening(), at=OPENED_AT).accepted
 
 
 @pytest.mark.parametrize("role", [Role.MERCHANT, Role.ADJUDICATOR])
 def test_the_wrong_actor_is_told_so_without_asking(role: Role) -> None:
     """`wrong_actor` comes alone: facts are asked for only after it is ruled out, also with the order system down."""
     here = house(PAID, available=False)
-    answer = here.desk.open(opening(actor=OWN[role]), OPENED_AT)
-    assert isinstance(answer, Refused)
+    answer = here.disputes.open(opening(by=OWN[role]), at=OPENED_AT)
+    assert isinstance(answer.decision, Refused)
     assert (answer.codes, here.orders.looks) == ((C.WRONG_ACTOR,), 0)
 
 
 def test_an_opening_repeated_is_answered_without_asking() -> None:
     here = house(PAID, available=False)
     existing = in_state(S.RESOLVED)
-    answer = here.desk.open(opening(), OPENED_AT + DAY, existing)
-    assert isinstance(answer, Answer)
+    answer = here.disputes.open(opening(), at=OPENED_AT + DAY, existing=existing)
     assert (answer.decision, answer.event, answer.dispute) == (Repeated(existing.opening), None, existing)
-    other = here.desk.open(opening(order_id="O-2"), OPENED_AT + DAY, existing)
-    assert isinstance(other, Refused)
+    other = here.disputes.open(opening(order_id="O-2"), at=OPENED_AT + DAY, existing=existing)
+    assert isinstance(other.decision, Refused)
     assert other.codes == (C.DISPUTE_EXISTS,)
     assert here.orders.looks == 0
 
 
 def test_an_unknown_rule_version_is_the_hosts_fault() -> None:
     with pytest.raises(InputError):
-        house(PAID).desk.open(opening(rules="1999-01"), OPENED_AT)
+        house(PAID).disputes.open(opening(rules="1999-01"), at=OPENED_AT)
 
 
 # ---- when the order system is asked --------------------------------------------------------------------------------------
@@ -157,7 +154,7 @@ ASKS = {
 
 
 def asked_of(dispute: Dispute) -> Iterator[tuple[Option | None, Command]]:
-    for event in EventName:
+    for event in CommandType:
         if event is E.CHOOSE_OPTION:
             yield from ((option, choose(option)) for option in Option)
         elif event is not E.OPEN_DISPUTE:
@@ -169,13 +166,13 @@ def test_the_order_system_is_asked_once_where_a_requirement_looks_at_facts_and_n
     dispute = situations()[name]
     state = dispute.state.value
     for option, asked in asked_of(dispute):
-        due = dispute.deadlines.get(asked.event.expires) if asked.event.expires else None
+        due = dispute.deadlines.get(asked.type.expires) if asked.type.expires else None
         for now in {dispute.last_at + MINUTE, dispute.last_at + MINUTE if due is None else due + SECOND}:
             here = house()
-            answer = here.desk.submit(dispute, asked, now)
-            early = asked.event.expires is not None and (due is None or now <= due)
-            expected = int((state, asked.event, option) in ASKS and not early)
-            assert here.orders.looks == expected, (asked.event, option)
+            answer = here.disputes.send(dispute, asked, at=now)
+            early = asked.type.expires is not None and (due is None or now <= due)
+            expected = int((state, asked.type, option) in ASKS and not early)
+            assert here.orders.looks == expected, (asked.type, option)
             assert (answer.event is None) or (answer.event.facts is not None) == bool(expected)
             assert here.stamps in ([("D-1", dispute.seq + 1)], [])
 
@@ -185,9 +182,9 @@ def test_late_misplaced_and_foreign_commands_are_decided_with_the_order_system_d
     dispute, here = in_state(state), house(available=False)
     late = max([dispute.last_at, *dispute.deadlines.values()]) + DAY
     for option in Option:
-        answer = here.desk.submit(dispute, choose(option), late)
+        answer = here.disputes.send(dispute, choose(option), at=late)
         assert isinstance(answer.decision, Refused)
-        answer = here.desk.submit(dispute, choose(option, by=OWN[Role.CONSUMER]), dispute.last_at)
+        answer = here.disputes.send(dispute, choose(option, by=OWN[Role.CONSUMER]), at=dispute.last_at)
         assert isinstance(answer.decision, Refused)
         assert answer.decision.codes == (C.WRONG_ACTOR,)
     assert here.orders.looks == 0
@@ -195,34 +192,34 @@ def test_late_misplaced_and_foreign_commands_are_decided_with_the_order_system_d
 
 def test_a_snapshot_at_hand_is_used_instead_of_asking() -> None:
     here = house(PAID, available=False)
-    answer = here.desk.submit(
-        opened(), choose(Option.CONSUMER_CANCELS), OPENED_AT + HOUR, facts=seen(CANCELLING, OPENED_AT + HOUR - MINUTE)
+    answer = here.disputes.send(
+        opened(), choose(Option.CONSUMER_CANCELS), at=OPENED_AT + HOUR, facts=seen(CANCELLING, OPENED_AT + HOUR - MINUTE)
     )
     assert answer.dispute.state is S.AWAITING_CONFIRMATION
     assert here.orders.looks == 0
     with pytest.raises(StaleFactsError):
-        here.desk.submit(opened(), choose(Option.CONSUMER_CANCELS), OPENED_AT + HOUR, facts=seen(CANCELLING, OPENED_AT))
+        here.disputes.send(opened(), choose(Option.CONSUMER_CANCELS), at=OPENED_AT + HOUR, facts=seen(CANCELLING, OPENED_AT))
 
 
 def test_each_kind_of_answer() -> None:
     here, dispute = house(PAID), in_state(S.AWAITING_SHIPMENT)
-    accepted = here.desk.submit(dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), dispute.last_at)
+    accepted = here.disputes.send(dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), at=dispute.last_at)
     assert isinstance(accepted.decision, Accepted)
     assert accepted.event is not None
     assert accepted.dispute == evolve(dispute, accepted.event)
-    refused = here.desk.submit(accepted.dispute, command(E.DENY_AGREEMENT), dispute.last_at)
+    refused = here.disputes.send(accepted.dispute, command(E.DENY_AGREEMENT), at=dispute.last_at)
     assert isinstance(refused.decision, Refused)
     assert refused.event is not None
     assert refused.dispute == evolve(accepted.dispute, refused.event)
-    unchanged = here.desk.submit(refused.dispute, command(E.OBSERVE_ORDER), dispute.last_at)
+    unchanged = here.disputes.send(refused.dispute, command(E.OBSERVE_ORDER), at=dispute.last_at)
     assert (unchanged.decision, unchanged.event, unchanged.dispute) == (Unchanged(), None, refused.dispute)
-    repeated = here.desk.submit(refused.dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), dispute.last_at + DAY)
+    repeated = here.disputes.send(refused.dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), at=dispute.last_at + DAY)
     assert (repeated.decision, repeated.event, repeated.dispute) == (Repeated(accepted.event), None, refused.dispute)
 
 
 def test_a_refusal_beyond_the_record_appends_nothing() -> None:
     dispute = opened(over(max_recorded_refusals=0))
-    answer = house().desk.submit(dispute, command(E.CONFIRM_AGREEMENT), OPENED_AT)
+    answer = house().disputes.send(dispute, command(E.CONFIRM_AGREEMENT), at=OPENED_AT)
     assert isinstance(answer.decision, Refused)
     assert (answer.event, answer.dispute) == (None, dispute)
 
@@ -230,23 +227,23 @@ def test_a_refusal_beyond_the_record_appends_nothing() -> None:
 def test_a_time_without_an_offset_is_the_hosts_fault() -> None:
     naive, here = OPENED_AT.replace(tzinfo=None), house(PAID)
     with pytest.raises(InputError):
-        here.desk.open(opening(), naive)
+        here.disputes.open(opening(), at=naive)
     with pytest.raises(InputError):
-        here.desk.submit(opened(), command(E.WITHDRAW), naive)
+        here.disputes.send(opened(), command(E.WITHDRAW), at=naive)
     with pytest.raises(InputError):
-        here.desk.sweep(opened(), naive)
+        here.disputes.sweep(opened(), at=naive)
     assert here.orders.looks == 0
 
 
 def test_a_time_on_another_clock_is_recorded_in_utc() -> None:
-    answer = house(PAID).desk.submit(opened(), command(E.WITHDRAW), datetime.fromisoformat("2023-03-28T11:00:00+08:00"))
+    answer = house(PAID).disputes.send(opened(), command(E.WITHDRAW), at=datetime.fromisoformat("2023-03-28T11:00:00+08:00"))
     assert answer.event is not None
     assert answer.event.at.isoformat() == "2023-03-28T03:00:00+00:00"
 
 
 def test_time_never_goes_back() -> None:
     with pytest.raises(ClockWentBackError):
-        house().desk.submit(opened(), command(E.WITHDRAW), OPENED_AT - TICK)
+        house().disputes.send(opened(), command(E.WITHDRAW), at=OPENED_AT - TICK)
 
 
 # ---- while the order system cannot answer --------------------------------------------------------------------------------
@@ -268,13 +265,13 @@ def test_unknown_is_not_false_nothing_is_appended_and_the_same_command_works_lat
     here = house(None) if vanished else house(shown, available=False)
     dispute = in_state(state)
     before = in_state(state)
-    now = dispute.last_at + MINUTE if asked.event.expires is None else dispute.deadlines[Deadline.PROMISE] + SECOND
+    now = dispute.last_at + MINUTE if asked.type.expires is None else dispute.deadlines[Deadline.PROMISE] + SECOND
     with capture_logs() as lines, pytest.raises(OrderSystemUnavailableError):
-        here.desk.submit(dispute, asked, now)
+        here.disputes.send(dispute, asked, at=now)
     assert (dispute, here.stamps, lines) == (before, [], [])
     here.orders.put("O-1", shown)
     here.orders.available = True
-    answer = here.desk.submit(dispute, asked, now + MINUTE)
+    answer = here.disputes.send(dispute, asked, at=now + MINUTE)
     assert isinstance(answer.decision, Accepted)
     assert answer.dispute.keys.keys() == {"k-1"}
 
@@ -282,7 +279,7 @@ def test_unknown_is_not_false_nothing_is_appended_and_the_same_command_works_lat
 def test_what_asks_nothing_still_works() -> None:
     here = house(available=False)
     for option in (Option.OUT_OF_STOCK_REFUND, Option.SHIP_BY_AGREED_DATE, Option.PROVE_NO_FAULT):
-        assert isinstance(here.desk.submit(opened(), choose(option), OPENED_AT + MINUTE).decision, Accepted)
+        assert isinstance(here.disputes.send(opened(), choose(option), at=OPENED_AT + MINUTE).decision, Accepted)
 
 
 # ---- sweeping ----------------------------------------------------------------------------------------------------------
@@ -290,7 +287,7 @@ def test_what_asks_nothing_still_works() -> None:
 
 def swept(here: House, dispute: Dispute, now: datetime) -> list[AuditEvent]:
     events: list[AuditEvent] = []
-    for answer in here.desk.sweep(dispute, now):
+    for answer in here.disputes.sweep(dispute, at=now):
         assert isinstance(answer.decision, Accepted)
         assert answer.event is not None
         events.append(answer.event)
@@ -332,17 +329,16 @@ def test_a_sweep_goes_on_to_what_passed_meanwhile() -> None:
 
 def test_the_last_answer_has_the_dispute_to_go_on_with() -> None:
     dispute, here = opened(), house(PAID)
-    (answer,) = here.desk.sweep(dispute, OPENED_AT + 9 * DAY)
+    (answer,) = here.disputes.sweep(dispute, at=OPENED_AT + 9 * DAY)
     assert answer.event is not None
     assert answer.dispute == evolve(dispute, answer.event)
     assert here.stamps == [("D-1", 2)]
 
 
 def test_a_sweep_ends_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dispute_fsm.desk.next_due", lambda dispute, **_: (Deadline.RESPONSE, dispute.last_at - SECOND))
-    answers = house().desk.sweep(in_state(S.UNDER_REVIEW), OPENED_AT + DAY)
-    assert len(answers) == len(Deadline)
-    assert all(isinstance(answer.decision, Refused) for answer in answers)
+    monkeypatch.setattr("dispute_fsm.disputes.next_due", lambda dispute, **_: (Deadline.RESPONSE, dispute.last_at - SECOND))
+    answers = house().disputes.sweep(in_state(S.UNDER_REVIEW), at=OPENED_AT + DAY)
+    assert [answer.codes for answer in answers] == [(C.NOT_IN_THIS_STATE,)], "each deadline is tried once"
 
 
 def test_a_sweep_stops_quietly_where_the_order_system_cannot_answer_and_goes_on_later() -> None:
@@ -367,12 +363,12 @@ def test_a_sweep_does_not_judge_an_order_that_vanished() -> None:
 def test_one_line_per_decision_with_ids_and_codes() -> None:
     here, dispute = house(PAID), opened()
     with capture_logs() as lines:
-        here.desk.open(opening(), OPENED_AT)
-        here.desk.open(opening(), OPENED_AT, dispute)
-        here.desk.open(opening(actor=OWN[Role.MERCHANT]), OPENED_AT)
-        here.desk.submit(dispute, choose(Option.ALREADY_SHIPPED), OPENED_AT)
-        here.desk.submit(dispute, command(E.OBSERVE_ORDER), OPENED_AT)
-        here.desk.submit(dispute, command(E.RESPONSE_EXPIRED), OPENED_AT + 2 * DAY)
+        here.disputes.open(opening(), at=OPENED_AT)
+        here.disputes.open(opening(), at=OPENED_AT, existing=dispute)
+        here.disputes.open(opening(by=OWN[Role.MERCHANT]), at=OPENED_AT)
+        here.disputes.send(dispute, choose(Option.ALREADY_SHIPPED), at=OPENED_AT)
+        here.disputes.send(dispute, command(E.OBSERVE_ORDER), at=OPENED_AT)
+        here.disputes.send(dispute, command(E.RESPONSE_EXPIRED), at=OPENED_AT + 2 * DAY)
     assert [(line["command"], line["decision"], line["refused"], line["role"]) for line in lines] == [
         ("open_dispute", "accepted", [], "consumer"),
         ("open_dispute", "repeated", [], "consumer"),
@@ -411,8 +407,8 @@ def test_no_line_has_a_persons_words() -> None:
     here, decisions = house(CLAIMABLE), 0
     with capture_logs() as lines:
         for dispute, asked in _marked():
-            answer = here.desk.submit(dispute, asked, dispute.last_at)
-            here.desk.submit(answer.dispute, asked.model_copy(update={"key": "k-1"}), dispute.last_at)
+            answer = here.disputes.send(dispute, asked, at=dispute.last_at)
+            here.disputes.send(answer.dispute, asked.model_copy(update={"key": "k-1"}), at=dispute.last_at)
             decisions += 2
     assert len(lines) == decisions
     for line in lines:
@@ -433,7 +429,7 @@ def test_the_hosts_own_processors_see_plain_values() -> None:
     configured = structlog.get_config()
     structlog.configure(processors=[structlog.processors.add_log_level, keep])
     try:
-        house(PAID).desk.submit(opened(), command(E.WITHDRAW), OPENED_AT)
+        house(PAID).disputes.send(opened(), command(E.WITHDRAW), at=OPENED_AT)
     finally:
         structlog.configure(**configured)
     (line,) = lines
@@ -456,7 +452,7 @@ import dispute_fsm, structlog
 assert not structlog.is_configured()
 assert (logging.root.level, list(logging.root.handlers)) == before
 assert NotInstalled.asked <= {"rich"}, NotInstalled.asked  # structlog itself looks whether rich is there
-assert dispute_fsm.Desk
+assert dispute_fsm.Disputes
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 -- our own code
     assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "")
@@ -474,9 +470,9 @@ def test_a_fresh_stamp_is_different_each_time() -> None:
     assert one.correlation_id is None
 
 
-def test_a_desk_stamps_freshly_unless_told_otherwise() -> None:
-    desk = Desk(InMemoryOrderSystem({"O-1": PAID}))
-    first, second = (desk.submit(opened(), choose(Option.OUT_OF_STOCK_REFUND, note=MARK), OPENED_AT).event for _ in range(2))
+def test_stamps_are_fresh_unless_told_otherwise() -> None:
+    fresh = Disputes(InMemoryOrderSystem({"O-1": PAID}))
+    first, second = (fresh.send(opened(), choose(Option.OUT_OF_STOCK_REFUND, note=MARK), at=OPENED_AT).event for _ in range(2))
     assert first is not None
     assert second is not None
     assert first.event_id != second.event_id
@@ -489,7 +485,7 @@ def test_any_order_system_of_the_hosts_will_do() -> None:
         def look(self, order_id: str, now: datetime) -> OrderFacts | None:
             return seen(CANCELLING, now - MINUTE, order_id)
 
-    answer = Desk(Own(), stamp).submit(opened(), choose(Option.CONSUMER_CANCELS), OPENED_AT + HOUR)
+    answer = Disputes(Own(), stamp).send(opened(), choose(Option.CONSUMER_CANCELS), at=OPENED_AT + HOUR)
     assert isinstance(answer.decision, Accepted)
     assert answer.event is not None
     assert answer.event.facts == seen(CANCELLING, OPENED_AT + HOUR - MINUTE)

@@ -1,0 +1,103 @@
+"""The commands: one class for each thing that can be asked of a dispute.
+
+    ChooseOption(by=merchant("M-1"), option=Option.ALREADY_SHIPPED, key="k-1")
+    command("choose_option", by=merchant("M-1"), option="already_shipped", key="k-1")
+
+are the same. A class raises pydantic's `ValidationError` for what it cannot take, `command` an `InputError` that names the field.
+"""
+
+from typing import Required, TypedDict
+
+from dispute_fsm.documents.faults import checked, unknown
+from dispute_fsm.errors import InputError
+from dispute_fsm.rules.commands import (
+    COMMAND_CLASSES,
+    DEFAULT_VERSION,
+    SYSTEM,
+    Actor,
+    Annul,
+    AnyCommand,
+    ChooseOption,
+    Command,
+    ConfirmAgreement,
+    DenyAgreement,
+    ExpireConfirmation,
+    ExpireEvidence,
+    ExpirePromise,
+    ExpireResponse,
+    ExtendDeadline,
+    ObserveOrder,
+    OpenDispute,
+    RequestEvidence,
+    RuleAtFault,
+    RuleNoFault,
+    SubmitEvidence,
+    Voucher,
+    Withdraw,
+    adjudicator,
+    consumer,
+    merchant,
+)
+from dispute_fsm.rules.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.rules.rollout import RolloutDecision
+from dispute_fsm.rules.vocabulary import CommandType, Option, VoucherKind
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "DEFAULT_VERSION",
+    "SYSTEM",
+    "Actor",
+    "Annul",
+    "AnyCommand",
+    "ChooseOption",
+    "Command",
+    "CommandType",
+    "ConfirmAgreement",
+    "DenyAgreement",
+    "ExpireConfirmation",
+    "ExpireEvidence",
+    "ExpirePromise",
+    "ExpireResponse",
+    "ExtendDeadline",
+    "ObserveOrder",
+    "OpenDispute",
+    "OpeningFields",
+    "Option",
+    "RequestEvidence",
+    "RuleAtFault",
+    "RuleNoFault",
+    "SubmitEvidence",
+    "Voucher",
+    "VoucherKind",
+    "Withdraw",
+    "adjudicator",
+    "command",
+    "consumer",
+    "merchant",
+]
+
+
+class OpeningFields(TypedDict, total=False):
+    """The fields of `OpenDispute`, for a call that names them."""
+
+    dispute_id: Required[str]
+    order_id: Required[str]
+    merchant_id: Required[str]
+    consumer_id: Required[str]
+    by: Actor
+    rules: str
+    policy: Policy
+    rollout: RolloutDecision | None
+    key: str | None
+
+
+def command(kind: str, /, *, by: Actor | None = None, key: str | None = None, **said: object) -> Command:
+    """Make the command of this type (`choose_option` and so on) with what it says.
+
+    `by` may be left out where the class has a default: the consumer of an opening, the system of an expiry. Raises
+    `InputError` that names the field for what cannot be read, and for a type that does not exist.
+    """
+    if kind not in COMMAND_CLASSES:
+        raise InputError(unknown(kind, tuple(COMMAND_CLASSES), "command"))
+    who = {} if by is None else {"by": by}
+    return checked(COMMAND_CLASSES[CommandType(kind)], {**said, **who, "key": key})
