@@ -3,12 +3,11 @@
 import os
 import shutil
 import subprocess
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
@@ -21,9 +20,9 @@ from structlog.testing import capture_logs
 
 from dispute_fsm.dispute.refusals import Accepted
 from dispute_fsm.errors import StoreInvalidError, StoreUnavailableError
-from dispute_fsm.rules.vocabulary import EventName, Option
+from dispute_fsm.rules.vocabulary import CommandType, Option
 from dispute_fsm.service.delivery import Delivered
-from dispute_fsm.service.service import Service
+from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.address import address_of, behind_pooler
 from dispute_fsm.store.check import Checked, check
@@ -31,8 +30,9 @@ from dispute_fsm.store.store import Store
 from dispute_fsm.store.transfer import bring_in, taken_out
 from tests.command_line import run
 from tests.databases import conninfo, postgresql, unreachable
-from tests.service_support import AnyOrder, House, house, request, settle
-from tests.support import CLAIMABLE, DAY, OPENED_AT, PAID, choose, over, seen, voucher
+from tests.patience import PATIENCE, until
+from tests.service_support import AnyOrder, House, house, promised, request, settle
+from tests.support import CLAIMABLE, DAY, OPENED_AT, PAID, choose, over, seen
 
 T = TypeVar("T")
 
@@ -66,15 +66,17 @@ class PgBouncer:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 -- the pooler
-        while self._process.poll() is None:
-            with suppress(psycopg.OperationalError), psycopg.connect(self.url):
-                return
-            threading.Event().wait(0.05)  # looks again; what it waits for is the condition above
-        raise AssertionError(f"it ended with {self._process.returncode}: {self._settings.with_name('log').read_text('utf-8')}")
+        until(lambda: self._process.poll() is not None or self._answers(), "it does not answer")
+        assert self._process.poll() is None, self._settings.with_name("log").read_text("utf-8")
+
+    def _answers(self) -> bool:
+        with suppress(psycopg.OperationalError), psycopg.connect(self.url):
+            return True
+        return False
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(60)
+        self._process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(pooler: P
 
         def works(number: int) -> str:
             home.open(f"D-{number}")
-            answer = home.service.submit(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k"))
+            answer = home.service.send(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k"))
             home.service.sweep()
             home.service.feed()
             return type(answer.decision).__name__
@@ -137,26 +139,24 @@ def test_a_connection_finds_out_whether_a_pooler_answers(pooler: PgBouncer) -> N
 
 def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: PgBouncer) -> None:
     store, heard = Store(pooler.url), list[str]()
-    service = Service(store, AnyOrder(PAID))
-    runner = Service(store, AnyOrder(PAID)).runner(look=timedelta(seconds=0.1))
+    service = DisputeService(store, AnyOrder(PAID))
+    runner = DisputeService(store, AnyOrder(PAID)).runner(look=timedelta(seconds=0.1))
     consumer = service.consumer("c", lambda event: heard.append(event["id"]))
     with capture_logs() as logs, ThreadPoolExecutor(1) as threads:
         running = threads.submit(runner.run)
         try:
             for number in range(8):
                 service.open(request(f"D-{number}", over(scan_grace="0s")))
-                soon = datetime.now(UTC) + timedelta(seconds=1)
-                service.submit(f"D-{number}", choose(Option.SHIP_BY_AGREED_DATE, agreed_until=soon, vouchers=[voucher()]))
-            while len(service.by_merchant("M-1").found) > sum(one.closed for one in service.by_merchant("M-1").found):
-                assert not running.done()
-                threading.Event().wait(0.05)  # looks again; what it waits for is the condition above
+                promised(service, f"D-{number}")
+            until(lambda: running.done() or all(one.closed for one in service.by_merchant("M-1").found), "nothing fired")
         finally:
             runner.stop()
         assert running.result() == Swept(fired=8)
     settle(store)
-    assert consumer.deliver() == Delivered(delivered=24)
-    assert consumer.deliver() == Delivered()
-    assert len(set(heard)) == 24
+    happened = sum(len(service.history(f"D-{number}")) for number in range(8))
+    assert consumer.deliver(1_000) == Delivered(delivered=happened)
+    assert consumer.deliver(1_000) == Delivered()
+    assert len(set(heard)) == happened
     assert [line for line in logs if line["log_level"] != "info"] == []
     assert list(check(store, Checked())) == []
     store.close()
@@ -174,7 +174,7 @@ def test_the_transactions_of_a_host_work_on_its_own_engine(pooler: PgBouncer) ->
             with engine.connect() as connection, connection.begin() as transaction:
                 home.service.open(request(f"D-{number}"), facts=shown, connection=connection)
                 connection.execute(text("INSERT INTO host VALUES (:told)"), {"told": f"D-{number}"})
-                answer = home.service.submit(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k"), connection=connection)
+                answer = home.service.send(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k"), connection=connection)
                 assert isinstance(answer.decision, Accepted)
                 if number % 2:
                     transaction.rollback()
@@ -192,7 +192,7 @@ def test_histories_go_out_and_in(pooler: PgBouncer) -> None:
     with house(pooler.url) as home:
         for number in range(10):
             home.open(f"D-{number}")
-            home.service.submit(f"D-{number}", choose(Option.PROVE_NO_FAULT, key="k", note="x"))
+            home.service.send(f"D-{number}", choose(Option.PROVE_NO_FAULT, key="k", note="x"))
         assert [home.service.erase(f"D-{number}") for number in range(3)] == [1, 1, 1]
         lines = "".join(taken_out(home.store)).encode()
         with home.store.pool.transaction() as session:
@@ -206,10 +206,10 @@ def test_a_pooler_that_goes_away_is_unavailable_until_it_is_back(pooler: PgBounc
         asked = choose(Option.OUT_OF_STOCK_REFUND, key="k")
         pooler.stop()
         with pytest.raises(StoreUnavailableError):
-            home.service.submit("D-1", asked)
+            home.service.send("D-1", asked)
         pooler.start()
-        assert isinstance(home.service.submit("D-1", asked).decision, Accepted)
-        assert home.service.history("D-1")[-1].command is EventName.CHOOSE_OPTION
+        assert isinstance(home.service.send("D-1", asked).decision, Accepted)
+        assert home.service.history("D-1")[-1].command is CommandType.CHOOSE_OPTION
 
 
 def test_a_parameter_that_a_pooler_does_not_take_is_not_worth_another_try(pooler: PgBouncer) -> None:
