@@ -129,6 +129,23 @@ def test_a_database_that_cannot_be_reached_is_exit_code_3(call: tuple[str, ...])
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call[:2])))
+def test_a_database_that_has_not_our_tables_is_exit_code_3_in_one_line(url: str, call: tuple[str, ...]) -> None:
+    with house(url) as home, home.store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE disputes")
+        connection.exec_driver_sql("DELETE FROM dispute_schema")
+    ran = run(*call, "--db", url)
+    assert (ran.code, len(ran.err.splitlines())) == (3, 1)
+    assert "dispute_schema is empty" in ran.err
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call[:2])))
+@pytest.mark.parametrize("url", ["sqlite:///d.db?timout=5", "postgresql:///test?timout=5"])
+def test_a_parameter_of_the_url_that_is_not_known_is_wrong_usage(call: tuple[str, ...], url: str) -> None:
+    complained(run(*call, "--db", url), "timout", "did you mean", "timeout?")
+    assert not Path("d.db").exists()
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call[:2])))
 def test_a_url_that_is_none_is_wrong_usage(call: tuple[str, ...]) -> None:
     complained(run(*call, "--db", "disputes"), "not the URL of a database")
 

@@ -233,6 +233,7 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
     ("change", "said"),
     [
         ("DROP TABLE dispute_keys", "dispute_keys"),
+        ("DROP TABLE dispute_deadlines", "dispute_deadlines"),  # written without waiting for an answer
         ("ALTER TABLE disputes RENAME COLUMN snapshot TO renamed", "snapshot"),
         ("ALTER TABLE dispute_schema RENAME COLUMN version TO renamed", "version"),
         ("DELETE FROM dispute_schema", "dispute_schema is empty"),
@@ -249,6 +250,7 @@ def test_a_database_of_another_shape_is_invalid_and_not_worth_another_try(home: 
 
     with pytest.raises(StoreInvalidError, match=said):
         asks()
+    assert len(home.service.history("D-1")) == 1, "nothing is half-written"
 
 
 def test_tables_of_others_with_our_names_are_invalid(url: str) -> None:

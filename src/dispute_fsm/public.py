@@ -18,6 +18,7 @@ from dispute_fsm.errors import (
     DisputeError,
     InputError,
     OrderSystemUnavailableError,
+    StoreInvalidError,
     StoreUnavailableError,
     UnknownDisputeError,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Role",
     "StateName",
     "Store",
+    "StoreInvalidError",
     "StoreUnavailableError",
     "Unchanged",
     "UnknownDisputeError",

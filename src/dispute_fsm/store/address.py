@@ -137,10 +137,13 @@ def behind_pooler(connection: Any, execute: Callable[[str], Any]) -> bool:  # no
     pooled = _pooled.get(connection)
     if pooled is None:
         threshold, connection.prepare_threshold = connection.prepare_threshold, None  # also for the question itself
-        (process,) = execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-        _pooled[connection] = pooled = process != connection.info.backend_pid
-        if not pooled:
+        try:
+            (process,) = execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+        finally:
             connection.prepare_threshold = threshold
+        _pooled[connection] = pooled = process != connection.info.backend_pid
+        if pooled:
+            connection.prepare_threshold = None
     return pooled
 
 
@@ -201,7 +204,6 @@ _SERVERS = ("host", "port")
 _Whole = Annotated[int, Field(ge=0, lt=2**31)]
 _Flag = Annotated[bool, AfterValidator(int)]
 _Threshold = Annotated[_Whole | Literal["none"], AfterValidator(lambda given: None if given == "none" else given)]
-_WORDS = ", ".join
 
 _POSTGRESQL: Mapping[str, Any] = {
     **{option.keyword.decode(): str for option in pq.Conninfo.get_defaults()},
@@ -229,7 +231,10 @@ _URI: Mapping[str, Any] = {
 }
 """Those of a `file:` URI, which SQLite reads."""
 
-_KNOWN = {POSTGRESQL: "the parameters of libpq, and prepare_threshold", SQLITE: f"{_WORDS(_SQLITE)}, and of a file: URI {_WORDS(_URI)}"}
+_KNOWN = {
+    POSTGRESQL: "the parameters of libpq, and prepare_threshold",
+    SQLITE: f"{', '.join(_SQLITE)}, and of a file: URI {', '.join(_URI)}",
+}
 
 
 def _arguments(url: URL, known: Mapping[str, Any]) -> dict[str, Any]:

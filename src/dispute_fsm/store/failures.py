@@ -37,7 +37,8 @@ _CONNECTION = (psycopg.OperationalError, psycopg.InterfaceError, OperationalErro
 
 _REJECTED = re.compile(
     r"(database|role|user) .* does not exist|authentication failed|no password supplied|no pg_hba\.conf entry|permission denied"
-    r"|unsupported startup parameter|unrecognized configuration parameter|invalid value for parameter|no such (user|database)"
+    r"|unsupported startup parameter|unrecognized configuration parameter|invalid value for parameter"
+    r"|no such (user|database)|bouncer config error"  # PgBouncer, newer and older
 )
 """What servers say to a client that they will never let in. They send a SQLSTATE with it, but libpq does not pass that on."""
 
