@@ -21,12 +21,12 @@ from sqlalchemy import Connection, Engine, literal, text
 
 from benchmarks.store import schema
 from dispute_fsm.domain.enums import StateName
-from dispute_fsm.store.due import LAPSED, NEXT_FREE, NEXT_LAPSE, OVERDUE
-from dispute_fsm.store.feed import ALL, SETTLED
+from dispute_fsm.store.deadlines import LAPSED, NEXT_FREE, NEXT_LAPSE, OVERDUE
+from dispute_fsm.store.event_log import ALL, SETTLED
 from dispute_fsm.store.queries import Found, due_statement, paths_of, statement
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import POSTGRESQL
 from dispute_fsm.store.statements import loading
-from dispute_fsm.store.store import Store
 
 BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
 _STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized'

@@ -39,9 +39,9 @@ from dispute_fsm.history.replay import collecting_rarely
 from dispute_fsm.history.writer import write_history
 from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service.service import DisputeService
+from dispute_fsm.store.import_export import bring_in
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
-from dispute_fsm.store.store import Store
-from dispute_fsm.store.transfer import bring_in
 
 BOUNDS = {
     "sqlite, a full command": 0.5,

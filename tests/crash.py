@@ -28,9 +28,9 @@ from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import CommandType, EventType, Option
 from dispute_fsm.errors import ConflictError
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.check import CheckCounts, check
-from dispute_fsm.store.due import next_due
-from dispute_fsm.store.store import Store
+from dispute_fsm.store.deadlines import next_due
+from dispute_fsm.store.integrity import CheckCounts, check
+from dispute_fsm.store.repository import Store
 from tests.service_support import AnyOrder, request
 from tests.service_support import settle as settle_feed
 from tests.support import CANCELLING, choose, command, over, voucher

@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from dispute_fsm.decider.hash_chain import event_hash
-from dispute_fsm.documents.faults import YamlSource
 from dispute_fsm.documents.policies import policy_laid_over
+from dispute_fsm.documents.source import YamlSource
 from dispute_fsm.documents.yaml_text import read_yaml
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.policy import DEFAULT_POLICY

@@ -25,11 +25,11 @@ from dispute_fsm.rules.registry import RuleVersion, standing_in
 from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import Run, order_system, run_scenario
-from dispute_fsm.verify.answering import one_answer
-from dispute_fsm.verify.ending import closed_stays_closed, deadline_is_inclusive, sweeps_do_not_decide
-from dispute_fsm.verify.explore import Exploration, ExploredDecision, asked_again, explore
-from dispute_fsm.verify.fairness import ends_agree, merchant_is_heard, one_response, penalty_has_a_cause, unknown_never_penalizes
+from dispute_fsm.verify.due_process import ends_agree, merchant_is_heard, one_response, penalty_has_a_cause, unknown_never_penalizes
+from dispute_fsm.verify.liveness import closed_stays_closed, deadline_is_inclusive, sweeps_do_not_decide
+from dispute_fsm.verify.one_answer import one_answer
 from dispute_fsm.verify.policies import representative
+from dispute_fsm.verify.state_space import Exploration, ExploredDecision, asked_again, explore
 from tests.histories import corpus
 from tests.support import CORPUS, ROOT
 from tools.mutations import Cell, Mutation

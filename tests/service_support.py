@@ -18,8 +18,8 @@ from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service.service import DisputeService
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import Query
-from dispute_fsm.store.store import Store
 from tests.patience import until
 from tests.support import CLAIMABLE, OPENED_AT, choose, opening, voucher
 

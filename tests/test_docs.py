@@ -427,3 +427,13 @@ def test_folders_import_downwards_only_in_the_order_that_contributing_tells() ->
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dispute_fsm."):
                 below = str(node.module).split(".")[1]
                 assert told.index(name.split(".")[0]) <= told.index(below), f"{name} imports {node.module}"
+
+
+def test_a_class_name_means_one_thing_in_the_package() -> None:
+    where: dict[str, list[str]] = {}
+    for name, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                where.setdefault(node.name, []).append(name)
+    assert len(where) > 200
+    assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}

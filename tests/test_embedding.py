@@ -14,11 +14,11 @@ import pytest
 from dispute_fsm.decider.decisions import Accepted, Repeated
 from dispute_fsm.domain.enums import CommandType, Option, StateName
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.service.asynchronous import AsyncDisputeService
-from dispute_fsm.service.delivery import Delivered
+from dispute_fsm.service.async_service import AsyncDisputeService
+from dispute_fsm.service.consumer import Delivered
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
-from dispute_fsm.store.store import Store
+from dispute_fsm.store.repository import Store
 from tests.patience import PATIENCE
 from tests.service_support import AnyOrder, House, house, promised, request, settle
 from tests.support import DAY, OPENED_AT, PAID, choose, command, over

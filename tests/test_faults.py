@@ -24,9 +24,9 @@ from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.errors import OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
-from dispute_fsm.store.check import CheckCounts, check
+from dispute_fsm.store.integrity import CheckCounts, check
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
-from dispute_fsm.store.store import Store
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, House, house, request
 from tests.support import CLAIMABLE, DAY, HOUR, MINUTE, OPENED_AT, PAID, PICKED_UP, SECOND, choose, order, pickup, seen
@@ -453,7 +453,7 @@ def test_machines_whose_clocks_differ_go_by_the_databases(url: str, monkeypatch:
         if store.engine.dialect.name == "sqlite":  # one machine, one clock
             service.open(request("D-1"))
         else:
-            monkeypatch.setattr("dispute_fsm.store.store.datetime", None)  # this machine's clock is not even looked at
+            monkeypatch.setattr("dispute_fsm.store.repository.datetime", None)  # this machine's clock is not even looked at
             times = []
             for _ in range(2):
                 with store.engine.connect() as connection:

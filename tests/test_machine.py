@@ -3,7 +3,7 @@
 import pytest
 from statemachine import State
 
-from dispute_fsm.diagrams.machine import OPENING, Machine, machine_of
+from dispute_fsm.diagrams.model import OPENING, Machine, machine_of
 from dispute_fsm.domain.enums import CommandType, Deadline
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.machine.chart import ChartTransition

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from dispute_fsm.diagrams.machine import machine_of
+from dispute_fsm.diagrams.model import machine_of
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.mermaid_text import escaped, node_id

@@ -39,12 +39,12 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.evidence import checklist
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, compiled, standing_in
 from dispute_fsm.rules.v2023_03 import VERSION
-from dispute_fsm.service.asynchronous import AsyncDisputeService
-from dispute_fsm.service.delivery import Consumer
+from dispute_fsm.service.async_service import AsyncDisputeService
+from dispute_fsm.service.consumer import Consumer
 from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.check import CheckCounts, Damage, check
-from dispute_fsm.store.store import Store
+from dispute_fsm.store.integrity import CheckCounts, Damage, check
+from dispute_fsm.store.repository import Store
 from tests.service_support import house
 from tests.support import DAY, HOUR, OPENED_AT, OWN, PAID, PICKED_UP, choose, command, opened, opening, ran, submission, voucher
 

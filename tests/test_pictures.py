@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser
 
-from dispute_fsm.diagrams.machine import machine_of
+from dispute_fsm.diagrams.model import machine_of
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.view import View

@@ -18,16 +18,16 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from structlog.testing import capture_logs
 
-from dispute_fsm.dispute.refusals import Accepted
+from dispute_fsm.decider.decisions import Accepted
+from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import StoreInvalidError, StoreUnavailableError
-from dispute_fsm.rules.vocabulary import CommandType, Option
-from dispute_fsm.service.delivery import Delivered
+from dispute_fsm.service.consumer import Delivered
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
 from dispute_fsm.store.address import address_of, behind_pooler
-from dispute_fsm.store.check import Checked, check
-from dispute_fsm.store.store import Store
-from dispute_fsm.store.transfer import bring_in, taken_out
+from dispute_fsm.store.import_export import bring_in, taken_out
+from dispute_fsm.store.integrity import CheckCounts, check
+from dispute_fsm.store.repository import Store
 from tests.command_line import run
 from tests.databases import conninfo, postgresql, unreachable
 from tests.patience import PATIENCE, until
@@ -125,7 +125,7 @@ def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(pooler: P
         settle(home.store)
         assert len({event.place for event in home.service.feed(limit=1_000)}) == 3 * DISPUTES
         assert len(home.service.by_merchant("M-1", limit=1_000).found) == DISPUTES
-        assert list(check(home.store, Checked())) == []
+        assert list(check(home.store, CheckCounts())) == []
     checked = run("db", "check", "--db", url)
     assert (checked.code, checked.out.strip()) == (0, f"{DISPUTES} disputes, {3 * DISPUTES} events, 0 damages")
 
@@ -158,7 +158,7 @@ def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: P
     assert consumer.deliver(1_000) == Delivered()
     assert len(set(heard)) == happened
     assert [line for line in logs if line["log_level"] != "info"] == []
-    assert list(check(store, Checked())) == []
+    assert list(check(store, CheckCounts())) == []
     store.close()
 
 
@@ -184,7 +184,7 @@ def test_the_transactions_of_a_host_work_on_its_own_engine(pooler: PgBouncer) ->
         with home.store.engine.connect() as connection:
             assert {row.told for row in connection.execute(text("SELECT told FROM host"))} == kept
         assert {one.dispute_id for one in home.service.by_merchant("M-1").found} == {"D-0", *kept}
-        assert list(check(home.store, Checked())) == []
+        assert list(check(home.store, CheckCounts())) == []
     engine.dispose()
 
 

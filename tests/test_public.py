@@ -38,7 +38,7 @@ from dispute_fsm.domain.commands import ChoicePayload
 from dispute_fsm.domain.events import EVENT_CLASSES
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.events import EVENT, AuditEvent, OptionChosen
-from dispute_fsm.service.asynchronous import AsyncDisputeService
+from dispute_fsm.service.async_service import AsyncDisputeService
 from tests.service_support import House, house
 from tests.support import (
     AGREED,

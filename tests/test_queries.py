@@ -19,7 +19,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.service.feed import log_sink
 from dispute_fsm.store import queries
 from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_of
-from dispute_fsm.store.store import Store
+from dispute_fsm.store.repository import Store
 from tests.service_support import House, house
 from tests.support import DAY, HOUR, MINUTE, OPENED_AT, choose, command, submission
 

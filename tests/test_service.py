@@ -14,8 +14,8 @@ from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, Sta
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError, UnknownDisputeError
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.check import CheckCounts, check
-from dispute_fsm.store.store import Store
+from dispute_fsm.store.integrity import CheckCounts, check
+from dispute_fsm.store.repository import Store
 from tests.service_support import AnyOrder, House, house, request
 from tests.support import (
     CANCELLING,

@@ -23,15 +23,15 @@ from dispute_fsm.rules import registry, v2023_03
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store import snapshot
 from dispute_fsm.store.address import address_of, engine_of, file_of
-from dispute_fsm.store.check import CheckCounts, check
 from dispute_fsm.store.failures import failure
+from dispute_fsm.store.import_export import taken_out
+from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.migrate import migrate, version
 from dispute_fsm.store.pool import Pool
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import SCHEMA_VERSION
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statements import loading
-from dispute_fsm.store.store import Store
-from dispute_fsm.store.transfer import taken_out
 from tests.databases import SERVER, unreachable
 from tests.service_support import House, house, plan, request, whole_tables
 from tests.support import CLAIMABLE, DAY, choose, command, over, situations, submission

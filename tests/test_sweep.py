@@ -12,13 +12,13 @@ from structlog.testing import capture_logs
 from dispute_fsm.domain.enums import CommandType, EventType, Option, Outcome, StateName
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import InputError, StoreUnavailableError
-from dispute_fsm.service.decider import CommandHandler
+from dispute_fsm.service.command_handler import CommandHandler
 from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweep import Swept
-from dispute_fsm.store.due import claim, next_due
+from dispute_fsm.store.deadlines import claim, next_due
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
-from dispute_fsm.store.store import Store
 from tests import service_support
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, House, house, request

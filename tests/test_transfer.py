@@ -12,8 +12,8 @@ from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.writer import write_history
-from dispute_fsm.store.check import CheckCounts, Damage, check
-from dispute_fsm.store.transfer import bring_in, taken_out
+from dispute_fsm.store.import_export import bring_in, taken_out
+from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from tests.histories.corpus import of_blank_ids
 from tests.service_support import House, house
 from tests.support import DAY, OPENED_AT, choose, command, submission

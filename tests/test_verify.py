@@ -15,11 +15,11 @@ from dispute_fsm.machine.guard_result import FactUnlock, GuardResult, PayloadUnl
 from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.guards.rulings import rationale_given
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version, standing_in
+from dispute_fsm.verify.checker import verify
 from dispute_fsm.verify.counterexample import replayed, scenario_text
-from dispute_fsm.verify.explore import explore
 from dispute_fsm.verify.policies import SWITCHES, representative
 from dispute_fsm.verify.properties import PROPERTIES
-from dispute_fsm.verify.verify import verify
+from dispute_fsm.verify.state_space import explore
 from tests.command_line import complained, run
 from tests.sampling import few
 from tools.mutations import negated, with_rows, with_rule

@@ -12,7 +12,7 @@ from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.completeness import faults, misplaced, other_events
 from dispute_fsm.diagrams.difference import ChartChange, changes
-from dispute_fsm.diagrams.machine import Arrow, Machine, machine_of
+from dispute_fsm.diagrams.model import Arrow, Machine, machine_of
 from dispute_fsm.diagrams.picture import Mark, Picture
 from dispute_fsm.diagrams.render.dot import dot
 from dispute_fsm.diagrams.render.markdown import markdown

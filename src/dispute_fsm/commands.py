@@ -8,7 +8,7 @@ are the same. A class raises pydantic's `ValidationError` for what it cannot tak
 
 from typing import Required, TypedDict
 
-from dispute_fsm.documents.faults import checked, unknown
+from dispute_fsm.documents.source import checked, unknown
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     DEFAULT_VERSION,

@@ -19,7 +19,7 @@ from dispute_fsm.decider.evaluate import needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.decider.options import OptionView, options
-from dispute_fsm.documents.faults import checked
+from dispute_fsm.documents.source import checked
 from dispute_fsm.domain.commands import EXPIRIES, Actor, AnyCommand, Command, OpenDispute, Voucher
 from dispute_fsm.domain.enums import Deadline, RefusalCode
 from dispute_fsm.domain.events import AuditEvent

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from dispute_fsm.documents.faults import checked
+from dispute_fsm.documents.source import checked
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.errors import OrderSystemUnavailableError
 

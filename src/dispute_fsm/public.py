@@ -31,7 +31,7 @@ from dispute_fsm.rules.evidence import checklist
 
 if TYPE_CHECKING:
     from dispute_fsm.service.service import DisputeService
-    from dispute_fsm.store.store import Store
+    from dispute_fsm.store.repository import Store
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -89,7 +89,7 @@ __all__ = [
     "what_if",
 ]
 
-_OF_THE_EXTRA = {"DisputeService": "dispute_fsm.service.service", "Store": "dispute_fsm.store.store"}
+_OF_THE_EXTRA = {"DisputeService": "dispute_fsm.service.service", "Store": "dispute_fsm.store.repository"}
 
 
 def __getattr__(name: str) -> object:

@@ -28,7 +28,7 @@ def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
     Exit code: 0 all is as it has to be, 1 something is damaged, 2 there is no such file, 3 the database cannot be reached or read.
     """
     with opened_store(url) as store:
-        from dispute_fsm.store.check import CheckCounts, check  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+        from dispute_fsm.store.integrity import CheckCounts, check  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
 
         checked, damaged = CheckCounts(), 0
         for damage in check(store, checked):
@@ -61,7 +61,7 @@ def import_command(
     """
     refused = 0
     with opened_store(url, make=True) as store:
-        from dispute_fsm.store.transfer import bring_in  # noqa: PLC0415 -- as above
+        from dispute_fsm.store.import_export import bring_in  # noqa: PLC0415 -- as above
 
         for path in paths:
             try:
@@ -93,7 +93,7 @@ def export_command(
     Exit code: 0 written, 2 there is no such dispute or the file cannot be written, 3 the database cannot be reached.
     """
     with opened_store(url) as store:
-        from dispute_fsm.store.transfer import taken_out  # noqa: PLC0415 -- as above
+        from dispute_fsm.store.import_export import taken_out  # noqa: PLC0415 -- as above
 
         with written(to) as stream:
             stream.writelines(taken_out(store, dispute_id or ()))

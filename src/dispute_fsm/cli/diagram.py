@@ -11,14 +11,14 @@ import typer
 from dispute_fsm.cli.app import LANG, STANDARD_OUTPUT, Exit, LangOption, as_lang, complain, deliver, reported, say, wrote
 from dispute_fsm.cli.histories import history_files, story
 from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
-from dispute_fsm.diagrams.machine import Machine, machine_of
+from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES, Format, drawn
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
-from dispute_fsm.documents.faults import unknown
 from dispute_fsm.documents.policies import read_policy_changes
+from dispute_fsm.documents.source import unknown
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY

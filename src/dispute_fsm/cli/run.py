@@ -35,7 +35,7 @@ from dispute_fsm.scenarios.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
 
 if TYPE_CHECKING:
-    from dispute_fsm.store.store import Store
+    from dispute_fsm.store.repository import Store
 
 
 @reported
@@ -111,8 +111,8 @@ def _ran(file: Path, store: "Store | None") -> ScenarioResult | InputError | OSE
 
 def _keep(store: "Store", result: ScenarioResult) -> None:
     """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
+    from dispute_fsm.store.import_export import Arriving, take  # noqa: PLC0415 -- as above
     from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
-    from dispute_fsm.store.transfer import Arriving, take  # noqa: PLC0415 -- as above
 
     if result.dispute is not None:
         arriving = Arriving()

@@ -10,7 +10,7 @@ import typer
 from dispute_fsm.errors import InputError
 
 if TYPE_CHECKING:
-    from dispute_fsm.store.store import Store
+    from dispute_fsm.store.repository import Store
 
 DbOption = Annotated[
     str,
@@ -29,7 +29,7 @@ def opened_store(url: str, *, make: bool = False) -> Generator["Store"]:
     if missing := [module for module in ("sqlalchemy", "psycopg") if find_spec(module) is None]:
         raise InputError(f"{', '.join(missing)} is not installed; install the store: pip install 'dispute-fsm[cli,sql]'")
     from dispute_fsm.store.address import file_of  # noqa: PLC0415 -- what it imports may be missing, and then the lines above say so
-    from dispute_fsm.store.store import Store  # noqa: PLC0415 -- as above
+    from dispute_fsm.store.repository import Store  # noqa: PLC0415 -- as above
 
     if not make and (file := file_of(url)) is not None and not file.exists():
         raise InputError(f"there is no database at {file}", field="--db")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from dispute_fsm.documents.faults import unknown
+from dispute_fsm.documents.source import unknown
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.lines import NO_PATH
 

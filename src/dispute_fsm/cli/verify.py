@@ -12,9 +12,9 @@ from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.writer import whole_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
+from dispute_fsm.verify.checker import Verification
+from dispute_fsm.verify.checker import verify as verify_version
 from dispute_fsm.verify.counterexample import file_name, scenario_text
-from dispute_fsm.verify.verify import Verification
-from dispute_fsm.verify.verify import verify as verify_version
 
 
 @reported

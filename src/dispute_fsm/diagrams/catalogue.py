@@ -13,7 +13,7 @@ from typing import get_args
 from pydantic import ValidationError
 
 from dispute_fsm.diagrams.difference import changes
-from dispute_fsm.diagrams.machine import Machine, machine_of
+from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.render.formats import SUFFIXES, Format, drawn
 from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.chart import chart

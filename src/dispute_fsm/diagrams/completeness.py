@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import pairwise, product
 
-from dispute_fsm.diagrams.machine import Arrow, Machine, StateNode
+from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
 from dispute_fsm.domain.enums import CommandType, RefusalCode
 from dispute_fsm.machine.regions import FAILED
 from dispute_fsm.machine.transition_table import QUIET

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from dispute_fsm.diagrams.machine import Arrow, GuardLabel, Machine, SelectorQuestion, StateNode
+from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine, SelectorQuestion, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.voice import Voice

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from dispute_fsm.diagrams.machine import Arrow, Ending, GuardLabel, Machine, Provenance
+from dispute_fsm.diagrams.model import Arrow, Ending, GuardLabel, Machine, Provenance
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import Deadline, Labelled, Lang

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine
+from dispute_fsm.diagrams.model import OPENING, Arrow, Machine
 from dispute_fsm.domain.enums import CommandType, EventType
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import InputError

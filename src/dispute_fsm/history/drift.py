@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dispute_fsm.documents.faults import YamlSource, unknown
+from dispute_fsm.documents.source import YamlSource, unknown
 from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.domain.scalars import GivenIdentifier, Series, Strict, Text
 from dispute_fsm.history.difference import Drift

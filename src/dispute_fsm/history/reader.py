@@ -18,7 +18,7 @@ from pydantic_core import from_json
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import NOT_HASHED, hashed_form, verify
-from dispute_fsm.documents.faults import fault_of, unknown
+from dispute_fsm.documents.source import fault_of, unknown
 from dispute_fsm.domain.canonical_json import canonical, digest
 from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, GENESIS, AuditEvent, PrivateValue
 from dispute_fsm.domain.policy import Policy

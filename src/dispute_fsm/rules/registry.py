@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pickle import PicklingError
 from typing import Any
 
-from dispute_fsm.documents.faults import meant
+from dispute_fsm.documents.source import meant
 from dispute_fsm.domain.enums import CommandType
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError, InputError

@@ -9,7 +9,7 @@ from typing import Any
 
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.log import log
-from dispute_fsm.store.feed import FeedPosition
+from dispute_fsm.store.event_log import FeedPosition
 from dispute_fsm.store.records import EventRow, event_of, record_of
 
 SOURCE = "/disputes"

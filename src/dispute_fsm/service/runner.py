@@ -7,10 +7,10 @@ from time import monotonic
 
 from dispute_fsm.errors import DisputeError, StoreUnavailableError
 from dispute_fsm.log import log
-from dispute_fsm.service.decider import NOTICE, CommandHandler
+from dispute_fsm.service.command_handler import NOTICE, CommandHandler
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept, sweep
 from dispute_fsm.store.address import behind_pooler
-from dispute_fsm.store.due import CHANNEL, next_due
+from dispute_fsm.store.deadlines import CHANNEL, next_due
 from dispute_fsm.store.failures import failures
 from dispute_fsm.store.schema import POSTGRESQL
 

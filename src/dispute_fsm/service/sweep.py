@@ -23,8 +23,8 @@ from dispute_fsm.errors import (
 )
 from dispute_fsm.handler import Expiries, Expiry, Result, expiry, log_pending
 from dispute_fsm.log import log
-from dispute_fsm.service.decider import CommandHandler
-from dispute_fsm.store.due import claim, release
+from dispute_fsm.service.command_handler import CommandHandler
+from dispute_fsm.store.deadlines import claim, release
 
 LEASE = timedelta(minutes=1)
 """How long a claim keeps other sweepers away; also how soon a deadline that stayed pending is tried again."""

@@ -9,7 +9,7 @@ from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import Bilingual
-from dispute_fsm.verify.explore import Exploration, ExploredDecision, Situation
+from dispute_fsm.verify.state_space import Exploration, ExploredDecision, Situation
 
 
 class Move(NamedTuple):

@@ -1,6 +1,6 @@
 """The view `chart`: the whole machine, and where each of its rules comes from."""
 
-from dispute_fsm.diagrams.machine import Machine
+from dispute_fsm.diagrams.model import Machine
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.view import View

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
-from dispute_fsm.diagrams.machine import OPENING, Machine
+from dispute_fsm.diagrams.model import OPENING, Machine
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Mark
 from dispute_fsm.diagrams.tables import TextRow, TextTable, cell

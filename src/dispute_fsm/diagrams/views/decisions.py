@@ -7,7 +7,7 @@ of a state what comes of every event that it does not offer. So nothing is left 
 from collections.abc import Iterator
 
 from dispute_fsm.diagrams.completeness import faults, leaves_some, misplaced, other_events
-from dispute_fsm.diagrams.machine import OPENING, Arrow, Machine, StateNode
+from dispute_fsm.diagrams.model import OPENING, Arrow, Machine, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.tables import TextRow, TextTable, cell

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dispute_fsm.diagrams.difference import KINDS, ChartChange, changes
-from dispute_fsm.diagrams.machine import Machine, StateNode
+from dispute_fsm.diagrams.model import Machine, StateNode
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line, Mark
 from dispute_fsm.diagrams.tables import TextRow, TextTable, cell

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dispute_fsm.diagrams.bars import Bar, BarMark, Bars, Lane
-from dispute_fsm.diagrams.machine import Machine, machine_of
+from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line, Mark, Picture
 from dispute_fsm.diagrams.tables import TextRow, TextTable, cell

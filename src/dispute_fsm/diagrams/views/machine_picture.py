@@ -6,7 +6,7 @@ Other views tell something about the same picture, by marks on its elements.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dispute_fsm.diagrams.machine import Arrow, Machine, StateNode
+from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.domain.scalars import FrozenMap

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dispute_fsm.decider.decisions import LINKED
-from dispute_fsm.diagrams.machine import Arrow, GuardLabel, Machine
+from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Box, Face, Line, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.tables import TextRow, TextTable, cell

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable
 
-from dispute_fsm.diagrams.machine import Arrow
+from dispute_fsm.diagrams.model import Arrow
 from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.tables import TextRow, TextTable, cell

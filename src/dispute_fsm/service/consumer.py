@@ -14,12 +14,12 @@ from uuid import uuid4
 
 from dispute_fsm.errors import InputError, SinkUnavailableError
 from dispute_fsm.log import log
-from dispute_fsm.service.decider import CommandHandler
+from dispute_fsm.service.command_handler import CommandHandler
 from dispute_fsm.service.feed import SOURCE, Sink, feed_event
-from dispute_fsm.store import consumers
-from dispute_fsm.store.consumers import Parked
-from dispute_fsm.store.feed import FeedPosition, read_feed, read_one
+from dispute_fsm.store import subscriptions as consumers
+from dispute_fsm.store.event_log import FeedPosition, read_feed, read_one
 from dispute_fsm.store.records import EventRow
+from dispute_fsm.store.subscriptions import Parked
 
 _MOST_SAID = 300
 

@@ -15,12 +15,12 @@ from dispute_fsm.decider.hash_chain import verify
 from dispute_fsm.domain.events import GENESIS
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
-from dispute_fsm.store.feed import ahead
+from dispute_fsm.store.event_log import ahead
 from dispute_fsm.store.records import EventRow, event_of, opened_as, record_of, running, stands
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import deadlines, disputes, events, keys, private_values
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement
-from dispute_fsm.store.store import Store
 
 _PAGE = 200
 _NEXT_PAGE = select(disputes).where(disputes.c.dispute_id > bindparam("last")).order_by(disputes.c.dispute_id).limit(_PAGE)

@@ -14,9 +14,9 @@ from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDead
 from dispute_fsm.domain.enums import CommandType, RefusalCode
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.machine.guard_result import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
-from dispute_fsm.verify.explore import Exploration, ExploredDecision, Situation, key_of, put, seen, shape_of
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
+from dispute_fsm.verify.state_space import Exploration, ExploredDecision, Situation, key_of, put, seen, shape_of
 
 _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
 _SECOND = timedelta(seconds=1)

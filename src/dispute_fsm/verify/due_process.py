@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Option, Outcome, Role, Silence, StateName
 from dispute_fsm.domain.policy import Bilingual
-from dispute_fsm.verify.explore import Exploration, ExploredDecision
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING
+from dispute_fsm.verify.state_space import Exploration, ExploredDecision
 
 _SETTLED: Mapping[Outcome, Collection[Option | None]] = {
     Outcome.SETTLED_BY_CANCELLATION: {Option.CONSUMER_CANCELS, Option.SHIP_BY_AGREED_DATE},

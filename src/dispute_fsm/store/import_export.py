@@ -21,10 +21,10 @@ from dispute_fsm.history.lines import numbered
 from dispute_fsm.history.reader import Fault, HistoryReader, Nobody
 from dispute_fsm.history.writer import record_line
 from dispute_fsm.store.records import EventRow, event_of, opened_as, private_text, record_of, running, stands
+from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import deadlines, disputes, events, private_values
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement
-from dispute_fsm.store.store import Store
 
 _BATCH = 500
 _STREAMED = 200

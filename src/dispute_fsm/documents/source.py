@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dispute_fsm.documents.places import FieldPath, YamlText, field_name
+from dispute_fsm.documents.positions import FieldPath, YamlText, field_name
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
 

@@ -13,8 +13,8 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.handler import Expiry, Result, command_of, opening_of
 from dispute_fsm.rules.evidence import Checklist
-from dispute_fsm.service.decider import NOTICE
-from dispute_fsm.service.delivery import Consumer, Delivered
+from dispute_fsm.service.command_handler import NOTICE
+from dispute_fsm.service.consumer import Consumer, Delivered
 from dispute_fsm.service.feed import FeedEvent
 from dispute_fsm.service.service import PAGE, DisputeService
 from dispute_fsm.service.sweep import BATCH, LEASE, Swept

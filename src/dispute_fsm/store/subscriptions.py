@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from dispute_fsm.errors import ConflictError
-from dispute_fsm.store.feed import BEGINNING, FeedPosition
+from dispute_fsm.store.event_log import BEGINNING, FeedPosition
 from dispute_fsm.store.schema import POSTGRESQL, SQLITE, consumers, parked
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement

@@ -27,8 +27,8 @@ from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, Stal
 from dispute_fsm.handler import Disputes, Result, instant, log_decision
 from dispute_fsm.machine.guard_result import PayloadUnlock
 from dispute_fsm.store.failures import failures
+from dispute_fsm.store.repository import Loaded, Store
 from dispute_fsm.store.session import Session
-from dispute_fsm.store.store import Loaded, Store
 
 Clock = Callable[[], datetime]
 """Tells what time it is, with an offset."""

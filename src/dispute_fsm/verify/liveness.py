@@ -11,9 +11,9 @@ from dispute_fsm.domain.enums import LIABILITIES, CommandType, Outcome, RefusalC
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.machine.guard_result import just_after
-from dispute_fsm.verify.explore import Exploration, ExploredDecision, Key, Situation, key_of, put, seen
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import PLAIN
+from dispute_fsm.verify.state_space import Exploration, ExploredDecision, Key, Situation, key_of, put, seen
 
 _LONG = timedelta(days=90)
 """How long a counter-example waits before it shows that nothing happens any more."""

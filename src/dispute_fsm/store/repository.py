@@ -21,7 +21,7 @@ from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap, is_identifier
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.store.address import address_of, engine_of
-from dispute_fsm.store.due import CHANNEL
+from dispute_fsm.store.deadlines import CHANNEL
 from dispute_fsm.store.migrate import migrate
 from dispute_fsm.store.pool import Pool
 from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
