@@ -61,7 +61,7 @@ lint: $(VENV)/.dev ## check format, lint, types, the committed pictures and depe
 	$(VENV)/bin/dispute-fsm diagram --check
 	$(VENV)/bin/python tools/audit.py
 
-format: $(VENV)/.dev ## format the code and mend what can be mended without thought
+format: $(VENV)/.dev ## format the code and apply automatic fixes
 	$(VENV)/bin/ruff check --fix-only --quiet
 	$(VENV)/bin/ruff format
 

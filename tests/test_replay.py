@@ -160,8 +160,8 @@ def summary(lang: str, *arguments: str | Path) -> list[str]:
     return run("replay", *arguments, "--lang", lang).out.split("\n\n", maxsplit=1)[0].splitlines()
 
 
-WHOLE = {"zh": "记录完整，哈希与流程均有效：", "en": "whole: every hash, every transition: "}
-AGAIN = {"zh": "按原规则复核，判定一致：", "en": "events decided again as recorded: "}
+WHOLE = {"zh": "记录完整，哈希与流程均有效：", "en": "integrity: hashes and transitions valid: "}
+AGAIN = {"zh": "按原规则复核，判定一致：", "en": "decisions reproduced: "}
 
 
 @pytest.mark.parametrize(("lang", "read"), [("zh", "1 起纠纷，2 个事件"), ("en", "1 dispute, 2 events")])
@@ -189,7 +189,7 @@ def test_a_policys_fault_leaves_the_disputes_whole(late: Path) -> None:
 def test_a_step_whose_words_were_erased_is_not_counted_as_decided_again() -> None:
     assert summary("en", ERASED)[2:] == [
         f"✓ {AGAIN['en']}{events_of(ERASED) - 1}/{events_of(ERASED) - 1}",
-        "in 1 dispute a step cannot be decided again, because words were erased",
+        "in 1 dispute a step cannot be decided again, because personal data was erased",
     ]
 
 
@@ -234,7 +234,7 @@ def test_what_if_says_what_would_have_ended_otherwise_and_why(late: Path, shorte
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("zh", ("待商家举证", "逾期未响应", "时限不同")), ("en", ("no response in time", "a deadline is another"))]
+    ("lang", "words"), [("zh", ("待商家举证", "逾期未响应", "时限不同")), ("en", ("no response in time", "deadline changed"))]
 )
 def test_what_if_is_told_to_people_in_both_languages(late: Path, shorter: Path, lang: str, words: tuple[str, ...]) -> None:
     ran = run("replay", late, "--policy", shorter, "--lang", lang)

@@ -199,7 +199,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every decision to standard error.")] = False,
-    _asked: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")] = False,
+    _asked: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
     """Run, check and explain disputes."""
     # The command line is a host like any other: it says where the package's log lines go.

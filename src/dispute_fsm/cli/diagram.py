@@ -53,7 +53,7 @@ def diagram(
         list[str] | None,
         typer.Argument(
             metavar="[OF]...",
-            help="What of. history: a history, or a scenario that is run; diff: two, each a rule version or a policy file; "
+            help="Subject of the view. history: a history, or a scenario that is run; diff: two, each a rule version or a policy file; "
             "coverage: histories.",
         ),
     ] = None,
@@ -68,9 +68,7 @@ def diagram(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Draw nothing: compare diagrams/ with what would be drawn.")] = False,
     dispute: Annotated[str | None, typer.Option("--dispute", metavar="ID", help="Which dispute, where a history holds several.")] = None,
-    font: Annotated[
-        list[Path] | None, typer.Option("--font", metavar="FILE", help="A font for PNG, beside the one that comes along.")
-    ] = None,
+    font: Annotated[list[Path] | None, typer.Option("--font", metavar="FILE", help="A font for PNG, beside the bundled one.")] = None,
 ) -> Exit:
     """Draw the rules for reviewers: the chart, decision tables, the options, one dispute's way, differences, coverage.
 
@@ -81,7 +79,7 @@ def diagram(
     words = as_lang(lang)
     if check:
         if view is not None or of or format_ is not None:
-            raise InputError("goes alone: it compares every committed picture", field="--check")
+            raise InputError("cannot be combined: it compares every committed picture", field="--check")
         return _check(to or _FOLDER, words)
     if view == _ALL:
         folder = to or _FOLDER
@@ -145,7 +143,7 @@ def _format(asked: FormatChoice | None, to: Path | None) -> Format:
 _SAYS: dict[Lang, dict[str, str]] = {
     "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：请运行 dispute-fsm diagram all 重新绘制"},
     "en": {
-        "same": "{folder} is as the rules are",
+        "same": "{folder}/ is up to date",
         "drifted": "{count} files differ from the rules: draw them anew by dispute-fsm diagram all",
     },
 }

@@ -19,7 +19,7 @@ from dispute_fsm.history.writer import write_records
 @reported
 def generate_command(
     disputes: Annotated[int, typer.Option(metavar="N", help="How many disputes.")],
-    seed: Annotated[int, typer.Option(metavar="S", help="Where chance begins: the same numbers give the same bytes.")],
+    seed: Annotated[int, typer.Option(metavar="S", help="Random seed: the same numbers give the same bytes.")],
     to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=f"File to write (*{SUFFIX}); - is standard output.")],
     rules: Annotated[str, typer.Option(metavar="V", help="The rule version that the disputes open under.")] = DEFAULT_VERSION,
 ) -> Exit:

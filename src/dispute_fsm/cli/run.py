@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -65,6 +66,7 @@ def run(
 
 
 def _run(paths: list[str], as_json: bool, histories: Path | None, lang: LanguageChoice, store: "Store | None") -> Exit:
+    began = monotonic()
     files, lost = scenario_files(paths)
     targets = {} if histories is None else _history_files(files, histories)
     for fault in lost:
@@ -88,7 +90,7 @@ def _run(paths: list[str], as_json: bool, histories: Path | None, lang: Language
     if histories is not None:
         wrote_into(histories, written, as_lang(lang))
     if not as_json:
-        _show(results, as_lang(lang))
+        _show(results, monotonic() - began, as_lang(lang))
     if unreadable:
         return Exit.BAD_INPUT
     return Exit.WELL if all(result.ok for result in results) else Exit.FELL_SHORT
@@ -196,14 +198,14 @@ _HEADS = {
     "zh": ("", "场景", "结束状态", "结果", "事件数"),
     "en": ("", "scenario", "ends in", "outcome", "events"),
 }
-_SUMMARY = {"zh": "{ran} 个场景，{failed} 个与预期不符", "en": "{ran} scenario{s}, {failed} not as expected"}
+_SUMMARY = {"zh": "{passed} 个通过，{failed} 个未通过，用时 {seconds:.1f} 秒", "en": "{passed} passed, {failed} failed in {seconds:.1f} s"}
 _FAILURE = {
     "zh": "{file}:{line}: {where}：预期 {expected}，实际 {found}",
     "en": "{file}:{line}: {where}: expected {expected}; found {found}",
 }
 
 
-def _show(results: list[ScenarioResult], lang: Lang) -> None:
+def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
     table = Table(*(Column(head, overflow="fold") for head in _HEADS[lang]), box=None, pad_edge=False, header_style="bold")
     for result in results:
         dispute = result.dispute
@@ -222,9 +224,8 @@ def _show(results: list[ScenarioResult], lang: Lang) -> None:
     for result in results:
         for failure in result.failures:
             say(_failure(result, failure, lang))
-    output.print(
-        _SUMMARY[lang].format(ran=len(results), s="" if len(results) == 1 else "s", failed=sum(not result.ok for result in results))
-    )
+    passed = sum(result.ok for result in results)
+    output.print(_SUMMARY[lang].format(passed=passed, failed=len(results) - passed, seconds=seconds))
 
 
 def _failure(result: ScenarioResult, failure: Failure, lang: Lang) -> str:

@@ -17,11 +17,11 @@ from dispute_fsm.machine.timing import has_passed
 class Drift(Labelled):
     """The classes of difference, the weightiest first."""
 
-    OUTCOME = "outcome", "下一状态或结果不同", "goes on or ends otherwise"
-    NEWLY_REFUSED = "newly_refused", "原已受理，现被拒绝", "was accepted, is no longer"
-    NEWLY_ACCEPTED = "newly_accepted", "原被拒绝，现可受理", "was refused, is no longer"
+    OUTCOME = "outcome", "下一状态或结果不同", "different state or outcome"
+    NEWLY_REFUSED = "newly_refused", "原已受理，现被拒绝", "now refused"
+    NEWLY_ACCEPTED = "newly_accepted", "原被拒绝，现可受理", "now accepted"
     FACTS = "facts", "按记录的订单数据无法复核", "cannot be decided again on its facts"
-    DEADLINE = "deadline", "时限不同", "a deadline is another"
+    DEADLINE = "deadline", "时限不同", "deadline changed"
     CHART = "chart", "规则状态图有改动", "the rule version's chart was changed"
     EXPLANATION = "explanation", "仅说明文字不同", "only the explanation is another"
 

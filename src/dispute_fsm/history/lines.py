@@ -85,7 +85,7 @@ def _members(members: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(record) < len(members):
         names = [name for name, _ in members]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError("this member stands twice", field=twice)
+        raise InputError("duplicate key", field=twice)
     return record
 
 
@@ -96,4 +96,4 @@ def _whole(number: str) -> int:
 
 
 def _no_number(number: str) -> float:
-    raise InputError(f"{number:.30} is no whole number; amounts are texts")
+    raise InputError(f"{number:.30} is not an integer; write amounts as strings")

@@ -66,7 +66,7 @@ class Missing(Labelled):
     """What nobody recorded, so that a decision cannot be made again."""
 
     FACTS = "facts", "缺少当时的订单数据", "what the order system would have shown"
-    WORDS = "words", "原文已清除", "words that were erased"
+    WORDS = "words", "原文已清除", "personal data that was erased"
     ANSWERS = "answers", "无从得知此后各方的答复", "what the parties would have answered"
 
 
@@ -115,7 +115,7 @@ def redecide(before: Dispute | None, event: AuditEvent, policy: Policy) -> Diffe
 
 
 def words_missing(event: AuditEvent, earlier: AuditEvent | None) -> bool:
-    """Tell whether a key that was refused then looks like a repetition of an earlier event only because words were erased."""
+    """Tell whether a key that was refused then looks like a repetition of an earlier event only because personal data was erased."""
     return earlier is not None and RefusalCode.KEY_REUSED in event.refused and (erased(earlier) or erased(event))
 
 

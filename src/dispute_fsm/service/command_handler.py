@@ -247,7 +247,7 @@ def _require_transaction(host: Connection | None) -> None:
         return
     driver: Any = host.connection.driver_connection
     if not host.in_transaction() or getattr(driver, "autocommit", False) is True:
-        raise InputError("this connection has begun no transaction, so nothing would hold together: begin one", field="connection")
+        raise InputError("the connection is not in a transaction: begin one", field="connection")
 
 
 def _logged(done: tuple[_Put, Result] | None) -> Result | None:

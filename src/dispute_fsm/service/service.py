@@ -37,7 +37,7 @@ class DisputeService:
     `orders` is the host's order system. `clock` tells business time: left out, the database's clock where it has one, else this
     machine's. `stamp` gives ids and salts.
 
-    Every call may raise `StoreUnavailableError`: the database cannot be worked with now. Nothing is ever half-written; whether
+    Every call may raise `StoreUnavailableError`: database unavailable. Nothing is ever half-written; whether
     the last commit was done is unknown, and the same command with the same key finds out. `StoreInvalidError`: somebody has
     to change the database, or the rights in it, first. Calls in a host's transaction raise the same, and the host rolls it back.
     """

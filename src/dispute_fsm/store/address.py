@@ -66,7 +66,7 @@ def address_of(given: str | URL) -> Address:
         raise InputError("not the URL of a database; e.g. sqlite:///disputes.db or postgresql://user@host/base", field="url") from None
     kind = _DIALECTS.get(url.drivername)
     if kind is None:
-        raise InputError(f"{url.drivername} is not spoken here: sqlite or postgresql", field="url")
+        raise InputError(f'unsupported database "{url.drivername}": use sqlite or postgresql', field="url")
     dialect: Any = kind(dbapi=kind.import_dbapi())  # type: ignore[call-arg]  # SQLAlchemy's base class does not declare it
     if dialect.name == POSTGRESQL:
         url = url.set(drivername="postgresql+psycopg")

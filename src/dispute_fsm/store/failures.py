@@ -68,7 +68,7 @@ def failure(error: BaseException | None) -> Failure | None:
     else:
         return None
     if passing:
-        return StoreUnavailableError(f"the database cannot be worked with now: {said}")
+        return StoreUnavailableError(f"database unavailable: {said}")
     if state in _PREPARED:
         said += "; a pooler hands out its sessions: add prepare_threshold=none to the URL"
     return StoreInvalidError(f"the database does not fit this package, or does not let it in: {said}; trying again does not help")

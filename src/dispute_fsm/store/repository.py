@@ -194,7 +194,7 @@ class Store:
         """
         found, standing = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}, stands(after)
         if self.run.changed.row(session, {**found, **standing}) is None:
-            raise ConflictError(f"dispute {before.dispute_id} has gone on behind event {before.seq}")
+            raise ConflictError(f"dispute {before.dispute_id} was modified concurrently (after event {before.seq})")
         self._remembered(standing["snapshot"], after)
         self._add(session, event_row(event, hashed), event)
         return self._set_deadlines(session, running(before), running(after), after.dispute_id)
