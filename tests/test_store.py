@@ -102,6 +102,8 @@ def test_a_url_that_is_none_is_an_error_that_says_which_would_be(url: str, said:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
+        ("sqlite:///d.db?timeout=", "timeout has no value"),
+        ("postgresql:///test?options=&timeout=5", "options has no value"),
         ("sqlite:///d.db?timout=5", r"timout is not .*did you mean timeout\?"),
         ("sqlite:///d.db?Timeout=5", r"Timeout is not .*did you mean timeout\?"),
         ("sqlite:///d.db?busy=5", "known are timeout"),

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from weakref import WeakKeyDictionary
 
 from psycopg import pq
@@ -64,6 +64,10 @@ def address_of(given: str | URL) -> Address:
         url = make_url(given)
     except (ArgumentError, ValueError):  # a port that is no number is a ValueError
         raise InputError("not the URL of a database; e.g. sqlite:///disputes.db or postgresql://user@host/base", field="url") from None
+    if isinstance(given, str):  # SQLAlchemy leaves out what has no value
+        for name, value in parse_qsl(given.rpartition("@")[2].partition("?")[2], keep_blank_values=True):
+            if not value:
+                raise InputError(f"{name} has no value; give it one, or leave it out", field="url")
     kind = _DIALECTS.get(url.drivername)
     if kind is None:
         raise InputError(f'unsupported database "{url.drivername}": use sqlite or postgresql', field="url")
