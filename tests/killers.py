@@ -20,7 +20,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import DisputeError
 from dispute_fsm.history.redecide import asked
 from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.transition_table import TransitionTable
+from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, TransitionTable
 from dispute_fsm.rules.registry import RuleVersion, standing_in
 from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import read_scenario
@@ -250,15 +250,16 @@ def prepared(version: RuleVersion) -> Mapping[Cell, list[Prepared]]:
 
 
 def weighed(table: TransitionTable, one: Prepared) -> Decided:
-    """Weigh a case, and reduce the answer to what follows from it."""
+    """Evaluate a case, and reduce the result to what follows from it."""
     case = one.case
     case.findings.clear()  # a guard is asked anew: this table's may be another
     try:
-        found = table.weigh(one.question.dispute.path, case)
+        found = table.evaluate(one.question.dispute.path, case)
     except _BROKEN as fault:
         return (type(fault).__name__,)
-    if found.row is None:
-        return (found.quiet, frozenset(finding.code for _, finding in found.against))
-    row, rule = found.row, found.row.rule
+    if not isinstance(found, Fires):
+        failed = found.failed if isinstance(found, Fails) else ()
+        return (isinstance(found, NoEffect), frozenset(result.code for _, result in failed))
+    row, rule = found.transition, found.transition.rule
     option = case.command.option if isinstance(case.command, ChooseOption) else case.option
     return (row.target, row.records, row.outcome(option), rule.liability, rule.starts, rule.ends)

@@ -27,7 +27,7 @@ from dispute_fsm.machine.compiler import compile_chart
 from dispute_fsm.machine.guard import ActorGuard, Guard, requirement, when
 from dispute_fsm.machine.guard_result import GuardResult
 from dispute_fsm.machine.provenance import assumed, stated
-from dispute_fsm.machine.transition_table import InitialTransition, Transition, TransitionTable
+from dispute_fsm.machine.transition_table import InitialTransition, NoEffect, NotOffered, Transition, TransitionTable
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules import registry
 from dispute_fsm.rules.common import SETTLEMENT
@@ -619,9 +619,8 @@ def test_a_row_is_for_the_options_that_it_is_selected_by() -> None:
 
 
 def test_an_event_that_a_version_does_not_have_is_out_of_place_for_everybody() -> None:
-    weighing = compiled().weigh("opened", _nothing_to_look_at(CommandType.WITHDRAW))
-    assert (weighing.row, weighing.checks, weighing.against, weighing.quiet) == (None, (), (), False)
-    assert compiled().weigh("opened", _nothing_to_look_at(CommandType.OBSERVE_ORDER)).quiet
+    assert compiled().evaluate("opened", _nothing_to_look_at(CommandType.WITHDRAW)) == NotOffered(())
+    assert isinstance(compiled().evaluate("opened", _nothing_to_look_at(CommandType.OBSERVE_ORDER)), NoEffect)
 
 
 def _nothing_to_look_at(event: CommandType) -> Case:

@@ -56,6 +56,7 @@ from tests.walk import (
     Tally,
     complaint,
     explored,
+    fired,
     judge,
     mutants,
     plain,
@@ -219,7 +220,7 @@ def _one_that_fires_by_each_row_and_one_that_does_not(leaf: str, event: CommandT
     ahead = situations(judges, leaf, event)
     while len(found) < len(TABLE.rows.get((path, event), ())):
         situation = next(ahead)
-        row = TABLE.weigh(path, judges.case(situation)).row
+        row = fired(TABLE.evaluate(path, judges.case(situation)))
         if row is not None:
             found.setdefault(id(row), situation)
     return [*found.values(), replace(plain(SUBJECT, leaf, event), role=None)]

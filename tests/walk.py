@@ -21,11 +21,12 @@ from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
 
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role
+from dispute_fsm.machine import transition_table
 from dispute_fsm.machine.case import Case
 from dispute_fsm.machine.chart import Chart, ChartTransition
 from dispute_fsm.machine.guard import Dimension, Guard, GuardKind
 from dispute_fsm.machine.guard_result import GuardResult
-from dispute_fsm.machine.transition_table import Rule, Transition, TransitionTable, Weighing
+from dispute_fsm.machine.transition_table import Evaluated, Rule, Transition, TransitionTable
 from dispute_fsm.rules import guards
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.support import COMMANDS as EVENTS
@@ -233,24 +234,26 @@ def judge(judges: Judges, situation: Situation) -> Verdict:
     """Put one situation before engine, table and oracle; fail where two of them disagree."""
     table, path, case = judges.table, judges.paths[situation.place], judges.case(situation)
     prepared = len(case.findings)
-    weighing = table.weigh(path, case)
+    evaluated = table.evaluate(path, case)
     failing = {name for name, finding in case.findings.items() if finding is not HOLDS}
     able = [row for row in table.rows.get((path, situation.event), ()) if failing.isdisjoint(names_of(row.rule))]
     assert len(able) <= 1, f"two rows could fire in {situation}"
     row = able[0] if able else None
-    assert weighing.row is row, f"the table does not take the row whose guards all hold in {situation}"
+    assert fired(evaluated) is row, f"the table does not take the row whose guards all hold in {situation}"
     taken, place = judges.engine(situation, case)
     assert taken is (None if row is None else row.rule), f"engine and table disagree in {situation}"
     there = situation.place if row is None else judges.names[row.target]
     assert place == there, f"the engine goes to {place}, the table to {there} in {situation}"
     assert len(case.findings) == prepared, f"a guard looked for itself in {situation}"
 
-    verdict = Verdict(row, frozenset(finding.code.value for _, finding in weighing.against if finding.code), weighing.quiet)
+    failed = evaluated.failed if isinstance(evaluated, transition_table.Fails) else ()
+    quiet = isinstance(evaluated, transition_table.NoEffect)
+    verdict = Verdict(row, frozenset(result.code.value for _, result in failed if result.code), quiet)
     assert bool(verdict.codes) + verdict.quiet + (row is not None) <= 1, f"more than one answer in {situation}"
-    assert len(verdict.codes) == len(weighing.against), f"a refusal without a code of its own in {situation}"
+    assert len(verdict.codes) == len(failed), f"a refusal without a code of its own in {situation}"
     if judges.subject.reachable(situation):
         answer = judges.subject.expected(situation)
-        assert verdict_fits(verdict, judges, situation, answer), f"table: {_told(weighing)}, oracle: {answer} in {situation}"
+        assert verdict_fits(verdict, judges, situation, answer), f"table: {_told(evaluated)}, oracle: {answer} in {situation}"
     return verdict
 
 
@@ -258,8 +261,8 @@ def verdict_fits(verdict: Verdict, judges: Judges, situation: Situation, answer:
     row = verdict.row
     match answer:
         case Fires(target, outcome, event_type):
-            fired = row and (judges.names[row.target], row.outcome(situation.option), row.records)
-            return fired == (target, outcome, event_type)
+            found = row and (judges.names[row.target], row.outcome(situation.option), row.records)
+            return found == (target, outcome, event_type)
         case Unchanged():
             return row is None and verdict.quiet
         case Refuses(codes):
@@ -271,10 +274,21 @@ def names_of(rule: Rule) -> Iterator[str]:
     return (guard.name for guard in (rule.by, *rule.when, *rule.timing, *rule.needs))
 
 
-def _told(weighing: Weighing) -> str:
-    if weighing.row is not None:
-        return f"fires to {weighing.row.target}"
-    return "unchanged" if weighing.quiet else f"refuses with {[guard.name for guard, _ in weighing.against]}"
+def fired(evaluated: Evaluated) -> Transition | None:
+    """Return the transition that fires, if one does."""
+    return evaluated.transition if isinstance(evaluated, transition_table.Fires) else None
+
+
+def _told(evaluated: Evaluated) -> str:
+    match evaluated:
+        case transition_table.Fires(_, transition):
+            return f"fires to {transition.target}"
+        case transition_table.Fails(_, failed):
+            return f"refuses with {[guard.name for guard, _ in failed]}"
+        case transition_table.NotOffered():
+            return "refuses with []"
+        case transition_table.NoEffect():
+            return "unchanged"
 
 
 @dataclass(frozen=True)
@@ -436,7 +450,7 @@ class OracleAlone(Judges):
     """The engine says what the table says, so that only the oracle can find something."""
 
     def engine(self, situation: Situation, case: Case) -> tuple[Rule | None, str]:
-        row = self.table.weigh(self.paths[situation.place], case).row
+        row = fired(self.table.evaluate(self.paths[situation.place], case))
         return (None, situation.place) if row is None else (row.rule, self.names[row.target])
 
 

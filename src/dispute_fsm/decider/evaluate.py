@@ -20,7 +20,7 @@ from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.machine.case import Case
 from dispute_fsm.machine.guard import Guard
 from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, Seen
-from dispute_fsm.machine.transition_table import Transition
+from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, NotOffered, Transition
 
 _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
 
@@ -44,7 +44,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Evaluation:
-    """Judge a command. Raises `FactsNeededError` where the order system has to be asked first."""
+    """Evaluate a command. Raises `FactsNeededError` where the order system has to be asked first."""
     case = case_of(dispute, command, facts, now)
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
@@ -52,15 +52,18 @@ def evaluate(dispute: Dispute, command: Command, facts: OrderFacts | None, now: 
         unlock = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
         return Evaluation(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock),))
     table = dispute.rules.table
-    weighing = table.weigh(dispute.path, case)
-    if weighing.row is not None or weighing.quiet:
-        return Evaluation(case, weighing.checks, row=weighing.row)
-    if not weighing.against:
-        return Evaluation(case, weighing.checks, reasons=(_misplaced(dispute, case),))
-    reasons = tuple(reason_of(guard, finding, dispute) for guard, finding in weighing.against)
-    if dispute.closed and (dispute.path, command.type) not in table.rows:
-        reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
-    return Evaluation(case, weighing.checks, reasons=reasons)
+    match table.evaluate(dispute.path, case):
+        case Fires(results, transition):
+            return Evaluation(case, results, row=transition)
+        case NoEffect(results):
+            return Evaluation(case, results)
+        case NotOffered(results):
+            return Evaluation(case, results, reasons=(_misplaced(dispute, case),))
+        case Fails(results, failed):
+            reasons = tuple(reason_of(guard, result, dispute) for guard, result in failed)
+            if dispute.closed and (dispute.path, command.type) not in table.rows:
+                reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
+            return Evaluation(case, results, reasons=reasons)
 
 
 def hinted(dispute: Dispute, judgement: Evaluation) -> tuple[Reason, ...]:

@@ -1,8 +1,9 @@
-"""The compiled table of a rule version, and how a case is weighed by it. This is what runs.
+"""The compiled table of a rule version; selecting a transition and evaluating its guards. This is what runs.
 
-A table is read-only and knows nothing of python-statemachine. `weigh` goes through the questions in a fixed order: who,
-where, which row, in time, which row by the facts, what the row needs. The first "no" to one of the early questions comes
-back alone; of the last one, every "no" comes back. Facts are looked at only after everything else is settled.
+A table is read-only and knows nothing of python-statemachine. `evaluate` goes through the questions in a fixed order: who,
+where, which transition, in time, which transition by the facts, what it requires. A guard that does not pass one of the early
+questions comes back alone; of the last one, every guard that does not pass comes back. Facts are looked at only after
+everything else is settled.
 """
 
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One edge out of one place."""
+    """One transition out of one configuration."""
 
     source: str
     event: CommandType
@@ -91,16 +92,38 @@ class Transition:
         return None if option is None else outcome.get(option)
 
 
-class Weighing(NamedTuple):
-    """What came of weighing a case: the row that fires, or what stands against it.
+Results = tuple[tuple[Guard, GuardResult], ...]
+"""Guards with their results, in the order in which they were evaluated."""
 
-    Without a row and without `against`, the event is out of place here; with `quiet` it changes nothing and is no error.
-    """
 
-    row: Transition | None
-    checks: tuple[tuple[Guard, GuardResult], ...]
-    against: tuple[tuple[Guard, GuardResult], ...] = ()
-    quiet: bool = False
+class Fires(NamedTuple):
+    """Every guard of the selected transition passes."""
+
+    results: Results
+    transition: Transition
+
+
+class Fails(NamedTuple):
+    """Guards do not pass: `failed`, each with the code that it refuses with."""
+
+    results: Results
+    failed: Results
+
+
+class NotOffered(NamedTuple):
+    """No transition for this command leads out of the configuration."""
+
+    results: Results
+
+
+class NoEffect(NamedTuple):
+    """The command only looks (`QUIET`) and finds nothing to change, which is no error."""
+
+    results: Results
+
+
+Evaluated = Fires | Fails | NotOffered | NoEffect
+"""What selecting a transition and evaluating its guards comes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,41 +152,44 @@ class TransitionTable:
         """Tell whether this question tells rows of the table apart."""
         return any(selector.dimension is dimension for rows in self.rows.values() for row in rows for selector in row.rule.when)
 
-    def weigh(self, path: str, case: Case) -> Weighing:
-        """Find the row that fires, or everything that stands against it.
+    def select(self, path: str, case: Case) -> list[Transition]:
+        """Return the transitions that apply, as far as can be told without the order system's facts."""
+        return [one for one in self.rows.get((path, case.command.type), ()) if _selected(one.when, case)]
+
+    def evaluate(self, path: str, case: Case) -> Evaluated:
+        """Select the transition that applies and evaluate its guards, in the order of this page.
 
         Raises `FactsNeededError` where the order system has to be asked first.
         """
-        event = case.command.type
-        checks: list[tuple[Guard, GuardResult]] = []
-        quiet = event in QUIET
-        actor = self.actors.get(event)
-        if actor is not None and (against := _no(checks, case, actor)):
-            return Weighing(None, tuple(checks), against)
-        rows = [row for row in self.rows.get((path, event), ()) if _selected(row.when, case)]
-        if not rows:
-            return Weighing(None, tuple(checks), quiet=quiet)
-        for guard in rows[0].rule.timing:  # the compiler sees to it that rows which only facts tell apart agree on these
-            if against := _no(checks, case, guard):
-                return Weighing(None, tuple(checks), () if quiet else against, quiet=quiet)
-        row = next((row for row in rows if _selected(row.when_facts, case)), None)
-        if row is None:
-            _no(checks, case, *rows[0].when_facts)  # so that it shows that facts were looked at
-            return Weighing(None, tuple(checks), quiet=True)  # the compiler lets only quiet events get here
-        _no(checks, case, *row.when, *row.when_facts)
-        against = _no(checks, case, *row.rule.needs)
-        return Weighing(None if against else row, tuple(checks), against)
+        results: list[tuple[Guard, GuardResult]] = []
+        command = case.command.type
+        actor = self.actors.get(command)
+        if actor is not None and (failed := _failed(results, case, actor)):
+            return Fails(tuple(results), failed)
+        applying = self.select(path, case)
+        if not applying:
+            return NoEffect(tuple(results)) if command in QUIET else NotOffered(tuple(results))
+        for guard in applying[0].rule.timing:  # the compiler sees to it that those which only facts tell apart agree on these
+            if failed := _failed(results, case, guard):
+                return NoEffect(tuple(results)) if command in QUIET else Fails(tuple(results), failed)
+        transition = next((one for one in applying if _selected(one.when_facts, case)), None)
+        if transition is None:
+            _failed(results, case, *applying[0].when_facts)  # so that it shows that facts were looked at
+            return NoEffect(tuple(results))  # the compiler lets only quiet commands get here
+        _failed(results, case, *transition.when, *transition.when_facts)
+        failed = _failed(results, case, *transition.rule.needs)
+        return Fails(tuple(results), failed) if failed else Fires(tuple(results), transition)
 
 
-def _no(checks: list[tuple[Guard, GuardResult]], case: Case, *guards: Guard) -> tuple[tuple[Guard, GuardResult], ...]:
-    """Add the guards' answers to the checks, and return each "no"."""
-    against: tuple[tuple[Guard, GuardResult], ...] = ()
+def _failed(results: list[tuple[Guard, GuardResult]], case: Case, *guards: Guard) -> Results:
+    """Evaluate guards, add their results, and return those that do not pass."""
+    failed: Results = ()
     for guard in guards:
-        finding = guard.holds(case)
-        checks.append((guard, finding))
-        if not finding.holds:
-            against += ((guard, finding),)
-    return against
+        result = guard.holds(case)
+        results.append((guard, result))
+        if not result.holds:
+            failed += ((guard, result),)
+    return failed
 
 
 def _selected(selectors: tuple[Selector, ...], case: Case) -> bool:
