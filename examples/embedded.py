@@ -50,7 +50,7 @@ def serve(url: str) -> None:
     opened = service.open(opening)
     if opened.codes:
         raise SystemExit(f"refused: {opened.codes}")
-    answer = service.send("D-1", promise)  # what it says stands in the database by now
+    answer = service.send("D-1", promise)  # it is stored when this returns
     say(f"opening: {type(opened.decision).__name__}, promise: {type(answer.decision).__name__}")
 
     while (dispute := service.snapshot("D-1")) is None or not dispute.closed:

@@ -1,8 +1,8 @@
-"""Load, ask, decide, append; and again where somebody else was faster.
+"""The command handler: load, ask for facts, decide, append; and again where the dispute was modified concurrently.
 
-A command is decided outside of any transaction, for an order system may take its time, and written only where its dispute
-still stands as it was loaded. Else it is loaded and decided again: first freely, then, so that it ends, with the dispute held.
-The order system is never asked while a transaction is open.
+A command is decided outside of any transaction, for an order system may take its time, and appended only where its dispute is
+as it was loaded (optimistic concurrency). Else it is loaded and decided again: first without a lock, then, so that it ends,
+with one. The order system is never asked while a transaction is open.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -33,28 +33,28 @@ from dispute_fsm.store.session import Session
 Clock = Callable[[], datetime]
 """Tells what time it is, with an offset."""
 
-Wanted = Callable[[Dispute, datetime], Command | None]
-"""Says what to ask of a dispute as it stands, at this time; None: nothing, it has gone on."""
+CommandFor = Callable[[Dispute, datetime], Command | None]
+"""Gives the command for a dispute as it was loaded, at this time; None: it needs none any more."""
 
 NOTICE = timedelta(minutes=1)
 """Sweepers of other processes look by themselves at least as often; what is due sooner is announced to them."""
 
-_FREELY = 2
-"""How often a command is decided with the dispute free for others, before it is held."""
+_OPTIMISTIC = 2
+"""How often a command is decided without a lock on its dispute, before the dispute is locked."""
 
 _ATTEMPTS = 10
 
 
 @dataclass(slots=True)
-class _Errand:
-    """One command on its way: what is known about it from one attempt to the next.
+class _Pending:
+    """A command that is being handled: what is known about it from one attempt to the next.
 
     `given` are the facts that the host handed in, `asked` those that the order system gave. `arrived` is when the command
-    came: it is judged by that time, however long the order system took. `before` is the dispute as it was loaded last.
+    came: it is decided by that time, however long the order system took. `before` is the dispute as it was loaded last.
     """
 
     dispute_id: str
-    wanted: Wanted
+    command_for: CommandFor
     key: str | None = None
     given: OrderFacts | None = None
     asked: OrderFacts | None = None
@@ -62,17 +62,21 @@ class _Errand:
     before: Dispute | None = None
 
 
-class _Put(NamedTuple):
-    """A command as it is put to a dispute: which, to which, when."""
+class _Ready(NamedTuple):
+    """What is decided: a command, the dispute as it was loaded, and the time."""
 
     command: Command
     before: Dispute
     now: datetime
 
 
+_Handled = tuple[_Ready, Result]
+"""What was decided, and its result."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommandHandler:
-    """Takes openings and commands to the disputes of a store. `clock` None: the database's, where it has one.
+    """Handles openings and commands for the disputes of a store. `clock` None: the database's, where it has one.
 
     `wakes` are set when a deadline may be due sooner than it was.
     """
@@ -133,93 +137,99 @@ class CommandHandler:
 
     def send(self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
-        return cast("Result", self._carry_out(_Errand(dispute_id, lambda _dispute, _now: command, command.key, facts), host))
+        pending = _Pending(dispute_id, lambda _dispute, _now: command, command.key, facts)
+        return cast("Result", self._handle(pending, host))
 
-    def put(self, dispute_id: str, wanted: Wanted, host: Connection | None = None) -> Result | None:
-        """Put to a dispute what is wanted of it as it stands; None where nothing is."""
-        return self._carry_out(_Errand(dispute_id, wanted), host)
+    def handle(self, dispute_id: str, command_for: CommandFor, host: Connection | None = None) -> Result | None:
+        """Send the command that a dispute needs as it was loaded; None where it needs none."""
+        return self._handle(_Pending(dispute_id, command_for), host)
 
-    def _carry_out(self, errand: _Errand, host: Connection | None) -> Result | None:
+    def _handle(self, pending: _Pending, host: Connection | None) -> Result | None:
         if host is None:
-            return self._with_retries(errand)
+            return self._retrying(pending)
         _require_transaction(host)
         with self.session(host, writes=True) as session:
-            return _logged(self._held(errand, session))
+            return _logged(self._locked(pending, session))
 
-    def _with_retries(self, errand: _Errand) -> Result | None:
+    def _retrying(self, pending: _Pending) -> Result | None:
+        """Handle a command, and again where the dispute was modified concurrently: first without a lock, then with one."""
         for attempt in range(_ATTEMPTS):
             try:
-                if attempt < _FREELY:
-                    return _logged(self._free(errand))
+                if attempt < _OPTIMISTIC:
+                    return _logged(self._optimistic(pending))
                 with self.store.pool.transaction() as session:
-                    done = self._held(errand, session)
+                    done = self._locked(pending, session)
                 return _logged(done)
             except ConflictError:
                 continue
             except (FactsNeededError, StaleFactsError):
-                if attempt < _FREELY or errand.given is not None:
+                if attempt < _OPTIMISTIC or pending.given is not None:
                     raise
-                before, arrived = cast("Dispute", errand.before), cast("datetime", errand.arrived)
-                errand.asked = self.disputes.look(before, max(arrived, before.last_at))
-        raise ConflictError(f"dispute {errand.dispute_id} could not be written, for others kept changing it; send the command again")
+                before, arrived = cast("Dispute", pending.before), cast("datetime", pending.arrived)
+                pending.asked = self.disputes.look(before, max(arrived, before.last_at))
+        raise ConflictError(f"dispute {pending.dispute_id} could not be written, for others kept changing it; send the command again")
 
-    def _free(self, errand: _Errand) -> tuple[_Put, Result] | None:
-        """Decide while others may change the dispute, and write where it still stands."""
+    def _optimistic(self, pending: _Pending) -> _Handled | None:
+        """Load, ask for facts, decide, append: without a lock. Raises `ConflictError` where the dispute was modified meanwhile."""
         with self.store.pool.take() as session:
-            put = self._put(errand, session, self.store.load(session, errand.dispute_id, errand.key))
-            if put is None:
+            ready = self._load(pending, session, self.store.load(session, pending.dispute_id, pending.key))
+            if ready is None:
                 return None
             try:
-                return self._written(session, put, self._answer(put, errand.given))
+                return self._append(session, ready, self._decide(ready, pending.given))
             except FactsNeededError:
-                pass  # asked below, where nothing waits for the connection
-        errand.asked = self.disputes.look(put.before, put.now)
-        answer = self._answer(put, errand.asked)
+                pass  # asked below, where nobody waits for the connection
+        pending.asked = self.disputes.look(ready.before, ready.now)
+        result = self._decide(ready, pending.asked)
         with self.store.pool.take() as session:
-            return self._written(session, put, answer)
+            return self._append(session, ready, result)
 
-    def _written(self, session: Session, put: _Put, answer: Result) -> tuple[_Put, Result]:
-        if answer.event is not None:
-            with session.transaction():
-                self._write(session, put, answer)
-            self._wake()
-        return put, answer
+    def _locked(self, pending: _Pending, session: Session) -> _Handled | None:
+        """Load, decide, append: in the session's transaction, with a lock on the dispute. Asks no order system.
 
-    def _held(self, errand: _Errand, session: Session) -> tuple[_Put, Result] | None:
-        """Decide while nobody else can change the dispute. Asks nobody: raises `FactsNeededError` where facts are needed."""
-        put = self._put(errand, session, self.store.locked(session, errand.dispute_id, errand.key))
-        if put is None:
+        Raises `FactsNeededError` where facts are needed and none are at hand.
+        """
+        ready = self._load(pending, session, self.store.locked(session, pending.dispute_id, pending.key))
+        if ready is None:
             return None
         try:
-            answer = self._answer(put, errand.given or errand.asked)
+            result = self._decide(ready, pending.given or pending.asked)
         except FactsNeededError:
-            raise _unasked(put.before.order_id) from None
-        if answer.event is not None:
-            self._write(session, put, answer)
+            raise _unasked(ready.before.order_id) from None
+        if result.event is not None:
+            self._write(session, ready, result)
             self._wake()
-        return put, answer
+        return ready, result
 
-    def _put(self, errand: _Errand, session: Session, loaded: Loaded | None) -> _Put | None:
+    def _load(self, pending: _Pending, session: Session, loaded: Loaded | None) -> _Ready | None:
         if loaded is None:
-            raise UnknownDisputeError(f"there is no dispute {errand.dispute_id}", field="dispute_id")
-        errand.before = loaded.dispute
-        if errand.arrived is None:
-            errand.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(session)
-        now = max(errand.arrived, loaded.dispute.last_at)  # business time never goes back within a dispute, whatever a clock does
-        command = errand.wanted(loaded.dispute, now)
-        return None if command is None else _Put(command, loaded.dispute, now)
+            raise UnknownDisputeError(f"there is no dispute {pending.dispute_id}", field="dispute_id")
+        pending.before = loaded.dispute
+        if pending.arrived is None:
+            pending.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(session)
+        now = max(pending.arrived, loaded.dispute.last_at)  # business time never goes back within a dispute, whatever a clock does
+        command = pending.command_for(loaded.dispute, now)
+        return None if command is None else _Ready(command, loaded.dispute, now)
 
-    def _answer(self, put: _Put, facts: OrderFacts | None) -> Result:
-        command, before, now = put
+    def _decide(self, ready: _Ready, facts: OrderFacts | None) -> Result:
+        command, before, now = ready
         decision = decide(before, command, facts, now, stamp=self.disputes.stamp(before.dispute_id, before.seq + 1))
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Result(decision, event, before if event is None else evolve(before, event))
 
-    def _write(self, session: Session, put: _Put, answer: Result) -> None:
-        decision = answer.decision
+    def _append(self, session: Session, ready: _Ready, result: Result) -> _Handled:
+        """Append the event, if there is one, in a transaction of its own."""
+        if result.event is not None:
+            with session.transaction():
+                self._write(session, ready, result)
+            self._wake()
+        return ready, result
+
+    def _write(self, session: Session, ready: _Ready, result: Result) -> None:
+        decision = result.decision
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
-            due = self.store.append(session, put.before, decision.event, answer.dispute, decision.hashed)
-            self._announce(session, answer.dispute, due)
+            due = self.store.append(session, ready.before, decision.event, result.dispute, decision.hashed)
+            self._announce(session, result.dispute, due)
 
     # ---- what both need ------------------------------------------------------------------------------------------------
 
@@ -250,13 +260,13 @@ def _require_transaction(host: Connection | None) -> None:
         raise InputError("the connection is not in a transaction: begin one", field="connection")
 
 
-def _logged(done: tuple[_Put, Result] | None) -> Result | None:
-    """Write the line of a decision once it stands."""
+def _logged(done: _Handled | None) -> Result | None:
+    """Log a decision once it is stored."""
     if done is None:
         return None
-    put, answer = done
-    log_decision(put.before.dispute_id, put.command, answer.decision)
-    return answer
+    ready, result = done
+    log_decision(ready.before.dispute_id, ready.command, result.decision)
+    return result
 
 
 def _unasked(order_id: str) -> FactsNeededError:

@@ -47,7 +47,7 @@ class Consumer:
 
     def __init__(  # noqa: PLR0913 -- three that differ for each consumer, three by name that seldom do
         self,
-        decider: CommandHandler,
+        handler: CommandHandler,
         name: str,
         sink: Sink,
         *,
@@ -58,7 +58,7 @@ class Consumer:
         if tries < 1:
             raise InputError(f"{tries} tries deliver nothing; one at least", field="tries")
         self.name = name
-        self._decider = decider
+        self._handler = handler
         self._sink = sink
         self._source = source
         self._tries = tries
@@ -70,7 +70,7 @@ class Consumer:
         with self._turn() as began:
             if began is None:
                 return Delivered(busy=True)
-            with self._decider.store.pool.take() as session:
+            with self._handler.store.pool.take() as session:
                 found = read_feed(session, began, limit)
                 held = set(consumers.parked_of(session, self.name))
             done, new, place, kept = Delivered(more=len(found) == limit), dict[str, Parked](), began, monotonic()
@@ -95,7 +95,7 @@ class Consumer:
 
     def parked(self) -> tuple[Parked, ...]:
         """Return the disputes that are held back, each with the event that the sink could not take; the longest held first."""
-        with self._decider.store.pool.take() as session:
+        with self._handler.store.pool.take() as session:
             return tuple(consumers.parked_of(session, self.name).values())
 
     def retry(self, dispute_id: str) -> Delivered:
@@ -110,7 +110,7 @@ class Consumer:
         with self._turn() as place:
             if place is None:
                 return Delivered(busy=True)
-            with self._decider.store.pool.take() as session:
+            with self._handler.store.pool.take() as session:
                 held = consumers.parked_of(session, self.name).get(dispute_id)
                 if held is None:
                     raise InputError(f"nothing of dispute {dispute_id} is held back from consumer {self.name}", field="dispute_id")
@@ -152,12 +152,12 @@ class Consumer:
         return Parked(row.dispute_id, row.seq, self._now(), said)
 
     def _now(self) -> datetime:
-        with self._decider.store.pool.take() as session:
-            return self._decider.store.now(session)
+        with self._handler.store.pool.take() as session:
+            return self._handler.store.now(session)
 
     def _keep(self, place: FeedPosition, held: dict[str, Parked], freed: str | None = None) -> None:
-        with self._decider.store.pool.transaction() as session:
-            consumers.advance(session, self.name, self._owner, place, self._decider.store.now(session) + self._lease)
+        with self._handler.store.pool.transaction() as session:
+            consumers.advance(session, self.name, self._owner, place, self._handler.store.now(session) + self._lease)
             for one in held.values():
                 consumers.park(session, self.name, one)
             if freed is not None:
@@ -166,11 +166,11 @@ class Consumer:
     @contextmanager
     def _turn(self) -> Generator[FeedPosition | None]:
         """Take the turn to deliver for this name; None where it is somebody else's."""
-        with self._decider.store.pool.transaction() as session:
-            place = consumers.take(session, self.name, self._owner, self._decider.store.now(session), self._lease)
+        with self._handler.store.pool.transaction() as session:
+            place = consumers.take(session, self.name, self._owner, self._handler.store.now(session), self._lease)
         try:
             yield place
         finally:
             if place is not None:
-                with self._decider.store.pool.transaction() as session:
+                with self._handler.store.pool.transaction() as session:
                     consumers.give_back(session, self.name, self._owner)

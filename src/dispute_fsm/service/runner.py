@@ -26,8 +26,8 @@ class Runner:
     Whatever goes wrong, such as a database that is unavailable, is logged, and it tries again every `look`.
     """
 
-    def __init__(self, decider: CommandHandler, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE, batch: int = BATCH) -> None:
-        self._decider = decider
+    def __init__(self, handler: CommandHandler, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE, batch: int = BATCH) -> None:
+        self._handler = handler
         self._look = look
         self._lease = lease
         self._batch = batch
@@ -45,14 +45,14 @@ class Runner:
         """Sweep until `stop` is called; returns what was done in all."""
         done = Swept()
         listener = Thread(target=self._listen, name="dispute-due", daemon=True)
-        self._decider.wakes.append(self._wake)
-        if self._decider.store.address.dialect.name == POSTGRESQL:
+        self._handler.wakes.append(self._wake)
+        if self._handler.store.address.dialect.name == POSTGRESQL:
             listener.start()
         try:
             while not self._stopped:
                 self._wake.clear()  # before it looks: what appears from here on wakes it
                 try:
-                    done += sweep(self._decider, self._batch, self._lease, self._is_stopped)
+                    done += sweep(self._handler, self._batch, self._lease, self._is_stopped)
                     pause = self._pause()
                 except StoreUnavailableError as fault:
                     log().warning("sweep_unavailable", error=type(fault).__name__)
@@ -62,7 +62,7 @@ class Runner:
                     pause = self._look.total_seconds()
                 self._sleep(pause, self._wake)
         finally:
-            self._decider.wakes.remove(self._wake)
+            self._handler.wakes.remove(self._wake)
             self._stopped = True
             if listener.is_alive():
                 listener.join()
@@ -76,8 +76,8 @@ class Runner:
 
     def _pause(self) -> float:
         """Return for how many seconds there is nothing to do."""
-        with self._decider.store.pool.take() as session:
-            now = self._decider.now(session)
+        with self._handler.store.pool.take() as session:
+            now = self._handler.now(session)
             due = next_due(session, now)
         longest = self._look
         # A deadline is inclusive: it has passed only after its instant.
@@ -97,7 +97,7 @@ class Runner:
 
     def _hear(self) -> None:
         """Hear until this is stopped. A pooler would take the session away, so behind one `look` has to do for good."""
-        with closing(self._decider.store.address.connect()) as heard:  # its own: it hears, and may break
+        with closing(self._handler.store.address.connect()) as heard:  # its own: it hears, and may break
             if behind_pooler(heard, heard.execute):
                 return
             heard.execute(f"LISTEN {CHANNEL}")

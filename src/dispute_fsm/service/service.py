@@ -44,7 +44,7 @@ class DisputeService:
 
     def __init__(self, store: Store, orders: OrderSystem, *, clock: Clock | None = None, stamp: StampMaker = fresh_stamp) -> None:
         self.store = store
-        self._decider = CommandHandler(store, Disputes(orders, stamp), clock)
+        self._handler = CommandHandler(store, Disputes(orders, stamp), clock)
 
     # ---- openings and commands -----------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class DisputeService:
 
         Raises `OrderSystemUnavailableError`, `StaleFactsError`, `InputError`; `ConflictError`: send it again.
         """
-        return self._decider.open(opening_of(opening, fields), facts, connection)
+        return self._handler.open(opening_of(opening, fields), facts, connection)
 
     @overload
     def send(
@@ -118,7 +118,7 @@ class DisputeService:
         only; `StaleFactsError`; `InputError` where the command cannot be read, the clock tells no instant, or the `connection`
         has begun no transaction.
         """
-        return self._decider.send(dispute_id, command_of(command, by, key, said), facts, connection)
+        return self._handler.send(dispute_id, command_of(command, by, key, said), facts, connection)
 
     def expire(self, dispute_id: str, *, revision: int | None = None, connection: Connection | None = None) -> Expiry:
         """Act on what has passed of a dispute's deadlines, and say when to call again.
@@ -129,12 +129,12 @@ class DisputeService:
         Raises `OrderSystemUnavailableError` where nothing could be acted on for that: nothing happened, call again;
         `InputError` where there is no such dispute; as `send` does.
         """
-        return expire(self._decider, dispute_id, revision, connection)
+        return expire(self._handler, dispute_id, revision, connection)
 
     def now(self, connection: Connection | None = None) -> datetime:
         """Tell the time by which commands are judged, in UTC: what the host looks up itself is observed at it."""
-        with self._decider.session(connection) as session:
-            return self._decider.now(session)
+        with self._handler.session(connection) as session:
+            return self._handler.now(session)
 
     # ---- looking -------------------------------------------------------------------------------------------------------
 
@@ -156,14 +156,14 @@ class DisputeService:
         `UnknownDisputeError` where there is no such dispute.
         """
         dispute, now = self._there(dispute_id)
-        return self._decider.disputes.options(dispute, at=now)
+        return self._handler.disputes.options(dispute, at=now)
 
     def checklist(self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher, ...] = (), statement: str | None = None) -> Checklist:
         """Tell, before evidence is submitted, what is there, missing and not acceptable.
 
         Raises `UnknownDisputeError` where there is no such dispute.
         """
-        return self._decider.disputes.checklist(self._there(dispute_id)[0], reason, vouchers, statement)
+        return self._handler.disputes.checklist(self._there(dispute_id)[0], reason, vouchers, statement)
 
     def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
         """Return how a dispute stands, versioned, for the host's own tables; None where there is none."""
@@ -209,11 +209,11 @@ class DisputeService:
 
     def sweep(self, *, batch: int = BATCH, lease: timedelta = LEASE, stop: Callable[[], bool] = bool) -> Swept:
         """Fire every deadline that has passed, once, however many sweep. `stop` is asked between two disputes."""
-        return sweep(self._decider, batch, lease, stop)
+        return sweep(self._handler, batch, lease, stop)
 
     def runner(self, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE) -> Runner:
         """Make a runner that sweeps whenever a deadline is due; its `run` returns after its `stop`."""
-        return Runner(self._decider, look=look, lease=lease)
+        return Runner(self._handler, look=look, lease=lease)
 
     # ---- the feed ------------------------------------------------------------------------------------------------------
 
@@ -228,12 +228,12 @@ class DisputeService:
 
     def consumer(self, name: str, sink: Sink, *, source: str = SOURCE, tries: int = 3, lease: timedelta = LEASE) -> Consumer:
         """Make a consumer that keeps its place under a name."""
-        return Consumer(self._decider, name, sink, source=source, tries=tries, lease=lease)
+        return Consumer(self._handler, name, sink, source=source, tries=tries, lease=lease)
 
     def _there(self, dispute_id: str) -> tuple[Dispute, datetime]:
         with self.store.pool.take() as session:
             loaded: Loaded | None = self.store.load(session, dispute_id)
-            now = self._decider.now(session)
+            now = self._handler.now(session)
         if loaded is None:
             raise UnknownDisputeError(f"there is no dispute {dispute_id}", field="dispute_id")
         return loaded.dispute, max(now, loaded.dispute.last_at)

@@ -49,7 +49,7 @@ class Swept:
         return Swept(self.fired + other.fired, self.pending + other.pending, self.failed + other.failed)
 
 
-def sweep(decider: CommandHandler, batch: int, lease: timedelta, stop: Callable[[], bool]) -> Swept:
+def sweep(handler: CommandHandler, batch: int, lease: timedelta, stop: Callable[[], bool]) -> Swept:
     """Fire what has passed, batch by batch, until nothing is left that nobody has claimed, or it is asked to stop.
 
     Each dispute that stays pending or fails is tried once. Raises `InputError` for a batch of none.
@@ -58,29 +58,29 @@ def sweep(decider: CommandHandler, batch: int, lease: timedelta, stop: Callable[
         raise InputError(f"a batch of {batch} fires nothing; claim one at least", field="batch")
     done, stayed = Swept(), set[str]()
     while not stop():
-        with decider.store.pool.transaction() as session:
-            claimed = claim(session, decider.now(session), lease, batch)
+        with handler.store.pool.transaction() as session:
+            claimed = claim(session, handler.now(session), lease, batch)
         fresh = [dispute_id for dispute_id in claimed if dispute_id not in stayed]
         if not fresh:  # what stayed is tried again once its claim lapses; a slow order system must not keep a sweep going for ever
             break
         for number, dispute_id in enumerate(fresh):
             if stop():
-                with decider.store.pool.transaction() as session:
+                with handler.store.pool.transaction() as session:
                     for untouched in fresh[number:]:
                         release(session, untouched)
                 break
-            swept = _expire(decider, dispute_id)
+            swept = _expire(handler, dispute_id)
             if swept.pending or swept.failed:
                 stayed.add(dispute_id)
             done += swept
     return done
 
 
-def _expire(decider: CommandHandler, dispute_id: str) -> Swept:
+def _expire(handler: CommandHandler, dispute_id: str) -> Swept:
     done, expiries = Swept(), Expiries()
     while True:
         try:
-            result = decider.put(dispute_id, expiries.next)
+            result = handler.handle(dispute_id, expiries.next)
             if result is None:
                 return done
             done += Swept(fired=int(result.accepted))
@@ -97,13 +97,13 @@ def _expire(decider: CommandHandler, dispute_id: str) -> Swept:
             expiries.tried.add(expiries.trying)
 
 
-def expire(decider: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None) -> Expiry:
+def expire(handler: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None) -> Expiry:
     """Act on the deadlines of one dispute that have passed; see `DisputeService.expire`."""
     acting, results = _Acting(revision), list[Result]()
     unavailable: OrderSystemUnavailableError | StaleFactsError | None = None
     while True:
         try:
-            result = decider.put(dispute_id, acting.wanted, host)
+            result = handler.handle(dispute_id, acting.wanted, host)
         except (OrderSystemUnavailableError, StaleFactsError) as fault:
             log_pending(dispute_id, acting.expiries.trying, fault)
             unavailable = fault
