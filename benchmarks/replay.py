@@ -19,8 +19,8 @@ import structlog
 
 from dispute_fsm.domain.events import EVENT
 from dispute_fsm.history.generate import generate
+from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.replay import collecting_rarely, replay
-from dispute_fsm.history.writer import write_history
 
 BOUNDS = {"replay / validate_json": 6.0, "memory, ten times the file": 1.2, "pytest / replay, 2,000 files": 3.0}
 """The most that each ratio may be."""

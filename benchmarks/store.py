@@ -34,9 +34,9 @@ from dispute_fsm.domain.commands import ChooseOption, Command, OpenDispute, merc
 from dispute_fsm.domain.enums import Option
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.history.generate import generate
+from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import steps
 from dispute_fsm.history.replay import collecting_rarely
-from dispute_fsm.history.writer import write_history
 from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.import_export import bring_in

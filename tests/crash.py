@@ -28,7 +28,7 @@ from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import CommandType, EventType, Option
 from dispute_fsm.errors import ConflictError
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store.deadlines import next_due
+from dispute_fsm.store.deadlines import next_to_sweep
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
 from tests.service_support import AnyOrder, request
@@ -165,7 +165,7 @@ def settle(service: DisputeService, store: Store, notes: Notes, noted: list[dict
         service.sweep(lease=LEASE)
         with store.pool.take() as session:
             now = store.now(session)
-            due = next_due(session, now)
+            due = next_to_sweep(session, now)
         if due is None or due - now > timedelta(minutes=1):
             break
         # Real time has to pass, by the database's clock: till the next deadline is due, or a dead process's lease lapses.

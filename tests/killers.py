@@ -12,14 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dispute_fsm.decider.conclude import conclude
+from dispute_fsm.decider.decide import conclude
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import case_of
 from dispute_fsm.domain.commands import ChooseOption, Command
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import DisputeError
 from dispute_fsm.history.redecide import asked
-from dispute_fsm.machine.case import Case
+from dispute_fsm.machine.guard import Case
 from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, TransitionTable
 from dispute_fsm.rules.registry import RuleVersion, standing_in
 from dispute_fsm.scenarios.model import Scenario
@@ -28,7 +28,7 @@ from dispute_fsm.scenarios.runner import Run, order_system, run_scenario
 from dispute_fsm.verify.due_process import ends_agree, merchant_is_heard, one_response, penalty_has_a_cause, unknown_never_penalizes
 from dispute_fsm.verify.liveness import closed_stays_closed, deadline_is_inclusive, sweeps_do_not_decide
 from dispute_fsm.verify.one_answer import one_answer
-from dispute_fsm.verify.policies import representative
+from dispute_fsm.verify.representatives import representative
 from dispute_fsm.verify.state_space import Exploration, ExploredDecision, asked_again, explore
 from tests.histories import corpus
 from tests.support import CORPUS, ROOT

@@ -21,8 +21,8 @@ from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, Sta
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import steps_in
-from dispute_fsm.history.writer import write_history
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 

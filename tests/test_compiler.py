@@ -21,12 +21,9 @@ from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, O
 from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.machine import compiler
-from dispute_fsm.machine.case import Case
 from dispute_fsm.machine.chart import Chart, ChartTransition, Leaf, Version, transition
 from dispute_fsm.machine.compiler import compile_chart
-from dispute_fsm.machine.guard import ActorGuard, Guard, requirement, when
-from dispute_fsm.machine.guard_result import GuardResult
-from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.guard import ActorGuard, Case, Guard, GuardResult, assumed, requirement, stated, when
 from dispute_fsm.machine.transition_table import InitialTransition, NoEffect, NotOffered, Transition, TransitionTable
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules import registry

@@ -24,7 +24,7 @@ from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH
 from dispute_fsm.domain.policy import Term
 from dispute_fsm.domain.scalars import MAX_INTEGER, MAX_TEXT, parse_duration, parse_instant
 from dispute_fsm.events import AuditEvent
-from dispute_fsm.history.lines import MAX_LINE
+from dispute_fsm.history.jsonl import MAX_LINE
 from tests.checkout import listed, project_files, tracked
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,7 +17,7 @@ from dispute_fsm.errors import OrderSystemUnavailableError
 from dispute_fsm.service.async_service import AsyncDisputeService
 from dispute_fsm.service.consumer import Delivered
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweep import Swept
+from dispute_fsm.service.sweeper import Swept
 from dispute_fsm.store.repository import Store
 from tests.patience import PATIENCE
 from tests.service_support import AnyOrder, House, house, promised, request, settle

@@ -12,7 +12,7 @@ from dispute_fsm.domain.commands import Voucher
 from dispute_fsm.domain.enums import VoucherKind
 from dispute_fsm.domain.policy import DEFAULT_POLICY, DEFAULT_REASONS, Policy
 from dispute_fsm.domain.scalars import MAX_INTEGER
-from dispute_fsm.machine.guard_result import PayloadUnlock
+from dispute_fsm.machine.guard import PayloadUnlock
 from dispute_fsm.rules.evidence import Checklist, checklist, distinct, length
 from tests.strategies import blanks, policies, texts, voucher_tuples
 

@@ -23,7 +23,7 @@ from dispute_fsm.domain.enums import CommandType, Option, Outcome, RefusalCode, 
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.errors import OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweep import Swept
+from dispute_fsm.service.sweeper import Swept
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session

@@ -30,7 +30,7 @@ from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import MOST_DISPUTES, generate
-from dispute_fsm.history.writer import write_records
+from dispute_fsm.history.jsonl import write_records
 from dispute_fsm.rules.registry import rule_version
 from tests.patience import PATIENCE
 

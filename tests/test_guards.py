@@ -20,23 +20,26 @@ from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.history.telling import checked, seen_in_words
 from dispute_fsm.history.timeline import timeline
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import Guard, GuardKind, when
-from dispute_fsm.machine.guard_result import (
+from dispute_fsm.machine.guard import (
     NEVER,
     ActorUnlock,
+    Case,
     FactUnlock,
+    Guard,
+    GuardKind,
     GuardResult,
     NeverUnlock,
     PayloadUnlock,
     Seen,
     Unlock,
     WaitUnlock,
+    assumed,
     just_after,
     result_of,
     shown,
+    stated,
+    when,
 )
-from dispute_fsm.machine.provenance import assumed, stated
 from dispute_fsm.machine.timing import has_passed
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.guards.actors import by

@@ -16,7 +16,7 @@ from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDead
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, RefusalCode, Role, StateName
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.machine.guard_result import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
+from dispute_fsm.machine.guard import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
 from tests.sampling import few
 from tests.support import (
     CLAIMABLE,

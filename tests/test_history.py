@@ -23,9 +23,8 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.lines import SUFFIX
+from dispute_fsm.history.jsonl import SUFFIX, whole_file, write_history, write_records
 from dispute_fsm.history.reader import steps_in
-from dispute_fsm.history.writer import whole_file, write_history, write_records
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from tests.patience import PATIENCE

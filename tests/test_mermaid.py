@@ -16,8 +16,7 @@ from hypothesis.strategies import SearchStrategy
 
 from dispute_fsm.diagrams.model import machine_of
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
-from dispute_fsm.diagrams.render.mermaid import mermaid
-from dispute_fsm.diagrams.render.mermaid_text import escaped, node_id
+from dispute_fsm.diagrams.render.mermaid import escaped, mermaid, node_id
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY

@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from dispute_fsm.diagrams.model import machine_of
-from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape, View
 from dispute_fsm.diagrams.render.svg import svg
-from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history

@@ -23,7 +23,7 @@ from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import StoreInvalidError, StoreUnavailableError
 from dispute_fsm.service.consumer import Delivered
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweep import Swept
+from dispute_fsm.service.sweeper import Swept
 from dispute_fsm.store.address import address_of, behind_pooler
 from dispute_fsm.store.import_export import bring_in, taken_out
 from dispute_fsm.store.integrity import CheckCounts, check

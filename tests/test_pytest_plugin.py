@@ -9,11 +9,10 @@ import pytest
 
 from dispute_fsm import pytest_plugin
 from dispute_fsm.history.coverage import Coverage
-from dispute_fsm.history.lines import COMPRESSED
-from dispute_fsm.history.lines import SUFFIX as HISTORY
+from dispute_fsm.history.jsonl import COMPRESSED, write_history
+from dispute_fsm.history.jsonl import SUFFIX as HISTORY
 from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
-from dispute_fsm.history.writer import write_history
 from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario

@@ -16,7 +16,7 @@ from benchmarks import queries as bench
 from dispute_fsm.decider.decisions import Accepted
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, StateName
 from dispute_fsm.errors import InputError
-from dispute_fsm.service.feed import log_sink
+from dispute_fsm.service.consumer import log_sink
 from dispute_fsm.store import queries
 from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_of
 from dispute_fsm.store.repository import Store

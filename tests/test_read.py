@@ -21,13 +21,11 @@ from dispute_fsm.decider.options import options
 from dispute_fsm.domain.enums import StateName
 from dispute_fsm.domain.events import SCHEMA_VERSION
 from dispute_fsm.errors import InputError
-from dispute_fsm.history import lines as history_lines
+from dispute_fsm.history import jsonl as history_lines
 from dispute_fsm.history import reader as history_read
-from dispute_fsm.history.lines import STANDARD_INPUT
-from dispute_fsm.history.reader import Fault, Step, steps, steps_in
+from dispute_fsm.history.jsonl import STANDARD_INPUT, Spool
+from dispute_fsm.history.reader import UPGRADES, Fault, Step, steps, steps_in, upgraded
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.spill import Spool
-from dispute_fsm.history.upcast import UPGRADES, upgraded
 from dispute_fsm.history.what_if import Question
 from dispute_fsm.testing import given_history
 from tests.command_line import run

@@ -28,10 +28,10 @@ from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import InputError
 from dispute_fsm.history import reader as reading
 from dispute_fsm.history.generate import generate
+from dispute_fsm.history.jsonl import write_records
 from dispute_fsm.history.redact import Kind, Pseudonyms, ids_replaced, redacted, redacted_lines
 from dispute_fsm.history.redecide import Missing, Undetermined
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.writer import write_records
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests.support import CORPUS, ran, read_back

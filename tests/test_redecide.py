@@ -14,9 +14,8 @@ from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.events import EVENT_CLASSES
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.reader import steps
-from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Missing, Undetermined, redecide
+from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Drift, Missing, Undetermined, redecide
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.registry import rule_version
 from tests.histories.corpus import ERASED, FILES, disputes, is_policy, line_of, lines, named, rechained, record, recorded, replayed

@@ -8,8 +8,8 @@ import pytest
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.domain.enums import Option, RefusalCode
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.difference import Drift
 from dispute_fsm.history.reader import Fault
+from dispute_fsm.history.redecide import Drift
 from dispute_fsm.rules import v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, registered

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dispute_fsm.history.generate import generate
+from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.replay import collecting_rarely, replay
-from dispute_fsm.history.writer import write_history
 from tests.command_line import SCRIPT, complained, environment, piped, run
 from tests.histories.corpus import ERASED, disputes, line_of, rechained, recorded
 from tests.support import recorded_history

@@ -48,7 +48,7 @@ from dispute_fsm.domain.enums import (
 from dispute_fsm.domain.facts import CancelRequest, Order, Pickup, Refund, Shipment
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy, Term
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.writer import write_records
+from dispute_fsm.history.jsonl import write_records
 from dispute_fsm.scenarios.model import Availability, Expect, ExpectEnd, FactsChange, Scenario, ScenarioStep, Sweep
 from dispute_fsm.scenarios.reader import parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import run_scenario

@@ -14,7 +14,7 @@ import pytest
 
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.writer import write_records
+from dispute_fsm.history.jsonl import write_records
 from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario

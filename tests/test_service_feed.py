@@ -14,8 +14,7 @@ from structlog.testing import capture_logs
 from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, SinkUnavailableError
 from dispute_fsm.service import consumer as delivery
-from dispute_fsm.service.consumer import Delivered
-from dispute_fsm.service.feed import CloudEvent, log_sink
+from dispute_fsm.service.consumer import CloudEvent, Delivered, log_sink
 from dispute_fsm.store import subscriptions as consumers
 from tests.service_support import House, house, request, settle
 from tests.support import OPENED_AT, choose, command, seen, submission, voucher

@@ -15,9 +15,9 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import UnknownDisputeError
+from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
-from dispute_fsm.history.writer import write_history
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests import command_line

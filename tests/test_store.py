@@ -21,12 +21,12 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableError
 from dispute_fsm.rules import registry, v2023_03
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store import snapshot
+from dispute_fsm.store import records as snapshot
 from dispute_fsm.store.address import address_of, engine_of, file_of
 from dispute_fsm.store.failures import failure
 from dispute_fsm.store.import_export import taken_out
 from dispute_fsm.store.integrity import CheckCounts, check
-from dispute_fsm.store.migrate import migrate, version
+from dispute_fsm.store.migrations import migrate, version
 from dispute_fsm.store.pool import Pool
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import SCHEMA_VERSION

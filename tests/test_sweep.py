@@ -13,10 +13,9 @@ from dispute_fsm.domain.enums import CommandType, EventType, Option, Outcome, St
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.service.command_handler import CommandHandler
-from dispute_fsm.service.runner import Runner
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweep import Swept
-from dispute_fsm.store.deadlines import claim, next_due
+from dispute_fsm.service.sweeper import Runner, Swept
+from dispute_fsm.store.deadlines import claim, next_to_sweep
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
 from tests import service_support
@@ -62,7 +61,7 @@ def test_what_fired_stands_in_the_projection_and_leaves_nothing_to_sweep(home: H
     assert snapshot is not None
     assert (snapshot.state, snapshot.closed, snapshot.outcome) == (StateName.PENALIZED, True, Outcome.NO_RESPONSE)
     with home.store.pool.take() as session:
-        assert next_due(session, home.time.now) is None
+        assert next_to_sweep(session, home.time.now) is None
 
 
 def test_a_dispute_that_moves_on_takes_its_deadline_with_it(home: House) -> None:
@@ -110,7 +109,7 @@ def test_where_the_order_system_cannot_answer_the_deadline_stays_pending_and_the
     home.orders.available = True
     assert home.service.sweep() == Swept(), "claimed until the lease lapses"
     with home.store.pool.take() as session:
-        assert next_due(session, home.time.now) == home.time.now + MINUTE
+        assert next_to_sweep(session, home.time.now) == home.time.now + MINUTE
     home.time.pass_(MINUTE)
     assert home.service.sweep() == Swept(fired=1)
     assert home.service.history("D-1")[-1].type is EventType.DISPUTE_PENALIZED

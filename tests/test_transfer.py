@@ -11,7 +11,7 @@ from sqlalchemy import text
 from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.writer import write_history
+from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.store.import_export import bring_in, taken_out
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from tests.histories.corpus import of_blank_ids

@@ -9,16 +9,14 @@ import pytest
 from dispute_fsm.decider import evaluate as judging
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.policy import DEFAULT_POLICY
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import Guard
-from dispute_fsm.machine.guard_result import FactUnlock, GuardResult, PayloadUnlock
+from dispute_fsm.machine.guard import Case, FactUnlock, Guard, GuardResult, PayloadUnlock
 from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.guards.rulings import rationale_given
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version, standing_in
 from dispute_fsm.verify.checker import verify
 from dispute_fsm.verify.counterexample import replayed, scenario_text
-from dispute_fsm.verify.policies import SWITCHES, representative
 from dispute_fsm.verify.properties import PROPERTIES
+from dispute_fsm.verify.representatives import SWITCHES, representative
 from dispute_fsm.verify.state_space import explore
 from tests.command_line import complained, run
 from tests.sampling import few

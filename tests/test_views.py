@@ -12,22 +12,19 @@ from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.completeness import faults, misplaced, other_events
 from dispute_fsm.diagrams.difference import ChartChange, changes
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import Arrow, Machine, machine_of
-from dispute_fsm.diagrams.picture import Mark, Picture
+from dispute_fsm.diagrams.picture import Mark, Picture, TextTable, View, leaves, taken
 from dispute_fsm.diagrams.render.dot import dot
 from dispute_fsm.diagrams.render.markdown import markdown
 from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.svg import svg
-from dispute_fsm.diagrams.tables import TextTable
-from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
 from dispute_fsm.diagrams.views.options import options
-from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.diagrams.way import leaves, taken
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, EventType, Lang, Option, RefusalCode
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual
 from dispute_fsm.errors import ChartError, InputError

@@ -24,9 +24,8 @@ from dispute_fsm.domain.enums import CommandType, EventType, Option, Outcome, Re
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.redecide import Missing
+from dispute_fsm.history.redecide import Difference, Drift, Missing
 from dispute_fsm.history.what_if import EndState, Question, Verdict, WhatIf, what_if
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards as g

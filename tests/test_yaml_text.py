@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dispute_fsm.documents.positions import FieldPath, YamlText, field_name
+from dispute_fsm.documents.source import FieldPath, YamlText, field_name
 from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH, read_yaml
 from dispute_fsm.errors import InputError
 

@@ -22,10 +22,8 @@ from statemachine.orderedset import OrderedSet
 
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role
 from dispute_fsm.machine import transition_table
-from dispute_fsm.machine.case import Case
 from dispute_fsm.machine.chart import Chart, ChartTransition
-from dispute_fsm.machine.guard import Dimension, Guard, GuardKind
-from dispute_fsm.machine.guard_result import GuardResult
+from dispute_fsm.machine.guard import Case, Dimension, Guard, GuardKind, GuardResult
 from dispute_fsm.machine.transition_table import Evaluated, Rule, Transition, TransitionTable
 from dispute_fsm.rules import guards
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged

@@ -11,10 +11,8 @@ from typing import Any, cast
 
 from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.machine.case import Case
 from dispute_fsm.machine.compiler import RECORDED_AS
-from dispute_fsm.machine.guard import Guard, Selector, when
-from dispute_fsm.machine.guard_result import GuardResult
+from dispute_fsm.machine.guard import Case, Guard, GuardResult, Selector, when
 from dispute_fsm.machine.timing import has_passed
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards

@@ -19,10 +19,8 @@ from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, Labelled, Lang, Outcome, RefusalCode, StateName
 from dispute_fsm.domain.policy import Bilingual, Prompt
 from dispute_fsm.domain.scalars import format_duration
-from dispute_fsm.history.difference import Drift
-from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED
-from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector
-from dispute_fsm.machine.provenance import Source
+from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Drift
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector, Source
 from dispute_fsm.machine.transition_table import Configuration, Rule, Transition
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion

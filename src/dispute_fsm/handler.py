@@ -11,8 +11,7 @@ from typing import Literal, Unpack, overload
 from uuid import uuid4
 
 from dispute_fsm.commands import OpeningFields, command
-from dispute_fsm.decider.conclude import opening_needs_facts
-from dispute_fsm.decider.decide import decide, open_dispute
+from dispute_fsm.decider.decide import decide, open_dispute, opening_needs_facts
 from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evaluate import needs_facts
@@ -27,7 +26,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import parse_instant
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.log import log
-from dispute_fsm.machine.guard_result import just_after
+from dispute_fsm.machine.guard import just_after
 from dispute_fsm.orders import OrderSystem
 from dispute_fsm.rules.evidence import Checklist, checklist
 

@@ -25,7 +25,7 @@ from dispute_fsm.errors import (
 from dispute_fsm.handler import Disputes, Expiry, Result
 from dispute_fsm.history.replay import replay
 from dispute_fsm.history.what_if import what_if
-from dispute_fsm.machine.guard_result import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
+from dispute_fsm.machine.guard import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
 from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.evidence import checklist
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from dispute_fsm.domain.enums import Lang
     from dispute_fsm.domain.events import AuditEvent
     from dispute_fsm.history.coverage import Coverage
-    from dispute_fsm.history.difference import Change, Difference
     from dispute_fsm.history.drift import ApprovedDrift
     from dispute_fsm.history.reader import Fault, Step
+    from dispute_fsm.history.redecide import Change, Difference
     from dispute_fsm.history.replay import Replayed
     from dispute_fsm.history.timeline import TimelineEntry
     from dispute_fsm.scenarios.runner import Failure, ScenarioResult
@@ -232,7 +232,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _write_coverage(session: pytest.Session, run: _Run) -> None:
     if run.coverage_file is None:
         return
-    from dispute_fsm.history.writer import whole_file
+    from dispute_fsm.history.jsonl import whole_file
 
     try:
         with whole_file(run.coverage_file) as stream:
@@ -408,7 +408,7 @@ class ScenarioItem(DisputeItem):
 
     def updated(self, result: "ScenarioResult", run: _Run) -> "ScenarioResult":
         """Write what is missing into the file, and return what comes of it as it stands then."""
-        from dispute_fsm.history.writer import whole_file
+        from dispute_fsm.history.jsonl import whole_file
         from dispute_fsm.scenarios.reader import parse_scenario
         from dispute_fsm.scenarios.runner import run_scenario
         from dispute_fsm.scenarios.update import updated

@@ -19,8 +19,7 @@ from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
-from dispute_fsm.documents.positions import YamlText
-from dispute_fsm.documents.source import YamlSource
+from dispute_fsm.documents.source import YamlSource, YamlText
 from dispute_fsm.domain.commands import OpenDispute
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import Order

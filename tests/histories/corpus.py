@@ -16,7 +16,7 @@ import rfc8785
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.events import GENESIS, AuditEvent
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.lines import is_history, opened
+from dispute_fsm.history.jsonl import is_history, opened
 from dispute_fsm.history.reader import Fault, Step, steps_in
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.what_if import Question

@@ -22,7 +22,7 @@ from dispute_fsm.cli.typed import as_typed, parameters
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StoreInvalidError, StoreUnavailableError
-from dispute_fsm.history.writer import whole_bytes, whole_file
+from dispute_fsm.history.jsonl import whole_bytes, whole_file
 from dispute_fsm.terminal import STAND_INS, default_lang, printable
 from dispute_fsm.version import VERSION
 

@@ -8,7 +8,7 @@ import typer
 from dispute_fsm.cli.app import Exit, JsonOption, complain, emit, reported, say, written
 from dispute_fsm.cli.store import DbOption, opened_store
 from dispute_fsm.errors import ConflictError, InputError
-from dispute_fsm.history.lines import SUFFIX, opened
+from dispute_fsm.history.jsonl import SUFFIX, opened
 
 _HELP = """Check a database, and bring histories in and out.
 

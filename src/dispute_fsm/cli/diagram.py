@@ -12,8 +12,8 @@ from dispute_fsm.cli.app import LANG, STANDARD_OUTPUT, Exit, LangOption, as_lang
 from dispute_fsm.cli.histories import history_files, story
 from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
 from dispute_fsm.diagrams.model import Machine, machine_of
+from dispute_fsm.diagrams.picture import View
 from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES, Format, drawn
-from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
@@ -23,8 +23,8 @@ from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
+from dispute_fsm.history.jsonl import require_folder
 from dispute_fsm.history.reader import steps
-from dispute_fsm.history.writer import require_folder
 from dispute_fsm.rules.registry import VERSIONS, rule_version
 
 _ALL = "all"

@@ -12,8 +12,7 @@ from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.lines import SUFFIX
-from dispute_fsm.history.writer import write_records
+from dispute_fsm.history.jsonl import SUFFIX, write_records
 
 
 @reported

@@ -8,7 +8,7 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import InputError, UnknownDisputeError
-from dispute_fsm.history.lines import COMPRESSED, NO_PATH, STANDARD_INPUT, SUFFIX, is_history
+from dispute_fsm.history.jsonl import COMPRESSED, NO_PATH, STANDARD_INPUT, SUFFIX, is_history
 from dispute_fsm.history.reader import Step, steps
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO

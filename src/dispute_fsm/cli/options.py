@@ -20,7 +20,7 @@ from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Lang
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.lines import is_history
+from dispute_fsm.history.jsonl import is_history
 from dispute_fsm.history.reader import steps
 from dispute_fsm.history.telling import lasting, state_label
 from dispute_fsm.history.timeline import local_time

@@ -9,7 +9,7 @@ import typer
 from dispute_fsm.cli.app import Exit, reported, written
 from dispute_fsm.cli.histories import as_history
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.lines import SUFFIX, opened
+from dispute_fsm.history.jsonl import SUFFIX, opened
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
 
 

@@ -16,10 +16,10 @@ from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.difference import Difference, Drift
 from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
-from dispute_fsm.history.lines import COMPRESSED, SUFFIX
+from dispute_fsm.history.jsonl import COMPRESSED, SUFFIX
 from dispute_fsm.history.reader import Fault, Step
+from dispute_fsm.history.redecide import Difference, Drift
 from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.telling import change_in_words, changed_member, guard_name, seen_in_words
 from dispute_fsm.history.what_if import EndState, Question, Verdict, WhatIf

@@ -15,7 +15,7 @@ from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.orders import OrderSystem
 
 if TYPE_CHECKING:
-    from dispute_fsm.service.runner import Runner
+    from dispute_fsm.service.sweeper import Runner
 
 
 class NobodyToAsk:

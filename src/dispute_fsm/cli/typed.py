@@ -10,7 +10,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from dispute_fsm.documents.source import unknown
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.lines import NO_PATH
+from dispute_fsm.history.jsonl import NO_PATH
 
 
 def parameters(command: Callable[..., object]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import typer
 from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, progress_bar, reported, say, wrote_into
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.history.writer import whole_file
+from dispute_fsm.history.jsonl import whole_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.verify.checker import Verification
 from dispute_fsm.verify.checker import verify as verify_version

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from dispute_fsm.domain.enums import Lang, RefusalCode
 from dispute_fsm.domain.events import AuditEvent, CommandRefused
-from dispute_fsm.machine.guard_result import NEVER, Seen, Unlock
+from dispute_fsm.machine.guard import NEVER, Seen, Unlock
 
 LINKED = frozenset({RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN, RefusalCode.PICKUP_NOT_VALID})
 """Refusals that the merchant can do something about on the order page."""

@@ -17,9 +17,7 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import FrozenMap, format_duration, format_instant
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import Guard
-from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, Seen
+from dispute_fsm.machine.guard import NEVER, Case, Guard, GuardResult, PayloadUnlock, Seen
 from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, NotOffered, Transition
 
 _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})

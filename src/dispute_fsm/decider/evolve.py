@@ -13,7 +13,7 @@ from dispute_fsm.domain.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ImpossibleEventError
-from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.machine.timing import FAILED
 from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.guards.selectors import NAMED, OPTION
 from dispute_fsm.rules.registry import rule_version

@@ -19,9 +19,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import EvidenceReason
 from dispute_fsm.domain.working_time import Count, count
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import Selector
-from dispute_fsm.machine.guard_result import PayloadUnlock
+from dispute_fsm.machine.guard import Case, PayloadUnlock, Selector
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})

@@ -12,9 +12,7 @@ from typing import NamedTuple
 from dispute_fsm.domain.commands import ExtendDeadline
 from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, Role
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import Selector
-from dispute_fsm.machine.guard_result import ActorUnlock
+from dispute_fsm.machine.guard import ActorUnlock, Case, Selector
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards
 

@@ -14,15 +14,15 @@ from pydantic import ValidationError
 
 from dispute_fsm.diagrams.difference import changes
 from dispute_fsm.diagrams.model import Machine, machine_of
+from dispute_fsm.diagrams.picture import View
 from dispute_fsm.diagrams.render.formats import SUFFIXES, Format, drawn
-from dispute_fsm.diagrams.view import View
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
-from dispute_fsm.history.writer import whole_file
+from dispute_fsm.history.jsonl import whole_file
 from dispute_fsm.rules.registry import VERSIONS
 
 MACHINE = "machine.json"

@@ -5,7 +5,7 @@ from itertools import pairwise, product
 
 from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
 from dispute_fsm.domain.enums import CommandType, RefusalCode
-from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.machine.timing import FAILED
 from dispute_fsm.machine.transition_table import QUIET
 from dispute_fsm.rules.guards.selectors import OPTION
 

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine, SelectorQuestion, StateNode
-from dispute_fsm.diagrams.phrases import Phrases
 from dispute_fsm.diagrams.picture import Mark
-from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.domain.enums import POLICY_FIELDS, Denial, Labelled, Lang, Silence
 from dispute_fsm.domain.policy import Bilingual, Term
 from dispute_fsm.domain.scalars import FrozenMap

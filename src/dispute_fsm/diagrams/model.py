@@ -19,8 +19,7 @@ from dispute_fsm.domain.policy import Bilingual, Policy
 from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict
 from dispute_fsm.errors import ChartError
 from dispute_fsm.machine.chart import ChartTransition, Leaf
-from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector
-from dispute_fsm.machine.provenance import Source
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector, Source
 from dispute_fsm.machine.transition_table import InitialTransition, Outcomes, Rule
 from dispute_fsm.rules.registry import RuleVersion
 

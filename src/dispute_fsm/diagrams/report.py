@@ -7,12 +7,11 @@ Pointing at a step lights up the edge that it took.
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.render.style import DARK, FONTS, LIGHT
+from dispute_fsm.diagrams.formatting import Phrases
+from dispute_fsm.diagrams.picture import Part, View, taken
 from dispute_fsm.diagrams.render.svg import svg
-from dispute_fsm.diagrams.view import Part, View
+from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
 from dispute_fsm.diagrams.views.history import HistoryStory, story_of
-from dispute_fsm.diagrams.way import taken
 from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dispute_fsm.documents.positions import FieldPath
-from dispute_fsm.documents.source import YamlSource, meant
+from dispute_fsm.documents.source import FieldPath, YamlSource, meant
 from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError

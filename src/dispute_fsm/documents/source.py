@@ -1,4 +1,7 @@
-"""From pydantic's errors to ours: file, line, field, what is wrong, what to do."""
+"""From pydantic's errors to ours: file, line, field, what is wrong, what to do.
+
+Where something stands in a document, and how that is written. Nothing here needs a reader of YAML.
+"""
 
 import json
 import re
@@ -6,14 +9,52 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dispute_fsm.documents.positions import FieldPath, YamlText, field_name
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
+
+FieldPath: TypeAlias = tuple[str | int, ...]
+"""Where a value stands: the keys and, within lists, the positions that lead to it from the top."""
+
+_WORD = re.compile(r"[\w-]+")
+_LONGEST_QUOTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class YamlText:
+    """The content of a YAML file in plain values, and the line on which each of them stands."""
+
+    value: object
+    """Made of dict, list, str, int, bool, None, datetime and date only."""
+    lines: Mapping[FieldPath, int]
+    """The line, from 1, of every value by its path; for a member of a mapping, the line of its key."""
+
+    def line(self, path: Sequence[str | int]) -> int:
+        """Give the line of a field; where it is missing, that of the deepest value around it."""
+        around = (tuple(path[:length]) for length in range(len(path), -1, -1))
+        return next(self.lines[place] for place in around if place in self.lines)
+
+
+def field_name(path: Sequence[str | int]) -> str:
+    """Write a path as a person would: `steps[2].with.option`."""
+    return "".join(_step(part) for part in path).removeprefix(".")
+
+
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if _WORD.fullmatch(part) and len(part) <= _LONGEST_QUOTE else f"[{quoted(part)}]"
+
+
+def quoted(text: str) -> str:
+    """Quote a text as YAML would read it; cut where long, escaped where it could play tricks on a terminal."""
+    shown = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")

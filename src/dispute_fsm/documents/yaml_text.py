@@ -13,8 +13,8 @@ from typing import Any, Never, cast
 import yaml
 from yaml.resolver import Resolver
 
-from dispute_fsm.documents.positions import FieldPath, YamlText, field_name
-from dispute_fsm.documents.positions import quoted as _quoted
+from dispute_fsm.documents.source import FieldPath, YamlText, field_name
+from dispute_fsm.documents.source import quoted as _quoted
 from dispute_fsm.domain.scalars import parse_instant
 from dispute_fsm.errors import InputError
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from dispute_fsm.documents.source import YamlSource, unknown
 from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.domain.scalars import GivenIdentifier, Series, Strict, Text
-from dispute_fsm.history.difference import Drift
+from dispute_fsm.history.redecide import Drift
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.what_if import Verdict
 

@@ -3,6 +3,11 @@
 Hashes are checked over the JSON as it stands in the file; only then is an older schema brought up to date, and only then
 is the event validated and folded. Disputes may stand interleaved, each in order. What is kept in memory is bounded by the
 disputes that are open, not by the file: closed ones wait on disk (`Spool`), for a history may come back to them.
+
+Older shapes of an event, brought up to date one version after the other.
+
+A hash is over the record as it was written, so it is checked first; what is here then changes the parsed record only, never
+the file. A new `SCHEMA_VERSION` brings the function that makes it of the version before, and an old history as its test.
 """
 
 from collections import OrderedDict
@@ -20,13 +25,32 @@ from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import NOT_HASHED, hashed_form, verify
 from dispute_fsm.documents.source import fault_of, unknown
 from dispute_fsm.domain.canonical_json import canonical, digest
-from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, GENESIS, AuditEvent, PrivateValue
+from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, GENESIS, SCHEMA_VERSION, AuditEvent, PrivateValue
 from dispute_fsm.domain.policy import Policy
-from dispute_fsm.domain.scalars import Strict
+from dispute_fsm.domain.scalars import FrozenMap, Strict
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
-from dispute_fsm.history.lines import numbered, opened, parsed
-from dispute_fsm.history.spill import Spool
-from dispute_fsm.history.upcast import UPGRADES, Upgrade, upgraded
+from dispute_fsm.history.jsonl import Spool, numbered, opened, parsed
+
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes the parsed record of one schema version of that of the version before; a pure function."""
+
+UPGRADES: Mapping[int, Upgrade] = FrozenMap({})
+"""By the version that each starts from. Version 1 is the first, so there is nothing older yet."""
+
+
+def upgraded(record: dict[str, Any], upgrades: Mapping[int, Upgrade] = UPGRADES) -> dict[str, Any]:
+    """Bring an event's parsed record to the present schema version.
+
+    Raises `InputError` that names the versions that can be read, where this is none of them.
+    """
+    version = record.get("schema_version")
+    if type(version) is int and version == SCHEMA_VERSION:  # true equals 1, and is no version
+        return record
+    if type(version) is not int or version not in upgrades:
+        known = ", ".join(map(str, sorted({*upgrades, SCHEMA_VERSION})))
+        raise InputError(f"unknown schema version {version!r}; this package reads: {known}", field="schema_version")
+    return upgraded(upgrades[version](record), upgrades)
+
 
 _CHAINED: Mapping[str, type] = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict, "seq": int}
 _BARE = len(canonical({"hash": GENESIS, "private": {}}))

@@ -21,9 +21,8 @@ from dispute_fsm.decider.hash_chain import event_hash
 from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.lines import numbered, parsed
+from dispute_fsm.history.jsonl import numbered, parsed, record_line
 from dispute_fsm.history.reader import Fault, HistoryReader, Step
-from dispute_fsm.history.writer import record_line
 
 IDS_REPLACED = "ids-replaced"
 """Stands in the build part of an opening's `package` where ids were replaced: `0.1.0+ids-replaced`."""

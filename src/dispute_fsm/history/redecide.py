@@ -1,22 +1,217 @@
 """Deciding a recorded command again, under what was recorded: the facts, the time, the policy, the rule version.
 
 What went in is taken from the event; what came out is compared with it, member by member.
+
+How a decision made again differs from the one that was recorded: its class, the guard that says so, and what it saw.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
-from dispute_fsm.decider.conclude import Conclusion, conclude, conclude_opening
+from pydantic import JsonValue
+
+from dispute_fsm.decider.decide import Conclusion, RecordedCheck, conclude, conclude_opening
 from dispute_fsm.decider.decisions import Reason
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import erased, reveal
 from dispute_fsm.domain.commands import COMMAND_CLASSES, Command, OpenDispute
-from dispute_fsm.domain.enums import Labelled, RefusalCode
-from dispute_fsm.domain.events import AuditEvent, DisputeOpened
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Labelled, RefusalCode
+from dispute_fsm.domain.events import AuditEvent, Check, DisputeOpened
 from dispute_fsm.domain.policy import Policy
-from dispute_fsm.domain.scalars import FrozenMap, Named, Strict
+from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict, format_instant
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
-from dispute_fsm.history.difference import Change, Difference, Drift, compare, no_event
+from dispute_fsm.machine.guard import Seen
+from dispute_fsm.machine.timing import has_passed
 from dispute_fsm.rules.registry import rule_version
+
+
+class Drift(Labelled):
+    """The classes of difference, the weightiest first."""
+
+    OUTCOME = "outcome", "下一状态或结果不同", "different state or outcome"
+    NEWLY_REFUSED = "newly_refused", "原已受理，现被拒绝", "now refused"
+    NEWLY_ACCEPTED = "newly_accepted", "原被拒绝，现可受理", "now accepted"
+    FACTS = "facts", "按记录的订单数据无法复核", "cannot be decided again on its facts"
+    DEADLINE = "deadline", "时限不同", "deadline changed"
+    CHART = "chart", "规则状态图有改动", "the rule version's chart was changed"
+    EXPLANATION = "explanation", "仅说明文字不同", "only the explanation is another"
+
+
+class Change(Strict):
+    """One member of an event: what was recorded, and what it would be now."""
+
+    field: str
+    recorded: JsonValue
+    now: JsonValue
+
+
+class Difference(Strict):
+    """One step that differs.
+
+    `seq` is the recorded event at which it shows, `guard` the one that makes the difference or decided last, and `saw_then`
+    and `saw_now` what it looked at (null where it was not asked).
+    """
+
+    seq: int
+    drift: Named[Drift]
+    command: Named[CommandType]
+    guard: str | None
+    saw_then: dict[str, JsonValue] | None
+    saw_now: dict[str, JsonValue] | None
+    changes: Series[Change]
+
+
+_COMPARED = ("type", "target", "deadlines", "outcome", "refused")
+
+Answer = Check | RecordedCheck
+"""One guard's answer, as it was recorded or as it is found anew."""
+
+
+def compare(event: AuditEvent, found: Conclusion | AuditEvent) -> Difference | None:
+    """Compare an event with what its decision comes to now; None where nothing differs.
+
+    Of two refusals only the reasons are compared: where the dispute stands meanwhile is not their doing.
+    """
+    changes = tuple(_changes(event, found))
+    if not changes:
+        return None
+    drift = _drift(event, found)
+    if drift is Drift.DEADLINE:
+        deadline = next(d for d in Deadline if event.deadlines.get(d) != found.deadlines.get(d))
+        return another_due(event, deadline, event.deadlines.get(deadline), found.deadlines.get(deadline), changes)
+    return _difference(event, drift, found.checks, changes)
+
+
+def no_event(event: AuditEvent, instead: str, reasons: Sequence[Reason] = ()) -> Difference:
+    """Say that nothing would be recorded now; `instead` is what comes of the command, `reasons` why it would be refused."""
+    drift = Drift.NEWLY_REFUSED if _accepted(event) else Drift.EXPLANATION if reasons else Drift.NEWLY_ACCEPTED
+    answers = [RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in reasons]
+    return _difference(event, drift, answers, (Change(field="type", recorded=event.type.value, now=instead),))
+
+
+def another_due(
+    event: AuditEvent, deadline: Deadline, then: datetime | None, now: datetime | None, changes: tuple[Change, ...]
+) -> Difference:
+    """Say that a deadline has another due instant; its guard is the one that asks whether it has passed."""
+    return Difference(
+        seq=event.seq,
+        drift=Drift.DEADLINE,
+        command=event.command,
+        guard=has_passed(deadline).name,
+        saw_then={deadline.value: _plain(then)},
+        saw_now={deadline.value: _plain(now)},
+        changes=changes,
+    )
+
+
+def expired_before(event: AuditEvent, deadline: Deadline, expiry: AuditEvent) -> Difference:
+    """Say that a deadline would have expired before this event, which nobody recorded."""
+    changes = tuple(
+        Change(field=name, recorded=None, now=_plain(value)) for name, value in (("target", expiry.target), ("outcome", expiry.outcome))
+    )
+    guard = next(answer for answer in expiry.checks if answer.guard == has_passed(deadline).name)
+    return Difference(
+        seq=event.seq,
+        drift=Drift.OUTCOME,
+        command=expiry.command,
+        guard=guard.guard,
+        saw_then=None,
+        saw_now=_seen(guard),
+        changes=changes,
+    )
+
+
+def _accepted(event: AuditEvent) -> bool:
+    return event.type is not EventType.REFUSED
+
+
+def _drift(event: AuditEvent, found: Conclusion | AuditEvent) -> Drift:
+    accepted = found.type is not EventType.REFUSED
+    if _accepted(event) is not accepted:
+        return Drift.NEWLY_ACCEPTED if accepted else Drift.NEWLY_REFUSED
+    if accepted and (event.type, event.target, event.outcome) != (found.type, found.target, found.outcome):
+        return Drift.OUTCOME
+    return Drift.DEADLINE if accepted and event.deadlines != found.deadlines else Drift.EXPLANATION
+
+
+def _changes(event: AuditEvent, found: Conclusion | AuditEvent) -> Iterator[Change]:
+    refusals = event.type is found.type is EventType.REFUSED
+    for name in ("refused",) if refusals else _COMPARED:
+        recorded, now = getattr(event, name), getattr(found, name)
+        if recorded != now:
+            yield Change(field=name, recorded=_plain(recorded), now=_plain(now))
+    if event.facts is not found.facts and event.facts != found.facts:
+        yield Change(field="facts", recorded=event.facts is not None, now=found.facts is not None)
+    if not _answered_alike(event, found):
+        yield Change(field="checks", recorded=_told(event.checks), now=_told(found.checks))
+
+
+def _answered_alike(event: AuditEvent, found: Conclusion | AuditEvent) -> bool:
+    if isinstance(found, Conclusion) and not found.reasons:  # as most are: no need to write the answers as they are recorded
+        return len(event.checks) == len(found.answers) and all(
+            check.guard == guard.recorded and check.passed is finding.holds and _saw_alike(check.saw, finding.saw)
+            for check, (guard, finding) in zip(event.checks, found.answers, strict=True)
+        )
+    return len(event.checks) == len(found.checks) and all(map(_same, event.checks, found.checks))
+
+
+def _same(then: Answer, now: Answer) -> bool:
+    return then.guard == now.guard and then.passed is now.passed and _saw_alike(then.saw, now.saw)
+
+
+def _saw_alike(then: Mapping[str, Seen], now: Mapping[str, Seen]) -> bool:
+    """Compare what was seen; 1 equals true in Python, and is another thing here."""
+    if then != now:
+        return False
+    in_one_order = list(map(type, then.values())) == list(map(type, now.values()))
+    return in_one_order or all(type(then[name]) is type(value) for name, value in now.items())
+
+
+def _difference(event: AuditEvent, drift: Drift, now: Sequence[Answer], changes: tuple[Change, ...]) -> Difference:
+    name = _decisive(event.checks, now, drift)
+    saw_then, saw_now = (next((_seen(answer) for answer in answers if answer.guard == name), None) for answers in (event.checks, now))
+    return Difference(seq=event.seq, drift=drift, command=event.command, guard=name, saw_then=saw_then, saw_now=saw_now, changes=changes)
+
+
+def _decisive(then: Sequence[Answer], now: Sequence[Answer], drift: Drift) -> str | None:
+    """Name the guard that makes the difference: the first that answers otherwise, else that saw otherwise, else the last one asked.
+
+    Where a command leads elsewhere, the questions that select its row come before guards that only saw otherwise.
+    """
+    was, is_now = ({answer.guard: answer for answer in answers} for answers in (then, now))
+    names = list(is_now | was)
+    if drift is Drift.OUTCOME:  # a question is recorded with its answer under its own name
+        names.sort(key=lambda name: name not in (is_now.get(name) or was[name]).saw)
+    no_longer_alike = (name for name in names if _passes(was.get(name)) is not _passes(is_now.get(name)))
+    seen_otherwise = (name for name in names if name in was and name in is_now and not _same(was[name], is_now[name]))
+    in_one_only = (name for name in names if (name in was) is not (name in is_now))
+    last_asked = iter(list(is_now or was)[-1:])
+    return next((name for found in (no_longer_alike, seen_otherwise, in_one_only, last_asked) for name in found), None)
+
+
+def _passes(answer: Answer | None) -> bool:
+    """Whether a guard lets pass; one that is not asked does."""
+    return answer is None or answer.passed
+
+
+def _told(answers: Sequence[Answer]) -> JsonValue:
+    return [{"guard": answer.guard, "passed": answer.passed, "saw": _seen(answer)} for answer in answers]
+
+
+def _seen(answer: Answer) -> dict[str, JsonValue]:
+    return {name: _plain(value) for name, value in answer.saw.items()}
+
+
+def _plain(value: object) -> JsonValue:
+    """Write a member of an event as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(member) for name, member in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(member) for member in value]
+    if isinstance(value, datetime):
+        return format_instant(value)
+    return value if isinstance(value, bool | int) or value is None else str(value)
+
 
 BY_FOLDING: Mapping[str, str] = FrozenMap(
     {

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 from dispute_fsm.domain.enums import Outcome, StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.scalars import Named, Series, Strict
-from dispute_fsm.history.difference import Difference
-from dispute_fsm.history.lines import numbered, opened
-from dispute_fsm.history.reader import Fault, HistoryReader, Step
-from dispute_fsm.history.redecide import Undetermined, redecide
-from dispute_fsm.history.upcast import UPGRADES, Upgrade
+from dispute_fsm.history.jsonl import numbered, opened
+from dispute_fsm.history.reader import UPGRADES, Fault, HistoryReader, Step, Upgrade
+from dispute_fsm.history.redecide import Difference, Undetermined, redecide
 from dispute_fsm.history.what_if import Question, WhatIf, what_if
 
 if TYPE_CHECKING:

@@ -30,9 +30,8 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Bilingual, Term
 from dispute_fsm.domain.scalars import FrozenMap, format_duration, parse_duration, parse_instant
 from dispute_fsm.history.timeline import Looked, Personal, Said, SaidVoucher, TimelineEntry, TimelineState, guard_words, local_time
-from dispute_fsm.machine.guard import GuardKind
-from dispute_fsm.machine.guard_result import Seen
-from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.machine.guard import GuardKind, Seen
+from dispute_fsm.machine.timing import FAILED
 from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED
 from dispute_fsm.terminal import printable
 

@@ -30,8 +30,7 @@ from dispute_fsm.domain.policy import Bilingual, Policy, Term
 from dispute_fsm.domain.rollout import RolloutDecision
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.domain.working_time import Count, count
-from dispute_fsm.machine.guard import Guard, GuardKind, Selector
-from dispute_fsm.machine.guard_result import Seen
+from dispute_fsm.machine.guard import Guard, GuardKind, Seen, Selector
 from dispute_fsm.rules.guards.selectors import OPTION
 from dispute_fsm.rules.registry import VERSIONS
 

@@ -21,9 +21,20 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import Named, Series, Strict
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
-from dispute_fsm.history.difference import Difference, another_due, compare, expired_before, no_event
-from dispute_fsm.history.redecide import Missing, Undetermined, asked, instead, opening_asked, words_missing
-from dispute_fsm.machine.guard_result import just_after
+from dispute_fsm.history.redecide import (
+    Difference,
+    Missing,
+    Undetermined,
+    another_due,
+    asked,
+    compare,
+    expired_before,
+    instead,
+    no_event,
+    opening_asked,
+    words_missing,
+)
+from dispute_fsm.machine.guard import just_after
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import RuleVersion
 

@@ -17,10 +17,7 @@ from statemachine.transition_list import TransitionList
 
 from dispute_fsm.domain.enums import Deadline, Option, Outcome, StateName
 from dispute_fsm.domain.policy import Bilingual
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import ActorGuard, Guard, Selector
-from dispute_fsm.machine.guard_result import GuardResult
-from dispute_fsm.machine.provenance import Source
+from dispute_fsm.machine.guard import ActorGuard, Case, Guard, GuardResult, Selector, Source
 from dispute_fsm.machine.timing import has_passed, in_time
 from dispute_fsm.machine.transition_table import InitialTransition, Outcomes, Rule
 

@@ -23,7 +23,7 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError
 from dispute_fsm.machine.chart import Chart, ChartTransition, Condition, Leaf
 from dispute_fsm.machine.guard import ActorGuard, Guard, Selector
-from dispute_fsm.machine.regions import FAILED
+from dispute_fsm.machine.timing import FAILED
 from dispute_fsm.machine.transition_table import QUIET, Configuration, InitialTransition, Rule, Transition, TransitionTable
 
 RECORDED_AS: Mapping[CommandType, EventType] = FrozenMap(

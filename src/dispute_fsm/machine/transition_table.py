@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, StateName
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import ActorGuard, Dimension, Guard, Selector
-from dispute_fsm.machine.guard_result import GuardResult
-from dispute_fsm.machine.provenance import Source
+from dispute_fsm.machine.guard import ActorGuard, Case, Dimension, Guard, GuardResult, Selector, Source
 
 QUIET = frozenset({CommandType.OBSERVE_ORDER})
 """Events that are no error where they change nothing: nobody asked for anything, somebody only looked."""

@@ -5,8 +5,7 @@ No row stands here. A row belongs to one version; what it is made of may belong 
 
 from dispute_fsm.domain.enums import Deadline, Option, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.machine.guard import when
-from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.guard import assumed, stated, when
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.guards.actors import by
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS

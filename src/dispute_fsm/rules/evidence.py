@@ -13,7 +13,7 @@ from dispute_fsm.domain.commands import Voucher
 from dispute_fsm.domain.enums import RefusalCode, VoucherKind
 from dispute_fsm.domain.policy import EvidenceReason, Policy, Prompt, VoucherLimits
 from dispute_fsm.domain.scalars import MAX_INTEGER
-from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, result_of
+from dispute_fsm.machine.guard import NEVER, GuardResult, PayloadUnlock, result_of
 
 Vouchers = tuple[Voucher, ...]
 

@@ -20,8 +20,7 @@ from statemachine import State
 from dispute_fsm.domain.enums import Option, Outcome, StateName
 from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.machine.chart import Chart, Leaf, Version, transition
-from dispute_fsm.machine.guard import when
-from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.guard import assumed, stated, when
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.common import (

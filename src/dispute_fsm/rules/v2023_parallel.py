@@ -20,8 +20,7 @@ from statemachine.transition_list import TransitionList
 from dispute_fsm.domain.enums import LIABILITIES, Deadline, Option, Outcome, StateName
 from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.machine.chart import Chart, Leaf, Version, transition
-from dispute_fsm.machine.guard import ActorGuard, Selector, when
-from dispute_fsm.machine.provenance import Source, assumed
+from dispute_fsm.machine.guard import ActorGuard, Selector, Source, assumed, when
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import common
 from dispute_fsm.rules import guards as g

@@ -9,8 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import AfterValidator, ValidationError
 
 from dispute_fsm.documents.policies import policy_laid_over
-from dispute_fsm.documents.positions import FieldPath
-from dispute_fsm.documents.source import Faults, YamlSource, meant
+from dispute_fsm.documents.source import Faults, FieldPath, YamlSource, meant
 from dispute_fsm.documents.yaml_text import printed, read_file, read_yaml
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from dispute_fsm.documents.positions import FieldPath
-from dispute_fsm.documents.source import YamlSource
+from dispute_fsm.documents.source import FieldPath, YamlSource
 from dispute_fsm.documents.yaml_text import printed, read_file
 from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.rules.registry import VERSIONS

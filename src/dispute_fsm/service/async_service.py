@@ -14,10 +14,9 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.handler import Expiry, Result, command_of, opening_of
 from dispute_fsm.rules.evidence import Checklist
 from dispute_fsm.service.command_handler import NOTICE
-from dispute_fsm.service.consumer import Consumer, Delivered
-from dispute_fsm.service.feed import FeedEvent
+from dispute_fsm.service.consumer import Consumer, Delivered, FeedEvent
 from dispute_fsm.service.service import PAGE, DisputeService
-from dispute_fsm.service.sweep import BATCH, LEASE, Swept
+from dispute_fsm.service.sweeper import BATCH, LEASE, Swept
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 
 

@@ -18,10 +18,8 @@ from dispute_fsm.handler import Disputes, Expiry, Result, StampMaker, command_of
 from dispute_fsm.orders import OrderSystem
 from dispute_fsm.rules.evidence import Checklist
 from dispute_fsm.service.command_handler import NOTICE, Clock, CommandHandler
-from dispute_fsm.service.consumer import Consumer
-from dispute_fsm.service.feed import SOURCE, FeedEvent, Sink, feed_event
-from dispute_fsm.service.runner import Runner
-from dispute_fsm.service.sweep import BATCH, LEASE, Swept, expire, sweep
+from dispute_fsm.service.consumer import SOURCE, Consumer, FeedEvent, Sink, feed_event
+from dispute_fsm.service.sweeper import BATCH, LEASE, Runner, Swept, expire, sweep
 from dispute_fsm.store import queries
 from dispute_fsm.store.event_log import place_of, read_feed
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page

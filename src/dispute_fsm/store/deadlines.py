@@ -78,6 +78,6 @@ def release(session: Session, dispute_id: str) -> None:
     _RELEASE.run(session, {"of_dispute": dispute_id})
 
 
-def next_due(session: Session, now: datetime) -> datetime | None:
+def next_to_sweep(session: Session, now: datetime) -> datetime | None:
     """Return when there will be something to sweep: a deadline due, or another sweeper's claim lapsed; None where nothing runs."""
     return min((at for at in _NEXT.rows(session, {"now": now})[0] if at is not None), default=None)

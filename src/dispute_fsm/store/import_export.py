@@ -17,9 +17,8 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import hashed_form
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
-from dispute_fsm.history.lines import numbered
+from dispute_fsm.history.jsonl import numbered, record_line
 from dispute_fsm.history.reader import Fault, HistoryReader, Nobody
-from dispute_fsm.history.writer import record_line
 from dispute_fsm.store.records import EventRow, event_of, opened_as, private_text, record_of, running, stands
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import deadlines, disputes, events, private_values

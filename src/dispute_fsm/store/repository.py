@@ -22,12 +22,22 @@ from dispute_fsm.domain.scalars import FrozenMap, is_identifier
 from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.store.address import address_of, engine_of
 from dispute_fsm.store.deadlines import CHANNEL
-from dispute_fsm.store.migrate import migrate
+from dispute_fsm.store.migrations import migrate
 from dispute_fsm.store.pool import Pool
-from dispute_fsm.store.records import EventRow, event_of, event_row, opened_as, policy_of, policy_text, running, stands
+from dispute_fsm.store.records import (
+    EventRow,
+    event_of,
+    event_row,
+    opened_as,
+    policy_of,
+    policy_text,
+    read,
+    running,
+    snapshot_version,
+    stands,
+)
 from dispute_fsm.store.schema import SQLITE, private_values
 from dispute_fsm.store.session import HostSession, Session
-from dispute_fsm.store.snapshot import read, snapshot_version
 from dispute_fsm.store.statement import Statement
 from dispute_fsm.store.statements import statements
 

@@ -7,9 +7,9 @@ from dispute_fsm.domain.commands import ExtendDeadline
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import RuleVersion
 from dispute_fsm.verify.liveness import waiting
-from dispute_fsm.verify.policies import representative
 from dispute_fsm.verify.properties import PROPERTIES
 from dispute_fsm.verify.property import Property, Violation
+from dispute_fsm.verify.representatives import representative
 from dispute_fsm.verify.state_space import Exploration, explore
 
 

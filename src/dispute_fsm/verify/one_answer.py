@@ -13,7 +13,7 @@ from dispute_fsm.decider.hash_chain import derived_stamp
 from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.domain.enums import CommandType, RefusalCode
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard_result import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
+from dispute_fsm.machine.guard import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
 from dispute_fsm.verify.state_space import Exploration, ExploredDecision, Situation, key_of, put, seen, shape_of

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from dispute_fsm.decider.conclude import conclude
-from dispute_fsm.decider.decide import open_dispute
+from dispute_fsm.decider.decide import conclude, open_dispute
 from dispute_fsm.decider.decisions import Accepted
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import Evaluation

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dispute_fsm.diagrams.picture import Box, Face, Line, Picture, PictureEdge
-from dispute_fsm.diagrams.render.text import width, wrapped
+from dispute_fsm.diagrams.render.typography import width, wrapped
 from dispute_fsm.domain.scalars import FrozenMap
 
 

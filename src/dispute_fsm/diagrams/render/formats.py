@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+from dispute_fsm.diagrams.picture import View
 from dispute_fsm.diagrams.render.dot import dot
 from dispute_fsm.diagrams.render.markdown import markdown
 from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.png import png
 from dispute_fsm.diagrams.render.svg import svg
-from dispute_fsm.diagrams.view import View
 from dispute_fsm.domain.scalars import FrozenMap
 
 Format = Literal["svg", "png", "mermaid", "dot", "md"]

@@ -4,11 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.diagrams.bars import Bars
-from dispute_fsm.diagrams.picture import Face, Line, Picture
+from dispute_fsm.diagrams.picture import Bars, Face, Line, Part, Picture, TextRow, TextTable, View
 from dispute_fsm.diagrams.render.mermaid import mermaid
-from dispute_fsm.diagrams.tables import TextRow, TextTable
-from dispute_fsm.diagrams.view import Part, View
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 

@@ -1,15 +1,51 @@
 """A picture as a Mermaid flowchart: text that pages with Mermaid in them draw, each in its own way.
 
 An edge with a mark has a line of its own (dashed, thick), so that it can be told apart without colour; its badge says it in words.
+
+Words and ids in the language of Mermaid, which has no quoting that holds: whatever could mean something is written as an entity.
+
+A `;` would cut a label and invent a state, a quotation mark end it, a `1.` at the beginning make a list of it. So only signs that
+are known to mean nothing stand for themselves: letters, digits and Chinese punctuation, and a few others where words surround them.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.blocks import badge
-from dispute_fsm.diagrams.render.mermaid_text import escaped, node_id
-from dispute_fsm.diagrams.render.style import LIGHT
+from dispute_fsm.diagrams.render.typography import LIGHT
 from dispute_fsm.domain.scalars import FrozenMap
+
+_UNSAFE = re.compile(
+    r"(?<=direction) (?=TB|BT|RL|LR|TD)"  # Mermaid looks for these words in a whole line, quoted or not
+    r"|:(?! )"  # in links, in icons, and where it takes a line with `style:#` apart
+    r"|(?<!\d)\.|\.(?!\d)"  # in lists and links
+    r"|(?<![A-Za-z0-9])['_-]|['_-](?![A-Za-z0-9])"
+    r"|[^\w ,:.'/\-·，。；：、？！（）《》“”–—…→×─]"
+)
+_ACTIVE = re.compile(r"^(?=[\d\W])|(?<=\\)(?=n)|(?<=\$)(?=\$)|(?<=fa:)(?=fa-)|(?<=fa[bklrs]:)(?=fa-)|(?<=ﬂ)(?=°)|(?<=¶)(?=ß)")
+"""Where Mermaid takes signs for a list, a new line, a formula, an icon or its own entities, even where they were written as entities."""
+_NOTHING = "<b></b>"
+"""Keeps such signs apart and is not seen."""
+_UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9_]|_(?=X)")
+
+
+def escaped(text: str) -> str:
+    """Write a text so that Mermaid shows it as it is; white space is one blank, and a sign that no page can hold is U+FFFD."""
+    parts = _ACTIVE.split(" ".join(text.split()))
+    return _NOTHING.join(_UNSAFE.sub(lambda found: _entity(found[0]), part) for part in parts)
+
+
+def node_id(name: str) -> str:
+    """Return an element's id: another for each name, and never a word that Mermaid knows (`end`, or an `o` behind a line)."""
+    return "n_" + _UNSAFE_IN_ID.sub(lambda found: f"_X{ord(found[0]):x}_", name)
+
+
+def _entity(sign: str) -> str:
+    missing = unicodedata.category(sign) in {"Cc", "Cs"} or sign in "\ufffe\uffff"
+    return "\ufffd" if missing else f"#{ord(sign)};"
+
 
 _HEAD = ("---", "config:", "  flowchart:", "    wrappingWidth: 280", "---", "flowchart LR")
 _RULE = Line("────────", Face.FAINT)

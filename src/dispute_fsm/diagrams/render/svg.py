@@ -5,16 +5,13 @@ The same parts are always the same bytes: coordinates are rounded, nothing is na
 
 from xml.sax.saxutils import escape
 
-from dispute_fsm.diagrams.picture import Picture
+from dispute_fsm.diagrams.picture import Part, Picture, TextTable, View
 from dispute_fsm.diagrams.render.layout import laid_out
-from dispute_fsm.diagrams.render.style import stylesheet
 from dispute_fsm.diagrams.render.svg_bars import bars_svg
 from dispute_fsm.diagrams.render.svg_elements import Drawing, n
 from dispute_fsm.diagrams.render.svg_picture import picture_svg
 from dispute_fsm.diagrams.render.svg_table import table_svg
-from dispute_fsm.diagrams.render.text import wrapped
-from dispute_fsm.diagrams.tables import TextTable
-from dispute_fsm.diagrams.view import Part, View
+from dispute_fsm.diagrams.render.typography import stylesheet, wrapped
 
 _MARGIN, _GAP = 24.0, 26.0
 _NARROWEST = 1180.0

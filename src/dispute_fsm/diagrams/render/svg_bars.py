@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.diagrams.bars import BarMark, Bars, Lane
-from dispute_fsm.diagrams.picture import Face, Line
+from dispute_fsm.diagrams.picture import BarMark, Bars, Face, Lane, Line
 from dispute_fsm.diagrams.render.blocks import PADDING, block, wide_as
 from dispute_fsm.diagrams.render.layout import Rectangle
 from dispute_fsm.diagrams.render.svg_elements import Drawing, group, n, rectangle, text_at, text_lines

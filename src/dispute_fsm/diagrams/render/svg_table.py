@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from dispute_fsm.diagrams.picture import Face, Line
+from dispute_fsm.diagrams.picture import Face, Line, TextRow, TextTable
 from dispute_fsm.diagrams.render.blocks import PADDING, block
 from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, n, text_lines
-from dispute_fsm.diagrams.tables import TextRow, TextTable
 
 
 def table_svg(table: TextTable, width: float) -> Drawing:

@@ -1,13 +1,133 @@
-"""The view `chart`: the whole machine, and where each of its rules comes from."""
+"""The view `chart`: the whole machine, and where each of its rules comes from.
 
-from dispute_fsm.diagrams.model import Machine
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Mark
-from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
+The picture of a whole machine: its states as boxes, its arrows as edges with their requirements in words.
+
+Other views tell something about the same picture, by marks on its elements.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape, View
 from dispute_fsm.diagrams.views.sources import sources
-from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.scalars import FrozenMap
+
+BEGIN = "begin"
+"""The id of the dot from which a dispute begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a view says about a state or an arrow: a mark, and the same in words."""
+
+    mark: Mark
+    badge: str = ""
+
+
+_NONE: Mapping[str, Remark] = FrozenMap({})
+_PLAIN = Remark(Mark.PLAIN)
+
+
+def machine_picture(voice: Voice, remarks: Mapping[str, Remark] = _NONE, *, name: str = "machine", brief: bool = False) -> Picture:
+    """Make the picture; `remarks` go by the ids of states and arrows. `brief`: arrows without what they demand."""
+    machine = voice.machine
+    return Picture(
+        id=name,
+        title=voice.rules,
+        boxes=(
+            Box(id=BEGIN, lines=(), shape=Shape.START),
+            *(_box(voice, state, remarks.get(state.id, _PLAIN)) for state in machine.states if state.kind == "leaf"),
+        ),
+        frames=tuple(_frame(voice, state, remarks.get(state.id, _PLAIN)) for state in machine.states if state.kind != "leaf"),
+        edges=tuple(_edge(voice, arrow, remarks.get(arrow.id, _PLAIN), brief=brief) for arrow in machine.arrows),
+    )
+
+
+def _box(voice: Voice, state: StateNode, remark: Remark) -> Box:
+    return Box(
+        id=state.id,
+        frame=state.parent,
+        shape=_shape(voice.machine, state),
+        lines=(*name_of(voice, state), *(Line(text) for text in clocks_of(voice, state))),
+        mark=remark.mark,
+        badge=remark.badge,
+        tooltip=f"{voice.label(state.label)} ({state.id})",
+    )
+
+
+def name_of(voice: Voice, state: StateNode) -> tuple[Line, ...]:
+    """Name a state: its label, and its id where that says more."""
+    title = Line(voice.label(state.label), Face.TITLE)
+    return (title,) if title.text == state.id else (title, Line(state.id, Face.FAINT))
+
+
+def _frame(voice: Voice, state: StateNode, remark: Remark) -> Frame:
+    label, *beside = name_of(voice, state)
+    return Frame(
+        id=state.id,
+        title=" ".join([label.text, *(f"({line.text})" for line in beside)]),
+        frame=state.parent,
+        parallel=state.kind == "parallel",
+        mark=remark.mark,
+    )
+
+
+def _shape(machine: Machine, state: StateNode) -> Shape:
+    if not state.closed:
+        return Shape.STATE
+    leads_on = any(arrow.source == state.id for arrow in machine.arrows)
+    return Shape.BAD_END if leads_on else Shape.GOOD_END
+
+
+def clocks_of(voice: Voice, state: StateNode) -> Iterator[str]:
+    """Say which deadlines may stand in a state, how long they run, and whether the state acts on them."""
+    for deadline in state.stands:
+        told = voice.say("deadline", name=voice.label(deadline), term=voice.term(deadline))
+        if deadline not in state.runs:
+            told += voice.say("only_window" if state.runs else "only_waits")
+        yield told
+
+
+def _edge(voice: Voice, arrow: Arrow, remark: Remark, *, brief: bool) -> PictureEdge:
+    return PictureEdge(
+        id=arrow.id,
+        source=BEGIN if arrow.source is None else arrow.source,
+        target=arrow.target,
+        lines=tuple(_lines(voice, arrow, brief=brief)),
+        tone=arrow.roles[0].value,
+        mark=remark.mark,
+        badge=remark.badge,
+        tooltip="\n".join(tooltip(voice, arrow)),
+    )
+
+
+def _lines(voice: Voice, arrow: Arrow, *, brief: bool) -> Iterator[Line]:
+    ref = "" if brief else f"  {voice.ref(arrow)}"
+    yield Line(f"{voice.roles(arrow)} · {voice.label(arrow.event)}{ref}", Face.HEAD)
+    if selects := voice.selects(arrow):
+        yield Line(voice.say("when", voice.say("and").join(map(voice.condition, selects))))
+    if (demands := voice.demands(arrow)) and not brief:
+        yield Line(voice.say("needs", voice.say("and").join(voice.told(demands))))
+    if arrow.liability is not None:
+        yield Line(voice.say("fails", voice.label(arrow.liability)), Face.STRONG)
+    if outcomes := dict.fromkeys(voice.label(end.outcome) for end in arrow.endings):
+        yield Line(voice.say("ends_as", " / ".join(outcomes)), Face.STRONG)
+    if not brief:
+        yield from (Line(text, Face.FAINT) for text in voice.clocks(arrow))
+
+
+def tooltip(voice: Voice, arrow: Arrow) -> Iterator[str]:
+    """Say all there is to say about an arrow, with the source of it and of each of its conditions."""
+    yield f"{voice.roles(arrow)} · {voice.label(arrow.event)} ({arrow.event.value})"
+    yield voice.source(arrow)
+    for condition in (*voice.selects(arrow), *voice.conditions(arrow.timing), *voice.conditions(arrow.needs)):
+        codes = f" → {', '.join(condition.codes)}" if condition.codes else ""
+        yield f"{voice.condition(condition)} ({condition.name}){codes}: {voice.source(condition)}"
+    yield from voice.endings(arrow)
+
 
 _WORDS = Phrases(
     {

@@ -3,14 +3,10 @@
 from collections import Counter
 from typing import NamedTuple
 
+from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import OPENING, Machine
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Face, Mark
-from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
-from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
-from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.diagrams.way import taken
+from dispute_fsm.diagrams.picture import Face, Mark, TextRow, TextTable, View, cell, taken
+from dispute_fsm.diagrams.views.chart import Remark, machine_picture
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.history.coverage import Coverage

@@ -7,14 +7,11 @@ of a state what comes of every event that it does not offer. So nothing is left 
 from collections.abc import Iterator
 
 from dispute_fsm.diagrams.completeness import faults, leaves_some, misplaced, other_events
+from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import OPENING, Arrow, Machine, StateNode
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape
-from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
-from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import clocks_of, name_of, tooltip
+from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Picture, PictureEdge, Shape, TextRow, TextTable, View, cell
+from dispute_fsm.diagrams.views.chart import clocks_of, name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
-from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode, StateName
 from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.errors import ChartError

@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from dispute_fsm.diagrams.difference import KINDS, ChartChange, changes
+from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import Machine, StateNode
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Face, Line, Mark
-from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
-from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import Remark, machine_picture
-from dispute_fsm.diagrams.voice import Voice
+from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
+from dispute_fsm.diagrams.views.chart import Remark, machine_picture
 from dispute_fsm.domain.enums import Lang
 
 _WORDS = Phrases(

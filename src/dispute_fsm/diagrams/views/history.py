@@ -4,15 +4,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dispute_fsm.diagrams.bars import Bar, BarMark, Bars, Lane
+from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import Machine, machine_of
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Face, Line, Mark, Picture
-from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
-from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import BEGIN, Remark, machine_picture
-from dispute_fsm.diagrams.voice import Voice
-from dispute_fsm.diagrams.way import active, leaves, taken
+from dispute_fsm.diagrams.picture import (
+    Bar,
+    BarMark,
+    Bars,
+    Face,
+    Lane,
+    Line,
+    Mark,
+    Picture,
+    TextRow,
+    TextTable,
+    View,
+    active,
+    cell,
+    leaves,
+    taken,
+)
+from dispute_fsm.diagrams.views.chart import BEGIN, Remark, machine_picture
 from dispute_fsm.domain.enums import Deadline, Lang, PickupKind
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts

@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 
 from dispute_fsm.decider.decisions import LINKED
+from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Box, Face, Line, Picture, PictureEdge, Shape
-from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
-from dispute_fsm.diagrams.view import View
-from dispute_fsm.diagrams.views.machine_picture import name_of, tooltip
+from dispute_fsm.diagrams.picture import Box, Face, Line, Picture, PictureEdge, Shape, TextRow, TextTable, View, cell
+from dispute_fsm.diagrams.views.chart import name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
-from dispute_fsm.diagrams.voice import Voice
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
 from dispute_fsm.rules.guards.selectors import OPTION
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Container, Iterable
 
+from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import Arrow
-from dispute_fsm.diagrams.phrases import Phrases
-from dispute_fsm.diagrams.picture import Face, Line
-from dispute_fsm.diagrams.tables import TextRow, TextTable, cell
-from dispute_fsm.diagrams.voice import Voice
+from dispute_fsm.diagrams.picture import Face, Line, TextRow, TextTable, cell
 from dispute_fsm.rules.guards.selectors import OPTION
 
 _WORDS = Phrases(

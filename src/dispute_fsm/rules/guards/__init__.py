@@ -5,7 +5,7 @@ transition in a chart module.
 """
 
 from dispute_fsm.machine.guard import Dimension as Dimension
-from dispute_fsm.machine.regions import FAILED as FAILED
+from dispute_fsm.machine.timing import FAILED as FAILED
 from dispute_fsm.machine.timing import has_passed as has_passed
 from dispute_fsm.machine.timing import in_time as in_time
 from dispute_fsm.rules.guards.actors import by as by

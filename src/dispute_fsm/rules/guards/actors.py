@@ -1,10 +1,7 @@
 """Who may act."""
 
 from dispute_fsm.domain.enums import RefusalCode, Role
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import ActorGuard, GuardKind
-from dispute_fsm.machine.guard_result import NEVER, ActorUnlock, GuardResult, result_of
-from dispute_fsm.machine.provenance import stated
+from dispute_fsm.machine.guard import NEVER, ActorGuard, ActorUnlock, Case, GuardKind, GuardResult, result_of, stated
 
 
 def by(*roles: Role) -> ActorGuard:

@@ -4,10 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.scalars import format_duration, format_instant
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import requirement
-from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, result_of, shown
-from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.guard import NEVER, Case, GuardResult, PayloadUnlock, assumed, requirement, result_of, shown, stated
 from dispute_fsm.machine.timing import instant_unlock
 from dispute_fsm.rules import evidence
 from dispute_fsm.rules.guards.evidence import vouchers_of

@@ -4,10 +4,7 @@ from typing import cast
 
 from dispute_fsm.domain.commands import ChooseOption, SubmitEvidence
 from dispute_fsm.domain.enums import RefusalCode
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import requirement
-from dispute_fsm.machine.guard_result import NEVER, GuardResult, result_of
-from dispute_fsm.machine.provenance import assumed, stated
+from dispute_fsm.machine.guard import NEVER, Case, GuardResult, assumed, requirement, result_of, stated
 from dispute_fsm.rules import evidence
 
 

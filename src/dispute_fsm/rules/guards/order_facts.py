@@ -4,10 +4,7 @@ from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import requirement
-from dispute_fsm.machine.guard_result import FactUnlock, GuardResult, result_of, shown
-from dispute_fsm.machine.provenance import stated
+from dispute_fsm.machine.guard import Case, FactUnlock, GuardResult, requirement, result_of, shown, stated
 
 
 def facts_of(case: Case) -> OrderFacts:

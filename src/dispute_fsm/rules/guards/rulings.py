@@ -4,10 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 from dispute_fsm.domain.enums import Deadline, RefusalCode
 from dispute_fsm.domain.scalars import format_instant
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import requirement
-from dispute_fsm.machine.guard_result import NEVER, GuardResult, PayloadUnlock, result_of
-from dispute_fsm.machine.provenance import assumed
+from dispute_fsm.machine.guard import NEVER, Case, GuardResult, PayloadUnlock, assumed, requirement, result_of
 from dispute_fsm.machine.timing import instant_unlock
 from dispute_fsm.rules import evidence
 from dispute_fsm.rules.guards.selectors import extended_deadline

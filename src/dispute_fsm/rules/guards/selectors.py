@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from dispute_fsm.domain.enums import CommandType, Deadline, Denial, Option, Silence
 from dispute_fsm.domain.policy import Policy
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import Dimension, answers_of
-from dispute_fsm.machine.provenance import Source, assumed, stated
+from dispute_fsm.machine.guard import Case, Dimension, Source, answers_of, assumed, stated
 from dispute_fsm.rules.guards.order_facts import facts_of
 
 if TYPE_CHECKING:

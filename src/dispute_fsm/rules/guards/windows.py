@@ -1,11 +1,8 @@
 """Which deadline counts, where several stand at once."""
 
 from dispute_fsm.domain.enums import Deadline, RefusalCode, StateName
-from dispute_fsm.machine.case import Case
-from dispute_fsm.machine.guard import Guard, GuardKind
-from dispute_fsm.machine.guard_result import NEVER, GuardResult, result_of, shown
-from dispute_fsm.machine.provenance import assumed
-from dispute_fsm.machine.regions import in_time_of
+from dispute_fsm.machine.guard import NEVER, Case, Guard, GuardKind, GuardResult, assumed, result_of, shown
+from dispute_fsm.machine.timing import in_time_of
 
 
 def _window_open(case: Case) -> GuardResult:
