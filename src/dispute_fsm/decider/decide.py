@@ -1,12 +1,9 @@
 """Deciding: what comes of a command, given the dispute, the order system's facts and the time. Pure.
 
-`decide` has the situation judged and concluded (see `evaluate` and `conclude`) and turns the answer into an event or a
-refusal. It does not ask, wait, store or log: facts come in as an argument (`needs_facts` says when), so does the time, and
-so do the id, the moment of writing and the salts of the event (`Stamp`). The same arguments always give the same decision.
-
-What a decision comes to: all that its event says beside what was asked, by whom and when. Pure.
-
-`decide` makes an event of a conclusion; a replay compares it with the event that was recorded.
+A command is evaluated (see `evaluate`), then concluded: the `Conclusion` is all that its event says beside what was asked, by whom
+and when, and a replay compares it with the event that was recorded. `decide` makes an event or a refusal of it. It does not ask,
+wait, store or log: facts come in as an argument (`needs_facts` says when), so does the time, and so do the id, the moment of
+writing and the salts of the event (`Stamp`). The same arguments always give the same decision.
 """
 
 from collections.abc import Mapping

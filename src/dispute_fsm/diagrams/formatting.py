@@ -1,6 +1,6 @@
-"""Sentences in both languages, beside each other; said by their name, with what belongs into them.
+"""A machine formatted as text, zh or en: what views say of states, transitions, conditions, deadlines.
 
-A machine in words, zh or en: what views say of states, arrows, conditions, deadlines. Every sentence of the views stands here.
+Every sentence of the views is here, in both languages beside each other, by its name and with what belongs into it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

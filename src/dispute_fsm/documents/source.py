@@ -1,7 +1,4 @@
-"""From pydantic's errors to ours: file, line, field, what is wrong, what to do.
-
-Where something stands in a document, and how that is written. Nothing here needs a reader of YAML.
-"""
+"""A document as read, and errors in it: from pydantic's errors to ours, with file, line, field, what is wrong, what to do."""
 
 import json
 import re

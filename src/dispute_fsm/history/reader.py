@@ -1,13 +1,9 @@
 """Reading histories as a stream: every hash, then the shape, then whether each event can follow the one before.
 
-Hashes are checked over the JSON as it stands in the file; only then is an older schema brought up to date, and only then
-is the event validated and folded. Disputes may stand interleaved, each in order. What is kept in memory is bounded by the
-disputes that are open, not by the file: closed ones wait on disk (`Spool`), for a history may come back to them.
-
-Older shapes of an event, brought up to date one version after the other.
-
-A hash is over the record as it was written, so it is checked first; what is here then changes the parsed record only, never
-the file. A new `SCHEMA_VERSION` brings the function that makes it of the version before, and an old history as its test.
+Hashes are checked over the JSON as it is in the file. Only then is an older schema version upcast, one version after the other, and
+the event validated and folded; a new `SCHEMA_VERSION` brings the function that makes it of the version before. Disputes may be
+interleaved, each in order. What is kept in memory is bounded by the disputes that are open, not by the file: closed ones wait on
+disk (`Spool`), for a history may come back to them.
 """
 
 from collections import OrderedDict

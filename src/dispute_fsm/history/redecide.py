@@ -1,8 +1,7 @@
 """Deciding a recorded command again, under what was recorded: the facts, the time, the policy, the rule version.
 
-What went in is taken from the event; what came out is compared with it, member by member.
-
-How a decision made again differs from the one that was recorded: its class, the guard that says so, and what it saw.
+What went in is taken from the event; what came out is compared with it, member by member. A difference has its class, the guard
+that makes it, and what that saw.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

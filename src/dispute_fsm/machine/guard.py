@@ -1,23 +1,15 @@
-"""Guards: named conditions that a chart puts on its transitions.
+"""Guards: named conditions that a chart puts on its transitions, with their results and their provenance.
 
-A guard looks at the `Case` and answers with a `GuardResult`. There are four sorts, and the sort decides what a "no" means:
+A guard looks at the `Case`, which is one decision's situation, flat and frozen, and answers with a `GuardResult`. There are four
+kinds, and the kind decides what it means that a guard does not pass:
 
-* **actor**: who may do it. A "no" is `wrong_actor`, alone.
-* **selects**: which transition applies (the option, the policy, what happened before, what the order shows). A "no" is no
-  reason for a refusal, the next one is tried. Transitions that differ in their answer to one `Dimension` cannot overlap.
-* **timing**: whether a deadline has passed. A "no" is `deadline_passed` or `deadline_not_passed`, alone.
-* **requires**: what the selected transition demands. Every "no" is a reason with a code; all come back together.
+* **actor**: who may do it. `wrong_actor`, alone.
+* **selects**: which transition applies (the option, the policy, what happened before, what the order shows). It is no reason
+  for a refusal, the next transition is tried. Transitions that differ in their answer to one `Dimension` cannot overlap.
+* **timing**: whether a deadline has passed. `deadline_passed` or `deadline_not_passed`, alone.
+* **requires**: what the selected transition requires. Every guard that does not pass is a reason with a code; all come back.
 
-The guards of disputes stand in `dispute_fsm.rules.guards`, by theme.
-
-Where a rule comes from: the announcement of 2023-03-27, or our assumption where it is silent or open to reading.
-
-What a guard answers: yes or no, what it looked at and saw, and what would change its answer.
-
-A `GuardResult` is true or false by itself, so the engine, the compiled table and an `if` can all use it. The same object
-explains a refusal to a person and is recorded, as it stands, in the audit event.
-
-All that a guard may look at: one decision's situation, flat, frozen, without any way to the outside.
+The guards of disputes are in `dispute_fsm.rules.guards`, by theme.
 """
 
 from collections.abc import Callable, Iterable, Mapping

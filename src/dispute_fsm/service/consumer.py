@@ -1,12 +1,9 @@
-"""Delivering the feed to a named consumer: at least once, each dispute's events in order, whatever one event does to it.
+"""The feed as CloudEvents, and named consumers of it: at least once, each dispute's events in order.
 
-The place is kept in the database, so another process goes on where this one ended; what was delivered since the place was
+The position is kept in the database, so another process goes on where this one ended; what was delivered since the position was
 kept last comes again. An event that the consumer cannot take is parked, and with it all later ones of its dispute, so that
 their order holds; the other disputes go on. Parked ones are shown by `parked` and delivered by `retry`, or left out by `skip`.
-
-The feed as others read it: CloudEvents, and sinks that take them.
-
-An event in the feed holds no personal values: they stand in the store, where they can be erased, and nowhere else.
+An event in the feed holds no personal values: they are in the store, where they can be erased, and nowhere else.
 """
 
 from collections.abc import Callable, Generator, Mapping

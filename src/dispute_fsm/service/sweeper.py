@@ -1,10 +1,8 @@
-"""Sweeping: every deadline that has passed fires, once, whoever and however many sweep.
+"""The sweeper: every deadline that has passed fires, once, whoever and however many sweep.
 
-A sweeper claims what is overdue in batches, so that many work side by side. What fires is decided anew with the dispute as it
-stands: who comes second finds the deadline gone, and does nothing. Where the order system cannot answer, that deadline stays
-pending until the claim lapses, and the others go on.
-
-The runner: sweeps when the next deadline is due, and not before; wakes when an earlier one appears; stops when asked.
+A sweeper claims what is overdue in batches, so that many work side by side. What fires is decided anew with the dispute as it is:
+who comes second finds the deadline gone, and does nothing. Where the order system cannot answer, that deadline stays pending until
+the claim lapses, and the others go on. A `Runner` sweeps when the next deadline is due, and wakes when an earlier one appears.
 """
 
 from collections.abc import Callable

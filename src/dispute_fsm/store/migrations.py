@@ -1,6 +1,6 @@
-"""Events and policies are only ever added: the database itself refuses to change or delete one, whoever asks.
+"""The version of the schema: made where there is none, brought forward where it is older, refused where it is newer.
 
-The version of the schema: made where there is none, brought forward where it is older, refused where it is newer.
+Events and policies are only ever added: triggers refuse to change or delete one, whoever asks.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,9 +1,8 @@
-"""What stands in a row: events as their hashed bytes and back, and what a dispute comes to as columns.
+"""What is in a row: events as their hashed bytes and back, a dispute as columns, and its snapshot.
 
-A dispute as one text: what its events come to, so that loading one does not read them all.
-
-What cannot change is left out: the opening stands in the first event, the policy under its digest. Idempotency keys are looked
-up one by one. A text of another version, or of another chart, is not read: the dispute is folded from its events instead.
+A snapshot is a dispute as one text, so that loading one does not read all its events. What cannot change is left out: the opening is
+in the first event, the policy under its digest. Idempotency keys are looked up one by one. A text of another version, or of
+another chart, is not read: the dispute is folded from its events instead.
 """
 
 from collections.abc import Mapping

@@ -1,13 +1,9 @@
-"""What is asked in every situation: the commands, payloads, facts and instants that stand for all others.
+"""What is asked in every situation: the policies, commands, payloads, facts and instants that represent all others.
 
-A payload is complete, or at a limit, or it lacks just one thing that some row may ask for, or it lacks everything. The facts show
-each thing that counts, each almost-thing that does not, or all at once. Time stands still, comes to a due instant, or has
-just passed it.
-
-The policies under which the rules are explored: every switch on and off, every two of them in every combination.
-
-Eight policies do what a hundred and twenty-eight would: in an orthogonal array each two columns hold all four pairs. A rule
-that goes wrong only where three switches meet would need more; no row of a chart asks for three.
+A payload is complete, or at a limit, or it lacks just one thing that some transition may require, or it lacks everything. The facts
+show each thing that counts, each almost-thing that does not, or all at once. Time is now, at a due instant, or just after it.
+The policies have every switch on and off, and every two of them in every combination: eight do what a hundred and twenty-eight
+would, as an orthogonal array in which each two columns hold all four pairs. No transition asks for three switches.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,11 +1,9 @@
 """A picture as a Mermaid flowchart: text that pages with Mermaid in them draw, each in its own way.
 
 An edge with a mark has a line of its own (dashed, thick), so that it can be told apart without colour; its badge says it in words.
-
-Words and ids in the language of Mermaid, which has no quoting that holds: whatever could mean something is written as an entity.
-
-A `;` would cut a label and invent a state, a quotation mark end it, a `1.` at the beginning make a list of it. So only signs that
-are known to mean nothing stand for themselves: letters, digits and Chinese punctuation, and a few others where words surround them.
+Mermaid has no quoting that holds: a `;` would cut a label and invent a state, a quotation mark end it, a `1.` at the beginning make a
+list of it. So only signs that are known to mean nothing are written as they are (letters, digits and Chinese punctuation, and a
+few others where words surround them), and all else as entities.
 """
 
 import re

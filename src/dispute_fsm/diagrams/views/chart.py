@@ -1,8 +1,6 @@
-"""The view `chart`: the whole machine, and where each of its rules comes from.
+"""The view `chart`: the whole machine, its states as boxes, its transitions with their requirements, and the source of each rule.
 
-The picture of a whole machine: its states as boxes, its arrows as edges with their requirements in words.
-
-Other views tell something about the same picture, by marks on its elements.
+Other views show something about the same picture, by marks on its elements.
 """
 
 from collections.abc import Iterator, Mapping
