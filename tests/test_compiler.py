@@ -51,11 +51,11 @@ def a_compound(name: str, *, kind: Any = State.Compound, words: Mapping[str, Any
     return new_class(name, (kind,), dict(words), lambda members: members.update(inner))
 
 
-def an_edge(source: Any, target: Any, actor: ActorGuard, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever edge() takes
+def an_edge(source: Any, target: Any, actor: ActorGuard, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever transition() takes
     return transition(source, target, actor, **{"origin": BECAUSE, **words})
 
 
-def withdrawn(at: Any, actor: ActorGuard = consumer, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever edge() takes
+def withdrawn(at: Any, actor: ActorGuard = consumer, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever transition() takes
     """Make the row that most of the charts here add, with something about it that the test asks for."""
     return an_edge(at.opened, at.resolved, actor, **{"outcome": Outcome.WITHDRAWN, **words})
 
@@ -184,7 +184,7 @@ def effect() -> Callable[[object], None]:
 
 
 def tampered(at: Any, how: Callable[[ChartTransition], object]) -> TransitionList:  # noqa: ANN401 -- the members of a chart
-    """Declare an edge as it should be and change it behind the declaration's back."""
+    """Declare a transition as it should be and change it behind the declaration's back."""
     rows = withdrawn(at)
     how(cast("ChartTransition", rows[0]))
     return rows
@@ -211,7 +211,7 @@ AS_NAMED = "name it after an event of the vocabulary (not the opening), without 
 A_CALLBACK = "is a callback, a validator or an inverted guard; a chart has none"
 OTHER_GUARDS = "its conditions are not the guards that it was declared with"
 WHOSE_DEADLINE = "an expiry, and only an expiry, names the deadline that it acts on"
-OUTCOME_AT_THE_END = "an edge has an outcome where it closes the dispute, and only there"
+OUTCOME_AT_THE_END = "a transition has an outcome where it closes the dispute, and only there"
 BY_OPTION = "an outcome for each option goes with a selector of just these options"
 
 BAD: dict[str, tuple[dict[str, Make], str]] = {
@@ -238,17 +238,17 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         },
         "settlement: a parallel state within another cannot be compiled",
     ),
-    "an edge from one region into another": (
+    "a transition from one region into another": (
         {**TWO_REGIONS, "withdraw": lambda at: an_edge(at.disputing.settlement.proposing, at.disputing.evidence.under_review, consumer)},
-        "proposing -> under_review: an edge into a region comes from within it; from elsewhere it leads to the parallel state",
+        "proposing -> under_review: a transition into a region comes from within it; from elsewhere it leads to the parallel state",
     ),
-    "an edge from outside into a region": (
+    "a transition from outside into a region": (
         {**TWO_REGIONS, "withdraw": lambda at: an_edge(at.opened, at.disputing.settlement.proposing, consumer)},
-        "opened -> proposing: an edge into a region comes from within it; from elsewhere it leads to the parallel state",
+        "opened -> proposing: a transition into a region comes from within it; from elsewhere it leads to the parallel state",
     ),
     "a liability where no region fails": (
         {"withdraw": lambda at: withdrawn(at, liability=Outcome.AT_FAULT)},
-        "opened on withdraw: an edge has a liability where it fails a region, and only there",
+        "opened on withdraw: a transition has a liability where it fails a region, and only there",
     ),
     "a region that fails for nothing": (
         {
@@ -257,7 +257,7 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         },
         (
             "disputing.settlement.proposing,disputing.evidence.under_review on withdraw: "
-            "an edge has a liability where it fails a region, and only there"
+            "a transition has a liability where it fails a region, and only there"
         ),
     ),
     "a history state": (
@@ -267,7 +267,7 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
     "a plain state": ({"settling": lambda _: State()}, f"settling: {AS_LEAF}, under a name of the vocabulary"),
     "a state by no name of ours": ({"limbo": lambda _: Leaf(StateName.OPENED)}, f"limbo: {AS_LEAF}, under a name of the vocabulary"),
     "a plain state of another chart": ({"withdraw": lambda at: an_edge(at.opened, _elsewhere(), consumer)}, f"there: {AS_LEAF}"),
-    "a state that no edge leads to": ({"settling": lambda _: Leaf(StateName.SETTLING)}, "settling: no edge leads here"),
+    "a state that no transition leads to": ({"settling": lambda _: Leaf(StateName.SETTLING)}, "settling: no transition leads here"),
     "states that lead only to one another": (
         {
             "awaiting_shipment": lambda _: Leaf(StateName.AWAITING_SHIPMENT),
@@ -277,11 +277,11 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
                 | an_edge(at.awaiting_confirmation, at.awaiting_shipment, consumer)
             ),
         },
-        "awaiting_confirmation: no edge leads here",
+        "awaiting_confirmation: no transition leads here",
     ),
     "a compound that is entered only past its first leaf": (
         {"choose_option": lambda at: an_edge(at.opened, review(at), merchant)},
-        "contesting.awaiting_evidence: no edge leads here",
+        "contesting.awaiting_evidence: no transition leads here",
     ),
     # Callbacks of states
     "a method for entering a state": ({"on_enter_opened": lambda _: effect()}, "opened: on_enter_opened is a callback; a chart has none"),
@@ -298,12 +298,12 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         )
         for what in ("enter", "exit", "invoke")
     },
-    # Callbacks of edges
+    # Callbacks of transitions
     "a method for an event": (
         {"withdraw": withdrawn, "on_withdraw": lambda _: effect()},
         "opened -> resolved: on_withdraw is a callback; a chart has none",
     ),
-    "a method for any edge": (
+    "a method for any transition": (
         {"before_transition": lambda _: effect()},
         "opened -> contesting: before_transition is a callback; a chart has none",
     ),
@@ -352,13 +352,16 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         f"opened -> resolved: {OTHER_GUARDS}",
     ),
     # Edges and events
-    "an edge by the library's own words": ({"withdraw": lambda at: at.opened.to(at.resolved)}, f"opened -> resolved: {AS_EDGE}"),
-    "an edge from every state": ({"withdraw": lambda at: at.resolved.from_.any()}, f"opened -> resolved: {AS_EDGE}"),
-    "an edge without an event": (
+    "a transition by the library's own words": ({"withdraw": lambda at: at.opened.to(at.resolved)}, f"opened -> resolved: {AS_EDGE}"),
+    "a transition from every state": ({"withdraw": lambda at: at.resolved.from_.any()}, f"opened -> resolved: {AS_EDGE}"),
+    "a transition without an event": (
         {"unnamed": lambda at: bool(withdrawn(at))},
-        "opened -> resolved: an edge without an event cannot be compiled",
+        "opened -> resolved: a transition without an event cannot be compiled",
     ),
-    "an edge without a target": ({"withdraw": lambda at: an_edge(at.opened, None, consumer)}, "opened -> None: an edge has one target"),
+    "a transition without a target": (
+        {"withdraw": lambda at: an_edge(at.opened, None, consumer)},
+        "opened -> None: a transition has one target",
+    ),
     "a delayed event": ({"withdraw": lambda at: Event(cast("Any", withdrawn(at)), delay=1)}, f"opened on withdraw: {AS_NAMED}"),
     "an event by no name of ours": ({"give_up": withdrawn}, f"opened on give_up: {AS_NAMED}"),
     "the opening as an event": ({"open_dispute": withdrawn}, f"opened on open_dispute: {AS_NAMED}"),
@@ -501,11 +504,11 @@ SUBTLE: dict[str, tuple[dict[str, Make], str]] = {
     "a listener": ({"listeners": lambda _: [SimpleNamespace(on_enter_opened=effect())]}, "chart: a chart has no listeners"),
     "a leaf of another chart": (
         {"deny_agreement": lambda at: an_edge(at.opened, _leaf_of_another_chart(), consumer)},
-        "under_review: an edge leads here, but it is no state of this chart",
+        "under_review: a transition leads here, but it is no state of this chart",
     ),
     "two targets": (
         {"withdraw": lambda at: an_edge(at.opened, [at.resolved, at.penalized], consumer, outcome=Outcome.WITHDRAWN)},
-        "opened -> resolved: an edge has one target",
+        "opened -> resolved: a transition has one target",
     ),
     # Every answer about the order has a row, but not under every policy: with `off` and `kept` the event would be called
     # unchanged, which is for `observe_order` only.
@@ -668,8 +671,8 @@ BASE: Mapping[str, Make] = {
 }
 DIFFERENT: dict[str, dict[str, Make]] = {
     "nothing": {},
-    "an edge more": {"rule_at_fault": lambda at: an_edge(review(at), at.penalized, adjudicator, outcome=Outcome.AT_FAULT)},
-    "an edge less": {"withdraw": lambda _: None},
+    "a transition more": {"rule_at_fault": lambda at: an_edge(review(at), at.penalized, adjudicator, outcome=Outcome.AT_FAULT)},
+    "a transition less": {"withdraw": lambda _: None},
     "a state more": {
         "awaiting_confirmation": lambda _: Leaf(StateName.AWAITING_CONFIRMATION),
         "deny_agreement": lambda at: an_edge(at.opened, at.awaiting_confirmation, consumer),
@@ -728,7 +731,7 @@ def test_no_wording_changes_the_digest(what: str) -> None:
 
 
 def test_another_source_changes_the_digest() -> None:
-    """The rows of both charts come in the same order, for an edge's place among the others would change the digest too."""
+    """The rows of both charts come in the same order, for a transition's place among the others would change the digest too."""
     other: dict[str, Make] = {"rule_no_fault": lambda at: an_edge(evidence(at), at.resolved, adjudicator, outcome=Outcome.NO_FAULT)}
     assert [event for _, event in compiled().rows] == [event for _, event in compiled(other).rows]
     assert compiled(other).digest != compiled().digest

@@ -16,13 +16,13 @@ def states(among: list[State]) -> list[State]:
     return [inner for state in among for inner in (state, *states(list(state.states)))]
 
 
-def edges(version: RuleVersion) -> list[tuple[str, str, str, ChartTransition]]:
+def transitions(version: RuleVersion) -> list[tuple[str, str, str, ChartTransition]]:
     return [
-        (state.id, event.id, edge.target.id if edge.target else "", edge)
+        (state.id, event.id, transition.target.id if transition.target else "", transition)
         for state in states(list(version.chart.states))
-        for edge in state.transitions
-        if isinstance(edge, ChartTransition)
-        for event in edge.events
+        for transition in state.transitions
+        if isinstance(transition, ChartTransition)
+        for event in transition.events
     ]
 
 
@@ -37,11 +37,11 @@ def machine(version: RuleVersion) -> Machine:
 
 
 def test_every_edge_of_the_chart_is_one_arrow(version: RuleVersion, machine: Machine) -> None:
-    declared = edges(version)
+    declared = transitions(version)
     arrows = [arrow for arrow in machine.arrows if arrow.id != OPENING]
     assert len(declared) == len(arrows) > 30
-    for (source, event, target, edge), arrow in zip(declared, arrows, strict=True):
-        rule = edge.rule
+    for (source, event, target, transition), arrow in zip(declared, arrows, strict=True):
+        rule = transition.rule
         assert (arrow.source, arrow.event.value, arrow.target) == (source, event, target)
         assert arrow.when == tuple(one.name for one in rule.when)
         assert arrow.timing == tuple(one.name for one in rule.timing)

@@ -74,7 +74,7 @@ def test_an_end_that_does_not_fit_what_failed_before_is_impossible() -> None:
     event = happens(failed, command(E.EVIDENCE_EXPIRED), OPENED_AT + 9 * HOUR)
     assert event.outcome is Outcome.OUT_OF_STOCK
     forged = event.model_copy(update={"outcome": Outcome.BREACH_OF_PROMISE})  # of another settlement
-    with pytest.raises(ImpossibleEventError, match="no edge leads from"):
+    with pytest.raises(ImpossibleEventError, match="no transition leads from"):
         evolve(failed, forged)
 
 

@@ -98,7 +98,7 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
 
 
 def _expect_row(dispute: Dispute, event: AuditEvent) -> Transition:
-    """Require that the chart has an edge that leads there, ends so and is recorded so, and return its row."""
+    """Require that the chart has a transition that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
     command, payload = event.command, event.payload
     option = getattr(payload, "option", None) if command is CommandType.CHOOSE_OPTION else dispute.option
@@ -110,7 +110,7 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> Transition:
             break
     else:
         ending = "" if event.outcome is None else f" with {event.outcome.value}"
-        raise _impossible(event, f"no edge leads from {dispute.path} by {command.value} to {event.target}{ending}")
+        raise _impossible(event, f"no transition leads from {dispute.path} by {command.value} to {event.target}{ending}")
     stands, rule = table.places[target].stands, row.rule
     kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     _expect_deadlines(event, kept, rule.starts, dispute.policy)

@@ -1,8 +1,8 @@
-"""The words that a chart module is written in: `Leaf` and `transition`, on top of python-statemachine.
+"""What a chart module is written in: `Leaf` and `transition`, on top of python-statemachine.
 
 A chart is a python-statemachine class, so its own engine can run it (the tests do, to check the table that is compiled
 from it). What our domain needs beyond states, events and conditions stands on the same objects: which deadlines stand in
-a state, who may fire an edge, what it needs, how the dispute ends by it, and where the rule comes from.
+a state, who may fire a transition, what it needs, how the dispute ends by it, and where the rule comes from.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class Version:
 
 
 class Condition(CallbackSpec):
-    """A guard as a condition of an edge: python-statemachine passes it the case, and its diagrams print the guard's name."""
+    """A guard as a condition of a transition: python-statemachine passes it the case, and its diagrams print the guard's name."""
 
     def __init__(self, guard: Guard) -> None:
         super().__init__(self.holds, CallbackGroup.COND, priority=CallbackPriority.INLINE, expected_value=True)
@@ -97,9 +97,9 @@ class ChartTransition(EngineTransition):
     rule: Rule
 
     def add_event(self, value: Event) -> None:
-        """Take an event, under a numbered name where earlier edges have the same source, target and event.
+        """Take an event, under a numbered name where earlier transitions have the same source, target and event.
 
-        Of edges that are alike in all three, the library's Mermaid draws only the first.
+        Of transitions that are alike in all three, the library's Mermaid draws only the first.
         """
         alike = sum(row.target is self.target and value in row.events for row in self.source.transitions if row is not self)
         if alike:

@@ -1,8 +1,8 @@
 """From a chart to the table that runs: read once at import, checked, and refused loudly where it cannot be compiled.
 
-What is refused, and why: callbacks, validators, invokes and delays (a decision has no effects), edges without an event
-and guards by name (found out only when run), history states, regions within regions, edges that overlap (the engine takes
-the first of two without a word), and edges whose parts contradict each other.
+What is refused, and why: callbacks, validators, invokes and delays (a decision has no effects), transitions without an event
+and guards by name (found out only when run), history states, regions within regions, transitions that overlap (the engine takes
+the first of two without a word), and transitions whose parts contradict each other.
 
 A dispute is in a *configuration*: one leaf, or, in a parallel state, one leaf of each of its regions. The table is keyed by
 configurations, and holds those that a dispute can get into.
@@ -122,7 +122,7 @@ def _configurations(states: Iterable[State]) -> Iterator[Leaves]:
 
 
 def _transitions_of(here: Leaves) -> Iterator[tuple[Leaf, EngineTransition]]:
-    """List what can happen, each leaf's own edges before those of the states around it, as the engine does, and the leaf."""
+    """List what can happen, each leaf's own transitions before those of the states around it, as the engine does, and the leaf."""
     seen = set[int]()
     for leaf in here:
         for state in (leaf, *leaf.ancestors()):
@@ -136,11 +136,11 @@ def _rows(chart: type[Chart], here: Leaves, leaf: Leaf, transition: EngineTransi
     if not isinstance(transition, ChartTransition):
         raise _fault(where, "declare it with transition(), so that it has an actor, a provenance and its guards as functions")
     if transition.is_eventless:
-        raise _fault(where, "an edge without an event cannot be compiled")
+        raise _fault(where, "a transition without an event cannot be compiled")
     rule = transition.rule
     _check_no_callbacks(chart, where, transition, guards=_guards(rule))
     if transition.target is None or len(transition.targets) > 1:
-        raise _fault(where, "an edge has one target")
+        raise _fault(where, "a transition has one target")
     if not _possible(rule, here):
         return
     entered = _enter(transition.target)
@@ -167,13 +167,13 @@ def _rows(chart: type[Chart], here: Leaves, leaf: Leaf, transition: EngineTransi
 
 
 def _after(here: Leaves, leaf: Leaf, transition: EngineTransition, entered: Leaves) -> Leaves:
-    """Return where an edge leads: within a region, the others stay where they are; out of it, they are left as well."""
+    """Return where a transition leads: within a region, the others stay where they are; out of it, they are left as well."""
     region = _region(cast("State", transition.target))
     if region is None:
         return entered
     if region is not _region(transition.source):
         where = f"{transition.source.id} -> {cast('State', transition.target).id}"
-        raise _fault(where, "an edge into a region comes from within it; from elsewhere it leads to the parallel state")
+        raise _fault(where, "a transition into a region comes from within it; from elsewhere it leads to the parallel state")
     return tuple(entered[0] if other is leaf else other for other in here)
 
 
@@ -277,11 +277,11 @@ def _check_outcome(where: str, rule: Rule, target: Leaf) -> None:
     outcome = rule.outcome
     ends = set[Outcome]() if outcome is None else {outcome} if isinstance(outcome, Outcome) else set(outcome.values())
     if bool(ends) != target.closed:
-        raise _fault(where, "an edge has an outcome where it closes the dispute, and only there")
+        raise _fault(where, "a transition has an outcome where it closes the dispute, and only there")
     if any((end in LIABILITIES) != (target.id == StateName.PENALIZED.value) for end in ends):
         raise _fault(where, f"the outcome does not belong to {target.id}")
     if target.failed != (rule.liability in LIABILITIES):
-        raise _fault(where, "an edge has a liability where it fails a region, and only there")
+        raise _fault(where, "a transition has a liability where it fails a region, and only there")
     if isinstance(outcome, Mapping):
         options = [selector.accepts for selector in rule.when if selector.dimension.name == "option"]
         if options != [frozenset(option.value for option in outcome)]:
@@ -339,10 +339,10 @@ def _reached(
     while more := {row.target for (path, _), many in rows.items() if path in reached for row in many} - reached:
         reached |= more
     if strange := sorted(reached - set(configurations)):
-        raise _fault(strange[0], "an edge leads here, but it is no state of this chart")
+        raise _fault(strange[0], "a transition leads here, but it is no state of this chart")
     leaves = {id(leaf) for path in reached for leaf in configurations[path]}
     if lost := sorted(_path((leaf,)) for here in configurations.values() for leaf in here if id(leaf) not in leaves):
-        raise _fault(lost[0], "no edge leads here")
+        raise _fault(lost[0], "no transition leads here")
     return frozenset(reached)
 
 

@@ -18,12 +18,12 @@ QUIET = frozenset({CommandType.OBSERVE_ORDER})
 
 
 Outcomes = Outcome | Mapping[Option, Outcome] | None
-"""How the dispute ends by an edge: one way, a way for each option, or it does not end."""
+"""How the dispute ends by a transition: one way, a way for each option, or it does not end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the domain says of an edge, beside source, target and event."""
+    """What the domain says of a transition, beside source, target and event."""
 
     by: ActorGuard
     when: tuple[Selector, ...]
@@ -35,7 +35,7 @@ class Rule:
     expires: Deadline | None
     origin: Source
     liability: Outcome | None = None
-    """For what a region fails by the edge, where other regions run on."""
+    """For what a region fails by the transition, where other regions run on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class TransitionTable:
     rows: Mapping[tuple[str, CommandType], tuple[Transition, ...]]
     actors: Mapping[CommandType, ActorGuard]
     digest: str
-    """SHA-256 of what the table says; it changes with every state, edge, guard and outcome, and with no wording."""
+    """SHA-256 of what the table says; it changes with every state, transition, guard and outcome, and with no wording."""
 
     def guards(self) -> dict[str, Guard]:
         """Give every guard by the name under which its answer is recorded, the opening's first; a selector by its question."""

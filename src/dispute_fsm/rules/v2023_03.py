@@ -1,15 +1,15 @@
-"""The rules of version 2023-03: every state, every edge, every requirement, on these two screens.
+"""The rules of version 2023-03: every state, every transition, every requirement, on these two screens.
 
 Why it is shaped so. The merchant answers exactly once, so `opened` fans out into what each answer leads to, and nothing
 leads back. Two answers wait for a person (`awaiting_confirmation`, `awaiting_evidence`), one for the carrier
 (`awaiting_shipment`); where people disagree the platform looks (`denial_under_review`, `under_review`). `resolved` and
 `penalized` close the dispute; only an annulment leads out of `penalized`.
 
-How to read a row: from, to, who; `when` it applies rather than its neighbours (by the option, by policy, by what happened
+How to read a transition: from, to, who; `when` it applies rather than its neighbours (by the option, by policy, by what happened
 before, by what the order shows); what it then `needs` (only these are reasons for a refusal); which deadlines it `starts`
 or `ends` beside those that do not stand in the target; the outcome; and where the rule comes from: `stated` in the
-announcement of 2023-03-27, or `assumed` by us and why. Every row but an expiry has to be in time. Nothing that decides a
-transition stands anywhere else: what runs is the table that is compiled from this class, and the tests walk both.
+announcement of 2023-03-27, or `assumed` by us and why. Every transition but an expiry has to be in time. Nothing that decides one
+is anywhere else: what runs is the table that is compiled from this class, and the tests walk both.
 """
 
 from datetime import date
@@ -132,7 +132,7 @@ class Rules202303(Chart):
     )
 
     # fmt: off
-    # Laid out by hand: one row of the transition table is one or two lines here, so that the whole can be read as a table.
+    # Laid out by hand: a transition is two or three lines here, so that the whole can be read as a table.
     choose_option = (
         transition(opened, at.confirmation, merchant, when=[cancels, asked], needs=CANCELLED,
                 starts=[CONFIRMATION], origin=CANCELS)

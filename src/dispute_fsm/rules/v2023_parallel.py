@@ -1,9 +1,9 @@
-"""The rules of version `parallel`, which 2023-03 replaced: every state, every edge, every requirement.
+"""The rules of version `parallel`, which 2023-03 replaced: every state, every transition, every requirement.
 
 Why it is shaped so. Settlement and no-fault evidence run side by side, so the merchant may do both: `disputing` has a region
-for each. The first region to end well ends the dispute, by an edge out of the regions to `resolved`. A region that fails
+for each. The first region to end well ends the dispute, by a transition out of the regions to `resolved`. A region that fails
 waits in its failed leaf for the other; when that fails too, the dispute is `penalized`, with the weightier of the two
-liabilities. So an edge that fails a region is written once and stands as several rows (`fails`), told apart by what has
+liabilities. So a transition that fails a region is written once and stands as several rows (`fails`), told apart by what has
 failed so far: nothing, or the other region, for this or for that.
 
 How to read a row: as in 2023-03. Every row but an expiry has to be in time by the deadline of its own region (`settling`,
