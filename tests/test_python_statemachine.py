@@ -14,8 +14,9 @@ from statemachine import State
 from statemachine.contrib.diagram import DotGraphMachine
 from statemachine.exceptions import TransitionNotAllowed
 
-from dispute_fsm.domain.enums import StateName
-from dispute_fsm.machine.chart import Chart, ChartTransition
+from dispute_fsm.domain.enums import Role, StateName
+from dispute_fsm.machine.chart import Chart, ChartTransition, Condition
+from dispute_fsm.rules import guards
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 from tests.walk import names_of
 
@@ -173,3 +174,8 @@ def test_the_commands_of_the_page_print_what_it_shows() -> None:
     assert [line for line in lines if line != "..."]
     for line in lines:
         assert line == "..." or line in printed, f"not in the output, or not in this order: {line}"
+
+
+def test_conditions_of_one_guard_are_equal() -> None:
+    one, other = (guards.by(role) for role in (Role.MERCHANT, Role.CONSUMER))
+    assert len({Condition(one), Condition(one), Condition(other)}) == 2

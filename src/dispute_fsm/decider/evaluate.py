@@ -18,7 +18,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import FrozenMap, format_duration, format_instant
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.machine.guard import NEVER, Case, Guard, GuardResult, PayloadUnlock, Seen
-from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, NotOffered, Transition
+from dispute_fsm.machine.transition_table import Fires, NoEffect, NotOffered, Transition
 
 _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
 
@@ -50,18 +50,17 @@ def evaluate(dispute: Dispute, command: Command, facts: OrderFacts | None, now: 
         unlock = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
         return Evaluation(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock),))
     table = dispute.rules.table
-    match table.evaluate(dispute.path, case):
-        case Fires(results, transition):
-            return Evaluation(case, results, row=transition)
-        case NoEffect(results):
-            return Evaluation(case, results)
-        case NotOffered(results):
-            return Evaluation(case, results, reasons=(_misplaced(dispute, case),))
-        case Fails(results, failed):
-            reasons = tuple(reason_of(guard, result, dispute) for guard, result in failed)
-            if dispute.closed and (dispute.path, command.type) not in table.rows:
-                reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
-            return Evaluation(case, results, reasons=reasons)
+    evaluated = table.evaluate(dispute.path, case)
+    if isinstance(evaluated, Fires):
+        return Evaluation(case, evaluated.results, row=evaluated.transition)
+    if isinstance(evaluated, NoEffect):
+        return Evaluation(case, evaluated.results)
+    if isinstance(evaluated, NotOffered):
+        return Evaluation(case, evaluated.results, reasons=(_misplaced(dispute, case),))
+    reasons = tuple(reason_of(guard, result, dispute) for guard, result in evaluated.failed)
+    if dispute.closed and (dispute.path, command.type) not in table.rows:
+        reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
+    return Evaluation(case, evaluated.results, reasons=reasons)
 
 
 def hinted(dispute: Dispute, judgement: Evaluation) -> tuple[Reason, ...]:
