@@ -16,7 +16,7 @@ from statemachine.exceptions import TransitionNotAllowed
 
 from dispute_fsm.domain.enums import Role, StateName
 from dispute_fsm.machine.chart import Chart, ChartTransition, Condition
-from dispute_fsm.rules import guards
+from dispute_fsm.rules.guards import by
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 from tests.walk import names_of
 
@@ -177,5 +177,5 @@ def test_the_commands_of_the_page_print_what_it_shows() -> None:
 
 
 def test_conditions_of_one_guard_are_equal() -> None:
-    one, other = (guards.by(role) for role in (Role.MERCHANT, Role.CONSUMER))
+    one, other = (by(role) for role in (Role.MERCHANT, Role.CONSUMER))
     assert len({Condition(one), Condition(one), Condition(other)}) == 2
