@@ -2,8 +2,9 @@
 
     python -m benchmarks.queries [--disputes N]
 
-The rows are made by the database itself, on SQLite and on the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES. Exit code 1 where a plan
-reads a whole table, or sorts what an index has in order. `tests/test_queries.py` asks the same of a smaller table.
+The rows are made by the database itself, on SQLite and on the PostgreSQL at
+DISPUTE_FSM_TEST_POSTGRES. Exit code 1 where a plan reads a whole table, or sorts what an index has
+in order. `tests/test_queries.py` asks the same of a smaller table.
 """
 
 import argparse
@@ -58,13 +59,18 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "sqlite": {
         "at": "strftime('%Y-%m-%dT%H:%M:%f000+00:00', '2023-01-01', g || ' minutes')",
         "due": "strftime('%Y-%m-%dT%H:%M:%f000+00:00', '2023-01-02', g || ' minutes')",
-        "numbers": "(WITH RECURSIVE n(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM n WHERE g < :number) SELECT g FROM n)",
+        "numbers": (
+            "(WITH RECURSIVE n(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM n WHERE g < :number) "
+            "SELECT g FROM n)"
+        ),
         "xid": "0",
         "hashed": "x''",
         "overriding": "",
     },
 }
-_WHOLE = re.compile(r"Seq Scan on (disputes|dispute_deadlines|dispute_events)\b|USE TEMP B-TREE|^(SCAN|SEARCH) \w+$")
+_WHOLE = re.compile(
+    r"Seq Scan on (disputes|dispute_deadlines|dispute_events)\b|USE TEMP B-TREE|^(SCAN|SEARCH) \w+$"
+)
 _SORTED = re.compile(r"\bSort\b.*\brows=(\d+)")
 _FEW = 1_000
 """How many rows may be sorted: PostgreSQL likes to fetch a handful by an index and sort them."""
@@ -90,22 +96,39 @@ def queries(dialect: str, number: int) -> Mapping[str, tuple[Found, Mapping[str,
         "load": (loading(literal(0)), {"dispute_id": "D-7", "key": "k"}),
         "by order": (statement("order_id"), {**page, "order_id": "O-7"}),
         "by merchant": (statement("merchant_id"), {**page, "merchant_id": "M-7"}),
-        "by merchant and state": (statement("merchant_id", paths=1), {**page, "merchant_id": "M-7", **resolved}),
+        "by merchant and state": (
+            statement("merchant_id", paths=1),
+            {**page, "merchant_id": "M-7", **resolved},
+        ),
         "by merchant and state, of several versions": (
             statement("merchant_id", paths=len(review)),
-            {**page, "merchant_id": "M-99", **{f"path_{place}": path for place, path in enumerate(review)}},
+            {
+                **page,
+                "merchant_id": "M-99",
+                **{f"path_{place}": path for place, path in enumerate(review)},
+            },
         ),
         "by state, many": (statement(paths=1), {**page, **resolved}),
         "by state, of several versions": (
             statement(paths=len(review)),
             {**page, **{f"path_{place}": path for place, path in enumerate(review)}},
         ),
-        "due before": (due_statement(), {**page, "after_name": "", "instant": middle + timedelta(days=9)}),
+        "due before": (
+            due_statement(),
+            {**page, "after_name": "", "instant": middle + timedelta(days=9)},
+        ),
         "overdue": (OVERDUE, {"now": middle, "limit": 20}),
         "lapsed": (LAPSED, {"now": middle, "limit": 20}),
         "next due": (NEXT_FREE, {"now": middle}),
         "next lapse": (NEXT_LAPSE, {"now": middle}),
-        "feed": (feed, {"xid": number // 6 if dialect == POSTGRESQL else 0, "position": number // 2, "limit": 100}),
+        "feed": (
+            feed,
+            {
+                "xid": number // 6 if dialect == POSTGRESQL else 0,
+                "position": number // 2,
+                "limit": 100,
+            },
+        ),
     }
 
 
@@ -119,7 +142,11 @@ def plan(connection: Connection, query: Found, values: Mapping[str, Any]) -> lis
 
 def faults(lines: list[str]) -> list[str]:
     """Give the lines of a plan that read a whole table, or sort much that an index could have given in order."""
-    return [line for line in lines if _WHOLE.search(line) or ((sorts := _SORTED.search(line)) and int(sorts[1]) > _FEW)]
+    return [
+        line
+        for line in lines
+        if _WHOLE.search(line) or ((sorts := _SORTED.search(line)) and int(sorts[1]) > _FEW)
+    ]
 
 
 def explained(engine: Engine, number: int) -> Iterator[tuple[str, list[str], float]]:
@@ -138,7 +165,9 @@ def explained(engine: Engine, number: int) -> Iterator[tuple[str, list[str], flo
 def main() -> int:
     """Fill, explain, run; returns the exit code."""
     arguments = argparse.ArgumentParser(description="Looks at the plans of the queries.")
-    arguments.add_argument("--disputes", type=int, default=1_000_000, help="how many disputes there are")
+    arguments.add_argument(
+        "--disputes", type=int, default=1_000_000, help="how many disputes there are"
+    )
     number: int = arguments.parse_args().disputes
     missed = False
     with TemporaryDirectory() as folder, ExitStack() as stack:
@@ -152,7 +181,10 @@ def main() -> int:
             for name, lines, took in explained(store.engine, number):
                 wrong = faults(lines)
                 missed |= bool(wrong)
-                sys.stdout.write(f"{'MISS' if wrong else 'ok  '} {kind}, {name}: by index, {took * 1e3:.2f} ms{' '.join(['', *wrong])}\n")
+                sys.stdout.write(
+                    f"{'MISS' if wrong else 'ok  '} {kind}, {name}: by index, {took * 1e3:.2f} "
+                    f"ms{' '.join(['', *wrong])}\n"
+                )
                 sys.stdout.flush()
     return int(missed)
 

@@ -2,7 +2,8 @@
 
     python benchmarks/replay.py [--disputes N] [--rounds R]
 
-Each pair is measured in turns and its best times are compared, for the machine may be noisy. Exit code 1 where a bound is missed.
+Each pair is measured in turns and its best times are compared, for the machine may be noisy. Exit
+code 1 where a bound is missed.
 """
 
 import argparse
@@ -22,7 +23,11 @@ from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.replay import collecting_rarely, replay
 
-BOUNDS = {"replay / validate_json": 6.0, "memory, ten times the file": 1.2, "pytest / replay, 2,000 files": 3.0}
+BOUNDS = {
+    "replay / validate_json": 6.0,
+    "memory, ten times the file": 1.2,
+    "pytest / replay, 2,000 files": 3.0,
+}
 """The most that each ratio may be."""
 
 ALONE = """
@@ -52,7 +57,9 @@ def against_reading(folder: Path, disputes: int, rounds: int) -> float:
     """Compare a replay (hashes, fold, every command decided again) with pydantic's reading of the same lines."""
     path = folder / "one.history.jsonl"
     write_history(path, generate(disputes, 1))
-    lines = [line for line in path.read_bytes().splitlines() if not line.startswith(b'{"type":"policy"')]
+    lines = [
+        line for line in path.read_bytes().splitlines() if not line.startswith(b'{"type":"policy"')
+    ]
 
     def read() -> float:
         began = process_time()
@@ -68,7 +75,10 @@ def against_reading(folder: Path, disputes: int, rounds: int) -> float:
 
     with collecting_rarely():  # as the command does; for both
         reading, replaying = best(rounds, [read, replayed])
-    told = f"{len(lines)} events: validate_json {reading / len(lines) * 1e6:.1f} us, replay {replaying / len(lines) * 1e6:.1f} us per event"
+    told = (
+        f"{len(lines)} events: validate_json {reading / len(lines) * 1e6:.1f} us, replay "
+        f"{replaying / len(lines) * 1e6:.1f} us per event"
+    )
     sys.stdout.write(f"{told}\n")
     return replaying / reading
 
@@ -79,8 +89,16 @@ def memory(folder: Path, disputes: int) -> float:
     for times in (1, 10):
         path = folder / f"{times}.history.jsonl"
         write_history(path, generate(disputes * times, 1))
-        peaks.append(int(subprocess.run([sys.executable, "-c", PEAK, path], check=True, capture_output=True).stdout))  # noqa: S603 -- our own program
-        sys.stdout.write(f"{path.stat().st_size / 2**20:.1f} MiB: peak {peaks[-1] / 1024:.1f} MiB\n")
+        peaks.append(
+            int(
+                subprocess.run(  # noqa: S603 -- our own program
+                    [sys.executable, "-c", PEAK, path], check=True, capture_output=True
+                ).stdout
+            )
+        )
+        sys.stdout.write(
+            f"{path.stat().st_size / 2**20:.1f} MiB: peak {peaks[-1] / 1024:.1f} MiB\n"
+        )
     return peaks[1] / peaks[0]
 
 
@@ -92,22 +110,38 @@ def against_no_pytest(folder: Path, rounds: int) -> float:
         by_dispute[event.dispute_id].append((event, policy))
     for dispute_id, events in by_dispute.items():
         write_history(files / f"{dispute_id}.history.jsonl", events)
-    with_pytest: list[str | Path] = [sys.executable, "-m", "pytest", "-q", "--rootdir", folder, "-c", "/dev/null", files]
+    with_pytest: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--rootdir",
+        folder,
+        "-c",
+        "/dev/null",
+        files,
+    ]
 
     def took(*command: str | Path) -> float:
         began = perf_counter()
         subprocess.run(command, check=True, capture_output=True, cwd=folder)  # noqa: S603 -- our own program
         return perf_counter() - began
 
-    alone, tested = best(rounds, [lambda: took(sys.executable, "-c", ALONE, files), lambda: took(*with_pytest)])
-    sys.stdout.write(f"{len(by_dispute)} files: replayed {alone:.2f} s, with pytest {tested:.2f} s\n")
+    alone, tested = best(
+        rounds, [lambda: took(sys.executable, "-c", ALONE, files), lambda: took(*with_pytest)]
+    )
+    sys.stdout.write(
+        f"{len(by_dispute)} files: replayed {alone:.2f} s, with pytest {tested:.2f} s\n"
+    )
     return tested / alone
 
 
 def main() -> int:
     """Measure and compare; returns the exit code."""
     arguments = argparse.ArgumentParser(description="Measures what replaying costs.")
-    arguments.add_argument("--disputes", type=int, default=1_000, help="how many disputes the larger files are made of")
+    arguments.add_argument(
+        "--disputes", type=int, default=1_000, help="how many disputes the larger files are made of"
+    )
     arguments.add_argument("--rounds", type=int, default=10, help="how often each is measured")
     asked = arguments.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -119,7 +153,10 @@ def main() -> int:
             "pytest / replay, 2,000 files": against_no_pytest(folder, max(asked.rounds // 3, 1)),
         }
     for measured, ratio in ratios.items():
-        sys.stdout.write(f"{'ok  ' if ratio <= BOUNDS[measured] else 'MISS'} {measured}: {ratio:.2f} (at most {BOUNDS[measured]})\n")
+        sys.stdout.write(
+            f"{'ok  ' if ratio <= BOUNDS[measured] else 'MISS'} {measured}: {ratio:.2f} (at most "
+            f"{BOUNDS[measured]})\n"
+        )
     return int(any(ratio > BOUNDS[measured] for measured, ratio in ratios.items()))
 
 

@@ -2,10 +2,11 @@
 
     python -m benchmarks.store [--commands N] [--disputes N] [--rounds R]
 
-SQLite in a temporary folder, and the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES, in schemas of its own. A command is one full
-command: loaded, decided, and written with key, head, event, projection and deadline in one commit. Three databases begin the
-same: in the first the statements are recorded, in the second the driver runs them, in the third the service does, in turns.
-Of an import both sides read and check the file. Exit code 1 where a bound is missed.
+SQLite in a temporary folder, and the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES, in schemas of its
+own. A command is one full command: loaded, decided, and written with key, head, event, projection
+and deadline in one commit. Three databases begin the same: in the first the statements are
+recorded, in the second the driver runs them, in the third the service does, in turns. Of an import
+both sides read and check the file. Exit code 1 where a bound is missed.
 """
 
 import argparse
@@ -75,13 +76,19 @@ def bases(kind: str, folder: Path, number: int) -> Generator[list[Base]]:
     with ExitStack() as stack:
         made: list[Base] = []
         for _ in range(number):
-            url = f"sqlite:///{folder / uuid4().hex}.db" if kind == "sqlite" else stack.enter_context(schema())
+            url = (
+                f"sqlite:///{folder / uuid4().hex}.db"
+                if kind == "sqlite"
+                else stack.enter_context(schema())
+            )
             store = Store(url)
             stack.callback(store.close)
             orders = InMemoryOrderSystem()
             shown = Order.model_validate({"paid_at": OPENED_AT - timedelta(days=3)})
             orders.look = partial(_shows, shown)  # type: ignore[method-assign]  # the same of every order
-            made.append(Base(store, DisputeService(store, orders, clock=lambda: ANSWERED_AT, stamp=_stamp)))
+            made.append(
+                Base(store, DisputeService(store, orders, clock=lambda: ANSWERED_AT, stamp=_stamp))
+            )
         yield made
 
 
@@ -102,7 +109,11 @@ def schema() -> Generator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     try:
-        yield make_url(SERVER).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+        yield (
+            make_url(SERVER)
+            .update_query_dict({"options": f"-csearch_path={name}"})
+            .render_as_string(hide_password=False)
+        )
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute("SET client_min_messages = warning")
@@ -159,7 +170,7 @@ def run_bare(connection: Any, statements: list[Recorded]) -> None:  # noqa: ANN4
     connection.commit()
 
 
-# ---- a command ---------------------------------------------------------------------------------------------------------
+# ---- a command -----------------------------------------------------------------------------------
 
 
 def opening(number: int) -> OpenDispute:
@@ -175,7 +186,9 @@ def opening(number: int) -> OpenDispute:
 
 def asked(number: int) -> tuple[str, Command]:
     """Make the merchant's answer to it."""
-    return f"D-{number}", ChooseOption(by=merchant(f"M-{number % 97}"), option=Option.OUT_OF_STOCK_REFUND, key=f"k-{number}")
+    return f"D-{number}", ChooseOption(
+        by=merchant(f"M-{number % 97}"), option=Option.OUT_OF_STOCK_REFUND, key=f"k-{number}"
+    )
 
 
 def commands(kind: str, folder: Path, number: int) -> float:
@@ -192,8 +205,13 @@ def commands(kind: str, folder: Path, number: int) -> float:
                 first.service.send(*asked(each))
                 statements.append(list(told))
         shown = [statement.split("\n")[0][:60] for statement, _, _ in statements[-1]]
-        wait = f"{len(shown)} statements: {', '.join(dict.fromkeys(one.split()[0] + ' ' + _table(one) for one in shown))}"
-        asks = [asked(each) for each in range(1, number)]  # who asks makes these, as the driver's parameters are at hand
+        wait = (
+            f"{len(shown)} statements: "
+            f"{', '.join(dict.fromkeys(one.split()[0] + ' ' + _table(one) for one in shown))}"
+        )
+        asks = [
+            asked(each) for each in range(1, number)
+        ]  # who asks makes these, as the driver's parameters are at hand
         by_driver: list[float] = []
         by_service: list[float] = []
         with bare(second.store) as connection, collecting_rarely():
@@ -211,7 +229,8 @@ def commands(kind: str, folder: Path, number: int) -> float:
     driver, service = median(by_driver) / TURN, median(by_service) / TURN
     sys.stdout.write(f"{kind}: {wait}\n")
     sys.stdout.write(
-        f"{kind}: a command {service * 1e6:.0f} us, the driver alone {driver * 1e6:.0f} us (medians of {len(by_driver)} turns)\n"
+        f"{kind}: a command {service * 1e6:.0f} us, the driver alone {driver * 1e6:.0f} us "
+        f"(medians of {len(by_driver)} turns)\n"
     )
     return float(driver / service)
 
@@ -221,7 +240,7 @@ def _table(statement: str) -> str:
     return next((word for word in words if word.startswith("dispute")), "").split(".")[0]
 
 
-# ---- an import ---------------------------------------------------------------------------------------------------------
+# ---- an import -----------------------------------------------------------------------------------
 
 
 def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
@@ -256,7 +275,8 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
                 found.append((read, wrote, brought(third)))
     read, wrote, service = (min(times) for times in zip(*found, strict=True))
     sys.stdout.write(
-        f"{kind}: an import of {events} events {service:.2f} s; reading it {read:.2f} s, the driver alone {wrote:.2f} s "
+        f"{kind}: an import of {events} events {service:.2f} s; reading it {read:.2f} s, the "
+        f"driver alone {wrote:.2f} s "
         f"(writing alone: {wrote / max(service - read, 1e-9):.2f} of the driver's throughput)\n"
     )
     return float((read + wrote) / service)
@@ -275,18 +295,29 @@ def measured(folder: Path, asked_for: argparse.Namespace) -> Iterator[tuple[str,
 
 def main() -> int:
     """Measure and compare; returns the exit code."""
-    arguments = argparse.ArgumentParser(description="Measures what the service costs beyond the database.")
-    arguments.add_argument("--commands", type=int, default=500, help="how many commands are measured")
-    arguments.add_argument("--disputes", type=int, default=1_000, help="how many disputes are brought in")
+    arguments = argparse.ArgumentParser(
+        description="Measures what the service costs beyond the database."
+    )
+    arguments.add_argument(
+        "--commands", type=int, default=500, help="how many commands are measured"
+    )
+    arguments.add_argument(
+        "--disputes", type=int, default=1_000, help="how many disputes are brought in"
+    )
     arguments.add_argument("--rounds", type=int, default=3, help="how often an import is measured")
     asked_for = arguments.parse_args()
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
-    structlog.configure(wrapper_class=quiet, cache_logger_on_first_use=True)  # as a host does that cares
+    structlog.configure(
+        wrapper_class=quiet, cache_logger_on_first_use=True
+    )  # as a host does that cares
     missed = False
     with TemporaryDirectory() as name:
         for what, ratio in measured(Path(name), asked_for):
             missed |= ratio < BOUNDS[what]
-            sys.stdout.write(f"{'ok  ' if ratio >= BOUNDS[what] else 'MISS'} {what}: {ratio:.2f} (at least {BOUNDS[what]})\n")
+            sys.stdout.write(
+                f"{'ok  ' if ratio >= BOUNDS[what] else 'MISS'} {what}: {ratio:.2f} (at least "
+                f"{BOUNDS[what]})\n"
+            )
             sys.stdout.flush()
     return int(missed)
 

@@ -2,8 +2,9 @@
 
     python examples/embedded.py
 
-The client sends its requests, and sends them again after the crash, as clients do. The merchant has promised to ship within two
-seconds; the sweeper of the second run judges that. Everything is in a temporary folder, which goes in the end.
+The client sends its requests, and sends them again after the crash, as clients do. The merchant has
+promised to ship within two seconds; the sweeper of the second run judges that. Everything is in a
+temporary folder, which goes in the end.
 """
 
 import logging
@@ -25,25 +26,43 @@ class Shop:
 
     def look(self, order_id: str, now: datetime) -> OrderFacts:
         """Show what is known of an order."""
-        return OrderFacts(order_id=order_id, asked="shop", observed_at=now, revision="1", paid_at=now - timedelta(days=3))
+        return OrderFacts(
+            order_id=order_id,
+            asked="shop",
+            observed_at=now,
+            revision="1",
+            paid_at=now - timedelta(days=3),
+        )
 
 
 def requests(promised: datetime) -> tuple[OpenDispute, ChooseOption]:
     """Make what the client sends: the consumer's opening, and the merchant's promise under an idempotency key."""
-    policy = DEFAULT_POLICY.lay_over({"scan_grace": "0s"})  # so that nobody has to wait six hours for the end of this example
-    screenshot = Voucher(kind=VoucherKind.CHAT_SCREENSHOT, media_type="image/png", size=1_000, sha256="0" * 64)
-    opening = OpenDispute(dispute_id="D-1", order_id="O-1", merchant_id="M-1", consumer_id="C-1", policy=policy)
+    policy = DEFAULT_POLICY.lay_over(
+        {"scan_grace": "0s"}
+    )  # so that nobody has to wait six hours for the end of this example
+    screenshot = Voucher(
+        kind=VoucherKind.CHAT_SCREENSHOT, media_type="image/png", size=1_000, sha256="0" * 64
+    )
+    opening = OpenDispute(
+        dispute_id="D-1", order_id="O-1", merchant_id="M-1", consumer_id="C-1", policy=policy
+    )
     ship_by = Option.SHIP_BY_AGREED_DATE
-    promise = ChooseOption(by=merchant("M-1"), option=ship_by, agreed_until=promised, vouchers=(screenshot,), key="k-1")
+    promise = ChooseOption(
+        by=merchant("M-1"), option=ship_by, agreed_until=promised, vouchers=(screenshot,), key="k-1"
+    )
     return opening, promise
 
 
 def serve(url: str) -> None:
     """Be the service: take the client's requests, watch the deadlines, tell others."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    service = DisputeService(Store(url), Shop())  # sqlite:///disputes.db, or postgresql://user@host/base
+    service = DisputeService(
+        Store(url), Shop()
+    )  # sqlite:///disputes.db, or postgresql://user@host/base
     sweeper = service.runner()
-    threading.Thread(target=sweeper.run, daemon=True).start()  # each deadline fires once, in however many processes
+    threading.Thread(
+        target=sweeper.run, daemon=True
+    ).start()  # each deadline fires once, in however many processes
     say("ready")
 
     opening, promise = requests(datetime.fromisoformat(sys.stdin.readline().strip()))
@@ -75,7 +94,9 @@ def main() -> None:
         promised = ""
         for run in ("the service starts", "it is killed, and starts again"):
             sys.stdout.write(f"{run}\n")
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as service:  # noqa: S603 -- this program
+            with subprocess.Popen(  # noqa: S603 -- this program
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as service:
                 if service.stdin is None or service.stdout is None:
                     raise SystemExit("there is no pipe to the service")
                 service.stdout.readline()  # it is ready

@@ -16,8 +16,15 @@ from tests.patience import PATIENCE
 Scheme = Literal["light", "dark"]
 Media = Literal["screen", "print"]
 
-# Root has no sandbox to run in; the others keep Chromium from asking its maker's hosts for things of its own.
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+# Root has no sandbox to run in; the others keep Chromium from asking its maker's hosts for things
+# of its own.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
 
 _PATIENT = 1000 * PATIENCE  # Playwright counts milliseconds
@@ -37,7 +44,9 @@ class Opened:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        page.on(
+            "console", lambda message: self.complaints.append(f"{message.type}: {message.text}")
+        )
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error.message}"))
 
     @property
@@ -60,7 +69,9 @@ class Opened:
 
     def screenshot(self, path: Path) -> None:
         """Take a picture of the window as PNG."""
-        session = self.page.context.new_cdp_session(self.page)  # Playwright's own screenshot waits without end where the page is an SVG
+        session = self.page.context.new_cdp_session(
+            self.page
+        )  # Playwright's own screenshot waits without end where the page is an SVG
         path.write_bytes(b64decode(session.send("Page.captureScreenshot")["data"]))
         session.detach()
 
@@ -73,7 +84,9 @@ def started() -> Iterator[Browser]:
         # Who works on rules need not install a browser; .ci/run has one, and lets no test skip.
         pytest.skip("needs Chromium; tools/ci_tools.sh installs it on Debian")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS, timeout=_PATIENT)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=_FLAGS, timeout=_PATIENT
+        )
         yield browser
         browser.close()
 

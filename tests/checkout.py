@@ -8,7 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 _FOLDERS = (".ci", "benchmarks", "diagrams", "docs", "examples", "src", "tests", "tools")
-_FILES = (".editorconfig", ".gitignore", "*.md", "LICENSE", "Makefile", "constraints.txt", "pyproject.toml")
+_FILES = (
+    ".editorconfig",
+    ".gitignore",
+    "*.md",
+    "LICENSE",
+    "Makefile",
+    "constraints.txt",
+    "pyproject.toml",
+)
 _MADE = {"__pycache__", "node_modules"}
 
 
@@ -19,12 +27,19 @@ def tracked(root: Path) -> tuple[str, ...] | None:
     if git is None or not (root / ".git").exists():
         return None
     asked = subprocess.run([git, "ls-files", "-z"], cwd=root, capture_output=True, check=False)  # noqa: S603 -- asks, and changes nothing
-    return tuple(filter(None, asked.stdout.decode(errors="surrogateescape").split("\0"))) or None  # None too where git refuses
+    return (
+        tuple(filter(None, asked.stdout.decode(errors="surrogateescape").split("\0"))) or None
+    )  # None too where git refuses
 
 
 def listed(root: Path) -> list[Path]:
     """List what an archive of the project has."""
-    inside = (path for name in _FOLDERS for path in (root / name).rglob("*") if not _MADE.intersection(path.relative_to(root).parts))
+    inside = (
+        path
+        for name in _FOLDERS
+        for path in (root / name).rglob("*")
+        if not _MADE.intersection(path.relative_to(root).parts)
+    )
     return [*(path for name in _FILES for path in root.glob(name)), *inside]
 
 

@@ -47,17 +47,40 @@ def run(*arguments: str | Path, given: bytes = b"") -> Ran:
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of a process of its own: what would change its output is as the test says, or not there."""
-    ours = ("LANG", "LC_", "NO_COLOR", "FORCE_COLOR", "TTY_", "TERM", "COLUMNS", "TZ", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONHASHSEED")
+    ours = (
+        "LANG",
+        "LC_",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TTY_",
+        "TERM",
+        "COLUMNS",
+        "TZ",
+        "PYTHONIOENCODING",
+        "PYTHONUTF8",
+        "PYTHONHASHSEED",
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "300", **changes}
 
 
-def script(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] = MappingProxyType({})) -> Ran:
+def script(
+    *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] = MappingProxyType({})
+) -> Ran:
     """Run the installed console script in a process of its own."""
     done = subprocess.run(  # noqa: S603 -- our own script
-        [SCRIPT, *arguments], capture_output=True, check=False, cwd=cwd, env=environment(env), timeout=PATIENCE
+        [SCRIPT, *arguments],
+        capture_output=True,
+        check=False,
+        cwd=cwd,
+        env=environment(env),
+        timeout=PATIENCE,
     )
-    return Ran(done.returncode, done.stdout.decode("utf-8", "backslashreplace"), done.stderr.decode("utf-8", "backslashreplace"))
+    return Ran(
+        done.returncode,
+        done.stdout.decode("utf-8", "backslashreplace"),
+        done.stderr.decode("utf-8", "backslashreplace"),
+    )
 
 
 @contextmanager

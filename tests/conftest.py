@@ -18,7 +18,11 @@ TOLD, COUNTED = "told", "counted"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the one switch between the sample and the whole."""
-    parser.addoption("--whole", action="store_true", help="run all of what runs as a sample else (see tests/sampling.py)")
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="run all of what runs as a sample else (see tests/sampling.py)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,8 +2,9 @@
 
     python tests/crash.py URL KILLS FOLDER SEED
 
-Workers open disputes, give and repeat answers, sweep and deliver, all at once on the same database, until SIGKILL. Each writes
-down what it is about to ask, and what it was answered, into a file: what was written before a kill is there after it.
+Workers open disputes, give and repeat answers, sweep and deliver, all at once on the same database,
+until SIGKILL. Each writes down what it is about to ask, and what it was answered, into a file: what
+was written before a kill is there after it.
 """
 
 import json
@@ -52,7 +53,9 @@ class Notes:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def write(self, **members: object) -> None:
-        os.write(self._file, b"\n" + json.dumps(members).encode() + b"\n")  # a line break before it too, for one that was cut off
+        os.write(
+            self._file, b"\n" + json.dumps(members).encode() + b"\n"
+        )  # a line break before it too, for one that was cut off
 
     def read(self) -> list[dict[str, Any]]:
         """Give the notes; one that was cut off was not made: what it would tell had not been done, or nobody heard of it."""
@@ -63,13 +66,17 @@ class Notes:
         return notes
 
 
-# ---- a worker ----------------------------------------------------------------------------------------------------------
+# ---- a worker ------------------------------------------------------------------------------------
 
 
-def work(store: Store, notes: Notes, name: str, shared: list[str], *, chance: Random, done: int) -> None:
+def work(
+    store: Store, notes: Notes, name: str, shared: list[str], *, chance: Random, done: int
+) -> None:
     """Ask this and that until the end comes; a byte into the pipe says that something was done."""
     service = DisputeService(store, AnyOrder(CANCELLING))
-    consumer = service.consumer("crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE)
+    consumer = service.consumer(
+        "crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE
+    )
     own: list[str] = []
     for number in range(1_000_000):
         os.write(done, b"x")
@@ -104,7 +111,13 @@ def some_command(chance: Random, key: str) -> Command:
     soon = datetime.now(UTC) + timedelta(milliseconds=chance.randrange(60, 1_000))
     return chance.choice(
         [
-            choose(Option.SHIP_BY_AGREED_DATE, key=key, agreed_until=soon, vouchers=[voucher()], note="mine"),
+            choose(
+                Option.SHIP_BY_AGREED_DATE,
+                key=key,
+                agreed_until=soon,
+                vouchers=[voucher()],
+                note="mine",
+            ),
             choose(Option.OUT_OF_STOCK_REFUND, key=key, note="mine"),
             choose(Option.CONSUMER_CANCELS, key=key),
             command(CommandType.CONFIRM_AGREEMENT, None, key),
@@ -117,10 +130,12 @@ def ask(service: DisputeService, notes: Notes, dispute_id: str, asked: Command) 
     notes.write(asks=dispute_id, type=asked.type, command=asked.model_dump(mode="json"))
     decision = service.send(dispute_id, asked).decision
     if isinstance(decision, Accepted | Repeated):
-        notes.write(answered=dispute_id, key=asked.key, seq=decision.event.seq, hash=decision.event.hash)
+        notes.write(
+            answered=dispute_id, key=asked.key, seq=decision.event.seq, hash=decision.event.hash
+        )
 
 
-# ---- killing -----------------------------------------------------------------------------------------------------------
+# ---- killing -------------------------------------------------------------------------------------
 
 
 def round_(store: Store, notes: Notes, number: int, chance: Random) -> int:
@@ -141,19 +156,25 @@ def round_(store: Store, notes: Notes, number: int, chance: Random) -> int:
     os.close(says)
     for _ in range(WORKERS + chance.randrange(MOST_DONE)):
         os.read(hears, 1)  # of workers that have all ended by themselves it tells at once
-    time.sleep(chance.uniform(0.0, 0.01))  # the random moment, in the middle of whatever each is doing
+    time.sleep(
+        chance.uniform(0.0, 0.01)
+    )  # the random moment, in the middle of whatever each is doing
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
     ends = [os.waitpid(pid, 0)[1] for pid in workers]
     os.close(hears)
-    assert all(os.WIFSIGNALED(end) and os.WTERMSIG(end) == signal.SIGKILL for end in ends), "a worker ended by itself: see above"
+    assert all(os.WIFSIGNALED(end) and os.WTERMSIG(end) == signal.SIGKILL for end in ends), (
+        "a worker ended by itself: see above"
+    )
     return len(ends)
 
 
-# ---- what is left ------------------------------------------------------------------------------------------------------
+# ---- what is left --------------------------------------------------------------------------------
 
 
-def settle(service: DisputeService, store: Store, notes: Notes, noted: list[dict[str, Any]]) -> None:
+def settle(
+    service: DisputeService, store: Store, notes: Notes, noted: list[dict[str, Any]]
+) -> None:
     """Do what every client does after a crash: send again what was not answered; and sweep and deliver to the end."""
     answered = {note["key"] for note in noted if "answered" in note}
     for note in noted:
@@ -168,10 +189,13 @@ def settle(service: DisputeService, store: Store, notes: Notes, noted: list[dict
             due = next_to_sweep(session, now)
         if due is None or due - now > timedelta(minutes=1):
             break
-        # Real time has to pass, by the database's clock: till the next deadline is due, or a dead process's lease lapses.
+        # Real time has to pass, by the database's clock: till the next deadline is due, or a dead
+        # process's lease lapses.
         time.sleep(max((due - now).total_seconds(), 0.001))  # of neither does any signal tell
     settle_feed(store)
-    consumer = service.consumer("crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE)
+    consumer = service.consumer(
+        "crash", lambda event: notes.write(delivered=event["id"]), lease=LEASE
+    )
     while (done := consumer.deliver(500)).more or done.busy:
         pass
 
@@ -183,8 +207,16 @@ def report(service: DisputeService, store: Store, noted: list[dict[str, Any]]) -
     histories = {note["opens"]: service.history(note["opens"]) for note in noted if "opens" in note}
     events = [event for history in histories.values() for event in history]
     asked = {note["command"]["key"] for note in noted if "asks" in note}
-    used = Counter((event.dispute_id, event.key) for event in events if event.key is not None and not event.refused)
-    expiries = Counter((event.dispute_id, event.command) for event in events if event.command.expires and not event.refused)
+    used = Counter(
+        (event.dispute_id, event.key)
+        for event in events
+        if event.key is not None and not event.refused
+    )
+    expiries = Counter(
+        (event.dispute_id, event.command)
+        for event in events
+        if event.command.expires and not event.refused
+    )
     delivered = [note["delivered"] for note in noted if "delivered" in note]
     return {
         "events": checked.events,
@@ -197,9 +229,13 @@ def report(service: DisputeService, store: Store, noted: list[dict[str, Any]]) -
         "twice": [f"{one}" for one, number in used.items() if number > 1],
         "never asked": [f"{one}" for one in used if one[1] not in asked],
         "fired twice": [f"{one}" for one, number in expiries.items() if number > 1],
-        "refused expiries": [event.dispute_id for event in events if event.command.expires and event.refused],
+        "refused expiries": [
+            event.dispute_id for event in events if event.command.expires and event.refused
+        ],
         "not fired": [event.dispute_id for event in overdue(histories)],
-        "not delivered": sorted({f"{event.dispute_id}/{event.seq}" for event in events} - set(delivered)),
+        "not delivered": sorted(
+            {f"{event.dispute_id}/{event.seq}" for event in events} - set(delivered)
+        ),
         "out of order": list(disorder(delivered)),
     }
 
@@ -217,7 +253,11 @@ def overdue(histories: Mapping[str, Any]) -> Iterator[Any]:
     """Find disputes whose promise is over and did not fire."""
     for history in histories.values():
         last = history[-1]
-        promised = any(event.type is EventType.OPTION_CHOSEN and event.payload.option is Option.SHIP_BY_AGREED_DATE for event in history)
+        promised = any(
+            event.type is EventType.OPTION_CHOSEN
+            and event.payload.option is Option.SHIP_BY_AGREED_DATE
+            for event in history
+        )
         if promised and last.outcome is None and not any(event.outcome for event in history):
             yield last
 

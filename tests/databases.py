@@ -39,7 +39,11 @@ def postgresql() -> Generator[str]:
     with psycopg.connect(conninfo(), autocommit=True) as server:
         server.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     try:
-        yield make_url(SERVER).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+        yield (
+            make_url(SERVER)
+            .update_query_dict({"options": f"-csearch_path={name}"})
+            .render_as_string(hide_password=False)
+        )
     finally:
         with psycopg.connect(conninfo(), autocommit=True) as server:
             server.execute("SET client_min_messages = warning")

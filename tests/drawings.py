@@ -1,6 +1,7 @@
 """Checks of a drawing as a real browser shows it. Each returns its faults in words; none: the drawing is good.
 
-They hold for any SVG of ours, standing alone or in a page, for it is measured by the classes that all of them have.
+They hold for any SVG of ours, standing alone or in a page, for it is measured by the classes that
+all of them have.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +41,12 @@ class Thing:
     def within(self, room: Rectangle) -> bool:
         """Whether nothing of it lies outside."""
         left, top, right, bottom = self.place
-        return left >= room[0] - _SLACK and top >= room[1] - _SLACK and right <= room[2] + _SLACK and bottom <= room[3] + _SLACK
+        return (
+            left >= room[0] - _SLACK
+            and top >= room[1] - _SLACK
+            and right <= room[2] + _SLACK
+            and bottom <= room[3] + _SLACK
+        )
 
     def holds(self, x: float, y: float) -> bool:
         """Whether a point lies on it."""
@@ -57,13 +63,21 @@ def measured(page: Opened, *, lines: bool = False, grounds: bool = False) -> dic
 
 def clipped(found: dict[str, Any]) -> list[str]:
     """Name the texts that do not fit into their own box or label, or onto the page."""
-    return [f"{one['words']!r} does not fit into its box" for one in found["texts"] if not _thing(one).within(tuple(one["room"]))]
+    return [
+        f"{one['words']!r} does not fit into its box"
+        for one in found["texts"]
+        if not _thing(one).within(tuple(one["room"]))
+    ]
 
 
 def overlapping(found: dict[str, Any]) -> list[str]:
     """Name the boxes and labels that lie on each other, and the texts that do."""
     pairs = (*_at_one_height(_things(found["boxes"])), *_at_one_height(_things(found["texts"])))
-    return [f"{one.words!r} and {other.words!r} lie on each other" for one, other in pairs if one.overlaps(other)]
+    return [
+        f"{one.words!r} and {other.words!r} lie on each other"
+        for one, other in pairs
+        if one.overlaps(other)
+    ]
 
 
 def _at_one_height(things: list[Thing]) -> Iterator[tuple[Thing, Thing]]:
@@ -80,7 +94,11 @@ def covered_titles(found: dict[str, Any]) -> list[str]:
     """Name the titles of frames that a box or label lies on."""
     titles = _things(one for one in found["texts"] if one["heads_frame"])
     pairs = ((title, box) for title in titles for box in _things(found["boxes"]))
-    return [f"{box.words!r} lies on the title {title.words!r}" for title, box in pairs if title.overlaps(box)]
+    return [
+        f"{box.words!r} lies on the title {title.words!r}"
+        for title, box in pairs
+        if title.overlaps(box)
+    ]
 
 
 def crossed(found: dict[str, Any]) -> list[str]:
@@ -105,7 +123,9 @@ def _crossed(found: dict[str, Any]) -> Iterator[str]:
     texts = _things(one for one in found["texts"] if not one["heads_frame"])
     for line in found["lines"]:
         across, down = zip(*line["points"], strict=True)
-        near = Thing(line["words"], (min(across) - 1, min(down) - 1, max(across) + 1, max(down) + 1))
+        near = Thing(
+            line["words"], (min(across) - 1, min(down) - 1, max(across) + 1, max(down) + 1)
+        )
         for text in filter(near.overlaps, texts):
             if any(text.holds(x, y) for x, y in line["points"]):
                 yield f"the line of {line['words']!r} runs through {text.words!r}"
@@ -122,9 +142,14 @@ def _thing(measure: dict[str, Any]) -> Thing:
 
 def _laid_over(layer: dict[str, Any], behind: Colour) -> Colour:
     """Mix a colour, as a browser writes it (`rgb(r, g, b)`), with what is behind it."""
-    red, green, blue, *alpha = (float(part) for part in layer["colour"].partition("(")[2].rstrip(")").split(","))
+    red, green, blue, *alpha = (
+        float(part) for part in layer["colour"].partition("(")[2].rstrip(")").split(",")
+    )
     share = layer["opacity"] * (alpha[0] if alpha else 1.0)
-    mixed = [share * front + (1 - share) * back for front, back in zip((red, green, blue), behind, strict=True)]
+    mixed = [
+        share * front + (1 - share) * back
+        for front, back in zip((red, green, blue), behind, strict=True)
+    ]
     return mixed[0], mixed[1], mixed[2]
 
 
@@ -135,5 +160,8 @@ def _contrast(one: Colour, other: Colour) -> float:
 
 
 def _luminance(colour: Colour) -> float:
-    red, green, blue = (part / 12.92 if (part := value / 255) <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for value in colour)
+    red, green, blue = (
+        part / 12.92 if (part := value / 255) <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for value in colour
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -27,7 +27,9 @@ class Mermaid:
         assert sent is not None
         assert answers is not None
         print(json.dumps(text), file=sent, flush=True)
-        answer: dict[str, Any] = json.loads(answers.readline() or '{"fault": "the process has ended"}')
+        answer: dict[str, Any] = json.loads(
+            answers.readline() or '{"fault": "the process has ended"}'
+        )
         return answer
 
 
@@ -36,7 +38,9 @@ def node() -> str:
     found = shutil.which("node")
     if found is None or not MERMAID.exists():
         # Who works on rules need not install Node.js; .ci/run has it, and lets no test skip.
-        pytest.skip("needs Node.js with npm; with both at hand, `make dev` and `make test` install mermaid")
+        pytest.skip(
+            "needs Node.js with npm; with both at hand, `make dev` and `make test` install mermaid"
+        )
     return found
 
 
@@ -44,5 +48,7 @@ def node() -> str:
 def started() -> Iterator[Mermaid]:
     """Start the process."""
     command = [node(), str(FOLDER / "read_flowcharts.mjs")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:  # noqa: S603 -- our own script
+    with subprocess.Popen(  # noqa: S603 -- our own script
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         yield Mermaid(process)

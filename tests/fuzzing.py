@@ -1,7 +1,8 @@
 """What the fuzzers share: each parser as a target, seeds for it, and changes that keep an input a sound YAML or JSON text.
 
-A fuzzer that changes bytes alone stays in the YAML or JSON layer. These change the tree that a text means, and write it anew;
-histories get their hashes mended too, so that what lies behind the chain is reached.
+A fuzzer that changes bytes alone stays in the YAML or JSON layer. These change the tree that a text
+means, and write it anew; histories get their hashes mended too, so that what lies behind the chain
+is reached.
 """
 
 import json
@@ -69,7 +70,7 @@ def _require_words(error: InputError) -> None:
         raise AssertionError(f"an error that says nothing: {error!r}")
 
 
-# ---- the parsers -------------------------------------------------------------------------------------------------------
+# ---- the parsers ---------------------------------------------------------------------------------
 
 
 def _yaml(data: bytes) -> object:
@@ -100,7 +101,7 @@ def _history(data: bytes) -> object:
     return sum(1 for _ in steps_in(BytesIO(data), FILE))
 
 
-# ---- changes -----------------------------------------------------------------------------------------------------------
+# ---- changes -------------------------------------------------------------------------------------
 
 _ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**53, 10**30, 0.5, "", " ", "none", "no", "0012", "2023-03", "parallel", "rollout", [], {}, "+1h",
@@ -131,12 +132,19 @@ def _members_changed(tree: dict[Any, Any], chance: random.Random) -> dict[Any, A
         return {other: member for other, member in tree.items() if other != name}
     if what < 0.9:
         return {**tree, chance.choice(list(tree)): tree[name]}
-    return {(chance.choice(["x", "at", "do", ""]) if other == name else other): member for other, member in tree.items()}
+    return {
+        (chance.choice(["x", "at", "do", ""]) if other == name else other): member
+        for other, member in tree.items()
+    }
 
 
 def _bytes_changed(data: bytes, chance: random.Random) -> bytes:
     at = chance.randrange(len(data) + 1)
-    return data[:at] + bytes([chance.randrange(256)]) * chance.randrange(3) + data[at + chance.randrange(4) :]
+    return (
+        data[:at]
+        + bytes([chance.randrange(256)]) * chance.randrange(3)
+        + data[at + chance.randrange(4) :]
+    )
 
 
 def _yaml_changed(data: bytes, chance: random.Random) -> bytes:
@@ -146,7 +154,9 @@ def _yaml_changed(data: bytes, chance: random.Random) -> bytes:
         tree = yaml.safe_load(data)
         for _ in range(chance.choice([1, 1, 2, 3])):
             tree = _changed(tree, chance)
-        return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass")
+        return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode(
+            "utf-8", "surrogatepass"
+        )
     except (yaml.YAMLError, ValueError, RecursionError):
         return _bytes_changed(data, chance)
 
@@ -183,7 +193,7 @@ def _line(record: Any) -> bytes:  # noqa: ANN401 -- any JSON
     return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
-# ---- the targets -------------------------------------------------------------------------------------------------------
+# ---- the targets ---------------------------------------------------------------------------------
 
 
 def _files(*patterns: str) -> tuple[bytes, ...]:
@@ -196,7 +206,9 @@ def _files(*patterns: str) -> tuple[bytes, ...]:
 def _parts(name: str, scenarios: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """Take a part of scenario files as files of their own."""
     trees = (yaml.safe_load(data) for data in scenarios)
-    return tuple(yaml.safe_dump(tree[name], allow_unicode=True).encode() for tree in trees if tree.get(name))
+    return tuple(
+        yaml.safe_dump(tree[name], allow_unicode=True).encode() for tree in trees if tree.get(name)
+    )
 
 
 _SCENARIOS = _files("examples/*.dispute.yaml", "tests/scenarios/[!i]*/*.dispute.yaml")
@@ -216,9 +228,16 @@ schedule:
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
-        "scenario": Target(_yaml, lambda data: parse_scenario(data, FILE), _SCENARIOS, _yaml_changed),
+        "scenario": Target(
+            _yaml, lambda data: parse_scenario(data, FILE), _SCENARIOS, _yaml_changed
+        ),
         "history": Target(_json_lines, _history, _files("tests/histories/*.jsonl"), _lines_changed),
-        "policy": Target(_yaml, _policy, (*_files("examples/policies/*.yaml"), *_parts("policy", _SCENARIOS)), _yaml_changed),
+        "policy": Target(
+            _yaml,
+            _policy,
+            (*_files("examples/policies/*.yaml"), *_parts("policy", _SCENARIOS)),
+            _yaml_changed,
+        ),
         "rollout": Target(_yaml, _rollout, _ROLLOUTS, _yaml_changed),
     }
 )

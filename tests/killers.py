@@ -1,7 +1,7 @@
 """What may notice a wrong rule, from the cheapest to the dearest: recorded histories, scenario files, the oracle, the properties.
 
-A mutation that none of them notices either decides the same over everything that can be reached, which is then shown
-(`same_everywhere`), or it survives: then a case is missing.
+A mutation that none of them notices either decides the same over everything that can be reached,
+which is then shown (`same_everywhere`), or it survives: then a case is missing.
 """
 
 from collections import defaultdict
@@ -25,8 +25,18 @@ from dispute_fsm.rules.registry import RuleVersion, standing_in
 from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import Run, order_system, run_scenario
-from dispute_fsm.verify.due_process import ends_agree, merchant_is_heard, one_response, penalty_has_a_cause, unknown_never_penalizes
-from dispute_fsm.verify.liveness import closed_stays_closed, deadline_is_inclusive, sweeps_do_not_decide
+from dispute_fsm.verify.due_process import (
+    ends_agree,
+    merchant_is_heard,
+    one_response,
+    penalty_has_a_cause,
+    unknown_never_penalizes,
+)
+from dispute_fsm.verify.liveness import (
+    closed_stays_closed,
+    deadline_is_inclusive,
+    sweeps_do_not_decide,
+)
 from dispute_fsm.verify.one_answer import one_answer
 from dispute_fsm.verify.representatives import representative
 from dispute_fsm.verify.state_space import Exploration, ExploredDecision, asked_again, explore
@@ -61,16 +71,16 @@ class Question:
 def decided(dispute: Dispute, command: Command, facts: OrderFacts | None, at: datetime) -> Decided:
     """Decide, and reduce what comes of it to what counts: no words, no checks."""
     try:
-        judgement, found = conclude(dispute, command, facts, at)
+        evaluation, found = conclude(dispute, command, facts, at)
     except _BROKEN as fault:
         return (type(fault).__name__,)
-    liability = None if judgement.row is None else judgement.row.rule.liability
+    liability = None if evaluation.transition is None else evaluation.transition.rule.liability
     deadlines = None if found is None else dict(found.deadlines)
     return (
         None if found is None else (found.type, found.target, found.outcome),
         liability,
         deadlines,
-        frozenset(one.code for one in judgement.reasons),
+        frozenset(one.code for one in evaluation.reasons),
     )
 
 
@@ -82,7 +92,7 @@ def by_cell(questions: Iterable[Question]) -> Mapping[Cell, list[Question]]:
     return sorted_by
 
 
-# ---- recorded histories ------------------------------------------------------------------------------------------------
+# ---- recorded histories --------------------------------------------------------------------------
 
 
 @cache
@@ -97,12 +107,22 @@ def _of_histories(rules: str) -> Iterator[Question]:
             if step.before is None or step.event.rules != rules:
                 continue
             command, before = asked(step.event), step.before
-            yield Question(before, command, step.event.facts, step.event.at, decided(before, command, step.event.facts, step.event.at))
+            yield Question(
+                before,
+                command,
+                step.event.facts,
+                step.event.at,
+                decided(before, command, step.event.facts, step.event.at),
+            )
 
 
-# ---- scenario files ----------------------------------------------------------------------------------------------------
+# ---- scenario files ------------------------------------------------------------------------------
 
-_MORE = [path for name in ("parallel", "mutants") for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))]
+_MORE = [
+    path
+    for name in ("parallel", "mutants")
+    for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))
+]
 SCENARIOS = (*CORPUS, *_MORE)
 
 
@@ -125,18 +145,32 @@ def read(path: Path) -> Scenario:
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[Question]:
-    run = Run.opened(scenario.opening, scenario.opened_at, order_system(scenario.opening.order_id, scenario.order))
+    run = Run.opened(
+        scenario.opening,
+        scenario.opened_at,
+        order_system(scenario.opening.order_id, scenario.order),
+    )
     if not isinstance(run, Run):
         return
     for step in scenario.steps:
         before, events = run.dispute, len(run.events)
         run.step(step)
         for event in run.events[events:]:
-            yield Question(before, asked(event), event.facts, event.at, decided(before, asked(event), event.facts, event.at))
+            yield Question(
+                before,
+                asked(event),
+                event.facts,
+                event.at,
+                decided(before, asked(event), event.facts, event.at),
+            )
             before = run.dispute if event is run.events[-1] else before
-        if isinstance(step.does, Command) and len(run.events) == events:  # unchanged, or refused where refusals are not recorded
+        if (
+            isinstance(step.does, Command) and len(run.events) == events
+        ):  # unchanged, or refused where refusals are not recorded
             facts = run.orders.look(run.dispute.order_id, step.at) if run.orders.available else None
-            yield Question(before, step.does, facts, step.at, decided(before, step.does, facts, step.at))
+            yield Question(
+                before, step.does, facts, step.at, decided(before, step.does, facts, step.at)
+            )
 
 
 def fails(path: Path) -> bool:
@@ -147,7 +181,7 @@ def fails(path: Path) -> bool:
         return True
 
 
-# ---- the explored space ------------------------------------------------------------------------------------------------
+# ---- the explored space --------------------------------------------------------------------------
 
 
 @cache
@@ -160,7 +194,9 @@ def explorations(version: RuleVersion) -> tuple[Exploration, ...]:
 def of_exploration(version: RuleVersion) -> Mapping[Cell, list[Question]]:
     """Give every question of the exploration, under every representative policy."""
     return by_cell(
-        Question(answer.situation.dispute, answer.command, answer.facts, answer.at, _as_decided(answer))
+        Question(
+            answer.situation.dispute, answer.command, answer.facts, answer.at, _as_decided(answer)
+        )
         for exploration in explorations(version)
         for answer in exploration.answers()
     )
@@ -170,7 +206,7 @@ def _as_decided(answer: ExploredDecision) -> Decided:
     return decided(answer.situation.dispute, answer.command, answer.facts, answer.at)
 
 
-# ---- the properties ----------------------------------------------------------------------------------------------------
+# ---- the properties ------------------------------------------------------------------------------
 
 LOCAL = (
     deadline_is_inclusive,
@@ -194,7 +230,10 @@ def broken_property(mutation: Mutation, real: RuleVersion) -> str | None:
             for path in sorted({path for path, _ in mutation.cells}):
                 try:
                     again = asked_again(exploration, mutation.version, path)
-                    broken = next((one.id for one in LOCAL if next(one.violations(again), None) is not None), None)
+                    broken = next(
+                        (one.id for one in LOCAL if next(one.violations(again), None) is not None),
+                        None,
+                    )
                 except _BROKEN as fault:
                     broken = type(fault).__name__
                 if broken is not None:
@@ -204,11 +243,21 @@ def broken_property(mutation: Mutation, real: RuleVersion) -> str | None:
 
 def killer(mutation: Mutation, real: RuleVersion) -> str | None:
     """Name what notices a mutation, the cheapest first; `equivalent` where nothing can, None where it survives."""
-    histories, scenarios = of_histories(real.id), of_scenarios(real.id)  # as the real rules decide them
+    histories, scenarios = (
+        of_histories(real.id),
+        of_scenarios(real.id),
+    )  # as the real rules decide them
     with standing_in(mutation.version):
-        if any(question.differs() for cell in mutation.cells for question in histories.get(cell, ())):
+        if any(
+            question.differs() for cell in mutation.cells for question in histories.get(cell, ())
+        ):
             return "recorded histories"
-        touched = {path for cell in mutation.cells for question, path in scenarios.get(cell, ()) if question.differs()}
+        touched = {
+            path
+            for cell in mutation.cells
+            for question, path in scenarios.get(cell, ())
+            if question.differs()
+        }
         if any(fails(path) for path in sorted(touched)):
             return "scenarios"
     if same_everywhere(mutation, real):
@@ -222,10 +271,16 @@ EQUIVALENT = "equivalent"
 def same_everywhere(mutation: Mutation, real: RuleVersion) -> bool:
     """Show that a mutation decides the same in every situation that can be reached; then it is no other rule.
 
-    The table's own answer is compared first, which costs little; where that differs, all that comes of it.
+    The table's own answer is compared first, which costs little; where that differs, all that comes
+    of it.
     """
     asked, table = prepared(real), mutation.version.table
-    doubtful = [one for cell in mutation.cells for one in asked.get(cell, ()) if weighed(table, one) != one.answer]
+    doubtful = [
+        one
+        for cell in mutation.cells
+        for one in asked.get(cell, ())
+        if weighed(table, one) != one.answer
+    ]
     with standing_in(mutation.version):
         return not any(one.question.differs() for one in doubtful)
 
@@ -244,7 +299,10 @@ def prepared(version: RuleVersion) -> Mapping[Cell, list[Prepared]]:
     """Give every question of the exploration, ready for the table."""
     made: dict[Cell, list[Prepared]] = {}
     for cell, questions in of_exploration(version).items():
-        unanswered = (Prepared(one, case_of(one.dispute, one.command, one.facts, one.at), ()) for one in questions)
+        unanswered = (
+            Prepared(one, case_of(one.dispute, one.command, one.facts, one.at), ())
+            for one in questions
+        )
         made[cell] = [replace(one, answer=weighed(version.table, one)) for one in unanswered]
     return made
 
@@ -252,7 +310,7 @@ def prepared(version: RuleVersion) -> Mapping[Cell, list[Prepared]]:
 def weighed(table: TransitionTable, one: Prepared) -> Decided:
     """Evaluate a case, and reduce the result to what follows from it."""
     case = one.case
-    case.findings.clear()  # a guard is asked anew: this table's may be another
+    case.results.clear()  # a guard is asked anew: this table's may be another
     try:
         found = table.evaluate(one.question.dispute.path, case)
     except _BROKEN as fault:

@@ -1,10 +1,11 @@
 """A checker for recorded runs.
 
-Is there an order of the calls, each between its beginning and its end, in which all answers are right?
+Is there an order of the calls, each between its beginning and its end, in which all answers are
+right?
 
-The search is that of Wing and Gong, with Lowe's memory of what was tried. It knows the rules only as far as the runs use them,
-written down here by hand: one choice is accepted, every other is refused and recorded, a key that was used answers as the first
-time, and a look sees the last event.
+The search is that of Wing and Gong, with Lowe's memory of what was tried. It knows the rules only
+as far as the runs use them, written down here by hand: one choice is accepted, every other is
+refused and recorded, a key that was used answers as the first time, and a look sees the last event.
 """
 
 from collections.abc import Sequence
@@ -49,11 +50,17 @@ class State:
             if key == call.key:
                 if option == call.option:
                     return self, Answer("repeated", seq)
-                return replace(self, seq=self.seq + 1), Answer("refused", self.seq + 1, ("key_reused",))
+                return replace(self, seq=self.seq + 1), Answer(
+                    "refused", self.seq + 1, ("key_reused",)
+                )
         if self.chosen:
-            return replace(self, seq=self.seq + 1), Answer("refused", self.seq + 1, ("option_already_chosen",))
+            return replace(self, seq=self.seq + 1), Answer(
+                "refused", self.seq + 1, ("option_already_chosen",)
+            )
         assert call.key is not None
-        return State(self.seq + 1, ((call.key, call.option, self.seq + 1),)), Answer("accepted", self.seq + 1)
+        return State(self.seq + 1, ((call.key, call.option, self.seq + 1),)), Answer(
+            "accepted", self.seq + 1
+        )
 
 
 def linearizable(calls: Sequence[Call]) -> bool:

@@ -186,7 +186,11 @@ def expected(leaf: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
         if _late(leaf, seen):
             return _alone("deadline_passed")
         # While the promise runs, the confirmation deadline closes only the consumer's window.
-        if leaf == "awaiting_shipment" and event in ("confirm_agreement", "deny_agreement") and not seen.window_open:
+        if (
+            leaf == "awaiting_shipment"
+            and event in ("confirm_agreement", "deny_agreement")
+            and not seen.window_open
+        ):
             return _alone("deadline_passed")
 
     # The refusals that come together: whatever the selected row requires and does not find.
@@ -263,7 +267,11 @@ def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
         return _Row(_resolved(_settlement(seen.option)))
 
     # awaiting_confirmation | deny_agreement on out_of_stock_refund | (nothing)
-    if leaf == "awaiting_confirmation" and event == "deny_agreement" and seen.option == "out_of_stock_refund":
+    if (
+        leaf == "awaiting_confirmation"
+        and event == "deny_agreement"
+        and seen.option == "out_of_stock_refund"
+    ):
         return _Row(_penalized("out_of_stock"))
 
     # awaiting_confirmation, awaiting_shipment | deny_agreement on the others | not confirmed
@@ -336,7 +344,11 @@ def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
         return _Row(_penalized("at_fault"), _RATIONALE)
 
     # denial_under_review | rule_no_fault on ship_by_agreed_date | rationale
-    if leaf == "denial_under_review" and event == "rule_no_fault" and seen.option == "ship_by_agreed_date":
+    if (
+        leaf == "denial_under_review"
+        and event == "rule_no_fault"
+        and seen.option == "ship_by_agreed_date"
+    ):
         return _Row(Fires("awaiting_shipment", None, "agreement_upheld"), _RATIONALE)
 
     # denial_under_review | rule_no_fault on the others | rationale

@@ -1,10 +1,12 @@
 """The transitions of rule version `parallel`, written a second time, to test the chart against.
 
-As `oracle_2023_03`, of which it borrows only the three answers: plain ifs that follow the words of the rules page, region by
-region, and nothing from the package. A place is `resolved`, `penalized`, or the leaves of both regions with a comma between.
+As `oracle_2023_03`, of which it borrows only the three answers: plain ifs that follow the words of
+the rules page, region by region, and nothing from the package. A place is `resolved`, `penalized`,
+or the leaves of both regions with a comma between.
 
-How the page is read here. What happens in a region is what 2023-03 says of that leaf. Where that would penalize, the region
-fails: alone it waits, and when the other has failed already the dispute is penalized, with the weightier of the two.
+How the page is read here. What happens in a region is what 2023-03 says of that leaf. Where that
+would penalize, the region fails: alone it waits, and when the other has failed already the dispute
+is penalized, with the weightier of the two.
 """
 
 from dataclasses import dataclass
@@ -16,12 +18,24 @@ EVIDENCE = ("awaiting_evidence", "under_review", "evidence_failed")
 
 # At most one region has failed while the dispute is live.
 PLACES = (
-    *(f"{one},{other}" for one in SETTLEMENT for other in EVIDENCE if (one, other) != ("settlement_failed", "evidence_failed")),
+    *(
+        f"{one},{other}"
+        for one in SETTLEMENT
+        for other in EVIDENCE
+        if (one, other) != ("settlement_failed", "evidence_failed")
+    ),
     "resolved",
     "penalized",
 )
 
-HEAVIEST_FIRST = ("at_fault", "breach_of_promise", "out_of_stock", "promise_missed", "no_response", "evidence_overdue")
+HEAVIEST_FIRST = (
+    "at_fault",
+    "breach_of_promise",
+    "out_of_stock",
+    "promise_missed",
+    "no_response",
+    "evidence_overdue",
+)
 
 # For what a region can have failed.
 FAILS = {
@@ -31,13 +45,33 @@ FAILS = {
 
 _VOUCHER_LIMITS = frozenset({"voucher_too_large", "voucher_media_type", "too_many_vouchers"})
 _CHOICES = {
-    "consumer_cancels": ("settled_by_cancellation", frozenset({"no_cancel_request_or_refund"}) | _VOUCHER_LIMITS),
-    "already_shipped": ("settled_by_shipment", frozenset({"not_shipped", "no_pickup_scan", "pickup_not_valid"}) | _VOUCHER_LIMITS),
+    "consumer_cancels": (
+        "settled_by_cancellation",
+        frozenset({"no_cancel_request_or_refund"}) | _VOUCHER_LIMITS,
+    ),
+    "already_shipped": (
+        "settled_by_shipment",
+        frozenset({"not_shipped", "no_pickup_scan", "pickup_not_valid"}) | _VOUCHER_LIMITS,
+    ),
     "out_of_stock_refund": ("settled_by_out_of_stock_refund", _VOUCHER_LIMITS),
 }
-_AGREED = frozenset({"promise_missing", "promise_not_in_future", "promise_too_far", "agreement_voucher_missing"}) | _VOUCHER_LIMITS
+_AGREED = (
+    frozenset(
+        {"promise_missing", "promise_not_in_future", "promise_too_far", "agreement_voucher_missing"}
+    )
+    | _VOUCHER_LIMITS
+)
 _PROVEN = (
-    frozenset({"reason_unknown", "voucher_missing", "voucher_not_accepted", "statement_missing", "statement_too_long"}) | _VOUCHER_LIMITS
+    frozenset(
+        {
+            "reason_unknown",
+            "voucher_missing",
+            "voucher_not_accepted",
+            "statement_missing",
+            "statement_too_long",
+        }
+    )
+    | _VOUCHER_LIMITS
 )
 _RATIONALE = frozenset({"rationale_missing"})
 _EXTENSION = frozenset({"rationale_missing", "deadline_not_later"})
@@ -86,7 +120,8 @@ def expected(place: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
     if event == "choose_option" and seen.option == "prove_no_fault":
         return _alone("option_not_offered")
     if row is None:
-        # Once an option is chosen another choice is `option_already_chosen`; which of the two it is, others test.
+        # Once an option is chosen another choice is `option_already_chosen`; which of the two it
+        # is, others test.
         return _alone("not_in_this_state")
     if not row.in_time:
         return _alone("deadline_not_passed" if event.endswith("_expired") else "deadline_passed")
@@ -106,13 +141,17 @@ def _alone(code: str) -> Refuses:
 
 def _row(place: str, event: str, seen: Seen) -> _Row | None:
     if place == "penalized" and event == "annul":
-        return _Row(Fires("resolved", "annulled", "penalty_annulled"), in_time=True, requires=_RATIONALE)
+        return _Row(
+            Fires("resolved", "annulled", "penalty_annulled"), in_time=True, requires=_RATIONALE
+        )
     if "," not in place:
         return None
     if event == "withdraw":
         return _Row(_resolved("withdrawn"), seen.either_in_time)
     settlement, evidence = place.split(",")
-    return _settlement(settlement, evidence, event, seen) or _evidence(settlement, evidence, event, seen)
+    return _settlement(settlement, evidence, event, seen) or _evidence(
+        settlement, evidence, event, seen
+    )
 
 
 def _settlement(leaf: str, beside: str, event: str, seen: Seen) -> _Row | None:
@@ -134,19 +173,39 @@ def _settlement(leaf: str, beside: str, event: str, seen: Seen) -> _Row | None:
     if leaf == "proposing" and event == "response_expired":
         return _Row(fails("no_response"), seen.expired)
 
-    if leaf == "awaiting_confirmation" and event in ("confirm_agreement", "deny_agreement", "confirmation_expired"):
+    if leaf == "awaiting_confirmation" and event in (
+        "confirm_agreement",
+        "deny_agreement",
+        "confirmation_expired",
+    ):
         agreed = _resolved(_CHOICES[str(seen.option)][0])
-        denied = fails("out_of_stock" if seen.option == "out_of_stock_refund" else "breach_of_promise")
+        denied = fails(
+            "out_of_stock" if seen.option == "out_of_stock_refund" else "breach_of_promise"
+        )
         if event == "confirmation_expired":
             return _Row(agreed if seen.silence == "consent" else denied, seen.expired)
         if event == "confirm_agreement":
             return _Row(agreed, seen.settlement_in_time)
-        once = frozenset({"already_confirmed"}) if seen.option != "out_of_stock_refund" else frozenset[str]()
+        once = (
+            frozenset({"already_confirmed"})
+            if seen.option != "out_of_stock_refund"
+            else frozenset[str]()
+        )
         return _Row(denied, seen.settlement_in_time, once)
 
-    if leaf == "awaiting_shipment" and event in ("confirm_agreement", "deny_agreement") and seen.confirmation == "asked":
-        fires = goes_on(leaf, "agreement_confirmed") if event == "confirm_agreement" else fails("breach_of_promise")
-        return _Row(fires, seen.settlement_in_time and seen.window_open, frozenset({"already_confirmed"}))
+    if (
+        leaf == "awaiting_shipment"
+        and event in ("confirm_agreement", "deny_agreement")
+        and seen.confirmation == "asked"
+    ):
+        fires = (
+            goes_on(leaf, "agreement_confirmed")
+            if event == "confirm_agreement"
+            else fails("breach_of_promise")
+        )
+        return _Row(
+            fires, seen.settlement_in_time and seen.window_open, frozenset({"already_confirmed"})
+        )
     if leaf == "awaiting_shipment" and event in ("observe_order", "promise_expired"):
         in_time = seen.settlement_in_time if event == "observe_order" else seen.expired
         if seen.fulfilment == "kept":
@@ -155,7 +214,11 @@ def _settlement(leaf: str, beside: str, event: str, seen: Seen) -> _Row | None:
             return _Row(_resolved("settled_by_cancellation"), in_time)
         return None if event == "observe_order" else _Row(fails("promise_missed"), in_time)
 
-    runs = {"proposing": "response", "awaiting_confirmation": "confirmation", "awaiting_shipment": "promise"}.get(leaf)
+    runs = {
+        "proposing": "response",
+        "awaiting_confirmation": "confirmation",
+        "awaiting_shipment": "promise",
+    }.get(leaf)
     if event == "extend_deadline" and runs is not None and seen.extends == runs:
         return _Row(goes_on(leaf, "deadline_extended"), seen.settlement_in_time, _EXTENSION)
     return None
@@ -174,12 +237,19 @@ def _evidence(beside: str, leaf: str, event: str, seen: Seen) -> _Row | None:
         return _Row(goes_on("under_review", "evidence_submitted"), seen.evidence_in_time, _PROVEN)
     if leaf == "awaiting_evidence" and event == "evidence_expired":
         earlier = seen.evidence == "standing"
-        return _Row(goes_on("under_review", "evidence_overdue") if earlier else fails("evidence_overdue"), seen.expired)
+        return _Row(
+            goes_on("under_review", "evidence_overdue") if earlier else fails("evidence_overdue"),
+            seen.expired,
+        )
     if leaf == "awaiting_evidence" and event == "extend_deadline" and seen.extends == "evidence":
         return _Row(goes_on(leaf, "deadline_extended"), seen.evidence_in_time, _EXTENSION)
     # A review has no deadline: nothing in it is late.
     if leaf == "under_review" and event == "request_evidence":
-        return _Row(goes_on("awaiting_evidence", "evidence_requested"), in_time=True, requires=frozenset({"no_rounds_left"}))
+        return _Row(
+            goes_on("awaiting_evidence", "evidence_requested"),
+            in_time=True,
+            requires=frozenset({"no_rounds_left"}),
+        )
     if leaf == "under_review" and event == "rule_no_fault":
         return _Row(_resolved("no_fault"), in_time=True, requires=_RATIONALE)
     if leaf == "under_review" and event == "rule_at_fault":

@@ -1,7 +1,8 @@
 """What `make test` runs of the long tests, and what only `make test-all` runs: a sample, the same in every run, and the whole.
 
-There is one switch, pytest's option `--whole` (`conftest.py`). Left out, tests with the mark `whole` are not run, and loops and
-Hypothesis try less. Nothing here depends on chance: the seed is fixed.
+There is one switch, pytest's option `--whole` (`conftest.py`). Left out, tests with the mark
+`whole` are not run, and loops and Hypothesis try less. Nothing here depends on chance: the seed is
+fixed.
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,10 @@ def few(cases: Iterable[object], number: int) -> list[ParameterSet]:
     every = list(cases)
     always = set(Random(len(every)).sample(range(len(every)), number))
     arguments = [case if isinstance(case, tuple) else (case,) for case in every]
-    return [pytest.param(*case, marks=() if index in always else pytest.mark.whole) for index, case in enumerate(arguments)]
+    return [
+        pytest.param(*case, marks=() if index in always else pytest.mark.whole)
+        for index, case in enumerate(arguments)
+    ]
 
 
 def examples(whole: int) -> settings:
@@ -46,5 +50,6 @@ def configure_hypothesis(*, whole: bool) -> None:
         suppress_health_check=[HealthCheck.too_slow],  # a slow machine is no fault of a test
     )
     settings.load_profile("ours")
-    # Hypothesis also tries constants that it reads in whatever modules happen to be imported by then: another test's, for instance.
+    # Hypothesis also tries constants that it reads in whatever modules happen to be imported by
+    # then: another test's, for instance.
     providers._get_local_constants = lambda: providers._local_constants  # noqa: SLF001 -- there is no setting for it

@@ -59,7 +59,12 @@ class House:
     orders: AnyOrder
     time: Time
 
-    def open(self, dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> Dispute:  # noqa: ANN401 -- any field of the opening
+    def open(
+        self,
+        dispute_id: str = "D-1",
+        policy: Policy = DEFAULT_POLICY,
+        **changes: Any,  # noqa: ANN401 -- any field of the opening
+    ) -> Dispute:
         """Open a dispute about an order of its own; it must be accepted."""
         answer = self.service.open(request(dispute_id, policy, **changes))
         assert isinstance(answer.decision, Accepted)
@@ -70,7 +75,10 @@ def settle(store: Store) -> None:
     """Wait until the feed shows all that is written: on PostgreSQL a transaction of anybody in the cluster holds it up."""
     if store.engine.dialect.name == "sqlite":
         return
-    shown = text("SELECT coalesce(max(xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM dispute_events")
+    shown = text(
+        "SELECT coalesce(max(xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint "
+        "FROM dispute_events"
+    )
 
     def is_shown() -> bool:
         with store.engine.connect() as connection:
@@ -83,14 +91,20 @@ def promised(service: DisputeService, dispute_id: str) -> datetime:
     """Promise goods for a second from now, by the real clock; returns when that is over. Where asking took longer, for a later one."""
     ahead = timedelta(seconds=1)
     while True:
-        choice = choose(Option.SHIP_BY_AGREED_DATE, agreed_until=datetime.now(UTC) + ahead, vouchers=[voucher()])
+        choice = choose(
+            Option.SHIP_BY_AGREED_DATE, agreed_until=datetime.now(UTC) + ahead, vouchers=[voucher()]
+        )
         answer = service.send(dispute_id, choice)
         if isinstance(answer.decision, Accepted):
             return answer.dispute.running[Deadline.PROMISE]
         ahead *= 2
 
 
-def request(dispute_id: str = "D-1", policy: Policy = DEFAULT_POLICY, **changes: Any) -> OpenDispute:  # noqa: ANN401 -- any field of the opening
+def request(
+    dispute_id: str = "D-1",
+    policy: Policy = DEFAULT_POLICY,
+    **changes: Any,  # noqa: ANN401 -- any field of the opening
+) -> OpenDispute:
     """Make an opening about an order of its own."""
     return opening(policy, **{"dispute_id": dispute_id, "order_id": f"O-{dispute_id}", **changes})
 
@@ -107,13 +121,21 @@ def house(url: str | URL) -> Generator[House]:
 
 def plan(connection: Connection, statement: Query, values: Mapping[str, Any]) -> list[str]:
     """Explain a query: the lines of its plan. On PostgreSQL a whole table is read only where no index could help."""
-    asked = str(statement.params(**values).compile(connection, compile_kwargs={"literal_binds": True}))
+    asked = str(
+        statement.params(**values).compile(connection, compile_kwargs={"literal_binds": True})
+    )
     if connection.dialect.name == "sqlite":
-        return [str(row.detail) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+        return [
+            str(row.detail) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")
+        ]
     connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {asked}")]
 
 
 def whole_tables(lines: list[str]) -> list[str]:
     """Give the lines of a plan that read a whole table, or sort what an index could have given in order."""
-    return [line for line in lines if re.search(r"\bSeq Scan\b|\bSort\b|USE TEMP B-TREE|^SCAN \w+$", line)]
+    return [
+        line
+        for line in lines
+        if re.search(r"\bSeq Scan\b|\bSort\b|USE TEMP B-TREE|^SCAN \w+$", line)
+    ]

@@ -1,7 +1,8 @@
 """What Hypothesis makes examples of: every strategy of the project stands here, so that all tests mean the same by a word.
 
-Whatever comes out of here is valid: the package's own models have accepted it. What must be refused is written out in the
-tests themselves. Where a strategy takes instants, give it few and close ones: rules turn at equal and neighbouring times.
+Whatever comes out of here is valid: the package's own models have accepted it. What must be refused
+is written out in the tests themselves. Where a strategy takes instants, give it few and close ones:
+rules turn at equal and neighbouring times.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +42,7 @@ NOW = datetime(2023, 3, 28, 2, tzinfo=UTC)
 LONGEST = timedelta(days=36_500)
 SECOND = timedelta(seconds=1)
 
-# ---- texts and numbers -------------------------------------------------------------------------------------------------
+# ---- texts and numbers ---------------------------------------------------------------------------
 
 BLANK = " \t\n\r\u00a0\u2003\u3000"
 """Characters of which a blank text may consist, the ideographic space among them."""
@@ -65,7 +66,9 @@ def texts(*, max_size: int = 40) -> SearchStrategy[str]:
 def identifiers(*, max_size: int = 40) -> SearchStrategy[str]:
     """Ids as other systems give them: one line, never blank, of any characters but controls."""
     one_line = st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"])
-    named = st.text(one_line, min_size=1, max_size=max_size).filter(lambda text: any(category(sign) not in {"Zs", "Cf"} for sign in text))
+    named = st.text(one_line, min_size=1, max_size=max_size).filter(
+        lambda text: any(category(sign) not in {"Zs", "Cf"} for sign in text)
+    )
     return st.one_of(st.from_regex(r"[A-Z]{1,3}-?[0-9]{1,12}", fullmatch=True), named)
 
 
@@ -79,17 +82,23 @@ def json_values() -> SearchStrategy[object]:
     scalars = st.one_of(st.none(), st.booleans(), st.integers(-MAX_INTEGER, MAX_INTEGER), texts())
     keys = st.text(st.characters(codec="ascii"), max_size=8)
     return st.recursive(
-        scalars, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=4)), max_leaves=12
+        scalars,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=4)
+        ),
+        max_leaves=12,
     )
 
 
-# ---- time --------------------------------------------------------------------------------------------------------------
+# ---- time ----------------------------------------------------------------------------------------
 
 
 def instants(first: datetime = FIRST, last: datetime = LAST) -> SearchStrategy[datetime]:
     """Instants in UTC, whole seconds as often as not."""
     seconds = st.integers(0, (last - first) // SECOND).map(lambda n: first + n * SECOND)
-    finer = st.integers(0, (last - first) // timedelta(microseconds=1)).map(lambda n: first + timedelta(microseconds=n))
+    finer = st.integers(0, (last - first) // timedelta(microseconds=1)).map(
+        lambda n: first + timedelta(microseconds=n)
+    )
     return st.one_of(seconds, finer)
 
 
@@ -97,13 +106,18 @@ def near(*anchors: datetime) -> SearchStrategy[datetime]:
     """Instants at, just before, just after and some hours around any of the anchors."""
     apart = [timedelta(0), timedelta(microseconds=1), SECOND, timedelta(hours=1), timedelta(days=2)]
     return st.builds(
-        lambda anchor, step, sign: anchor + sign * step, st.sampled_from(anchors), st.sampled_from(apart), st.sampled_from([1, -1])
+        lambda anchor, step, sign: anchor + sign * step,
+        st.sampled_from(anchors),
+        st.sampled_from(apart),
+        st.sampled_from([1, -1]),
     )
 
 
 def offsets() -> SearchStrategy[timezone]:
     """Offsets from UTC in whole minutes, as RFC 3339 can write them."""
-    return st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+    return st.integers(-23 * 60 - 59, 23 * 60 + 59).map(
+        lambda minutes: timezone(timedelta(minutes=minutes))
+    )
 
 
 def spelt(instant: datetime) -> SearchStrategy[str]:
@@ -113,38 +127,57 @@ def spelt(instant: datetime) -> SearchStrategy[str]:
         text = instant.astimezone(offset).isoformat(separator)
         return text.replace("+00:00", zulu) if zulu else text
 
-    return st.builds(write, offsets() | st.just(UTC), st.sampled_from("Tt "), st.sampled_from(["", "Z", "z"]))
+    return st.builds(
+        write, offsets() | st.just(UTC), st.sampled_from("Tt "), st.sampled_from(["", "Z", "z"])
+    )
 
 
 def durations(longest: timedelta = LONGEST) -> SearchStrategy[timedelta]:
     """Durations in whole seconds, round ones as often as not."""
     most = longest // SECOND
-    round_ones = st.builds(lambda n, size: min(n * size, most), st.integers(0, 100), st.sampled_from([1, 60, 3_600, 86_400]))
+    round_ones = st.builds(
+        lambda n, size: min(n * size, most),
+        st.integers(0, 100),
+        st.sampled_from([1, 60, 3_600, 86_400]),
+    )
     return st.one_of(round_ones, st.integers(0, most)).map(lambda n: timedelta(seconds=n))
 
 
-# ---- actors and vouchers -----------------------------------------------------------------------------------------------
+# ---- actors and vouchers -------------------------------------------------------------------------
 
 
-def actors(roles: Iterable[Role] = Role, *, ids: Sequence[str] = (MERCHANT, CONSUMER, "X-9")) -> SearchStrategy[Actor]:
+def actors(
+    roles: Iterable[Role] = Role, *, ids: Sequence[str] = (MERCHANT, CONSUMER, "X-9")
+) -> SearchStrategy[Actor]:
     """Actors of any role, right and wrong ones alike: the dispute's own ids, somebody else's, or any."""
-    return st.builds(Actor, role=st.sampled_from(list(roles)), id=st.sampled_from(list(ids)) | identifiers())
+    return st.builds(
+        Actor, role=st.sampled_from(list(roles)), id=st.sampled_from(list(ids)) | identifiers()
+    )
 
 
 def own_actor(role: Role) -> Actor:
     """Give the actor of this role that fits the dispute of `MERCHANT` and `CONSUMER`."""
-    return Actor(role=role, id={Role.MERCHANT: MERCHANT, Role.CONSUMER: CONSUMER}.get(role, f"{role.value}-1"))
+    return Actor(
+        role=role,
+        id={Role.MERCHANT: MERCHANT, Role.CONSUMER: CONSUMER}.get(role, f"{role.value}-1"),
+    )
 
 
 def sha256s() -> SearchStrategy[str]:
     """Digests, often the same ones again."""
-    return st.sampled_from([digit * 64 for digit in "0ab"]) | st.binary(min_size=32, max_size=32).map(bytes.hex)
+    return st.sampled_from([digit * 64 for digit in "0ab"]) | st.binary(
+        min_size=32, max_size=32
+    ).map(bytes.hex)
 
 
-def vouchers(policy: Policy = DEFAULT_POLICY, kinds: Iterable[VoucherKind] = VoucherKind) -> SearchStrategy[Voucher]:
+def vouchers(
+    policy: Policy = DEFAULT_POLICY, kinds: Iterable[VoucherKind] = VoucherKind
+) -> SearchStrategy[Voucher]:
     """Vouchers of all kinds, within the policy's limits, at them and beyond them."""
     limits = policy.voucher_limits
-    edges = [n for limit in (limits.max_bytes, limits.max_bytes_together) for n in (limit, limit + 1)]
+    edges = [
+        n for limit in (limits.max_bytes, limits.max_bytes_together) for n in (limit, limit + 1)
+    ]
     return st.builds(
         dict[str, object],
         kind=st.sampled_from(list(kinds)),
@@ -156,12 +189,14 @@ def vouchers(policy: Policy = DEFAULT_POLICY, kinds: Iterable[VoucherKind] = Vou
     ).map(Voucher.model_validate)
 
 
-def voucher_tuples(policy: Policy = DEFAULT_POLICY, *, max_size: int = 5) -> SearchStrategy[tuple[Voucher, ...]]:
+def voucher_tuples(
+    policy: Policy = DEFAULT_POLICY, *, max_size: int = 5
+) -> SearchStrategy[tuple[Voucher, ...]]:
     """Vouchers of one command, with repetitions."""
     return st.lists(vouchers(policy), max_size=max_size).map(tuple)
 
 
-# ---- the order system's facts ------------------------------------------------------------------------------------------
+# ---- the order system's facts --------------------------------------------------------------------
 
 WAYBILLS = ("W1", "W2", None)
 
@@ -170,7 +205,9 @@ def orders(times: SearchStrategy[datetime] | None = None) -> SearchStrategy[Orde
     """Orders of every shape, their times close to each other."""
     maybe_at = st.none() | (near(NOW) if times is None else times)
     waybills = st.sampled_from(WAYBILLS)
-    cancel_requests = st.builds(CancelRequest, submitted_at=maybe_at, status=st.sampled_from(CancelStatus))
+    cancel_requests = st.builds(
+        CancelRequest, submitted_at=maybe_at, status=st.sampled_from(CancelStatus)
+    )
     refunds = st.builds(
         Refund,
         status=st.sampled_from(RefundStatus),
@@ -179,8 +216,12 @@ def orders(times: SearchStrategy[datetime] | None = None) -> SearchStrategy[Orde
         amount=st.sampled_from([None, "0", "99.90", "0.0001"]),
         currency=st.sampled_from([None, "CNY", "USD"]),
     )
-    shipments = st.builds(Shipment, shipped_at=maybe_at, carrier=st.none() | identifiers(), waybill=waybills)
-    pickups = st.builds(Pickup, scanned_at=maybe_at, waybill=waybills, kind=st.sampled_from(PickupKind))
+    shipments = st.builds(
+        Shipment, shipped_at=maybe_at, carrier=st.none() | identifiers(), waybill=waybills
+    )
+    pickups = st.builds(
+        Pickup, scanned_at=maybe_at, waybill=waybills, kind=st.sampled_from(PickupKind)
+    )
     return st.builds(
         Order,
         paid_at=maybe_at,
@@ -191,18 +232,29 @@ def orders(times: SearchStrategy[datetime] | None = None) -> SearchStrategy[Orde
     )
 
 
-def seen(order: Order, observed_at: datetime, order_id: str = "O-1", revision: str = "1") -> OrderFacts:
+def seen(
+    order: Order, observed_at: datetime, order_id: str = "O-1", revision: str = "1"
+) -> OrderFacts:
     """Give the facts that one look at this order finds."""
-    named = {"order_id": order_id, "asked": "memory", "observed_at": observed_at, "revision": revision}
+    named = {
+        "order_id": order_id,
+        "asked": "memory",
+        "observed_at": observed_at,
+        "revision": revision,
+    }
     return OrderFacts.model_validate({**dict(order), **named})
 
 
-def order_facts(observed_at: datetime = NOW, times: SearchStrategy[datetime] | None = None) -> SearchStrategy[OrderFacts]:
+def order_facts(
+    observed_at: datetime = NOW, times: SearchStrategy[datetime] | None = None
+) -> SearchStrategy[OrderFacts]:
     """Facts that one look finds, with times before, at and after the look."""
-    return orders(near(observed_at) if times is None else times).map(lambda order: seen(order, observed_at))
+    return orders(near(observed_at) if times is None else times).map(
+        lambda order: seen(order, observed_at)
+    )
 
 
-# ---- policies ----------------------------------------------------------------------------------------------------------
+# ---- policies ------------------------------------------------------------------------------------
 
 
 def _terms() -> SearchStrategy[Mapping[str, int] | None]:
@@ -214,7 +266,9 @@ def _terms() -> SearchStrategy[Mapping[str, int] | None]:
 @st.composite
 def _calendars(draw: DrawFn) -> dict[str, object]:
     opens = draw(st.integers(0, 24 * 60 - 31))
-    closes = draw(st.integers(opens + 30, 24 * 60 - 1))  # long enough for every term that is drawn to end within years
+    closes = draw(
+        st.integers(opens + 30, 24 * 60 - 1)
+    )  # long enough for every term that is drawn to end within years
     days = draw(st.lists(st.dates(date(2023, 1, 1), date(2023, 12, 31)), max_size=6, unique=True))
     split = draw(st.integers(0, len(days)))
     clock = "{:02}:{:02}".format
@@ -264,13 +318,23 @@ def policy_changes() -> SearchStrategy[dict[str, object]]:
             "denial": st.sampled_from([word.value for word in Denial]),
             "extra_evidence_rounds": st.integers(0, 3),
             "max_recorded_refusals": st.integers(0, 3) | wholes(),
-            "order_url": st.sampled_from([None, "http://shop.test/{order_id}", "https://shop.test/o?id={order_id}&tab=ship#top"]),
+            "order_url": st.sampled_from(
+                [
+                    None,
+                    "http://shop.test/{order_id}",
+                    "https://shop.test/o?id={order_id}&tab=ship#top",
+                ]
+            ),
             "calendar": _calendars(),
             "evidence_reasons": _reasons(),
             "voucher_limits": st.fixed_dictionaries(
                 {},
                 optional={
-                    "media_types": st.lists(st.sampled_from(["image/png", "image/webp", "application/pdf"]), min_size=1, unique=True),
+                    "media_types": st.lists(
+                        st.sampled_from(["image/png", "image/webp", "application/pdf"]),
+                        min_size=1,
+                        unique=True,
+                    ),
                     "max_bytes": st.integers(0, 10) | wholes(),
                     "max_bytes_together": st.integers(0, 20) | wholes(),
                     "max_count": st.integers(0, 3) | wholes(),
@@ -290,7 +354,7 @@ def _spell(length: timedelta) -> str:
     return f"{length.days}d{length.seconds}s"
 
 
-# ---- commands ----------------------------------------------------------------------------------------------------------
+# ---- commands ------------------------------------------------------------------------------------
 
 
 def commands(
@@ -305,27 +369,46 @@ def commands(
     who = st.fixed_dictionaries({"by": actors() if by is None else by, "key": keys})
     return st.sampled_from(list(events)).flatmap(
         lambda event: st.builds(
-            lambda sent, said: COMMAND_CLASSES[event].model_validate({**sent, **said}), who, _said(event, policy, times)
+            lambda sent, said: COMMAND_CLASSES[event].model_validate({**sent, **said}),
+            who,
+            _said(event, policy, times),
         )
     )
 
 
-def _said(event: CommandType, policy: Policy, times: SearchStrategy[datetime] | None) -> SearchStrategy[Mapping[str, object]]:
+def _said(
+    event: CommandType, policy: Policy, times: SearchStrategy[datetime] | None
+) -> SearchStrategy[Mapping[str, object]]:
     """Give what a command of this type may say; members that may be left out are sometimes left out."""
     at, said = near(NOW + timedelta(days=1)) if times is None else times, st.none() | texts()
     match event:
         case CommandType.CHOOSE_OPTION:
             common = {"vouchers": voucher_tuples(policy), "note": said}
             dated = st.fixed_dictionaries(
-                {"option": st.just(Option.SHIP_BY_AGREED_DATE)}, optional={"agreed_until": st.none() | at, **common}
+                {"option": st.just(Option.SHIP_BY_AGREED_DATE)},
+                optional={"agreed_until": st.none() | at, **common},
             )
-            return dated | st.fixed_dictionaries({"option": st.sampled_from(Option)}, optional=common)
+            return dated | st.fixed_dictionaries(
+                {"option": st.sampled_from(Option)}, optional=common
+            )
         case CommandType.SUBMIT_EVIDENCE:
-            reasons = st.sampled_from([None, *policy.evidence_reasons]) | st.from_regex(r"[!-~]{1,64}", fullmatch=True)
-            return st.fixed_dictionaries({}, optional={"reason": reasons, "vouchers": voucher_tuples(policy), "statement": said})
+            reasons = st.sampled_from([None, *policy.evidence_reasons]) | st.from_regex(
+                r"[!-~]{1,64}", fullmatch=True
+            )
+            return st.fixed_dictionaries(
+                {},
+                optional={"reason": reasons, "vouchers": voucher_tuples(policy), "statement": said},
+            )
         case CommandType.EXTEND_DEADLINE:
-            return st.fixed_dictionaries({"until": at}, optional={"rationale": said, "deadline": st.none() | st.sampled_from(Deadline)})
+            return st.fixed_dictionaries(
+                {"until": at},
+                optional={"rationale": said, "deadline": st.none() | st.sampled_from(Deadline)},
+            )
         case CommandType.OPEN_DISPUTE:
-            return st.just({"dispute_id": "D-1", "order_id": "O-1", "merchant_id": "M-1", "consumer_id": "C-1"})
+            return st.just(
+                {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": "M-1", "consumer_id": "C-1"}
+            )
         case _:
-            return st.fixed_dictionaries({}, optional=dict.fromkeys(PAYLOAD_CLASSES[event].model_fields, said))
+            return st.fixed_dictionaries(
+                {}, optional=dict.fromkeys(PAYLOAD_CLASSES[event].model_fields, said)
+            )

@@ -1,7 +1,8 @@
 """Builders that tests share: orders, facts, commands, and disputes in any state, given a few words.
 
-Whatever a test does not name here is as in the default: the default policy, an order that was paid three days before,
-the dispute's own merchant and consumer. Nothing is random, nothing looks at a clock.
+Whatever a test does not name here is as in the default: the default policy, an order that was paid
+three days before, the dispute's own merchant and consumer. Nothing is random, nothing looks at a
+clock.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,17 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import Stamp
-from dispute_fsm.domain.commands import COMMAND_CLASSES, SYSTEM, Actor, Command, OpenDispute, Voucher, adjudicator, consumer, merchant
+from dispute_fsm.domain.commands import (
+    COMMAND_CLASSES,
+    SYSTEM,
+    Actor,
+    Command,
+    OpenDispute,
+    Voucher,
+    adjudicator,
+    consumer,
+    merchant,
+)
 from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, StateName
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import Order, OrderFacts
@@ -32,7 +43,12 @@ MERCHANT, CONSUMER = "M-1", "C-1"
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
 """A Tuesday, ten in the morning in Shanghai: when disputes open that name no other moment."""
 
-SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECOND, MINUTE, HOUR, DAY = (
+    timedelta(seconds=1),
+    timedelta(minutes=1),
+    timedelta(hours=1),
+    timedelta(days=1),
+)
 AGREED = OPENED_AT + 3 * DAY
 """Until when goods are promised, where nothing else is said."""
 
@@ -64,14 +80,19 @@ WHOSE = {
 }
 """Whose event it is; written out from the rules page, not read off the chart."""
 
-WHOSE_ORDER: dict[str, Any] = {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": MERCHANT, "consumer_id": CONSUMER}
+WHOSE_ORDER: dict[str, Any] = {
+    "dispute_id": "D-1",
+    "order_id": "O-1",
+    "merchant_id": MERCHANT,
+    "consumer_id": CONSUMER,
+}
 """Whose dispute is opened, about which order."""
 
 COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
 """Every event that can be asked of a dispute that stands."""
 
 
-# ---- orders and facts --------------------------------------------------------------------------------------------------
+# ---- orders and facts ----------------------------------------------------------------------------
 
 
 def order(**changes: object) -> Order:
@@ -84,7 +105,9 @@ def shipment(at: datetime = OPENED_AT - HOUR, waybill: str | None = "W1") -> dic
     return {"shipped_at": at, "carrier": "JDL", "waybill": waybill}
 
 
-def pickup(at: datetime = OPENED_AT - HOUR, waybill: str | None = "W1", kind: str = "picked_up") -> dict[str, object]:
+def pickup(
+    at: datetime = OPENED_AT - HOUR, waybill: str | None = "W1", kind: str = "picked_up"
+) -> dict[str, object]:
     """Make a carrier's record."""
     return {"scanned_at": at, "waybill": waybill, "kind": kind}
 
@@ -100,15 +123,24 @@ CLAIMABLE = order(cancel_request={"status": "submitted"}, shipment=shipment(), p
 KEPT = order(shipment=shipment(AGREED - DAY), pickup=pickup(AGREED - DAY))
 """Keeps a promise of `AGREED`, once that day has come."""
 
-ORDERS = {"paid": PAID, "shipped": SHIPPED, "picked up": PICKED_UP, "cancelling": CANCELLING, "refunded": REFUNDED, "kept": KEPT}
+ORDERS = {
+    "paid": PAID,
+    "shipped": SHIPPED,
+    "picked up": PICKED_UP,
+    "cancelling": CANCELLING,
+    "refunded": REFUNDED,
+    "kept": KEPT,
+}
 
 
 def seen(shown: Order, at: datetime, order_id: str = "O-1") -> OrderFacts:
     """Give the facts that one look at an order finds."""
-    return OrderFacts.model_validate({**dict(shown), "order_id": order_id, "asked": "test", "observed_at": at, "revision": "1"})
+    return OrderFacts.model_validate(
+        {**dict(shown), "order_id": order_id, "asked": "test", "observed_at": at, "revision": "1"}
+    )
 
 
-# ---- policies, openings and commands -----------------------------------------------------------------------------------
+# ---- policies, openings and commands -------------------------------------------------------------
 
 
 def over(**changes: object) -> Policy:
@@ -118,7 +150,12 @@ def over(**changes: object) -> Policy:
 
 def stamp(dispute_id: str = "D-1", seq: int = 1) -> Stamp:
     """Derive a stamp from the dispute's id and the event's seq alone."""
-    return Stamp(event_id=f"{dispute_id}/{seq}", recorded_at=OPENED_AT, seed=f"{dispute_id}/{seq}".encode(), correlation_id=f"c-{seq}")
+    return Stamp(
+        event_id=f"{dispute_id}/{seq}",
+        recorded_at=OPENED_AT,
+        seed=f"{dispute_id}/{seq}".encode(),
+        correlation_id=f"c-{seq}",
+    )
 
 
 def opening(policy: Policy = DEFAULT_POLICY, **changes: Any) -> OpenDispute:  # noqa: ANN401 -- any field of the opening
@@ -126,10 +163,16 @@ def opening(policy: Policy = DEFAULT_POLICY, **changes: Any) -> OpenDispute:  # 
     return OpenDispute(**{**WHOSE_ORDER, "policy": policy, **changes})
 
 
-def opened_event(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> DisputeOpened:  # noqa: ANN401 -- any field of the opening
+def opened_event(
+    policy: Policy = DEFAULT_POLICY,
+    at: datetime = OPENED_AT,
+    **changes: Any,  # noqa: ANN401 -- any field of the opening
+) -> DisputeOpened:
     """Make the event of an opening."""
     request = opening(policy, **changes)
-    decision = open_dispute(None, request, seen(PAID, at, request.order_id), at, stamp=stamp(request.dispute_id))
+    decision = open_dispute(
+        None, request, seen(PAID, at, request.order_id), at, stamp=stamp(request.dispute_id)
+    )
     assert isinstance(decision, Accepted)
     assert isinstance(decision.event, DisputeOpened)
     return decision.event
@@ -142,17 +185,34 @@ def opened(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes:
 
 def voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> Voucher:
     """Make the n-th voucher, a different file for each n."""
-    members = {"kind": kind, "file_name": f"{n}.png", "media_type": "image/png", "size": 1_000, "sha256": f"{n:064x}", "uri": f"s3://{n}"}
+    members = {
+        "kind": kind,
+        "file_name": f"{n}.png",
+        "media_type": "image/png",
+        "size": 1_000,
+        "sha256": f"{n:064x}",
+        "uri": f"s3://{n}",
+    }
     return Voucher.model_validate({**members, **changes})
 
 
-def command(event: CommandType, by: Actor | None = None, key: str | None = None, **payload: object) -> Command:
+def command(
+    event: CommandType, by: Actor | None = None, key: str | None = None, **payload: object
+) -> Command:
     """Make a command, by the actor whose event it is unless another is named."""
     opens = WHOSE_ORDER if event is CommandType.OPEN_DISPUTE else {}
-    return COMMAND_CLASSES[event].model_validate({"by": by or OWN[WHOSE[event]], "key": key, **opens, **payload})
+    return COMMAND_CLASSES[event].model_validate(
+        {"by": by or OWN[WHOSE[event]], "key": key, **opens, **payload}
+    )
 
 
-def choose(option: Option, *, key: str | None = None, by: Actor | None = None, **payload: Any) -> Command:  # noqa: ANN401 -- any payload
+def choose(
+    option: Option,
+    *,
+    key: str | None = None,
+    by: Actor | None = None,
+    **payload: Any,  # noqa: ANN401 -- any payload
+) -> Command:
     """Make the merchant's choice, with what the option asks for unless the payload says otherwise."""
     if option is Option.SHIP_BY_AGREED_DATE:
         payload = {"agreed_until": AGREED, "vouchers": [voucher()], **payload}
@@ -161,13 +221,22 @@ def choose(option: Option, *, key: str | None = None, by: Actor | None = None, *
 
 def submission(*, key: str | None = None, **payload: Any) -> Command:  # noqa: ANN401 -- any payload
     """Make a submission that is complete unless the payload says otherwise."""
-    members = {"reason": "carrier_fault", "vouchers": [voucher(kind="carrier_certificate")], "statement": "the carrier was late"}
+    members = {
+        "reason": "carrier_fault",
+        "vouchers": [voucher(kind="carrier_certificate")],
+        "statement": "the carrier was late",
+    }
     return command(CommandType.SUBMIT_EVIDENCE, None, key, **{**members, **payload})
 
 
 def extension(until: datetime, *, key: str | None = None, **payload: object) -> Command:
     """Make an extension, with a rationale."""
-    return command(CommandType.EXTEND_DEADLINE, None, key, **{"until": until, "rationale": "a flood", **payload})
+    return command(
+        CommandType.EXTEND_DEADLINE,
+        None,
+        key,
+        **{"until": until, "rationale": "a flood", **payload},
+    )
 
 
 def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
@@ -190,7 +259,7 @@ def well_formed(dispute: Dispute, event: CommandType) -> Command:
             return command(event)
 
 
-# ---- disputes ----------------------------------------------------------------------------------------------------------
+# ---- disputes ------------------------------------------------------------------------------------
 
 
 def moment(dispute: Dispute, asked: Command) -> datetime:
@@ -200,21 +269,31 @@ def moment(dispute: Dispute, asked: Command) -> datetime:
     return dispute.last_at + MINUTE if due is None else max(due + SECOND, dispute.last_at)
 
 
-def decided(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order | None = CLAIMABLE) -> Decision:
+def decided(
+    dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order | None = CLAIMABLE
+) -> Decision:
     """Decide a command as `Disputes` would: facts only where they are needed, a derived stamp."""
     now = moment(dispute, asked) if at is None else at
-    facts = seen(shown, now, dispute.order_id) if shown is not None and needs_facts(dispute, asked, now) else None
+    facts = (
+        seen(shown, now, dispute.order_id)
+        if shown is not None and needs_facts(dispute, asked, now)
+        else None
+    )
     return decide(dispute, asked, facts, now, stamp=stamp(dispute.dispute_id, dispute.seq + 1))
 
 
-def happens(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order = CLAIMABLE) -> AuditEvent:
+def happens(
+    dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order = CLAIMABLE
+) -> AuditEvent:
     """Give the event of a command that must be accepted."""
     decision = decided(dispute, asked, at, shown)
     assert isinstance(decision, Accepted), decision
     return decision.event
 
 
-def after(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order = CLAIMABLE) -> Dispute:
+def after(
+    dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order = CLAIMABLE
+) -> Dispute:
     """Give the dispute after a command that must be accepted."""
     return evolve(dispute, happens(dispute, asked, at, shown))
 
@@ -226,7 +305,9 @@ def play(dispute: Dispute, *asked: Command, shown: Order = CLAIMABLE) -> Dispute
     return dispute
 
 
-def refused(dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order | None = CLAIMABLE) -> set[RefusalCode]:
+def refused(
+    dispute: Dispute, asked: Command, at: datetime | None = None, shown: Order | None = CLAIMABLE
+) -> set[RefusalCode]:
     """Give the codes of a command that must be refused, each once."""
     decision = decided(dispute, asked, at, shown)
     assert isinstance(decision, Refused), decision
@@ -235,23 +316,37 @@ def refused(dispute: Dispute, asked: Command, at: datetime | None = None, shown:
 
 
 def in_state(
-    state: StateName, policy: Policy = DEFAULT_POLICY, option: Option | None = None, *, confirmed: bool = False, submitted: bool = False
+    state: StateName,
+    policy: Policy = DEFAULT_POLICY,
+    option: Option | None = None,
+    *,
+    confirmed: bool = False,
+    submitted: bool = False,
 ) -> Dispute:
     """Make a dispute in a state, by a way that leads there under the policy; denials go to review where that is the way.
 
-    `option` is the settlement that was chosen on the way; `confirmed` says that the consumer has consented already,
-    `submitted` that an earlier submission stands.
+    `option` is the settlement that was chosen on the way; `confirmed` says that the consumer has
+    consented already, `submitted` that an earlier submission stands.
     """
     if state is StateName.DENIAL_UNDER_REVIEW:
         policy = policy.lay_over({"denial": "review"})
-    settle = option or (Option.SHIP_BY_AGREED_DATE if state is StateName.AWAITING_SHIPMENT else Option.CONSUMER_CANCELS)
+    settle = option or (
+        Option.SHIP_BY_AGREED_DATE
+        if state is StateName.AWAITING_SHIPMENT
+        else Option.CONSUMER_CANCELS
+    )
     contest = (choose(Option.PROVE_NO_FAULT), submission())
     ways: dict[StateName, tuple[Command, ...]] = {
         StateName.OPENED: (),
         StateName.AWAITING_CONFIRMATION: (choose(settle),),
-        StateName.AWAITING_SHIPMENT: (choose(settle), *([command(CommandType.CONFIRM_AGREEMENT)] if confirmed else [])),
+        StateName.AWAITING_SHIPMENT: (
+            choose(settle),
+            *([command(CommandType.CONFIRM_AGREEMENT)] if confirmed else []),
+        ),
         StateName.DENIAL_UNDER_REVIEW: (choose(settle), command(CommandType.DENY_AGREEMENT)),
-        StateName.AWAITING_EVIDENCE: (*contest, command(CommandType.REQUEST_EVIDENCE)) if submitted else contest[:1],
+        StateName.AWAITING_EVIDENCE: (*contest, command(CommandType.REQUEST_EVIDENCE))
+        if submitted
+        else contest[:1],
         StateName.UNDER_REVIEW: contest,
         StateName.RESOLVED: (command(CommandType.WITHDRAW),),
         StateName.PENALIZED: (*contest, ruling(CommandType.RULE_AT_FAULT)),
@@ -277,18 +372,34 @@ LEAVES = (
 def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
     """Make a dispute in each state, and in each state's variants (by option, confirmed, submitted), as far as the policy leads there."""
     claims = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
-    made = {state.value: in_state(state, policy) for state in LEAVES if state not in _ASKED or policy.confirmation is not None}
+    made = {
+        state.value: in_state(state, policy)
+        for state in LEAVES
+        if state not in _ASKED or policy.confirmation is not None
+    }
     if policy.confirmation is not None:
         for option in (*claims, Option.OUT_OF_STOCK_REFUND):
-            made[f"awaiting_confirmation by {option.value}"] = in_state(StateName.AWAITING_CONFIRMATION, policy, option)
+            made[f"awaiting_confirmation by {option.value}"] = in_state(
+                StateName.AWAITING_CONFIRMATION, policy, option
+            )
         for option in (*claims, Option.SHIP_BY_AGREED_DATE):
-            made[f"denial_under_review by {option.value}"] = in_state(StateName.DENIAL_UNDER_REVIEW, policy, option)
-        made["awaiting_shipment, confirmed"] = in_state(StateName.AWAITING_SHIPMENT, policy, confirmed=True)
+            made[f"denial_under_review by {option.value}"] = in_state(
+                StateName.DENIAL_UNDER_REVIEW, policy, option
+            )
+        made["awaiting_shipment, confirmed"] = in_state(
+            StateName.AWAITING_SHIPMENT, policy, confirmed=True
+        )
         upheld = ruling(CommandType.RULE_NO_FAULT)
-        made["awaiting_shipment, upheld"] = play(made["denial_under_review by ship_by_agreed_date"], upheld)
+        made["awaiting_shipment, upheld"] = play(
+            made["denial_under_review by ship_by_agreed_date"], upheld
+        )
     if policy.extra_evidence_rounds:
-        made["awaiting_evidence, submitted"] = in_state(StateName.AWAITING_EVIDENCE, policy, submitted=True)
-        made["under_review, a round used"] = play(made["awaiting_evidence, submitted"], submission())
+        made["awaiting_evidence, submitted"] = in_state(
+            StateName.AWAITING_EVIDENCE, policy, submitted=True
+        )
+        made["under_review, a round used"] = play(
+            made["awaiting_evidence, submitted"], submission()
+        )
     return made
 
 
@@ -298,16 +409,34 @@ _ASKED = {StateName.AWAITING_CONFIRMATION, StateName.DENIAL_UNDER_REVIEW}
 def moments(dispute: Dispute) -> tuple[datetime, ...]:
     """Give the moments at which something may turn: now, and just before, at and just after every deadline that stands."""
     tick = timedelta(microseconds=1)
-    around = {due + step for due in dispute.deadlines.values() for step in (-tick, timedelta(0), tick, SECOND)}
-    return tuple(sorted({dispute.last_at, dispute.last_at + MINUTE, *(at for at in around if at >= dispute.last_at)}))
+    around = {
+        due + step
+        for due in dispute.deadlines.values()
+        for step in (-tick, timedelta(0), tick, SECOND)
+    }
+    return tuple(
+        sorted(
+            {
+                dispute.last_at,
+                dispute.last_at + MINUTE,
+                *(at for at in around if at >= dispute.last_at),
+            }
+        )
+    )
 
 
-# ---- the scenarios at hand ---------------------------------------------------------------------------------------------
+# ---- the scenarios at hand -----------------------------------------------------------------------
 
 ROOT = Path(__file__).parent.parent
 CORPUS = tuple(
     path
-    for folder in (ROOT / "examples", *(ROOT / "tests" / "scenarios" / name for name in ("boundaries", "codes", "doubtful", "rows")))
+    for folder in (
+        ROOT / "examples",
+        *(
+            ROOT / "tests" / "scenarios" / name
+            for name in ("boundaries", "codes", "doubtful", "rows")
+        ),
+    )
     for path in sorted(folder.glob(f"*{SUFFIX}"))
 )
 """Every scenario file that can be read: realistic histories of every sort."""
@@ -325,7 +454,7 @@ def corpus_events() -> tuple[AuditEvent, ...]:
     return tuple(event for path in CORPUS for event in ran(path).events)
 
 
-# ---- histories ---------------------------------------------------------------------------------------------------------
+# ---- histories -----------------------------------------------------------------------------------
 
 
 class ReadBack(NamedTuple):

@@ -16,12 +16,15 @@ from dispute_fsm.rules.registry import rule_version
 from tests.command_line import Ran, complained, run
 
 EXAMPLES, HISTORIES = Path(__file__).parent.parent / "examples", Path(__file__).parent / "histories"
-SCENARIO, HISTORY = EXAMPLES / "12-no-response.dispute.yaml", HISTORIES / "wrong-actor.history.jsonl"
+SCENARIO, HISTORY = (
+    EXAMPLES / "12-no-response.dispute.yaml",
+    HISTORIES / "wrong-actor.history.jsonl",
+)
 PLAN, MERCHANTS = EXAMPLES / "rollout" / "plan.yaml", EXAMPLES / "rollout" / "merchants.txt"
 NO_PATH = "no such file or folder"
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
 
-# ---- a path that is empty ----------------------------------------------------------------------------------------------
+# ---- a path that is empty ------------------------------------------------------------------------
 
 EMPTY: tuple[tuple[str | Path, ...], ...] = (
     ("run", ""),
@@ -52,7 +55,11 @@ EMPTY: tuple[tuple[str | Path, ...], ...] = (
 )
 
 
-@pytest.mark.parametrize("arguments", EMPTY, ids=lambda given: " ".join((str(one) and Path(one).name) or "''" for one in given))
+@pytest.mark.parametrize(
+    "arguments",
+    EMPTY,
+    ids=lambda given: " ".join((str(one) and Path(one).name) or "''" for one in given),
+)
 def test_an_empty_path_is_no_such_file_and_never_the_working_folder(
     arguments: tuple[str | Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,7 +71,9 @@ def test_an_empty_path_is_no_such_file_and_never_the_working_folder(
     complained(ran, "no policy file ''" if "diff" in arguments else NO_PATH)
     assert ran.err.count("\n") == 1
     assert SCENARIO.name not in ran.out + ran.err
-    assert [file for file in sorted(tmp_path.iterdir()) if not file.name.startswith("x.db")] == before
+    assert [
+        file for file in sorted(tmp_path.iterdir()) if not file.name.startswith("x.db")
+    ] == before
 
 
 @pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///"])
@@ -100,7 +109,7 @@ def test_every_path_and_every_choice_of_every_command_is_read_strictly() -> None
                 assert info.parser is not None, (command.__name__, name)
 
 
-# ---- names that are misspelt -------------------------------------------------------------------------------------------
+# ---- names that are misspelt ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -109,20 +118,43 @@ def test_every_path_and_every_choice_of_every_command_is_read_strictly() -> None
         (("rpelay", HISTORY), "Did you mean 'replay'?"),
         (("db", "chekc"), "Did you mean 'check'?"),
         (("run", SCENARIO, "--jsno"), "--json"),
-        (("run", SCENARIO, "--lang", "eng"), "--lang: there is no language 'eng'; did you mean en?"),
+        (
+            ("run", SCENARIO, "--lang", "eng"),
+            "--lang: there is no language 'eng'; did you mean en?",
+        ),
         (("run", SCENARIO, "--lang", "fr"), "--lang: there is no language 'fr'; known are: zh, en"),
         (("diagram", "--format", "svgg"), "--format: there is no format 'svgg'; did you mean svg?"),
         (("diagram", "decision"), "VIEW: there is no view 'decision'; did you mean decisions?"),
-        (("diagram", "nothing like it"), "known are: chart, decisions, options, history, diff, coverage, all"),
-        (("diagram", "--rules", "paralel"), "--rules: unknown rule version 'paralel'; did you mean parallel?"),
-        (("diagram", "diff", "2023-03", "paralel"), "there is no rule version 'paralel'; did you mean parallel?"),
-        (("replay", HISTORY, "--rules", "2023-3"), "--rules: unknown rule version '2023-3'; did you mean 2023-03?"),
-        (("verify", "--rules", "2023"), "--rules: unknown rule version '2023'; did you mean 2023-03?"),
-        (("generate", "--disputes", "1", "--seed", "1", "-o", "-", "--rules", "para"), "--rules: unknown rule version 'para'"),
+        (
+            ("diagram", "nothing like it"),
+            "known are: chart, decisions, options, history, diff, coverage, all",
+        ),
+        (
+            ("diagram", "--rules", "paralel"),
+            "--rules: unknown rule version 'paralel'; did you mean parallel?",
+        ),
+        (
+            ("diagram", "diff", "2023-03", "paralel"),
+            "there is no rule version 'paralel'; did you mean parallel?",
+        ),
+        (
+            ("replay", HISTORY, "--rules", "2023-3"),
+            "--rules: unknown rule version '2023-3'; did you mean 2023-03?",
+        ),
+        (
+            ("verify", "--rules", "2023"),
+            "--rules: unknown rule version '2023'; did you mean 2023-03?",
+        ),
+        (
+            ("generate", "--disputes", "1", "--seed", "1", "-o", "-", "--rules", "para"),
+            "--rules: unknown rule version 'para'",
+        ),
     ],
     ids=str,
 )
-def test_a_misspelt_argument_says_what_may_be_meant(arguments: tuple[str | Path, ...], said: str) -> None:
+def test_a_misspelt_argument_says_what_may_be_meant(
+    arguments: tuple[str | Path, ...], said: str
+) -> None:
     ran = run(*arguments)
     complained(ran)
     assert said in re.sub(r"\s+", " ", ran.err)
@@ -131,35 +163,67 @@ def test_a_misspelt_argument_says_what_may_be_meant(arguments: tuple[str | Path,
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("title: x\ndisput: {opened_at: 2023-03-28T10:00:00+08:00}\n", ":2: disput: unknown field; did you mean dispute?"),
+        (
+            "title: x\ndisput: {opened_at: 2023-03-28T10:00:00+08:00}\n",
+            ":2: disput: unknown field; did you mean dispute?",
+        ),
         (HEAD + "stepz: []\n", ":2: stepz: unknown field; did you mean steps?"),
-        ("dispute:\n  order_id: O-1\n  opend_at: 2023-03-28T10:00:00Z\n", ":3: dispute.opend_at: unknown field; did you mean opened_at?"),
+        (
+            "dispute:\n  order_id: O-1\n  opend_at: 2023-03-28T10:00:00Z\n",
+            ":3: dispute.opend_at: unknown field; did you mean opened_at?",
+        ),
         (HEAD + "rules: rollout\nrolout: {}\n", ":3: rolout: unknown field; did you mean rollout?"),
-        (HEAD + "rules: rollout\nrollout:\n  salt: x\n  form: a\n", ":5: rollout.form: unknown field; did you mean from?"),
-        (HEAD + "rules: paralel\n", ":2: rules: 'paralel' is no rule version; did you mean parallel?"),
-        (HEAD + "steps:\n  - at: +1h\n    doo: sweep\n", ":4: steps[0].doo: unknown field; did you mean do?"),
-        (HEAD + "steps:\n  - do: sweep\n    att: +1h\n", ":4: steps[0].att: unknown field; did you mean at?"),
+        (
+            HEAD + "rules: rollout\nrollout:\n  salt: x\n  form: a\n",
+            ":5: rollout.form: unknown field; did you mean from?",
+        ),
+        (
+            HEAD + "rules: paralel\n",
+            ":2: rules: 'paralel' is no rule version; did you mean parallel?",
+        ),
+        (
+            HEAD + "steps:\n  - at: +1h\n    doo: sweep\n",
+            ":4: steps[0].doo: unknown field; did you mean do?",
+        ),
+        (
+            HEAD + "steps:\n  - do: sweep\n    att: +1h\n",
+            ":4: steps[0].att: unknown field; did you mean at?",
+        ),
         (HEAD + "steps: [{at: +1h, order: unavailble}]\n", "did you mean unavailable?"),
         (HEAD + "steps: [{at: +1h, do: withdraw, by: consumr}]\n", "did you mean consumer?"),
-        (HEAD + "steps: [{at: +1h, do: expire, with: {deadline: respons}}]\n", "did you mean response?"),
-        (HEAD + "policy: {evidence_reasons: {force_majeur: null}}\n", "did you mean force_majeure?"),
+        (
+            HEAD + "steps: [{at: +1h, do: expire, with: {deadline: respons}}]\n",
+            "did you mean response?",
+        ),
+        (
+            HEAD + "policy: {evidence_reasons: {force_majeur: null}}\n",
+            "did you mean force_majeure?",
+        ),
         (HEAD + "policy: {respons: {hours: 1}}\n", "did you mean response?"),
         (HEAD + "policy: {response: {hour: 1}}\n", "did you mean hours?"),
     ],
 )
-def test_a_misspelt_name_in_a_scenario_says_what_may_be_meant(text: str, said: str, tmp_path: Path) -> None:
+def test_a_misspelt_name_in_a_scenario_says_what_may_be_meant(
+    text: str, said: str, tmp_path: Path
+) -> None:
     file = tmp_path / "x.dispute.yaml"
     file.write_text(text, encoding="utf-8")
     complained(run("run", file), said)
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "meant"), [("salt:", "slat:", "salt"), ("from:", "form:", "from"), ("schedule:", "shedule:", "schedule")]
+    ("was", "now", "meant"),
+    [("salt:", "slat:", "salt"), ("from:", "form:", "from"), ("schedule:", "shedule:", "schedule")],
 )
-def test_a_misspelt_key_of_a_rollout_says_what_may_be_meant(was: str, now: str, meant: str, tmp_path: Path) -> None:
+def test_a_misspelt_key_of_a_rollout_says_what_may_be_meant(
+    was: str, now: str, meant: str, tmp_path: Path
+) -> None:
     file = tmp_path / "plan.yaml"
     file.write_text(PLAN.read_text(encoding="utf-8").replace(was, now), encoding="utf-8")
-    complained(run("rollout", file, "--merchants", MERCHANTS), f"{now} unknown field; did you mean {meant}?")
+    complained(
+        run("rollout", file, "--merchants", MERCHANTS),
+        f"{now} unknown field; did you mean {meant}?",
+    )
 
 
 def test_a_misspelt_class_of_difference_says_what_may_be_meant(tmp_path: Path) -> None:
@@ -169,11 +233,13 @@ def test_a_misspelt_class_of_difference_says_what_may_be_meant(tmp_path: Path) -
 
 
 def test_a_rule_version_that_nobody_knows_names_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"rules: unknown rule version 'paralel'; did you mean parallel\?"):
+    with pytest.raises(
+        InputError, match=r"rules: unknown rule version 'paralel'; did you mean parallel\?"
+    ):
         rule_version("paralel")
 
 
-# ---- what was typed is named -------------------------------------------------------------------------------------------
+# ---- what was typed is named ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -203,10 +269,12 @@ def test_an_error_names_what_was_typed(arguments: tuple[str | Path, ...], named:
 def test_an_unknown_dispute_of_a_database_is_named_by_its_option(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
     assert run("db", "import", "--db", url, HISTORY).code == 0
-    assert run("db", "export", "--db", url, "-o", "-", "--dispute", "D-9").err.startswith("dispute-fsm: --dispute: ")
+    assert run("db", "export", "--db", url, "-o", "-", "--dispute", "D-9").err.startswith(
+        "dispute-fsm: --dispute: "
+    )
 
 
-# ---- limits ------------------------------------------------------------------------------------------------------------
+# ---- limits --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -215,8 +283,17 @@ def test_an_unknown_dispute_of_a_database_is_named_by_its_option(tmp_path: Path)
         ("+70000d", "'70000d': too long, a duration is at most 36500 days\n"),
         (f"+{'9' * 30}d", "too long, a duration is at most 36500 days\n"),
         (f"+{'9' * 5_000}s", "too long, a duration is at most 36500 days\n"),
-        ("+1e9d", "'1e9d' is not a duration: write digits with the units d, h, m, s, e.g. 90m, 1h30m or 15d\n"),
-        ("2200-01-01T00:00:00Z", "2200-01-01T00:00:00+00:00 lies outside the years 1971 to 2199 (UTC)\n"),
+        (
+            "+1e9d",
+            (
+                "'1e9d' is not a duration: write digits with the units d, h, m, s, e.g. 90m, "
+                "1h30m or 15d\n"
+            ),
+        ),
+        (
+            "2200-01-01T00:00:00Z",
+            "2200-01-01T00:00:00+00:00 lies outside the years 1971 to 2199 (UTC)\n",
+        ),
     ],
     ids=["long", "many digits", "thousands of digits", "exponent", "late"],
 )
@@ -230,11 +307,17 @@ def test_a_time_beyond_a_limit_says_which(at: str, said: str, tmp_path: Path) ->
 
 def test_an_instant_that_is_counted_says_which_limit_it_exceeds(tmp_path: Path) -> None:
     file = tmp_path / "x.dispute.yaml"
-    file.write_text("dispute: {opened_at: 2190-01-01T00:00:00Z}\nsteps: [{at: +36500d, do: sweep}]\n", encoding="utf-8")
-    complained(run("run", file), "steps[0].at: 2289-12-08T00:00:00+00:00 lies outside the years 1971 to 2199 (UTC)\n")
+    file.write_text(
+        "dispute: {opened_at: 2190-01-01T00:00:00Z}\nsteps: [{at: +36500d, do: sweep}]\n",
+        encoding="utf-8",
+    )
+    complained(
+        run("run", file),
+        "steps[0].at: 2289-12-08T00:00:00+00:00 lies outside the years 1971 to 2199 (UTC)\n",
+    )
 
 
-# ---- what is written ---------------------------------------------------------------------------------------------------
+# ---- what is written -----------------------------------------------------------------------------
 
 WRITERS: tuple[tuple[str | Path, ...], ...] = (
     ("diagram", "chart", "--format", "svg"),
@@ -255,7 +338,9 @@ def test_it_is_said_what_was_written(arguments: tuple[str | Path, ...], tmp_path
     assert on_screen is None or on_screen == Ran(0, file.read_text("utf-8"), "")
 
 
-@pytest.mark.parametrize("arguments", [*WRITERS, ("diagram", "all")], ids=lambda given: "-".join(map(str, given[:2])))
+@pytest.mark.parametrize(
+    "arguments", [*WRITERS, ("diagram", "all")], ids=lambda given: "-".join(map(str, given[:2]))
+)
 def test_no_folder_is_made_for_a_file(arguments: tuple[str | Path, ...], tmp_path: Path) -> None:
     ran = run(*arguments, "-o", tmp_path / "misspelt" / "x.svg")
     complained(ran, f"dispute-fsm: {tmp_path / 'misspelt'}: no such folder")
@@ -266,8 +351,13 @@ def test_no_folder_is_made_for_a_file(arguments: tuple[str | Path, ...], tmp_pat
 def test_no_folder_is_made_for_an_export(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
     assert run("db", "import", "--db", url, HISTORY).code == 0
-    complained(run("db", "export", "--db", url, "-o", tmp_path / "misspelt" / "x"), f"{tmp_path / 'misspelt'}: no such folder")
-    assert run("db", "export", "--db", url, "-o", tmp_path / "x").err.count(str(tmp_path / "x")) == 1
+    complained(
+        run("db", "export", "--db", url, "-o", tmp_path / "misspelt" / "x"),
+        f"{tmp_path / 'misspelt'}: no such folder",
+    )
+    assert (
+        run("db", "export", "--db", url, "-o", tmp_path / "x").err.count(str(tmp_path / "x")) == 1
+    )
 
 
 def test_of_many_histories_one_line_says_how_many_were_written(tmp_path: Path) -> None:
@@ -275,7 +365,9 @@ def test_of_many_histories_one_line_says_how_many_were_written(tmp_path: Path) -
     ran = run("run", EXAMPLES, "--histories", folder, "--lang", "en")
     written = [file.stat().st_size for file in folder.iterdir()]
     assert ran.err == f"wrote {len(written)} files in {folder} ({sum(written) / 1000:.0f} kB)\n"
-    assert run("run", SCENARIO, "--histories", folder, "--lang", "en").err.startswith(f"wrote {folder / '12-no-response.history.jsonl'} (")
+    assert run("run", SCENARIO, "--histories", folder, "--lang", "en").err.startswith(
+        f"wrote {folder / '12-no-response.history.jsonl'} ("
+    )
 
 
 @pytest.mark.parametrize(("lang", "said"), [("zh", "已写入 "), ("en", "wrote ")])
@@ -283,7 +375,9 @@ def test_it_is_said_in_the_language_that_is_asked_for(lang: str, said: str, tmp_
     assert run("diagram", "--lang", lang, "-o", tmp_path / "x.svg").err.startswith(said)
 
 
-@pytest.mark.parametrize("arguments", [("diagram", "chart"), ("report", HISTORY)], ids=lambda given: given[0])
+@pytest.mark.parametrize(
+    "arguments", [("diagram", "chart"), ("report", HISTORY)], ids=lambda given: given[0]
+)
 def test_a_file_that_cannot_be_written_stays_as_it_was(
     arguments: tuple[str | Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,7 +389,9 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(
 
     monkeypatch.setattr(Path, "replace", refused)
     complained(run(*arguments, "-o", file), f"{file}: Permission denied")
-    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("x.svg", "as it was")]
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [
+        ("x.svg", "as it was")
+    ]
 
 
 def test_a_link_is_written_through(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def test_the_canonical_form_is_that_of_rfc_8785(value: object) -> None:
 
 
 @given(policies(), commands(), order_facts())
-def test_the_records_of_the_package_have_the_canonical_form_of_rfc_8785(policy: Policy, command: Command, facts: OrderFacts) -> None:
+def test_the_records_of_the_package_have_the_canonical_form_of_rfc_8785(
+    policy: Policy, command: Command, facts: OrderFacts
+) -> None:
     for record in (policy.record, command.model_dump(mode="json"), facts.model_dump(mode="json")):
         assert canonical(record) == independent(record)
     assert canonical(facts) == canonical(facts.model_dump(mode="json"))
@@ -58,7 +60,9 @@ def test_the_records_of_the_package_have_the_canonical_form_of_rfc_8785(policy: 
         (Actor(role=Role.MERCHANT, id="M-1"), b'{"id":"M-1","role":"merchant"}'),
     ],
 )
-def test_members_are_sorted_white_space_left_out_and_escapes_minimal(value: object, written: bytes) -> None:
+def test_members_are_sorted_white_space_left_out_and_escapes_minimal(
+    value: object, written: bytes
+) -> None:
     assert canonical(value) == written
     assert digest(value) == hashlib.sha256(written).hexdigest()
 

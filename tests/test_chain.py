@@ -16,8 +16,23 @@ from pydantic import ValidationError
 
 from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.evolve import evolve
-from dispute_fsm.decider.hash_chain import Stamp, commitment, conceal, event_hash, reveal, seal, verify
-from dispute_fsm.domain.commands import COMMAND_CLASSES, PERSONAL, Command, Commitment, content, content_as_json
+from dispute_fsm.decider.hash_chain import (
+    Stamp,
+    commitment,
+    conceal,
+    event_hash,
+    reveal,
+    seal,
+    verify,
+)
+from dispute_fsm.domain.commands import (
+    COMMAND_CLASSES,
+    PERSONAL,
+    Command,
+    Commitment,
+    content,
+    content_as_json,
+)
 from dispute_fsm.domain.enums import CommandType, Option, StateName
 from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent
 from dispute_fsm.domain.scalars import MAX_TEXT
@@ -50,7 +65,10 @@ from tests.support import (
 
 Record = dict[str, Any]
 SITUATIONS = situations()
-SUBMITTED = happens(in_state(StateName.AWAITING_EVIDENCE), submission(vouchers=[voucher(1, kind="carrier_certificate"), voucher(2)]))
+SUBMITTED = happens(
+    in_state(StateName.AWAITING_EVIDENCE),
+    submission(vouchers=[voucher(1, kind="carrier_certificate"), voucher(2)]),
+)
 ONE_OF_EACH = tuple({event.type: event for event in (*corpus_events(), SUBMITTED)}.values())
 MARK = "⟦个人⟧"
 
@@ -63,7 +81,9 @@ def record_of(event: AuditEvent) -> Record:
 
 def hashed(record: Record) -> str:
     """Hash a record as the format says, without the package."""
-    return hashlib.sha256(rfc8785.dumps({name: record[name] for name in record if name not in {"hash", "private"}})).hexdigest()
+    return hashlib.sha256(
+        rfc8785.dumps({name: record[name] for name in record if name not in {"hash", "private"}})
+    ).hexdigest()
 
 
 def committed(value: Any, pointer: str = "") -> Iterator[tuple[str, Record]]:  # noqa: ANN401 -- JSON of any shape
@@ -78,7 +98,7 @@ def committed(value: Any, pointer: str = "") -> Iterator[tuple[str, Record]]:  #
             yield from committed(member, f"{pointer}/{index}")
 
 
-# ---- every event at hand ---------------------------------------------------------------------------------------------
+# ---- every event at hand -------------------------------------------------------------------------
 
 
 def test_the_histories_at_hand_are_of_every_sort() -> None:
@@ -98,9 +118,18 @@ def test_every_hash_and_every_commitment_is_as_the_format_says(path: Path) -> No
         assert commitments.keys() == record["private"].keys()
         for pointer, kept in record["private"].items():
             salt, value = bytes.fromhex(kept["salt"]), kept["value"]
-            assert commitments[pointer]["commitment"] == hashlib.sha256(salt + value.encode()).hexdigest()
+            assert (
+                commitments[pointer]["commitment"]
+                == hashlib.sha256(salt + value.encode()).hexdigest()
+            )
             assert commitments[pointer]["length"] == (len(value) if value.strip() else 0)
-            assert pointer.rsplit("/", 1)[1] in {"statement", "note", "rationale", "file_name", "uri"}
+            assert pointer.rsplit("/", 1)[1] in {
+                "statement",
+                "note",
+                "rationale",
+                "file_name",
+                "uri",
+            }
             assert len(salt) >= 16
         verify(record, before)
         before = record["hash"]
@@ -116,13 +145,17 @@ def test_an_event_without_private_values_or_with_fewer_keeps_its_hash() -> None:
     for event in corpus_events():
         for pointer in (*event.private, None):
             record = record_of(event)
-            record["private"] = {} if pointer is None else {name: kept for name, kept in record["private"].items() if name != pointer}
+            record["private"] = (
+                {}
+                if pointer is None
+                else {name: kept for name, kept in record["private"].items() if name != pointer}
+            )
             verify(record, event.prev_hash)
             assert hashed(record) == event.hash
             assert seal(EVENT.validate_python(record))[0].hash == event.hash
 
 
-# ---- tampering is found ------------------------------------------------------------------------------------------------
+# ---- tampering is found --------------------------------------------------------------------------
 
 
 def _other(value: object) -> object:
@@ -142,13 +175,21 @@ def _other(value: object) -> object:
 
 
 def _members(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:  # noqa: ANN401 -- JSON of any shape
-    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items: Any = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, member in items:
         yield (*path, key)
         yield from _members(member, (*path, key))
 
 
-def _changed(record: Record, path: tuple[str | int, ...], change: Callable[[Any, str | int], None]) -> Record:
+def _changed(
+    record: Record, path: tuple[str | int, ...], change: Callable[[Any, str | int], None]
+) -> Record:
     changed = deepcopy(record)
     holder: Any = changed
     for step in path[:-1]:
@@ -195,7 +236,12 @@ def test_removal_insertion_and_reordering_are_found() -> None:
             continue
         first, *_, last = records
         foreign = record_of(opened_event(dispute_id="D-other"))
-        for tampered in (records[1:], [*records[:1], *records[2:]], [first, last, *records[1:-1]], [first, foreign, *records[1:]]):
+        for tampered in (
+            records[1:],
+            [*records[:1], *records[2:]],
+            [first, last, *records[1:-1]],
+            [first, foreign, *records[1:]],
+        ):
             if tampered == records:
                 continue
             with pytest.raises(IntegrityError):
@@ -235,7 +281,10 @@ def test_a_private_value_that_does_not_fit_is_found(kept: Record) -> None:
 def test_a_private_value_moved_to_another_place_is_found() -> None:
     record = record_of(SUBMITTED)
     one, other = "/payload/vouchers/0/uri", "/payload/vouchers/1/uri"
-    record["private"][one], record["private"][other] = record["private"][other], record["private"][one]
+    record["private"][one], record["private"][other] = (
+        record["private"][other],
+        record["private"][one],
+    )
     with pytest.raises(IntegrityError):
         verify(record, SUBMITTED.prev_hash)
 
@@ -268,7 +317,11 @@ def test_a_private_value_that_belongs_to_nothing_is_found(pointer: str) -> None:
         verify(_private(**{pointer: kept}), SUBMITTED.prev_hash)
 
 
-@pytest.mark.parametrize("index", ["00", "\uff10", "9" * 5_000], ids=["leading zero", "full width", "thousands of digits"])
+@pytest.mark.parametrize(
+    "index",
+    ["00", "\uff10", "9" * 5_000],
+    ids=["leading zero", "full width", "thousands of digits"],
+)
 def test_only_a_json_pointer_as_it_is_written_leads_to_a_commitment(index: str) -> None:
     """An index is ASCII digits without leading zeros; another spelling would hide a second copy from whoever erases."""
     kept = SUBMITTED.private["/payload/vouchers/0/uri"].model_dump()
@@ -295,16 +348,20 @@ def test_a_private_value_of_the_wrong_shape_is_found(kept: object) -> None:
         verify(_private(**{"/payload/statement": kept}), SUBMITTED.prev_hash)
 
 
-# ---- concealing and revealing --------------------------------------------------------------------------------------------
+# ---- concealing and revealing --------------------------------------------------------------------
 
 
 @given(data=st.data())
-def test_what_is_concealed_is_revealed_and_once_erased_has_the_same_length(data: st.DataObject) -> None:
+def test_what_is_concealed_is_revealed_and_once_erased_has_the_same_length(
+    data: st.DataObject,
+) -> None:
     asked = data.draw(commands())
     recorded, private = conceal(asked, stamp().salt)
     plain, covered = content_as_json(asked), recorded.model_dump(mode="json")
     assert dict(committed(covered, "/payload")).keys() == private.keys()
-    event = opened_event().model_copy(update={"command": asked.type, "payload": recorded, "private": private})
+    event = opened_event().model_copy(
+        update={"command": asked.type, "payload": recorded, "private": private}
+    )
     assert reveal(event) == content(asked)
     blanked = in_json(asked, reveal(event.model_copy(update={"private": {}})))
     for pointer, kept in private.items():
@@ -326,13 +383,18 @@ def _follow(payload: Any, pointer: str) -> Any:  # noqa: ANN401 -- JSON of any s
 
 
 @given(value=texts(), salt=st.binary(min_size=16, max_size=16))
-def test_a_commitment_is_the_salted_digest_and_the_length_in_code_points(value: str, salt: bytes) -> None:
+def test_a_commitment_is_the_salted_digest_and_the_length_in_code_points(
+    value: str, salt: bytes
+) -> None:
     made = commitment(value, salt)
     assert made.commitment == hashlib.sha256(salt + value.encode("utf-8")).hexdigest()
     assert made.length == (len(value) if value.strip() else 0)
 
 
-@pytest.mark.parametrize(("text", "length"), [("", 0), (" \t\n\u3000", 0), ("好", 1), ("👍🏽", 2), ("a b", 3), (" a ", 3)])
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("", 0), (" \t\n\u3000", 0), ("好", 1), ("👍🏽", 2), ("a b", 3), (" a ", 3)],
+)
 def test_lengths_count_code_points_and_a_blank_text_has_none(text: str, length: int) -> None:
     event = happens(opened(), choose(Option.OUT_OF_STOCK_REFUND, note=text))
     note = event.model_dump(mode="json")["payload"]["note"]
@@ -357,15 +419,26 @@ def test_a_commitment_cannot_claim_a_length_that_no_text_can_have() -> None:
 
 
 def test_salts_are_derived_from_the_seed_and_the_place() -> None:
-    one, same, other = (Stamp(event_id="e", recorded_at=OPENED_AT, seed=seed) for seed in (b"a" * 32, b"a" * 32, b"b" * 32))
+    one, same, other = (
+        Stamp(event_id="e", recorded_at=OPENED_AT, seed=seed)
+        for seed in (b"a" * 32, b"a" * 32, b"b" * 32)
+    )
     assert one.salt("/payload/note") == same.salt("/payload/note")
-    assert len({one.salt("/payload/note"), one.salt("/payload/statement"), other.salt("/payload/note")}) == 3
+    assert (
+        len(
+            {one.salt("/payload/note"), one.salt("/payload/statement"), other.salt("/payload/note")}
+        )
+        == 3
+    )
     assert len(one.salt("/payload/note")) == 16
 
 
 def test_the_same_words_are_recorded_differently_each_time() -> None:
     dispute = in_state(StateName.UNDER_REVIEW)
-    both = [happens(dispute, ruling(CommandType.RULE_NO_FAULT)), happens(evolved(dispute), ruling(CommandType.RULE_NO_FAULT))]
+    both = [
+        happens(dispute, ruling(CommandType.RULE_NO_FAULT)),
+        happens(evolved(dispute), ruling(CommandType.RULE_NO_FAULT)),
+    ]
     one, two = (event.model_dump(mode="json")["payload"]["rationale"] for event in both)
     assert one["length"] == two["length"]
     assert one["commitment"] != two["commitment"]
@@ -378,7 +451,7 @@ def evolved(dispute: Any) -> Any:  # noqa: ANN401 -- a dispute, after a refusal
     return evolve(dispute, decision.event)
 
 
-# ---- personal words stay private -----------------------------------------------------------------------------------------
+# ---- personal words stay private -----------------------------------------------------------------
 
 
 def _marked(event: CommandType, text: str) -> list[Command]:
@@ -386,21 +459,35 @@ def _marked(event: CommandType, text: str) -> list[Command]:
     marked = voucher(1, kind="carrier_certificate", file_name=text, uri=text)
     members: dict[CommandType, list[Record]] = {
         CommandType.CHOOSE_OPTION: [
-            {"option": option, "note": text, "vouchers": [marked], **({"agreed_until": OPENED_AT + DAY} if dated else {})}
+            {
+                "option": option,
+                "note": text,
+                "vouchers": [marked],
+                **({"agreed_until": OPENED_AT + DAY} if dated else {}),
+            }
             for option in Option
             for dated in {False, option is Option.SHIP_BY_AGREED_DATE}
         ],
         CommandType.SUBMIT_EVIDENCE: [
-            {"reason": reason, "vouchers": [marked, marked.model_copy(update={"kind": "other"})], "statement": text}
+            {
+                "reason": reason,
+                "vouchers": [marked, marked.model_copy(update={"kind": "other"})],
+                "statement": text,
+            }
             for reason in ("carrier_fault", "force_majeure", None)
         ],
         CommandType.REQUEST_EVIDENCE: [{"note": text}],
         CommandType.RULE_NO_FAULT: [{"rationale": text}],
         CommandType.RULE_AT_FAULT: [{"rationale": text}],
         CommandType.ANNUL: [{"rationale": text}],
-        CommandType.EXTEND_DEADLINE: [{"until": OPENED_AT + days * DAY, "rationale": text} for days in (0, 90)],
+        CommandType.EXTEND_DEADLINE: [
+            {"until": OPENED_AT + days * DAY, "rationale": text} for days in (0, 90)
+        ],
     }
-    return [COMMAND_CLASSES[event].model_validate({"by": OWN[WHOSE[event]], **said}) for said in members.get(event, [{}])]
+    return [
+        COMMAND_CLASSES[event].model_validate({"by": OWN[WHOSE[event]], **said})
+        for said in members.get(event, [{}])
+    ]
 
 
 def test_every_personal_member_of_every_payload_is_marked_in_these_tests() -> None:
@@ -416,7 +503,7 @@ def test_personal_words_stand_nowhere_but_beside_the_record(text: str) -> None:
     for event in COMMANDS:
         for asked in _marked(event, MARK + text):
             for dispute in SITUATIONS.values():
-                if (dispute.path, event) in dispute.rules.table.rows:
+                if (dispute.path, event) in dispute.rules.table.transitions:
                     _kept_private(dispute, asked)
 
 
@@ -430,9 +517,18 @@ def _kept_private(dispute: Any, asked: Command) -> None:  # noqa: ANN401 -- a di
         record = record_of(event)
         private = record.pop("private")
         assert MARK not in json.dumps(record, ensure_ascii=False)
-        assert (MARK in json.dumps(private, ensure_ascii=False)) == any(name in PERSONAL for name in type(asked).model_fields)
-        assert MARK not in repr([(reason.saw, reason.unlock, reason.link, reason.text("zh"), reason.text("en")) for reason in reasons])
-        assert MARK not in repr([reason.unlock.text("en") + reason.unlock.text("zh") for reason in reasons])
+        assert (MARK in json.dumps(private, ensure_ascii=False)) == any(
+            name in PERSONAL for name in type(asked).model_fields
+        )
+        assert MARK not in repr(
+            [
+                (reason.saw, reason.unlock, reason.link, reason.text("zh"), reason.text("en"))
+                for reason in reasons
+            ]
+        )
+        assert MARK not in repr(
+            [reason.unlock.text("en") + reason.unlock.text("zh") for reason in reasons]
+        )
 
 
 @given(asked=commands([CommandType.CHOOSE_OPTION, CommandType.SUBMIT_EVIDENCE]))

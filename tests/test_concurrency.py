@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WRITERS = 8
-OPTIONS = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.SHIP_BY_AGREED_DATE, Option.OUT_OF_STOCK_REFUND, Option.PROVE_NO_FAULT)
+OPTIONS = (
+    Option.CONSUMER_CANCELS,
+    Option.ALREADY_SHIPPED,
+    Option.SHIP_BY_AGREED_DATE,
+    Option.OUT_OF_STOCK_REFUND,
+    Option.PROVE_NO_FAULT,
+)
 POLICY = over(max_recorded_refusals=10_000)
 
 
@@ -50,14 +56,19 @@ def together(homes: list[House], does: Callable[[int, DisputeService], T]) -> li
         return list(pool.map(one, range(len(homes))))
 
 
-# ---- one dispute -------------------------------------------------------------------------------------------------------
+# ---- one dispute ---------------------------------------------------------------------------------
 
 
-def test_of_eight_responses_exactly_one_wins_and_everybody_sees_their_own_answer(homes: list[House]) -> None:
+def test_of_eight_responses_exactly_one_wins_and_everybody_sees_their_own_answer(
+    homes: list[House],
+) -> None:
     homes[0].open(policy=POLICY)
 
     def answers(number: int, service: DisputeService) -> Result:
-        return service.send("D-1", choose(OPTIONS[number % len(OPTIONS)], key=f"k-{number}", note=f"writer {number}"))
+        return service.send(
+            "D-1",
+            choose(OPTIONS[number % len(OPTIONS)], key=f"k-{number}", note=f"writer {number}"),
+        )
 
     answered = together(homes, answers)
     assert Counter(type(one.decision) for one in answered) == {Accepted: 1, Refused: WRITERS - 1}
@@ -66,36 +77,56 @@ def test_of_eight_responses_exactly_one_wins_and_everybody_sees_their_own_answer
         assert one.event is not None
         events.append(one.event)
         assert one.event.key == f"k-{number}"
-        assert [kept.value for kept in one.event.private.values() if kept.value.startswith("writer")] == [f"writer {number}"]
+        assert [
+            kept.value for kept in one.event.private.values() if kept.value.startswith("writer")
+        ] == [f"writer {number}"]
         if isinstance(one.decision, Refused):
             assert one.decision.codes == (RefusalCode.OPTION_ALREADY_CHOSEN,)
     assert sorted(event.seq for event in events) == list(range(2, WRITERS + 2))
-    assert {event.seq: event for event in homes[0].service.history("D-1")[1:]} == {event.seq: event for event in events}
+    assert {event.seq: event for event in homes[0].service.history("D-1")[1:]} == {
+        event.seq: event for event in events
+    }
 
 
-def test_of_eight_the_same_key_happens_once_and_all_get_the_first_answer(homes: list[House]) -> None:
+def test_of_eight_the_same_key_happens_once_and_all_get_the_first_answer(
+    homes: list[House],
+) -> None:
     homes[0].open(policy=POLICY)
     asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="the same")
     answered = together(homes, lambda _number, service: service.send("D-1", asked))
     assert Counter(type(one.decision) for one in answered) == {Accepted: 1, Repeated: WRITERS - 1}
-    assert len({one.decision.event.hash for one in answered if isinstance(one.decision, Accepted | Repeated)}) == 1
+    assert (
+        len(
+            {
+                one.decision.event.hash
+                for one in answered
+                if isinstance(one.decision, Accepted | Repeated)
+            }
+        )
+        == 1
+    )
     assert len(homes[0].service.history("D-1")) == 2
 
 
 def test_of_eight_openings_of_one_id_one_opens_and_all_get_its_answer(homes: list[House]) -> None:
     for attempt in range(5):
-        opened = together(homes, lambda _number, service, one=f"D-{attempt}": service.open(request(one)))  # type: ignore[misc]  # bound now
+        opened = together(
+            homes,
+            lambda _number, service, one=f"D-{attempt}": service.open(request(one)),  # type: ignore[misc]  # bound now
+        )
         assert Counter(type(one.decision) for one in opened) == {Accepted: 1, Repeated: WRITERS - 1}
 
 
 def test_of_eight_disputes_about_one_order_one_opens(homes: list[House]) -> None:
-    opened = together(homes, lambda number, service: service.open(request(f"D-{number}", order_id="O-1")))
+    opened = together(
+        homes, lambda number, service: service.open(request(f"D-{number}", order_id="O-1"))
+    )
     assert sum(one.accepted for one in opened) == 1
     assert {code for one in opened for code in one.codes} == {RefusalCode.DISPUTE_EXISTS}
     assert len(homes[0].service.by_order("O-1").found) == 1
 
 
-# ---- recorded runs -----------------------------------------------------------------------------------------------------
+# ---- recorded runs -------------------------------------------------------------------------------
 
 
 def recorded(homes: list[House], disputes: int, calls: int, seed: int) -> dict[str, list[Call]]:
@@ -114,9 +145,12 @@ def recorded(homes: list[House], disputes: int, calls: int, seed: int) -> dict[s
                 dispute = service.get(dispute_id)
                 ended = monotonic_ns()
                 assert dispute is not None
-                made.append((dispute_id, Call(began, ended, None, None, Answer("seen", dispute.seq))))
+                made.append(
+                    (dispute_id, Call(began, ended, None, None, Answer("seen", dispute.seq)))
+                )
                 continue
-            # A few keys that all writers share, so that some are repeated and some are used for another content.
+            # A few keys that all writers share, so that some are repeated and some are used for
+            # another content.
             option, key = chance.choice(OPTIONS[:2]), f"k-{chance.randrange(4)}"
             asked = choose(option, key=key)
             began = monotonic_ns()
@@ -140,11 +174,17 @@ def told(decision: object) -> Answer:
     return Answer("accepted" if isinstance(decision, Accepted) else "repeated", decision.event.seq)
 
 
-def test_recorded_runs_are_linearizable_per_dispute(homes: list[House], url: str, count: Callable[[str, int], None]) -> None:
+def test_recorded_runs_are_linearizable_per_dispute(
+    homes: list[House], url: str, count: Callable[[str, int], None]
+) -> None:
     checked = 0
     for seed in range(3):
-        for dispute_id, calls in recorded(homes, disputes=(1, 3, 8)[seed], calls=12, seed=seed).items():
-            assert linearizable(calls), f"{dispute_id}: no order of these calls explains their answers: {calls}"
+        for dispute_id, calls in recorded(
+            homes, disputes=(1, 3, 8)[seed], calls=12, seed=seed
+        ).items():
+            assert linearizable(calls), (
+                f"{dispute_id}: no order of these calls explains their answers: {calls}"
+            )
             checked += len(calls)
     assert list(check(homes[0].store, CheckCounts())) == []
     count(f"calls checked for linearizability, {url.partition(':')[0].partition('+')[0]}", checked)
@@ -180,9 +220,18 @@ def test_the_checker_finds_a_look_that_is_answered_from_a_cache(homes: list[Hous
 
 C = Call
 PLANTED = {
-    "two were accepted": [C(0, 1, "a", "k", Answer("accepted", 2)), C(0, 1, "b", "l", Answer("accepted", 3))],
-    "a look saw what was over": [C(0, 1, "a", "k", Answer("accepted", 2)), C(2, 3, None, None, Answer("seen", 1))],
-    "a look saw what had not begun": [C(0, 1, None, None, Answer("seen", 2)), C(2, 3, "a", "k", Answer("accepted", 2))],
+    "two were accepted": [
+        C(0, 1, "a", "k", Answer("accepted", 2)),
+        C(0, 1, "b", "l", Answer("accepted", 3)),
+    ],
+    "a look saw what was over": [
+        C(0, 1, "a", "k", Answer("accepted", 2)),
+        C(2, 3, None, None, Answer("seen", 1)),
+    ],
+    "a look saw what had not begun": [
+        C(0, 1, None, None, Answer("seen", 2)),
+        C(2, 3, "a", "k", Answer("accepted", 2)),
+    ],
     "looks went back": [
         C(0, 9, "a", "k", Answer("accepted", 2)),
         C(1, 2, None, None, Answer("seen", 2)),
@@ -192,9 +241,18 @@ PLANTED = {
         C(0, 1, "a", "k", Answer("accepted", 2)),
         C(2, 3, "b", "l", Answer("repeated", 2)),
     ],
-    "a key happened twice": [C(0, 1, "a", "k", Answer("accepted", 2)), C(2, 3, "a", "k", Answer("accepted", 3))],
-    "an event is missing": [C(0, 1, "a", "k", Answer("accepted", 2)), C(2, 3, "b", "l", Answer("refused", 4, ("option_already_chosen",)))],
-    "repeated before it was accepted": [C(0, 1, "a", "k", Answer("repeated", 2)), C(2, 3, "a", "k", Answer("accepted", 2))],
+    "a key happened twice": [
+        C(0, 1, "a", "k", Answer("accepted", 2)),
+        C(2, 3, "a", "k", Answer("accepted", 3)),
+    ],
+    "an event is missing": [
+        C(0, 1, "a", "k", Answer("accepted", 2)),
+        C(2, 3, "b", "l", Answer("refused", 4, ("option_already_chosen",))),
+    ],
+    "repeated before it was accepted": [
+        C(0, 1, "a", "k", Answer("repeated", 2)),
+        C(2, 3, "a", "k", Answer("accepted", 2)),
+    ],
 }
 
 

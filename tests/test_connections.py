@@ -31,7 +31,11 @@ def home(url: str) -> Iterator[House]:
 def kept(home: House) -> bool:
     """Whether what was rolled back stands all the same."""
     with home.store.pool.take() as session:
-        return bool(session.execute("SELECT count(*) FROM dispute_policies WHERE digest = 'one'").fetchone()[0])
+        return bool(
+            session.execute(
+                "SELECT count(*) FROM dispute_policies WHERE digest = 'one'"
+            ).fetchone()[0]
+        )
 
 
 class Waiting:
@@ -85,7 +89,9 @@ def test_who_waits_gets_the_right_to_a_new_connection_where_one_broke(home: Hous
         assert waiting.got == [0]
 
 
-def test_who_waits_too_long_is_told_so_and_waits_no_more(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_too_long_is_told_so_and_waits_no_more(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pool, "_PATIENCE", 0.01)
     with ExitStack() as busy:
         for _ in range(MOST):
@@ -96,7 +102,9 @@ def test_who_waits_too_long_is_told_so_and_waits_no_more(home: House, monkeypatc
     home.open("D-1")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver says that it was not closed
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the driver says that it was not closed
 def test_a_connection_that_nobody_put_back_does_not_count(home: House) -> None:
     lost = [home.store.pool.take() for _ in range(3)]
     del lost
@@ -164,7 +172,14 @@ with house(sys.argv[1]) as home:
 def test_a_process_that_was_forked_leaves_the_connections_at_hand_to_the_first(url: str) -> None:
     # In a process of its own: this one has threads, which a fork would not take along.
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    ran = subprocess.run([sys.executable, "-c", FORKS, url], capture_output=True, text=True, check=False, env=environment, timeout=PATIENCE)  # noqa: S603 -- ourselves
+    ran = subprocess.run(  # noqa: S603 -- ourselves
+        [sys.executable, "-c", FORKS, url],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=PATIENCE,
+    )
     assert (ran.returncode, ran.stderr, ran.stdout.splitlines()[-1]) == (0, "", "2 1 1")
 
 

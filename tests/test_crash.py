@@ -50,7 +50,11 @@ def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(
     assert found["answered"] >= kills // 4, "hardly anything happened: that would show nothing"
     assert found["fired"] > 0
     kind = url.partition(":")[0].partition("+")[0]
-    tell(f"crash, {kind}: {', '.join(f'{name} {found[name]}' for name in found if name not in PROMISES)}, nothing lost, nothing twice")
+    tell(
+        f"crash, {kind}: "
+        f"{', '.join(f'{name} {found[name]}' for name in found if name not in PROMISES)}, nothing "
+        "lost, nothing twice"
+    )
 
 
 def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
@@ -71,7 +75,9 @@ def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
         assert (found["lost"], found["damages"]) == ([], [])
         with home.store.engine.begin() as connection:
             trigger = (
-                "DROP TRIGGER dispute_events_delete" if url.startswith("sqlite") else "DROP TRIGGER dispute_events_rows ON dispute_events"
+                "DROP TRIGGER dispute_events_delete"
+                if url.startswith("sqlite")
+                else "DROP TRIGGER dispute_events_rows ON dispute_events"
             )
             connection.execute(text(trigger))
             connection.execute(events.delete().where(events.c.seq == 2))
@@ -80,7 +86,10 @@ def test_the_report_finds_what_it_is_there_to_find(url: str) -> None:
         assert found["damages"]
 
 
-@pytest.mark.parametrize(("delivered", "wrong"), [(["D/1", "D/2", "D/1", "D/2", "D/3"], []), (["D/1", "D/3"], ["D/3"]), (["D/2"], ["D/2"])])
+@pytest.mark.parametrize(
+    ("delivered", "wrong"),
+    [(["D/1", "D/2", "D/1", "D/2", "D/3"], []), (["D/1", "D/3"], ["D/3"]), (["D/2"], ["D/2"])],
+)
 def test_a_delivery_out_of_order_is_found(delivered: list[str], wrong: list[str]) -> None:
     assert list(crash.disorder(delivered)) == wrong
 

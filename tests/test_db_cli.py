@@ -28,13 +28,17 @@ steps:
 """
 
 
-def scenario(folder: Path, name: str, title: str = "t", dispute_id: str = "D-1", order_id: str = "O-1") -> Path:
+def scenario(
+    folder: Path, name: str, title: str = "t", dispute_id: str = "D-1", order_id: str = "O-1"
+) -> Path:
     path = folder / f"{name}.dispute.yaml"
-    path.write_text(SCENARIO.format(title=title, dispute_id=dispute_id, order_id=order_id), encoding="utf-8")
+    path.write_text(
+        SCENARIO.format(title=title, dispute_id=dispute_id, order_id=order_id), encoding="utf-8"
+    )
     return path
 
 
-# ---- run --db ----------------------------------------------------------------------------------------------------------
+# ---- run --db ------------------------------------------------------------------------------------
 
 
 def test_run_stores_what_happened_and_can_be_run_again(url: str) -> None:
@@ -50,7 +54,9 @@ def test_run_stores_what_happened_and_can_be_run_again(url: str) -> None:
         assert isinstance(stored, tuple)
 
 
-def test_a_scenario_whose_dispute_does_not_fit_is_told_and_the_others_are_stored(url: str, tmp_path: Path) -> None:
+def test_a_scenario_whose_dispute_does_not_fit_is_told_and_the_others_are_stored(
+    url: str, tmp_path: Path
+) -> None:
     files = (
         scenario(tmp_path, "a", "first"),
         scenario(tmp_path, "b", "second"),  # the same id, another content
@@ -58,12 +64,22 @@ def test_a_scenario_whose_dispute_does_not_fit_is_told_and_the_others_are_stored
         scenario(tmp_path, "d", "fourth", "D-4", "O-4"),
     )
     ran = run("run", *files, "--db", url)
-    complained(ran, "another history of dispute D-1", "order O-1 would have two live disputes", "b.dispute.yaml", "c.dispute.yaml")
+    complained(
+        ran,
+        "another history of dispute D-1",
+        "order O-1 would have two live disputes",
+        "b.dispute.yaml",
+        "c.dispute.yaml",
+    )
     with house(url) as home:
-        assert [home.service.get(one) is not None for one in ("D-1", "D-3", "D-4")] == [True, False, True]
+        assert [home.service.get(one) is not None for one in ("D-1", "D-3", "D-4")] == [
+            True,
+            False,
+            True,
+        ]
 
 
-# ---- db ----------------------------------------------------------------------------------------------------------------
+# ---- db ------------------------------------------------------------------------------------------
 
 
 def test_a_history_goes_in_and_out_and_in_again(url: str, tmp_path: Path) -> None:
@@ -77,7 +93,9 @@ def test_a_history_goes_in_and_out_and_in_again(url: str, tmp_path: Path) -> Non
     again = run("db", "import", "--db", url, out)
     assert (again.code, ": 0 new events" in again.out) == (0, True)
     on_screen = run("db", "export", "--db", url, "-o", "-")
-    assert [json.loads(line) for line in on_screen.out.splitlines()] == [json.loads(line) for line in made.read_text("utf-8").splitlines()]
+    assert [json.loads(line) for line in on_screen.out.splitlines()] == [
+        json.loads(line) for line in made.read_text("utf-8").splitlines()
+    ]
     assert run("db", "import", "--db", url, "-", given=on_screen.out.encode()).code == 0
 
 
@@ -88,11 +106,15 @@ def test_one_dispute_comes_out_and_an_unknown_one_is_an_error(url: str, tmp_path
     out = run("db", "export", "--db", url, "-o", "-", "--dispute", "D-2")
     assert [record.get("dispute_id") for record in out.lines] == [None, "D-2"]
     missing = tmp_path / "missing.history.jsonl"
-    complained(run("db", "export", "--db", url, "-o", missing, "--dispute", "D-9"), "no dispute D-9")
+    complained(
+        run("db", "export", "--db", url, "-o", missing, "--dispute", "D-9"), "no dispute D-9"
+    )
     assert not missing.exists()
 
 
-def test_a_file_that_cannot_be_read_is_told_and_the_others_come_in(url: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_told_and_the_others_come_in(
+    url: str, tmp_path: Path
+) -> None:
     sound, broken = tmp_path / "sound.history.jsonl", tmp_path / "broken.history.jsonl"
     run("generate", "--disputes", "3", "--seed", "3", "-o", sound)
     broken.write_bytes(sound.read_bytes()[:-9])
@@ -107,17 +129,32 @@ def test_what_is_damaged_is_found_and_told(url: str) -> None:
         with home.store.engine.begin() as connection:
             connection.execute(text("UPDATE disputes SET revision = 7"))
     ran = run("db", "check", "--db", url)
-    assert (ran.code, "D-1: the projection says revision 7, the events say 1" in ran.out) == (1, True)
+    assert (ran.code, "D-1: the projection says revision 7, the events say 1" in ran.out) == (
+        1,
+        True,
+    )
     told = run("db", "check", "--db", url, "--json")
     assert (told.code, told.lines) == (
         1,
-        [{"dispute_id": "D-1", "seq": None, "message": "the projection says revision 7, the events say 1"}],
+        [
+            {
+                "dispute_id": "D-1",
+                "seq": None,
+                "message": "the projection says revision 7, the events say 1",
+            }
+        ],
     )
 
 
-# ---- what can go wrong -------------------------------------------------------------------------------------------------
+# ---- what can go wrong ---------------------------------------------------------------------------
 
-CALLS = (("run", EXAMPLES), ("sweep",), ("db", "check"), ("db", "import", "x.history.jsonl"), ("db", "export", "-o", "-"))
+CALLS = (
+    ("run", EXAMPLES),
+    ("sweep",),
+    ("db", "check"),
+    ("db", "import", "x.history.jsonl"),
+    ("db", "export", "-o", "-"),
+)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call[:2])))
@@ -129,7 +166,9 @@ def test_a_database_that_cannot_be_reached_is_exit_code_3(call: tuple[str, ...])
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call[:2])))
-def test_a_database_that_has_not_our_tables_is_exit_code_3_in_one_line(url: str, call: tuple[str, ...]) -> None:
+def test_a_database_that_has_not_our_tables_is_exit_code_3_in_one_line(
+    url: str, call: tuple[str, ...]
+) -> None:
     with house(url) as home, home.store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE disputes")
         connection.exec_driver_sql("DELETE FROM dispute_schema")
@@ -140,7 +179,9 @@ def test_a_database_that_has_not_our_tables_is_exit_code_3_in_one_line(url: str,
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(str, call[:2])))
 @pytest.mark.parametrize("url", ["sqlite:///d.db?timout=5", "postgresql:///test?timout=5"])
-def test_a_parameter_of_the_url_that_is_not_known_is_wrong_usage(call: tuple[str, ...], url: str) -> None:
+def test_a_parameter_of_the_url_that_is_not_known_is_wrong_usage(
+    call: tuple[str, ...], url: str
+) -> None:
     complained(run(*call, "--db", url), "timout", "did you mean", "timeout?")
     assert not Path("d.db").exists()
 
@@ -156,14 +197,16 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.Monkey
     assert not Path("x.db").exists()
 
 
-@pytest.mark.parametrize("command", [["sweep"], ["db", "check"], ["db", "import"], ["db", "export"]])
+@pytest.mark.parametrize(
+    "command", [["sweep"], ["db", "check"], ["db", "import"], ["db", "export"]]
+)
 def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     ran = run(*command, "--help")
     assert ran.code == 0
     assert "Example: dispute-fsm" in " ".join(ran.out.split())
 
 
-# ---- sweep -------------------------------------------------------------------------------------------------------------
+# ---- sweep ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -184,7 +227,9 @@ def test_sweep_fires_what_it_can_and_says_what_stays_pending(overdue: str) -> No
         assert [len(home.service.history(one)) for one in ("D-1", "D-2")] == [2, 2]
 
 
-def test_sweep_asks_the_order_system_that_is_named(overdue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_asks_the_order_system_that_is_named(
+    overdue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a_shop.py").write_text(
         "from datetime import timedelta\n"
         "from dispute_fsm import InMemoryOrderSystem, Order\n"
@@ -197,7 +242,10 @@ def test_sweep_asks_the_order_system_that_is_named(overdue: str, tmp_path: Path,
     monkeypatch.setattr(sys, "path", list(sys.path))
     ran = run("sweep", "--db", overdue, "--orders", "a_shop:order_system", "--json")
     assert (ran.code, ran.lines) == (0, [{"fired": 2, "pending": 0, "failed": 0}])
-    assert run("sweep", "--db", overdue, "--orders", "a_shop:order_system").out.strip() == "fired 0, pending 0, failed 0"
+    assert (
+        run("sweep", "--db", overdue, "--orders", "a_shop:order_system").out.strip()
+        == "fired 0, pending 0, failed 0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,9 +274,19 @@ def test_sweep_forever_fires_what_comes_and_ends_well_when_it_is_told_to(url: st
     )
     try:
         promised(service, "D-1")
-        until(lambda: ran.poll() is not None or ((snapshot := service.snapshot("D-1")) is not None and snapshot.closed), "nothing fired")
+        until(
+            lambda: (
+                ran.poll() is not None
+                or ((snapshot := service.snapshot("D-1")) is not None and snapshot.closed)
+            ),
+            "nothing fired",
+        )
     finally:
         ran.send_signal(signal.SIGTERM)
         out, err = ran.communicate(timeout=PATIENCE)
         store.close()
-    assert (ran.returncode, out.decode().strip(), err.decode()) == (0, "fired 1, pending 0, failed 0", "")
+    assert (ran.returncode, out.decode().strip(), err.decode()) == (
+        0,
+        "fired 1, pending 0, failed 0",
+        "",
+    )

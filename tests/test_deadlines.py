@@ -43,19 +43,31 @@ def test_by_default_response_and_confirmation_run_24_hours_and_evidence_4_workin
     ],
 )
 def test_working_hours_follow_the_policys_calendar(start: str, due: str) -> None:
-    assert due_instant(EVIDENCE, DEFAULT_POLICY, datetime.fromisoformat(start)) == datetime.fromisoformat(due)
+    assert due_instant(
+        EVIDENCE, DEFAULT_POLICY, datetime.fromisoformat(start)
+    ) == datetime.fromisoformat(due)
 
 
 @pytest.mark.parametrize("deadline", WITH_A_TERM)
 @pytest.mark.parametrize(
     ("term", "runs"),
-    [({"hours": 1}, timedelta(hours=1)), ({"hours": 87_600}, timedelta(hours=87_600)), ({"working_hours": 8}, timedelta(hours=8))],
+    [
+        ({"hours": 1}, timedelta(hours=1)),
+        ({"hours": 87_600}, timedelta(hours=87_600)),
+        ({"working_hours": 8}, timedelta(hours=8)),
+    ],
 )
-def test_every_deadline_but_the_promise_can_be_hours_or_working_hours(deadline: Deadline, term: Mapping[str, int], runs: timedelta) -> None:
+def test_every_deadline_but_the_promise_can_be_hours_or_working_hours(
+    deadline: Deadline, term: Mapping[str, int], runs: timedelta
+) -> None:
     policy = over(**{deadline.value: term})
     assert term_of(deadline, policy) == Term(**term)
     assert due_instant(deadline, policy, START) == START + runs
-    assert all(term_of(other, policy) == term_of(other, DEFAULT_POLICY) for other in WITH_A_TERM if other is not deadline)
+    assert all(
+        term_of(other, policy) == term_of(other, DEFAULT_POLICY)
+        for other in WITH_A_TERM
+        if other is not deadline
+    )
 
 
 @pytest.mark.parametrize("deadline", WITH_A_TERM)
@@ -75,9 +87,13 @@ def test_a_deadline_is_on_unless_it_is_switched_off_and_a_promise_always_is() ->
 
 def test_the_promise_is_due_when_the_grace_after_the_agreed_instant_is_over() -> None:
     assert term_of(PROMISE, DEFAULT_POLICY) is None
-    assert due_instant(PROMISE, DEFAULT_POLICY, START, agreed_until=AGREED) == AGREED + timedelta(hours=6)
+    assert due_instant(PROMISE, DEFAULT_POLICY, START, agreed_until=AGREED) == AGREED + timedelta(
+        hours=6
+    )
     assert due_instant(PROMISE, over(scan_grace="0s"), START, agreed_until=AGREED) == AGREED
-    assert due_instant(PROMISE, over(scan_grace="1d"), START, agreed_until=AGREED) == AGREED + timedelta(days=1)
+    assert due_instant(
+        PROMISE, over(scan_grace="1d"), START, agreed_until=AGREED
+    ) == AGREED + timedelta(days=1)
     assert due_instant(PROMISE, DEFAULT_POLICY, START) is None
 
 
@@ -85,18 +101,29 @@ def test_an_extension_sets_the_due_instant_itself_and_for_the_promise_the_agreed
     until = AGREED + timedelta(days=40)
     for deadline in WITH_A_TERM:
         assert due_instant(deadline, DEFAULT_POLICY, START, extended_to=until) == until
-        assert due_instant(deadline, over(**{deadline.value: None}), START, extended_to=until) == until
-    assert due_instant(PROMISE, DEFAULT_POLICY, START, agreed_until=AGREED, extended_to=until) == until + timedelta(hours=6)
+        assert (
+            due_instant(deadline, over(**{deadline.value: None}), START, extended_to=until) == until
+        )
+    assert due_instant(
+        PROMISE, DEFAULT_POLICY, START, agreed_until=AGREED, extended_to=until
+    ) == until + timedelta(hours=6)
     assert due_instant(PROMISE, over(scan_grace="0s"), START, extended_to=until) == until
 
 
-@given(policies(), st.lists(IN_2023, min_size=2, max_size=4).map(sorted), st.sampled_from(WITH_A_TERM))
-def test_who_starts_later_is_due_no_earlier_and_never_before_the_start(policy: Policy, starts: list[datetime], deadline: Deadline) -> None:
+@given(
+    policies(), st.lists(IN_2023, min_size=2, max_size=4).map(sorted), st.sampled_from(WITH_A_TERM)
+)
+def test_who_starts_later_is_due_no_earlier_and_never_before_the_start(
+    policy: Policy, starts: list[datetime], deadline: Deadline
+) -> None:
     dues = [due_instant(deadline, policy, start) for start in starts]
     if term_of(deadline, policy) is None:
         assert set(dues) == {None}
         return
     found = [due for due in dues if due is not None]
     assert len(found) == len(starts)
-    assert all(due > start and due.utcoffset() == timedelta(0) for due, start in zip(found, starts, strict=True))
+    assert all(
+        due > start and due.utcoffset() == timedelta(0)
+        for due, start in zip(found, starts, strict=True)
+    )
     assert all(earlier <= later for earlier, later in pairwise(found))

@@ -43,7 +43,7 @@ def run(*arguments: str | Path) -> Ran:
     return command_line.run("diagram", *arguments)
 
 
-# ---- drawing -----------------------------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 
 ENDINGS = [suffix for name, suffix in SUFFIXES.items() if name != "png"]
@@ -51,15 +51,32 @@ ENDINGS = [suffix for name, suffix in SUFFIXES.items() if name != "png"]
 
 @pytest.mark.parametrize(
     ("view", "lang", "ending"),
-    [*few(product(OF, ("zh", "en"), ENDINGS), 12), *few([*((view, "zh", ".png") for view in OF), ("options", "en", ".png")], 1)],
+    [
+        *few(product(OF, ("zh", "en"), ENDINGS), 12),
+        *few([*((view, "zh", ".png") for view in OF), ("options", "en", ".png")], 1),
+    ],
 )
-def test_every_view_is_drawn_in_every_format_and_language(tmp_path: Path, view: str, lang: str, ending: str) -> None:
+def test_every_view_is_drawn_in_every_format_and_language(
+    tmp_path: Path, view: str, lang: str, ending: str
+) -> None:
     file = tmp_path / f"{view}{ending}"
     done = run(view, *OF[view], "--lang", lang, "-o", file)
     content = file.read_bytes()
-    size = f"{len(content) / 1000:.0f} kB" if len(content) < 1_000_000 else f"{len(content) / 1_000_000:.1f} MB"
-    assert done == Ran(0, "", f"wrote {file} ({size})\n" if lang == "en" else f"已写入 {file}（{size}）\n")
-    begins = {".svg": b"<svg ", ".png": b"\x89PNG", ".md": b"# ", ".mmd": b"---\nconfig:", ".dot": b"digraph "}
+    size = (
+        f"{len(content) / 1000:.0f} kB"
+        if len(content) < 1_000_000
+        else f"{len(content) / 1_000_000:.1f} MB"
+    )
+    assert done == Ran(
+        0, "", f"wrote {file} ({size})\n" if lang == "en" else f"已写入 {file}（{size}）\n"
+    )
+    begins = {
+        ".svg": b"<svg ",
+        ".png": b"\x89PNG",
+        ".md": b"# ",
+        ".mmd": b"---\nconfig:",
+        ".dot": b"digraph ",
+    }
     assert content.startswith(begins[ending])
     assert len(content) > 1_000
     assert list(tmp_path.iterdir()) == [file]
@@ -68,7 +85,9 @@ def test_every_view_is_drawn_in_every_format_and_language(tmp_path: Path, view: 
 def test_the_format_is_as_asked_or_as_the_file_ends_or_svg() -> None:
     drawn = command_line.script("diagram", "--lang", "en")
     assert drawn.out.startswith("<svg ")
-    assert command_line.script("diagram", "chart", "--lang", "en", "--format", "svg").out == drawn.out
+    assert (
+        command_line.script("diagram", "chart", "--lang", "en", "--format", "svg").out == drawn.out
+    )
     assert command_line.script("diagram", "options", "--format", "md").out.startswith("# ")
 
 
@@ -76,7 +95,13 @@ def test_a_png_has_the_size_of_the_picture(tmp_path: Path) -> None:
     run("options", "-o", tmp_path / "o.png")
     run("options", "-o", tmp_path / "o.svg")
     wide, high = struct.unpack(">II", (tmp_path / "o.png").read_bytes()[16:24])
-    size = (tmp_path / "o.svg").read_text(encoding="utf-8").split('viewBox="0 0 ')[1].split('"')[0].split()
+    size = (
+        (tmp_path / "o.svg")
+        .read_text(encoding="utf-8")
+        .split('viewBox="0 0 ')[1]
+        .split('"')[0]
+        .split()
+    )
     assert (wide, high) == pytest.approx([2 * float(part) for part in size], abs=2)
 
 
@@ -100,15 +125,25 @@ def test_a_scenario_is_drawn_as_the_dispute_that_comes_of_it(tmp_path: Path) -> 
         (("chart", "-o", "x.bmp"), (".bmp", "--format")),
         (("chart", "--check"), ("--check",)),
         (("history", ROOT / "examples" / "no-such.dispute.yaml"), ("no-such",)),
-        (("history", ROOT / "tests" / "histories" / "sixty-disputes.history.jsonl.gz"), ("--dispute",)),
-        (("history", ROOT / "examples" / "12-no-response.dispute.yaml", "--dispute", "D-9"), ("no dispute D-9", "CD-20230330-0012")),
+        (
+            ("history", ROOT / "tests" / "histories" / "sixty-disputes.history.jsonl.gz"),
+            ("--dispute",),
+        ),
+        (
+            ("history", ROOT / "examples" / "12-no-response.dispute.yaml", "--dispute", "D-9"),
+            ("no dispute D-9", "CD-20230330-0012"),
+        ),
     ],
 )
-def test_wrong_usage_is_a_clear_error(arguments: tuple[str | Path, ...], named: tuple[str, ...]) -> None:
+def test_wrong_usage_is_a_clear_error(
+    arguments: tuple[str | Path, ...], named: tuple[str, ...]
+) -> None:
     complained(run(*arguments), *named)
 
 
-def test_without_the_extra_an_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_an_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(module: str) -> None:
         raise ModuleNotFoundError(module)
 
@@ -117,11 +152,14 @@ def test_without_the_extra_an_error_says_what_to_install(tmp_path: Path, monkeyp
     assert run("chart", "--format", "mermaid", "-o", tmp_path / "chart.mmd").code == 0
 
 
-# ---- PNG and its font --------------------------------------------------------------------------------------------------
+# ---- PNG and its font ----------------------------------------------------------------------------
 
 
 def svg_of(text: str) -> str:
-    return f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30">{text_at(Line(text, Face.TEXT), 2, 20)}</svg>'
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="90" '
+        f'height="30">{text_at(Line(text, Face.TEXT), 2, 20)}</svg>'
+    )
 
 
 def test_a_sign_that_no_font_has_is_an_error_and_no_empty_box() -> None:
@@ -139,11 +177,13 @@ def test_a_file_that_is_no_font_is_an_error() -> None:
         png(svg_of("好"), [ROOT / "README.md"])
 
 
-# ---- the committed pictures --------------------------------------------------------------------------------------------
+# ---- the committed pictures ----------------------------------------------------------------------
 
 
 def test_the_committed_pictures_are_as_the_rules_are() -> None:
-    assert command_line.script("diagram", "--check", "--lang", "en", cwd=ROOT) == Ran(0, "diagrams/ is up to date\n", "")
+    assert command_line.script("diagram", "--check", "--lang", "en", cwd=ROOT) == Ran(
+        0, "diagrams/ is up to date\n", ""
+    )
 
 
 def test_nothing_lies_beside_the_committed_pictures() -> None:
@@ -152,7 +192,9 @@ def test_nothing_lies_beside_the_committed_pictures() -> None:
 
 
 def test_chart_decisions_and_options_are_there_in_each_language_and_format() -> None:
-    for version, view, lang, format_ in product(VERSIONS, ("chart", "decisions", "options"), ("zh", "en"), ("svg", "mermaid", "md")):
+    for version, view, lang, format_ in product(
+        VERSIONS, ("chart", "decisions", "options"), ("zh", "en"), ("svg", "mermaid", "md")
+    ):
         suffix = next(suffix for name, suffix in SUFFIXES.items() if name == format_)
         assert (DIAGRAMS / version / f"{view}.{lang}{suffix}").is_file()
     assert set(FORMATS) == set(SUFFIXES)
@@ -161,20 +203,33 @@ def test_chart_decisions_and_options_are_there_in_each_language_and_format() -> 
 @pytest.mark.whole
 def test_the_same_bytes_whatever_the_hash_seed_zone_and_locale(tmp_path: Path) -> None:
     for number, env in enumerate(
-        ({"PYTHONHASHSEED": "1", "TZ": "America/New_York"}, {"PYTHONHASHSEED": "77", "LC_ALL": "C", "TZ": "Asia/Tokyo"})
+        (
+            {"PYTHONHASHSEED": "1", "TZ": "America/New_York"},
+            {"PYTHONHASHSEED": "77", "LC_ALL": "C", "TZ": "Asia/Tokyo"},
+        )
     ):
-        assert command_line.script("diagram", "all", "-o", tmp_path / str(number), env=env).code == 0
-        command_line.script("diagram", "history", HISTORY, "--lang", "zh", "-o", tmp_path / f"{number}.svg", env=env)
+        assert (
+            command_line.script("diagram", "all", "-o", tmp_path / str(number), env=env).code == 0
+        )
+        command_line.script(
+            "diagram", "history", HISTORY, "--lang", "zh", "-o", tmp_path / f"{number}.svg", env=env
+        )
     assert (tmp_path / "0.svg").read_bytes() == (tmp_path / "1.svg").read_bytes()
     for name, content in catalogue():
-        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes() == content.encode()
+        assert (
+            (tmp_path / "0" / name).read_bytes()
+            == (tmp_path / "1" / name).read_bytes()
+            == content.encode()
+        )
 
 
 def test_a_missing_and_an_altered_file_are_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "2023-03" / "chart.zh.svg").unlink()
     altered = tmp_path / "2023-03" / "options.en.md"
-    altered.write_text(altered.read_text(encoding="utf-8").replace("nothing", "something", 1), encoding="utf-8")
+    altered.write_text(
+        altered.read_text(encoding="utf-8").replace("nothing", "something", 1), encoding="utf-8"
+    )
     done = run("--check", "-o", tmp_path, "--lang", "en")
     assert done.code == 1
     lines = done.out.splitlines()
@@ -183,8 +238,14 @@ def test_a_missing_and_an_altered_file_are_named(tmp_path: Path) -> None:
     assert "the rules are the same, but line" in lines[3]
     assert "2 files differ" in done.err
     machine = tmp_path / "2023-03" / MACHINE
-    machine.write_text(machine.read_text(encoding="utf-8").replace('"zh": "已发货"', '"zh": "货已发出"'), encoding="utf-8")
-    assert "  ~ 条件 shipped 已发货: 名称：原为 货已发出，现为 已发货" in run("--check", "-o", tmp_path, "--lang", "en").out.splitlines()
+    machine.write_text(
+        machine.read_text(encoding="utf-8").replace('"zh": "已发货"', '"zh": "货已发出"'),
+        encoding="utf-8",
+    )
+    assert (
+        "  ~ 条件 shipped 已发货: 名称：原为 货已发出，现为 已发货"
+        in run("--check", "-o", tmp_path, "--lang", "en").out.splitlines()
+    )
     (tmp_path / "2023-03" / MACHINE).write_text("{", encoding="utf-8")
     assert "this file cannot be read" in run("--check", "-o", tmp_path, "--lang", "en").out
 
@@ -194,7 +255,14 @@ def test_drawing_anew_writes_only_what_differs(tmp_path: Path) -> None:
     assert sorted(everything) == sorted(name for name, _ in catalogue())
     (tmp_path / everything[0]).unlink()
     done = run("all", "-o", tmp_path, "--lang", "en")
-    assert done == Ran(0, "", f"wrote {tmp_path / everything[0]} ({(tmp_path / everything[0]).stat().st_size / 1000:.0f} kB)\n")
+    assert done == Ran(
+        0,
+        "",
+        (
+            f"wrote {tmp_path / everything[0]} "
+            f"({(tmp_path / everything[0]).stat().st_size / 1000:.0f} kB)\n"
+        ),
+    )
     assert not list(tmp_path.rglob(".*.part"))
 
 
@@ -202,7 +270,10 @@ PLANTED = {
     "a guard that is no longer asked": (
         "rules/v2023_03.py",
         "transition(opened, at.confirmation, merchant, when=[shipped, asked], needs=SHIPPED,",
-        "transition(opened, at.confirmation, merchant, when=[shipped, asked], needs=[g.shipped, *VOUCHER_LIMITS],",
+        (
+            "transition(opened, at.confirmation, merchant, when=[shipped, asked], "
+            "needs=[g.shipped, *VOUCHER_LIMITS],"
+        ),
         ("opened--choose_option--already_shipped--asked", "no longer a valid pickup scan"),
     ),
     "a label": (
@@ -214,7 +285,10 @@ PLANTED = {
     "an edge that leads elsewhere": (
         "rules/v2023_03.py",
         "transition(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE,",
-        "transition(at.evidence, penalized, system, when=[submitted], expires=EVIDENCE, outcome=Outcome.EVIDENCE_OVERDUE,",
+        (
+            "transition(at.evidence, penalized, system, when=[submitted], expires=EVIDENCE, "
+            "outcome=Outcome.EVIDENCE_OVERDUE,"
+        ),
         ("awaiting_evidence--evidence_expired--standing", "to: was under_review, is penalized"),
     ),
     "a default of the policy": (
@@ -231,12 +305,22 @@ def test_a_planted_change_is_named_in_words(tmp_path: Path, planted: str) -> Non
     """Change a copy of the package, and let it compare the committed pictures with its own rules."""
     file, was, becomes, named = PLANTED[planted]
     package = tmp_path / "dispute_fsm"
-    shutil.copytree(Path(dispute_fsm.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(dispute_fsm.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
     text = (package / file).read_text(encoding="utf-8")
     assert text.count(was) == 1
     (package / file).write_text(text.replace(was, becomes), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", "from dispute_fsm.cli import main; main()", "diagram", "--check", "--lang", "en"],
+        [
+            sys.executable,
+            "-c",
+            "from dispute_fsm.cli import main; main()",
+            "diagram",
+            "--check",
+            "--lang",
+            "en",
+        ],
         cwd=ROOT,
         env=environment({"PYTHONPATH": str(tmp_path)}),
         capture_output=True,

@@ -17,11 +17,24 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.domain.commands import SYSTEM, Command
-from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY
-from dispute_fsm.errors import ClockWentBackError, InputError, OrderSystemUnavailableError, StaleFactsError
+from dispute_fsm.errors import (
+    ClockWentBackError,
+    InputError,
+    OrderSystemUnavailableError,
+    StaleFactsError,
+)
 from dispute_fsm.handler import Disputes, fresh_stamp
 from dispute_fsm.orders import InMemoryOrderSystem
 from tests.support import (
@@ -81,7 +94,7 @@ def house(shown: Order | None = CLAIMABLE, *, available: bool = True) -> House:
     return House(orders)
 
 
-# ---- openings ----------------------------------------------------------------------------------------------------------
+# ---- openings ------------------------------------------------------------------------------------
 
 
 def test_an_opening_asks_once_and_begins_the_dispute() -> None:
@@ -131,7 +144,11 @@ def test_an_opening_repeated_is_answered_without_asking() -> None:
     here = house(PAID, available=False)
     existing = in_state(S.RESOLVED)
     answer = here.disputes.open(opening(), at=OPENED_AT + DAY, existing=existing)
-    assert (answer.decision, answer.event, answer.dispute) == (Repeated(existing.opening), None, existing)
+    assert (answer.decision, answer.event, answer.dispute) == (
+        Repeated(existing.opening),
+        None,
+        existing,
+    )
     other = here.disputes.open(opening(order_id="O-2"), at=OPENED_AT + DAY, existing=existing)
     assert isinstance(other.decision, Refused)
     assert other.codes == (C.DISPUTE_EXISTS,)
@@ -143,7 +160,7 @@ def test_an_unknown_rule_version_is_the_hosts_fault() -> None:
         house(PAID).disputes.open(opening(rules="1999-01"), at=OPENED_AT)
 
 
-# ---- when the order system is asked --------------------------------------------------------------------------------------
+# ---- when the order system is asked --------------------------------------------------------------
 
 ASKS = {
     ("opened", E.CHOOSE_OPTION, Option.CONSUMER_CANCELS),
@@ -162,12 +179,17 @@ def asked_of(dispute: Dispute) -> Iterator[tuple[Option | None, Command]]:
 
 
 @pytest.mark.parametrize("name", situations())
-def test_the_order_system_is_asked_once_where_a_requirement_looks_at_facts_and_nowhere_else(name: str) -> None:
+def test_the_order_system_is_asked_once_where_a_requirement_looks_at_facts_and_nowhere_else(
+    name: str,
+) -> None:
     dispute = situations()[name]
     state = dispute.state.value
     for option, asked in asked_of(dispute):
         due = dispute.deadlines.get(asked.type.expires) if asked.type.expires else None
-        for now in {dispute.last_at + MINUTE, dispute.last_at + MINUTE if due is None else due + SECOND}:
+        for now in {
+            dispute.last_at + MINUTE,
+            dispute.last_at + MINUTE if due is None else due + SECOND,
+        }:
             here = house()
             answer = here.disputes.send(dispute, asked, at=now)
             early = asked.type.expires is not None and (due is None or now <= due)
@@ -178,13 +200,17 @@ def test_the_order_system_is_asked_once_where_a_requirement_looks_at_facts_and_n
 
 
 @pytest.mark.parametrize("state", LEAVES)
-def test_late_misplaced_and_foreign_commands_are_decided_with_the_order_system_down(state: StateName) -> None:
+def test_late_misplaced_and_foreign_commands_are_decided_with_the_order_system_down(
+    state: StateName,
+) -> None:
     dispute, here = in_state(state), house(available=False)
     late = max([dispute.last_at, *dispute.deadlines.values()]) + DAY
     for option in Option:
         answer = here.disputes.send(dispute, choose(option), at=late)
         assert isinstance(answer.decision, Refused)
-        answer = here.disputes.send(dispute, choose(option, by=OWN[Role.CONSUMER]), at=dispute.last_at)
+        answer = here.disputes.send(
+            dispute, choose(option, by=OWN[Role.CONSUMER]), at=dispute.last_at
+        )
         assert isinstance(answer.decision, Refused)
         assert answer.decision.codes == (C.WRONG_ACTOR,)
     assert here.orders.looks == 0
@@ -193,17 +219,27 @@ def test_late_misplaced_and_foreign_commands_are_decided_with_the_order_system_d
 def test_a_snapshot_at_hand_is_used_instead_of_asking() -> None:
     here = house(PAID, available=False)
     answer = here.disputes.send(
-        opened(), choose(Option.CONSUMER_CANCELS), at=OPENED_AT + HOUR, facts=seen(CANCELLING, OPENED_AT + HOUR - MINUTE)
+        opened(),
+        choose(Option.CONSUMER_CANCELS),
+        at=OPENED_AT + HOUR,
+        facts=seen(CANCELLING, OPENED_AT + HOUR - MINUTE),
     )
     assert answer.dispute.state is S.AWAITING_CONFIRMATION
     assert here.orders.looks == 0
     with pytest.raises(StaleFactsError):
-        here.disputes.send(opened(), choose(Option.CONSUMER_CANCELS), at=OPENED_AT + HOUR, facts=seen(CANCELLING, OPENED_AT))
+        here.disputes.send(
+            opened(),
+            choose(Option.CONSUMER_CANCELS),
+            at=OPENED_AT + HOUR,
+            facts=seen(CANCELLING, OPENED_AT),
+        )
 
 
 def test_each_kind_of_answer() -> None:
     here, dispute = house(PAID), in_state(S.AWAITING_SHIPMENT)
-    accepted = here.disputes.send(dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), at=dispute.last_at)
+    accepted = here.disputes.send(
+        dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), at=dispute.last_at
+    )
     assert isinstance(accepted.decision, Accepted)
     assert accepted.event is not None
     assert accepted.dispute == evolve(dispute, accepted.event)
@@ -212,9 +248,19 @@ def test_each_kind_of_answer() -> None:
     assert refused.event is not None
     assert refused.dispute == evolve(accepted.dispute, refused.event)
     unchanged = here.disputes.send(refused.dispute, command(E.OBSERVE_ORDER), at=dispute.last_at)
-    assert (unchanged.decision, unchanged.event, unchanged.dispute) == (Unchanged(), None, refused.dispute)
-    repeated = here.disputes.send(refused.dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), at=dispute.last_at + DAY)
-    assert (repeated.decision, repeated.event, repeated.dispute) == (Repeated(accepted.event), None, refused.dispute)
+    assert (unchanged.decision, unchanged.event, unchanged.dispute) == (
+        Unchanged(),
+        None,
+        refused.dispute,
+    )
+    repeated = here.disputes.send(
+        refused.dispute, command(E.CONFIRM_AGREEMENT, key="k-1"), at=dispute.last_at + DAY
+    )
+    assert (repeated.decision, repeated.event, repeated.dispute) == (
+        Repeated(accepted.event),
+        None,
+        refused.dispute,
+    )
 
 
 def test_a_refusal_beyond_the_record_appends_nothing() -> None:
@@ -236,7 +282,9 @@ def test_a_time_without_an_offset_is_the_hosts_fault() -> None:
 
 
 def test_a_time_on_another_clock_is_recorded_in_utc() -> None:
-    answer = house(PAID).disputes.send(opened(), command(E.WITHDRAW), at=datetime.fromisoformat("2023-03-28T11:00:00+08:00"))
+    answer = house(PAID).disputes.send(
+        opened(), command(E.WITHDRAW), at=datetime.fromisoformat("2023-03-28T11:00:00+08:00")
+    )
     assert answer.event is not None
     assert answer.event.at.isoformat() == "2023-03-28T03:00:00+00:00"
 
@@ -246,7 +294,7 @@ def test_time_never_goes_back() -> None:
         house().disputes.send(opened(), command(E.WITHDRAW), at=OPENED_AT - TICK)
 
 
-# ---- while the order system cannot answer --------------------------------------------------------------------------------
+# ---- while the order system cannot answer --------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -265,7 +313,11 @@ def test_unknown_is_not_false_nothing_is_appended_and_the_same_command_works_lat
     here = house(None) if vanished else house(shown, available=False)
     dispute = in_state(state)
     before = in_state(state)
-    now = dispute.last_at + MINUTE if asked.type.expires is None else dispute.deadlines[Deadline.PROMISE] + SECOND
+    now = (
+        dispute.last_at + MINUTE
+        if asked.type.expires is None
+        else dispute.deadlines[Deadline.PROMISE] + SECOND
+    )
     with capture_logs() as lines, pytest.raises(OrderSystemUnavailableError):
         here.disputes.send(dispute, asked, at=now)
     assert (dispute, here.stamps, lines) == (before, [], [])
@@ -279,10 +331,12 @@ def test_unknown_is_not_false_nothing_is_appended_and_the_same_command_works_lat
 def test_what_asks_nothing_still_works() -> None:
     here = house(available=False)
     for option in (Option.OUT_OF_STOCK_REFUND, Option.SHIP_BY_AGREED_DATE, Option.PROVE_NO_FAULT):
-        assert isinstance(here.disputes.send(opened(), choose(option), at=OPENED_AT + MINUTE).decision, Accepted)
+        assert isinstance(
+            here.disputes.send(opened(), choose(option), at=OPENED_AT + MINUTE).decision, Accepted
+        )
 
 
-# ---- sweeping ----------------------------------------------------------------------------------------------------------
+# ---- sweeping ------------------------------------------------------------------------------------
 
 
 def swept(here: House, dispute: Dispute, now: datetime) -> list[AuditEvent]:
@@ -303,12 +357,19 @@ def swept(here: House, dispute: Dispute, now: datetime) -> list[AuditEvent]:
         (S.AWAITING_EVIDENCE, Deadline.EVIDENCE, Outcome.EVIDENCE_OVERDUE),
     ],
 )
-def test_a_sweep_fires_what_has_passed_as_the_system_and_only_then(state: StateName, deadline: Deadline, outcome: Outcome) -> None:
+def test_a_sweep_fires_what_has_passed_as_the_system_and_only_then(
+    state: StateName, deadline: Deadline, outcome: Outcome
+) -> None:
     dispute, here = in_state(state), house(PAID)
     due = dispute.deadlines[deadline]
     assert swept(here, dispute, due) == []
     (event,) = swept(here, dispute, due + TICK)
-    assert (event.command, event.actor, event.outcome, event.at) == (deadline.expiry, SYSTEM, outcome, due + TICK)
+    assert (event.command, event.actor, event.outcome, event.at) == (
+        deadline.expiry,
+        SYSTEM,
+        outcome,
+        due + TICK,
+    )
     closed = evolve(dispute, event)
     assert swept(here, closed, due + 99 * DAY) == []
 
@@ -336,9 +397,14 @@ def test_the_last_answer_has_the_dispute_to_go_on_with() -> None:
 
 
 def test_a_sweep_ends_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dispute_fsm.handler.next_due", lambda dispute, **_: (Deadline.RESPONSE, dispute.last_at - SECOND))
+    monkeypatch.setattr(
+        "dispute_fsm.handler.next_due",
+        lambda dispute, **_: (Deadline.RESPONSE, dispute.last_at - SECOND),
+    )
     answers = house().disputes.sweep(in_state(S.UNDER_REVIEW), at=OPENED_AT + DAY)
-    assert [answer.codes for answer in answers] == [(C.NOT_IN_THIS_STATE,)], "each deadline is tried once"
+    assert [answer.codes for answer in answers] == [(C.NOT_IN_THIS_STATE,)], (
+        "each deadline is tried once"
+    )
 
 
 def test_a_sweep_stops_quietly_where_the_order_system_cannot_answer_and_goes_on_later() -> None:
@@ -347,7 +413,12 @@ def test_a_sweep_stops_quietly_where_the_order_system_cannot_answer_and_goes_on_
     with capture_logs() as lines:
         assert swept(here, dispute, now) == []
     (line,) = lines
-    assert (line["event"], line["deadline"], line["dispute_id"], line["log_level"]) == ("deadline_pending", "promise", "D-1", "warning")
+    assert (line["event"], line["deadline"], line["dispute_id"], line["log_level"]) == (
+        "deadline_pending",
+        "promise",
+        "D-1",
+        "warning",
+    )
     here.orders.available = True
     (event,) = swept(here, dispute, now + DAY)
     assert event.outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
@@ -357,7 +428,7 @@ def test_a_sweep_does_not_judge_an_order_that_vanished() -> None:
     assert swept(house(None), in_state(S.AWAITING_SHIPMENT), AGREED + 9 * DAY) == []
 
 
-# ---- log lines ---------------------------------------------------------------------------------------------------------
+# ---- log lines -----------------------------------------------------------------------------------
 
 
 def test_one_line_per_decision_with_ids_and_codes() -> None:
@@ -369,7 +440,9 @@ def test_one_line_per_decision_with_ids_and_codes() -> None:
         here.disputes.send(dispute, choose(Option.ALREADY_SHIPPED), at=OPENED_AT)
         here.disputes.send(dispute, command(E.OBSERVE_ORDER), at=OPENED_AT)
         here.disputes.send(dispute, command(E.RESPONSE_EXPIRED), at=OPENED_AT + 2 * DAY)
-    assert [(line["command"], line["decision"], line["refused"], line["role"]) for line in lines] == [
+    assert [
+        (line["command"], line["decision"], line["refused"], line["role"]) for line in lines
+    ] == [
         ("open_dispute", "accepted", [], "consumer"),
         ("open_dispute", "repeated", [], "consumer"),
         ("open_dispute", "refused", ["wrong_actor"], "merchant"),
@@ -379,7 +452,13 @@ def test_one_line_per_decision_with_ids_and_codes() -> None:
     ]
     assert {line["event"] for line in lines} == {"dispute_decision"}
     assert {line["dispute_id"] for line in lines} == {"D-1"}
-    assert (lines[-1]["seq"], lines[-1]["source"], lines[-1]["target"], lines[-1]["outcome"], lines[-1]["event_type"]) == (
+    assert (
+        lines[-1]["seq"],
+        lines[-1]["source"],
+        lines[-1]["target"],
+        lines[-1]["outcome"],
+        lines[-1]["event_type"],
+    ) == (
         2,
         "opened",
         "penalized",
@@ -408,7 +487,9 @@ def test_no_line_has_a_persons_words() -> None:
     with capture_logs() as lines:
         for dispute, asked in _marked():
             answer = here.disputes.send(dispute, asked, at=dispute.last_at)
-            here.disputes.send(answer.dispute, asked.model_copy(update={"key": "k-1"}), at=dispute.last_at)
+            here.disputes.send(
+                answer.dispute, asked.model_copy(update={"key": "k-1"}), at=dispute.last_at
+            )
             decisions += 2
     assert len(lines) == decisions
     for line in lines:
@@ -458,7 +539,7 @@ assert dispute_fsm.Disputes
     assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "")
 
 
-# ---- stamps ------------------------------------------------------------------------------------------------------------
+# ---- stamps --------------------------------------------------------------------------------------
 
 
 def test_a_fresh_stamp_is_different_each_time() -> None:
@@ -472,7 +553,10 @@ def test_a_fresh_stamp_is_different_each_time() -> None:
 
 def test_stamps_are_fresh_unless_told_otherwise() -> None:
     fresh = Disputes(InMemoryOrderSystem({"O-1": PAID}))
-    first, second = (fresh.send(opened(), choose(Option.OUT_OF_STOCK_REFUND, note=MARK), at=OPENED_AT).event for _ in range(2))
+    first, second = (
+        fresh.send(opened(), choose(Option.OUT_OF_STOCK_REFUND, note=MARK), at=OPENED_AT).event
+        for _ in range(2)
+    )
     assert first is not None
     assert second is not None
     assert first.event_id != second.event_id
@@ -485,7 +569,9 @@ def test_any_order_system_of_the_hosts_will_do() -> None:
         def look(self, order_id: str, now: datetime) -> OrderFacts | None:
             return seen(CANCELLING, now - MINUTE, order_id)
 
-    answer = Disputes(Own(), stamp).send(opened(), choose(Option.CONSUMER_CANCELS), at=OPENED_AT + HOUR)
+    answer = Disputes(Own(), stamp).send(
+        opened(), choose(Option.CONSUMER_CANCELS), at=OPENED_AT + HOUR
+    )
     assert isinstance(answer.decision, Accepted)
     assert answer.event is not None
     assert answer.event.facts == seen(CANCELLING, OPENED_AT + HOUR - MINUTE)

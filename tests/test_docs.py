@@ -49,11 +49,24 @@ def texts() -> dict[str, str]:
 PAGES = [path.relative_to(ROOT).as_posix() for path in project_files() if path.suffix == ".md"]
 
 
-def ran(*command: str | Path, check: bool = True, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def ran(
+    *command: str | Path, check: bool = True, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     """Run a command in the root of the repository or of a copy, as on a wide terminal without colours."""
-    others = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "LC_ALL", "LC_MESSAGES"}}
+    others = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"FORCE_COLOR", "LC_ALL", "LC_MESSAGES"}
+    }
     env = others | {"COLUMNS": "150", "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUTF8": "1"}
-    done = subprocess.run(list(map(str, command)), cwd=cwd, env=env, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 -- commands of our own pages
+    done = subprocess.run(  # noqa: S603 -- commands of our own pages
+        list(map(str, command)),
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -63,7 +76,7 @@ def console_script() -> Path:
     return Path(sys.executable).parent / "dispute-fsm"
 
 
-# ---- links -------------------------------------------------------------------------------------------------------------
+# ---- links ---------------------------------------------------------------------------------------
 
 
 def prose(text: str) -> str:
@@ -89,19 +102,31 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_the_pages_that_people_look_for_are_there() -> None:
-    assert {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/rules.md", "docs/formats.md", "diagrams/README.md"} <= set(PAGES)
+    assert {
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/rules.md",
+        "docs/formats.md",
+        "diagrams/README.md",
+    } <= set(PAGES)
 
 
-# ---- commands ----------------------------------------------------------------------------------------------------------
+# ---- commands ------------------------------------------------------------------------------------
 
 
 def shown() -> Iterator[tuple[str, list[str]]]:
     """Yield the commands of this package that the README and the page on them show, each with the lines of output below it."""
-    for block in re.findall(r"^```console\n(.*?)^```$", README + COMMAND_LINE, flags=re.DOTALL | re.MULTILINE):
+    for block in re.findall(
+        r"^```console\n(.*?)^```$", README + COMMAND_LINE, flags=re.DOTALL | re.MULTILINE
+    ):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *lines = part.splitlines()
             if command.startswith("dispute-fsm "):
-                yield command, [" ".join(line.split()) for line in lines if line.strip() not in {"", "..."}]
+                yield (
+                    command,
+                    [" ".join(line.split()) for line in lines if line.strip() not in {"", "..."}],
+                )
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +141,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("command", "lines"), list(shown()))
-def test_the_commands_of_the_pages_print_what_they_show(copy: Path, command: str, lines: list[str]) -> None:
+def test_the_commands_of_the_pages_print_what_they_show(
+    copy: Path, command: str, lines: list[str]
+) -> None:
     program, *arguments = shlex.split(command)
     assert program == "dispute-fsm"
     found = ran(console_script(), *arguments, check=False, cwd=copy)  # what differs is exit code 1
@@ -140,18 +167,29 @@ def test_the_lines_that_join_and_filter_histories_run(command: str, tmp_path: Pa
     recorded = ROOT / "tests" / "histories"
     shutil.copy(recorded / "withdraw-opened.history.jsonl", tmp_path / "tuesday.history.jsonl")
     both = ("confirm-already-shipped", "confirm-consumer-cancels")
-    (tmp_path / "monday.history.jsonl").write_bytes(b"".join((recorded / f"{name}.history.jsonl").read_bytes() for name in both))
+    (tmp_path / "monday.history.jsonl").write_bytes(
+        b"".join((recorded / f"{name}.history.jsonl").read_bytes() for name in both)
+    )
     env = {**os.environ, "PATH": f"{console_script().parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, check=False)  # noqa: S602 -- of our own page
+    done = subprocess.run(  # noqa: S602 -- of our own page
+        command, shell=True, cwd=tmp_path, env=env, capture_output=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout
 
 
 def test_the_pages_show_the_commands_that_people_begin_with() -> None:
-    assert {command.split()[1] for command, _ in shown()} == {"run", "options", "replay", "show", "diagram", "verify"}
+    assert {command.split()[1] for command, _ in shown()} == {
+        "run",
+        "options",
+        "replay",
+        "show",
+        "diagram",
+        "verify",
+    }
 
 
-# ---- tables ------------------------------------------------------------------------------------------------------------
+# ---- tables --------------------------------------------------------------------------------------
 
 
 def section(text: str, head: str) -> str:
@@ -165,27 +203,43 @@ def rows(text: str) -> Iterator[list[str]]:
 
 
 def test_the_table_of_assumptions_names_every_field_of_the_policy_with_its_default() -> None:
-    named = {row[0].strip("`"): row[1] for row in rows(section(texts()["docs/assumptions.md"], "## Policy fields"))}
+    named = {
+        row[0].strip("`"): row[1]
+        for row in rows(section(texts()["docs/assumptions.md"], "## Policy fields"))
+    }
     assert list(named)[2:] == list(Policy.model_fields)
     for field, default in DEFAULT_POLICY.record.items():
         if isinstance(default, str | int):
             assert named[field] == f"`{default}`"
         elif field in {"response", "confirmation", "evidence"}:
-            assert named[field] == "`{" + ", ".join(f"{unit}: {number}" for unit, number in default.items()) + "}`"
+            assert (
+                named[field]
+                == "`{" + ", ".join(f"{unit}: {number}" for unit, number in default.items()) + "}`"
+            )
     limits, day = DEFAULT_POLICY.voucher_limits, DEFAULT_POLICY.calendar.day
-    assert (len(limits.media_types), limits.max_bytes, limits.max_bytes_together) == (5, 10 * 2**20, 50 * 2**20)
+    assert (len(limits.media_types), limits.max_bytes, limits.max_bytes_together) == (
+        5,
+        10 * 2**20,
+        50 * 2**20,
+    )
     assert named["voucher_limits"] == (
-        f"five formats, 10 MiB each, 50 MiB together, {limits.max_count} files, {limits.max_statement} characters"
+        f"five formats, 10 MiB each, 50 MiB together, {limits.max_count} files, "
+        f"{limits.max_statement} characters"
     )
     assert named["calendar"] == (
-        f"{day.opens.hour}:{day.opens:%M}–{day.closes:%H:%M}, `{DEFAULT_POLICY.calendar.zone}`, `{DEFAULT_POLICY.calendar.country}`"
+        f"{day.opens.hour}:{day.opens:%M}–{day.closes:%H:%M}, `{DEFAULT_POLICY.calendar.zone}`, "
+        f"`{DEFAULT_POLICY.calendar.country}`"
     )
     assert (len(DEFAULT_POLICY.evidence_reasons), named["evidence_reasons"]) == (10, "ten reasons")
 
 
 def test_the_readme_names_every_extra() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert [row[0].strip("`") for row in rows(section(README, "## Installation"))][2:] == [name for name in extras if name != "all"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert [row[0].strip("`") for row in rows(section(README, "## Installation"))][2:] == [
+        name for name in extras if name != "all"
+    ]
 
 
 def test_the_limits_of_what_is_read_are_told() -> None:
@@ -193,14 +247,26 @@ def test_the_limits_of_what_is_read_are_told() -> None:
     term = Term.model_json_schema()["properties"]
     for unit in ("hours", "working_hours"):
         bounds = term[unit]["anyOf"][0]
-        assert told[f"`{unit}` of a deadline"].startswith(f"{bounds['minimum']} to {bounds['maximum']:,}")
+        assert told[f"`{unit}` of a deadline"].startswith(
+            f"{bounds['minimum']} to {bounds['maximum']:,}"
+        )
     vouchers = [{"kind": "photo", "media_type": "image/png", "size": 1, "sha256": "a" * 64}] * int(
         told["the vouchers of a command"].replace(",", "")
     )
-    ChooseOption.model_validate({"by": {"role": "merchant", "id": "M-1"}, "option": "out_of_stock_refund", "vouchers": vouchers})
+    ChooseOption.model_validate(
+        {
+            "by": {"role": "merchant", "id": "M-1"},
+            "option": "out_of_stock_refund",
+            "vouchers": vouchers,
+        }
+    )
     with pytest.raises(ValueError, match="too_long"):
         ChooseOption.model_validate(
-            {"by": {"role": "merchant", "id": "M-1"}, "option": "out_of_stock_refund", "vouchers": [*vouchers, vouchers[0]]}
+            {
+                "by": {"role": "merchant", "id": "M-1"},
+                "option": "out_of_stock_refund",
+                "vouchers": [*vouchers, vouchers[0]],
+            }
         )
     assert told["a text"] == f"{MAX_TEXT:,} code points"
     assert told["a whole number"] == f"{MAX_INTEGER:,} ({MAX_INTEGER.bit_length()} bits)"
@@ -217,23 +283,41 @@ def test_the_limits_of_what_is_read_are_told() -> None:
 
 
 def test_the_page_on_the_python_api_names_every_error() -> None:
-    raised = {name for name, value in vars(errors).items() if isclass(value) and issubclass(value, errors.DisputeError)}
-    assert {row[0].strip("`") for row in rows(section(texts()["docs/python.md"], "## What comes back"))} >= raised - {"DisputeError"}
+    raised = {
+        name
+        for name, value in vars(errors).items()
+        if isclass(value) and issubclass(value, errors.DisputeError)
+    }
+    assert {
+        row[0].strip("`") for row in rows(section(texts()["docs/python.md"], "## What comes back"))
+    } >= raised - {"DisputeError"}
 
 
 def test_the_form_of_every_policy_field_is_told() -> None:
-    named = [row[0] for row in rows(texts()["docs/formats.md"].split("### Policy", 1)[1].split("###", 1)[0])]
-    assert {name for cell in named for name in re.findall(r"`(\w+)`", cell)} == set(Policy.model_fields)
+    named = [
+        row[0]
+        for row in rows(texts()["docs/formats.md"].split("### Policy", 1)[1].split("###", 1)[0])
+    ]
+    assert {name for cell in named for name in re.findall(r"`(\w+)`", cell)} == set(
+        Policy.model_fields
+    )
 
 
 def test_the_members_of_an_event_are_told() -> None:
     told = section(texts()["docs/formats.md"], "## History files")
-    members = [*AuditEvent.model_fields, "order_id", "merchant_id", "consumer_id", "chart", "package"]
+    members = [
+        *AuditEvent.model_fields,
+        "order_id",
+        "merchant_id",
+        "consumer_id",
+        "chart",
+        "package",
+    ]
     assert [name for name in members if f"`{name}`" not in told] == []
     assert [kind.value for kind in dispute_fsm.EventType if f"`{kind.value}`" not in told] == []
 
 
-# ---- the pages of the rules --------------------------------------------------------------------------------------------
+# ---- the pages of the rules ----------------------------------------------------------------------
 
 
 def test_the_tables_of_the_rules_are_up_to_date() -> None:
@@ -258,8 +342,12 @@ def test_a_planted_change_is_found_and_mended(tmp_path: Path) -> None:
     done = ran(sys.executable, SCRIPT, "--check", "--docs", docs, check=False)
     assert done.returncode == 1
     for page, before, after in planted:
-        assert any(line.startswith("-") and after in line for line in done.stdout.splitlines()), f"{page}: {after}"
-        assert any(line.startswith("+") and before in line for line in done.stdout.splitlines()), f"{page}: {before}"
+        assert any(line.startswith("-") and after in line for line in done.stdout.splitlines()), (
+            f"{page}: {after}"
+        )
+        assert any(line.startswith("+") and before in line for line in done.stdout.splitlines()), (
+            f"{page}: {before}"
+        )
         assert after in (docs / page).read_text(encoding="utf-8"), "a check changes nothing"
     ran(sys.executable, SCRIPT, "--docs", docs)
     assert {page: (docs / page).read_text(encoding="utf-8") for page in right} == right
@@ -272,12 +360,17 @@ def test_a_table_that_is_gone_is_found(tmp_path: Path) -> None:
     assert (done.returncode, "refusals" in done.stdout) == (1, True)
 
 
-# ---- the checker of histories ------------------------------------------------------------------------------------------
+# ---- the checker of histories --------------------------------------------------------------------
 
 
 @pytest.fixture
 def checker(tmp_path: Path) -> Path:
-    code = next(block for block in re.findall(r"^```python\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE))
+    code = next(
+        block
+        for block in re.findall(
+            r"^```python\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE
+        )
+    )
     path = tmp_path / "check_history.py"
     path.write_text(code, encoding="utf-8")
     return path
@@ -312,7 +405,9 @@ def test_the_checker_of_the_page_passes_a_real_history(checker: Path, history: P
         (4, ("private", "/payload/statement", "value"), "something else"),
     ],
 )
-def test_the_checker_of_the_page_finds_a_change(checker: Path, history: Path, line: int, path: tuple[str, ...], value: object) -> None:
+def test_the_checker_of_the_page_finds_a_change(
+    checker: Path, history: Path, line: int, path: tuple[str, ...], value: object
+) -> None:
     records = [json.loads(record) for record in history.read_text(encoding="utf-8").splitlines()]
     place = records[line]
     for part in path[:-1]:
@@ -324,8 +419,12 @@ def test_the_checker_of_the_page_finds_a_change(checker: Path, history: Path, li
     assert (done.returncode, done.stderr.strip()) == (1, f"line {line + 1} does not fit")
 
 
-def test_an_erased_value_and_a_cut_tail_pass_the_checker_as_the_page_says(checker: Path, history: Path) -> None:
-    records = [json.loads(record) for record in history.read_text(encoding="utf-8").splitlines()][:-1]
+def test_an_erased_value_and_a_cut_tail_pass_the_checker_as_the_page_says(
+    checker: Path, history: Path
+) -> None:
+    records = [json.loads(record) for record in history.read_text(encoding="utf-8").splitlines()][
+        :-1
+    ]
     for record in records[1:]:
         record["private"] = {}
     history.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
@@ -334,7 +433,12 @@ def test_an_erased_value_and_a_cut_tail_pass_the_checker_as_the_page_says(checke
 
 def test_the_scenario_of_the_page_comes_out_as_it_says(tmp_path: Path) -> None:
     scenario = tmp_path / "page.dispute.yaml"
-    scenario.write_text(re.findall(r"^```yaml\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE)[0], encoding="utf-8")
+    scenario.write_text(
+        re.findall(r"^```yaml\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE)[
+            0
+        ],
+        encoding="utf-8",
+    )
     told = section(texts()["docs/formats.md"], "## The command line")
     result = json.loads(ran(console_script(), "run", scenario, "--json").stdout)
     assert [name for name in result if f"`{name}`" not in told] == []
@@ -345,19 +449,34 @@ def test_the_members_of_the_json_of_options_are_told() -> None:
     asked = json.loads(ran(console_script(), "options", OPEN, "--json").stdout)
     for option in asked["options"]:
         preview = option["preview"]
-        inner = (*option["reasons"], *option["needs"], *preview["deadlines"], *preview["consequences"])
+        inner = (
+            *option["reasons"],
+            *option["needs"],
+            *preview["deadlines"],
+            *preview["consequences"],
+        )
         for members in (asked, option, preview, *inner):
             assert [name for name in members if f"`{name}`" not in told] == []
 
 
-# ---- for a stranger ----------------------------------------------------------------------------------------------------
+# ---- for a stranger ------------------------------------------------------------------------------
 
 
 def test_what_else_lies_in_a_checkout_is_not_looked_at(tmp_path: Path) -> None:
-    for name in ("README.md", "docs/a.md", "x.log", "x.md.log", "odd\nname/b.md", "tests/__pycache__/c.pyc"):
+    for name in (
+        "README.md",
+        "docs/a.md",
+        "x.log",
+        "x.md.log",
+        "odd\nname/b.md",
+        "tests/__pycache__/c.pyc",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
-    assert project_files(tmp_path, root=tmp_path) == [tmp_path / "README.md", tmp_path / "docs" / "a.md"]
+    assert project_files(tmp_path, root=tmp_path) == [
+        tmp_path / "README.md",
+        tmp_path / "docs" / "a.md",
+    ]
     (tmp_path / "docs" / "mine.md").touch()
     if (git := shutil.which("git")) is not None:
         for command in (["init", "-q"], ["add", "docs/a.md"]):
@@ -372,11 +491,19 @@ def test_an_archive_without_git_has_every_file_of_the_project() -> None:
 
 
 def test_nothing_points_to_where_a_stranger_cannot_go() -> None:
-    elsewhere = [str(Path("..", "shared")), *(f"{name}.md" for name in ("DOMAIN", "CONTRACT", "STYLE"))]
-    hosts = [*(f"{name}.org" for name in ("pypi", "pythonhosted", "npmjs")), *(f"{name}.io" for name in ("crates", "quay"))]
+    elsewhere = [
+        str(Path("..", "shared")),
+        *(f"{name}.md" for name in ("DOMAIN", "CONTRACT", "STYLE")),
+    ]
+    hosts = [
+        *(f"{name}.org" for name in ("pypi", "pythonhosted", "npmjs")),
+        *(f"{name}.io" for name in ("crates", "quay")),
+    ]
     here = rf"(?<![\w./-]){re.escape(str(ROOT))}(?![\w-])"
     pattern = re.compile("|".join([*map(re.escape, [*elsewhere, *hosts]), here]))
-    found = [f"{path}: {match[0]}" for path, text in texts().items() for match in pattern.finditer(text)]
+    found = [
+        f"{path}: {match[0]}" for path, text in texts().items() for match in pattern.finditer(text)
+    ]
     assert len(texts()) > len(PAGES)
     assert found == []
 
@@ -389,7 +516,11 @@ def test_a_misspelt_name_is_found_by_type_checkers_and_when_it_runs() -> None:
 def test_every_public_name_exists_and_is_documented() -> None:
     assert sorted(set(dispute_fsm.__all__)) == sorted(dispute_fsm.__all__)
     documented = {name: getattr(dispute_fsm, name) for name in dispute_fsm.__all__}
-    without = [name for name, value in documented.items() if (isclass(value) or isfunction(value)) and not getdoc(value)]
+    without = [
+        name
+        for name, value in documented.items()
+        if (isclass(value) or isfunction(value)) and not getdoc(value)
+    ]
     assert without == []
 
 
@@ -398,9 +529,13 @@ def assigned(tree: ast.Module) -> dict[str, bool]:
     found = {}
     for statement, below in zip(tree.body, [*tree.body[1:], ast.Pass()], strict=True):
         if isinstance(statement, ast.Assign | ast.AnnAssign):
-            for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+            for target in (
+                statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            ):
                 if isinstance(target, ast.Name):
-                    found[target.id] = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+                    found[target.id] = isinstance(below, ast.Expr) and isinstance(
+                        below.value, ast.Constant
+                    )
     return found
 
 
@@ -408,28 +543,41 @@ def trees() -> dict[str, ast.Module]:
     """Parse the modules of the package that is installed, by name below the package."""
     package = Path(str(dispute_fsm.__file__)).parent
     return {
-        ".".join(path.relative_to(package).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        ".".join(path.relative_to(package).with_suffix("").parts): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
         for path in sorted(package.rglob("*.py"))
     }
 
 
 def test_every_public_constant_has_a_docstring_below_it() -> None:
     constants = {
-        name for name in dispute_fsm.__all__ if not (isclass(getattr(dispute_fsm, name)) or isfunction(getattr(dispute_fsm, name)))
+        name
+        for name in dispute_fsm.__all__
+        if not (isclass(getattr(dispute_fsm, name)) or isfunction(getattr(dispute_fsm, name)))
     }
-    told = {name for tree in trees().values() for name, documented in assigned(tree).items() if documented}
+    told = {
+        name
+        for tree in trees().values()
+        for name, documented in assigned(tree).items()
+        if documented
+    }
     assert sorted(constants - told - {"__version__"}) == []
 
 
 def test_folders_import_downwards_only_in_the_order_that_contributing_tells() -> None:
-    told = [row[0].strip("`") for row in rows(section(texts()["CONTRIBUTING.md"], "## Architecture"))][2:]
+    told = [
+        row[0].strip("`") for row in rows(section(texts()["CONTRIBUTING.md"], "## Architecture"))
+    ][2:]
     modules = {name: tree for name, tree in trees().items() if name != "__init__"}
     assert {name.split(".")[0] for name in modules} == set(told)
     for name, tree in modules.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dispute_fsm."):
                 below = str(node.module).split(".")[1]
-                assert told.index(name.split(".")[0]) <= told.index(below), f"{name} imports {node.module}"
+                assert told.index(name.split(".")[0]) <= told.index(below), (
+                    f"{name} imports {node.module}"
+                )
 
 
 def test_a_class_name_means_one_thing_in_the_package() -> None:

@@ -35,11 +35,17 @@ def entries(*written: str) -> str:
 
 
 def test_without_approvals_every_class_that_differs_is_left(tmp_path: Path) -> None:
-    assert ApprovedDrift("").unapproved(replayed(tmp_path, LATE)) == ("outcome", "newly_refused", "deadline")
+    assert ApprovedDrift("").unapproved(replayed(tmp_path, LATE)) == (
+        "outcome",
+        "newly_refused",
+        "deadline",
+    )
     assert ApprovedDrift("").unapproved(replayed(tmp_path, LATE, None)) == ()
 
 
-def test_an_approval_of_a_dispute_covers_all_of_its_differences_and_no_other_dispute(tmp_path: Path) -> None:
+def test_an_approval_of_a_dispute_covers_all_of_its_differences_and_no_other_dispute(
+    tmp_path: Path,
+) -> None:
     drift = approved(tmp_path, entries("dispute: D-late, why: 见决议 12"))
     assert drift.unapproved(replayed(tmp_path, LATE)) == ()
     assert drift.unapproved(replayed(tmp_path, EARLY)) == ("deadline", "explanation")
@@ -60,17 +66,33 @@ def test_an_approval_of_a_class_covers_all_disputes_of_the_rule_version(tmp_path
 
 
 def test_what_nobody_can_tell_is_a_class_of_its_own(tmp_path: Path) -> None:
-    found = replayed(tmp_path, SILENT, Question(policy=lambda policy: policy.lay_over({"response": {"hours": 48}})))
+    found = replayed(
+        tmp_path,
+        SILENT,
+        Question(policy=lambda policy: policy.lay_over({"response": {"hours": 48}})),
+    )
     assert found.what_if is not None
     assert found.what_if.verdict is Verdict.UNDETERMINED
     assert list(classes(found)) == ["deadline", "deadline", "undetermined"]
-    assert approved(tmp_path, entries("dispute: D-silent, class: undetermined, why: x")).unapproved(found) == ("deadline",)
+    assert approved(tmp_path, entries("dispute: D-silent, class: undetermined, why: x")).unapproved(
+        found
+    ) == ("deadline",)
 
 
 def test_an_approval_that_fits_nothing_is_told_with_its_line(tmp_path: Path) -> None:
-    drift = approved(tmp_path, entries("dispute: D-late, why: x", "dispute: D-gone, why: 过期", "dispute: D-late, class: chart, why: z"))
+    drift = approved(
+        tmp_path,
+        entries(
+            "dispute: D-late, why: x",
+            "dispute: D-gone, why: 过期",
+            "dispute: D-late, class: chart, why: z",
+        ),
+    )
     drift.unapproved(replayed(tmp_path, LATE))
-    assert [(line, approval.dispute, approval.why) for line, approval in drift.unused()] == [(3, "D-gone", "过期"), (4, "D-late", "z")]
+    assert [(line, approval.dispute, approval.why) for line, approval in drift.unused()] == [
+        (3, "D-gone", "过期"),
+        (4, "D-late", "z"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +101,11 @@ def test_an_approval_that_fits_nothing_is_told_with_its_line(tmp_path: Path) -> 
         ("approved: [{dispute: D-1}]\n", 1, "approved[0].why"),
         ('approved:\n  - {dispute: D-1, why: x}\n  - {dispute: D-1, why: " "}\n', 3, "approved[1]"),
         ("approved:\n  - {why: x}\n", 2, "approved[0]"),
-        ("approved:\n  - {dispute: D-1, rules: parallel, class: deadline, why: x}\n", 2, "approved[0]"),
+        (
+            "approved:\n  - {dispute: D-1, rules: parallel, class: deadline, why: x}\n",
+            2,
+            "approved[0]",
+        ),
         ("approved:\n  - {rules: parallel, why: x}\n", 2, "approved[0]"),
         ("approved:\n  - {dispute: D-1, class: dedline, why: x}\n", 2, "approved[0].class"),
         ("approved:\n  - {dispute: D-1, clas: deadline, why: x}\n", 2, "approved[0].clas"),
@@ -87,10 +113,16 @@ def test_an_approval_that_fits_nothing_is_told_with_its_line(tmp_path: Path) -> 
         ("[]\n", 1, None),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path: Path, text: str, line: int, field: str | None) -> None:
+def test_what_cannot_be_meant_is_refused_with_its_place(
+    tmp_path: Path, text: str, line: int, field: str | None
+) -> None:
     with pytest.raises(InputError) as caught:
         approved(tmp_path, text)
-    assert (caught.value.file, caught.value.line, caught.value.field) == (str(tmp_path / "approved.yaml"), line, field)
+    assert (caught.value.file, caught.value.line, caught.value.field) == (
+        str(tmp_path / "approved.yaml"),
+        line,
+        field,
+    )
 
 
 def test_the_classes_are_named_where_one_is_not_known(tmp_path: Path) -> None:

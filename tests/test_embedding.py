@@ -33,11 +33,13 @@ def home(url: str) -> Iterator[House]:
         yield home
 
 
-# ---- the example -------------------------------------------------------------------------------------------------------
+# ---- the example ---------------------------------------------------------------------------------
 
 
 def test_the_example_is_killed_starts_again_and_has_lost_nothing() -> None:
-    ran = subprocess.run([sys.executable, EXAMPLE], capture_output=True, check=False, text=True, timeout=PATIENCE)  # noqa: S603 -- our own program
+    ran = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, EXAMPLE], capture_output=True, check=False, text=True, timeout=PATIENCE
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [
         "the service starts",
@@ -53,20 +55,25 @@ def test_the_example_is_killed_starts_again_and_has_lost_nothing() -> None:
 
 def test_the_readme_shows_the_lines_of_the_example() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = [code for code in re.findall(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE) if ">>>" not in code]
+    (block,) = [
+        code
+        for code in re.findall(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+        if ">>>" not in code
+    ]
     program = [line.strip() for line in EXAMPLE.read_text(encoding="utf-8").splitlines()]
     assert [line for line in block.splitlines() if line not in program] == []
 
 
 def test_importing_the_package_imports_neither_the_store_nor_the_service() -> None:
     code = (
-        "import sys, dispute_fsm; dispute_fsm.Disputes; print([name for name in sys.modules if 'sqlalchemy' in name or 'psycopg' in name])"
+        "import sys, dispute_fsm; dispute_fsm.Disputes; print([name for name in sys.modules if "
+        "'sqlalchemy' in name or 'psycopg' in name])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)  # noqa: S603 -- our own line
     assert ran.stdout.strip() == "[]"
 
 
-# ---- asyncio -----------------------------------------------------------------------------------------------------------
+# ---- asyncio -------------------------------------------------------------------------------------
 
 
 def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
@@ -75,19 +82,30 @@ def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
         await service.open(request("D-1"))
         asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x")
         answers = await asyncio.gather(*(service.send("D-1", asked) for _ in range(5)))
-        assert sorted(type(one.decision).__name__ for one in answers) == ["Accepted", *["Repeated"] * 4]
+        assert sorted(type(one.decision).__name__ for one in answers) == [
+            "Accepted",
+            *["Repeated"] * 4,
+        ]
         assert await service.get("D-1") == home.service.get("D-1")
         assert await service.history("D-1") == home.service.history("D-1")
         assert await service.snapshot("D-1") == home.service.snapshot("D-1")
         assert await service.options("D-1") == home.service.options("D-1")
-        assert await service.checklist("D-1", "carrier_fault") == home.service.checklist("D-1", "carrier_fault")
+        assert await service.checklist("D-1", "carrier_fault") == home.service.checklist(
+            "D-1", "carrier_fault"
+        )
         assert await service.by_order("O-D-1") == home.service.by_order("O-D-1")
         assert await service.by_merchant("M-1") == home.service.by_merchant("M-1")
         assert await service.by_state(StateName.OPENED) == home.service.by_state(StateName.OPENED)
-        assert await service.due_before(OPENED_AT + 9 * DAY) == home.service.due_before(OPENED_AT + 9 * DAY)
+        assert await service.due_before(OPENED_AT + 9 * DAY) == home.service.due_before(
+            OPENED_AT + 9 * DAY
+        )
         settle(home.store)
-        assert [one.place for one in await service.feed()] == [one.place for one in home.service.feed()]
-        assert await service.deliver(home.service.consumer("mail", lambda _event: None)) == Delivered(delivered=2)
+        assert [one.place for one in await service.feed()] == [
+            one.place for one in home.service.feed()
+        ]
+        assert await service.deliver(
+            home.service.consumer("mail", lambda _event: None)
+        ) == Delivered(delivered=2)
         assert await service.erase("D-1") == 1
         assert await service.sweep() == Swept()
         home.orders.available = False
@@ -98,9 +116,19 @@ def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
 
 
 def test_the_facade_has_every_call_of_the_service_that_talks_to_the_database() -> None:
-    ours = {name for name, _ in inspect.getmembers(DisputeService, inspect.isfunction) if not name.startswith("_")}
-    theirs = {name for name, _ in inspect.getmembers(AsyncDisputeService, inspect.isfunction) if not name.startswith("_")}
-    assert ours - theirs == {"consumer", "runner"}, "these only make an object; `deliver` and `run_sweeper` run it"
+    ours = {
+        name
+        for name, _ in inspect.getmembers(DisputeService, inspect.isfunction)
+        if not name.startswith("_")
+    }
+    theirs = {
+        name
+        for name, _ in inspect.getmembers(AsyncDisputeService, inspect.isfunction)
+        if not name.startswith("_")
+    }
+    assert ours - theirs == {"consumer", "runner"}, (
+        "these only make an object; `deliver` and `run_sweeper` run it"
+    )
 
 
 def test_the_event_loop_goes_on_while_the_order_system_is_asked(home: House) -> None:
@@ -110,7 +138,9 @@ def test_the_event_loop_goes_on_while_the_order_system_is_asked(home: House) -> 
 
         def look(order_id: str, now: datetime) -> object:
             loop.call_soon_threadsafe(asked.set)
-            asyncio.run_coroutine_threadsafe(answer.wait(), loop).result(PATIENCE)  # nobody answers unless the loop goes on
+            asyncio.run_coroutine_threadsafe(answer.wait(), loop).result(
+                PATIENCE
+            )  # nobody answers unless the loop goes on
             return AnyOrder().look(order_id, now)
 
         home.orders.look = look  # type: ignore[method-assign]  # a slow one
@@ -139,7 +169,9 @@ def test_a_sweeper_of_an_asyncio_host_ends_when_it_is_cancelled(url: str) -> Non
             await sweeper
 
     asyncio.run(hosts())
-    assert [event.command for event in service.service.history("D-1")][-1] is CommandType.PROMISE_EXPIRED
+    assert [event.command for event in service.service.history("D-1")][
+        -1
+    ] is CommandType.PROMISE_EXPIRED
     store.close()
 
 

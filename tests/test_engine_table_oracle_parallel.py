@@ -1,7 +1,8 @@
 """Engine = table = oracle for `parallel`: every configuration that a dispute can be in, every event, answer and guard outcome.
 
-The walk is that of 2023-03; what it does and why stands in `test_engine_table_oracle`. A place is here the leaves of both
-regions; what has failed so far is a question like any other, and which answers it can have depends on the place.
+The walk is that of 2023-03; what it does and why stands in `test_engine_table_oracle`. A place is
+here the leaves of both regions; what has failed so far is a question like any other, and which
+answers it can have depends on the place.
 """
 
 import itertools
@@ -53,14 +54,27 @@ RUNNING = {
 class SubjectParallel(Subject):
     """The version, as its oracle tells it. It does not know the policy `denial`, which is ignored here."""
 
-    dimensions = ("option", "confirmation", "denial", "silence", "evidence", "fulfilment", "named", "failed")
-    # That any number of them come back together is shown for 2023-03, by the same code; here three times as many places are walked.
+    dimensions = (
+        "option",
+        "confirmation",
+        "denial",
+        "silence",
+        "evidence",
+        "fulfilment",
+        "named",
+        "failed",
+    )
+    # That any number of them come back together is shown for 2023-03, by the same code; here three
+    # times as many places are walked.
     most_failing = 2
 
     def answers(self, name: str, place: str) -> list[str]:
         if name != "failed":
             return super().answers(name, place)
-        return next((list(oracle.FAILS[leaf]) for leaf in place.split(",") if leaf in oracle.FAILS), ["none"])
+        return next(
+            (list(oracle.FAILS[leaf]) for leaf in place.split(",") if leaf in oracle.FAILS),
+            ["none"],
+        )
 
     def options_in(self, place: str) -> frozenset[Option | None]:
         return options_in(place)
@@ -69,7 +83,10 @@ class SubjectParallel(Subject):
         leaves, timing = situation.place.split(","), situation.timing
         runs = [leaf for leaf in leaves if not leaf.endswith("_failed")]
         return (
-            (timing["settlement_in_time"] or leaves[0] in {"proposing", "awaiting_confirmation", "awaiting_shipment"})
+            (
+                timing["settlement_in_time"]
+                or leaves[0] in {"proposing", "awaiting_confirmation", "awaiting_shipment"}
+            )
             and (timing["evidence_in_time"] or leaves[-1] == "awaiting_evidence")
             and (timing["in_time"] or set(runs) <= set(RUNNING))
         )
@@ -123,11 +140,13 @@ def the_judges() -> Judges:
     return judges_of(TABLE)
 
 
-# ---- the walk ----------------------------------------------------------------------------------------------------------
+# ---- the walk ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", few(oracle.PLACES, 5))
-def test_engine_table_and_oracle_agree_in(place: str, whole: bool, count: Callable[[str, int], None]) -> None:
+def test_engine_table_and_oracle_agree_in(
+    place: str, whole: bool, count: Callable[[str, int], None]
+) -> None:
     tally = walked(the_judges(), place, whole=whole)
     assert tally.cases >= 30
     for what, number in tally.counted("parallel"):
@@ -138,7 +157,7 @@ def test_every_requirement_is_one_of_some_row() -> None:
     assert required(TABLE) == set(NEEDS)
 
 
-# ---- what the walk rests on --------------------------------------------------------------------------------------------
+# ---- what the walk rests on ----------------------------------------------------------------------
 
 
 def test_a_dispute_gets_to_every_place_of_the_oracle_and_to_no_other() -> None:
@@ -156,7 +175,9 @@ def test_the_liabilities_stand_in_the_order_of_the_rules() -> None:
 def test_each_region_that_runs_acts_on_its_own_deadline() -> None:
     for place, path in the_judges().paths.items():
         runs = [leaf for leaf in place.split(",") if "," in place and not leaf.endswith("_failed")]
-        assert TABLE.places[path].running == tuple((RUNNING[leaf],) if leaf in RUNNING else () for leaf in runs)
+        assert TABLE.configurations[path].running == tuple(
+            (RUNNING[leaf],) if leaf in RUNNING else () for leaf in runs
+        )
 
 
 def test_no_order_of_failures_matters() -> None:
@@ -164,19 +185,29 @@ def test_no_order_of_failures_matters() -> None:
     ends = dict[frozenset[str], set[str | None]]()
     for place, event in itertools.product(oracle.PLACES, EVENTS):
         for failed in SUBJECT.answers("failed", place):
-            for row in TABLE.rows.get((the_judges().paths[place], event), ()):
+            for row in TABLE.transitions.get((the_judges().paths[place], event), ()):
                 asks = {selector.dimension.name: selector.accepts for selector in row.when}
                 if row.target != "penalized" or failed not in asks["failed"]:
                     continue
-                alone = next(one for one in TABLE.rows[the_judges().paths[_before(place)], event] if _same_but_for_failed(one, row))
-                ends.setdefault(frozenset({failed, str(alone.rule.liability)}), set()).add(row.outcome(None))
+                alone = next(
+                    one
+                    for one in TABLE.transitions[the_judges().paths[_before(place)], event]
+                    if _same_but_for_failed(one, row)
+                )
+                ends.setdefault(frozenset({failed, str(alone.rule.liability)}), set()).add(
+                    row.outcome(None)
+                )
     assert len(ends) == len(parallel.OF_SETTLEMENT) * len(parallel.OF_EVIDENCE)
-    assert all(found == {min(pair, key=oracle.HEAVIEST_FIRST.index)} for pair, found in ends.items())
+    assert all(
+        found == {min(pair, key=oracle.HEAVIEST_FIRST.index)} for pair, found in ends.items()
+    )
 
 
 def _before(place: str) -> str:
     """Name a place in which the other region has not failed."""
-    return place.replace("settlement_failed", "proposing").replace("evidence_failed", "awaiting_evidence")
+    return place.replace("settlement_failed", "proposing").replace(
+        "evidence_failed", "awaiting_evidence"
+    )
 
 
 def _same_but_for_failed(one: Transition, other: Transition) -> bool:
@@ -186,7 +217,7 @@ def _same_but_for_failed(one: Transition, other: Transition) -> bool:
     return selected(one) == selected(other) and one.rule.liability is not None
 
 
-# ---- the walk has teeth ------------------------------------------------------------------------------------------------
+# ---- the walk has teeth --------------------------------------------------------------------------
 
 
 def a_copy(folder: Path, changes: Mapping[str, str]) -> Judges:
@@ -213,7 +244,8 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
     "a region that should have ended well": (
         "awaiting_confirmation,under_review",
         CommandType.CONFIRMATION_EXPIRED,
-        {"when=[consents, settles]": "when=[denies, settles]", "selected=[denies, out_of_stock]": "selected=[consents, out_of_stock]",
+        {"when=[consents, settles]": "when=[denies, settles]", ("selected=[denies, "
+            "out_of_stock]"): "selected=[consents, out_of_stock]",
          "selected=[denies, claims]": "selected=[consents, claims]"},
     ),
 }  # fmt: skip
@@ -227,7 +259,9 @@ def test_the_walk_finds(fault: str, tmp_path: Path) -> None:
         walk(a_copy(tmp_path, changes), place, event, Tally())
 
 
-def test_two_copies_of_a_chart_are_two_files_so_that_no_bytecode_of_the_one_stands_in_for_the_other(tmp_path: Path) -> None:
+def test_two_copies_of_a_chart_are_two_files_so_that_no_bytecode_of_the_one_stands_in_for_the_other(
+    tmp_path: Path,
+) -> None:
     """Where both were written in one second and are equally long, Python would not tell them apart."""
     (_, _, changes) = PLANTED["the lighter liability"]
     assert planted(parallel, tmp_path, {}).__file__ != planted(parallel, tmp_path, changes).__file__
@@ -235,10 +269,16 @@ def test_two_copies_of_a_chart_are_two_files_so_that_no_bytecode_of_the_one_stan
 
 def test_every_wrong_end_of_a_region_or_of_the_dispute_is_found() -> None:
     """Of the mutants, those of rows that ask what has failed: gone, another target, record or outcome."""
-    ends = {(path, event) for (path, event), rows in TABLE.rows.items() if any(_asks_what_failed(row) for row in rows)}
+    ends = {
+        (path, event)
+        for (path, event), rows in TABLE.transitions.items()
+        if any(_asks_what_failed(row) for row in rows)
+    }
     missed, made = [], 0
     for (place, event, what), table in mutants(TABLE):
-        if (the_judges().paths[place], event) in ends and what.endswith(("gone", "target", "records", "outcome")):
+        if (the_judges().paths[place], event) in ends and what.endswith(
+            ("gone", "target", "records", "outcome")
+        ):
             made += 1
             if not complaint(OracleAlone(SUBJECT, parallel.RulesParallel, table), place, event):
                 missed.append((place, event, what))

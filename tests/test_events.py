@@ -11,7 +11,19 @@ from dispute_fsm.domain import events
 from dispute_fsm.domain.commands import PAYLOAD_CLASSES
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, StateName
 from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, AuditEvent, Check
-from tests.support import CLAIMABLE, choose, command, corpus_events, decided, happens, in_state, opened, opened_event, submission, voucher
+from tests.support import (
+    CLAIMABLE,
+    choose,
+    command,
+    corpus_events,
+    decided,
+    happens,
+    in_state,
+    opened,
+    opened_event,
+    submission,
+    voucher,
+)
 
 Record = dict[str, Any]
 
@@ -44,7 +56,10 @@ CORPUS = corpus_events()
 ONE_OF_EACH = {event.type.value: event for event in CORPUS}
 CHOSEN = happens(opened(), choose(Option.SHIP_BY_AGREED_DATE, note="好", key="k-1"))
 CLAIMED = happens(opened(), choose(Option.ALREADY_SHIPPED), shown=CLAIMABLE)
-SUBMITTED = happens(in_state(StateName.AWAITING_EVIDENCE), submission(vouchers=[voucher(kind="carrier_certificate")]))
+SUBMITTED = happens(
+    in_state(StateName.AWAITING_EVIDENCE),
+    submission(vouchers=[voucher(kind="carrier_certificate")]),
+)
 
 
 def record_of(event: AuditEvent) -> Record:
@@ -71,7 +86,9 @@ def test_the_members_are_those_of_the_format(kind: str) -> None:
         if event.type.value == kind:
             record = record_of(event)
             assert set(record) == expected
-            assert set(record["payload"]) == PAYLOADS[event.command] or (record["payload"] == {} and kind == "dispute_opened")
+            assert set(record["payload"]) == PAYLOADS[event.command] or (
+                record["payload"] == {} and kind == "dispute_opened"
+            )
             assert set(record["actor"]) == {"role", "id"}
             assert all(set(check) == {"guard", "passed", "saw"} for check in record["checks"])
             assert set(record["deadlines"]) <= {deadline.value for deadline in Deadline}
@@ -79,7 +96,10 @@ def test_the_members_are_those_of_the_format(kind: str) -> None:
             assert bool(record["refused"]) == (kind == "refused")
             assert (record["source"] is None) == (kind == "dispute_opened")
             assert record["source"] == record["target"] or kind != "refused"
-            assert all(at.endswith("Z") for at in (record["at"], record["recorded_at"], *record["deadlines"].values()))
+            assert all(
+                at.endswith("Z")
+                for at in (record["at"], record["recorded_at"], *record["deadlines"].values())
+            )
 
 
 def test_every_event_is_equal_to_itself_once_written_and_read() -> None:
@@ -96,7 +116,9 @@ def test_every_event_is_equal_to_itself_once_written_and_read() -> None:
             assert read.model_dump_json() == written
 
 
-@pytest.mark.parametrize("event", [*ONE_OF_EACH.values(), CHOSEN, SUBMITTED], ids=lambda event: event.type.value)
+@pytest.mark.parametrize(
+    "event", [*ONE_OF_EACH.values(), CHOSEN, SUBMITTED], ids=lambda event: event.type.value
+)
 def test_nothing_in_an_event_can_be_changed(event: AuditEvent) -> None:
     for name in type(event).model_fields:
         with pytest.raises(ValidationError):
@@ -105,7 +127,13 @@ def test_nothing_in_an_event_can_be_changed(event: AuditEvent) -> None:
     for mapping in mappings:
         with pytest.raises(TypeError):
             mapping["more"] = None
-    for model in (event.actor, event.payload, *event.checks, *event.private.values(), *([event.facts] if event.facts else [])):
+    for model in (
+        event.actor,
+        event.payload,
+        *event.checks,
+        *event.private.values(),
+        *([event.facts] if event.facts else []),
+    ):
         for name in type(model).model_fields:
             with pytest.raises(ValidationError):
                 setattr(model, name, None)
@@ -132,7 +160,11 @@ def test_the_type_says_which_members_have_to_fit(kind: str) -> None:
         wrong += [{"refused": []}, {"refused": ["nonsense"]}, {"refused": None}]
     else:
         wrong += [{"refused": ["not_in_this_state"]}]
-        wrong += [{"outcome": None}, {"outcome": "fine"}] if kind in CLOSING else [{"outcome": "no_fault"}]
+        wrong += (
+            [{"outcome": None}, {"outcome": "fine"}]
+            if kind in CLOSING
+            else [{"outcome": "no_fault"}]
+        )
     if kind == "dispute_opened":
         wrong += [{"source": "opened"}, {"command": "choose_option"}]
         wrong += [{name: value} for name in OPENING_MEMBERS for value in (None, "", 1)]
@@ -142,11 +174,27 @@ def test_the_type_says_which_members_have_to_fit(kind: str) -> None:
 
 
 WRONG: list[tuple[str, object]] = [
-    *((name, value) for name in ("seq", "revision") for value in ("2", 2.0, 0, -1, True, 2**53, None)),
-    *((name, value) for name in ("at", "recorded_at") for value in ("2023-03-28T10:00:00", "2023-03-28", 1679968800, None, "x")),
-    *((name, value) for name in ("dispute_id", "event_id", "rules") for value in ("", 1, None, "a\nb", "\ud800")),
+    *(
+        (name, value)
+        for name in ("seq", "revision")
+        for value in ("2", 2.0, 0, -1, True, 2**53, None)
+    ),
+    *(
+        (name, value)
+        for name in ("at", "recorded_at")
+        for value in ("2023-03-28T10:00:00", "2023-03-28", 1679968800, None, "x")
+    ),
+    *(
+        (name, value)
+        for name in ("dispute_id", "event_id", "rules")
+        for value in ("", 1, None, "a\nb", "\ud800")
+    ),
     *((name, value) for name in ("key", "correlation_id") for value in ("", 1, "a\nb")),
-    *((name, value) for name in ("hash", "prev_hash", "policy") for value in ("0" * 63, "0" * 65, "A" * 64, None, "g" * 64)),
+    *(
+        (name, value)
+        for name in ("hash", "prev_hash", "policy")
+        for value in ("0" * 63, "0" * 65, "A" * 64, None, "g" * 64)
+    ),
     *((name, value) for name in ("source", "target") for value in ("", "Opened", "a b", 1)),
     ("target", None),
     ("command", "open"),
@@ -216,7 +264,9 @@ def test_a_payload_is_that_of_the_command_and_of_no_other() -> None:
         assert type(event.payload) is PAYLOAD_CLASSES[event.command]
         record = record_of(event)
         for name, model in PAYLOAD_CLASSES.items():
-            if model is not PAYLOAD_CLASSES[event.command] and set(model.model_fields) - set(record["payload"]):
+            if model is not PAYLOAD_CLASSES[event.command] and set(model.model_fields) - set(
+                record["payload"]
+            ):
                 other = dict.fromkeys(model.model_fields)
                 with pytest.raises(ValidationError):
                     EVENT.validate_python({**record, "payload": other})
@@ -224,20 +274,30 @@ def test_a_payload_is_that_of_the_command_and_of_no_other() -> None:
 
 
 def test_the_common_base_reads_a_payload_too() -> None:
-    read = TypeAdapter(AuditEvent).validate_python({**record_of(CHOSEN), "type": EventType.OPTION_CHOSEN})
+    read = TypeAdapter(AuditEvent).validate_python(
+        {**record_of(CHOSEN), "type": EventType.OPTION_CHOSEN}
+    )
     assert read.payload == CHOSEN.payload
     with pytest.raises(ValidationError):
-        TypeAdapter(AuditEvent).validate_python({**record_of(CHOSEN), "type": EventType.OPTION_CHOSEN, "command": "x"})
+        TypeAdapter(AuditEvent).validate_python(
+            {**record_of(CHOSEN), "type": EventType.OPTION_CHOSEN, "command": "x"}
+        )
 
 
 def test_a_refusal_records_the_facts_that_it_saw() -> None:
-    decision = decided(opened(), choose(Option.ALREADY_SHIPPED), shown=CLAIMABLE.model_copy(update={"pickup": None}))
+    decision = decided(
+        opened(),
+        choose(Option.ALREADY_SHIPPED),
+        shown=CLAIMABLE.model_copy(update={"pickup": None}),
+    )
     assert isinstance(decision, Refused)
     assert decision.event is not None
     assert CLAIMED.facts is not None
     assert decision.event.facts is not None
     assert record_of(decision.event)["facts"]["pickup"] is None
-    late = decided(opened(), command(CommandType.WITHDRAW), max(opened().deadlines.values()).replace(year=2024))
+    late = decided(
+        opened(), command(CommandType.WITHDRAW), max(opened().deadlines.values()).replace(year=2024)
+    )
     assert isinstance(late, Refused)
     assert late.event is not None
     assert record_of(late.event)["facts"] is None

@@ -19,7 +19,12 @@ from tests.strategies import blanks, policies, texts, voucher_tuples
 MIB = 1024 * 1024
 STATEMENT = "爆仓，附盖章说明"
 ONE_PROMPT = "carrier_fault"  # carrier_certificate x 1
-CERTIFICATE, CHAT, DOCUMENT, TRACE = "carrier_certificate", "chat_screenshot", "official_document", "waybill_trace"
+CERTIFICATE, CHAT, DOCUMENT, TRACE = (
+    "carrier_certificate",
+    "chat_screenshot",
+    "official_document",
+    "waybill_trace",
+)
 
 Vouchers = tuple[Voucher, ...]
 
@@ -31,7 +36,10 @@ def voucher(kind: str = CERTIFICATE, number: int = 0, **members: object) -> Vouc
 
 
 def check(
-    *vouchers: Voucher, reason: str | None = ONE_PROMPT, statement: str | None = STATEMENT, policy: Policy = DEFAULT_POLICY
+    *vouchers: Voucher,
+    reason: str | None = ONE_PROMPT,
+    statement: str | None = STATEMENT,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Checklist:
     return checklist(policy, reason, vouchers, statement)
 
@@ -51,19 +59,23 @@ def limited(**limits: object) -> Policy:
     return DEFAULT_POLICY.lay_over({"voucher_limits": limits})
 
 
-# ---- complete or not ---------------------------------------------------------------------------------------------------
+# ---- complete or not -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reason", DEFAULT_REASONS)
 def test_just_what_a_reason_prompts_for_and_a_statement_are_complete(reason: str) -> None:
     prompts = DEFAULT_REASONS[reason].prompts
-    asked = [voucher(prompt.kind.value, number) for prompt in prompts for number in range(prompt.at_least)]
+    asked = [
+        voucher(prompt.kind.value, number)
+        for prompt in prompts
+        for number in range(prompt.at_least)
+    ]
     found = check(*asked, reason=reason)
     assert found.complete
     assert codes(found) == set()
-    assert [(status.prompt, status.there, status.missing, status.done) for status in found.prompts] == [
-        (prompt, prompt.at_least, 0, True) for prompt in prompts
-    ]
+    assert [
+        (status.prompt, status.there, status.missing, status.done) for status in found.prompts
+    ] == [(prompt, prompt.at_least, 0, True) for prompt in prompts]
     for missing in range(len(asked)):
         found = check(*asked[:missing], *asked[missing + 1 :], reason=reason)
         assert not found.complete
@@ -74,7 +86,10 @@ def test_just_what_a_reason_prompts_for_and_a_statement_are_complete(reason: str
 def test_before_anything_is_at_hand_the_checklist_says_what_is_asked_for() -> None:
     found = checklist(DEFAULT_POLICY, "customs_clearance")
     assert codes(found) == {"voucher_missing", "statement_missing"}
-    assert [(status.prompt.kind.value, status.there, status.missing, status.done) for status in found.prompts] == [
+    assert [
+        (status.prompt.kind.value, status.there, status.missing, status.done)
+        for status in found.prompts
+    ] == [
         (DOCUMENT, 0, 1, False),
         (TRACE, 0, 1, False),
     ]
@@ -95,21 +110,32 @@ def test_the_checklist_says_what_a_voucher_must_show() -> None:
 
 def test_what_is_missing_is_counted_by_kind() -> None:
     found = check(voucher(CHAT), voucher("photo"), reason="consumer_unresponsive")
-    assert [(status.there, status.missing, status.done) for status in found.prompts] == [(1, 1, False)]
-    assert seen(found, "voucher_missing") == {"required": ("chat_screenshot x 2",), "missing": ("chat_screenshot x 1",)}
+    assert [(status.there, status.missing, status.done) for status in found.prompts] == [
+        (1, 1, False)
+    ]
+    assert seen(found, "voucher_missing") == {
+        "required": ("chat_screenshot x 2",),
+        "missing": ("chat_screenshot x 1",),
+    }
     found = check(voucher(TRACE), reason="customs_clearance")
     assert seen(found, "voucher_missing")["missing"] == ("official_document x 1",)
 
 
 @pytest.mark.parametrize("there", [2, 3, 20])
 def test_more_than_prompted_for_is_welcome(there: int) -> None:
-    found = check(*(voucher(CHAT, number) for number in range(there)), reason="consumer_unresponsive")
+    found = check(
+        *(voucher(CHAT, number) for number in range(there)), reason="consumer_unresponsive"
+    )
     assert found.complete
-    assert [(status.there, status.missing, status.done) for status in found.prompts] == [(there, 0, True)]
+    assert [(status.there, status.missing, status.done) for status in found.prompts] == [
+        (there, 0, True)
+    ]
 
 
 @pytest.mark.parametrize("kind", VoucherKind)
-def test_a_kind_that_is_not_prompted_for_is_welcome_unless_it_is_not_accepted(kind: VoucherKind) -> None:
+def test_a_kind_that_is_not_prompted_for_is_welcome_unless_it_is_not_accepted(
+    kind: VoucherKind,
+) -> None:
     found = check(voucher(DOCUMENT), voucher(kind.value, 1), reason="force_majeure")
     assert codes(found) == ({"voucher_not_accepted"} if kind == CHAT else set())
     if kind == CHAT:
@@ -117,14 +143,19 @@ def test_a_kind_that_is_not_prompted_for_is_welcome_unless_it_is_not_accepted(ki
 
 
 def test_a_voucher_that_is_not_accepted_is_named_beside_one_that_is_missing() -> None:
-    assert codes(check(voucher(CHAT), reason="force_majeure")) == {"voucher_not_accepted", "voucher_missing"}
+    assert codes(check(voucher(CHAT), reason="force_majeure")) == {
+        "voucher_not_accepted",
+        "voucher_missing",
+    }
 
 
-# ---- counted once ------------------------------------------------------------------------------------------------------
+# ---- counted once --------------------------------------------------------------------------------
 
 
 def test_the_same_file_of_the_same_kind_counts_once() -> None:
-    assert codes(check(voucher(CHAT), voucher(CHAT), reason="consumer_unresponsive")) == {"voucher_missing"}
+    assert codes(check(voucher(CHAT), voucher(CHAT), reason="consumer_unresponsive")) == {
+        "voucher_missing"
+    }
     again = voucher(CHAT, file_name="another-name.png", uri="https://elsewhere.example/1")
     assert codes(check(voucher(CHAT), again, reason="consumer_unresponsive")) == {"voucher_missing"}
     assert distinct([voucher(CHAT), again, voucher(CHAT, 1)]) == (voucher(CHAT), voucher(CHAT, 1))
@@ -156,7 +187,7 @@ def test_what_is_distinct_is_each_pair_of_hash_and_kind_once_in_order(vouchers: 
     assert set(distinct(vouchers)) <= set(vouchers)
 
 
-# ---- limits ------------------------------------------------------------------------------------------------------------
+# ---- limits --------------------------------------------------------------------------------------
 
 
 def files(count: int, size: int = 1) -> list[Voucher]:
@@ -175,14 +206,26 @@ def files(count: int, size: int = 1) -> list[Voucher]:
         ([*files(5, 10 * MIB), voucher(number=9, size=1)], "voucher_too_large"),
         (files(20), None),
         (files(21), "too_many_vouchers"),
-        *(([voucher(media_type=kind)], None) for kind in ("image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4")),
+        *(
+            ([voucher(media_type=kind)], None)
+            for kind in ("image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4")
+        ),
         *(
             ([voucher(), voucher(number=1, media_type=kind)], "voucher_media_type")
-            for kind in ("image/webp", "image/svg+xml", "text/html", "IMAGE/PNG", "image/png ", "application/octet-stream")
+            for kind in (
+                "image/webp",
+                "image/svg+xml",
+                "text/html",
+                "IMAGE/PNG",
+                "image/png ",
+                "application/octet-stream",
+            )
         ),
     ],
 )
-def test_each_limit_of_the_default_holds_at_its_boundary(at_hand: list[Voucher], fault: str | None) -> None:
+def test_each_limit_of_the_default_holds_at_its_boundary(
+    at_hand: list[Voucher], fault: str | None
+) -> None:
     found = check(*at_hand)
     assert codes(found) == ({fault} if fault else set())
     assert found.complete is (fault is None)
@@ -195,8 +238,17 @@ def test_a_voucher_over_a_limit_still_counts_as_there_so_that_each_fault_is_name
 
 
 def test_the_findings_on_limits_say_what_was_looked_at_and_what_it_showed() -> None:
-    found = check(*files(21, 3 * MIB), voucher(size=11 * MIB, number=98, media_type="text/plain"), statement="x" * 501)
-    assert codes(found) == {"voucher_too_large", "voucher_media_type", "too_many_vouchers", "statement_too_long"}
+    found = check(
+        *files(21, 3 * MIB),
+        voucher(size=11 * MIB, number=98, media_type="text/plain"),
+        statement="x" * 501,
+    )
+    assert codes(found) == {
+        "voucher_too_large",
+        "voucher_media_type",
+        "too_many_vouchers",
+        "statement_too_long",
+    }
     assert seen(found, "voucher_too_large") == {
         "largest": 11 * MIB,
         "max_bytes": 10 * MIB,
@@ -238,7 +290,7 @@ def test_the_limits_are_the_policys(limits: Mapping[str, object], fault: str | N
     assert codes(found) == ({fault} if fault else set())
 
 
-# ---- the statement -----------------------------------------------------------------------------------------------------
+# ---- the statement -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("character", ["a", "商", "🚚", "é"])
@@ -273,45 +325,78 @@ def test_a_statement_is_required_only_where_the_reason_says_so_but_the_limit_alw
     assert codes(check(voucher(), statement="x" * 501, policy=policy)) == {"statement_too_long"}
 
 
-# ---- an unknown reason -------------------------------------------------------------------------------------------------
+# ---- an unknown reason ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reason", [None, "", "Carrier_Fault", "carrier_fault ", "x" * 65_536, "不可抗力"])
-def test_with_an_unknown_reason_a_statement_is_required_and_the_limits_hold(reason: str | None) -> None:
+@pytest.mark.parametrize(
+    "reason", [None, "", "Carrier_Fault", "carrier_fault ", "x" * 65_536, "不可抗力"]
+)
+def test_with_an_unknown_reason_a_statement_is_required_and_the_limits_hold(
+    reason: str | None,
+) -> None:
     assert codes(check(reason=reason)) == {"reason_unknown"}
     assert codes(check(voucher(CHAT), reason=reason)) == {"reason_unknown"}
     assert codes(check(reason=reason, statement=None)) == {"reason_unknown", "statement_missing"}
-    found = check(*files(21, 3 * MIB), voucher(media_type="text/plain"), reason=reason, statement="x" * 501)
-    assert codes(found) == {"reason_unknown", "voucher_too_large", "voucher_media_type", "too_many_vouchers", "statement_too_long"}
+    found = check(
+        *files(21, 3 * MIB), voucher(media_type="text/plain"), reason=reason, statement="x" * 501
+    )
+    assert codes(found) == {
+        "reason_unknown",
+        "voucher_too_large",
+        "voucher_media_type",
+        "too_many_vouchers",
+        "statement_too_long",
+    }
     assert found.prompts == ()
-    assert seen(found, "reason_unknown") == {"reason_known": False, "reasons": tuple(sorted(DEFAULT_REASONS))}
+    assert seen(found, "reason_unknown") == {
+        "reason_known": False,
+        "reasons": tuple(sorted(DEFAULT_REASONS)),
+    }
 
 
 def test_a_reason_that_the_policy_removed_is_unknown_and_one_that_it_added_is_known() -> None:
-    added = {"label": {"zh": "缺原料", "en": "no material"}, "prompts": [], "not_accepted": ["video"], "statement": False}
+    added = {
+        "label": {"zh": "缺原料", "en": "no material"},
+        "prompts": [],
+        "not_accepted": ["video"],
+        "statement": False,
+    }
     policy = DEFAULT_POLICY.lay_over({"evidence_reasons": {ONE_PROMPT: None, "no_material": added}})
     assert codes(check(voucher(), policy=policy)) == {"reason_unknown"}
     assert check(reason="no_material", statement=None, policy=policy).complete
-    assert codes(check(voucher("video"), reason="no_material", policy=policy)) == {"voucher_not_accepted"}
+    assert codes(check(voucher("video"), reason="no_material", policy=policy)) == {
+        "voucher_not_accepted"
+    }
 
 
-# ---- all together ------------------------------------------------------------------------------------------------------
+# ---- all together --------------------------------------------------------------------------------
 
 
-def expected(policy: Policy, reason: str | None, vouchers: Vouchers, statement: str | None) -> set[str]:
+def expected(
+    policy: Policy, reason: str | None, vouchers: Vouchers, statement: str | None
+) -> set[str]:
     """Say the rules once more, in the plainest way."""
     limits, faults = policy.voucher_limits, set()
-    once = {(voucher.sha256, voucher.kind): voucher for voucher in sorted(vouchers, key=lambda voucher: voucher.size)}.values()
+    once = {
+        (voucher.sha256, voucher.kind): voucher
+        for voucher in sorted(vouchers, key=lambda voucher: voucher.size)
+    }.values()
     entry = None if reason is None else policy.evidence_reasons.get(reason)
     blank = statement is None or statement.strip() == ""
     if entry is None:
         faults.add("reason_unknown")
     else:
-        if any(sum(voucher.kind is prompt.kind for voucher in once) < prompt.at_least for prompt in entry.prompts):
+        if any(
+            sum(voucher.kind is prompt.kind for voucher in once) < prompt.at_least
+            for prompt in entry.prompts
+        ):
             faults.add("voucher_missing")
         if any(voucher.kind in entry.not_accepted for voucher in once):
             faults.add("voucher_not_accepted")
-    if any(voucher.size > limits.max_bytes for voucher in once) or sum(voucher.size for voucher in once) > limits.max_bytes_together:
+    if (
+        any(voucher.size > limits.max_bytes for voucher in once)
+        or sum(voucher.size for voucher in once) > limits.max_bytes_together
+    ):
         faults.add("voucher_too_large")
     if any(voucher.media_type not in limits.media_types for voucher in vouchers):
         faults.add("voucher_media_type")
@@ -332,7 +417,9 @@ def test_the_checklist_names_every_fault_and_no_other(policy: Policy, data: st.D
     assert codes(found) == expected(policy, reason, vouchers, statement)
     assert found.complete is (found.faults == ())
     assert all(isinstance(fault.unlock, PayloadUnlock) for fault in found.faults)
-    assert {fault.unlock.field for fault in found.faults if isinstance(fault.unlock, PayloadUnlock)} <= {"reason", "vouchers", "statement"}
+    assert {
+        fault.unlock.field for fault in found.faults if isinstance(fault.unlock, PayloadUnlock)
+    } <= {"reason", "vouchers", "statement"}
 
 
 def test_a_checklist_cannot_be_changed() -> None:
@@ -345,6 +432,11 @@ def test_a_checklist_cannot_be_changed() -> None:
 def test_no_word_of_a_person_is_in_what_was_seen() -> None:
     phone = "13800000000"
     personal = voucher(CHAT, file_name=phone, uri=phone)
-    found = check(personal, voucher(CHAT, 1, media_type="text/plain", size=MAX_INTEGER), reason=phone, statement=phone * 50)
+    found = check(
+        personal,
+        voucher(CHAT, 1, media_type="text/plain", size=MAX_INTEGER),
+        reason=phone,
+        statement=phone * 50,
+    )
     assert {"reason_unknown", "statement_too_long"} < codes(found)
     assert phone not in str([fault.saw for fault in found.faults])

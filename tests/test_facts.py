@@ -21,7 +21,13 @@ FACTS: Mapping[str, object] = {
     "revision": "7",
     "paid_at": PAID,
     "cancel_request": {"submitted_at": LOOK - timedelta(hours=1), "status": "submitted"},
-    "refund": {"status": "completed", "completed_at": LOOK - timedelta(hours=1), "scope": "full", "amount": "99.90", "currency": "CNY"},
+    "refund": {
+        "status": "completed",
+        "completed_at": LOOK - timedelta(hours=1),
+        "scope": "full",
+        "amount": "99.90",
+        "currency": "CNY",
+    },
     "shipment": {"shipped_at": SHIPPED, "carrier": "JDL", "waybill": "W1"},
     "pickup": {"scanned_at": SCANNED, "waybill": "W1", "kind": "picked_up"},
 }
@@ -33,7 +39,9 @@ def facts(**changed: object) -> OrderFacts:
     merged = dict(FACTS)
     for name, value in changed.items():
         base = FACTS[name]
-        merged[name] = {**base, **value} if isinstance(base, Mapping) and isinstance(value, Mapping) else value
+        merged[name] = (
+            {**base, **value} if isinstance(base, Mapping) and isinstance(value, Mapping) else value
+        )
     return OrderFacts.model_validate(merged)
 
 
@@ -45,7 +53,7 @@ def test_all_the_facts_of_the_example_count() -> None:
     assert example.valid_pickup is example.pickup
 
 
-# ---- cancel request ----------------------------------------------------------------------------------------------------
+# ---- cancel request ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -64,12 +72,14 @@ def test_all_the_facts_of_the_example_count() -> None:
         (None, False),
     ],
 )
-def test_a_cancel_request_stands_while_submitted_or_accepted_dated_or_not(changed: object, *, stands: bool) -> None:
+def test_a_cancel_request_stands_while_submitted_or_accepted_dated_or_not(
+    changed: object, *, stands: bool
+) -> None:
     looked = facts(cancel_request=changed)
     assert looked.standing_cancel_request == (looked.cancel_request if stands else None)
 
 
-# ---- refund ------------------------------------------------------------------------------------------------------------
+# ---- refund --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -98,7 +108,7 @@ def test_a_refund_is_full_unless_it_says_otherwise() -> None:
     assert seen(order, LOOK).full_refund is not None
 
 
-# ---- shipment ----------------------------------------------------------------------------------------------------------
+# ---- shipment ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -113,12 +123,14 @@ def test_a_refund_is_full_unless_it_says_otherwise() -> None:
         (None, False),
     ],
 )
-def test_a_shipment_counts_once_it_is_dated_and_has_happened(changed: object, *, counts: bool) -> None:
+def test_a_shipment_counts_once_it_is_dated_and_has_happened(
+    changed: object, *, counts: bool
+) -> None:
     looked = facts(shipment=changed)
     assert looked.counted_shipment == (looked.shipment if counts else None)
 
 
-# ---- pickup ------------------------------------------------------------------------------------------------------------
+# ---- pickup --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -132,12 +144,18 @@ def test_a_shipment_counts_once_it_is_dated_and_has_happened(changed: object, *,
         ({"pickup": {"scanned_at": LOOK + TICK}}, False),
         ({"pickup": {"scanned_at": PAID}}, True),
         ({"pickup": {"scanned_at": PAID - TICK}}, False),
-        ({"pickup": {"scanned_at": SHIPPED - TICK}}, True),  # the carrier's clock and the merchant's may differ
+        (
+            {"pickup": {"scanned_at": SHIPPED - TICK}},
+            True,
+        ),  # the carrier's clock and the merchant's may differ
         ({"pickup": {"waybill": "W2"}}, False),
         ({"pickup": {"waybill": "w1"}}, False),
         ({"pickup": {"waybill": None}}, False),
         ({"shipment": {"waybill": None}}, False),
-        ({"pickup": {"waybill": None}, "shipment": {"waybill": None}}, False),  # no waybill is not the same waybill
+        (
+            {"pickup": {"waybill": None}, "shipment": {"waybill": None}},
+            False,
+        ),  # no waybill is not the same waybill
         ({"shipment": {"waybill": "W2"}}, False),
         ({"shipment": None}, False),
         ({"shipment": {"shipped_at": None}}, False),
@@ -159,7 +177,7 @@ def test_a_pickup_is_valid_for_the_shipped_waybill_of_a_paid_order_and_not_befor
     assert looked.valid_pickup == (looked.pickup if valid else None)
 
 
-# ---- promise -----------------------------------------------------------------------------------------------------------
+# ---- promise -------------------------------------------------------------------------------------
 
 UNTIL = LOOK - timedelta(minutes=30)
 
@@ -189,7 +207,10 @@ def test_a_promise_is_kept_by_shipment_and_valid_pickup_at_or_before_the_agreed_
 
 def test_facts_that_arrive_late_are_judged_by_their_own_times() -> None:
     agreed = datetime(2023, 3, 28, 18, tzinfo=UTC)
-    scan = {"pickup": {"scanned_at": agreed - timedelta(minutes=1)}, "observed_at": agreed + timedelta(minutes=90)}
+    scan = {
+        "pickup": {"scanned_at": agreed - timedelta(minutes=1)},
+        "observed_at": agreed + timedelta(minutes=90),
+    }
     assert facts(**scan).promise_kept(agreed)
     assert not facts(**scan).promise_kept(agreed - timedelta(minutes=2))
 
@@ -200,18 +221,22 @@ def test_what_has_not_happened_keeps_no_promise() -> None:
     assert facts(pickup=ahead, observed_at=LOOK + TICK).promise_kept(LOOK + timedelta(days=1))
 
 
-# ---- properties --------------------------------------------------------------------------------------------------------
+# ---- properties ----------------------------------------------------------------------------------
 
 
 @given(orders(), near(LOOK), near(LOOK))
-def test_a_later_look_at_the_same_order_only_adds_to_what_counts(order: Order, one: datetime, other: datetime) -> None:
+def test_a_later_look_at_the_same_order_only_adds_to_what_counts(
+    order: Order, one: datetime, other: datetime
+) -> None:
     earlier, later = seen(order, min(one, other)), seen(order, max(one, other))
     for name in ("standing_cancel_request", "full_refund", "counted_shipment", "valid_pickup"):
         assert getattr(earlier, name) is None or getattr(later, name) == getattr(earlier, name)
 
 
 @given(order_facts(LOOK), near(LOOK), near(LOOK))
-def test_a_promise_that_is_kept_would_be_kept_by_any_later_date(looked: OrderFacts, one: datetime, other: datetime) -> None:
+def test_a_promise_that_is_kept_would_be_kept_by_any_later_date(
+    looked: OrderFacts, one: datetime, other: datetime
+) -> None:
     assert looked.promise_kept(min(one, other)) <= looked.promise_kept(max(one, other))
     assert looked.promise_kept(one) <= (looked.valid_pickup is not None)
     assert (looked.valid_pickup is not None) <= (looked.counted_shipment is not None)
@@ -223,18 +248,25 @@ def test_a_snapshot_is_read_back_from_its_record_as_it_was(looked: OrderFacts) -
     assert OrderFacts.model_validate(looked.model_dump(mode="json")) == looked
 
 
-# ---- the models --------------------------------------------------------------------------------------------------------
+# ---- the models ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", ["order_id", "asked", "observed_at", "revision"])
-def test_a_snapshot_says_of_which_order_it_is_who_was_asked_when_and_the_revision(missing: str) -> None:
+def test_a_snapshot_says_of_which_order_it_is_who_was_asked_when_and_the_revision(
+    missing: str,
+) -> None:
     with pytest.raises(ValidationError):
         OrderFacts.model_validate({name: value for name, value in FACTS.items() if name != missing})
 
 
 def test_an_order_may_hold_nothing() -> None:
     looked = seen(Order(), LOOK)
-    assert (looked.standing_cancel_request, looked.full_refund, looked.counted_shipment, looked.valid_pickup) == (None,) * 4
+    assert (
+        looked.standing_cancel_request,
+        looked.full_refund,
+        looked.counted_shipment,
+        looked.valid_pickup,
+    ) == (None,) * 4
     assert not looked.promise_kept(LOOK)
 
 

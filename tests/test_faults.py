@@ -29,7 +29,20 @@ from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, House, house, request
-from tests.support import CLAIMABLE, DAY, HOUR, MINUTE, OPENED_AT, PAID, PICKED_UP, SECOND, choose, order, pickup, seen
+from tests.support import (
+    CLAIMABLE,
+    DAY,
+    HOUR,
+    MINUTE,
+    OPENED_AT,
+    PAID,
+    PICKED_UP,
+    SECOND,
+    choose,
+    order,
+    pickup,
+    seen,
+)
 
 TICK = timedelta(microseconds=1)
 
@@ -45,7 +58,7 @@ def whole(home: House) -> bool:
     return not list(check(home.store, CheckCounts()))
 
 
-# ---- the order system --------------------------------------------------------------------------------------------------
+# ---- the order system ----------------------------------------------------------------------------
 
 
 def test_while_the_order_system_is_down_nothing_is_judged_and_the_rest_goes_on(home: House) -> None:
@@ -58,9 +71,13 @@ def test_while_the_order_system_is_down_nothing_is_judged_and_the_rest_goes_on(h
         home.service.open(request("D-3"))
     assert len(home.service.history("D-1")) == 1
     assert home.service.get("D-3") is None
-    assert isinstance(home.service.send("D-2", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+    assert isinstance(
+        home.service.send("D-2", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted
+    )
     home.orders.available = True
-    assert isinstance(home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1")).decision, Accepted), "the key is still free"
+    assert isinstance(
+        home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1")).decision, Accepted
+    ), "the key is still free"
 
 
 class Slow(AnyOrder):
@@ -102,14 +119,18 @@ def waiting(home: House, url: str, asked: Option) -> Iterator[list[object]]:
 def test_nobody_waits_for_a_slow_order_system_but_who_asked(home: House, url: str) -> None:
     home.open("D-1")
     with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
-        answered = home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # the same dispute, not held by who waits
+        answered = home.service.send(
+            "D-1", choose(Option.OUT_OF_STOCK_REFUND)
+        )  # the same dispute, not held by who waits
         assert isinstance(answered.decision, Accepted)
     (decision,) = decisions
     assert isinstance(decision, Refused), "decided again by what came meanwhile"
     assert decision.codes == (RefusalCode.OPTION_ALREADY_CHOSEN,)
 
 
-def test_a_command_is_judged_by_when_it_came_however_long_the_order_system_takes(home: House, url: str) -> None:
+def test_a_command_is_judged_by_when_it_came_however_long_the_order_system_takes(
+    home: House, url: str
+) -> None:
     home.open("D-1")
     home.time.now = OPENED_AT + DAY  # the last moment
     with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
@@ -118,7 +139,9 @@ def test_a_command_is_judged_by_when_it_came_however_long_the_order_system_takes
     assert home.service.history("D-1")[-1].at == OPENED_AT + DAY
 
 
-def test_who_waited_past_the_deadline_loses_to_the_sweep_that_came_first(home: House, url: str) -> None:
+def test_who_waited_past_the_deadline_loses_to_the_sweep_that_came_first(
+    home: House, url: str
+) -> None:
     home.open("D-1")
     home.time.now = OPENED_AT + DAY
     with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
@@ -146,7 +169,9 @@ def test_a_stale_answer_of_the_order_system_is_not_judged_on(home: House) -> Non
     ],
     ids=["of another order", "dated ahead"],
 )
-def test_an_answer_to_another_question_is_not_judged_on(home: House, answers: object, said: str) -> None:
+def test_an_answer_to_another_question_is_not_judged_on(
+    home: House, answers: object, said: str
+) -> None:
     home.open("D-1")
     home.orders.look = answers  # type: ignore[method-assign,assignment]  # a fault of the order system
     with pytest.raises(StaleFactsError, match=said):
@@ -154,7 +179,9 @@ def test_an_answer_to_another_question_is_not_judged_on(home: House, answers: ob
     assert len(home.service.history("D-1")) == 1
 
 
-def test_an_order_system_that_contradicts_itself_is_taken_at_each_word_and_each_is_recorded(home: House) -> None:
+def test_an_order_system_that_contradicts_itself_is_taken_at_each_word_and_each_is_recorded(
+    home: House,
+) -> None:
     home.open("D-1")
     home.orders.put("O-D-1", order(pickup=pickup()))  # picked up, but never shipped
     refused = home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
@@ -167,11 +194,13 @@ def test_an_order_system_that_contradicts_itself_is_taken_at_each_word_and_each_
     again = home.service.send("D-1", choose(Option.ALREADY_SHIPPED, key="k-1"))
     assert isinstance(again.decision, Repeated), "what was decided stands"
     recorded = [event.facts for event in home.service.history("D-1")]
-    assert [facts and (facts.shipment is not None, facts.pickup is not None) for facts in recorded[1:]] == [(False, True), (True, True)]
+    assert [
+        facts and (facts.shipment is not None, facts.pickup is not None) for facts in recorded[1:]
+    ] == [(False, True), (True, True)]
     assert whole(home)
 
 
-# ---- the database ------------------------------------------------------------------------------------------------------
+# ---- the database --------------------------------------------------------------------------------
 
 
 def cut(home: House) -> None:
@@ -179,16 +208,22 @@ def cut(home: House) -> None:
     database = home.store.engine.url.query["options"]
     with home.store.engine.connect() as connection:
         connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+                "current_database() AND pid <> pg_backend_pid()"
+            )
             if not database
             else text(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON relation = pg_class.oid "
+                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON relation = "
+                "pg_class.oid "
                 "WHERE relnamespace = current_schema()::regnamespace AND pid <> pg_backend_pid()"
             )
         )
 
 
-def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written(home: House) -> None:
+def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written(
+    home: House,
+) -> None:
     home.open("D-1")
     asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x")
 
@@ -204,11 +239,15 @@ def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing_half_written
     with pytest.raises((StoreUnavailableError, DBAPIError)):
         breaks()
     assert len(home.service.history("D-1")) == 1
-    assert isinstance(home.service.send("D-1", asked).decision, Accepted), "the next command finds a new connection, and the key free"
+    assert isinstance(home.service.send("D-1", asked).decision, Accepted), (
+        "the next command finds a new connection, and the key free"
+    )
     assert whole(home)
 
 
-def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_word(home: House) -> None:
+def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_word(
+    home: House,
+) -> None:
     home.open("D-1")
     if home.store.engine.dialect.name == "sqlite":
         home.store.close()
@@ -216,13 +255,19 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
         with ExitStack() as stack:
             idle = [stack.enter_context(home.store.pool.take()) for _ in range(3)]
             pids = [one.execute("SELECT pg_backend_pid()").fetchone()[0] for one in idle]
-        with psycopg.connect(home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
+        with psycopg.connect(
+            home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        ) as server:
             for pid in pids:
                 server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-    assert isinstance(home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+    assert isinstance(
+        home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted
+    )
 
 
-def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_behind(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_behind(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home.open("D-1")
     asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x"), home.store.pool.kind
     really = kind.transaction
@@ -237,7 +282,9 @@ def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_beh
 
     monkeypatch.setattr(kind, "transaction", breaking)
     for _ in range(2):  # the second has to find a new connection
-        with pytest.raises(StoreUnavailableError, match=r"disk I/O error|terminating connection|connection"):
+        with pytest.raises(
+            StoreUnavailableError, match=r"disk I/O error|terminating connection|connection"
+        ):
             home.service.send("D-1", asked)
     monkeypatch.undo()
     assert len(home.service.history("D-1")) == 1
@@ -245,7 +292,9 @@ def test_a_connection_that_breaks_between_loading_and_writing_leaves_nothing_beh
     assert whole(home)
 
 
-def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_was_lost_on_its_way_back_is_found_again_by_its_key(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home.open("D-1")
     asked, kind = choose(Option.OUT_OF_STOCK_REFUND, key="k-1"), home.store.pool.kind
     really = kind.transaction
@@ -268,7 +317,14 @@ def binaries() -> Path | None:
     """Find where the programs of a PostgreSQL server are."""
     beside = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
     everywhere = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), *beside]
-    return next((folder for folder in everywhere if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
+    return next(
+        (
+            folder
+            for folder in everywhere
+            if (folder / "initdb").exists() and (folder / "pg_ctl").exists()
+        ),
+        None,
+    )
 
 
 WAITS = f"{PATIENCE:.0f}"
@@ -280,10 +336,25 @@ class Server:
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs = programs
         self.folder = folder
-        self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        self._as = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            if os.geteuid() == 0
+            else []
+        )
         if self._as:
             shutil.chown(folder, "postgres", "postgres")
-        self._run("initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
+        self._run(
+            "initdb",
+            "-D",
+            folder / "data",
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "--no-sync",
+            "-E",
+            "UTF8",
+        )
         with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write(f"listen_addresses = ''\nunix_socket_directories = '{folder}'\n")
         self.start()
@@ -293,13 +364,28 @@ class Server:
         return f"postgresql+psycopg://postgres@/postgres?host={self.folder}"
 
     def start(self) -> None:
-        self._run("pg_ctl", "-D", self.folder / "data", "-w", "-t", WAITS, "-l", self.folder / "log", "start")
+        self._run(
+            "pg_ctl",
+            "-D",
+            self.folder / "data",
+            "-w",
+            "-t",
+            WAITS,
+            "-l",
+            self.folder / "log",
+            "start",
+        )
 
     def stop(self, how: str) -> None:
         self._run("pg_ctl", "-D", self.folder / "data", "-w", "-t", WAITS, "-m", how, "stop")
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        subprocess.run([*self._as, self._programs / program, *arguments], check=True, capture_output=True, cwd=self.folder)  # noqa: S603 -- programs of the server
+        subprocess.run(  # noqa: S603 -- programs of the server
+            [*self._as, self._programs / program, *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+        )
 
 
 def _known(user: str) -> bool:
@@ -314,10 +400,17 @@ def _known(user: str) -> bool:
 def server() -> Iterator[Server]:
     programs = binaries()
     if os.geteuid() == 0 and (shutil.which("setpriv") is None or not _known("postgres")):
-        pytest.skip("root runs no PostgreSQL server, and there is no setpriv or no user postgres to run it as")
+        pytest.skip(
+            "root runs no PostgreSQL server, and there is no setpriv or no user postgres to run "
+            "it as"
+        )
     if programs is None:
-        # A PostgreSQL elsewhere (DISPUTE_FSM_TEST_POSTGRES) cannot be stopped from here; .ci/run has the programs, and lets no test skip.
-        pytest.skip("no programs of a PostgreSQL server are installed (initdb, pg_ctl), so none can be restarted")
+        # A PostgreSQL elsewhere (DISPUTE_FSM_TEST_POSTGRES) cannot be stopped from here; .ci/run
+        # has the programs, and lets no test skip.
+        pytest.skip(
+            "no programs of a PostgreSQL server are installed (initdb, pg_ctl), so none can be "
+            "restarted"
+        )
     folder = Path(mkdtemp(prefix="dispute-fsm-", dir="/tmp"))  # a socket's path must be short
     server = Server(programs, folder)
     yield server
@@ -325,7 +418,9 @@ def server() -> Iterator[Server]:
     shutil.rmtree(folder)
 
 
-def test_a_server_that_is_killed_in_mid_transaction_and_started_again_has_lost_nothing(server: Server) -> None:
+def test_a_server_that_is_killed_in_mid_transaction_and_started_again_has_lost_nothing(
+    server: Server,
+) -> None:
     asked = choose(Option.OUT_OF_STOCK_REFUND, key="k-1", note="x")
     with house(server.url) as home:
         home.open("D-1")
@@ -360,26 +455,38 @@ def test_a_runner_goes_on_once_the_database_is_back(server: Server) -> None:
         server.stop("immediate")
         server.start()
         home.time.now = OPENED_AT + DAY + TICK
-        until(lambda: not thread.is_alive() or len(home.service.history("D-1")) > 1, "the runner did not fire the deadline")
+        until(
+            lambda: not thread.is_alive() or len(home.service.history("D-1")) > 1,
+            "the runner did not fire the deadline",
+        )
         runner.stop()
         thread.join(PATIENCE)
         assert not thread.is_alive()
         assert home.service.history("D-1")[-1].outcome is Outcome.NO_RESPONSE
 
 
-# ---- SQLite ------------------------------------------------------------------------------------------------------------
+# ---- SQLite --------------------------------------------------------------------------------------
 
 
-def test_a_database_that_is_locked_for_too_long_is_unavailable_and_nothing_is_half_written(tmp_path: Path) -> None:
-    with house(f"sqlite:///{tmp_path / 'd.db'}?timeout=0.1") as home, house(f"sqlite:///{tmp_path / 'd.db'}") as other:
+def test_a_database_that_is_locked_for_too_long_is_unavailable_and_nothing_is_half_written(
+    tmp_path: Path,
+) -> None:
+    with (
+        house(f"sqlite:///{tmp_path / 'd.db'}?timeout=0.1") as home,
+        house(f"sqlite:///{tmp_path / 'd.db'}") as other,
+    ):
         home.open("D-1")
         with other.store.engine.begin(), pytest.raises(StoreUnavailableError, match="locked"):
             home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
         assert len(home.service.history("D-1")) == 1
-        assert isinstance(home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+        assert isinstance(
+            home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted
+        )
 
 
-def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_written(
+    tmp_path: Path,
+) -> None:
     limit = [1_000_000]
 
     class Limited(Session):
@@ -390,7 +497,9 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
     with house(f"sqlite:///{tmp_path / 'd.db'}") as home:
         home.open("D-0")
         with home.store.engine.connect() as connection:
-            limit[0] = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + 12  # room for a few disputes
+            limit[0] = (
+                int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + 12
+            )  # room for a few disputes
         home.store.pool.kind = Limited
         home.store.close()  # so that each is opened anew
         answered: list[str] = []
@@ -398,7 +507,9 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         def fills() -> None:
             for number in range(1, 500):
                 answered.append(home.open(f"D-{number}").dispute_id)
-                home.service.send(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400))
+                home.service.send(
+                    f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)
+                )
 
         with pytest.raises(StoreUnavailableError, match="full"):
             fills()
@@ -409,12 +520,15 @@ def test_a_full_disk_loses_nothing_that_was_answered_and_leaves_nothing_half_wri
         home.store.close()
         last = answered[-1]
         assert isinstance(
-            home.service.send(last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)).decision, Accepted | Repeated
+            home.service.send(
+                last, choose(Option.OUT_OF_STOCK_REFUND, key="k", note="x" * 400)
+            ).decision,
+            Accepted | Repeated,
         )
         assert whole(home)
 
 
-# ---- the clock ---------------------------------------------------------------------------------------------------------
+# ---- the clock -----------------------------------------------------------------------------------
 
 
 def test_a_clock_that_jumps_back_neither_stops_a_dispute_nor_takes_it_back(home: House) -> None:
@@ -433,7 +547,10 @@ def test_what_fired_does_not_fire_again_when_the_clock_jumps_back_and_forth(home
     for jump in (DAY + TICK, -3 * DAY, 5 * DAY, -5 * DAY, 9 * DAY):
         home.time.pass_(jump)
         home.service.sweep()
-    assert [event.command for event in home.service.history("D-1")] == [CommandType.OPEN_DISPUTE, CommandType.RESPONSE_EXPIRED]
+    assert [event.command for event in home.service.history("D-1")] == [
+        CommandType.OPEN_DISPUTE,
+        CommandType.RESPONSE_EXPIRED,
+    ]
 
 
 def test_a_claim_that_lies_ahead_after_a_jump_back_only_delays(home: House) -> None:
@@ -447,13 +564,17 @@ def test_a_claim_that_lies_ahead_after_a_jump_back_only_delays(home: House) -> N
     assert home.service.sweep() == Swept(fired=1)
 
 
-def test_machines_whose_clocks_differ_go_by_the_databases(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_whose_clocks_differ_go_by_the_databases(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with closing(Store(url)) as store:
         service = DisputeService(store, AnyOrder(PAID))
         if store.engine.dialect.name == "sqlite":  # one machine, one clock
             service.open(request("D-1"))
         else:
-            monkeypatch.setattr("dispute_fsm.store.repository.datetime", None)  # this machine's clock is not even looked at
+            monkeypatch.setattr(
+                "dispute_fsm.store.repository.datetime", None
+            )  # this machine's clock is not even looked at
             times = []
             for _ in range(2):
                 with store.engine.connect() as connection:

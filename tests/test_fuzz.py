@@ -27,4 +27,7 @@ def test_whatever_comes_in_a_parser_accepts_it_or_raises_its_documented_error(
         target.try_out(data, tally)
     assert tally.past > inputs // 2  # else it would only test the YAML or JSON layer
     assert tally.accepted < tally.tried
-    tell(f"fuzzed {name}: {tally.tried} inputs, {tally.past} past the YAML or JSON layer, {tally.accepted} accepted")
+    tell(
+        f"fuzzed {name}: {tally.tried} inputs, {tally.past} past the YAML or JSON layer, "
+        f"{tally.accepted} accepted"
+    )

@@ -25,7 +25,14 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import verify
 from dispute_fsm.domain.commands import DEFAULT_VERSION
-from dispute_fsm.domain.enums import Deadline, EventType, Outcome, PickupKind, RefusalCode, StateName
+from dispute_fsm.domain.enums import (
+    Deadline,
+    EventType,
+    Outcome,
+    PickupKind,
+    RefusalCode,
+    StateName,
+)
 from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
@@ -106,11 +113,13 @@ def fold(lines: Sequence[str]) -> dict[str, Dispute]:
         event = EVENT.validate_json(line)
         before = disputes.get(event.dispute_id)
         verify(record, GENESIS if before is None else before.last_hash)
-        disputes[event.dispute_id] = begin(event, policies[event.policy]) if before is None else evolve(before, event)
+        disputes[event.dispute_id] = (
+            begin(event, policies[event.policy]) if before is None else evolve(before, event)
+        )
     return disputes
 
 
-# ---- the same seed -----------------------------------------------------------------------------------------------------
+# ---- the same seed -------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
@@ -120,16 +129,34 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 def test_neither_the_hash_seed_nor_the_zone_nor_the_locale_of_the_process_changes_a_byte() -> None:
     def apart(**environment: str) -> bytes:
-        command = [sys.executable, "-c", MAIN, "generate", "--disputes", "25", "--seed", "1", "-o", "-"]
+        command = [
+            sys.executable,
+            "-c",
+            MAIN,
+            "generate",
+            "--disputes",
+            "25",
+            "--seed",
+            "1",
+            "-o",
+            "-",
+        ]
         done = subprocess.run(  # noqa: S603 -- our own command
-            command, capture_output=True, check=False, timeout=PATIENCE, env={**os.environ, **environment}
+            command,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+            env={**os.environ, **environment},
         )
         assert (done.returncode, done.stderr) == (0, b"")
         return done.stdout
 
     here = written(25).encode()
     assert apart(PYTHONHASHSEED="1", TZ="America/New_York", LC_ALL="C.UTF-8") == here
-    assert apart(PYTHONHASHSEED="2", TZ="Asia/Shanghai", PYTHONUTF8="0", PYTHONIOENCODING="ascii") == here
+    assert (
+        apart(PYTHONHASHSEED="2", TZ="Asia/Shanghai", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+        == here
+    )
 
 
 def test_a_dispute_is_the_same_however_many_follow() -> None:
@@ -138,14 +165,16 @@ def test_a_dispute_is_the_same_however_many_follow() -> None:
     assert all(many[dispute_id] == told for dispute_id, told in few.items())
 
 
-# ---- a history like any other ------------------------------------------------------------------------------------------
+# ---- a history like any other --------------------------------------------------------------------
 
 
 def test_what_is_written_reads_back_and_every_dispute_ends() -> None:
     folded = fold(written(300).splitlines())
     assert len(folded) == 300
     assert all(dispute.closed for dispute in folded.values())
-    assert {dispute.dispute_id: dispute.seq for dispute in folded.values()} == Counter(event.dispute_id for event in events(300))
+    assert {dispute.dispute_id: dispute.seq for dispute in folded.values()} == Counter(
+        event.dispute_id for event in events(300)
+    )
 
 
 def test_every_event_comes_with_the_policy_that_it_names() -> None:
@@ -159,7 +188,9 @@ def test_business_time_never_goes_back_in_the_file_and_is_when_it_was_written() 
 
 
 def test_disputes_are_interleaved() -> None:
-    changes = sum(earlier.dispute_id != later.dispute_id for earlier, later in pairwise(events(2_000)))
+    changes = sum(
+        earlier.dispute_id != later.dispute_id for earlier, later in pairwise(events(2_000))
+    )
     assert changes > 0.8 * len(events(2_000))
 
 
@@ -176,28 +207,43 @@ def test_no_dispute_is_no_event() -> None:
     assert list(generate(0, 1)) == []
 
 
-# ---- what happens in it ------------------------------------------------------------------------------------------------
+# ---- what happens in it --------------------------------------------------------------------------
 
 
 def test_every_option_outcome_and_type_of_event_occurs() -> None:
     recorded = events(2_000)
-    chosen = {event.payload.model_dump()["option"] for event in recorded if event.type is EventType.OPTION_CHOSEN}
+    chosen = {
+        event.payload.model_dump()["option"]
+        for event in recorded
+        if event.type is EventType.OPTION_CHOSEN
+    }
     assert chosen == set(rule_version(DEFAULT_VERSION).options)
     assert {event.outcome for event in recorded} - {None} == set(Outcome)
-    types = {row.records for rows in TABLE.rows.values() for row in rows}
-    assert {event.type for event in recorded} == types | {EventType.DISPUTE_OPENED, EventType.REFUSED}
+    types = {row.records for rows in TABLE.transitions.values() for row in rows}
+    assert {event.type for event in recorded} == types | {
+        EventType.DISPUTE_OPENED,
+        EventType.REFUSED,
+    }
 
 
 def test_every_refusal_code_occurs_but_those_that_cannot() -> None:
-    assert {code for event in events(2_000) for code in event.refused} == set(RefusalCode) - UNRECORDED - NOT_IN_2023_03
+    assert {code for event in events(2_000) for code in event.refused} == set(
+        RefusalCode
+    ) - UNRECORDED - NOT_IN_2023_03
 
 
 def test_every_edge_is_gone_but_rare_ones() -> None:
-    gone = {(event.source, event.command, event.target) for event in events(2_000) if event.type is not EventType.REFUSED}
-    edges = {(row.source, row.event, row.target) for rows in TABLE.rows.values() for row in rows}
+    gone = {
+        (event.source, event.command, event.target)
+        for event in events(2_000)
+        if event.type is not EventType.REFUSED
+    }
+    edges = {
+        (row.source, row.event, row.target) for rows in TABLE.transitions.values() for row in rows
+    }
     missing = edges - gone
     assert len(missing) < 3
-    assert {TABLE.places[source].state for source, _, _ in missing} <= RARE
+    assert {TABLE.configurations[source].state for source, _, _ in missing} <= RARE
 
 
 def test_most_disputes_end_without_any_refusal_and_most_merchants_answer() -> None:
@@ -227,17 +273,28 @@ def test_news_of_a_scan_may_come_late_and_still_keep_a_promise() -> None:
     unknown, after_the_promise = 0, 0
     for told in by_dispute(events(2_000)).values():
         looks = [event.facts for event in told if event.facts is not None]
-        scans = [facts.pickup.scanned_at for facts in looks if facts.pickup is not None and facts.pickup.kind is PickupKind.PICKED_UP]
+        scans = [
+            facts.pickup.scanned_at
+            for facts in looks
+            if facts.pickup is not None and facts.pickup.kind is PickupKind.PICKED_UP
+        ]
         before_the_news = looks[: len(looks) - len(scans)]
-        unknown += bool(scans) and any(cast("datetime", scans[0]) < facts.observed_at for facts in before_the_news)
+        unknown += bool(scans) and any(
+            cast("datetime", scans[0]) < facts.observed_at for facts in before_the_news
+        )
         for before, event in pairwise(told):
-            if event.outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT and event.type is EventType.DISPUTE_RESOLVED:
-                after_the_promise += event.at > before.deadlines[Deadline.PROMISE] - DEFAULT_POLICY.scan_grace
+            if (
+                event.outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
+                and event.type is EventType.DISPUTE_RESOLVED
+            ):
+                after_the_promise += (
+                    event.at > before.deadlines[Deadline.PROMISE] - DEFAULT_POLICY.scan_grace
+                )
     assert unknown > 20
     assert after_the_promise > 20
 
 
-# ---- the command -------------------------------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 
 def call(*arguments: str | Path) -> tuple[int, bytes, str]:
@@ -256,7 +313,11 @@ def test_the_command_writes_a_file_and_says_so_on_standard_error(tmp_path: Path)
 
 
 def test_the_command_writes_to_standard_output_and_nothing_else_there() -> None:
-    assert call("--disputes", "20", "--seed", "7", "--rules", DEFAULT_VERSION, "-o", "-") == (0, written(20, seed=7).encode(), "")
+    assert call("--disputes", "20", "--seed", "7", "--rules", DEFAULT_VERSION, "-o", "-") == (
+        0,
+        written(20, seed=7).encode(),
+        "",
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,36 +43,74 @@ from dispute_fsm.machine.guard import (
 from dispute_fsm.machine.timing import has_passed
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.guards.actors import by
-from tests.strategies import CONSUMER, MERCHANT, NOW, commands, near, order_facts, own_actor, policies
+from tests.strategies import (
+    CONSUMER,
+    MERCHANT,
+    NOW,
+    commands,
+    near,
+    order_facts,
+    own_actor,
+    policies,
+)
 from tests.support import opened_event
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
 LANGS: tuple[Lang, ...] = ("zh", "en")
 
-VOUCHER: Mapping[str, object] = {"kind": "chat_screenshot", "media_type": "image/png", "size": 1, "sha256": "0" * 64}
+VOUCHER: Mapping[str, object] = {
+    "kind": "chat_screenshot",
+    "media_type": "image/png",
+    "size": 1,
+    "sha256": "0" * 64,
+}
 SHIPMENT: Mapping[str, object] = {"shipped_at": NOW - 2 * HOUR, "carrier": "JDL", "waybill": "W1"}
 PICKUP: Mapping[str, object] = {"scanned_at": NOW - HOUR, "waybill": "W1", "kind": "picked_up"}
 
-REQUIREMENTS = {guard.name: guard for guard in vars(g).values() if isinstance(guard, Guard) and guard.sort is GuardKind.REQUIRES}
+REQUIREMENTS = {
+    guard.name: guard
+    for guard in vars(g).values()
+    if isinstance(guard, Guard) and guard.kind is GuardKind.REQUIRES
+}
 """Every requirement there is."""
 
 
 def facts(**order: object) -> OrderFacts:
-    named = {"order_id": "O-1", "asked": "oms", "observed_at": NOW, "revision": "1", "paid_at": NOW - timedelta(days=3)}
+    named = {
+        "order_id": "O-1",
+        "asked": "oms",
+        "observed_at": NOW,
+        "revision": "1",
+        "paid_at": NOW - timedelta(days=3),
+    }
     return OrderFacts.model_validate({**named, **order})
 
 
-def command(event: CommandType, payload: Mapping[str, object] | None = None, actor: Actor | None = None) -> Command:
+def command(
+    event: CommandType, payload: Mapping[str, object] | None = None, actor: Actor | None = None
+) -> Command:
     ids = {"dispute_id": "D-1", "order_id": "o-1", "merchant_id": MERCHANT, "consumer_id": CONSUMER}
     opens = ids if event is CommandType.OPEN_DISPUTE else {}
-    return COMMAND_CLASSES[event].model_validate({"by": actor or own_actor(Role.MERCHANT), **opens, **(payload or {})})
+    return COMMAND_CLASSES[event].model_validate(
+        {"by": actor or own_actor(Role.MERCHANT), **opens, **(payload or {})}
+    )
 
 
-def case(event: CommandType = CommandType.CHOOSE_OPTION, payload: Mapping[str, object] | None = None, **situation: object) -> Case:
+def case(
+    event: CommandType = CommandType.CHOOSE_OPTION,
+    payload: Mapping[str, object] | None = None,
+    **situation: object,
+) -> Case:
     if event is CommandType.CHOOSE_OPTION and payload is None:
         payload = {"option": "ship_by_agreed_date"}
-    made = Case(command=command(event, payload), now=NOW, policy=DEFAULT_POLICY, merchant_id=MERCHANT, consumer_id=CONSUMER)
+    made = Case(
+        command=command(event, payload),
+        now=NOW,
+        policy=DEFAULT_POLICY,
+        merchant_id=MERCHANT,
+        consumer_id=CONSUMER,
+    )
     changes: dict[str, Any] = situation
     return replace(made, **changes)
 
@@ -90,11 +128,17 @@ def limited(**limits: object) -> Policy:
     return DEFAULT_POLICY.lay_over({"voucher_limits": limits})
 
 
-def extend(until: datetime, rationale: str | None = "x", deadline: str | None = None, **situation: object) -> Case:
-    return case(CommandType.EXTEND_DEADLINE, {"until": until, "rationale": rationale, "deadline": deadline}, **situation)
+def extend(
+    until: datetime, rationale: str | None = "x", deadline: str | None = None, **situation: object
+) -> Case:
+    return case(
+        CommandType.EXTEND_DEADLINE,
+        {"until": until, "rationale": rationale, "deadline": deadline},
+        **situation,
+    )
 
 
-# ---- requirements ------------------------------------------------------------------------------------------------------
+# ---- requirements --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -132,19 +176,37 @@ NOT_CANCELLED: list[tuple[dict[str, object], dict[str, Seen]]] = [
     ({"cancel_request": {"status": "rejected"}}, {"cancel_request": "rejected"}),
     (
         {"cancel_request": {"status": "submitted", "submitted_at": NOW + TICK}},
-        {"cancel_request": "submitted", "cancel_request_submitted_at": "2023-03-28T02:00:00.000001Z"},
+        {
+            "cancel_request": "submitted",
+            "cancel_request_submitted_at": "2023-03-28T02:00:00.000001Z",
+        },
     ),
     ({"refund": {"status": "requested"}}, {"refund": "requested", "refund_scope": "full"}),
-    ({"refund": {"status": "completed", "scope": "partial"}}, {"refund": "completed", "refund_scope": "partial"}),
+    (
+        {"refund": {"status": "completed", "scope": "partial"}},
+        {"refund": "completed", "refund_scope": "partial"},
+    ),
 ]
 
 CANCELS = [
-    Example("cancel_requested_or_refunded", case(facts=facts(cancel_request={"status": "submitted"})), saw={"cancel_request": "submitted"}),
-    Example("cancel_requested_or_refunded", case(facts=facts(cancel_request={"status": "accepted", "submitted_at": NOW}))),
+    Example(
+        "cancel_requested_or_refunded",
+        case(facts=facts(cancel_request={"status": "submitted"})),
+        saw={"cancel_request": "submitted"},
+    ),
+    Example(
+        "cancel_requested_or_refunded",
+        case(facts=facts(cancel_request={"status": "accepted", "submitted_at": NOW})),
+    ),
     Example(
         "cancel_requested_or_refunded",
         case(facts=facts(refund={"status": "completed", "completed_at": NOW})),
-        saw={"refund": "completed", "refund_scope": "full", "refund_completed_at": "2023-03-28T02:00:00Z", "cancel_request": None},
+        saw={
+            "refund": "completed",
+            "refund_scope": "full",
+            "refund_completed_at": "2023-03-28T02:00:00Z",
+            "cancel_request": None,
+        },
     ),
     Example(
         "cancel_requested_or_refunded",
@@ -180,9 +242,19 @@ NOT_VALID: list[tuple[dict[str, object], dict[str, Seen]]] = [
 ]
 
 SHIPS = [
-    Example("shipped", case(facts=facts(shipment=SHIPMENT)), saw={"shipment": True, "shipped_at": "2023-03-28T00:00:00Z"}),
+    Example(
+        "shipped",
+        case(facts=facts(shipment=SHIPMENT)),
+        saw={"shipment": True, "shipped_at": "2023-03-28T00:00:00Z"},
+    ),
     Example("shipped", case(facts=facts(shipment={"shipped_at": NOW}))),
-    Example("shipped", case(facts=facts()), "not_shipped", fact("shipment.shipped_at"), {"shipment": False, "shipped_at": None}),
+    Example(
+        "shipped",
+        case(facts=facts()),
+        "not_shipped",
+        fact("shipment.shipped_at"),
+        {"shipment": False, "shipped_at": None},
+    ),
     Example(
         "shipped",
         case(facts=facts(shipment={"waybill": "W1"})),
@@ -190,17 +262,38 @@ SHIPS = [
         fact("shipment.shipped_at"),
         {"shipment": True, "shipped_at": None},
     ),
-    Example("shipped", case(facts=facts(shipment={"shipped_at": NOW + TICK})), "not_shipped", fact("shipment.shipped_at")),
+    Example(
+        "shipped",
+        case(facts=facts(shipment={"shipped_at": NOW + TICK})),
+        "not_shipped",
+        fact("shipment.shipped_at"),
+    ),
     Example(
         "picked_up",
         case(facts=facts(shipment=SHIPMENT, pickup=PICKUP)),
-        saw={"pickup": True, "kind": "picked_up", "waybill": "W1", "shipped_waybill": "W1", "scanned_at": "2023-03-28T01:00:00Z"},
+        saw={
+            "pickup": True,
+            "kind": "picked_up",
+            "waybill": "W1",
+            "shipped_waybill": "W1",
+            "scanned_at": "2023-03-28T01:00:00Z",
+        },
     ),
     Example("picked_up", case(facts=facts()), "no_pickup_scan", fact("pickup"), {"pickup": False}),
-    Example("picked_up", case(facts=facts(shipment=SHIPMENT)), "no_pickup_scan", fact("pickup"), {"pickup": False}),
+    Example(
+        "picked_up",
+        case(facts=facts(shipment=SHIPMENT)),
+        "no_pickup_scan",
+        fact("pickup"),
+        {"pickup": False},
+    ),
     *(
         Example(
-            "picked_up", case(facts=facts(**{"shipment": SHIPMENT, "pickup": PICKUP, **order})), "pickup_not_valid", fact("pickup"), saw
+            "picked_up",
+            case(facts=facts(**{"shipment": SHIPMENT, "pickup": PICKUP, **order})),
+            "pickup_not_valid",
+            fact("pickup"),
+            saw,
         )
         for order, saw in NOT_VALID
     ),
@@ -208,8 +301,14 @@ SHIPS = [
 
 LATEST = NOW + timedelta(days=15)
 PROMISES = [
-    Example("promise_given", choose(agreed_until=NOW + HOUR), saw={"agreed_until": "2023-03-28T03:00:00Z"}),
-    Example("promise_given", choose(), "promise_missing", say("agreed_until"), {"agreed_until": None}),
+    Example(
+        "promise_given",
+        choose(agreed_until=NOW + HOUR),
+        saw={"agreed_until": "2023-03-28T03:00:00Z"},
+    ),
+    Example(
+        "promise_given", choose(), "promise_missing", say("agreed_until"), {"agreed_until": None}
+    ),
     Example("promise_in_future", choose(agreed_until=NOW + TICK)),
     Example("promise_in_future", choose()),  # that it is missing is said once, by promise_given
     Example(
@@ -219,26 +318,48 @@ PROMISES = [
         say("agreed_until"),
         {"agreed_until": "2023-03-28T02:00:00Z", "now": "2023-03-28T02:00:00Z"},
     ),
-    Example("promise_in_future", choose(agreed_until=NOW - HOUR), "promise_not_in_future", say("agreed_until")),
-    Example("promise_not_too_far", choose(agreed_until=LATEST), saw={"latest": "2023-04-12T02:00:00Z", "max_promise": "15d"}),
-    Example("promise_not_too_far", choose()),
-    Example("promise_not_too_far", choose(agreed_until=NOW - HOUR)),
-    Example("promise_not_too_far", choose(agreed_until=LATEST + TICK), "promise_too_far", say("agreed_until"), {"max_promise": "15d"}),
+    Example(
+        "promise_in_future",
+        choose(agreed_until=NOW - HOUR),
+        "promise_not_in_future",
+        say("agreed_until"),
+    ),
     Example(
         "promise_not_too_far",
-        replace(choose(agreed_until=NOW + timedelta(days=36_000)), policy=DEFAULT_POLICY.lay_over({"max_promise": None})),
+        choose(agreed_until=LATEST),
+        saw={"latest": "2023-04-12T02:00:00Z", "max_promise": "15d"},
+    ),
+    Example("promise_not_too_far", choose()),
+    Example("promise_not_too_far", choose(agreed_until=NOW - HOUR)),
+    Example(
+        "promise_not_too_far",
+        choose(agreed_until=LATEST + TICK),
+        "promise_too_far",
+        say("agreed_until"),
+        {"max_promise": "15d"},
+    ),
+    Example(
+        "promise_not_too_far",
+        replace(
+            choose(agreed_until=NOW + timedelta(days=36_000)),
+            policy=DEFAULT_POLICY.lay_over({"max_promise": None}),
+        ),
         saw={"latest": None, "max_promise": None},
     ),
     Example(
         "promise_not_too_far",
-        replace(choose(agreed_until=NOW + TICK), policy=DEFAULT_POLICY.lay_over({"max_promise": "0s"})),
+        replace(
+            choose(agreed_until=NOW + TICK), policy=DEFAULT_POLICY.lay_over({"max_promise": "0s"})
+        ),
         "promise_too_far",
         say("agreed_until"),
     ),
     Example("agreement_voucher", choose(vouchers=[VOUCHER]), saw={"count": 1}),
     Example("agreement_voucher", choose(vouchers=[VOUCHER, VOUCHER]), saw={"count": 1}),
     Example("agreement_voucher", choose(vouchers=[{**VOUCHER, "kind": "other"}])),
-    Example("agreement_voucher", choose(), "agreement_voucher_missing", say("vouchers"), {"count": 0}),
+    Example(
+        "agreement_voucher", choose(), "agreement_voucher_missing", say("vouchers"), {"count": 0}
+    ),
 ]
 
 
@@ -284,20 +405,59 @@ LIMITS = [
 
 EVIDENCE = [
     Example("reason_known", submit(), saw={"reason_known": True}),
-    Example("reason_known", submit(reason="because"), "reason_unknown", say("reason"), {"reason_known": False}),
+    Example(
+        "reason_known",
+        submit(reason="because"),
+        "reason_unknown",
+        say("reason"),
+        {"reason_known": False},
+    ),
     Example("reason_known", submit(reason=None), "reason_unknown", say("reason")),
     Example("vouchers_there", submit(), saw={"missing": ()}),
-    Example("vouchers_there", submit(vouchers=[]), "voucher_missing", say("vouchers"), {"missing": ("chat_screenshot x 1",)}),
-    Example("vouchers_there", submit(reason="because", vouchers=[])),  # an unknown reason prompts for nothing
+    Example(
+        "vouchers_there",
+        submit(vouchers=[]),
+        "voucher_missing",
+        say("vouchers"),
+        {"missing": ("chat_screenshot x 1",)},
+    ),
+    Example(
+        "vouchers_there", submit(reason="because", vouchers=[])
+    ),  # an unknown reason prompts for nothing
     Example("vouchers_accepted", submit()),
     Example(
-        "vouchers_accepted", submit(reason="force_majeure"), "voucher_not_accepted", say("vouchers"), {"not_accepted": ("chat_screenshot",)}
+        "vouchers_accepted",
+        submit(reason="force_majeure"),
+        "voucher_not_accepted",
+        say("vouchers"),
+        {"not_accepted": ("chat_screenshot",)},
     ),
     Example("statement_there", submit(), saw={"required": True, "length": 9}),
-    Example("statement_there", submit(statement=" \u3000"), "statement_missing", say("statement"), {"required": True, "length": 0}),
-    Example("statement_there", submit(reason="because", statement=None), "statement_missing", say("statement")),
-    Example("statement_short_enough", submit(statement="🚚" * 500), saw={"length": 500, "max_statement": 500}),
-    Example("statement_short_enough", submit(statement="🚚" * 501), "statement_too_long", say("statement"), {"length": 501}),
+    Example(
+        "statement_there",
+        submit(statement=" \u3000"),
+        "statement_missing",
+        say("statement"),
+        {"required": True, "length": 0},
+    ),
+    Example(
+        "statement_there",
+        submit(reason="because", statement=None),
+        "statement_missing",
+        say("statement"),
+    ),
+    Example(
+        "statement_short_enough",
+        submit(statement="🚚" * 500),
+        saw={"length": 500, "max_statement": 500},
+    ),
+    Example(
+        "statement_short_enough",
+        submit(statement="🚚" * 501),
+        "statement_too_long",
+        say("statement"),
+        {"length": 501},
+    ),
 ]
 
 RULINGS = [
@@ -306,26 +466,63 @@ RULINGS = [
         for event in (CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.ANNUL)
         for example in (
             Example("rationale_given", case(event, {"rationale": "x"}), saw={"length": 1}),
-            Example("rationale_given", case(event, {"rationale": " \u3000\n"}), "rationale_missing", say("rationale"), {"length": 0}),
-            Example("rationale_given", case(event, {}), "rationale_missing", say("rationale"), {"length": 0}),
+            Example(
+                "rationale_given",
+                case(event, {"rationale": " \u3000\n"}),
+                "rationale_missing",
+                say("rationale"),
+                {"length": 0},
+            ),
+            Example(
+                "rationale_given",
+                case(event, {}),
+                "rationale_missing",
+                say("rationale"),
+                {"length": 0},
+            ),
         )
     ),
     Example("rationale_given", extend(NOW + HOUR)),
-    Example("rationale_given", extend(NOW + HOUR, rationale=None), "rationale_missing", say("rationale")),
-    Example("not_confirmed", case(CommandType.DENY_AGREEMENT), saw={"confirmed": False}),
-    Example("not_confirmed", case(CommandType.DENY_AGREEMENT, confirmed=True), "already_confirmed", NEVER, {"confirmed": True}),
-    Example("rounds_left", case(CommandType.REQUEST_EVIDENCE), saw={"used": 0, "extra_evidence_rounds": 1}),
     Example(
-        "rounds_left", case(CommandType.REQUEST_EVIDENCE, extra_rounds=1), "no_rounds_left", NEVER, {"used": 1, "extra_evidence_rounds": 1}
+        "rationale_given", extend(NOW + HOUR, rationale=None), "rationale_missing", say("rationale")
+    ),
+    Example("not_confirmed", case(CommandType.DENY_AGREEMENT), saw={"confirmed": False}),
+    Example(
+        "not_confirmed",
+        case(CommandType.DENY_AGREEMENT, confirmed=True),
+        "already_confirmed",
+        NEVER,
+        {"confirmed": True},
     ),
     Example(
         "rounds_left",
-        case(CommandType.REQUEST_EVIDENCE, policy=DEFAULT_POLICY.lay_over({"extra_evidence_rounds": 0})),
+        case(CommandType.REQUEST_EVIDENCE),
+        saw={"used": 0, "extra_evidence_rounds": 1},
+    ),
+    Example(
+        "rounds_left",
+        case(CommandType.REQUEST_EVIDENCE, extra_rounds=1),
+        "no_rounds_left",
+        NEVER,
+        {"used": 1, "extra_evidence_rounds": 1},
+    ),
+    Example(
+        "rounds_left",
+        case(
+            CommandType.REQUEST_EVIDENCE,
+            policy=DEFAULT_POLICY.lay_over({"extra_evidence_rounds": 0}),
+        ),
         "no_rounds_left",
         NEVER,
     ),
     Example("order_exists", case(CommandType.OPEN_DISPUTE, facts=facts()), saw={"order": True}),
-    Example("order_exists", case(CommandType.OPEN_DISPUTE), "order_not_found", fact("order"), {"order": False}),
+    Example(
+        "order_exists",
+        case(CommandType.OPEN_DISPUTE),
+        "order_not_found",
+        fact("order"),
+        {"order": False},
+    ),
 ]
 
 AGREED = NOW - HOUR
@@ -334,7 +531,11 @@ EXTENSIONS = [
         example
         for deadline in (Deadline.RESPONSE, Deadline.CONFIRMATION, Deadline.EVIDENCE)
         for example in (
-            Example("until_later", extend(DUE + TICK, deadlines={deadline: DUE}), saw={"was": "2023-03-28T03:00:00Z"}),
+            Example(
+                "until_later",
+                extend(DUE + TICK, deadlines={deadline: DUE}),
+                saw={"was": "2023-03-28T03:00:00Z"},
+            ),
             Example(
                 "until_later",
                 extend(DUE, deadlines={deadline: DUE}),
@@ -342,12 +543,22 @@ EXTENSIONS = [
                 say("until"),
                 {"was": "2023-03-28T03:00:00Z", "until": "2023-03-28T03:00:00Z"},
             ),
-            Example("until_later", extend(NOW, deadlines={deadline: DUE}, deadline=deadline.value), "deadline_not_later", say("until")),
+            Example(
+                "until_later",
+                extend(NOW, deadlines={deadline: DUE}, deadline=deadline.value),
+                "deadline_not_later",
+                say("until"),
+            ),
         )
     ),
     Example(  # named beside the promise, the confirmation deadline is compared with itself
         "until_later",
-        extend(DUE, deadlines={Deadline.CONFIRMATION: DUE, Deadline.PROMISE: AGREED}, agreed_until=AGREED, deadline="confirmation"),
+        extend(
+            DUE,
+            deadlines={Deadline.CONFIRMATION: DUE, Deadline.PROMISE: AGREED},
+            agreed_until=AGREED,
+            deadline="confirmation",
+        ),
         "deadline_not_later",
         say("until"),
         {"was": "2023-03-28T03:00:00Z"},
@@ -360,12 +571,22 @@ EXTENSIONS = [
         for example in (
             Example(
                 "until_later",
-                extend(AGREED + TICK, deadlines={**others, Deadline.PROMISE: AGREED + 6 * HOUR}, agreed_until=AGREED, deadline=named),
+                extend(
+                    AGREED + TICK,
+                    deadlines={**others, Deadline.PROMISE: AGREED + 6 * HOUR},
+                    agreed_until=AGREED,
+                    deadline=named,
+                ),
                 saw={"was": "2023-03-28T01:00:00Z"},
             ),
             Example(
                 "until_later",
-                extend(AGREED, deadlines={**others, Deadline.PROMISE: AGREED + 6 * HOUR}, agreed_until=AGREED, deadline=named),
+                extend(
+                    AGREED,
+                    deadlines={**others, Deadline.PROMISE: AGREED + 6 * HOUR},
+                    agreed_until=AGREED,
+                    deadline=named,
+                ),
                 "deadline_not_later",
                 say("until"),
                 {"was": "2023-03-28T01:00:00Z"},
@@ -377,15 +598,20 @@ EXTENSIONS = [
 EXAMPLES = list(chain(CANCELS, SHIPS, PROMISES, LIMITS, EVIDENCE, RULINGS, EXTENSIONS))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.guard}-{example.code or 'holds'}")
+@pytest.mark.parametrize(
+    "example", EXAMPLES, ids=lambda example: f"{example.guard}-{example.code or 'holds'}"
+)
 def test_a_requirement_holds_or_refuses_with_its_code(example: Example) -> None:
     guard = REQUIREMENTS[example.guard]
-    finding = guard.holds(replace(example.case, findings={}))
-    assert bool(finding) is finding.holds is (example.code is None)
+    finding = guard.check(replace(example.case, results={}))
+    assert bool(finding) is finding.passed is (example.code is None)
     assert finding.code == example.code
     assert dict(finding.saw) | dict(example.saw) == finding.saw
     match example.unlock, finding.unlock:
-        case (FactUnlock(fact=expected), FactUnlock(fact=named)) | (PayloadUnlock(field=expected), PayloadUnlock(field=named)):
+        case (FactUnlock(fact=expected), FactUnlock(fact=named)) | (
+            PayloadUnlock(field=expected),
+            PayloadUnlock(field=named),
+        ):
             assert named == expected
         case _:
             assert finding.unlock == example.unlock
@@ -395,13 +621,19 @@ RAW = re.compile("[A-Za-z_]{2,}")
 """A word of the program; an id like W1 is none."""
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.guard}-{example.code or 'holds'}")
-def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(example: Example) -> None:
+@pytest.mark.parametrize(
+    "example", EXAMPLES, ids=lambda example: f"{example.guard}-{example.code or 'holds'}"
+)
+def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(
+    example: Example,
+) -> None:
     guard = REQUIREMENTS[example.guard]
-    finding = guard.holds(replace(example.case, findings={}))
-    check = Check(guard=guard.recorded, passed=finding.holds, saw=dict(finding.saw))
+    finding = guard.check(replace(example.case, results={}))
+    check = Check(guard=guard.recorded, passed=finding.passed, saw=dict(finding.saw))
     refused = () if finding.code is None else (finding.code,)
-    event = opened_event(example.case.policy).model_copy(update={"checks": (check,), "refused": refused})
+    event = opened_event(example.case.policy).model_copy(
+        update={"checks": (check,), "refused": refused}
+    )
     (entry,) = timeline([event], example.case.policy)
     (line,) = checked(entry, "zh")
     told = [
@@ -411,47 +643,70 @@ def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(exa
         guard.zh,
         guard.source.zh,
     ]
-    apart = seen_in_words(guard.recorded, check.model_dump(mode="json")["saw"], "zh", ZoneInfo("UTC"))  # from a policy: a reason is its id
+    apart = seen_in_words(
+        guard.recorded, check.model_dump(mode="json")["saw"], "zh", ZoneInfo("UTC")
+    )  # from a policy: a reason is its id
     policy = example.case.policy
-    media = {voucher.media_type for voucher in getattr(example.case.command, "vouchers", ())} | {*policy.voucher_limits.media_types}
+    media = {voucher.media_type for voucher in getattr(example.case.command, "vouchers", ())} | {
+        *policy.voucher_limits.media_types
+    }
     told.append(re.sub("|".join(policy.evidence_reasons), "", apart))
     assert [text for text in told if RAW.search(re.sub("|".join(media), "", text))] == []
 
 
 def test_every_name_under_which_a_guard_records_has_a_label() -> None:
     for example in EXAMPLES:
-        finding = REQUIREMENTS[example.guard].holds(replace(example.case, findings={}))
+        finding = REQUIREMENTS[example.guard].check(replace(example.case, results={}))
         assert set(finding.saw) <= {*SEEN, *Deadline}
 
 
 def test_every_requirement_and_every_one_of_its_codes_has_an_example() -> None:
     shown_codes = {(example.guard, example.code) for example in EXAMPLES}
-    assert shown_codes == {(name, code) for name, guard in REQUIREMENTS.items() for code in (None, *guard.codes)}
+    assert shown_codes == {
+        (name, code) for name, guard in REQUIREMENTS.items() for code in (None, *guard.codes)
+    }
 
 
 @pytest.mark.parametrize("guard", REQUIREMENTS.values(), ids=list(REQUIREMENTS))
 def test_a_requirement_looks_at_facts_only_where_it_says_so(guard: Guard) -> None:
     """`order_exists` is asked at the opening: there, no facts mean that the order system knows no such order."""
-    case = next(replace(example.case, facts=None, findings={}) for example in EXAMPLES if example.guard == guard.name)
+    case = next(
+        replace(example.case, facts=None, results={})
+        for example in EXAMPLES
+        if example.guard == guard.name
+    )
     if guard.needs_facts:
         for _ in range(2):
             with pytest.raises(FactsNeededError):
-                guard.holds(case)
-        assert case.findings == {}
+                guard.check(case)
+        assert case.results == {}
     else:
-        assert guard.holds(case) is not None
+        assert guard.check(case) is not None
 
 
 def test_a_requirement_is_lasting_where_nothing_unlocks_it() -> None:
-    assert {name for name, guard in REQUIREMENTS.items() if guard.lasting} == {"not_confirmed", "rounds_left"}
+    assert {name for name, guard in REQUIREMENTS.items() if guard.lasting} == {
+        "not_confirmed",
+        "rounds_left",
+    }
     for example in EXAMPLES:
-        assert example.code is None or REQUIREMENTS[example.guard].lasting is (example.unlock == NEVER)
+        assert example.code is None or REQUIREMENTS[example.guard].lasting is (
+            example.unlock == NEVER
+        )
 
 
 def test_the_limits_and_the_extension_are_the_requirements_of_the_rules() -> None:
-    assert {guard.name for guard in g.VOUCHER_LIMITS} == {"vouchers_small_enough", "media_types_supported", "vouchers_few_enough"}
+    assert {guard.name for guard in g.VOUCHER_LIMITS} == {
+        "vouchers_small_enough",
+        "media_types_supported",
+        "vouchers_few_enough",
+    }
     assert {guard.name for guard in g.EXTENSION} == {"rationale_given", "until_later"}
-    assert {name for name, guard in REQUIREMENTS.items() if guard.needs_facts} == {"cancel_requested_or_refunded", "shipped", "picked_up"}
+    assert {name for name, guard in REQUIREMENTS.items() if guard.needs_facts} == {
+        "cancel_requested_or_refunded",
+        "shipped",
+        "picked_up",
+    }
 
 
 def test_every_guard_has_words_in_both_languages_and_says_where_it_comes_from() -> None:
@@ -469,14 +724,22 @@ def test_every_guard_has_words_in_both_languages_and_says_where_it_comes_from() 
         assert not guard.label("zh").isascii()
         assert all(guard.label(lang).strip() and guard.source.text(lang).strip() for lang in LANGS)
         assert guard.source.kind in {"S", "A"}
-    assert [(source.kind, source.text("zh"), source.text("en")) for source in (stated("甲", "a"), assumed("乙", "b"))] == [
+    assert [
+        (source.kind, source.text("zh"), source.text("en"))
+        for source in (stated("甲", "a"), assumed("乙", "b"))
+    ] == [
         ("S", "甲", "a"),
         ("A", "乙", "b"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("zone", "local"), [("Asia/Shanghai", "11:00:00 +0800"), ("America/New_York", "23:00:00 -0400"), ("UTC", "03:00:00 +0000")]
+    ("zone", "local"),
+    [
+        ("Asia/Shanghai", "11:00:00 +0800"),
+        ("America/New_York", "23:00:00 -0400"),
+        ("UTC", "03:00:00 +0000"),
+    ],
 )
 def test_people_read_instants_in_the_policys_zone(zone: str, local: str) -> None:
     policy = DEFAULT_POLICY.lay_over({"calendar": {"zone": zone}, "max_promise": "1h"})
@@ -484,10 +747,13 @@ def test_people_read_instants_in_the_policys_zone(zone: str, local: str) -> None
         (g.promise_in_future, replace(choose(agreed_until=DUE), policy=policy, now=DUE)),
         (g.promise_not_too_far, replace(choose(agreed_until=DUE + TICK), policy=policy)),
         (g.until_later, replace(extend(DUE, deadlines={Deadline.RESPONSE: DUE}), policy=policy)),
-        (has_passed(Deadline.RESPONSE), case(policy=policy, deadlines={Deadline.RESPONSE: DUE - timedelta(seconds=1)})),
+        (
+            has_passed(Deadline.RESPONSE),
+            case(policy=policy, deadlines={Deadline.RESPONSE: DUE - timedelta(seconds=1)}),
+        ),
     ]
     for guard, situation in situations:
-        finding = guard.holds(situation)
+        finding = guard.check(situation)
         assert not finding
         assert all(local in finding.unlock.text(lang) for lang in LANGS)
 
@@ -501,17 +767,24 @@ def test_a_guard_is_itself_and_cannot_be_changed() -> None:
             setattr(guard, "needs_facts", False)  # noqa: B010 -- a plain assignment is refused by the type checker already
 
 
-# ---- one look per case -------------------------------------------------------------------------------------------------
+# ---- one look per case ---------------------------------------------------------------------------
 
 
 def counting(answers: Sequence[bool]) -> tuple[Guard, list[Case]]:
     looks: list[Case] = []
 
-    def look(case: Case) -> GuardResult:
+    def condition(case: Case) -> GuardResult:
         looks.append(case)
         return GuardResult(answers[len(looks) - 1])
 
-    return Guard(name="counting", sort=GuardKind.REQUIRES, zh="数", en="counts", source=assumed("", ""), look=look), looks
+    return Guard(
+        name="counting",
+        kind=GuardKind.REQUIRES,
+        zh="数",
+        en="counts",
+        source=assumed("", ""),
+        condition=condition,
+    ), looks
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -520,29 +793,29 @@ def test_a_guard_looks_once_per_case_whatever_it_found(*, answer: bool) -> None:
     situation = case()
     assert not guard.needs_facts
     assert not guard.lasting
-    first = guard.holds(situation)
-    assert guard.holds(situation) is first
-    assert first.holds is answer
+    first = guard.check(situation)
+    assert guard.check(situation) is first
+    assert first.passed is answer
     assert looks == [situation]
-    assert situation.findings == {"counting": first}
+    assert situation.results == {"counting": first}
 
 
 def test_each_case_is_looked_at_anew() -> None:
     guard, looks = counting([True, False])
-    assert guard.holds(case())
-    assert not guard.holds(case())
+    assert guard.check(case())
+    assert not guard.check(case())
     assert len(looks) == 2
 
 
 def test_a_look_that_failed_is_not_remembered() -> None:
     situation = case()
     with pytest.raises(FactsNeededError):
-        g.shipped.holds(situation)
-    assert situation.findings == {}
-    assert not g.shipped.holds(replace(situation, facts=facts()))
+        g.shipped.check(situation)
+    assert situation.results == {}
+    assert not g.shipped.check(replace(situation, facts=facts()))
 
 
-# ---- who ---------------------------------------------------------------------------------------------------------------
+# ---- who -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -566,66 +839,96 @@ def test_a_look_that_failed_is_not_remembered() -> None:
         ([Role.CONSUMER, Role.SYSTEM], "merchant", MERCHANT, ActorUnlock(Role.CONSUMER, CONSUMER)),
     ],
 )
-def test_the_role_and_the_id_must_fit(roles: list[Role], role: str, actor_id: str, unlock: ActorUnlock | None) -> None:
+def test_the_role_and_the_id_must_fit(
+    roles: list[Role], role: str, actor_id: str, unlock: ActorUnlock | None
+) -> None:
     guard = by(*roles)
     actor = Actor.model_validate({"role": role, "id": actor_id})
-    finding = guard.holds(case(command=command(CommandType.WITHDRAW, actor=actor)))
-    assert finding.holds is (unlock is None)
+    finding = guard.check(case(command=command(CommandType.WITHDRAW, actor=actor)))
+    assert finding.passed is (unlock is None)
     assert finding.code == (None if unlock is None else "wrong_actor")
     assert finding.unlock == (unlock or NEVER)
     assert finding.saw == {"role": role, "id": actor_id}
-    assert (guard.sort, guard.roles, guard.codes) == (GuardKind.ACTOR, tuple(roles), (RefusalCode.WRONG_ACTOR,))
+    assert (guard.kind, guard.roles, guard.codes) == (
+        GuardKind.ACTOR,
+        tuple(roles),
+        (RefusalCode.WRONG_ACTOR,),
+    )
 
 
-# ---- in time or not ----------------------------------------------------------------------------------------------------
+# ---- in time or not ------------------------------------------------------------------------------
 
 RESPONSE, CONFIRMATION, PROMISE, PROOF = Deadline
 
 
 @pytest.mark.parametrize(
-    ("late", "holds"), [(-HOUR, True), (-TICK, True), (timedelta(0), True), (TICK, False), (timedelta(seconds=1), False), (HOUR, False)]
+    ("late", "holds"),
+    [
+        (-HOUR, True),
+        (-TICK, True),
+        (timedelta(0), True),
+        (TICK, False),
+        (timedelta(seconds=1), False),
+        (HOUR, False),
+    ],
 )
 @pytest.mark.parametrize("deadline", Deadline)
-def test_a_deadline_is_inclusive_and_its_expiry_comes_only_after_it(deadline: Deadline, late: timedelta, *, holds: bool) -> None:
+def test_a_deadline_is_inclusive_and_its_expiry_comes_only_after_it(
+    deadline: Deadline, late: timedelta, *, holds: bool
+) -> None:
     situation = case(deadlines={deadline: DUE}, running=((deadline,),), now=DUE + late)
-    in_time, passed = g.in_time.holds(situation), has_passed(deadline).holds(situation)
-    assert (in_time.holds, passed.holds) == (holds, not holds)
+    in_time, passed = g.in_time.check(situation), has_passed(deadline).check(situation)
+    assert (in_time.passed, passed.passed) == (holds, not holds)
     assert in_time.code == (None if holds else "deadline_passed")
     assert passed.code == ("deadline_not_passed" if holds else None)
-    assert passed.unlock == (WaitUnlock(DUE + timedelta(seconds=1), "2023-03-28 11:00:01 +0800") if holds else NEVER)
+    assert passed.unlock == (
+        WaitUnlock(DUE + timedelta(seconds=1), "2023-03-28 11:00:01 +0800") if holds else NEVER
+    )
     assert in_time.saw == passed.saw == {deadline.value: "2023-03-28T03:00:00Z"}
 
 
 @pytest.mark.parametrize("deadline", Deadline)
 def test_the_expiry_of_a_deadline_that_does_not_stand_is_refused(deadline: Deadline) -> None:
     others = {other: NOW - HOUR for other in Deadline if other is not deadline}
-    finding = has_passed(deadline).holds(case(deadlines=others))
-    assert (finding.code, finding.unlock, finding.saw) == (RefusalCode.DEADLINE_NOT_PASSED, NEVER, {deadline.value: None})
+    finding = has_passed(deadline).check(case(deadlines=others))
+    assert (finding.code, finding.unlock, finding.saw) == (
+        RefusalCode.DEADLINE_NOT_PASSED,
+        NEVER,
+        {deadline.value: None},
+    )
 
 
 def test_only_a_running_deadline_makes_late() -> None:
     past = {CONFIRMATION: NOW - HOUR}
-    assert g.in_time.holds(case())
-    assert g.in_time.holds(case(deadlines=past))
-    assert g.in_time.holds(case(deadlines={**past, PROMISE: NOW}, running=((PROMISE,),)))
-    assert not g.in_time.holds(case(deadlines=past, running=((CONFIRMATION,),)))
+    assert g.in_time.check(case())
+    assert g.in_time.check(case(deadlines=past))
+    assert g.in_time.check(case(deadlines={**past, PROMISE: NOW}, running=((PROMISE,),)))
+    assert not g.in_time.check(case(deadlines=past, running=((CONFIRMATION,),)))
 
 
 def test_where_several_deadlines_run_it_is_late_when_all_have_passed() -> None:
-    for first, second, holds in ((HOUR, HOUR, True), (-HOUR, HOUR, True), (HOUR, -HOUR, True), (-HOUR, -HOUR, False)):
+    for first, second, holds in (
+        (HOUR, HOUR, True),
+        (-HOUR, HOUR, True),
+        (HOUR, -HOUR, True),
+        (-HOUR, -HOUR, False),
+    ):
         dues = {RESPONSE: NOW + first, PROOF: NOW + second}
-        together, side_by_side = case(deadlines=dues, running=((RESPONSE, PROOF),)), case(deadlines=dues, running=((RESPONSE,), (PROOF,)))
-        assert g.in_time.holds(together).holds is g.in_time.holds(side_by_side).holds is holds
-        assert g.settlement_in_time.holds(side_by_side).holds is (first > timedelta())
-        assert g.evidence_in_time.holds(side_by_side).holds is (second > timedelta())
+        together, side_by_side = (
+            case(deadlines=dues, running=((RESPONSE, PROOF),)),
+            case(deadlines=dues, running=((RESPONSE,), (PROOF,))),
+        )
+        assert g.in_time.check(together).passed is g.in_time.check(side_by_side).passed is holds
+        assert g.settlement_in_time.check(side_by_side).passed is (first > timedelta())
+        assert g.evidence_in_time.check(side_by_side).passed is (second > timedelta())
 
 
 def test_a_region_that_runs_without_a_deadline_is_never_late() -> None:
     past = {RESPONSE: NOW - HOUR}
-    assert g.in_time.holds(case(deadlines=past, running=((RESPONSE,), ())))
-    assert not g.settlement_in_time.holds(case(deadlines=past, running=((RESPONSE,), ())))
-    assert g.evidence_in_time.holds(case(deadlines=past, running=((RESPONSE,), ())))
-    assert not g.in_time.holds(case(deadlines=past, running=((RESPONSE,),)))
+    assert g.in_time.check(case(deadlines=past, running=((RESPONSE,), ())))
+    assert not g.settlement_in_time.check(case(deadlines=past, running=((RESPONSE,), ())))
+    assert g.evidence_in_time.check(case(deadlines=past, running=((RESPONSE,), ())))
+    assert not g.in_time.check(case(deadlines=past, running=((RESPONSE,),)))
 
 
 @pytest.mark.parametrize(
@@ -638,13 +941,15 @@ def test_a_region_that_runs_without_a_deadline_is_never_late() -> None:
         ({PROMISE: NOW - HOUR}, None),
     ],
 )
-def test_the_consumers_window_is_open_up_to_the_confirmation_deadline(deadlines: Mapping[Deadline, datetime], code: str | None) -> None:
-    finding = g.window_open.holds(case(deadlines=deadlines, running=((PROMISE,),)))
+def test_the_consumers_window_is_open_up_to_the_confirmation_deadline(
+    deadlines: Mapping[Deadline, datetime], code: str | None
+) -> None:
+    finding = g.window_open.check(case(deadlines=deadlines, running=((PROMISE,),)))
     assert finding.code == code
     assert finding.saw == {"confirmation": shown(deadlines.get(CONFIRMATION))}
 
 
-# ---- which row ---------------------------------------------------------------------------------------------------------
+# ---- which row -----------------------------------------------------------------------------------
 
 DIMENSIONS = (g.OPTION, g.CONFIRMATION, g.DENIAL, g.SILENCE, g.EVIDENCE, g.FULFILMENT, g.EXTENDED)
 KEPT = {"shipment": SHIPMENT, "pickup": PICKUP}
@@ -655,9 +960,16 @@ REFUNDED = {"refund": {"status": "completed"}}
     ("dimension", "situation", "answer"),
     [
         *((g.OPTION, choose(option.value), option.value) for option in Option),
-        *((g.OPTION, case(CommandType.CONFIRM_AGREEMENT, option=option), option.value) for option in Option),
+        *(
+            (g.OPTION, case(CommandType.CONFIRM_AGREEMENT, option=option), option.value)
+            for option in Option
+        ),
         (g.OPTION, case(CommandType.WITHDRAW), "none"),
-        (g.OPTION, replace(choose("prove_no_fault"), option=Option.ALREADY_SHIPPED), "prove_no_fault"),
+        (
+            g.OPTION,
+            replace(choose("prove_no_fault"), option=Option.ALREADY_SHIPPED),
+            "prove_no_fault",
+        ),
         (g.CONFIRMATION, case(), "asked"),
         (g.CONFIRMATION, case(policy=DEFAULT_POLICY.lay_over({"confirmation": None})), "off"),
         (g.DENIAL, case(), "penalize"),
@@ -671,42 +983,80 @@ REFUNDED = {"refund": {"status": "completed"}}
         (g.FULFILMENT, case(agreed_until=NOW - HOUR, facts=facts(**KEPT)), "kept"),
         (g.FULFILMENT, case(agreed_until=NOW - HOUR - TICK, facts=facts(**KEPT)), "neither"),
         (g.FULFILMENT, case(agreed_until=NOW, facts=facts(**KEPT, **REFUNDED)), "kept"),
-        (g.FULFILMENT, case(agreed_until=NOW - 2 * HOUR, facts=facts(**KEPT, **REFUNDED)), "refunded"),
+        (
+            g.FULFILMENT,
+            case(agreed_until=NOW - 2 * HOUR, facts=facts(**KEPT, **REFUNDED)),
+            "refunded",
+        ),
         (g.FULFILMENT, case(agreed_until=NOW, facts=facts(**REFUNDED)), "refunded"),
-        (g.FULFILMENT, case(agreed_until=NOW, facts=facts(refund={"status": "requested"})), "neither"),
-        (g.FULFILMENT, case(agreed_until=NOW, facts=facts(cancel_request={"status": "accepted"})), "neither"),
+        (
+            g.FULFILMENT,
+            case(agreed_until=NOW, facts=facts(refund={"status": "requested"})),
+            "neither",
+        ),
+        (
+            g.FULFILMENT,
+            case(agreed_until=NOW, facts=facts(cancel_request={"status": "accepted"})),
+            "neither",
+        ),
         (g.FULFILMENT, case(facts=facts(**KEPT)), "neither"),
         (g.EXTENDED, extend(NOW), "none"),
-        *((g.EXTENDED, extend(NOW, deadlines={deadline: NOW}), deadline.value) for deadline in Deadline),
-        *((g.EXTENDED, extend(NOW, deadlines={deadline: NOW}, deadline=deadline.value), deadline.value) for deadline in Deadline),
+        *(
+            (g.EXTENDED, extend(NOW, deadlines={deadline: NOW}), deadline.value)
+            for deadline in Deadline
+        ),
+        *(
+            (
+                g.EXTENDED,
+                extend(NOW, deadlines={deadline: NOW}, deadline=deadline.value),
+                deadline.value,
+            )
+            for deadline in Deadline
+        ),
         (g.EXTENDED, extend(NOW, deadlines={RESPONSE: NOW}, deadline="evidence"), "none"),
         (g.EXTENDED, extend(NOW, deadlines={CONFIRMATION: NOW, PROMISE: NOW}), "promise"),
-        (g.EXTENDED, extend(NOW, deadlines={CONFIRMATION: NOW, PROMISE: NOW}, deadline="confirmation"), "confirmation"),
+        (
+            g.EXTENDED,
+            extend(NOW, deadlines={CONFIRMATION: NOW, PROMISE: NOW}, deadline="confirmation"),
+            "confirmation",
+        ),
     ],
 )
-def test_exactly_one_answer_to_each_question_is_true(dimension: g.Dimension, situation: Case, answer: str) -> None:
+def test_exactly_one_answer_to_each_question_is_true(
+    dimension: g.Dimension, situation: Case, answer: str
+) -> None:
     true = {
         one
         for one in dimension.answers
-        if (finding := when(dimension, one).holds(situation)).holds and finding.saw == {dimension.name: one} and finding.code is None
+        if (finding := when(dimension, one).check(situation)).passed
+        and finding.saw == {dimension.name: one}
+        and finding.code is None
     }
     assert true == {answer}
-    assert when(dimension, *dimension.answers).holds(situation)
+    assert when(dimension, *dimension.answers).check(situation)
     others = [other for other in dimension.answers if other != answer]
-    assert when(dimension, *others).holds(situation) == GuardResult(holds=False, saw={dimension.name: answer})
+    assert when(dimension, *others).check(situation) == GuardResult(
+        passed=False, saw={dimension.name: answer}
+    )
 
 
 def test_a_selector_needs_facts_where_its_question_does() -> None:
     for dimension in DIMENSIONS:
         selector = when(dimension, next(iter(dimension.answers)))
         assert selector.needs_facts is dimension.needs_facts is (dimension is g.FULFILMENT)
-        assert (selector.sort, selector.codes, selector.source) == (GuardKind.SELECTS, (), dimension.source)
+        assert (selector.kind, selector.codes, selector.source) == (
+            GuardKind.SELECTS,
+            (),
+            dimension.source,
+        )
     with pytest.raises(FactsNeededError):
-        when(g.FULFILMENT, "kept").holds(case(agreed_until=NOW))
+        when(g.FULFILMENT, "kept").check(case(agreed_until=NOW))
 
 
 @pytest.mark.parametrize("answers", [(), ("never",), ("penalize", "never")])
-def test_a_selector_for_no_answer_or_one_that_cannot_be_is_an_error(answers: tuple[str, ...]) -> None:
+def test_a_selector_for_no_answer_or_one_that_cannot_be_is_an_error(
+    answers: tuple[str, ...],
+) -> None:
     with pytest.raises(ValueError, match="denial"):
         when(g.DENIAL, *answers)
 
@@ -718,7 +1068,7 @@ def test_the_facts_of_a_case_are_those_it_was_given() -> None:
         g.facts_of(case())
 
 
-# ---- properties --------------------------------------------------------------------------------------------------------
+# ---- properties ----------------------------------------------------------------------------------
 
 PAYLOAD_OF = {
     CommandType.CHOOSE_OPTION: (
@@ -729,12 +1079,25 @@ PAYLOAD_OF = {
         *(v.name for v in g.VOUCHER_LIMITS),
     ),
     CommandType.SUBMIT_EVIDENCE: (
-        *("reason_known", "vouchers_there", "vouchers_accepted", "statement_there", "statement_short_enough"),
+        *(
+            "reason_known",
+            "vouchers_there",
+            "vouchers_accepted",
+            "statement_there",
+            "statement_short_enough",
+        ),
         *(v.name for v in g.VOUCHER_LIMITS),
     ),
     CommandType.RULE_AT_FAULT: ("rationale_given",),
 }
-ANYWHERE = ("cancel_requested_or_refunded", "shipped", "picked_up", "not_confirmed", "rounds_left", "order_exists")
+ANYWHERE = (
+    "cancel_requested_or_refunded",
+    "shipped",
+    "picked_up",
+    "not_confirmed",
+    "rounds_left",
+    "order_exists",
+)
 
 
 @given(st.sampled_from(list(PAYLOAD_OF)), policies(), order_facts(), st.data())
@@ -742,14 +1105,24 @@ def test_a_refusal_always_has_one_of_the_guards_codes_and_is_put_in_plain_values
     event: CommandType, policy: Policy, looked: OrderFacts, data: st.DataObject
 ) -> None:
     said = data.draw(commands([event], policy))
-    situation = case(command=said, policy=policy, facts=looked, now=data.draw(near(NOW)), confirmed=data.draw(st.booleans()))
+    situation = case(
+        command=said,
+        policy=policy,
+        facts=looked,
+        now=data.draw(near(NOW)),
+        confirmed=data.draw(st.booleans()),
+    )
     for name in (*PAYLOAD_OF[event], *ANYWHERE):
-        finding = REQUIREMENTS[name].holds(situation)
-        assert (finding.code is None) is finding.holds
+        finding = REQUIREMENTS[name].check(situation)
+        assert (finding.code is None) is finding.passed
         assert finding.code is None or finding.code in REQUIREMENTS[name].codes
-        assert finding.unlock == NEVER or not finding.holds
+        assert finding.unlock == NEVER or not finding.passed
         for value in finding.saw.values():
-            assert value is None or isinstance(value, str | int | bool) or all(isinstance(part, str) for part in value)
+            assert (
+                value is None
+                or isinstance(value, str | int | bool)
+                or all(isinstance(part, str) for part in value)
+            )
 
 
 @given(near(NOW))
@@ -759,17 +1132,21 @@ def test_just_after_is_the_first_whole_second_after(instant: datetime) -> None:
     assert timedelta(0) < after - instant <= timedelta(seconds=1)
 
 
-# ---- findings ----------------------------------------------------------------------------------------------------------
+# ---- findings ------------------------------------------------------------------------------------
 
 
-def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_where_it_does_not_hold() -> None:
+def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_where_it_does_not_hold() -> (
+    None
+):
     unlock = PayloadUnlock("note", "甲", "a")
-    yes, no = (result_of(holds, RefusalCode.NOT_SHIPPED, unlock, count=1) for holds in (True, False))
+    yes, no = (
+        result_of(holds, RefusalCode.NOT_SHIPPED, unlock, count=1) for holds in (True, False)
+    )
     assert yes
     assert not no
     assert (yes.code, yes.unlock, yes.saw) == (None, NEVER, {"count": 1})
     assert (no.code, no.unlock, no.saw) == (RefusalCode.NOT_SHIPPED, unlock, {"count": 1})
-    assert (GuardResult(holds=True).saw, GuardResult(holds=True).code) == ({}, None)
+    assert (GuardResult(passed=True).saw, GuardResult(passed=True).code) == ({}, None)
     for lang in LANGS:
         assert (yes.text(lang), no.text(lang)) == ("", RefusalCode.NOT_SHIPPED.label(lang))
 
@@ -777,8 +1154,14 @@ def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_w
 def test_a_finding_cannot_be_changed() -> None:
     finding = result_of(False, RefusalCode.NOT_SHIPPED, NEVER, count=1)  # noqa: FBT003 -- found(holds, ...) reads as a sentence
     with pytest.raises(AttributeError):
-        finding.holds = True  # type: ignore[misc]  # that is what is tried
-    for frozen in (NEVER, PayloadUnlock("x", "", ""), fact("x"), WaitUnlock(NOW, ""), ActorUnlock(Role.SYSTEM)):
+        finding.passed = True  # type: ignore[misc]  # that is what is tried
+    for frozen in (
+        NEVER,
+        PayloadUnlock("x", "", ""),
+        fact("x"),
+        WaitUnlock(NOW, ""),
+        ActorUnlock(Role.SYSTEM),
+    ):
         for member in frozen.__slots__:
             with pytest.raises(FrozenInstanceError):
                 setattr(frozen, member, None)
@@ -794,12 +1177,22 @@ def test_a_finding_cannot_be_changed() -> None:
         (WaitUnlock(NOW, "10:00 +0800"), "wait", dict.fromkeys(LANGS, "10:00 +0800")),
         (ActorUnlock(Role.MERCHANT, "M-1"), "actor", {"zh": "商家 M-1", "en": "merchant M-1"}),
         (ActorUnlock(Role.SYSTEM), "actor", {"zh": "系统", "en": "system"}),
-        (ActorUnlock(Role.CONSUMER, "C-1", CommandType.WITHDRAW), "actor", {"zh": CommandType.WITHDRAW.zh, "en": CommandType.WITHDRAW.en}),
-        (ActorUnlock(Role.SYSTEM, event=CommandType.RESPONSE_EXPIRED), "actor", {"zh": CommandType.RESPONSE_EXPIRED.zh, "en": "system"}),
+        (
+            ActorUnlock(Role.CONSUMER, "C-1", CommandType.WITHDRAW),
+            "actor",
+            {"zh": CommandType.WITHDRAW.zh, "en": CommandType.WITHDRAW.en},
+        ),
+        (
+            ActorUnlock(Role.SYSTEM, event=CommandType.RESPONSE_EXPIRED),
+            "actor",
+            {"zh": CommandType.RESPONSE_EXPIRED.zh, "en": "system"},
+        ),
         (NeverUnlock(), "never", {"zh": "", "en": ""}),
     ],
 )
-def test_an_unlock_has_a_type_and_can_be_said_in_both_languages(unlock: Unlock, sort: str, mentions: Mapping[Lang, str]) -> None:
+def test_an_unlock_has_a_type_and_can_be_said_in_both_languages(
+    unlock: Unlock, sort: str, mentions: Mapping[Lang, str]
+) -> None:
     assert unlock.type == sort
     assert unlock.text("zh") != unlock.text("en")
     for lang, words in mentions.items():

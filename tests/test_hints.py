@@ -16,7 +16,14 @@ from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDead
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, RefusalCode, Role, StateName
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.machine.guard import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, Unlock, WaitUnlock
+from dispute_fsm.machine.guard import (
+    ActorUnlock,
+    FactUnlock,
+    NeverUnlock,
+    PayloadUnlock,
+    Unlock,
+    WaitUnlock,
+)
 from tests.sampling import few
 from tests.support import (
     CLAIMABLE,
@@ -75,7 +82,7 @@ class Asked(NamedTuple):
     shown: Order = CLAIMABLE
 
 
-# ---- following a hint --------------------------------------------------------------------------------------------------
+# ---- following a hint ----------------------------------------------------------------------------
 
 
 def refusal(asked: Asked) -> Refused | None:
@@ -119,9 +126,17 @@ def _good(asked: Asked, field: str) -> object:
     payload = asked.command
     if field == "vouchers" and isinstance(payload, SubmitEvidence):
         entry = asked.dispute.policy.evidence_reasons.get(payload.reason or "")
-        kinds = [prompt.kind for prompt in (entry.prompts if entry else ()) for _ in range(prompt.at_least)]
+        kinds = [
+            prompt.kind
+            for prompt in (entry.prompts if entry else ())
+            for _ in range(prompt.at_least)
+        ]
         return [voucher(n, kind=kind) for n, kind in enumerate(kinds)]
-    latest = [asked.at, *asked.dispute.deadlines.values(), *([asked.dispute.agreed_until] if asked.dispute.agreed_until else [])]
+    latest = [
+        asked.at,
+        *asked.dispute.deadlines.values(),
+        *([asked.dispute.agreed_until] if asked.dispute.agreed_until else []),
+    ]
     return {
         "agreed_until": asked.at + DAY,
         "vouchers": [voucher()],
@@ -160,23 +175,36 @@ def done_first(asked: Asked, unlock: ActorUnlock) -> Iterator[Asked]:
             yield asked._replace(dispute=then, at=then.last_at + MINUTE)
 
 
-def ways(dispute: Dispute, now: datetime, events: list[CommandType]) -> Iterator[tuple[Command, datetime, Order]]:
+def ways(
+    dispute: Dispute, now: datetime, events: list[CommandType]
+) -> Iterator[tuple[Command, datetime, Order]]:
     """Give every sort of command of these events, by whose they are, with the orders that make a difference."""
     soon = max(now, dispute.last_at + MINUTE)
     for event in events:
         if event is E.CHOOSE_OPTION:
             agreed: dict[str, Any] = {"agreed_until": soon + 3 * DAY}
-            yield from ((choose(option, **(agreed if option is Option.SHIP_BY_AGREED_DATE else {})), soon, CLAIMABLE) for option in Option)
+            yield from (
+                (
+                    choose(option, **(agreed if option is Option.SHIP_BY_AGREED_DATE else {})),
+                    soon,
+                    CLAIMABLE,
+                )
+                for option in Option
+            )
         elif event is E.EXTEND_DEADLINE:
             latest = max([soon, *dispute.deadlines.values()]) + DAY
-            yield from ((extension(latest, deadline=deadline), soon, PAID) for deadline in (None, *Deadline))
+            yield from (
+                (extension(latest, deadline=deadline), soon, PAID) for deadline in (None, *Deadline)
+            )
         else:
             due = dispute.deadlines.get(event.expires) if event.expires else None
             at = soon if due is None else max(soon, due + SECOND)
-            yield from ((well_formed(dispute, event), at, shown) for shown in (PAID, REFUNDED, CLAIMABLE))
+            yield from (
+                (well_formed(dispute, event), at, shown) for shown in (PAID, REFUNDED, CLAIMABLE)
+            )
 
 
-# ---- every hint, from every state --------------------------------------------------------------------------------------
+# ---- every hint, from every state ----------------------------------------------------------------
 
 UNTIL = {"until": OPENED_AT + 90 * DAY}
 
@@ -190,12 +218,21 @@ def every(dispute: Dispute) -> Iterator[Command]:
     for option in Option:
         yield from (choose(option), command(E.CHOOSE_OPTION, option=option))
     for deadline in (None, *Deadline):
-        yield from (extension(UNTIL["until"], deadline=deadline), extension(OPENED_AT, deadline=deadline, rationale=None))
+        yield from (
+            extension(UNTIL["until"], deadline=deadline),
+            extension(OPENED_AT, deadline=deadline, rationale=None),
+        )
 
 
 def instants(dispute: Dispute) -> list[datetime]:
     """Give moments at which different things are late: soon, once each deadline has passed, and long after."""
-    return sorted({dispute.last_at + MINUTE, *(due + SECOND for due in dispute.deadlines.values()), dispute.last_at + 300 * DAY})
+    return sorted(
+        {
+            dispute.last_at + MINUTE,
+            *(due + SECOND for due in dispute.deadlines.values()),
+            dispute.last_at + 300 * DAY,
+        }
+    )
 
 
 @cache
@@ -219,7 +256,12 @@ def test_every_hint_works_and_never_means_never(policy: str, name: str) -> None:
             if any(isinstance(reason.unlock, NeverUnlock) for reason in against.reasons):
                 assert _what(asked) not in possible, (now, asked.type, against.codes)
             else:
-                assert unlocked(sent), (now, asked, against.codes, [reason.unlock for reason in against.reasons])
+                assert unlocked(sent), (
+                    now,
+                    asked,
+                    against.codes,
+                    [reason.unlock for reason in against.reasons],
+                )
     assert met
 
 
@@ -246,14 +288,21 @@ def still_possible(dispute: Dispute, now: datetime) -> set[What]:
                 possible.add(_what(asked))
                 then = evolve(here, decision.event)
                 late = {deadline: due < then.last_at for deadline, due in then.deadlines.items()}
-                sort = (then.path, then.option, then.confirmed, then.submissions > 0, then.extra_rounds, frozenset(late.items()))
+                sort = (
+                    then.path,
+                    then.option,
+                    then.confirmed,
+                    then.submissions > 0,
+                    then.extra_rounds,
+                    frozenset(late.items()),
+                )
                 if asked.type is not E.EXTEND_DEADLINE and sort not in known:
                     known.add(sort)
                     todo.append((then, then.last_at))
     return possible
 
 
-# ---- the codes one by one ----------------------------------------------------------------------------------------------
+# ---- the codes one by one ------------------------------------------------------------------------
 
 
 def only(asked: Asked, code: RefusalCode) -> Reason:
@@ -267,31 +316,70 @@ MANY = [voucher(n, kind="carrier_certificate") for n in range(21)]
 KEYED = evolve(opened(), happens(opened(), choose(Option.OUT_OF_STOCK_REFUND, key="k-1")))
 
 PAYLOAD_HINTS: list[tuple[RefusalCode, str, Dispute, Command]] = [
-    (C.PROMISE_MISSING, "agreed_until", opened(), choose(Option.SHIP_BY_AGREED_DATE, agreed_until=None)),
-    (C.PROMISE_NOT_IN_FUTURE, "agreed_until", opened(), choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT)),
-    (C.PROMISE_TOO_FAR, "agreed_until", opened(), choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + 99 * DAY)),
-    (C.AGREEMENT_VOUCHER_MISSING, "vouchers", opened(), choose(Option.SHIP_BY_AGREED_DATE, vouchers=[])),
+    (
+        C.PROMISE_MISSING,
+        "agreed_until",
+        opened(),
+        choose(Option.SHIP_BY_AGREED_DATE, agreed_until=None),
+    ),
+    (
+        C.PROMISE_NOT_IN_FUTURE,
+        "agreed_until",
+        opened(),
+        choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT),
+    ),
+    (
+        C.PROMISE_TOO_FAR,
+        "agreed_until",
+        opened(),
+        choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + 99 * DAY),
+    ),
+    (
+        C.AGREEMENT_VOUCHER_MISSING,
+        "vouchers",
+        opened(),
+        choose(Option.SHIP_BY_AGREED_DATE, vouchers=[]),
+    ),
     (C.REASON_UNKNOWN, "reason", EVIDENCE, submission(reason="x")),
     (C.VOUCHER_MISSING, "vouchers", EVIDENCE, submission(vouchers=[])),
     (
         C.VOUCHER_NOT_ACCEPTED,
         "vouchers",
         EVIDENCE,
-        submission(reason="force_majeure", vouchers=[voucher(), voucher(2, kind="official_document")]),
+        submission(
+            reason="force_majeure", vouchers=[voucher(), voucher(2, kind="official_document")]
+        ),
     ),
-    (C.VOUCHER_TOO_LARGE, "vouchers", opened(), choose(Option.PROVE_NO_FAULT, vouchers=[voucher(size=2**40)])),
-    (C.VOUCHER_MEDIA_TYPE, "vouchers", opened(), choose(Option.PROVE_NO_FAULT, vouchers=[voucher(media_type="text/html")])),
+    (
+        C.VOUCHER_TOO_LARGE,
+        "vouchers",
+        opened(),
+        choose(Option.PROVE_NO_FAULT, vouchers=[voucher(size=2**40)]),
+    ),
+    (
+        C.VOUCHER_MEDIA_TYPE,
+        "vouchers",
+        opened(),
+        choose(Option.PROVE_NO_FAULT, vouchers=[voucher(media_type="text/html")]),
+    ),
     (C.TOO_MANY_VOUCHERS, "vouchers", EVIDENCE, submission(vouchers=MANY)),
     (C.STATEMENT_MISSING, "statement", EVIDENCE, submission(statement=" ")),
     (C.STATEMENT_TOO_LONG, "statement", EVIDENCE, submission(statement="x" * 501)),
-    (C.RATIONALE_MISSING, "rationale", in_state(S.UNDER_REVIEW), ruling(E.RULE_AT_FAULT, rationale=None)),
+    (
+        C.RATIONALE_MISSING,
+        "rationale",
+        in_state(S.UNDER_REVIEW),
+        ruling(E.RULE_AT_FAULT, rationale=None),
+    ),
     (C.DEADLINE_NOT_LATER, "until", opened(), extension(OPENED_AT)),
     (C.KEY_REUSED, "key", KEYED, command(E.WITHDRAW, key="k-1")),
 ]
 
 
 @pytest.mark.parametrize(("code", "field", "dispute", "asked"), PAYLOAD_HINTS)
-def test_payload_change_what_it_names(code: RefusalCode, field: str, dispute: Dispute, asked: Command) -> None:
+def test_payload_change_what_it_names(
+    code: RefusalCode, field: str, dispute: Dispute, asked: Command
+) -> None:
     sent = Asked(dispute, asked, dispute.last_at + MINUTE)
     unlock = only(sent, code).unlock
     assert isinstance(unlock, PayloadUnlock)
@@ -301,19 +389,46 @@ def test_payload_change_what_it_names(code: RefusalCode, field: str, dispute: Di
 
 FACT_HINTS: list[tuple[RefusalCode, str, Option, Order]] = [
     (C.NO_CANCEL_REQUEST_OR_REFUND, "cancel_request | refund", Option.CONSUMER_CANCELS, PAID),
-    (C.NO_CANCEL_REQUEST_OR_REFUND, "cancel_request | refund", Option.CONSUMER_CANCELS, order(cancel_request={"status": "withdrawn"})),
+    (
+        C.NO_CANCEL_REQUEST_OR_REFUND,
+        "cancel_request | refund",
+        Option.CONSUMER_CANCELS,
+        order(cancel_request={"status": "withdrawn"}),
+    ),
     (C.NOT_SHIPPED, "shipment.shipped_at", Option.ALREADY_SHIPPED, PAID),
     (C.NO_PICKUP_SCAN, "pickup", Option.ALREADY_SHIPPED, SHIPPED),
     (C.NO_PICKUP_SCAN, "pickup", Option.ALREADY_SHIPPED, PAID),
-    (C.PICKUP_NOT_VALID, "pickup", Option.ALREADY_SHIPPED, order(shipment=shipment(), pickup=pickup(waybill="W2"))),
-    (C.PICKUP_NOT_VALID, "pickup", Option.ALREADY_SHIPPED, order(shipment=shipment(), pickup=pickup(kind="assigned"))),
-    (C.PICKUP_NOT_VALID, "pickup", Option.ALREADY_SHIPPED, order(shipment=shipment(), pickup=pickup(OPENED_AT - 9 * DAY))),
-    (C.PICKUP_NOT_VALID, "pickup", Option.ALREADY_SHIPPED, order(shipment=shipment(), pickup=pickup(OPENED_AT + DAY))),
+    (
+        C.PICKUP_NOT_VALID,
+        "pickup",
+        Option.ALREADY_SHIPPED,
+        order(shipment=shipment(), pickup=pickup(waybill="W2")),
+    ),
+    (
+        C.PICKUP_NOT_VALID,
+        "pickup",
+        Option.ALREADY_SHIPPED,
+        order(shipment=shipment(), pickup=pickup(kind="assigned")),
+    ),
+    (
+        C.PICKUP_NOT_VALID,
+        "pickup",
+        Option.ALREADY_SHIPPED,
+        order(shipment=shipment(), pickup=pickup(OPENED_AT - 9 * DAY)),
+    ),
+    (
+        C.PICKUP_NOT_VALID,
+        "pickup",
+        Option.ALREADY_SHIPPED,
+        order(shipment=shipment(), pickup=pickup(OPENED_AT + DAY)),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("code", "fact", "option", "shown"), FACT_HINTS)
-def test_fact_let_the_order_system_show_it(code: RefusalCode, fact: str, option: Option, shown: Order) -> None:
+def test_fact_let_the_order_system_show_it(
+    code: RefusalCode, fact: str, option: Option, shown: Order
+) -> None:
     sent = Asked(opened(), choose(option), OPENED_AT + MINUTE, shown)
     against = refusal(sent)
     assert against is not None
@@ -342,13 +457,27 @@ def test_wait_send_it_at_that_moment(deadline: Deadline, fraction: int) -> None:
 @pytest.mark.parametrize("event", COMMANDS)
 def test_actor_send_it_as_that_one(event: CommandType) -> None:
     own = well_formed(opened(), event).by
-    for wrong in (*OWN.values(), Actor(role=Role.MERCHANT, id="X"), Actor(role=Role.CONSUMER, id="X")):
-        if wrong.role is own.role and (wrong.id == own.id or own.role in {Role.SYSTEM, Role.ADJUDICATOR}):
+    for wrong in (
+        *OWN.values(),
+        Actor(role=Role.MERCHANT, id="X"),
+        Actor(role=Role.CONSUMER, id="X"),
+    ):
+        if wrong.role is own.role and (
+            wrong.id == own.id or own.role in {Role.SYSTEM, Role.ADJUDICATOR}
+        ):
             continue
         for dispute in made("default").values():
-            sent = Asked(dispute, well_formed(dispute, event).model_copy(update={"by": wrong}), dispute.last_at + MINUTE)
+            sent = Asked(
+                dispute,
+                well_formed(dispute, event).model_copy(update={"by": wrong}),
+                dispute.last_at + MINUTE,
+            )
             unlock = only(sent, C.WRONG_ACTOR).unlock
-            if dispute.closed and (dispute.state, event) != (S.PENALIZED, E.ANNUL) and event is not E.OBSERVE_ORDER:
+            if (
+                dispute.closed
+                and (dispute.state, event) != (S.PENALIZED, E.ANNUL)
+                and event is not E.OBSERVE_ORDER
+            ):
                 assert isinstance(unlock, NeverUnlock)  # nobody can do it any more
                 continue
             if isinstance(unlock, NeverUnlock):
@@ -368,15 +497,31 @@ NEXT: list[tuple[str, str, CommandType, Role, CommandType]] = [
     ("default", "under_review", E.SUBMIT_EVIDENCE, Role.ADJUDICATOR, E.REQUEST_EVIDENCE),
     ("default", "under_review", E.ANNUL, Role.ADJUDICATOR, E.RULE_AT_FAULT),
     ("default", "under_review", E.EXTEND_DEADLINE, Role.ADJUDICATOR, E.REQUEST_EVIDENCE),
-    ("denials go to review", "awaiting_confirmation", E.RULE_AT_FAULT, Role.CONSUMER, E.DENY_AGREEMENT),
-    ("denials go to review", "denial_under_review by ship_by_agreed_date", E.PROMISE_EXPIRED, Role.ADJUDICATOR, E.RULE_NO_FAULT),
+    (
+        "denials go to review",
+        "awaiting_confirmation",
+        E.RULE_AT_FAULT,
+        Role.CONSUMER,
+        E.DENY_AGREEMENT,
+    ),
+    (
+        "denials go to review",
+        "denial_under_review by ship_by_agreed_date",
+        E.PROMISE_EXPIRED,
+        Role.ADJUDICATOR,
+        E.RULE_NO_FAULT,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("policy", "name", "event", "role", "first"), NEXT)
-def test_actor_somebody_has_to_act_first(policy: str, name: str, event: CommandType, role: Role, first: CommandType) -> None:
+def test_actor_somebody_has_to_act_first(
+    policy: str, name: str, event: CommandType, role: Role, first: CommandType
+) -> None:
     dispute = made(policy)[name]
-    unlock = only(Asked(dispute, well_formed(dispute, event), dispute.last_at + MINUTE), C.NOT_IN_THIS_STATE).unlock
+    unlock = only(
+        Asked(dispute, well_formed(dispute, event), dispute.last_at + MINUTE), C.NOT_IN_THIS_STATE
+    ).unlock
     assert isinstance(unlock, ActorUnlock)
     assert (unlock.role, unlock.event) == (role, first)
     assert unlock.id == (OWN[role].id if role in {Role.MERCHANT, Role.CONSUMER} else None)
@@ -412,13 +557,24 @@ NEVER_HINTS: list[tuple[RefusalCode, str, str, Command]] = [
 @pytest.mark.parametrize(("code", "policy", "name", "asked"), NEVER_HINTS)
 def test_never_nothing_helps(code: RefusalCode, policy: str, name: str, asked: Command) -> None:
     dispute = made(policy)[name]
-    assert isinstance(only(Asked(dispute, asked, dispute.last_at + MINUTE), code).unlock, NeverUnlock)
+    assert isinstance(
+        only(Asked(dispute, asked, dispute.last_at + MINUTE), code).unlock, NeverUnlock
+    )
 
 
-def test_an_option_that_is_not_offered_is_exchanged_for_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_that_is_not_offered_is_exchanged_for_one_that_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rules = opened().rules
-    rows = {key: tuple(row for row in many if "contesting" not in row.target) for key, many in rules.table.rows.items()}
-    monkeypatch.setattr(Dispute, "rules", replace(rules, options=rules.options[:4], table=replace(rules.table, rows=rows)))
+    rows = {
+        key: tuple(row for row in many if "contesting" not in row.target)
+        for key, many in rules.table.transitions.items()
+    }
+    monkeypatch.setattr(
+        Dispute,
+        "rules",
+        replace(rules, options=rules.options[:4], table=replace(rules.table, transitions=rows)),
+    )
     sent = Asked(opened(), choose(Option.PROVE_NO_FAULT), OPENED_AT)
     unlock = only(sent, C.OPTION_NOT_OFFERED).unlock
     assert isinstance(unlock, PayloadUnlock)
@@ -430,10 +586,16 @@ def test_openings_say_what_would_help_too() -> None:
     def ask(policy: Policy = DEFAULT_POLICY, **changes: Any) -> Reason | None:  # noqa: ANN401 -- any field of the opening
         existing = changes.pop("existing", None)
         facts = changes.pop("facts", seen(PAID, OPENED_AT))
-        decision = open_dispute(existing, opening(policy, **changes), facts, OPENED_AT, stamp=stamp())
+        decision = open_dispute(
+            existing, opening(policy, **changes), facts, OPENED_AT, stamp=stamp()
+        )
         return decision.reasons[0] if isinstance(decision, Refused) else None
 
-    missing, exists, wrong = ask(facts=None), ask(existing=opened(), order_id="O-2"), ask(by=OWN[Role.MERCHANT])
+    missing, exists, wrong = (
+        ask(facts=None),
+        ask(existing=opened(), order_id="O-2"),
+        ask(by=OWN[Role.MERCHANT]),
+    )
     assert missing is not None
     assert exists is not None
     assert wrong is not None
@@ -447,7 +609,13 @@ def test_openings_say_what_would_help_too() -> None:
 
 def test_every_code_has_its_hint_tested() -> None:
     tested = {case[0] for case in (*PAYLOAD_HINTS, *FACT_HINTS, *NEVER_HINTS)}
-    elsewhere = {C.DEADLINE_PASSED, C.WRONG_ACTOR, C.OPTION_NOT_OFFERED, C.ORDER_NOT_FOUND, C.DISPUTE_EXISTS}
+    elsewhere = {
+        C.DEADLINE_PASSED,
+        C.WRONG_ACTOR,
+        C.OPTION_NOT_OFFERED,
+        C.ORDER_NOT_FOUND,
+        C.DISPUTE_EXISTS,
+    }
     assert tested | elsewhere == set(RefusalCode)
 
 
@@ -470,5 +638,7 @@ def test_every_hint_is_said_in_both_languages() -> None:
 
 def test_in_parallel_nobody_can_bring_late_evidence_about_by_going_on_with_the_settlement() -> None:
     dispute = opened(rules="parallel")
-    (reason,) = cast("Refused", decided(dispute, submission(), dispute.deadlines[Deadline.EVIDENCE] + SECOND)).reasons
+    (reason,) = cast(
+        "Refused", decided(dispute, submission(), dispute.deadlines[Deadline.EVIDENCE] + SECOND)
+    ).reasons
     assert (reason.code, reason.unlock) == (C.DEADLINE_PASSED, NeverUnlock())

@@ -87,7 +87,18 @@ def story() -> tuple[str, ...]:
 
 def interleaved() -> list[Recorded]:
     first, second, third = recorded(STORY), recorded(OTHER), recorded(THIRD)
-    return [first[0], second[0], third[0], first[1], second[1], first[2], third[1], *first[3:], *second[2:], *third[2:]]
+    return [
+        first[0],
+        second[0],
+        third[0],
+        first[1],
+        second[1],
+        first[2],
+        third[1],
+        *first[3:],
+        *second[2:],
+        *third[2:],
+    ]
 
 
 def read(lines: Sequence[str]) -> tuple[list[AuditEvent], ReadBack]:
@@ -122,7 +133,9 @@ def sealed(changed: dict[str, Any]) -> dict[str, Any]:
     return {**changed, "hash": hashlib.sha256(rfc8785.dumps(hashed)).hexdigest()}
 
 
-def changed(number: int, change: Callable[[dict[str, Any]], object], *, seal: bool = True) -> list[str]:
+def changed(
+    number: int, change: Callable[[dict[str, Any]], object], *, seal: bool = True
+) -> list[str]:
     """Change one record, given by its line number; with its hash made to fit again unless said otherwise."""
     lines = list(story())
     found = record(lines[number - 1])
@@ -143,7 +156,7 @@ def without(name: str) -> Callable[[dict[str, Any]], object]:
     return lambda found: found.pop(name)
 
 
-# ---- writing -----------------------------------------------------------------------------------------------------------
+# ---- writing -------------------------------------------------------------------------------------
 
 
 def test_what_is_written_reads_back() -> None:
@@ -160,15 +173,24 @@ def test_a_policy_stands_once_before_the_first_event_that_names_it() -> None:
     assert [line.get("dispute_id") for line in lines[:5]] == [None, "D-1", None, "D-2", "D-3"]
     for at, following in ((0, 1), (2, 3)):
         assert list(lines[at]) == ["type", "digest", "policy"]
-        assert lines[at]["digest"] == lines[following]["policy"] == hashlib.sha256(rfc8785.dumps(lines[at]["policy"])).hexdigest()
+        assert (
+            lines[at]["digest"]
+            == lines[following]["policy"]
+            == hashlib.sha256(rfc8785.dumps(lines[at]["policy"])).hexdigest()
+        )
     assert set(lines[2]["policy"]) == set(Policy.model_fields)
 
 
 def test_disputes_under_two_policies_may_stand_interleaved() -> None:
     events, history = read(written(interleaved()))
     assert events == [event for event, _ in interleaved()]
-    assert [history.disputes[name] for name in ("D-1", "D-2", "D-3")] == disputes(STORY, OTHER, THIRD)
-    assert set(history.policies) == {DEFAULT_POLICY.digest, ran(STORY).scenario.opening.policy.digest}
+    assert [history.disputes[name] for name in ("D-1", "D-2", "D-3")] == disputes(
+        STORY, OTHER, THIRD
+    )
+    assert set(history.policies) == {
+        DEFAULT_POLICY.digest,
+        ran(STORY).scenario.opening.policy.digest,
+    }
 
 
 def test_a_line_is_compact_json_in_utf_8_and_its_hash_can_be_checked_by_anyone() -> None:
@@ -184,24 +206,65 @@ def test_a_line_is_compact_json_in_utf_8_and_its_hash_can_be_checked_by_anyone()
 
 def test_the_members_of_an_event_are_those_that_are_agreed() -> None:
     common = {
-        *("dispute_id", "seq", "revision", "event_id", "type", "at", "recorded_at", "actor", "command", "payload", "source", "target"),
-        *("checks", "facts", "deadlines", "outcome", "rules", "policy", "key", "correlation_id", "refused", "prev_hash", "hash"),
+        *(
+            "dispute_id",
+            "seq",
+            "revision",
+            "event_id",
+            "type",
+            "at",
+            "recorded_at",
+            "actor",
+            "command",
+            "payload",
+            "source",
+            "target",
+        ),
+        *(
+            "checks",
+            "facts",
+            "deadlines",
+            "outcome",
+            "rules",
+            "policy",
+            "key",
+            "correlation_id",
+            "refused",
+            "prev_hash",
+            "hash",
+        ),
         *("private", "schema_version"),
     }
     opening, *later = [record(line) for line in story()[1:]]
     assert set(opening) == common | {"order_id", "merchant_id", "consumer_id", "chart", "package"}
     assert [set(event) for event in later] == [common] * 5
     assert [event["type"] for event in (opening, *later)] == [
-        *("dispute_opened", "refused", "option_chosen", "agreement_denied", "agreement_upheld", "dispute_resolved")
+        *(
+            "dispute_opened",
+            "refused",
+            "option_chosen",
+            "agreement_denied",
+            "agreement_upheld",
+            "dispute_resolved",
+        )
     ]
     assert {event["type"] for event in later} <= set(EventType)
 
 
 def test_personal_values_stand_beside_what_is_hashed() -> None:
     chosen = record(story()[3])
-    assert set(chosen["private"]) == {"/payload/note", "/payload/vouchers/0/file_name", "/payload/vouchers/0/uri"}
+    assert set(chosen["private"]) == {
+        "/payload/note",
+        "/payload/vouchers/0/file_name",
+        "/payload/vouchers/0/uri",
+    }
     note, kept = chosen["payload"]["note"], chosen["private"]["/payload/note"]
-    assert note == {"commitment": hashlib.sha256(bytes.fromhex(kept["salt"]) + kept["value"].encode()).hexdigest(), "length": 5}
+    assert note == {
+        "commitment": hashlib.sha256(
+            bytes.fromhex(kept["salt"]) + kept["value"].encode()
+        ).hexdigest(),
+        "length": 5,
+    }
 
 
 def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
@@ -216,7 +279,9 @@ def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
 
 def test_a_record_stays_on_one_line_whatever_a_person_wrote(tmp_path: Path) -> None:
     said = 'a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg\rh\ni"j\\k\x7f\ufeff\ufffe'
-    text = OTHER.replace("{option: prove_no_fault}", f"{{option: prove_no_fault, note: {json.dumps(said)}}}")
+    text = OTHER.replace(
+        "{option: prove_no_fault}", f"{{option: prove_no_fault, note: {json.dumps(said)}}}"
+    )
     path = tmp_path / FILE
     write_history(path, recorded(text))
     assert path.read_bytes().count(b"\n") == 4
@@ -231,7 +296,9 @@ def test_no_events_are_an_empty_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [None, "what stood here"])
-def test_where_an_event_cannot_be_written_nothing_changes(tmp_path: Path, before: str | None) -> None:
+def test_where_an_event_cannot_be_written_nothing_changes(
+    tmp_path: Path, before: str | None
+) -> None:
     path = tmp_path / "x.history.jsonl"
     if before is not None:
         path.write_text(before)
@@ -242,7 +309,9 @@ def test_where_an_event_cannot_be_written_nothing_changes(tmp_path: Path, before
 
     with pytest.raises(RuntimeError):
         write_history(path, breaks_off())
-    assert [found.read_text() for found in tmp_path.iterdir()] == ([] if before is None else [before])
+    assert [found.read_text() for found in tmp_path.iterdir()] == (
+        [] if before is None else [before]
+    )
 
 
 def test_where_the_file_cannot_be_put_in_its_place_nothing_is_left(tmp_path: Path) -> None:
@@ -253,7 +322,7 @@ def test_where_the_file_cannot_be_put_in_its_place_nothing_is_left(tmp_path: Pat
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
-# ---- reading: lines that are no records --------------------------------------------------------------------------------
+# ---- reading: lines that are no records ----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -295,7 +364,10 @@ def test_where_the_file_cannot_be_put_in_its_place_nothing_is_left(tmp_path: Pat
         ('{"dispute_id": "D-1", "prev_hash": "", "hash": ""}\n', "private"),
         ('{"dispute_id": "D-1", "prev_hash": "", "hash": "", "private": []}\n', "private"),
         ('{"dispute_id": "D-1", "prev_hash": "", "hash": "", "private": {}}\n', "seq"),
-        ('{"dispute_id": "D-1", "seq": 7, "prev_hash": "", "hash": "", "private": {}}\n', "prev_hash"),
+        (
+            '{"dispute_id": "D-1", "seq": 7, "prev_hash": "", "hash": "", "private": {}}\n',
+            "prev_hash",
+        ),
     ],
 )
 def test_a_line_that_is_no_record_is_refused(line: str, field: str | None) -> None:
@@ -309,19 +381,25 @@ def deep(number: int, opening: str, closing: str, depth: int) -> list[str]:
     return lines
 
 
-NESTED = pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
+NESTED = pytest.mark.parametrize(
+    ("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"]
+)
 
 
 @pytest.mark.parametrize("depth", [1, 100, 1_000, 10_000, 100_000])
 @NESTED
 @pytest.mark.parametrize("number", [1, 2], ids=["policy", "event"])
-def test_a_record_that_is_nested_too_deeply_is_refused(number: int, opening: str, closing: str, depth: int) -> None:
+def test_a_record_that_is_nested_too_deeply_is_refused(
+    number: int, opening: str, closing: str, depth: int
+) -> None:
     assert refused(deep(number, opening, closing, depth)).line == number
 
 
 @NESTED
 @pytest.mark.parametrize("number", [1, 2], ids=["policy", "event"])
-def test_there_is_no_depth_at_which_a_record_can_be_parsed_but_breaks_what_comes_next(number: int, opening: str, closing: str) -> None:
+def test_there_is_no_depth_at_which_a_record_can_be_parsed_but_breaks_what_comes_next(
+    number: int, opening: str, closing: str
+) -> None:
     for depth in range(850, 1_000):  # where the stack ends depends on who called
         assert refused(deep(number, opening, closing, depth)).line == number
 
@@ -332,7 +410,17 @@ def test_a_last_line_that_is_cut_off_is_refused() -> None:
         assert (fault.line, fault.field) == (7, None)
 
 
-@pytest.mark.parametrize("junk", [b"\xff\n", b'{"a": "\xe4\xb8"}\n', b"\xed\xa0\x80\n", b"{}\xc0\x80\n", "{}\n".encode("utf-16"), b"\x80"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\xff\n",
+        b'{"a": "\xe4\xb8"}\n',
+        b"\xed\xa0\x80\n",
+        b"{}\xc0\x80\n",
+        "{}\n".encode("utf-16"),
+        b"\x80",
+    ],
+)
 def test_a_line_that_is_no_utf_8_is_refused(junk: bytes) -> None:
     with pytest.raises(InputError) as caught:
         read_back("".join(story()).encode() + junk, FILE)
@@ -346,7 +434,7 @@ def test_what_was_read_before_a_fault_has_been_handed_out() -> None:
         next(reading)
 
 
-# ---- reading: spelling does not matter ---------------------------------------------------------------------------------
+# ---- reading: spelling does not matter -----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -359,7 +447,9 @@ def test_what_was_read_before_a_fault_has_been_handed_out() -> None:
     ],
     ids=["escaped", "sorted", "reversed", "spaced"],
 )
-def test_spacing_escapes_and_the_order_of_members_do_not_matter(spell: Callable[[dict[str, Any]], str]) -> None:
+def test_spacing_escapes_and_the_order_of_members_do_not_matter(
+    spell: Callable[[dict[str, Any]], str],
+) -> None:
     events, history = read([spell(record(line)) + "\n" for line in story()])
     assert events == list(ran(STORY).events)
     assert list(history.disputes.values()) == disputes(STORY)
@@ -372,10 +462,35 @@ def test_another_spelling_of_a_value_is_another_value() -> None:
     assert refused(changed(3, moved, seal=False)).line == 3
 
 
-# ---- reading: histories that were changed ------------------------------------------------------------------------------
+# ---- reading: histories that were changed --------------------------------------------------------
 
-HASHED = ["at", "recorded_at", "event_id", "seq", "revision", "type", "command", "source", "target", "outcome", "rules", "policy"]
-HASHED += ["actor", "payload", "checks", "facts", "deadlines", "key", "correlation_id", "refused", "schema_version", "hash", "prev_hash"]
+HASHED = [
+    "at",
+    "recorded_at",
+    "event_id",
+    "seq",
+    "revision",
+    "type",
+    "command",
+    "source",
+    "target",
+    "outcome",
+    "rules",
+    "policy",
+]
+HASHED += [
+    "actor",
+    "payload",
+    "checks",
+    "facts",
+    "deadlines",
+    "key",
+    "correlation_id",
+    "refused",
+    "schema_version",
+    "hash",
+    "prev_hash",
+]
 
 
 @pytest.mark.parametrize("name", HASHED)
@@ -407,7 +522,9 @@ def test_a_member_that_was_added_is_found() -> None:
     ],
     ids=lambda value: "-".join(map(str, value)) if isinstance(value, list) else "",
 )
-def test_lines_that_were_swapped_dropped_or_inserted_are_found(lines: list[int], found: int) -> None:
+def test_lines_that_were_swapped_dropped_or_inserted_are_found(
+    lines: list[int], found: int
+) -> None:
     assert refused([story()[line] for line in lines]).line == found
 
 
@@ -426,7 +543,10 @@ def test_a_tail_that_is_missing_cannot_be_seen_but_ends_elsewhere() -> None:
 def test_the_same_policy_again_and_one_that_no_event_names_change_nothing() -> None:
     unnamed = written(recorded(OTHER))[0]
     assert unnamed != story()[0]
-    (events, history), (joined, after) = read(story()), read([*story()[:3], story()[0], *story()[3:], unnamed])
+    (events, history), (joined, after) = (
+        read(story()),
+        read([*story()[:3], story()[0], *story()[3:], unnamed]),
+    )
     assert (joined, after.disputes) == (events, history.disputes)
 
 
@@ -435,7 +555,10 @@ def test_an_event_of_another_dispute_does_not_fit_the_chain() -> None:
     taken = record(lines[6])
     assert (taken["dispute_id"], taken["seq"]) == ("D-2", 2)
     for other in ("D-1", "D-3", "D-4"):
-        assert refused([*lines[:6], line_of(sealed({**taken, "dispute_id": other})), *lines[7:]]).line == 7
+        assert (
+            refused([*lines[:6], line_of(sealed({**taken, "dispute_id": other})), *lines[7:]]).line
+            == 7
+        )
 
 
 def test_of_two_interleaved_disputes_the_line_of_the_changed_one_is_named() -> None:
@@ -443,11 +566,15 @@ def test_of_two_interleaved_disputes_the_line_of_the_changed_one_is_named() -> N
     for number, line in enumerate(lines, 1):
         found = record(line)
         if "seq" in found:
-            there = [*lines[: number - 1], line_of({**found, "revision": found["revision"] + 1}), *lines[number:]]
+            there = [
+                *lines[: number - 1],
+                line_of({**found, "revision": found["revision"] + 1}),
+                *lines[number:],
+            ]
             assert refused(there).line == number
 
 
-# ---- reading: events that fit their hash and cannot have happened --------------------------------------------------------
+# ---- reading: events that fit their hash and cannot have happened --------------------------------
 
 
 @pytest.mark.parametrize(
@@ -457,20 +584,42 @@ def test_of_two_interleaved_disputes_the_line_of_the_changed_one_is_named() -> N
         (put(tipe="x"), "tipe", "unknown field; did you mean type?"),
         (without("key"), "key", "this field is missing"),
         (in_payload(x=1), "payload.x", "unknown field"),
-        (put(type="option_chose"), "type", "there is no event type 'option_chose'; did you mean option_chosen?"),
-        (put(type="foo"), "type", "there is no event type 'foo'; known are: dispute_opened, option_chosen,"),
+        (
+            put(type="option_chose"),
+            "type",
+            "there is no event type 'option_chose'; did you mean option_chosen?",
+        ),
+        (
+            put(type="foo"),
+            "type",
+            "there is no event type 'foo'; known are: dispute_opened, option_chosen,",
+        ),
         (put(type=7), "type", "there is no event type 7; known are: "),
         (without("type"), "type", "this field is missing"),
         (put(type="refused", refused=["not_shipped"], foo=1), "foo", "unknown field"),
         (put(type="refused", refused=["x"]), "refused[0]", "'x' is not known"),
-        (put(at="2023-03-28T10:00:00.1234567Z"), "at", "'2023-03-28T10:00:00.1234567Z' is not an instant: at most six digits of a second"),
+        (
+            put(at="2023-03-28T10:00:00.1234567Z"),
+            "at",
+            "'2023-03-28T10:00:00.1234567Z' is not an instant: at most six digits of a second",
+        ),
         (put(at="yesterday"), "at", "'yesterday' is not an instant: write it as RFC 3339"),
-        (put(private={"/payload/note": {"salt": "00", "value": "x"}}), "private.salt", "'00' is not a salt: 16 to 64 bytes"),
-        (put(private={"/payload/note": {"salt": "00" * 16}}), "private.value", "this field is missing"),
+        (
+            put(private={"/payload/note": {"salt": "00", "value": "x"}}),
+            "private.salt",
+            "'00' is not a salt: 16 to 64 bytes",
+        ),
+        (
+            put(private={"/payload/note": {"salt": "00" * 16}}),
+            "private.value",
+            "this field is missing",
+        ),
         (put(private={"/payload/note": []}), "private", "this must be a mapping of fields"),
     ],
 )
-def test_what_is_wrong_with_an_event_is_said_in_our_words(change: Callable[[dict[str, Any]], object], field: str, said: str) -> None:
+def test_what_is_wrong_with_an_event_is_said_in_our_words(
+    change: Callable[[dict[str, Any]], object], field: str, said: str
+) -> None:
     fault = refused(changed(4, change))
     assert fault.field == field
     assert fault.message.startswith(said)
@@ -479,11 +628,17 @@ def test_what_is_wrong_with_an_event_is_said_in_our_words(change: Callable[[dict
 @pytest.mark.parametrize(
     ("change", "field", "said"),
     [
-        (lambda policy: policy.update(silense="x"), "policy.silense", "unknown field; did you mean silence?"),
+        (
+            lambda policy: policy.update(silense="x"),
+            "policy.silense",
+            "unknown field; did you mean silence?",
+        ),
         (lambda policy: policy.pop("silence"), "policy.silence", "this field is missing"),
     ],
 )
-def test_what_is_wrong_with_a_policy_is_said_in_our_words(change: Callable[[dict[str, Any]], object], field: str, said: str) -> None:
+def test_what_is_wrong_with_a_policy_is_said_in_our_words(
+    change: Callable[[dict[str, Any]], object], field: str, said: str
+) -> None:
     def with_digest(found: dict[str, Any]) -> None:
         change(found["policy"])
         found["digest"] = hashlib.sha256(rfc8785.dumps(found["policy"])).hexdigest()
@@ -494,7 +649,9 @@ def test_what_is_wrong_with_a_policy_is_said_in_our_words(change: Callable[[dict
 
 def test_histories_are_read_where_no_reader_of_yaml_is_installed() -> None:
     code = "import sys; sys.modules['yaml'] = None; import dispute_fsm.history.replay"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE).returncode == 0  # noqa: S603 -- this very Python
+    assert (
+        subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE).returncode == 0  # noqa: S603 -- this very Python
+    )
 
 
 def test_a_byte_order_mark_may_stand_before_any_line() -> None:
@@ -530,7 +687,9 @@ def test_a_byte_order_mark_may_stand_before_any_line() -> None:
         (4, put(key=""), "key"),
     ],
 )
-def test_a_member_that_does_not_fit_is_named(number: int, change: Callable[[dict[str, Any]], object], field: str | None) -> None:
+def test_a_member_that_does_not_fit_is_named(
+    number: int, change: Callable[[dict[str, Any]], object], field: str | None
+) -> None:
     fault = refused(changed(number, change))
     assert fault.line == number
     if field is not None:
@@ -539,11 +698,16 @@ def test_a_member_that_does_not_fit_is_named(number: int, change: Callable[[dict
 
 
 @pytest.mark.parametrize("number", range(2, 8))
-@pytest.mark.parametrize("name", ["at", "actor", "payload", "checks", "deadlines", "policy", "key", "refused", "schema_version"])
+@pytest.mark.parametrize(
+    "name",
+    ["at", "actor", "payload", "checks", "deadlines", "policy", "key", "refused", "schema_version"],
+)
 def test_a_member_that_is_missing_or_of_the_wrong_type_is_named(number: int, name: str) -> None:
     for change in (without(name), put(**{name: 7 if name != "schema_version" else "7"})):
         lines = changed(number, change)
-        if name == "payload":  # then the personal values in it belong to nothing, which is found first
+        if (
+            name == "payload"
+        ):  # then the personal values in it belong to nothing, which is found first
             lines[number - 1] = line_of({**record(lines[number - 1]), "private": {}})
         fault = refused(lines)
         assert fault.line == number
@@ -578,7 +742,9 @@ def test_a_member_that_is_missing_or_of_the_wrong_type_is_named(number: int, nam
         (7, put(outcome="no_fault")),
     ],
 )
-def test_an_event_that_cannot_have_happened_is_refused(number: int, change: Callable[[dict[str, Any]], object]) -> None:
+def test_an_event_that_cannot_have_happened_is_refused(
+    number: int, change: Callable[[dict[str, Any]], object]
+) -> None:
     assert refused(changed(number, change)).line == number
 
 
@@ -594,7 +760,9 @@ def test_an_event_that_cannot_have_happened_is_refused(number: int, change: Call
         (without("policy"), None),
     ],
 )
-def test_a_policy_that_is_not_what_its_digest_says_is_refused(change: Callable[[dict[str, Any]], object], field: str | None) -> None:
+def test_a_policy_that_is_not_what_its_digest_says_is_refused(
+    change: Callable[[dict[str, Any]], object], field: str | None
+) -> None:
     fault = refused(changed(1, change, seal=False))
     assert (fault.line, fault.field) == (1, field)
 
@@ -612,7 +780,9 @@ def test_a_policy_that_is_not_what_its_digest_says_is_refused(change: Callable[[
         (put(policy=[]), "policy"),
     ],
 )
-def test_a_policy_that_is_not_complete_is_refused_although_its_digest_fits(change: Callable[[dict[str, Any]], object], field: str) -> None:
+def test_a_policy_that_is_not_complete_is_refused_although_its_digest_fits(
+    change: Callable[[dict[str, Any]], object], field: str
+) -> None:
     def with_digest(found: dict[str, Any]) -> None:
         change(found)
         found["digest"] = hashlib.sha256(rfc8785.dumps(found["policy"])).hexdigest()
@@ -623,18 +793,27 @@ def test_a_policy_that_is_not_complete_is_refused_although_its_digest_fits(chang
     assert field in fault.field.split(".")
 
 
-# ---- reading: personal values ------------------------------------------------------------------------------------------
+# ---- reading: personal values --------------------------------------------------------------------
 
 
 def test_erased_personal_values_leave_a_history_that_reads_and_ends_the_same() -> None:
-    erased = [line_of({**found, "private": {}}) if "private" in (found := record(line)) else line for line in story()]
+    erased = [
+        line_of({**found, "private": {}}) if "private" in (found := record(line)) else line
+        for line in story()
+    ]
     assert erased != list(story())
     events, history = read(erased)
     assert [event.hash for event in events] == [event.hash for event in ran(STORY).events]
     assert all(not event.private for event in events)
     (was,) = disputes(STORY)
     now = history.disputes["D-1"]
-    assert (now.path, now.outcome, now.deadlines, now.seq, now.last_hash) == (was.path, was.outcome, was.deadlines, was.seq, was.last_hash)
+    assert (now.path, now.outcome, now.deadlines, now.seq, now.last_hash) == (
+        was.path,
+        was.outcome,
+        was.deadlines,
+        was.seq,
+        was.last_hash,
+    )
 
 
 def test_a_single_personal_value_may_be_erased() -> None:
@@ -672,12 +851,16 @@ SALT = "00" * 16
         lambda private: private.update({"/payload/vouchers/-1/uri": {"salt": SALT, "value": "x"}}),
         lambda private: private.update({"/payload/vouchers/1/uri": {"salt": SALT, "value": "x"}}),
         lambda private: private.update({"/payload/vouchers/²/uri": {"salt": SALT, "value": "x"}}),
-        lambda private: private.update({f"/payload/vouchers/{'9' * 10_000}/uri": {"salt": SALT, "value": "x"}}),
+        lambda private: private.update(
+            {f"/payload/vouchers/{'9' * 10_000}/uri": {"salt": SALT, "value": "x"}}
+        ),
         lambda private: private.update({"/payload/\ud800": {"salt": SALT, "value": "x"}}),
         lambda private: private.update({"/" * 10_000: {"salt": SALT, "value": "x"}}),
     ],
 )
-def test_a_personal_value_that_does_not_fit_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
+def test_a_personal_value_that_does_not_fit_is_refused(
+    change: Callable[[dict[str, Any]], object],
+) -> None:
     lines = list(story())
     found = record(lines[3])
     change(found["private"])
@@ -688,48 +871,81 @@ def test_a_personal_value_that_does_not_fit_is_refused(change: Callable[[dict[st
 def test_half_a_surrogate_pair_is_refused_wherever_it_stands() -> None:
     half = r'"\ud800"'
     for number, line in enumerate(story(), 1):
-        for there in (f"{{{half}:1,{line[1:]}", f'{{"x":{half},{line[1:]}', line.replace('"merchant"', half), line.replace('"CN"', half)):
+        for there in (
+            f"{{{half}:1,{line[1:]}",
+            f'{{"x":{half},{line[1:]}',
+            line.replace('"merchant"', half),
+            line.replace('"CN"', half),
+        ):
             if there != line:
                 assert refused([*story()[: number - 1], there, *story()[number:]]).line == number
 
 
-# ---- whatever happens to a history ---------------------------------------------------------------------------------------
+# ---- whatever happens to a history ---------------------------------------------------------------
 
 
 @examples(150)
 @given(st.data())
-def test_whatever_is_changed_in_a_history_it_is_refused_or_means_the_same(data: st.DataObject) -> None:
+def test_whatever_is_changed_in_a_history_it_is_refused_or_means_the_same(
+    data: st.DataObject,
+) -> None:
     text = "".join(story())
     start = data.draw(st.integers(0, len(text)))
     end = min(len(text), start + data.draw(st.integers(0, 3)))
-    text = text[:start] + data.draw(st.text(st.sampled_from('\n\r "{}[],:0123456789.eE-+\\unulltrefasZ'), max_size=3)) + text[end:]
+    text = (
+        text[:start]
+        + data.draw(
+            st.text(st.sampled_from('\n\r "{}[],:0123456789.eE-+\\unulltrefasZ'), max_size=3)
+        )
+        + text[end:]
+    )
     try:
         events, _ = read(text.splitlines(keepends=True))
     except InputError as fault:
         assert (fault.file, fault.line is None) == (FILE, False)  # noqa: PT017 -- refusing is one of two right answers
     else:
-        assert [event.hash for event in events] == [event.hash for event in ran(STORY).events][: len(events)]
+        assert [event.hash for event in events] == [event.hash for event in ran(STORY).events][
+            : len(events)
+        ]
 
 
 VALUES: st.SearchStrategy[object] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-MAX_INTEGER, MAX_INTEGER)
-    | st.sampled_from(["", "x", "0" * 64, "resolved", "2023-03-28T02:00:00Z", "choose_option", "dispute_opened", "promise"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "role", "guard", "x"]), inner, max_size=2),
+    | st.sampled_from(
+        [
+            "",
+            "x",
+            "0" * 64,
+            "resolved",
+            "2023-03-28T02:00:00Z",
+            "choose_option",
+            "dispute_opened",
+            "promise",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["id", "role", "guard", "x"]), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 
 
 @examples(150)
 @given(st.integers(1, 7), st.data())
-def test_a_record_of_any_shape_is_read_or_refused_even_with_a_hash_that_fits(number: int, data: st.DataObject) -> None:
+def test_a_record_of_any_shape_is_read_or_refused_even_with_a_hash_that_fits(
+    number: int, data: st.DataObject
+) -> None:
     def change(found: dict[str, Any]) -> None:
         at: Any = found
         name = data.draw(st.sampled_from(list(at)))
         while isinstance(at[name], dict | list) and at[name] and data.draw(st.booleans()):
             at = at[name]
-            name = data.draw(st.sampled_from(list(at) if isinstance(at, dict) else list(range(len(at)))))
+            name = data.draw(
+                st.sampled_from(list(at) if isinstance(at, dict) else list(range(len(at))))
+            )
         at[name] = data.draw(VALUES)
 
     try:

@@ -47,7 +47,11 @@ def test_every_edge_of_the_chart_is_one_arrow(version: RuleVersion, machine: Mac
         assert arrow.timing == tuple(one.name for one in rule.timing)
         assert arrow.needs == tuple(one.name for one in rule.needs)
         assert (arrow.starts, arrow.ends, arrow.roles) == (rule.starts, rule.ends, rule.by.roles)
-        assert (arrow.origin.kind, arrow.origin.words.zh, arrow.origin.words.en) == (rule.origin.kind, rule.origin.zh, rule.origin.en)
+        assert (arrow.origin.kind, arrow.origin.words.zh, arrow.origin.words.en) == (
+            rule.origin.kind,
+            rule.origin.zh,
+            rule.origin.en,
+        )
 
 
 def test_an_arrow_is_known_by_its_id(machine: Machine) -> None:
@@ -56,7 +60,9 @@ def test_an_arrow_is_known_by_its_id(machine: Machine) -> None:
     assert all(machine.arrow(name).id == name for name in ids)
 
 
-def test_every_state_of_the_chart_is_there_in_its_place(version: RuleVersion, machine: Machine) -> None:
+def test_every_state_of_the_chart_is_there_in_its_place(
+    version: RuleVersion, machine: Machine
+) -> None:
     declared = states(list(version.chart.states))
     assert [state.id for state in machine.states] == [state.id for state in declared]
     for state, node in zip(declared, machine.states, strict=True):
@@ -64,11 +70,13 @@ def test_every_state_of_the_chart_is_there_in_its_place(version: RuleVersion, ma
         assert (node.kind == "parallel") is state.parallel
 
 
-def test_what_a_place_acts_on_is_what_its_state_runs(version: RuleVersion, machine: Machine) -> None:
-    for place in version.table.places.values():
+def test_what_a_place_acts_on_is_what_its_state_runs(
+    version: RuleVersion, machine: Machine
+) -> None:
+    for place in version.table.configurations.values():
         leaves = [leaf.rpartition(".")[2] for leaf in place.path.split(",")]
         stands = {deadline for leaf in leaves for deadline in machine.state(leaf).stands}
-        assert stands == set(place.stands)
+        assert stands == set(place.deadlines)
 
 
 def test_all_that_is_named_is_there(machine: Machine) -> None:
@@ -93,8 +101,13 @@ def test_what_never_happens_under_a_policy_is_known() -> None:
     assert "awaiting_shipment--deny_agreement--asked--review" in asleep
     assert not any("asked--penalize" in name for name in asleep)
     beyond = machine.idle() - asleep
-    assert beyond == {"denial_under_review", *(arrow.id for arrow in machine.arrows if arrow.source == "denial_under_review")}
+    assert beyond == {
+        "denial_under_review",
+        *(arrow.id for arrow in machine.arrows if arrow.source == "denial_under_review"),
+    }
     assert not {arrow.id for arrow in machine.arrows if machine.dormant(arrow)} - machine.idle()
     silent = machine_of(version, over(response=None))
     assert silent.off == (Deadline.RESPONSE,)
-    assert [arrow.event for arrow in silent.arrows if silent.dormant(arrow) and arrow.id not in asleep] == [CommandType.RESPONSE_EXPIRED]
+    assert [
+        arrow.event for arrow in silent.arrows if silent.dormant(arrow) and arrow.id not in asleep
+    ] == [CommandType.RESPONSE_EXPIRED]

@@ -91,13 +91,14 @@ IDS = [
 ]
 
 
-# ---- what the picture says, without asking the renderer ----------------------------------------------------------------
+# ---- what the picture says, without asking the renderer ------------------------------------------
 
 
 def seen(text: str) -> str:
     """Say how a text looks on a page: white space is one blank, and what a page cannot hold is the sign for a missing one."""
     return "".join(
-        "\ufffd" if unicodedata.category(sign) in {"Cc", "Cs"} or sign in "\ufffe\uffff" else sign for sign in " ".join(text.split())
+        "\ufffd" if unicodedata.category(sign) in {"Cc", "Cs"} or sign in "\ufffe\uffff" else sign
+        for sign in " ".join(text.split())
     )
 
 
@@ -107,12 +108,22 @@ def told(badge: str, lines: tuple[Line, ...]) -> list[str]:
 
 def inside(picture: Picture, element: str) -> list[str]:
     """Say which lines stand in an element for the edges that stay in it, without the rules between them."""
-    return [line for edge in picture.edges if edge.source == edge.target == element for line in told(edge.badge, edge.lines)]
+    return [
+        line
+        for edge in picture.edges
+        if edge.source == edge.target == element
+        for line in told(edge.badge, edge.lines)
+    ]
 
 
 def labels(picture: Picture) -> dict[str, list[str]]:
-    boxes = {box.id: [*told(box.badge, box.lines), *inside(picture, box.id)] for box in picture.boxes}
-    return {**boxes, **{frame.id: [seen(frame.title), *inside(picture, frame.id)] for frame in picture.frames}}
+    boxes = {
+        box.id: [*told(box.badge, box.lines), *inside(picture, box.id)] for box in picture.boxes
+    }
+    return {
+        **boxes,
+        **{frame.id: [seen(frame.title), *inside(picture, frame.id)] for frame in picture.frames},
+    }
 
 
 def without_rules(lines: list[str]) -> list[str]:
@@ -123,31 +134,49 @@ def check(picture: Picture, understood: dict[str, Any]) -> None:
     """Require that mermaid understood all that the picture says, and nothing else."""
     assert "fault" not in understood, understood["fault"]
     said = labels(picture)
-    found = {name: without_rules(element["lines"]) for kind in ("nodes", "frames") for name, element in understood[kind].items()}
+    found = {
+        name: without_rules(element["lines"])
+        for kind in ("nodes", "frames")
+        for name, element in understood[kind].items()
+    }
     assert found == {node_id(element): lines for element, lines in said.items()}
     assert len(understood["frames"]) == len(picture.frames)
     leading = [edge for edge in picture.edges if edge.source != edge.target]
     ends = [(edge["source"], edge["target"], edge["lines"]) for edge in understood["edges"]]
-    assert ends == [(node_id(edge.source), node_id(edge.target), told(edge.badge, edge.lines)) for edge in leading]
+    assert ends == [
+        (node_id(edge.source), node_id(edge.target), told(edge.badge, edge.lines))
+        for edge in leading
+    ]
     for frame in picture.frames:
-        holds = [one.id for one in picture.boxes if one.frame == frame.id] + [one.id for one in picture.frames if one.frame == frame.id]
+        holds = [one.id for one in picture.boxes if one.frame == frame.id] + [
+            one.id for one in picture.frames if one.frame == frame.id
+        ]
         assert understood["frames"][node_id(frame.id)]["holds"] == sorted(map(node_id, holds))
     assert understood["title"] == seen(picture.title)
 
 
-# ---- pictures ----------------------------------------------------------------------------------------------------------
+# ---- pictures ------------------------------------------------------------------------------------
 
 
 def words() -> SearchStrategy[str]:
     nasty = st.sampled_from(NASTY)
     mixed = st.lists(
-        st.one_of(nasty, st.text(max_size=6), st.sampled_from(["style", "direction", "classDef", "%%", "fa:", "1."])), max_size=4
+        st.one_of(
+            nasty,
+            st.text(max_size=6),
+            st.sampled_from(["style", "direction", "classDef", "%%", "fa:", "1."]),
+        ),
+        max_size=4,
     )
-    return st.one_of(nasty, st.text(max_size=30), mixed.map(" ".join), mixed.map("".join)).filter(lambda text: bool(text.split()))
+    return st.one_of(nasty, st.text(max_size=30), mixed.map(" ".join), mixed.map("".join)).filter(
+        lambda text: bool(text.split())
+    )
 
 
 def lines_of_text(least: int = 0) -> SearchStrategy[tuple[Line, ...]]:
-    return st.lists(st.builds(Line, words(), st.sampled_from(Face)), min_size=least, max_size=3).map(tuple)
+    return st.lists(
+        st.builds(Line, words(), st.sampled_from(Face)), min_size=least, max_size=3
+    ).map(tuple)
 
 
 @st.composite
@@ -189,7 +218,9 @@ def pictures(draw: st.DrawFn) -> Picture:
         )
         for n in range(draw(st.integers(0, 5)))
     ]
-    return Picture(id="p", title=draw(words()), boxes=tuple(boxes), frames=tuple(frames), edges=tuple(edges))
+    return Picture(
+        id="p", title=draw(words()), boxes=tuple(boxes), frames=tuple(frames), edges=tuple(edges)
+    )
 
 
 def drawn(lang: Lang) -> Picture:
@@ -201,10 +232,18 @@ def labelled(*texts: str) -> Picture:
     return Picture(
         id="p",
         title=texts[0],
-        boxes=tuple(Box(id=f"b{n}", frame=f"f{n}", lines=(Line(text, Face.TITLE), Line(text))) for n, text in enumerate(texts)),
+        boxes=tuple(
+            Box(id=f"b{n}", frame=f"f{n}", lines=(Line(text, Face.TITLE), Line(text)))
+            for n, text in enumerate(texts)
+        ),
         frames=tuple(Frame(id=f"f{n}", title=text) for n, text in enumerate(texts)),
         edges=tuple(
-            PictureEdge(id=f"e{n}-{end}", source=f"b{n}", target=f"b{end}", lines=(Line(text), Line(text, Face.FAINT)))
+            PictureEdge(
+                id=f"e{n}-{end}",
+                source=f"b{n}",
+                target=f"b{end}",
+                lines=(Line(text), Line(text, Face.FAINT)),
+            )
             for n, text in enumerate(texts)
             for end in (n, (n + 1) % len(texts))
         ),
@@ -217,7 +256,7 @@ def real() -> Iterator[flowcharts.Mermaid]:
         yield started
 
 
-# ---- what mermaid understands ------------------------------------------------------------------------------------------
+# ---- what mermaid understands --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -254,21 +293,43 @@ def test_marks_ends_and_regions_can_be_told_apart_without_colour(real: flowchart
             *(Box(id=shape, lines=(Line(shape),), shape=shape) for shape in Shape),
         ),
         frames=(Frame(id="regions", title="side by side", parallel=True),),
-        edges=tuple(PictureEdge(id=f"e-{mark}", source=mark, target="start", mark=mark, badge=mark, tone="merchant") for mark in marks),
+        edges=tuple(
+            PictureEdge(
+                id=f"e-{mark}", source=mark, target="start", mark=mark, badge=mark, tone="merchant"
+            )
+            for mark in marks
+        ),
     )
     understood = real.read(mermaid(picture))
     check(picture, understood)
-    assert [edge["stroke"] for edge in understood["edges"]] == ["normal", "thick", "normal", "thick", "dotted", "thick", "dotted"]
+    assert [edge["stroke"] for edge in understood["edges"]] == [
+        "normal",
+        "thick",
+        "normal",
+        "thick",
+        "dotted",
+        "thick",
+        "dotted",
+    ]
     styles = [set(edge["style"]) for edge in understood["edges"]]
     assert {"stroke:#0969da", "stroke-width:1.5px"} <= styles[0]
     assert "opacity:0.4" in styles[marks.index(Mark.FADED)]
     assert styles[marks.index(Mark.REMOVED)] != styles[marks.index(Mark.MISSED)]
-    assert [understood["nodes"][node_id(mark)]["look"] for mark in marks] == [[], *([mark] for mark in marks[1:])]
-    assert [understood["nodes"][node_id(shape)]["shape"] for shape in Shape] == ["round", "subroutine", "subroutine", "circle", "square"]
+    assert [understood["nodes"][node_id(mark)]["look"] for mark in marks] == [
+        [],
+        *([mark] for mark in marks[1:]),
+    ]
+    assert [understood["nodes"][node_id(shape)]["shape"] for shape in Shape] == [
+        "round",
+        "subroutine",
+        "subroutine",
+        "circle",
+        "square",
+    ]
     assert understood["frames"][node_id("regions")]["look"] == ["frame", "parallel"]
 
 
-# ---- what a page shows -------------------------------------------------------------------------------------------------
+# ---- what a page shows ---------------------------------------------------------------------------
 
 SHOW = """async (text) => {
   mermaid.initialize({ startOnLoad: false });
@@ -292,18 +353,26 @@ SHOW = """async (text) => {
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Opened]:
     flowcharts.node()
     empty = tmp_path_factory.mktemp("page") / "empty.html"
-    empty.write_text("<!DOCTYPE html><meta charset=utf-8><title>flowcharts</title>", encoding="utf-8")
+    empty.write_text(
+        "<!DOCTYPE html><meta charset=utf-8><title>flowcharts</title>", encoding="utf-8"
+    )
     with browser.started() as chromium, browser.opened(chromium, empty) as opened:
         opened.page.add_script_tag(content=flowcharts.MERMAID.read_text(encoding="utf-8"))
         yield opened
 
 
-@pytest.mark.parametrize("picture", [drawn("zh"), drawn("en"), labelled(*NASTY)], ids=["zh", "en", "nasty"])
-def test_a_page_shows_every_label_to_the_letter_and_cuts_none(page: browser.Opened, picture: Picture) -> None:
+@pytest.mark.parametrize(
+    "picture", [drawn("zh"), drawn("en"), labelled(*NASTY)], ids=["zh", "en", "nasty"]
+)
+def test_a_page_shows_every_label_to_the_letter_and_cuts_none(
+    page: browser.Opened, picture: Picture
+) -> None:
     shown = page.evaluate(SHOW, mermaid(picture))
     said = labels(picture)
     assert shown["cut"] == []
-    assert sorted(map(without_rules, shown["nodes"])) == sorted(said[box.id] for box in picture.boxes if said[box.id])
+    assert sorted(map(without_rules, shown["nodes"])) == sorted(
+        said[box.id] for box in picture.boxes if said[box.id]
+    )
     assert sorted(shown["frames"]) == sorted(said[frame.id] for frame in picture.frames)
     leading = [edge for edge in picture.edges if edge.source != edge.target]
     assert sorted(shown["edges"]) == sorted(told(edge.badge, edge.lines) for edge in leading)
@@ -311,14 +380,23 @@ def test_a_page_shows_every_label_to_the_letter_and_cuts_none(page: browser.Open
     assert page.complaints == []
 
 
-# ---- the text itself ---------------------------------------------------------------------------------------------------
+# ---- the text itself -----------------------------------------------------------------------------
 
 
-@given(st.lists(st.one_of(st.sampled_from(IDS), st.text(alphabet="aX2d_-", max_size=8), st.text(max_size=5)), unique=True))
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(IDS), st.text(alphabet="aX2d_-", max_size=8), st.text(max_size=5)
+        ),
+        unique=True,
+    )
+)
 def test_every_id_has_its_own_node_id_of_letters_that_mermaid_takes(names: list[str]) -> None:
     ids = [node_id(name) for name in names]
     assert len(set(ids)) == len(names)
-    assert all(one.startswith("n_") and one.isascii() and one.replace("_", "").isalnum() for one in ids)
+    assert all(
+        one.startswith("n_") and one.isascii() and one.replace("_", "").isalnum() for one in ids
+    )
 
 
 def test_what_is_harmless_stays_readable() -> None:
@@ -332,7 +410,9 @@ def test_what_is_harmless_stays_readable() -> None:
         assert escaped(text) == text
 
 
-def test_signs_that_a_mermaid_of_another_version_may_take_for_its_own_never_stand_in_a_text() -> None:
+def test_signs_that_a_mermaid_of_another_version_may_take_for_its_own_never_stand_in_a_text() -> (
+    None
+):
     written = escaped("".join(chr(sign) for sign in range(0x20, 0x7F)))
     entities = re.findall(r"#(\d+);", written)
     assert {chr(int(number)) for number in entities} >= set(';"#`|<>{}[]()%&@*~=$\\^+!?')
@@ -342,13 +422,20 @@ def test_signs_that_a_mermaid_of_another_version_may_take_for_its_own_never_stan
 @pytest.mark.whole
 def test_the_same_picture_is_the_same_text_in_every_process() -> None:
     code = (
-        "from tests.test_mermaid import drawn; from dispute_fsm.diagrams.render.mermaid import mermaid;"
+        "from tests.test_mermaid import drawn; from dispute_fsm.diagrams.render.mermaid import "
+        "mermaid;"
         "import sys; sys.stdout.buffer.write(mermaid(drawn('zh')).encode())"
     )
 
     def written(seed: str, zone: str) -> bytes:
         root = Path(__file__).resolve().parent.parent
         env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone}
-        return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=root, env=env).stdout  # noqa: S603 -- our own code
+        return subprocess.run(  # noqa: S603 -- our own code
+            [sys.executable, "-c", code], check=True, capture_output=True, cwd=root, env=env
+        ).stdout
 
-    assert written("1", "Asia/Shanghai") == written("2", "America/New_York") == mermaid(drawn("zh")).encode()
+    assert (
+        written("1", "Asia/Shanghai")
+        == written("2", "America/New_York")
+        == mermaid(drawn("zh")).encode()
+    )

@@ -13,7 +13,15 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import evolve
 from dispute_fsm.decider.options import Consequence, OptionView, Preview, options
 from dispute_fsm.domain.commands import Command
-from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError, StaleFactsError
@@ -52,7 +60,9 @@ NOW = OPENED_AT + HOUR
 TICK = timedelta(microseconds=1)
 
 
-def shown(dispute: Dispute, order_now: Order | None, now: datetime = NOW) -> dict[Option, OptionView]:
+def shown(
+    dispute: Dispute, order_now: Order | None, now: datetime = NOW
+) -> dict[Option, OptionView]:
     """Give the options by name, as they stand while the order system shows this."""
     views = options(dispute, None if order_now is None else seen(order_now, now), now)
     return {view.option: view for view in views}
@@ -68,7 +78,7 @@ def codes(reasons: Any) -> set[RefusalCode]:  # noqa: ANN401 -- reasons
     return {reason.code for reason in reasons}
 
 
-# ---- open, closed, unknown -----------------------------------------------------------------------------------------------
+# ---- open, closed, unknown -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", LEAVES)
@@ -84,7 +94,11 @@ def test_all_five_are_shown_in_the_announcements_order(state: StateName) -> None
 
 
 NONE: frozenset[RefusalCode] = frozenset()
-CLOSED_BY_FACTS: list[tuple[Order, set[RefusalCode] | frozenset[RefusalCode], set[RefusalCode] | frozenset[RefusalCode]]] = [
+CLOSED_BY_FACTS: list[
+    tuple[
+        Order, set[RefusalCode] | frozenset[RefusalCode], set[RefusalCode] | frozenset[RefusalCode]
+    ]
+] = [
     (PAID, {C.NO_CANCEL_REQUEST_OR_REFUND}, {C.NOT_SHIPPED, C.NO_PICKUP_SCAN}),
     (SHIPPED, {C.NO_CANCEL_REQUEST_OR_REFUND}, {C.NO_PICKUP_SCAN}),
     (PICKED_UP, {C.NO_CANCEL_REQUEST_OR_REFUND}, NONE),
@@ -92,12 +106,18 @@ CLOSED_BY_FACTS: list[tuple[Order, set[RefusalCode] | frozenset[RefusalCode], se
     (REFUNDED, NONE, {C.NOT_SHIPPED, C.NO_PICKUP_SCAN}),
     (CLAIMABLE, NONE, NONE),
     (order(pickup=pickup()), {C.NO_CANCEL_REQUEST_OR_REFUND}, {C.NOT_SHIPPED, C.PICKUP_NOT_VALID}),
-    (order(shipment=shipment(), pickup=pickup(waybill="W2")), {C.NO_CANCEL_REQUEST_OR_REFUND}, {C.PICKUP_NOT_VALID}),
+    (
+        order(shipment=shipment(), pickup=pickup(waybill="W2")),
+        {C.NO_CANCEL_REQUEST_OR_REFUND},
+        {C.PICKUP_NOT_VALID},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("order_now", "cancels", "ships"), CLOSED_BY_FACTS)
-def test_the_orders_facts_open_and_close(order_now: Order, cancels: set[RefusalCode], ships: set[RefusalCode]) -> None:
+def test_the_orders_facts_open_and_close(
+    order_now: Order, cancels: set[RefusalCode], ships: set[RefusalCode]
+) -> None:
     views = shown(opened(), order_now)
     for option, against in ((O.CONSUMER_CANCELS, cancels), (O.ALREADY_SHIPPED, ships)):
         view = views[option]
@@ -113,27 +133,50 @@ def test_where_nobody_could_ask_what_depends_on_facts_is_unknown() -> None:
         view = views[option]
         assert (view.open, view.reasons, view.needs, view.link) == (None, (), (), None)
         assert view.preview is not None
-    assert {option for option, view in views.items() if view.open} == {O.SHIP_BY_AGREED_DATE, O.OUT_OF_STOCK_REFUND, O.PROVE_NO_FAULT}
+    assert {option for option, view in views.items() if view.open} == {
+        O.SHIP_BY_AGREED_DATE,
+        O.OUT_OF_STOCK_REFUND,
+        O.PROVE_NO_FAULT,
+    }
 
 
 @pytest.mark.parametrize("order_now", [None, CLAIMABLE])
 @pytest.mark.parametrize(
     ("state", "code"),
-    [*((state, C.OPTION_ALREADY_CHOSEN) for state in LEAVES[1:6]), (S.RESOLVED, C.DISPUTE_CLOSED), (S.PENALIZED, C.DISPUTE_CLOSED)],
+    [
+        *((state, C.OPTION_ALREADY_CHOSEN) for state in LEAVES[1:6]),
+        (S.RESOLVED, C.DISPUTE_CLOSED),
+        (S.PENALIZED, C.DISPUTE_CLOSED),
+    ],
 )
-def test_after_the_answer_every_option_is_closed_for_good(state: StateName, code: RefusalCode, order_now: Order | None) -> None:
+def test_after_the_answer_every_option_is_closed_for_good(
+    state: StateName, code: RefusalCode, order_now: Order | None
+) -> None:
     dispute = in_state(state)
     for view in shown(dispute, order_now, dispute.last_at).values():
-        assert (view.open, codes(view.reasons), view.needs, view.link, view.preview) == (False, {code}, (), None, None)
+        assert (view.open, codes(view.reasons), view.needs, view.link, view.preview) == (
+            False,
+            {code},
+            (),
+            None,
+            None,
+        )
         assert all(isinstance(reason.unlock, NeverUnlock) for reason in view.reasons)
 
 
 @pytest.mark.parametrize("order_now", [None, CLAIMABLE, PAID])
-def test_once_the_response_deadline_has_passed_every_option_is_closed(order_now: Order | None) -> None:
+def test_once_the_response_deadline_has_passed_every_option_is_closed(
+    order_now: Order | None,
+) -> None:
     due = opened().deadlines[Deadline.RESPONSE]
     assert shown(opened(), CLAIMABLE, due)[O.OUT_OF_STOCK_REFUND].open
     for view in shown(opened(), order_now, due + TICK).values():
-        assert (view.open, codes(view.reasons), view.needs, view.link) == (False, {C.DEADLINE_PASSED}, (), None)
+        assert (view.open, codes(view.reasons), view.needs, view.link) == (
+            False,
+            {C.DEADLINE_PASSED},
+            (),
+            None,
+        )
 
 
 def test_what_choosing_takes_stands_apart_from_what_is_against_it() -> None:
@@ -141,14 +184,18 @@ def test_what_choosing_takes_stands_apart_from_what_is_against_it() -> None:
     promised = views[O.SHIP_BY_AGREED_DATE]
     assert codes(promised.needs) == {C.PROMISE_MISSING, C.AGREEMENT_VOUCHER_MISSING}
     assert all(isinstance(reason.unlock, PayloadUnlock) for reason in promised.needs)
-    assert all(not view.needs for option, view in views.items() if option is not O.SHIP_BY_AGREED_DATE)
+    assert all(
+        not view.needs for option, view in views.items() if option is not O.SHIP_BY_AGREED_DATE
+    )
 
 
 def test_the_link_leads_to_the_order_page_where_the_merchant_ships() -> None:
     dispute = opened(order_id="O 1/2?x")
     for order_now in (PAID, SHIPPED, order(shipment=shipment(), pickup=pickup(kind="failed"))):
         facts = seen(order_now, NOW, "O 1/2?x")
-        view = next(view for view in options(dispute, facts, NOW) if view.option is O.ALREADY_SHIPPED)
+        view = next(
+            view for view in options(dispute, facts, NOW) if view.option is O.ALREADY_SHIPPED
+        )
         assert view.link == "https://shop.example/orders/O%201%2F2%3Fx"
         assert {reason.link for reason in view.reasons} == {view.link}
     assert shown(opened(), PAID)[O.CONSUMER_CANCELS].link is None
@@ -164,7 +211,7 @@ def test_facts_may_be_old_but_of_this_order_and_not_of_the_future() -> None:
             options(opened(), facts, NOW)
 
 
-# ---- what choosing commits to --------------------------------------------------------------------------------------------
+# ---- what choosing commits to --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -177,18 +224,32 @@ def test_facts_may_be_old_but_of_this_order_and_not_of_the_future() -> None:
         (O.PROVE_NO_FAULT, S.AWAITING_EVIDENCE, [Deadline.EVIDENCE]),
     ],
 )
-def test_where_it_leads_and_which_clocks_it_starts(option: Option, state: StateName, deadlines: list[Deadline]) -> None:
+def test_where_it_leads_and_which_clocks_it_starts(
+    option: Option, state: StateName, deadlines: list[Deadline]
+) -> None:
     preview = preview_of(option)
     assert (preview.state, preview.settles, preview.irrevocable) == (state, None, True)
     assert [started.deadline for started in preview.deadlines] == deadlines
-    confirmation = [started for started in preview.deadlines if started.deadline is Deadline.CONFIRMATION]
-    assert [(started.due, started.latest, started.count) for started in confirmation] == [(NOW + DAY, None, None)] * len(confirmation)
+    confirmation = [
+        started for started in preview.deadlines if started.deadline is Deadline.CONFIRMATION
+    ]
+    assert [(started.due, started.latest, started.count) for started in confirmation] == [
+        (NOW + DAY, None, None)
+    ] * len(confirmation)
 
 
 def test_the_promise_depends_on_the_agreed_instant_and_has_a_latest_one() -> None:
-    for policy, latest in ((DEFAULT_POLICY, NOW + 15 * DAY + 6 * HOUR), (over(max_promise="2d", scan_grace="0s"), NOW + 2 * DAY)):
+    for policy, latest in (
+        (DEFAULT_POLICY, NOW + 15 * DAY + 6 * HOUR),
+        (over(max_promise="2d", scan_grace="0s"), NOW + 2 * DAY),
+    ):
         promise = preview_of(O.SHIP_BY_AGREED_DATE, policy).deadlines[-1]
-        assert (promise.deadline, promise.due, promise.latest, promise.count) == (Deadline.PROMISE, None, latest, None)
+        assert (promise.deadline, promise.due, promise.latest, promise.count) == (
+            Deadline.PROMISE,
+            None,
+            latest,
+            None,
+        )
     assert preview_of(O.SHIP_BY_AGREED_DATE, over(max_promise=None)).deadlines[-1].latest is None
 
 
@@ -198,13 +259,19 @@ def test_working_hours_are_counted_over_a_holiday() -> None:
     (evidence,) = preview_of_at(start).deadlines
     assert evidence.due == datetime.fromisoformat("2023-04-06T11:00:00+08:00")
     assert evidence.count is not None
-    assert (evidence.count.hours, evidence.count.start, evidence.count.due) == (4, start, evidence.due)
+    assert (evidence.count.hours, evidence.count.start, evidence.count.due) == (
+        4,
+        start,
+        evidence.due,
+    )
     assert [day.date.isoformat() for day in evidence.count.skipped] == ["2023-04-05"]
     assert sum(((end - begin) for begin, end in evidence.count.intervals), timedelta(0)) == 4 * HOUR
 
 
 def preview_of_at(start: datetime) -> Preview:
-    view = next(view for view in options(opened(at=start), None, start) if view.option is O.PROVE_NO_FAULT)
+    view = next(
+        view for view in options(opened(at=start), None, start) if view.option is O.PROVE_NO_FAULT
+    )
     assert view.preview is not None
     return view.preview
 
@@ -212,13 +279,18 @@ def preview_of_at(start: datetime) -> Preview:
 def test_plain_hours_are_not_counted_by_a_calendar_and_what_is_off_does_not_start() -> None:
     (plain,) = preview_of(O.PROVE_NO_FAULT, over(evidence={"hours": 5})).deadlines
     assert (plain.due, plain.count) == (NOW + 5 * HOUR, None)
-    (working,) = preview_of(O.OUT_OF_STOCK_REFUND, over(confirmation={"working_hours": 1})).deadlines
+    (working,) = preview_of(
+        O.OUT_OF_STOCK_REFUND, over(confirmation={"working_hours": 1})
+    ).deadlines
     assert working.count is not None
     assert working.due == NOW + HOUR
     assert preview_of(O.PROVE_NO_FAULT, over(evidence=None)).deadlines == ()
 
 
-def consequences(option: Option, **policy: Any) -> set[tuple[CommandType, Role, StateName, Outcome | None]]:  # noqa: ANN401 -- any field of the policy
+def consequences(
+    option: Option,
+    **policy: Any,  # noqa: ANN401 -- any field of the policy
+) -> set[tuple[CommandType, Role, StateName, Outcome | None]]:
     preview = preview_of(option, over(**policy))
     assert all(isinstance(each, Consequence) for each in preview.consequences)
     found = [(each.event, each.role, each.state, each.outcome) for each in preview.consequences]
@@ -237,7 +309,9 @@ SETTLED = {
 @pytest.mark.parametrize("denial", ["penalize", "review"])
 @pytest.mark.parametrize("silence", ["consent", "denial"])
 @pytest.mark.parametrize("option", [O.CONSUMER_CANCELS, O.ALREADY_SHIPPED])
-def test_what_the_consumer_and_the_clock_may_do_to_a_claimed_agreement(option: Option, silence: str, denial: str) -> None:
+def test_what_the_consumer_and_the_clock_may_do_to_a_claimed_agreement(
+    option: Option, silence: str, denial: str
+) -> None:
     settled = (S.RESOLVED, SETTLED[option])
     denied = (S.PENALIZED, BREACH) if denial == "penalize" else (S.DENIAL_UNDER_REVIEW, None)
     assert consequences(option, silence=silence, denial=denial) == {
@@ -269,11 +343,21 @@ BY_THE_ORDER = {
 
 def test_what_may_become_of_a_promise_the_order_decides() -> None:
     consent = (E.CONFIRM_AGREEMENT, Role.CONSUMER, S.AWAITING_SHIPMENT, None)
-    assert consequences(O.SHIP_BY_AGREED_DATE) == BY_THE_ORDER | {consent, (E.DENY_AGREEMENT, Role.CONSUMER, S.PENALIZED, BREACH)}
+    assert consequences(O.SHIP_BY_AGREED_DATE) == BY_THE_ORDER | {
+        consent,
+        (E.DENY_AGREEMENT, Role.CONSUMER, S.PENALIZED, BREACH),
+    }
     reviewed = (E.DENY_AGREEMENT, Role.CONSUMER, S.DENIAL_UNDER_REVIEW, None)
-    assert consequences(O.SHIP_BY_AGREED_DATE, denial="review") == BY_THE_ORDER | {consent, reviewed}
+    assert consequences(O.SHIP_BY_AGREED_DATE, denial="review") == BY_THE_ORDER | {
+        consent,
+        reviewed,
+    }
     assert consequences(O.SHIP_BY_AGREED_DATE, confirmation=None) == BY_THE_ORDER
-    given_facts = [each for each in preview_of(O.SHIP_BY_AGREED_DATE).consequences if each.event in {E.OBSERVE_ORDER, E.PROMISE_EXPIRED}]
+    given_facts = [
+        each
+        for each in preview_of(O.SHIP_BY_AGREED_DATE).consequences
+        if each.event in {E.OBSERVE_ORDER, E.PROMISE_EXPIRED}
+    ]
     answers = [[answer for fact in each.given for answer in fact.accepts] for each in given_facts]
     assert answers == [["kept"], ["refunded"], ["kept"], ["refunded"], ["neither"]]
     assert all(not each.given for each in preview_of(O.CONSUMER_CANCELS).consequences)
@@ -282,30 +366,44 @@ def test_what_may_become_of_a_promise_the_order_decides() -> None:
 def test_with_confirmation_off_the_choice_itself_settles() -> None:
     for option, outcome in SETTLED.items():
         preview = preview_of(option, over(confirmation=None))
-        assert (preview.state, preview.settles, preview.deadlines, preview.consequences) == (S.RESOLVED, outcome, (), ())
+        assert (preview.state, preview.settles, preview.deadlines, preview.consequences) == (
+            S.RESOLVED,
+            outcome,
+            (),
+            (),
+        )
 
 
 def test_contesting_shows_the_evidence_catalogue_and_what_silence_costs() -> None:
     preview = preview_of(O.PROVE_NO_FAULT)
     assert [name for name, _ in preview.reasons] == list(DEFAULT_POLICY.evidence_reasons)
     assert dict(preview.reasons) == dict(DEFAULT_POLICY.evidence_reasons)
-    assert consequences(O.PROVE_NO_FAULT) == {(E.EVIDENCE_EXPIRED, Role.SYSTEM, S.PENALIZED, Outcome.EVIDENCE_OVERDUE)}
+    assert consequences(O.PROVE_NO_FAULT) == {
+        (E.EVIDENCE_EXPIRED, Role.SYSTEM, S.PENALIZED, Outcome.EVIDENCE_OVERDUE)
+    }
     fewer = preview_of(O.PROVE_NO_FAULT, over(evidence_reasons={"public_holiday": None}))
     assert "public_holiday" not in dict(fewer.reasons)
-    assert all(not preview_of(option).reasons for option in Option if option is not O.PROVE_NO_FAULT)
+    assert all(
+        not preview_of(option).reasons for option in Option if option is not O.PROVE_NO_FAULT
+    )
 
 
 def test_a_clock_that_is_switched_off_has_no_consequences() -> None:
     assert consequences(O.PROVE_NO_FAULT, evidence=None) == set()
 
 
-# ---- what is shown is what comes ----------------------------------------------------------------------------------------
+# ---- what is shown is what comes -----------------------------------------------------------------
 
 
 def _with_needs(view: OptionView, now: datetime, policy: Policy) -> Command:
     """Make the choice, with what `needs` names and nothing else."""
-    good = {"agreed_until": now + SECOND, "vouchers": [voucher(size=0, media_type=policy.voucher_limits.media_types[0])]}
-    members: dict[str, Any] = {"agreed_until": None, "vouchers": []} if view.option is O.SHIP_BY_AGREED_DATE else {}
+    good = {
+        "agreed_until": now + SECOND,
+        "vouchers": [voucher(size=0, media_type=policy.voucher_limits.media_types[0])],
+    }
+    members: dict[str, Any] = (
+        {"agreed_until": None, "vouchers": []} if view.option is O.SHIP_BY_AGREED_DATE else {}
+    )
     for reason in view.needs:
         assert isinstance(reason.unlock, PayloadUnlock)
         members[reason.unlock.field] = good[reason.unlock.field]
@@ -316,7 +414,10 @@ def _with_needs(view: OptionView, now: datetime, policy: Policy) -> Command:
 @given(data=st.data())
 def test_what_is_open_is_accepted_and_leads_to_what_was_shown(data: st.DataObject) -> None:
     policy = data.draw(policies())
-    assume(policy.voucher_limits.max_count > 0 and (policy.max_promise is None or policy.max_promise >= SECOND))
+    assume(
+        policy.voucher_limits.max_count > 0
+        and (policy.max_promise is None or policy.max_promise >= SECOND)
+    )
     try:
         dispute = opened(policy)
         views = options(dispute, None, OPENED_AT)
@@ -339,13 +440,17 @@ def test_what_is_open_is_accepted_and_leads_to_what_was_shown(data: st.DataObjec
         assert (went.state, went.outcome) == (preview.state, preview.settles)
         dues = {started.deadline: started.due for started in preview.deadlines}
         assert set(dues) == set(went.deadlines)
-        assert all(went.deadlines[deadline] == due for deadline, due in dues.items() if due is not None)
+        assert all(
+            went.deadlines[deadline] == due for deadline, due in dues.items() if due is not None
+        )
         latest = [started.latest for started in preview.deadlines if started.latest is not None]
         assert all(went.deadlines[Deadline.PROMISE] <= last for last in latest)
 
 
 @given(data=st.data())
-def test_looking_at_options_is_the_merchants_own_command_without_payload(data: st.DataObject) -> None:
+def test_looking_at_options_is_the_merchants_own_command_without_payload(
+    data: st.DataObject,
+) -> None:
     state = data.draw(st.sampled_from(LEAVES))
     dispute = in_state(state)
     now = dispute.last_at + data.draw(st.sampled_from([timedelta(0), HOUR, 30 * DAY]))
@@ -355,5 +460,8 @@ def test_looking_at_options_is_the_merchants_own_command_without_payload(data: s
         if view.option is O.SHIP_BY_AGREED_DATE:
             bare = choose(view.option, agreed_until=None, vouchers=[])
         decision = decide(dispute, bare, facts, now, stamp=stamp())
-        assert (decision.reasons if isinstance(decision, Refused) else ()) == (*view.reasons, *view.needs)
+        assert (decision.reasons if isinstance(decision, Refused) else ()) == (
+            *view.reasons,
+            *view.needs,
+        )
         assert view.open == (not view.reasons)

@@ -12,14 +12,24 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 
 NOW = datetime(2023, 3, 28, 2, tzinfo=UTC)
 PAID = Order.model_validate({"paid_at": "2023-03-25T09:00:00+08:00"})
-SHIPPED = Order.model_validate({**dict(PAID), "shipment": {"shipped_at": "2023-03-28T09:00:00+08:00", "carrier": "JDL", "waybill": "W1"}})
+SHIPPED = Order.model_validate(
+    {
+        **dict(PAID),
+        "shipment": {"shipped_at": "2023-03-28T09:00:00+08:00", "carrier": "JDL", "waybill": "W1"},
+    }
+)
 
 
 def test_a_look_says_of_which_order_who_was_asked_when_and_what_is_there() -> None:
     orders: OrderSystem = InMemoryOrderSystem({"O-1": PAID}, name="oms")
     facts = orders.look("O-1", NOW)
     assert facts is not None
-    assert (facts.order_id, facts.asked, facts.observed_at, facts.revision) == ("O-1", "oms", NOW, "1")
+    assert (facts.order_id, facts.asked, facts.observed_at, facts.revision) == (
+        "O-1",
+        "oms",
+        NOW,
+        "1",
+    )
     assert {name: getattr(facts, name) for name in Order.model_fields} == dict(PAID)
 
 
@@ -61,16 +71,22 @@ def test_what_was_handed_in_can_change_without_changing_the_order_system() -> No
     assert orders.look("O-1", NOW) is not None
 
 
-# ---- faults ------------------------------------------------------------------------------------------------------------
+# ---- faults --------------------------------------------------------------------------------------
 
 
 def test_whatever_is_raised_on_purpose_can_be_caught_as_one() -> None:
-    faults = [fault for _, fault in inspect.getmembers(errors, inspect.isclass) if fault.__module__ == errors.__name__]
+    faults = [
+        fault
+        for _, fault in inspect.getmembers(errors, inspect.isclass)
+        if fault.__module__ == errors.__name__
+    ]
     assert len(faults) > 5
     for fault in faults:
         assert issubclass(fault, DisputeError)
         assert fault.__name__.endswith("Error")
-        assert not issubclass(fault, ValueError | TypeError), "a model would take it for a field's fault and wrap it"
+        assert not issubclass(fault, ValueError | TypeError), (
+            "a model would take it for a field's fault and wrap it"
+        )
 
 
 @pytest.mark.parametrize(

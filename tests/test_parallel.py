@@ -10,7 +10,16 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import evolve
 from dispute_fsm.decider.options import options
 from dispute_fsm.domain.commands import Command
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    EventType,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.handler import Disputes
 from dispute_fsm.history.replay import Replayed, replay
@@ -52,12 +61,17 @@ def refusal(dispute: Dispute, asked: Command, at: timedelta) -> Refused:
     return decision
 
 
-# ---- commands ----------------------------------------------------------------------------------------------------------
+# ---- commands ------------------------------------------------------------------------------------
 
 
 def test_an_extension_that_names_no_deadline_has_no_place() -> None:
     assert refusal(disputing(), extension(AGREED), HOUR).codes == (C.NOT_IN_THIS_STATE,)
-    assert happens(disputing(), extension(AGREED, deadline=Deadline.EVIDENCE)).deadlines[Deadline.EVIDENCE] == AGREED
+    assert (
+        happens(disputing(), extension(AGREED, deadline=Deadline.EVIDENCE)).deadlines[
+            Deadline.EVIDENCE
+        ]
+        == AGREED
+    )
 
 
 def test_which_liability_a_region_failed_for_is_remembered() -> None:
@@ -66,14 +80,20 @@ def test_which_liability_a_region_failed_for_is_remembered() -> None:
     assert failed.states == (S.SETTLEMENT_FAILED, S.AWAITING_EVIDENCE)
     assert failed.state is S.DISPUTING
     ended = expired(failed, Deadline.EVIDENCE, 9 * HOUR)
-    assert (ended.outcome, ended.liability, ended.closed) == (Outcome.OUT_OF_STOCK, Outcome.OUT_OF_STOCK, True)
+    assert (ended.outcome, ended.liability, ended.closed) == (
+        Outcome.OUT_OF_STOCK,
+        Outcome.OUT_OF_STOCK,
+        True,
+    )
 
 
 def test_an_end_that_does_not_fit_what_failed_before_is_impossible() -> None:
     failed = after(after(disputing(), OUT_OF_STOCK), command(E.DENY_AGREEMENT))
     event = happens(failed, command(E.EVIDENCE_EXPIRED), OPENED_AT + 9 * HOUR)
     assert event.outcome is Outcome.OUT_OF_STOCK
-    forged = event.model_copy(update={"outcome": Outcome.BREACH_OF_PROMISE})  # of another settlement
+    forged = event.model_copy(
+        update={"outcome": Outcome.BREACH_OF_PROMISE}
+    )  # of another settlement
     with pytest.raises(ImpossibleEventError, match="no transition leads from"):
         evolve(failed, forged)
 
@@ -83,18 +103,24 @@ def test_the_events_of_a_failed_region_have_no_outcome() -> None:
     assert (event.type, event.outcome) == (EventType.EVIDENCE_FAILED, None)
 
 
-def test_while_the_order_system_is_down_the_promise_stays_pending_and_the_evidence_deadline_fires() -> None:
+def test_while_the_order_system_is_down_the_promise_stays_pending_and_the_evidence_deadline_fires() -> (
+    None
+):
     orders = InMemoryOrderSystem({"O-1": PAID})
-    dispute = after(disputing(), choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + 2 * HOUR))
+    dispute = after(
+        disputing(), choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + 2 * HOUR)
+    )
     orders.available = False
-    later = evolve(dispute, happens(dispute, extension(OPENED_AT + 30 * HOUR, deadline=Deadline.EVIDENCE)))
+    later = evolve(
+        dispute, happens(dispute, extension(OPENED_AT + 30 * HOUR, deadline=Deadline.EVIDENCE))
+    )
     (answer,) = Disputes(orders).sweep(later, at=OPENED_AT + 40 * HOUR)
     assert answer.event is not None
     assert answer.event.command is E.EVIDENCE_EXPIRED
     assert set(answer.dispute.running) == {Deadline.PROMISE}
 
 
-# ---- what would help ---------------------------------------------------------------------------------------------------
+# ---- what would help -----------------------------------------------------------------------------
 
 
 def test_a_late_choice_is_not_made_possible_by_what_happens_beside_it() -> None:
@@ -118,35 +144,49 @@ def test_an_annulment_waits_for_both_to_fail() -> None:
 
 
 def test_an_extension_of_a_deadline_that_does_not_run_yet_says_who_starts_it() -> None:
-    (reason,) = refusal(disputing(), extension(AGREED, deadline=Deadline.CONFIRMATION), HOUR).reasons
+    (reason,) = refusal(
+        disputing(), extension(AGREED, deadline=Deadline.CONFIRMATION), HOUR
+    ).reasons
     assert isinstance(reason.unlock, ActorUnlock)
     assert reason.unlock.event is E.CHOOSE_OPTION
 
 
-# ---- options -----------------------------------------------------------------------------------------------------------
+# ---- options -------------------------------------------------------------------------------------
 
 
 def test_the_four_settlements_are_offered_and_the_preview_says_where_each_leads() -> None:
     views = options(disputing(), None, OPENED_AT + HOUR)
-    assert [view.option for view in views] == [option for option in Option if option is not Option.PROVE_NO_FAULT]
+    assert [view.option for view in views] == [
+        option for option in Option if option is not Option.PROVE_NO_FAULT
+    ]
     refund = next(view for view in views if view.option is Option.OUT_OF_STOCK_REFUND)
     assert refund.preview is not None
     assert refund.preview.state is S.AWAITING_CONFIRMATION
     assert refund.preview.reasons == ()  # evidence is no part of the choice
-    denied = next(following for following in refund.preview.consequences if following.event is E.DENY_AGREEMENT)
+    denied = next(
+        following
+        for following in refund.preview.consequences
+        if following.event is E.DENY_AGREEMENT
+    )
     assert (denied.state, denied.outcome) == (S.SETTLEMENT_FAILED, None)
-    assert all(following.event is not E.EVIDENCE_EXPIRED for following in refund.preview.consequences)
+    assert all(
+        following.event is not E.EVIDENCE_EXPIRED for following in refund.preview.consequences
+    )
 
 
 def test_where_the_evidence_has_failed_the_preview_says_what_a_denial_costs() -> None:
     views = options(expired(disputing(), Deadline.EVIDENCE, 9 * HOUR), None, OPENED_AT + 9 * HOUR)
     refund = next(view for view in views if view.option is Option.OUT_OF_STOCK_REFUND)
     assert refund.preview is not None
-    denied = next(following for following in refund.preview.consequences if following.event is E.DENY_AGREEMENT)
+    denied = next(
+        following
+        for following in refund.preview.consequences
+        if following.event is E.DENY_AGREEMENT
+    )
     assert (denied.state, denied.outcome) == (S.PENALIZED, Outcome.OUT_OF_STOCK)
 
 
-# ---- what if, from one version to the other ----------------------------------------------------------------------------
+# ---- what if, from one version to the other ------------------------------------------------------
 
 
 ASKED: dict[tuple[str, str], tuple[Verdict, Outcome | None]] = {
@@ -154,11 +194,17 @@ ASKED: dict[tuple[str, str], tuple[Verdict, Outcome | None]] = {
     ("confirm-consumer-cancels", "parallel"): (Verdict.SAME, Outcome.SETTLED_BY_CANCELLATION),
     ("parallel-well-settlement-first", "2023-03"): (Verdict.SAME, Outcome.SETTLED_BY_CANCELLATION),
     ("withdraw-opened", "parallel"): (Verdict.SAME, Outcome.WITHDRAWN),
-    # The evidence that went unlooked at in 2023-03's order of things: here the denial alone ends it.
-    ("parallel-well-evidence-after-denial", "2023-03"): (Verdict.DIFFERENT, Outcome.BREACH_OF_PROMISE),
-    # Only who was asked can be silent: under 2023-03 nobody could show evidence beside a settlement.
+    # The evidence that went unlooked at in 2023-03's order of things: here the denial alone ends
+    # it.
+    ("parallel-well-evidence-after-denial", "2023-03"): (
+        Verdict.DIFFERENT,
+        Outcome.BREACH_OF_PROMISE,
+    ),
+    # Only who was asked can be silent: under 2023-03 nobody could show evidence beside a
+    # settlement.
     ("deny-already-shipped-penalize", "parallel"): (Verdict.UNDETERMINED, None),
-    # Only who could choose has not chosen: under parallel who shows evidence need not choose anything.
+    # Only who could choose has not chosen: under parallel who shows evidence need not choose
+    # anything.
     ("parallel-well-evidence-first", "2023-03"): (Verdict.UNDETERMINED, None),
     ("parallel-badly-at-fault-then-no-response", "2023-03"): (Verdict.UNDETERMINED, None),
     # Silent all along is silent under either rules.

@@ -46,7 +46,21 @@ from dispute_fsm.service.sweeper import Runner
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from dispute_fsm.store.repository import Store
 from tests.service_support import house
-from tests.support import DAY, HOUR, OPENED_AT, OWN, PAID, PICKED_UP, choose, command, opened, opening, ran, submission, voucher
+from tests.support import (
+    DAY,
+    HOUR,
+    OPENED_AT,
+    OWN,
+    PAID,
+    PICKED_UP,
+    choose,
+    command,
+    opened,
+    opening,
+    ran,
+    submission,
+    voucher,
+)
 
 HERE = Path(__file__).parent
 
@@ -65,7 +79,7 @@ FEW = 25
 """How many values of one type are tried at most."""
 
 
-# ---- what there is -----------------------------------------------------------------------------------------------------
+# ---- what there is -------------------------------------------------------------------------------
 
 
 def modules() -> Iterator[ModuleType]:
@@ -78,7 +92,11 @@ def modules() -> Iterator[ModuleType]:
 
 def offered() -> dict[str, object]:
     """Give what is public, by name: whatever a module lists in `__all__`, and what stands in `dispute_fsm.testing`."""
-    names = {f"{module.__name__}.{name}": getattr(module, name) for module in modules() for name in getattr(module, "__all__", ())}
+    names = {
+        f"{module.__name__}.{name}": getattr(module, name)
+        for module in modules()
+        for name in getattr(module, "__all__", ())
+    }
     of_tests = {
         f"{testing.__name__}.{name}": value
         for name, value in vars(testing).items()
@@ -114,7 +132,9 @@ def exceptions(kind: type[DisputeError] = DisputeError) -> Iterator[type[Dispute
 
 def made(kind: type[DisputeError]) -> DisputeError:
     """Make an exception with a value for everything that it can be made with."""
-    parameters = inspect.signature(kind).parameters.values() if inspect.isfunction(kind.__init__) else ()
+    parameters = (
+        inspect.signature(kind).parameters.values() if inspect.isfunction(kind.__init__) else ()
+    )
     positional, named = list[object](), dict[str, object]()
     for parameter in parameters:
         value = 3 if "int" in str(parameter.annotation) else f"the {parameter.name}"
@@ -125,14 +145,21 @@ def made(kind: type[DisputeError]) -> DisputeError:
     return kind(*(positional or ["what is wrong"]), **named)
 
 
-# ---- values ------------------------------------------------------------------------------------------------------------
+# ---- values --------------------------------------------------------------------------------------
 
 
 def decided() -> Iterator[object]:
     """Open a dispute and ask for everything that a decision can be."""
     orders = InMemoryOrderSystem({"O-1": PICKED_UP})
     disputes = Disputes(orders)
-    yield from (orders, disputes, opening(), DEFAULT_POLICY, *VERSIONS.values(), Question(rules="parallel"))
+    yield from (
+        orders,
+        disputes,
+        opening(),
+        DEFAULT_POLICY,
+        *VERSIONS.values(),
+        Question(rules="parallel"),
+    )
     first = disputes.open(opening(), at=OPENED_AT)
     yield first
     yield disputes.open(opening(order_id="O-2"), at=OPENED_AT)
@@ -152,12 +179,24 @@ def decided() -> Iterator[object]:
     yield checklist(DEFAULT_POLICY, "consumer_unresponsive", (voucher(),), None)
     yield Voucher(kind=VoucherKind.PHOTO, media_type="image/png", size=1, sha256="0" * 64)
     yield RecordedVoucher(kind=VoucherKind.PHOTO, media_type="image/png", size=1, sha256="0" * 64)
-    plan = Rollout.model_validate({"salt": "s", "from": "parallel", "to": "2023-03", "schedule": [{"at": OPENED_AT, "percentage": 50}]})
+    plan = Rollout.model_validate(
+        {
+            "salt": "s",
+            "from": "parallel",
+            "to": "2023-03",
+            "schedule": [{"at": OPENED_AT, "percentage": 50}],
+        }
+    )
     yield testing.given(OPENED_AT)
     yield from (plan, plan.decide("M-1", OPENED_AT))
-    yield from (disputes.stamp("D-1", 1), submission(reason="platform_fault", vouchers=[voucher(kind="order_page")], statement="s"))
+    yield from (
+        disputes.stamp("D-1", 1),
+        submission(reason="platform_fault", vouchers=[voucher(kind="order_page")], statement="s"),
+    )
     for shown in (None, PAID, PICKED_UP):
-        facts = None if shown is None else InMemoryOrderSystem({"O-1": shown}).look("O-1", OPENED_AT)
+        facts = (
+            None if shown is None else InMemoryOrderSystem({"O-1": shown}).look("O-1", OPENED_AT)
+        )
         yield from options(opened(), facts, OPENED_AT)
 
 
@@ -169,7 +208,9 @@ def recorded(folder: Path) -> Iterator[object]:
         if result.dispute is not None:
             yield from options(result.dispute, result.facts, result.ends_at)
             yield from timeline(result.events, result.scenario.opening.policy)
-            yield from (what_if(result.dispute, result.events, Question(rules=rules)) for rules in VERSIONS)
+            yield from (
+                what_if(result.dispute, result.events, Question(rules=rules)) for rules in VERSIONS
+            )
     histories = sorted((HERE / "histories").glob("*.jsonl"))
     for path in histories:
         yield from replay(str(path))
@@ -196,9 +237,23 @@ def kept(folder: Path) -> Iterator[object]:
         home.open("D-2")
         home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=None)
         service = home.service
-        yield from (service.get("D-1"), service.history("D-1"), service.options("D-2"), service.checklist("D-2", None))
-        yield from (service.snapshot("D-1"), service.by_order("O-D-1"), service.by_merchant(OWN[Role.MERCHANT].id))
-        yield from (service.by_state(StateName.OPENED), service.due_before(OPENED_AT + 9 * DAY), service.feed(), service.now())
+        yield from (
+            service.get("D-1"),
+            service.history("D-1"),
+            service.options("D-2"),
+            service.checklist("D-2", None),
+        )
+        yield from (
+            service.snapshot("D-1"),
+            service.by_order("O-D-1"),
+            service.by_merchant(OWN[Role.MERCHANT].id),
+        )
+        yield from (
+            service.by_state(StateName.OPENED),
+            service.due_before(OPENED_AT + 9 * DAY),
+            service.feed(),
+            service.now(),
+        )
         home.time.pass_(timedelta(days=2))
         yield service.sweep()
         consumer = service.consumer("c", sink, tries=1)
@@ -224,7 +279,9 @@ def parts(value: object, seen: dict[int, object]) -> Iterator[object]:
         inside += vars(value).values()
     elif is_dataclass(value) and not isinstance(value, (type, RuleVersion)):
         inside += [getattr(value, field.name) for field in fields(value)]
-    elif type(value).__module__.startswith("dispute_fsm") and not isinstance(value, (Enum, RuleVersion)):
+    elif type(value).__module__.startswith("dispute_fsm") and not isinstance(
+        value, (Enum, RuleVersion)
+    ):
         inside += getattr(value, "__dict__", {}).values()
     for one in inside:
         yield from parts(one, seen)
@@ -233,12 +290,21 @@ def parts(value: object, seen: dict[int, object]) -> Iterator[object]:
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     """Collect some values of every type that comes up."""
-    folder, seen, by_type = tmp_path_factory.mktemp("values"), dict[int, object](), defaultdict[type, list[object]](list)
+    folder, seen, by_type = (
+        tmp_path_factory.mktemp("values"),
+        dict[int, object](),
+        defaultdict[type, list[object]](list),
+    )
     for root in (*decided(), *recorded(folder), *kept(folder)):
         for part in parts(root, seen):
             if len(by_type[type(part)]) < FEW:
                 by_type[type(part)].append(part)
-    enums = [member for each in offered().values() if isinstance(each, type) and issubclass(each, Enum) for member in each]
+    enums = [
+        member
+        for each in offered().values()
+        if isinstance(each, type) and issubclass(each, Enum)
+        for member in each
+    ]
     return [*enums, *map(made, exceptions()), *(one for some in by_type.values() for one in some)]
 
 
@@ -249,9 +315,13 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, BaseException) and isinstance(other, BaseException):
         return (one.args, vars(one), str(one)) == (other.args, vars(other), str(other))
     if type(one).__eq__ is object.__eq__ and hasattr(one, "__dict__"):
-        return vars(one).keys() == vars(other).keys() and all(same(vars(one)[name], vars(other)[name]) for name in vars(one))
+        return vars(one).keys() == vars(other).keys() and all(
+            same(vars(one)[name], vars(other)[name]) for name in vars(one)
+        )
     if one != other and is_dataclass(one):  # it may hold what only equals itself
-        return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+        return all(
+            same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)
+        )
     return one == other
 
 
@@ -270,21 +340,27 @@ def assert_same(value: object, again: object) -> None:
         assert repr(value) == repr(again)
 
 
-# ---- the tests ---------------------------------------------------------------------------------------------------------
+# ---- the tests -----------------------------------------------------------------------------------
 
 
 def test_there_is_a_value_of_every_public_class(values: list[object]) -> None:
-    public = {each for each in offered().values() if isinstance(each, type) and not is_typeddict(each)} | results()
+    public = {
+        each for each in offered().values() if isinstance(each, type) and not is_typeddict(each)
+    } | results()
     assert public >= {Accepted, Refused, Repeated, Unchanged}
     without = public - {kind for value in values for kind in type(value).__mro__}
-    assert without - WITHOUT.keys() == set(), "make one in this file, or say in WITHOUT why there is none"
+    assert without - WITHOUT.keys() == set(), (
+        "make one in this file, or say in WITHOUT why there is none"
+    )
 
 
 def test_what_is_offered_can_be_pickled_by_its_name() -> None:
     for name, value in offered().items():
         for protocol in PROTOCOLS:
             again = pickle.loads(pickle.dumps(value, protocol))  # noqa: S301 -- written here
-            assert same(value, again) or repr(value) == repr(again), name  # an annotated type only equals itself
+            assert same(value, again) or repr(value) == repr(again), (
+                name
+            )  # an annotated type only equals itself
 
 
 def test_values_and_exceptions_can_be_pickled_and_copied(values: list[object]) -> None:
@@ -303,9 +379,13 @@ pickle.dump([(repr(each), pickle.dumps(each)) for each in read], sys.stdout.buff
 
 
 @pytest.mark.parametrize("protocol", [PROTOCOLS[0], PROTOCOLS[-1]])
-def test_another_process_that_has_imported_nothing_reads_them(values: list[object], protocol: int) -> None:
+def test_another_process_that_has_imported_nothing_reads_them(
+    values: list[object], protocol: int
+) -> None:
     sent = pickle.dumps([pickle.dumps(value, protocol) for value in values])
-    done = subprocess.run([sys.executable, "-c", ANOTHER_PROCESS], input=sent, capture_output=True, check=False)  # noqa: S603 -- our own
+    done = subprocess.run(  # noqa: S603 -- our own
+        [sys.executable, "-c", ANOTHER_PROCESS], input=sent, capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr.decode()
     answers = pickle.loads(done.stdout)  # noqa: S301 -- written by our own process
     for value, (shown, again) in zip(values, answers, strict=True):
@@ -334,7 +414,9 @@ class SinkIsFullError(SinkUnavailableError):
 
 
 @pytest.mark.parametrize("kind", [InputError, dispute_fsm.UnknownDisputeError])
-def test_an_error_with_its_place_is_of_the_same_kind_and_can_be_pickled(kind: type[InputError]) -> None:
+def test_an_error_with_its_place_is_of_the_same_kind_and_can_be_pickled(
+    kind: type[InputError],
+) -> None:
     error = kind("wrong", field="steps").within("a.yaml", 3)
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 -- written here
     assert type(again) is type(error) is kind
@@ -355,7 +437,9 @@ def test_a_rule_version_is_pickled_by_its_id() -> None:
 
 def test_a_rule_version_that_nobody_else_would_find_cannot_be_pickled() -> None:
     other = compiled(VERSION)
-    with pytest.raises(pickle.PicklingError, match="rules 2023-03 are not a registered rule version"):
+    with pytest.raises(
+        pickle.PicklingError, match="rules 2023-03 are not a registered rule version"
+    ):
         pickle.dumps(other)
     sent = pickle.dumps(VERSIONS["2023-03"])
     with standing_in(other):

@@ -54,8 +54,16 @@ def covered(lang: Lang) -> View:
     return coverage(corpus, lang)
 
 
-OTHERS: dict[str, Callable[[Lang], View]] = {"history": told, "diff": differing, "coverage": covered}
-COMMITTED = [path.relative_to(ROOT).as_posix() for path in project_files(ROOT / "diagrams") if path.suffix == ".svg"]
+OTHERS: dict[str, Callable[[Lang], View]] = {
+    "history": told,
+    "diff": differing,
+    "coverage": covered,
+}
+COMMITTED = [
+    path.relative_to(ROOT).as_posix()
+    for path in project_files(ROOT / "diagrams")
+    if path.suffix == ".svg"
+]
 DRAWINGS = [*COMMITTED, *(f"{name}.{lang}.svg" for name in OTHERS for lang in ("zh", "en"))]
 
 
@@ -69,11 +77,23 @@ def drawn(name: str, folder: Path) -> Path:
     return path
 
 
-SAMPLE = {"history.zh.svg", "coverage.en.svg", "diagrams/2023-03/options.zh.svg", "diagrams/parallel/options.en.svg"}
+SAMPLE = {
+    "history.zh.svg",
+    "coverage.en.svg",
+    "diagrams/2023-03/options.zh.svg",
+    "diagrams/parallel/options.en.svg",
+}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=() if name in SAMPLE else pytest.mark.whole) for name in DRAWINGS])
-def page(request: pytest.FixtureRequest, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=() if name in SAMPLE else pytest.mark.whole) for name in DRAWINGS
+    ],
+)
+def page(
+    request: pytest.FixtureRequest, chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opened]:
     with browser.opened(chromium, drawn(request.param, tmp_path_factory.mktemp("drawn"))) as opened:
         yield opened
 
@@ -93,7 +113,9 @@ def test_a_chart_has_its_boxes_and_lines_measured(chromium: Browser, tmp_path: P
 
 
 @pytest.mark.parametrize(("scheme", "media"), LOOKS)
-def test_every_text_stands_out_from_what_is_behind_it(page: Opened, scheme: Scheme, media: Media) -> None:
+def test_every_text_stands_out_from_what_is_behind_it(
+    page: Opened, scheme: Scheme, media: Media
+) -> None:
     page.show(scheme, media)
     found = measured(page, grounds=True)
     assert unreadable(found) == []
@@ -104,7 +126,9 @@ def test_a_dark_screen_shows_a_dark_page_and_paper_a_light_one(page: Opened) -> 
     papers = []
     for scheme, media in LOOKS:
         page.show(scheme, media)
-        papers.append(page.evaluate("() => getComputedStyle(document.querySelector('.paper')).fill"))
+        papers.append(
+            page.evaluate("() => getComputedStyle(document.querySelector('.paper')).fill")
+        )
     assert papers == ["rgb(255, 255, 255)", "rgb(13, 17, 23)", "rgb(255, 255, 255)"]
 
 
@@ -114,7 +138,7 @@ def test_no_request_leaves_the_page_and_nothing_complains(page: Opened) -> None:
     assert page.complaints == []
 
 
-# ---- the checks themselves: a fault that is planted is named -----------------------------------------------------------
+# ---- the checks themselves: a fault that is planted is named -------------------------------------
 
 PICTURE = Picture(
     id="small",
@@ -125,9 +149,14 @@ PICTURE = Picture(
         Box(id="three", lines=(Line("three", Face.TITLE),), shape=Shape.GOOD_END),
     ),
     frames=(Frame(id="frame", title="a frame"),),
-    edges=(PictureEdge(id="there", source="one", target="two", lines=(Line("there"),)), PictureEdge(id="on", source="two", target="three")),
+    edges=(
+        PictureEdge(id="there", source="one", target="two", lines=(Line("there"),)),
+        PictureEdge(id="on", source="two", target="three"),
+    ),
 )
-SMALL = View(name="small", lang="en", title="A small picture", notes=(), parts=(PICTURE,), graph=PICTURE)
+SMALL = View(
+    name="small", lang="en", title="A small picture", notes=(), parts=(PICTURE,), graph=PICTURE
+)
 
 
 class Fault(NamedTuple):
@@ -148,16 +177,32 @@ PARTS = """
     }
 """
 FAULTS = {
-    "a label too long for its box": Fault("text.textContent += ' and much more'", clipped, "'one and much more' does not fit into its box"),
-    "a text that has slipped down": Fault("move(below, below, 20)", clipped, "'begins' does not fit into its box"),
-    "a box on another": Fault("move(box, other, 5)", overlapping, "'one' and 'three' lie on each other"),
-    "a text on another": Fault("move(below, text, 4)", overlapping, "'one' and 'begins' lie on each other"),
-    "a box on the title of a frame": Fault("move(box, title, -20)", covered_titles, "'one' lies on the title 'a frame'"),
+    "a label too long for its box": Fault(
+        "text.textContent += ' and much more'",
+        clipped,
+        "'one and much more' does not fit into its box",
+    ),
+    "a text that has slipped down": Fault(
+        "move(below, below, 20)", clipped, "'begins' does not fit into its box"
+    ),
+    "a box on another": Fault(
+        "move(box, other, 5)", overlapping, "'one' and 'three' lie on each other"
+    ),
+    "a text on another": Fault(
+        "move(below, text, 4)", overlapping, "'one' and 'begins' lie on each other"
+    ),
+    "a box on the title of a frame": Fault(
+        "move(box, title, -20)", covered_titles, "'one' lies on the title 'a frame'"
+    ),
     "a line through a text": Fault(
-        "line.setAttribute('d', `M0,0 L${text.getAttribute('x')},${text.getAttribute('y')} l9,-9`)", crossed, "through 'one'"
+        "line.setAttribute('d', `M0,0 L${text.getAttribute('x')},${text.getAttribute('y')} l9,-9`)",
+        crossed,
+        "through 'one'",
     ),
     "a pale text": Fault("text.style.fill = '#aaa'", unreadable, "'one' stands out by 2.32 only"),
-    "a text that is faded too far": Fault("text.parentElement.style.opacity = 0.3", unreadable, "'begins' stands out by"),
+    "a text that is faded too far": Fault(
+        "text.parentElement.style.opacity = 0.3", unreadable, "'begins' stands out by"
+    ),
 }
 
 
@@ -168,13 +213,20 @@ def test_a_planted_fault_is_found(chromium: Browser, tmp_path: Path, fault: Faul
     with browser.opened(chromium, path) as page:
         assert fault.check(measured(page, lines=True, grounds=True)) == []
         page.evaluate(f"() => {{ {PARTS} {fault.plant} }}")
-        assert any(fault.complaint in line for line in fault.check(measured(page, lines=True, grounds=True)))
+        assert any(
+            fault.complaint in line
+            for line in fault.check(measured(page, lines=True, grounds=True))
+        )
 
 
 def test_a_request_and_a_complaint_are_noticed(chromium: Browser, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(
-        "<!DOCTYPE html><img src='picture.png'><script>console.error('no'); throw new Error('broken')</script>", encoding="utf-8"
+        (
+            "<!DOCTYPE html><img src='picture.png'><script>console.error('no'); throw new "
+            "Error('broken')</script>"
+        ),
+        encoding="utf-8",
     )
     with browser.opened(chromium, path) as page:
         assert [Path(url).name for url in page.left] == ["picture.png"]
@@ -184,7 +236,10 @@ def test_a_request_and_a_complaint_are_noticed(chromium: Browser, tmp_path: Path
 def test_a_screenshot_is_as_large_as_the_drawing(chromium: Browser, tmp_path: Path) -> None:
     with browser.opened(chromium, drawn(COMMITTED[0], tmp_path)) as page:
         page.screenshot(tmp_path / "shot.png")
-        size = page.evaluate("() => [document.documentElement.width.baseVal.value, document.documentElement.height.baseVal.value]")
+        size = page.evaluate(
+            "() => [document.documentElement.width.baseVal.value, "
+            "document.documentElement.height.baseVal.value]"
+        )
     header = (tmp_path / "shot.png").read_bytes()[:24]
     assert header.startswith(b"\x89PNG")
     shown = [int.from_bytes(header[16:20]), int.from_bytes(header[20:24])]

@@ -18,7 +18,15 @@ from pydantic import ValidationError
 
 from dispute_fsm.domain.calendar import CalendarPolicy
 from dispute_fsm.domain.enums import Denial, Silence, VoucherKind
-from dispute_fsm.domain.policy import DEFAULT_POLICY, DEFAULT_REASONS, EvidenceReason, Policy, Prompt, Term, VoucherLimits
+from dispute_fsm.domain.policy import (
+    DEFAULT_POLICY,
+    DEFAULT_REASONS,
+    EvidenceReason,
+    Policy,
+    Prompt,
+    Term,
+    VoucherLimits,
+)
 from dispute_fsm.domain.scalars import MAX_INTEGER, parse_duration
 from dispute_fsm.errors import InputError
 from tests.strategies import identifiers, policies, policy_changes
@@ -63,11 +71,13 @@ def name(path: Path) -> str:
 FIELDS = [
     path
     for path in members(DEFAULT_POLICY.record)
-    if path[:1] != ("evidence_reasons",) or len(path) == 1 or (path[1] == "customs_clearance" and len(path) > 2)
+    if path[:1] != ("evidence_reasons",)
+    or len(path) == 1
+    or (path[1] == "customs_clearance" and len(path) > 2)
 ]
 """The path of every field of the default's record, of one reason instead of ten; a reason is no field: it may be missing."""
 
-# ---- the default -------------------------------------------------------------------------------------------------------
+# ---- the default ---------------------------------------------------------------------------------
 
 
 def test_the_defaults_are_those_of_the_rules() -> None:
@@ -81,7 +91,13 @@ def test_the_defaults_are_those_of_the_rules() -> None:
     assert (default.extra_evidence_rounds, default.max_recorded_refusals) == (1, 50)
     assert default.order_url is not None
     assert default.calendar == CalendarPolicy.model_validate(
-        {"zone": "Asia/Shanghai", "country": "CN", "day": {"from": "09:00", "to": "18:00"}, "holidays": [], "workdays": []}
+        {
+            "zone": "Asia/Shanghai",
+            "country": "CN",
+            "day": {"from": "09:00", "to": "18:00"},
+            "holidays": [],
+            "workdays": [],
+        }
     )
     assert default.voucher_limits == VoucherLimits(
         media_types=("image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4"),
@@ -95,7 +111,10 @@ def test_the_defaults_are_those_of_the_rules() -> None:
 def test_the_catalogue_of_reasons_is_that_of_the_rules() -> None:
     assert DEFAULT_POLICY.evidence_reasons == DEFAULT_REASONS
     assert {
-        reason: ([(prompt.kind.value, prompt.at_least) for prompt in entry.prompts], [kind.value for kind in entry.not_accepted])
+        reason: (
+            [(prompt.kind.value, prompt.at_least) for prompt in entry.prompts],
+            [kind.value for kind in entry.not_accepted],
+        )
         for reason, entry in DEFAULT_REASONS.items()
     } == {
         "consumer_agreed_later": ([("chat_screenshot", 1)], []),
@@ -111,7 +130,10 @@ def test_the_catalogue_of_reasons_is_that_of_the_rules() -> None:
     }
     for entry in DEFAULT_REASONS.values():
         assert entry.statement is True
-        assert (entry.label.label("zh"), entry.label.label("en")) == (entry.label.zh, entry.label.en)
+        assert (entry.label.label("zh"), entry.label.label("en")) == (
+            entry.label.zh,
+            entry.label.en,
+        )
         for words in (entry.label.label, *(prompt.shows_label for prompt in entry.prompts)):
             assert words("zh") != words("en")
             assert words("zh").strip()
@@ -131,16 +153,24 @@ def test_the_record_is_plain_json_as_in_a_history_file() -> None:
         "extra_evidence_rounds": 1,
         "max_recorded_refusals": 50,
         "order_url": "https://shop.example/orders/{order_id}",
-        "calendar": {"zone": "Asia/Shanghai", "country": "CN", "day": {"from": "09:00", "to": "18:00"}, "holidays": [], "workdays": []},
+        "calendar": {
+            "zone": "Asia/Shanghai",
+            "country": "CN",
+            "day": {"from": "09:00", "to": "18:00"},
+            "holidays": [],
+            "workdays": [],
+        },
         "evidence_reasons": None,
         "voucher_limits": None,
     }
     assert list(DEFAULT_POLICY.record["evidence_reasons"]) == list(DEFAULT_REASONS)
-    assert DEFAULT_POLICY.record["evidence_reasons"]["force_majeure"]["not_accepted"] == ["chat_screenshot"]
+    assert DEFAULT_POLICY.record["evidence_reasons"]["force_majeure"]["not_accepted"] == [
+        "chat_screenshot"
+    ]
     assert json.loads(json.dumps(DEFAULT_POLICY.record)) == DEFAULT_POLICY.record
 
 
-# ---- the record is complete --------------------------------------------------------------------------------------------
+# ---- the record is complete ----------------------------------------------------------------------
 
 
 @given(policies())
@@ -176,17 +206,22 @@ def test_what_is_switched_off_is_recorded_as_null() -> None:
     assert Policy.model_validate_json(json.dumps(off.record)) == off
 
 
-# ---- the digest --------------------------------------------------------------------------------------------------------
+# ---- the digest ----------------------------------------------------------------------------------
 
 
 def test_the_digest_of_the_default_is_pinned() -> None:
     """A change here means: a dispute that opens from now on is judged under another policy. Say so in the changelog."""
-    assert DEFAULT_POLICY.digest == "80b3d19839b8b0e7c9968b23f941a38a0f28af9ee66de97121304080c465da4e"
+    assert (
+        DEFAULT_POLICY.digest == "80b3d19839b8b0e7c9968b23f941a38a0f28af9ee66de97121304080c465da4e"
+    )
 
 
 @given(policies())
 def test_the_digest_is_the_sha_256_of_the_rfc_8785_form_of_the_record(policy: Policy) -> None:
-    assert policy.digest == hashlib.sha256(rfc8785.dumps(json.loads(json.dumps(policy.record)))).hexdigest()
+    assert (
+        policy.digest
+        == hashlib.sha256(rfc8785.dumps(json.loads(json.dumps(policy.record)))).hexdigest()
+    )
 
 
 @given(policies(), policies())
@@ -210,7 +245,9 @@ def test_policies_are_equal_where_their_digests_are(one: Policy, other: Policy) 
         {"evidence_reasons": {"force_majeure": DEFAULT_REASONS["force_majeure"]}},
     ],
 )
-def test_equal_content_has_an_equal_digest_however_it_was_written(same: Mapping[str, object]) -> None:
+def test_equal_content_has_an_equal_digest_however_it_was_written(
+    same: Mapping[str, object],
+) -> None:
     assert DEFAULT_POLICY.lay_over(same) == DEFAULT_POLICY
     assert DEFAULT_POLICY.lay_over(same).digest == DEFAULT_POLICY.digest
 
@@ -223,10 +260,13 @@ def test_the_order_of_fields_and_reasons_makes_no_difference_to_the_digest() -> 
 
 def test_days_of_the_calendar_are_a_set_for_the_digest() -> None:
     days = ["2023-04-07", "2023-04-06", "2023-04-07"]
-    assert over(calendar={"holidays": days}).digest == over(calendar={"holidays": sorted(set(days))}).digest
+    assert (
+        over(calendar={"holidays": days}).digest
+        == over(calendar={"holidays": sorted(set(days))}).digest
+    )
 
 
-# ---- laying over -------------------------------------------------------------------------------------------------------
+# ---- laying over ---------------------------------------------------------------------------------
 
 
 def test_mappings_are_merged_key_by_key() -> None:
@@ -239,21 +279,30 @@ def test_mappings_are_merged_key_by_key() -> None:
     assert laid.calendar.zone == "Asia/Shanghai"
     assert laid.voucher_limits == DEFAULT_POLICY.voucher_limits.model_copy(update={"max_count": 3})
     changed, default = laid.evidence_reasons["force_majeure"], DEFAULT_REASONS["force_majeure"]
-    assert (changed.statement, changed.prompts, changed.not_accepted) == (False, default.prompts, default.not_accepted)
+    assert (changed.statement, changed.prompts, changed.not_accepted) == (
+        False,
+        default.prompts,
+        default.not_accepted,
+    )
     assert (changed.label.zh, changed.label.en) == (default.label.zh, "act of God")
     assert {**laid.evidence_reasons, "force_majeure": default} == DEFAULT_REASONS
 
 
 @pytest.mark.parametrize(
-    ("term", "expected"), [({"hours": 48}, Term(hours=48)), ({"working_hours": 8}, Term(working_hours=8)), (None, None)]
+    ("term", "expected"),
+    [({"hours": 48}, Term(hours=48)), ({"working_hours": 8}, Term(working_hours=8)), (None, None)],
 )
 @pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence"])
-def test_deadline_terms_are_replaced_whole(deadline: str, term: object, expected: Term | None) -> None:
+def test_deadline_terms_are_replaced_whole(
+    deadline: str, term: object, expected: Term | None
+) -> None:
     assert getattr(over(**{deadline: term}), deadline) == expected
 
 
 def test_a_term_can_be_laid_over_one_that_is_switched_off() -> None:
-    assert over(response=None).lay_over({"response": {"working_hours": 2}}).response == Term(working_hours=2)
+    assert over(response=None).lay_over({"response": {"working_hours": 2}}).response == Term(
+        working_hours=2
+    )
 
 
 def test_lists_are_replaced_whole() -> None:
@@ -261,19 +310,31 @@ def test_lists_are_replaced_whole() -> None:
     laid = over(
         calendar={"holidays": ["2023-04-06"], "workdays": [date(2023, 4, 1)]},
         voucher_limits={"media_types": ["image/webp"]},
-        evidence_reasons={"customs_clearance": {"prompts": [prompt]}, "force_majeure": {"not_accepted": []}},
+        evidence_reasons={
+            "customs_clearance": {"prompts": [prompt]},
+            "force_majeure": {"not_accepted": []},
+        },
     ).lay_over({"calendar": {"holidays": ["2023-04-07"]}})
     assert laid.calendar.holidays == (date(2023, 4, 7),)
     assert laid.calendar.workdays == (date(2023, 4, 1),)
     assert laid.voucher_limits.media_types == ("image/webp",)
-    assert laid.evidence_reasons["customs_clearance"].prompts == (Prompt(kind=VoucherKind.PHOTO, at_least=3, shows="the shelf"),)
+    assert laid.evidence_reasons["customs_clearance"].prompts == (
+        Prompt(kind=VoucherKind.PHOTO, at_least=3, shows="the shelf"),
+    )
     assert laid.evidence_reasons["force_majeure"].not_accepted == ()
 
 
 def test_null_removes_a_single_reason_and_a_new_id_adds_one() -> None:
-    added = {"label": {"zh": "缺原料", "en": "no material"}, "prompts": [], "not_accepted": ["photo"], "statement": False}
+    added = {
+        "label": {"zh": "缺原料", "en": "no material"},
+        "prompts": [],
+        "not_accepted": ["photo"],
+        "statement": False,
+    }
     laid = over(evidence_reasons={"force_majeure": None, "no_material": added})
-    assert list(laid.evidence_reasons) == [reason for reason in DEFAULT_REASONS if reason != "force_majeure"] + ["no_material"]
+    assert list(laid.evidence_reasons) == [
+        reason for reason in DEFAULT_REASONS if reason != "force_majeure"
+    ] + ["no_material"]
     assert laid.evidence_reasons["no_material"] == EvidenceReason.model_validate(added)
     assert over(evidence_reasons=dict.fromkeys(DEFAULT_REASONS)).evidence_reasons == {}
 
@@ -291,7 +352,9 @@ def test_a_reason_cannot_be_removed_twice() -> None:
         once.lay_over({"evidence_reasons": {"force_majeure": None}})
 
 
-@pytest.mark.parametrize("path", [path for path in FIELDS if name(path) not in SWITCHED_OFF_BY_NULL], ids=name)
+@pytest.mark.parametrize(
+    "path", [path for path in FIELDS if name(path) not in SWITCHED_OFF_BY_NULL], ids=name
+)
 def test_null_elsewhere_is_an_error(path: Path) -> None:
     changed = record()
     holder(changed, path)[str(path[-1])] = None
@@ -301,14 +364,18 @@ def test_null_elsewhere_is_an_error(path: Path) -> None:
         Policy.model_validate(changed)
 
 
-@pytest.mark.parametrize("term", [{"hours": 24, "working_hours": None}, {"hours": None, "working_hours": 4}])
+@pytest.mark.parametrize(
+    "term", [{"hours": 24, "working_hours": None}, {"hours": None, "working_hours": 4}]
+)
 def test_null_is_no_number_of_hours(term: Mapping[str, object]) -> None:
     with pytest.raises(ValidationError):
         over(response=term)
 
 
 @given(policies(), policy_changes())
-def test_what_is_laid_over_is_as_it_says_and_the_rest_stays(policy: Policy, changes: dict[str, object]) -> None:
+def test_what_is_laid_over_is_as_it_says_and_the_rest_stays(
+    policy: Policy, changes: dict[str, object]
+) -> None:
     changes.pop("evidence_reasons", None)  # the policy may lack the reason that is to be removed
     before, said = policy.digest, deepcopy(changes)
     laid = policy.lay_over(changes)
@@ -318,7 +385,9 @@ def test_what_is_laid_over_is_as_it_says_and_the_rest_stays(policy: Policy, chan
         elif field in {"calendar", "voucher_limits"}:
             members_said = cast("dict[str, object]", said[field])
             assert laid.record[field] == policy.record[field] | {
-                member: sorted(cast("list[str]", value)) if member in {"holidays", "workdays"} else value
+                member: sorted(cast("list[str]", value))
+                if member in {"holidays", "workdays"}
+                else value
                 for member, value in members_said.items()
             }
         elif field in {"max_promise", "scan_grace", "max_facts_age"}:
@@ -330,7 +399,7 @@ def test_what_is_laid_over_is_as_it_says_and_the_rest_stays(policy: Policy, chan
     assert (policy.digest, changes) == (before, said)
 
 
-# ---- what is refused ---------------------------------------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------------------
 
 PROMPT = {"kind": "photo", "at_least": 1, "shows": "x"}
 NAN = float("nan")
@@ -405,7 +474,11 @@ NAN = float("nan")
         {"calendar": {"holidays": ["2023-04-06"], "workdays": ["2023-04-06"]}},
         {"evidence_reasons": []},
         {"evidence_reasons": {"force_majeure": {}, "new": {}}},
-        {"evidence_reasons": {"new": {"label": {"zh": "新", "en": "new"}, "prompts": [], "not_accepted": []}}},
+        {
+            "evidence_reasons": {
+                "new": {"label": {"zh": "新", "en": "new"}, "prompts": [], "not_accepted": []}
+            }
+        },
         {"evidence_reasons": {"force_majeure": {"labels": {}}}},
         {"evidence_reasons": {"force_majeure": {"label": "act of God"}}},
         {"evidence_reasons": {"force_majeure": {"label": {"fr": "force majeure"}}}},
@@ -439,7 +512,9 @@ NAN = float("nan")
         {"voucher_limits": {"media_types": "image/png"}},
         {"voucher_limits": {"media_types": [1]}},
         {"voucher_limits": {"media_types": [b"image/png"]}},
-        {"voucher_limits": {"media_types": {"image/png", "image/gif"}}},  # a set has no order: the digest would vary by run
+        {
+            "voucher_limits": {"media_types": {"image/png", "image/gif"}}
+        },  # a set has no order: the digest would vary by run
         {"voucher_limits": []},
     ],
 )
@@ -450,23 +525,34 @@ def test_unknown_fields_and_wrong_types_are_errors(changes: Mapping[str, object]
 
 @pytest.mark.parametrize("number", ["24.0", "2.4e1", "NaN", "Infinity", '"24"', "true", "-24"])
 def test_a_number_in_json_is_a_whole_number_or_an_error(number: str) -> None:
-    text = json.dumps(record()).replace('"response": {"hours": 24}', f'"response": {{"hours": {number}}}')
+    text = json.dumps(record()).replace(
+        '"response": {"hours": 24}', f'"response": {{"hours": {number}}}'
+    )
     with pytest.raises(ValidationError):
         Policy.model_validate_json(text)
 
 
 @pytest.mark.parametrize("reason", ["a", "a" * 64, "Force-Majeure", "0012", "~!"])
 def test_the_id_of_a_reason_is_an_ascii_word(reason: str) -> None:
-    assert reason in over(evidence_reasons={reason: DEFAULT_REASONS["force_majeure"]}).evidence_reasons
+    assert (
+        reason in over(evidence_reasons={reason: DEFAULT_REASONS["force_majeure"]}).evidence_reasons
+    )
 
 
 @pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence"])
-def test_working_hours_that_would_take_more_than_a_thousand_days_are_an_error(deadline: str) -> None:
+def test_working_hours_that_would_take_more_than_a_thousand_days_are_an_error(
+    deadline: str,
+) -> None:
     an_hour = {"calendar": {"day": {"from": "09:30", "to": "10:30"}}}
-    assert getattr(over(**an_hour, **{deadline: {"working_hours": 1_000}}), deadline) == Term(working_hours=1_000)
+    assert getattr(over(**an_hour, **{deadline: {"working_hours": 1_000}}), deadline) == Term(
+        working_hours=1_000
+    )
     assert getattr(over(**an_hour, **{deadline: {"hours": 1_001}}), deadline) == Term(hours=1_001)
     a_minute = {"calendar": {"day": {"from": "17:59"}}}
-    for changes in ({**an_hour, deadline: {"working_hours": 1_001}}, {**a_minute, deadline: {"working_hours": 17}}):
+    for changes in (
+        {**an_hour, deadline: {"working_hours": 1_001}},
+        {**a_minute, deadline: {"working_hours": 17}},
+    ):
         with pytest.raises(ValidationError):
             DEFAULT_POLICY.lay_over(changes)
 
@@ -478,18 +564,26 @@ def test_the_bounds_of_terms_are_taken() -> None:
         assert over(response={"working_hours": hours}).response == Term(working_hours=hours)
 
 
-# ---- the link ----------------------------------------------------------------------------------------------------------
+# ---- the link ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("template", "link"),
     [
-        ("https://shop.example/orders/{order_id}", "https://shop.example/orders/a%2Fb%3F%23%20%25%E5%8D%95%F0%9F%9A%9A%7Border_id%7D"),
-        ("http://x/?id={order_id}&tab=ship#top", "http://x/?id=a%2Fb%3F%23%20%25%E5%8D%95%F0%9F%9A%9A%7Border_id%7D&tab=ship#top"),
+        (
+            "https://shop.example/orders/{order_id}",
+            "https://shop.example/orders/a%2Fb%3F%23%20%25%E5%8D%95%F0%9F%9A%9A%7Border_id%7D",
+        ),
+        (
+            "http://x/?id={order_id}&tab=ship#top",
+            "http://x/?id=a%2Fb%3F%23%20%25%E5%8D%95%F0%9F%9A%9A%7Border_id%7D&tab=ship#top",
+        ),
         (None, None),
     ],
 )
-def test_the_link_to_the_order_page_percent_encodes_the_id(template: str | None, link: str | None) -> None:
+def test_the_link_to_the_order_page_percent_encodes_the_id(
+    template: str | None, link: str | None
+) -> None:
     assert over(order_url=template).order_link("a/b?# %单🚚{order_id}") == link
 
 
@@ -502,7 +596,7 @@ def test_any_id_stands_in_the_link_as_one_segment(order_id: str) -> None:
     assert set(segment) <= set(ascii_letters + digits + "-._~%")
 
 
-# ---- frozen ------------------------------------------------------------------------------------------------------------
+# ---- frozen --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("field", [*Policy.model_fields, "extra"])

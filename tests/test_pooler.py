@@ -56,16 +56,30 @@ class PgBouncer:
     def __init__(self, program: str, folder: Path, schema: str) -> None:
         with psycopg.connect(conninfo()) as server:
             info = server.info
-            given = {"host": info.host, "port": str(info.port), "user": info.user, "password": info.password, "dbname": info.dbname}
+            given = {
+                "host": info.host,
+                "port": str(info.port),
+                "user": info.user,
+                "password": info.password,
+                "dbname": info.dbname,
+            }
         words = " ".join(f"{name}={value}" for name, value in given.items() if value)
         self._settings = folder / "pgbouncer.ini"
-        self._settings.write_text(SETTINGS.format(server=words, schema=schema, folder=folder), encoding="utf-8")
-        self._command = [program, *(["-u", "nobody"] if os.geteuid() == 0 else []), str(self._settings)]
+        self._settings.write_text(
+            SETTINGS.format(server=words, schema=schema, folder=folder), encoding="utf-8"
+        )
+        self._command = [
+            program,
+            *(["-u", "nobody"] if os.geteuid() == 0 else []),
+            str(self._settings),
+        ]
         self.url = f"postgresql://{given['user']}@/disputes?host={folder}&port=6432"
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 -- the pooler
+        self._process = subprocess.Popen(  # noqa: S603 -- the pooler
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         until(lambda: self._process.poll() is not None or self._answers(), "it does not answer")
         assert self._process.poll() is None, self._settings.with_name("log").read_text("utf-8")
 
@@ -83,7 +97,9 @@ class PgBouncer:
 def pooler() -> Iterator[PgBouncer]:
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
-        pytest.skip("no pgbouncer is installed, so nothing can be run behind one")  # tools/ci_tools.sh installs it for .ci/run
+        pytest.skip(
+            "no pgbouncer is installed, so nothing can be run behind one"
+        )  # tools/ci_tools.sh installs it for .ci/run
     if (why := unreachable()) is not None:
         pytest.skip(why)
     folder = Path(f"/tmp/dispute-fsm-pooler-{os.getpid()}")  # noqa: S108 -- a socket's path must be short
@@ -92,7 +108,11 @@ def pooler() -> Iterator[PgBouncer]:
         shutil.chown(folder, "nobody")
     try:
         with postgresql() as direct:
-            pooler = PgBouncer(program, folder, str(make_url(direct).query["options"]).removeprefix("-csearch_path="))
+            pooler = PgBouncer(
+                program,
+                folder,
+                str(make_url(direct).query["options"]).removeprefix("-csearch_path="),
+            )
             try:
                 yield pooler
             finally:
@@ -107,8 +127,12 @@ def in_threads(does: Callable[[int], T]) -> list[T]:
         return list(threads.map(does, range(DISPUTES)))
 
 
-@pytest.mark.parametrize("parameter", ["", "&prepare_threshold=0"], ids=["plain", "prepare_threshold=0"])
-def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(pooler: PgBouncer, parameter: str) -> None:
+@pytest.mark.parametrize(
+    "parameter", ["", "&prepare_threshold=0"], ids=["plain", "prepare_threshold=0"]
+)
+def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(
+    pooler: PgBouncer, parameter: str
+) -> None:
     url = pooler.url + parameter
     with house(url) as home:
 
@@ -121,13 +145,18 @@ def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(pooler: P
 
         assert Counter(in_threads(works)) == {"Accepted": DISPUTES}
         home.time.pass_(9 * DAY)
-        assert sum(in_threads(lambda _number: home.service.sweep()), Swept()) == Swept(fired=DISPUTES)
+        assert sum(in_threads(lambda _number: home.service.sweep()), Swept()) == Swept(
+            fired=DISPUTES
+        )
         settle(home.store)
         assert len({event.place for event in home.service.feed(limit=1_000)}) == 3 * DISPUTES
         assert len(home.service.by_merchant("M-1", limit=1_000).found) == DISPUTES
         assert list(check(home.store, CheckCounts())) == []
     checked = run("db", "check", "--db", url)
-    assert (checked.code, checked.out.strip()) == (0, f"{DISPUTES} disputes, {3 * DISPUTES} events, 0 damages")
+    assert (checked.code, checked.out.strip()) == (
+        0,
+        f"{DISPUTES} disputes, {3 * DISPUTES} events, 0 damages",
+    )
 
 
 def test_a_connection_finds_out_whether_a_pooler_answers(pooler: PgBouncer) -> None:
@@ -148,7 +177,12 @@ def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: P
             for number in range(8):
                 service.open(request(f"D-{number}", over(scan_grace="0s")))
                 promised(service, f"D-{number}")
-            until(lambda: running.done() or all(one.closed for one in service.by_merchant("M-1").found), "nothing fired")
+            until(
+                lambda: (
+                    running.done() or all(one.closed for one in service.by_merchant("M-1").found)
+                ),
+                "nothing fired",
+            )
         finally:
             runner.stop()
         assert running.result() == Swept(fired=8)
@@ -174,7 +208,11 @@ def test_the_transactions_of_a_host_work_on_its_own_engine(pooler: PgBouncer) ->
             with engine.connect() as connection, connection.begin() as transaction:
                 home.service.open(request(f"D-{number}"), facts=shown, connection=connection)
                 connection.execute(text("INSERT INTO host VALUES (:told)"), {"told": f"D-{number}"})
-                answer = home.service.send(f"D-{number}", choose(Option.OUT_OF_STOCK_REFUND, key="k"), connection=connection)
+                answer = home.service.send(
+                    f"D-{number}",
+                    choose(Option.OUT_OF_STOCK_REFUND, key="k"),
+                    connection=connection,
+                )
                 assert isinstance(answer.decision, Accepted)
                 if number % 2:
                     transaction.rollback()

@@ -75,7 +75,7 @@ def disputes(shown: Order | None = CLAIMABLE, *, available: bool = True) -> Disp
     return Disputes(orders, stamp)
 
 
-# ---- names -------------------------------------------------------------------------------------------------------------
+# ---- names ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("module", [dispute_fsm, commands, events])
@@ -89,7 +89,9 @@ def test_every_public_name_is_there_once_sorted_and_documented(module: object) -
 
 def test_the_top_has_some_fifty_names_and_none_of_them_is_a_command_or_an_event() -> None:
     assert 40 <= len(dispute_fsm.__all__) <= 55
-    assert not {model.__name__ for model in get_args(commands.AnyCommand)} & set(dispute_fsm.__all__)
+    assert not {model.__name__ for model in get_args(commands.AnyCommand)} & set(
+        dispute_fsm.__all__
+    )
     assert {model.__name__ for model in get_args(commands.AnyCommand)} <= set(commands.__all__)
     assert {model.__name__ for model in get_args(events.AnyEvent)} <= set(events.__all__)
 
@@ -113,7 +115,9 @@ for name in ("Store", "DisputeService"):
     told = ran.stdout.splitlines()
     assert len(told) == 2
     for name, line in zip(("Store", "DisputeService"), told, strict=True):
-        assert re.fullmatch(rf"\w+ is not installed, which {name} needs: pip install 'dispute-fsm\[sql\]'", line)
+        assert re.fullmatch(
+            rf"\w+ is not installed, which {name} needs: pip install 'dispute-fsm\[sql\]'", line
+        )
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
@@ -121,7 +125,7 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
         dispute_fsm.Desk  # type: ignore[attr-defined]  # noqa: B018 -- that is what is tested
 
 
-# ---- the quickstart ----------------------------------------------------------------------------------------------------
+# ---- the quickstart ------------------------------------------------------------------------------
 
 
 def quickstart() -> list[str]:
@@ -139,7 +143,9 @@ def test_the_quickstart_is_short() -> None:
 
 
 def test_the_quickstart_prints_what_it_says_and_no_log() -> None:
-    ran = subprocess.run([sys.executable, "-c", "\n".join(quickstart())], capture_output=True, text=True, check=True)  # noqa: S603 -- our own code
+    ran = subprocess.run(  # noqa: S603 -- our own code
+        [sys.executable, "-c", "\n".join(quickstart())], capture_output=True, text=True, check=True
+    )
     assert ran.stderr == ""
     assert len(ran.stdout.splitlines()) == 3
 
@@ -174,11 +180,13 @@ log().warning("deadline_pending", dispute_id="D-1")
     assert (ran.stdout, ran.stderr) == ("", "event=deadline_pending dispute_id=D-1\n")
 
 
-# ---- the same by fields ------------------------------------------------------------------------------------------------
+# ---- the same by fields --------------------------------------------------------------------------
 
 
 def test_an_opening_by_its_fields_is_the_same_opening() -> None:
-    by_fields = disputes().open(dispute_id="D-1", order_id="O-1", merchant_id="M-1", consumer_id="C-1", at=OPENED_AT)
+    by_fields = disputes().open(
+        dispute_id="D-1", order_id="O-1", merchant_id="M-1", consumer_id="C-1", at=OPENED_AT
+    )
     assert by_fields == disputes().open(opening(), at="2023-03-28T10:00:00+08:00")
     assert by_fields.accepted
 
@@ -187,7 +195,9 @@ def test_a_command_by_its_type_is_the_same_command() -> None:
     asked = choose(Option.ALREADY_SHIPPED, key="k-1")
     typed = disputes().send(opened(), asked, at=OPENED_AT)
     for kind in ("choose_option", CommandType.CHOOSE_OPTION):
-        told = disputes().send(opened(), kind, option="already_shipped", by=merchant("M-1"), key="k-1", at=OPENED_AT)
+        told = disputes().send(
+            opened(), kind, option="already_shipped", by=merchant("M-1"), key="k-1", at=OPENED_AT
+        )
         assert told == typed
         assert told.accepted
 
@@ -196,10 +206,28 @@ def test_a_command_by_its_type_is_the_same_command() -> None:
     ("ask", "field"),
     [
         (lambda here: here.send(opened(), "chose_option", at=OPENED_AT), None),
-        (lambda here: here.send(opened(), "choose_option", by=merchant("M-1"), option="x", at=OPENED_AT), "option"),
-        (lambda here: here.send(opened(), "withdraw", by=consumer("C-1"), note="x", at=OPENED_AT), "note"),
-        (lambda here: here.send(opened(), choose(Option.PROVE_NO_FAULT), key="k-1", at=OPENED_AT), "key"),
-        (lambda here: here.send(opened(), choose(Option.PROVE_NO_FAULT), note="x", at=OPENED_AT), "note"),
+        (
+            lambda here: here.send(
+                opened(), "choose_option", by=merchant("M-1"), option="x", at=OPENED_AT
+            ),
+            "option",
+        ),
+        (
+            lambda here: here.send(
+                opened(), "withdraw", by=consumer("C-1"), note="x", at=OPENED_AT
+            ),
+            "note",
+        ),
+        (
+            lambda here: here.send(
+                opened(), choose(Option.PROVE_NO_FAULT), key="k-1", at=OPENED_AT
+            ),
+            "key",
+        ),
+        (
+            lambda here: here.send(opened(), choose(Option.PROVE_NO_FAULT), note="x", at=OPENED_AT),
+            "note",
+        ),
         (lambda here: here.send(opened(), opening(), at=OPENED_AT), "command"),
         (lambda here: here.send(opened(), "open_dispute", **IDS, at=OPENED_AT), "command"),
         (lambda here: here.send(opened(), None, at=OPENED_AT), "command"),
@@ -215,7 +243,9 @@ def test_a_command_by_its_type_is_the_same_command() -> None:
         (lambda here: here.options(opened(), at=datetime(2023, 3, 28)), "at"),  # noqa: DTZ001 -- that is what is tested
     ],
 )
-def test_what_cannot_be_read_names_its_field(ask: Callable[[Any], object], field: str | None) -> None:
+def test_what_cannot_be_read_names_its_field(
+    ask: Callable[[Any], object], field: str | None
+) -> None:
     with pytest.raises(InputError) as caught:
         ask(disputes())
     assert caught.value.field == field
@@ -223,20 +253,33 @@ def test_what_cannot_be_read_names_its_field(ask: Callable[[Any], object], field
 
 def test_facts_come_as_a_mapping_with_instants_as_text() -> None:
     orders = InMemoryOrderSystem({"O-1": {"paid_at": "2023-03-25T10:00:00+08:00"}})
-    assert orders.look("O-1", OPENED_AT) == InMemoryOrderSystem({"O-1": PAID}).look("O-1", OPENED_AT)
-    for facts, field in (({"paid_at": "2023-03-25"}, "paid_at"), ({"paid": 1}, "paid"), ({"refund": {"status": "x"}}, "refund.status")):
+    assert orders.look("O-1", OPENED_AT) == InMemoryOrderSystem({"O-1": PAID}).look(
+        "O-1", OPENED_AT
+    )
+    for facts, field in (
+        ({"paid_at": "2023-03-25"}, "paid_at"),
+        ({"paid": 1}, "paid"),
+        ({"refund": {"status": "x"}}, "refund.status"),
+    ):
         with pytest.raises(InputError) as caught:
             orders.put("O-1", facts)
         assert caught.value.field == field
-    assert orders.look("O-1", OPENED_AT) == InMemoryOrderSystem({"O-1": PAID}).look("O-1", OPENED_AT), "nothing is half-written"
+    assert orders.look("O-1", OPENED_AT) == InMemoryOrderSystem({"O-1": PAID}).look(
+        "O-1", OPENED_AT
+    ), "nothing is half-written"
 
 
-# ---- results -----------------------------------------------------------------------------------------------------------
+# ---- results -------------------------------------------------------------------------------------
 
 
 def test_a_refused_opening_is_a_result_without_a_dispute() -> None:
     refused = disputes(None).open(opening(), at=OPENED_AT)
-    assert (refused.accepted, refused.codes, refused.event, refused.dispute_or_none) == (False, ("order_not_found",), None, None)
+    assert (refused.accepted, refused.codes, refused.event, refused.dispute_or_none) == (
+        False,
+        ("order_not_found",),
+        None,
+        None,
+    )
     assert [reason.code for reason in refused.reasons] == list(refused.codes)
     with pytest.raises(InputError, match="order_not_found"):
         _ = refused.dispute
@@ -250,7 +293,7 @@ def test_a_refused_command_has_the_dispute_that_records_it() -> None:
     assert (accepted.accepted, accepted.codes, accepted.reasons) == (True, (), ())
 
 
-# ---- expiries ----------------------------------------------------------------------------------------------------------
+# ---- expiries ------------------------------------------------------------------------------------
 
 DUE = OPENED_AT + DAY
 
@@ -259,7 +302,9 @@ def test_nothing_has_passed_yet() -> None:
     for at, early in ((OPENED_AT, DAY + SECOND), (DUE, SECOND)):
         early_by = disputes().expire(opened(), at=at)
         assert early_by == Expiry("early", early_by=early, next_due=(Deadline.RESPONSE, DUE))
-        assert disputes().expire(opened(), at=at + early).status == "fired", "then it can be acted on"
+        assert disputes().expire(opened(), at=at + early).status == "fired", (
+            "then it can be acted on"
+        )
 
 
 def test_what_has_passed_fires_and_says_what_is_due_next() -> None:
@@ -282,7 +327,9 @@ def test_a_timer_of_another_revision_does_nothing() -> None:
 def test_where_no_deadline_runs_there_is_nothing_to_act_on() -> None:
     for state in (StateName.RESOLVED, StateName.UNDER_REVIEW):
         dispute = in_state(state)
-        assert disputes().expire(dispute, at=dispute.last_at + 99 * DAY, revision=dispute.revision) == Expiry("stale")
+        assert disputes().expire(
+            dispute, at=dispute.last_at + 99 * DAY, revision=dispute.revision
+        ) == Expiry("stale")
 
 
 def test_what_the_order_system_cannot_answer_is_raised_where_nothing_fired() -> None:
@@ -318,11 +365,21 @@ def test_a_clock_that_went_back_is_said_so() -> None:
 def test_the_service_expires_by_id_with_its_own_clock(home: House) -> None:
     home.open()
     early = home.service.expire("D-1")
-    assert (early.status, early.early_by, early.next_due) == ("early", DAY + SECOND, ("response", DUE))
+    assert (early.status, early.early_by, early.next_due) == (
+        "early",
+        DAY + SECOND,
+        ("response", DUE),
+    )
     home.time.pass_(DAY + SECOND)
-    assert home.service.expire("D-1", revision=7) == Expiry("stale", next_due=(Deadline.RESPONSE, DUE))
+    assert home.service.expire("D-1", revision=7) == Expiry(
+        "stale", next_due=(Deadline.RESPONSE, DUE)
+    )
     fired = home.service.expire("D-1", revision=1)
-    assert (fired.status, [result.dispute.state for result in fired.results], fired.next_due) == ("fired", [StateName.PENALIZED], None)
+    assert (fired.status, [result.dispute.state for result in fired.results], fired.next_due) == (
+        "fired",
+        [StateName.PENALIZED],
+        None,
+    )
     assert home.service.get("D-1") is not None
     assert len(home.service.history("D-1")) == 2
     assert home.service.expire("D-1", revision=1) == Expiry("stale")
@@ -351,24 +408,37 @@ def test_the_service_raises_what_the_order_system_cannot_answer(home: House) -> 
 
 
 def test_the_service_has_the_same_verbs_by_name(home: House) -> None:
-    opened_ = home.service.open(dispute_id="D-1", order_id="O-1", merchant_id="M-1", consumer_id="C-1")
+    opened_ = home.service.open(
+        dispute_id="D-1", order_id="O-1", merchant_id="M-1", consumer_id="C-1"
+    )
     assert opened_.accepted
-    told = home.service.send("D-1", "choose_option", option="already_shipped", by=merchant("M-1"), key="k-1")
+    told = home.service.send(
+        "D-1", "choose_option", option="already_shipped", by=merchant("M-1"), key="k-1"
+    )
     assert told.accepted
     again = asyncio.run(
-        AsyncDisputeService(home.service).send("D-1", "choose_option", option="already_shipped", by=merchant("M-1"), key="k-1")
+        AsyncDisputeService(home.service).send(
+            "D-1", "choose_option", option="already_shipped", by=merchant("M-1"), key="k-1"
+        )
     )
     assert (again.accepted, again.event, again.dispute.revision) == (False, None, 2)
     assert asyncio.run(AsyncDisputeService(home.service).expire("D-1")).status == "early"
     verbs = {"open", "send", "expire", "sweep", "options", "checklist"}
-    assert all(callable(getattr(each, verb)) for verb in verbs for each in (Disputes, type(home.service), AsyncDisputeService))
+    assert all(
+        callable(getattr(each, verb))
+        for verb in verbs
+        for each in (Disputes, type(home.service), AsyncDisputeService)
+    )
 
 
-# ---- events ------------------------------------------------------------------------------------------------------------
+# ---- events --------------------------------------------------------------------------------------
 
 
 def test_an_event_is_matched_by_its_class() -> None:
-    event: AuditEvent = disputes().send(opened(), choose(Option.SHIP_BY_AGREED_DATE), at=OPENED_AT).event or opened().opening
+    event: AuditEvent = (
+        disputes().send(opened(), choose(Option.SHIP_BY_AGREED_DATE), at=OPENED_AT).event
+        or opened().opening
+    )
     match event:
         case OptionChosen(payload=chosen):
             assert_type(chosen, ChoicePayload)
@@ -382,7 +452,9 @@ def test_every_type_has_a_class_of_its_own_and_every_class_is_in_the_union() -> 
     assert set(EVENT_CLASSES.values()) == set(get_args(events.AnyEvent))
 
 
-@pytest.mark.parametrize("event", [event for event in corpus_events() if event.type is EventType.OPTION_CHOSEN][:1])
+@pytest.mark.parametrize(
+    "event", [event for event in corpus_events() if event.type is EventType.OPTION_CHOSEN][:1]
+)
 def test_an_event_of_a_type_is_of_that_types_command(event: AuditEvent) -> None:
     record = event.model_dump(mode="json")
     with pytest.raises(ValueError, match="command"):
@@ -394,25 +466,45 @@ def test_events_and_disputes_are_pickled_by_name() -> None:
         assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301 -- made one line above
 
 
-# ---- in a line ---------------------------------------------------------------------------------------------------------
+# ---- in a line -----------------------------------------------------------------------------------
 
 
 def test_each_shows_itself_in_a_line() -> None:
     chosen = disputes().send(opened(), choose(Option.ALREADY_SHIPPED, note="⟦个人⟧"), at=OPENED_AT)
     assert repr(opened().opening) == "DisputeOpened(D-1 #1 by consumer C-1: opened)"
-    event = "OptionChosen(D-1 #2 by merchant M-1: opened -> option_chosen.settling.awaiting_confirmation)"
+    event = (
+        "OptionChosen(D-1 #2 by merchant M-1: opened -> "
+        "option_chosen.settling.awaiting_confirmation)"
+    )
     assert (repr(chosen.event), repr(chosen)) == (event, f"Result(Accepted({event}))")
-    assert repr(chosen.dispute) == "Dispute(D-1 #2: awaiting_confirmation, confirmation due 2023-03-29T02:00:00Z)"
+    assert (
+        repr(chosen.dispute)
+        == "Dispute(D-1 #2: awaiting_confirmation, confirmation due 2023-03-29T02:00:00Z)"
+    )
     settled = disputes().expire(chosen.dispute, at=OPENED_AT + DAY + SECOND).results[0]
-    assert repr(settled.event).endswith("by system system: option_chosen.settling.awaiting_confirmation -> resolved, settled_by_shipment)")
+    assert repr(settled.event).endswith(
+        "by system system: option_chosen.settling.awaiting_confirmation -> resolved, "
+        "settled_by_shipment)"
+    )
     assert repr(settled.dispute) == "Dispute(D-1 #3: resolved, settled_by_shipment)"
     refused = disputes(PAID).send(opened(), choose(Option.ALREADY_SHIPPED), at=OPENED_AT)
     assert repr(refused) == "Result(Refused(not_shipped, no_pickup_scan))"
-    assert repr(refused.event) == "CommandRefused(D-1 #2 by merchant M-1: choose_option refused in opened: not_shipped, no_pickup_scan)"
+    assert repr(refused.event) == (
+        "CommandRefused(D-1 #2 by merchant M-1: choose_option refused in opened: not_shipped, "
+        "no_pickup_scan)"
+    )
 
 
-@pytest.mark.parametrize("event", [{event.type: event for event in corpus_events()}[kind] for kind in EventType], ids=lambda e: e.type)
+@pytest.mark.parametrize(
+    "event",
+    [{event.type: event for event in corpus_events()}[kind] for kind in EventType],
+    ids=lambda e: e.type,
+)
 def test_no_event_shows_a_persons_words(event: AuditEvent) -> None:
     for shown in (repr(event), str(event)):
         assert "\n" not in shown
-        assert not any(kept.value.strip() and kept.value in shown for kept in event.private.values() if len(kept.value) > 3)
+        assert not any(
+            kept.value.strip() and kept.value in shown
+            for kept in event.private.values()
+            if len(kept.value) > 3
+        )

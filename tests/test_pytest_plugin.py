@@ -31,9 +31,17 @@ title: 缺货退款
   - {{at: +2h, do: confirm_agreement}}
 expect: {{state: resolved}}
 """
-WRONG = GOOD.replace("expect: {state: resolved}", "expect: {state: penalized, outcome: out_of_stock}")
-UNTOLD = f"{HEAD}steps:\n  - {{at: +1h, do: choose_option, with: {{option: already_shipped}}}}  # a comment\n"
-TOLD = UNTOLD.replace("}}  #", "}, expect: {refused: [not_shipped, no_pickup_scan]}}  #") + "expect: {state: opened, events: 2}\n"
+WRONG = GOOD.replace(
+    "expect: {state: resolved}", "expect: {state: penalized, outcome: out_of_stock}"
+)
+UNTOLD = (
+    f"{HEAD}steps:\n  - {{at: +1h, do: choose_option, with: {{option: already_shipped}}}}  # a "
+    "comment\n"
+)
+TOLD = (
+    UNTOLD.replace("}}  #", "}, expect: {refused: [not_shipped, no_pickup_scan]}}  #")
+    + "expect: {state: opened, events: 2}\n"
+)
 DEFAULTS = """
 [pytest]
 addopts = --strict-markers --strict-config
@@ -76,7 +84,10 @@ def history(path: Path, text: str = GOOD) -> Path:
 
 def forged(name: str, seq: int, **changes: Any) -> bytes:  # noqa: ANN401 -- any member of an event
     """Change an event of a recorded history, and make its chain fit again."""
-    records = [{**one, **changes} if not is_policy(one) and one["seq"] == seq else one for one in recorded(name)]
+    records = [
+        {**one, **changes} if not is_policy(one) and one["seq"] == seq else one
+        for one in recorded(name)
+    ]
     return b"".join(map(line_of, rechained(records)))
 
 
@@ -86,12 +97,16 @@ def items(result: pytest.RunResult) -> list[str]:
 
 def told(result: pytest.RunResult, name: str) -> list[str]:
     """Give what is told of one failure."""
-    begin = next(number for number, line in enumerate(result.outlines) if line.strip("_ ") == name and line.startswith("_"))
+    begin = next(
+        number
+        for number, line in enumerate(result.outlines)
+        if line.strip("_ ") == name and line.startswith("_")
+    )
     rest = result.outlines[begin + 1 :]
     return rest[: next(number for number, line in enumerate(rest) if line[:4] in {"====", "____"})]
 
 
-# ---- collecting --------------------------------------------------------------------------------------------------------
+# ---- collecting ----------------------------------------------------------------------------------
 
 
 def test_the_files_that_are_tests_are_those_that_the_package_reads() -> None:
@@ -99,7 +114,9 @@ def test_the_files_that_are_tests_are_those_that_the_package_reads() -> None:
     assert pytest_plugin.HISTORIES == (HISTORY, HISTORY + COMPRESSED)
 
 
-def test_every_file_below_the_paths_is_one_test_named_after_it(pytester: pytest.Pytester, put: Put) -> None:
+def test_every_file_below_the_paths_is_one_test_named_after_it(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("tests/a.dispute.yaml", GOOD)
     put("tests/deep/缺货 退款.dispute.yaml", GOOD)
     put("tests/other.yaml", GOOD)
@@ -130,7 +147,9 @@ def test_tests_are_chosen_by_name(pytester: pytest.Pytester, put: Put) -> None:
     put("at-the-last-second.dispute.yaml", GOOD)
     put("late.dispute.yaml", GOOD)
     history(pytester.path / "late.history.jsonl")
-    assert items(pytester.runpytest_inprocess("--collect-only", "-q", "-k", "late and scenario")) == ["late.dispute.yaml::scenario"]
+    assert items(
+        pytester.runpytest_inprocess("--collect-only", "-q", "-k", "late and scenario")
+    ) == ["late.dispute.yaml::scenario"]
     pytester.runpytest_inprocess("-k", "replay").assert_outcomes(passed=1, deselected=2)
     pytester.runpytest_inprocess("-k", "last-second").assert_outcomes(passed=1, deselected=2)
 
@@ -151,7 +170,9 @@ def test_without_the_plugin_such_files_are_no_tests(pytester: pytest.Pytester, p
 
 
 @pytest.mark.parametrize("options", [[], ["--dispute-lang", "zh"], ["-n", "0"]])
-def test_a_run_without_disputes_imports_nothing_of_what_they_need(pytester: pytest.Pytester, options: list[str]) -> None:
+def test_a_run_without_disputes_imports_nothing_of_what_they_need(
+    pytester: pytest.Pytester, options: list[str]
+) -> None:
     pytester.makeconftest("""
         import sys
         HEAVY = {"pydantic", "yaml", "structlog", "statemachine", "dispute_fsm.machine", "dispute_fsm.public", "dispute_fsm.errors"}
@@ -164,10 +185,12 @@ def test_a_run_without_disputes_imports_nothing_of_what_they_need(pytester: pyte
     assert result.outlines[-1] == "plugin: True imported: []"
 
 
-# ---- scenarios that fail -----------------------------------------------------------------------------------------------
+# ---- scenarios that fail -------------------------------------------------------------------------
 
 
-def test_a_failing_scenario_tells_each_failure_and_its_story(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_failing_scenario_tells_each_failure_and_its_story(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("a.dispute.yaml", WRONG)
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
@@ -176,14 +199,25 @@ def test_a_failing_scenario_tells_each_failure_and_its_story(pytester: pytest.Py
         "at the end: expected state: penalized; found state: resolved",
     ]
     found = ran(WRONG)
-    story = lines(timeline(found.events, found.scenario.opening.policy), "en", mark={3: [f"line 6, {failure}" for failure in failures]})
-    assert told(result, "a.dispute.yaml::scenario") == [*(f"a.dispute.yaml:6: {failure}" for failure in failures), "", "缺货退款", *story]
+    story = lines(
+        timeline(found.events, found.scenario.opening.policy),
+        "en",
+        mark={3: [f"line 6, {failure}" for failure in failures]},
+    )
+    assert told(result, "a.dispute.yaml::scenario") == [
+        *(f"a.dispute.yaml:6: {failure}" for failure in failures),
+        "",
+        "缺货退款",
+        *story,
+    ]
     result.stdout.fnmatch_lines(["FAILED a.dispute.yaml::scenario - Failed: a.dispute.yaml:6:*"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*Captured*")  # what is logged says the same once more
 
 
-def test_a_failure_at_a_step_stands_where_it_happened_and_the_story_ends_there(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_failure_at_a_step_stands_where_it_happened_and_the_story_ends_there(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("a.dispute.yaml", GOOD.replace("awaiting_confirmation", "opened"))
     failure = "step 1: expected state: opened; found state: awaiting_confirmation"
     found = told(pytester.runpytest_inprocess(), "a.dispute.yaml::scenario")
@@ -195,19 +229,36 @@ def test_a_failure_at_a_step_stands_where_it_happened_and_the_story_ends_there(p
 def test_an_opening_that_is_refused_has_no_story(pytester: pytest.Pytester, put: Put) -> None:
     put("a.dispute.yaml", f"{HEAD}order: null\n")
     found = told(pytester.runpytest_inprocess(), "a.dispute.yaml::scenario")
-    assert found == ["a.dispute.yaml:1: at the end: expected refused: none; found refused: order_not_found"]
+    assert found == [
+        "a.dispute.yaml:1: at the end: expected refused: none; found refused: order_not_found"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("options", "locale"), [(["--dispute-lang", "zh"], "en_US.UTF-8"), ([], "zh_CN.UTF-8"), (["--dispute-lang", "zh", "-n", "1"], "C")]
+    ("options", "locale"),
+    [
+        (["--dispute-lang", "zh"], "en_US.UTF-8"),
+        ([], "zh_CN.UTF-8"),
+        (["--dispute-lang", "zh", "-n", "1"], "C"),
+    ],
 )
 def test_the_story_is_told_in_the_language_asked_for_or_the_terminals(
-    pytester: pytest.Pytester, put: Put, monkeypatch: pytest.MonkeyPatch, options: list[str], locale: str
+    pytester: pytest.Pytester,
+    put: Put,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    locale: str,
 ) -> None:
     monkeypatch.setenv("LC_ALL", locale)
     put("a.dispute.yaml", GOOD.replace("state: resolved", "state: opened"))
     found = pytester.runpytest_inprocess(*options).stdout
-    found.fnmatch_lines(["a.dispute.yaml:6: 结束时：预期 state: opened，实际 state: resolved", "*待消费者确认*", "*>> 第 6 行，结束时*"])
+    found.fnmatch_lines(
+        [
+            "a.dispute.yaml:6: 结束时：预期 state: opened，实际 state: resolved",
+            "*待消费者确认*",
+            "*>> 第 6 行，结束时*",
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,42 +281,62 @@ def test_a_scenario_that_cannot_be_read_fails_with_file_line_and_field(
     assert found.startswith(place)
 
 
-def test_a_file_that_is_gone_when_its_test_runs_fails_with_its_name(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_file_that_is_gone_when_its_test_runs_fails_with_its_name(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("a.dispute.yaml", GOOD)
     pytester.makeconftest("def pytest_runtest_setup(item): item.path.unlink()")
-    assert told(pytester.runpytest_inprocess(), "a.dispute.yaml::scenario") == ["a.dispute.yaml: No such file or directory"]
+    assert told(pytester.runpytest_inprocess(), "a.dispute.yaml::scenario") == [
+        "a.dispute.yaml: No such file or directory"
+    ]
 
 
 def test_a_file_can_be_skipped_as_any_test_can(pytester: pytest.Pytester, put: Put) -> None:
     put("a.dispute.yaml", WRONG)
     history(pytester.path / "b.history.jsonl")
     pytester.makeconftest(
-        "import pytest\ndef pytest_collection_modifyitems(items): [item.add_marker(pytest.mark.skip('later')) for item in items]"
+        "import pytest\ndef pytest_collection_modifyitems(items): "
+        "[item.add_marker(pytest.mark.skip('later')) for item in items]"
     )
     result = pytester.runpytest_inprocess("-rs")
     result.assert_outcomes(skipped=2)
     result.stdout.fnmatch_lines(["SKIPPED*a.dispute.yaml*: later"])
 
 
-def test_what_could_play_tricks_on_a_terminal_is_replaced(pytester: pytest.Pytester, put: Put) -> None:
+def test_what_could_play_tricks_on_a_terminal_is_replaced(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("a.dispute.yaml", WRONG.replace("缺货退款", '"\\e[2J\\u202Eevil"'))
-    assert "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}evil" in told(pytester.runpytest_inprocess(), "a.dispute.yaml::scenario")
+    assert "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}evil" in told(
+        pytester.runpytest_inprocess(), "a.dispute.yaml::scenario"
+    )
 
 
-# ---- histories that fail -----------------------------------------------------------------------------------------------
+# ---- histories that fail -------------------------------------------------------------------------
 
 
-def test_a_decision_that_is_another_now_is_told_with_its_guard_and_what_it_saw(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_decision_that_is_another_now_is_told_with_its_guard_and_what_it_saw(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     checks = recorded("withdraw-awaiting-confirmation")[2]["checks"]
     (check,) = (one for one in checks if one["guard"] == "vouchers_few_enough")
-    changed = [{**one, "saw": {**one["saw"], "max_count": 1}} if one == check else one for one in checks]
+    changed = [
+        {**one, "saw": {**one["saw"], "max_count": 1}} if one == check else one for one in checks
+    ]
     put("a.history.jsonl", forged("withdraw-awaiting-confirmation", 2, checks=changed))
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     found = told(result, "a.history.jsonl::replay")
     dispute = recorded("withdraw-awaiting-confirmation")[1]["dispute_id"]
-    assert found[:3] == [f"a.history.jsonl:3: dispute {dispute}, event 2: only the explanation is another", "", f"dispute {dispute}"]
-    then, now = ({"guard": check["guard"], "passed": True, "saw": {"count": 0, "max_count": most}} for most in (1, 20))
+    assert found[:3] == [
+        f"a.history.jsonl:3: dispute {dispute}, event 2: only the explanation is another",
+        "",
+        f"dispute {dispute}",
+    ]
+    then, now = (
+        {"guard": check["guard"], "passed": True, "saw": {"count": 0, "max_count": most}}
+        for most in (1, 20)
+    )
     assert [line for line in found if ">>" in line] == [
         "    >> first difference: only the explanation is another (explanation)",
         "    >> guard: not too many vouchers (vouchers_few_enough)",
@@ -279,8 +350,12 @@ def test_a_decision_that_is_another_now_is_told_with_its_guard_and_what_it_saw(p
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
-def test_the_first_difference_is_told_in_full_and_later_ones_are_counted(pytester: pytest.Pytester, put: Put) -> None:
-    records = [one if is_policy(one) else {**one, "checks": []} for one in recorded("rule-at-fault")]
+def test_the_first_difference_is_told_in_full_and_later_ones_are_counted(
+    pytester: pytest.Pytester, put: Put
+) -> None:
+    records = [
+        one if is_policy(one) else {**one, "checks": []} for one in recorded("rule-at-fault")
+    ]
     put("a.history.jsonl", b"".join(map(line_of, rechained(records))))
     found = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
     marks = [line for line in found if ">>" in line]
@@ -289,14 +364,26 @@ def test_the_first_difference_is_told_in_full_and_later_ones_are_counted(pyteste
     assert marks[-1] == "    >> later steps that differ: 3, at events 2, 3, 4"
 
 
-def test_a_question_that_tells_rows_apart_is_named_without_the_words_of_an_answer(pytester: pytest.Pytester, put: Put) -> None:
-    checks = [one for one in recorded("confirm-consumer-cancels")[2]["checks"] if one["guard"] != "confirmation"]
+def test_a_question_that_tells_rows_apart_is_named_without_the_words_of_an_answer(
+    pytester: pytest.Pytester, put: Put
+) -> None:
+    checks = [
+        one
+        for one in recorded("confirm-consumer-cancels")[2]["checks"]
+        if one["guard"] != "confirmation"
+    ]
     put("a.history.jsonl", forged("confirm-consumer-cancels", 2, checks=checks))
-    assert "    >> guard: confirmation" in told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
+    assert "    >> guard: confirmation" in told(
+        pytester.runpytest_inprocess(), "a.history.jsonl::replay"
+    )
 
 
-def test_a_fault_is_told_at_its_line_with_the_story_before_it(pytester: pytest.Pytester, put: Put) -> None:
-    content = b"".join(map(line_of, [*recorded("rule-at-fault")[:3], *recorded("rule-at-fault")[4:]]))
+def test_a_fault_is_told_at_its_line_with_the_story_before_it(
+    pytester: pytest.Pytester, put: Put
+) -> None:
+    content = b"".join(
+        map(line_of, [*recorded("rule-at-fault")[:3], *recorded("rule-at-fault")[4:]])
+    )
     put("a.history.jsonl", content)
     found = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
     dispute = recorded("rule-at-fault")[1]["dispute_id"]
@@ -306,16 +393,23 @@ def test_a_fault_is_told_at_its_line_with_the_story_before_it(pytester: pytest.P
     assert found[-1] == "    >> " + found[0].removeprefix("a.history.jsonl:4: ")
 
 
-def test_a_fault_in_the_first_event_has_no_story_before_it(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_fault_in_the_first_event_has_no_story_before_it(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("a.history.jsonl", forged("rule-at-fault", 1, revision=2))
     found = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
     assert found[0].startswith("a.history.jsonl:2: ")
     assert [line[:2] for line in found if line.startswith("#")] == ["#1"]
 
 
-def test_a_fault_that_is_no_disputes_is_told_at_its_line(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_fault_that_is_no_disputes_is_told_at_its_line(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     policy, *_ = recorded("rule-at-fault")
-    content = [*recorded("rule-at-fault"), {**policy, "policy": {**policy["policy"], "max_recorded_refusals": 7}}]
+    content = [
+        *recorded("rule-at-fault"),
+        {**policy, "policy": {**policy["policy"], "max_recorded_refusals": 7}},
+    ]
     put("a.history.jsonl", b"".join(map(line_of, content)))
     (found,) = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
     assert found.startswith(f"a.history.jsonl:{len(content)}: the digest is not that of the policy")
@@ -329,7 +423,9 @@ def test_a_fault_that_is_no_disputes_is_told_at_its_line(pytester: pytest.Pytest
         (b"{}\n", "a.history.jsonl:1: "),
     ],
 )
-def test_a_history_that_cannot_be_read_fails_with_file_and_line(pytester: pytest.Pytester, put: Put, content: bytes, place: str) -> None:
+def test_a_history_that_cannot_be_read_fails_with_file_and_line(
+    pytester: pytest.Pytester, put: Put, content: bytes, place: str
+) -> None:
     put("a.history.jsonl", content)
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
@@ -337,7 +433,9 @@ def test_a_history_that_cannot_be_read_fails_with_file_and_line(pytester: pytest
     assert found.startswith(place)
 
 
-def test_of_many_disputes_that_fail_each_is_named_and_the_first_ones_are_told(pytester: pytest.Pytester, put: Put) -> None:
+def test_of_many_disputes_that_fail_each_is_named_and_the_first_ones_are_told(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     def changed(one: Record) -> Record:
         return one if is_policy(one) or one["seq"] > 1 else {**one, "checks": []}
 
@@ -348,7 +446,7 @@ def test_of_many_disputes_that_fail_each_is_named_and_the_first_ones_are_told(py
     assert sum(line.startswith("#1") for line in found) == 3
 
 
-# ---- disputes in Python tests ------------------------------------------------------------------------------------------
+# ---- disputes in Python tests --------------------------------------------------------------------
 
 
 def test_disputes_are_told_by_fixtures(pytester: pytest.Pytester) -> None:
@@ -397,35 +495,48 @@ def test_a_test_that_fails_by_itself_fails_with_that(pytester: pytest.Pytester) 
             given("{OPENED}").when("+1h", "choose_option", option="already_shipped")
     """)
     result = pytester.runpytest_inprocess()
-    result.assert_outcomes(failed=3)  # and no error: silence is a failure of the test, not of what cleans up behind it
+    result.assert_outcomes(
+        failed=3
+    )  # and no error: silence is a failure of the test, not of what cleans up behind it
     assert "E       assert 1 == 2" in told(result, "test_wrong")
     assert "E         expected state: opened; found state: resolved" in told(result, "test_not_met")
     result.stdout.no_fnmatch_line("*src/dispute_fsm*")
 
 
-# ---- writing expectations ----------------------------------------------------------------------------------------------
+# ---- writing expectations ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
-def test_missing_expectations_are_written_and_nothing_else(pytester: pytest.Pytester, put: Put, workers: list[str]) -> None:
+def test_missing_expectations_are_written_and_nothing_else(
+    pytester: pytest.Pytester, put: Put, workers: list[str]
+) -> None:
     untold, dos = put("a.dispute.yaml", UNTOLD), put("b.dispute.yaml", UNTOLD.replace("\n", "\r\n"))
     good, wrong = put("c.dispute.yaml", GOOD), put("d.dispute.yaml", WRONG)
     unread = put("e.dispute.yaml", "a: [\n")
     pytester.runpytest_inprocess().assert_outcomes(passed=1, failed=4)
     result = pytester.runpytest_inprocess("--dispute-update", *workers)
     result.assert_outcomes(passed=3, failed=2)
-    assert (untold.read_bytes(), dos.read_bytes()) == (TOLD.encode(), TOLD.replace("\n", "\r\n").encode())
+    assert (untold.read_bytes(), dos.read_bytes()) == (
+        TOLD.encode(),
+        TOLD.replace("\n", "\r\n").encode(),
+    )
     assert (good.read_text(), wrong.read_text(), unread.read_text()) == (GOOD, WRONG, "a: [\n")
-    begin = next(number for number, line in enumerate(result.outlines) if "scenario files written" in line)
+    begin = next(
+        number for number, line in enumerate(result.outlines) if "scenario files written" in line
+    )
     assert result.outlines[begin + 1 : begin + 3] == ["a.dispute.yaml", "b.dispute.yaml"]
     assert result.outlines[begin + 3].startswith("=")
     again = pytester.runpytest_inprocess("--dispute-update")
     again.assert_outcomes(passed=3, failed=2)
     again.stdout.no_fnmatch_line("*files written*")
-    assert sorted(path.name for path in pytester.path.glob("*dispute.yaml*")) == [f"{name}.dispute.yaml" for name in "abcde"]
+    assert sorted(path.name for path in pytester.path.glob("*dispute.yaml*")) == [
+        f"{name}.dispute.yaml" for name in "abcde"
+    ]
 
 
-def test_expectations_that_are_not_met_are_written_anew_only_where_asked_twice(pytester: pytest.Pytester, put: Put) -> None:
+def test_expectations_that_are_not_met_are_written_anew_only_where_asked_twice(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     path = put("a.dispute.yaml", WRONG)
     refused = pytester.runpytest_inprocess("--dispute-update-changed")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
@@ -433,23 +544,27 @@ def test_expectations_that_are_not_met_are_written_anew_only_where_asked_twice(p
     assert path.read_text(encoding="utf-8") == WRONG
     result = pytester.runpytest_inprocess("--dispute-update", "--dispute-update-changed")
     result.assert_outcomes(passed=1)
-    assert path.read_text(encoding="utf-8") == WRONG.replace("penalized, outcome: out_of", "resolved, outcome: settled_by_out_of").replace(
-        "_stock}", "_stock_refund}"
-    )
+    assert path.read_text(encoding="utf-8") == WRONG.replace(
+        "penalized, outcome: out_of", "resolved, outcome: settled_by_out_of"
+    ).replace("_stock}", "_stock_refund}")
 
 
 def test_only_the_files_that_are_chosen_are_written(pytester: pytest.Pytester, put: Put) -> None:
     paths = [put(f"{name}.dispute.yaml", UNTOLD) for name in "ab"]
-    pytester.runpytest_inprocess("--dispute-update", "-k", "b.dispute").assert_outcomes(passed=1, deselected=1)
+    pytester.runpytest_inprocess("--dispute-update", "-k", "b.dispute").assert_outcomes(
+        passed=1, deselected=1
+    )
     pytester.runpytest_inprocess("--dispute-update", "--collect-only")
     assert [path.read_text(encoding="utf-8") for path in paths] == [UNTOLD, TOLD]
 
 
-# ---- coverage ----------------------------------------------------------------------------------------------------------
+# ---- coverage ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
-def test_what_scenarios_histories_and_tests_reach_is_counted_together(pytester: pytest.Pytester, put: Put, workers: list[str]) -> None:
+def test_what_scenarios_histories_and_tests_reach_is_counted_together(
+    pytester: pytest.Pytester, put: Put, workers: list[str]
+) -> None:
     put("a.dispute.yaml", GOOD)
     put("b.dispute.yaml", UNTOLD)  # fails, and counts all the same
     history(pytester.path / "c.history.jsonl")
@@ -458,14 +573,29 @@ def test_what_scenarios_histories_and_tests_reach_is_counted_together(pytester: 
             case = given("{OPENED}").when("+1h", "withdraw")
             given_history(case.events[:1], case.policy)
     """)
-    result = pytester.runpytest_inprocess("--dispute-coverage", "--dispute-coverage-json", "reached.json", *workers)
+    result = pytester.runpytest_inprocess(
+        "--dispute-coverage", "--dispute-coverage-json", "reached.json", *workers
+    )
     result.assert_outcomes(passed=3, failed=1)
     expected = Coverage()
     withdrawn = ran(f"{HEAD}steps:\n  - {{at: +1h, do: withdraw}}\n").events
-    for event in (*ran(GOOD).events, *ran(UNTOLD).events, *ran(GOOD).events, *withdrawn, withdrawn[0]):
+    for event in (
+        *ran(GOOD).events,
+        *ran(UNTOLD).events,
+        *ran(GOOD).events,
+        *withdrawn,
+        withdrawn[0],
+    ):
         expected.add(event)
-    assert json.loads((pytester.path / "reached.json").read_text(encoding="utf-8")) == expected.record()
-    begin = next(number for number, line in enumerate(result.outlines) if "coverage of the dispute rules" in line)
+    assert (
+        json.loads((pytester.path / "reached.json").read_text(encoding="utf-8"))
+        == expected.record()
+    )
+    begin = next(
+        number
+        for number, line in enumerate(result.outlines)
+        if "coverage of the dispute rules" in line
+    )
     text = list(expected.lines("en"))
     assert result.outlines[begin + 1 : begin + 1 + len(text)] == text
     assert result.outlines[begin + 1 + len(text)] == f"written to {pytester.path / 'reached.json'}"
@@ -473,7 +603,9 @@ def test_what_scenarios_histories_and_tests_reach_is_counted_together(pytester: 
 
 def test_an_update_does_not_count_twice(pytester: pytest.Pytester, put: Put) -> None:
     put("a.dispute.yaml", UNTOLD)
-    pytester.runpytest_inprocess("--dispute-update", "--dispute-coverage-json", "reached.json").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(
+        "--dispute-update", "--dispute-coverage-json", "reached.json"
+    ).assert_outcomes(passed=1)
     record = json.loads((pytester.path / "reached.json").read_text(encoding="utf-8"))
     assert record["2023-03"]["events"] == len(ran(UNTOLD).events)
 
@@ -485,39 +617,57 @@ def test_nothing_is_told_where_nobody_asked(pytester: pytest.Pytester, put: Put)
 
 def test_where_nothing_ran_nothing_was_reached(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
-    pytester.runpytest_inprocess("--dispute-coverage", "--dispute-coverage-json", "reached.json").assert_outcomes(passed=1)
-    assert json.loads((pytester.path / "reached.json").read_text(encoding="utf-8")) == Coverage().record()
+    pytester.runpytest_inprocess(
+        "--dispute-coverage", "--dispute-coverage-json", "reached.json"
+    ).assert_outcomes(passed=1)
+    assert (
+        json.loads((pytester.path / "reached.json").read_text(encoding="utf-8"))
+        == Coverage().record()
+    )
 
 
 @pytest.mark.parametrize("name", [".", "no/such/folder.json"])
-def test_a_coverage_file_that_cannot_be_written_is_wrong_usage(pytester: pytest.Pytester, name: str) -> None:
+def test_a_coverage_file_that_cannot_be_written_is_wrong_usage(
+    pytester: pytest.Pytester, name: str
+) -> None:
     result = pytester.runpytest_inprocess("--dispute-coverage-json", name)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: --dispute-coverage-json *: name a file in a folder that exists"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: --dispute-coverage-json *: name a file in a folder that exists"]
+    )
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["", "workers"])
 def test_coverage_that_cannot_be_written_at_the_end_is_told_below_the_report(
     pytester: pytest.Pytester, put: Put, workers: list[str]
 ) -> None:
-    made = f"import pathlib\ndef test_made(): pathlib.Path({str(pytester.path / 'reached.json')!r}).mkdir(exist_ok=True)\n"
+    made = (
+        "import pathlib\ndef test_made(): "
+        f"pathlib.Path({str(pytester.path / 'reached.json')!r}).mkdir(exist_ok=True)\n"
+    )
     pytester.makepyfile(made)
     put("a.dispute.yaml", GOOD)
     (pytester.path / "reached.json").unlink(missing_ok=True)
     result = pytester.runpytest_inprocess("--dispute-coverage-json", "reached.json", *workers)
     result.assert_outcomes(passed=2)
     assert result.ret is pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines([f"--dispute-coverage-json {pytester.path / 'reached.json'}: *folder*"])
+    result.stdout.fnmatch_lines(
+        [f"--dispute-coverage-json {pytester.path / 'reached.json'}: *folder*"]
+    )
     result.stdout.no_fnmatch_line("written to*")
     (pytester.path / "reached.json").rmdir()
     put("a.dispute.yaml", WRONG)
     failed = pytester.runpytest_inprocess("--dispute-coverage-json", "reached.json", *workers)
     failed.assert_outcomes(passed=1, failed=1)
     assert failed.ret is pytest.ExitCode.TESTS_FAILED
-    failed.stdout.fnmatch_lines(["*= FAILURES =*", "a.dispute.yaml:6: *", "--dispute-coverage-json *"])
+    failed.stdout.fnmatch_lines(
+        ["*= FAILURES =*", "a.dispute.yaml:6: *", "--dispute-coverage-json *"]
+    )
 
 
-def test_a_worker_that_breaks_down_does_not_hide_what_the_others_reached(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_worker_that_breaks_down_does_not_hide_what_the_others_reached(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("a.dispute.yaml", GOOD)
     pytester.makepyfile(test_z="import os\ndef test_breaks_down(): os._exit(3)")
     result = pytester.runpytest_subprocess("-n", "2", "--dispute-coverage-json", "reached.json")
@@ -525,7 +675,7 @@ def test_a_worker_that_breaks_down_does_not_hide_what_the_others_reached(pyteste
     assert (pytester.path / "reached.json").exists()
 
 
-# ---- approved drift ----------------------------------------------------------------------------------------------------
+# ---- approved drift ------------------------------------------------------------------------------
 
 DRIFTED = "withdraw-awaiting-confirmation"
 INTENDED = "approved:\n  - {{dispute: {}, class: explanation, why: other words}}\n"
@@ -536,12 +686,17 @@ def drifted(pytester: pytest.Pytester, put: Put) -> str:
     """Let one history differ in an explanation, with a sound one beside it, and name the file of approvals; return whose it is."""
     put("cases/a.history.jsonl", forged(DRIFTED, 2, checks=[]))
     history(pytester.path / "cases" / "b.history.jsonl")
-    pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\ntestpaths = cases\nmarkers = slow\n")
+    pytester.makefile(
+        ".ini",
+        pytest=f"{DEFAULTS}dispute_approved = approved.yaml\ntestpaths = cases\nmarkers = slow\n",
+    )
     return str(recorded(DRIFTED)[1]["dispute_id"])
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
-def test_a_difference_that_is_approved_is_no_failure(pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]) -> None:
+def test_a_difference_that_is_approved_is_no_failure(
+    pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]
+) -> None:
     put("approved.yaml", "approved: []\n")
     pytester.runpytest_subprocess(*workers).assert_outcomes(passed=1, failed=1)
     put("approved.yaml", INTENDED.format(drifted))
@@ -551,12 +706,16 @@ def test_a_difference_that_is_approved_is_no_failure(pytester: pytest.Pytester, 
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
-def test_an_approval_that_no_longer_fits_fails_the_run(pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]) -> None:
+def test_an_approval_that_no_longer_fits_fails_the_run(
+    pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]
+) -> None:
     put("approved.yaml", INTENDED.format(drifted) + "  - {dispute: D-gone, why: fixed}\n")
     result = pytester.runpytest_subprocess(*workers)
     result.assert_outcomes(passed=2)
     assert result.ret is pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*approvals that no longer fit any difference*", "*approved.yaml:3: fixed"])
+    result.stdout.fnmatch_lines(
+        ["*approvals that no longer fit any difference*", "*approved.yaml:3: fixed"]
+    )
 
 
 UNUSED = "*approvals that no longer fit any difference*"
@@ -602,45 +761,73 @@ def says_nothing(result: pytest.RunResult, *codes: pytest.ExitCode) -> None:
     ids=" ".join,
 )
 @pytest.mark.usefixtures("stale")
-def test_where_not_all_runs_nobody_can_tell_which_approvals_fit(pytester: pytest.Pytester, options: list[str]) -> None:
+def test_where_not_all_runs_nobody_can_tell_which_approvals_fit(
+    pytester: pytest.Pytester, options: list[str]
+) -> None:
     says_nothing(pytester.runpytest_inprocess("-W", "ignore", *options))
 
 
-@pytest.mark.parametrize("options", [["-k", "nothing"], ["-o", "norecursedirs=*", "-o", "testpaths=."]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [["-k", "nothing"], ["-o", "norecursedirs=*", "-o", "testpaths=."]], ids=" ".join
+)
 @pytest.mark.usefixtures("stale")
-def test_where_nothing_runs_nobody_can_tell_either(pytester: pytest.Pytester, options: list[str]) -> None:
+def test_where_nothing_runs_nobody_can_tell_either(
+    pytester: pytest.Pytester, options: list[str]
+) -> None:
     says_nothing(pytester.runpytest_inprocess(*options), pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 LEFT_OUT = {
     "collect_ignore": "collect_ignore = ['a.history.jsonl']",
     "collect_ignore_glob": "collect_ignore_glob = ['*.jsonl']",
-    "a hook that ignores": "def pytest_ignore_collect(collection_path): return collection_path.name.startswith('a.') or None",
+    "a hook that ignores": (
+        "def pytest_ignore_collect(collection_path): return collection_path.name.startswith('a.') "
+        "or None"
+    ),
     "a plugin that splits": "def pytest_collection_modifyitems(items): del items[0]",
-    "a plugin that splits off a Python test": "def pytest_collection_modifyitems(items): del items[-1]",
-    "a plugin that runs nothing": "def pytest_runtest_protocol(item): return item.name == 'replay' or None",
-    "a skip": "import pytest\ndef pytest_collection_modifyitems(items): items[0].add_marker(pytest.mark.skip)",
-    "a skip as it runs": "import pytest\ndef pytest_runtest_call(item): item.name == 'replay' and pytest.skip()",
+    (
+        "a plugin that splits off a Python test"
+    ): "def pytest_collection_modifyitems(items): del items[-1]",
+    "a plugin that runs nothing": (
+        "def pytest_runtest_protocol(item): return item.name == 'replay' or None"
+    ),
+    "a skip": (
+        "import pytest\ndef pytest_collection_modifyitems(items): "
+        "items[0].add_marker(pytest.mark.skip)"
+    ),
+    "a skip as it runs": (
+        "import pytest\ndef pytest_runtest_call(item): item.name == 'replay' and pytest.skip()"
+    ),
     "an end": "import pytest\ndef pytest_runtest_setup(item): pytest.exit('enough', returncode=0)",
 }
 
 
 @pytest.mark.parametrize("left_out", LEFT_OUT)
 @pytest.mark.usefixtures("stale")
-def test_what_leaves_a_test_out_need_not_be_known(pytester: pytest.Pytester, put: Put, left_out: str) -> None:
+def test_what_leaves_a_test_out_need_not_be_known(
+    pytester: pytest.Pytester, put: Put, left_out: str
+) -> None:
     put("cases/conftest.py", LEFT_OUT[left_out])
     says_nothing(pytester.runpytest_inprocess())
 
 
 @pytest.mark.usefixtures("stale")
-def test_what_leaves_a_test_out_of_every_worker_need_not_be_known(pytester: pytest.Pytester, put: Put) -> None:
+def test_what_leaves_a_test_out_of_every_worker_need_not_be_known(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("cases/conftest.py", LEFT_OUT["a plugin that splits off a Python test"])
     says_nothing(pytester.runpytest_inprocess("-n", "2"))
 
 
 @pytest.mark.usefixtures("stale")
 def test_a_run_that_ended_early_says_nothing(pytester: pytest.Pytester, put: Put) -> None:
-    put("cases/conftest.py", "def pytest_runtest_setup(item):\n    if item.name == 'test_other': raise KeyboardInterrupt")
+    put(
+        "cases/conftest.py",
+        (
+            "def pytest_runtest_setup(item):\n    if item.name == 'test_other': raise "
+            "KeyboardInterrupt"
+        ),
+    )
     says_nothing(pytester.runpytest_inprocess(no_reraise_ctrlc=True), pytest.ExitCode.INTERRUPTED)
     put("cases/conftest.py", "")
     put("cases/m.dispute.yaml", WRONG)
@@ -655,21 +842,27 @@ def test_a_run_that_ended_early_says_nothing(pytester: pytest.Pytester, put: Put
 
 
 @pytest.mark.usefixtures("stale")
-def test_a_run_with_files_that_cannot_be_collected_says_nothing(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_run_with_files_that_cannot_be_collected_says_nothing(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     put("cases/test_broken.py", "import no_such_module\n")
     for options in ([], ["--continue-on-collection-errors"]):
         pytester.runpytest_inprocess(*options).stdout.no_fnmatch_line(UNUSED)
 
 
 @pytest.mark.usefixtures("stale")
-def test_a_run_from_another_folder_says_nothing(pytester: pytest.Pytester, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_from_another_folder_says_nothing(
+    pytester: pytest.Pytester, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put("cases/deep/test_deep.py", "def test_deep(): pass\n")
     monkeypatch.chdir(pytester.path / "cases" / "deep")
     says_nothing(pytester.runpytest_inprocess())
 
 
 @pytest.mark.usefixtures("stale")
-def test_a_history_that_is_not_whole_may_need_any_approval(pytester: pytest.Pytester, put: Put) -> None:
+def test_a_history_that_is_not_whole_may_need_any_approval(
+    pytester: pytest.Pytester, put: Put
+) -> None:
     content = b"".join(map(line_of, recorded("rule-at-fault")))
     for broken in (content[:-5], content.replace(b'"seq":2', b'"seq":3')):
         put("cases/c.history.jsonl", broken)
@@ -700,7 +893,12 @@ def test_skips(): pytest.skip()
     )
     put(
         "cases/conftest.py",
-        "import pytest\ndef pytest_itemcollected(item): item.add_marker(pytest.mark.xdist_group('one'))\n" if workers else "",
+        (
+            "import pytest\ndef pytest_itemcollected(item): "
+            "item.add_marker(pytest.mark.xdist_group('one'))\n"
+        )
+        if workers
+        else "",
     )
     result = pytester.runpytest_inprocess(*workers)
     result.assert_outcomes(passed=2, skipped=2, xfailed=1)
@@ -712,7 +910,9 @@ def test_skips(): pytest.skip()
     again.stdout.fnmatch_lines([UNUSED, "approved.yaml:3: fixed"])
 
 
-def test_where_no_paths_are_configured_the_root_folder_is(pytester: pytest.Pytester, put: Put, drifted: str) -> None:
+def test_where_no_paths_are_configured_the_root_folder_is(
+    pytester: pytest.Pytester, put: Put, drifted: str
+) -> None:
     pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\n")
     put("approved.yaml", INTENDED.format(drifted) + "  - {dispute: D-gone, why: fixed}\n")
     result = pytester.runpytest_inprocess()
@@ -722,18 +922,29 @@ def test_where_no_paths_are_configured_the_root_folder_is(pytester: pytest.Pytes
 
 
 UNREADABLE: dict[str, tuple[str | bytes | None, str]] = {
-    "another field": ("approved:\n  - {dispute: D-1, because: x}\n", "approved.yaml:2: approved[[]0].why: *"),
+    "another field": (
+        "approved:\n  - {dispute: D-1, because: x}\n",
+        "approved.yaml:2: approved[[]0].why: *",
+    ),
     "no YAML": ("approved: [\n", "approved.yaml:*: not YAML: *"),
     "no text": (b"\xff\xfe\x00", "approved.yaml:1: not text in UTF-8*"),
     "nothing": ("", "approved.yaml: the file is empty*"),
     "no file": (None, "approved.yaml: no such file"),
-    "a blank dispute": ("approved:\n  - dispute: ' '\n    why: x\n", "approved.yaml:2: approved[[]0].dispute: *"),
+    "a blank dispute": (
+        "approved:\n  - dispute: ' '\n    why: x\n",
+        "approved.yaml:2: approved[[]0].dispute: *",
+    ),
 }
 
 
 @pytest.mark.parametrize(
     ("unreadable", "options"),
-    [*((name, "") for name in UNREADABLE), ("no file", "-k nothing"), ("no file", "--collect-only"), ("no file", "-n 2")],
+    [
+        *((name, "") for name in UNREADABLE),
+        ("no file", "-k nothing"),
+        ("no file", "--collect-only"),
+        ("no file", "-n 2"),
+    ],
 )
 def test_approvals_that_cannot_be_read_are_wrong_usage_before_any_test_runs(
     pytester: pytest.Pytester, put: Put, unreadable: str, options: str
@@ -751,15 +962,25 @@ def test_approvals_that_cannot_be_read_are_wrong_usage_before_any_test_runs(
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
-@pytest.mark.parametrize("option", ["--help", "--version", "--markers", "--fixtures", "--cache-show"])
+@pytest.mark.parametrize(
+    "option", ["--help", "--version", "--markers", "--fixtures", "--cache-show"]
+)
 def test_what_runs_no_test_reads_no_approvals(pytester: pytest.Pytester, option: str) -> None:
     pytester.makefile(".ini", pytest=f"{DEFAULTS}dispute_approved = approved.yaml\n")
     assert pytester.runpytest_inprocess(option).ret is pytest.ExitCode.OK
 
 
 @pytest.mark.usefixtures("stale")
-def test_approvals_that_are_gone_at_the_end_of_a_run_are_judged_as_they_were(pytester: pytest.Pytester, put: Put) -> None:
-    put("cases/test_other.py", f"import pathlib\ndef test_other(): pathlib.Path({str(pytester.path / 'approved.yaml')!r}).unlink()\n")
+def test_approvals_that_are_gone_at_the_end_of_a_run_are_judged_as_they_were(
+    pytester: pytest.Pytester, put: Put
+) -> None:
+    put(
+        "cases/test_other.py",
+        (
+            "import pathlib\ndef test_other(): "
+            f"pathlib.Path({str(pytester.path / 'approved.yaml')!r}).unlink()\n"
+        ),
+    )
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(passed=3)
     assert result.ret is pytest.ExitCode.TESTS_FAILED

@@ -38,7 +38,12 @@ def states(among: Iterable[State]) -> list[State]:
 
 
 def edges(chart: type[Chart]) -> list[ChartTransition]:
-    return [edge for state in states(chart.states) for edge in state.transitions if isinstance(edge, ChartTransition)]
+    return [
+        edge
+        for state in states(chart.states)
+        for edge in state.transitions
+        if isinstance(edge, ChartTransition)
+    ]
 
 
 def declared(chart: type[Chart]) -> list[Drawn]:
@@ -56,7 +61,7 @@ def as_id(event: str) -> str:
     return re.sub(r" \(\d+\)$", "", event).lower().replace(" ", "_")
 
 
-# ---- drawn -------------------------------------------------------------------------------------------------------------
+# ---- drawn ---------------------------------------------------------------------------------------
 
 
 def dot_edges(graph: Any) -> Iterator[Any]:  # noqa: ANN401 -- pydot makes its graphs' members at run time, without types
@@ -69,12 +74,17 @@ def in_dot(chart: type[Chart]) -> Iterator[Drawn]:
     draw: Any = DotGraphMachine
     for edge in dot_edges(draw(chart).get_graph()):
         if label := re.search(r">([^<>]+)<br/>\[([^\]]*)\]<", edge.get_label()):
-            source, target = (re.sub(r"_anchor(_in|_out)?$", "", end) for end in (edge.get_source(), edge.get_destination()))
+            source, target = (
+                re.sub(r"_anchor(_in|_out)?$", "", end)
+                for end in (edge.get_source(), edge.get_destination())
+            )
             yield source, as_id(label[1]), label[2], target
 
 
 def in_mermaid(chart: type[Chart]) -> Iterator[Drawn]:
-    for source, target, event, guards in re.findall(r"^ *(\w+) --> (\w+) : (.+) \[(.*)\]$", f"{chart:mermaid}", re.MULTILINE):
+    for source, target, event, guards in re.findall(
+        r"^ *(\w+) --> (\w+) : (.+) \[(.*)\]$", f"{chart:mermaid}", re.MULTILINE
+    ):
         yield source, as_id(event), guards, target
 
 
@@ -97,10 +107,17 @@ FORMATS: dict[str, Callable[[type[Chart]], Iterator[Drawn]]] = {
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_library_draws_every_transition_with_the_names_of_its_guards(version: RuleVersion, form: str) -> None:
+def test_the_library_draws_every_transition_with_the_names_of_its_guards(
+    version: RuleVersion, form: str
+) -> None:
     drawn = list(FORMATS[form](version.chart))
     assert Counter(drawn) == Counter(declared(version.chart))
-    of_the_table = {name for rows in version.table.rows.values() for row in rows for name in names_of(row.rule)}
+    of_the_table = {
+        name
+        for rows in version.table.transitions.values()
+        for row in rows
+        for name in names_of(row.rule)
+    }
     assert {name for _, _, guards, _ in drawn for name in guards.split(", ")} == of_the_table
     assert len(of_the_table) > 50
 
@@ -113,7 +130,11 @@ def test_no_condition_is_called_by_the_method_that_asks_it(version: RuleVersion,
 
 
 def test_transitions_that_are_alike_but_for_their_guards_are_numbered(version: RuleVersion) -> None:
-    named = Counter((edge.source.id, event.name, edge.target and edge.target.id) for edge in edges(version.chart) for event in edge.events)
+    named = Counter(
+        (edge.source.id, event.name, edge.target and edge.target.id)
+        for edge in edges(version.chart)
+        for event in edge.events
+    )
     assert set(named.values()) == {1}
     assert f"{version.chart:mermaid}".count("Choose option (2) [") == 2
     assert {event.name for event in version.chart().events if re.search(r"\d", event.name)} == set()
@@ -124,7 +145,7 @@ def test_the_library_knows_each_state_by_its_english_label(version: RuleVersion)
     assert named == {name: StateName(name).en for name in named}
 
 
-# ---- run ---------------------------------------------------------------------------------------------------------------
+# ---- run -----------------------------------------------------------------------------------------
 
 
 def as_method(machine: Chart, event: str, **given: object) -> None:
@@ -152,7 +173,8 @@ def test_an_event_without_a_case_says_what_is_missing(
             with pytest.raises(TypeError) as missing:
                 send(machine, event, **given)
             assert str(missing.value) == (
-                f'{event} was sent {told}, but guards look at a Case: send("{event}", case=Case(...)); '
+                f'{event} was sent {told}, but guards look at a Case: send("{event}", '
+                "case=Case(...)); "
                 "docs/python-statemachine.md shows how to make one"
             )
     assert machine.configuration_values == start
@@ -163,13 +185,17 @@ def test_an_event_that_has_no_place_in_a_state_needs_no_case(version: RuleVersio
         version.chart().send("annul")
 
 
-# ---- the page ----------------------------------------------------------------------------------------------------------
+# ---- the page ------------------------------------------------------------------------------------
 
 
 def test_the_commands_of_the_page_print_what_it_shows() -> None:
-    (block,) = re.findall(r"^```console\n\$ python (.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    (block,) = re.findall(
+        r"^```console\n\$ python (.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE
+    )
     command, *lines = block.splitlines()
-    done = subprocess.run([sys.executable, *shlex.split(command)], capture_output=True, encoding="utf-8", check=True)  # noqa: S603 -- a command of our own page
+    done = subprocess.run(  # noqa: S603 -- a command of our own page
+        [sys.executable, *shlex.split(command)], capture_output=True, encoding="utf-8", check=True
+    )
     printed = iter(done.stdout.splitlines())
     assert [line for line in lines if line != "..."]
     for line in lines:

@@ -1,6 +1,7 @@
 """Queries: by order, merchant, state and due instant, page by page, each by its index.
 
-The plans are asserted over 20,000 rows that the database has counted; `make bench` asserts them over a million.
+The plans are asserted over 20,000 rows that the database has counted; `make bench` asserts them
+over a million.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,15 +62,28 @@ def seven(home: House) -> House:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
-def test_pages_of_any_size_hold_each_dispute_once_the_oldest_first(seven: House, limit: int) -> None:
+def test_pages_of_any_size_hold_each_dispute_once_the_oldest_first(
+    seven: House, limit: int
+) -> None:
     service = seven.service
-    assert ids(all_pages(lambda cursor, n: service.by_merchant("M-1", cursor=cursor, limit=n), limit)) == ["D-1", "D-3", "D-5"]
-    opened = all_pages(lambda cursor, n: service.by_state(StateName.OPENED, cursor=cursor, limit=n), limit)
+    assert ids(
+        all_pages(lambda cursor, n: service.by_merchant("M-1", cursor=cursor, limit=n), limit)
+    ) == ["D-1", "D-3", "D-5"]
+    opened = all_pages(
+        lambda cursor, n: service.by_state(StateName.OPENED, cursor=cursor, limit=n), limit
+    )
     assert ids(opened) == ["D-0", "D-1", "D-2", "D-3", "D-4", "D-6"]
-    resolved = all_pages(lambda cursor, n: service.by_merchant("M-1", StateName.RESOLVED, cursor=cursor, limit=n), limit)
+    resolved = all_pages(
+        lambda cursor, n: service.by_merchant("M-1", StateName.RESOLVED, cursor=cursor, limit=n),
+        limit,
+    )
     assert ids(resolved) == ["D-5"]
-    due = all_pages(lambda cursor, n: service.due_before(OPENED_AT + 9 * DAY, cursor=cursor, limit=n), limit)
-    assert [(one.dispute_id, one.deadline) for one in due] == [(f"D-{n}", Deadline.RESPONSE) for n in (0, 1, 2, 3, 4, 6)]
+    due = all_pages(
+        lambda cursor, n: service.due_before(OPENED_AT + 9 * DAY, cursor=cursor, limit=n), limit
+    )
+    assert [(one.dispute_id, one.deadline) for one in due] == [
+        (f"D-{n}", Deadline.RESPONSE) for n in (0, 1, 2, 3, 4, 6)
+    ]
 
 
 def test_what_opens_closes_or_moves_on_meanwhile_moves_nothing(seven: House) -> None:
@@ -77,12 +91,17 @@ def test_what_opens_closes_or_moves_on_meanwhile_moves_nothing(seven: House) -> 
     assert ids(list(first.found)) == ["D-0", "D-2"]
     seven.service.send("D-0", command(CommandType.WITHDRAW))
     seven.open("D-9", merchant_id="M-0")
-    rest = all_pages(lambda cursor, n: seven.service.by_merchant("M-0", cursor=cursor or first.cursor, limit=n), 100)
+    rest = all_pages(
+        lambda cursor, n: seven.service.by_merchant("M-0", cursor=cursor or first.cursor, limit=n),
+        100,
+    )
     assert ids(rest) == ["D-4", "D-6", "D-9"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
-def test_a_state_is_found_under_every_rule_version_in_every_region_and_by_what_lies_around_it(home: House, limit: int) -> None:
+def test_a_state_is_found_under_every_rule_version_in_every_region_and_by_what_lies_around_it(
+    home: House, limit: int
+) -> None:
     for number in range(6):
         home.open(f"D-{number}", rules="parallel" if number % 2 else "2023-03")
         home.time.pass_(MINUTE)
@@ -93,8 +112,12 @@ def test_a_state_is_found_under_every_rule_version_in_every_region_and_by_what_l
     home.service.send("D-5", choose(Option.OUT_OF_STOCK_REFUND))
 
     def found(state: StateName) -> list[str]:
-        by_merchant = all_pages(lambda cursor, n: home.service.by_merchant("M-1", state, cursor=cursor, limit=n), limit)
-        assert by_merchant == all_pages(lambda cursor, n: home.service.by_state(state, cursor=cursor, limit=n), limit)
+        by_merchant = all_pages(
+            lambda cursor, n: home.service.by_merchant("M-1", state, cursor=cursor, limit=n), limit
+        )
+        assert by_merchant == all_pages(
+            lambda cursor, n: home.service.by_state(state, cursor=cursor, limit=n), limit
+        )
         return ids(by_merchant)
 
     assert found(StateName.UNDER_REVIEW) == ["D-1", "D-3", "D-4"]
@@ -107,7 +130,9 @@ def test_a_state_is_found_under_every_rule_version_in_every_region_and_by_what_l
     assert all(paths_of(state) for state in StateName)
 
 
-def test_a_state_that_no_rule_version_has_finds_nothing(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_no_rule_version_has_finds_nothing(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home.open()
     monkeypatch.setattr(queries, "VERSIONS", {})
     assert home.service.by_state(StateName.OPENED).found == ()
@@ -119,7 +144,11 @@ def test_a_snapshot_says_for_what_a_region_has_failed(home: House) -> None:
     home.service.sweep()
     failed = home.service.snapshot("D-1")
     assert failed is not None
-    assert (failed.liability, failed.outcome, failed.closed) == (Outcome.EVIDENCE_OVERDUE, None, False)
+    assert (failed.liability, failed.outcome, failed.closed) == (
+        Outcome.EVIDENCE_OVERDUE,
+        None,
+        False,
+    )
 
 
 def test_an_order_shows_all_its_disputes(seven: House) -> None:
@@ -130,10 +159,15 @@ def test_an_order_shows_all_its_disputes(seven: House) -> None:
 
 
 def test_what_is_due_before_an_instant_is_what_runs(seven: House) -> None:
-    assert ids_due(seven, OPENED_AT + DAY + MINUTE) == ["D-0"], "at that instant D-1 is due, not before it"
+    assert ids_due(seven, OPENED_AT + DAY + MINUTE) == ["D-0"], (
+        "at that instant D-1 is due, not before it"
+    )
     seven.service.send("D-1", choose(Option.PROVE_NO_FAULT))
     found = seven.service.due_before(OPENED_AT + DAY + MINUTE).found
-    assert [(one.dispute_id, one.deadline) for one in found] == [("D-1", Deadline.EVIDENCE), ("D-0", Deadline.RESPONSE)]
+    assert [(one.dispute_id, one.deadline) for one in found] == [
+        ("D-1", Deadline.EVIDENCE),
+        ("D-0", Deadline.RESPONSE),
+    ]
 
 
 def ids_due(home: House, instant: Any) -> list[str]:  # noqa: ANN401 -- an instant
@@ -164,7 +198,11 @@ def test_a_snapshot_is_what_the_dispute_is_and_rises_with_it(home: House) -> Non
         "last_at",
     ):
         assert getattr(after, name) == getattr(dispute, name), name
-    assert (after.policy, after.opened_at, after.last_hash) == (dispute.policy.digest, opened.last_at, dispute.last_hash)
+    assert (after.policy, after.opened_at, after.last_hash) == (
+        dispute.policy.digest,
+        opened.last_at,
+        dispute.last_hash,
+    )
     assert DisputeSnapshot.model_validate_json(after.model_dump_json()) == after
     assert home.service.snapshot("D-9") is None
 
@@ -206,26 +244,34 @@ def test_a_cursor_that_was_forged_is_an_error(home: House, cursor: str) -> None:
         home.service.by_order("O-1", cursor=cursor)
 
 
-@pytest.mark.parametrize("place", [f"{2**63}-0", f"0-{2**63}", "1" * 5000 + "-0", "0-", "-", "\uff11-0"])
+@pytest.mark.parametrize(
+    "place", [f"{2**63}-0", f"0-{2**63}", "1" * 5000 + "-0", "0-", "-", "\uff11-0"]
+)
 def test_a_place_that_was_forged_is_an_error(home: House, place: str) -> None:
     with pytest.raises(InputError, match="no place in the feed"):
         home.service.feed(place)
 
 
-@pytest.mark.parametrize("instant", [datetime(2023, 4, 1), datetime(1, 1, 1, tzinfo=UTC)], ids=["naive", "long ago"])  # noqa: DTZ001 -- that is what is tried
+@pytest.mark.parametrize(
+    "instant",
+    [datetime(2023, 4, 1), datetime(1, 1, 1, tzinfo=UTC)],  # noqa: DTZ001 -- that is what is tried
+    ids=["naive", "long ago"],
+)
 def test_an_instant_that_is_none_is_an_error(home: House, instant: datetime) -> None:
     with pytest.raises(InputError) as fault:
         home.service.due_before(instant)
     assert fault.value.field == "instant"
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "7b7d", "5b5d", "5b312c225822 5d", "5b2278222c2279225d"])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "7b7d", "5b5d", "5b312c225822 5d", "5b2278222c2279225d"]
+)
 def test_a_cursor_that_no_query_gave_is_an_error(home: House, cursor: str) -> None:
     with pytest.raises(InputError, match="no cursor of this query"):
         home.service.by_order("O-1", cursor=cursor)
 
 
-# ---- plans -------------------------------------------------------------------------------------------------------------
+# ---- plans ---------------------------------------------------------------------------------------
 
 MANY = 20_000
 
@@ -239,13 +285,19 @@ def filled(url: str) -> Iterator[Store]:
 
 def test_every_query_goes_by_an_index_and_sorts_nothing(filled: Store) -> None:
     explained = {name: lines for name, lines, _ in bench.explained(filled.engine, MANY)}
-    assert {name: bench.faults(lines) for name, lines in explained.items()} == {name: [] for name in explained}
+    assert {name: bench.faults(lines) for name, lines in explained.items()} == {
+        name: [] for name in explained
+    }
     assert set(explained) == set(bench.queries(filled.engine.dialect.name, MANY))
 
 
 def test_a_missing_index_is_found(filled: Store) -> None:
     with filled.engine.begin() as connection:
-        for index in ("disputes_by_order", "disputes_one_live_per_order", "dispute_deadlines_by_due"):
+        for index in (
+            "disputes_by_order",
+            "disputes_one_live_per_order",
+            "dispute_deadlines_by_due",
+        ):
             connection.exec_driver_sql(f"DROP INDEX {index}")
     wrong = {name for name, lines, _ in bench.explained(filled.engine, MANY) if bench.faults(lines)}
     assert wrong == {"by order", "due before", "overdue", "next due"}

@@ -1,6 +1,7 @@
 """Reading histories as a stream: how much memory that takes, what waits on disk, compression, and older shapes.
 
-What is wrong with a line is for test_history.py and test_tamper.py; here it is about files as a whole.
+What is wrong with a line is for test_history.py and test_tamper.py; here it is about files as a
+whole.
 """
 
 import gc
@@ -65,7 +66,7 @@ def error_of(path: Path) -> InputError:
     return caught.value
 
 
-# ---- memory ------------------------------------------------------------------------------------------------------------
+# ---- memory --------------------------------------------------------------------------------------
 
 
 def many_times(times: int, folder: Path) -> Path:
@@ -75,7 +76,11 @@ def many_times(times: int, folder: Path) -> Path:
     thirty = list(disputes(MANY))[:30]
     events = [one for one in found if one.get("dispute_id") in thirty]
     with path.open("wb") as file:
-        file.writelines(line_of(one) for one in found if is_policy(one) and one["digest"] in {event["policy"] for event in events})
+        file.writelines(
+            line_of(one)
+            for one in found
+            if is_policy(one) and one["digest"] in {event["policy"] for event in events}
+        )
         for round_ in range(times):
             again = ({**event, "dispute_id": f"{event['dispute_id']}-{round_}"} for event in events)
             file.writelines(map(line_of, rechained(again)))
@@ -94,7 +99,11 @@ def peak(path: Path) -> tuple[int, int]:
             gc.collect()  # memory that waits to be collected is not needed
 
     try:
-        sound = sum(1 for one in replay(str(path), Question(), watch=tidy) if isinstance(one, Replayed) and one.sound)
+        sound = sum(
+            1
+            for one in replay(str(path), Question(), watch=tidy)
+            if isinstance(one, Replayed) and one.sound
+        )
         return sound, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -102,13 +111,20 @@ def peak(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.whole
-def test_ten_times_the_file_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[object], None]) -> None:
-    monkeypatch.setattr(history_read, "_RECENT", 2)  # so that hardly any are at hand in the small file that are not in the large one
+def test_ten_times_the_file_takes_no_more_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[object], None]
+) -> None:
+    monkeypatch.setattr(
+        history_read, "_RECENT", 2
+    )  # so that hardly any are at hand in the small file that are not in the large one
     small, large = many_times(1, tmp_path), many_times(10, tmp_path)
     assert large.stat().st_size > 9 * small.stat().st_size
     (few, low), (many, high) = peak(small), peak(large)
     assert (few, many) == (30, 300)
-    tell(f"peak memory of replay and what-if: {low / 1e6:.2f} MB for 30 disputes, {high / 1e6:.2f} MB for 300")
+    tell(
+        f"peak memory of replay and what-if: {low / 1e6:.2f} MB for 30 disputes, {high / 1e6:.2f} "
+        "MB for 300"
+    )
     assert high < 1.3 * low
 
 
@@ -128,7 +144,7 @@ def test_lines_are_read_one_by_one_not_ahead() -> None:
             break
 
 
-# ---- what waits on disk ------------------------------------------------------------------------------------------------
+# ---- what waits on disk --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("recent", [0, 1, 2])
@@ -136,15 +152,22 @@ def test_lines_are_read_one_by_one_not_ahead() -> None:
 def test_a_dispute_that_goes_on_after_it_was_put_away_comes_out_the_same(
     recent: int, question: Question | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Each of these goes on after it closed: here a whole other dispute happens before every line that follows a closing.
-    goes_on = [record(line) for name in ("dispute-closed-penalized", "erased-words") for line in history(name)]
+    # Each of these goes on after it closed: here a whole other dispute happens before every line
+    # that follows a closing.
+    goes_on = [
+        record(line)
+        for name in ("dispute-closed-penalized", "erased-words")
+        for line in history(name)
+    ]
     between = history("withdraw-opened")
     apart: list[bytes] = [line_of(goes_on[0])]
     for number, found in enumerate(goes_on[1:]):
         if is_policy(found):
             continue
         if found["source"] in {"penalized", "resolved"}:
-            apart += [line_of({**record(line), "dispute_id": f"between-{number}"}) for line in between[1:]]
+            apart += [
+                line_of({**record(line), "dispute_id": f"between-{number}"}) for line in between[1:]
+            ]
         apart.append(line_of(found))
     apart = [line_of(found) for found in rechained(map(record, apart))]
     at_once = replayed(tmp_path, apart, question)
@@ -173,7 +196,9 @@ def test_a_change_in_what_follows_a_closing_is_found_though_the_dispute_was_put_
 
 
 @pytest.mark.parametrize("recent", [0, 256])
-def test_a_broken_dispute_is_told_once_and_the_others_go_on(recent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_dispute_is_told_once_and_the_others_go_on(
+    recent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(history_read, "_RECENT", recent)
     whole = list(lines(MANY))
     before = list(replay(str(MANY)))
@@ -192,11 +217,19 @@ def test_a_broken_dispute_is_told_once_and_the_others_go_on(recent: int, tmp_pat
             assert now == was.model_copy(update={"file": now.file})
 
 
-def test_results_come_in_the_order_in_which_disputes_begin_with_their_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_come_in_the_order_in_which_disputes_begin_with_their_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(history_read, "_RECENT", 3)
     found = list(replay(str(MANY)))
-    begins = {record(line)["dispute_id"]: number for number, line in enumerate(lines(MANY), 1) if record(line).get("seq") == 1}
-    assert [(one.dispute_id, one.line) for one in found if isinstance(one, Replayed)] == list(begins.items())
+    begins = {
+        record(line)["dispute_id"]: number
+        for number, line in enumerate(lines(MANY), 1)
+        if record(line).get("seq") == 1
+    }
+    assert [(one.dispute_id, one.line) for one in found if isinstance(one, Replayed)] == list(
+        begins.items()
+    )
 
 
 def test_a_spool_without_room_is_an_error_of_the_machine_and_not_of_the_file() -> None:
@@ -207,7 +240,7 @@ def test_a_spool_without_room_is_an_error_of_the_machine_and_not_of_the_file() -
     spool.close()
 
 
-# ---- watching ----------------------------------------------------------------------------------------------------------
+# ---- watching ------------------------------------------------------------------------------------
 
 
 def test_whoever_watches_hears_of_every_line() -> None:
@@ -217,7 +250,7 @@ def test_whoever_watches_hears_of_every_line() -> None:
     assert [step is None for _, step in heard] == [is_policy(record(line)) for line in lines(MANY)]
 
 
-# ---- compressed --------------------------------------------------------------------------------------------------------
+# ---- compressed ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("parts", [1, 3])
@@ -227,7 +260,11 @@ def test_a_compressed_history_reads_as_the_plain_one(parts: int, tmp_path: Path)
     plain.write_bytes(b"".join(whole))
     with packed.open("wb") as file:  # compressed files may be put one behind the other
         for part in range(parts):
-            file.write(gzip.compress(b"".join(whole[part * 3 : part * 3 + 3 if part < parts - 1 else None])))
+            file.write(
+                gzip.compress(
+                    b"".join(whole[part * 3 : part * 3 + 3 if part < parts - 1 else None])
+                )
+            )
     assert list(steps(str(packed))) == list(steps(str(plain)))
     assert [one.model_copy(update={"file": ""}) for one in replay(str(packed))] == [
         one.model_copy(update={"file": ""}) for one in replay(str(plain))
@@ -274,7 +311,7 @@ def test_what_is_compressed_is_not_read_as_if_it_were_not(tmp_path: Path) -> Non
     assert error_of(path).line == 1
 
 
-# ---- lines that end too early or too late ------------------------------------------------------------------------------
+# ---- lines that end too early or too late --------------------------------------------------------
 
 
 def test_a_last_line_that_is_cut_off_is_an_error_wherever_it_is_cut(tmp_path: Path) -> None:
@@ -286,7 +323,9 @@ def test_a_last_line_that_is_cut_off_is_an_error_wherever_it_is_cut(tmp_path: Pa
         assert (error.line, "cut off" in error.message) == (len(whole), True)
 
 
-def test_a_line_that_is_too_long_is_an_error_and_one_that_just_fits_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_an_error_and_one_that_just_fits_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = history("withdraw-opened")
     longest = max(map(len, whole))
     path = tmp_path / FILE
@@ -295,7 +334,10 @@ def test_a_line_that_is_too_long_is_an_error_and_one_that_just_fits_is_none(tmp_
     assert len(list(steps(str(path)))) == len(whole) - 1
     monkeypatch.setattr(history_lines, "MAX_LINE", longest - 1)
     error = error_of(path)
-    assert (error.line, f"longer than {longest - 1} bytes" in error.message) == (whole.index(max(whole, key=len)) + 1, True)
+    assert (error.line, f"longer than {longest - 1} bytes" in error.message) == (
+        whole.index(max(whole, key=len)) + 1,
+        True,
+    )
 
 
 def test_a_file_that_is_not_there_is_no_fault_of_a_history(tmp_path: Path) -> None:
@@ -308,7 +350,7 @@ def test_an_empty_history_is_whole(tmp_path: Path) -> None:
     assert list(replay(str(tmp_path / FILE))) == []
 
 
-# ---- older and newer shapes --------------------------------------------------------------------------------------------
+# ---- older and newer shapes ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [0, 2, 99, -1, "1", True, None, 1.5, [1], {}])
@@ -330,17 +372,31 @@ def test_an_unknown_schema_version_lists_those_that_are_known(version: object) -
 def of_version_0(found: Record) -> Record:
     """Write an event as a version before might have: the actor in one text, no correlation id."""
     older = {name: member for name, member in found.items() if name != "correlation_id"}
-    return {**older, "actor": f"{found['actor']['role']}:{found['actor']['id']}", "schema_version": 0}
+    return {
+        **older,
+        "actor": f"{found['actor']['role']}:{found['actor']['id']}",
+        "schema_version": 0,
+    }
 
 
 def from_version_0(found: dict[str, Any]) -> dict[str, Any]:
     role, _, name = found["actor"].partition(":")
-    return {**found, "actor": {"role": role, "id": name}, "correlation_id": None, "schema_version": 1}
+    return {
+        **found,
+        "actor": {"role": role, "id": name},
+        "correlation_id": None,
+        "schema_version": 1,
+    }
 
 
 def older(name: str, *, only: int | None = None) -> list[Record]:
     found = recorded(name)
-    return list(rechained(one if is_policy(one) or only not in {None, number} else of_version_0(one) for number, one in enumerate(found)))
+    return list(
+        rechained(
+            one if is_policy(one) or only not in {None, number} else of_version_0(one)
+            for number, one in enumerate(found)
+        )
+    )
 
 
 PLANTED = {**UPGRADES, 0: from_version_0}
@@ -357,7 +413,9 @@ def read_older(found: list[Record], folder: Path) -> list[Fault | Replayed]:
 def test_an_older_shape_is_brought_up_to_date_after_its_hash_was_checked(
     only: int | None, recent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_read, "_RECENT", recent)  # where it was put away it is upgraded once more
+    monkeypatch.setattr(
+        history_read, "_RECENT", recent
+    )  # where it was put away it is upgraded once more
     found = older("dispute-closed-penalized", only=only)
     assert all(one["hash"] == event_hash(one) for one in found[1:])
     (one,) = read_older(found, tmp_path)
@@ -365,7 +423,9 @@ def test_an_older_shape_is_brought_up_to_date_after_its_hash_was_checked(
     assert (one.sound, one.events, one.undetermined) == (True, 8, ())
 
 
-def test_an_older_shape_that_was_changed_is_found_by_its_hash_before_it_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_an_older_shape_that_was_changed_is_found_by_its_hash_before_it_is_brought_up_to_date(
+    tmp_path: Path,
+) -> None:
     upgrades: list[int] = []
 
     def counted(found: dict[str, Any]) -> dict[str, Any]:
@@ -392,29 +452,44 @@ def test_an_older_shape_is_validated_only_after_it_was_brought_up_to_date(tmp_pa
 
 def test_versions_are_brought_up_one_after_the_other() -> None:
     def step(version: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
-        return lambda found: {**found, "schema_version": version + 1, "by": [*found.get("by", []), version]}
+        return lambda found: {
+            **found,
+            "schema_version": version + 1,
+            "by": [*found.get("by", []), version],
+        }
 
     upgrades = {version: step(version) for version in (-2, -1, 0)}
-    assert upgraded({"schema_version": -2}, upgrades) == {"schema_version": SCHEMA_VERSION, "by": [-2, -1, 0]}
+    assert upgraded({"schema_version": -2}, upgrades) == {
+        "schema_version": SCHEMA_VERSION,
+        "by": [-2, -1, 0],
+    }
     with pytest.raises(InputError, match="this package reads: -2, -1, 0, 1"):
         upgraded({"schema_version": 7}, upgrades)
 
 
-# ---- policies ----------------------------------------------------------------------------------------------------------
+# ---- policies ------------------------------------------------------------------------------------
 
 
 def faults(found: Iterator[bytes] | list[bytes], folder: Path) -> tuple[list[int], list[int]]:
     """Replay; give the lines of the faults that are no dispute's, and of those that are."""
     all_found = replayed(folder, found)
     own = [one.line for one in all_found if isinstance(one, Fault)]
-    of_disputes = [one.fault.line for one in all_found if isinstance(one, Replayed) and one.fault is not None]
+    of_disputes = [
+        one.fault.line for one in all_found if isinstance(one, Replayed) and one.fault is not None
+    ]
     return own, of_disputes
 
 
 def test_the_same_policy_again_and_one_that_no_event_names_change_nothing(tmp_path: Path) -> None:
     whole, foreign = history("withdraw-opened"), lines(MANY)
-    strangers = [line for line in foreign if is_policy(record(line)) and record(line)["digest"] != record(whole[0])["digest"]]
-    spaced = json.dumps(dict(reversed(record(whole[0]).items()))).encode() + b"\n"  # the same record, written another way
+    strangers = [
+        line
+        for line in foreign
+        if is_policy(record(line)) and record(line)["digest"] != record(whole[0])["digest"]
+    ]
+    spaced = (
+        json.dumps(dict(reversed(record(whole[0]).items()))).encode() + b"\n"
+    )  # the same record, written another way
     for more in (
         [whole[0], whole[0], *whole[1:]],
         [whole[0], whole[1], spaced, *whole[2:], whole[0]],
@@ -442,19 +517,25 @@ def test_a_policy_is_not_at_fault_where_the_event_that_names_it_is(tmp_path: Pat
     for member, value in (("at", "2023-03-28T11:00:00Z"), ("revision", 2)):
         found = recorded("withdraw-opened")
         found[1][member] = value
-        assert faults(map(line_of, rechained(found) if member == "revision" else found), tmp_path) == ([], [2])
+        assert faults(
+            map(line_of, rechained(found) if member == "revision" else found), tmp_path
+        ) == ([], [2])
     opening_gone = history("withdraw-opened")
     assert faults([opening_gone[0], *opening_gone[2:]], tmp_path) == ([], [2])
 
 
-def test_a_policy_that_was_changed_is_a_fault_and_so_is_the_dispute_that_names_it(tmp_path: Path) -> None:
+def test_a_policy_that_was_changed_is_a_fault_and_so_is_the_dispute_that_names_it(
+    tmp_path: Path,
+) -> None:
     whole = history("withdraw-opened")
     changed = record(whole[0])
     changed["policy"]["max_promise"] = "30d"
     assert faults([line_of(changed), *whole[1:]], tmp_path) == ([1], [2])
 
 
-def test_a_policy_that_is_missing_or_comes_late_is_a_fault_of_each_dispute_that_names_it(tmp_path: Path) -> None:
+def test_a_policy_that_is_missing_or_comes_late_is_a_fault_of_each_dispute_that_names_it(
+    tmp_path: Path,
+) -> None:
     first, second = history("withdraw-opened"), history("key-reused")
     assert first[0] == second[0]
     assert faults([*first[1:], *second[1:]], tmp_path) == ([], [1, len(first)])
@@ -462,17 +543,27 @@ def test_a_policy_that_is_missing_or_comes_late_is_a_fault_of_each_dispute_that_
     assert faults(late, tmp_path) == ([], [1])
 
 
-def test_disputes_of_many_policies_each_keep_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_read, "_RECENT", 1)  # so that policies too have to be fetched from disk again
+def test_disputes_of_many_policies_each_keep_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        history_read, "_RECENT", 1
+    )  # so that policies too have to be fetched from disk again
     (tmp_path / FILE).write_bytes(b"".join(lines(MANY)))
     for step in steps(str(tmp_path / FILE)):
         assert step.policy.digest == step.event.policy
-    assert {step.policy.digest for step in steps(str(tmp_path / FILE))} == {end.policy.digest for end, _ in disputes(MANY).values()}
+    assert {step.policy.digest for step in steps(str(tmp_path / FILE))} == {
+        end.policy.digest for end, _ in disputes(MANY).values()
+    }
 
 
-# ---- joined and filtered, line by line ---------------------------------------------------------------------------------
+# ---- joined and filtered, line by line -----------------------------------------------------------
 
-PLAIN = tuple(path for path in FILES if path.name.endswith(".jsonl") and path not in {MANY, ERASED, ANOTHER_WRITER})
+PLAIN = tuple(
+    path
+    for path in FILES
+    if path.name.endswith(".jsonl") and path not in {MANY, ERASED, ANOTHER_WRITER}
+)
 
 
 def ends(path: Path) -> dict[str, tuple[object, ...]]:
@@ -480,7 +571,17 @@ def ends(path: Path) -> dict[str, tuple[object, ...]]:
     found = list(replay(str(path), Question()))
     disputes_ = [one for one in found if isinstance(one, Replayed)]
     assert len(disputes_) == len(found)
-    return {one.dispute_id: (one.fault, one.events, one.state, one.outcome, one.differences, one.what_if) for one in disputes_}
+    return {
+        one.dispute_id: (
+            one.fault,
+            one.events,
+            one.state,
+            one.outcome,
+            one.differences,
+            one.what_if,
+        )
+        for one in disputes_
+    }
 
 
 def of_their_own() -> tuple[Path, ...]:
@@ -495,13 +596,17 @@ def of_their_own() -> tuple[Path, ...]:
 
 @pytest.mark.parametrize("mark", [b"", BOM_UTF8], ids=["plain", "with byte order marks"])
 @pytest.mark.parametrize("packed", [False, True], ids=["jsonl", "gz"])
-def test_histories_that_were_joined_end_as_their_parts_do(mark: bytes, packed: bool, tmp_path: Path) -> None:
+def test_histories_that_were_joined_end_as_their_parts_do(
+    mark: bytes, packed: bool, tmp_path: Path
+) -> None:
     parts = of_their_own()
     assert len(parts) > 5
     pack = gzip.compress if packed else bytes
     joined = tmp_path / (f"{FILE}.gz" if packed else FILE)
     joined.write_bytes(b"".join(pack(mark + b"".join(lines(path))) for path in parts))
-    assert ends(joined) == {dispute_id: end for path in parts for dispute_id, end in ends(path).items()}
+    assert ends(joined) == {
+        dispute_id: end for path in parts for dispute_id, end in ends(path).items()
+    }
     assert list(steps(str(joined))) == [
         step._replace(line=step.line + before)
         for number, path in enumerate(parts)
@@ -510,10 +615,14 @@ def test_histories_that_were_joined_end_as_their_parts_do(mark: bytes, packed: b
     ]
 
 
-def test_parts_of_one_dispute_are_joined_in_order_or_line_by_line_with_another(tmp_path: Path) -> None:
+def test_parts_of_one_dispute_are_joined_in_order_or_line_by_line_with_another(
+    tmp_path: Path,
+) -> None:
     first, second = history("dispute-closed-penalized"), history("withdraw-opened")
     path = tmp_path / FILE
-    path.write_bytes(b"".join([*first[:3], *second, first[0], *first[3:]]))  # rotated, each file with its policy at the head
+    path.write_bytes(
+        b"".join([*first[:3], *second, first[0], *first[3:]])
+    )  # rotated, each file with its policy at the head
     expected = {**ends(file_of("dispute-closed-penalized")), **ends(file_of("withdraw-opened"))}
     assert ends(path) == expected
     together = [line for pair in zip_longest(first, second, fillvalue=b"") for line in pair]
@@ -532,7 +641,13 @@ def test_the_lines_of_one_dispute_with_every_policy_end_as_it_does(tmp_path: Pat
     path = tmp_path / FILE
     all_ends = ends(MANY)
     for dispute_id in list(all_ends)[:5]:
-        path.write_bytes(b"".join(line for line in whole if b'"type":"policy"' in line or f'"dispute_id":"{dispute_id}"'.encode() in line))
+        path.write_bytes(
+            b"".join(
+                line
+                for line in whole
+                if b'"type":"policy"' in line or f'"dispute_id":"{dispute_id}"'.encode() in line
+            )
+        )
         assert ends(path) == {dispute_id: all_ends[dispute_id]}
 
 
@@ -553,18 +668,24 @@ def test_records_may_be_written_another_way(write: Callable[[Record], str], tmp_
         assert ends(path) == ends(file_of(name))
 
 
-def test_files_of_which_the_first_does_not_end_with_a_line_break_are_no_history(tmp_path: Path) -> None:
+def test_files_of_which_the_first_does_not_end_with_a_line_break_are_no_history(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / FILE
-    path.write_bytes(b"".join(history("withdraw-opened")).rstrip(b"\n") + b"".join(history("key-reused")))
+    path.write_bytes(
+        b"".join(history("withdraw-opened")).rstrip(b"\n") + b"".join(history("key-reused"))
+    )
     assert error_of(path).line == len(history("withdraw-opened"))
     path.write_bytes(b"".join([*history("withdraw-opened"), b"\n", *history("key-reused")]))
     assert error_of(path).line == len(history("withdraw-opened")) + 1  # an empty line is no record
 
 
-# ---- what was recorded is read -----------------------------------------------------------------------------------------
+# ---- what was recorded is read -------------------------------------------------------------------
 
 
-def test_blank_ids_and_keys_that_were_recorded_are_read_replayed_and_gone_on_with(tmp_path: Path) -> None:
+def test_blank_ids_and_keys_that_were_recorded_are_read_replayed_and_gone_on_with(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / FILE
     path.write_bytes(of_blank_ids())
     (one,) = replay(str(path), Question())
@@ -582,25 +703,43 @@ def test_blank_ids_and_keys_that_were_recorded_are_read_replayed_and_gone_on_wit
 
 
 @pytest.mark.parametrize("command", [("show", "--dispute", " "), ("options",), ("replay",)])
-def test_a_dispute_with_a_blank_id_that_was_recorded_is_shown(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_dispute_with_a_blank_id_that_was_recorded_is_shown(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     path = tmp_path / FILE
     path.write_bytes(of_blank_ids())
     assert run(*command, path).code == 0
 
 
-@pytest.mark.parametrize("spell", [lambda text: text.lower(), lambda text: text.replace("Z", "+00:00")], ids=["small", "offset"])
-def test_instants_may_be_spelt_another_way_and_the_hash_is_of_what_the_line_says(spell: Callable[[str], str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "spell",
+    [lambda text: text.lower(), lambda text: text.replace("Z", "+00:00")],
+    ids=["small", "offset"],
+)
+def test_instants_may_be_spelt_another_way_and_the_hash_is_of_what_the_line_says(
+    spell: Callable[[str], str], tmp_path: Path
+) -> None:
     def spelt(value: Any, name: str = "") -> Any:  # noqa: ANN401 -- JSON of any shape
         if isinstance(value, dict):
-            return {key: member if key in {"saw", "private"} else spelt(member, key) for key, member in value.items()}
+            return {
+                key: member if key in {"saw", "private"} else spelt(member, key)
+                for key, member in value.items()
+            }
         if isinstance(value, list):
             return [spelt(member, name) for member in value]
         instant = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", value)
         return spell(value) if instant else value
 
-    changed = [one if is_policy(one) else spelt(one) for one in recorded("dispute-closed-penalized")]
+    changed = [
+        one if is_policy(one) else spelt(one) for one in recorded("dispute-closed-penalized")
+    ]
     path = tmp_path / FILE
     path.write_bytes(b"".join(map(line_of, rechained(changed))))
     assert ends(path) == ends(file_of("dispute-closed-penalized"))
-    assert [step.event.at for step in steps(str(path))] == [step.event.at for step in steps(str(file_of("dispute-closed-penalized")))]
-    assert faults([line_of(changed[0]), *map(line_of, changed[1:])], tmp_path) == ([], [2])  # hashed as it was spelt before
+    assert [step.event.at for step in steps(str(path))] == [
+        step.event.at for step in steps(str(file_of("dispute-closed-penalized")))
+    ]
+    assert faults([line_of(changed[0]), *map(line_of, changed[1:])], tmp_path) == (
+        [],
+        [2],
+    )  # hashed as it was spelt before

@@ -42,7 +42,12 @@ Recorded = tuple[AuditEvent, Policy]
 
 REPLACED = {
     *("dispute_id", "event_id", "actor.id", "key", "order_id", "merchant_id", "consumer_id"),
-    *("checks.saw.id", "checks.saw.waybill", "checks.saw.shipped_waybill", "payload.vouchers.sha256"),
+    *(
+        "checks.saw.id",
+        "checks.saw.waybill",
+        "checks.saw.shipped_waybill",
+        "payload.vouchers.sha256",
+    ),
     *("facts.order_id", "facts.revision", "facts.shipment.waybill", "facts.pickup.waybill"),
 }
 """Where ids stand in the corpus; a correlation id is the host's own, and here is no host."""
@@ -66,7 +71,10 @@ steps:
   - {at: +6h, do: withdraw, expect: {refused: [dispute_closed]}}
 expect: {outcome: annulled, events: 7}
 """.replace("DIGEST", "a" * 64)
-SHORT = "dispute: {dispute_id: ID, opened_at: 2023-03-28T10:30:00+08:00}\nsteps: [{at: +1h, do: withdraw}]\n"
+SHORT = (
+    "dispute: {dispute_id: ID, opened_at: 2023-03-28T10:30:00+08:00}\nsteps: [{at: +1h, do: "
+    "withdraw}]\n"
+)
 SAME_KEY = """\
 dispute: {dispute_id: D-1, opened_at: 2023-03-28T10:00:00+08:00}
 steps:
@@ -119,14 +127,22 @@ def made() -> bytes:
 @cache
 def histories() -> Mapping[str, bytes]:
     """Give the history of every scenario that opens a dispute, and the made-up one."""
-    found = {path.name: written([(event, ran(path).scenario.opening.policy) for event in ran(path).events]) for path in CORPUS}
+    found = {
+        path.name: written(
+            [(event, ran(path).scenario.opening.policy) for event in ran(path).events]
+        )
+        for path in CORPUS
+    }
     return {**{name: history for name, history in found.items() if history}, "made up": made()}
 
 
 @cache
 def story() -> bytes:
     """Give a history in which a dispute goes on long after it closed, other disputes in between."""
-    first, others = recorded(STORY), [recorded(SHORT.replace("ID", f"D-{number}")) for number in range(2, 9)]
+    first, others = (
+        recorded(STORY),
+        [recorded(SHORT.replace("ID", f"D-{number}")) for number in range(2, 9)],
+    )
     return written([*first[:4], *chain(*others[:4]), *first[4:6], *chain(*others[4:]), *first[6:]])
 
 
@@ -162,7 +178,10 @@ def replayed(tmp_path: Path, history: str | bytes) -> list[Replayed]:
 
 def told(found: list[Replayed]) -> list[tuple[object, ...]]:
     """Say of each dispute how it ends, whatever it is called, and what could not be decided again."""
-    return [(each.line, each.rules, each.events, each.state, each.outcome, each.undetermined) for each in found]
+    return [
+        (each.line, each.rules, each.events, each.state, each.outcome, each.undetermined)
+        for each in found
+    ]
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -182,16 +201,21 @@ def sealed(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "hash": hashlib.sha256(rfc8785.dumps(hashed)).hexdigest()}
 
 
-# ---- erasing -----------------------------------------------------------------------------------------------------------
+# ---- erasing -------------------------------------------------------------------------------------
 
 
 def test_only_private_is_emptied_and_every_hash_still_fits() -> None:
     for name, history in histories().items():
-        was, now = history.decode().splitlines(keepends=True), erased(name).splitlines(keepends=True)
+        was, now = (
+            history.decode().splitlines(keepends=True),
+            erased(name).splitlines(keepends=True),
+        )
         for before, after in zip(was, now, strict=True):
             record = json.loads(before)
             expected = record if record["type"] == "policy" else {**record, "private": {}}
-            assert after == json.dumps(expected, ensure_ascii=False, separators=(",", ":")) + "\n", name
+            assert (
+                after == json.dumps(expected, ensure_ascii=False, separators=(",", ":")) + "\n"
+            ), name
         read_back(erased(name))
 
 
@@ -200,23 +224,31 @@ def test_no_personal_value_and_no_salt_is_left_anywhere() -> None:
     for name, history in histories().items():
         private = [kept for event in events(history) for kept in event["private"].values()]
         for text in (erased(name), replaced(name)):
-            told = "".join(line for line in text.splitlines() if '"type":"policy"' not in line)  # a policy has words of its own
+            told = "".join(
+                line for line in text.splitlines() if '"type":"policy"' not in line
+            )  # a policy has words of its own
             for kept in private:
                 quoted = json.dumps(kept["value"], ensure_ascii=False)
                 assert kept["salt"] not in told, name
                 assert quoted not in told, name
-                assert len(quoted) < 10 or quoted[1:-1] not in told, name  # a short word stands in others too
+                assert len(quoted) < 10 or quoted[1:-1] not in told, (
+                    name
+                )  # a short word stands in others too
         looked += len(private)
     assert looked > 500
 
 
 def test_what_was_erased_is_decided_again_as_recorded(tmp_path: Path) -> None:
     for name in histories():
-        assert [each.undetermined for each in replayed(tmp_path, erased(name)) if each.undetermined] == [], name
+        assert [
+            each.undetermined for each in replayed(tmp_path, erased(name)) if each.undetermined
+        ] == [], name
 
 
 @pytest.mark.parametrize("names", [None, NAMES], ids=["erased", "replaced"])
-def test_only_a_refusal_for_the_words_themselves_cannot_be_decided_again(names: Pseudonyms | None, tmp_path: Path) -> None:
+def test_only_a_refusal_for_the_words_themselves_cannot_be_decided_again(
+    names: Pseudonyms | None, tmp_path: Path
+) -> None:
     (found,) = replayed(tmp_path, changed(written(recorded(SAME_KEY)), names))
     assert found.undetermined == (Undetermined(seq=3, missing=Missing.WORDS),)
 
@@ -224,7 +256,9 @@ def test_only_a_refusal_for_the_words_themselves_cannot_be_decided_again(names: 
 def test_a_line_that_is_written_another_way_keeps_its_members_their_order_and_its_hash() -> None:
     policy, opening, *_ = made().splitlines(keepends=True)
     record = json.loads(opening)
-    record["at"] = record["at"].replace("Z", "+00:00")  # another spelling: a model would write it back as Z
+    record["at"] = record["at"].replace(
+        "Z", "+00:00"
+    )  # another spelling: a model would write it back as Z
     record = sealed(dict(reversed(record.items())))
     spaced = json.dumps(record, indent=None, separators=(" , ", " : ")).encode() + b"\n"
     lines = changed(policy + spaced).splitlines()
@@ -243,7 +277,7 @@ def test_erasing_twice_changes_nothing() -> None:
     assert changed(erased("made up").encode()) == erased("made up")
 
 
-# ---- replacing ids -----------------------------------------------------------------------------------------------------
+# ---- replacing ids -------------------------------------------------------------------------------
 
 
 def test_just_the_ids_are_others_everywhere_and_null_stays_null() -> None:
@@ -252,9 +286,19 @@ def test_just_the_ids_are_others_everywhere_and_null_stays_null() -> None:
         for before, after in zip(records(erased(name)), records(replaced(name)), strict=True):
             was, now = list(leaves(before)), list(leaves(after))
             assert [path for path, _ in was] == [path for path, _ in now], name
-            where |= {path for (path, value), (_, other) in zip(was, now, strict=True) if value != other}
-            assert all(value is not None for (_, value), (_, other) in zip(was, now, strict=True) if value != other)
-            kept = {path for (path, value), (_, other) in zip(was, now, strict=True) if value == other and value is not None}
+            where |= {
+                path for (path, value), (_, other) in zip(was, now, strict=True) if value != other
+            }
+            assert all(
+                value is not None
+                for (_, value), (_, other) in zip(was, now, strict=True)
+                if value != other
+            )
+            kept = {
+                path
+                for (path, value), (_, other) in zip(was, now, strict=True)
+                if value == other and value is not None
+            }
             assert not kept & REPLACED, name
     assert where == REPLACED | REBUILT
 
@@ -280,16 +324,29 @@ def named(history: str | bytes) -> list[str]:
 def ids(event: AuditEvent) -> Iterator[tuple[str, str]]:
     """Go through the ids of an event, each with what it is an id of."""
     found: list[tuple[str, str | None]] = [
-        *[("dispute", event.dispute_id), ("event", event.event_id), ("key", event.key), ("correlation", event.correlation_id)],
+        *[
+            ("dispute", event.dispute_id),
+            ("event", event.event_id),
+            ("key", event.key),
+            ("correlation", event.correlation_id),
+        ],
         (event.actor.role.value, event.actor.id),
     ]
     if isinstance(event, DisputeOpened):
-        found += [("order", event.order_id), ("merchant", event.merchant_id), ("consumer", event.consumer_id)]
+        found += [
+            ("order", event.order_id),
+            ("merchant", event.merchant_id),
+            ("consumer", event.consumer_id),
+        ]
     if isinstance(event.payload, ChoicePayload | EvidencePayload):
         found += [("file", voucher.sha256) for voucher in event.payload.vouchers]
     if (facts := event.facts) is not None:
         found += [("order", facts.order_id), ("revision", facts.revision)]
-        found += [("waybill", record.waybill) for record in (facts.shipment, facts.pickup) if record is not None]
+        found += [
+            ("waybill", record.waybill)
+            for record in (facts.shipment, facts.pickup)
+            if record is not None
+        ]
     for check in event.checks:
         seen: list[tuple[str, object]] = [(event.actor.role.value, check.saw.get("id"))]
         seen += [("waybill", check.saw.get(name)) for name in ("waybill", "shipped_waybill")]
@@ -300,7 +357,9 @@ def ids(event: AuditEvent) -> Iterator[tuple[str, str]]:
 def test_equal_ids_stay_equal_and_different_ones_different_over_all_files() -> None:
     there, back = dict[tuple[str, str], str](), dict[tuple[str, str], str]()
     for name, history in histories().items():
-        for before, after in zip(read_back(history).events, read_back(replaced(name)).events, strict=True):
+        for before, after in zip(
+            read_back(history).events, read_back(replaced(name)).events, strict=True
+        ):
             for (kind, id_), (other_kind, pseudonym) in zip(ids(before), ids(after), strict=True):
                 assert kind == other_kind
                 assert there.setdefault((kind, id_), pseudonym) == pseudonym
@@ -309,30 +368,51 @@ def test_equal_ids_stay_equal_and_different_ones_different_over_all_files() -> N
     assert {kind for kind, _ in there} == {*(kind.name.lower() for kind in Kind)} - {"correlation"}
 
 
-def test_the_replaced_history_is_whole_decided_again_as_recorded_and_ends_the_same_dispute_by_dispute(tmp_path: Path) -> None:
+def test_the_replaced_history_is_whole_decided_again_as_recorded_and_ends_the_same_dispute_by_dispute(
+    tmp_path: Path,
+) -> None:
     for name in histories():
-        assert told(replayed(tmp_path, replaced(name))) == told(replayed(tmp_path, erased(name))), name
+        assert told(replayed(tmp_path, replaced(name))) == told(replayed(tmp_path, erased(name))), (
+            name
+        )
 
 
 def test_every_opening_is_marked_once() -> None:
-    for history, marked in ((erased("made up"), False), (replaced("made up"), True), (changed(replaced("made up").encode(), NAMES), True)):
-        openings = [event for event in read_back(history).events if isinstance(event, DisputeOpened)]
+    for history, marked in (
+        (erased("made up"), False),
+        (replaced("made up"), True),
+        (changed(replaced("made up").encode(), NAMES), True),
+    ):
+        openings = [
+            event for event in read_back(history).events if isinstance(event, DisputeOpened)
+        ]
         assert len(openings) == 250
         for opening in openings:
             assert ids_replaced(opening) is marked
-            assert opening.package.count("+ids-replaced") == opening.package.count("ids-replaced") == marked
+            assert (
+                opening.package.count("+ids-replaced")
+                == opening.package.count("ids-replaced")
+                == marked
+            )
 
 
-@pytest.mark.parametrize(("package", "mark"), [("0.1.0+local.2", "0.1.0+local.2.ids-replaced"), ("1.0.0-ids-replaced", None)])
+@pytest.mark.parametrize(
+    ("package", "mark"),
+    [("0.1.0+local.2", "0.1.0+local.2.ids-replaced"), ("1.0.0-ids-replaced", None)],
+)
 def test_the_mark_is_a_build_part_beside_others(package: str, mark: str | None) -> None:
     policy, opening, *_ = made().splitlines(keepends=True)
-    given = policy + json.dumps(sealed({**json.loads(opening), "package": package})).encode() + b"\n"
+    given = (
+        policy + json.dumps(sealed({**json.loads(opening), "package": package})).encode() + b"\n"
+    )
     assert events(changed(given, NAMES))[0]["package"] == (mark or f"{package}+ids-replaced")
 
 
 def test_an_opening_that_cannot_take_the_mark_is_an_error() -> None:
     policy, opening, *_ = made().splitlines(keepends=True)
-    given = policy + json.dumps(sealed({**json.loads(opening), "package": "x" * 200})).encode() + b"\n"
+    given = (
+        policy + json.dumps(sealed({**json.loads(opening), "package": "x" * 200})).encode() + b"\n"
+    )
     with pytest.raises(InputError) as caught:
         changed(given, NAMES)
     assert (caught.value.file, caught.value.line, caught.value.field) == (FILE, 2, "package")
@@ -340,8 +420,14 @@ def test_an_opening_that_cannot_take_the_mark_is_an_error() -> None:
 
 def test_a_correlation_id_is_replaced_too() -> None:
     policy, opening, *_ = made().splitlines(keepends=True)
-    given = policy + json.dumps(sealed({**json.loads(opening), "correlation_id": "trace-17"})).encode() + b"\n"
-    assert events(changed(given, NAMES))[0]["correlation_id"] == NAMES.of(Kind.CORRELATION, "trace-17")
+    given = (
+        policy
+        + json.dumps(sealed({**json.loads(opening), "correlation_id": "trace-17"})).encode()
+        + b"\n"
+    )
+    assert events(changed(given, NAMES))[0]["correlation_id"] == NAMES.of(
+        Kind.CORRELATION, "trace-17"
+    )
 
 
 @pytest.mark.parametrize("names", [None, NAMES], ids=["erased", "replaced"])
@@ -356,7 +442,7 @@ def test_a_dispute_that_goes_on_long_after_it_closed_goes_on_in_its_chain(
     assert len(found) == 8
 
 
-# ---- pseudonyms --------------------------------------------------------------------------------------------------------
+# ---- pseudonyms ----------------------------------------------------------------------------------
 
 
 def test_a_pseudonym_tells_its_kind_and_hangs_on_kind_value_and_secret() -> None:
@@ -364,7 +450,11 @@ def test_a_pseudonym_tells_its_kind_and_hangs_on_kind_value_and_secret() -> None
     assert name.startswith("M-")
     assert len(name) == 18
     assert name == Pseudonyms(NAMES.secret).of(Kind.MERCHANT, "M-1")
-    others = [NAMES.of(Kind.MERCHANT, "M-2"), NAMES.of(Kind.CONSUMER, "M-1"), Pseudonyms(b"another secret 16").of(Kind.MERCHANT, "M-1")]
+    others = [
+        NAMES.of(Kind.MERCHANT, "M-2"),
+        NAMES.of(Kind.CONSUMER, "M-1"),
+        Pseudonyms(b"another secret 16").of(Kind.MERCHANT, "M-1"),
+    ]
     assert len({each.partition("-")[2] for each in (name, *others)}) == 4
 
 
@@ -375,7 +465,7 @@ def test_a_secret_does_not_show_and_is_never_short() -> None:
         Pseudonyms(bytes(15))
 
 
-# ---- the command -------------------------------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -410,13 +500,22 @@ def test_a_history_can_be_erased_in_place(history: Path) -> None:
     assert history.read_text("utf-8") == changed(story())
 
 
-def test_a_key_file_gives_the_same_pseudonyms_over_runs_and_files(history: Path, key_file: Path, tmp_path: Path) -> None:
+def test_a_key_file_gives_the_same_pseudonyms_over_runs_and_files(
+    history: Path, key_file: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.history.jsonl"
     other.write_bytes(written(recorded(SHORT.replace("ID", "D-9"))))
     options = ("-o", "-", "--replace-ids", "--key-file", key_file)
-    assert run(history, *options).out.decode() == run(history, *options).out.decode() == changed(story(), NAMES)
+    assert (
+        run(history, *options).out.decode()
+        == run(history, *options).out.decode()
+        == changed(story(), NAMES)
+    )
     one, two = (events(run(path, *options).out) for path in (history, other))
-    assert {one[0]["merchant_id"], one[0]["actor"]["id"]} == {two[0]["merchant_id"], two[0]["actor"]["id"]}
+    assert {one[0]["merchant_id"], one[0]["actor"]["id"]} == {
+        two[0]["merchant_id"],
+        two[0]["actor"]["id"],
+    }
     assert one[0]["dispute_id"] != two[0]["dispute_id"]
 
 
@@ -435,7 +534,9 @@ def forged(history: bytes) -> bytes:
 
 
 def changed_policy(history: bytes) -> bytes:
-    return history + history.splitlines(keepends=True)[0].replace(b'"max_promise":"15d"', b'"max_promise":"30d"')
+    return history + history.splitlines(keepends=True)[0].replace(
+        b'"max_promise":"15d"', b'"max_promise":"30d"'
+    )
 
 
 def swapped(history: bytes) -> bytes:
@@ -457,7 +558,9 @@ def test_of_a_history_that_is_not_whole_no_file_appears(
     assert list(out.parent.iterdir()) == []
 
 
-def test_a_file_that_was_there_stays_where_the_history_is_not_whole(history: Path, tmp_path: Path) -> None:
+def test_a_file_that_was_there_stays_where_the_history_is_not_whole(
+    history: Path, tmp_path: Path
+) -> None:
     history.write_bytes(cut(story()))
     out = tmp_path / "out.history.jsonl"
     out.write_text("as it was")
@@ -472,7 +575,9 @@ def test_a_history_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def test_a_key_file_that_is_too_short_or_not_there_or_of_no_use_is_an_error(history: Path, key_file: Path, tmp_path: Path) -> None:
+def test_a_key_file_that_is_too_short_or_not_there_or_of_no_use_is_an_error(
+    history: Path, key_file: Path, tmp_path: Path
+) -> None:
     short, none, out = tmp_path / "short", tmp_path / "none", tmp_path / "out.jsonl"
     short.write_bytes(bytes(15))
     for wrong in (short, none):

@@ -1,7 +1,7 @@
 """Recorded commands decided again: every recorded history comes out as it was recorded, and nothing of an event is overlooked.
 
-Each member of an event is on exactly one list of why a replay may trust it. What is said to be compared is forged here and
-must be found; what is said not to matter is changed and must not.
+Each member of an event is on exactly one list of why a replay may trust it. What is said to be
+compared is forged here and must be found; what is said not to matter is changed and must not.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,15 +15,37 @@ from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCod
 from dispute_fsm.domain.events import EVENT_CLASSES
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.reader import steps
-from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Drift, Missing, Undetermined, redecide
+from dispute_fsm.history.redecide import (
+    BY_FOLDING,
+    DECIDED_AGAIN,
+    GIVEN,
+    NOT_COMPARED,
+    Drift,
+    Missing,
+    Undetermined,
+    redecide,
+)
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.rules.registry import rule_version
-from tests.histories.corpus import ERASED, FILES, disputes, is_policy, line_of, lines, named, rechained, record, recorded, replayed
+from tests.histories.corpus import (
+    ERASED,
+    FILES,
+    disputes,
+    is_policy,
+    line_of,
+    lines,
+    named,
+    rechained,
+    record,
+    recorded,
+    replayed,
+)
 
 TABLE = rule_version(DEFAULT_VERSION).table
 Edge = tuple[str, CommandType, str, Outcome | None]
 
-# A denied out-of-stock refund is judged at once: it never gets to the review whose row it shares with the other settlements.
+# A denied out-of-stock refund is judged at once: it never gets to the review whose row it shares
+# with the other settlements.
 CANNOT_HAPPEN: Edge = (
     "option_chosen.settling.denial_under_review",
     CommandType.RULE_NO_FAULT,
@@ -34,7 +56,7 @@ CANNOT_HAPPEN: Edge = (
 NOT_RECORDED = {RefusalCode.ORDER_NOT_FOUND, RefusalCode.DISPUTE_EXISTS}
 
 
-# ---- the recorded histories ----------------------------------------------------------------------------------------------
+# ---- the recorded histories ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
@@ -46,25 +68,38 @@ def test_every_recorded_history_comes_out_as_it_was_recorded(path: Path) -> None
         assert (dispute.fault, dispute.differences) == (None, ())
         assert dispute.sound
         end, events = disputes(path)[dispute.dispute_id]
-        assert (dispute.state, dispute.outcome, dispute.events) == (end.state, end.outcome, len(events))
+        assert (dispute.state, dispute.outcome, dispute.events) == (
+            end.state,
+            end.outcome,
+            len(events),
+        )
         assert (dispute.undetermined == ()) is (path != ERASED)
 
 
-def test_the_recorded_histories_take_every_edge_and_have_every_code(tell: Callable[[object], None]) -> None:
+def test_the_recorded_histories_take_every_edge_and_have_every_code(
+    tell: Callable[[object], None],
+) -> None:
     edges: set[Edge] = set()
-    for row in (row for rows in TABLE.rows.values() for row in rows):
+    for row in (row for rows in TABLE.transitions.values() for row in rows):
         by_option = row.rule.outcome
         outcomes = set(by_option.values()) if isinstance(by_option, Mapping) else {by_option}
         edges |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
     events = [event for path in FILES for _, found in disputes(path).values() for event in found]
-    of_table = [event for event in events if event.rules == DEFAULT_VERSION and event.type is not EventType.REFUSED]
+    of_table = [
+        event
+        for event in events
+        if event.rules == DEFAULT_VERSION and event.type is not EventType.REFUSED
+    ]
     taken = {(e.source, e.command, e.target, e.outcome) for e in of_table if e.source is not None}
     assert edges - taken == {CANNOT_HAPPEN}
     assert taken < edges
     codes = {code for event in events for code in event.refused}
     assert set(RefusalCode) - codes == NOT_RECORDED
     assert {event.type for event in events} == set(EventType)
-    tell(f"{len(FILES)} recorded histories, {len(events)} events: {len(taken)} of {len(edges)} edges, {len(codes)} refusal codes")
+    tell(
+        f"{len(FILES)} recorded histories, {len(events)} events: {len(taken)} of {len(edges)} "
+        f"edges, {len(codes)} refusal codes"
+    )
 
 
 def test_no_two_recorded_histories_share_a_dispute() -> None:
@@ -72,7 +107,7 @@ def test_no_two_recorded_histories_share_a_dispute() -> None:
     assert len(set(ids)) == len(ids)
 
 
-# ---- the lists -----------------------------------------------------------------------------------------------------------
+# ---- the lists -----------------------------------------------------------------------------------
 
 MEMBERS = {name for kind in EVENT_CLASSES.values() for name in kind.model_fields}
 
@@ -113,7 +148,9 @@ def test_what_is_decided_again_is_compared(name: str, tmp_path: Path) -> None:
     forge(found[seq])
     (dispute,) = replayed(tmp_path, map(line_of, rechained(found[: seq + 1])))
     assert isinstance(dispute, Replayed)
-    assert dispute.fault is None, "the forgery must be such that only the decision made again can show it"
+    assert dispute.fault is None, (
+        "the forgery must be such that only the decision made again can show it"
+    )
     (difference,) = dispute.differences
     assert (difference.seq, difference.drift) == (seq, drift)
     assert name in {change.field for change in difference.changes}
@@ -121,11 +158,18 @@ def test_what_is_decided_again_is_compared(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NOT_COMPARED)
-@pytest.mark.parametrize("history", ["rule-at-fault", "dispute-closed-penalized", "another-writer", "erased-words"])
+@pytest.mark.parametrize(
+    "history", ["rule-at-fault", "dispute-closed-penalized", "another-writer", "erased-words"]
+)
 def test_what_is_not_compared_does_not_matter(name: str, history: str, tmp_path: Path) -> None:
     found = recorded(history)
     before = replayed(tmp_path, map(line_of, found))
-    other = {"event_id": "another", "recorded_at": "2031-01-01T00:00:00Z", "correlation_id": "another", "package": "99.0"}[name]
+    other = {
+        "event_id": "another",
+        "recorded_at": "2031-01-01T00:00:00Z",
+        "correlation_id": "another",
+        "package": "99.0",
+    }[name]
     changed = 0
     for event in found[1:]:
         if name in event:
@@ -136,7 +180,8 @@ def test_what_is_not_compared_does_not_matter(name: str, history: str, tmp_path:
 
 
 def test_a_change_of_what_was_asked_is_asked_again(tmp_path: Path) -> None:
-    # Each is given to the decision as it stands: where it is forged, what was recorded of the decision no longer fits.
+    # Each is given to the decision as it stands: where it is forged, what was recorded of the
+    # decision no longer fits.
     forged: dict[str, Callable[[dict[str, Any]], object]] = {
         "at": lambda e: e.update(at="2023-03-28T12:00:00Z"),
         "actor": lambda e: e["actor"].update(id="M-2"),
@@ -149,15 +194,24 @@ def test_a_change_of_what_was_asked_is_asked_again(tmp_path: Path) -> None:
         found = recorded("key-reused")
         forge(found[3] if name == "key" else found[2])
         lines = list(map(line_of, rechained(found)))
-        if name == "command":  # an option is chosen by one command only, so such an event cannot even be read
-            with pytest.raises(InputError, match="command: 'withdraw' is not known; known are: choose_option"):
+        if (
+            name == "command"
+        ):  # an option is chosen by one command only, so such an event cannot even be read
+            with pytest.raises(
+                InputError, match="command: 'withdraw' is not known; known are: choose_option"
+            ):
                 replayed(tmp_path, lines)
         else:
-            assert not all(isinstance(one, Replayed) and one.sound for one in replayed(tmp_path, lines)), name
+            assert not all(
+                isinstance(one, Replayed) and one.sound for one in replayed(tmp_path, lines)
+            ), name
     for name in ("order_id", "merchant_id", "consumer_id"):
         found = recorded("key-reused")
         found[1][name] = "another"
-        assert not all(isinstance(one, Replayed) and one.sound for one in replayed(tmp_path, map(line_of, rechained(found)))), name
+        assert not all(
+            isinstance(one, Replayed) and one.sound
+            for one in replayed(tmp_path, map(line_of, rechained(found)))
+        ), name
 
 
 UNFIT: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -169,7 +223,10 @@ UNFIT: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("forge", UNFIT.values(), ids=UNFIT)
-@pytest.mark.parametrize(("history", "seq"), [("promise-expired-kept-and-refunded", 3), ("not-shipped-without-shipped-at", 2)])
+@pytest.mark.parametrize(
+    ("history", "seq"),
+    [("promise-expired-kept-and-refunded", 3), ("not-shipped-without-shipped-at", 2)],
+)
 def test_a_decision_on_facts_that_do_not_fit_is_more_than_another_explanation(
     history: str, seq: int, forge: Callable[[dict[str, Any]], object], tmp_path: Path
 ) -> None:
@@ -178,13 +235,18 @@ def test_a_decision_on_facts_that_do_not_fit_is_more_than_another_explanation(
     forge(found[seq])
     (dispute,) = replayed(tmp_path, map(line_of, rechained(found[: seq + 1])))
     assert isinstance(dispute, Replayed)
-    assert (dispute.fault, [(one.seq, one.drift) for one in dispute.differences]) == (None, [(seq, Drift.FACTS)])
+    assert (dispute.fault, [(one.seq, one.drift) for one in dispute.differences]) == (
+        None,
+        [(seq, Drift.FACTS)],
+    )
     (change,) = dispute.differences[0].changes
     assert (change.field, change.recorded) == ("facts", found[seq]["facts"])
 
 
 @pytest.mark.parametrize("name", ["another order's", "stale", "dated ahead"])
-def test_an_opening_on_facts_that_do_not_fit_is_more_than_another_explanation(name: str, tmp_path: Path) -> None:
+def test_an_opening_on_facts_that_do_not_fit_is_more_than_another_explanation(
+    name: str, tmp_path: Path
+) -> None:
     found = recorded("rule-at-fault")[:2]
     UNFIT[name](found[1])
     (dispute,) = replayed(tmp_path, map(line_of, rechained(found)))
@@ -192,7 +254,7 @@ def test_an_opening_on_facts_that_do_not_fit_is_more_than_another_explanation(na
     assert [(one.seq, one.drift) for one in dispute.differences] == [(1, Drift.FACTS)]
 
 
-# ---- one decision at a time ----------------------------------------------------------------------------------------------
+# ---- one decision at a time ----------------------------------------------------------------------
 
 
 def test_each_step_of_each_history_is_decided_again_from_the_dispute_before_it() -> None:
@@ -208,7 +270,7 @@ def test_an_event_is_not_decided_again_without_the_dispute_before_it() -> None:
         redecide(None, events[1], disputes(FILES[0])[events[0].dispute_id][0].policy)
 
 
-# ---- erased words --------------------------------------------------------------------------------------------------------
+# ---- erased words --------------------------------------------------------------------------------
 
 
 def erased(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -216,7 +278,9 @@ def erased(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_erased_words_change_nothing_but_what_is_known_of_reused_keys(path: Path, tmp_path: Path) -> None:
+def test_erased_words_change_nothing_but_what_is_known_of_reused_keys(
+    path: Path, tmp_path: Path
+) -> None:
     whole = [record(line) for line in lines(path)]
     before = replayed(tmp_path, map(line_of, whole))
     after = replayed(tmp_path, map(line_of, erased(whole)))
@@ -225,15 +289,20 @@ def test_erased_words_change_nothing_but_what_is_known_of_reused_keys(path: Path
         assert isinstance(was, Replayed)
         assert isinstance(now, Replayed)
         assert now.sound
-        assert now.model_copy(update={"undetermined": ()}) == was.model_copy(update={"undetermined": ()})
+        assert now.model_copy(update={"undetermined": ()}) == was.model_copy(
+            update={"undetermined": ()}
+        )
         events = disputes(path)[now.dispute_id][1]
-        assert all(RefusalCode.KEY_REUSED in events[one.seq - 1].refused for one in now.undetermined)
+        assert all(
+            RefusalCode.KEY_REUSED in events[one.seq - 1].refused for one in now.undetermined
+        )
 
 
 def test_whether_erased_words_were_others_under_a_used_key_is_undetermined() -> None:
     (dispute,) = replay(str(ERASED))
     assert isinstance(dispute, Replayed)
-    # The second note had as many code points as the first, the third had more: only of that is it still known.
+    # The second note had as many code points as the first, the third had more: only of that is it
+    # still known.
     assert dispute.undetermined == (Undetermined(seq=3, missing=Missing.WORDS),)
     _, events = disputes(ERASED)["D-201"]
     assert [event.seq for event in events if RefusalCode.KEY_REUSED in event.refused] == [3, 4]

@@ -31,7 +31,7 @@ from dispute_fsm.domain.enums import Outcome, StateName
 class Rules209901(Chart):
     """Nobody answers; it can only be withdrawn."""
 
-    opened = Leaf(StateName.OPENED, stands=[RESPONSE], initial=True)
+    opened = Leaf(StateName.OPENED, deadlines=[RESPONSE], initial=True)
     resolved = Leaf(StateName.RESOLVED, closed=True, final=True)
     withdraw = transition(opened, resolved, consumer, outcome=Outcome.WITHDRAWN, origin=WITHDRAW)
 
@@ -59,7 +59,11 @@ def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     versions = registered((parallel.VERSION, v2023_03.VERSION, module.VERSION))
-    for known in ("dispute_fsm.rules.registry", "dispute_fsm.scenarios.reader", "dispute_fsm.scenarios.rollouts"):
+    for known in (
+        "dispute_fsm.rules.registry",
+        "dispute_fsm.scenarios.reader",
+        "dispute_fsm.scenarios.rollouts",
+    ):
         monkeypatch.setattr(f"{known}.VERSIONS", versions)
     return versions["2099-01"]
 
@@ -82,16 +86,22 @@ def test_a_third_version_runs_beside_the_others(third: RuleVersion, tmp_path: Pa
 
 def test_a_version_says_what_it_is() -> None:
     assert list(VERSIONS) == ["parallel", "2023-03"]
-    assert VERSIONS["parallel"].options == tuple(option for option in Option if option is not Option.PROVE_NO_FAULT)
+    assert VERSIONS["parallel"].options == tuple(
+        option for option in Option if option is not Option.PROVE_NO_FAULT
+    )
     assert VERSIONS["2023-03"].label.en == "one answer of five"
     assert VERSIONS["parallel"].change.zh.startswith("和解与举证同时进行")
 
 
-def test_an_unknown_version_in_a_history_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_version_in_a_history_is_an_error_that_lists_the_known_ones(
+    tmp_path: Path,
+) -> None:
     events = recorded("withdraw-opened")
     for event in events[1:]:
         event["rules"] = "2001-01"
-    with pytest.raises(InputError, match=r"unknown rule version '2001-01'; known are: parallel, 2023-03"):
+    with pytest.raises(
+        InputError, match=r"unknown rule version '2001-01'; known are: parallel, 2023-03"
+    ):
         replayed(tmp_path, map(line_of, rechained(events)))
 
 

@@ -19,7 +19,10 @@ from tests.histories.corpus import ERASED, disputes, line_of, rechained, recorde
 from tests.support import recorded_history
 
 HEAD = "dispute: {{dispute_id: {}, opened_at: 2023-03-28T10:00:00+08:00}}\nsteps:\n"
-LATE = HEAD.format("D-late") + "  - {at: +18h, do: choose_option, with: {option: prove_no_fault, note: 已发货}}\n"
+LATE = (
+    HEAD.format("D-late")
+    + "  - {at: +18h, do: choose_option, with: {option: prove_no_fault, note: 已发货}}\n"
+)
 SILENT = HEAD.format("D-silent") + "  - {at: +25h, do: sweep}\n"
 MEMBERS = {
     "file",
@@ -60,10 +63,12 @@ def changed(path: Path, number: int, **members: Any) -> Path:  # noqa: ANN401 --
 def with_a_changed_policy(path: Path) -> None:
     """Put a policy behind a history that was changed after it was written."""
     policy = path.read_bytes().splitlines(keepends=True)[0]
-    path.write_bytes(path.read_bytes() + policy.replace(b'"max_promise":"15d"', b'"max_promise":"30d"'))
+    path.write_bytes(
+        path.read_bytes() + policy.replace(b'"max_promise":"15d"', b'"max_promise":"30d"')
+    )
 
 
-# ---- exit codes and streams --------------------------------------------------------------------------------------------
+# ---- exit codes and streams ----------------------------------------------------------------------
 
 
 def test_a_sound_history_is_code_0(late: Path) -> None:
@@ -71,8 +76,20 @@ def test_a_sound_history_is_code_0(late: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     (line,) = ran.lines
     assert set(line) == MEMBERS
-    assert (line["file"], line["line"], line["dispute_id"], line["rules"], line["events"]) == (str(late), 2, "D-late", "2023-03", 2)
-    assert (line["state"], line["outcome"], line["fault"], line["ok"], line["what_if"]) == ("awaiting_evidence", None, None, True, None)
+    assert (line["file"], line["line"], line["dispute_id"], line["rules"], line["events"]) == (
+        str(late),
+        2,
+        "D-late",
+        "2023-03",
+        2,
+    )
+    assert (line["state"], line["outcome"], line["fault"], line["ok"], line["what_if"]) == (
+        "awaiting_evidence",
+        None,
+        None,
+        True,
+        None,
+    )
     assert (line["differences"], line["undetermined"], line["unapproved"]) == ([], [], [])
 
 
@@ -81,7 +98,12 @@ def test_a_changed_line_is_code_1_and_named(late: Path) -> None:
     assert (ran.code, ran.err) == (1, "")
     (line,) = ran.lines
     assert line["ok"] is False
-    assert (line["fault"]["line"], line["fault"]["seq"], line["fault"]["field"], line["events"]) == (3, 2, "hash", 1)
+    assert (
+        line["fault"]["line"],
+        line["fault"]["seq"],
+        line["fault"]["field"],
+        line["events"],
+    ) == (3, 2, "hash", 1)
     for lang in ("zh", "en"):
         people = run("replay", late, "--lang", lang)
         assert people.code == 1
@@ -92,11 +114,16 @@ def test_a_fault_that_is_no_disputes_has_a_line_of_its_own(late: Path) -> None:
     with_a_changed_policy(late)
     ran = run("replay", late, "--json")
     assert ran.code == 1
-    assert [(line["dispute_id"], line["ok"], line["line"]) for line in ran.lines] == [(None, False, 4), ("D-late", True, 2)]
+    assert [(line["dispute_id"], line["ok"], line["line"]) for line in ran.lines] == [
+        (None, False, 4),
+        ("D-late", True, 2),
+    ]
     assert f"{late}:4: " in run("replay", late).out
 
 
-def test_an_unreadable_file_is_code_2_and_the_others_are_replayed(late: Path, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_code_2_and_the_others_are_replayed(
+    late: Path, tmp_path: Path
+) -> None:
     bad = recorded_history(tmp_path / "h" / "bad.history.jsonl", SILENT)
     bad.write_bytes(bad.read_bytes()[:-1])
     ran = run("replay", late.parent, "--json")
@@ -125,21 +152,36 @@ def test_a_history_may_come_through_a_pipe(late: Path) -> None:
     assert (ran.code, [line["file"] for line in ran.lines]) == (0, [pipe, str(late)])
 
 
-def test_a_path_that_leads_nowhere_is_an_error_of_that_path_alone(late: Path, tmp_path: Path) -> None:
+def test_a_path_that_leads_nowhere_is_an_error_of_that_path_alone(
+    late: Path, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "x.dispute.yaml").write_text(LATE, encoding="utf-8")
-    nowhere = (tmp_path / "gone", tmp_path / "empty", tmp_path / ("x" * 300), tmp_path / "x.dispute.yaml")
+    nowhere = (
+        tmp_path / "gone",
+        tmp_path / "empty",
+        tmp_path / ("x" * 300),
+        tmp_path / "x.dispute.yaml",
+    )
     ran = run("replay", nowhere[0], late, *nowhere[1:], "--json")
     complained(ran)
     assert [line.split(": ")[1] for line in ran.err.splitlines()] == [str(path) for path in nowhere]
     assert [line["dispute_id"] for line in ran.lines] == ["D-late"]
 
 
-@pytest.mark.parametrize("command", [("replay",), ("show",), ("redact", "-o", "-"), ("diagram", "coverage")], ids=" ".join)
-def test_a_scenario_in_place_of_a_history_is_told_with_the_command_that_takes_it(command: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [("replay",), ("show",), ("redact", "-o", "-"), ("diagram", "coverage")],
+    ids=" ".join,
+)
+def test_a_scenario_in_place_of_a_history_is_told_with_the_command_that_takes_it(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     path = tmp_path / "x.dispute.yaml"
     path.write_text(LATE, encoding="utf-8")
-    complained(run(*command, path), f"{path}: this is a scenario; `dispute-fsm run FILE --histories DIR`")
+    complained(
+        run(*command, path), f"{path}: this is a scenario; `dispute-fsm run FILE --histories DIR`"
+    )
 
 
 def test_nothing_to_replay_is_an_error(tmp_path: Path) -> None:
@@ -153,7 +195,7 @@ def test_an_empty_history_is_sound(tmp_path: Path) -> None:
     assert run("replay", tmp_path / "x.history.jsonl").code == 0
 
 
-# ---- the summary -------------------------------------------------------------------------------------------------------
+# ---- the summary ---------------------------------------------------------------------------------
 
 
 def summary(lang: str, *arguments: str | Path) -> list[str]:
@@ -164,18 +206,27 @@ WHOLE = {"zh": "记录完整，哈希与流程均有效：", "en": "integrity: h
 AGAIN = {"zh": "按原规则复核，判定一致：", "en": "decisions reproduced: "}
 
 
-@pytest.mark.parametrize(("lang", "read"), [("zh", "1 起纠纷，2 个事件"), ("en", "1 dispute, 2 events")])
+@pytest.mark.parametrize(
+    ("lang", "read"), [("zh", "1 起纠纷，2 个事件"), ("en", "1 dispute, 2 events")]
+)
 def test_what_is_sound_is_ticked(late: Path, lang: str, read: str) -> None:
     assert summary(lang, late) == [read, f"✓ {WHOLE[lang]}1/1", f"✓ {AGAIN[lang]}2/2"]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize(("tampered", "again"), [(2, "– {}0/0"), (3, "✓ {}1/1")])
-def test_only_what_was_decided_again_is_counted_as_such(late: Path, lang: str, tampered: int, again: str) -> None:
-    assert summary(lang, changed(late, tampered, event_id="other"))[1:] == [f"✗ {WHOLE[lang]}0/1", again.format(AGAIN[lang])]
+def test_only_what_was_decided_again_is_counted_as_such(
+    late: Path, lang: str, tampered: int, again: str
+) -> None:
+    assert summary(lang, changed(late, tampered, event_id="other"))[1:] == [
+        f"✗ {WHOLE[lang]}0/1",
+        again.format(AGAIN[lang]),
+    ]
 
 
-@pytest.mark.parametrize(("lang", "read"), [("zh", "0 起纠纷，0 个事件"), ("en", "0 disputes, 0 events")])
+@pytest.mark.parametrize(
+    ("lang", "read"), [("zh", "0 起纠纷，0 个事件"), ("en", "0 disputes, 0 events")]
+)
 def test_nothing_is_ticked_where_nothing_could_be_read(late: Path, lang: str, read: str) -> None:
     late.write_bytes(b"x\n")
     assert summary(lang, late) == [read, f"– {WHOLE[lang]}0/0", f"– {AGAIN[lang]}0/0"]
@@ -183,7 +234,11 @@ def test_nothing_is_ticked_where_nothing_could_be_read(late: Path, lang: str, re
 
 def test_a_policys_fault_leaves_the_disputes_whole(late: Path) -> None:
     with_a_changed_policy(late)
-    assert summary("en", late) == ["1 dispute, 2 events", f"✗ {WHOLE['en']}1/1", f"✓ {AGAIN['en']}2/2"]
+    assert summary("en", late) == [
+        "1 dispute, 2 events",
+        f"✗ {WHOLE['en']}1/1",
+        f"✓ {AGAIN['en']}2/2",
+    ]
 
 
 def test_a_step_whose_words_were_erased_is_not_counted_as_decided_again() -> None:
@@ -197,24 +252,41 @@ def events_of(path: Path) -> int:
     return sum(len(events) for _, events in disputes(path).values())
 
 
-@pytest.mark.parametrize(("lang", "approved"), [("zh", "已批准：1 起纠纷中的 1 处差异"), ("en", "approved: 1 difference in 1 dispute")])
-def test_what_is_approved_is_said_with_how_much_it_is(tmp_path: Path, lang: str, approved: str) -> None:
+@pytest.mark.parametrize(
+    ("lang", "approved"),
+    [("zh", "已批准：1 起纠纷中的 1 处差异"), ("en", "approved: 1 difference in 1 dispute")],
+)
+def test_what_is_approved_is_said_with_how_much_it_is(
+    tmp_path: Path, lang: str, approved: str
+) -> None:
     records = recorded("rule-at-fault")
     records[2]["checks"][0]["saw"]["id"] = "M-2"
     path = tmp_path / "x.history.jsonl"
     path.write_bytes(b"".join(map(line_of, rechained(records))))
     assert summary(lang, path)[2:] == [f"✗ {AGAIN[lang]}3/4"]
-    (tmp_path / "a.yaml").write_text('approved: [{rules: "2023-03", class: explanation, why: x}]\n', encoding="utf-8")
-    assert summary(lang, path, "--approved", tmp_path / "a.yaml")[2:] == [f"✓ {AGAIN[lang]}3/4", approved]
+    (tmp_path / "a.yaml").write_text(
+        'approved: [{rules: "2023-03", class: explanation, why: x}]\n', encoding="utf-8"
+    )
+    assert summary(lang, path, "--approved", tmp_path / "a.yaml")[2:] == [
+        f"✓ {AGAIN[lang]}3/4",
+        approved,
+    ]
 
 
-def test_what_is_approved_of_a_what_if_is_said_too(late: Path, shorter: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("approved: [{dispute: D-late, class: deadline, why: x}]\n", encoding="utf-8")
+def test_what_is_approved_of_a_what_if_is_said_too(
+    late: Path, shorter: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "approved: [{dispute: D-late, class: deadline, why: x}]\n", encoding="utf-8"
+    )
     told = summary("en", late, "--policy", shorter, "--approved", tmp_path / "a.yaml")
-    assert told[3:] == ["approved: 1 difference in 1 dispute", "would end: the same 0, different 1, undetermined 0"]
+    assert told[3:] == [
+        "approved: 1 difference in 1 dispute",
+        "would end: the same 0, different 1, undetermined 0",
+    ]
 
 
-# ---- what if -----------------------------------------------------------------------------------------------------------
+# ---- what if -------------------------------------------------------------------------------------
 
 
 def test_what_if_says_what_would_have_ended_otherwise_and_why(late: Path, shorter: Path) -> None:
@@ -223,20 +295,39 @@ def test_what_if_says_what_would_have_ended_otherwise_and_why(late: Path, shorte
     asked = ran.lines[0]["what_if"]
     assert (asked["verdict"], asked["then"], asked["now"], asked["missing"]) == (
         "different",
-        {"state": "awaiting_evidence", "states": ["awaiting_evidence"], "outcome": None, "option": "prove_no_fault"},
+        {
+            "state": "awaiting_evidence",
+            "states": ["awaiting_evidence"],
+            "outcome": None,
+            "option": "prove_no_fault",
+        },
         {"state": "penalized", "states": ["penalized"], "outcome": "no_response", "option": None},
         None,
     )
     first = asked["differences"][0]
-    assert (first["seq"], first["drift"], first["command"], first["guard"]) == (1, "deadline", "open_dispute", "response_has_passed")
-    assert (first["saw_then"], first["saw_now"]) == ({"response": "2023-03-29T02:00:00Z"}, {"response": "2023-03-28T14:00:00Z"})
+    assert (first["seq"], first["drift"], first["command"], first["guard"]) == (
+        1,
+        "deadline",
+        "open_dispute",
+        "response_has_passed",
+    )
+    assert (first["saw_then"], first["saw_now"]) == (
+        {"response": "2023-03-29T02:00:00Z"},
+        {"response": "2023-03-28T14:00:00Z"},
+    )
     assert ran.lines[0]["unapproved"] == ["outcome", "newly_refused", "deadline"]
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("zh", ("待商家举证", "逾期未响应", "时限不同")), ("en", ("no response in time", "deadline changed"))]
+    ("lang", "words"),
+    [
+        ("zh", ("待商家举证", "逾期未响应", "时限不同")),
+        ("en", ("no response in time", "deadline changed")),
+    ],
 )
-def test_what_if_is_told_to_people_in_both_languages(late: Path, shorter: Path, lang: str, words: tuple[str, ...]) -> None:
+def test_what_if_is_told_to_people_in_both_languages(
+    late: Path, shorter: Path, lang: str, words: tuple[str, ...]
+) -> None:
     ran = run("replay", late, "--policy", shorter, "--lang", lang)
     assert ran.code == 1
     for word in (*words, "response_has_passed", "D-late"):
@@ -246,27 +337,48 @@ def test_what_if_is_told_to_people_in_both_languages(late: Path, shorter: Path, 
 def test_the_same_policy_and_the_same_rules_differ_in_nothing(late: Path, tmp_path: Path) -> None:
     (tmp_path / "same.yaml").write_text("response: {hours: 24}\n", encoding="utf-8")
     ran = run("replay", late, "--policy", tmp_path / "same.yaml", "--rules", "2023-03", "--json")
-    assert (ran.code, ran.lines[0]["what_if"]["verdict"], ran.lines[0]["what_if"]["differences"]) == (0, "same", [])
+    assert (
+        ran.code,
+        ran.lines[0]["what_if"]["verdict"],
+        ran.lines[0]["what_if"]["differences"],
+    ) == (0, "same", [])
 
 
 def test_an_end_that_nobody_can_tell_is_not_guessed(tmp_path: Path) -> None:
     (tmp_path / "longer.yaml").write_text("response: {hours: 48}\n", encoding="utf-8")
-    ran = run("replay", recorded_history(tmp_path / "x.history.jsonl", SILENT), "--policy", tmp_path / "longer.yaml", "--json")
-    assert (ran.code, ran.lines[0]["what_if"]["verdict"], ran.lines[0]["what_if"]["now"]) == (1, "undetermined", None)
+    ran = run(
+        "replay",
+        recorded_history(tmp_path / "x.history.jsonl", SILENT),
+        "--policy",
+        tmp_path / "longer.yaml",
+        "--json",
+    )
+    assert (ran.code, ran.lines[0]["what_if"]["verdict"], ran.lines[0]["what_if"]["now"]) == (
+        1,
+        "undetermined",
+        None,
+    )
     assert ran.lines[0]["what_if"]["missing"] == {"seq": 2, "missing": "answers"}
 
 
 def test_what_is_asked_has_to_make_sense(late: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("response: {hours: 12}\nsilense: denial\n", encoding="utf-8")
-    complained(run("replay", late, "--policy", tmp_path / "bad.yaml"), f"{tmp_path / 'bad.yaml'}:2: silense")
+    complained(
+        run("replay", late, "--policy", tmp_path / "bad.yaml"),
+        f"{tmp_path / 'bad.yaml'}:2: silense",
+    )
     complained(run("replay", late, "--policy", tmp_path / "none.yaml"), "none.yaml")
     complained(run("replay", late, "--rules", "2019"), "2023-03")
 
 
-def test_a_policy_that_does_not_fit_a_recorded_one_is_an_error_with_its_line(tmp_path: Path) -> None:
+def test_a_policy_that_does_not_fit_a_recorded_one_is_an_error_with_its_line(
+    tmp_path: Path,
+) -> None:
     short_days = 'policy: {evidence: {hours: 4}, calendar: {day: {from: "09:00", to: "09:01"}}}\n'
     path = recorded_history(tmp_path / "x.history.jsonl", short_days + SILENT)
-    (tmp_path / "p.yaml").write_text("silence: denial\nevidence: {working_hours: 100}\n", encoding="utf-8")
+    (tmp_path / "p.yaml").write_text(
+        "silence: denial\nevidence: {working_hours: 100}\n", encoding="utf-8"
+    )
     complained(run("replay", path, "--policy", tmp_path / "p.yaml"), f"{tmp_path / 'p.yaml'}:")
 
 
@@ -275,46 +387,69 @@ def test_a_fault_is_not_asked_about(late: Path, shorter: Path) -> None:
     assert (ran.code, ran.lines[0]["what_if"], ran.lines[0]["fault"]["line"]) == (1, None, 3)
 
 
-# ---- approved drift ----------------------------------------------------------------------------------------------------
+# ---- approved drift ------------------------------------------------------------------------------
 
 
 def test_intended_differences_are_no_failure(late: Path, shorter: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("approved: [{dispute: D-late, why: 缩短响应时限}]\n", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(
+        "approved: [{dispute: D-late, why: 缩短响应时限}]\n", encoding="utf-8"
+    )
     ran = run("replay", late, "--policy", shorter, "--approved", tmp_path / "a.yaml", "--json")
     assert (ran.code, ran.err) == (0, "")
-    assert (ran.lines[0]["ok"], ran.lines[0]["unapproved"], ran.lines[0]["what_if"]["verdict"]) == (True, [], "different")
+    assert (ran.lines[0]["ok"], ran.lines[0]["unapproved"], ran.lines[0]["what_if"]["verdict"]) == (
+        True,
+        [],
+        "different",
+    )
 
 
 def test_an_approval_that_no_longer_fits_fails_and_is_named(late: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("approved:\n  - {dispute: D-late, why: 缩短响应时限}\n", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(
+        "approved:\n  - {dispute: D-late, why: 缩短响应时限}\n", encoding="utf-8"
+    )
     ran = run("replay", late, "--approved", tmp_path / "a.yaml")
     assert ran.code == 1
     assert f"{tmp_path / 'a.yaml'}:2: " in ran.err
     assert "缩短响应时限" in ran.err
 
 
-@pytest.mark.parametrize(("approved", "code"), [("explanation", 1), ("newly_refused", 1), ("facts", 0)])
-def test_an_approval_of_explanations_covers_no_decision_without_facts(tmp_path: Path, approved: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("approved", "code"), [("explanation", 1), ("newly_refused", 1), ("facts", 0)]
+)
+def test_an_approval_of_explanations_covers_no_decision_without_facts(
+    tmp_path: Path, approved: str, code: int
+) -> None:
     found = recorded("promise-expired-kept-and-refunded")[:4]
     found[3]["facts"] = None
     path = tmp_path / "x.history.jsonl"
     path.write_bytes(b"".join(map(line_of, rechained(found))))
-    (tmp_path / "a.yaml").write_text(f'approved: [{{rules: "2023-03", class: {approved}, why: x}}]\n', encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(
+        f'approved: [{{rules: "2023-03", class: {approved}, why: x}}]\n', encoding="utf-8"
+    )
     ran = run("replay", path, "--approved", tmp_path / "a.yaml", "--json")
-    assert (ran.code, ran.lines[0]["ok"], ran.lines[0]["unapproved"]) == (code, not code, ["facts"] if code else [])
+    assert (ran.code, ran.lines[0]["ok"], ran.lines[0]["unapproved"]) == (
+        code,
+        not code,
+        ["facts"] if code else [],
+    )
     assert ran.lines[0]["differences"][0]["drift"] == "facts"
 
 
-# ---- many disputes -----------------------------------------------------------------------------------------------------
+# ---- many disputes -------------------------------------------------------------------------------
 
 
-def test_many_disputes_are_summed_up_and_the_weightiest_shown_first(tmp_path: Path, shorter: Path) -> None:
+def test_many_disputes_are_summed_up_and_the_weightiest_shown_first(
+    tmp_path: Path, shorter: Path
+) -> None:
     path = tmp_path / "x.history.jsonl"
     write_history(path, generate(60, 7))
     lines = run("replay", path, "--policy", shorter, "--json").lines
     different = [line["dispute_id"] for line in lines if line["what_if"]["verdict"] == "different"]
     assert (len(lines), 3 <= len(different) < 40) == (60, True)
-    told = [part.split(": ")[1].split()[0] for part in run("replay", path, "--policy", shorter, "--lang", "en").out.split("✗ ")[1:]]
+    told = [
+        part.split(": ")[1].split()[0]
+        for part in run("replay", path, "--policy", shorter, "--lang", "en").out.split("✗ ")[1:]
+    ]
     assert told[: len(different)] == different
     assert len(told) == 40
 
@@ -323,7 +458,12 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     path = tmp_path / "x.history.jsonl"
     write_history(path, generate(30, 7))
     ours, theirs = pty.openpty()
-    with subprocess.Popen([SCRIPT, "replay", path], stdout=subprocess.PIPE, stderr=theirs, env=environment({"TERM": "xterm"})) as process:  # noqa: S603 -- our own script
+    with subprocess.Popen(  # noqa: S603 -- our own script
+        [SCRIPT, "replay", path],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=environment({"TERM": "xterm"}),
+    ) as process:
         os.close(theirs)
         shown = b""
         try:

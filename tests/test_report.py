@@ -29,14 +29,19 @@ def page(tmp_path: Path, history: Path, *more: str, lang: str = "en", code: int 
 
 
 def words(html: str) -> str:
-    return unescape(re.sub(r"<[^>]*>", " ", re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)))
+    return unescape(
+        re.sub(r"<[^>]*>", " ", re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL))
+    )
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_a_page_tells_the_outcome_the_chain_and_every_event(tmp_path: Path, lang: str) -> None:
     html = page(tmp_path, STORY, lang=lang)
     text = words(html)
-    for said in ("D-142", {"zh": "已在协商日期前发货揽件", "en": "settled: shipped by the agreed date"}[lang]):
+    for said in (
+        "D-142",
+        {"zh": "已在协商日期前发货揽件", "en": "settled: shipped by the agreed date"}[lang],
+    ):
         assert said in text
     assert {"zh": "完整：5 个事件", "en": "of 5 events are sound"}[lang] in text
     assert re.findall(r'<li id="event-(\d+)"', html) == ["1", "2", "3", "4", "5"]
@@ -46,7 +51,13 @@ def test_a_page_tells_the_outcome_the_chain_and_every_event(tmp_path: Path, lang
 
 def test_every_check_stands_with_what_it_saw(tmp_path: Path) -> None:
     text = words(page(tmp_path, STORY))
-    for guard in ("by_merchant", "promise_in_future", "agreement_voucher", "until_later", "fulfilment"):
+    for guard in (
+        "by_merchant",
+        "promise_in_future",
+        "agreement_voucher",
+        "until_later",
+        "fulfilment",
+    ):
         assert guard in text
     assert "agreed instant: 2023-03-30 18:00:00" in text
 
@@ -101,17 +112,23 @@ def test_one_dispute_of_many_is_chosen(tmp_path: Path) -> None:
     assert not (tmp_path / "x.html").exists()
     assert "D00000025913" in words(page(tmp_path, MANY, "--dispute", "D00000025913"))
     complained(run(MANY, "-o", tmp_path / "x.html", "--dispute", "D-none"), "D-none")
-    complained(run(tmp_path / "none.history.jsonl", "-o", tmp_path / "x.html"), "none.history.jsonl")
+    complained(
+        run(tmp_path / "none.history.jsonl", "-o", tmp_path / "x.html"), "none.history.jsonl"
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_real_browser_opens_it_asks_for_nothing_and_complains_of_nothing(tmp_path: Path, scheme: str) -> None:
+def test_a_real_browser_opens_it_asks_for_nothing_and_complains_of_nothing(
+    tmp_path: Path, scheme: str
+) -> None:
     page(tmp_path, STORY, lang="zh")
     with started() as browser, opened(browser, tmp_path / "page.html") as shown:
         shown.show("dark" if scheme == "dark" else "light")
         shown.screenshot(tmp_path / "page.png")
         shown.page.hover("#event-2")
-        lit = shown.evaluate("() => [...document.querySelectorAll('.pointed')].map((one) => one.id)")
+        lit = shown.evaluate(
+            "() => [...document.querySelectorAll('.pointed')].map((one) => one.id)"
+        )
         shown.page.click("#event-2 summary")
         assert shown.page.is_visible("#event-2 details ul")
         assert lit == ["opened--choose_option--ship_by_agreed_date"]

@@ -49,7 +49,15 @@ from dispute_fsm.domain.facts import CancelRequest, Order, Pickup, Refund, Shipm
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy, Term
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import write_records
-from dispute_fsm.scenarios.model import Availability, Expect, ExpectEnd, FactsChange, Scenario, ScenarioStep, Sweep
+from dispute_fsm.scenarios.model import (
+    Availability,
+    Expect,
+    ExpectEnd,
+    FactsChange,
+    Scenario,
+    ScenarioStep,
+    Sweep,
+)
 from dispute_fsm.scenarios.reader import parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests.sampling import examples
@@ -94,15 +102,24 @@ def step_refused(item: str) -> str | None:
     return field
 
 
-# ---- the head ----------------------------------------------------------------------------------------------------------
+# ---- the head ------------------------------------------------------------------------------------
 
 
 def test_what_may_be_left_out_has_a_default() -> None:
     scenario = parsed(HEAD)
     assert (scenario.file, scenario.title, scenario.opened_at) == (FILE, "x", OPENED_AT)
     opening = scenario.opening
-    assert (opening.dispute_id, opening.order_id, opening.merchant_id, opening.consumer_id) == ("D-1", "O-1", "M-1", "C-1")
-    assert (opening.by, opening.rules, opening.key) == (Actor(role=Role.CONSUMER, id="C-1"), DEFAULT_VERSION, None)
+    assert (opening.dispute_id, opening.order_id, opening.merchant_id, opening.consumer_id) == (
+        "D-1",
+        "O-1",
+        "M-1",
+        "C-1",
+    )
+    assert (opening.by, opening.rules, opening.key) == (
+        Actor(role=Role.CONSUMER, id="C-1"),
+        DEFAULT_VERSION,
+        None,
+    )
     assert opening.policy == DEFAULT_POLICY
     assert scenario.order == Order(paid_at=OPENED_AT - timedelta(days=3))
     assert (scenario.steps, scenario.expect) == ((), ExpectEnd())
@@ -121,11 +138,23 @@ expect:
 """
     )
     opening = scenario.opening
-    assert (scenario.title, scenario.opened_at, scenario.order) == ('催单 "quoted"', OPENED_AT, Order())
-    assert (opening.dispute_id, opening.order_id, opening.merchant_id, opening.consumer_id) == ("0012", "no", "M 1", "消费者")
+    assert (scenario.title, scenario.opened_at, scenario.order) == (
+        '催单 "quoted"',
+        OPENED_AT,
+        Order(),
+    )
+    assert (opening.dispute_id, opening.order_id, opening.merchant_id, opening.consumer_id) == (
+        "0012",
+        "no",
+        "M 1",
+        "消费者",
+    )
     assert opening.by == Actor(role=Role.CONSUMER, id="消费者")
     assert scenario.expect == ExpectEnd(
-        state=StateName.RESOLVED, outcome=Outcome.WITHDRAWN, events=3, refused=(RefusalCode.ORDER_NOT_FOUND,)
+        state=StateName.RESOLVED,
+        outcome=Outcome.WITHDRAWN,
+        events=3,
+        refused=(RefusalCode.ORDER_NOT_FOUND,),
     )
     assert scenario.expect_line == 6
 
@@ -141,7 +170,10 @@ def test_a_file_is_read_from_disk_and_its_title_is_its_name(tmp_path: Path) -> N
 
 def test_no_such_order_is_said_with_null() -> None:
     assert parsed(HEAD + "order: null\n").order is None
-    assert parsed(HEAD + "order: ~\nsteps: [{at: +1h, order: {paid_at: 2023-03-28T10:00:00Z}}]").order is None
+    assert (
+        parsed(HEAD + "order: ~\nsteps: [{at: +1h, order: {paid_at: 2023-03-28T10:00:00Z}}]").order
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,10 +194,22 @@ def test_no_such_order_is_said_with_null() -> None:
         ("dispute: {opened_at: 2199-12-31T23:00:00-08:00}\n", 1, "dispute.opened_at"),
         ("dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  order_id: ''\n", 3, "dispute.order_id"),
         ("dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  order_id: null\n", 3, "dispute.order_id"),
-        ('dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  consumer_id: "a\\nb"\n', 3, "dispute.consumer_id"),
-        (f"dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  merchant_id: {'x' * 201}\n", 3, "dispute.merchant_id"),
+        (
+            'dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  consumer_id: "a\\nb"\n',
+            3,
+            "dispute.consumer_id",
+        ),
+        (
+            f"dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  merchant_id: {'x' * 201}\n",
+            3,
+            "dispute.merchant_id",
+        ),
         *(
-            (f'dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  {name}: "{blank}"\n', 3, f"dispute.{name}")
+            (
+                f'dispute:\n  opened_at: 2023-03-28T10:00:00Z\n  {name}: "{blank}"\n',
+                3,
+                f"dispute.{name}",
+            )
             for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")
             for blank in (" ", "\\u3000", "\u00a0", "\\u200b")
         ),
@@ -193,11 +237,15 @@ def test_no_such_order_is_said_with_null() -> None:
         (HEAD + "expect: {unchanged: true}\n", 2, "expect.unchanged"),
     ],
 )
-def test_a_wrong_head_is_refused_at_its_line_and_field(text: str, line: int | None, field: str | None) -> None:
+def test_a_wrong_head_is_refused_at_its_line_and_field(
+    text: str, line: int | None, field: str | None
+) -> None:
     assert refused(text) == (line, field)
 
 
-@pytest.mark.parametrize("value", ["null", "sweep", "{}", "{at: +1h, do: sweep}", "1", "{0: {at: +1h}}"])
+@pytest.mark.parametrize(
+    "value", ["null", "sweep", "{}", "{at: +1h, do: sweep}", "1", "{0: {at: +1h}}"]
+)
 def test_steps_are_a_list(value: str) -> None:
     line, field = refused(f"{HEAD}steps: {value}\n")
     assert line == 2
@@ -205,7 +253,7 @@ def test_steps_are_a_list(value: str) -> None:
     assert field.startswith("steps")
 
 
-# ---- when a step happens -----------------------------------------------------------------------------------------------
+# ---- when a step happens -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,14 +272,21 @@ def test_steps_are_a_list(value: str) -> None:
         ("'2023-03-28T02:00:00.5Z'", timedelta(seconds=0.5)),
     ],
 )
-def test_a_step_is_at_an_instant_or_a_duration_after_the_opening(at: str, after: timedelta | None) -> None:
+def test_a_step_is_at_an_instant_or_a_duration_after_the_opening(
+    at: str, after: timedelta | None
+) -> None:
     (step,) = steps(f"{{at: {at}, do: sweep}}")
     assert step.at == OPENED_AT + (timedelta(days=36_500) if after is None else after)
     assert step.at.tzinfo is UTC
 
 
 def test_durations_count_from_the_opening_and_two_steps_may_be_at_once() -> None:
-    found = steps("{at: +1h, do: sweep}", "{at: +1h, do: sweep}", "{at: 2023-03-28T11:00:00+08:00, do: sweep}", "{at: +2h, do: sweep}")
+    found = steps(
+        "{at: +1h, do: sweep}",
+        "{at: +1h, do: sweep}",
+        "{at: 2023-03-28T11:00:00+08:00, do: sweep}",
+        "{at: +2h, do: sweep}",
+    )
     assert [(step.at - OPENED_AT).total_seconds() for step in found] == [3600, 3600, 3600, 7200]
     assert [step.line for step in found] == [3, 4, 5, 6]
 
@@ -259,8 +314,24 @@ def test_durations_count_from_the_opening_and_two_steps_may_be_at_once() -> None
             "+1.5h",
             "+-1h",
         ),
-        *("+1w", "+1H", "+٣h", "+99999d", "+36501d", f"+{'9' * 100}d", f"+{'9' * 100_000}s", "2023-03-29", "'2023-03-28T10:00+08:00'"),
-        *("9999-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "2023-03-28T11:00:00", "2023-02-30T11:00:00Z", "2023-03-28T24:00:00Z"),
+        *(
+            "+1w",
+            "+1H",
+            "+٣h",
+            "+99999d",
+            "+36501d",
+            f"+{'9' * 100}d",
+            f"+{'9' * 100_000}s",
+            "2023-03-29",
+            "'2023-03-28T10:00+08:00'",
+        ),
+        *(
+            "9999-12-31T23:59:59Z",
+            "2200-01-01T00:00:00Z",
+            "2023-03-28T11:00:00",
+            "2023-02-30T11:00:00Z",
+            "2023-03-28T24:00:00Z",
+        ),
         *("2023-03-28T11:00:00+24:00", "2022-03-28T11:00:00Z", "2023-03-28T10:59:59+08:00"),
     ],
 )
@@ -274,7 +345,7 @@ def test_a_duration_must_not_lead_beyond_the_years_that_are_known() -> None:
     assert refused(head + "steps: [{at: +31d, do: sweep}]\n") == (2, "steps[0].at")
 
 
-# ---- who ---------------------------------------------------------------------------------------------------------------
+# ---- who -----------------------------------------------------------------------------------------
 
 IDS = "dispute: {merchant_id: M-7, consumer_id: C-7, opened_at: 2023-03-28T10:00:00+08:00}\n"
 BY_DEFAULT = {
@@ -296,8 +367,12 @@ BY_DEFAULT = {
 }
 
 
-@pytest.mark.parametrize(("event", "actor"), BY_DEFAULT.items(), ids=[event.partition(",")[0] for event in BY_DEFAULT])
-def test_every_event_has_its_own_actor_where_none_is_named(event: str, actor: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("event", "actor"), BY_DEFAULT.items(), ids=[event.partition(",")[0] for event in BY_DEFAULT]
+)
+def test_every_event_has_its_own_actor_where_none_is_named(
+    event: str, actor: tuple[str, str]
+) -> None:
     (step,) = steps(f"{{at: +1h, do: {event}}}", head=IDS)
     assert isinstance(step.does, Command)
     assert step.does.type.value == event.partition(",")[0]
@@ -306,7 +381,9 @@ def test_every_event_has_its_own_actor_where_none_is_named(event: str, actor: tu
 
 
 def test_every_event_but_the_opening_can_be_a_step() -> None:
-    assert {event.partition(",")[0] for event in BY_DEFAULT} == {event.value for event in CommandType} - {"open_dispute"}
+    assert {event.partition(",")[0] for event in BY_DEFAULT} == {
+        event.value for event in CommandType
+    } - {"open_dispute"}
 
 
 @pytest.mark.parametrize(
@@ -321,7 +398,9 @@ def test_every_event_but_the_opening_can_be_a_step() -> None:
         ("{role: system, id: sweeper}", Role.SYSTEM, "sweeper"),
     ],
 )
-def test_by_names_a_role_with_the_disputes_own_id_or_any_actor(by: str, role: Role, who: str) -> None:
+def test_by_names_a_role_with_the_disputes_own_id_or_any_actor(
+    by: str, role: Role, who: str
+) -> None:
     (step,) = steps(f"{{at: +1h, do: withdraw, by: {by}}}", head=IDS)
     assert isinstance(step.does, Command)
     assert step.does.by == Actor(role=role, id=who)
@@ -355,18 +434,33 @@ def test_a_key_is_a_text() -> None:
     assert command("{at: +1h, do: withdraw, key: k-1}").key == "k-1"
     assert command("{at: +1h, do: withdraw, key: '0012'}").key == "0012"
     assert command("{at: +25h, do: expire, key: k-1, with: {deadline: response}}").key == "k-1"
-    for key in ("null", "1", "''", "' '", "'\u3000'", '"\\u200b"', "[]", "true", '"a\\tb"', "x" * 201):
+    for key in (
+        "null",
+        "1",
+        "''",
+        "' '",
+        "'\u3000'",
+        '"\\u200b"',
+        "[]",
+        "true",
+        '"a\\tb"',
+        "x" * 201,
+    ):
         assert step_refused(f"{{at: +1h, do: withdraw, key: {key}}}") == "steps[1].key"
 
 
-# ---- what: events and their payloads -----------------------------------------------------------------------------------
+# ---- what: events and their payloads -------------------------------------------------------------
 
-VOUCHER = f"{{kind: photo, file_name: 一.png, media_type: image/png, size: 12, sha256: {DIGEST}, uri: 's3://x'}}"
+VOUCHER = (
+    f"{{kind: photo, file_name: 一.png, media_type: image/png, size: 12, sha256: {DIGEST}, uri: "
+    f"'s3://x'}}"
+)
 
 
 def test_choose_option_takes_option_date_vouchers_and_note() -> None:
     chosen = command(
-        "{at: +1h, do: choose_option, with: {option: ship_by_agreed_date, agreed_until: 2023-03-30T18:00:00+08:00,"
+        "{at: +1h, do: choose_option, with: {option: ship_by_agreed_date, agreed_until: "
+        "2023-03-30T18:00:00+08:00,"
         f" vouchers: [{VOUCHER}], note: 已约定}}}}"
     )
     assert isinstance(chosen, ChooseOption)
@@ -394,16 +488,35 @@ def test_only_the_option_is_needed(option: Option) -> None:
 
 def test_what_the_other_commands_say() -> None:
     judge = adjudicator("adjudicator")
-    evidence = command(f"{{at: +1h, do: submit_evidence, with: {{reason: x, vouchers: [{VOUCHER}], statement: ' '}}}}")
+    evidence = command(
+        f"{{at: +1h, do: submit_evidence, with: {{reason: x, vouchers: [{VOUCHER}], statement: ' "
+        f"'}}}}"
+    )
     assert isinstance(evidence, SubmitEvidence)
     assert (evidence.reason, len(evidence.vouchers), evidence.statement) == ("x", 1, " ")
     assert command("{at: +1h, do: submit_evidence}") == SubmitEvidence(by=merchant("M-1"))
     assert command("{at: +1h, do: submit_evidence, with: {}}") == SubmitEvidence(by=merchant("M-1"))
-    assert command("{at: +1h, do: request_evidence, with: {note: more}}") == RequestEvidence(by=judge, note="more")
-    for event, ruling in {"rule_no_fault": RuleNoFault, "rule_at_fault": RuleAtFault, "annul": Annul}.items():
-        assert command(f"{{at: +1h, do: {event}, with: {{rationale: why}}}}") == ruling(by=judge, rationale="why")
-    extension = command("{at: +1h, do: extend_deadline, with: {until: 2023-03-30T18:00:00Z, rationale: why, deadline: promise}}")
-    assert extension == ExtendDeadline(by=judge, until=datetime(2023, 3, 30, 18, tzinfo=UTC), rationale="why", deadline=Deadline.PROMISE)
+    assert command("{at: +1h, do: request_evidence, with: {note: more}}") == RequestEvidence(
+        by=judge, note="more"
+    )
+    for event, ruling in {
+        "rule_no_fault": RuleNoFault,
+        "rule_at_fault": RuleAtFault,
+        "annul": Annul,
+    }.items():
+        assert command(f"{{at: +1h, do: {event}, with: {{rationale: why}}}}") == ruling(
+            by=judge, rationale="why"
+        )
+    extension = command(
+        "{at: +1h, do: extend_deadline, with: {until: 2023-03-30T18:00:00Z, rationale: why, "
+        "deadline: promise}}"
+    )
+    assert extension == ExtendDeadline(
+        by=judge,
+        until=datetime(2023, 3, 30, 18, tzinfo=UTC),
+        rationale="why",
+        deadline=Deadline.PROMISE,
+    )
 
 
 @pytest.mark.parametrize("deadline", list(Deadline))
@@ -423,34 +536,91 @@ def test_a_sweep_has_no_actor_no_key_and_no_payload() -> None:
 @pytest.mark.parametrize(
     ("does", "field"),
     [
-        *((f"do: {value}", "do") for value in ("null", "[]", "{}", "1", "''", "Withdraw", "open_dispute", "x" * 1000)),
-        *((f"do: {event}, with: null", "with") for event in ("withdraw", "choose_option", "submit_evidence", "expire")),
+        *(
+            (f"do: {value}", "do")
+            for value in ("null", "[]", "{}", "1", "''", "Withdraw", "open_dispute", "x" * 1000)
+        ),
+        *(
+            (f"do: {event}, with: null", "with")
+            for event in ("withdraw", "choose_option", "submit_evidence", "expire")
+        ),
         *((f"do: withdraw, with: {{{name}: x}}", f"with.{name}") for name in ("by", "key", "type")),
-        *((f"do: {event}, with: {{x: 1}}", "with.x") for event in ("withdraw", "observe_order", "confirm_agreement", "response_expired")),
+        *(
+            (f"do: {event}, with: {{x: 1}}", "with.x")
+            for event in ("withdraw", "observe_order", "confirm_agreement", "response_expired")
+        ),
         ("do: withdraw, with: []", "with"),
         ("do: withdraw, with: text", "with"),
         ("do: choose_option", "with.option"),
         ("do: choose_option, with: {option: null}", "with.option"),
         ("do: choose_option, with: {option: [prove_no_fault]}", "with.option"),
         ("do: choose_option, with: {option: prove_no_fault, statement: x}", "with.statement"),
-        ("do: choose_option, with: {option: ship_by_agreed_date, agreed_until: 2023-03-30}", "with.agreed_until"),
-        ("do: choose_option, with: {option: ship_by_agreed_date, agreed_until: +2d}", "with.agreed_until"),
-        ("do: choose_option, with: {option: ship_by_agreed_date, agreed_until: 9999-01-01T00:00:00Z}", "with.agreed_until"),
-        ("do: choose_option, with: {option: already_shipped, agreed_until: 2023-03-30T10:00:00Z}", "with.agreed_until"),
+        (
+            "do: choose_option, with: {option: ship_by_agreed_date, agreed_until: 2023-03-30}",
+            "with.agreed_until",
+        ),
+        (
+            "do: choose_option, with: {option: ship_by_agreed_date, agreed_until: +2d}",
+            "with.agreed_until",
+        ),
+        (
+            (
+                "do: choose_option, with: {option: ship_by_agreed_date, agreed_until: "
+                "9999-01-01T00:00:00Z}"
+            ),
+            "with.agreed_until",
+        ),
+        (
+            (
+                "do: choose_option, with: {option: already_shipped, agreed_until: "
+                "2023-03-30T10:00:00Z}"
+            ),
+            "with.agreed_until",
+        ),
         ("do: choose_option, with: {option: prove_no_fault, note: 1}", "with.note"),
         ("do: choose_option, with: {option: prove_no_fault, note: [x]}", "with.note"),
         (f"do: choose_option, with: {{option: prove_no_fault, note: {'x' * 65_537}}}", "with.note"),
         ("do: choose_option, with: {option: prove_no_fault, vouchers: null}", "with.vouchers"),
         ("do: choose_option, with: {option: prove_no_fault, vouchers: {}}", "with.vouchers"),
         ("do: choose_option, with: {option: prove_no_fault, vouchers: [null]}", "with.vouchers[0]"),
-        (f"do: choose_option, with: {{option: prove_no_fault, vouchers: [{VOUCHER}, photo]}}", "with.vouchers[1]"),
-        (f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('12', '-1')}]}}", "with.vouchers[0].size"),
-        (f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('12', '9007199254740992')}]}}", "with.vouchers[0].size"),
-        (f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('12', '9' * 100)}]}}", "with.vouchers[0].size"),
-        (f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('12', '1.5')}]}}", "with.vouchers[0].size"),
-        (f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace(DIGEST, DIGEST.upper())}]}}", "with.vouchers[0].sha256"),
-        (f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('一.png', 'null, file_name: 2')}]}}", "with.vouchers[0].file_name"),
-        (f"do: submit_evidence, with: {{vouchers: [{', '.join([VOUCHER] * 1001)}]}}", "with.vouchers"),
+        (
+            f"do: choose_option, with: {{option: prove_no_fault, vouchers: [{VOUCHER}, photo]}}",
+            "with.vouchers[1]",
+        ),
+        (
+            f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('12', '-1')}]}}",
+            "with.vouchers[0].size",
+        ),
+        (
+            (
+                f"do: submit_evidence, with: {{vouchers: "
+                f"[{VOUCHER.replace('12', '9007199254740992')}]}}"
+            ),
+            "with.vouchers[0].size",
+        ),
+        (
+            f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('12', '9' * 100)}]}}",
+            "with.vouchers[0].size",
+        ),
+        (
+            f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace('12', '1.5')}]}}",
+            "with.vouchers[0].size",
+        ),
+        (
+            f"do: submit_evidence, with: {{vouchers: [{VOUCHER.replace(DIGEST, DIGEST.upper())}]}}",
+            "with.vouchers[0].sha256",
+        ),
+        (
+            (
+                f"do: submit_evidence, with: {{vouchers: "
+                f"[{VOUCHER.replace('一.png', 'null, file_name: 2')}]}}"
+            ),
+            "with.vouchers[0].file_name",
+        ),
+        (
+            f"do: submit_evidence, with: {{vouchers: [{', '.join([VOUCHER] * 1001)}]}}",
+            "with.vouchers",
+        ),
         ("do: submit_evidence, with: {reason: [x]}", "with.reason"),
         ("do: rule_no_fault, with: {rationale: 1}", "with.rationale"),
         ("do: rule_no_fault, with: {note: x}", "with.note"),
@@ -458,7 +628,10 @@ def test_a_sweep_has_no_actor_no_key_and_no_payload() -> None:
         ("do: extend_deadline", "with.until"),
         ("do: extend_deadline, with: {until: null}", "with.until"),
         ("do: extend_deadline, with: {until: +1d}", "with.until"),
-        ("do: extend_deadline, with: {until: 2023-03-30T10:00:00Z, deadline: all}", "with.deadline"),
+        (
+            "do: extend_deadline, with: {until: 2023-03-30T10:00:00Z, deadline: all}",
+            "with.deadline",
+        ),
         ("do: expire", "with.deadline"),
         ("do: expire, with: {}", "with.deadline"),
         ("do: expire, with: {deadline: null}", "with.deadline"),
@@ -475,24 +648,30 @@ def test_a_step_is_a_mapping(item: str) -> None:
     assert step_refused(item) == "steps[1]"
 
 
-# ---- facts over facts --------------------------------------------------------------------------------------------------
+# ---- facts over facts ----------------------------------------------------------------------------
 
 
 def orders(*changes: str, order: str = "{}") -> list[Order]:
-    found = steps(*(f"{{at: +1h, order: {change}}}" for change in changes), head=HEAD + f"order: {order}\n")
+    found = steps(
+        *(f"{{at: +1h, order: {change}}}" for change in changes), head=HEAD + f"order: {order}\n"
+    )
     return [step.does.order for step in found if isinstance(step.does, FactsChange)]
 
 
 def test_all_facts_can_be_given() -> None:
     (order,) = orders(
-        "{paid_at: 2023-03-25T09:00:00+08:00, cancel_request: {submitted_at: 2023-03-26T09:00:00Z, status: accepted},"
-        " refund: {status: completed, completed_at: 2023-03-26T10:00:00Z, scope: partial, amount: '99.90', currency: CNY},"
+        "{paid_at: 2023-03-25T09:00:00+08:00, cancel_request: {submitted_at: "
+        "2023-03-26T09:00:00Z, status: accepted},"
+        " refund: {status: completed, completed_at: 2023-03-26T10:00:00Z, scope: partial, amount: "
+        "'99.90', currency: CNY},"
         " shipment: {shipped_at: 2023-03-28T11:00:00Z, carrier: 中通, waybill: '0012'},"
         " pickup: {scanned_at: 2023-03-28T13:00:00Z, waybill: '0012', kind: picked_up}}"
     )
     assert order == Order(
         paid_at=datetime(2023, 3, 25, 1, tzinfo=UTC),
-        cancel_request=CancelRequest(submitted_at=datetime(2023, 3, 26, 9, tzinfo=UTC), status=CancelStatus.ACCEPTED),
+        cancel_request=CancelRequest(
+            submitted_at=datetime(2023, 3, 26, 9, tzinfo=UTC), status=CancelStatus.ACCEPTED
+        ),
         refund=Refund(
             status=RefundStatus.COMPLETED,
             completed_at=datetime(2023, 3, 26, 10, tzinfo=UTC),
@@ -500,8 +679,14 @@ def test_all_facts_can_be_given() -> None:
             amount="99.90",
             currency="CNY",
         ),
-        shipment=Shipment(shipped_at=datetime(2023, 3, 28, 11, tzinfo=UTC), carrier="中通", waybill="0012"),
-        pickup=Pickup(scanned_at=datetime(2023, 3, 28, 13, tzinfo=UTC), waybill="0012", kind=PickupKind.PICKED_UP),
+        shipment=Shipment(
+            shipped_at=datetime(2023, 3, 28, 11, tzinfo=UTC), carrier="中通", waybill="0012"
+        ),
+        pickup=Pickup(
+            scanned_at=datetime(2023, 3, 28, 13, tzinfo=UTC),
+            waybill="0012",
+            kind=PickupKind.PICKED_UP,
+        ),
     )
 
 
@@ -513,13 +698,24 @@ def test_a_change_is_merged_deeply_into_what_stands() -> None:
         "{refund: {scope: partial}}",
     )
     assert first == Order(shipment=Shipment(waybill="W1"))
-    assert second == Order(shipment=Shipment(waybill="W1", shipped_at=shipped), refund=Refund(status=RefundStatus.REQUESTED))
-    assert third == second.model_copy(update={"refund": Refund(status=RefundStatus.REQUESTED, scope=RefundScope.PARTIAL)})
+    assert second == Order(
+        shipment=Shipment(waybill="W1", shipped_at=shipped),
+        refund=Refund(status=RefundStatus.REQUESTED),
+    )
+    assert third == second.model_copy(
+        update={"refund": Refund(status=RefundStatus.REQUESTED, scope=RefundScope.PARTIAL)}
+    )
 
 
 def test_null_removes_a_fact_and_what_comes_after_begins_anew() -> None:
     start = "{paid_at: 2023-03-25T09:00:00Z, shipment: {carrier: JDL, waybill: W1}}"
-    found = orders("{shipment: {carrier: null}}", "{shipment: null}", "{shipment: {carrier: SF}}", "{paid_at: null}", order=start)
+    found = orders(
+        "{shipment: {carrier: null}}",
+        "{shipment: null}",
+        "{shipment: {carrier: SF}}",
+        "{paid_at: null}",
+        order=start,
+    )
     assert [order.shipment for order in found] == [
         Shipment(waybill="W1"),
         None,
@@ -536,14 +732,18 @@ def test_null_brings_back_the_default_where_a_fact_has_one() -> None:
 
 
 @pytest.mark.parametrize("order", ["{}", "{shipment: {waybill: W1}}", "available", "unavailable"])
-@pytest.mark.parametrize("expect", ["{state: opened}", "{unchanged: true}", "{refused: []}", "{}", "null"])
+@pytest.mark.parametrize(
+    "expect", ["{state: opened}", "{unchanged: true}", "{refused: []}", "{}", "null"]
+)
 def test_nothing_can_be_expected_where_facts_change(order: str, expect: str) -> None:
     assert step_refused(f"{{at: +1h, order: {order}, expect: {expect}}}") == "steps[1].expect"
 
 
 def test_changes_lie_over_the_order_that_is_there_where_none_is_named() -> None:
     (step,) = steps("{at: +1h, order: {shipment: {waybill: W1}}}")
-    assert step.does == FactsChange(Order(paid_at=OPENED_AT - timedelta(days=3), shipment=Shipment(waybill="W1")))
+    assert step.does == FactsChange(
+        Order(paid_at=OPENED_AT - timedelta(days=3), shipment=Shipment(waybill="W1"))
+    )
     (step,) = steps("{at: +1h, order: {}}")
     assert step.does == FactsChange(Order(paid_at=OPENED_AT - timedelta(days=3)))
 
@@ -588,20 +788,29 @@ def test_other_changes_of_facts_are_refused(order: str, field: str) -> None:
 
 
 def test_a_fault_that_only_shows_after_merging_names_the_step_that_brings_it() -> None:
-    text = HEAD + "steps:\n  - {at: +1h, order: {refund: {status: completed}}}\n  - {at: +2h, order: {refund: {status: null}}}\n"
+    text = HEAD + (
+        "steps:\n  - {at: +1h, order: {refund: {status: completed}}}\n  - {at: +2h, order: "
+        "{refund: {status: null}}}\n"
+    )
     assert refused(text) == (4, "steps[1].order.refund.status")
 
 
-# ---- the policy --------------------------------------------------------------------------------------------------------
+# ---- the policy ----------------------------------------------------------------------------------
 
 
 def test_terms_and_lists_are_replaced_whole_and_mappings_merged() -> None:
     found = policy(
-        "{response: {working_hours: 8}, evidence: {hours: 2}, confirmation: null, max_promise: null, order_url: null,"
-        " calendar: {day: {to: '17:30'}, holidays: [2023-03-29, '2023-03-30']}, voucher_limits: {media_types: [image/webp]},"
+        "{response: {working_hours: 8}, evidence: {hours: 2}, confirmation: null, max_promise: "
+        "null, order_url: null,"
+        " calendar: {day: {to: '17:30'}, holidays: [2023-03-29, '2023-03-30']}, voucher_limits: "
+        "{media_types: [image/webp]},"
         " evidence_reasons: {force_majeure: {not_accepted: []}, carrier_fault: null}}"
     )
-    assert (found.response, found.evidence, found.confirmation) == (Term(working_hours=8), Term(hours=2), None)
+    assert (found.response, found.evidence, found.confirmation) == (
+        Term(working_hours=8),
+        Term(hours=2),
+        None,
+    )
     assert (found.max_promise, found.order_url) == (None, None)
     assert found.calendar.holidays == (date(2023, 3, 29), date(2023, 3, 30))
     assert found.calendar.day.opens == DEFAULT_POLICY.calendar.day.opens
@@ -610,7 +819,10 @@ def test_terms_and_lists_are_replaced_whole_and_mappings_merged() -> None:
     assert found.voucher_limits.max_bytes == DEFAULT_POLICY.voucher_limits.max_bytes
     assert set(DEFAULT_POLICY.evidence_reasons) - set(found.evidence_reasons) == {"carrier_fault"}
     assert found.evidence_reasons["force_majeure"].not_accepted == ()
-    assert found.evidence_reasons["force_majeure"].prompts == DEFAULT_POLICY.evidence_reasons["force_majeure"].prompts
+    assert (
+        found.evidence_reasons["force_majeure"].prompts
+        == DEFAULT_POLICY.evidence_reasons["force_majeure"].prompts
+    )
 
 
 def test_an_empty_policy_is_the_default() -> None:
@@ -662,19 +874,45 @@ def test_a_value_that_is_not_known_is_named_as_it_is_written(text: str, said: st
         ("\n  calendar:\n    day:\n      to: '08:00'", 4, "policy.calendar.day"),
         ("\n  calendar:\n    day:\n      from: '25:00'", 5, "policy.calendar.day.from"),
         ("\n  calendar:\n    day: null", 4, "policy.calendar.day"),
-        ("\n  calendar:\n    holidays:\n      - 2023-01-03\n      - x", 6, "policy.calendar.holidays[1]"),
-        ("\n  calendar:\n    holidays: [2023-01-03]\n    workdays: [2023-01-03]", 3, "policy.calendar"),
-        ("\n  evidence_reasons:\n    fate: null", 4, "policy.evidence_reasons.fate"),
-        ("\n  evidence_reasons:\n    fate: {statement: true}", 4, "policy.evidence_reasons.fate.label"),
         (
-            "\n  evidence_reasons:\n    '命运': {label: {zh: x, en: e}, prompts: [], not_accepted: [], statement: true}",
+            "\n  calendar:\n    holidays:\n      - 2023-01-03\n      - x",
+            6,
+            "policy.calendar.holidays[1]",
+        ),
+        (
+            "\n  calendar:\n    holidays: [2023-01-03]\n    workdays: [2023-01-03]",
+            3,
+            "policy.calendar",
+        ),
+        ("\n  evidence_reasons:\n    fate: null", 4, "policy.evidence_reasons.fate"),
+        (
+            "\n  evidence_reasons:\n    fate: {statement: true}",
+            4,
+            "policy.evidence_reasons.fate.label",
+        ),
+        (
+            (
+                "\n  evidence_reasons:\n    '命运': {label: {zh: x, en: e}, prompts: [], "
+                "not_accepted: [], statement: true}"
+            ),
             4,
             "policy.evidence_reasons.命运",
         ),
-        ("\n  evidence_reasons:\n    carrier_fault:\n      label: {zh: 1}", 5, "policy.evidence_reasons.carrier_fault.label.zh"),
-        ("\n  evidence_reasons:\n    carrier_fault:\n      prompts: null", 5, "policy.evidence_reasons.carrier_fault.prompts"),
         (
-            "\n  evidence_reasons:\n    carrier_fault:\n      prompts: [{kind: photo, shows: s, at_least: 1},\n {kind: photo}]",
+            "\n  evidence_reasons:\n    carrier_fault:\n      label: {zh: 1}",
+            5,
+            "policy.evidence_reasons.carrier_fault.label.zh",
+        ),
+        (
+            "\n  evidence_reasons:\n    carrier_fault:\n      prompts: null",
+            5,
+            "policy.evidence_reasons.carrier_fault.prompts",
+        ),
+        (
+            (
+                "\n  evidence_reasons:\n    carrier_fault:\n      prompts: [{kind: photo, shows: "
+                "s, at_least: 1},\n {kind: photo}]"
+            ),
             6,
             "policy.evidence_reasons.carrier_fault.prompts[1].at_least",
         ),
@@ -688,11 +926,13 @@ def test_a_value_that_is_not_known_is_named_as_it_is_written(text: str, said: st
         ("\n  voucher_limits: null", 3, "policy.voucher_limits"),
     ],
 )
-def test_a_fault_in_the_policy_is_refused_at_its_own_line(changes: str, line: int, field: str) -> None:
+def test_a_fault_in_the_policy_is_refused_at_its_own_line(
+    changes: str, line: int, field: str
+) -> None:
     assert refused(f"{HEAD}policy: {changes}\n") == (line, field)
 
 
-# ---- what is expected of a step ----------------------------------------------------------------------------------------
+# ---- what is expected of a step ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -736,10 +976,13 @@ def test_other_expectations_are_refused(expect: str, field: str) -> None:
 
 
 def test_an_expectation_that_says_nothing_is_refused() -> None:
-    assert step_refused("{at: +1h, do: withdraw, expect: {state: null}}") in {"steps[1].expect", "steps[1].expect.state"}
+    assert step_refused("{at: +1h, do: withdraw, expect: {state: null}}") in {
+        "steps[1].expect",
+        "steps[1].expect.state",
+    }
 
 
-# ---- the first fault of the file is the one that is named --------------------------------------------------------------
+# ---- the first fault of the file is the one that is named ----------------------------------------
 
 FAULTS = {
     "title": "title: 1",
@@ -766,35 +1009,66 @@ def test_of_two_faults_the_first_in_the_file_is_named(first: str, second: str) -
         ("  - at: +1h\n    wings: 2\n    do: fly\n", 4, "steps[0].wings"),
         ("  - expect: {x: 1}\n    do: fly\n    at: soon\n", 3, "steps[0].expect.x"),
         ("  - do: withdraw\n    by: nobody\n    at: soon\n", 4, "steps[0].by"),
-        ("  - {at: +1h, do: sweep}\n  - {at: +2h, do: fly}\n  - {at: soon, do: sweep}\n", 4, "steps[1].do"),
-        ("  - at: +1h\n    do: rule_no_fault\n    with:\n      rationale: 1\n      x: 1\n", 6, "steps[0].with.rationale"),
-        ("  - at: +1h\n    do: rule_no_fault\n    with:\n      x: 1\n      rationale: 1\n", 6, "steps[0].with.x"),
+        (
+            "  - {at: +1h, do: sweep}\n  - {at: +2h, do: fly}\n  - {at: soon, do: sweep}\n",
+            4,
+            "steps[1].do",
+        ),
+        (
+            "  - at: +1h\n    do: rule_no_fault\n    with:\n      rationale: 1\n      x: 1\n",
+            6,
+            "steps[0].with.rationale",
+        ),
+        (
+            "  - at: +1h\n    do: rule_no_fault\n    with:\n      x: 1\n      rationale: 1\n",
+            6,
+            "steps[0].with.x",
+        ),
     ],
 )
 def test_of_two_faults_in_the_steps_the_first_is_named(text: str, line: int, field: str) -> None:
     assert refused(HEAD + "steps:\n" + text) == (line, field)
 
 
-# ---- at the edges of the years that are known --------------------------------------------------------------------------
+# ---- at the edges of the years that are known ----------------------------------------------------
 
-LATE = "steps:\n  - {at: +1h, do: choose_option, with: {option: ship_by_agreed_date, agreed_until: %s, vouchers: [" + VOUCHER + "]}}\n"
+LATE = (
+    (
+        "steps:\n  - {at: +1h, do: choose_option, with: {option: ship_by_agreed_date, "
+        "agreed_until: %s, vouchers: ["
+    )
+    + VOUCHER
+    + "]}}\n"
+)
 EDGES = {
     "opened on the last day": "dispute: {opened_at: 2199-12-31T10:00:00Z}\n",
     "paid before the first day": "dispute: {opened_at: 1971-01-02T00:00:00Z}\n",
     "opened on the first day": "dispute: {opened_at: 1971-01-01T00:00:00Z}\norder: {}\n",
     "confirmed after the last day": "dispute: {opened_at: 2199-12-30T10:00:00Z}\n"
-    "steps: [{at: +1h, do: choose_option, with: {option: out_of_stock_refund}}, {at: +20h, do: confirm_agreement}]\n",
-    "evidence after the last day": "dispute: {opened_at: 2199-12-30T10:00:00Z}\npolicy: {evidence: {hours: 99}}\n"
+    "steps: [{at: +1h, do: choose_option, with: {option: out_of_stock_refund}}, {at: +20h, do: "
+    "confirm_agreement}]\n",
+    "evidence after the last day": "dispute: {opened_at: 2199-12-30T10:00:00Z}\npolicy: {evidence: {hours: "
+    "99}}\n"
     "steps: [{at: +1h, do: choose_option, with: {option: prove_no_fault}}]\n",
-    "grace after the last day": "dispute: {opened_at: 2150-01-01T00:00:00Z}\npolicy: {scan_grace: 36500d}\n"
+    "grace after the last day": (
+        "dispute: {opened_at: 2150-01-01T00:00:00Z}\npolicy: {scan_grace: 36500d}\n"
+    )
     + LATE % "2150-01-02T00:00:00Z",
-    "promise on the last day": HEAD + "policy: {max_promise: null}\n" + LATE % "2199-12-31T23:00:00Z",
-    "extended to the last day": HEAD + "steps: [{at: +1h, do: extend_deadline, with: {until: 2199-12-31T23:00:00Z, rationale: x}}]\n",
+    "promise on the last day": HEAD
+    + "policy: {max_promise: null}\n"
+    + LATE % "2199-12-31T23:00:00Z",
+    "extended to the last day": HEAD
+    + (
+        "steps: [{at: +1h, do: extend_deadline, with: {until: 2199-12-31T23:00:00Z, rationale: "
+        "x}}]\n"
+    ),
 }
 
 
 @pytest.mark.parametrize("text", EDGES.values(), ids=list(EDGES))
-def test_at_the_edge_of_the_known_years_a_file_is_refused_or_runs_and_leaves_a_history_that_reads_back(text: str) -> None:
+def test_at_the_edge_of_the_known_years_a_file_is_refused_or_runs_and_leaves_a_history_that_reads_back(
+    text: str,
+) -> None:
     try:
         result = run_scenario(parsed(text))
     except InputError as fault:
@@ -805,7 +1079,7 @@ def test_at_the_edge_of_the_known_years_a_file_is_refused_or_runs_and_leaves_a_h
     assert tuple(read_back(stream.getvalue()).events) == result.events
 
 
-# ---- whatever stands in a file, it is read or refused ------------------------------------------------------------------
+# ---- whatever stands in a file, it is read or refused --------------------------------------------
 
 
 @cache
@@ -813,10 +1087,45 @@ def seeds() -> tuple[object, ...]:
     return tuple(read_yaml(file.read_bytes(), str(file)).value for file in SEED_FILES)
 
 
-WORDS = sorted({word for words in (Deadline, CommandType, Option, Outcome, RefusalCode, Role, StateName) for word in words})
+WORDS = sorted(
+    {
+        word
+        for words in (Deadline, CommandType, Option, Outcome, RefusalCode, Role, StateName)
+        for word in words
+    }
+)
 FIELDS = [
-    *("title", "rules", "policy", "dispute", "order", "steps", "expect", "at", "do", "by", "key", "with", "state", "refused", "error"),
-    *("option", "agreed_until", "vouchers", "until", "deadline", "statement", "rationale", "note", "shipment", "refund", "calendar", "<<"),
+    *(
+        "title",
+        "rules",
+        "policy",
+        "dispute",
+        "order",
+        "steps",
+        "expect",
+        "at",
+        "do",
+        "by",
+        "key",
+        "with",
+        "state",
+        "refused",
+        "error",
+    ),
+    *(
+        "option",
+        "agreed_until",
+        "vouchers",
+        "until",
+        "deadline",
+        "statement",
+        "rationale",
+        "note",
+        "shipment",
+        "refund",
+        "calendar",
+        "<<",
+    ),
 ]
 
 
@@ -829,7 +1138,16 @@ class Plain(str):
 def junk() -> SearchStrategy[object]:
     plain = st.sampled_from(
         [
-            *("+1h", "+0s", "+99999d", "+1h30m", "2023-03-28T12:00:00+08:00", "2023-03-28", "9999-12-31T23:59:59Z", "2023-03-28T12:00:00"),
+            *(
+                "+1h",
+                "+0s",
+                "+99999d",
+                "+1h30m",
+                "2023-03-28T12:00:00+08:00",
+                "2023-03-28",
+                "9999-12-31T23:59:59Z",
+                "2023-03-28T12:00:00",
+            ),
             *(
                 "99.90",
                 "0012",
@@ -850,10 +1168,20 @@ def junk() -> SearchStrategy[object]:
             "9" * 100,
         ]
     ).map(Plain)
-    scalars = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.sampled_from(WORDS) | st.text(max_size=6) | plain
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**20), 10**20)
+        | st.sampled_from(WORDS)
+        | st.text(max_size=6)
+        | plain
+    )
     return st.recursive(
         scalars,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), inner, max_size=3)
+        ),
         max_leaves=5,
     )
 
@@ -861,7 +1189,14 @@ def junk() -> SearchStrategy[object]:
 def spelt(value: object) -> str:
     """Write a value as YAML in one line: JSON, but for instants and dates, which stand as they are."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{spelt(name)}: {spelt(member)}" for name, member in cast("Mapping[object, object]", value).items()) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{spelt(name)}: {spelt(member)}"
+                for name, member in cast("Mapping[object, object]", value).items()
+            )
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(spelt(member) for member in cast("list[object]", value)) + "]"
     if isinstance(value, date):
@@ -875,7 +1210,11 @@ def mutated(draw: DrawFn) -> str:
     content: Any = draw(st.sampled_from(seeds()))
     for _ in range(draw(st.integers(1, 3))):
         content = draw(changed(content))
-    return "\n".join(f"{spelt(name)}: {spelt(member)}" for name, member in content.items()) if isinstance(content, dict) else spelt(content)
+    return (
+        "\n".join(f"{spelt(name)}: {spelt(member)}" for name, member in content.items())
+        if isinstance(content, dict)
+        else spelt(content)
+    )
 
 
 @st.composite
@@ -920,17 +1259,23 @@ def test_a_file_in_which_somebody_mistyped_is_run_or_refused(data: DataObject) -
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = min(len(text), start + data.draw(st.integers(0, 5)))
-        text = text[:start] + data.draw(st.text(st.sampled_from("\n\t -:{}[],'\"#|>&*!%@`0+eW号x"), max_size=3)) + text[end:]
+        text = (
+            text[:start]
+            + data.draw(st.text(st.sampled_from("\n\t -:{}[],'\"#|>&*!%@`0+eW号x"), max_size=3))
+            + text[end:]
+        )
     reads_or_refuses(text)
 
 
 @pytest.mark.parametrize("number", range(len(SEED_FILES)), ids=[file.name for file in SEED_FILES])
 def test_the_seeds_of_these_tests_are_sound(number: int) -> None:
     content = cast("dict[str, object]", seeds()[number])
-    assert reads_or_refuses("\n".join(f"{spelt(name)}: {spelt(member)}" for name, member in content.items()))
+    assert reads_or_refuses(
+        "\n".join(f"{spelt(name)}: {spelt(member)}" for name, member in content.items())
+    )
 
 
-# ---- instants in another spelling --------------------------------------------------------------------------------------
+# ---- instants in another spelling ----------------------------------------------------------------
 
 SPELT = """\
 dispute: {opened_at: 2023-03-28T10:00:00Z}
@@ -943,7 +1288,13 @@ steps:
 
 
 def test_small_t_and_z_are_read_wherever_an_instant_stands_and_recorded_as_ever() -> None:
-    small = re.sub(r"(\d\d)T(\d\d:\d\d:\d\d(?:\.\d)?)(Z?)", lambda found: f"{found[1]}t{found[2]}{found[3].lower()}", SPELT)
+    small = re.sub(
+        r"(\d\d)T(\d\d:\d\d:\d\d(?:\.\d)?)(Z?)",
+        lambda found: f"{found[1]}t{found[2]}{found[3].lower()}",
+        SPELT,
+    )
     assert small.count("t1") + small.count("t0") == SPELT.count("T1") + SPELT.count("T0") == 9
     assert parsed(small) == parsed(SPELT)
-    assert [event.hash for event in run_scenario(parsed(small)).events] == [event.hash for event in run_scenario(parsed(SPELT)).events]
+    assert [event.hash for event in run_scenario(parsed(small)).events] == [
+        event.hash for event in run_scenario(parsed(SPELT)).events
+    ]

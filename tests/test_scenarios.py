@@ -1,7 +1,8 @@
 """Every scenario file of the project: it comes out as it says, twice the same, and its history reads back.
 
-The files are the examples for people and the corpus under tests/scenarios. Here they are only run and counted: what a
-scenario shows stands in the file. A file that must be refused names line and field in its first line.
+The files are the examples for people and the corpus under tests/scenarios. Here they are only run
+and counted: what a scenario shows stands in the file. A file that must be refused names line and
+field in its first line.
 """
 
 import io
@@ -22,7 +23,10 @@ from tests.support import read_back
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "scenarios"
-FOLDERS = (ROOT / "examples", *(CORPUS / name for name in ("rows", "codes", "boundaries", "doubtful", "parallel")))
+FOLDERS = (
+    ROOT / "examples",
+    *(CORPUS / name for name in ("rows", "codes", "boundaries", "doubtful", "parallel")),
+)
 FILES = tuple(file for folder in FOLDERS for file in sorted(folder.rglob(f"*{SUFFIX}")))
 EXAMPLES = tuple(file for file in FILES if file.parent == FOLDERS[0])
 INVALID = tuple(sorted((CORPUS / "invalid").rglob(f"*{SUFFIX}")))
@@ -30,7 +34,8 @@ INVALID = tuple(sorted((CORPUS / "invalid").rglob(f"*{SUFFIX}")))
 TABLE = VERSIONS["2023-03"].table
 Edge = tuple[str, CommandType, str, Outcome | None]
 
-# The table has one row for the three settlements, but a denied out-of-stock refund is judged at once: it never gets to review.
+# The table has one row for the three settlements, but a denied out-of-stock refund is judged at
+# once: it never gets to review.
 NEVER: frozenset[Edge] = frozenset(
     {
         (
@@ -94,12 +99,12 @@ def test_an_invalid_file_is_refused_at_the_line_and_field_that_it_names(file: Pa
     assert str(fault).startswith(f"{file}:{fault.line}: {fault.field or ''}")
 
 
-# ---- what the corpus reaches -------------------------------------------------------------------------------------------
+# ---- what the corpus reaches ---------------------------------------------------------------------
 
 
 def edges_of_the_table() -> set[Edge]:
     edges: set[Edge] = set()
-    for row in (row for rows in TABLE.rows.values() for row in rows):
+    for row in (row for rows in TABLE.transitions.values() for row in rows):
         by_option = row.rule.outcome
         outcomes = set(by_option.values()) if isinstance(by_option, Mapping) else {by_option}
         edges |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
@@ -112,11 +117,16 @@ def test_the_corpus_reaches_every_row_of_the_table(tell: Callable[[object], None
         (event.source, event.command, event.target, event.outcome)
         for file in FILES
         for event in ran(file).events
-        if event.source is not None and event.type is not EventType.REFUSED and event.rules == "2023-03"
+        if event.source is not None
+        and event.type is not EventType.REFUSED
+        and event.rules == "2023-03"
     }
     assert reached <= table
     assert table - reached == NEVER
-    tell(f"{len(FILES)} scenarios reach {len(reached)} of {len(table)} rows (source, event, target, outcome)")
+    tell(
+        f"{len(FILES)} scenarios reach {len(reached)} of {len(table)} rows (source, event, "
+        "target, outcome)"
+    )
 
 
 def test_the_corpus_reaches_every_refusal_code(tell: Callable[[object], None]) -> None:
@@ -126,16 +136,23 @@ def test_the_corpus_reaches_every_refusal_code(tell: Callable[[object], None]) -
     tell(f"{len(FILES)} scenarios reach {len(reached)} of {len(RefusalCode)} refusal codes")
 
 
-def test_the_corpus_reaches_every_event_type_state_and_outcome(tell: Callable[[object], None]) -> None:
+def test_the_corpus_reaches_every_event_type_state_and_outcome(
+    tell: Callable[[object], None],
+) -> None:
     events = [event for file in FILES for event in ran(file).events]
     assert {event.type for event in events} == set(EventType)
-    assert {event.target for event in events} == {path for version in VERSIONS.values() for path in version.table.places}
+    assert {event.target for event in events} == {
+        path for version in VERSIONS.values() for path in version.table.configurations
+    }
     assert {event.command for event in events} == set(CommandType)
     assert {event.outcome for event in events} == {None, *Outcome}
-    tell(f"{len(FILES)} scenarios reach {len({event.type for event in events})} of {len(EventType)} event types")
+    tell(
+        f"{len(FILES)} scenarios reach {len({event.type for event in events})} of "
+        f"{len(EventType)} event types"
+    )
 
 
-# ---- a wrong expectation is found --------------------------------------------------------------------------------------
+# ---- a wrong expectation is found ----------------------------------------------------------------
 
 
 def another(state: str) -> str:
@@ -172,13 +189,19 @@ def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Pat
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_wrong_expectation_of_the_end_is_found_at_its_line(wrong: dict[str, str], found: str) -> None:
+def test_a_wrong_expectation_of_the_end_is_found_at_its_line(
+    wrong: dict[str, str], found: str
+) -> None:
     (file,) = (file for file in EXAMPLES if file.name.startswith("03-"))
     *before, last = file.read_text(encoding="utf-8").splitlines()
     right = {"state": "resolved", "outcome": "settled_by_agreed_shipment", "events": "4"}
-    assert last.startswith("expect: {" + ", ".join(f"{name}: {value}" for name, value in right.items()) + "}")
+    assert last.startswith(
+        "expect: {" + ", ".join(f"{name}: {value}" for name, value in right.items()) + "}"
+    )
     expect = ", ".join(f"{name}: {value}" for name, value in (right | wrong).items())
-    (failure,) = run_scenario(parse_scenario("\n".join([*before, f"expect: {{{expect}}}"]), "changed")).failures
+    (failure,) = run_scenario(
+        parse_scenario("\n".join([*before, f"expect: {{{expect}}}"]), "changed")
+    ).failures
     assert (failure.step, failure.line) == (None, len(before) + 1)
     assert next(iter(wrong.values())).strip("[]") in failure.expected
     assert found in failure.found

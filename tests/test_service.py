@@ -12,7 +12,13 @@ from dispute_fsm.decider.hash_chain import event_hash
 from dispute_fsm.domain.commands import Actor, Withdraw
 from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, StateName
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.errors import FactsNeededError, InputError, OrderSystemUnavailableError, StaleFactsError, UnknownDisputeError
+from dispute_fsm.errors import (
+    FactsNeededError,
+    InputError,
+    OrderSystemUnavailableError,
+    StaleFactsError,
+    UnknownDisputeError,
+)
 from dispute_fsm.service.service import DisputeService
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
@@ -45,12 +51,22 @@ def home(url: str) -> Iterator[House]:
 
 def rows(home: House) -> dict[str, int]:
     """Count the rows of every table that an opening or a command writes."""
-    names = ("dispute_policies", "dispute_events", "dispute_private_values", "disputes", "dispute_deadlines", "dispute_keys")
+    names = (
+        "dispute_policies",
+        "dispute_events",
+        "dispute_private_values",
+        "disputes",
+        "dispute_deadlines",
+        "dispute_keys",
+    )
     with home.store.engine.connect() as connection:
-        return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}  # noqa: S608 -- our own names
+        return {
+            name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()  # noqa: S608 -- our own names
+            for name in names
+        }
 
 
-# ---- what is answered stands -------------------------------------------------------------------------------------------
+# ---- what is answered stands ---------------------------------------------------------------------
 
 
 def test_what_was_answered_is_what_another_process_finds(home: House, url: str) -> None:
@@ -101,7 +117,9 @@ def test_a_refusal_is_recorded_and_uses_no_key_up(home: House) -> None:
     assert isinstance(refused.decision, Refused)
     assert set(refused.decision.codes) == {C.NOT_SHIPPED, C.NO_PICKUP_SCAN}
     assert rows(home)["dispute_keys"] == 0
-    assert isinstance(home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1")).decision, Accepted)
+    assert isinstance(
+        home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1")).decision, Accepted
+    )
 
 
 def test_what_changes_nothing_appends_nothing(home: House) -> None:
@@ -114,7 +132,10 @@ def test_what_changes_nothing_appends_nothing(home: House) -> None:
 def test_there_is_no_dispute_to_put_a_command_to(home: House) -> None:
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         home.service.send("D-9", choose(A.OUT_OF_STOCK_REFUND))
-    with pytest.raises(UnknownDisputeError, match="no dispute D-9"), home.store.engine.begin() as connection:
+    with (
+        pytest.raises(UnknownDisputeError, match="no dispute D-9"),
+        home.store.engine.begin() as connection,
+    ):
         home.service.send("D-9", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         home.service.options("D-9")
@@ -122,10 +143,12 @@ def test_there_is_no_dispute_to_put_a_command_to(home: House) -> None:
         home.service.checklist("D-9", None)
 
 
-# ---- asked again -------------------------------------------------------------------------------------------------------
+# ---- asked again ---------------------------------------------------------------------------------
 
 
-def test_the_same_key_with_the_same_content_is_answered_as_the_first_time_by_another_process(home: House, url: str) -> None:
+def test_the_same_key_with_the_same_content_is_answered_as_the_first_time_by_another_process(
+    home: House, url: str
+) -> None:
     home.open()
     asked = choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="抱歉")
     first = home.service.send("D-1", asked)
@@ -147,7 +170,9 @@ def test_the_same_key_with_other_content_is_refused(home: House) -> None:
     assert refused.decision.codes == (C.KEY_REUSED,)
 
 
-def test_an_opening_sent_again_is_answered_as_the_first_time_even_after_the_end(home: House) -> None:
+def test_an_opening_sent_again_is_answered_as_the_first_time_even_after_the_end(
+    home: House,
+) -> None:
     opened = home.open(key="k-0")
     home.service.send("D-1", command(E.WITHDRAW))
     again = home.service.open(request(key="k-0"))
@@ -168,15 +193,15 @@ def test_an_order_has_one_live_dispute_and_another_once_that_is_closed(home: Hou
     looks = home.orders.looks
     refused = home.service.open(request("D-2", order_id="O-1"))
     assert isinstance(refused.decision, Refused)
-    assert [(reason.code, reason.guard, reason.saw["dispute_id"]) for reason in refused.reasons] == [
-        (C.DISPUTE_EXISTS, "one_live_dispute_per_order", "D-1")
-    ]
+    assert [
+        (reason.code, reason.guard, reason.saw["dispute_id"]) for reason in refused.reasons
+    ] == [(C.DISPUTE_EXISTS, "one_live_dispute_per_order", "D-1")]
     assert home.orders.looks == looks
     home.service.send("D-1", command(E.WITHDRAW))
     assert home.open("D-2", order_id="O-1").state is StateName.OPENED
 
 
-# ---- time --------------------------------------------------------------------------------------------------------------
+# ---- time ----------------------------------------------------------------------------------------
 
 
 def test_business_time_comes_from_the_database_where_it_has_a_clock(url: str) -> None:
@@ -197,7 +222,7 @@ def test_business_time_never_goes_back_within_a_dispute(home: House) -> None:
     assert answer.dispute.last_at == OPENED_AT + HOUR
 
 
-# ---- the order system --------------------------------------------------------------------------------------------------
+# ---- the order system ----------------------------------------------------------------------------
 
 
 def test_the_order_system_is_asked_only_where_a_rule_looks_at_it(home: House) -> None:
@@ -222,13 +247,19 @@ def test_facts_that_are_handed_in_are_used_and_may_not_be_too_old(home: House) -
     home.open()
     looks = home.orders.looks
     with pytest.raises(StaleFactsError):
-        home.service.send("D-1", choose(A.CONSUMER_CANCELS), facts=seen(CANCELLING, OPENED_AT - 10 * MINUTE, "O-D-1"))
-    answer = home.service.send("D-1", choose(A.CONSUMER_CANCELS), facts=seen(CANCELLING, OPENED_AT - MINUTE, "O-D-1"))
+        home.service.send(
+            "D-1",
+            choose(A.CONSUMER_CANCELS),
+            facts=seen(CANCELLING, OPENED_AT - 10 * MINUTE, "O-D-1"),
+        )
+    answer = home.service.send(
+        "D-1", choose(A.CONSUMER_CANCELS), facts=seen(CANCELLING, OPENED_AT - MINUTE, "O-D-1")
+    )
     assert isinstance(answer.decision, Accepted)
     assert home.orders.looks == looks
 
 
-# ---- the host's own transaction ----------------------------------------------------------------------------------------
+# ---- the host's own transaction ------------------------------------------------------------------
 
 
 def test_the_hosts_writes_and_ours_commit_together(home: House) -> None:
@@ -238,7 +269,9 @@ def test_the_hosts_writes_and_ours_commit_together(home: House) -> None:
     with home.store.engine.begin() as connection:
         connection.execute(text("INSERT INTO host VALUES ('opened')"))
         home.service.open(request(), facts=shown, connection=connection)
-        answer = home.service.send("D-1", choose(A.CONSUMER_CANCELS, key="k-1"), facts=shown, connection=connection)
+        answer = home.service.send(
+            "D-1", choose(A.CONSUMER_CANCELS, key="k-1"), facts=shown, connection=connection
+        )
     assert isinstance(answer.decision, Accepted)
     assert home.service.get("D-1") is not None
     with home.store.engine.connect() as connection:
@@ -254,7 +287,9 @@ def test_what_the_host_rolls_back_has_not_happened(home: House) -> None:
 
     def changes_its_mind() -> None:
         with home.store.engine.begin() as connection:
-            home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="x"), connection=connection)
+            home.service.send(
+                "D-1", choose(A.OUT_OF_STOCK_REFUND, key="k-1", note="x"), connection=connection
+            )
             raise ChangedMindError
 
     with pytest.raises(ChangedMindError):
@@ -263,7 +298,9 @@ def test_what_the_host_rolls_back_has_not_happened(home: House) -> None:
     assert home.service.history("D-1")[1:] == ()
 
 
-def test_a_policy_that_was_rolled_back_with_its_dispute_is_written_with_the_next(home: House, url: str) -> None:
+def test_a_policy_that_was_rolled_back_with_its_dispute_is_written_with_the_next(
+    home: House, url: str
+) -> None:
     policy, shown = over(denial="review"), seen(CANCELLING, OPENED_AT, "O-D-1")
     with home.store.engine.connect() as connection, connection.begin() as transaction:
         home.service.open(request(policy=policy), facts=shown, connection=connection)
@@ -287,12 +324,14 @@ def test_nobody_is_asked_while_the_hosts_transaction_is_open(home: House) -> Non
     assert home.orders.looks == looks
 
 
-# ---- looking -----------------------------------------------------------------------------------------------------------
+# ---- looking -------------------------------------------------------------------------------------
 
 
 def test_options_ask_the_order_system_and_say_unknown_where_it_cannot_answer(home: House) -> None:
     home.open()
-    assert {view.option: view.open for view in home.service.options("D-1")}[A.ALREADY_SHIPPED] is True
+    assert {view.option: view.open for view in home.service.options("D-1")}[
+        A.ALREADY_SHIPPED
+    ] is True
     home.orders.available = False
     opened = {view.option: view.open for view in home.service.options("D-1")}
     assert (opened[A.ALREADY_SHIPPED], opened[A.PROVE_NO_FAULT]) == (None, True)
@@ -305,11 +344,13 @@ def test_options_ask_the_order_system_and_say_unknown_where_it_cannot_answer(hom
 
 def test_a_checklist_is_by_the_policy_of_the_dispute(home: House) -> None:
     home.open(policy=over(evidence_reasons={"carrier_fault": None}))
-    faults = home.service.checklist("D-1", "carrier_fault", (voucher(kind="carrier_certificate"),), "late").faults
+    faults = home.service.checklist(
+        "D-1", "carrier_fault", (voucher(kind="carrier_certificate"),), "late"
+    ).faults
     assert [finding.code for finding in faults] == [C.REASON_UNKNOWN]
 
 
-# ---- erasing -----------------------------------------------------------------------------------------------------------
+# ---- erasing -------------------------------------------------------------------------------------
 
 
 def test_erased_words_are_gone_and_the_chain_stays_whole(home: House, url: str) -> None:
@@ -341,14 +382,23 @@ def test_an_erased_dispute_goes_on(home: House) -> None:
     assert home.service.send("D-1", command(E.WITHDRAW)).dispute.closed
 
 
-# ---- what names nothing ------------------------------------------------------------------------------------------------
+# ---- what names nothing --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("nothing", ["", "\0", "D-\ud800", "x" * 201, "D-1\nD-2"], ids=["empty", "nul", "surrogate", "long", "lines"])
+@pytest.mark.parametrize(
+    "nothing",
+    ["", "\0", "D-\ud800", "x" * 201, "D-1\nD-2"],
+    ids=["empty", "nul", "surrogate", "long", "lines"],
+)
 def test_what_can_be_no_id_names_nothing_in_every_call(home: House, nothing: str) -> None:
     home.open()
     service = home.service
-    assert (service.get(nothing), service.history(nothing), service.snapshot(nothing), service.erase(nothing)) == (None, (), None, 0)
+    assert (
+        service.get(nothing),
+        service.history(nothing),
+        service.snapshot(nothing),
+        service.erase(nothing),
+    ) == (None, (), None, 0)
     assert service.by_order(nothing).found == service.by_merchant(nothing).found == ()
     asked = choose(Option.OUT_OF_STOCK_REFUND)
     asks: tuple[Callable[[], object], ...] = (
@@ -362,13 +412,15 @@ def test_what_can_be_no_id_names_nothing_in_every_call(home: House, nothing: str
         assert fault.value.field == "dispute_id"
 
 
-# ---- a host's own ------------------------------------------------------------------------------------------------------
+# ---- a host's own --------------------------------------------------------------------------------
 
 
 def test_a_connection_that_has_begun_no_transaction_is_an_error(home: House) -> None:
     home.open()
     asked = choose(Option.OUT_OF_STOCK_REFUND)
-    autocommit = {"isolation_level": "AUTOCOMMIT"} if home.store.engine.dialect.name == "postgresql" else {}
+    autocommit = (
+        {"isolation_level": "AUTOCOMMIT"} if home.store.engine.dialect.name == "postgresql" else {}
+    )
     with home.store.engine.connect().execution_options(**autocommit) as connection:
         if autocommit:
             connection.exec_driver_sql("SELECT 1")
@@ -387,12 +439,16 @@ def test_a_snapshot_of_the_hosts_is_dated_by_the_services_clock(home: House) -> 
     home.open()
     with home.store.engine.begin() as connection:
         facts = home.orders.look("O-D-1", home.service.now(connection))
-        answer = home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=facts, connection=connection)
+        answer = home.service.send(
+            "D-1", choose(Option.CONSUMER_CANCELS), facts=facts, connection=connection
+        )
     assert isinstance(answer.decision, Accepted)
     assert home.service.now() == home.time.now
 
 
-def test_what_a_class_of_the_hosts_adds_is_an_error_and_nothing_of_it_is_recorded(home: House) -> None:
+def test_what_a_class_of_the_hosts_adds_is_an_error_and_nothing_of_it_is_recorded(
+    home: House,
+) -> None:
     class ShopFacts(OrderFacts):
         debug: str = "x"
 
@@ -400,7 +456,9 @@ def test_what_a_class_of_the_hosts_adds_is_an_error_and_nothing_of_it_is_recorde
         name: str = "somebody"
 
     home.open()
-    facts = ShopFacts(order_id="O-D-1", asked="shop", observed_at=home.time.now, revision="1", paid_at=OPENED_AT)
+    facts = ShopFacts(
+        order_id="O-D-1", asked="shop", observed_at=home.time.now, revision="1", paid_at=OPENED_AT
+    )
     with pytest.raises(ValidationError, match=r"facts\.debug"):
         home.service.send("D-1", choose(Option.ALREADY_SHIPPED), facts=facts)
     with pytest.raises(ValidationError, match=r"by\.name"):
@@ -416,7 +474,9 @@ def test_times_are_hashed_in_utc_whoever_made_them(home: House) -> None:
     home.time.now = Stopped(2023, 3, 28, 3, tzinfo=UTC)
     elsewhere = OPENED_AT.astimezone(timezone(HOUR * 8))
     facts = home.orders.look("O-D-1", home.time.now).model_copy(update={"paid_at": elsewhere})
-    assert isinstance(home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=facts).decision, Accepted)
+    assert isinstance(
+        home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=facts).decision, Accepted
+    )
     assert not list(check(home.store, CheckCounts()))
     event = home.service.history("D-1")[-1]
     assert event_hash(event.model_dump(mode="json")) == event.hash

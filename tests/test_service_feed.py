@@ -59,7 +59,7 @@ def ids(home: House, after: str | None = None, limit: int = 100) -> list[str]:
     return [event.cloud_event()["id"] for event in home.service.feed(after, limit)]
 
 
-# ---- reading -----------------------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 
 
 def test_the_feed_is_every_event_in_the_order_in_which_they_were_committed(home: House) -> None:
@@ -71,7 +71,9 @@ def test_reading_goes_on_behind_any_place(home: House) -> None:
     some(home, "D-1", "D-2")
     whole = home.service.feed()
     for number, event in enumerate(whole, 1):
-        assert [one.place for one in home.service.feed(event.place)] == [one.place for one in whole[number:]]
+        assert [one.place for one in home.service.feed(event.place)] == [
+            one.place for one in whole[number:]
+        ]
     assert ids(home, whole[1].place, limit=2) == ["D-1/2", "D-2/2"]
     assert home.service.feed(whole[-1].place) == ()
 
@@ -91,14 +93,18 @@ def test_an_event_that_commits_late_is_not_left_out(home: House) -> None:
     settle(home.store)
     first = home.service.feed()[-1].place
     with home.store.engine.begin() as late:
-        home.service.open(request("D-1"), facts=seen(home.orders.shown, OPENED_AT, "O-D-1"), connection=late)
+        home.service.open(
+            request("D-1"), facts=seen(home.orders.shown, OPENED_AT, "O-D-1"), connection=late
+        )
         home.open("D-2")  # begins later, commits earlier, has the higher number
         assert ids(home, first) == [], "what may still be preceded is not shown yet"
     settle(home.store)
     assert ids(home, first) == ["D-1/1", "D-2/1"]
 
 
-def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(home: House) -> None:
+def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
+    home: House,
+) -> None:
     if home.store.engine.dialect.name == "sqlite":
         some(home, "D-1")
         assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
@@ -107,8 +113,12 @@ def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
     with home.store.engine.begin() as connection:
         connection.execute(text("CREATE TABLE host (told text)"))
     with home.store.engine.begin() as connection:
-        connection.execute(text("INSERT INTO host VALUES ('x')"))  # this transaction has its number now, a low one
-        home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))  # another one, with a higher number
+        connection.execute(
+            text("INSERT INTO host VALUES ('x')")
+        )  # this transaction has its number now, a low one
+        home.service.send(
+            "D-1", choose(Option.OUT_OF_STOCK_REFUND)
+        )  # another one, with a higher number
         home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT), connection=connection)
     settle(home.store)
     assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
@@ -126,7 +136,9 @@ def test_a_reader_beside_many_writers_misses_nothing_and_reads_nothing_twice(url
         def reads() -> None:
             place: str | None = None
             while True:
-                last = done.is_set()  # asked first: what was written before it was set is found below
+                last = (
+                    done.is_set()
+                )  # asked first: what was written before it was set is found below
                 page = reader.service.feed(place, 7)
                 read.extend(event.cloud_event()["id"] for event in page)
                 place = page[-1].place if page else place
@@ -135,7 +147,10 @@ def test_a_reader_beside_many_writers_misses_nothing_and_reads_nothing_twice(url
 
         reading = threading.Thread(target=reads)
         reading.start()
-        writing_ = [threading.Thread(target=some, args=(one, *(f"D-{n}-{m}" for m in range(8)))) for n, one in enumerate(writers)]
+        writing_ = [
+            threading.Thread(target=some, args=(one, *(f"D-{n}-{m}" for m in range(8))))
+            for n, one in enumerate(writers)
+        ]
         for thread in writing_:
             thread.start()
         for thread in writing_:
@@ -146,22 +161,33 @@ def test_a_reader_beside_many_writers_misses_nothing_and_reads_nothing_twice(url
         assert len(read) == len(set(read)) == 4 * 8 * 3
         for n in range(4):
             for m in range(8):
-                assert [one for one in read if one.startswith(f"D-{n}-{m}/")] == [f"D-{n}-{m}/{seq}" for seq in (1, 2, 3)]
+                assert [one for one in read if one.startswith(f"D-{n}-{m}/")] == [
+                    f"D-{n}-{m}/{seq}" for seq in (1, 2, 3)
+                ]
 
 
-# ---- the envelope ------------------------------------------------------------------------------------------------------
+# ---- the envelope --------------------------------------------------------------------------------
 
 
 def test_the_envelope_is_a_cloud_event_without_anything_personal(home: House) -> None:
     home.open("D-1")
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
-    home.service.send("D-1", submission(statement="⟦个人⟧", vouchers=[voucher(kind="carrier_certificate", file_name="⟦个人⟧.png")]))
+    home.service.send(
+        "D-1",
+        submission(
+            statement="⟦个人⟧",
+            vouchers=[voucher(kind="carrier_certificate", file_name="⟦个人⟧.png")],
+        ),
+    )
     settle(home.store)
     events = [event.cloud_event("/shop/disputes") for event in home.service.feed()]
     for event in events:
         required = {"id", "source", "specversion", "type"}
         assert required <= event.keys()
-        assert all(isinstance(event[name], str) and event[name] for name in (*required, "subject", "time", "datacontenttype", "sequence"))
+        assert all(
+            isinstance(event[name], str) and event[name]
+            for name in (*required, "subject", "time", "datacontenttype", "sequence")
+        )
         assert event["specversion"] == "1.0"
         assert event["source"] == "/shop/disputes"
         assert all(name.isascii() and name.isalnum() and name.islower() for name in event)
@@ -189,13 +215,17 @@ def test_the_log_sink_writes_a_line_of_ids_and_codes(home: House) -> None:
     assert "个人" not in str(logs)
 
 
-# ---- named consumers ---------------------------------------------------------------------------------------------------
+# ---- named consumers -----------------------------------------------------------------------------
 
 
-def test_a_consumer_goes_on_where_it_ended_whichever_process_delivers(home: House, url: str) -> None:
+def test_a_consumer_goes_on_where_it_ended_whichever_process_delivers(
+    home: House, url: str
+) -> None:
     some(home, "D-1", "D-2")
     first, second = Sink(), Sink()
-    assert home.service.consumer("mail", first).deliver(limit=4) == Delivered(delivered=4, more=True)
+    assert home.service.consumer("mail", first).deliver(limit=4) == Delivered(
+        delivered=4, more=True
+    )
     with house(url) as other:
         assert other.service.consumer("mail", second).deliver() == Delivered(delivered=2)
     assert first.took + second.took == ids(home)
@@ -249,7 +279,9 @@ def test_a_process_that_dies_delivers_again_what_was_not_kept(home: House) -> No
     assert home.service.consumer("mail", sink).deliver() == Delivered(delivered=3)
 
 
-def test_an_event_that_cannot_be_taken_is_parked_with_all_later_ones_of_its_dispute(home: House) -> None:
+def test_an_event_that_cannot_be_taken_is_parked_with_all_later_ones_of_its_dispute(
+    home: House,
+) -> None:
     some(home, "D-1", "D-2")
     sink = Sink("D-1/2")
     consumer = home.service.consumer("mail", sink, tries=2)
@@ -257,7 +289,9 @@ def test_an_event_that_cannot_be_taken_is_parked_with_all_later_ones_of_its_disp
     assert sink.took == ["D-1/1", "D-2/1", "D-2/2", "D-2/3"]
     assert sink.tried.count("D-1/2") == 2
     held = consumer.parked()
-    assert [(one.dispute_id, one.seq, one.error) for one in held] == [("D-1", 2, "ValueError: cannot take D-1/2")]
+    assert [(one.dispute_id, one.seq, one.error) for one in held] == [
+        ("D-1", 2, "ValueError: cannot take D-1/2")
+    ]
     assert consumer.deliver() == Delivered(), "what is parked is not tried again by itself"
 
 
@@ -311,7 +345,9 @@ def test_a_parked_event_is_told_in_a_log_line_without_a_persons_words(home: Hous
     with capture_logs() as logs:
         home.service.consumer("mail", Sink("D-1/1")).deliver()
     lines = [line for line in logs if line["event"] == "event_parked"]
-    assert [(line["consumer"], line["dispute_id"], line["seq"], line["error"]) for line in lines] == [("mail", "D-1", 1, "ValueError")]
+    assert [
+        (line["consumer"], line["dispute_id"], line["seq"], line["error"]) for line in lines
+    ] == [("mail", "D-1", 1, "ValueError")]
 
 
 def test_one_process_at_a_time_delivers_for_a_name(home: House) -> None:
@@ -341,7 +377,7 @@ def test_a_lease_that_lapsed_lets_another_deliver_and_the_first_hears_of_it(home
     assert other.deliver() == Delivered()
 
 
-# ---- what goes wrong ---------------------------------------------------------------------------------------------------
+# ---- what goes wrong -----------------------------------------------------------------------------
 
 
 def test_a_retry_that_is_interrupted_loses_nothing(home: House) -> None:
@@ -386,7 +422,9 @@ def test_no_tries_are_an_error_for_they_would_lose_every_event(home: House) -> N
     assert fault.value.field == "tries"
 
 
-def test_a_slow_sink_neither_loses_its_turn_nor_hears_all_again(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_sink_neither_loses_its_turn_nor_hears_all_again(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     some(home, "D-1", "D-2")
     passed, lease = [0.0], timedelta(seconds=60)
     monkeypatch.setattr(delivery, "monotonic", lambda: passed[0])

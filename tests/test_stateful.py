@@ -1,7 +1,8 @@
 """The service against a deliberately naive model: random commands, clocks, facts and restarts, on a real store.
 
-The model knows nothing of the package. It keeps a handful of plain values per dispute, counts deadlines in hours, and asks the
-oracle, the rules as written by hand, what has to come of a command. After every step all that can be looked at has to agree.
+The model knows nothing of the package. It keeps a handful of plain values per dispute, counts
+deadlines in hours, and asks the oracle, the rules as written by hand, what has to come of a
+command. After every step all that can be looked at has to agree.
 """
 
 import tempfile
@@ -13,7 +14,14 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
 from dispute_fsm.domain.commands import Command
@@ -26,10 +34,30 @@ from tests import oracle_2023_03 as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Seen
 from tests.sampling import examples
 from tests.service_support import AnyOrder, Time, request
-from tests.support import COMMANDS, ORDERS, OWN, WHOSE, choose, command, extension, over, ruling, submission
+from tests.support import (
+    COMMANDS,
+    ORDERS,
+    OWN,
+    WHOSE,
+    choose,
+    command,
+    extension,
+    over,
+    ruling,
+    submission,
+)
 
-HOUR, GRACE, TERMS = timedelta(hours=1), timedelta(hours=6), {"response": 24, "confirmation": 24, "evidence": 4}
-RUNS = {"opened": "response", "awaiting_confirmation": "confirmation", "awaiting_shipment": "promise", "awaiting_evidence": "evidence"}
+HOUR, GRACE, TERMS = (
+    timedelta(hours=1),
+    timedelta(hours=6),
+    {"response": 24, "confirmation": 24, "evidence": 4},
+)
+RUNS = {
+    "opened": "response",
+    "awaiting_confirmation": "confirmation",
+    "awaiting_shipment": "promise",
+    "awaiting_evidence": "evidence",
+}
 STANDS = {
     **{leaf: {name} for leaf, name in RUNS.items()},
     "awaiting_shipment": {"confirmation", "promise"},
@@ -82,7 +110,11 @@ class Naive:
             denial=self.denial,
             silence=self.silence,
             evidence="standing" if self.submitted else "none",
-            fulfilment="kept" if "scanned" in self.shows else "refunded" if "refunded" in self.shows else "neither",
+            fulfilment="kept"
+            if "scanned" in self.shows
+            else "refunded"
+            if "refunded" in self.shows
+            else "neither",
             extends=means,
             actor_fits=fits,
             in_time=not self.late(now),
@@ -103,7 +135,11 @@ class Naive:
         """Tell whether the order system has to be asked."""
         option = getattr(asked, "option", None)
         if asked.type is CommandType.CHOOSE_OPTION:
-            return self.leaf == "opened" and not self.late(now) and option in {Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED}
+            return (
+                self.leaf == "opened"
+                and not self.late(now)
+                and option in {Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED}
+            )
         expects_late = {CommandType.OBSERVE_ORDER: False, CommandType.PROMISE_EXPIRED: True}
         return self.leaf == "awaiting_shipment" and expects_late.get(asked.type) is self.late(now)
 
@@ -114,7 +150,11 @@ class Naive:
         begun = dict[str, datetime]()
         if event == "choose_option":
             self.option = getattr(payload, "option").value  # noqa: B009 -- the model does not know payloads
-            begun = {name: now + TERMS[name] * HOUR for name in STANDS.get(self.leaf, set()) if name in TERMS}
+            begun = {
+                name: now + TERMS[name] * HOUR
+                for name in STANDS.get(self.leaf, set())
+                if name in TERMS
+            }
             if self.leaf == "awaiting_shipment":
                 begun["promise"] = getattr(payload, "agreed_until") + GRACE  # noqa: B009 -- as above
         elif event == "request_evidence":
@@ -126,7 +166,9 @@ class Naive:
         elif event == "submit_evidence":
             self.submitted = True
         consented = event == "confirm_agreement" and self.leaf == "awaiting_shipment"
-        self.confirmed |= consented or (before == "denial_under_review" and self.leaf == "awaiting_shipment")
+        self.confirmed |= consented or (
+            before == "denial_under_review" and self.leaf == "awaiting_shipment"
+        )
         kept = {name: due for name, due in self.due.items() if name in STANDS.get(self.leaf, set())}
         if consented:
             kept.pop("confirmation", None)
@@ -134,23 +176,39 @@ class Naive:
 
 
 def policy_of(naive: Naive) -> Policy:
-    return over(silence=naive.silence, denial=naive.denial, evidence={"hours": 4}, max_recorded_refusals=RECORDED)
+    return over(
+        silence=naive.silence,
+        denial=naive.denial,
+        evidence={"hours": 4},
+        max_recorded_refusals=RECORDED,
+    )
 
 
-def asked_of(event: CommandType, option: Option, now: datetime, key: str | None, *, faulty: bool) -> tuple[Command, str | None]:
+def asked_of(
+    event: CommandType, option: Option, now: datetime, key: str | None, *, faulty: bool
+) -> tuple[Command, str | None]:
     """Make a command, and the code of what it lacks."""
     if event is CommandType.CHOOSE_OPTION:
         if option is Option.SHIP_BY_AGREED_DATE:
-            dated: dict[str, Any] = {"agreed_until": now + 30 * HOUR, **({"vouchers": []} if faulty else {})}
+            dated: dict[str, Any] = {
+                "agreed_until": now + 30 * HOUR,
+                **({"vouchers": []} if faulty else {}),
+            }
             return choose(option, key=key, **dated), "agreement_voucher_missing" if faulty else None
         return choose(option, key=key), None
     if event is CommandType.SUBMIT_EVIDENCE:
-        return submission(key=key, **({"statement": " "} if faulty else {})), "statement_missing" if faulty else None
+        return submission(
+            key=key, **({"statement": " "} if faulty else {})
+        ), "statement_missing" if faulty else None
     if event is CommandType.EXTEND_DEADLINE:
         blank = {"rationale": ""} if faulty else {}
-        return extension(now + 500 * HOUR, key=key, **blank), "rationale_missing" if faulty else None
+        return extension(
+            now + 500 * HOUR, key=key, **blank
+        ), "rationale_missing" if faulty else None
     if event in {CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.ANNUL}:
-        return ruling(event, key=key, **({"rationale": None} if faulty else {})), "rationale_missing" if faulty else None
+        return ruling(
+            event, key=key, **({"rationale": None} if faulty else {})
+        ), "rationale_missing" if faulty else None
     return command(event, key=key), None
 
 
@@ -180,7 +238,10 @@ class ServiceMachine(RuleBasedStateMachine):
     # ---- what happens ----
 
     @precondition(lambda self: len(self.model) < 3 and self.orders.available)
-    @rule(silence=st.sampled_from(["consent", "denial"]), denial=st.sampled_from(["penalize", "review"]))
+    @rule(
+        silence=st.sampled_from(["consent", "denial"]),
+        denial=st.sampled_from(["penalize", "review"]),
+    )
     def open(self, silence: str, denial: str) -> None:
         name = f"D-{len(self.model) + 1}"
         naive = Naive(silence, denial, {"response": self.time.now + TERMS["response"] * HOUR})
@@ -193,12 +254,16 @@ class ServiceMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model)
     @rule(
         data=st.data(),
-        event=st.sampled_from([*COMMANDS, *[CommandType.CHOOSE_OPTION] * 4, CommandType.SUBMIT_EVIDENCE]),
+        event=st.sampled_from(
+            [*COMMANDS, *[CommandType.CHOOSE_OPTION] * 4, CommandType.SUBMIT_EVIDENCE]
+        ),
         option=st.sampled_from(Option),
         faulty=st.sampled_from([False, False, False, True]),
         stranger=st.sampled_from([False] * 9 + [True]),
     )
-    def ask(self, data: st.DataObject, event: CommandType, option: Option, faulty: bool, stranger: bool) -> None:
+    def ask(
+        self, data: st.DataObject, event: CommandType, option: Option, faulty: bool, stranger: bool
+    ) -> None:
         name = data.draw(st.sampled_from(sorted(self.model)))
         self.keys += 1
         asked, fault = asked_of(event, option, self.time.now, f"k-{self.keys}", faulty=faulty)
@@ -213,7 +278,9 @@ class ServiceMachine(RuleBasedStateMachine):
             with pytest.raises(OrderSystemUnavailableError):
                 self.service.send(name, asked)
             return
-        wanted = oracle.expected(naive.leaf, asked.type.value, naive.seen(asked, now, fault, fits=fits))
+        wanted = oracle.expected(
+            naive.leaf, asked.type.value, naive.seen(asked, now, fault, fits=fits)
+        )
         decision = self.service.send(name, asked).decision
         if isinstance(wanted, Fires):
             assert isinstance(decision, Accepted), (wanted, decision)
@@ -230,7 +297,9 @@ class ServiceMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(naive.keys for naive in self.model.values()))
     @rule(data=st.data(), same=st.booleans())
     def repeat(self, data: st.DataObject, same: bool) -> None:
-        name = data.draw(st.sampled_from(sorted(name for name, naive in self.model.items() if naive.keys)))
+        name = data.draw(
+            st.sampled_from(sorted(name for name, naive in self.model.items() if naive.keys))
+        )
         naive = self.model[name]
         key = data.draw(st.sampled_from(sorted(naive.keys)))
         asked, event_id = naive.keys[key]
@@ -239,7 +308,9 @@ class ServiceMachine(RuleBasedStateMachine):
             assert isinstance(decision, Repeated)
             assert decision.event.event_id == event_id
         else:
-            other = asked.model_copy(update={"by": asked.by.model_copy(update={"id": "somebody else"})})
+            other = asked.model_copy(
+                update={"by": asked.by.model_copy(update={"id": "somebody else"})}
+            )
             decision = self.service.send(name, other).decision
             assert isinstance(decision, Refused)
             assert [code.value for code in decision.codes] == ["key_reused"]
@@ -252,9 +323,18 @@ class ServiceMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(naive.due for naive in self.model.values()))
     @rule(data=st.data(), after=st.booleans())
     def wait_for_a_deadline(self, data: st.DataObject, after: bool) -> None:
-        dues = sorted({due for naive in self.model.values() for due in naive.due.values() if due >= self.time.now})
+        dues = sorted(
+            {
+                due
+                for naive in self.model.values()
+                for due in naive.due.values()
+                if due >= self.time.now
+            }
+        )
         if dues:
-            self.time.now = data.draw(st.sampled_from(dues)) + (timedelta(seconds=1) if after else timedelta(0))
+            self.time.now = data.draw(st.sampled_from(dues)) + (
+                timedelta(seconds=1) if after else timedelta(0)
+            )
 
     @precondition(lambda self: self.model)
     @rule(data=st.data(), shown=st.sampled_from(sorted(SHOWS)))
@@ -274,7 +354,9 @@ class ServiceMachine(RuleBasedStateMachine):
                 asked = command(CommandType(f"{RUNS[naive.leaf]}_expired"))
                 if naive.looks(asked, self.time.now) and not self.orders.available:
                     break
-                wanted = oracle.expected(naive.leaf, asked.type.value, naive.seen(asked, self.time.now, None))
+                wanted = oracle.expected(
+                    naive.leaf, asked.type.value, naive.seen(asked, self.time.now, None)
+                )
                 assert isinstance(wanted, Fires)
                 naive.fire(asked, wanted, self.time.now)
         self.service.sweep(lease=timedelta(0))
@@ -291,21 +373,38 @@ class ServiceMachine(RuleBasedStateMachine):
         for name, naive in getattr(self, "model", {}).items():
             dispute = self.service.get(name)
             assert dispute is not None
-            assert (dispute.state.value, dispute.outcome and dispute.outcome.value) == (naive.leaf, naive.outcome)
+            assert (dispute.state.value, dispute.outcome and dispute.outcome.value) == (
+                naive.leaf,
+                naive.outcome,
+            )
             assert {deadline.value: due for deadline, due in dispute.deadlines.items()} == naive.due
-            assert (dispute.option and dispute.option.value, dispute.confirmed) == (naive.option, naive.confirmed)
+            assert (dispute.option and dispute.option.value, dispute.confirmed) == (
+                naive.option,
+                naive.confirmed,
+            )
             assert dispute.revision == naive.accepted
-            assert len(self.service.history(name)) == dispute.seq == naive.accepted + min(naive.refused, RECORDED)
+            assert (
+                len(self.service.history(name))
+                == dispute.seq
+                == naive.accepted + min(naive.refused, RECORDED)
+            )
 
 
 def test_the_service_does_what_a_naive_model_says() -> None:
-    run_state_machine_as_test(ServiceMachine, settings=settings(examples(30), stateful_step_count=STEPS))
+    run_state_machine_as_test(
+        ServiceMachine, settings=settings(examples(30), stateful_step_count=STEPS)
+    )
 
 
 @pytest.mark.whole  # a few examples need not find it
 def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Naive, "late", lambda self, now: (due := self.due.get(RUNS.get(self.leaf, ""))) is not None and now >= due)
+    monkeypatch.setattr(
+        Naive,
+        "late",
+        lambda self, now: (due := self.due.get(RUNS.get(self.leaf, ""))) is not None and now >= due,
+    )
     unshrunk = settings(max_examples=300, stateful_step_count=STEPS, phases=[Phase.generate])
-    # The two may also differ in whether the order system had to be asked: then it is down, and only one of them says so.
+    # The two may also differ in whether the order system had to be asked: then it is down, and only
+    # one of them says so.
     with pytest.raises((AssertionError, OrderSystemUnavailableError)):
         run_state_machine_as_test(ServiceMachine, settings=unshrunk)

@@ -43,16 +43,22 @@ def home(url: str) -> Iterator[House]:
         yield home
 
 
-# ---- what the database refuses -----------------------------------------------------------------------------------------
+# ---- what the database refuses -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("table", ["dispute_events", "dispute_policies"])
 @pytest.mark.parametrize("how", ["UPDATE {} SET {} = 'x'", "DELETE FROM {}"])
-def test_the_database_refuses_to_change_or_delete_what_happened(home: House, table: str, how: str) -> None:
+def test_the_database_refuses_to_change_or_delete_what_happened(
+    home: House, table: str, how: str
+) -> None:
     home.open()
     before = home.service.history("D-1")
     column = "hash" if table == "dispute_events" else "body"
-    with home.store.engine.begin() as connection, pytest.raises(Refused, match=f"{table} is append-only"), connection.begin_nested():
+    with (
+        home.store.engine.begin() as connection,
+        pytest.raises(Refused, match=f"{table} is append-only"),
+        connection.begin_nested(),
+    ):
         connection.exec_driver_sql(how.format(table, column))
     assert home.service.history("D-1") == before
 
@@ -62,9 +68,16 @@ def test_no_other_way_round_is_open(home: House, table: str) -> None:
     home.open()
     before = home.service.history("D-1")
     sqlite = home.store.engine.dialect.name == "sqlite"
-    # SQLite's REPLACE would delete without a trigger of DELETE, PostgreSQL's TRUNCATE without a row's.
-    how = f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}" if sqlite else f"TRUNCATE {table}"  # noqa: S608 -- our own names
-    with home.store.engine.begin() as connection, pytest.raises(Refused, match=f"{table} is append-only"), connection.begin_nested():
+    # SQLite's REPLACE would delete without a trigger of DELETE, PostgreSQL's TRUNCATE without a
+    # row's.
+    how = (
+        (f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}") if sqlite else f"TRUNCATE {table}"  # noqa: S608 -- our own names
+    )
+    with (
+        home.store.engine.begin() as connection,
+        pytest.raises(Refused, match=f"{table} is append-only"),
+        connection.begin_nested(),
+    ):
         connection.exec_driver_sql(how)
     assert home.service.history("D-1") == before
 
@@ -76,7 +89,7 @@ def test_the_database_refuses_a_second_live_dispute_about_an_order(home: House) 
         connection.exec_driver_sql("UPDATE disputes SET order_id = 'O-D-1'")
 
 
-# ---- URLs --------------------------------------------------------------------------------------------------------------
+# ---- URLs ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -118,7 +131,9 @@ def test_a_url_that_is_none_is_an_error_that_says_which_would_be(url: str, said:
         ("postgresql:///test?zzzzzz=1", "known are the parameters of libpq"),
     ],
 )
-def test_a_parameter_that_is_not_known_is_an_error_that_says_which_may_be_meant(url: str, said: str) -> None:
+def test_a_parameter_that_is_not_known_is_an_error_that_says_which_may_be_meant(
+    url: str, said: str
+) -> None:
     with pytest.raises(InputError, match=said) as error:
         address_of(url)
     assert error.value.field == "url"
@@ -127,15 +142,27 @@ def test_a_parameter_that_is_not_known_is_an_error_that_says_which_may_be_meant(
 @pytest.mark.parametrize(
     ("parameter", "kind"),
     [
-        *((f"{name}=long", "sqlite") for name in ("timeout", "cached_statements", "detect_types", "check_same_thread", "uri")),
+        *(
+            (f"{name}=long", "sqlite")
+            for name in ("timeout", "cached_statements", "detect_types", "check_same_thread", "uri")
+        ),
         *((f"timeout={value}", "sqlite") for value in ("-1", "nan", "inf", "1e9")),
         *((f"{name}=x", "file") for name in ("mode", "cache", "immutable", "nolock", "psow")),
-        *((f"{name}=x", "postgresql") for name in ("connect_timeout", "keepalives", "keepalives_idle", "tcp_user_timeout")),
+        *(
+            (f"{name}=x", "postgresql")
+            for name in ("connect_timeout", "keepalives", "keepalives_idle", "tcp_user_timeout")
+        ),
         *((f"prepare_threshold={value}", "postgresql") for value in ("x", "-1", "1.5")),
     ],
 )
-def test_a_value_that_a_parameter_cannot_have_is_an_error_that_names_the_parameter(parameter: str, kind: str) -> None:
-    url = {"sqlite": "sqlite:///d.db?", "file": "sqlite:///file:d.db?uri=true&", "postgresql": "postgresql:///test?"}[kind]
+def test_a_value_that_a_parameter_cannot_have_is_an_error_that_names_the_parameter(
+    parameter: str, kind: str
+) -> None:
+    url = {
+        "sqlite": "sqlite:///d.db?",
+        "file": "sqlite:///file:d.db?uri=true&",
+        "postgresql": "postgresql:///test?",
+    }[kind]
     with pytest.raises(InputError, match=f"^url: {parameter.partition('=')[0]}: "):
         address_of(url + parameter)
 
@@ -143,10 +170,17 @@ def test_a_value_that_a_parameter_cannot_have_is_an_error_that_names_the_paramet
 def test_parameters_that_are_no_texts_reach_the_driver(url: str) -> None:
     given = {"timeout": "5", "cached_statements": "64"}
     if url.startswith("postgresql"):
-        given = {"prepare_threshold": "0", "keepalives": "true", "keepalives_idle": "30", "connect_timeout": "30"}
+        given = {
+            "prepare_threshold": "0",
+            "keepalives": "true",
+            "keepalives_idle": "30",
+            "connect_timeout": "30",
+        }
     with house(make_url(url).update_query_dict(given)) as home:
         home.open()
-        assert isinstance(home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted)
+        assert isinstance(
+            home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)).decision, Accepted
+        )
         with home.store.pool.take() as session:
             if url.startswith("sqlite"):
                 assert session.execute("PRAGMA busy_timeout").fetchone() == (5000,)
@@ -154,8 +188,12 @@ def test_parameters_that_are_no_texts_reach_the_driver(url: str) -> None:
                 assert session.driver.prepare_threshold == 0
 
 
-@pytest.mark.parametrize("parameter", ["sslmode", "channel_binding", "target_session_attrs", "gssencmode"])
-def test_a_value_that_only_libpq_knows_to_be_wrong_is_an_error_that_names_the_parameter(parameter: str) -> None:
+@pytest.mark.parametrize(
+    "parameter", ["sslmode", "channel_binding", "target_session_attrs", "gssencmode"]
+)
+def test_a_value_that_only_libpq_knows_to_be_wrong_is_an_error_that_names_the_parameter(
+    parameter: str,
+) -> None:
     with pytest.raises(InputError, match=f"^url: {parameter}: invalid"):
         Store(f"postgresql://nobody@127.0.0.1:1/test?{parameter}=x")
 
@@ -173,14 +211,18 @@ def test_which_file_a_url_means(url: str, file: Path | None) -> None:
     assert file_of(url) == file
 
 
-def test_an_sqlite_that_is_too_old_is_an_error_that_names_both_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_sqlite_that_is_too_old_is_an_error_that_names_both_versions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
     with pytest.raises(InputError, match=r"SQLite 3\.35 or newer .* 3\.34\.1"):
         address_of("sqlite:///disputes.db")
 
 
-@pytest.mark.parametrize("url", ["sqlite:////nowhere/disputes.db", "postgresql://nobody@127.0.0.1:1/test"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:////nowhere/disputes.db", "postgresql://nobody@127.0.0.1:1/test"]
+)
 def test_a_database_that_cannot_be_reached_is_unavailable(url: str) -> None:
     with pytest.raises(StoreUnavailableError, match="database unavailable"):
         Store(url)
@@ -217,13 +259,21 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
     home.open()
     url = home.store.engine.url
     if url.get_backend_name() == "sqlite":
-        only_read = url.set(database=f"file:{url.database}").update_query_dict({"mode": "ro", "uri": "true"})
+        only_read = url.set(database=f"file:{url.database}").update_query_dict(
+            {"mode": "ro", "uri": "true"}
+        )
     else:
-        only_read = url.update_query_dict({"options": f"{url.query['options']} -cdefault_transaction_read_only=on"})
+        only_read = url.update_query_dict(
+            {"options": f"{url.query['options']} -cdefault_transaction_read_only=on"}
+        )
     store = Store(only_read)
     try:
         service = DisputeService(store, home.orders, clock=home.time)
-        for ask in (lambda: service.open(request("D-2")), lambda: service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)), service.sweep):
+        for ask in (
+            lambda: service.open(request("D-2")),
+            lambda: service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)),
+            service.sweep,
+        ):
             with pytest.raises(StoreUnavailableError, match=r"read-?only"):
                 ask()
         assert len(service.history("D-1")) == 1
@@ -235,13 +285,18 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
     ("change", "said"),
     [
         ("DROP TABLE dispute_keys", "dispute_keys"),
-        ("DROP TABLE dispute_deadlines", "dispute_deadlines"),  # written without waiting for an answer
+        (
+            "DROP TABLE dispute_deadlines",
+            "dispute_deadlines",
+        ),  # written without waiting for an answer
         ("ALTER TABLE disputes RENAME COLUMN snapshot TO renamed", "snapshot"),
         ("ALTER TABLE dispute_schema RENAME COLUMN version TO renamed", "version"),
         ("DELETE FROM dispute_schema", "dispute_schema is empty"),
     ],
 )
-def test_a_database_of_another_shape_is_invalid_and_not_worth_another_try(home: House, url: str, change: str, said: str) -> None:
+def test_a_database_of_another_shape_is_invalid_and_not_worth_another_try(
+    home: House, url: str, change: str, said: str
+) -> None:
     home.open()
     with home.store.engine.begin() as connection:
         connection.exec_driver_sql(change)
@@ -264,7 +319,9 @@ def test_tables_of_others_with_our_names_are_invalid(url: str) -> None:
         Store(url)
 
 
-@pytest.mark.parametrize("does", ["sweep", "feed", "by_merchant", "check", "export", "consumer", "hosted"])
+@pytest.mark.parametrize(
+    "does", ["sweep", "feed", "by_merchant", "check", "export", "consumer", "hosted"]
+)
 def test_every_call_says_in_our_words_that_a_table_is_missing(home: House, does: str) -> None:
     home.open()
     home.time.pass_(2 * DAY)
@@ -308,7 +365,9 @@ def test_a_schema_or_a_folder_that_is_not_there(home: House, tmp_path: Path) -> 
     ],
     ids=["database", "user", "setting"],
 )
-def test_a_server_that_will_never_let_us_in_is_not_worth_another_try(change: dict[str, Any], said: str) -> None:
+def test_a_server_that_will_never_let_us_in_is_not_worth_another_try(
+    change: dict[str, Any], said: str
+) -> None:
     if (why := unreachable()) is not None:
         pytest.skip(why)
     with pytest.raises(StoreInvalidError, match=said):
@@ -322,7 +381,10 @@ def test_missing_rights_are_invalid(home: House) -> None:
     asked, role = choose(Option.OUT_OF_STOCK_REFUND), f"dispute_{uuid4().hex[:12]}"
     with home.store.engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE ROLE {role}")
-        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {connection.exec_driver_sql('SELECT current_schema()').scalar_one()} TO {role}")
+        connection.exec_driver_sql(
+            "GRANT USAGE ON SCHEMA "
+            f"{connection.exec_driver_sql('SELECT current_schema()').scalar_one()} TO {role}"
+        )
         connection.exec_driver_sql(f"SET LOCAL ROLE {role}")
         with pytest.raises(StoreInvalidError, match="permission denied"):
             home.service.send("D-1", asked, connection=connection)
@@ -340,21 +402,39 @@ class Coded(psycopg.Error):
 @pytest.mark.parametrize(
     ("codes", "kind"),
     [
-        ("08006 08P01 40001 40P01 53100 53300 57014 57P01 57P03 58030 25006 25P03 55P03", StoreUnavailableError),
-        ("42P01 42703 42501 42P07 3F000 3D000 28P01 23505 22P05 XX001 0A000 26000", StoreInvalidError),
+        (
+            "08006 08P01 40001 40P01 53100 53300 57014 57P01 57P03 58030 25006 25P03 55P03",
+            StoreUnavailableError,
+        ),
+        (
+            "42P01 42703 42501 42P07 3F000 3D000 28P01 23505 22P05 XX001 0A000 26000",
+            StoreInvalidError,
+        ),
     ],
 )
-def test_an_error_of_postgresql_is_worth_another_try_by_its_code(codes: str, kind: type[Exception]) -> None:
+def test_an_error_of_postgresql_is_worth_another_try_by_its_code(
+    codes: str, kind: type[Exception]
+) -> None:
     for code in codes.split():
         assert type(failure(Coded(code))) is kind, code
-        assert type(failure(DBAPIError("SELECT", None, Coded(code)))) is kind, f"{code}, through SQLAlchemy"
+        assert type(failure(DBAPIError("SELECT", None, Coded(code)))) is kind, (
+            f"{code}, through SQLAlchemy"
+        )
 
 
 def test_what_is_no_error_of_a_driver_stays_what_it_is() -> None:
-    assert [failure(error) for error in (None, ZeroDivisionError(), KeyError("x"), psycopg.ProgrammingError("a mistake"))] == [None] * 4
+    assert [
+        failure(error)
+        for error in (
+            None,
+            ZeroDivisionError(),
+            KeyError("x"),
+            psycopg.ProgrammingError("a mistake"),
+        )
+    ] == [None] * 4
 
 
-# ---- the version of the schema -----------------------------------------------------------------------------------------
+# ---- the version of the schema -------------------------------------------------------------------
 
 
 def test_many_processes_may_make_the_tables_at_once(url: str) -> None:
@@ -366,7 +446,9 @@ def test_many_processes_may_make_the_tables_at_once(url: str) -> None:
         pool.close()
 
 
-def test_an_older_schema_is_brought_forward_step_by_step_and_keeps_what_it_holds(home: House) -> None:
+def test_an_older_schema_is_brought_forward_step_by_step_and_keeps_what_it_holds(
+    home: House,
+) -> None:
     home.open()
     steps: list[int] = []
 
@@ -384,7 +466,9 @@ def test_an_older_schema_is_brought_forward_step_by_step_and_keeps_what_it_holds
     with home.store.pool.take() as session:
         assert version(session) == newer
     with home.store.engine.connect() as connection:
-        assert {"extra_2", "extra_3"} <= {column["name"] for column in inspect(connection).get_columns("disputes")}
+        assert {"extra_2", "extra_3"} <= {
+            column["name"] for column in inspect(connection).get_columns("disputes")
+        }
     assert home.service.get("D-1") is not None
     assert migrate(home.store.pool, migrations, newer) == newer  # type: ignore[arg-type]  # as above
     assert steps == [SCHEMA_VERSION + 1, newer]
@@ -400,7 +484,9 @@ def test_a_step_that_fails_changes_nothing(home: House) -> None:
     with home.store.pool.take() as session:
         assert version(session) == SCHEMA_VERSION
     with home.store.engine.connect() as connection:
-        assert "half" not in {column["name"] for column in inspect(connection).get_columns("disputes")}
+        assert "half" not in {
+            column["name"] for column in inspect(connection).get_columns("disputes")
+        }
 
 
 def test_a_newer_schema_is_refused(home: House, url: str) -> None:
@@ -410,15 +496,21 @@ def test_a_newer_schema_is_refused(home: House, url: str) -> None:
         Store(url)
 
 
-# ---- snapshots ---------------------------------------------------------------------------------------------------------
+# ---- snapshots -----------------------------------------------------------------------------------
 
-POLICIES = {"default": over(), "denial is reviewed": over(denial="review"), "nobody is asked": over(confirmation=None)}
+POLICIES = {
+    "default": over(),
+    "denial is reviewed": over(denial="review"),
+    "nobody is asked": over(confirmation=None),
+}
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_a_snapshot_is_the_dispute(policy: Policy) -> None:
     for name, dispute in situations(policy).items():
-        again = snapshot.read(snapshot.written(dispute), dispute.opening, dispute.policy, dispute.keys)
+        again = snapshot.read(
+            snapshot.written(dispute), dispute.opening, dispute.policy, dispute.keys
+        )
         assert again == dispute, name
 
 
@@ -426,10 +518,14 @@ def test_the_same_dispute_is_the_same_text(home: House) -> None:
     home.open()
     made = home.service.send("D-1", choose(Option.SHIP_BY_AGREED_DATE)).dispute
     with home.store.pool.take() as session:
-        assert snapshot.written(home.store.folded(session, "D-1", made.policy)) == snapshot.written(made)
+        assert snapshot.written(home.store.folded(session, "D-1", made.policy)) == snapshot.written(
+            made
+        )
 
 
-def test_the_version_of_a_snapshot_is_another_for_another_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_a_snapshot_is_another_for_another_chart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = snapshot.snapshot_version("2023-03")
     other = registry.compiled(v2023_03.VERSION)
     object.__setattr__(other.table, "digest", "0" * 64)
@@ -438,7 +534,9 @@ def test_the_version_of_a_snapshot_is_another_for_another_chart(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("planted", ["snapshot_version = 'older'", "snapshot = '{}'"])
-def test_a_snapshot_that_is_not_read_is_folded_from_the_events_and_written_anew(home: House, planted: str) -> None:
+def test_a_snapshot_that_is_not_read_is_folded_from_the_events_and_written_anew(
+    home: House, planted: str
+) -> None:
     home.open()
     stands = home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1")).dispute
     with home.store.engine.begin() as connection:
@@ -461,7 +559,10 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
         read.clear()
         with home.store.pool.take() as session:
             really = session.execute
-            session.execute = lambda statement, given=(): (read.append(statement), really(statement, given))[1]  # type: ignore[func-returns-value]
+            session.execute = lambda statement, given=(): (
+                read.append(statement),  # type: ignore[func-returns-value]
+                really(statement, given),
+            )[1]
             found = home.store.load(session, "D-1", "k-1")
             session.execute = really
         assert found is not None

@@ -14,7 +14,10 @@ from tests.patience import PATIENCE
 from tests.sampling import few
 
 EXAMPLES, HISTORIES = Path(__file__).parent.parent / "examples", Path(__file__).parent / "histories"
-SCENARIO, HISTORY = EXAMPLES / "12-no-response.dispute.yaml", HISTORIES / "wrong-actor.history.jsonl"
+SCENARIO, HISTORY = (
+    EXAMPLES / "12-no-response.dispute.yaml",
+    HISTORIES / "wrong-actor.history.jsonl",
+)
 ROLLOUT = EXAMPLES / "rollout"
 CLOSED = "dispute-fsm: standard output: closed, so the results cannot be written\n"
 BARE = {"PATH": "/usr/bin:/bin", "HOME": ".", "LANG": "C.UTF-8"}
@@ -87,15 +90,24 @@ def test_who_writes_no_result_needs_no_standard_output(command: str, here: Path)
     assert (here / "written").stat().st_size
 
 
-@pytest.mark.parametrize("command", ["replay -", "run /dev/stdin", "redact - -o -", "report - -o written.html"])
+@pytest.mark.parametrize(
+    "command", ["replay -", "run /dev/stdin", "redact - -o -", "report - -o written.html"]
+)
 def test_closed_standard_input_cannot_be_read(command: str, here: Path) -> None:
     ran = shell(f"{command} --lang en <&-" if "redact" not in command else f"{command} <&-", here)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert ran.err.startswith("dispute-fsm: -: standard input is closed" if " - " in f"{command} " else "dispute-fsm: /dev/stdin: ")
+    assert ran.err.startswith(
+        "dispute-fsm: -: standard input is closed"
+        if " - " in f"{command} "
+        else "dispute-fsm: /dev/stdin: "
+    )
     assert not (here / "written.html").exists()
 
 
-@pytest.mark.parametrize(("streams", "code"), [("<&- 2>&-", 0), (">&- 2>&-", 2), ("<&- >&- 2>&-", 2), ("2>&- >/dev/full", 2)])
+@pytest.mark.parametrize(
+    ("streams", "code"),
+    [("<&- 2>&-", 0), (">&- 2>&-", 2), ("<&- >&- 2>&-", 2), ("2>&- >/dev/full", 2)],
+)
 def test_several_may_be_closed(streams: str, code: int, here: Path) -> None:
     assert shell(f"{COMMANDS['run']} --json {streams}", here).code == code
 
@@ -103,7 +115,10 @@ def test_several_may_be_closed(streams: str, code: int, here: Path) -> None:
 def test_a_file_that_is_opened_takes_the_place_of_no_stream(here: Path) -> None:
     assert shell(f"-v run {SCENARIO} --db sqlite:///apart.db <&- >&- 2>&-", here).code == 2
     assert shell("db check --db sqlite:///apart.db", here).code == 0
-    assert shell(f"-v {COMMANDS['generate'].removesuffix('-')} apart.jsonl <&- >&- 2>&-", here).code == 0
+    assert (
+        shell(f"-v {COMMANDS['generate'].removesuffix('-')} apart.jsonl <&- >&- 2>&-", here).code
+        == 0
+    )
     assert shell("replay apart.jsonl", here).code == 0
 
 
@@ -114,7 +129,10 @@ def stdout(tmp_path: Path) -> Path:
     return tmp_path / "stdout"
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux gives open files names in /proc; CI runs on Linux")
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(),
+    reason="only Linux gives open files names in /proc; CI runs on Linux",
+)
 def test_a_name_for_a_closed_stream_leads_nowhere(here: Path, stdout: Path) -> None:
     ran = shell(f"diagram chart -o {stdout} >&-", here)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
@@ -122,14 +140,20 @@ def test_a_name_for_a_closed_stream_leads_nowhere(here: Path, stdout: Path) -> N
     assert stdout.is_symlink()
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux gives open files names in /proc; CI runs on Linux")
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(),
+    reason="only Linux gives open files names in /proc; CI runs on Linux",
+)
 def test_a_name_for_a_stream_that_is_a_file_writes_into_that_file(here: Path, stdout: Path) -> None:
     assert shell(f"diagram chart -o {stdout} --format dot >drawn.dot", here).code == 0
     assert (here / "drawn.dot").read_text("utf-8").startswith("digraph")
     assert stdout.is_symlink()
 
 
-FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full, /dev/full; CI runs on Linux")
+FULL = pytest.mark.skipif(
+    not Path("/dev/full").exists(),
+    reason="only Linux has a disk that is always full, /dev/full; CI runs on Linux",
+)
 
 
 @FULL
@@ -141,9 +165,15 @@ def test_on_a_full_disk_one_line_says_so(name: str, here: Path) -> None:
 
 
 @FULL
-@pytest.mark.parametrize("env", [BARE, {**BARE, "PYTHONUNBUFFERED": "1"}], ids=["bare", "unbuffered"])
-@pytest.mark.parametrize("command", [f"run {EXAMPLES} --json", f"replay {HISTORIES} --json"], ids=["run", "replay"])
-def test_many_lines_on_a_full_disk_are_one_error_whatever_the_environment(command: str, env: Mapping[str, str], here: Path) -> None:
+@pytest.mark.parametrize(
+    "env", [BARE, {**BARE, "PYTHONUNBUFFERED": "1"}], ids=["bare", "unbuffered"]
+)
+@pytest.mark.parametrize(
+    "command", [f"run {EXAMPLES} --json", f"replay {HISTORIES} --json"], ids=["run", "replay"]
+)
+def test_many_lines_on_a_full_disk_are_one_error_whatever_the_environment(
+    command: str, env: Mapping[str, str], here: Path
+) -> None:
     ran = shell(f"{command} >/dev/full", here, env)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
 
@@ -155,12 +185,20 @@ def test_a_standard_error_that_is_full_changes_no_exit_code(here: Path) -> None:
     assert shell(f"{COMMANDS['run']} --json >/dev/full 2>/dev/full", here, BARE).code == 2
 
 
-@pytest.mark.parametrize("command", [f"run {EXAMPLES} --json", "generate --disputes 30 --seed 1 -o -"])
-def test_results_go_into_their_file_while_a_terminal_shows_the_progress(command: str, here: Path) -> None:
+@pytest.mark.parametrize(
+    "command", [f"run {EXAMPLES} --json", "generate --disputes 30 --seed 1 -o -"]
+)
+def test_results_go_into_their_file_while_a_terminal_shows_the_progress(
+    command: str, here: Path
+) -> None:
     ours, theirs = pty.openpty()
     with (here / "results").open("wb") as results:
         process = subprocess.Popen(  # noqa: S603 -- our own script
-            [SCRIPT, *shlex.split(command)], stdin=theirs, stdout=results, stderr=theirs, env=environment({"TERM": "xterm-256color"})
+            [SCRIPT, *shlex.split(command)],
+            stdin=theirs,
+            stdout=results,
+            stderr=theirs,
+            env=environment({"TERM": "xterm-256color"}),
         )
     os.close(theirs)
     shown = b""

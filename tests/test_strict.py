@@ -29,7 +29,17 @@ from dispute_fsm.domain.scalars import (
     parse_duration,
     parse_instant,
 )
-from tests.strategies import LONGEST, durations, identifiers, instants, near, offsets, spelt, texts, wholes
+from tests.strategies import (
+    LONGEST,
+    durations,
+    identifiers,
+    instants,
+    near,
+    offsets,
+    spelt,
+    texts,
+    wholes,
+)
 
 TEN_IN_SHANGHAI = datetime(2023, 3, 28, 2, tzinfo=UTC)
 
@@ -69,7 +79,7 @@ def wrong_fields(**changed: object) -> set[str]:
     return {str(fault["loc"][0]) for fault in caught.value.errors()}
 
 
-# ---- instants ----------------------------------------------------------------------------------------------------------
+# ---- instants ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -95,7 +105,9 @@ def test_every_spelling_of_an_instant_is_one_instant_in_utc(text: str) -> None:
 
 
 @given(st.data(), instants())
-def test_an_instant_is_read_from_every_spelling_and_written_in_one(data: st.DataObject, instant: datetime) -> None:
+def test_an_instant_is_read_from_every_spelling_and_written_in_one(
+    data: st.DataObject, instant: datetime
+) -> None:
     assert parse_instant(data.draw(spelt(instant))) == instant
     written = format_instant(instant.astimezone(data.draw(offsets())))
     assert written == format_instant(instant)
@@ -105,7 +117,12 @@ def test_an_instant_is_read_from_every_spelling_and_written_in_one(data: st.Data
 
 @given(instants())
 def test_an_instant_may_come_as_an_aware_datetime_of_any_zone(instant: datetime) -> None:
-    for zone in (UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York"), timezone(timedelta(minutes=-1))):
+    for zone in (
+        UTC,
+        ZoneInfo("Asia/Shanghai"),
+        ZoneInfo("America/New_York"),
+        timezone(timedelta(minutes=-1)),
+    ):
         read = parse_instant(instant.astimezone(zone))
         assert read == instant
         assert read.tzinfo is UTC
@@ -188,7 +205,9 @@ def test_only_the_years_1971_to_2199_are_taken(text: str, *, taken: bool) -> Non
 @given(near(datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)), offsets())
 @example(datetime(1970, 12, 31, 16, tzinfo=UTC), timezone(timedelta(hours=8)))
 @example(datetime(2200, 1, 1, 7, tzinfo=UTC), timezone(timedelta(hours=-8)))
-def test_at_the_bounds_the_offset_makes_no_difference_and_what_is_taken_can_be_read_back(instant: datetime, offset: timezone) -> None:
+def test_at_the_bounds_the_offset_makes_no_difference_and_what_is_taken_can_be_read_back(
+    instant: datetime, offset: timezone
+) -> None:
     within = 1971 <= instant.year <= 2199
     for value in (instant.astimezone(offset), instant.astimezone(offset).isoformat()):
         assert refuses(parse_instant, value) is not within
@@ -206,7 +225,9 @@ def test_at_the_bounds_the_offset_makes_no_difference_and_what_is_taken_can_be_r
         ("2300-01-01T00:00:00", False),
     ],
 )
-def test_a_due_instant_may_lie_beyond_the_last_instant_by_what_a_deadline_can_run(text: str, *, taken: bool) -> None:
+def test_a_due_instant_may_lie_beyond_the_last_instant_by_what_a_deadline_can_run(
+    text: str, *, taken: bool
+) -> None:
     due = TypeAdapter(DueInstant)
     assert refuses(due.validate_python, text) is not taken
     assert not taken or due.dump_python(due.validate_python(text), mode="json") == text
@@ -217,7 +238,7 @@ def test_the_longest_deadline_after_the_last_instant_is_a_due_instant() -> None:
     assert not refuses(TypeAdapter(DueInstant).validate_python, last + LONGEST)
 
 
-# ---- durations ---------------------------------------------------------------------------------------------------------
+# ---- durations -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -238,7 +259,9 @@ def test_the_longest_deadline_after_the_last_instant_is_a_due_instant() -> None:
         ("876000h", 3_153_600_000, "36500d"),
     ],
 )
-def test_a_duration_has_many_spellings_and_one_canonical_form(text: str, seconds: int, canonical: str) -> None:
+def test_a_duration_has_many_spellings_and_one_canonical_form(
+    text: str, seconds: int, canonical: str
+) -> None:
     length = parse_duration(text)
     assert length == timedelta(seconds=seconds)
     assert format_duration(length) == canonical
@@ -296,7 +319,7 @@ def test_a_duration_that_is_too_long_is_told_the_limit(text: str) -> None:
         parse_duration(text)
 
 
-# ---- texts, ids, numbers -----------------------------------------------------------------------------------------------
+# ---- texts, ids, numbers -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("character", ["a", "商", "🚚", " "])
@@ -306,13 +329,35 @@ def test_a_text_is_bounded_in_code_points(character: str) -> None:
 
 
 @given(texts(), identifiers(), wholes())
-def test_texts_ids_and_whole_numbers_stay_as_they_are(text: str, identifier: str, whole: int) -> None:
-    sample = Sample.model_validate(SAMPLE | {"text": text, "identifier": identifier, "whole": whole})
+def test_texts_ids_and_whole_numbers_stay_as_they_are(
+    text: str, identifier: str, whole: int
+) -> None:
+    sample = Sample.model_validate(
+        SAMPLE | {"text": text, "identifier": identifier, "whole": whole}
+    )
     assert (sample.text, sample.identifier, sample.whole) == (text, identifier, whole)
     assert Sample.model_validate_json(sample.model_dump_json()) == sample
 
 
-@pytest.mark.parametrize("value", ["", "a" * 201, "a\n", "\na", "a\tb", "a\x00b", "\x7f", "a\x85", "\x9f", 12, None, True, 1.0, b"a"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a" * 201,
+        "a\n",
+        "\na",
+        "a\tb",
+        "a\x00b",
+        "\x7f",
+        "a\x85",
+        "\x9f",
+        12,
+        None,
+        True,
+        1.0,
+        b"a",
+    ],
+)
 def test_what_is_no_id_is_refused(value: object) -> None:
     assert wrong_fields(identifier=value) == {"identifier"}
 
@@ -336,7 +381,9 @@ def test_a_pair_of_escaped_surrogates_is_one_character() -> None:
     assert Sample.model_validate_json(text).text == "🚚"
 
 
-@pytest.mark.parametrize("value", [-1, MAX_INTEGER + 1, 1.0, 1.5, float("nan"), float("inf"), "1", True, None])
+@pytest.mark.parametrize(
+    "value", [-1, MAX_INTEGER + 1, 1.0, 1.5, float("nan"), float("inf"), "1", True, None]
+)
 def test_what_is_no_whole_number_of_53_bits_is_refused(value: object) -> None:
     assert wrong_fields(whole=value) == {"whole"}
 
@@ -347,7 +394,7 @@ def test_a_whole_number_has_at_most_53_bits(value: int) -> None:
     assert Sample.model_validate(SAMPLE | {"whole": value}).whole == value
 
 
-# ---- the base ----------------------------------------------------------------------------------------------------------
+# ---- the base ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -373,10 +420,19 @@ def test_unknown_fields_are_errors() -> None:
     assert wrong_fields(Text="a") == {"Text"}
 
 
-@pytest.mark.parametrize("read", [Sample.model_validate, lambda sample: Sample.model_validate_json(json.dumps(sample))])
+@pytest.mark.parametrize(
+    "read", [Sample.model_validate, lambda sample: Sample.model_validate_json(json.dumps(sample))]
+)
 def test_python_and_json_say_the_same(read: Callable[[dict[str, object]], Sample]) -> None:
     assert read(SAMPLE).model_dump(mode="json") == SAMPLE | {"instant": "2023-03-28T02:00:00Z"}
-    for wrong in ({"whole": 1.0}, {"whole": "1"}, {"instant": "2023-03-28T10:00:00"}, {"duration": 90}, {"flag": 1}, {"extra": None}):
+    for wrong in (
+        {"whole": 1.0},
+        {"whole": "1"},
+        {"instant": "2023-03-28T10:00:00"},
+        {"duration": 90},
+        {"flag": 1},
+        {"extra": None},
+    ):
         with pytest.raises(ValidationError) as caught:
             read(SAMPLE | wrong)
         assert {fault["loc"] for fault in caught.value.errors()} == {(field,) for field in wrong}
@@ -403,13 +459,19 @@ def test_an_instant_and_a_duration_are_texts_in_json() -> None:
     assert TypeAdapter(Duration).dump_json(timedelta(hours=24)) == b'"1d"'
 
 
-# ---- frozen maps -------------------------------------------------------------------------------------------------------
+# ---- frozen maps ---------------------------------------------------------------------------------
 
 
 def test_a_frozen_map_reads_like_a_mapping_and_cannot_be_changed() -> None:
     frozen = FrozenMap({"a": 1, "b": 2}, c=3)
     assert frozen == {"a": 1, "b": 2, "c": 3}
-    assert (list(frozen), len(frozen), frozen["b"], frozen.get("d"), "c" in frozen) == (["a", "b", "c"], 3, 2, None, True)
+    assert (list(frozen), len(frozen), frozen["b"], frozen.get("d"), "c" in frozen) == (
+        ["a", "b", "c"],
+        3,
+        2,
+        None,
+        True,
+    )
     others: tuple[object, ...] = ({}, {"a": 1, "b": 2, "c": 4}, [("a", 1)], None)
     for wrong in others:
         assert frozen != wrong

@@ -21,7 +21,20 @@ from dispute_fsm.store.session import Session
 from tests import service_support
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, House, house, request
-from tests.support import AGREED, DAY, HOUR, KEPT, MINUTE, OPENED_AT, PAID, SECOND, choose, command, extension, over
+from tests.support import (
+    AGREED,
+    DAY,
+    HOUR,
+    KEPT,
+    MINUTE,
+    OPENED_AT,
+    PAID,
+    SECOND,
+    choose,
+    command,
+    extension,
+    over,
+)
 
 TICK = timedelta(microseconds=1)
 
@@ -39,7 +52,7 @@ def promised(home: House, dispute_id: str = "D-1") -> None:
     home.service.send(dispute_id, choose(Option.SHIP_BY_AGREED_DATE))
 
 
-# ---- what fires --------------------------------------------------------------------------------------------------------
+# ---- what fires ----------------------------------------------------------------------------------
 
 
 def test_a_deadline_fires_after_its_instant_and_not_at_it(home: House) -> None:
@@ -59,7 +72,11 @@ def test_what_fired_stands_in_the_projection_and_leaves_nothing_to_sweep(home: H
     home.service.sweep()
     snapshot = home.service.snapshot("D-1")
     assert snapshot is not None
-    assert (snapshot.state, snapshot.closed, snapshot.outcome) == (StateName.PENALIZED, True, Outcome.NO_RESPONSE)
+    assert (snapshot.state, snapshot.closed, snapshot.outcome) == (
+        StateName.PENALIZED,
+        True,
+        Outcome.NO_RESPONSE,
+    )
     with home.store.pool.take() as session:
         assert next_to_sweep(session, home.time.now) is None
 
@@ -92,10 +109,12 @@ def test_the_order_system_is_asked_anew_when_the_promise_is_over(home: House) ->
     assert home.service.history("D-1")[-1].outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
 
 
-# ---- what stays pending ------------------------------------------------------------------------------------------------
+# ---- what stays pending --------------------------------------------------------------------------
 
 
-def test_where_the_order_system_cannot_answer_the_deadline_stays_pending_and_the_others_go_on(home: House) -> None:
+def test_where_the_order_system_cannot_answer_the_deadline_stays_pending_and_the_others_go_on(
+    home: House,
+) -> None:
     promised(home, "D-1")
     home.open("D-2")
     before = home.service.history("D-1")
@@ -103,7 +122,9 @@ def test_where_the_order_system_cannot_answer_the_deadline_stays_pending_and_the
     home.time.now = AGREED + 6 * HOUR + TICK
     with capture_logs() as logs:
         assert home.service.sweep(lease=MINUTE) == Swept(fired=1, pending=1)
-    assert [(line["event"], line["dispute_id"]) for line in logs if line["log_level"] == "warning"] == [("deadline_pending", "D-1")]
+    assert [
+        (line["event"], line["dispute_id"]) for line in logs if line["log_level"] == "warning"
+    ] == [("deadline_pending", "D-1")]
     assert home.service.history("D-1") == before
     assert home.service.history("D-2")[-1].outcome is Outcome.NO_RESPONSE
     home.orders.available = True
@@ -127,10 +148,12 @@ def test_an_order_system_that_breaks_keeps_up_nobody(home: House) -> None:
     with capture_logs() as logs:
         assert home.service.sweep() == Swept(fired=1, failed=1)
     assert "个人" not in str(logs)
-    assert [line["error"] for line in logs if line["event"] == "deadline_failed"] == ["ZeroDivisionError"]
+    assert [line["error"] for line in logs if line["event"] == "deadline_failed"] == [
+        "ZeroDivisionError"
+    ]
 
 
-# ---- many sweepers -----------------------------------------------------------------------------------------------------
+# ---- many sweepers -------------------------------------------------------------------------------
 
 
 def test_a_claim_keeps_other_sweepers_away_until_it_lapses(home: House) -> None:
@@ -167,7 +190,10 @@ def test_any_number_of_sweepers_fire_each_deadline_once(url: str) -> None:
         assert all(one.failed == one.pending == 0 for one in done)
         for number in range(30):
             history = homes[0].service.history(f"D-{number}")
-            assert [event.type for event in history] == [EventType.DISPUTE_OPENED, EventType.DISPUTE_PENALIZED]
+            assert [event.type for event in history] == [
+                EventType.DISPUTE_OPENED,
+                EventType.DISPUTE_PENALIZED,
+            ]
 
 
 def test_a_sweep_that_is_asked_to_stop_gives_back_what_it_did_not_work_on(home: House) -> None:
@@ -179,7 +205,7 @@ def test_a_sweep_that_is_asked_to_stop_gives_back_what_it_did_not_work_on(home: 
     assert home.service.sweep() == Swept(fired=2)
 
 
-# ---- the runner --------------------------------------------------------------------------------------------------------
+# ---- the runner ----------------------------------------------------------------------------------
 
 SOON, FAR = timedelta(seconds=1), timedelta(seconds=2 * PATIENCE)
 """How soon a runner looks again by itself, where that is what shall help it, and where it shall not."""
@@ -221,7 +247,9 @@ def until_closed(service: DisputeService, dispute_id: str) -> None:
     until(lambda: closed(service, dispute_id), "the runner did not fire the deadline")
 
 
-def test_the_runner_sleeps_until_the_deadline_is_due_and_stops_when_asked(real: DisputeService) -> None:
+def test_the_runner_sleeps_until_the_deadline_is_due_and_stops_when_asked(
+    real: DisputeService,
+) -> None:
     due = promise(real, "D-1")
     runner = real.runner(look=FAR)
     with running(runner):
@@ -229,7 +257,9 @@ def test_the_runner_sleeps_until_the_deadline_is_due_and_stops_when_asked(real: 
     assert due < real.history("D-1")[-1].at < due + FAR
 
 
-def test_the_runner_wakes_when_an_earlier_deadline_appears_in_this_process(real: DisputeService) -> None:
+def test_the_runner_wakes_when_an_earlier_deadline_appears_in_this_process(
+    real: DisputeService,
+) -> None:
     real.open(request("D-0"))  # due in a day
     runner = real.runner(look=FAR)
     with running(runner):
@@ -237,7 +267,9 @@ def test_the_runner_wakes_when_an_earlier_deadline_appears_in_this_process(real:
         until_closed(real, "D-1")
 
 
-def test_the_runner_hears_of_an_earlier_deadline_of_another_process(real: DisputeService, url: str) -> None:
+def test_the_runner_hears_of_an_earlier_deadline_of_another_process(
+    real: DisputeService, url: str
+) -> None:
     # On PostgreSQL it is told; on SQLite it looks.
     look = FAR if url.startswith("postgresql") else SOON
     runner = real.runner(look=look)
@@ -262,10 +294,12 @@ def test_the_instant_of_a_second_is_no_matter_for_the_clock_of_the_host(home: Ho
         until_closed(home.service, "D-1")
 
 
-# ---- what goes wrong ---------------------------------------------------------------------------------------------------
+# ---- what goes wrong -----------------------------------------------------------------------------
 
 
-def test_deadlines_that_stay_pending_keep_no_other_up_however_slow_the_order_system_is(home: House) -> None:
+def test_deadlines_that_stay_pending_keep_no_other_up_however_slow_the_order_system_is(
+    home: House,
+) -> None:
     for number in range(3):
         promised(home, f"P-{number}")
     home.time.pass_(20 * DAY)
@@ -282,7 +316,9 @@ def test_deadlines_that_stay_pending_keep_no_other_up_however_slow_the_order_sys
     home.orders.look = slowly  # type: ignore[method-assign]
     assert home.service.sweep(batch=1, lease=SECOND) == Swept(fired=1, pending=3)
     assert asked == [f"O-P-{number}" for number in range(3)], "each once"
-    assert home.service.sweep(batch=1, lease=SECOND) == Swept(pending=3), "and again in the next sweep"
+    assert home.service.sweep(batch=1, lease=SECOND) == Swept(pending=3), (
+        "and again in the next sweep"
+    )
 
 
 def test_a_batch_of_none_is_an_error(home: House) -> None:
@@ -291,11 +327,19 @@ def test_a_batch_of_none_is_an_error(home: House) -> None:
     assert fault.value.field == "batch"
 
 
-@pytest.mark.parametrize("wrong", [datetime(2023, 4, 1), datetime(1812, 4, 1, tzinfo=UTC)], ids=["naive", "long ago"])  # noqa: DTZ001 -- that is what is tried
+@pytest.mark.parametrize(
+    "wrong",
+    [datetime(2023, 4, 1), datetime(1812, 4, 1, tzinfo=UTC)],  # noqa: DTZ001 -- that is what is tried
+    ids=["naive", "long ago"],
+)
 def test_a_clock_that_tells_no_instant_is_an_error_of_ours(home: House, wrong: datetime) -> None:
     home.open()
     home.time.now = wrong
-    for ask in (home.service.sweep, home.service.now, lambda: home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))):
+    for ask in (
+        home.service.sweep,
+        home.service.now,
+        lambda: home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND)),
+    ):
         with pytest.raises(InputError) as fault:
             ask()
         assert fault.value.field == "now"
@@ -304,7 +348,10 @@ def test_a_clock_that_tells_no_instant_is_an_error_of_ours(home: House, wrong: d
 def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     home.open()
     home.time.now = OPENED_AT + 2 * DAY
-    really, failures = CommandHandler.now, [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")]
+    really, failures = (
+        CommandHandler.now,
+        [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")],
+    )
     runner = home.service.runner(look=timedelta(milliseconds=1))
 
     def fails(decider: CommandHandler, session: Session) -> datetime:
@@ -324,7 +371,9 @@ def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.M
     ]
 
 
-def test_stopping_takes_no_lock_so_that_a_signal_handler_may_do_it(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_takes_no_lock_so_that_a_signal_handler_may_do_it(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def deadlocks(_event: threading.Event) -> None:
         raise AssertionError("a lock that the interrupted thread may hold")
 

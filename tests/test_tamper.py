@@ -1,8 +1,8 @@
 """A history cannot be changed unnoticed: every line of every recorded history is changed, copied, swapped and dropped.
 
-What is found is found at its place: a change at its line, a line too many at that line, a line too few at the next line of
-the same dispute. Then forgeries by somebody who makes every hash fit again: the rules find these. And last what cannot be
-found, so that the docs stay true about it.
+What is found is found at its place: a change at its line, a line too many at that line, a line too
+few at the next line of the same dispute. Then forgeries by somebody who makes every hash fit again:
+the rules find these. And last what cannot be found, so that the docs stay true about it.
 """
 
 import json
@@ -40,7 +40,9 @@ from tests.histories.corpus import (
 )
 from tests.sampling import few
 
-pytestmark = pytest.mark.no_cover  # tens of thousands of histories are read, and no line that others do not reach
+pytestmark = (
+    pytest.mark.no_cover
+)  # tens of thousands of histories are read, and no line that others do not reach
 
 Tell = Callable[[object], None]
 Count = Callable[[str, int], None]
@@ -57,7 +59,10 @@ def _histories() -> Iterator[tuple[str, History]]:
             yield named(path), lines(path)
             continue
         for first in range(0, len(ids), _AT_ONCE):
-            yield f"{named(path)}-from-{first + 1}", _part(lines(path), set(ids[first : first + _AT_ONCE]))
+            yield (
+                f"{named(path)}-from-{first + 1}",
+                _part(lines(path), set(ids[first : first + _AT_ONCE])),
+            )
 
 
 def _part(whole: History, ids: set[str]) -> History:
@@ -65,7 +70,9 @@ def _part(whole: History, ids: set[str]) -> History:
     found = [record(line) for line in whole]
     policies = {event["policy"] for event in found if event.get("dispute_id") in ids}
     return tuple(
-        line for line, one in zip(whole, found, strict=True) if (one["digest"] in policies if is_policy(one) else one["dispute_id"] in ids)
+        line
+        for line, one in zip(whole, found, strict=True)
+        if (one["digest"] in policies if is_policy(one) else one["dispute_id"] in ids)
     )
 
 
@@ -87,10 +94,12 @@ def next_to_miss(records: Sequence[Record], number: int) -> int | None:
     after = range(number + 1, len(records))
     if is_policy(gone):
         return next(later for later in after if records[later].get("policy") == gone["digest"])
-    return next((later for later in after if records[later].get("dispute_id") == gone["dispute_id"]), None)
+    return next(
+        (later for later in after if records[later].get("dispute_id") == gone["dispute_id"]), None
+    )
 
 
-# ---- what anybody can check --------------------------------------------------------------------------------------------
+# ---- what anybody can check ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
@@ -116,7 +125,7 @@ def test_every_hash_and_commitment_agrees_with_rfc_8785_and_hashlib(path: Path) 
     assert last
 
 
-# ---- changed -----------------------------------------------------------------------------------------------------------
+# ---- changed -------------------------------------------------------------------------------------
 
 OTHERS = {
     "type": ("refused", "dispute_resolved"),
@@ -126,7 +135,10 @@ OTHERS = {
     "outcome": ("withdrawn", "no_fault"),
     "rules": ("parallel", "2023-03"),
     "refused": (["not_shipped"], ["dispute_closed"]),
-    "facts": (None, {"order_id": "O-1", "asked": "x", "observed_at": "2023-03-28T02:00:00Z", "revision": "1"}),
+    "facts": (
+        None,
+        {"order_id": "O-1", "asked": "x", "observed_at": "2023-03-28T02:00:00Z", "revision": "1"},
+    ),
     "schema_version": (1, 0),
 }
 """Values that could stand there, where any text would not: the first that is not there already is taken."""
@@ -139,11 +151,17 @@ def otherwise(value: Any) -> Any:  # noqa: ANN401 -- JSON of any shape
     if isinstance(value, str):
         if re.match(r"\d{4}-\d\d-\d\dT", value):
             return format_instant(datetime.fromisoformat(value) + timedelta(seconds=1))
-        return ("1" if value[0] == "0" else "0") + value[1:] if re.fullmatch(r"[0-9a-f]{64}", value) else value + "x"
+        return (
+            ("1" if value[0] == "0" else "0") + value[1:]
+            if re.fullmatch(r"[0-9a-f]{64}", value)
+            else value + "x"
+        )
     if isinstance(value, list):
         return [otherwise(value[0]), *value[1:]] if value else ["x"]
     if isinstance(value, dict):
-        return {**value, (name := next(iter(value))): otherwise(value[name])} if value else {"x": None}
+        return (
+            {**value, (name := next(iter(value))): otherwise(value[name])} if value else {"x": None}
+        )
     return "x"
 
 
@@ -151,7 +169,12 @@ def changes(found: Record) -> Iterator[Record]:
     """Change a record in one place each: every member in turn, left out, and one too many."""
     for name, value in found.items():
         candidates = OTHERS.get(name) if not is_policy(found) else None
-        yield {**found, name: next(other for other in candidates if other != value) if candidates else otherwise(value)}
+        yield {
+            **found,
+            name: next(other for other in candidates if other != value)
+            if candidates
+            else otherwise(value),
+        }
         yield {member: found[member] for member in found if member != name}
     yield {**found, "comment": "x"}
     if is_policy(found):
@@ -175,15 +198,26 @@ def test_every_change_of_a_line_is_found_in_that_line(name: str, count: Count) -
 
 
 @EACH
-def test_a_change_whose_own_hash_was_made_to_fit_is_found_in_the_next_line_of_the_dispute(name: str, count: Count) -> None:
+def test_a_change_whose_own_hash_was_made_to_fit_is_found_in_the_next_line_of_the_dispute(
+    name: str, count: Count
+) -> None:
     history, done = HISTORIES[name], 0
     records = [record(line) for line in history]
     for number, one in enumerate(records):
         after = None if is_policy(one) else next_to_miss(records, number)
         if after is None:
             continue  # a dispute's last: see what cannot be found
-        changed = {**one, "recorded_at": otherwise(one["recorded_at"])}  # no rule asks about that: only the chain can tell
-        found = refused([*history[:number], line_of({**changed, "hash": event_hash(changed)}), *history[number + 1 :]])
+        changed = {
+            **one,
+            "recorded_at": otherwise(one["recorded_at"]),
+        }  # no rule asks about that: only the chain can tell
+        found = refused(
+            [
+                *history[:number],
+                line_of({**changed, "hash": event_hash(changed)}),
+                *history[number + 1 :],
+            ]
+        )
         assert found is not None, number
         assert found.line == after + 1
         done += 1
@@ -204,10 +238,15 @@ def test_a_change_is_found_by_a_whole_replay_as_it_is_by_strict_reading(tmp_path
                 assert number + 1 in [fault.line for fault in faults if fault is not None]
 
 
-# ---- inserted, swapped, dropped ----------------------------------------------------------------------------------------
+# ---- inserted, swapped, dropped ------------------------------------------------------------------
 
 FOREIGN = tuple(
-    dict.fromkeys(lines(path)[number] for path in FILES if named(path) in {"extend-promise", "key-reused"} for number in range(3))
+    dict.fromkeys(
+        lines(path)[number]
+        for path in FILES
+        if named(path) in {"extend-promise", "key-reused"}
+        for number in range(3)
+    )
 )
 FOREIGN_POLICY = lines(next(path for path in FILES if named(path) == "no-rounds-left-by-policy"))[0]
 
@@ -216,7 +255,11 @@ def begins_another(inserted: Record, history: History, number: int) -> bool:
     """Tell whether the line begins a dispute that nobody else in the history is, under a policy that stands before it."""
     before = [record(line) for line in history[:number]]
     known = {found["digest"] for found in before if is_policy(found)}
-    return inserted.get("seq") == 1 and inserted["policy"] in known and of_which(inserted) not in map(of_which, before)
+    return (
+        inserted.get("seq") == 1
+        and inserted["policy"] in known
+        and of_which(inserted) not in map(of_which, before)
+    )
 
 
 @EACH
@@ -224,7 +267,10 @@ def test_every_event_too_many_is_found(name: str, count: Count) -> None:
     history, done = HISTORIES[name], 0
     for number in range(len(history) + 1):
         copies = history[number - 1 : number]
-        for inserted in (*copies, *(line for line in (*FOREIGN, FOREIGN_POLICY) if line not in history)):
+        for inserted in (
+            *copies,
+            *(line for line in (*FOREIGN, FOREIGN_POLICY) if line not in history),
+        ):
             one = record(inserted)
             if begins_another(one, history, number):
                 continue  # a dispute of its own: see what cannot be found
@@ -239,7 +285,9 @@ def test_every_event_too_many_is_found(name: str, count: Count) -> None:
 
 
 @EACH
-def test_every_line_that_changed_places_with_the_next_of_its_own_is_found(name: str, count: Count) -> None:
+def test_every_line_that_changed_places_with_the_next_of_its_own_is_found(
+    name: str, count: Count
+) -> None:
     history, done = HISTORIES[name], 0
     records = [record(line) for line in history]
     for number in range(len(history)):
@@ -270,7 +318,7 @@ def test_every_line_that_is_missing_is_found_where_it_is_missed(name: str, count
     count("lines dropped, and found where they are missed", done)
 
 
-# ---- lines that are no records, words that do not fit --------------------------------------------------------------------
+# ---- lines that are no records, words that do not fit --------------------------------------------
 
 
 def objects(found: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:  # noqa: ANN401 -- JSON of any shape
@@ -294,18 +342,25 @@ def with_a_member_twice(found: Any, path: tuple[str | int, ...], *, alike: bool)
         ]
         if not path:
             name, member = next(iter(found.items()))
-            written.insert(0, f"{json.dumps(name)}:{json.dumps(member if alike else otherwise(member))}")
+            written.insert(
+                0, f"{json.dumps(name)}:{json.dumps(member if alike else otherwise(member))}"
+            )
         return "{" + ",".join(written) + "}"
     if isinstance(found, list):
         return (
             "["
-            + ",".join(with_a_member_twice(m, path[1:] if path[:1] == (index,) else ("",), alike=alike) for index, m in enumerate(found))
+            + ",".join(
+                with_a_member_twice(m, path[1:] if path[:1] == (index,) else ("",), alike=alike)
+                for index, m in enumerate(found)
+            )
             + "]"
         )
     return json.dumps(found, ensure_ascii=False)
 
 
-@pytest.mark.parametrize("name", ["rule-at-fault", "extend-promise", "not-shipped-without-shipped-at"])
+@pytest.mark.parametrize(
+    "name", ["rule-at-fault", "extend-promise", "not-shipped-without-shipped-at"]
+)
 def test_a_member_that_stands_twice_is_found_at_every_level(name: str, count: Count) -> None:
     history, done = HISTORIES[name], 0
     for number, line in enumerate(history):
@@ -324,7 +379,8 @@ def test_a_member_that_stands_twice_is_found_at_every_level(name: str, count: Co
 
 @pytest.mark.parametrize("number", ["1e5", "1e22", "1.0", "-0", "1e-7"])
 def test_no_number_written_shorter_than_it_is_hides_a_member_that_stands_twice(number: str) -> None:
-    # The reader trusts a line that is as long as its canonical form; such numbers may be longer there than in the file.
+    # The reader trusts a line that is as long as its canonical form; such numbers may be longer
+    # there than in the file.
     history = HISTORIES["rule-at-fault"]
     for padding in range(24):
         for twice in ("", '"seq":1,'):
@@ -347,7 +403,13 @@ def unfit(private: Record, pointer: str) -> Iterator[Record]:
     yield {pointer: {**kept, "salt": kept["salt"] + "00"}}
     yield {pointer: {**kept, "more": "x"}}
     yield {pointer: {"value": kept["value"]}}
-    for nowhere in (f"{pointer}/commitment", pointer.removeprefix("/"), "/payload", "/hash", "/private/" + pointer.replace("/", "~1")):
+    for nowhere in (
+        f"{pointer}/commitment",
+        pointer.removeprefix("/"),
+        "/payload",
+        "/hash",
+        "/private/" + pointer.replace("/", "~1"),
+    ):
         yield {nowhere: kept}
     yield {**private, "/payload/nothing": kept}
     yield {**private, "": kept}
@@ -358,7 +420,11 @@ def test_private_values_that_do_not_fit_are_found(whole: bool, tell: Tell) -> No
     for name, history in list(HISTORIES.items())[:: 1 if whole else 5]:
         for number, line in enumerate(history):
             found = record(line)
-            ways = (private for pointer in found.get("private", {}) for private in unfit(found["private"], pointer))
+            ways = (
+                private
+                for pointer in found.get("private", {})
+                for private in unfit(found["private"], pointer)
+            )
             for way, private in enumerate(ways):
                 if name in PARTS and (number + way) % 4:
                     continue  # there the ways take turns
@@ -374,7 +440,7 @@ def otherwise_hex(salt: str) -> str:
     return ("1" if salt[0] == "0" else "0") + salt[1:]
 
 
-# ---- spelling ------------------------------------------------------------------------------------------------------------
+# ---- spelling ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
@@ -384,7 +450,12 @@ def test_spacing_and_the_order_of_members_make_no_difference(path: Path, tmp_pat
             return {name: reversed_members(value[name]) for name in reversed(value)}
         return [reversed_members(member) for member in value] if isinstance(value, list) else value
 
-    spelt = (b"\t" + json.dumps(reversed_members(record(line)), separators=(" ,  ", " :\t")).encode() + b" \r\n" for line in lines(path))
+    spelt = (
+        b"\t"
+        + json.dumps(reversed_members(record(line)), separators=(" ,  ", " :\t")).encode()
+        + b" \r\n"
+        for line in lines(path)
+    )
     assert replayed(tmp_path, spelt) == replayed(tmp_path, lines(path))
 
 
@@ -393,7 +464,7 @@ def test_another_writers_lines_are_spelt_otherwise_than_ours() -> None:
         assert any(way in line for line in lines(ANOTHER_WRITER)), way
 
 
-# ---- forgeries whose hashes fit ------------------------------------------------------------------------------------------
+# ---- forgeries whose hashes fit ------------------------------------------------------------------
 
 Records = list[Record]
 Forge = Callable[[Records], object]
@@ -416,7 +487,9 @@ def in_check(number: int, guard: str, /, **members: object) -> Forge:
 
 def saw(number: int, guard: str, /, **members: object) -> Forge:
     def forge(found: Records) -> None:
-        next(check for check in found[number]["checks"] if check["guard"] == guard)["saw"].update(members)
+        next(check for check in found[number]["checks"] if check["guard"] == guard)["saw"].update(
+            members
+        )
 
     return forge
 
@@ -437,11 +510,25 @@ def more(found: Records, event: Record, **members: object) -> None:
     """Let one more event follow the last."""
     last = found[-1]
     accepted = event["type"] != "refused"
-    found.append({**event, "seq": last["seq"] + 1, "revision": last["revision"] + accepted, "event_id": "more", **members})
+    found.append(
+        {
+            **event,
+            "seq": last["seq"] + 1,
+            "revision": last["revision"] + accepted,
+            "event_id": "more",
+            **members,
+        }
+    )
 
 
 def chosen_again(found: Records) -> None:
-    more(found, found[2], source=found[2]["target"], at="2023-03-29T02:00:00Z", recorded_at="2023-03-29T02:00:00Z")
+    more(
+        found,
+        found[2],
+        source=found[2]["target"],
+        at="2023-03-29T02:00:00Z",
+        recorded_at="2023-03-29T02:00:00Z",
+    )
 
 
 def opened_again(found: Records) -> None:
@@ -480,28 +567,42 @@ FAULT, SHIP, SILENCE, REFUSED = (
     "silence-consent-consumer-cancels",
     "not-shipped-without-shipped-at",
 )
-CLOSED, KEY, EXTENDED, BAD = "dispute-closed-penalized", "key-reused", "extend-promise", "statement-missing-and-all-other-faults"
+CLOSED, KEY, EXTENDED, BAD = (
+    "dispute-closed-penalized",
+    "key-reused",
+    "extend-promise",
+    "statement-missing-and-all-other-faults",
+)
 
-# Name: the history, the place at which it must be found, and what is forged. With one dispute a file, an event's seq is its
-# place among the records, the policy being number 0.
+# Name: the history, the place at which it must be found, and what is forged. With one dispute a
+# file, an event's seq is its place among the records, the policy being number 0.
 FORGERIES: dict[str, tuple[str, int, Forge]] = {
-    "outcome: a fault that is none": (FAULT, 4, lambda f: f[4].update(type="dispute_resolved", target="resolved", outcome="no_fault")),
+    ("outcome: a fault that is "
+        "none"): (FAULT, 4, lambda f: f[4].update(type="dispute_resolved", target="resolved", outcome="no_fault")),
     "outcome: another liability": (FAULT, 4, put(4, outcome="breach_of_promise")),
     "outcome: none at the end": (FAULT, 4, put(4, outcome=None)),
     "outcome: settled otherwise": (SHIP, 3, put(3, outcome="settled_by_cancellation")),
-    "target: penalized without an edge": (SILENCE, 2, put(2, type="dispute_penalized", target="penalized", outcome="no_response")),
+    ("target: penalized without an "
+        "edge"): (SILENCE, 2, put(2, type="dispute_penalized", target="penalized", outcome="no_response")),
     "target: on to another state": (FAULT, 2, put(2, target="option_chosen.settling.awaiting_confirmation")),
     "target: nowhere": (FAULT, 2, put(2, target="nowhere")),
     "source: another state": (FAULT, 3, put(3, source="opened")),
     "type: recorded as something else": (FAULT, 2, put(2, type="evidence_requested")),
-    "deadline: response a second later": (FAULT, 1, put(1, deadlines={"response": "2023-03-29T02:00:01Z"})),
-    "deadline: evidence an hour later": (FAULT, 2, put(2, deadlines={"evidence": "2023-03-28T08:00:00Z"})),
-    "deadline: the promise without its grace": (SHIP, 2, lambda f: f[2]["deadlines"].update(promise="2023-03-30T10:00:00Z")),
-    "deadline: another than was asked for": (EXTENDED, 3, lambda f: f[3]["deadlines"].update(promise="2023-04-30T10:00:00Z")),
-    "deadline: one that stood has moved": (EXTENDED, 3, lambda f: f[3]["deadlines"].update(confirmation="2023-03-30T03:00:00Z")),
-    "deadline: moved by a refusal": (EXTENDED, 4, lambda f: f[4]["deadlines"].update(promise="2023-05-01T00:00:00Z")),
+    ("deadline: response a second "
+        "later"): (FAULT, 1, put(1, deadlines={"response": "2023-03-29T02:00:01Z"})),
+    ("deadline: evidence an hour "
+        "later"): (FAULT, 2, put(2, deadlines={"evidence": "2023-03-28T08:00:00Z"})),
+    ("deadline: the promise without its "
+        "grace"): (SHIP, 2, lambda f: f[2]["deadlines"].update(promise="2023-03-30T10:00:00Z")),
+    ("deadline: another than was asked "
+        "for"): (EXTENDED, 3, lambda f: f[3]["deadlines"].update(promise="2023-04-30T10:00:00Z")),
+    ("deadline: one that stood has "
+        "moved"): (EXTENDED, 3, lambda f: f[3]["deadlines"].update(confirmation="2023-03-30T03:00:00Z")),
+    ("deadline: moved by a "
+        "refusal"): (EXTENDED, 4, lambda f: f[4]["deadlines"].update(promise="2023-05-01T00:00:00Z")),
     "deadline: gone": (SHIP, 2, lambda f: f[2]["deadlines"].pop("confirmation")),
-    "deadline: one that does not stand there": (FAULT, 2, lambda f: f[2]["deadlines"].update(promise="2023-04-01T00:00:00Z")),
+    ("deadline: one that does not stand "
+        "there"): (FAULT, 2, lambda f: f[2]["deadlines"].update(promise="2023-04-01T00:00:00Z")),
     "checks: a no that was a yes": (FAULT, 3, in_check(3, "statement_there", passed=False)),
     "checks: a yes that was a no": (REFUSED, 2, in_check(2, "shipped", passed=True)),
     "checks: saw another number": (BAD, 3, saw(3, "vouchers_few_enough", count=22)),
@@ -517,7 +618,8 @@ FORGERIES: dict[str, tuple[str, int, Forge]] = {
     "facts: removed": (SHIP, 3, put(3, facts=None)),
     "facts: removed from a refusal": (REFUSED, 2, put(2, facts=None)),
     "facts: removed from the opening": (FAULT, 1, put(1, facts=None)),
-    "facts: nobody asked for them": (FAULT, 2, lambda f: f[2].update(facts={**f[1]["facts"], "observed_at": f[2]["at"]})),
+    ("facts: nobody asked for "
+        "them"): (FAULT, 2, lambda f: f[2].update(facts={**f[1]["facts"], "observed_at": f[2]["at"]})),
     "facts: too old": (SHIP, 3, in_facts(3, observed_at="2023-03-30T16:54:59Z")),
     "facts: of another order": (SHIP, 3, in_facts(3, order_id="O-9")),
     "facts: from the future": (SHIP, 3, in_facts(3, observed_at="2023-03-30T17:00:01Z")),
@@ -549,7 +651,8 @@ FORGERIES: dict[str, tuple[str, int, Forge]] = {
     "payload: a blank rationale": (FAULT, 4, lambda f: (f[4]["payload"]["rationale"].update(length=0), f[4].update(private={}))),
     "chosen a second time": (FAULT, 5, chosen_again),
     "opened a second time": (FAULT, 5, opened_again),
-    "opened under another order in the middle": (FAULT, 2, lambda f: f.insert(2, {**f[1], "seq": 2, "order_id": "O-9"})),
+    ("opened under another order in the "
+        "middle"): (FAULT, 2, lambda f: f.insert(2, {**f[1], "seq": 2, "order_id": "O-9"})),
     "key: used for two commands": (KEY, 5, put(5, key="k-1")),
     "key: reused, but under a new key": (KEY, 3, put(3, key="k-9")),
     "revision: one too high": (FAULT, 3, put(3, revision=4)),
@@ -560,7 +663,8 @@ FORGERIES: dict[str, tuple[str, int, Forge]] = {
     "an event left out and counted anew": (FAULT, 2, lambda f: (
         without_event(2)(f), [event.update(revision=event["revision"] - 1) for event in f[2:]])),
     "more refusals than are recorded": (CLOSED, 8 + 45 + 1, refused_again(50)),
-    "an event of a closed dispute": (FAULT, 5, lambda f: more(f, f[4], source="penalized", at="2023-03-29T09:00:00Z")),
+    ("an event of a closed "
+        "dispute"): (FAULT, 5, lambda f: more(f, f[4], source="penalized", at="2023-03-29T09:00:00Z")),
     "annulled twice": (CLOSED, 9, lambda f: more(f, f[7], source="resolved", at="2023-03-29T07:00:00Z")),
     "chart: another digest": (FAULT, 1, put(1, chart=OTHER_HASH)),
     "policy: another by name in the middle": (FAULT, 3, put(3, policy=OTHER_HASH)),
@@ -609,7 +713,7 @@ def test_what_is_forged_is_nothing_but_what_the_forgery_says(tmp_path: Path, tel
     tell(f"forgeries with hashes that fit: {len(FORGERIES)} of {len(FORGERIES)} found")
 
 
-# ---- what cannot be found --------------------------------------------------------------------------------------------------
+# ---- what cannot be found ------------------------------------------------------------------------
 
 
 def test_a_tail_that_was_cut_off_cannot_be_found(tmp_path: Path) -> None:
@@ -627,13 +731,22 @@ def test_a_whole_dispute_that_was_added_or_left_out_cannot_be_found(tmp_path: Pa
     assert found[0] == one
 
 
-def test_a_history_that_was_written_anew_and_keeps_the_rules_cannot_be_found(tmp_path: Path) -> None:
+def test_a_history_that_was_written_anew_and_keeps_the_rules_cannot_be_found(
+    tmp_path: Path,
+) -> None:
     found = recorded("rule-at-fault")
     found[4]["actor"]["id"] = "J-9"
-    found[4]["payload"]["rationale"] = {"commitment": sha256(b"\0" * 16 + "因为".encode()), "length": 2}
+    found[4]["payload"]["rationale"] = {
+        "commitment": sha256(b"\0" * 16 + "因为".encode()),
+        "length": 2,
+    }
     found[4]["private"] = {"/payload/rationale": {"salt": "00" * 16, "value": "因为"}}
-    next(check for check in found[4]["checks"] if check["guard"] == "by_adjudicator")["saw"]["id"] = "J-9"
-    next(check for check in found[4]["checks"] if check["guard"] == "rationale_given")["saw"]["length"] = 2
+    next(check for check in found[4]["checks"] if check["guard"] == "by_adjudicator")["saw"][
+        "id"
+    ] = "J-9"
+    next(check for check in found[4]["checks"] if check["guard"] == "rationale_given")["saw"][
+        "length"
+    ] = 2
     (dispute,) = replayed(tmp_path, map(line_of, rechained(found)))
     assert isinstance(dispute, Replayed)
     assert dispute.sound

@@ -28,19 +28,30 @@ untyped: Any = given
 """For words that a type checker refuses before they are run."""
 
 
-# ---- a story -----------------------------------------------------------------------------------------------------------
+# ---- a story -------------------------------------------------------------------------------------
 
 
 def test_a_dispute_is_told_from_its_opening_to_its_end() -> None:
-    with given(OPENED, policy={"confirmation": {"hours": 24}}, order={"paid_at": "2023-03-25T09:00:00+08:00"}) as case:
+    with given(
+        OPENED,
+        policy={"confirmation": {"hours": 24}},
+        order={"paid_at": "2023-03-25T09:00:00+08:00"},
+    ) as case:
         case.then(state="opened", events=1, outcome=None)
-        case.when("+1h", "choose_option", option="already_shipped").then(refused=["no_pickup_scan", "not_shipped"], state="opened")
+        case.when("+1h", "choose_option", option="already_shipped").then(
+            refused=["no_pickup_scan", "not_shipped"], state="opened"
+        )
         case.order("+2h", shipment=SHIPMENT, pickup=PICKUP)
-        case.when("+3h", "choose_option", option="already_shipped", key="k-1").then(state="awaiting_confirmation")
+        case.when("+3h", "choose_option", option="already_shipped", key="k-1").then(
+            state="awaiting_confirmation"
+        )
         case.when("+4h", "choose_option", option="already_shipped", key="k-1").then(repeated=True)
         case.when("+4h", "observe_order").then(unchanged=True)
         case.when("+28h", "sweep").then(state="resolved", outcome="settled_by_shipment", events=4)
-    assert (case.dispute.state, case.dispute.outcome) == (StateName.RESOLVED, Outcome.SETTLED_BY_SHIPMENT)
+    assert (case.dispute.state, case.dispute.outcome) == (
+        StateName.RESOLVED,
+        Outcome.SETTLED_BY_SHIPMENT,
+    )
     assert [event.type for event in case.events] == [
         EventType.DISPUTE_OPENED,
         EventType.REFUSED,
@@ -51,11 +62,20 @@ def test_a_dispute_is_told_from_its_opening_to_its_end() -> None:
 
 
 def test_what_happens_is_what_happens_in_a_scenario_file_of_the_same_words() -> None:
-    case = given(OPENED, dispute_id="D-7", merchant_id="M-7", rules="2023-03", policy={"silence": "denial"}, order={"paid_at": OPENED})
+    case = given(
+        OPENED,
+        dispute_id="D-7",
+        merchant_id="M-7",
+        rules="2023-03",
+        policy={"silence": "denial"},
+        order={"paid_at": OPENED},
+    )
     case.order("+1h", cancel_request={"status": "submitted"})
     case.when("+2h", "choose_option", option="consumer_cancels", note="说好了")
     case.when("+3h", "withdraw", by={"role": "consumer", "id": "C-9"}).then(refused=["wrong_actor"])
-    case.when("+27h", "expire", deadline="confirmation").then(state="penalized", outcome="breach_of_promise")
+    case.when("+27h", "expire", deadline="confirmation").then(
+        state="penalized", outcome="breach_of_promise"
+    )
     result = run_scenario(
         parse_scenario(
             f"dispute: {{opened_at: {OPENED}, dispute_id: D-7, merchant_id: M-7}}\n"
@@ -73,8 +93,17 @@ def test_what_happens_is_what_happens_in_a_scenario_file_of_the_same_words() -> 
 
 
 def test_values_of_python_are_taken_for_words() -> None:
-    case = given(OPENED_AT, order={"paid_at": OPENED_AT}, policy=DEFAULT_POLICY.lay_over({"silence": "denial"}))
-    case.when(OPENED_AT + timedelta(hours=1), "choose_option", option=Option.ALREADY_SHIPPED, by=Role.MERCHANT)
+    case = given(
+        OPENED_AT,
+        order={"paid_at": OPENED_AT},
+        policy=DEFAULT_POLICY.lay_over({"silence": "denial"}),
+    )
+    case.when(
+        OPENED_AT + timedelta(hours=1),
+        "choose_option",
+        option=Option.ALREADY_SHIPPED,
+        by=Role.MERCHANT,
+    )
     case.then(refused=[RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN], state=StateName.OPENED)
     assert case.policy.silence == "denial"
     assert case.dispute.policy == case.policy
@@ -83,12 +112,18 @@ def test_values_of_python_are_taken_for_words() -> None:
 def test_facts_are_laid_over_those_that_stand_and_the_order_system_can_fail() -> None:
     case = started().order("+1h", shipment=SHIPMENT).order("+1h", pickup=PICKUP, paid_at=None)
     case.when("+2h", "choose_option", option="already_shipped").then(refused=["pickup_not_valid"])
-    case.order("+2h", paid_at="2023-03-25T09:00:00+08:00").order("+2h", "unavailable").then(state="opened")
-    case.when("+3h", "choose_option", option="already_shipped").then(error="order_system_unavailable", events=2)
-    case.order("+3h", "available").when("+3h", "choose_option", option="already_shipped").then(state="awaiting_confirmation")
+    case.order("+2h", paid_at="2023-03-25T09:00:00+08:00").order("+2h", "unavailable").then(
+        state="opened"
+    )
+    case.when("+3h", "choose_option", option="already_shipped").then(
+        error="order_system_unavailable", events=2
+    )
+    case.order("+3h", "available").when("+3h", "choose_option", option="already_shipped").then(
+        state="awaiting_confirmation"
+    )
 
 
-# ---- taken up from what was recorded -----------------------------------------------------------------------------------
+# ---- taken up from what was recorded -------------------------------------------------------------
 
 
 def test_a_history_goes_on_where_it_ended_with_the_facts_seen_last() -> None:
@@ -96,9 +131,15 @@ def test_a_history_goes_on_where_it_ended_with_the_facts_seen_last() -> None:
     before.when("+2h", "choose_option", option="already_shipped").then(refused=["no_pickup_scan"])
     with given_history(before.events, before.policy) as case:
         case.then(state="opened", events=2)
-        assert (case.dispute, case.events, case.policy) == (before.dispute, before.events, before.policy)
+        assert (case.dispute, case.events, case.policy) == (
+            before.dispute,
+            before.events,
+            before.policy,
+        )
         case.order("+2h", pickup=PICKUP)
-        case.when("+3h", "choose_option", option="already_shipped").then(state="awaiting_confirmation", events=3)
+        case.when("+3h", "choose_option", option="already_shipped").then(
+            state="awaiting_confirmation", events=3
+        )
         case.when("2023-03-28T14:00:00+08:00", "deny_agreement").then(outcome="breach_of_promise")
     assert len(before.events) == 2
     with pytest.raises(InputError) as caught:
@@ -109,13 +150,18 @@ def test_a_history_goes_on_where_it_ended_with_the_facts_seen_last() -> None:
 def test_every_history_at_hand_can_be_taken_up() -> None:
     for result in (ran(path) for path in CORPUS):
         if result.dispute is not None:
-            assert given_history(result.events, result.scenario.opening.policy).dispute == result.dispute
+            assert (
+                given_history(result.events, result.scenario.opening.policy).dispute
+                == result.dispute
+            )
 
 
 def test_without_recorded_facts_the_order_system_knows_nothing() -> None:
     opening = started().events[0].model_copy(update={"facts": None})
     case = given_history([opening], DEFAULT_POLICY)
-    case.when("+1h", "choose_option", option="already_shipped").then(error="order_system_unavailable")
+    case.when("+1h", "choose_option", option="already_shipped").then(
+        error="order_system_unavailable"
+    )
 
 
 def test_events_that_are_no_dispute_are_refused() -> None:
@@ -129,7 +175,7 @@ def test_events_that_are_no_dispute_are_refused() -> None:
         given_history(case.events, DEFAULT_POLICY.lay_over({"silence": "denial"}))
 
 
-# ---- what is not expected ----------------------------------------------------------------------------------------------
+# ---- what is not expected ------------------------------------------------------------------------
 
 
 def chosen_too_early() -> DisputeCase:
@@ -137,14 +183,20 @@ def chosen_too_early() -> DisputeCase:
 
 
 def down() -> DisputeCase:
-    return started().order("+1h", "unavailable").when("+1h", "choose_option", option="already_shipped")
+    return (
+        started().order("+1h", "unavailable").when("+1h", "choose_option", option="already_shipped")
+    )
 
 
 def unknown_order() -> DisputeCase:
     return given(OPENED, order=None)
 
 
-SILENT: dict[str, Callable[[], DisputeCase]] = {"refused": chosen_too_early, "error": down, "opening": unknown_order}
+SILENT: dict[str, Callable[[], DisputeCase]] = {
+    "refused": chosen_too_early,
+    "error": down,
+    "opening": unknown_order,
+}
 
 
 @pytest.mark.parametrize("case", SILENT.values(), ids=SILENT)
@@ -194,16 +246,30 @@ def test_a_refused_opening_leaves_no_dispute() -> None:
 @pytest.mark.parametrize(
     ("expect", "told"),
     [
-        (lambda case: case.then(state="resolved"), "expected state: resolved; found state: awaiting_confirmation"),
-        (lambda case: case.then(outcome="withdrawn"), "expected outcome: withdrawn; found outcome: none"),
+        (
+            lambda case: case.then(state="resolved"),
+            "expected state: resolved; found state: awaiting_confirmation",
+        ),
+        (
+            lambda case: case.then(outcome="withdrawn"),
+            "expected outcome: withdrawn; found outcome: none",
+        ),
         (lambda case: case.then(events=4), "expected events: 4; found events: 3"),
-        (lambda case: case.then(refused=["not_shipped"]), "expected refused: not_shipped; found refused: none"),
-        (lambda case: case.then(error="order_system_unavailable"), "expected error: order_system_unavailable; found error: none"),
+        (
+            lambda case: case.then(refused=["not_shipped"]),
+            "expected refused: not_shipped; found refused: none",
+        ),
+        (
+            lambda case: case.then(error="order_system_unavailable"),
+            "expected error: order_system_unavailable; found error: none",
+        ),
         (lambda case: case.then(repeated=True), "expected repeated: true; found repeated: none"),
         (lambda case: case.then(unchanged=True), "expected unchanged: true; found unchanged: none"),
     ],
 )
-def test_an_expectation_that_is_not_met_is_told_with_the_story_so_far(expect: Callable[[DisputeCase], object], told: str) -> None:
+def test_an_expectation_that_is_not_met_is_told_with_the_story_so_far(
+    expect: Callable[[DisputeCase], object], told: str
+) -> None:
     case = chosen_too_early().then(refused=["not_shipped", "no_pickup_scan"])
     case.when("+2h", "choose_option", option="out_of_stock_refund")
     with pytest.raises(AssertionError) as caught:
@@ -213,7 +279,10 @@ def test_an_expectation_that_is_not_met_is_told_with_the_story_so_far(expect: Ca
         f"  {told}",
         "the story so far",
         "  2023-03-28T02:00:00Z open_dispute by consumer C-1: opened",
-        "  2023-03-28T03:00:00Z choose_option by merchant M-1: opened, refused: not_shipped, no_pickup_scan",
+        (
+            "  2023-03-28T03:00:00Z choose_option by merchant M-1: opened, refused: not_shipped, "
+            "no_pickup_scan"
+        ),
         "  2023-03-28T04:00:00Z choose_option by merchant M-1: awaiting_confirmation",
         "  now: awaiting_confirmation",
     ]
@@ -227,7 +296,7 @@ def test_all_that_is_not_met_is_told_at_once() -> None:
     assert "events:" not in str(caught.value)
 
 
-# ---- words that are not known ------------------------------------------------------------------------------------------
+# ---- words that are not known --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -248,8 +317,18 @@ def test_all_that_is_not_met_is_told_at_once() -> None:
         (lambda: started().when("+1h", "withdraw", key=""), "key"),
         (lambda: started().when("+1h", "withdraw", note="x"), "note"),
         (lambda: started().when("+1h", "choose_option"), "option"),
-        (lambda: started().when("+1h", "choose_option", option="prove_no_fault", agreed_until="+3d"), "agreed_until"),
-        (lambda: started().when("+1h", "choose_option", option="prove_no_fault", vouchers=[{"kind": "photos"}]), "vouchers[0].kind"),
+        (
+            lambda: started().when(
+                "+1h", "choose_option", option="prove_no_fault", agreed_until="+3d"
+            ),
+            "agreed_until",
+        ),
+        (
+            lambda: started().when(
+                "+1h", "choose_option", option="prove_no_fault", vouchers=[{"kind": "photos"}]
+            ),
+            "vouchers[0].kind",
+        ),
         (lambda: started().when("+1h", "sweep", deadline="response"), "with"),
         (lambda: started().order("+1h", shipment={"way": "W1"}), "order.shipment.way"),
         (lambda: untyped(OPENED).order("+1h", "down"), "order"),
@@ -262,7 +341,9 @@ def test_all_that_is_not_met_is_told_at_once() -> None:
         (lambda: untyped(OPENED).then(repeated=False), "repeated"),
     ],
 )
-def test_what_cannot_be_read_is_an_error_that_names_the_field_as_it_was_written(tells: Callable[[], object], field: str) -> None:
+def test_what_cannot_be_read_is_an_error_that_names_the_field_as_it_was_written(
+    tells: Callable[[], object], field: str
+) -> None:
     with pytest.raises(InputError) as caught:
         tells()
     assert (caught.value.field, caught.value.file, caught.value.line) == (field, None, None)
@@ -279,4 +360,6 @@ def test_what_could_not_be_read_has_not_happened() -> None:
         case.when("+3h", "withdrew")
     with pytest.raises(InputError):
         case.order("+3h", pickup={"kind": "lost"})
-    case.when("+2h", "choose_option", option="already_shipped").then(refused=["no_pickup_scan"], events=2)
+    case.when("+2h", "choose_option", option="already_shipped").then(
+        refused=["no_pickup_scan"], events=2
+    )

@@ -35,8 +35,27 @@ from dispute_fsm.domain.events import AuditEvent, Check
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual, Policy, Term
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.history.telling import checked, details, headline, lasting, lines, standing_details, state_label, who
-from dispute_fsm.history.timeline import Begun, Passed, Personal, Said, SaidVoucher, TimelineEntry, local_time, standing, timeline
+from dispute_fsm.history.telling import (
+    checked,
+    details,
+    headline,
+    lasting,
+    lines,
+    standing_details,
+    state_label,
+    who,
+)
+from dispute_fsm.history.timeline import (
+    Begun,
+    Passed,
+    Personal,
+    Said,
+    SaidVoucher,
+    TimelineEntry,
+    local_time,
+    standing,
+    timeline,
+)
 from dispute_fsm.machine.guard import Guard, Selector
 from dispute_fsm.rules.registry import VERSIONS
 from tests.support import (
@@ -71,7 +90,9 @@ CJK = re.compile("[\u3000-\u9fff\uff00-\uffef]")
 GRACE = timedelta(hours=6)
 
 
-def story(*asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY) -> list[AuditEvent]:
+def story(
+    *asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY
+) -> list[AuditEvent]:
     """Give the events of a dispute to which these commands are put, accepted or refused; of a paid order unless shown."""
     events: list[AuditEvent] = [opened_event(policy)]
     dispute = begin(events[0], policy)
@@ -85,7 +106,9 @@ def story(*asked: Command | tuple[Command, datetime, Order], policy: Policy = DE
     return events
 
 
-def told(*asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY) -> tuple[TimelineEntry, ...]:
+def told(
+    *asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY
+) -> tuple[TimelineEntry, ...]:
     return timeline(story(*asked, policy=policy), policy)
 
 
@@ -114,13 +137,24 @@ def missed() -> tuple[TimelineEntry, ...]:
     return told((PROMISED, OPENED_AT + HOUR, PAID), (EXPIRED, AGREED + GRACE + 9 * HOUR, PAID))
 
 
-# ---- values: who, what, where ------------------------------------------------------------------------------------------
+# ---- values: who, what, where --------------------------------------------------------------------
 
 
 def test_each_event_is_an_entry_with_what_the_event_says() -> None:
     events = story(choose(Option.OUT_OF_STOCK_REFUND), command(CommandType.CONFIRM_AGREEMENT))
     for entry, event in zip(timeline(events, DEFAULT_POLICY), events, strict=True):
-        for name in ("seq", "at", "type", "command", "actor", "source", "target", "facts", "refused", "outcome"):
+        for name in (
+            "seq",
+            "at",
+            "type",
+            "command",
+            "actor",
+            "source",
+            "target",
+            "facts",
+            "refused",
+            "outcome",
+        ):
             assert getattr(entry, name) == getattr(event, name)
         assert entry.clocks.standing == event.deadlines
 
@@ -135,18 +169,24 @@ def test_an_entry_is_a_value() -> None:
 def test_the_local_time_is_that_of_the_policys_calendar() -> None:
     assert missed()[0].at == OPENED_AT
     assert missed()[0].local == "2023-03-28 10:00:00 +0800"
-    assert told(policy=over(calendar={"zone": "America/New_York"}))[0].local == "2023-03-27 22:00:00 -0400"
+    assert (
+        told(policy=over(calendar={"zone": "America/New_York"}))[0].local
+        == "2023-03-27 22:00:00 -0400"
+    )
 
 
 def test_a_time_shows_its_offset_unless_it_stands_beside_one_with_the_same() -> None:
     zone = ZoneInfo("America/New_York")
-    winter, summer = datetime(2023, 3, 1, 12, tzinfo=UTC), datetime(2023, 4, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+    winter, summer = (
+        datetime(2023, 3, 1, 12, tzinfo=UTC),
+        datetime(2023, 4, 1, 12, 0, 0, 250_000, tzinfo=UTC),
+    )
     assert local_time(winter, zone) == "2023-03-01 07:00:00 -0500"
     assert local_time(winter, zone, beside=winter + DAY) == "2023-03-01 07:00:00"
     assert local_time(summer, zone, beside=winter) == "2023-04-01 08:00:00.250000 -0400"
 
 
-# ---- values: deadlines -------------------------------------------------------------------------------------------------
+# ---- values: deadlines ---------------------------------------------------------------------------
 
 
 def test_a_deadline_begins_with_its_due_instant_and_how_long_it_runs() -> None:
@@ -179,7 +219,10 @@ def test_an_extension_moves_a_deadline_from_and_to() -> None:
 def test_an_expiry_says_which_deadline_had_passed_and_how_late_it_was_acted_on() -> None:
     clocks = missed()[2].clocks
     assert clocks.passed == Passed(Deadline.PROMISE, AGREED + GRACE, 9 * HOUR)
-    assert clocks.ended == {Deadline.CONFIRMATION: OPENED_AT + HOUR + DAY, Deadline.PROMISE: AGREED + GRACE}
+    assert clocks.ended == {
+        Deadline.CONFIRMATION: OPENED_AT + HOUR + DAY,
+        Deadline.PROMISE: AGREED + GRACE,
+    }
     assert clocks.standing == {}
 
 
@@ -195,15 +238,21 @@ def test_working_time_is_explained_as_long_as_the_count_still_fits_what_was_reco
     assert begun.runs == Term(working_hours=4)
     assert begun.count is not None
     assert begun.count.due == begun.due
-    other = events[1].model_copy(update={"deadlines": FrozenMap({Deadline.EVIDENCE: begun.due + HOUR})})
-    assert timeline([events[0], other], DEFAULT_POLICY)[1].clocks.began[Deadline.EVIDENCE] == Begun(begun.due + HOUR, begun.runs, None)
+    other = events[1].model_copy(
+        update={"deadlines": FrozenMap({Deadline.EVIDENCE: begun.due + HOUR})}
+    )
+    assert timeline([events[0], other], DEFAULT_POLICY)[1].clocks.began[Deadline.EVIDENCE] == Begun(
+        begun.due + HOUR, begun.runs, None
+    )
 
 
-# ---- values: said ------------------------------------------------------------------------------------------------------
+# ---- values: said --------------------------------------------------------------------------------
 
 
 def test_what_was_said_comes_in_the_words_of_the_payload() -> None:
-    file = SaidVoucher(VoucherKind.CHAT_SCREENSHOT, "image/png", 1_000, Personal(5, "1.png"), Personal(6, "s3://1"))
+    file = SaidVoucher(
+        VoucherKind.CHAT_SCREENSHOT, "image/png", 1_000, Personal(5, "1.png"), Personal(6, "s3://1")
+    )
     assert missed()[1].said == (
         Said("option", Option.SHIP_BY_AGREED_DATE),
         Said("agreed_until", AGREED),
@@ -220,7 +269,11 @@ def test_what_was_said_comes_in_the_words_of_the_payload() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"), [("carrier_fault", DEFAULT_POLICY.evidence_reasons["carrier_fault"].label), ("moon_phase", None)]
+    ("reason", "words"),
+    [
+        ("carrier_fault", DEFAULT_POLICY.evidence_reasons["carrier_fault"].label),
+        ("moon_phase", None),
+    ],
 )
 def test_a_reason_has_the_words_of_the_policy(reason: str, words: Bilingual | None) -> None:
     assert told(CONTEST, submission(reason=reason))[2].said[0] == Said("reason", reason, words)
@@ -229,7 +282,9 @@ def test_a_reason_has_the_words_of_the_policy(reason: str, words: Bilingual | No
 def test_of_what_was_erased_the_length_stays() -> None:
     events = erased(story(PROMISED, CONTEST, ruling(CommandType.RULE_AT_FAULT)))
     entries = timeline(events, DEFAULT_POLICY)
-    gone = SaidVoucher(VoucherKind.CHAT_SCREENSHOT, "image/png", 1_000, Personal(5, None), Personal(6, None))
+    gone = SaidVoucher(
+        VoucherKind.CHAT_SCREENSHOT, "image/png", 1_000, Personal(5, None), Personal(6, None)
+    )
     assert Said("vouchers", gone) in entries[1].said
     assert Said("note", Personal(9, None)) in entries[1].said
     assert said(entries[1])["note"] == ["erased (9 characters)"]
@@ -238,11 +293,13 @@ def test_of_what_was_erased_the_length_stays() -> None:
 
 
 def test_a_voucher_without_a_name_says_none() -> None:
-    entry = told(choose(Option.SHIP_BY_AGREED_DATE, vouchers=[voucher(file_name=None, uri=None)]))[1]
+    entry = told(choose(Option.SHIP_BY_AGREED_DATE, vouchers=[voucher(file_name=None, uri=None)]))[
+        1
+    ]
     assert said(entry)["voucher"] == ["chat screenshot · image/png · 1,000 B"]
 
 
-# ---- values: seen and refused ------------------------------------------------------------------------------------------
+# ---- values: seen and refused --------------------------------------------------------------------
 
 
 def test_every_check_is_there_and_only_what_tells_is_in_the_short_story() -> None:
@@ -251,7 +308,12 @@ def test_every_check_is_there_and_only_what_tells_is_in_the_short_story() -> Non
         (command(CommandType.CONFIRMATION_EXPIRED), OPENED_AT + 2 * DAY, PAID),
         policy=over(silence="denial"),
     )
-    assert [looked.guard for looked in kept.seen] == ["by_system", "confirmation_has_passed", "silence", "option"]
+    assert [looked.guard for looked in kept.seen] == [
+        "by_system",
+        "confirmation_has_passed",
+        "silence",
+        "option",
+    ]
     assert [looked.guard for looked in kept.seen if looked.telling] == ["silence"]
     assert said(kept)["seen"] == ["silence counts as a denial"]
 
@@ -260,23 +322,37 @@ def test_a_refusal_has_its_codes_and_what_stood_against_it() -> None:
     shown = order(shipment=shipment())
     entry = told((choose(Option.ALREADY_SHIPPED), OPENED_AT + HOUR, shown))[1]
     assert entry.refused == (RefusalCode.NO_PICKUP_SCAN,)
-    assert [(looked.guard, looked.passed) for looked in entry.seen if looked.telling] == [("shipped", True), ("picked_up", False)]
+    assert [(looked.guard, looked.passed) for looked in entry.seen if looked.telling] == [
+        ("shipped", True),
+        ("picked_up", False),
+    ]
     assert said(entry)["because"] == ["there is no pickup record from the carrier (no_pickup_scan)"]
     assert said(entry)["seen"] == ["✓ shipped"]
-    assert said(entry)["order"] == ["paid 2023-03-25 10:00:00; shipped 2023-03-28 09:00:00 JDL W1; no pickup record"]
+    assert said(entry)["order"] == [
+        "paid 2023-03-25 10:00:00; shipped 2023-03-28 09:00:00 JDL W1; no pickup record"
+    ]
     assert said(entry, "zh")["原因"] == ["没有物流揽件记录 (no_pickup_scan)"]
     assert "state" not in said(entry)
 
 
 def test_what_a_failed_check_saw_is_said_in_words() -> None:
     late = told((choose(Option.OUT_OF_STOCK_REFUND), OPENED_AT + DAY + SECOND, PAID))[1]
-    assert said(late)["seen"] == ["✗ the deadline has passed [response deadline: 2023-03-29 10:00:00]"]
+    assert said(late)["seen"] == [
+        "✗ the deadline has passed [response deadline: 2023-03-29 10:00:00]"
+    ]
     assert said(late, "zh")["核查结果"] == ["✗ 时限已过（截止 2023-03-29 10:00:00）"]
-    short = told(CONTEST, submission(reason="consumer_unresponsive", vouchers=[voucher(1)], statement=" "))[2]
-    assert said(short, "zh")["核查结果"] == ["✗ 缺少该举证理由所需的凭证（要求：聊天截图 × 2；缺少：聊天截图 × 1）"]
+    short = told(
+        CONTEST, submission(reason="consumer_unresponsive", vouchers=[voucher(1)], statement=" ")
+    )[2]
+    assert said(short, "zh")["核查结果"] == [
+        "✗ 缺少该举证理由所需的凭证（要求：聊天截图 × 2；缺少：聊天截图 × 1）"
+    ]
     far = told(choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + 30 * DAY))[1]
     assert said(far, "zh")["核查结果"] == [
-        "✗ 约定的发货时间超出最长期限（约定时间：2023-04-27 10:00:00；最晚：2023-04-12 10:01:00；最长期限：15 天）"
+        (
+            "✗ 约定的发货时间超出最长期限（约定时间：2023-04-27 10:00:00；最晚：2023-04-12 "
+            "10:01:00；最长期限：15 天）"
+        )
     ]
 
 
@@ -288,20 +364,30 @@ def test_a_refusal_after_the_end_does_not_say_the_outcome_once_more() -> None:
 
 def test_a_guard_that_is_not_known_here_keeps_its_name() -> None:
     event = story()[0]
-    check = Check(guard="moon_is_full", passed=False, saw={"phase": "new", "days": 3, "nights": ("a", "b"), "none": ()})
+    check = Check(
+        guard="moon_is_full",
+        passed=False,
+        saw={"phase": "new", "days": 3, "nights": ("a", "b"), "none": ()},
+    )
     for changed in ({"checks": (check,)}, {"checks": (check,), "rules": "1999-01"}):
         entry = timeline([event.model_copy(update=changed)], DEFAULT_POLICY)[0]
         assert (entry.seen[0].words, entry.seen[0].telling) == (None, True)
         assert said(entry)["seen"] == ["✗ moon_is_full [phase: new; days: 3; nights: a, b]"]
 
 
-# ---- values: the order's facts -----------------------------------------------------------------------------------------
+# ---- values: the order's facts -------------------------------------------------------------------
 
 
 def test_the_orders_facts_in_brief() -> None:
     shown = order(
         cancel_request={"status": "rejected"},
-        refund={"status": "completed", "scope": "partial", "completed_at": OPENED_AT, "amount": "9.90", "currency": "CNY"},
+        refund={
+            "status": "completed",
+            "scope": "partial",
+            "completed_at": OPENED_AT,
+            "amount": "9.90",
+            "currency": "CNY",
+        },
         shipment={"shipped_at": None, "waybill": "W1"},
         pickup=pickup(OPENED_AT + DAY, kind="failed"),
     )
@@ -313,33 +399,52 @@ def test_the_orders_facts_in_brief() -> None:
         "shipped (undated) W1",
         "pickup failed 2023-03-29 10:00:00 (after the look: does not count yet) W1",
     ]
-    assert said(told((choose(Option.CONSUMER_CANCELS), OPENED_AT + HOUR, Order()))[1], "zh")["订单"] == ["未付款；未发货；无揽件记录"]
+    assert said(told((choose(Option.CONSUMER_CANCELS), OPENED_AT + HOUR, Order()))[1], "zh")[
+        "订单"
+    ] == ["未付款；未发货；无揽件记录"]
 
 
-# ---- how it stands -----------------------------------------------------------------------------------------------------
+# ---- how it stands -------------------------------------------------------------------------------
 
 
-def told_standing(dispute: Dispute, at: datetime | None = None, lang: Lang = "en") -> list[tuple[str, str]]:
+def told_standing(
+    dispute: Dispute, at: datetime | None = None, lang: Lang = "en"
+) -> list[tuple[str, str]]:
     return list(standing_details(standing(dispute, at), lang))
 
 
 def test_it_stands_with_the_time_that_is_left() -> None:
     dispute = opened()
     stood = standing(dispute)
-    assert (stood.at, stood.seq, stood.revision, stood.path, stood.closed) == (OPENED_AT, 1, 1, "opened", False)
+    assert (stood.at, stood.seq, stood.revision, stood.path, stood.closed) == (
+        OPENED_AT,
+        1,
+        1,
+        "opened",
+        False,
+    )
     assert stood.left(Deadline.RESPONSE) == DAY
     assert stood.next_due == (Deadline.RESPONSE, OPENED_AT + DAY)
     assert told_standing(dispute, OPENED_AT + 23 * HOUR) == [
         ("state", "waiting for the merchant's choice"),
         ("deadline", "response deadline: due 2023-03-29 10:00:00, 1h left"),
-        ("next", "unless something happens before, the system acts after 2023-03-29 10:00:00: response deadline passed"),
+        (
+            "next",
+            (
+                "unless something happens before, the system acts after 2023-03-29 10:00:00: "
+                "response deadline passed"
+            ),
+        ),
     ]
 
 
 def test_it_stands_with_a_deadline_that_nobody_swept() -> None:
     later = OPENED_AT + 2 * DAY
     assert standing(opened(), later).left(Deadline.RESPONSE) == -DAY
-    assert ("deadline", "response deadline: was due 2023-03-29 10:00:00, passed 1d ago") in told_standing(opened(), later)
+    assert (
+        "deadline",
+        "response deadline: was due 2023-03-29 10:00:00, passed 1d ago",
+    ) in told_standing(opened(), later)
 
 
 def test_it_says_which_deadline_its_state_does_not_act_on() -> None:
@@ -366,16 +471,23 @@ def test_it_says_when_only_a_person_can_go_on_and_nothing_once_it_is_closed() ->
     ]
 
 
-# ---- words -------------------------------------------------------------------------------------------------------------
+# ---- words ---------------------------------------------------------------------------------------
 
 
 def guards() -> dict[str, Guard]:
     """Give the guards of every rule version by the name under which they are recorded."""
     tables = [version.table for version in VERSIONS.values()]
-    found: list[Guard] = [guard for table in tables for guard in (table.entry.by, *table.entry.needs, *table.actors.values())]
-    for row in (row for table in tables for rows in table.rows.values() for row in rows):
+    found: list[Guard] = [
+        guard
+        for table in tables
+        for guard in (table.entry.by, *table.entry.needs, *table.actors.values())
+    ]
+    for row in (row for table in tables for rows in table.transitions.values() for row in rows):
         found += [row.rule.by, *row.when, *row.when_facts, *row.rule.timing, *row.rule.needs]
-    return {guard.dimension.name if isinstance(guard, Selector) else guard.name: guard for guard in found}
+    return {
+        guard.dimension.name if isinstance(guard, Selector) else guard.name: guard
+        for guard in found
+    }
 
 
 BESIDE = ("live", "option_offered", "no_option_chosen", "offered_here", "key_unused")
@@ -386,8 +498,12 @@ def test_every_guard_has_words_in_both_languages(name: str) -> None:
     guard = guards().get(name)
     answers = list(guard.dimension.answers) if isinstance(guard, Selector) else [""]
     checks = tuple(Check(guard=name, passed=False, saw={name: answer}) for answer in answers)
-    rules = next((version.id for version in VERSIONS.values() if name in version.table.guards()), "2023-03")
-    entry = timeline([story()[0].model_copy(update={"checks": checks, "rules": rules})], DEFAULT_POLICY)[0]
+    rules = next(
+        (version.id for version in VERSIONS.values() if name in version.table.guards()), "2023-03"
+    )
+    entry = timeline(
+        [story()[0].model_copy(update={"checks": checks, "rules": rules})], DEFAULT_POLICY
+    )[0]
     for looked in entry.seen:
         assert CJK.search(looked.label("zh"))
         assert looked.label("en").strip()
@@ -398,7 +514,9 @@ def test_every_guard_has_words_in_both_languages(name: str) -> None:
 def corpus() -> tuple[tuple[TimelineEntry, ...], ...]:
     """Give the timeline of every scenario that there is, without what people wrote."""
     results = [ran(path) for path in CORPUS]
-    return tuple(timeline(erased(result.events), result.scenario.opening.policy) for result in results)
+    return tuple(
+        timeline(erased(result.events), result.scenario.opening.policy) for result in results
+    )
 
 
 def test_every_sort_of_event_is_told_in_both_languages() -> None:
@@ -407,14 +525,21 @@ def test_every_sort_of_event_is_told_in_both_languages() -> None:
     assert {entry.command for entry in entries} == set(CommandType)
     for entry in entries:
         assert headline(entry, "zh")[1] == entry.type.zh
-        assert headline(entry, "en") == (entry.local, entry.type.en, f"{who(entry.actor, 'en')} · {entry.command.en}")
+        assert headline(entry, "en") == (
+            entry.local,
+            entry.type.en,
+            f"{who(entry.actor, 'en')} · {entry.command.en}",
+        )
         assert len(list(details(entry, "zh"))) == len(list(details(entry, "en")))
 
 
 def test_every_check_of_the_corpus_has_words_and_so_has_what_it_saw() -> None:
     for entry in (entry for each in corpus() for entry in each):
         assert [looked.guard for looked in entry.seen if looked.words is None] == []
-        zh, en = "\n".join(said(entry, "zh").get("核查结果", [])), "\n".join(said(entry).get("seen", []))
+        zh, en = (
+            "\n".join(said(entry, "zh").get("核查结果", [])),
+            "\n".join(said(entry).get("seen", [])),
+        )
         for name in (name for looked in entry.seen for name in looked.saw):
             assert f"{name}：" not in zh
             assert "_" not in name or f"{name}:" not in en
@@ -435,14 +560,35 @@ def test_a_story_in_chinese_has_no_word_of_the_program_in_it() -> None:
         RefundScope,
         PickupKind,
     )
-    words = {word.value for words in enumerations for word in words} | {*SEEN, *QUESTIONS, *guards(), *DEFAULT_POLICY.evidence_reasons}
+    words = {word.value for words in enumerations for word in words} | {
+        *SEEN,
+        *QUESTIONS,
+        *guards(),
+        *DEFAULT_POLICY.evidence_reasons,
+    }
     for entry in (entry for each in corpus() for entry in each):
-        texts = [*headline(entry, "zh"), *(text for _, text in details(entry, "zh") if text not in DEFAULT_POLICY.evidence_reasons)]
-        texts += [text.removesuffix(f" · {looked.guard}") for looked, text in zip(entry.seen, checked(entry, "zh"), strict=True)]
-        assert words.isdisjoint(token for text in texts for token in re.findall(r"[\w:/-]+", re.sub(r" \(\w+\)", "", text), re.ASCII))
+        texts = [
+            *headline(entry, "zh"),
+            *(
+                text
+                for _, text in details(entry, "zh")
+                if text not in DEFAULT_POLICY.evidence_reasons
+            ),
+        ]
+        texts += [
+            text.removesuffix(f" · {looked.guard}")
+            for looked, text in zip(entry.seen, checked(entry, "zh"), strict=True)
+        ]
+        assert words.isdisjoint(
+            token
+            for text in texts
+            for token in re.findall(r"[\w:/-]+", re.sub(r" \(\w+\)", "", text), re.ASCII)
+        )
 
 
-def test_what_the_package_says_in_english_has_no_chinese_in_it_and_every_label_is_translated() -> None:
+def test_what_the_package_says_in_english_has_no_chinese_in_it_and_every_label_is_translated() -> (
+    None
+):
     entries = told(
         PROMISED,
         extension(AGREED + DAY),
@@ -468,7 +614,10 @@ def test_a_whole_timeline_in_english() -> None:
         "    state        waiting for shipment by the agreed date",
         "    deadline     response deadline ends with 23h left",
         "                 confirmation deadline begins: due 2023-03-29 11:00:00 (24 h)",
-        "                 promise deadline begins: due 2023-03-31 16:00:00 (the agreed date, and 6h more for the scan to reach us)",
+        (
+            "                 promise deadline begins: due 2023-03-31 16:00:00 (the agreed date, "
+            "and 6h more for the scan to reach us)"
+        ),
         "#3  2023-04-01 01:00:00 +0800  dispute penalized  system · promise deadline passed",
         "    seen      neither kept nor refunded",
         "    order     paid 2023-03-25 10:00:00; not shipped; no pickup record",
@@ -493,7 +642,9 @@ def test_a_timeline_in_chinese_stands_in_columns() -> None:
 
 
 def test_days_that_are_skipped_are_explained_and_a_plain_count_is_not() -> None:
-    assert said(told(CONTEST)[1])["deadline"][1:] == ["evidence deadline begins: due 2023-03-28 14:01:00 (4 h of working time)"]
+    assert said(told(CONTEST)[1])["deadline"][1:] == [
+        "evidence deadline begins: due 2023-03-28 14:01:00 (4 h of working time)"
+    ]
     qingming = datetime(2023, 4, 4, 8, 30, tzinfo=UTC)
     late = told((CONTEST, qingming, PAID), policy=over(response={"hours": 240}))[1]
     assert said(late)["deadline"][1:] == [
@@ -511,37 +662,58 @@ def test_a_promise_without_grace_says_nothing_of_it() -> None:
 
 def test_an_extended_deadline_says_from_and_to() -> None:
     entry = told(PROMISED, extension(AGREED + DAY))[2]
-    assert said(entry, "zh")["时限"] == ["约定发货时限由 2023-03-31 16:00:00 延至 2023-04-01 16:00:00"]
+    assert said(entry, "zh")["时限"] == [
+        "约定发货时限由 2023-03-31 16:00:00 延至 2023-04-01 16:00:00"
+    ]
 
 
 def test_a_deadline_that_is_switched_off_does_not_begin() -> None:
     assert told(policy=over(response=None))[0].clocks.began == {}
-    strange = timeline(story(), over(response=None))[0]  # its history cannot be sound, but it can be looked at
+    strange = timeline(story(), over(response=None))[
+        0
+    ]  # its history cannot be sound, but it can be looked at
     assert said(strange)["deadline"] == ["response deadline begins: due 2023-03-29 10:00:00"]
 
 
 def test_durations_states_and_actors_in_words() -> None:
     assert [lasting(26 * HOUR + MINUTE, lang) for lang in LANGS] == ["1 天 2 小时 1 分钟", "1d2h1m"]
-    several = "disputing.settlement.awaiting_confirmation,disputing.evidence.under_review,x.unheard_of"
+    several = (
+        "disputing.settlement.awaiting_confirmation,disputing.evidence.under_review,x.unheard_of"
+    )
     assert state_label(several, "zh") == "待消费者确认 + 待平台判责 + unheard_of"
     assert who(Actor(role=Role.SYSTEM, id="system"), "zh") == "系统"
     assert who(Actor(role=Role.SYSTEM, id="sweeper-2"), "zh") == "系统 sweeper-2"
 
 
-# ---- marks -------------------------------------------------------------------------------------------------------------
+# ---- marks ---------------------------------------------------------------------------------------
 
 
 def test_marks_stand_below_their_event_and_below_all_where_there_is_none() -> None:
     plain = list(lines(missed(), "en"))
-    marked = list(lines(missed(), "en", mark={2: ["first difference here:\n  option", "and more"], 12: ["expected one more event"]}))
+    marked = list(
+        lines(
+            missed(),
+            "en",
+            mark={
+                2: ["first difference here:\n  option", "and more"],
+                12: ["expected one more event"],
+            },
+        )
+    )
     third = next(number for number, line in enumerate(marked) if line.startswith("#3"))
-    assert marked[third - 3 : third] == ["    >> first difference here:", "    >>   option", "    >> and more"]
+    assert marked[third - 3 : third] == [
+        "    >> first difference here:",
+        "    >>   option",
+        "    >> and more",
+    ]
     assert marked[-2:] == ["#12", "    >> expected one more event"]
-    assert [re.sub("^(#[0-9]) +", r"\1  ", line) for line in marked[:-2] if ">>" not in line] == plain
+    assert [
+        re.sub("^(#[0-9]) +", r"\1  ", line) for line in marked[:-2] if ">>" not in line
+    ] == plain
     assert list(lines((), "en", mark={1: ["nothing there"]})) == ["#1", "    >> nothing there"]
 
 
-# ---- what may not get to a terminal ------------------------------------------------------------------------------------
+# ---- what may not get to a terminal --------------------------------------------------------------
 
 TRICKS = "a\x1b[31mb\x07\u202ec\u200bd\x85e\u2028f\ng\r\th\u3000i\x00\x9bj"
 
@@ -552,9 +724,17 @@ def test_no_control_character_gets_through(lang: Lang) -> None:
     entries = told(
         choose(Option.SHIP_BY_AGREED_DATE, vouchers=[voucher(media_type="image\u202e/png")]),
         choose(Option.CONSUMER_CANCELS, by=actor),
-        choose(Option.SHIP_BY_AGREED_DATE, note=TRICKS, vouchers=[voucher(file_name=TRICKS, uri=f"s3:{TRICKS}")]),
+        choose(
+            Option.SHIP_BY_AGREED_DATE,
+            note=TRICKS,
+            vouchers=[voucher(file_name=TRICKS, uri=f"s3:{TRICKS}")],
+        ),
         extension(AGREED + DAY, rationale=TRICKS),
-        (command(CommandType.OBSERVE_ORDER), AGREED, order(shipment=shipment(waybill="W\u202e"), pickup=pickup(waybill="W\u202e"))),
+        (
+            command(CommandType.OBSERVE_ORDER),
+            AGREED,
+            order(shipment=shipment(waybill="W\u202e"), pickup=pickup(waybill="W\u202e")),
+        ),
     )
     text = list(lines(entries, lang, mark={1: [TRICKS]}))
     assert [line for line in text if not line.isprintable()] == []
@@ -566,7 +746,7 @@ def test_a_blank_statement_says_so() -> None:
     assert said(told(CONTEST, submission(statement=" \n "))[2])["statement"] == ["(blank)"]
 
 
-# ---- as others use it --------------------------------------------------------------------------------------------------
+# ---- as others use it ----------------------------------------------------------------------------
 
 
 def test_a_part_of_a_dispute_can_be_told() -> None:

@@ -47,7 +47,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-# ---- in and out --------------------------------------------------------------------------------------------------------
+# ---- in and out ----------------------------------------------------------------------------------
 
 
 def records(content: bytes) -> list[object]:
@@ -64,14 +64,18 @@ def test_what_was_brought_in_comes_out_as_the_same_records(home: House, many: by
     assert (checked.disputes, checked.events) == (250, events)
 
 
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.history.jsonl")), ids=lambda path: path.name.partition(".")[0])
+@pytest.mark.parametrize(
+    "path", sorted(HISTORIES.glob("*.history.jsonl")), ids=lambda path: path.name.partition(".")[0]
+)
 def test_every_recorded_history_goes_in_and_comes_out_as_it_was(path: Path, tmp_path: Path) -> None:
     with house(f"sqlite:///{tmp_path / 'd.db'}") as home:
         brought(home, path.read_bytes())
         content = out(home)
         assert records(content) == records(path.read_bytes())
         assert damages(home) == []
-    with house(f"sqlite:///{tmp_path / 'again.db'}") as other:  # what came out once comes out again byte for byte
+    with house(
+        f"sqlite:///{tmp_path / 'again.db'}"
+    ) as other:  # what came out once comes out again byte for byte
         brought(other, content)
         assert out(other) == content
 
@@ -100,7 +104,9 @@ def test_a_longer_file_goes_on_where_the_database_ends(url: str, tmp_path: Path)
         assert home.service.send("D-1", command(CommandType.WITHDRAW)).dispute.closed
 
 
-def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_comes_in(home: House, tmp_path: Path) -> None:
+def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_comes_in(
+    home: House, tmp_path: Path
+) -> None:
     home.open("D-1")
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT))
     before = out(home)
@@ -117,7 +123,9 @@ def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_comes_i
 def test_a_file_that_is_not_sound_does_not_come_in(home: House, many: bytes) -> None:
     lines = many.splitlines(keepends=True)
     with pytest.raises(InputError, match=r"x\.history\.jsonl:"):
-        brought(home, b"".join([*lines[:-1], lines[-1].replace(b'"revision":', b'"revision":1', 1)]))
+        brought(
+            home, b"".join([*lines[:-1], lines[-1].replace(b'"revision":', b'"revision":1', 1)])
+        )
     assert out(home) == b""
 
 
@@ -147,12 +155,14 @@ def test_one_disputes_history_comes_out_alone_and_in_order(home: House) -> None:
     for one in ("D-1", "D-2"):
         home.open(one)
     home.service.send("D-1", command(CommandType.WITHDRAW))
-    assert [line.count('"dispute_id":"D-1"') > 0 for line in out(home, "D-1").decode().splitlines()] == [False, True, True]
+    assert [
+        line.count('"dispute_id":"D-1"') > 0 for line in out(home, "D-1").decode().splitlines()
+    ] == [False, True, True]
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
         out(home, "D-1", "D-9")
 
 
-# ---- the check ---------------------------------------------------------------------------------------------------------
+# ---- the check -----------------------------------------------------------------------------------
 
 PLANTED = {
     "a hash": ("UPDATE dispute_events SET hash = '{zeros}' WHERE seq = 2", "hash does not fit"),
@@ -160,16 +170,28 @@ PLANTED = {
     "an event that is gone": ("DELETE FROM dispute_events WHERE seq = 2", "event 2 is missing"),
     "the first event": ("DELETE FROM dispute_events WHERE seq = 1", "event 1 is missing"),
     "the last event": ("DELETE FROM dispute_events WHERE seq = 3", "the projection says"),
-    "the policy": ("UPDATE dispute_policies SET body = replace(body, '24', '25')", "it was changed after it was written"),
+    "the policy": (
+        "UPDATE dispute_policies SET body = replace(body, '24', '25')",
+        "it was changed after it was written",
+    ),
     "no policy": ("DELETE FROM dispute_policies", "is not in the database"),
-    "personal words": ("UPDATE dispute_private_values SET body = replace(body, 'mine', 'ours')", "does not fit its commitment"),
-    "whose personal words": ("UPDATE dispute_private_values SET seq = 9", "personal values of an event that is not there"),
+    "personal words": (
+        "UPDATE dispute_private_values SET body = replace(body, 'mine', 'ours')",
+        "does not fit its commitment",
+    ),
+    "whose personal words": (
+        "UPDATE dispute_private_values SET seq = 9",
+        "personal values of an event that is not there",
+    ),
     "a state": ("UPDATE disputes SET state = 'opened'", "the projection says state opened"),
     "an order": ("UPDATE disputes SET order_id = 'O-2'", "the projection says order_id O-2"),
     "closed": ("UPDATE disputes SET closed = NOT closed", "the projection says closed"),
     "a snapshot": ("UPDATE disputes SET snapshot = '{{}}'", "the projection says snapshot"),
     "a deadline": ("DELETE FROM dispute_deadlines", "the deadlines that run are {{}}"),
-    "a due instant": ("UPDATE dispute_deadlines SET due_at = '2030-01-01 00:00:00+00:00'", "the deadlines that run are"),
+    "a due instant": (
+        "UPDATE dispute_deadlines SET due_at = '2030-01-01 00:00:00+00:00'",
+        "the deadlines that run are",
+    ),
     "a key": ("DELETE FROM dispute_keys WHERE seq = 2", "the keys that were used up are"),
     "what a key led to": ("UPDATE dispute_keys SET seq = 3", "the keys that were used up are"),
     "a dispute": ("DELETE FROM disputes", "of a dispute that is not there"),
@@ -184,15 +206,23 @@ def test_the_check_finds_whatever_is_damaged(home: House, planted: str, said: st
     assert damages(home) == []
     sqlite = home.store.engine.dialect.name == "sqlite"
     as_text, as_bytes = (
-        ("cast(hashed AS TEXT)", "cast({} AS BLOB)") if sqlite else ("convert_from(hashed, 'UTF8')", "convert_to({}, 'UTF8')")
+        ("cast(hashed AS TEXT)", "cast({} AS BLOB)")
+        if sqlite
+        else ("convert_from(hashed, 'UTF8')", "convert_to({}, 'UTF8')")
     )
     hashed = as_bytes.format(f"replace({as_text}, 'merchant', 'consumer')")
     with home.store.engine.begin() as connection:  # somebody with all rights
         for table in ("dispute_events", "dispute_policies"):
             for name in ("update", "delete", "replace") if sqlite else ("rows", "all"):
-                connection.execute(text(f"DROP TRIGGER {table}_{name}{'' if sqlite else f' ON {table}'}"))
+                connection.execute(
+                    text(f"DROP TRIGGER {table}_{name}{'' if sqlite else f' ON {table}'}")
+                )
         connection.execute(
-            text(planted.format(zeros="0" * 64, hashed=hashed).replace(":00:00+", "\\:00\\:00+").replace("+00:00", "+00\\:00"))
+            text(
+                planted.format(zeros="0" * 64, hashed=hashed)
+                .replace(":00:00+", "\\:00\\:00+")
+                .replace("+00:00", "+00\\:00")
+            )
         )
     home.store._policies.clear()  # noqa: SLF001 -- a process that has just begun
     found = damages(home)
@@ -211,7 +241,9 @@ def test_the_check_finds_events_that_the_feed_will_not_show(home: House) -> None
     assert any("another database cluster" in one.message for one in damages(home))
 
 
-def test_a_dispute_with_blank_ids_that_was_recorded_comes_in_is_found_and_swept(home: House) -> None:
+def test_a_dispute_with_blank_ids_that_was_recorded_comes_in_is_found_and_swept(
+    home: House,
+) -> None:
     content = of_blank_ids()
     assert brought(home, content) == len(content.splitlines()) - 1
     assert records(out(home, " ")) == records(content)

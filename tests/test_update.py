@@ -37,7 +37,7 @@ def named(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-# ---- the scenarios at hand ---------------------------------------------------------------------------------------------
+# ---- the scenarios at hand -----------------------------------------------------------------------
 
 
 def mappings(text: str) -> Iterator[Any]:
@@ -70,7 +70,10 @@ def stripped(text: str) -> str:
         assert value.flow_style
         start, end = before.end_mark.index, value.end_mark.index
         if not mapping.flow_style:
-            start, end = text.rindex("\n", 0, key.start_mark.index), text.index("\n", end) if "\n" in text[end:] else len(text)
+            start, end = (
+                text.rindex("\n", 0, key.start_mark.index),
+                text.index("\n", end) if "\n" in text[end:] else len(text),
+            )
         cuts.append((start, end, ""))
     return changed(text, cuts)
 
@@ -84,30 +87,49 @@ def test_expectations_that_were_taken_out_are_written_again_and_nothing_else_is(
     again = ran(text)
     assert again.failures == ()
     assert stripped(text) == bare
-    assert (again.scenario.expect.state, again.scenario.expect.outcome) == (again.end.state, again.end.outcome)
+    assert (again.scenario.expect.state, again.scenario.expect.outcome) == (
+        again.end.state,
+        again.end.outcome,
+    )
     assert again.scenario.expect.events == (again.end.events if again.dispute else None)
     for step, found in zip(again.scenario.steps, again.steps, strict=False):
         assert (step.expect.refused or (), step.expect.error) == (found.refused, found.error)
-        assert step.expect.model_fields_set == {name for name in ("refused", "error") if getattr(found, name)}
+        assert step.expect.model_fields_set == {
+            name for name in ("refused", "error") if getattr(found, name)
+        }
     assert updated(text, again, change=True) is text
 
 
 def another(value: Any) -> str | None:  # noqa: ANN401 -- a node of PyYAML
     """Write something else of the same kind; None where a wrong expectation could not be told from the right one."""
     if isinstance(value, yaml.SequenceNode):
-        return "[dispute_exists]" if len(value.value) == 1 else None  # of several, the order may be another
+        return (
+            "[dispute_exists]" if len(value.value) == 1 else None
+        )  # of several, the order may be another
     if value.value.isdigit():
         return str(int(value.value) + 1)
-    closed = (StateName.RESOLVED, StateName.PENALIZED) if value.value in set(StateName) else (Outcome.NO_FAULT, Outcome.AT_FAULT)
-    return None if value.value in {"true", "null"} or value.value == ERROR else str(closed[value.value == closed[0]])
+    closed = (
+        (StateName.RESOLVED, StateName.PENALIZED)
+        if value.value in set(StateName)
+        else (Outcome.NO_FAULT, Outcome.AT_FAULT)
+    )
+    return (
+        None
+        if value.value in {"true", "null"} or value.value == ERROR
+        else str(closed[value.value == closed[0]])
+    )
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=named)
-def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_writes_just_them(path: Path) -> None:
+def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_writes_just_them(
+    path: Path,
+) -> None:
     text = read(path)
     right = ran(text)
     assert updated(text, right, change=True) is text
-    looked_at = [*expectations(text)] if right.dispute else [*expectations(text)][-1:]  # no step runs after a refused opening
+    looked_at = (
+        [*expectations(text)] if right.dispute else [*expectations(text)][-1:]
+    )  # no step runs after a refused opening
     planted = [
         (value.start_mark.index, value.end_mark.index, wrong)
         for _, _, (_, expected) in looked_at
@@ -121,59 +143,92 @@ def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_wri
     assert updated(changes, result, change=True) == text
 
 
-# ---- how it is written -------------------------------------------------------------------------------------------------
+# ---- how it is written ---------------------------------------------------------------------------
 
 
-def test_what_is_missing_at_the_end_is_state_outcome_and_events_or_the_refusal_of_the_opening() -> None:
+def test_what_is_missing_at_the_end_is_state_outcome_and_events_or_the_refusal_of_the_opening() -> (
+    None
+):
     assert written(HEAD) == HEAD + "expect: {state: opened, events: 1}\n"
     withdrawn = HEAD + "steps:\n  - {at: +1h, do: withdraw}\n"
-    assert written(withdrawn) == withdrawn + "expect: {state: resolved, outcome: withdrawn, events: 2}\n"
+    assert (
+        written(withdrawn)
+        == withdrawn + "expect: {state: resolved, outcome: withdrawn, events: 2}\n"
+    )
     refused = HEAD + "order: null\nsteps:\n  - {at: +1h, do: withdraw}\n"
     assert written(refused) == refused + "expect: {refused: [order_not_found]}\n"
 
 
 def test_codes_are_written_in_the_order_in_which_they_were_found() -> None:
     text = HEAD + "steps:\n  - {at: +1h, do: choose_option, with: {option: already_shipped}}\n"
-    assert "{option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}" in written(text)
+    assert (
+        "{option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}"
+        in written(text)
+    )
 
 
 def test_a_step_that_succeeds_repeats_or_changes_nothing_gets_nothing() -> None:
     choice = "  - {at: +1h, do: choose_option, key: k, with: {option: prove_no_fault}}\n"
-    text = f"{HEAD}steps:\n  - {{at: +1h, do: sweep}}\n  - {{at: +1h, do: observe_order}}\n{choice}{choice}"
+    text = (
+        f"{HEAD}steps:\n  - {{at: +1h, do: sweep}}\n  - {{at: +1h, do: "
+        f"observe_order}}\n{choice}{choice}"
+    )
     assert written(text) == text + "expect: {state: awaiting_evidence, events: 2}\n"
 
 
 def test_an_error_is_written() -> None:
     steps = "steps:\n  - {at: +1h, order: unavailable}\n"
     assert written(f"{HEAD}{steps}  - {{at: +1h, {CANCELS}}}\n") == (
-        f"{HEAD}{steps}  - {{at: +1h, {CANCELS}, expect: {{error: {ERROR}}}}}\nexpect: {{state: opened, events: 1}}\n"
+        f"{HEAD}{steps}  - {{at: +1h, {CANCELS}, expect: {{error: {ERROR}}}}}\nexpect: {{state: "
+        f"opened, events: 1}}\n"
     )
 
 
 END = "expect: {state: opened, events: 2}"
 BLOCK = "steps:\n  - at: +1h\n    do: choose_option\n    with:\n      option: consumer_cancels\n"
-VOUCHERS = f"      vouchers:\n      - kind: other\n        media_type: image/png\n        size: 1\n        sha256: {'a' * 64}\n"
+VOUCHERS = (
+    "      vouchers:\n      - kind: other\n        media_type: image/png\n        size: 1\n      "
+    f"  sha256: {'a' * 64}\n"
+)
 LINE = f"    expect: {{{REFUSED}}}\n"
 FLOW = f"{{at: +1h, {CANCELS}"
 MORE = f", expect: {{{REFUSED}}}"
 STYLES = {
-    "flow, a comment behind": (f"steps:\n  - {FLOW}}}   # 理由 🚚\n# end\n", f"steps:\n  - {FLOW}{MORE}}}   # 理由 🚚\n{END}\n# end\n"),
+    "flow, a comment behind": (
+        f"steps:\n  - {FLOW}}}   # 理由 🚚\n# end\n",
+        f"steps:\n  - {FLOW}{MORE}}}   # 理由 🚚\n{END}\n# end\n",
+    ),
     "flow over lines, comments and a last comma": (
         f"steps: [\n  {FLOW}, # note\n  }}, # step\n]\n",
         f"steps: [\n  {FLOW}{MORE}, # note\n  }}, # step\n]\n{END}\n",
     ),
     "block, comments between and behind": (
-        f"steps:\n  # first\n{BLOCK[7:-1]}  # why\n      # deep\n    # end of step\n  # end of steps\n\n# end",
-        f"steps:\n  # first\n{BLOCK[7:-1]}  # why\n      # deep\n{LINE}    # end of step\n  # end of steps\n{END}\n\n# end",
+        (
+            f"steps:\n  # first\n{BLOCK[7:-1]}  # why\n      # deep\n    # end of step\n  # end "
+            "of steps\n\n# end"
+        ),
+        (
+            f"steps:\n  # first\n{BLOCK[7:-1]}  # why\n      # deep\n{LINE}    # end of step\n  # "
+            f"end of steps\n{END}\n\n# end"
+        ),
     ),
     "block, not indented, wide gaps": (
         "steps:\n-   at: +1h\n    with: {option: consumer_cancels}\n    do:    choose_option",
-        f"steps:\n-   at: +1h\n    with: {{option: consumer_cancels}}\n    do:    choose_option\n{LINE}{END}",
+        (
+            f"steps:\n-   at: +1h\n    with: {{option: consumer_cancels}}\n    do:    "
+            f"choose_option\n{LINE}{END}"
+        ),
     ),
-    "a dash on a line of its own": (BLOCK.replace("- ", "-\n    "), f"{BLOCK.replace('- ', f'-{chr(10)}    ')}{LINE}{END}\n"),
+    "a dash on a line of its own": (
+        BLOCK.replace("- ", "-\n    "),
+        f"{BLOCK.replace('- ', f'-{chr(10)}    ')}{LINE}{END}\n",
+    ),
     "quoted keys and values": (
         '"steps":\n  - {"at":"+1h","do":"choose_option","with":{"option":"consumer_cancels"}}\n',
-        f'"steps":\n  - {{"at":"+1h","do":"choose_option","with":{{"option":"consumer_cancels"}}{MORE}}}\n{END}\n',
+        (
+            '"steps":\n  - '
+            f'{{"at":"+1h","do":"choose_option","with":{{"option":"consumer_cancels"}}{MORE}}}\n{END}\n'
+        ),
     ),
     "a list at the end": (BLOCK + VOUCHERS, f"{BLOCK}{VOUCHERS}{LINE}{END}\n"),
     "a block of lines at the end": (
@@ -199,18 +254,23 @@ FRAMES: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 @pytest.mark.parametrize(("text", "expected"), STYLES.values(), ids=STYLES)
-def test_expectations_fit_into_whatever_style_the_file_is_written_in(frame: Callable[[str], str], text: str, expected: str) -> None:
+def test_expectations_fit_into_whatever_style_the_file_is_written_in(
+    frame: Callable[[str], str], text: str, expected: str
+) -> None:
     assert written(frame(text)) == frame(expected)
 
 
 def test_a_file_in_one_pair_of_braces_stays_so() -> None:
     inner = f"dispute: {{opened_at: 2023-03-28T10:00:00+08:00}}, steps: [{{at: +1h, {CANCELS}}}]"
-    expected = f"dispute: {{opened_at: 2023-03-28T10:00:00+08:00}}, steps: [{{at: +1h, {CANCELS}, expect: {{{REFUSED}}}}}], {END}"
+    expected = (
+        f"dispute: {{opened_at: 2023-03-28T10:00:00+08:00}}, steps: [{{at: +1h, {CANCELS}, "
+        f"expect: {{{REFUSED}}}}}], {END}"
+    )
     assert written(f"{{{inner}}}") == f"{{{expected}}}"
     assert written(f"{{{inner},\n}} # x\n") == f"{{{expected},\n}} # x\n"
 
 
-# ---- what is there and not met -----------------------------------------------------------------------------------------
+# ---- what is there and not met -------------------------------------------------------------------
 
 ACCEPTED = "do: choose_option, with: {option: prove_no_fault}"
 
@@ -218,20 +278,42 @@ ACCEPTED = "do: choose_option, with: {option: prove_no_fault}"
 @pytest.mark.parametrize(
     ("does", "before", "after"),
     [
-        (CANCELS, "{state: resolved, refused: [no_cancel_request_or_refund]}", "{state: opened, refused: [no_cancel_request_or_refund]}"),
-        (CANCELS, "{ 'state' : resolved }", "{ refused: [no_cancel_request_or_refund], 'state': opened }"),
+        (
+            CANCELS,
+            "{state: resolved, refused: [no_cancel_request_or_refund]}",
+            "{state: opened, refused: [no_cancel_request_or_refund]}",
+        ),
+        (
+            CANCELS,
+            "{ 'state' : resolved }",
+            "{ refused: [no_cancel_request_or_refund], 'state': opened }",
+        ),
         (CANCELS, "{state: opened}", "{refused: [no_cancel_request_or_refund], state: opened}"),
         (CANCELS, "{error: order_system_unavailable}", "{refused: [no_cancel_request_or_refund]}"),
         (CANCELS, "{refused: []}", "{refused: [no_cancel_request_or_refund]}"),
         (ACCEPTED, "{refused: [not_shipped]}", "{state: awaiting_evidence}"),
-        (ACCEPTED, "{refused: [not_shipped], state: awaiting_evidence}", "{state: awaiting_evidence}"),
-        (ACCEPTED, '{state: "awaiting_evidence", unchanged: true , refused: [not_shipped]}', '{state: "awaiting_evidence"}'),
-        (ACCEPTED, "{refused: [wrong_actor], state: opened, repeated: true}", "{state: awaiting_evidence}"),
+        (
+            ACCEPTED,
+            "{refused: [not_shipped], state: awaiting_evidence}",
+            "{state: awaiting_evidence}",
+        ),
+        (
+            ACCEPTED,
+            '{state: "awaiting_evidence", unchanged: true , refused: [not_shipped]}',
+            '{state: "awaiting_evidence"}',
+        ),
+        (
+            ACCEPTED,
+            "{refused: [wrong_actor], state: opened, repeated: true}",
+            "{state: awaiting_evidence}",
+        ),
         (ACCEPTED, "{repeated: true, unchanged: true}", "{state: awaiting_evidence}"),
     ],
 )
 def test_only_the_fields_that_were_not_met_are_changed(does: str, before: str, after: str) -> None:
-    text = f"{HEAD}steps:\n  - {{at: +1h, {does}, expect: {before}}}  # kept\nexpect: {{events: 2}}\n"
+    text = (
+        f"{HEAD}steps:\n  - {{at: +1h, {does}, expect: {before}}}  # kept\nexpect: {{events: 2}}\n"
+    )
     assert written(text) is text
     assert written(text, change=True) == text.replace(before, after)
 
@@ -239,7 +321,8 @@ def test_only_the_fields_that_were_not_met_are_changed(does: str, before: str, a
 def test_expectations_in_lines_of_their_own_keep_their_comments() -> None:
     text = (
         f"{HEAD}steps:\n  - at: +1h\n    do: choose_option\n    with: {{option: prove_no_fault}}\n"
-        "    expect: # all of it\n      unchanged: true # a\n      state: opened # b\n      refused: # c\n      - not_shipped # d\n"
+        "    expect: # all of it\n      unchanged: true # a\n      state: opened # b\n      "
+        "refused: # c\n      - not_shipped # d\n"
         "expect:\n  events: 1 # e\n  outcome: withdrawn # f\n"
     )
     assert written(text, change=True) == (
@@ -272,13 +355,19 @@ def test_the_end_is_changed_likewise(order: str, before: str, after: str) -> Non
 
 
 def test_what_is_missing_is_written_also_where_something_else_is_left_unmet() -> None:
-    text = f"{HEAD}steps:\n  - {{at: +1h, {CANCELS}, expect: {{state: opened}}}}\n  - {{at: +1h, {CANCELS}}}\n"
-    expected = f"{HEAD}steps:\n  - {{at: +1h, {CANCELS}, expect: {{state: opened}}}}\n  - {{at: +1h, {CANCELS}, expect: {{{REFUSED}}}}}\n"
+    text = (
+        f"{HEAD}steps:\n  - {{at: +1h, {CANCELS}, expect: {{state: opened}}}}\n  - {{at: +1h, "
+        f"{CANCELS}}}\n"
+    )
+    expected = (
+        f"{HEAD}steps:\n  - {{at: +1h, {CANCELS}, expect: {{state: opened}}}}\n  - {{at: +1h, "
+        f"{CANCELS}, expect: {{{REFUSED}}}}}\n"
+    )
     assert written(text) == expected + "expect: {state: opened, events: 3}\n"
     assert [failure.step for failure in ran(written(text)).failures] == [1]
 
 
-# ---- nothing broken is written -----------------------------------------------------------------------------------------
+# ---- nothing broken is written -------------------------------------------------------------------
 
 
 def test_where_a_new_line_would_change_a_text_nothing_is_written() -> None:

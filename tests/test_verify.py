@@ -25,17 +25,28 @@ from tools.mutations import negated, with_rows, with_rule
 E = CommandType
 REAL = rule_version("2023-03")
 OPENED = REAL.table.initial
-CONFIRMATION, SHIPMENT = "option_chosen.settling.awaiting_confirmation", "option_chosen.settling.awaiting_shipment"
+CONFIRMATION, SHIPMENT = (
+    "option_chosen.settling.awaiting_confirmation",
+    "option_chosen.settling.awaiting_shipment",
+)
 RULING = "option_chosen.contesting.under_review"
 BY_ID = {one.id: one for one in PROPERTIES}
 
 
 def rows(path: str, event: CommandType) -> tuple[Transition, ...]:
-    return REAL.table.rows[path, event]
+    return REAL.table.transitions[path, event]
 
 
-def with_guard(guard: Guard, look: Callable[[Case], GuardResult]) -> Guard:
-    return Guard(name=guard.name, sort=guard.sort, zh=guard.zh, en=guard.en, source=guard.source, look=look, codes=guard.codes)
+def with_guard(guard: Guard, condition: Callable[[Case], GuardResult]) -> Guard:
+    return Guard(
+        name=guard.name,
+        kind=guard.kind,
+        zh=guard.zh,
+        en=guard.en,
+        source=guard.source,
+        condition=condition,
+        codes=guard.codes,
+    )
 
 
 def changed(
@@ -53,18 +64,33 @@ def changed(
     return with_rows(REAL, {(path, event): tuple(found)})
 
 
-def moved(row: Transition, target: str | None, records: EventType | None, source: str | None = None) -> Transition:
-    return Transition(source or row.source, row.event, target or row.target, records or row.records, row.rule, row.when, row.when_facts)
+def moved(
+    row: Transition, target: str | None, records: EventType | None, source: str | None = None
+) -> Transition:
+    return Transition(
+        source or row.source,
+        row.event,
+        target or row.target,
+        records or row.records,
+        row.rule,
+        row.when,
+        row.when_facts,
+    )
 
 
 def copied(path: str, event: CommandType, to: str) -> RuleVersion:
     """Give the version in which an event is possible in one more place."""
-    return with_rows(REAL, {(to, event): tuple(moved(row, None, None, to) for row in rows(path, event))})
+    return with_rows(
+        REAL, {(to, event): tuple(moved(row, None, None, to) for row in rows(path, event))}
+    )
 
 
 def refusing(unlock: FactUnlock | PayloadUnlock) -> RuleVersion:
     """Give the version in which no ruling has a rationale, whatever is written, and the hint is this."""
-    never = with_guard(rationale_given, lambda _case: GuardResult(holds=False, code=RefusalCode.RATIONALE_MISSING, unlock=unlock))
+    never = with_guard(
+        rationale_given,
+        lambda _case: GuardResult(passed=False, code=RefusalCode.RATIONALE_MISSING, unlock=unlock),
+    )
     return changed(RULING, E.RULE_NO_FAULT, needs=(never,))
 
 
@@ -72,19 +98,29 @@ def refusing(unlock: FactUnlock | PayloadUnlock) -> RuleVersion:
 NEITHER = rows(SHIPMENT, E.PROMISE_EXPIRED)[2]
 
 PLANTED: Mapping[str, Callable[[], RuleVersion]] = {
-    "one_answer": lambda: with_rows(REAL, {(SHIPMENT, E.PROMISE_EXPIRED): rows(SHIPMENT, E.PROMISE_EXPIRED)[:2]}),
+    "one_answer": lambda: with_rows(
+        REAL, {(SHIPMENT, E.PROMISE_EXPIRED): rows(SHIPMENT, E.PROMISE_EXPIRED)[:2]}
+    ),
     "silence_closes": lambda: with_rows(REAL, {(OPENED, E.RESPONSE_EXPIRED): ()}),
     "closed_stays_closed": lambda: copied(OPENED, E.WITHDRAW, "resolved"),
     "one_response": lambda: copied(OPENED, E.CHOOSE_OPTION, CONFIRMATION),
     "penalty_has_a_cause": lambda: changed(
-        OPENED, E.WITHDRAW, target="penalized", records=EventType.DISPUTE_PENALIZED, outcome=Outcome.AT_FAULT
+        OPENED,
+        E.WITHDRAW,
+        target="penalized",
+        records=EventType.DISPUTE_PENALIZED,
+        outcome=Outcome.AT_FAULT,
     ),
-    "merchant_is_heard": lambda: changed(OPENED, E.RESPONSE_EXPIRED, timing=tuple(negated(guard) for guard in EXPIRES.rule.timing)),
+    "merchant_is_heard": lambda: changed(
+        OPENED, E.RESPONSE_EXPIRED, timing=tuple(negated(guard) for guard in EXPIRES.rule.timing)
+    ),
     "refusal_explains": lambda: refusing(PayloadUnlock("rationale", "", "")),
     "hints_help": lambda: refusing(FactUnlock("order", "等一等", "wait for the order")),
     "never_means_never": lambda: REAL,
     "repetition_is_harmless": lambda: REAL,
-    "unknown_never_penalizes": lambda: with_rows(REAL, {(SHIPMENT, E.PROMISE_EXPIRED): (with_rule(NEITHER, when=()),)}),
+    "unknown_never_penalizes": lambda: with_rows(
+        REAL, {(SHIPMENT, E.PROMISE_EXPIRED): (with_rule(NEITHER, when=()),)}
+    ),
     "deadline_is_inclusive": lambda: changed(OPENED, E.WITHDRAW, timing=()),
     "sweeps_do_not_decide": lambda: changed(OPENED, E.WITHDRAW, timing=()),
     "ends_agree": lambda: changed(CONFIRMATION, E.DENY_AGREEMENT, outcome=Outcome.PROMISE_MISSED),
@@ -100,13 +136,17 @@ SAYS_ONLY = {"refusal_explains", "never_means_never"}
 
 
 @pytest.mark.parametrize("name", BY_ID)
-def test_a_planted_bug_is_found_and_its_counterexample_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found_and_its_counterexample_runs(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = BY_ID[name]
     if name in BROKEN:
         monkeypatch.setattr(judging, *BROKEN[name])
     version = PLANTED[name]()
     with standing_in(version):
-        violation = min(broken.violations(explore(version, DEFAULT_POLICY)), key=lambda found: len(found.moves))
+        violation = min(
+            broken.violations(explore(version, DEFAULT_POLICY)), key=lambda found: len(found.moves)
+        )
         text = scenario_text(broken, violation)
         result = replayed(text)
     assert result.ok, result.failures
@@ -130,15 +170,21 @@ def test_every_property_has_a_planted_bug_and_says_itself_in_both_languages() ->
 @pytest.mark.parametrize("rules", VERSIONS)
 def test_every_property_holds(rules: str, tell: Callable[[object], None]) -> None:
     found = verify(VERSIONS[rules])
-    assert {one.of.id: one.violation and one.violation.wrong.en for one in found.verdicts if not one.holds} == {}
+    assert {
+        one.of.id: one.violation and one.violation.wrong.en
+        for one in found.verdicts
+        if not one.holds
+    } == {}
     assert found.ok
     counts = found.counts
     table = VERSIONS[rules].table
-    assert counts.states == len(table.places)
+    assert counts.states == len(table.configurations)
     assert counts.questions == counts.accepted + counts.refused + counts.unchanged + counts.unknown
     tell(
-        f"{rules}: {len(found.verdicts)} properties hold in {counts.situations} situations under {counts.policies} policies; "
-        f"{counts.questions} questions, {counts.accepted} accepted, {counts.refused} refused, {counts.unknown} undecided for want of facts"
+        f"{rules}: {len(found.verdicts)} properties hold in {counts.situations} situations under "
+        f"{counts.policies} policies; "
+        f"{counts.questions} questions, {counts.accepted} accepted, {counts.refused} refused, "
+        f"{counts.unknown} undecided for want of facts"
     )
 
 
@@ -160,16 +206,20 @@ def test_each_two_switches_are_tried_in_all_four_combinations() -> None:
 def test_every_row_of_every_table_is_taken_in_the_walk() -> None:
     for version in VERSIONS.values():
         taken = {
-            id(answer.judged.row)
+            id(answer.judged.transition)
             for name, policy in representative().items()
             for answer in explore(version, policy, name).answers()
             if answer.accepted
         }
-        every = {id(row): f"{row.source} on {row.event.value}" for found in version.table.rows.values() for row in found}
+        every = {
+            id(row): f"{row.source} on {row.event.value}"
+            for found in version.table.transitions.values()
+            for row in found
+        }
         assert [said for row, said in every.items() if row not in taken] == []
 
 
-# ---- the command -------------------------------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 
 def test_the_command_prints_counts_and_verdicts() -> None:
@@ -182,11 +232,18 @@ def test_the_command_prints_counts_and_verdicts() -> None:
 
 
 @pytest.mark.parametrize("lang", few(["zh", "en"], 1))
-def test_the_command_shows_and_writes_a_counterexample_that_run_accepts(tmp_path: Path, lang: str) -> None:
+def test_the_command_shows_and_writes_a_counterexample_that_run_accepts(
+    tmp_path: Path, lang: str
+) -> None:
     with standing_in(PLANTED["silence_closes"]()):
-        done = run("verify", "--rules", "2023-03", "--lang", lang, "--counterexamples", tmp_path / "wrong")
+        done = run(
+            "verify", "--rules", "2023-03", "--lang", lang, "--counterexamples", tmp_path / "wrong"
+        )
         assert done.code == 1
-        assert f"✗ silence_closes: {BY_ID['silence_closes'].sentence.label('zh' if lang == 'zh' else 'en')}" in done.out
+        assert (
+            "✗ silence_closes: "
+            f"{BY_ID['silence_closes'].sentence.label('zh' if lang == 'zh' else 'en')}"
+        ) in done.out
         file = tmp_path / "wrong" / "2023-03-silence-closes.dispute.yaml"
         assert file.read_text("utf-8").strip() in done.out
         assert run("run", file).code == 0

@@ -25,13 +25,30 @@ from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
 from dispute_fsm.diagrams.views.options import options
-from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, EventType, Lang, Option, RefusalCode
+from dispute_fsm.domain.enums import (
+    ORDER_PAGE_LINK,
+    CommandType,
+    EventType,
+    Lang,
+    Option,
+    RefusalCode,
+)
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import VERSIONS
 from tests.sampling import few
-from tests.support import COMMANDS, CORPUS, ORDERS, decided, moments, over, ran, situations, well_formed
+from tests.support import (
+    COMMANDS,
+    CORPUS,
+    ORDERS,
+    decided,
+    moments,
+    over,
+    ran,
+    situations,
+    well_formed,
+)
 
 HISTORIES = sorted(path for path in (Path(__file__).parent / "histories").glob("*.jsonl*"))
 LANGS: tuple[Lang, ...] = ("zh", "en")
@@ -60,11 +77,13 @@ def texts(drawn: str) -> str:
     return re.sub(r"\s+", "", "".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn)))
 
 
-# ---- every edge, everywhere --------------------------------------------------------------------------------------------
+# ---- every edge, everywhere ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_the_chart_shows_every_edge_once_in_every_format(machine: Machine, lang: Lang, tell: Callable[[object], None]) -> None:
+def test_the_chart_shows_every_edge_once_in_every_format(
+    machine: Machine, lang: Lang, tell: Callable[[object], None]
+) -> None:
     view = chart(machine, lang)
     ids = [arrow.id for arrow in machine.arrows]
     assert Counter(edge.id for edge in the_picture(view).edges) == Counter(ids)
@@ -73,17 +92,25 @@ def test_the_chart_shows_every_edge_once_in_every_format(machine: Machine, lang:
     stays = {arrow.id for arrow in machine.arrows if arrow.stays}
     nodes = Counter(re.findall(r'^ +"([^"]+)" \[id=', dot(view.graph), flags=re.MULTILINE))
     assert all(nodes[name] == (0 if name in stays else 1) for name in ids)
-    lines = [line for line in mermaid(view.graph).splitlines() if re.search(r"(-->|==>|-\.->)", line)]
+    lines = [
+        line for line in mermaid(view.graph).splitlines() if re.search(r"(-->|==>|-\.->)", line)
+    ]
     assert len(lines) == len(ids) - len(stays)
     tell(f"chart {machine.rules} {lang}: {len(ids)} edges drawn, each once")
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_every_edge_is_in_exactly_one_row_of_the_decision_tables(machine: Machine, lang: Lang, tell: Callable[[object], None]) -> None:
+def test_every_edge_is_in_exactly_one_row_of_the_decision_tables(
+    machine: Machine, lang: Lang, tell: Callable[[object], None]
+) -> None:
     view = decisions(machine, lang)
-    rows = [row.id for table in tables(view) for row in table.rows if row.id.startswith("decision-")]
+    rows = [
+        row.id for table in tables(view) for row in table.rows if row.id.startswith("decision-")
+    ]
     assert Counter(rows) == Counter(f"decision-{arrow.id}" for arrow in machine.arrows)
-    assert Counter(edge.id for edge in view.graph.edges) == Counter(arrow.id for arrow in machine.arrows if arrow.source is not None)
+    assert Counter(edge.id for edge in view.graph.edges) == Counter(
+        arrow.id for arrow in machine.arrows if arrow.source is not None
+    )
     tell(f"decisions {machine.rules} {lang}: {len(rows)} rows for {len(machine.arrows)} edges")
 
 
@@ -110,7 +137,9 @@ def test_rows_carry_who_where_to_what_end_and_every_code(machine: Machine) -> No
 def test_every_condition_and_source_is_named_in_the_legend(machine: Machine) -> None:
     for lang in LANGS:
         voice = Voice(machine, lang)
-        legend = cells(next(table for table in tables(chart(machine, lang)) if table.id == "sources"))
+        legend = cells(
+            next(table for table in tables(chart(machine, lang)) if table.id == "sources")
+        )
         for arrow in machine.arrows:
             assert voice.ref(arrow) in legend
             assert arrow.origin.words.label(lang) in legend
@@ -127,11 +156,13 @@ def test_tooltips_carry_the_source_of_each_rule_and_each_condition(machine: Mach
             assert machine.conditions[name].origin.words.zh in edges[arrow.id]
 
 
-# ---- no gap, no overlap, and what is decided ---------------------------------------------------------------------------
+# ---- no gap, no overlap, and what is decided -----------------------------------------------------
 
 
 def changed(machine: Machine, name: str, **update: object) -> Machine:
-    arrows = tuple(arrow.model_copy(update=update) if arrow.id == name else arrow for arrow in machine.arrows)
+    arrows = tuple(
+        arrow.model_copy(update=update) if arrow.id == name else arrow for arrow in machine.arrows
+    )
     assert arrows != machine.arrows
     return machine.model_copy(update={"arrows": arrows})
 
@@ -147,20 +178,31 @@ def test_the_tables_have_neither_gap_nor_overlap(machine: Machine) -> None:
 def test_an_overlap_is_found() -> None:
     arrow = "awaiting_confirmation--deny_agreement--out_of_stock_refund"
     found = list(faults(changed(plain(), arrow, when=())))
-    assert any("awaiting_confirmation on deny_agreement" in one and "both apply" in one for one in found)
+    assert any(
+        "awaiting_confirmation on deny_agreement" in one and "both apply" in one for one in found
+    )
     with pytest.raises(ChartError, match="both apply"):
         decisions(changed(plain(), arrow, when=()), "en")
 
 
 def test_an_overlap_with_the_states_around_is_found() -> None:
     machine = plain()
-    inner = machine.arrow("opened--withdraw").model_copy(update={"id": "under_review--withdraw", "source": "under_review"})
-    assert any("under_review on withdraw" in one for one in faults(machine.model_copy(update={"arrows": (*machine.arrows, inner)})))
+    inner = machine.arrow("opened--withdraw").model_copy(
+        update={"id": "under_review--withdraw", "source": "under_review"}
+    )
+    assert any(
+        "under_review on withdraw" in one
+        for one in faults(machine.model_copy(update={"arrows": (*machine.arrows, inner)}))
+    )
 
 
 def test_a_gap_in_what_the_order_shows_is_found() -> None:
     machine = plain()
-    left = tuple(arrow for arrow in machine.arrows if arrow.id != "awaiting_shipment--promise_expired--refunded")
+    left = tuple(
+        arrow
+        for arrow in machine.arrows
+        if arrow.id != "awaiting_shipment--promise_expired--refunded"
+    )
     (found,) = faults(machine.model_copy(update={"arrows": left}))
     assert "awaiting_shipment on promise_expired" in found
     assert "refunded" in found
@@ -172,8 +214,12 @@ def offered(machine: Machine, dispute: Dispute, event: CommandType) -> list[Arro
 
 
 @pytest.mark.no_cover  # a hundred thousand decisions
-@pytest.mark.parametrize("policy", few([{}, {"denial": "review"}, {"silence": "denial"}, {"confirmation": None}], 1))
-def test_what_the_tables_say_is_what_is_decided(policy: dict[str, object], count: Callable[[str, int], None]) -> None:
+@pytest.mark.parametrize(
+    "policy", few([{}, {"denial": "review"}, {"silence": "denial"}, {"confirmation": None}], 1)
+)
+def test_what_the_tables_say_is_what_is_decided(
+    policy: dict[str, object], count: Callable[[str, int], None]
+) -> None:
     """Go through situations, events, orders and moments: what is accepted took a row, what is refused has a code of the table."""
     machine = machine_of(VERSIONS["2023-03"], over(**policy))
     tried = 0
@@ -181,8 +227,15 @@ def test_what_the_tables_say_is_what_is_decided(policy: dict[str, object], count
         state = machine.state(leaves(dispute.path)[0])
         arrows = offered(machine, dispute, event)
         assert (event in other_events(machine, state)) is not bool(arrows)
-        allowed = {code for arrow in arrows for name in (arrow.by, *arrow.timing, *arrow.needs) for code in machine.conditions[name].codes}
-        allowed |= {RefusalCode.NOT_IN_THIS_STATE} if arrows else set(misplaced(machine, state, event))
+        allowed = {
+            code
+            for arrow in arrows
+            for name in (arrow.by, *arrow.timing, *arrow.needs)
+            for code in machine.conditions[name].codes
+        }
+        allowed |= (
+            {RefusalCode.NOT_IN_THIS_STATE} if arrows else set(misplaced(machine, state, event))
+        )
         for at, shown in product(moments(dispute), ORDERS.values()):
             decision = decided(dispute, well_formed(dispute, event), at, shown)
             tried += 1
@@ -196,20 +249,28 @@ def test_what_the_tables_say_is_what_is_decided(policy: dict[str, object], count
     count("decisions compared with the tables", tried)
 
 
-# ---- words -------------------------------------------------------------------------------------------------------------
+# ---- words ---------------------------------------------------------------------------------------
 
 
 def test_the_options_say_what_each_takes_and_how_it_is_refused() -> None:
     view = options(plain(), "zh")
     (table, _) = tables(view)
     assert [head.split(" (")[0] for head in table.heads[1:]] == [option.zh for option in Option]
-    rows = {row.id.removeprefix("options-"): [[line.text for line in cell] for cell in row.cells[1:]] for row in table.rows}
+    rows = {
+        row.id.removeprefix("options-"): [[line.text for line in cell] for cell in row.cells[1:]]
+        for row in table.rows
+    }
     shipped = list(Option).index(Option.ALREADY_SHIPPED)
     assert any("已发货" in text for text in rows["facts"][shipped])
     assert any(RefusalCode.NOT_SHIPPED.zh in text for text in rows["refusals"][shipped])
     assert any(ORDER_PAGE_LINK in text for text in rows["refusals"][shipped])
-    assert not any(ORDER_PAGE_LINK in text for text in rows["refusals"][list(Option).index(Option.PROVE_NO_FAULT)])
-    assert any("逾期未举证" in text for text in rows["ends"][list(Option).index(Option.PROVE_NO_FAULT)])
+    assert not any(
+        ORDER_PAGE_LINK in text
+        for text in rows["refusals"][list(Option).index(Option.PROVE_NO_FAULT)]
+    )
+    assert any(
+        "逾期未举证" in text for text in rows["ends"][list(Option).index(Option.PROVE_NO_FAULT)]
+    )
     assert {box.id for box in view.graph.boxes} >= {option.value for option in Option}
 
 
@@ -229,13 +290,19 @@ def test_both_languages_show_the_same(machine: Machine) -> None:
     for make in (chart, decisions, options):
         zh, en = (make(machine, lang) for lang in LANGS)
         assert [edge.id for edge in zh.graph.edges] == [edge.id for edge in en.graph.edges]
-        assert [[row.id for row in table.rows] for table in tables(zh)] == [[row.id for row in table.rows] for table in tables(en)]
+        assert [[row.id for row in table.rows] for table in tables(zh)] == [
+            [row.id for row in table.rows] for table in tables(en)
+        ]
         assert not re.search(
-            r"[\u4e00-\u9fff]", "".join(cells(tables(en)[0])).replace("拦截", "").replace("揽件", "").replace(ORDER_PAGE_LINK, "")
+            r"[\u4e00-\u9fff]",
+            "".join(cells(tables(en)[0]))
+            .replace("拦截", "")
+            .replace("揽件", "")
+            .replace(ORDER_PAGE_LINK, ""),
         )
 
 
-# ---- one dispute -------------------------------------------------------------------------------------------------------
+# ---- one dispute ---------------------------------------------------------------------------------
 
 
 def test_every_recorded_event_took_one_edge_of_the_chart(count: Callable[[str, int], None]) -> None:
@@ -287,13 +354,20 @@ def test_an_event_that_no_edge_explains_is_an_error() -> None:
         taken(plain(), event)
 
 
-# ---- differences and coverage ------------------------------------------------------------------------------------------
+# ---- differences and coverage --------------------------------------------------------------------
 
 
 def relabelled(machine: Machine, name: str, zh: str) -> Machine:
     condition = machine.conditions[name]
     words = Bilingual(zh=zh, en=condition.label.en)
-    return machine.model_copy(update={"conditions": {**machine.conditions, name: condition.model_copy(update={"label": words})}})
+    return machine.model_copy(
+        update={
+            "conditions": {
+                **machine.conditions,
+                name: condition.model_copy(update={"label": words}),
+            }
+        }
+    )
 
 
 def the_change(before: Machine, after: Machine) -> ChartChange:
@@ -310,8 +384,15 @@ def test_a_machine_does_not_differ_from_itself(machine: Machine) -> None:
 def test_a_requirement_that_came_or_went_is_named() -> None:
     machine, name = plain(), "opened--choose_option--already_shipped--asked"
     needs = machine.arrow(name).needs
-    gone = the_change(machine, changed(machine, name, needs=tuple(one for one in needs if one != "picked_up")))
-    assert (gone.kind, gone.id, gone.mark, gone.lines) == ("arrow", name, Mark.CHANGED, ("needs: no longer a valid pickup scan",))
+    gone = the_change(
+        machine, changed(machine, name, needs=tuple(one for one in needs if one != "picked_up"))
+    )
+    assert (gone.kind, gone.id, gone.mark, gone.lines) == (
+        "arrow",
+        name,
+        Mark.CHANGED,
+        ("needs: no longer a valid pickup scan",),
+    )
     come = the_change(changed(machine, name, needs=()), machine)
     assert come.lines[0].startswith("needs: now also shipped, a valid pickup scan")
 
@@ -320,21 +401,33 @@ def test_an_edge_that_leads_elsewhere_came_or_went_is_named() -> None:
     machine, name = plain(), "opened--withdraw"
     moved = the_change(machine, changed(machine, name, target="penalized"))
     assert "to: was resolved, is penalized" in moved.lines
-    left = machine.model_copy(update={"arrows": tuple(arrow for arrow in machine.arrows if arrow.id != name)})
-    assert (the_change(machine, left).mark, the_change(left, machine).mark) == (Mark.REMOVED, Mark.ADDED)
+    left = machine.model_copy(
+        update={"arrows": tuple(arrow for arrow in machine.arrows if arrow.id != name)}
+    )
+    assert (the_change(machine, left).mark, the_change(left, machine).mark) == (
+        Mark.REMOVED,
+        Mark.ADDED,
+    )
 
 
 def test_an_edge_that_is_selected_otherwise_is_the_same_edge() -> None:
     machine, name = plain(), "under_review--request_evidence"
     other = changed(machine, name, when=("denial_is_penalize",), id=f"{name}--penalize")
     change = the_change(machine, other)
-    assert (change.id, change.mark, change.lines) == (f"{name}--penalize", Mark.CHANGED, ("if: now also a denial penalizes at once",))
+    assert (change.id, change.mark, change.lines) == (
+        f"{name}--penalize",
+        Mark.CHANGED,
+        ("if: now also a denial penalizes at once",),
+    )
 
 
 def test_a_label_is_named_with_what_it_was() -> None:
     before, after = plain(), relabelled(plain(), "shipped", "货已发出")
     found = {change.id: change for change in changes(before, after, "zh")}
-    assert (found["shipped"].kind, found["shipped"].lines) == ("condition", ("名称：原为 已发货，现为 货已发出",))
+    assert (found["shipped"].kind, found["shipped"].lines) == (
+        "condition",
+        ("名称：原为 已发货，现为 货已发出",),
+    )
     assert changes(before, after, "en") == ()
 
 
@@ -343,14 +436,21 @@ def test_what_differs_is_told_in_one_language() -> None:
     told = [line for change in changes(before, after, "en") for line in change.lines]
     assert any(line.startswith("source: was a ruling by the rules (") for line in told)
     assert not [line for line in told if not line.isascii()]
-    zh = [line for change in changes(before, after, "zh") for line in change.lines if line.startswith("依据")]
+    zh = [
+        line
+        for change in changes(before, after, "zh")
+        for line in change.lines
+        if line.startswith("依据")
+    ]
     assert zh
     assert not [line for line in zh if re.search("[a-z]{2}", line)]
 
 
 def test_what_no_dispute_comes_to_is_marked_on_the_chart_beyond_what_is_dormant() -> None:
     picture = the_picture(chart(plain(), "en"))
-    badges = {edge.id: edge.badge for edge in picture.edges} | {box.id: box.badge for box in picture.boxes}
+    badges = {edge.id: edge.badge for edge in picture.edges} | {
+        box.id: box.badge for box in picture.boxes
+    }
     marked = {name for name, badge in badges.items() if badge == "[never under this policy]"}
     assert marked == plain().idle()
     assert "denial_under_review--rule_at_fault" in marked
@@ -358,23 +458,40 @@ def test_what_no_dispute_comes_to_is_marked_on_the_chart_beyond_what_is_dormant(
 
 def test_the_options_list_the_sources_that_they_name_and_no_other(machine: Machine) -> None:
     answers, listed = (part for part in options(machine, "en").parts if isinstance(part, TextTable))
-    said = {word for row in answers.rows for lines in row.cells for line in lines for word in re.findall(r"[SA][0-9]+$", line.text)}
+    said = {
+        word
+        for row in answers.rows
+        for lines in row.cells
+        for line in lines
+        for word in re.findall(r"[SA][0-9]+$", line.text)
+    }
     assert {row.cells[0][0].text for row in listed.rows} == said
 
 
 def test_a_policy_shows_its_terms_and_the_edges_that_wake_or_sleep() -> None:
-    after = machine_of(VERSIONS["2023-03"], over(response={"hours": 48}, denial="review", evidence_reasons={"force_majeure": None}))
+    after = machine_of(
+        VERSIONS["2023-03"],
+        over(response={"hours": 48}, denial="review", evidence_reasons={"force_majeure": None}),
+    )
     found = {change.id: change for change in changes(plain(), after, "en")}
     assert found["response"].lines == ("was 24 h, is 48 h",)
     assert found["evidence_reasons.force_majeure"].mark is Mark.REMOVED
-    woken, asleep = "awaiting_shipment--deny_agreement--asked--review", "awaiting_shipment--deny_agreement--asked--penalize"
+    woken, asleep = (
+        "awaiting_shipment--deny_agreement--asked--review",
+        "awaiting_shipment--deny_agreement--asked--penalize",
+    )
     assert (found[woken].mark, found[asleep].mark) == (Mark.ADDED, Mark.REMOVED)
-    edges = {edge.id: edge for edge in the_picture(diff(("default", plain()), ("new", after), "en")).edges}
+    edges = {
+        edge.id: edge
+        for edge in the_picture(diff(("default", plain()), ("new", after), "en")).edges
+    }
     assert (edges[woken].mark, edges[asleep].mark) == (Mark.ADDED, Mark.REMOVED)
     assert edges[woken].badge
     assert edges["opened--withdraw"].mark is Mark.PLAIN
     assert edges["denial_under_review--rule_at_fault"].mark is Mark.ADDED
-    assert found["denial_under_review"].lines == ("happens under the new policy, not under the old one",)
+    assert found["denial_under_review"].lines == (
+        "happens under the new policy, not under the old one",
+    )
 
 
 def test_every_two_rule_versions_can_be_compared() -> None:
@@ -384,11 +501,17 @@ def test_every_two_rule_versions_can_be_compared() -> None:
         ids = [edge.id for edge in picture.edges]
         assert len(set(ids)) == len(ids)
         assert {arrow.id for arrow in after.arrows} <= set(ids)
-        gone = [edge for edge in picture.edges if edge.mark is Mark.REMOVED and edge.id not in {arrow.id for arrow in after.arrows}]
+        gone = [
+            edge
+            for edge in picture.edges
+            if edge.mark is Mark.REMOVED and edge.id not in {arrow.id for arrow in after.arrows}
+        ]
         assert bool(gone) is (one.id != other.id)
 
 
-def test_coverage_counts_each_edge_and_lets_what_never_happened_stand_out(count: Callable[[str, int], None]) -> None:
+def test_coverage_counts_each_edge_and_lets_what_never_happened_stand_out(
+    count: Callable[[str, int], None],
+) -> None:
     machine = plain()
     corpus = Corpus(machine)
     for path in CORPUS:
@@ -402,7 +525,9 @@ def test_coverage_counts_each_edge_and_lets_what_never_happened_stand_out(count:
         edges["open_dispute"].badge
         == f"{sum(bool(ran(path).events) for path in CORPUS if ran(path).scenario.opening.rules == machine.rules)} times"
     )
-    assert corpus.events == sum(event.rules == machine.rules for path in CORPUS for event in ran(path).events)
+    assert corpus.events == sum(
+        event.rules == machine.rules for path in CORPUS for event in ran(path).events
+    )
     empty = the_picture(coverage(Corpus(machine), "en"))
     assert {edge.badge for edge in empty.edges} == {"never"}
     count("edges that the corpus takes", len(edges) - len(never))

@@ -26,7 +26,9 @@ from dispute_fsm.domain.enums import (
     VoucherKind,
 )
 
-ENUMERATIONS = [words for words in Labelled.__subclasses__() if words.__module__ == vocabulary.__name__]
+ENUMERATIONS = [
+    words for words in Labelled.__subclasses__() if words.__module__ == vocabulary.__name__
+]
 
 OPTION_LABELS = {
     "consumer_cancels": "已协商一致，消费者取消订单",
@@ -57,7 +59,14 @@ STATE_LABELS = {
     "penalized": "已判责",
 }
 OF_PARALLEL = {
-    StateName: {"disputing", "settlement", "evidence", "proposing", "settlement_failed", "evidence_failed"},
+    StateName: {
+        "disputing",
+        "settlement",
+        "evidence",
+        "proposing",
+        "settlement_failed",
+        "evidence_failed",
+    },
     EventType: {"settlement_failed", "evidence_failed"},
 }
 """What version `parallel` may add."""
@@ -74,7 +83,7 @@ def named(text: str) -> set[str]:
     return set(text.split())
 
 
-# ---- labels ------------------------------------------------------------------------------------------------------------
+# ---- labels --------------------------------------------------------------------------------------
 
 
 def test_the_five_options_and_their_labels_are_the_announcements_to_the_letter() -> None:
@@ -87,7 +96,9 @@ def test_the_liabilities_and_their_labels() -> None:
 
 
 def test_the_states_and_their_labels() -> None:
-    assert {state.value: state.zh for state in StateName if state.value not in OF_PARALLEL[StateName]} == STATE_LABELS
+    assert {
+        state.value: state.zh for state in StateName if state.value not in OF_PARALLEL[StateName]
+    } == STATE_LABELS
 
 
 def test_the_link_to_the_order_page() -> None:
@@ -106,7 +117,10 @@ def test_every_word_has_a_label_in_both_languages(words: type[Labelled]) -> None
     for lang in ("zh", "en"):
         labels = [getattr(word, lang) for word in words if not (lang == "zh" and word in REGIONS)]
         assert len(set(labels)) == len(labels), "two words of one sort must not read the same"
-    assert (StateName.SETTLEMENT.zh, StateName.EVIDENCE.zh) == (StateName.SETTLING.zh, StateName.CONTESTING.zh)
+    assert (StateName.SETTLEMENT.zh, StateName.EVIDENCE.zh) == (
+        StateName.SETTLING.zh,
+        StateName.CONTESTING.zh,
+    )
 
 
 @pytest.mark.parametrize("words", ENUMERATIONS)
@@ -117,7 +131,7 @@ def test_a_word_is_its_id(words: type[Labelled]) -> None:
         assert word.value == word.name.lower()
 
 
-# ---- ids ---------------------------------------------------------------------------------------------------------------
+# ---- ids -----------------------------------------------------------------------------------------
 
 
 def test_exactly_the_refusal_codes_of_the_contract_exist() -> None:
@@ -167,7 +181,16 @@ def test_exactly_the_types_of_audit_events_exist() -> None:
         (Role, {"consumer", "merchant", "adjudicator", "system"}),
         (
             VoucherKind,
-            {"chat_screenshot", "carrier_certificate", "waybill_trace", "official_document", "order_page", "photo", "video", "other"},
+            {
+                "chat_screenshot",
+                "carrier_certificate",
+                "waybill_trace",
+                "official_document",
+                "order_page",
+                "photo",
+                "video",
+                "other",
+            },
         ),
         (CancelStatus, {"submitted", "withdrawn", "rejected", "accepted"}),
         (RefundStatus, {"requested", "completed"}),
@@ -186,5 +209,9 @@ def test_the_deadlines_stand_in_the_order_in_which_a_sweep_settles_ties() -> Non
 
 
 def test_each_deadline_has_its_expiry_and_only_an_expiry_has_a_deadline() -> None:
-    assert {deadline.expiry.value for deadline in Deadline} == {f"{deadline}_expired" for deadline in ids(Deadline)}
-    assert {event: event.expires for event in CommandType if event.expires} == {deadline.expiry: deadline for deadline in Deadline}
+    assert {deadline.expiry.value for deadline in Deadline} == {
+        f"{deadline}_expired" for deadline in ids(Deadline)
+    }
+    assert {event: event.expires for event in CommandType if event.expires} == {
+        deadline.expiry: deadline for deadline in Deadline
+    }

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dispute_fsm.domain import calendar
-from dispute_fsm.domain.calendar import DEFAULT_CALENDAR, CalendarPolicy, DayKind, WorkCalendar, WorkingDay, calendar_of
+from dispute_fsm.domain.calendar import (
+    DEFAULT_CALENDAR,
+    CalendarPolicy,
+    DayKind,
+    WorkCalendar,
+    WorkingDay,
+    calendar_of,
+)
 from dispute_fsm.domain.working_time import HORIZON_DAYS, count, due_after
 from dispute_fsm.errors import InputError
 
@@ -30,7 +37,10 @@ def at(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
 
 def kinds(first: str, last: str, chosen: CalendarPolicy = DEFAULT_CALENDAR) -> list[str]:
     days = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
-    return [calendar_of(chosen).day(date.fromisoformat(first) + timedelta(days=n)).kind.value for n in range(days)]
+    return [
+        calendar_of(chosen).day(date.fromisoformat(first) + timedelta(days=n)).kind.value
+        for n in range(days)
+    ]
 
 
 # The policy field
@@ -45,7 +55,12 @@ def test_the_default_is_nine_to_six_in_mainland_china() -> None:
 
 
 @pytest.mark.parametrize(
-    "days", [["2023-01-03", "2023-01-02", "2023-01-03"], (date(2023, 1, 3), "2023-01-02"), [date(2023, 1, 2), date(2023, 1, 3)]]
+    "days",
+    [
+        ["2023-01-03", "2023-01-02", "2023-01-03"],
+        (date(2023, 1, 3), "2023-01-02"),
+        [date(2023, 1, 2), date(2023, 1, 3)],
+    ],
 )
 def test_one_calendar_has_one_canonical_form(days: object) -> None:
     parsed = policy(holidays=days)
@@ -71,12 +86,20 @@ def test_one_calendar_has_one_canonical_form(days: object) -> None:
         ({"zone": 8}, "zone", "valid string"),
         ({"country": "ZZ"}, "country", "'ZZ' is no country"),
         ({"country": "__class__"}, "country", "is no country"),
-        ({"day": {"from": "09:00", "to": 1080}}, "day.to", "1080 is no time of day: write it as quoted text"),
+        (
+            {"day": {"from": "09:00", "to": 1080}},
+            "day.to",
+            "1080 is no time of day: write it as quoted text",
+        ),
         ({"day": {"from": time(9), "to": "18:00"}}, "day.from", "is no time of day"),
         ({"day": {"from": "9:00", "to": "18:00"}}, "day.from", "is no time of day"),
         ({"day": {"from": "09:00", "to": "24:00"}}, "day.to", "is no time of day"),
         ({"day": {"from": "09:00", "to": "18:00:00"}}, "day.to", "is no time of day"),
-        ({"day": {"from": "09:00", "to": "09:00"}}, "day", "must end later than it begins, not from 09:00 to 09:00"),
+        (
+            {"day": {"from": "09:00", "to": "09:00"}},
+            "day",
+            "must end later than it begins, not from 09:00 to 09:00",
+        ),
         ({"day": {"from": "22:00", "to": "06:00"}}, "day", "must end later"),
         ({"day": {"from": "09:00"}}, "day.to", "required"),
         ({"day": NINE_TO_SIX | {"lunch": "12:00"}}, "day.lunch", "not permitted"),
@@ -87,11 +110,17 @@ def test_one_calendar_has_one_canonical_form(days: object) -> None:
         ({"workdays": [20230405]}, "workdays.0", "is no date"),
         ({"workdays": "2023-04-05"}, "workdays", "valid tuple"),
         ({"workdays": None}, "workdays", "valid tuple"),
-        ({"holidays": ["2023-04-06"], "workdays": ["2023-04-07", "2023-04-06"]}, "", "2023-04-06 is listed both"),
+        (
+            {"holidays": ["2023-04-06"], "workdays": ["2023-04-07", "2023-04-06"]},
+            "",
+            "2023-04-06 is listed both",
+        ),
         ({"timezone": "Asia/Shanghai"}, "timezone", "not permitted"),
     ],
 )
-def test_what_cannot_be_a_calendar_is_refused_with_the_field_and_the_reason(changed: Mapping[str, object], where: str, why: str) -> None:
+def test_what_cannot_be_a_calendar_is_refused_with_the_field_and_the_reason(
+    changed: Mapping[str, object], where: str, why: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         policy(**changed)
     (fault,) = caught.value.errors()
@@ -99,7 +128,9 @@ def test_what_cannot_be_a_calendar_is_refused_with_the_field_and_the_reason(chan
     assert why in fault["msg"]
 
 
-def test_a_folder_of_zones_is_no_zone_wherever_the_zones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_zones_is_no_zone_wherever_the_zones_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def kept_in_the_tzdata_package(_: str) -> ZoneInfo:
         raise IsADirectoryError
 
@@ -143,7 +174,9 @@ def test_may_day_2023_is_five_days_off_for_two_weekend_days_worked() -> None:
 
 def test_spring_festival_2024_is_eight_days_off_between_two_weekend_days_worked() -> None:
     assert kinds("2024-02-04", "2024-02-09") == ["make_up_workday", *["workday"] * 5]
-    assert not any(calendar_of(DEFAULT_CALENDAR).day(date(2024, 2, day)).works for day in range(10, 18))
+    assert not any(
+        calendar_of(DEFAULT_CALENDAR).day(date(2024, 2, day)).works for day in range(10, 18)
+    )
     assert kinds("2024-02-18", "2024-02-24") == ["make_up_workday", *["workday"] * 5, "weekend"]
 
 
@@ -162,7 +195,11 @@ def test_the_policy_overrides_the_country() -> None:
 
 
 def test_exactly_three_kinds_work() -> None:
-    working = {kind for kind in DayKind if calendar.Day(date(2023, 4, 5), kind, "", "", provisional=False).works}
+    working = {
+        kind
+        for kind in DayKind
+        if calendar.Day(date(2023, 4, 5), kind, "", "", provisional=False).works
+    }
     assert working == {DayKind.WORKDAY, DayKind.MAKE_UP_WORKDAY, DayKind.EXTRA_WORKDAY}
 
 
@@ -174,11 +211,23 @@ def test_every_kind_has_a_text_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("country", "day", "zh", "en"),
     [
-        ("DE", date(2023, 10, 3), "Tag der Deutschen Einheit", "German Unity Day"),  # no Chinese: the country's own
-        ("GH", date(2023, 3, 6), "Independence Day", "Independence Day"),  # one language only, and it has no name
+        (
+            "DE",
+            date(2023, 10, 3),
+            "Tag der Deutschen Einheit",
+            "German Unity Day",
+        ),  # no Chinese: the country's own
+        (
+            "GH",
+            date(2023, 3, 6),
+            "Independence Day",
+            "Independence Day",
+        ),  # one language only, and it has no name
     ],
 )
-def test_a_holiday_has_its_name_in_the_countrys_language_where_ours_are_missing(country: str, day: date, zh: str, en: str) -> None:
+def test_a_holiday_has_its_name_in_the_countrys_language_where_ours_are_missing(
+    country: str, day: date, zh: str, en: str
+) -> None:
     found = calendar_of(policy(country=country)).day(day)
     assert (found.name_zh, found.name_en) == (zh, en)
 
@@ -194,26 +243,41 @@ def test_a_year_is_provisional_until_its_notice_is_out() -> None:
 
 
 def test_where_the_law_fixes_the_holidays_only_years_beyond_the_package_are_provisional() -> None:
-    american = calendar_of(policy(country="US"))  # it does list special days, the last of them in 1815
+    american = calendar_of(
+        policy(country="US")
+    )  # it does list special days, the last of them in 1815
     last = holidays.country_holidays("US").end_year
-    assert [american.day(date(year, 7, 4)).provisional for year in (2023, last, last + 1)] == [False, False, True]
+    assert [american.day(date(year, 7, 4)).provisional for year in (2023, last, last + 1)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("year", [1, 1949, 2101, 9999])
 def test_beyond_the_package_there_are_weekdays_and_weekends(year: int) -> None:
-    week = [WorkCalendar(DEFAULT_CALENDAR).day(date(year, 12, 25) + timedelta(days=n)).kind for n in range(7)]
+    week = [
+        WorkCalendar(DEFAULT_CALENDAR).day(date(year, 12, 25) + timedelta(days=n)).kind
+        for n in range(7)
+    ]
     assert set(week) == {DayKind.WORKDAY, DayKind.WEEKEND}
 
 
 def test_no_answer_depends_on_which_years_were_asked_for_earlier() -> None:
-    days = [date(year, month, day) for year in range(2001, 2013) for month, day in ((1, 1), (1, 2), (5, 1), (12, 29), (12, 30), (12, 31))]
+    days = [
+        date(year, month, day)
+        for year in range(2001, 2013)
+        for month, day in ((1, 1), (1, 2), (5, 1), (12, 29), (12, 30), (12, 31))
+    ]
     forward, backward = WorkCalendar(DEFAULT_CALENDAR), WorkCalendar(DEFAULT_CALENDAR)
     expected = [WorkCalendar(DEFAULT_CALENDAR).day(day) for day in days]
     assert [forward.day(day) for day in days] == expected
     assert [backward.day(day) for day in reversed(days)] == expected[::-1]
 
 
-@pytest.mark.parametrize("day", [date(2005, 12, 31), date(2006, 12, 30), date(2006, 12, 31), date(2011, 12, 31)])
+@pytest.mark.parametrize(
+    "day", [date(2005, 12, 31), date(2006, 12, 30), date(2006, 12, 31), date(2011, 12, 31)]
+)
 def test_the_notice_of_the_next_year_makes_the_last_weekend_worked(day: date) -> None:
     assert WorkCalendar(DEFAULT_CALENDAR).day(day).kind is DayKind.MAKE_UP_WORKDAY
 
@@ -234,7 +298,11 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_a_calendar_is_computed_once_and_with_its_neighbours(lookups: list[Any]) -> None:
-    once = [[], [2022, 2023, 2024], [2022, 2023, 2024]]  # what the country offers; its year in Chinese and in English
+    once = [
+        [],
+        [2022, 2023, 2024],
+        [2022, 2023, 2024],
+    ]  # what the country offers; its year in Chinese and in English
     for _ in range(3):
         for day in range(1, 29):
             calendar_of(policy()).day(date(2023, 2, day))
@@ -245,7 +313,9 @@ def test_a_calendar_is_computed_once_and_with_its_neighbours(lookups: list[Any])
 
 
 def test_what_the_package_warns_of_stays_inside() -> None:
-    assert WorkCalendar(policy(country="IN")).day(date(2050, 1, 26)).kind is DayKind.HOLIDAY  # warnings are errors here
+    assert (
+        WorkCalendar(policy(country="IN")).day(date(2050, 1, 26)).kind is DayKind.HOLIDAY
+    )  # warnings are errors here
 
 
 # Where the hours end
@@ -256,7 +326,11 @@ def test_what_the_package_warns_of_stays_inside() -> None:
     [
         ("2023-03-29 09:00", 4, "2023-03-29 13:00"),
         ("2023-03-29 10:30", 4, "2023-03-29 14:30"),
-        ("2023-03-29 14:00", 4, "2023-03-29 18:00"),  # used up at closing time: there, not at the next opening
+        (
+            "2023-03-29 14:00",
+            4,
+            "2023-03-29 18:00",
+        ),  # used up at closing time: there, not at the next opening
         ("2023-03-29 14:00:01", 4, "2023-03-30 09:00:01"),
         ("2023-03-29 14:00:00.000001", 4, "2023-03-30 09:00:00.000001"),
         ("2023-03-29 16:00", 4, "2023-03-30 11:00"),
@@ -284,22 +358,44 @@ def test_due(start: str, hours: int, due: str) -> None:
 
 
 def test_the_start_may_be_given_in_any_zone() -> None:
-    assert due_after(4, datetime(2023, 3, 29, 6, tzinfo=UTC), DEFAULT_CALENDAR) == at("2023-03-29 18:00")
-    assert due_after(4, at("2023-03-28 22:00", ZoneInfo("America/New_York")), DEFAULT_CALENDAR) == at("2023-03-29 14:00")
+    assert due_after(4, datetime(2023, 3, 29, 6, tzinfo=UTC), DEFAULT_CALENDAR) == at(
+        "2023-03-29 18:00"
+    )
+    assert due_after(
+        4, at("2023-03-28 22:00", ZoneInfo("America/New_York")), DEFAULT_CALENDAR
+    ) == at("2023-03-29 14:00")
 
 
 def test_the_clocks_going_forward_or_back_change_the_day_not_the_hours() -> None:
     new_york = ZoneInfo("America/New_York")
-    chosen = policy(zone="America/New_York", country="US", day={"from": "00:00", "to": "06:00"}, workdays=["2023-03-12", "2023-11-05"])
-    assert due_after(5, at("2023-03-12 00:00", new_york), chosen) == at("2023-03-12 06:00", new_york)  # 02:00 to 03:00 is left out
-    assert due_after(6, at("2023-03-12 00:00", new_york), chosen) == at("2023-03-13 01:00", new_york)
-    assert due_after(7, at("2023-11-05 00:00", new_york), chosen) == at("2023-11-05 06:00", new_york)  # 01:00 to 02:00 comes twice
-    assert due_after(2, at("2023-11-05 00:00", new_york), chosen) == datetime(2023, 11, 5, 6, tzinfo=UTC)  # 01:00 for the second time
+    chosen = policy(
+        zone="America/New_York",
+        country="US",
+        day={"from": "00:00", "to": "06:00"},
+        workdays=["2023-03-12", "2023-11-05"],
+    )
+    assert due_after(5, at("2023-03-12 00:00", new_york), chosen) == at(
+        "2023-03-12 06:00", new_york
+    )  # 02:00 to 03:00 is left out
+    assert due_after(6, at("2023-03-12 00:00", new_york), chosen) == at(
+        "2023-03-13 01:00", new_york
+    )
+    assert due_after(7, at("2023-11-05 00:00", new_york), chosen) == at(
+        "2023-11-05 06:00", new_york
+    )  # 01:00 to 02:00 comes twice
+    assert due_after(2, at("2023-11-05 00:00", new_york), chosen) == datetime(
+        2023, 11, 5, 6, tzinfo=UTC
+    )  # 01:00 for the second time
 
 
 def test_a_day_whose_opening_is_left_out_by_the_clocks_begins_when_they_change() -> None:
     new_york = ZoneInfo("America/New_York")
-    chosen = policy(zone="America/New_York", country="US", day={"from": "02:30", "to": "03:15"}, workdays=["2023-03-12"])
+    chosen = policy(
+        zone="America/New_York",
+        country="US",
+        day={"from": "02:30", "to": "03:15"},
+        workdays=["2023-03-12"],
+    )
     result = count(1, at("2023-03-12 00:00", new_york), chosen)
     assert result.intervals == (
         (at("2023-03-12 03:00", new_york), at("2023-03-12 03:15", new_york)),
@@ -309,34 +405,60 @@ def test_a_day_whose_opening_is_left_out_by_the_clocks_begins_when_they_change()
 
 def test_a_day_whose_closing_is_left_out_by_the_clocks_ends_when_they_change() -> None:
     new_york = ZoneInfo("America/New_York")
-    chosen = policy(zone="America/New_York", country="US", day={"from": "01:15", "to": "02:15"}, workdays=["2023-03-12"])
+    chosen = policy(
+        zone="America/New_York",
+        country="US",
+        day={"from": "01:15", "to": "02:15"},
+        workdays=["2023-03-12"],
+    )
     result = count(1, at("2023-03-12 00:00", new_york), chosen)
     assert result.intervals == (
-        (at("2023-03-12 01:15", new_york), at("2023-03-12 03:00", new_york)),  # 03:00 comes a minute after 01:59
+        (
+            at("2023-03-12 01:15", new_york),
+            at("2023-03-12 03:00", new_york),
+        ),  # 03:00 comes a minute after 01:59
         (at("2023-03-13 01:15", new_york), at("2023-03-13 01:30", new_york)),
     )
 
 
 def test_where_the_clocks_go_back_over_the_closing_the_day_is_worked_again_until_it() -> None:
     new_york = ZoneInfo("America/New_York")
-    chosen = policy(zone="America/New_York", country="US", day={"from": "00:30", "to": "01:30"}, workdays=["2023-11-05"])
+    chosen = policy(
+        zone="America/New_York",
+        country="US",
+        day={"from": "00:30", "to": "01:30"},
+        workdays=["2023-11-05"],
+    )
     result = count(1, at("2023-11-05 00:45", new_york), chosen)
     assert result.intervals == (
-        (datetime(2023, 11, 5, 4, 45, tzinfo=UTC), datetime(2023, 11, 5, 5, 30, tzinfo=UTC)),  # until 01:30 for the first time
-        (datetime(2023, 11, 5, 6, tzinfo=UTC), datetime(2023, 11, 5, 6, 15, tzinfo=UTC)),  # from 01:00 for the second time
+        (
+            datetime(2023, 11, 5, 4, 45, tzinfo=UTC),
+            datetime(2023, 11, 5, 5, 30, tzinfo=UTC),
+        ),  # until 01:30 for the first time
+        (
+            datetime(2023, 11, 5, 6, tzinfo=UTC),
+            datetime(2023, 11, 5, 6, 15, tzinfo=UTC),
+        ),  # from 01:00 for the second time
     )
     assert [day.date for day in result.made_up] == [date(2023, 11, 5)]
 
 
 def test_a_date_that_a_zone_left_out_is_not_counted_once_more() -> None:
     apia = ZoneInfo("Pacific/Apia")  # from 29 December 2011 straight to the 31st
-    chosen = policy(zone="Pacific/Apia", country="WS", workdays=["2011-12-30", "2011-12-31"], holidays=["2012-01-01", "2012-01-02"])
+    chosen = policy(
+        zone="Pacific/Apia",
+        country="WS",
+        workdays=["2011-12-30", "2011-12-31"],
+        holidays=["2012-01-01", "2012-01-02"],
+    )
     assert due_after(10, at("2011-12-29 18:00", apia), chosen) == at("2012-01-03 10:00", apia)
 
 
 def test_a_date_that_a_zone_left_out_has_no_hours_of_the_day_after_it() -> None:
     apia = ZoneInfo("Pacific/Apia")
-    chosen = policy(zone="Pacific/Apia", country="WS", workdays=["2011-12-30"], holidays=["2012-01-02"])
+    chosen = policy(
+        zone="Pacific/Apia", country="WS", workdays=["2011-12-30"], holidays=["2012-01-02"]
+    )
     result = count(4, at("2011-12-29 17:00", apia), chosen)
     assert result.due == at("2012-01-03 12:00", apia)
     assert [str(day.date) for day in result.skipped] == ["2011-12-31", "2012-01-01", "2012-01-02"]
@@ -344,7 +466,12 @@ def test_a_date_that_a_zone_left_out_has_no_hours_of_the_day_after_it() -> None:
 
 def test_a_day_in_which_the_clocks_change_is_one_interval_and_one_day() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    chosen = policy(zone="Europe/Berlin", country="DE", day={"from": "00:00", "to": "12:00"}, workdays=["2023-10-29"])
+    chosen = policy(
+        zone="Europe/Berlin",
+        country="DE",
+        day={"from": "00:00", "to": "12:00"},
+        workdays=["2023-10-29"],
+    )
     result = count(13, at("2023-10-29 00:00", berlin), chosen)
     assert result.intervals == ((at("2023-10-29 00:00", berlin), at("2023-10-29 12:00", berlin)),)
     assert [day.date for day in result.made_up] == [date(2023, 10, 29)]
@@ -354,15 +481,22 @@ def test_a_day_in_which_the_clocks_change_is_one_interval_and_one_day() -> None:
 
 
 def test_a_count_says_what_it_counted_and_what_it_skipped() -> None:
-    result = count(12, at("2023-04-21 16:00"), policy(holidays=["2023-04-24"], workdays=["2023-04-22"]))
+    result = count(
+        12, at("2023-04-21 16:00"), policy(holidays=["2023-04-24"], workdays=["2023-04-22"])
+    )
     assert (result.start, result.due) == (at("2023-04-21 16:00"), at("2023-04-23 10:00"))
     assert result.intervals == (
         (at("2023-04-21 16:00"), at("2023-04-21 18:00")),
         (at("2023-04-22 09:00"), at("2023-04-22 18:00")),
         (at("2023-04-23 09:00"), at("2023-04-23 10:00")),
     )
-    assert {moment.tzinfo for moment in (result.start, result.due, *sum(result.intervals, ()))} == {UTC}
-    assert [(day.date.day, day.kind) for day in result.made_up] == [(22, "extra_workday"), (23, "make_up_workday")]
+    assert {moment.tzinfo for moment in (result.start, result.due, *sum(result.intervals, ()))} == {
+        UTC
+    }
+    assert [(day.date.day, day.kind) for day in result.made_up] == [
+        (22, "extra_workday"),
+        (23, "make_up_workday"),
+    ]
     assert result.skipped == ()
     assert result.provisional_years == ()
 
@@ -374,7 +508,12 @@ def test_a_make_up_day_after_its_closing_is_neither_skipped_nor_counted() -> Non
 
 def test_no_hours_need_no_days() -> None:
     result = count(0, at("2030-04-06 12:00"), DEFAULT_CALENDAR)
-    assert (result.due, result.intervals, result.skipped, result.provisional_years) == (at("2030-04-06 12:00"), (), (), ())
+    assert (result.due, result.intervals, result.skipped, result.provisional_years) == (
+        at("2030-04-06 12:00"),
+        (),
+        (),
+        (),
+    )
 
 
 def test_years_without_a_notice_are_in_order() -> None:
@@ -430,10 +569,14 @@ def test_hours_out_of_range_are_refused(hours: int) -> None:
 def test_a_calendar_without_working_days_is_refused() -> None:
     start = date(2023, 4, 4)
     never = policy(holidays=[start + timedelta(days=n) for n in range(HORIZON_DAYS)])
-    with pytest.raises(InputError, match=r"calendar: 1 h of working time do not end within 3660 days of .* has no working days"):
+    with pytest.raises(
+        InputError,
+        match=r"calendar: 1 h of working time do not end within 3660 days of .* has no working days",
+    ):
         due_after(1, at("2023-04-04 16:00"), never)
     last = policy(
-        holidays=[start + timedelta(days=n) for n in range(HORIZON_DAYS - 1)], workdays=[start + timedelta(days=HORIZON_DAYS - 1)]
+        holidays=[start + timedelta(days=n) for n in range(HORIZON_DAYS - 1)],
+        workdays=[start + timedelta(days=HORIZON_DAYS - 1)],
     )
     assert due_after(9, at("2023-04-04 16:00"), last) == at("2033-04-10 18:00")
     with pytest.raises(InputError, match="has no working days in that time, or too few"):
@@ -442,7 +585,11 @@ def test_a_calendar_without_working_days_is_refused() -> None:
 
 @pytest.mark.parametrize("start", ["2150-04-04 16:00", "2199-12-31 12:00"])
 def test_the_latest_years_can_be_counted(start: str) -> None:
-    assert timedelta(hours=40) < due_after(40, at(start), DEFAULT_CALENDAR) - at(start) < timedelta(days=14)
+    assert (
+        timedelta(hours=40)
+        < due_after(40, at(start), DEFAULT_CALENDAR) - at(start)
+        < timedelta(days=14)
+    )
 
 
 # Properties
@@ -455,7 +602,14 @@ calendars = st.builds(
         holidays=sorted(holidays_ - workdays),
         workdays=sorted(workdays),
     ),
-    st.sampled_from([("Asia/Shanghai", "CN"), ("America/New_York", "US"), ("Europe/Berlin", "DE"), ("Australia/Lord_Howe", "AU")]),
+    st.sampled_from(
+        [
+            ("Asia/Shanghai", "CN"),
+            ("America/New_York", "US"),
+            ("Europe/Berlin", "DE"),
+            ("Australia/Lord_Howe", "AU"),
+        ]
+    ),
     st.sampled_from([(9, 18), (0, 23), (1, 3), (2, 3), (12, 13)]),
     st.frozensets(st.dates(date(2023, 1, 1), date(2024, 12, 31)), max_size=8),
     st.frozensets(st.dates(date(2023, 1, 1), date(2024, 12, 31)), max_size=8),
@@ -465,9 +619,13 @@ terms = st.integers(0, 60)
 
 
 @given(calendars, starts, terms)
-def test_the_counted_intervals_are_open_time_and_sum_to_the_hours(chosen: CalendarPolicy, start: datetime, hours: int) -> None:
+def test_the_counted_intervals_are_open_time_and_sum_to_the_hours(
+    chosen: CalendarPolicy, start: datetime, hours: int
+) -> None:
     result = count(hours, start, chosen)
-    assert sum((end - begin for begin, end in result.intervals), timedelta()) == timedelta(hours=hours)
+    assert sum((end - begin for begin, end in result.intervals), timedelta()) == timedelta(
+        hours=hours
+    )
     bounds = [start, *(moment for interval in result.intervals for moment in interval)]
     assert bounds == sorted(bounds)
     assert result.due == bounds[-1]
@@ -476,23 +634,34 @@ def test_the_counted_intervals_are_open_time_and_sum_to_the_hours(chosen: Calend
         day = begin.astimezone(zone).date()
         assert calendar_of(chosen).day(day).works
         assert (
-            datetime.combine(day, chosen.day.opens, zone) <= begin < end <= datetime.combine(day, chosen.day.closes, zone).astimezone(UTC)
+            datetime.combine(day, chosen.day.opens, zone)
+            <= begin
+            < end
+            <= datetime.combine(day, chosen.day.closes, zone).astimezone(UTC)
         )
 
 
 @given(calendars, starts, terms)
-def test_the_days_skipped_and_counted_lie_between_start_and_due(chosen: CalendarPolicy, start: datetime, hours: int) -> None:
+def test_the_days_skipped_and_counted_lie_between_start_and_due(
+    chosen: CalendarPolicy, start: datetime, hours: int
+) -> None:
     result = count(hours, start, chosen)
     zone = ZoneInfo(chosen.zone)
     first, last = start.astimezone(zone).date(), result.due.astimezone(zone).date()
-    between = [calendar_of(chosen).day(first + timedelta(days=n)) for n in range((last - first).days + 1)]
+    between = [
+        calendar_of(chosen).day(first + timedelta(days=n)) for n in range((last - first).days + 1)
+    ]
     counted = {begin.astimezone(zone).date() for begin, _ in result.intervals}
     assert result.skipped == tuple(day for day in between if not day.works and hours)
-    assert result.made_up == tuple(day for day in between if day.date in counted and day.kind is not DayKind.WORKDAY)
+    assert result.made_up == tuple(
+        day for day in between if day.date in counted and day.kind is not DayKind.WORKDAY
+    )
 
 
 @given(calendars, starts, terms, terms)
-def test_more_hours_never_end_earlier_and_the_hours_may_be_split(chosen: CalendarPolicy, start: datetime, some: int, more: int) -> None:
+def test_more_hours_never_end_earlier_and_the_hours_may_be_split(
+    chosen: CalendarPolicy, start: datetime, some: int, more: int
+) -> None:
     between = due_after(some, start, chosen)
     together = due_after(some + more, start, chosen)
     assert start <= between <= together
@@ -500,7 +669,9 @@ def test_more_hours_never_end_earlier_and_the_hours_may_be_split(chosen: Calenda
 
 
 @given(calendars, starts, starts, terms)
-def test_a_later_start_never_ends_earlier(chosen: CalendarPolicy, one: datetime, other: datetime, hours: int) -> None:
+def test_a_later_start_never_ends_earlier(
+    chosen: CalendarPolicy, one: datetime, other: datetime, hours: int
+) -> None:
     assert due_after(hours, min(one, other), chosen) <= due_after(hours, max(one, other), chosen)
 
 

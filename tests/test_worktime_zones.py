@@ -13,7 +13,9 @@ from dispute_fsm.domain.working_time import Count
 from dispute_fsm.domain.working_time import count as count_hours
 
 MINUTE = timedelta(minutes=1)
-HALF_MINUTE = timedelta(seconds=30)  # a zone that is off by half a minute opens in the middle of one
+HALF_MINUTE = timedelta(
+    seconds=30
+)  # a zone that is off by half a minute opens in the middle of one
 
 HOURS = (
     ("09:00", "18:00"),
@@ -72,7 +74,13 @@ def working(zone: str, opens: str, closes: str, around: datetime) -> CalendarPol
     """Make a calendar whose days near an instant are worked but for one, so that a change of the clocks falls into work."""
     days = [around.date() + timedelta(days=n) for n in range(-4, 12) if n != 3]
     return CalendarPolicy.model_validate(
-        {"zone": zone, "country": "CN", "day": {"from": opens, "to": closes}, "holidays": [], "workdays": days}
+        {
+            "zone": zone,
+            "country": "CN",
+            "day": {"from": opens, "to": closes},
+            "holidays": [],
+            "workdays": days,
+        }
     )
 
 
@@ -87,7 +95,10 @@ class ByTheMinute:
 
     def counts(self, at: datetime) -> bool:
         local = at.astimezone(self._zone)
-        return self._hours.opens <= local.time() < self._hours.closes and self._calendar.day(local.date()).works
+        return (
+            self._hours.opens <= local.time() < self._hours.closes
+            and self._calendar.day(local.date()).works
+        )
 
     def due(self, hours: int, start: datetime) -> datetime:
         left, due, at = timedelta(hours=hours), start, start
@@ -102,15 +113,24 @@ class ByTheMinute:
 def compare(hours: int, start: datetime, policy: CalendarPolicy, tick: timedelta = MINUTE) -> None:
     """Compare the due instant, and whether the intervals are the working minutes from start to due, no more and no less."""
     slow, counted = ByTheMinute(policy, tick), count_hours(hours, start, policy)
-    case = f"{hours} h from {start.isoformat()} in {policy.zone}, {policy.day.opens}-{policy.day.closes}"
+    case = (
+        f"{hours} h from {start.isoformat()} in {policy.zone}, "
+        f"{policy.day.opens}-{policy.day.closes}"
+    )
     assert counted.due == slow.due(hours, start), case
-    assert sum((end - begin for begin, end in counted.intervals), timedelta()) == timedelta(hours=hours), case
+    assert sum((end - begin for begin, end in counted.intervals), timedelta()) == timedelta(
+        hours=hours
+    ), case
     before = start
     for begin, end in counted.intervals:
         assert before <= begin < end, case
         assert slow.counts(begin), case
         assert slow.counts(end - tick), case
-        assert begin == start or not slow.counts(begin - tick) or local_date(begin - tick, policy) != local_date(begin, policy), case
+        assert (
+            begin == start
+            or not slow.counts(begin - tick)
+            or local_date(begin - tick, policy) != local_date(begin, policy)
+        ), case
         before = end
     assert_the_days_are_named(counted, policy)
 
@@ -123,12 +143,17 @@ def assert_the_days_are_named(counted: Count, policy: CalendarPolicy) -> None:
     """Each day once, and only days that the zone had."""
     calendar = calendar_of(policy)
     hour = timedelta(hours=1)
-    seen = {local_date(counted.start + n * hour, policy): None for n in range((counted.due - counted.start) // hour + 1)}
+    seen = {
+        local_date(counted.start + n * hour, policy): None
+        for n in range((counted.due - counted.start) // hour + 1)
+    }
     named = [day.date for day in counted.skipped]
     assert sorted(set(named)) == sorted(named)
     assert {day for day in seen if not calendar.day(day).works} >= set(named)
     worked = {local_date(begin, policy) for begin, _ in counted.intervals}
-    assert sorted(day.date for day in counted.made_up) == sorted(day for day in worked if calendar.day(day).kind is not DayKind.WORKDAY)
+    assert sorted(day.date for day in counted.made_up) == sorted(
+        day for day in worked if calendar.day(day).kind is not DayKind.WORKDAY
+    )
 
 
 def around(
@@ -137,10 +162,17 @@ def around(
     """Choose starts before a change of the clocks, and hours that end before it, in it or after it."""
     for opens, closes in HOURS:
         policy = working(zone, opens, closes, change)
-        minutes = (datetime.combine(date.min, time.fromisoformat(closes)) - datetime.combine(date.min, time.fromisoformat(opens))) / MINUTE
+        minutes = (
+            datetime.combine(date.min, time.fromisoformat(closes))
+            - datetime.combine(date.min, time.fromisoformat(opens))
+        ) / MINUTE
         most = max(1, int(minutes * 4 // 60))
         for _ in range(tries):
-            yield chance.randint(1, most), change - chance.randrange(-4 * 60, 40 * 60) * MINUTE - chance.randrange(2) * tick, policy
+            yield (
+                chance.randint(1, most),
+                change - chance.randrange(-4 * 60, 40 * 60) * MINUTE - chance.randrange(2) * tick,
+                policy,
+            )
 
 
 @pytest.mark.parametrize("zone", CHANGES)
@@ -153,8 +185,14 @@ def test_working_time_is_that_of_a_count_minute_by_minute(zone: str) -> None:
 
 @pytest.mark.parametrize("zone", CHANGES)
 def test_the_clocks_change_where_these_tests_say_so(zone: str) -> None:
-    change, there, day = datetime.fromisoformat(CHANGES[zone]).replace(tzinfo=UTC), ZoneInfo(zone), timedelta(days=1)
-    assert (change - day).astimezone(there).utcoffset() != (change + day).astimezone(there).utcoffset()
+    change, there, day = (
+        datetime.fromisoformat(CHANGES[zone]).replace(tzinfo=UTC),
+        ZoneInfo(zone),
+        timedelta(days=1),
+    )
+    assert (change - day).astimezone(there).utcoffset() != (change + day).astimezone(
+        there
+    ).utcoffset()
 
 
 FIRST, LAST = datetime(1971, 1, 2, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
@@ -170,7 +208,9 @@ def changes_of(zone: ZoneInfo) -> Iterator[datetime]:
             low, high = 0, HALF_A_DAY // MINUTE
             while high - low > 1:
                 middle = (low + high) // 2
-                if (at + middle * MINUTE).astimezone(zone).utcoffset() == at.astimezone(zone).utcoffset():
+                if (at + middle * MINUTE).astimezone(zone).utcoffset() == at.astimezone(
+                    zone
+                ).utcoffset():
                     low = middle
                 else:
                     high = middle
@@ -187,7 +227,9 @@ def by_area() -> dict[str, list[str]]:
 
 @pytest.mark.whole
 @pytest.mark.parametrize("area", by_area())
-def test_in_every_zone_working_time_is_that_of_a_count_minute_by_minute(area: str, count: Callable[[str, int], None]) -> None:
+def test_in_every_zone_working_time_is_that_of_a_count_minute_by_minute(
+    area: str, count: Callable[[str, int], None]
+) -> None:
     chance, known, compared = Random(area), set[tuple[object, ...]](), 0
     for name in by_area()[area]:
         zone, before = ZoneInfo(name), FIRST - timedelta(days=365)
@@ -195,7 +237,8 @@ def test_in_every_zone_working_time_is_that_of_a_count_minute_by_minute(area: st
             assert change - before > timedelta(days=2), name  # the count rests on that
             before = change
             old, new = (change - MINUTE).astimezone(zone), (change + MINUTE).astimezone(zone)
-            # The same change on another day is the same again. Seconds apart is for the count of half minutes above.
+            # The same change on another day is the same again. Seconds apart is for the count of
+            # half minutes above.
             kind = old.utcoffset(), new.utcoffset(), old.time()
             if kind not in known and name != "Africa/Monrovia":
                 known.add(kind)

@@ -1,7 +1,7 @@
 """A second opinion: XState, which is neither ours nor python-statemachine, goes through every history and is always where we are.
 
-XState gets the chart, as JSON, and for each step the event and what the guards answered. It decides by itself which edge that
-takes, and is never told where it led.
+XState gets the chart, as JSON, and for each step the event and what the guards answered. It decides
+by itself which edge that takes, and is never told where it led.
 """
 
 import json
@@ -45,14 +45,30 @@ def _histories() -> Iterator[History]:
             yield History(path.name, events)
 
 
-def driven(definition: dict[str, Any], told: tuple[History, ...]) -> list[tuple[str, int, str, str]]:
+def driven(
+    definition: dict[str, Any], told: tuple[History, ...]
+) -> list[tuple[str, int, str, str]]:
     """Drive XState through histories, and give each step after which it is elsewhere: history, seq, where it is, where it should be."""
     asked = [
-        {"id": one.id, "steps": [{"event": event.command.value, "answers": recorded_answers(event)} for event in one.events[1:]]}
+        {
+            "id": one.id,
+            "steps": [
+                {"event": event.command.value, "answers": recorded_answers(event)}
+                for event in one.events[1:]
+            ],
+        }
         for one in told
     ]
     given = json.dumps({"machine": definition, "histories": asked})
-    done = subprocess.run([node(), "drive.mjs"], cwd=JS, input=given, capture_output=True, text=True, encoding="utf-8", check=False)  # noqa: S603 -- our own script
+    done = subprocess.run(  # noqa: S603 -- our own script
+        [node(), "drive.mjs"],
+        cwd=JS,
+        input=given,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [len(one["states"]) for one in found] == [len(one.events) - 1 for one in told]
@@ -61,7 +77,11 @@ def driven(definition: dict[str, Any], told: tuple[History, ...]) -> list[tuple[
         for one, other in zip(told, found, strict=True)
         for event, state in zip(one.events[1:], other["states"], strict=True)
     )
-    return [(one.id, event.seq, state, event.target) for one, event, state in pairs if state != event.target]
+    return [
+        (one.id, event.seq, state, event.target)
+        for one, event, state in pairs
+        if state != event.target
+    ]
 
 
 @pytest.mark.parametrize("rules", VERSIONS)
@@ -71,7 +91,10 @@ def test_xstate_is_where_every_history_says(rules: str, tell: Callable[[object],
     assert len(told) > 30
     assert driven(machine(VERSIONS[rules]), told) == []
     moved = sum(event.source != event.target for one in told for event in one.events[1:])
-    tell(f"{rules}: XState agrees on {len(told)} histories, {steps} steps, {moved} of which change the state")
+    tell(
+        f"{rules}: XState agrees on {len(told)} histories, {steps} steps, {moved} of which change "
+        "the state"
+    )
 
 
 def test_a_planted_difference_is_found() -> None:

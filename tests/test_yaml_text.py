@@ -14,7 +14,9 @@ from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH, read_yaml
 from dispute_fsm.errors import InputError
 
 FILE = "x.dispute.yaml"
-PARSERS = {"python": yaml.SafeLoader} | ({"libyaml": yaml.CSafeLoader} if yaml.__with_libyaml__ else {})
+PARSERS = {"python": yaml.SafeLoader} | (
+    {"libyaml": yaml.CSafeLoader} if yaml.__with_libyaml__ else {}
+)
 
 
 @pytest.fixture(scope="module", params=PARSERS.values(), ids=list(PARSERS), autouse=True)
@@ -35,7 +37,8 @@ def refused(text: bytes | str) -> InputError:
     return caught.value
 
 
-# --- values and their lines ---------------------------------------------------------------------------------------------
+# --- values and their lines
+# ---------------------------------------------------------------------------------------------
 
 SCENARIO = """\
 # what a person writes
@@ -59,7 +62,11 @@ def test_values_keep_their_order_and_their_lines() -> None:
         "title": "已发货 but not scanned",
         "steps": [
             {"at": "+1h", "order": "unavailable"},
-            {"at": "+2h", "do": "choose_option", "with": {"option": "already_shipped", "vouchers": [{"kind": "photo", "size": 12}]}},
+            {
+                "at": "+2h",
+                "do": "choose_option",
+                "with": {"option": "already_shipped", "vouchers": [{"kind": "photo", "size": 12}]},
+            },
         ],
     }
     assert dict(text.lines) == {
@@ -83,7 +90,12 @@ def test_values_keep_their_order_and_their_lines() -> None:
 
 
 def test_a_member_stands_where_its_key_stands() -> None:
-    assert read_yaml("a:\n\n  text\nb:\n  - 1\n", FILE).lines == {(): 1, ("a",): 1, ("b",): 4, ("b", 0): 5}
+    assert read_yaml("a:\n\n  text\nb:\n  - 1\n", FILE).lines == {
+        (): 1,
+        ("a",): 1,
+        ("b",): 4,
+        ("b", 0): 5,
+    }
 
 
 def test_a_missing_field_has_the_line_of_what_is_around_it() -> None:
@@ -114,7 +126,8 @@ def test_a_path_is_written_as_a_person_would(path: FieldPath, name: str) -> None
     assert field_name(path) == name
 
 
-# --- scalars ------------------------------------------------------------------------------------------------------------
+# --- scalars
+# ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -137,7 +150,11 @@ def test_a_path_is_written_as_a_person_would(path: FieldPath, name: str) -> None
     ],
 )
 def test_plain_scalars_that_stand_for_a_value(plain: str, value: object) -> None:
-    for text, expected in ((plain or "---", value), (f"- {plain}", [value]), (f"a: {plain}", {"a": value})):
+    for text, expected in (
+        (plain or "---", value),
+        (f"- {plain}", [value]),
+        (f"a: {plain}", {"a": value}),
+    ):
         result = read(text)
         assert result == expected
         assert repr(result) == repr(expected)  # tells True from 1
@@ -182,7 +199,24 @@ def test_any_other_plain_scalar_is_text(plain: str) -> None:
 INTEGERS = ["0012", "00", "-0", "0018", "+5", "1_000", "0b11", "0o14", "0x1F", "-0x1f"]
 FLOATS = ["99.90", "1.", ".5", "-.5", "1e3", "1E3", "1.5e-3", "6.02e+23", ".inf", "-.INF", ".NaN"]
 TIMES_OF_DAY = ["12:30", "09:00", "1:30:00", "+1:30", "1:30.5"]
-WORDS = ["yes", "No", "ON", "off", "y", "N", "Yes", "yEs", "True", "TRUE", "tRUE", "False", "FALSE", "Null", "NULL", "nULL"]
+WORDS = [
+    "yes",
+    "No",
+    "ON",
+    "off",
+    "y",
+    "N",
+    "Yes",
+    "yEs",
+    "True",
+    "TRUE",
+    "tRUE",
+    "False",
+    "FALSE",
+    "Null",
+    "NULL",
+    "nULL",
+]
 
 
 @pytest.mark.parametrize("plain", [*INTEGERS, *FLOATS, *TIMES_OF_DAY, *WORDS, "=", "<<", "9" * 101])
@@ -194,14 +228,34 @@ def test_what_yaml_readers_disagree_on_has_to_be_quoted(plain: str) -> None:
         assert read(quoted) == plain
 
 
-@pytest.mark.parametrize("text", ["null", "~", "", "true", "0", "-1", "2023-03-28", "2023-03-28T10:00:00+08:00", "2023-03-28T10:00:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        "~",
+        "",
+        "true",
+        "0",
+        "-1",
+        "2023-03-28",
+        "2023-03-28T10:00:00+08:00",
+        "2023-03-28T10:00:00",
+    ],
+)
 def test_what_is_quoted_is_text(text: str) -> None:
     assert read(f"[\"{text}\", '{text}']") == [text, text]
     assert read(f"a: |-\n  {text}") == read(f"a: >-\n  {text}") == {"a": text}
 
 
 @pytest.mark.parametrize(
-    "naive", ["2023-03-28T10:00:00", "2023-03-28 10:00:00.5", "2023-03-28T10:00", "2023-3-8 9:00:00", "2023-03-28t10:00:00."]
+    "naive",
+    [
+        "2023-03-28T10:00:00",
+        "2023-03-28 10:00:00.5",
+        "2023-03-28T10:00",
+        "2023-3-8 9:00:00",
+        "2023-03-28t10:00:00.",
+    ],
 )
 def test_a_naive_time_has_no_offset(naive: str) -> None:
     fault = refused(f"a: 1\nat: {naive}")
@@ -212,7 +266,15 @@ def test_a_naive_time_has_no_offset(naive: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["at", "opened_at", "until", "agreed_until"])
-@pytest.mark.parametrize("plain", ["2023-03-28T10:00:00", "2023-03-28T10:00:60Z", "2023-03-28T24:00:00Z", "2023-03-28T10:00:00+0800"])
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "2023-03-28T10:00:00",
+        "2023-03-28T10:00:60Z",
+        "2023-03-28T24:00:00Z",
+        "2023-03-28T10:00:00+0800",
+    ],
+)
 def test_where_only_an_instant_can_stand_nobody_is_told_to_quote(field: str, plain: str) -> None:
     assert "quotes" not in refused(f"{field}: {plain}").message
     assert "quotes" in refused(f"note: {plain}").message
@@ -224,7 +286,9 @@ def test_what_else_may_have_been_meant_than_a_text_is_said() -> None:
     for plain in (*TIMES_OF_DAY, *WORDS, "="):
         assert "whole number in" not in refused(f"hours: {plain}").message
     for plain in WORDS:
-        assert ("or write true or false" in refused(f"statement: {plain}").message) == (plain.lower() != "null")
+        assert ("or write true or false" in refused(f"statement: {plain}").message) == (
+            plain.lower() != "null"
+        )
     assert "quotes" not in refused("calendar: {holidays: [2023-02-29]}").message
 
 
@@ -250,11 +314,16 @@ def test_a_time_that_is_none_is_refused(plain: str, problem: str) -> None:
 
 
 def test_text_is_kept_as_it_is_written() -> None:
-    assert read("a: '  é😀 “引号” '\nb: |\n  一\n\n  二 \nc: one\n  two") == {"a": "  é😀 “引号” ", "b": "一\n\n二 \n", "c": "one two"}
+    assert read("a: '  é😀 “引号” '\nb: |\n  一\n\n  二 \nc: one\n  two") == {
+        "a": "  é😀 “引号” ",
+        "b": "一\n\n二 \n",
+        "c": "one two",
+    }
     assert read(r'"\0\x07\e \U0001F600 \uFEFF"') == "\0\x07\x1b 😀 \ufeff"
 
 
-# --- the file -----------------------------------------------------------------------------------------------------------
+# --- the file
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_byte_order_mark_and_windows_lines_are_fine() -> None:
@@ -263,7 +332,9 @@ def test_a_byte_order_mark_and_windows_lines_are_fine() -> None:
     assert read("\ufeffa: 1") == {"a": 1}
 
 
-@pytest.mark.parametrize("empty", ["", b"", " \n\n", "# nothing\n", b"\xef\xbb\xbf", "\ufeff# nothing"])
+@pytest.mark.parametrize(
+    "empty", ["", b"", " \n\n", "# nothing\n", b"\xef\xbb\xbf", "\ufeff# nothing"]
+)
 def test_an_empty_file_is_refused(empty: bytes | str) -> None:
     fault = refused(empty)
     assert (fault.line, fault.field) == (None, None)
@@ -303,7 +374,10 @@ def test_the_limit_of_a_file_s_size() -> None:
 
 
 def test_a_statement_of_ten_megabytes_is_refused() -> None:
-    assert "more than 2097152 bytes" in refused("statement: |\n " + "字节好" * (2**20) + "x" * 2**20).message
+    assert (
+        "more than 2097152 bytes"
+        in refused("statement: |\n " + "字节好" * (2**20) + "x" * 2**20).message
+    )
 
 
 @pytest.mark.parametrize("more", ["---\nb: 2", "---\n", "...\n---\n'x'"])
@@ -314,7 +388,8 @@ def test_a_second_document_is_refused(more: str) -> None:
     assert read("%YAML 1.2\n---\na: 1\n...\n") == {"a": 1}
 
 
-# --- mappings -----------------------------------------------------------------------------------------------------------
+# --- mappings
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -336,7 +411,21 @@ def test_the_same_key_in_different_mappings_is_fine() -> None:
     assert read("[{a: 1}, {a: {a: 2}}]") == [{"a": 1}, {"a": {"a": 2}}]
 
 
-@pytest.mark.parametrize("key", ["12", "null", "~", "true", "2023-03-28", "0012", "no", "2023-03-28T10:00:00Z", "2023-03-28T10:00:00", "="])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "12",
+        "null",
+        "~",
+        "true",
+        "2023-03-28",
+        "0012",
+        "no",
+        "2023-03-28T10:00:00Z",
+        "2023-03-28T10:00:00",
+        "=",
+    ],
+)
 def test_a_key_that_is_no_text_has_to_be_quoted(key: str) -> None:
     fault = refused(f"a:\n  b: 1\n  {key}: 2")
     assert (fault.line, fault.field) == (3, "a")
@@ -344,7 +433,9 @@ def test_a_key_that_is_no_text_has_to_be_quoted(key: str) -> None:
     assert read(f"'{key}': 2") == {key: 2}
 
 
-@pytest.mark.parametrize("text", ["a:\n  ? [b]\n  : 1", "a:\n  {b: c}: 1", "a:\n  [b]: 1", "a:\n  ? - b\n"])
+@pytest.mark.parametrize(
+    "text", ["a:\n  ? [b]\n  : 1", "a:\n  {b: c}: 1", "a:\n  [b]: 1", "a:\n  ? - b\n"]
+)
 def test_a_key_cannot_be_a_list_or_a_mapping(text: str) -> None:
     fault = refused(text)
     assert (fault.line, fault.field) == (2, "a")
@@ -355,7 +446,8 @@ def test_an_empty_key_is_no_text() -> None:
     assert 'put it in quotes: ""' in refused("{? : 1}").message
 
 
-# --- what is not part of the safe subset --------------------------------------------------------------------------------
+# --- what is not part of the safe subset
+# --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -383,7 +475,9 @@ def test_an_empty_key_is_no_text() -> None:
         ("<<: [1]", 1, None, "a merge key (<<)"),
     ],
 )
-def test_what_is_not_part_of_the_safe_subset(text: str, line: int, field: str | None, what: str) -> None:
+def test_what_is_not_part_of_the_safe_subset(
+    text: str, line: int, field: str | None, what: str
+) -> None:
     fault = refused(text)
     assert (fault.line, fault.field) == (line, field)
     assert fault.message.startswith(f"{what} is not part of the safe subset")
@@ -396,13 +490,15 @@ def test_the_same_signs_within_texts_are_fine() -> None:
 
 def test_an_alias_bomb_is_refused_at_its_first_anchor() -> None:
     bomb = "a: &a [lol, lol]\n" + "".join(
-        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     )
     fault = refused(bomb)
     assert (fault.line, fault.field) == (1, "a")
 
 
-# --- nesting ------------------------------------------------------------------------------------------------------------
+# --- nesting
+# ------------------------------------------------------------------------------------------------------------
 
 
 def nested_lists(depth: int) -> str:
@@ -421,7 +517,16 @@ def test_the_limit_of_nesting(nested: Callable[[int], str]) -> None:
     assert fault.field
 
 
-@pytest.mark.parametrize("deep", ["[" * MAX_BYTES, "- " * (MAX_BYTES // 2), "{a: " * 500_000, nested_mappings(1000), "[{a: " * 100_000])
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "[" * MAX_BYTES,
+        "- " * (MAX_BYTES // 2),
+        "{a: " * 500_000,
+        nested_mappings(1000),
+        "[{a: " * 100_000,
+    ],
+)
 def test_deep_nesting_is_refused_without_going_down(deep: str) -> None:
     assert "deeper than 30" in refused(deep).message
 
@@ -430,13 +535,18 @@ def test_nested_keys_are_refused_without_going_down() -> None:
     assert "cannot be a key" in refused("? " * (MAX_BYTES // 2)).message
 
 
-# --- what is not YAML ---------------------------------------------------------------------------------------------------
+# --- what is not YAML
+# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "line", "problem"),
     [
-        ("a: 1\nb: 'x\nc: 2\n", 4, "found unexpected end of stream while scanning a quoted scalar, begun in line 2"),
+        (
+            "a: 1\nb: 'x\nc: 2\n",
+            4,
+            "found unexpected end of stream while scanning a quoted scalar, begun in line 2",
+        ),
         ("a: 1\nb:\n\tc: 1", 3, "cannot start any token"),
         ("a: b: c", 1, "mapping values are not allowed"),
         ("a: 1\nb: @x", 2, "cannot start any token"),
@@ -467,7 +577,8 @@ def test_a_version_that_is_none() -> None:
     assert refused(f"%YAML 1.{'9' * 5000}\n---\na").message.startswith("not YAML: ")
 
 
-# --- the first problem --------------------------------------------------------------------------------------------------
+# --- the first problem
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -488,7 +599,8 @@ def test_the_first_problem_of_the_file_is_reported(text: str, line: int, field: 
 
 def test_a_fault_reads_as_one_line() -> None:
     assert str(refused("steps:\n  - amount: 0012")).startswith(
-        'x.dispute.yaml:2: steps[0].amount: not every reader of YAML takes this for a text: put it in quotes: "0012",'
+        "x.dispute.yaml:2: steps[0].amount: not every reader of YAML takes this for a text: put "
+        'it in quotes: "0012",'
     )
 
 
@@ -497,7 +609,8 @@ def test_a_long_text_is_cut_in_a_message() -> None:
     assert len(str(refused(f"2023-03-28T10:00:00.{'0' * 10_000}"))) < 400
 
 
-# --- any text, any value ------------------------------------------------------------------------------------------------
+# --- any text, any value
+# ------------------------------------------------------------------------------------------------
 
 SIGNS = " \n\t-?:,[]{}#&*!|>'\"%@`~<=.+\\\r\x85\u2028\ufeff"
 MARKS = ["\n  ", "\n- ", ": ", "? ", "---\n", "...\n", "<<", "%YAML 1", "!!", "\\u", "\\UFF"]
@@ -551,12 +664,25 @@ class Quoting(yaml.SafeDumper):
 Quoting.add_representer(str, Quoting.quote)
 
 scalars = st.none() | st.booleans() | st.integers() | st.text()
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
 
 
 @given(values, st.booleans(), st.sampled_from(["\n", "\r\n"]), st.sampled_from([False, True, None]))
-def test_what_is_written_with_quotes_reads_back(value: object, raw: bool, line_break: str, flow: bool | None) -> None:
-    text = yaml.dump(value, Dumper=Quoting, allow_unicode=raw, line_break=line_break, default_flow_style=flow, sort_keys=False)
+def test_what_is_written_with_quotes_reads_back(
+    value: object, raw: bool, line_break: str, flow: bool | None
+) -> None:
+    text = yaml.dump(
+        value,
+        Dumper=Quoting,
+        allow_unicode=raw,
+        line_break=line_break,
+        default_flow_style=flow,
+        sort_keys=False,
+    )
     result = read_yaml(text, FILE)
     assert result.value == value
     assert repr(result.value) == repr(value)  # the order of keys, and True is not 1

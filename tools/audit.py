@@ -18,7 +18,16 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 OURS = "dispute-fsm"
-PERMISSIVE = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "Unlicense", "0BSD")
+PERMISSIVE = (
+    "MIT",
+    "BSD",
+    "Apache",
+    "ISC",
+    "PSF",
+    "Python Software Foundation",
+    "Unlicense",
+    "0BSD",
+)
 """Licences that ask for no more than to be named."""
 
 OF_THEIR_OWN = ("MPL", "Mozilla Public License", "LGPL", "EPL", "OFL")
@@ -35,22 +44,36 @@ BOOTSTRAP = frozenset({"pip", "setuptools"})
 
 def main() -> int:
     """Print what was audited, and everything that is wrong."""
-    installed: dict[str, Distribution] = {canonicalize_name(found.metadata["Name"]): found for found in distributions()}
+    installed: dict[str, Distribution] = {
+        canonicalize_name(found.metadata["Name"]): found for found in distributions()
+    }
     pins = dict(_pins((ROOT / "constraints.txt").read_text("utf-8")))
     runtime = _closure([OURS], installed, extras={OURS: {"all"}})
     wanted = runtime | _closure(_groups(), installed)
     wrong = [
         *_unpinned(installed, pins),
-        *(f"{name}: nothing that is declared asks for it" for name in sorted(set(installed) - wanted - BOOTSTRAP)),
-        *(f"{name}: no licence on the list: {said or 'none named'}" for name, said in _licences(installed)),
-        *(f"{name}: {path} is not the file that its wheel promised" for name in sorted(runtime) for path in _changed(installed[name])),
+        *(
+            f"{name}: nothing that is declared asks for it"
+            for name in sorted(set(installed) - wanted - BOOTSTRAP)
+        ),
+        *(
+            f"{name}: no licence on the list: {said or 'none named'}"
+            for name, said in _licences(installed)
+        ),
+        *(
+            f"{name}: {path} is not the file that its wheel promised"
+            for name in sorted(runtime)
+            for path in _changed(installed[name])
+        ),
     ]
     for line in wrong:
         sys.stderr.write(f"audit: {line}\n")
     files = sum(len(installed[name].files or []) for name in runtime)
     sys.stdout.write(
-        f"audit: {len(installed)} distributions, {len(runtime) - 1} of them needed to run; pins, origin and licences"
-        f" checked, {files} files against their hashes; known vulnerabilities not audited (see SECURITY.md)\n"
+        f"audit: {len(installed)} distributions, {len(runtime) - 1} of them needed to run; pins, "
+        "origin and licences"
+        f" checked, {files} files against their hashes; known vulnerabilities not audited (see "
+        "SECURITY.md)\n"
     )
     return 1 if wrong else 0
 
@@ -65,7 +88,10 @@ def _pins(text: str) -> Iterator[tuple[str, str]]:
 def _unpinned(installed: dict[str, Distribution], pins: dict[str, str]) -> Iterator[str]:
     for name, found in sorted(installed.items()):
         if name != OURS and name not in BOOTSTRAP and pins.get(name) != found.version:
-            yield f"{name}: {found.version} is installed, constraints.txt says {pins.get(name, 'nothing')}"
+            yield (
+                f"{name}: {found.version} is installed, constraints.txt says "
+                f"{pins.get(name, 'nothing')}"
+            )
 
 
 def _groups() -> list[str]:
@@ -73,7 +99,11 @@ def _groups() -> list[str]:
     return [one for group in groups.values() for one in group if isinstance(one, str)]
 
 
-def _closure(roots: Iterable[str], installed: dict[str, Distribution], extras: dict[str, set[str]] | None = None) -> set[str]:
+def _closure(
+    roots: Iterable[str],
+    installed: dict[str, Distribution],
+    extras: dict[str, set[str]] | None = None,
+) -> set[str]:
     """Find everything that is needed, extras and markers considered."""
     asked = {name: set(chosen) for name, chosen in (extras or {}).items()}
     needed, ahead = set[str](), [Requirement(root) for root in roots]
@@ -87,7 +117,10 @@ def _closure(roots: Iterable[str], installed: dict[str, Distribution], extras: d
         needed.add(name)
         for said in installed[name].requires or ():
             further = Requirement(said)
-            if further.marker is None or any(further.marker.evaluate({**_environment(), "extra": extra}) for extra in ("", *asked[name])):
+            if further.marker is None or any(
+                further.marker.evaluate({**_environment(), "extra": extra})
+                for extra in ("", *asked[name])
+            ):
                 ahead.append(further)
     return needed
 
@@ -99,8 +132,14 @@ def _environment() -> dict[str, str]:
 def _licences(installed: dict[str, Distribution]) -> Iterator[tuple[str, str]]:
     for name, found in sorted(installed.items()):
         metadata = found.metadata
-        said = [NAMED_ELSEWHERE.get(name, ""), *(metadata.get_all("License-Expression") or ()), *(metadata.get_all("License") or ())]
-        said += [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
+        said = [
+            NAMED_ELSEWHERE.get(name, ""),
+            *(metadata.get_all("License-Expression") or ()),
+            *(metadata.get_all("License") or ()),
+        ]
+        said += [
+            line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")
+        ]
         words = " ".join(said)
         if not any(re.search(rf"\b{re.escape(licence)}", words) for licence in LICENCES):
             yield name, words[:60]

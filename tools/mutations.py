@@ -1,7 +1,8 @@
 """Small wrong versions of a compiled chart, each wrong in one place: what a slip of the pen would have made of it.
 
-They are made from the table that runs, in memory, and let stand in for the real version while something tries to notice.
-What the compiler refuses (a deadline that does not stand where it starts, an outcome of the wrong sort) is not made.
+They are made from the table that runs, in memory, and let stand in for the real version while
+something tries to notice. What the compiler refuses (a deadline that does not stand where it
+starts, an outcome of the wrong sort) is not made.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +39,7 @@ class Mutation:
 
 def mutations(version: RuleVersion) -> Iterator[Mutation]:
     """Make every small wrong version of this one."""
-    for cell, rows in version.table.rows.items():
+    for cell, rows in version.table.transitions.items():
         for number, row in enumerate(rows):
             for kind, what, changed in _row_mutations(version.table, row):
                 others = (*rows[:number], *changed, *rows[number + 1 :])
@@ -49,8 +50,10 @@ def mutations(version: RuleVersion) -> Iterator[Mutation]:
 
 def with_rows(version: RuleVersion, changed: Mapping[Cell, tuple[Transition, ...]]) -> RuleVersion:
     """Give the version with other rows in some cells; a cell without rows is gone."""
-    rows = {cell: found for cell, found in {**version.table.rows, **changed}.items() if found}
-    return replace(version, table=replace(version.table, rows=FrozenMap(rows)))
+    rows = {
+        cell: found for cell, found in {**version.table.transitions, **changed}.items() if found
+    }
+    return replace(version, table=replace(version.table, transitions=FrozenMap(rows)))
 
 
 def with_rule(row: Transition, **changes: Any) -> Transition:  # noqa: ANN401 -- any member of a rule
@@ -78,9 +81,14 @@ def _row_mutations(table: TransitionTable, row: Transition) -> Iterator[_Made]:
 
 
 def _retargeted(table: TransitionTable, row: Transition) -> Iterator[_Made]:
-    was = table.places[row.target]
-    for path, place in table.places.items():
-        if path == row.target or (place.closed and not was.closed and row.rule.outcome is None and row.rule.liability is None):
+    was = table.configurations[row.target]
+    for path, place in table.configurations.items():
+        if path == row.target or (
+            place.closed
+            and not was.closed
+            and row.rule.outcome is None
+            and row.rule.liability is None
+        ):
             continue
         outcome: Outcome | None = None
         records = RECORDED_AS.get(row.event, row.records)
@@ -88,28 +96,62 @@ def _retargeted(table: TransitionTable, row: Transition) -> Iterator[_Made]:
             good = place.state.value == "resolved"
             outcome = Outcome.WITHDRAWN if good else row.rule.liability or Outcome.AT_FAULT
             records = EventType.DISPUTE_RESOLVED if good else EventType.DISPUTE_PENALIZED
-        starts = tuple(deadline for deadline in row.rule.starts if deadline in place.stands)
-        changed = with_rule(replace(row, target=path, records=records), outcome=outcome, starts=starts, liability=None)
+        starts = tuple(deadline for deadline in row.rule.starts if deadline in place.deadlines)
+        changed = with_rule(
+            replace(row, target=path, records=records),
+            outcome=outcome,
+            starts=starts,
+            liability=None,
+        )
         yield "edge retargeted", f"leads to {path}", (changed,)
 
 
 def _needs(table: TransitionTable, row: Transition) -> Iterator[_Made]:
-    kin = {guard.name: guard for (_, event), rows in table.rows.items() if event is row.event for one in rows for guard in one.rule.needs}
+    kin = {
+        guard.name: guard
+        for (_, event), rows in table.transitions.items()
+        if event is row.event
+        for one in rows
+        for guard in one.rule.needs
+    }
     for number, guard in enumerate(row.rule.needs):
         before, after = row.rule.needs[:number], row.rule.needs[number + 1 :]
-        yield "requirement dropped", f"without {guard.name}", (with_rule(row, needs=(*before, *after)),)
-        yield "requirement negated", f"not {guard.name}", (with_rule(row, needs=(*before, negated(guard), *after)),)
-        other = next((one for name, one in kin.items() if one not in row.rule.needs and name != guard.name), None)
+        yield (
+            "requirement dropped",
+            f"without {guard.name}",
+            (with_rule(row, needs=(*before, *after)),),
+        )
+        yield (
+            "requirement negated",
+            f"not {guard.name}",
+            (with_rule(row, needs=(*before, negated(guard), *after)),),
+        )
+        other = next(
+            (one for name, one in kin.items() if one not in row.rule.needs and name != guard.name),
+            None,
+        )
         if other is not None:
-            yield "requirement swapped", f"{other.name} instead of {guard.name}", (with_rule(row, needs=(*before, other, *after)),)
+            yield (
+                "requirement swapped",
+                f"{other.name} instead of {guard.name}",
+                (with_rule(row, needs=(*before, other, *after)),),
+            )
         for said, shift in SHIFTS.get(guard.name, {}).items():
-            yield "comparison shifted", f"{guard.name} {said}", (with_rule(row, needs=(*before, shifted(guard, shift), *after)),)
+            yield (
+                "comparison shifted",
+                f"{guard.name} {said}",
+                (with_rule(row, needs=(*before, shifted(guard, shift), *after)),),
+            )
 
 
 def _selectors(row: Transition) -> Iterator[_Made]:
     for number, selector in enumerate(row.rule.when):
         before, after = row.rule.when[:number], row.rule.when[number + 1 :]
-        yield "condition dropped", f"without {selector.name}", (with_rule(row, when=(*before, *after)),)
+        yield (
+            "condition dropped",
+            f"without {selector.name}",
+            (with_rule(row, when=(*before, *after)),),
+        )
         for answer in selector.dimension.answers:
             accepts = selector.accepts ^ {answer}
             if accepts:
@@ -123,19 +165,37 @@ def _selectors(row: Transition) -> Iterator[_Made]:
 
 
 def _accepting(selector: Selector, accepts: frozenset[str]) -> Selector:
-    return when(selector.dimension, *(answer for answer in selector.dimension.answers if answer in accepts))
+    return when(
+        selector.dimension, *(answer for answer in selector.dimension.answers if answer in accepts)
+    )
 
 
 def _timing(row: Transition) -> Iterator[_Made]:
     for number, guard in enumerate(row.rule.timing):
         before, after = row.rule.timing[:number], row.rule.timing[number + 1 :]
-        yield "time dropped", f"whenever, not only {guard.name}", (with_rule(row, timing=(*before, *after)),)
-        yield "time negated", f"not {guard.name}", (with_rule(row, timing=(*before, negated(guard), *after)),)
+        yield (
+            "time dropped",
+            f"whenever, not only {guard.name}",
+            (with_rule(row, timing=(*before, *after)),),
+        )
+        yield (
+            "time negated",
+            f"not {guard.name}",
+            (with_rule(row, timing=(*before, negated(guard), *after)),),
+        )
         tick = shifted(guard, _later)
-        yield "< for <=", f"{guard.name} a tick off", (with_rule(row, timing=(*before, tick, *after)),)
+        yield (
+            "< for <=",
+            f"{guard.name} a tick off",
+            (with_rule(row, timing=(*before, tick, *after)),),
+        )
         for deadline in Deadline:
             if row.rule.expires is not None and deadline is not row.rule.expires:
-                yield "deadline changed", f"acts on {deadline.value}", (with_rule(row, timing=(has_passed(deadline),)),)
+                yield (
+                    "deadline changed",
+                    f"acts on {deadline.value}",
+                    (with_rule(row, timing=(has_passed(deadline),)),),
+                )
 
 
 def _ends(row: Transition) -> Iterator[_Made]:
@@ -143,16 +203,28 @@ def _ends(row: Transition) -> Iterator[_Made]:
     if isinstance(outcome, Outcome):
         for other in LIABILITIES if outcome in LIABILITIES else _GOOD_ENDS:
             if other is not outcome:
-                yield "outcome changed", f"ends with {other.value}", (with_rule(row, outcome=other),)
+                yield (
+                    "outcome changed",
+                    f"ends with {other.value}",
+                    (with_rule(row, outcome=other),),
+                )
     elif outcome is not None:
         for option in outcome:
             other = next(end for end in _GOOD_ENDS if end is not outcome[option])
             changed = FrozenMap({**outcome, option: other})
-            yield "outcome changed", f"{option.value} ends with {other.value}", (with_rule(row, outcome=changed),)
+            yield (
+                "outcome changed",
+                f"{option.value} ends with {other.value}",
+                (with_rule(row, outcome=changed),),
+            )
     if liability is not None:
         for other in LIABILITIES:
             if other is not liability:
-                yield "liability changed", f"fails for {other.value}", (with_rule(row, liability=other),)
+                yield (
+                    "liability changed",
+                    f"fails for {other.value}",
+                    (with_rule(row, liability=other),),
+                )
 
 
 def _deadlines(table: TransitionTable, row: Transition) -> Iterator[_Made]:
@@ -166,67 +238,89 @@ def _deadlines(table: TransitionTable, row: Transition) -> Iterator[_Made]:
             f"does not end {deadline.value}",
             (with_rule(row, ends=tuple(one for one in ends if one is not deadline)),),
         )
-    for deadline in table.places[row.target].stands:
-        if deadline not in starts and (deadline is not Deadline.PROMISE or row.event is CommandType.EXTEND_DEADLINE):
-            yield "deadline changed", f"starts {deadline.value} too", (with_rule(row, starts=(*starts, deadline)),)
+    for deadline in table.configurations[row.target].deadlines:
+        if deadline not in starts and (
+            deadline is not Deadline.PROMISE or row.event is CommandType.EXTEND_DEADLINE
+        ):
+            yield (
+                "deadline changed",
+                f"starts {deadline.value} too",
+                (with_rule(row, starts=(*starts, deadline)),),
+            )
         if deadline not in ends and deadline not in starts:
-            yield "deadline changed", f"ends {deadline.value} too", (with_rule(row, ends=(*ends, deadline)),)
+            yield (
+                "deadline changed",
+                f"ends {deadline.value} too",
+                (with_rule(row, ends=(*ends, deadline)),),
+            )
 
 
 def _role_mutations(version: RuleVersion) -> Iterator[Mutation]:
     """Give each event to each other role; the same event is for the same actors everywhere."""
     for event, actor in version.table.actors.items():
-        cells = {cell: rows for cell, rows in version.table.rows.items() if cell[1] is event}
+        cells = {cell: rows for cell, rows in version.table.transitions.items() if cell[1] is event}
         for role in Role:
             if role in actor.roles:
                 continue
             other = by(role)
-            changed = with_rows(version, {cell: tuple(with_rule(row, by=other) for row in rows) for cell, rows in cells.items()})
+            changed = with_rows(
+                version,
+                {
+                    cell: tuple(with_rule(row, by=other) for row in rows)
+                    for cell, rows in cells.items()
+                },
+            )
             actors = FrozenMap({**version.table.actors, event: other})
             wrong = replace(changed, table=replace(changed.table, actors=actors))
-            everywhere = frozenset((path, event) for path in version.table.places)
+            everywhere = frozenset((path, event) for path in version.table.configurations)
             yield Mutation("role changed", f"{event.value} by the {role.value}", wrong, everywhere)
 
 
-# ---- guards that are slightly wrong ------------------------------------------------------------------------------------
+# ---- guards that are slightly wrong --------------------------------------------------------------
 
 
 def negated(guard: Guard) -> Guard:
     """Give the guard that says no where this one says yes."""
 
-    def look(case: Case) -> GuardResult:
-        found = guard.look(case)
-        return GuardResult(holds=not found.holds, saw=found.saw, code=None if not found.holds else guard.codes[0])
+    def condition(case: Case) -> GuardResult:
+        found = guard.condition(case)
+        return GuardResult(
+            passed=not found.passed,
+            saw=found.saw,
+            code=None if not found.passed else guard.codes[0],
+        )
 
-    return replace(guard, look=look)
+    return replace(guard, condition=condition)
 
 
 def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
     """Give the guard that looks at a case which is off by the least there is."""
 
-    def look(case: Case) -> GuardResult:
-        return guard.look(shift(case))
+    def condition(case: Case) -> GuardResult:
+        return guard.condition(shift(case))
 
-    return replace(guard, look=look)
+    return replace(guard, condition=condition)
 
 
 def _payload(case: Case, **changes: object) -> Case:
     command = case.command.model_copy(update=changes)
-    return replace(case, command=command, findings={})
+    return replace(case, command=command, results={})
 
 
 def _limit(case: Case, name: str, by_how_much: int) -> Case:
     limits = case.policy.voucher_limits
     lower = limits.model_copy(update={name: cast("int", getattr(limits, name)) + by_how_much})
-    return replace(case, policy=case.policy.model_copy(update={"voucher_limits": lower}), findings={})
+    return replace(
+        case, policy=case.policy.model_copy(update={"voucher_limits": lower}), results={}
+    )
 
 
 def _later(case: Case) -> Case:
-    return replace(case, now=case.now + _TICK, findings={})
+    return replace(case, now=case.now + _TICK, results={})
 
 
 def _earlier(case: Case) -> Case:
-    return replace(case, now=case.now - _TICK, findings={})
+    return replace(case, now=case.now - _TICK, results={})
 
 
 SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
@@ -234,10 +328,14 @@ SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
         guards.promise_in_future.name: {"at the moment of choosing too": _earlier},
         guards.promise_not_too_far.name: {"before the limit only": _earlier},
         guards.rounds_left.name: {
-            "one more": lambda case: replace(case, extra_rounds=case.extra_rounds - 1, findings={}),
-            "one less": lambda case: replace(case, extra_rounds=case.extra_rounds + 1, findings={}),
+            "one more": lambda case: replace(case, extra_rounds=case.extra_rounds - 1, results={}),
+            "one less": lambda case: replace(case, extra_rounds=case.extra_rounds + 1, results={}),
         },
-        guards.until_later.name: {"the same instant too": lambda case: _payload(case, until=cast("Any", case.command).until + _TICK)},
+        guards.until_later.name: {
+            "the same instant too": lambda case: _payload(
+                case, until=cast("Any", case.command).until + _TICK
+            )
+        },
         guards.vouchers_small_enough.name: {
             "a byte more": lambda case: _limit(case, "max_bytes", 1),
             "a byte less": lambda case: _limit(case, "max_bytes", -1),

@@ -1,8 +1,8 @@
 """A chart as an XState machine: plain JSON that another project's interpreter runs, states inside states and side by side.
 
-It is read off the declared chart, not off the table that was compiled from it: so what XState does tests the compiler too.
-A guard is the answers that an edge wants. XState gets the answers that were recorded, and finds the edge itself; which
-target that is, it is not told.
+It is read off the declared chart, not off the table that was compiled from it: so what XState does
+tests the compiler too. A guard is the answers that an edge wants. XState gets the answers that were
+recorded, and finds the edge itself; which target that is, it is not told.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,10 @@ def machine(version: RuleVersion) -> dict[str, Any]:
 
 def _inside(states: Iterable[State]) -> dict[str, Any]:
     states = list(states)
-    return {"initial": next(state.id for state in states if state.initial), "states": {state.id: _state(state) for state in states}}
+    return {
+        "initial": next(state.id for state in states if state.initial),
+        "states": {state.id: _state(state) for state in states},
+    }
 
 
 def _state(state: State) -> dict[str, Any]:
@@ -39,7 +42,11 @@ def _state(state: State) -> dict[str, Any]:
     if on:
         written["on"] = on
     if state.parallel:
-        return {**written, "type": "parallel", "states": {region.id: _state(region) for region in state.states}}
+        return {
+            **written,
+            "type": "parallel",
+            "states": {region.id: _state(region) for region in state.states},
+        }
     if state.states:
         return {**written, **_inside(state.states)}
     return {**written, "type": "final"} if state.final else written
@@ -56,7 +63,10 @@ def _transition(edge: ChartTransition, target: State) -> dict[str, Any]:
 
 def recorded_answers(event: AuditEvent) -> dict[str, str | bool]:
     """Give the guards' answers as an event has recorded them: to a question what was seen, of every other guard yes or no."""
-    return {check.guard: _answer(check.saw.get(check.guard), passed=check.passed) for check in event.checks}
+    return {
+        check.guard: _answer(check.saw.get(check.guard), passed=check.passed)
+        for check in event.checks
+    }
 
 
 def _answer(seen: object, *, passed: bool) -> str | bool:

@@ -3,7 +3,8 @@
     ChooseOption(by=merchant("M-1"), option=Option.ALREADY_SHIPPED, key="k-1")
     command("choose_option", by=merchant("M-1"), option="already_shipped", key="k-1")
 
-are the same. A class raises pydantic's `ValidationError` for what it cannot take, `command` an `InputError` that names the field.
+are the same. A class raises pydantic's `ValidationError` for what it cannot take, `command` an
+`InputError` that names the field.
 """
 
 from typing import Required, TypedDict
@@ -91,11 +92,14 @@ class OpeningFields(TypedDict, total=False):
     key: str | None
 
 
-def command(kind: str, /, *, by: Actor | None = None, key: str | None = None, **said: object) -> Command:
+def command(
+    kind: str, /, *, by: Actor | None = None, key: str | None = None, **said: object
+) -> Command:
     """Make the command of this type (`choose_option` and so on) with what it says.
 
-    `by` may be left out where the class has a default: the consumer of an opening, the system of an expiry. Raises
-    `InputError` that names the field for what cannot be read, and for a type that does not exist.
+    `by` may be left out where the class has a default: the consumer of an opening, the system of an
+    expiry. Raises `InputError` that names the field for what cannot be read, and for a type that
+    does not exist.
     """
     if kind not in COMMAND_CLASSES:
         raise InputError(unknown(kind, tuple(COMMAND_CLASSES), "command"))

@@ -1,7 +1,8 @@
 """Faults: what went wrong outside the rules.
 
-A rule that says no is never an exception: it is a `Refused` value with codes (see `dispute_fsm.decider.decisions`).
-An exception means that the question could not be put or answered at all.
+A rule that says no is never an exception: it is a `Refused` value with codes (see
+`dispute_fsm.decider.decisions`). An exception means that the question could not be put or answered
+at all.
 """
 
 from typing import Any, Self
@@ -11,7 +12,8 @@ class DisputeError(Exception):
     """Root of everything that this package raises on purpose; like every exception here it can be pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Python would call the class with `args`, which hold the text alone, whatever else its `__init__` wants.
+        # Python would call the class with `args`, which hold the text alone, whatever else its
+        # `__init__` wants.
         return _blank, (type(self), *self.args), self.__dict__
 
 
@@ -25,7 +27,14 @@ class InputError(DisputeError):
     Says where (file, line, field) as far as it is known, what is wrong, and what to do.
     """
 
-    def __init__(self, message: str, *, file: str | None = None, line: int | None = None, field: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        field: str | None = None,
+    ) -> None:
         self.message = message
         self.file = file
         self.line = line
@@ -34,7 +43,9 @@ class InputError(DisputeError):
 
     def within(self, file: str, line: int | None = None) -> Self:
         """Return the same error with its place, as far as it was not known yet."""
-        return type(self)(self.message, file=self.file or file, line=self.line or line, field=self.field)
+        return type(self)(
+            self.message, file=self.file or file, line=self.line or line, field=self.field
+        )
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
@@ -80,14 +91,16 @@ class IntegrityError(DisputeError):
 class StoreUnavailableError(DisputeError):
     """The database cannot be reached, is locked or full, or went away; nothing is half-written.
 
-    Where it went away while it was committing, nobody knows whether it did: send the same command with the same key again.
+    Where it went away while it was committing, nobody knows whether it did: send the same command
+    with the same key again.
     """
 
 
 class StoreInvalidError(DisputeError):
     """The database answers, but trying again does not help: it is damaged, has other tables, or gives no right to ours.
 
-    Says what the database said. Somebody has to change the database, the rights or the URL; nothing is half-written.
+    Says what the database said. Somebody has to change the database, the rights or the URL; nothing
+    is half-written.
     """
 
 

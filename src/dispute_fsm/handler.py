@@ -1,6 +1,7 @@
 """Disputes whose events the host keeps: ask the order system where needed, decide, log, evolve.
 
-Everything below is pure; here facts, ids, salts and log lines come in. Time still comes from the host.
+Everything below is pure; here facts, ids, salts and log lines come in. Time still comes from the
+host.
 """
 
 import secrets
@@ -47,14 +48,15 @@ def instant(at: datetime | str, field: str = "at") -> datetime:
         raise InputError(str(error), field=field) from None
 
 
-# ---- what comes back ---------------------------------------------------------------------------------------------------
+# ---- what comes back -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came of a command: the decision, the event to append (None: nothing), and the dispute after it.
 
-    `dispute_or_none` is None for an opening that was refused and nothing else; wherever there is a dispute, `dispute` is it.
+    `dispute_or_none` is None for an opening that was refused and nothing else; wherever there is a
+    dispute, `dispute` is it.
     """
 
     decision: Decision
@@ -65,7 +67,9 @@ class Result:
     def dispute(self) -> Dispute:
         """The dispute to go on with. Raises `InputError` where there is none, because its opening was refused."""
         if self.dispute_or_none is None:
-            raise InputError(f"the opening was refused ({', '.join(self.codes)}), so there is no dispute")
+            raise InputError(
+                f"the opening was refused ({', '.join(self.codes)}), so there is no dispute"
+            )
         return self.dispute_or_none
 
     @property
@@ -92,11 +96,12 @@ class Expiry:
     """What came of acting on a dispute's deadlines, for whatever calls when a timer fires.
 
     - `fired`: what had passed was acted on; `results` says with which results, by due instant.
-    - `stale`: there is nothing to act on; the dispute has another revision than the one named, or no deadline runs.
+    - `stale`: there is nothing to act on; the dispute has another revision than the one named, or
+      no deadline runs.
     - `early`: no deadline has passed yet; the first can be acted on after `early_by`.
 
-    `next_due` is the deadline that is due next, and its instant; None where none runs. One that lies in the past is pending,
-    because the order system could not answer: call again.
+    `next_due` is the deadline that is due next, and its instant; None where none runs. One that
+    lies in the past is pending, because the order system could not answer: call again.
     """
 
     status: Literal["fired", "stale", "early"]
@@ -110,7 +115,11 @@ def expiry(dispute: Dispute, now: datetime, results: tuple[Result, ...] = ()) ->
     due = next_due(dispute)
     if results:
         return Expiry("fired", results, next_due=due)
-    return Expiry("stale") if due is None else Expiry("early", early_by=just_after(due[1]) - now, next_due=due)
+    return (
+        Expiry("stale")
+        if due is None
+        else Expiry("early", early_by=just_after(due[1]) - now, next_due=due)
+    )
 
 
 @dataclass(slots=True)
@@ -127,7 +136,7 @@ class Expiries:
         return None if self.trying is None else EXPIRIES[self.trying]
 
 
-# ---- what is asked -----------------------------------------------------------------------------------------------------
+# ---- what is asked -------------------------------------------------------------------------------
 
 
 def opening_of(given: object, fields: Mapping[str, object]) -> OpenDispute:
@@ -137,20 +146,31 @@ def opening_of(given: object, fields: Mapping[str, object]) -> OpenDispute:
     if not isinstance(given, OpenDispute):
         raise InputError("expected an OpenDispute, or its fields by name", field="opening")
     if fields:
-        raise InputError(f"it goes into the command: OpenDispute({next(iter(fields))}=...)", field=next(iter(fields)))
+        raise InputError(
+            f"it goes into the command: OpenDispute({next(iter(fields))}=...)",
+            field=next(iter(fields)),
+        )
     return given
 
 
-def command_of(given: Command | str, by: Actor | None, key: str | None, said: Mapping[str, object]) -> Command:
+def command_of(
+    given: Command | str, by: Actor | None, key: str | None, said: Mapping[str, object]
+) -> Command:
     """Return the command that a call of `send` means. Raises `InputError` where that is none."""
     if isinstance(given, str):
         given, by, key, said = command(given, by=by, key=key, **said), None, None, {}
     if not isinstance(given, AnyCommand):
-        raise InputError("expected a command of dispute_fsm.commands, or the name of its type", field="command")
+        raise InputError(
+            "expected a command of dispute_fsm.commands, or the name of its type", field="command"
+        )
     if isinstance(given, OpenDispute):
         raise InputError("a dispute is opened by open(), not by send()", field="command")
-    if extra := [name for name, value in {"by": by, "key": key, **said}.items() if value is not None]:
-        raise InputError(f"it goes into the command: {type(given).__name__}({extra[0]}=...)", field=extra[0])
+    if extra := [
+        name for name, value in {"by": by, "key": key, **said}.items() if value is not None
+    ]:
+        raise InputError(
+            f"it goes into the command: {type(given).__name__}({extra[0]}=...)", field=extra[0]
+        )
     return given
 
 
@@ -158,9 +178,11 @@ def command_of(given: Command | str, by: Actor | None, key: str | None, said: Ma
 class Disputes:
     """Opens disputes and takes commands for a host that keeps the events itself.
 
-    `orders` is the host's order system; it is asked only where a requirement looks at facts. `stamp` gives ids and salts.
+    `orders` is the host's order system; it is asked only where a requirement looks at facts.
+    `stamp` gives ids and salts.
 
-    Wherever a call takes `at`, it is an aware datetime or RFC 3339 text, and anything else an `InputError`.
+    Wherever a call takes `at`, it is an aware datetime or RFC 3339 text, and anything else an
+    `InputError`.
     """
 
     orders: OrderSystem
@@ -168,7 +190,13 @@ class Disputes:
 
     @overload
     def open(
-        self, opening: OpenDispute, /, *, at: datetime | str, existing: Dispute | None = None, facts: OrderFacts | None = None
+        self,
+        opening: OpenDispute,
+        /,
+        *,
+        at: datetime | str,
+        existing: Dispute | None = None,
+        facts: OrderFacts | None = None,
     ) -> Result: ...
     @overload
     def open(
@@ -193,23 +221,33 @@ class Disputes:
     ) -> Result:
         """Open a dispute, by a command or by its fields. `existing` is the dispute that has this id already.
 
-        A refusal leaves no dispute and no event. `facts` is a snapshot that the host has at hand already; it may be as old
-        as the policy's `max_facts_age`.
+        A refusal leaves no dispute and no event. `facts` is a snapshot that the host has at hand
+        already; it may be as old as the policy's `max_facts_age`.
 
-        Raises `OrderSystemUnavailableError`: nothing happened, try again; `StaleFactsError`; `InputError` for fields that
-        cannot be read.
+        Raises `OrderSystemUnavailableError`: nothing happened, try again; `StaleFactsError`;
+        `InputError` for fields that cannot be read.
         """
         opening, now = opening_of(opening, fields), instant(at)
         if facts is None and opening_needs_facts(existing, opening):
             facts = self.orders.look(opening.order_id, now)
-        decision = open_dispute(existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1))
+        decision = open_dispute(
+            existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1)
+        )
         log_decision(opening.dispute_id, opening, decision)
         if isinstance(decision, Accepted):
             return Result(decision, decision.event, begin(decision.event, opening.policy))
         return Result(decision, None, None if isinstance(decision, Refused) else existing)
 
     @overload
-    def send(self, dispute: Dispute, command: Command, /, *, at: datetime | str, facts: OrderFacts | None = None) -> Result: ...
+    def send(
+        self,
+        dispute: Dispute,
+        command: Command,
+        /,
+        *,
+        at: datetime | str,
+        facts: OrderFacts | None = None,
+    ) -> Result: ...
     @overload
     def send(
         self,
@@ -237,26 +275,33 @@ class Disputes:
     ) -> Result:
         """Send a command to a dispute, or the type of one and what it says; append the result's event, go on with its dispute.
 
-        `facts` is a snapshot that the host has at hand already; it may be as old as the policy's `max_facts_age`. Without
-        it the order system is asked, and only where a requirement looks at facts.
+        `facts` is a snapshot that the host has at hand already; it may be as old as the policy's
+        `max_facts_age`. Without it the order system is asked, and only where a requirement looks at
+        facts.
 
-        Raises `OrderSystemUnavailableError`: nothing happened, the same command may be sent again; `ClockWentBackError`;
-        `StaleFactsError`; `InputError` for a command that cannot be read.
+        Raises `OrderSystemUnavailableError`: nothing happened, the same command may be sent again;
+        `ClockWentBackError`; `StaleFactsError`; `InputError` for a command that cannot be read.
         """
         asked, now = command_of(command, by, key, said), instant(at)
         if facts is None and needs_facts(dispute, asked, now):
             facts = self.look(dispute, now)
-        decision = decide(dispute, asked, facts, now, stamp=self.stamp(dispute.dispute_id, dispute.seq + 1))
+        decision = decide(
+            dispute, asked, facts, now, stamp=self.stamp(dispute.dispute_id, dispute.seq + 1)
+        )
         log_decision(dispute.dispute_id, asked, decision)
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Result(decision, event, dispute if event is None else evolve(dispute, event))
 
-    def expire(self, dispute: Dispute, *, at: datetime | str, revision: int | None = None) -> Expiry:
+    def expire(
+        self, dispute: Dispute, *, at: datetime | str, revision: int | None = None
+    ) -> Expiry:
         """Act on what has passed of a dispute's deadlines, and say when to call again.
 
-        `revision` is that of the dispute for which a timer was set: where it has gone on since, nothing is done.
+        `revision` is that of the dispute for which a timer was set: where it has gone on since,
+        nothing is done.
 
-        Raises `OrderSystemUnavailableError` where nothing could be acted on for that: nothing happened, call again.
+        Raises `OrderSystemUnavailableError` where nothing could be acted on for that: nothing
+        happened, call again.
         """
         now = instant(at)
         if revision is not None and revision != dispute.revision:
@@ -269,16 +314,18 @@ class Disputes:
     def sweep(self, dispute: Dispute, *, at: datetime | str) -> tuple[Result, ...]:
         """Fire every running deadline that has passed, by due instant, each as a command of the system.
 
-        Where the order system cannot answer, that deadline stays pending and nothing is judged on it; the others are fired.
-        The last result's dispute is the one to go on with.
+        Where the order system cannot answer, that deadline stays pending and nothing is judged on
+        it; the others are fired. The last result's dispute is the one to go on with.
         """
         return self._expired(dispute, instant(at))[0]
 
-    def options(self, dispute: Dispute, *, at: datetime | str, facts: OrderFacts | None = None) -> tuple[OptionView, ...]:
+    def options(
+        self, dispute: Dispute, *, at: datetime | str, facts: OrderFacts | None = None
+    ) -> tuple[OptionView, ...]:
         """Return what the merchant could choose, why not, and what would unlock it.
 
-        Where the order system cannot answer, an option that depends on it is neither open nor closed. Raises
-        `StaleFactsError` for facts of another order, or dated after `at`.
+        Where the order system cannot answer, an option that depends on it is neither open nor
+        closed. Raises `StaleFactsError` for facts of another order, or dated after `at`.
         """
         now = instant(at)
         views = options(dispute, facts, now)
@@ -290,7 +337,11 @@ class Disputes:
             return views
 
     def checklist(
-        self, dispute: Dispute, reason: str | None, vouchers: tuple[Voucher, ...] = (), statement: str | None = None
+        self,
+        dispute: Dispute,
+        reason: str | None,
+        vouchers: tuple[Voucher, ...] = (),
+        statement: str | None = None,
     ) -> Checklist:
         """Tell, before evidence is submitted, what is there, missing and not acceptable."""
         return checklist(dispute.policy, reason, vouchers, statement)
@@ -299,11 +350,16 @@ class Disputes:
         """Ask the order system about a dispute's order. Raises `OrderSystemUnavailableError`, also where the order is gone."""
         facts = self.orders.look(dispute.order_id, now)
         if facts is None:
-            msg = f"the order system no longer knows order {dispute.order_id} of dispute {dispute.dispute_id}: unknown is not false"
+            msg = (
+                f"the order system no longer knows order {dispute.order_id} of dispute "
+                f"{dispute.dispute_id}: unknown is not false"
+            )
             raise OrderSystemUnavailableError(msg)
         return facts
 
-    def _expired(self, dispute: Dispute, now: datetime) -> tuple[tuple[Result, ...], OrderSystemUnavailableError | None]:
+    def _expired(
+        self, dispute: Dispute, now: datetime
+    ) -> tuple[tuple[Result, ...], OrderSystemUnavailableError | None]:
         """Fire what has passed; return the results, and why the order system could not answer for one that stays pending."""
         results, expiries, unavailable = list[Result](), Expiries(), None
         while (asked := expiries.next(dispute, now)) is not None and expiries.trying is not None:
@@ -339,4 +395,6 @@ def log_decision(dispute_id: str, asked: Command, decision: Decision) -> None:
 
 def log_pending(dispute_id: str, deadline: Deadline | None, fault: Exception) -> None:
     """Write that a deadline stays pending, because the order system cannot answer."""
-    log().warning("deadline_pending", dispute_id=dispute_id, deadline=deadline, error=type(fault).__name__)
+    log().warning(
+        "deadline_pending", dispute_id=dispute_id, deadline=deadline, error=type(fault).__name__
+    )

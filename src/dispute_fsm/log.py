@@ -9,7 +9,8 @@ import structlog
 def log(name: str = "dispute_fsm") -> structlog.stdlib.BoundLogger:
     """Return the logger of this name: the host's structlog, where it has configured that, else the standard library's.
 
-    The standard library shows nothing below a warning unless it is told to, so a program that asks for no log has none.
+    The standard library shows nothing below a warning unless it is told to, so a program that asks
+    for no log has none.
     """
     return _of_the_host(name) if structlog.is_configured() else _of_the_standard_library(name)
 
@@ -24,7 +25,10 @@ def _of_the_host(name: str) -> structlog.stdlib.BoundLogger:
 def _of_the_standard_library(name: str) -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         logging.getLogger(name),
-        processors=[structlog.stdlib.filter_by_level, structlog.processors.LogfmtRenderer(key_order=["event"])],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.LogfmtRenderer(key_order=["event"]),
+        ],
         wrapper_class=structlog.stdlib.BoundLogger,
         context_class=dict,
     )

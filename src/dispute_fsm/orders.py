@@ -15,9 +15,11 @@ class OrderSystem(Protocol):
     def look(self, order_id: str, now: datetime) -> OrderFacts | None:
         """Return what the order system shows now; None where it knows no such order.
 
-        `observed_at` of the answer is `now`, the instant that the question is about, not the reading of another clock.
+        `observed_at` of the answer is `now`, the instant that the question is about, not the
+        reading of another clock.
 
-        Raises `OrderSystemUnavailableError` where it cannot answer: unknown is not false, the command may be sent again.
+        Raises `OrderSystemUnavailableError` where it cannot answer: unknown is not false, the
+        command may be sent again.
         """
         ...
 
@@ -25,11 +27,16 @@ class OrderSystem(Protocol):
 class InMemoryOrderSystem:
     """An order system whose facts are set by hand; it counts how often it was asked.
 
-    An order may be given as a mapping of its facts, in which an instant is an aware datetime or RFC 3339 text. Raises
-    `InputError` that names the fact which cannot be read.
+    An order may be given as a mapping of its facts, in which an instant is an aware datetime or RFC
+    3339 text. Raises `InputError` that names the fact which cannot be read.
     """
 
-    def __init__(self, orders: Mapping[str, Order | Mapping[str, object]] | None = None, *, name: str = "memory") -> None:
+    def __init__(
+        self,
+        orders: Mapping[str, Order | Mapping[str, object]] | None = None,
+        *,
+        name: str = "memory",
+    ) -> None:
         self.name = name
         self.available = True
         self.looks = 0
@@ -45,13 +52,22 @@ class InMemoryOrderSystem:
         """Answer as `OrderSystem.look` says; unavailable while `available` is false."""
         self.looks += 1
         if not self.available:
-            msg = f"the order system ({self.name}) cannot answer for order {order_id} now; send the command again later"
+            msg = (
+                f"the order system ({self.name}) cannot answer for order {order_id} now; send the "
+                "command again later"
+            )
             raise OrderSystemUnavailableError(msg)
         order = self._orders.get(order_id)
         if order is None:
             return None
         return OrderFacts.model_validate(
-            {**dict(order), "order_id": order_id, "asked": self.name, "observed_at": now, "revision": str(self._revisions[order_id])}
+            {
+                **dict(order),
+                "order_id": order_id,
+                "asked": self.name,
+                "observed_at": now,
+                "revision": str(self._revisions[order_id]),
+            }
         )
 
 

@@ -10,7 +10,16 @@ from dispute_fsm.decider.evaluate import evaluate, needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.options import options
 from dispute_fsm.domain.commands import DEFAULT_VERSION, SYSTEM, adjudicator, consumer, merchant
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    EventType,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import (
@@ -25,7 +34,13 @@ from dispute_fsm.errors import (
 from dispute_fsm.handler import Disputes, Expiry, Result
 from dispute_fsm.history.replay import replay
 from dispute_fsm.history.what_if import what_if
-from dispute_fsm.machine.guard import ActorUnlock, FactUnlock, NeverUnlock, PayloadUnlock, WaitUnlock
+from dispute_fsm.machine.guard import (
+    ActorUnlock,
+    FactUnlock,
+    NeverUnlock,
+    PayloadUnlock,
+    WaitUnlock,
+)
 from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.evidence import checklist
 
@@ -89,7 +104,10 @@ __all__ = [
     "what_if",
 ]
 
-_OF_THE_EXTRA = {"DisputeService": "dispute_fsm.service.service", "Store": "dispute_fsm.store.repository"}
+_OF_THE_EXTRA = {
+    "DisputeService": "dispute_fsm.service.service",
+    "Store": "dispute_fsm.store.repository",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -99,4 +117,6 @@ def __getattr__(name: str) -> object:
     try:
         return getattr(import_module(_OF_THE_EXTRA[name]), name)
     except ModuleNotFoundError as missing:
-        raise ImportError(f"{missing.name} is not installed, which {name} needs: pip install 'dispute-fsm[sql]'") from missing
+        raise ImportError(
+            f"{missing.name} is not installed, which {name} needs: pip install 'dispute-fsm[sql]'"
+        ) from missing

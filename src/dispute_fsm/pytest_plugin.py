@@ -1,12 +1,14 @@
 """Scenarios and histories as tests: the pytest plugin.
 
-Every `*.dispute.yaml` that pytest comes upon is run and every `*.history.jsonl` (also with `.gz`) replayed, each as one
-test. A failure tells the dispute's story with the place where it goes wrong. `given` and `given_history` are fixtures for
-disputes in Python tests. Every test run of an environment loads this module, so it takes from the package what it needs
-when there is something to do, and not before.
+Every `*.dispute.yaml` that pytest comes upon is run and every `*.history.jsonl` (also with `.gz`)
+replayed, each as one test. A failure tells the dispute's story with the place where it goes wrong.
+`given` and `given_history` are fixtures for disputes in Python tests. Every test run of an
+environment loads this module, so it takes from the package what it needs when there is something to
+do, and not before.
 """
 
-# ruff: noqa: PLC0415 -- imported where it is needed, so that a run without disputes pays for none of it
+# ruff: noqa: PLC0415 -- imported where it is needed, so that a run without disputes pays for none
+# of it
 
 import json
 import os
@@ -44,7 +46,7 @@ _STORIES = 3
 """How many disputes of one history are told where more of them fail."""
 
 
-# ---- the run and its options -------------------------------------------------------------------------------------------
+# ---- the run and its options ---------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -68,7 +70,10 @@ class _Extent:
     def sent(self) -> dict[str, Any]:
         """Give what a worker hands to whoever controls it."""
         names = {"collected": self.collected, "ran": self.ran, "replayed": self.replayed}
-        return {"partial": self.partial, **{name: sorted(members) for name, members in names.items()}}
+        return {
+            "partial": self.partial,
+            **{name: sorted(members) for name, members in names.items()},
+        }
 
     def receive(self, sent: Mapping[str, Any]) -> None:
         """Take what a worker handed over."""
@@ -132,9 +137,15 @@ class _Run:
 
         if self.drift is None:
             try:
-                self.drift = read_approved(self.root / self.approved_file) if self.approved_file else ApprovedDrift("")
+                self.drift = (
+                    read_approved(self.root / self.approved_file)
+                    if self.approved_file
+                    else ApprovedDrift("")
+                )
             except InputError as fault:
-                raise InputError(fault.message, file=self.approved_file, line=fault.line, field=fault.field) from None
+                raise InputError(
+                    fault.message, file=self.approved_file, line=fault.line, field=fault.field
+                ) from None
             except OSError as fault:
                 raise InputError(fault.strerror or str(fault), file=self.approved_file) from None
         return self.drift
@@ -143,7 +154,12 @@ class _Run:
         """Give what a worker hands to whoever controls it."""
         used = sorted(self.drift.used) if self.drift is not None else []
         coverage = self.coverage.counts if self.coverage is not None else {}
-        return {"written": self.written, "coverage": coverage, "used": used, "extent": self.extent.sent()}
+        return {
+            "written": self.written,
+            "coverage": coverage,
+            "used": used,
+            "extent": self.extent.sent(),
+        }
 
     def receive(self, sent: Mapping[str, Any]) -> None:
         """Take what a worker handed over."""
@@ -171,16 +187,37 @@ _SENT = "dispute_fsm"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options, all of which begin with `--dispute`."""
     group = parser.getgroup("disputes", "disputes: scenarios and histories as tests")
-    group.addoption("--dispute-lang", choices=("zh", "en"), help="Language of what is told about disputes; default: the terminal's.")
-    group.addoption("--dispute-update", action="store_true", help="Write the expectations that are missing into the scenarios that run.")
+    group.addoption(
+        "--dispute-lang",
+        choices=("zh", "en"),
+        help="Language of what is told about disputes; default: the terminal's.",
+    )
+    group.addoption(
+        "--dispute-update",
+        action="store_true",
+        help="Write the expectations that are missing into the scenarios that run.",
+    )
     group.addoption(
         "--dispute-update-changed",
         action="store_true",
-        help="With --dispute-update: also write those anew that were not met. Read the difference before you commit it.",
+        help=(
+            "With --dispute-update: also write those anew that were not met. Read the difference "
+            "before you commit it."
+        ),
     )
-    group.addoption("--dispute-coverage", action="store_true", help="Tell which transitions and guard outcomes the disputes reach.")
-    parser.addini("dispute_approved", "File of approved differences (YAML), relative to the root folder.")
-    group.addoption("--dispute-coverage-json", metavar="FILE", help="Write which transitions and guard outcomes they reach, as JSON.")
+    group.addoption(
+        "--dispute-coverage",
+        action="store_true",
+        help="Tell which transitions and guard outcomes the disputes reach.",
+    )
+    parser.addini(
+        "dispute_approved", "File of approved differences (YAML), relative to the root folder."
+    )
+    group.addoption(
+        "--dispute-coverage-json",
+        metavar="FILE",
+        help="Write which transitions and guard outcomes they reach, as JSON.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -188,12 +225,24 @@ def pytest_configure(config: pytest.Config) -> None:
     option = config.option
     if option.dispute_update_changed and not option.dispute_update:
         raise pytest.UsageError("--dispute-update-changed goes with --dispute-update: give both")
-    file = None if option.dispute_coverage_json is None else Path(config.invocation_params.dir, option.dispute_coverage_json)
+    file = (
+        None
+        if option.dispute_coverage_json is None
+        else Path(config.invocation_params.dir, option.dispute_coverage_json)
+    )
     if file is not None and (file.is_dir() or not file.parent.is_dir()):
-        raise pytest.UsageError(f"--dispute-coverage-json {file}: name a file in a folder that exists")
+        raise pytest.UsageError(
+            f"--dispute-coverage-json {file}: name a file in a folder that exists"
+        )
     lang = option.dispute_lang or default_lang()
-    update, change, show = option.dispute_update, option.dispute_update_changed, option.dispute_coverage
-    config.stash[_RUN] = _Run(lang, update, change, show, file, config.getini("dispute_approved"), config.rootpath)
+    update, change, show = (
+        option.dispute_update,
+        option.dispute_update_changed,
+        option.dispute_coverage,
+    )
+    config.stash[_RUN] = _Run(
+        lang, update, change, show, file, config.getini("dispute_approved"), config.rootpath
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -248,30 +297,43 @@ def _judge_approvals(session: pytest.Session, run: _Run) -> None:
     if run.drift is None or not run.approved_file or not _all_ran(session, run.extent):
         return
     run.drift.used |= run.used
-    run.unused = [f"{run.approved_file}:{line}: {approval.why}" for line, approval in run.drift.unused()]
+    run.unused = [
+        f"{run.approved_file}:{line}: {approval.why}" for line, approval in run.drift.unused()
+    ]
     if run.unused and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-# ---- whether all tests ran ---------------------------------------------------------------------------------------------
+# ---- whether all tests ran -----------------------------------------------------------------------
 
 
 def _all_ran(session: pytest.Session, extent: _Extent) -> bool:
     """Tell whether every test below the configured paths ran, and every history that stands there was replayed.
 
-    Whoever left something out need not be known: what was collected has to have run, and what is on disk has to have been
-    replayed. Where that cannot be told, as of paths or settings that were given for this run, the answer is no.
+    Whoever left something out need not be known: what was collected has to have run, and what is on
+    disk has to have been replayed. Where that cannot be told, as of paths or settings that were
+    given for this run, the answer is no.
     """
     config = session.config
     given = (
         config.args_source is pytest.Config.ArgsSource.ARGS
         or config.option.pyargs
         or config.invocation_params.dir != config.rootpath
-        or any(setting.startswith(("testpaths", "norecursedirs")) for setting in config.option.override_ini or ())
-        or config.getoption("lf", default=False)  # leaves files out before anything in them is collected
+        or any(
+            setting.startswith(("testpaths", "norecursedirs"))
+            for setting in config.option.override_ini or ()
+        )
+        or config.getoption(
+            "lf", default=False
+        )  # leaves files out before anything in them is collected
     )
     ended = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
-    return ended and not given and extent.complete and extent.replayed.issuperset(map(os.path.realpath, _histories(config)))
+    return (
+        ended
+        and not given
+        and extent.complete
+        and extent.replayed.issuperset(map(os.path.realpath, _histories(config)))
+    )
 
 
 def _histories(config: pytest.Config) -> Iterator[Path]:
@@ -281,8 +343,16 @@ def _histories(config: pytest.Config) -> Iterator[Path]:
         if top.name.endswith(HISTORIES):
             yield top
         for folder, below, files in os.walk(top):
-            below[:] = [name for name in below if _is_searched(Path(folder, name), config.getini("norecursedirs"))]
-            yield from (path for name in files if name.endswith(HISTORIES) and (path := Path(folder, name)).is_file())
+            below[:] = [
+                name
+                for name in below
+                if _is_searched(Path(folder, name), config.getini("norecursedirs"))
+            ]
+            yield from (
+                path
+                for name in files
+                if name.endswith(HISTORIES) and (path := Path(folder, name)).is_file()
+            )
 
 
 def _is_searched(folder: Path, left_out: Iterable[str]) -> bool:
@@ -309,7 +379,9 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Take note that something could not be collected."""
     report = yield
     if report.failed:
@@ -317,7 +389,9 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Tell which files were written, and what was reached."""
     run = config.stash[_RUN]
     words = _WORDS[run.lang]
@@ -340,7 +414,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(words["coverage_file"].format(file=run.coverage_file))
 
 
-# ---- files as tests ----------------------------------------------------------------------------------------------------
+# ---- files as tests ------------------------------------------------------------------------------
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "DisputeFile | None":
@@ -435,7 +509,11 @@ class HistoryItem(DisputeItem):
         for found in replay(str(self.path), watch=run.saw_step if run.covers else None):
             broken = isinstance(found, Fault) or found.fault is not None
             whole &= not broken
-            if broken or (isinstance(found, Replayed) and found.differences and run.approved().unapproved(found)):
+            if broken or (
+                isinstance(found, Replayed)
+                and found.differences
+                and run.approved().unapproved(found)
+            ):
                 failing.append(found)
         if whole:  # in what else a dispute differs behind its fault nobody knows
             run.extent.replayed.add(os.path.realpath(self.path))
@@ -444,7 +522,9 @@ class HistoryItem(DisputeItem):
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Take note that a test ran; leave away what was logged while a file ran: the story tells it all, and better."""
     report = yield
     if (report.when == "call" or report.skipped) and _COLLECTED_AS in item.stash:
@@ -454,7 +534,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-# ---- disputes in Python tests ------------------------------------------------------------------------------------------
+# ---- disputes in Python tests --------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -482,7 +562,9 @@ def given_history(_dispute_cases: "list[DisputeCase]") -> "Callable[..., Dispute
     return _kept(testing.given_history, _dispute_cases)
 
 
-def _kept(make: "Callable[P, DisputeCase]", cases: "list[DisputeCase]") -> "Callable[P, DisputeCase]":
+def _kept(
+    make: "Callable[P, DisputeCase]", cases: "list[DisputeCase]"
+) -> "Callable[P, DisputeCase]":
     @wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> "DisputeCase":
         __tracebackhide__ = True
@@ -507,7 +589,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
-# ---- what is told ------------------------------------------------------------------------------------------------------
+# ---- what is told --------------------------------------------------------------------------------
 
 _WORDS: Mapping["Lang", Mapping[str, str]] = {
     "zh": {
@@ -561,10 +643,14 @@ def _scenario_told(result: "ScenarioResult", lang: "Lang") -> Iterator[str]:
         text = _failure(failure, lang)
         yield f"{result.scenario.file}:{failure.line}: {text}"
         found = result.end if failure.step is None else result.steps[failure.step - 1]
-        marks.setdefault(found.events, []).append(_WORDS[lang]["line"].format(line=failure.line) + text)
+        marks.setdefault(found.events, []).append(
+            _WORDS[lang]["line"].format(line=failure.line) + text
+        )
     if result.events:
         yield from ("", result.scenario.title)
-        yield from lines(timeline(result.events[: max(marks)], result.scenario.opening.policy), lang, mark=marks)
+        yield from lines(
+            timeline(result.events[: max(marks)], result.scenario.opening.policy), lang, mark=marks
+        )
 
 
 def _failure(failure: "Failure", lang: "Lang") -> str:
@@ -573,7 +659,9 @@ def _failure(failure: "Failure", lang: "Lang") -> str:
     return words["failure"].format(where=where, expected=failure.expected, found=failure.found)
 
 
-def _history_told(path: Path, file: str, failing: "Sequence[Fault | Replayed]", lang: "Lang") -> Iterator[str]:
+def _history_told(
+    path: Path, file: str, failing: "Sequence[Fault | Replayed]", lang: "Lang"
+) -> Iterator[str]:
     """Tell each thing that is wrong in a line, then the first disputes as a story each."""
     from dispute_fsm.history.replay import Replayed
 
@@ -586,7 +674,9 @@ def _history_told(path: Path, file: str, failing: "Sequence[Fault | Replayed]", 
         yield from _story(one, stories[one.dispute_id], lang)
 
 
-def _in_short(found: "Fault | Replayed", stories: "Mapping[str, Sequence[Step]]", file: str, lang: "Lang") -> str:
+def _in_short(
+    found: "Fault | Replayed", stories: "Mapping[str, Sequence[Step]]", file: str, lang: "Lang"
+) -> str:
     """Tell in a line what is wrong, and on which line of the file."""
     from dispute_fsm.history.reader import Fault
 
@@ -595,7 +685,9 @@ def _in_short(found: "Fault | Replayed", stories: "Mapping[str, Sequence[Step]]"
     if found.fault is not None:
         return _in_short(found.fault, stories, file, lang)
     first = found.differences[0]
-    line = next((step.line for step in stories[found.dispute_id] if step.event.seq == first.seq), found.line)
+    line = next(
+        (step.line for step in stories[found.dispute_id] if step.event.seq == first.seq), found.line
+    )
     names = {"dispute": found.dispute_id, "seq": first.seq, "drift": first.drift.label(lang)}
     return _WORDS[lang]["differs"].format(file=file, line=line, **names)
 
@@ -632,7 +724,9 @@ def _story(found: "Replayed", steps: "Sequence[Step]", lang: "Lang") -> Iterator
     yield from lines(entries, lang, mark={first.seq: marks})
 
 
-def _difference(found: "Difference", entries: "Iterable[TimelineEntry]", rules: str | None, lang: "Lang") -> Iterator[str]:
+def _difference(
+    found: "Difference", entries: "Iterable[TimelineEntry]", rules: str | None, lang: "Lang"
+) -> Iterator[str]:
     """Tell a difference: its class, the guard in words and what it looked at, and every member that is another."""
     words = _WORDS[lang]
     yield words["first"].format(drift=found.drift.label(lang), code=found.drift.value)
@@ -642,25 +736,41 @@ def _difference(found: "Difference", entries: "Iterable[TimelineEntry]", rules: 
             yield words[name].format(saw=words["not_asked"] if saw is None else _as_json(saw))
     for change in found.changes:
         recorded, now = _apart(change)
-        yield words["change"].format(field=change.field, recorded=_as_json(recorded), now=_as_json(now))
+        yield words["change"].format(
+            field=change.field, recorded=_as_json(recorded), now=_as_json(now)
+        )
 
 
-def _guard(name: str, seq: int, entries: "Iterable[TimelineEntry]", rules: str | None, lang: "Lang") -> str:
+def _guard(
+    name: str, seq: int, entries: "Iterable[TimelineEntry]", rules: str | None, lang: "Lang"
+) -> str:
     """Name a guard in words: as the timeline does, else as the rules do; for a question, whose answers were seen, its name is enough."""
     from dispute_fsm.machine.guard import GuardKind
     from dispute_fsm.rules.registry import rule_version
 
     guard = None if rules is None else rule_version(rules).table.guards().get(name)
-    looked = (looked for entry in entries if entry.seq == seq for looked in entry.seen if looked.guard == name)
+    looked = (
+        looked
+        for entry in entries
+        if entry.seq == seq
+        for looked in entry.seen
+        if looked.guard == name
+    )
     label = next((one.label(lang) for one in looked), name) if guard is None else guard.label(lang)
-    return name if label == name or (guard is not None and guard.sort is GuardKind.SELECTS) else f"{label} ({name})"
+    return (
+        name
+        if label == name or (guard is not None and guard.kind is GuardKind.SELECTS)
+        else f"{label} ({name})"
+    )
 
 
 def _apart(change: "Change") -> tuple[object, object]:
     """Return both sides of a change; of two lists only what is not in the other."""
     recorded, now = change.recorded, change.now
     if isinstance(recorded, list) and isinstance(now, list):
-        return [one for one in recorded if one not in now], [one for one in now if one not in recorded]
+        return [one for one in recorded if one not in now], [
+            one for one in now if one not in recorded
+        ]
     return recorded, now
 
 

@@ -1,14 +1,17 @@
 """Disputes in a host's own tests, told as given, when, then.
 
-The words are those of scenario files, and so is what runs: the real `Disputes` before an order system in memory.
+The words are those of scenario files, and so is what runs: the real `Disputes` before an order
+system in memory.
 
-    with given("2023-03-28T10:00:00+08:00", policy={"silence": "denial"}) as case:
-        case.when("+1h", "choose_option", option="already_shipped").then(refused=["not_shipped", "no_pickup_scan"])
-        case.order("+2h", shipment={"shipped_at": "2023-03-28T11:30:00+08:00", "waybill": "W1"})
-        case.when("+3h", "choose_option", option="out_of_stock_refund").then(state="awaiting_confirmation")
-        case.when("+28h", "sweep").then(state="penalized", outcome="out_of_stock")
+    with given("2023-03-28T10:00:00+08:00", policy={"silence": "denial"}) as case: case.when("+1h",
+    "choose_option", option="already_shipped").then(refused=["not_shipped", "no_pickup_scan"])
+    case.order("+2h", shipment={"shipped_at": "2023-03-28T11:30:00+08:00", "waybill": "W1"})
+    case.when("+3h", "choose_option",
+    option="out_of_stock_refund").then(state="awaiting_confirmation") case.when("+28h",
+    "sweep").then(state="penalized", outcome="out_of_stock")
 
-A refusal or an error that the next `then` does not name fails the test, also where there is no `then`.
+A refusal or an error that the next `then` does not name fails the test, also where there is no
+`then`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -65,16 +68,24 @@ class _Expected(Expect, ExpectEnd):
 def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "DisputeCase":
     """Open a dispute.
 
-    `policy` is what differs from the default policy, or a whole `Policy`; `order` is what the order system shows at the
-    start, None: it knows no such order. Raises `InputError` that names the field which cannot be read.
+    `policy` is what differs from the default policy, or a whole `Policy`; `order` is what the order
+    system shows at the start, None: it knows no such order. Raises `InputError` that names the
+    field which cannot be read.
     """
     _read("", lambda: _plain(None).mapping(fields, tuple(Given.__annotations__), ()))
     apart = {"rules", "policy", "order"}
     content: dict[str, object] = {name: value for name, value in fields.items() if name in apart}
-    content["dispute"] = {"opened_at": opened_at, **{name: value for name, value in fields.items() if name not in apart}}
+    content["dispute"] = {
+        "opened_at": opened_at,
+        **{name: value for name, value in fields.items() if name not in apart},
+    }
     policy = content.pop("policy") if isinstance(fields.get("policy"), Policy) else None
     scenario = _read("dispute", lambda: scenario_of(_plain(content)))
-    opening = scenario.opening if policy is None else scenario.opening.model_copy(update={"policy": policy})
+    opening = (
+        scenario.opening
+        if policy is None
+        else scenario.opening.model_copy(update={"policy": policy})
+    )
     run = Run.opened(opening, scenario.opened_at, order_system(opening.order_id, scenario.order))
     return DisputeCase(opening, scenario.opened_at, scenario.order, run, opening.policy)
 
@@ -82,8 +93,8 @@ def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "DisputeCase":
 def given_history(events: Iterable[AuditEvent], policy: Policy) -> "DisputeCase":
     """Take up a dispute where its recorded events end, under the policy that it opened under.
 
-    The order system shows the facts that were seen last. Raises `InputError` where there is no event,
-    `ImpossibleEventError` where the events cannot be one dispute's.
+    The order system shows the facts that were seen last. Raises `InputError` where there is no
+    event, `ImpossibleEventError` where the events cannot be one dispute's.
     """
     happened = tuple(events)
     if not happened:
@@ -92,7 +103,9 @@ def given_history(events: Iterable[AuditEvent], policy: Policy) -> "DisputeCase"
     for event in happened[1:]:
         dispute = evolve(dispute, event)
     seen = next((event.facts for event in reversed(happened) if event.facts is not None), None)
-    order = seen and Order.model_validate({name: getattr(seen, name) for name in Order.model_fields})
+    order = seen and Order.model_validate(
+        {name: getattr(seen, name) for name in Order.model_fields}
+    )
     run = Run(dispute, happened, order_system(dispute.order_id, order))
     return DisputeCase(dispute.opening, dispute.opening.at, order, run, policy)
 
@@ -104,10 +117,22 @@ class DisputeCase:
     """
 
     def __init__(
-        self, opening: OpenDispute | DisputeOpened, opened_at: datetime, order: Order | None, run: Run | Refused, policy: Policy
+        self,
+        opening: OpenDispute | DisputeOpened,
+        opened_at: datetime,
+        order: Order | None,
+        run: Run | Refused,
+        policy: Policy,
     ) -> None:
-        whose = {name: getattr(opening, name) for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")}
-        self._reader = ScenarioReader(_plain(None), Whose.model_construct(**whose, opened_at=opened_at), rule_version(opening.rules))
+        whose = {
+            name: getattr(opening, name)
+            for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")
+        }
+        self._reader = ScenarioReader(
+            _plain(None),
+            Whose.model_construct(**whose, opened_at=opened_at),
+            rule_version(opening.rules),
+        )
         self._facts = shown(order)
         self._run = run
         self._policy = policy
@@ -131,17 +156,42 @@ class DisputeCase:
         return self._policy
 
     def when(
-        self, at: str | datetime, do: str, /, *, by: str | Mapping[str, str] | None = None, key: str | None = None, **payload: object
+        self,
+        at: str | datetime,
+        do: str,
+        /,
+        *,
+        by: str | Mapping[str, str] | None = None,
+        key: str | None = None,
+        **payload: object,
     ) -> Self:
         """Let something happen: an event, `sweep` or `expire`, with the fields of its payload.
 
-        `at` is an instant, or `+` and a duration since the opening. Raises `InputError` for the first field that cannot be read.
+        `at` is an instant, or `+` and a duration since the opening. Raises `InputError` for the
+        first field that cannot be read.
         """
         __tracebackhide__ = True
-        given = {"by": dict(by) if isinstance(by, Mapping) else by, "key": key, "with": payload or None}
-        return self._step(do, {"at": at, "do": do, **{name: value for name, value in given.items() if value is not None}})
+        given = {
+            "by": dict(by) if isinstance(by, Mapping) else by,
+            "key": key,
+            "with": payload or None,
+        }
+        return self._step(
+            do,
+            {
+                "at": at,
+                "do": do,
+                **{name: value for name, value in given.items() if value is not None},
+            },
+        )
 
-    def order(self, at: str | datetime, shows: Literal["available", "unavailable"] | None = None, /, **facts: object) -> Self:
+    def order(
+        self,
+        at: str | datetime,
+        shows: Literal["available", "unavailable"] | None = None,
+        /,
+        **facts: object,
+    ) -> Self:
         """Let the order system show other facts, laid over those that stand (None removes); or be `unavailable`, or `available`."""
         __tracebackhide__ = True
         if shows is not None and facts:
@@ -155,7 +205,9 @@ class DisputeCase:
         """
         __tracebackhide__ = True
         self._checked = True
-        self._compare(_read("expect", lambda: self._reader.expect(_Expected, {"expect": expected}, ())))
+        self._compare(
+            _read("expect", lambda: self._reader.expect(_Expected, {"expect": expected}, ()))
+        )
         return self
 
     def settle(self) -> None:
@@ -168,7 +220,12 @@ class DisputeCase:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         __tracebackhide__ = True
         if fault is None:
             self.settle()
@@ -177,13 +234,17 @@ class DisputeCase:
         __tracebackhide__ = True
         if not isinstance(self._run, Refused):
             return self._run
-        raise AssertionError(f"there is no dispute: its opening was refused ({', '.join(self._run.codes)})")
+        raise AssertionError(
+            f"there is no dispute: its opening was refused ({', '.join(self._run.codes)})"
+        )
 
     def _step(self, told: str, content: dict[str, object]) -> Self:
         __tracebackhide__ = True
         self.settle()
         run = self._running()
-        step, self._facts = _read("with", lambda: self._reader.step(content, (), run.now, self._facts))
+        step, self._facts = _read(
+            "with", lambda: self._reader.step(content, (), run.now, self._facts)
+        )
         self._last = f"{format_instant(step.at)} {told}"
         self._found = run.step(step)
         self._checked = False
@@ -192,15 +253,25 @@ class DisputeCase:
     def _compare(self, expect: Expect) -> None:
         __tracebackhide__ = True
         if missed := unmet(expect, self._found):
-            told = (f"  expected {one.name}: {one.expected}; found {one.name}: {one.found}" for one in missed)
-            raise AssertionError("\n".join([f"{self._last}: not as expected", *told, "the story so far", *self._story()]))
+            told = (
+                f"  expected {one.name}: {one.expected}; found {one.name}: {one.found}"
+                for one in missed
+            )
+            raise AssertionError(
+                "\n".join(
+                    [f"{self._last}: not as expected", *told, "the story so far", *self._story()]
+                )
+            )
 
     def _story(self) -> Iterator[str]:
         """Tell each event in a line: when, what, by whom, the state after it, and the codes of a refusal."""
         for event in self.events:
-            state = ", ".join(self.dispute.rules.table.places[event.target].states)
+            state = ", ".join(self.dispute.rules.table.configurations[event.target].states)
             refused = f", refused: {', '.join(event.refused)}" if event.refused else ""
-            yield f"  {format_instant(event.at)} {event.command} by {event.actor.role} {event.actor.id}: {state}{refused}"
+            yield (
+                f"  {format_instant(event.at)} {event.command} by {event.actor.role} "
+                f"{event.actor.id}: {state}{refused}"
+            )
         yield f"  now: {self._found.state or 'no dispute'}"
 
 
@@ -214,4 +285,6 @@ def _read(part: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except InputError as fault:
-        raise InputError(fault.message, field=(fault.field or "").removeprefix(f"{part}.") or None) from None
+        raise InputError(
+            fault.message, field=(fault.field or "").removeprefix(f"{part}.") or None
+        ) from None

@@ -1,6 +1,7 @@
 """The recorded histories, line by line, and what tests do with lines: change them, seal them anew, replay them.
 
-Hashes are made with an independent implementation of RFC 8785, as somebody would who knows only the format.
+Hashes are made with an independent implementation of RFC 8785, as somebody would who knows only the
+format.
 """
 
 import hashlib
@@ -85,7 +86,11 @@ def sha256(data: bytes) -> str:
 
 def event_hash(found: Record) -> str:
     """Hash an event as the format says."""
-    return sha256(rfc8785.dumps({name: member for name, member in found.items() if name not in {"hash", "private"}}))
+    return sha256(
+        rfc8785.dumps(
+            {name: member for name, member in found.items() if name not in {"hash", "private"}}
+        )
+    )
 
 
 def is_policy(found: Record) -> bool:
@@ -115,7 +120,9 @@ def refused(changed: Sequence[bytes], file: str = "x.history.jsonl") -> InputErr
     return None
 
 
-def replayed(folder: Path, changed: Iterable[bytes], question: Question | None = None) -> list[Fault | Replayed]:
+def replayed(
+    folder: Path, changed: Iterable[bytes], question: Question | None = None
+) -> list[Fault | Replayed]:
     """Replay lines."""
     path = folder / "changed.history.jsonl"
     path.write_bytes(b"".join(changed))

@@ -21,7 +21,13 @@ from rich.text import Text
 from dispute_fsm.cli.typed import as_typed, parameters
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.errors import DisputeError, InputError, OrderSystemUnavailableError, StoreInvalidError, StoreUnavailableError
+from dispute_fsm.errors import (
+    DisputeError,
+    InputError,
+    OrderSystemUnavailableError,
+    StoreInvalidError,
+    StoreUnavailableError,
+)
 from dispute_fsm.history.jsonl import whole_bytes, whole_file
 from dispute_fsm.terminal import STAND_INS, default_lang, printable
 from dispute_fsm.version import VERSION
@@ -30,7 +36,10 @@ P = ParamSpec("P")
 
 app = typer.Typer(
     name="dispute-fsm",
-    help="Disputes about parcels that do not move (催单), as explicit state machines.\n\nExample: dispute-fsm run examples/",
+    help=(
+        "Disputes about parcels that do not move (催单), as explicit state machines.\n\nExample: "
+        "dispute-fsm run examples/"
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -64,8 +73,12 @@ _LANG = default_lang()
 LANG = LanguageChoice(_LANG)
 STANDARD_OUTPUT = Path("-")
 _KILO = 1000
-LangOption = Annotated[LanguageChoice, typer.Option("--lang", help="Language of texts; default: the terminal's.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")]
+LangOption = Annotated[
+    LanguageChoice, typer.Option("--lang", help="Language of texts; default: the terminal's.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")
+]
 
 
 def as_lang(choice: LanguageChoice) -> Lang:
@@ -81,7 +94,8 @@ def say(line: str, style: str | None = None) -> None:
 def reported(command: Callable[P, Exit]) -> Callable[P, None]:
     """Turn a command's result, and the errors that people can do something about, into an exit code and a line on stderr.
 
-    An `OSError` that names no file goes on to `start`: what cannot be written to standard output is said once, where it is flushed.
+    An `OSError` that names no file goes on to `start`: what cannot be written to standard output is
+    said once, where it is flushed.
     """
     typed = parameters(command)
 
@@ -108,9 +122,15 @@ def reported(command: Callable[P, Exit]) -> Callable[P, None]:
 def progress_bar() -> Progress:
     """Make the bar that long commands show on standard error, where that is a terminal; it is gone at the end.
 
-    Results that go to a terminal too come out above it. Those that go elsewhere do so, without rich in between.
+    Results that go to a terminal too come out above it. Those that go elsewhere do so, without rich
+    in between.
     """
-    return Progress(console=errors, transient=True, redirect_stdout=sys.stdout.isatty(), disable=not sys.stderr.isatty())
+    return Progress(
+        console=errors,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not sys.stderr.isatty(),
+    )
 
 
 def emit(record: object) -> None:
@@ -132,7 +152,9 @@ def written(to: Path) -> Generator[IO[str]]:
             yield stream
         wrote(to)
         return
-    if isinstance(sys.stdout, TextIOWrapper):  # the bytes of a history file, whatever the terminal takes
+    if isinstance(
+        sys.stdout, TextIOWrapper
+    ):  # the bytes of a history file, whatever the terminal takes
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     yield sys.stdout
 
@@ -181,7 +203,11 @@ def _size(size: int) -> str:
 
 def complain(fault: object) -> None:
     """Write an error for a person to standard error."""
-    said = f"{fault.filename}: {fault.strerror}" if isinstance(fault, OSError) and fault.filename else fault
+    said = (
+        f"{fault.filename}: {fault.strerror}"
+        if isinstance(fault, OSError) and fault.filename
+        else fault
+    )
     _tell(f"dispute-fsm: {said}", "red")
 
 
@@ -198,21 +224,35 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _common(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every decision to standard error.")] = False,
-    _asked: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log every decision to standard error.")
+    ] = False,
+    _asked: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Run, check and explain disputes."""
     # The command line is a host like any other: it says where the package's log lines go.
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer(key_order=["level", "event"])],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.ERROR),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.LogfmtRenderer(key_order=["level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.INFO if verbose else logging.ERROR
+        ),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
 
 
 def start(application: Callable[[], object]) -> NoReturn:
     """Run what the command line asks for and end with its exit code."""
-    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that cannot write a sign shows another, no traceback
+    if isinstance(
+        sys.stdout, TextIOWrapper
+    ):  # a terminal that cannot write a sign shows another, no traceback
         sys.stdout.reconfigure(errors=STAND_INS)
     try:
         try:
@@ -220,12 +260,16 @@ def start(application: Callable[[], object]) -> NoReturn:
         finally:
             output.file.flush()
     except (InputError, OSError, SystemExit) as end:
-        fault = end.__context__ if isinstance(end, SystemExit) else end  # some libraries make an exit of a closed pipe
+        fault = (
+            end.__context__ if isinstance(end, SystemExit) else end
+        )  # some libraries make an exit of a closed pipe
         unread = isinstance(fault, BrokenPipeError)
         if isinstance(end, SystemExit) and not unread:
             raise
         if isinstance(sys.stdout, TextIOWrapper):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python empties its buffers once more: in peace
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # Python empties its buffers once more: in peace
         if not unread:
             complain(fault)
         sys.exit(Exit.UNREAD if unread else Exit.BAD_INPUT)

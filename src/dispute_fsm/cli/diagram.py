@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import LANG, STANDARD_OUTPUT, Exit, LangOption, as_lang, complain, deliver, reported, say, wrote
+from dispute_fsm.cli.app import (
+    LANG,
+    STANDARD_OUTPUT,
+    Exit,
+    LangOption,
+    as_lang,
+    complain,
+    deliver,
+    reported,
+    say,
+    wrote,
+)
 from dispute_fsm.cli.histories import history_files, story
 from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
 from dispute_fsm.diagrams.model import Machine, machine_of
@@ -47,39 +58,67 @@ class FormatChoice(StrEnum):
 def diagram(
     view: Annotated[
         str | None,
-        typer.Argument(metavar="[VIEW]", help=f"One of {', '.join((*VIEWS, *_TAKE))}; {_ALL}: the whole folder. Default: chart."),
+        typer.Argument(
+            metavar="[VIEW]",
+            help=f"One of {', '.join((*VIEWS, *_TAKE))}; {_ALL}: the whole folder. Default: chart.",
+        ),
     ] = None,
     of: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[OF]...",
-            help="Subject of the view. history: a history, or a scenario that is run; diff: two, each a rule version or a policy file; "
+            help="Subject of the view. history: a history, or a scenario that is run; diff: two, each "
+            "a rule version or a policy file; "
             "coverage: histories.",
         ),
     ] = None,
-    rules: Annotated[str, typer.Option("--rules", metavar="V", help="The rule version.")] = DEFAULT_VERSION,
+    rules: Annotated[
+        str, typer.Option("--rules", metavar="V", help="The rule version.")
+    ] = DEFAULT_VERSION,
     lang: LangOption = LANG,
     format_: Annotated[
-        FormatChoice | None, typer.Option("--format", help="Default: as the ending of -o says, else svg.", show_choices=True)
+        FormatChoice | None,
+        typer.Option(
+            "--format", help="Default: as the ending of -o says, else svg.", show_choices=True
+        ),
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write into this file; - is standard output (all, --check: this folder)."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write into this file; - is standard output (all, --check: this folder).",
+        ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Draw nothing: compare diagrams/ with what would be drawn.")] = False,
-    dispute: Annotated[str | None, typer.Option("--dispute", metavar="ID", help="Which dispute, where a history holds several.")] = None,
-    font: Annotated[list[Path] | None, typer.Option("--font", metavar="FILE", help="A font for PNG, beside the bundled one.")] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Draw nothing: compare diagrams/ with what would be drawn."),
+    ] = False,
+    dispute: Annotated[
+        str | None,
+        typer.Option(
+            "--dispute", metavar="ID", help="Which dispute, where a history holds several."
+        ),
+    ] = None,
+    font: Annotated[
+        list[Path] | None,
+        typer.Option("--font", metavar="FILE", help="A font for PNG, beside the bundled one."),
+    ] = None,
 ) -> Exit:
     """Draw the rules for reviewers: the chart, decision tables, the options, one dispute's way, differences, coverage.
 
     Example: dispute-fsm diagram decisions --lang zh -o decisions.svg
 
-    Exit code: 0 drawn, or nothing has drifted; 1 the committed pictures differ from the rules; 2 wrong usage, unreadable input.
+    Exit code: 0 drawn, or nothing has drifted; 1 the committed pictures differ from the rules; 2
+    wrong usage, unreadable input.
     """
     words = as_lang(lang)
     if check:
         if view is not None or of or format_ is not None:
-            raise InputError("cannot be combined: it compares every committed picture", field="--check")
+            raise InputError(
+                "cannot be combined: it compares every committed picture", field="--check"
+            )
         return _check(to or _FOLDER, words)
     if view == _ALL:
         folder = to or _FOLDER
@@ -91,7 +130,11 @@ def diagram(
     to = to or STANDARD_OUTPUT
     if to == STANDARD_OUTPUT and chosen_format == "png" and sys.stdout.isatty():
         raise InputError("a terminal shows no picture: name a file", field="-o")
-    deliver(drawn(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ()), to, words)
+    deliver(
+        drawn(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ()),
+        to,
+        words,
+    )
     return Exit.WELL
 
 
@@ -118,7 +161,9 @@ def _view(name: str, of: Sequence[str], rules: str, lang: Lang, dispute: str | N
         case _:
             pass
     if name in _TAKE:
-        raise InputError(f"this view is of something: dispute-fsm diagram {name} {_TAKE[name]}", field=name)
+        raise InputError(
+            f"this view is of something: dispute-fsm diagram {name} {_TAKE[name]}", field=name
+        )
     raise InputError(unknown(name, (*VIEWS, *_TAKE, _ALL), "view"), field="VIEW")
 
 
@@ -127,7 +172,10 @@ def _side(named: str, rules: str) -> Machine:
     if named in VERSIONS:
         return machine_of(VERSIONS[named], DEFAULT_POLICY)
     if not Path(named).is_file():
-        raise InputError(f"no policy file {named!r:.60}, and {unknown(named, tuple(VERSIONS), 'rule version')}", field="diff")
+        raise InputError(
+            f"no policy file {named!r:.60}, and {unknown(named, tuple(VERSIONS), 'rule version')}",
+            field="diff",
+        )
     return machine_of(rule_version(rules), read_policy_changes(Path(named))(DEFAULT_POLICY))
 
 
@@ -137,11 +185,17 @@ def _format(asked: FormatChoice | None, to: Path | None) -> Format:
     for name in FORMATS:
         if name == asked if asked is not None else SUFFIXES[name] == suffix:
             return name
-    raise InputError(f"no format has the ending {suffix}: name one by --format ({', '.join(FORMATS)})", field="-o")
+    raise InputError(
+        f"no format has the ending {suffix}: name one by --format ({', '.join(FORMATS)})",
+        field="-o",
+    )
 
 
 _SAYS: dict[Lang, dict[str, str]] = {
-    "zh": {"same": "{folder} 与规则一致", "drifted": "{count} 个文件与规则不一致：请运行 dispute-fsm diagram all 重新绘制"},
+    "zh": {
+        "same": "{folder} 与规则一致",
+        "drifted": "{count} 个文件与规则不一致：请运行 dispute-fsm diagram all 重新绘制",
+    },
     "en": {
         "same": "{folder}/ is up to date",
         "drifted": "{count} files differ from the rules: draw them anew by dispute-fsm diagram all",

@@ -18,9 +18,21 @@ from dispute_fsm.history.jsonl import SUFFIX, write_records
 @reported
 def generate_command(
     disputes: Annotated[int, typer.Option(metavar="N", help="How many disputes.")],
-    seed: Annotated[int, typer.Option(metavar="S", help="Random seed: the same numbers give the same bytes.")],
-    to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=f"File to write (*{SUFFIX}); - is standard output.")],
-    rules: Annotated[str, typer.Option(metavar="V", help="The rule version that the disputes open under.")] = DEFAULT_VERSION,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="Random seed: the same numbers give the same bytes.")
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help=f"File to write (*{SUFFIX}); - is standard output.",
+        ),
+    ],
+    rules: Annotated[
+        str, typer.Option(metavar="V", help="The rule version that the disputes open under.")
+    ] = DEFAULT_VERSION,
 ) -> Exit:
     """Write made-up histories as production would write them, of any size.
 
@@ -39,7 +51,9 @@ def generate_command(
     return Exit.WELL
 
 
-def _watched(events: Iterator[tuple[AuditEvent, Policy]], disputes: int, progress: Progress) -> Iterator[tuple[AuditEvent, Policy]]:
+def _watched(
+    events: Iterator[tuple[AuditEvent, Policy]], disputes: int, progress: Progress
+) -> Iterator[tuple[AuditEvent, Policy]]:
     task = progress.add_task("disputes", total=disputes)
     for event, policy in events:
         yield event, policy

@@ -50,7 +50,12 @@ def _below(name: str) -> list[str]:
         raise InputError(NO_PATH)
     path = Path(name)
     if path.is_dir():
-        below = sorted(str(file) for ending in ("", COMPRESSED) for file in path.rglob(f"*{SUFFIX}{ending}") if file.is_file())
+        below = sorted(
+            str(file)
+            for ending in ("", COMPRESSED)
+            for file in path.rglob(f"*{SUFFIX}{ending}")
+            if file.is_file()
+        )
         if not below:
             raise InputError(f"no *{SUFFIX} file in this folder", file=name)
         return below
@@ -62,14 +67,18 @@ def _below(name: str) -> list[str]:
 def as_history(name: str) -> str:
     """Take the name of a file that is to hold a history. Raises `InputError` where it is a scenario's, by its ending."""
     if name.endswith(SCENARIO):
-        raise InputError("this is a scenario; `dispute-fsm run FILE --histories DIR` writes its history", file=name)
+        raise InputError(
+            "this is a scenario; `dispute-fsm run FILE --histories DIR` writes its history",
+            file=name,
+        )
     return name
 
 
 def chosen(path: str, wanted: str | None) -> list[Step]:
     """Read the whole history and return the steps of the dispute that is asked for; where none is named, of the only one.
 
-    Raises `InputError` for a history that is not sound, and where the dispute is not there, or none of several is named.
+    Raises `InputError` for a history that is not sound, and where the dispute is not there, or none
+    of several is named.
     """
     choice = _ChosenDispute(path, wanted)
     for step in steps(as_history(path)):
@@ -80,12 +89,17 @@ def chosen(path: str, wanted: str | None) -> list[Step]:
 def followed(path: str, wanted: str | None) -> tuple[list[Step], Replayed]:
     """Replay a history and return what is sound of one dispute's steps, and what replaying found; a fault of another is its own.
 
-    Raises `InputError` as `chosen` does, but for a history whose chain or transitions are not sound; that stands in what was found.
+    Raises `InputError` as `chosen` does, but for a history whose chain or transitions are not
+    sound; that stands in what was found.
     """
     choice = _ChosenDispute(path, wanted)
     results = list(replay(path, watch=lambda _, step: None if step is None else choice.take(step)))
     made = choice.made()
-    found = next(one for one in results if isinstance(one, Replayed) and one.dispute_id == made[0].event.dispute_id)
+    found = next(
+        one
+        for one in results
+        if isinstance(one, Replayed) and one.dispute_id == made[0].event.dispute_id
+    )
     return made, found
 
 
@@ -109,21 +123,34 @@ class _ChosenDispute:
     def made(self) -> list[Step]:
         there = ", ".join(self.first) + (", …" if self.number > _FEW else "")
         if not self.number:
-            raise (InputError if self.wanted is None else UnknownDisputeError)("there is no dispute in this history", file=self.path)
+            raise (InputError if self.wanted is None else UnknownDisputeError)(
+                "there is no dispute in this history", file=self.path
+            )
         if not self.kept:
             raise UnknownDisputeError(
-                f"there is no dispute {self.wanted} in this history; it holds {self.number}: {there}", file=self.path, field="--dispute"
+                (
+                    f"there is no dispute {self.wanted} in this history; it holds {self.number}: "
+                    f"{there}"
+                ),
+                file=self.path,
+                field="--dispute",
             )
         if self.wanted is None and self.number > 1:
-            raise InputError(f"{self.number} disputes stand in this history: {there}; choose one with --dispute ID", file=self.path)
+            raise InputError(
+                (
+                    f"{self.number} disputes stand in this history: {there}; choose one with "
+                    "--dispute ID"
+                ),
+                file=self.path,
+            )
         return self.kept
 
 
 def story(path: str, wanted: str | None) -> RecordedDispute:
     """Read one dispute's story: from a history, or by running a scenario.
 
-    Raises `InputError` where there is none, or several and none is named; `UnknownDisputeError` where another is named;
-    `OSError` where the file cannot be read.
+    Raises `InputError` where there is none, or several and none is named; `UnknownDisputeError`
+    where another is named; `OSError` where the file cannot be read.
     """
     if not path:
         raise InputError(NO_PATH)
@@ -132,7 +159,10 @@ def story(path: str, wanted: str | None) -> RecordedDispute:
         return RecordedDispute(tuple(step.event for step in told), told[0].policy)
     result, dispute = ran(Path(path))
     if wanted not in {None, dispute.dispute_id}:
-        raise UnknownDisputeError(f"there is no dispute {wanted} in this scenario; it is about {dispute.dispute_id}", file=path)
+        raise UnknownDisputeError(
+            f"there is no dispute {wanted} in this scenario; it is about {dispute.dispute_id}",
+            file=path,
+        )
     return RecordedDispute(result.events, result.scenario.opening.policy)
 
 

@@ -11,7 +11,18 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, reported, say
+from dispute_fsm.cli.app import (
+    LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    as_lang,
+    complain,
+    emit,
+    output,
+    reported,
+    say,
+)
 from dispute_fsm.cli.histories import ran
 from dispute_fsm.decider.decisions import Reason
 from dispute_fsm.decider.dispute import Dispute
@@ -38,13 +49,19 @@ class _Moment:
 
 @reported
 def options_command(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help=f"A scenario (*{SUFFIX}) or a history (*.history.jsonl).")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help=f"A scenario (*{SUFFIX}) or a history (*.history.jsonl)."
+        ),
+    ],
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
     """Say what the merchant could choose at the end of a scenario or history.
 
-    For each option that is closed: why, and what would unlock it; for each: what choosing it commits to.
+    For each option that is closed: why, and what would unlock it; for each: what choosing it
+    commits to.
 
     Example: dispute-fsm options examples/06-not-shipped-then-corrected.dispute.yaml
     """
@@ -59,13 +76,18 @@ def options_command(
 
 def _moments(path: Path) -> Iterator[_Moment]:
     if not path.is_file():
-        raise InputError("this is a folder; name one file in it" if path.is_dir() else "no such file", file=str(path))
+        raise InputError(
+            "this is a folder; name one file in it" if path.is_dir() else "no such file",
+            file=str(path),
+        )
     if is_history(path.name):
         yield from _from_history(path)
         return
     result, dispute = ran(path)
     if not result.ok:
-        complain(f"{path}: this scenario does not come out as it expects; see dispute-fsm run {path}")
+        complain(
+            f"{path}: this scenario does not come out as it expects; see dispute-fsm run {path}"
+        )
     yield _Moment(dispute, result.facts, result.ends_at)
 
 
@@ -83,7 +105,7 @@ def _from_history(path: Path) -> Iterator[_Moment]:
         yield _Moment(dispute, facts.get(dispute_id), dispute.last_at)
 
 
-# ---- for programs ------------------------------------------------------------------------------------------------------
+# ---- for programs --------------------------------------------------------------------------------
 
 
 def _as_json(moment: _Moment, views: tuple[OptionView, ...]) -> dict[str, Any]:
@@ -141,7 +163,8 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
                 "deadline": started.deadline.value,
                 "due": started.due and format_instant(started.due),
                 "latest": started.latest and format_instant(started.latest),
-                "counted": started.count and {"zh": started.count.text("zh"), "en": started.count.text("en")},
+                "counted": started.count
+                and {"zh": started.count.text("zh"), "en": started.count.text("en")},
             }
             for started in preview.deadlines
         ],
@@ -155,11 +178,13 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
             }
             for following in preview.consequences
         ],
-        "evidence_reasons": {name: reason.model_dump(mode="json") for name, reason in preview.reasons},
+        "evidence_reasons": {
+            name: reason.model_dump(mode="json") for name, reason in preview.reasons
+        },
     }
 
 
-# ---- for people --------------------------------------------------------------------------------------------------------
+# ---- for people ----------------------------------------------------------------------------------
 
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
@@ -190,7 +215,10 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "then": "then",
         "settles": "settles at once: {outcome}",
         "until": "{deadline}: {due}",
-        "promise": "{deadline}: the agreed instant, and {grace} more for the scan to reach us; {latest} at the latest",
+        "promise": (
+            "{deadline}: the agreed instant, and {grace} more for the scan to reach us; {latest} "
+            "at the latest"
+        ),
         "unlimited": "without limit",
         "reasons": "{count} reasons for evidence, each with the vouchers that it asks for",
         "final": "A choice cannot be taken back.",
@@ -204,14 +232,27 @@ _WORDS: dict[Lang, dict[str, str]] = {
 def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
     words, dispute = _WORDS[lang], moment.dispute
     zone = ZoneInfo(dispute.policy.calendar.zone)
-    head = words["head"].format(id=dispute.dispute_id, state=state_label(dispute.path, lang), at=local_time(moment.at, zone))
+    head = words["head"].format(
+        id=dispute.dispute_id, state=state_label(dispute.path, lang), at=local_time(moment.at, zone)
+    )
     output.print(Text(head, style="bold"))
     if moment.facts is not None:
-        output.print(Text(words["facts"].format(at=local_time(moment.facts.observed_at, zone)), style="dim"))
+        output.print(
+            Text(words["facts"].format(at=local_time(moment.facts.observed_at, zone)), style="dim")
+        )
     for view in views:
-        mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[view.open]
+        mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[
+            view.open
+        ]
         say("")
-        output.print(Text.assemble(f"{mark} ", (view.option.label(lang), "bold"), f"  [{words[status]}]  ", (view.option.value, "dim")))
+        output.print(
+            Text.assemble(
+                f"{mark} ",
+                (view.option.label(lang), "bold"),
+                f"  [{words[status]}]  ",
+                (view.option.value, "dim"),
+            )
+        )
         details = Table.grid(padding=(0, 2, 0, 0))
         details.add_column(no_wrap=True, style="dim")
         details.add_column(overflow="fold")
@@ -235,11 +276,17 @@ def _why(view: OptionView, lang: Lang) -> Iterator[tuple[str, str]]:
         yield "needs", f"{reason.unlock.text(lang)} ({reason.code.value})"
 
 
-def _then(preview: Preview | None, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> Iterator[tuple[str, str]]:
+def _then(
+    preview: Preview | None, dispute: Dispute, zone: ZoneInfo, lang: Lang
+) -> Iterator[tuple[str, str]]:
     if preview is None:
         return
     words = _WORDS[lang]
-    settled = None if preview.settles is None else words["settles"].format(outcome=preview.settles.label(lang))
+    settled = (
+        None
+        if preview.settles is None
+        else words["settles"].format(outcome=preview.settles.label(lang))
+    )
     yield "then", settled or preview.state.label(lang)
     for started in preview.deadlines:
         yield "then", _due(started, dispute, zone, lang)
@@ -256,11 +303,17 @@ def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang)
     if started.due is not None:
         return words["until"].format(deadline=name, due=local_time(started.due, zone))
     latest = words["unlimited"] if started.latest is None else local_time(started.latest, zone)
-    return words["promise"].format(deadline=name, grace=lasting(dispute.policy.scan_grace, lang), latest=latest)
+    return words["promise"].format(
+        deadline=name, grace=lasting(dispute.policy.scan_grace, lang), latest=latest
+    )
 
 
 def _consequence(following: Consequence, lang: Lang) -> str:
     state, outcome = following.state.label(lang), following.outcome
-    end = state if outcome is None else _WORDS[lang]["ends"].format(state=state, outcome=outcome.label(lang))
+    end = (
+        state
+        if outcome is None
+        else _WORDS[lang]["ends"].format(state=state, outcome=outcome.label(lang))
+    )
     given = "".join(f" [{fact.label(lang)}]" for fact in following.given)
     return f"{following.role.label(lang)} · {following.event.label(lang)}{given} → {end}"

@@ -15,14 +15,36 @@ from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
 
 @reported
 def redact_command(
-    history: Annotated[str, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
-    to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=f"File to write (*{SUFFIX}[.gz]); - is standard output.")],
-    replace_ids: Annotated[bool, typer.Option("--replace-ids", help="Replace ids too, each by the same pseudonym everywhere.")] = False,
+    history: Annotated[
+        str,
+        typer.Argument(
+            metavar="HISTORY",
+            help="A history file, also one that ends in .gz; - is standard input.",
+        ),
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help=f"File to write (*{SUFFIX}[.gz]); - is standard output.",
+        ),
+    ],
+    replace_ids: Annotated[
+        bool,
+        typer.Option(
+            "--replace-ids", help="Replace ids too, each by the same pseudonym everywhere."
+        ),
+    ] = False,
     key_file: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help=f"At least {LEAST_SECRET} secret bytes: the same file gives the same pseudonyms; without one they are new each time.",
+            help=(
+                f"At least {LEAST_SECRET} secret bytes: the same file gives the same pseudonyms; "
+                "without one they are new each time."
+            ),
         ),
     ] = None,
 ) -> Exit:

@@ -10,7 +10,19 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, complain, emit, output, progress_bar, reported, say
+from dispute_fsm.cli.app import (
+    LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    as_lang,
+    complain,
+    emit,
+    output,
+    progress_bar,
+    reported,
+    say,
+)
 from dispute_fsm.cli.histories import history_files
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.domain.enums import Lang
@@ -35,25 +47,45 @@ _MOST_SHOWN = 40
 def replay_command(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help=f"Histories, folders that are searched for *{SUFFIX}[.gz], or - for standard input."),
+        typer.Argument(
+            metavar="PATH...",
+            help=(
+                f"Histories, folders that are searched for *{SUFFIX}[.gz], or - for standard input."
+            ),
+        ),
     ],
-    rules: Annotated[str | None, typer.Option("--rules", metavar="V", help="What would have become of them under these rules.")] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option(
+            "--rules", metavar="V", help="What would have become of them under these rules."
+        ),
+    ] = None,
     policy: Annotated[
-        Path | None, typer.Option("--policy", metavar="FILE", help="... under a policy that differs in these fields (YAML).")
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="... under a policy that differs in these fields (YAML).",
+        ),
     ] = None,
     approved: Annotated[
-        Path | None, typer.Option("--approved", metavar="FILE", help="Differences that are intended, and why (YAML).")
+        Path | None,
+        typer.Option(
+            "--approved", metavar="FILE", help="Differences that are intended, and why (YAML)."
+        ),
     ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
     """Replay histories: check every hash, every transition, and decide every command again.
 
-    With --rules or --policy: what would have ended differently, at which step, because of which guard.
+    With --rules or --policy: what would have ended differently, at which step, because of which
+    guard.
 
     Example: dispute-fsm replay histories/ --policy stricter.yaml
 
-    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be found or read (the others are still replayed).
+    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be found or read (the others
+    are still replayed).
     """
     question = _question(rules, policy)
     drift = ApprovedDrift("") if approved is None else read_approved(approved)
@@ -65,7 +97,9 @@ def replay_command(
     with collecting_rarely(), progress_bar() as progress:
         task = progress.add_task("histories", total=_size(files))
         for file in files:
-            for found in _replayed(file, question, lambda line, _step: progress.advance(task, len(line))):
+            for found in _replayed(
+                file, question, lambda line, _step: progress.advance(task, len(line))
+            ):
                 if isinstance(found, InputError | OSError):
                     complain(found)
                     unreadable += 1
@@ -76,7 +110,13 @@ def replay_command(
                     emit(_as_json(judged))
     unused = list(drift.unused())
     for line, approval in unused:
-        complain(InputError(f"this approval no longer fits any difference: {approval.why}", file=drift.file, line=line))
+        complain(
+            InputError(
+                f"this approval no longer fits any difference: {approval.why}",
+                file=drift.file,
+                line=line,
+            )
+        )
     if not as_json:
         _show(seen, question, as_lang(lang))
     if unreadable:
@@ -109,7 +149,7 @@ def _size(files: Sequence[str]) -> int | None:
     return sum(Path(file).stat().st_size for file in files)
 
 
-# ---- what was found ----------------------------------------------------------------------------------------------------
+# ---- what was found ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +166,11 @@ class _Judged:
     @property
     def approved(self) -> int:
         """How many differences are intended."""
-        return 0 if isinstance(self.found, Fault) else sum(drift not in self.unapproved for drift in classes(self.found))
+        return (
+            0
+            if isinstance(self.found, Fault)
+            else sum(drift not in self.unapproved for drift in classes(self.found))
+        )
 
 
 def _judged(found: Replayed | Fault, drift: ApprovedDrift) -> _Judged:
@@ -135,7 +179,11 @@ def _judged(found: Replayed | Fault, drift: ApprovedDrift) -> _Judged:
 
 def _weight(found: Replayed | Fault) -> int:
     """Weigh what is wrong: 0 a fault, another decision or another end; 1 an end that nobody can tell; 2 the rest."""
-    if isinstance(found, Fault) or found.what_if is None or found.what_if.verdict is Verdict.DIFFERENT:
+    if (
+        isinstance(found, Fault)
+        or found.what_if is None
+        or found.what_if.verdict is Verdict.DIFFERENT
+    ):
         return 0
     return 1 if found.what_if.verdict is Verdict.UNDETERMINED else 2
 
@@ -159,7 +207,9 @@ class _Seen:
     """How many differences are intended, and below, in how many disputes."""
     approved_in: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter[Verdict])
-    ends: Counter[tuple[EndState, EndState | None]] = field(default_factory=Counter[tuple[EndState, EndState | None]])
+    ends: Counter[tuple[EndState, EndState | None]] = field(
+        default_factory=Counter[tuple[EndState, EndState | None]]
+    )
     classes: Counter[str] = field(default_factory=Counter[str])
     wrongs: tuple[list[_Judged], ...] = field(default_factory=lambda: ([], [], []))
     """The first that are wrong, by their weight."""
@@ -184,7 +234,9 @@ class _Seen:
         again = found.events - len(found.undetermined)
         self.again += again
         self.alike += again - len(found.differences)
-        self.otherwise |= any(difference.drift.value in judged.unapproved for difference in found.differences)
+        self.otherwise |= any(
+            difference.drift.value in judged.unapproved for difference in found.differences
+        )
         self.undetermined += bool(found.undetermined)
         self.approved += judged.approved
         self.approved_in += bool(judged.approved)
@@ -194,17 +246,23 @@ class _Seen:
         self.classes.update(set(classes(found)))
 
 
-# ---- for programs ------------------------------------------------------------------------------------------------------
+# ---- for programs --------------------------------------------------------------------------------
 
 
 def _as_json(judged: _Judged) -> dict[str, Any]:
     found = judged.found
     if isinstance(found, Fault):
-        return {"file": found.file, "line": found.line, "dispute_id": None, "ok": False, "fault": found.model_dump(mode="json")}
+        return {
+            "file": found.file,
+            "line": found.line,
+            "dispute_id": None,
+            "ok": False,
+            "fault": found.model_dump(mode="json"),
+        }
     return {**found.model_dump(mode="json"), "ok": judged.ok, "unapproved": list(judged.unapproved)}
 
 
-# ---- for people --------------------------------------------------------------------------------------------------------
+# ---- for people ----------------------------------------------------------------------------------
 
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
@@ -217,7 +275,9 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "again": "按原规则复核，判定一致",
         "erased": "{disputes}中有步骤因原文已清除而无法复核",
         "approved": "已批准：{disputes}中的 {differences}",
-        "verdicts": "按新规则（参数）重新推演：相同 {same}，不同 {different}，无法确定 {undetermined}",
+        "verdicts": (
+            "按新规则（参数）重新推演：相同 {same}，不同 {different}，无法确定 {undetermined}"
+        ),
         "then": "原结果",
         "now": "推演结果",
         "count": "纠纷数",
@@ -240,7 +300,9 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "again": "decisions reproduced",
         "erased": "in {disputes} a step cannot be decided again, because personal data was erased",
         "approved": "approved: {differences} in {disputes}",
-        "verdicts": "would end: the same {same}, different {different}, undetermined {undetermined}",
+        "verdicts": (
+            "would end: the same {same}, different {different}, undetermined {undetermined}"
+        ),
         "then": "ended",
         "now": "would end",
         "count": "disputes",
@@ -258,9 +320,15 @@ _WORDS: dict[Lang, dict[str, str]] = {
 
 def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
     words = _WORDS[lang]
-    disputes, events = _counted("disputes", seen.disputes, lang), _counted("events", seen.events, lang)
+    disputes, events = (
+        _counted("disputes", seen.disputes, lang),
+        _counted("events", seen.events, lang),
+    )
     say(words["read"].format(disputes=disputes, events=events))
-    lines = (("faults", seen.faults, seen.whole, seen.disputes), ("again", seen.otherwise, seen.alike, seen.again))
+    lines = (
+        ("faults", seen.faults, seen.whole, seen.disputes),
+        ("again", seen.otherwise, seen.alike, seen.again),
+    )
     for name, failing, good, of in lines:
         mark = "✗" if failing else "✓" if of else "–"
         say(f"{mark} {words[name]}{words['colon']}{good}/{of}", "red" if failing else None)
@@ -268,7 +336,11 @@ def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
         say(words["erased"].format(disputes=_counted("disputes", seen.undetermined, lang)))
     if seen.approved:
         differences = _counted("differences", seen.approved, lang)
-        say(words["approved"].format(differences=differences, disputes=_counted("disputes", seen.approved_in, lang)))
+        say(
+            words["approved"].format(
+                differences=differences, disputes=_counted("disputes", seen.approved_in, lang)
+            )
+        )
     if question is not None:
         _show_what_if(seen, lang)
     for judged in seen.shown:
@@ -288,16 +360,31 @@ def _show_what_if(seen: _Seen, lang: Lang) -> None:
     words = _WORDS[lang]
     say(words["verdicts"].format(**{verdict.value: seen.verdicts[verdict] for verdict in Verdict}))
     say("")
-    ends = Table(Column(words["then"]), Column(words["now"]), Column(words["count"], justify="right"), box=None, header_style="bold")
+    ends = Table(
+        Column(words["then"]),
+        Column(words["now"]),
+        Column(words["count"], justify="right"),
+        box=None,
+        header_style="bold",
+    )
     told = Counter[tuple[str, str]]()
     for (then, now), count in seen.ends.items():
-        told[_standing(then, lang), words["undetermined"] if now is None else _standing(now, lang)] += count
-    for (then_told, now_told), count in sorted(told.items(), key=lambda item: (item[0][0] == item[0][1], -item[1], item[0])):
+        told[
+            _standing(then, lang), words["undetermined"] if now is None else _standing(now, lang)
+        ] += count
+    for (then_told, now_told), count in sorted(
+        told.items(), key=lambda item: (item[0][0] == item[0][1], -item[1], item[0])
+    ):
         ends.add_row(then_told, "=" if then_told == now_told else now_told, str(count))
     output.print(ends)
     say("")
     if seen.classes:
-        kinds = Table(Column(words["class"]), Column(words["count"], justify="right"), box=None, header_style="bold")
+        kinds = Table(
+            Column(words["class"]),
+            Column(words["count"], justify="right"),
+            box=None,
+            header_style="bold",
+        )
         for name in CLASSES:
             if seen.classes[name]:
                 kinds.add_row(_class(name, lang), str(seen.classes[name]))
@@ -322,10 +409,18 @@ def _told(judged: _Judged, lang: Lang) -> Iterator[str]:
         yield f"✗ {found.fault}"
         return
     yield f"✗ {found.file}:{found.line}: {found.dispute_id}" + _ends(found.what_if, lang)
-    differences = (*found.differences, *(found.what_if.differences if found.what_if is not None else ()))
-    unapproved = [difference for difference in differences if difference.drift.value in judged.unapproved]
+    differences = (
+        *found.differences,
+        *(found.what_if.differences if found.what_if is not None else ()),
+    )
+    unapproved = [
+        difference for difference in differences if difference.drift.value in judged.unapproved
+    ]
     decisive = [difference for difference in unapproved if difference.drift in _DECISIVE]
-    for difference in [*unapproved[:1], *(found for found in decisive[:1] if found is not unapproved[0])]:
+    for difference in [
+        *unapproved[:1],
+        *(found for found in decisive[:1] if found is not unapproved[0]),
+    ]:
         yield from (f"    {line}" for line in difference_told(difference, lang))
 
 
@@ -347,10 +442,21 @@ def difference_told(difference: Difference, lang: Lang) -> Iterator[str]:
     step = words["step"].format(seq=difference.seq, command=difference.command.label(lang))
     yield f"{step}{words['colon']}{difference.drift.label(lang)}"
     for change in difference.changes:
-        if change.field != "checks" and (change.field, difference.drift) != ("deadlines", Drift.DEADLINE):  # the guard below says it
-            recorded, now = (change_in_words(change.field, value, lang) for value in (change.recorded, change.now))
-            yield "  " + words["changed"].format(what=changed_member(change.field, lang), recorded=recorded, now=now)
+        if change.field != "checks" and (change.field, difference.drift) != (
+            "deadlines",
+            Drift.DEADLINE,
+        ):  # the guard below says it
+            recorded, now = (
+                change_in_words(change.field, value, lang)
+                for value in (change.recorded, change.now)
+            )
+            yield "  " + words["changed"].format(
+                what=changed_member(change.field, lang), recorded=recorded, now=now
+            )
     if (guard := difference.guard) is not None:
         both = (difference.saw_then, difference.saw_now)
-        then, now = (words["nothing"] if saw is None else seen_in_words(guard, saw, lang, _ZONE) for saw in both)
+        then, now = (
+            words["nothing"] if saw is None else seen_in_words(guard, saw, lang, _ZONE)
+            for saw in both
+        )
         yield "  " + words["guard"].format(guard=guard_name(guard, lang), then=then, now=now)

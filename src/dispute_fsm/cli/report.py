@@ -12,9 +12,28 @@ from dispute_fsm.diagrams.report import report
 
 @reported
 def report_command(
-    path: Annotated[str, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
-    to: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write, e.g. dispute.html; - is standard output.")],
-    dispute: Annotated[str | None, typer.Option("--dispute", metavar="ID", help="Which dispute, where the history holds several.")] = None,
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="HISTORY",
+            help="A history file, also one that ends in .gz; - is standard input.",
+        ),
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The page to write, e.g. dispute.html; - is standard output.",
+        ),
+    ],
+    dispute: Annotated[
+        str | None,
+        typer.Option(
+            "--dispute", metavar="ID", help="Which dispute, where the history holds several."
+        ),
+    ] = None,
     lang: LangOption = LANG,
 ) -> Exit:
     """Write one dispute as a page: its way over the chart, its deadlines, every step with what was seen, whether the record is whole.
@@ -23,12 +42,16 @@ def report_command(
 
     Example: dispute-fsm report out/15-promise-missed.history.jsonl -o dispute.html
 
-    Exit code: 0 written, and the record is whole; 1 written, but the record is broken or decides otherwise; 2 unreadable input.
+    Exit code: 0 written, and the record is whole; 1 written, but the record is broken or decides
+    otherwise; 2 unreadable input.
     """
     steps, found = followed(path, dispute)
     page = report([step.event for step in steps], steps[0].policy, found, as_lang(lang))
     deliver(page.encode(), to, as_lang(lang))
     if found.sound:
         return Exit.WELL
-    complain(f"{path}: the record is not as it should be; the page says where, and so does: dispute-fsm replay {path}")
+    complain(
+        f"{path}: the record is not as it should be; the page says where, and so does: "
+        f"dispute-fsm replay {path}"
+    )
     return Exit.FELL_SHORT

@@ -10,11 +10,27 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported, say
+from dispute_fsm.cli.app import (
+    LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    as_lang,
+    emit,
+    output,
+    reported,
+    say,
+)
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.rollout import Rollout, Span, bucket_of
-from dispute_fsm.domain.scalars import FrozenMap, GivenIdentifier, Strict, format_instant, parse_instant
+from dispute_fsm.domain.scalars import (
+    FrozenMap,
+    GivenIdentifier,
+    Strict,
+    format_instant,
+    parse_instant,
+)
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.timeline import local_time
 from dispute_fsm.scenarios.rollouts import read_rollout
@@ -27,15 +43,24 @@ class _ListedMerchant(Strict):
 
 @reported
 def rollout_command(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A file with salt, from, to, deny, allow and schedule.")],
+    plan: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PLAN", help="A file with salt, from, to, deny, allow and schedule."
+        ),
+    ],
     merchants: Annotated[Path, typer.Option(metavar="FILE", help="Merchant ids, one a line.")],
-    at: Annotated[str | None, typer.Option(metavar="INSTANT", help="Also say which version each gets at this instant.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="Also say which version each gets at this instant."),
+    ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
     """Preview a gradual release: who gets the newer rule version, from when, and why.
 
-    Example: dispute-fsm rollout examples/rollout/plan.yaml --merchants examples/rollout/merchants.txt
+    Example: dispute-fsm rollout examples/rollout/plan.yaml --merchants
+    examples/rollout/merchants.txt
 
     A dispute keeps the version that it opens under; the plan decides on new ones only.
     With --json, a line for each merchant, then one for each step of the schedule.
@@ -76,10 +101,16 @@ def _merchants(path: Path) -> Iterator[str]:
             _ListedMerchant(id=merchant)
         except ValueError:
             raise InputError(
-                "a merchant id is one line of 1 to 200 characters, not all of them blank", file=str(path), line=number
+                "a merchant id is one line of 1 to 200 characters, not all of them blank",
+                file=str(path),
+                line=number,
             ) from None
         if merchant in seen:
-            raise InputError(f"this merchant stands in line {seen[merchant]} already: keep one of the two", file=str(path), line=number)
+            raise InputError(
+                f"this merchant stands in line {seen[merchant]} already: keep one of the two",
+                file=str(path),
+                line=number,
+            )
         seen[merchant] = number
         yield merchant
     if not seen:
@@ -88,7 +119,9 @@ def _merchants(path: Path) -> Iterator[str]:
 
 def _totals(rollout: Rollout, merchants: Sequence[str]) -> Iterator[dict[str, Any]]:
     for step in rollout.schedule:
-        newer = sum(rollout.decide(merchant, step.at).version == rollout.newer for merchant in merchants)
+        newer = sum(
+            rollout.decide(merchant, step.at).version == rollout.newer for merchant in merchants
+        )
         yield {
             "type": "step",
             **step.model_dump(mode="json"),
@@ -103,13 +136,15 @@ def _merchant_json(rollout: Rollout, merchant: str, at: datetime | None) -> dict
         "reason": rollout.reason(merchant).value,
         "bucket": bucket_of(rollout.salt, merchant),
         "newer": [
-            {name: instant and format_instant(instant) for name, instant in span._asdict().items()} for span in rollout.spans(merchant)
+            {name: instant and format_instant(instant) for name, instant in span._asdict().items()}
+            for span in rollout.spans(merchant)
         ],
-        "at": at and {"at": format_instant(at), **rollout.decide(merchant, at).model_dump(mode="json")},
+        "at": at
+        and {"at": format_instant(at), **rollout.decide(merchant, at).model_dump(mode="json")},
     }
 
 
-# ---- for people --------------------------------------------------------------------------------------------------------
+# ---- for people ----------------------------------------------------------------------------------
 
 _WORDS: Mapping[Lang, Mapping[str, Any]] = FrozenMap(
     {
@@ -132,7 +167,9 @@ _WORDS: Mapping[Lang, Mapping[str, Any]] = FrozenMap(
                 "never": "never (gets {older})",
                 "since": "from {since}",
                 "span": "from {since} until {until}",
-                "step": "{percentage} % from {at}: {n} of {all} merchants get {newer}, {m} get {older}",
+                "step": (
+                    "{percentage} % from {at}: {n} of {all} merchants get {newer}, {m} get {older}"
+                ),
             }
         ),
     }
@@ -150,14 +187,33 @@ def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang:
     for head in heads:
         table.add_column(head, overflow="fold")
     for merchant in merchants:
-        spans = "; ".join(_span(span, words) for span in rollout.spans(merchant)) or words["never"].format(**names)
+        spans = "; ".join(_span(span, words) for span in rollout.spans(merchant)) or words[
+            "never"
+        ].format(**names)
         now = [] if at is None else [rollout.decide(merchant, at).version]
         shown = escape(printable(merchant))
-        table.add_row(shown, rollout.reason(merchant).label(lang), str(bucket_of(rollout.salt, merchant)), spans, *map(escape, now))
+        table.add_row(
+            shown,
+            rollout.reason(merchant).label(lang),
+            str(bucket_of(rollout.salt, merchant)),
+            spans,
+            *map(escape, now),
+        )
     output.print(table)
     for step in _totals(rollout, merchants):
-        counts = {"n": step["merchants"][rollout.newer], "m": step["merchants"][rollout.older], "all": len(merchants)}
-        say(words["step"].format(**names, **counts, at=local_time(parse_instant(step["at"]), _ZONE), percentage=step["percentage"]))
+        counts = {
+            "n": step["merchants"][rollout.newer],
+            "m": step["merchants"][rollout.older],
+            "all": len(merchants),
+        }
+        say(
+            words["step"].format(
+                **names,
+                **counts,
+                at=local_time(parse_instant(step["at"]), _ZONE),
+                percentage=step["percentage"],
+            )
+        )
 
 
 def _span(span: Span, words: Mapping[str, str]) -> str:
@@ -165,5 +221,7 @@ def _span(span: Span, words: Mapping[str, str]) -> str:
         return words["always"]
     since = local_time(span.since, _ZONE)
     return (
-        words["since"].format(since=since) if span.until is None else words["span"].format(since=since, until=local_time(span.until, _ZONE))
+        words["since"].format(since=since)
+        if span.until is None
+        else words["span"].format(since=since, until=local_time(span.until, _ZONE))
     )

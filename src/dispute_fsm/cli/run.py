@@ -40,13 +40,26 @@ if TYPE_CHECKING:
 
 @reported
 def run(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=f"Scenario files, or folders that hold *{SUFFIX} files.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help=f"Scenario files, or folders that hold *{SUFFIX} files."
+        ),
+    ],
     as_json: JsonOption = False,
-    histories: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the history of each scenario into this folder.")] = None,
+    histories: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the history of each scenario into this folder."),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(
-            "--db", metavar="URL", help="Store the disputes in this database, e.g. sqlite:///disputes.db; none of another content."
+            "--db",
+            metavar="URL",
+            help=(
+                "Store the disputes in this database, e.g. sqlite:///disputes.db; none of another "
+                "content."
+            ),
         ),
     ] = None,
     lang: LangOption = LANG,
@@ -55,8 +68,9 @@ def run(
 
     Example: dispute-fsm run examples/ --histories out/
 
-    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be found or read, or its dispute does not fit into
-    the database (the others still run), 3 the database cannot be reached.
+    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be found or read,
+    or its dispute does not fit into the database (the others still run), 3 the database cannot be
+    reached.
     """
     if url is None:
         return _run(paths, as_json, histories, lang, None)
@@ -64,7 +78,13 @@ def run(
         return _run(paths, as_json, histories, lang, store)
 
 
-def _run(paths: list[str], as_json: bool, histories: Path | None, lang: LanguageChoice, store: "Store | None") -> Exit:
+def _run(
+    paths: list[str],
+    as_json: bool,
+    histories: Path | None,
+    lang: LanguageChoice,
+    store: "Store | None",
+) -> Exit:
     began = monotonic()
     files, lost = scenario_files(paths)
     targets = {} if histories is None else _history_files(files, histories)
@@ -81,7 +101,10 @@ def _run(paths: list[str], as_json: bool, histories: Path | None, lang: Language
                 unreadable += 1
                 continue
             if file in targets:
-                write_history(targets[file], ((event, result.scenario.opening.policy) for event in result.events))
+                write_history(
+                    targets[file],
+                    ((event, result.scenario.opening.policy) for event in result.events),
+                )
                 written.append(targets[file])
             if as_json:
                 emit(_as_json(result))
@@ -133,7 +156,8 @@ class FoundScenarios(NamedTuple):
 def scenario_files(paths: Iterable[str]) -> FoundScenarios:
     """Find scenario files, each once.
 
-    A path that does not exist, and a folder that holds none, is an error of that path alone: to check nothing is no success.
+    A path that does not exist, and a folder that holds none, is an error of that path alone: to
+    check nothing is no success.
     """
     found: dict[Path, Path] = {}
     lost = list[InputError | OSError]()
@@ -165,11 +189,17 @@ def _below(name: str) -> list[tuple[Path, Path]]:
 
 def _history_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     """Name the history file of each scenario: the same name and sub-folder, another ending. No two may share one."""
-    named = {file: folder / below.with_name(below.name.removesuffix(SUFFIX) + HISTORY_SUFFIX) for file, below in files.items()}
+    named = {
+        file: folder / below.with_name(below.name.removesuffix(SUFFIX) + HISTORY_SUFFIX)
+        for file, below in files.items()
+    }
     owners: dict[Path, Path] = {}
     for file, target in named.items():
         if (other := owners.setdefault(target, file)) is not file:
-            msg = f"its history would overwrite that of {other}, both are {target}: run them apart, or name their common folder"
+            msg = (
+                f"its history would overwrite that of {other}, both are {target}: run them apart, "
+                "or name their common folder"
+            )
             raise InputError(msg, file=str(file))
     return named
 
@@ -187,7 +217,12 @@ def _as_json(result: ScenarioResult) -> dict[str, Any]:
         "events": [event.model_dump(mode="json") for event in result.events],
         "ok": result.ok,
         "failures": [
-            {"step": failure.step, "line": failure.line, "expected": failure.expected, "found": failure.found}
+            {
+                "step": failure.step,
+                "line": failure.line,
+                "expected": failure.expected,
+                "found": failure.found,
+            }
             for failure in result.failures
         ],
     }
@@ -197,7 +232,10 @@ _HEADS = {
     "zh": ("", "场景", "结束状态", "结果", "事件数"),
     "en": ("", "scenario", "ends in", "outcome", "events"),
 }
-_SUMMARY = {"zh": "{passed} 个通过，{failed} 个未通过，用时 {seconds:.1f} 秒", "en": "{passed} passed, {failed} failed in {seconds:.1f} s"}
+_SUMMARY = {
+    "zh": "{passed} 个通过，{failed} 个未通过，用时 {seconds:.1f} 秒",
+    "en": "{passed} passed, {failed} failed in {seconds:.1f} s",
+}
 _FAILURE = {
     "zh": "{file}:{line}: {where}：预期 {expected}，实际 {found}",
     "en": "{file}:{line}: {where}: expected {expected}; found {found}",
@@ -205,7 +243,12 @@ _FAILURE = {
 
 
 def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
-    table = Table(*(Column(head, overflow="fold") for head in _HEADS[lang]), box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        *(Column(head, overflow="fold") for head in _HEADS[lang]),
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
     for result in results:
         dispute = result.dispute
         refused = ", ".join(code.label(lang) for code in result.refused)
@@ -224,10 +267,18 @@ def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
         for failure in result.failures:
             say(_failure(result, failure, lang))
     passed = sum(result.ok for result in results)
-    output.print(_SUMMARY[lang].format(passed=passed, failed=len(results) - passed, seconds=seconds))
+    output.print(
+        _SUMMARY[lang].format(passed=passed, failed=len(results) - passed, seconds=seconds)
+    )
 
 
 def _failure(result: ScenarioResult, failure: Failure, lang: Lang) -> str:
     end, step = {"zh": ("结束时", "第 {} 步"), "en": ("at the end", "step {}")}[lang]
     where = end if failure.step is None else step.format(failure.step)
-    return _FAILURE[lang].format(file=result.scenario.file, line=failure.line, where=where, expected=failure.expected, found=failure.found)
+    return _FAILURE[lang].format(
+        file=result.scenario.file,
+        line=failure.line,
+        where=where,
+        expected=failure.expected,
+        found=failure.found,
+    )

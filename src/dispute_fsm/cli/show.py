@@ -14,15 +14,35 @@ from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
 from dispute_fsm.domain.scalars import format_duration, format_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.telling import details, headline, standing_details
-from dispute_fsm.history.timeline import Clocks, Personal, Said, SaidVoucher, TimelineEntry, local_time, standing, timeline
+from dispute_fsm.history.timeline import (
+    Clocks,
+    Personal,
+    Said,
+    SaidVoucher,
+    TimelineEntry,
+    local_time,
+    standing,
+    timeline,
+)
 from dispute_fsm.terminal import printable
 
 
 @reported
 def show(
-    path: Annotated[str, typer.Argument(metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input.")],
-    dispute: Annotated[str | None, typer.Option(metavar="ID", help="Which dispute, where the file holds several.")] = None,
-    at: Annotated[int | None, typer.Option(metavar="SEQ", help="Go back to just after the event of this number.")] = None,
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="HISTORY",
+            help="A history file, also one that ends in .gz; - is standard input.",
+        ),
+    ],
+    dispute: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which dispute, where the file holds several.")
+    ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", help="Go back to just after the event of this number."),
+    ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
@@ -44,7 +64,7 @@ def show(
     return Exit.WELL
 
 
-# ---- for programs ------------------------------------------------------------------------------------------------------
+# ---- for programs --------------------------------------------------------------------------------
 
 
 def _as_json(entry: TimelineEntry) -> dict[str, Any]:
@@ -59,7 +79,10 @@ def _as_json(entry: TimelineEntry) -> dict[str, Any]:
         "outcome": entry.outcome and entry.outcome.value,
         "refused": [code.value for code in entry.refused],
         "deadlines": _clocks_json(entry.clocks),
-        "seen": [{"guard": looked.guard, "passed": looked.passed, "saw": dict(looked.saw)} for looked in entry.seen],
+        "seen": [
+            {"guard": looked.guard, "passed": looked.passed, "saw": dict(looked.saw)}
+            for looked in entry.seen
+        ],
         "said": _said_json(entry.said),
     }
 
@@ -67,13 +90,23 @@ def _as_json(entry: TimelineEntry) -> dict[str, Any]:
 def _clocks_json(clocks: Clocks) -> dict[str, Any]:
     passed = clocks.passed
     return {
-        "began": {deadline.value: format_instant(begun.due) for deadline, begun in clocks.began.items()},
+        "began": {
+            deadline.value: format_instant(begun.due) for deadline, begun in clocks.began.items()
+        },
         "moved": {
-            deadline.value: {"from": format_instant(was), "to": format_instant(due)} for deadline, (was, due) in clocks.moved.items()
+            deadline.value: {"from": format_instant(was), "to": format_instant(due)}
+            for deadline, (was, due) in clocks.moved.items()
         },
         "ended": {deadline.value: format_instant(due) for deadline, due in clocks.ended.items()},
-        "standing": {deadline.value: format_instant(due) for deadline, due in clocks.standing.items()},
-        "passed": passed and {"deadline": passed.deadline.value, "due": format_instant(passed.due), "late": format_duration(passed.late)},
+        "standing": {
+            deadline.value: format_instant(due) for deadline, due in clocks.standing.items()
+        },
+        "passed": passed
+        and {
+            "deadline": passed.deadline.value,
+            "due": format_instant(passed.due),
+            "late": format_duration(passed.late),
+        },
     }
 
 
@@ -83,7 +116,10 @@ def _said_json(said: Iterable[Said]) -> dict[str, Any]:
         match each.value:
             case SaidVoucher(kind, media_type, size, name, uri):
                 voucher = {"kind": kind.value, "media_type": media_type, "size": size}
-                personal = {"file_name": name and _personal_json(name), "uri": uri and _personal_json(uri)}
+                personal = {
+                    "file_name": name and _personal_json(name),
+                    "uri": uri and _personal_json(uri),
+                }
                 record.setdefault(each.name, []).append(voucher | personal)
             case Personal():
                 record[each.name] = _personal_json(each.value)
@@ -100,15 +136,20 @@ def _personal_json(said: Personal) -> dict[str, Any]:
     return {"length": said.length, "value": said.value}
 
 
-# ---- for people --------------------------------------------------------------------------------------------------------
+# ---- for people ----------------------------------------------------------------------------------
 
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh": {
-        "head": "纠纷 {dispute} · 订单 {order} · 商家 {merchant} · 消费者 {consumer} · 规则 {rules}",
+        "head": (
+            "纠纷 {dispute} · 订单 {order} · 商家 {merchant} · 消费者 {consumer} · 规则 {rules}"
+        ),
         "stands": "截至 {at}，事件 {seq} 之后（版本序号 {revision}）",
     },
     "en": {
-        "head": "dispute {dispute} · order {order} · merchant {merchant} · consumer {consumer} · rules {rules}",
+        "head": (
+            "dispute {dispute} · order {order} · merchant {merchant} · consumer {consumer} · "
+            "rules {rules}"
+        ),
         "stands": "as it stands at {at}, after event {seq} (revision {revision})",
     },
 }
@@ -116,23 +157,47 @@ _WORDS: dict[Lang, dict[str, str]] = {
 
 def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> None:
     words, stood = _WORDS[lang], standing(dispute)
-    names = {"order": dispute.order_id, "merchant": dispute.merchant_id, "consumer": dispute.consumer_id, "rules": dispute.rules.id}
-    output.print(Text(printable(words["head"].format(dispute=dispute.dispute_id, **names)), style="bold"))
+    names = {
+        "order": dispute.order_id,
+        "merchant": dispute.merchant_id,
+        "consumer": dispute.consumer_id,
+        "rules": dispute.rules.id,
+    }
+    output.print(
+        Text(printable(words["head"].format(dispute=dispute.dispute_id, **names)), style="bold")
+    )
     width = len(str(entries[-1].seq))
     for entry in entries:
         when, what, by = headline(entry, lang)
         output.print()
-        output.print(Text.assemble((f"#{entry.seq:<{width}}  {when}  ", "dim"), (what, _style(entry)), f"  {by}"))
+        output.print(
+            Text.assemble(
+                (f"#{entry.seq:<{width}}  {when}  ", "dim"), (what, _style(entry)), f"  {by}"
+            )
+        )
         _details(details(entry, lang))
     output.print()
-    output.print(Text(words["stands"].format(at=local_time(stood.at, stood.zone), seq=stood.seq, revision=stood.revision), style="bold"))
+    output.print(
+        Text(
+            words["stands"].format(
+                at=local_time(stood.at, stood.zone), seq=stood.seq, revision=stood.revision
+            ),
+            style="bold",
+        )
+    )
     _details(standing_details(stood, lang))
 
 
 def _style(entry: TimelineEntry) -> str:
     if entry.refused:
         return "bold yellow"
-    return "bold" if entry.outcome is None else "bold red" if entry.outcome in LIABILITIES else "bold green"
+    return (
+        "bold"
+        if entry.outcome is None
+        else "bold red"
+        if entry.outcome in LIABILITIES
+        else "bold green"
+    )
 
 
 def _details(told: Iterable[tuple[str, str]]) -> None:

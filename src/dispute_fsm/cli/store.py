@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 DbOption = Annotated[
     str,
     typer.Option(
-        "--db", metavar="URL", help="The database, e.g. sqlite:///disputes.db or postgresql://user@host/base.", show_default=False
+        "--db",
+        metavar="URL",
+        help="The database, e.g. sqlite:///disputes.db or postgresql://user@host/base.",
+        show_default=False,
     ),
 ]
 
@@ -24,10 +27,14 @@ DbOption = Annotated[
 def opened_store(url: str, *, make: bool = False) -> Generator["Store"]:
     """Open the store at a URL; a SQLite file that is not there is made where `make` says so.
 
-    Raises `InputError` where the extra is missing, the URL is none, or the file is not there; `StoreUnavailableError`, `StoreInvalidError`.
+    Raises `InputError` where the extra is missing, the URL is none, or the file is not there;
+    `StoreUnavailableError`, `StoreInvalidError`.
     """
     if missing := [module for module in ("sqlalchemy", "psycopg") if find_spec(module) is None]:
-        raise InputError(f"{', '.join(missing)} is not installed; install the store: pip install 'dispute-fsm[cli,sql]'")
+        raise InputError(
+            f"{', '.join(missing)} is not installed; install the store: pip install "
+            "'dispute-fsm[cli,sql]'"
+        )
     from dispute_fsm.store.address import file_of  # noqa: PLC0415 -- what it imports may be missing, and then the lines above say so
     from dispute_fsm.store.repository import Store  # noqa: PLC0415 -- as above
 

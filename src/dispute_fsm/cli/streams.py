@@ -61,7 +61,8 @@ def open_standard_streams() -> None:
 def _hold(number: int) -> None:
     """Put something in the place of a closed stream; those before it are open, so it gets this number.
 
-    A socket that leads nowhere: also who opens `/dev/stdin` or `/dev/stdout` by its name gets an error, not an empty file.
+    A socket that leads nowhere: also who opens `/dev/stdin` or `/dev/stdout` by its name gets an
+    error, not an empty file.
     """
     nowhere = number != _ERRORS and hasattr(socket, "AF_UNIX")
     held = socket.socket(socket.AF_UNIX).detach() if nowhere else os.open(os.devnull, os.O_RDWR)

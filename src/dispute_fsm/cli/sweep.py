@@ -24,19 +24,30 @@ class NobodyToAsk:
     def look(self, order_id: str, now: object) -> None:
         """Raise: unknown is not false."""
         del now
-        raise OrderSystemUnavailableError(f"no order system was named, so nobody can be asked about order {order_id}: give --orders")
+        raise OrderSystemUnavailableError(
+            f"no order system was named, so nobody can be asked about order {order_id}: give "
+            "--orders"
+        )
 
 
 @reported
 def sweep_command(
     url: DbOption,
     forever: Annotated[
-        bool, typer.Option("--forever", help="Go on until SIGTERM or SIGINT, sleeping until the next deadline is due.")
+        bool,
+        typer.Option(
+            "--forever",
+            help="Go on until SIGTERM or SIGINT, sleeping until the next deadline is due.",
+        ),
     ] = False,
     orders: Annotated[
         str | None,
         typer.Option(
-            metavar="MODULE:NAME", help="Your order system, or a function that makes it; without one, deadlines that need it stay pending."
+            metavar="MODULE:NAME",
+            help=(
+                "Your order system, or a function that makes it; without one, deadlines that need "
+                "it stay pending."
+            ),
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -45,8 +56,9 @@ def sweep_command(
 
     Example: dispute-fsm sweep --db sqlite:///disputes.db --orders shop.orders:order_system
 
-    Exit code: 0 done; 1 a dispute could not be worked on; 3 the database cannot be reached, or a deadline stays pending because
-    the order system cannot answer. With --forever these are tried again, and the exit code is 0 once it was stopped.
+    Exit code: 0 done; 1 a dispute could not be worked on; 3 the database cannot be reached, or a
+    deadline stays pending because the order system cannot answer. With --forever these are tried
+    again, and the exit code is 0 once it was stopped.
     """
     asked = NobodyToAsk() if orders is None else _order_system(orders)
     with opened_store(url) as store:
@@ -77,7 +89,9 @@ def _order_system(named: str) -> OrderSystem:
     """Import the host's order system, from the present folder too. Raises `InputError` where there is none of that name."""
     module, _, name = named.partition(":")
     if not module or not name.isidentifier():
-        raise InputError(f"{named:.60}: write MODULE:NAME, e.g. shop.orders:order_system", field="--orders")
+        raise InputError(
+            f"{named:.60}: write MODULE:NAME, e.g. shop.orders:order_system", field="--orders"
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = getattr(import_module(module), name, None)
@@ -87,5 +101,7 @@ def _order_system(named: str) -> OrderSystem:
         raise InputError(f"there is no {name} in {module}", field="--orders")
     system = found() if not hasattr(found, "look") or isinstance(found, type) else found
     if not hasattr(system, "look"):
-        raise InputError(f"{named} is no order system: it has no look(order_id, now)", field="--orders")
+        raise InputError(
+            f"{named} is no order system: it has no look(order_id, now)", field="--orders"
+        )
     return cast("OrderSystem", system)

@@ -16,7 +16,8 @@ from dispute_fsm.history.jsonl import NO_PATH
 def parameters(command: Callable[..., object]) -> Mapping[str, str]:
     """Give the parameters of a command, each with its name on the command line, and have paths and choices read strictly.
 
-    An empty path and a choice that is not known are an `InputError`, of one line, instead of a usage error.
+    An empty path and a choice that is not known are an `InputError`, of one line, instead of a
+    usage error.
     """
     typed: dict[str, str] = {}
     for name, parameter in inspect.signature(command).parameters.items():
@@ -35,12 +36,17 @@ def parameters(command: Callable[..., object]) -> Mapping[str, str]:
 def _typed(name: str, info: OptionInfo | ArgumentInfo) -> str:
     if isinstance(info, ArgumentInfo):
         return info.metavar or name
-    declared = [one for one in (info.default, *(info.param_decls or ())) if isinstance(one, str)]  # typer takes the first for a default
+    declared = [
+        one for one in (info.default, *(info.param_decls or ())) if isinstance(one, str)
+    ]  # typer takes the first for a default
     return declared[0] if declared else f"--{name.replace('_', '-')}"
 
 
 def _within(annotation: Any) -> list[Any]:  # noqa: ANN401 -- a type, or a generic with types in it
-    return [annotation, *(inner for argument in get_args(annotation) for inner in _within(argument))]
+    return [
+        annotation,
+        *(inner for argument in get_args(annotation) for inner in _within(argument)),
+    ]
 
 
 def _path_of(parameter: str) -> Callable[[str], Path]:
@@ -64,4 +70,8 @@ def _choice_of(choices: type[StrEnum], parameter: str) -> Callable[[str], StrEnu
 
 def as_typed(fault: InputError, typed: Mapping[str, str]) -> InputError:
     """Return an error of an argument of ours with the name of what was typed; one of a file names a field there."""
-    return fault if fault.file is not None else InputError(fault.message, field=typed.get(fault.field or "", fault.field))
+    return (
+        fault
+        if fault.file is not None
+        else InputError(fault.message, field=typed.get(fault.field or "", fault.field))
+    )

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, progress_bar, reported, say, wrote_into
+from dispute_fsm.cli.app import (
+    LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    as_lang,
+    emit,
+    progress_bar,
+    reported,
+    say,
+    wrote_into,
+)
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.jsonl import whole_file
@@ -19,10 +30,17 @@ from dispute_fsm.verify.counterexample import file_name, scenario_text
 
 @reported
 def verify_command(
-    rules: Annotated[str | None, typer.Option("--rules", metavar="V", help="Only this rule version; default: every one.")] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option("--rules", metavar="V", help="Only this rule version; default: every one."),
+    ] = None,
     as_json: JsonOption = False,
     counterexamples: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the shortest counter-example of each failing property into this folder.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write the shortest counter-example of each failing property into this folder.",
+        ),
     ] = None,
     lang: LangOption = LANG,
 ) -> Exit:
@@ -30,8 +48,9 @@ def verify_command(
 
     Example: dispute-fsm verify --rules 2023-03
 
-    Every state, event, role and guard outcome, with the clock before, at and after each deadline, under policies with each
-    switch on and off. A counter-example is a scenario: `dispute-fsm run` goes through it again.
+    Every state, event, role and guard outcome, with the clock before, at and after each deadline,
+    under policies with each switch on and off. A counter-example is a scenario: `dispute-fsm run`
+    goes through it again.
 
     Exit code: 0 every property holds, 1 one fails, 2 wrong usage.
     """
@@ -41,7 +60,11 @@ def verify_command(
         for version in progress.track(versions, description="verify"):
             found = verify_version(version)
             ok &= found.ok
-            texts = {one.of.id: scenario_text(one.of, one.violation) for one in found.verdicts if one.violation is not None}
+            texts = {
+                one.of.id: scenario_text(one.of, one.violation)
+                for one in found.verdicts
+                if one.violation is not None
+            }
             if counterexamples is not None and texts:
                 counterexamples.mkdir(parents=True, exist_ok=True)
                 for one in found.verdicts:
@@ -69,7 +92,9 @@ def _as_json(found: Verification, texts: Mapping[str, str]) -> dict[str, object]
                 "zh": one.of.sentence.zh,
                 "en": one.of.sentence.en,
                 "holds": one.holds,
-                "wrong": None if one.violation is None else {"zh": one.violation.wrong.zh, "en": one.violation.wrong.en},
+                "wrong": None
+                if one.violation is None
+                else {"zh": one.violation.wrong.zh, "en": one.violation.wrong.en},
                 "counterexample": texts.get(one.of.id),
             }
             for one in found.verdicts
@@ -82,21 +107,29 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
         "zh": FrozenMap(
             {
                 "counts": (
-                    "规则 {rules}：{policies} 组规则参数，{states} 个状态，{situations} 种情形，{questions} 个请求："
-                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，因缺少订单数据未判定 {unknown}"
+                    "规则 {rules}：{policies} 组规则参数，{states} 个状态，{situations} 种情形，"
+                    "{questions} 个请求："
+                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，因缺少订单数据未判定 "
+                    "{unknown}"
                 ),
-                "waiting": "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，时限因规则参数停用 {deadline_switched_off}",
+                "waiting": (
+                    "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，"
+                    "时限因规则参数停用 {deadline_switched_off}"
+                ),
                 "shortest": "最短反例：",
             }
         ),
         "en": FrozenMap(
             {
                 "counts": (
-                    "rules {rules}: {policies} policies, {states} states, {situations} situations, {questions} questions: "
-                    "{accepted} accepted, {refused} refused, {unchanged} unchanged, {unknown} undecided for want of facts"
+                    "rules {rules}: {policies} policies, {states} states, {situations} "
+                    "situations, {questions} questions: "
+                    "{accepted} accepted, {refused} refused, {unchanged} unchanged, {unknown} "
+                    "undecided for want of facts"
                 ),
                 "waiting": (
-                    "situations that wait on while everybody is silent: {waiting_for_platform} for the platform, "
+                    "situations that wait on while everybody is silent: {waiting_for_platform} "
+                    "for the platform, "
                     "{deadline_switched_off} because the policy has switched a deadline off"
                 ),
                 "shortest": "shortest counter-example:",

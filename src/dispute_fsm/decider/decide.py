@@ -1,9 +1,10 @@
 """Deciding: what comes of a command, given the dispute, the order system's facts and the time. Pure.
 
-A command is evaluated (see `evaluate`), then concluded: the `Conclusion` is all that its event says beside what was asked, by whom
-and when, and a replay compares it with the event that was recorded. `decide` makes an event or a refusal of it. It does not ask,
-wait, store or log: facts come in as an argument (`needs_facts` says when), so does the time, and so do the id, the moment of
-writing and the salts of the event (`Stamp`). The same arguments always give the same decision.
+A command is evaluated (see `evaluate`), then concluded: the `Conclusion` is all that its event says
+beside what was asked, by whom and when, and a replay compares it with the event that was recorded.
+`decide` makes an event or a refusal of it. It does not ask, wait, store or log: facts come in as an
+argument (`needs_facts` says when), so does the time, and so do the id, the moment of writing and
+the salts of the event (`Stamp`). The same arguments always give the same decision.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,23 @@ from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused, R
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import Evaluation, check_facts, evaluate, hinted, reason_of
 from dispute_fsm.decider.hash_chain import Stamp, conceal, seal
-from dispute_fsm.domain.commands import ChooseOption, Command, ExtendDeadline, OpenDispute, OpeningPayload
+from dispute_fsm.domain.commands import (
+    ChooseOption,
+    Command,
+    ExtendDeadline,
+    OpenDispute,
+    OpeningPayload,
+)
 from dispute_fsm.domain.deadlines import due_instant
 from dispute_fsm.domain.enums import Deadline, EventType, Outcome, RefusalCode
-from dispute_fsm.domain.events import EVENT, GENESIS, SCHEMA_VERSION, AuditEvent, CommandRefused, DisputeOpened
+from dispute_fsm.domain.events import (
+    EVENT,
+    GENESIS,
+    SCHEMA_VERSION,
+    AuditEvent,
+    CommandRefused,
+    DisputeOpened,
+)
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import FrozenMap, format_instant
 from dispute_fsm.errors import ClockWentBackError, InputError
@@ -62,79 +76,99 @@ class Conclusion(NamedTuple):
     @property
     def checks(self) -> tuple[RecordedCheck, ...]:
         """Every guard's answer, as it is recorded."""
-        answers = (RecordedCheck(guard.recorded, finding.holds, finding.saw) for guard, finding in self.answers)
-        return (*answers, *(RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in self.beside))
+        answers = (
+            RecordedCheck(guard.recorded, finding.passed, finding.saw)
+            for guard, finding in self.answers
+        )
+        return (
+            *answers,
+            *(RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in self.beside),
+        )
 
 
-def conclude(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> tuple[Evaluation, Conclusion | None]:
+def conclude(
+    dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
+) -> tuple[Evaluation, Conclusion | None]:
     """Judge a command, and say what is to be recorded of it; None where nothing is.
 
     Raises `ClockWentBackError`, `FactsNeededError` and `StaleFactsError` as `decide` does.
     """
-    judgement = evaluate(dispute, command, facts, now)
-    if judgement.earlier is not None:
-        return judgement, None
+    evaluation = evaluate(dispute, command, facts, now)
+    if evaluation.earlier is not None:
+        return evaluation, None
     if now < dispute.last_at:
-        msg = f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} ({format_instant(dispute.last_at)})"
+        msg = (
+            f"{format_instant(now)} lies before the last event of dispute {dispute.dispute_id} "
+            f"({format_instant(dispute.last_at)})"
+        )
         raise ClockWentBackError(msg)
-    looked_at = judgement.facts
+    looked_at = evaluation.facts
     check_facts(looked_at, dispute.order_id, dispute.policy.max_facts_age, now)
-    if judgement.row is not None:
-        return judgement, _fired(dispute, judgement, judgement.row, looked_at)
-    if judgement.reasons and dispute.refusals < dispute.policy.max_recorded_refusals:
-        return judgement, _stood(dispute, judgement, looked_at)
-    return judgement, None
+    if evaluation.transition is not None:
+        return evaluation, _fired(dispute, evaluation, evaluation.transition, looked_at)
+    if evaluation.reasons and dispute.refusals < dispute.policy.max_recorded_refusals:
+        return evaluation, _stood(dispute, evaluation, looked_at)
+    return evaluation, None
 
 
-def _fired(dispute: Dispute, judgement: Evaluation, row: Transition, looked_at: OrderFacts | None) -> Conclusion:
-    rule, command = row.rule, judgement.case.command
+def _fired(
+    dispute: Dispute, evaluation: Evaluation, row: Transition, looked_at: OrderFacts | None
+) -> Conclusion:
+    rule, command = row.rule, evaluation.case.command
     option, agreed_until = dispute.option, dispute.agreed_until
     if isinstance(command, ChooseOption):
         option, agreed_until = command.option, command.agreed_until
-    stands = dispute.rules.table.places[row.target].stands
+    stands = dispute.rules.table.configurations[row.target].deadlines
     kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     return Conclusion(
         type=row.records,
         target=row.target,
-        answers=judgement.checks,
+        answers=evaluation.checks,
         facts=looked_at,
-        deadlines={**kept, **_started(rule.starts, judgement.case, agreed_until)},
+        deadlines={**kept, **_started(rule.starts, evaluation.case, agreed_until)},
         outcome=row.outcome(option),
     )
 
 
-def _stood(dispute: Dispute, judgement: Evaluation, looked_at: OrderFacts | None) -> Conclusion:
+def _stood(dispute: Dispute, evaluation: Evaluation, looked_at: OrderFacts | None) -> Conclusion:
     return Conclusion(
         type=EventType.REFUSED,
         target=dispute.path,
-        answers=judgement.checks,
+        answers=evaluation.checks,
         facts=looked_at,
         deadlines=dispute.deadlines,
         outcome=dispute.outcome,
-        reasons=judgement.reasons,
+        reasons=evaluation.reasons,
     )
 
 
-def _started(starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | None) -> dict[Deadline, datetime]:
+def _started(
+    starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | None
+) -> dict[Deadline, datetime]:
     """Return the due instants of the deadlines that begin now; a deadline that is switched off does not begin."""
     if not starts:
         return {}
     until = case.command.until if isinstance(case.command, ExtendDeadline) else None
-    dues = {deadline: due_instant(deadline, case.policy, case.now, agreed_until, until) for deadline in starts}
+    dues = {
+        deadline: due_instant(deadline, case.policy, case.now, agreed_until, until)
+        for deadline in starts
+    }
     return {deadline: due for deadline, due in dues.items() if due is not None}
 
 
-# ---- openings ----------------------------------------------------------------------------------------------------------
+# ---- openings ------------------------------------------------------------------------------------
 
 
-def conclude_opening(opening: OpenDispute, facts: OrderFacts | None, now: datetime) -> Conclusion | tuple[Reason, ...]:
+def conclude_opening(
+    opening: OpenDispute, facts: OrderFacts | None, now: datetime
+) -> Conclusion | tuple[Reason, ...]:
     """Say what an opening of a new dispute comes to, or every reason against it. Raises `StaleFactsError`, `InputError`."""
     case = _case(opening, facts, now)
     table = rule_version(opening.rules).table
-    checks: list[tuple[Guard, GuardResult]] = [(table.entry.by, table.entry.by.holds(case))]
+    checks: list[tuple[Guard, GuardResult]] = [(table.entry.by, table.entry.by.check(case))]
     if checks[0][1]:
         check_facts(facts, opening.order_id, opening.policy.max_facts_age, now)
-        checks += [(guard, guard.holds(case)) for guard in table.entry.needs]
+        checks += [(guard, guard.check(case)) for guard in table.entry.needs]
     if reasons := tuple(reason_of(guard, finding) for guard, finding in checks if not finding):
         return reasons
     return Conclusion(
@@ -149,10 +183,11 @@ def conclude_opening(opening: OpenDispute, facts: OrderFacts | None, now: dateti
 def opening_needs_facts(existing: Dispute | None, opening: OpenDispute) -> bool:
     """Tell whether the order system has to be asked before this opening can be decided.
 
-    Not where the id is taken, nor where the actor may not open it. Raises `InputError` for an unknown rule version.
+    Not where the id is taken, nor where the actor may not open it. Raises `InputError` for an
+    unknown rule version.
     """
     entry = rule_version(opening.rules).table.entry
-    return existing is None and bool(entry.by.look(_case(opening, None, _ANY_TIME)))
+    return existing is None and bool(entry.by.condition(_case(opening, None, _ANY_TIME)))
 
 
 def _case(opening: OpenDispute, facts: OrderFacts | None, now: datetime) -> Case:
@@ -166,12 +201,19 @@ def _case(opening: OpenDispute, facts: OrderFacts | None, now: datetime) -> Case
     )
 
 
-def open_dispute(existing: Dispute | None, opening: OpenDispute, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
+def open_dispute(
+    existing: Dispute | None,
+    opening: OpenDispute,
+    facts: OrderFacts | None,
+    now: datetime,
+    *,
+    stamp: Stamp,
+) -> Decision:
     """Decide an opening. `existing` is the dispute that has this id already; `facts` None: there is no such order.
 
-    A refusal of an opening is not recorded, for there is no dispute to record it in. Raises `StaleFactsError` for facts
-    that are too old, dated ahead or of another order; `InputError` for an unknown rule version, or where `existing` is
-    another dispute.
+    A refusal of an opening is not recorded, for there is no dispute to record it in. Raises
+    `StaleFactsError` for facts that are too old, dated ahead or of another order; `InputError` for
+    an unknown rule version, or where `existing` is another dispute.
     """
     if existing is not None:
         return _again(existing, opening)
@@ -201,34 +243,58 @@ def open_dispute(existing: Dispute | None, opening: OpenDispute, facts: OrderFac
 def _again(existing: Dispute, opening: OpenDispute) -> Decision:
     first = existing.opening
     if first.dispute_id != opening.dispute_id:
-        raise InputError(f"existing is dispute {first.dispute_id}, the opening is of {opening.dispute_id}", field="existing")
-    # Where a rollout chose the rules, who asks again has named none; the dispute keeps those that it opened under.
+        raise InputError(
+            f"existing is dispute {first.dispute_id}, the opening is of {opening.dispute_id}",
+            field="existing",
+        )
+    # Where a rollout chose the rules, who asks again has named none; the dispute keeps those that
+    # it opened under.
     chosen = opening.rollout is not None and first.payload.rollout is not None
     named = ("order_id", "merchant_id", "consumer_id", *(() if chosen else ("rules",)))
-    same = all(getattr(first, name) == getattr(opening, name) for name in named) and first.actor == opening.by
+    same = (
+        all(getattr(first, name) == getattr(opening, name) for name in named)
+        and first.actor == opening.by
+    )
     if same and first.policy == opening.policy.digest:
         return Repeated(first)
     unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
-    return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", FrozenMap(dispute_id=opening.dispute_id), unlock),))
+    return Refused(
+        (
+            Reason(
+                RefusalCode.DISPUTE_EXISTS,
+                "dispute_id_unused",
+                FrozenMap(dispute_id=opening.dispute_id),
+                unlock,
+            ),
+        )
+    )
 
 
-def decide(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime, *, stamp: Stamp) -> Decision:
+def decide(
+    dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime, *, stamp: Stamp
+) -> Decision:
     """Decide a command: accepted with its event, refused with every reason, unchanged, or repeated.
 
-    `now` is business time. Raises `ClockWentBackError` where it lies before the dispute's last event, `FactsNeededError`
-    where `needs_facts` would have said so and none were given, `StaleFactsError` for facts that are too old, dated ahead
-    or of another order.
+    `now` is business time. Raises `ClockWentBackError` where it lies before the dispute's last
+    event, `FactsNeededError` where `needs_facts` would have said so and none were given,
+    `StaleFactsError` for facts that are too old, dated ahead or of another order.
     """
-    judgement, conclusion = conclude(dispute, command, facts, now)
-    if judgement.earlier is not None:
-        return Repeated(judgement.earlier)
+    evaluation, conclusion = conclude(dispute, command, facts, now)
+    if evaluation.earlier is not None:
+        return Repeated(evaluation.earlier)
     if conclusion is None:
-        return Refused(hinted(dispute, judgement)) if judgement.reasons else Unchanged()
+        return Refused(hinted(dispute, evaluation)) if evaluation.reasons else Unchanged()
     event, hashed = seal(_event(dispute, command, conclusion, now, stamp))
-    return Refused(hinted(dispute, judgement), event, hashed) if isinstance(event, CommandRefused) else Accepted(event, hashed)
+    return (
+        Refused(hinted(dispute, evaluation), event, hashed)
+        if isinstance(event, CommandRefused)
+        else Accepted(event, hashed)
+    )
 
 
-def _event(dispute: Dispute, command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp) -> AuditEvent:
+def _event(
+    dispute: Dispute, command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp
+) -> AuditEvent:
     payload, private = conceal(command, stamp.salt)
     members = {
         **_members(command, conclusion, now, stamp),
@@ -245,7 +311,9 @@ def _event(dispute: Dispute, command: Command, conclusion: Conclusion, now: date
     return EVENT.validate_python(members)
 
 
-def _members(command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp) -> dict[str, Any]:
+def _members(
+    command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp
+) -> dict[str, Any]:
     """Return the members that every event has from its command, what it came to, and its stamp."""
     return {
         "event_id": stamp.event_id,
@@ -255,7 +323,10 @@ def _members(command: Command, conclusion: Conclusion, now: datetime, stamp: Sta
         "actor": command.by,
         "command": command.type,
         "target": conclusion.target,
-        "checks": tuple({"guard": check.guard, "passed": check.passed, "saw": check.saw} for check in conclusion.checks),
+        "checks": tuple(
+            {"guard": check.guard, "passed": check.passed, "saw": check.saw}
+            for check in conclusion.checks
+        ),
         "facts": conclusion.facts,
         "deadlines": conclusion.deadlines,
         "outcome": conclusion.outcome,

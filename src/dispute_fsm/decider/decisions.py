@@ -7,7 +7,9 @@ from dispute_fsm.domain.enums import Lang, RefusalCode
 from dispute_fsm.domain.events import AuditEvent, CommandRefused
 from dispute_fsm.machine.guard import NEVER, Seen, Unlock
 
-LINKED = frozenset({RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN, RefusalCode.PICKUP_NOT_VALID})
+LINKED = frozenset(
+    {RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN, RefusalCode.PICKUP_NOT_VALID}
+)
 """Refusals that the merchant can do something about on the order page."""
 
 
@@ -41,7 +43,8 @@ class Accepted:
 class Refused:
     """The command is refused, for every reason there is.
 
-    `event` records it, and `hashed` are the bytes that its hash covers; None where no record is kept.
+    `event` records it, and `hashed` are the bytes that its hash covers; None where no record is
+    kept.
     """
 
     reasons: tuple[Reason, ...]

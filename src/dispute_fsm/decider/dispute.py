@@ -16,10 +16,11 @@ from dispute_fsm.rules.registry import RuleVersion, rule_version
 class Dispute:
     """One dispute. Made by `evolve` only; nothing in it changes, every event makes a new one.
 
-    `policy` is the one it opened under and is kept to the end. `revision` counts accepted events, `seq` all events.
-    `submissions` counts evidence handed in, `extra_rounds` the adjudicator's further requests, `refusals` the recorded
-    ones. `liability` is that of the region that has failed, where regions run side by side. `keys` maps each idempotency key
-    that was used up to the event that it led to.
+    `policy` is the one it opened under and is kept to the end. `revision` counts accepted events,
+    `seq` all events. `submissions` counts evidence handed in, `extra_rounds` the adjudicator's
+    further requests, `refusals` the recorded ones. `liability` is that of the region that has
+    failed, where regions run side by side. `keys` maps each idempotency key that was used up to the
+    event that it led to.
     """
 
     opening: DisputeOpened
@@ -42,7 +43,9 @@ class Dispute:
 
     def __repr__(self) -> str:
         ended = "" if self.outcome is None else f", {self.outcome.value}"
-        due = "".join(f", {deadline.value} due {format_instant(at)}" for deadline, at in self.running.items())
+        due = "".join(
+            f", {deadline.value} due {format_instant(at)}" for deadline, at in self.running.items()
+        )
         return f"Dispute({self.dispute_id} #{self.seq}: {', '.join(self.states)}{ended}{due})"
 
     @property
@@ -71,41 +74,54 @@ class Dispute:
         return rule_version(self.opening.rules)
 
     @property
-    def place(self) -> Configuration:
+    def configuration(self) -> Configuration:
         """Where it is, as the compiled chart knows it."""
-        return self.rules.table.places[self.path]
+        return self.rules.table.configurations[self.path]
 
     @property
     def state(self) -> StateName:
         """The leaf that it is in, or the parallel state."""
-        return self.place.state
+        return self.configuration.state
 
     @property
     def states(self) -> tuple[StateName, ...]:
         """The leaves that it is in: one, or one for each region of a parallel state."""
-        return self.place.states
+        return self.configuration.states
 
     @property
     def closed(self) -> bool:
         """Whether it is resolved or penalized."""
-        return self.place.closed
+        return self.configuration.closed
 
     @property
     def running(self) -> dict[Deadline, datetime]:
         """The deadlines that its state acts on once they pass, with their due instants."""
         standing = self.deadlines
-        return {deadline: standing[deadline] for running in self.place.running for deadline in running if deadline in standing}
+        return {
+            deadline: standing[deadline]
+            for running in self.configuration.running
+            for deadline in running
+            if deadline in standing
+        }
 
     @property
     def running_regions(self) -> tuple[tuple[Deadline, ...], ...]:
         """The same deadlines by the regions that still run; a closed dispute has none, one without parallel states has one."""
-        return tuple([tuple([deadline for deadline in running if deadline in self.deadlines]) for running in self.place.running])
+        return tuple(
+            [
+                tuple([deadline for deadline in running if deadline in self.deadlines])
+                for running in self.configuration.running
+            ]
+        )
 
 
-def next_due(dispute: Dispute, *, but: Collection[Deadline] = ()) -> tuple[Deadline, datetime] | None:
+def next_due(
+    dispute: Dispute, *, but: Collection[Deadline] = ()
+) -> tuple[Deadline, datetime] | None:
     """Return the running deadline that is due first and its due instant; None where no deadline runs, `but` these.
 
-    Its expiry is accepted only *after* that instant. Ties go in the order response, confirmation, promise, evidence.
+    Its expiry is accepted only *after* that instant. Ties go in the order response, confirmation,
+    promise, evidence.
     """
     order = list(Deadline)
     running = [item for item in dispute.running.items() if item[0] not in but]

@@ -1,6 +1,7 @@
 """What stands for or against a command: the table's answer, made into reasons that explain themselves. Pure.
 
-`decide` makes events of it, `options` a preview, `needs_facts` a yes or no; none of them knows a rule of its own.
+`decide` makes events of it, `options` a preview, `needs_facts` a yes or no; none of them knows a
+rule of its own.
 """
 
 from dataclasses import replace
@@ -24,14 +25,14 @@ _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_P
 
 
 class Evaluation(NamedTuple):
-    """What comes of a command: `earlier` where it was answered before, the `row` that fires, or the `reasons` against it.
+    """What comes of a command: `earlier` where it was answered before, the `transition` that fires, or the `reasons` against it.
 
     Without any of these nothing changes. `checks` are the guards that were looked at.
     """
 
     case: Case
     checks: tuple[tuple[Guard, GuardResult], ...] = ()
-    row: Transition | None = None
+    transition: Transition | None = None
     reasons: tuple[Reason, ...] = ()
     earlier: AuditEvent | None = None
 
@@ -41,46 +42,59 @@ class Evaluation(NamedTuple):
         return self.case.facts if any(guard.needs_facts for guard, _ in self.checks) else None
 
 
-def evaluate(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Evaluation:
+def evaluate(
+    dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
+) -> Evaluation:
     """Evaluate a command. Raises `FactsNeededError` where the order system has to be asked first."""
     case = case_of(dispute, command, facts, now)
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
             return Evaluation(case, earlier=event)
         unlock = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
-        return Evaluation(case, reasons=(Reason(RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock),))
+        return Evaluation(
+            case,
+            reasons=(
+                Reason(
+                    RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock
+                ),
+            ),
+        )
     table = dispute.rules.table
     evaluated = table.evaluate(dispute.path, case)
     if isinstance(evaluated, Fires):
-        return Evaluation(case, evaluated.results, row=evaluated.transition)
+        return Evaluation(case, evaluated.results, transition=evaluated.transition)
     if isinstance(evaluated, NoEffect):
         return Evaluation(case, evaluated.results)
     if isinstance(evaluated, NotOffered):
         return Evaluation(case, evaluated.results, reasons=(_misplaced(dispute, case),))
     reasons = tuple(reason_of(guard, result, dispute) for guard, result in evaluated.failed)
-    if dispute.closed and (dispute.path, command.type) not in table.rows:
+    if dispute.closed and (dispute.path, command.type) not in table.transitions:
         reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
     return Evaluation(case, evaluated.results, reasons=reasons)
 
 
-def hinted(dispute: Dispute, judgement: Evaluation) -> tuple[Reason, ...]:
+def hinted(dispute: Dispute, evaluation: Evaluation) -> tuple[Reason, ...]:
     """Return the reasons with all that would help: where the event is out of place or late, who could make it possible, if anybody.
 
-    Apart from `evaluate`, because it takes a search, and a replay compares what was decided, not what would have helped.
+    Apart from `evaluate`, because it takes a search, and a replay compares what was decided, not
+    what would have helped.
     """
     return tuple(
-        replace(reason, unlock=way_there(dispute.rules.table, dispute.path, judgement.case) or NEVER)
+        replace(
+            reason, unlock=way_there(dispute.rules.table, dispute.path, evaluation.case) or NEVER
+        )
         if reason.code in _OUT_OF_PLACE and not dispute.closed
         else reason
-        for reason in judgement.reasons
+        for reason in evaluation.reasons
     )
 
 
 def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
     """Tell whether the order system has to be asked before this command can be decided at this moment.
 
-    Only where a requirement of the row that applies looks at facts, and nothing else settles the matter before: a late or
-    misplaced command, or one of the wrong actor, is decided with the order system down.
+    Only where a requirement of the row that applies looks at facts, and nothing else settles the
+    matter before: a late or misplaced command, or one of the wrong actor, is decided with the order
+    system down.
     """
     try:
         evaluate(dispute, command, None, now)
@@ -109,40 +123,67 @@ def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: d
     )
 
 
-def check_facts(facts: OrderFacts | None, order_id: str, max_age: timedelta | None, now: datetime) -> None:
+def check_facts(
+    facts: OrderFacts | None, order_id: str, max_age: timedelta | None, now: datetime
+) -> None:
     """Raise `StaleFactsError` where a snapshot is of another order, dated after `now`, or older than `max_age` (None: any age)."""
     if facts is None:
         return
     if facts.order_id != order_id:
-        raise StaleFactsError(f"the facts are of order {facts.order_id}, the dispute is about order {order_id}")
+        raise StaleFactsError(
+            f"the facts are of order {facts.order_id}, the dispute is about order {order_id}"
+        )
     if facts.observed_at > now:
-        raise StaleFactsError(f"{_observed(facts, now)}: an order system answers with observed_at = the instant that it was asked about")
+        raise StaleFactsError(
+            f"{_observed(facts, now)}: an order system answers with observed_at = the instant "
+            "that it was asked about"
+        )
     if max_age is not None and now - facts.observed_at > max_age:
-        raise StaleFactsError(f"{_observed(facts, now)}: look again, facts may be at most {format_duration(max_age)} old")
+        raise StaleFactsError(
+            f"{_observed(facts, now)}: look again, facts may be at most "
+            f"{format_duration(max_age)} old"
+        )
 
 
 def _observed(facts: OrderFacts, now: datetime) -> str:
-    return f"the facts were observed at {format_instant(facts.observed_at)}, the question is about {format_instant(now)}"
+    return (
+        f"the facts were observed at {format_instant(facts.observed_at)}, the question is about "
+        f"{format_instant(now)}"
+    )
 
 
 def reason_of(guard: Guard, finding: GuardResult, dispute: Dispute | None = None) -> Reason:
     """Return a guard's "no" as a reason, with the link to the order page where that helps."""
     code = cast("RefusalCode", finding.code)
-    link = dispute.policy.order_link(dispute.order_id) if dispute is not None and code in LINKED else None
+    link = (
+        dispute.policy.order_link(dispute.order_id)
+        if dispute is not None and code in LINKED
+        else None
+    )
     return Reason(code, guard.name, finding.saw, finding.unlock, link)
 
 
 def _misplaced(dispute: Dispute, case: Case) -> Reason:
     """Say why the command is out of place in the present state."""
     command, rules = case.command, dispute.rules
-    saw: dict[str, Seen] = {"state": ",".join(dispute.states), "option": None if dispute.option is None else dispute.option.value}
+    saw: dict[str, Seen] = {
+        "state": ",".join(dispute.states),
+        "option": None if dispute.option is None else dispute.option.value,
+    }
     if dispute.closed:
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
     if isinstance(command, ChooseOption):
         if command.option not in rules.options:
-            zh, en = "、".join(option.zh for option in rules.options), ", ".join(option.value for option in rules.options)
+            zh, en = (
+                "、".join(option.zh for option in rules.options),
+                ", ".join(option.value for option in rules.options),
+            )
             unlock = PayloadUnlock("option", f"可选方案：{zh}", f"offered are: {en}")
             return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
         if dispute.option is not None:
             return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))
-    return Reason(RefusalCode.NOT_IN_THIS_STATE, "offered_here", FrozenMap({**saw, "event": command.type.value}))
+    return Reason(
+        RefusalCode.NOT_IN_THIS_STATE,
+        "offered_here",
+        FrozenMap({**saw, "event": command.type.value}),
+    )

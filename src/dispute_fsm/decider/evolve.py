@@ -33,13 +33,15 @@ _SAME = _members("target", "deadlines", "outcome")
 def begin(event: AuditEvent, policy: Policy) -> Dispute:
     """Make the dispute that an opening begins, under the policy that it names by digest.
 
-    Raises `ImpossibleEventError` where the event cannot be a dispute's first, or the policy is another one; `InputError`
-    where the rule version is unknown.
+    Raises `ImpossibleEventError` where the event cannot be a dispute's first, or the policy is
+    another one; `InputError` where the rule version is unknown.
     """
     if not isinstance(event, DisputeOpened):
         raise _impossible(event, "it comes first, but it is no opening")
     if (decided := event.payload.rollout) is not None and decided.version != event.rules:
-        raise _impossible(event, f"its rules are {event.rules}, but its rollout decided on {decided.version}")
+        raise _impossible(
+            event, f"its rules are {event.rules}, but its rollout decided on {decided.version}"
+        )
     table = rule_version(event.rules).table
     _expect(event, _FIRST, (1, 1, GENESIS, policy.digest, table.initial, None))
     _expect_deadlines(event, {}, table.entry.starts, policy)
@@ -92,7 +94,9 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
         return {"submissions": dispute.submissions + 1}
     if event.type is EventType.EVIDENCE_REQUESTED:
         return {"extra_rounds": dispute.extra_rounds + 1}
-    if event.type is EventType.DEADLINE_EXTENDED and event.deadlines.get(Deadline.PROMISE) != dispute.deadlines.get(Deadline.PROMISE):
+    if event.type is EventType.DEADLINE_EXTENDED and event.deadlines.get(
+        Deadline.PROMISE
+    ) != dispute.deadlines.get(Deadline.PROMISE):
         return {"agreed_until": payload.until}
     return {}
 
@@ -101,38 +105,64 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> Transition:
     """Require that the chart has a transition that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
     command, payload = event.command, event.payload
-    option = getattr(payload, "option", None) if command is CommandType.CHOOSE_OPTION else dispute.option
+    option = (
+        getattr(payload, "option", None) if command is CommandType.CHOOSE_OPTION else dispute.option
+    )
     named = getattr(payload, "deadline", None) if command is CommandType.EXTEND_DEADLINE else None
-    answers = {OPTION: option or "none", FAILED: dispute.liability or "none", NAMED: named or "none"}
-    for row in table.rows.get((dispute.path, command), ()):
-        ends = row.target == target and row.records is records and row.outcome(option) is event.outcome
+    answers = {
+        OPTION: option or "none",
+        FAILED: dispute.liability or "none",
+        NAMED: named or "none",
+    }
+    for row in table.transitions.get((dispute.path, command), ()):
+        ends = (
+            row.target == target and row.records is records and row.outcome(option) is event.outcome
+        )
         if ends and row.is_for(answers):
             break
     else:
         ending = "" if event.outcome is None else f" with {event.outcome.value}"
-        raise _impossible(event, f"no transition leads from {dispute.path} by {command.value} to {event.target}{ending}")
-    stands, rule = table.places[target].stands, row.rule
+        raise _impossible(
+            event,
+            f"no transition leads from {dispute.path} by {command.value} to {event.target}{ending}",
+        )
+    stands, rule = table.configurations[target].deadlines, row.rule
     kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     _expect_deadlines(event, kept, rule.starts, dispute.policy)
     return row
 
 
-def _expect_deadlines(event: AuditEvent, kept: Mapping[Deadline, datetime], starts: tuple[Deadline, ...], policy: Policy) -> None:
+def _expect_deadlines(
+    event: AuditEvent,
+    kept: Mapping[Deadline, datetime],
+    starts: tuple[Deadline, ...],
+    policy: Policy,
+) -> None:
     """Require just the deadlines that go on and those that begin; a recorded due instant stands as it is."""
     begun = {deadline for deadline in starts if is_on(deadline, policy)}
     standing = {deadline: due for deadline, due in event.deadlines.items() if deadline not in begun}
     going_on = {deadline: due for deadline, due in kept.items() if deadline not in begun}
     if standing != going_on or not begun <= set(event.deadlines):
         names = ", ".join(sorted({*kept, *begun})) or "none"
-        raise _impossible(event, f"its deadlines are {', '.join(sorted(event.deadlines)) or 'none'}, expected {names}, each where it was")
+        raise _impossible(
+            event,
+            (
+                f"its deadlines are {', '.join(sorted(event.deadlines)) or 'none'}, expected "
+                f"{names}, each where it was"
+            ),
+        )
 
 
 def _expect(event: AuditEvent, members: _Members, expected: tuple[Any, ...]) -> None:
     names, of = members
     if of(event) != expected:
-        name, found, should_be = next(one for one in zip(names, of(event), expected, strict=True) if one[1] != one[2])
+        name, found, should_be = next(
+            one for one in zip(names, of(event), expected, strict=True) if one[1] != one[2]
+        )
         raise _impossible(event, f"{name} is {found}, expected {should_be}")
 
 
 def _impossible(event: AuditEvent, why: str) -> ImpossibleEventError:
-    return ImpossibleEventError(f"dispute {event.dispute_id}, event {event.seq} ({event.type.value}): {why}")
+    return ImpossibleEventError(
+        f"dispute {event.dispute_id}, event {event.seq} ({event.type.value}): {why}"
+    )

@@ -1,8 +1,9 @@
 """The chain of hashes, and the commitments that let personal values be erased without breaking it.
 
-An event's `hash` is the SHA-256 of the canonical form of all its members but `hash` and `private`; `prev_hash` is the hash
-of the dispute's event before. So any later change, insertion, reordering or removal shows, but for the removal of a tail
-and for a whole history written anew: who must rule these out keeps the last hash somewhere else.
+An event's `hash` is the SHA-256 of the canonical form of all its members but `hash` and `private`;
+`prev_hash` is the hash of the dispute's event before. So any later change, insertion, reordering or
+removal shows, but for the removal of a tail and for a whole history written anew: who must rule
+these out keeps the last hash somewhere else.
 """
 
 import hashlib
@@ -14,7 +15,16 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_OID, uuid5
 
 from dispute_fsm.domain.canonical_json import canonical
-from dispute_fsm.domain.commands import PAYLOAD_CLASSES, PERSONAL, Command, Commitment, Payload, Voucher, content, content_as_json
+from dispute_fsm.domain.commands import (
+    PAYLOAD_CLASSES,
+    PERSONAL,
+    Command,
+    Commitment,
+    Payload,
+    Voucher,
+    content,
+    content_as_json,
+)
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened, PrivateValue
 from dispute_fsm.domain.scalars import Strict
 from dispute_fsm.errors import IntegrityError
@@ -58,10 +68,15 @@ def commitment(value: str, salt: bytes) -> Commitment:
 
 
 def _committed(value: str, salt: bytes) -> dict[str, Any]:
-    return {"commitment": hashlib.sha256(salt + value.encode()).hexdigest(), "length": length(value)}
+    return {
+        "commitment": hashlib.sha256(salt + value.encode()).hexdigest(),
+        "length": length(value),
+    }
 
 
-def conceal(command: Command, salt: Callable[[str], bytes]) -> tuple[Payload, dict[str, PrivateValue]]:
+def conceal(
+    command: Command, salt: Callable[[str], bytes]
+) -> tuple[Payload, dict[str, PrivateValue]]:
     """Split what a command says into what is recorded (with commitments) and the personal values beside it."""
     private: dict[str, PrivateValue] = {}
 
@@ -69,16 +84,25 @@ def conceal(command: Command, salt: Callable[[str], bytes]) -> tuple[Payload, di
         private[pointer] = PrivateValue(salt=salt(pointer).hex(), value=value)
         return _committed(value, salt(pointer))
 
-    return PAYLOAD_CLASSES[command.type].model_validate(_recorded(content(command), "/payload", commit)), private
+    return PAYLOAD_CLASSES[command.type].model_validate(
+        _recorded(content(command), "/payload", commit)
+    ), private
 
 
-def _recorded(asked: Mapping[str, Any], pointer: str, commit: Callable[[str, str], dict[str, Any]]) -> dict[str, Any]:
+def _recorded(
+    asked: Mapping[str, Any], pointer: str, commit: Callable[[str, str], dict[str, Any]]
+) -> dict[str, Any]:
     """Return the members of a payload or voucher, with commitments for the personal ones."""
     members: dict[str, Any] = {}
     for name, member in asked.items():
         place = f"{pointer}/{name}"
         if name == "vouchers":
-            members[name] = tuple([_recorded(vars(voucher), f"{place}/{index}", commit) for index, voucher in enumerate(member)])
+            members[name] = tuple(
+                [
+                    _recorded(vars(voucher), f"{place}/{index}", commit)
+                    for index, voucher in enumerate(member)
+                ]
+            )
         elif name in PERSONAL and member is not None:
             members[name] = commit(member, place)
         else:
@@ -100,8 +124,12 @@ def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) 
             kept = private.get(place)
             members[name] = "█" * member.length if kept is None else kept.value
         elif name == "vouchers":
-            plain = [_plain(voucher, f"{place}/{index}", private) for index, voucher in enumerate(member)]
-            members[name] = tuple([Voucher.model_construct(**voucher) for voucher in plain])  # what was recorded is valid
+            plain = [
+                _plain(voucher, f"{place}/{index}", private) for index, voucher in enumerate(member)
+            ]
+            members[name] = tuple(
+                [Voucher.model_construct(**voucher) for voucher in plain]
+            )  # what was recorded is valid
         else:
             members[name] = member
     return members
@@ -127,13 +155,19 @@ def same_content(event: AuditEvent, command: Command) -> bool:
 
     def commit(value: str, pointer: str) -> dict[str, Any]:
         kept = event.private.get(pointer)
-        return {"length": length(value)} if kept is None else _committed(value, bytes.fromhex(kept.salt))
+        return (
+            {"length": length(value)}
+            if kept is None
+            else _committed(value, bytes.fromhex(kept.salt))
+        )
 
     def recorded(value: Mapping[str, Any], pointer: str) -> dict[str, Any]:
         return dict(value) if pointer in event.private else {"length": value["length"]}
 
     asked = _personal(content_as_json(command), "/payload", str, commit)
-    return bool(asked == _personal(event.payload.model_dump(mode="json"), "/payload", dict, recorded))
+    return bool(
+        asked == _personal(event.payload.model_dump(mode="json"), "/payload", dict, recorded)
+    )
 
 
 def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 -- JSON of any shape
@@ -148,7 +182,10 @@ def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str],
         }
     if isinstance(value, list):
         listed: list[Any] = value
-        return [_personal(member, f"{pointer}/{index}", kind, change) for index, member in enumerate(listed)]
+        return [
+            _personal(member, f"{pointer}/{index}", kind, change)
+            for index, member in enumerate(listed)
+        ]
     return value
 
 
@@ -168,20 +205,28 @@ def event_hash(record: Mapping[str, Any]) -> str:
 def seal(event: E) -> tuple[E, bytes]:
     """Return the event with its hash, and the bytes that the hash covers."""
     # Only an opening has members whose form in JSON is another than the one in which they are held.
-    hashed = hashed_form(event.model_dump(mode="json") if isinstance(event, DisputeOpened) else vars(event))
+    hashed = hashed_form(
+        event.model_dump(mode="json") if isinstance(event, DisputeOpened) else vars(event)
+    )
     return event.model_copy(update={"hash": hashlib.sha256(hashed).hexdigest()}), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:
     """Check an event as it stands in a file: its place in the chain, its hash, and each personal value still there.
 
-    `hashed` is its `hashed_form`, where that is at hand already.
-    Raises `IntegrityError` that says which of them does not fit, `ValidationError` for a private value of the wrong shape.
+    `hashed` is its `hashed_form`, where that is at hand already. Raises `IntegrityError` that says
+    which of them does not fit, `ValidationError` for a private value of the wrong shape.
     """
     if record["prev_hash"] != prev_hash:
-        msg = "prev_hash is not the hash of the dispute's event before: something was inserted, removed or put elsewhere"
+        msg = (
+            "prev_hash is not the hash of the dispute's event before: something was inserted, "
+            "removed or put elsewhere"
+        )
         raise IntegrityError(msg, "prev_hash")
-    if record["hash"] != hashlib.sha256(hashed_form(record) if hashed is None else hashed).hexdigest():
+    if (
+        record["hash"]
+        != hashlib.sha256(hashed_form(record) if hashed is None else hashed).hexdigest()
+    ):
         msg = "hash does not fit: the event was changed after it was written"
         raise IntegrityError(msg, "hash")
     for pointer, kept in record["private"].items():
@@ -191,7 +236,9 @@ def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = Non
             msg = f"private {pointer} belongs to no commitment"
             raise IntegrityError(msg, f"private.{pointer}")
         if committed != _committed(private.value, bytes.fromhex(private.salt)):
-            msg = f"private {pointer} does not fit its commitment: the value or its salt was changed"
+            msg = (
+                f"private {pointer} does not fit its commitment: the value or its salt was changed"
+            )
             raise IntegrityError(msg, f"private.{pointer}")
 
 
@@ -200,7 +247,9 @@ def _at(record: Any, pointer: str) -> Any:  # noqa: ANN401 -- JSON of any shape
     for part in pointer.split("/")[1:]:
         if isinstance(record, list):
             listed: list[Any] = record
-            record = next((member for index, member in enumerate(listed) if str(index) == part), None)
+            record = next(
+                (member for index, member in enumerate(listed) if str(index) == part), None
+            )
         else:
             members: dict[str, Any] = record if isinstance(record, dict) else {}
             record = members.get(part)

@@ -1,7 +1,8 @@
 """Who could bring a dispute to where an event is possible: a search over the compiled chart, never a list by hand.
 
-The search goes through what may happen next under this policy and after this option, deadlines included. It does not
-foresee facts or payloads: where the order system or a person could go either way, both ways are tried.
+The search goes through what may happen next under this policy and after this option, deadlines
+included. It does not foresee facts or payloads: where the order system or a person could go either
+way, both ways are tried.
 """
 
 from collections import deque
@@ -31,7 +32,9 @@ class _SearchNode(NamedTuple):
 def way_there(table: TransitionTable, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first, so that the case's command becomes possible; None where nobody can bring that about."""
     standing = frozenset(case.deadlines)
-    start = _SearchNode(path, case.option, standing, standing, case.confirmed, case.submissions > 0, case.liability)
+    start = _SearchNode(
+        path, case.option, standing, standing, case.confirmed, case.submissions > 0, case.liability
+    )
     seen = set[_SearchNode]()
     queue: deque[tuple[_SearchNode, Transition | None]] = deque([(start, None)])
     while queue:
@@ -49,8 +52,10 @@ def way_there(table: TransitionTable, path: str, case: Case) -> ActorUnlock | No
     return None
 
 
-def _steps(table: TransitionTable, node: _SearchNode, case: Case) -> Iterator[tuple[Transition, _SearchNode]]:
-    for (path, event), rows in table.rows.items():
+def _steps(
+    table: TransitionTable, node: _SearchNode, case: Case
+) -> Iterator[tuple[Transition, _SearchNode]]:
+    for (path, event), rows in table.transitions.items():
         if path != node.path or event is CommandType.EXTEND_DEADLINE:  # an extension leads nowhere
             continue
         for row in rows:
@@ -67,16 +72,22 @@ def _may_fire(table: TransitionTable, row: Transition, node: _SearchNode, case: 
         return False
     if not _lasting(row, node, case):
         return False
-    return rule.expires in node.standing if rule.expires is not None else _in_time(table, row, node, case)
+    return (
+        rule.expires in node.standing
+        if rule.expires is not None
+        else _in_time(table, row, node, case)
+    )
 
 
 def _in_time(table: TransitionTable, row: Transition, node: _SearchNode, case: Case) -> bool:
     """Tell whether the row is in time there, by the deadlines that stood from the start; one that begins later has time left."""
-    place = table.places[node.path]
-    running = tuple(tuple(one for one in region if one in node.from_start) for region in place.running)
+    place = table.configurations[node.path]
+    running = tuple(
+        tuple(one for one in region if one in node.from_start) for region in place.running
+    )
     due = {deadline: case.deadlines[deadline] for deadline in node.from_start}
-    there = replace(case, deadlines=due, running=running, findings={})
-    return all(guard.look(there) for guard in row.rule.timing)
+    there = replace(case, deadlines=due, running=running, results={})
+    return all(guard.condition(there) for guard in row.rule.timing)
 
 
 def _answers(selector: Selector, node: _SearchNode, case: Case) -> bool:
@@ -87,7 +98,11 @@ def _answers(selector: Selector, node: _SearchNode, case: Case) -> bool:
         return (node.liability or "none") in selector.accepts
     if dimension in {guards.EXTENDED, guards.NAMED}:
         named = case.command.deadline if isinstance(case.command, ExtendDeadline) else None
-        meant = {deadline for deadline in node.standing if named is deadline or (named is None and dimension is guards.EXTENDED)}
+        meant = {
+            deadline
+            for deadline in node.standing
+            if named is deadline or (named is None and dimension is guards.EXTENDED)
+        }
         return not meant.isdisjoint(selector.accepts)
     if dimension is guards.EVIDENCE:
         return ("standing" if node.submitted else "none") in selector.accepts
@@ -98,24 +113,39 @@ def _answers(selector: Selector, node: _SearchNode, case: Case) -> bool:
 
 def _lasting(row: Transition, node: _SearchNode, case: Case) -> bool:
     """Tell whether the row's lasting requirements hold there."""
-    there = replace(case, confirmed=node.confirmed, findings={})
-    return all(guard.look(there) for guard in row.rule.needs if guard.lasting)
+    there = replace(case, confirmed=node.confirmed, results={})
+    return all(guard.condition(there) for guard in row.rule.needs if guard.lasting)
 
 
 def _after(table: TransitionTable, row: Transition, node: _SearchNode, case: Case) -> _SearchNode:
-    rule, place = row.rule, table.places[row.target]
+    rule, place = row.rule, table.configurations[row.target]
     started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
-    standing = (node.standing & set(place.stands)) - set(rule.ends) | started
-    confirmed = node.confirmed or row.records in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}
+    standing = (node.standing & set(place.deadlines)) - set(rule.ends) | started
+    confirmed = node.confirmed or row.records in {
+        EventType.AGREEMENT_CONFIRMED,
+        EventType.AGREEMENT_UPHELD,
+    }
     submitted = node.submitted or row.records is EventType.EVIDENCE_SUBMITTED
     from_start = (node.from_start & standing) - started
-    return _SearchNode(row.target, node.option, standing, from_start, confirmed, submitted, rule.liability or node.liability)
+    return _SearchNode(
+        row.target,
+        node.option,
+        standing,
+        from_start,
+        confirmed,
+        submitted,
+        rule.liability or node.liability,
+    )
 
 
 def _offered(table: TransitionTable, node: _SearchNode, case: Case) -> bool:
     return any(
         all(_answers(selector, node, case) for selector in row.rule.when)
-        and (row.rule.expires in node.standing if row.rule.expires is not None else _in_time(table, row, node, case))
+        and (
+            row.rule.expires in node.standing
+            if row.rule.expires is not None
+            else _in_time(table, row, node, case)
+        )
         and _lasting(row, node, case)
-        for row in table.rows.get((node.path, case.command.type), ())
+        for row in table.transitions.get((node.path, case.command.type), ())
     )

@@ -1,7 +1,8 @@
 """The pictures that stand in a repository: which there are, how they are drawn, and in what they have drifted from the rules.
 
-Beside the pictures of a rule version stands its machine as JSON. What has drifted is read off it and said in words; only where
-the rules are the same and a file differs all the same is the file itself compared.
+Beside the pictures of a rule version stands its machine as JSON. What has drifted is read off it
+and said in words; only where the rules are the same and a file differs all the same is the file
+itself compared.
 """
 
 from collections.abc import Iterator, Mapping
@@ -103,7 +104,9 @@ def _machine_drift(there: str, content: str, lang: Lang) -> Iterator[str]:
         yield _SAYS[lang]["unreadable"]
         return
     after = Machine.model_validate_json(content)
-    for told_in in sorted(_LANGS, key=lambda one: one != lang):  # a word may differ in one of the languages only
+    for told_in in sorted(
+        _LANGS, key=lambda one: one != lang
+    ):  # a word may differ in one of the languages only
         if found := changes(before, after, told_in):
             yield from (change.text(told_in) for change in found)
             return
@@ -124,6 +127,8 @@ _SAYS: Mapping[Lang, Mapping[str, str]] = {
     "en": {
         "missing": "this file is missing",
         "unreadable": "this file cannot be read",
-        "line": "the rules are the same, but line {number} differs: it is {was!r}, drawn anew {now!r}",
+        "line": (
+            "the rules are the same, but line {number} differs: it is {was!r}, drawn anew {now!r}"
+        ),
     },
 }

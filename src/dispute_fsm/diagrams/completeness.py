@@ -14,9 +14,17 @@ def other_events(machine: Machine, state: StateNode) -> tuple[CommandType, ...]:
     """Return the events that a state, with the states around it, does not offer; of a region only those that the region has."""
     around = (state.id, *machine.around(state.id))
     region = _region(machine, state)
-    scope = {one.id for one in machine.states if region is None or one.id == region or region in machine.around(one.id)}
+    scope = {
+        one.id
+        for one in machine.states
+        if region is None or one.id == region or region in machine.around(one.id)
+    }
     if state.kind == "parallel":  # what its regions offer is told there
-        inside = {arrow.event for arrow in machine.arrows if arrow.source is not None and state.id in machine.around(arrow.source)}
+        inside = {
+            arrow.event
+            for arrow in machine.arrows
+            if arrow.source is not None and state.id in machine.around(arrow.source)
+        }
         scope = {one.id for one in machine.states if state.id not in machine.around(one.id)}
     else:
         inside = set[CommandType]()
@@ -34,13 +42,19 @@ def misplaced(machine: Machine, state: StateNode, event: CommandType) -> tuple[R
     if event is not CommandType.CHOOSE_OPTION:
         return (RefusalCode.NOT_IN_THIS_STATE,)
     chosen = (RefusalCode.OPTION_ALREADY_CHOSEN,)
-    return (*chosen, RefusalCode.NOT_IN_THIS_STATE) if "none" in chosen_at(machine)[state.id] else chosen
+    return (
+        (*chosen, RefusalCode.NOT_IN_THIS_STATE)
+        if "none" in chosen_at(machine)[state.id]
+        else chosen
+    )
 
 
 def _region(machine: Machine, state: StateNode) -> str | None:
     """Return the region that a state lies in; None where nothing around it is parallel."""
     chain = (state.id, *machine.around(state.id))
-    return next((inner for inner, outer in pairwise(chain) if machine.state(outer).kind == "parallel"), None)
+    return next(
+        (inner for inner, outer in pairwise(chain) if machine.state(outer).kind == "parallel"), None
+    )
 
 
 def chosen_at(machine: Machine) -> Mapping[str, frozenset[str]]:
@@ -53,17 +67,36 @@ def chosen_at(machine: Machine) -> Mapping[str, frozenset[str]]:
         around = (leaf, *machine.around(leaf))
         for arrow in (arrow for arrow in machine.arrows if arrow.source in around):
             answers = _options_of(machine, arrow)
-            after = answers - {"none"} if arrow.event is CommandType.CHOOSE_OPTION else answers & {option}
-            more = {(entered.id, one) for entered in _entered(machine, machine.state(arrow.target)) for one in after} - found
+            after = (
+                answers - {"none"}
+                if arrow.event is CommandType.CHOOSE_OPTION
+                else answers & {option}
+            )
+            more = {
+                (entered.id, one)
+                for entered in _entered(machine, machine.state(arrow.target))
+                for one in after
+            } - found
             found |= more
             waiting += more
-    return {state.id: frozenset(option for leaf, option in found if leaf == state.id) for state in machine.states}
+    return {
+        state.id: frozenset(option for leaf, option in found if leaf == state.id)
+        for state in machine.states
+    }
 
 
 def _options_of(machine: Machine, arrow: Arrow) -> set[str]:
     """Return the options for which an arrow may be taken."""
-    asked = [machine.conditions[name] for name in arrow.when if machine.conditions[name].question == OPTION.name]
-    return {answer for answer in machine.questions[OPTION.name].answers if all(answer in one.accepts for one in asked)}
+    asked = [
+        machine.conditions[name]
+        for name in arrow.when
+        if machine.conditions[name].question == OPTION.name
+    ]
+    return {
+        answer
+        for answer in machine.questions[OPTION.name].answers
+        if all(answer in one.accepts for one in asked)
+    }
 
 
 def _entered(machine: Machine, state: StateNode) -> Iterator[StateNode]:
@@ -75,7 +108,7 @@ def _entered(machine: Machine, state: StateNode) -> Iterator[StateNode]:
             yield from _entered(machine, child)
 
 
-# ---- gaps and overlaps -------------------------------------------------------------------------------------------------
+# ---- gaps and overlaps ---------------------------------------------------------------------------
 
 
 def faults(machine: Machine) -> Iterator[str]:
@@ -93,7 +126,10 @@ def _faults(machine: Machine, leaf: StateNode, arrows: list[Arrow]) -> Iterator[
     where = f"{leaf.id} on {arrows[0].event.value}"
     for answers, fitting in _cases(machine, arrows):
         if len(fitting) > 1:
-            yield f"{where}: {' and '.join(arrow.id for arrow in fitting)} both apply at {dict(answers)}"
+            yield (
+                f"{where}: {' and '.join(arrow.id for arrow in fitting)} both apply at "
+                f"{dict(answers)}"
+            )
         if not fitting and arrows[0].event not in QUIET:
             facts = {name for name, _ in answers if machine.questions[name].needs_facts}
             besides = [one for one in answers if one[0] not in facts]
@@ -106,9 +142,18 @@ def leaves_some(machine: Machine, arrows: tuple[Arrow, ...]) -> bool:
     return any(not fitting for _, fitting in _cases(machine, list(arrows)))
 
 
-def _cases(machine: Machine, arrows: list[Arrow]) -> Iterator[tuple[tuple[tuple[str, str], ...], list[Arrow]]]:
+def _cases(
+    machine: Machine, arrows: list[Arrow]
+) -> Iterator[tuple[tuple[tuple[str, str], ...], list[Arrow]]]:
     """Go through all combinations of answers to what the rows ask, with the rows that fit each."""
-    names = sorted({question for arrow in arrows for name in arrow.when if (question := machine.conditions[name].question)})
+    names = sorted(
+        {
+            question
+            for arrow in arrows
+            for name in arrow.when
+            if (question := machine.conditions[name].question)
+        }
+    )
     for combination in product(*(_answers(machine, name, arrows[0]) for name in names)):
         answers = tuple(zip(names, combination, strict=True))
         yield answers, [arrow for arrow in arrows if _fits(machine, arrow, dict(answers))]
@@ -117,18 +162,33 @@ def _cases(machine: Machine, arrows: list[Arrow]) -> Iterator[tuple[tuple[tuple[
 def _answers(machine: Machine, question: str, arrow: Arrow) -> list[str]:
     """List the answers that a question can have where an arrow begins."""
     answers = list(machine.questions[question].answers)
-    if question == OPTION.name and arrow.event is CommandType.CHOOSE_OPTION:  # such a command names one
+    if (
+        question == OPTION.name and arrow.event is CommandType.CHOOSE_OPTION
+    ):  # such a command names one
         answers = [option.value for option in machine.options]
     elif question == OPTION.name and arrow.source is not None:
         chosen = chosen_at(machine)
-        answers = [answer for answer in answers if any(answer in chosen[leaf.id] for leaf in machine.leaves(arrow.source))]
-    if question == FAILED.name and arrow.source is not None:  # what has failed is never the region that an arrow is taken in
+        answers = [
+            answer
+            for answer in answers
+            if any(answer in chosen[leaf.id] for leaf in machine.leaves(arrow.source))
+        ]
+    if (
+        question == FAILED.name and arrow.source is not None
+    ):  # what has failed is never the region that an arrow is taken in
         region = _region(machine, machine.state(arrow.source))
-        here = [one for one in machine.arrows if one.source is not None and _region(machine, machine.state(one.source)) == region]
+        here = [
+            one
+            for one in machine.arrows
+            if one.source is not None and _region(machine, machine.state(one.source)) == region
+        ]
         answers = [answer for answer in answers if answer not in {one.liability for one in here}]
     return answers
 
 
 def _fits(machine: Machine, arrow: Arrow, answers: Mapping[str, str]) -> bool:
     selects = [machine.conditions[name] for name in arrow.when]
-    return all(one.question is None or answers.get(one.question, one.accepts[0]) in one.accepts for one in selects)
+    return all(
+        one.question is None or answers.get(one.question, one.accepts[0]) in one.accepts
+        for one in selects
+    )

@@ -1,6 +1,7 @@
 """How one machine differs from another, in words: states, arrows, conditions, words, deadlines and the rest of the policy.
 
-The view `diff` shows it to reviewers, and `dispute-fsm diagram --check` says by it what has drifted from the committed pictures.
+The view `diff` shows it to reviewers, and `dispute-fsm diagram --check` says by it what has drifted
+from the committed pictures.
 """
 
 import json
@@ -21,7 +22,9 @@ Told = Mapping[str, Sequence[str]]
 
 _ABSENT = object()
 _TERM = frozenset(Term.model_fields)
-_WORDS_OF_POLICY: Mapping[tuple[str, ...], type[Labelled]] = FrozenMap({("silence",): Silence, ("denial",): Denial})
+_WORDS_OF_POLICY: Mapping[tuple[str, ...], type[Labelled]] = FrozenMap(
+    {("silence",): Silence, ("denial",): Denial}
+)
 """The fields of a policy whose values are words of the domain."""
 Kind = Literal["state", "arrow", "condition", "question", "word", "policy"]
 
@@ -43,8 +46,14 @@ _WORDS = Phrases(
         "was_is": ("{what}：原为 {was}，现为 {now}", "{what}: was {was}, is {now}"),
         "more": ("{what}：新增 {now}", "{what}: now also {now}"),
         "less": ("{what}：不再有 {was}", "{what}: no longer {was}"),
-        "awake": ("新参数下适用，旧参数下不适用", "happens under the new policy, not under the old one"),
-        "asleep": ("旧参数下适用，新参数下不适用", "happened under the old policy, not under the new one"),
+        "awake": (
+            "新参数下适用，旧参数下不适用",
+            "happens under the new policy, not under the old one",
+        ),
+        "asleep": (
+            "旧参数下适用，新参数下不适用",
+            "happened under the old policy, not under the new one",
+        ),
         "source": ("起始状态", "from"),
         "target": ("下一状态", "to"),
         "by": ("由谁", "by"),
@@ -88,13 +97,22 @@ class ChartChange:
         signs = {Mark.ADDED: "+", Mark.REMOVED: "-"}
         told = "; ".join(self.lines)
         name = f"{self.id} {self.name}" if self.name and self.name != self.id else self.id
-        return f"{signs.get(self.mark, '~')} {KINDS[self.kind].label(lang)} {name}" + (f": {told}" if told else "")
+        return f"{signs.get(self.mark, '~')} {KINDS[self.kind].label(lang)} {name}" + (
+            f": {told}" if told else ""
+        )
 
 
 def changes(before: Machine, after: Machine, lang: Lang) -> tuple[ChartChange, ...]:
     """Compare two machines as they are said in one language; what is said of each side is said in its own words."""
     teller = _Teller(Voice(before, lang), Voice(after, lang))
-    return (*teller.states(), *teller.arrows(), *teller.conditions(), *teller.questions(), *teller.words(), *teller.policy())
+    return (
+        *teller.states(),
+        *teller.arrows(),
+        *teller.conditions(),
+        *teller.questions(),
+        *teller.words(),
+        *teller.policy(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +132,43 @@ class _Teller:
                 "runs": [voice.label(one) for one in state.runs],
             }
 
-        was, now = ({state.id: state for state in voice.machine.states} for voice in (self.before, self.after))
-        yield from self._woken("state", {name: name for name in now if name in was}, self.after.state)
-        yield from self._changes("state", was, now, lambda voice, state: voice.label(state.label), told)
+        was, now = (
+            {state.id: state for state in voice.machine.states}
+            for voice in (self.before, self.after)
+        )
+        yield from self._woken(
+            "state", {name: name for name in now if name in was}, self.after.state
+        )
+        yield from self._changes(
+            "state", was, now, lambda voice, state: voice.label(state.label), told
+        )
 
     def arrows(self) -> Iterator[ChartChange]:
-        was, now = ({arrow.id: arrow for arrow in voice.machine.arrows} for voice in (self.before, self.after))
+        was, now = (
+            {arrow.id: arrow for arrow in voice.machine.arrows}
+            for voice in (self.before, self.after)
+        )
         renamed = _renamed(was, now)
         was = {renamed.get(name, name): arrow for name, arrow in was.items()}
-        yield from self._woken("arrow", {name: was[name].id for name in now if name in was}, lambda name: self.after.arrow(now[name]))
+        yield from self._woken(
+            "arrow",
+            {name: was[name].id for name in now if name in was},
+            lambda name: self.after.arrow(now[name]),
+        )
         yield from self._changes("arrow", was, now, Voice.arrow, _arrow)
 
     def conditions(self) -> Iterator[ChartChange]:
         def told(voice: Voice, condition: GuardLabel) -> Told:
-            return {"label": (voice.label(condition.label),), "codes": condition.codes, "origin": (voice.label(condition.origin.words),)}
+            return {
+                "label": (voice.label(condition.label),),
+                "codes": condition.codes,
+                "origin": (voice.label(condition.origin.words),),
+            }
 
         was, now = self.before.machine.conditions, self.after.machine.conditions
-        yield from self._changes("condition", was, now, lambda voice, condition: voice.label(condition.label), told)
+        yield from self._changes(
+            "condition", was, now, lambda voice, condition: voice.label(condition.label), told
+        )
 
     def questions(self) -> Iterator[ChartChange]:
         def told(voice: Voice, question: SelectorQuestion) -> Told:
@@ -145,21 +183,35 @@ class _Teller:
         was, now = self.before.machine.words, self.after.machine.words
         there = {name: words for name, words in was.items() if name in now}
         here = {name: words for name, words in now.items() if name in was}
-        yield from self._changes("word", there, here, _nameless, lambda voice, words: {"label": (voice.label(words),)})
+        yield from self._changes(
+            "word", there, here, _nameless, lambda voice, words: {"label": (voice.label(words),)}
+        )
 
     def policy(self) -> Iterator[ChartChange]:
         for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
-            mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED if now is _ABSENT else Mark.CHANGED
+            mark = (
+                Mark.ADDED if was is _ABSENT else Mark.REMOVED if now is _ABSENT else Mark.CHANGED
+            )
             said = (
                 ()
                 if mark is not Mark.CHANGED
-                else (self._word("changed", was=_value(self.before, path, was), now=_value(self.after, path, now)),)
+                else (
+                    self._word(
+                        "changed",
+                        was=_value(self.before, path, was),
+                        now=_value(self.after, path, now),
+                    ),
+                )
             )
             name = ".".join(path)
-            label = POLICY_FIELDS[path[0]][self.after.lang == "en"] if path[0] in POLICY_FIELDS else ""
+            label = (
+                POLICY_FIELDS[path[0]][self.after.lang == "en"] if path[0] in POLICY_FIELDS else ""
+            )
             yield ChartChange("policy", name, mark, label, said)
 
-    def _woken(self, kind: Kind, there: Mapping[str, str], named: Callable[[str], str]) -> Iterator[ChartChange]:
+    def _woken(
+        self, kind: Kind, there: Mapping[str, str], named: Callable[[str], str]
+    ) -> Iterator[ChartChange]:
         """Say what only one of the policies comes to; `there` is what both have, by its id on the newer side, with that on the older."""
         slept, sleeps = self.before.machine.idle(), self.after.machine.idle()
         for name, before in there.items():
@@ -181,7 +233,9 @@ class _Teller:
                 yield ChartChange(kind, name, Mark.ADDED, named(self.after, thing), ())
                 continue
             before, after = told(self.before, was[name]), told(self.after, thing)
-            if lines := tuple(line for part in after for line in self._said(part, before[part], after[part])):
+            if lines := tuple(
+                line for part in after for line in self._said(part, before[part], after[part])
+            ):
                 yield ChartChange(kind, name, Mark.CHANGED, named(self.after, thing), lines)
         for name, thing in was.items():
             if name not in now:
@@ -194,9 +248,19 @@ class _Teller:
         gone, come = [one for one in was if one not in now], [one for one in now if one not in was]
         what = _WORDS(self.after.lang, part)
         if (gone or come) and not (gone and come):
-            yield self._word("more" if come else "less", what=what, was=_list(self.before, part, gone), now=_list(self.after, part, come))
+            yield self._word(
+                "more" if come else "less",
+                what=what,
+                was=_list(self.before, part, gone),
+                now=_list(self.after, part, come),
+            )
         else:
-            yield self._word("was_is", what=what, was=_list(self.before, part, was), now=_list(self.after, part, now))
+            yield self._word(
+                "was_is",
+                what=what,
+                was=_list(self.before, part, was),
+                now=_list(self.after, part, now),
+            )
 
     def _word(self, name: str, **named: str) -> str:
         return _WORDS(self.after.lang, name, **named)
@@ -234,7 +298,9 @@ def _arrow(voice: Voice, arrow: Arrow) -> Told:
 def _renamed(was: Mapping[str, Arrow], now: Mapping[str, Arrow]) -> dict[str, str]:
     """Find arrows that have another id only because they are selected otherwise: alone of their event between the same states."""
 
-    def ways(gone: Mapping[str, Arrow], there: Mapping[str, Arrow]) -> dict[tuple[str | None, str, str], list[str]]:
+    def ways(
+        gone: Mapping[str, Arrow], there: Mapping[str, Arrow]
+    ) -> dict[tuple[str | None, str, str], list[str]]:
         found: dict[tuple[str | None, str, str], list[str]] = {}
         for name, arrow in gone.items():
             if name not in there:
@@ -242,15 +308,23 @@ def _renamed(was: Mapping[str, Arrow], now: Mapping[str, Arrow]) -> dict[str, st
         return found
 
     come = ways(now, was)
-    return {names[0]: come[way][0] for way, names in ways(was, now).items() if len(names) == 1 and len(come.get(way, ())) == 1}
+    return {
+        names[0]: come[way][0]
+        for way, names in ways(was, now).items()
+        if len(names) == 1 and len(come.get(way, ())) == 1
+    }
 
 
-def _differing(was: object, now: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object, object]]:
+def _differing(
+    was: object, now: object, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], object, object]]:
     """Go through what differs between two policies, by path; a deadline's term is one value, and so is what only one of them has."""
     if isinstance(was, dict) and isinstance(now, dict) and not _TERM & {*was, *now}:
         members: tuple[dict[str, Any], dict[str, Any]] = (was, now)
         for name in dict.fromkeys((*members[0], *members[1])):
-            yield from _differing(members[0].get(name, _ABSENT), members[1].get(name, _ABSENT), (*path, name))
+            yield from _differing(
+                members[0].get(name, _ABSENT), members[1].get(name, _ABSENT), (*path, name)
+            )
     elif was != now:
         yield path, was, now
 

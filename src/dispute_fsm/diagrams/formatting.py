@@ -1,6 +1,7 @@
 """A machine formatted as text, zh or en: what views say of states, transitions, conditions, deadlines.
 
-Every sentence of the views is here, in both languages beside each other, by its name and with what belongs into it.
+Every sentence of the views is here, in both languages beside each other, by its name and with what
+belongs into it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +49,10 @@ _PHRASES = Phrases(
         "stops": ("停止计时：{}", "stops the {}"),
         "limits": ("凭证大小、格式与数量均符合要求", "the vouchers keep to the limits"),
         "deadline": ("{name}：{term}", "{name}: {term}"),
-        "only_window": ("（只限制消费者表态，届满不触发处理）", " (only closes the consumer's window)"),
+        "only_window": (
+            "（只限制消费者表态，届满不触发处理）",
+            " (only closes the consumer's window)",
+        ),
         "only_waits": ("（此状态下暂不处理，之后继续）", " (not acted on here)"),
         "hours": ("{n} 小时", "{n} h"),
         "working_hours": ("{n} 个工作小时", "{n} working hours"),
@@ -108,12 +112,14 @@ class Voice:
         answers = [self.condition(one) for one in self.selects(arrow)]
         return f"{name} [{self.say('and').join(answers)}]" if answers else name
 
-    # ---- sources ---------------------------------------------------------------------------------------------------
+    # ---- sources ---------------------------------------------------------------------------------
 
     @cached_property
     def sources(self) -> Mapping[str, Provenance]:
         """Every source by its number, in the order in which the machine first names it."""
-        origins = [arrow.origin for arrow in self.machine.arrows] + [one.origin for one in self.machine.conditions.values()]
+        origins = [arrow.origin for arrow in self.machine.arrows] + [
+            one.origin for one in self.machine.conditions.values()
+        ]
         counts = {"S": 0, "A": 0}
         found: dict[str, Provenance] = {}
         for origin in dict.fromkeys(origins):
@@ -134,7 +140,7 @@ class Voice:
         kind = self.say("stated" if of.origin.kind == "S" else "assumed")
         return self.say("source", ref=self.ref(of), kind=kind, words=self.label(of.origin.words))
 
-    # ---- conditions ------------------------------------------------------------------------------------------------
+    # ---- conditions ------------------------------------------------------------------------------
 
     def conditions(self, names: Iterable[str]) -> list[GuardLabel]:
         """Return conditions by their names."""
@@ -146,23 +152,33 @@ class Voice:
 
     def demands(self, arrow: Arrow) -> list[GuardLabel]:
         """Return what an arrow demands; that it has to be in time goes without saying."""
-        return self.conditions(name for name in (*arrow.timing, *arrow.needs) if name not in _IN_TIME)
+        return self.conditions(
+            name for name in (*arrow.timing, *arrow.needs) if name not in _IN_TIME
+        )
 
     def condition(self, condition: GuardLabel) -> str:
         """Say a condition. Of some questions the answer alone would not say what is asked."""
         words = self.label(condition.label)
         if condition.question in _EXTENSIONS:
             return self.say("extends", words)
-        return self.say("failed", words) if condition.question == FAILED.name and "none" not in condition.accepts else words
+        return (
+            self.say("failed", words)
+            if condition.question == FAILED.name and "none" not in condition.accepts
+            else words
+        )
 
     def told(self, conditions: Iterable[GuardLabel]) -> list[str]:
         """Say conditions, each with the number of its source; the limits for vouchers are said as one."""
         return [f"{words} {ref}".rstrip() for words, ref, _ in self.grouped(conditions)]
 
-    def grouped(self, conditions: Iterable[GuardLabel]) -> Iterator[tuple[str, str, tuple[GuardLabel, ...]]]:
+    def grouped(
+        self, conditions: Iterable[GuardLabel]
+    ) -> Iterator[tuple[str, str, tuple[GuardLabel, ...]]]:
         """Yield conditions in words with their source's number, those that are said as one together."""
         listed = list(conditions)
-        limits = tuple(one for one in listed if one.name in {guard.name for guard in VOUCHER_LIMITS})
+        limits = tuple(
+            one for one in listed if one.name in {guard.name for guard in VOUCHER_LIMITS}
+        )
         together = len(limits) == len(VOUCHER_LIMITS)
         for one in listed:
             if not together or one not in limits:
@@ -170,7 +186,7 @@ class Voice:
         if together:
             yield self.say("limits"), self.ref(limits[0]), limits
 
-    # ---- ends and clocks -------------------------------------------------------------------------------------------
+    # ---- ends and clocks -------------------------------------------------------------------------
 
     def endings(self, arrow: Arrow) -> list[str]:
         """Say how the dispute, or one side of it, ends by an arrow."""
@@ -180,12 +196,20 @@ class Voice:
     def ending(self, end: Ending) -> str:
         """Say one end."""
         outcome = self.label(end.outcome)
-        return outcome if end.option is None else self.say("on", outcome=outcome, option=self.label(end.option))
+        return (
+            outcome
+            if end.option is None
+            else self.say("on", outcome=outcome, option=self.label(end.option))
+        )
 
     def clocks(self, arrow: Arrow) -> list[str]:
         """Say which deadlines begin and stop."""
         parts = [("starts", arrow.starts), ("stops", arrow.ends)]
-        return [self.say(phrase, self.say("comma").join(map(self.label, which))) for phrase, which in parts if which]
+        return [
+            self.say(phrase, self.say("comma").join(map(self.label, which)))
+            for phrase, which in parts
+            if which
+        ]
 
     def term(self, deadline: Deadline) -> str:
         """Say how long a deadline runs under the machine's policy."""
@@ -197,4 +221,8 @@ class Voice:
         """Say a term."""
         if term is None:
             return self.say("off")
-        return self.say("hours", n=term.hours) if term.hours is not None else self.say("working_hours", n=term.working_hours)
+        return (
+            self.say("hours", n=term.hours)
+            if term.hours is not None
+            else self.say("working_hours", n=term.working_hours)
+        )

@@ -1,10 +1,12 @@
 """The machine as data: a rule version under a policy, read from its chart and from nothing else.
 
-Every view is made from this one value, so a picture cannot say what the chart does not. As JSON it stands beside the
-pictures in `diagrams/`: where the rules have drifted from what was drawn, the two are compared and the difference is named.
+Every view is made from this one value, so a picture cannot say what the chart does not. As JSON it
+stands beside the pictures in `diagrams/`: where the rules have drifted from what was drawn, the two
+are compared and the difference is named.
 
-An *arrow* is one edge as the chart declares it: an edge out of a compound state is one arrow, however many leaves it is taken
-from. A *condition* is a guard; what tells arrows apart (`when`), the clock (`timing`) and what is demanded (`needs`) are kept apart.
+An *arrow* is one edge as the chart declares it: an edge out of a compound state is one arrow,
+however many leaves it is taken from. A *condition* is a guard; what tells arrows apart (`when`),
+the clock (`timing`) and what is demanded (`needs`) are kept apart.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +16,16 @@ from pydantic import AfterValidator, PlainSerializer
 from statemachine import State
 
 from dispute_fsm.domain.deadlines import is_on
-from dispute_fsm.domain.enums import CommandType, Deadline, Labelled, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    Labelled,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.policy import Bilingual, Policy
 from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict
 from dispute_fsm.errors import ChartError
@@ -25,7 +36,11 @@ from dispute_fsm.rules.registry import RuleVersion
 
 Kind = Literal["leaf", "compound", "parallel"]
 
-Words = Annotated[Mapping[str, Bilingual], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Bilingual])]
+Words = Annotated[
+    Mapping[str, Bilingual],
+    AfterValidator(FrozenMap),
+    PlainSerializer(dict, return_type=dict[str, Bilingual]),
+]
 
 OPENING = "open_dispute"
 """The id of the arrow by which a dispute begins."""
@@ -110,9 +125,15 @@ class Arrow(Strict):
         return self.source == self.target
 
 
-Conditions = Annotated[Mapping[str, GuardLabel], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, GuardLabel])]
+Conditions = Annotated[
+    Mapping[str, GuardLabel],
+    AfterValidator(FrozenMap),
+    PlainSerializer(dict, return_type=dict[str, GuardLabel]),
+]
 Questions = Annotated[
-    Mapping[str, SelectorQuestion], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, SelectorQuestion])
+    Mapping[str, SelectorQuestion],
+    AfterValidator(FrozenMap),
+    PlainSerializer(dict, return_type=dict[str, SelectorQuestion]),
 ]
 
 
@@ -145,7 +166,9 @@ class Machine(Strict):
         """Tell whether an arrow can never be taken under this policy: it is for another one, or its deadline is switched off."""
         for name in arrow.when:
             condition = self.conditions[name]
-            settled = None if condition.question is None else self.questions[condition.question].settled
+            settled = (
+                None if condition.question is None else self.questions[condition.question].settled
+            )
             if settled is not None and settled not in condition.accepts:
                 return True
         return arrow.event.expires in self.off
@@ -154,14 +177,32 @@ class Machine(Strict):
         """Return the ids of the states and arrows that no dispute comes to under this policy: dormant, or beyond what is dormant."""
         reached: set[str] = set()
         awake = [arrow for arrow in self.arrows if not self.dormant(arrow)]
-        while more := {leaf for arrow in awake if self._taken(arrow, reached) for leaf in self._entered(arrow.target)} - reached:
+        while (
+            more := {
+                leaf
+                for arrow in awake
+                if self._taken(arrow, reached)
+                for leaf in self._entered(arrow.target)
+            }
+            - reached
+        ):
             reached |= more
-        states = [state.id for state in self.states if reached.isdisjoint(leaf.id for leaf in self.leaves(state.id))]
-        arrows = [arrow.id for arrow in self.arrows if arrow not in awake or not self._taken(arrow, reached)]
+        states = [
+            state.id
+            for state in self.states
+            if reached.isdisjoint(leaf.id for leaf in self.leaves(state.id))
+        ]
+        arrows = [
+            arrow.id
+            for arrow in self.arrows
+            if arrow not in awake or not self._taken(arrow, reached)
+        ]
         return frozenset((*states, *arrows))
 
     def _taken(self, arrow: Arrow, reached: set[str]) -> bool:
-        return arrow.source is None or not reached.isdisjoint(leaf.id for leaf in self.leaves(arrow.source))
+        return arrow.source is None or not reached.isdisjoint(
+            leaf.id for leaf in self.leaves(arrow.source)
+        )
 
     def _entered(self, name: str) -> Iterator[str]:
         state = self.state(name)
@@ -173,7 +214,9 @@ class Machine(Strict):
 
     def leaves(self, name: str) -> tuple[StateNode, ...]:
         """Return the leaves of a state: itself, or all that lie in it."""
-        inside = [state for state in self.states if state.id == name or name in self.around(state.id)]
+        inside = [
+            state for state in self.states if state.id == name or name in self.around(state.id)
+        ]
         return tuple(state for state in inside if state.kind == "leaf")
 
     def around(self, name: str) -> tuple[str, ...]:
@@ -191,7 +234,9 @@ def machine_of(version: RuleVersion, policy: Policy) -> Machine:
     guards: dict[str, Guard] = {}
     arrows = [_entry(version, guards), *_arrows(version.chart.states, guards)]
     if twice := [arrow.id for arrow in arrows if sum(other.id == arrow.id for other in arrows) > 1]:
-        raise ChartError(f"{version.chart.__name__}: {twice[0]}: two edges are told apart by nothing")
+        raise ChartError(
+            f"{version.chart.__name__}: {twice[0]}: two edges are told apart by nothing"
+        )
     states = list(_states(version.chart.states, None))
     return Machine(
         rules=version.id,
@@ -199,10 +244,16 @@ def machine_of(version: RuleVersion, policy: Policy) -> Machine:
         change=version.change,
         why=version.why,
         options=version.options,
-        states=tuple(state.model_copy(update={"runs": _running(state, states, arrows)}) for state in states),
+        states=tuple(
+            state.model_copy(update={"runs": _running(state, states, arrows)}) for state in states
+        ),
         arrows=tuple(arrows),
         conditions={name: _condition(guard) for name, guard in guards.items()},
-        questions={guard.dimension.name: _question(guard.dimension, policy) for guard in guards.values() if isinstance(guard, Selector)},
+        questions={
+            guard.dimension.name: _question(guard.dimension, policy)
+            for guard in guards.values()
+            if isinstance(guard, Selector)
+        },
         words=_words(version, arrows, guards.values()),
         policy=policy.record,
         off=tuple(deadline for deadline in Deadline if not is_on(deadline, policy)),
@@ -219,13 +270,15 @@ def _states(states: Iterable[State], parent: str | None) -> Iterator[StateNode]:
             kind=kind,
             initial=bool(state.initial),
             closed=isinstance(state, Leaf) and state.closed,
-            stands=state.stands if isinstance(state, Leaf) else (),
+            stands=state.deadlines if isinstance(state, Leaf) else (),
             runs=(),
         )
         yield from _states(state.states, state.id)
 
 
-def _running(state: StateNode, states: list[StateNode], arrows: list[Arrow]) -> tuple[Deadline, ...]:
+def _running(
+    state: StateNode, states: list[StateNode], arrows: list[Arrow]
+) -> tuple[Deadline, ...]:
     if state.kind != "leaf":
         return ()
     parents = {one.id: one.parent for one in states}
@@ -242,11 +295,19 @@ def _arrows(states: Iterable[State], guards: dict[str, Guard]) -> Iterator[Arrow
         for transition in state.transitions:
             if isinstance(transition, ChartTransition) and transition.target is not None:
                 for event in transition.events:
-                    yield _arrow(state.id, transition.target.id, CommandType(event.id), transition.rule, guards)
+                    yield _arrow(
+                        state.id,
+                        transition.target.id,
+                        CommandType(event.id),
+                        transition.rule,
+                        guards,
+                    )
         yield from _arrows(state.states, guards)
 
 
-def _arrow(source: str, target: str, event: CommandType, rule: Rule, guards: dict[str, Guard]) -> Arrow:
+def _arrow(
+    source: str, target: str, event: CommandType, rule: Rule, guards: dict[str, Guard]
+) -> Arrow:
     _collect(guards, rule.by, *rule.when, *rule.timing, *rule.needs)
     return Arrow(
         id="--".join([source, event.value, *(_answers(selector) for selector in rule.when)]),
@@ -292,7 +353,9 @@ def _collect(guards: dict[str, Guard], *more: Guard) -> None:
 
 
 def _answers(selector: Selector) -> str:
-    return "-or-".join(answer for answer in selector.dimension.answers if answer in selector.accepts)
+    return "-or-".join(
+        answer for answer in selector.dimension.answers if answer in selector.accepts
+    )
 
 
 def _endings(outcome: Outcomes) -> Iterator[Ending]:
@@ -306,11 +369,13 @@ def _condition(guard: Guard) -> GuardLabel:
     selector = guard if isinstance(guard, Selector) else None
     return GuardLabel(
         name=guard.name,
-        sort=guard.sort,
+        sort=guard.kind,
         label=Bilingual(zh=guard.zh, en=guard.en),
         codes=guard.codes,
         question=None if selector is None else selector.dimension.name,
-        accepts=tuple(answer for answer in selector.dimension.answers if answer in selector.accepts) if selector else (),
+        accepts=tuple(answer for answer in selector.dimension.answers if answer in selector.accepts)
+        if selector
+        else (),
         needs_facts=guard.needs_facts,
         origin=_provenance(guard.source),
     )
@@ -333,7 +398,9 @@ def _labelled(word: Labelled) -> Bilingual:
     return Bilingual(zh=word.zh, en=word.en)
 
 
-def _words(version: RuleVersion, arrows: Iterable[Arrow], guards: Iterable[Guard]) -> dict[str, Bilingual]:
+def _words(
+    version: RuleVersion, arrows: Iterable[Arrow], guards: Iterable[Guard]
+) -> dict[str, Bilingual]:
     """Collect the words of all that the machine names, by kind and id; what another version names alone is no part of it."""
     named: list[tuple[str, Labelled]] = [("option", option) for option in version.options]
     for arrow in arrows:
@@ -342,4 +409,7 @@ def _words(version: RuleVersion, arrows: Iterable[Arrow], guards: Iterable[Guard
         named += [] if arrow.liability is None else [("outcome", arrow.liability)]
         named += [("deadline", deadline) for deadline in (*arrow.starts, *arrow.ends)]
     named += [("code", code) for guard in guards for code in guard.codes]
-    return {f"{kind}.{word.value}": _labelled(word) for kind, word in sorted(named, key=lambda one: (one[0], one[1].value))}
+    return {
+        f"{kind}.{word.value}": _labelled(word)
+        for kind, word in sorted(named, key=lambda one: (one[0], one[1].value))
+    }

@@ -1,7 +1,8 @@
 """What a view consists of, before any format: pictures, tables, time bars, and the path that a dispute took. Views make it.
 
-A renderer decides how things look in its format; what they mean is said here: the tone of an edge is who acts, a mark says what
-is told about an element (visited, faded, added, never taken), always in words as well, so that colour alone carries nothing.
+A renderer decides how things look in its format; what they mean is said here: the tone of an edge
+is who acts, a mark says what is told about an element (visited, faded, added, never taken), always
+in words as well, so that colour alone carries nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -200,7 +201,8 @@ class Bars:
 def taken(machine: Machine, event: AuditEvent) -> Arrow | None:
     """Return the arrow that an event took; None for a refusal.
 
-    Raises `InputError` where the machine has no such arrow: the event was recorded under another chart.
+    Raises `InputError` where the machine has no such arrow: the event was recorded under another
+    chart.
     """
     if event.type is EventType.REFUSED:
         return None
@@ -208,7 +210,10 @@ def taken(machine: Machine, event: AuditEvent) -> Arrow | None:
         return machine.arrow(OPENING)
     fitting = [arrow for arrow in machine.arrows if _fits(machine, arrow, event)]
     if len(fitting) != 1:
-        where = f"dispute {event.dispute_id}, event {event.seq}: {event.command.value} from {event.source} to {event.target}"
+        where = (
+            f"dispute {event.dispute_id}, event {event.seq}: {event.command.value} from "
+            f"{event.source} to {event.target}"
+        )
         raise InputError(f"{where} is no edge of rules {machine.rules} as they are drawn here")
     return fitting[0]
 
@@ -231,8 +236,14 @@ def _fits(machine: Machine, arrow: Arrow, event: AuditEvent) -> bool:
         arrow.event is event.command
         and arrow.source in set(active(event.source))
         and arrow.target in set(active(event.target))
-        and (event.outcome in {end.outcome for end in arrow.endings} if arrow.endings else event.outcome is None)
-        and all(one.question is not None and saw.get(one.question) in one.accepts for one in conditions)
+        and (
+            event.outcome in {end.outcome for end in arrow.endings}
+            if arrow.endings
+            else event.outcome is None
+        )
+        and all(
+            one.question is not None and saw.get(one.question) in one.accepts for one in conditions
+        )
     )
 
 

@@ -1,7 +1,7 @@
 """One dispute as a page of its own: what came of it, its way over the chart, its deadlines, every step with what was seen.
 
-The page is one file and asks for nothing: no script, style, font or picture from elsewhere, and it says so to the browser.
-Pointing at a step lights up the edge that it took.
+The page is one file and asks for nothing: no script, style, font or picture from elsewhere, and it
+says so to the browser. Pointing at a step lights up the edge that it took.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,20 +31,37 @@ _SAYS = Phrases(
             "whole: the chain of hashes and every transition of {count} events are sound",
         ),
         "broken": ("不完整：{fault}", "broken: {fault}"),
-        "before": ("以下仅为出错之前的 {count} 个事件", "what follows are the {count} events before the fault"),
+        "before": (
+            "以下仅为出错之前的 {count} 个事件",
+            "what follows are the {count} events before the fault",
+        ),
         "again": ("判定复核", "Decided again"),
         "same": ("与记录一致", "as recorded"),
-        "other": ("有 {count} 处与记录不同：事件 {seqs}", "{count} steps come out otherwise: events {seqs}"),
-        "missing": ("有 {count} 步因原文已清除等原因无法复核", "{count} steps cannot be decided again, for words or facts are gone"),
+        "other": (
+            "有 {count} 处与记录不同：事件 {seqs}",
+            "{count} steps come out otherwise: events {seqs}",
+        ),
+        "missing": (
+            "有 {count} 步因原文已清除等原因无法复核",
+            "{count} steps cannot be decided again, for words or facts are gone",
+        ),
         "way": ("处理路径", "The way over the chart"),
         "steps": ("处理经过与核查结果", "Every step"),
         "checks": ("全部核查结果（{count}）", "every check ({count})"),
-        "point": ("点选某一步，图中高亮对应路径。", "Point at a step, and the edge that it took lights up."),
+        "point": (
+            "点选某一步，图中高亮对应路径。",
+            "Point at a step, and the edge that it took lights up.",
+        ),
         "hash": ("哈希 {hash}", "hash {hash}"),
-        "made": ("由 dispute-fsm {version} 生成；规则参数 {policy}", "made by dispute-fsm {version}; policy {policy}"),
+        "made": (
+            "由 dispute-fsm {version} 生成；规则参数 {policy}",
+            "made by dispute-fsm {version}; policy {policy}",
+        ),
     }
 )
-_NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_NOTHING_FROM_ELSEWHERE = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
 _STYLE = """
 body { margin: 2rem auto; max-width: 1500px; padding: 0 1.5rem; background: var(--paper); color: var(--ink); font: 15px/1.6 var(--fonts) }
 h1 { font-size: 1.5rem; margin: 0 }
@@ -101,7 +118,8 @@ for (const step of document.querySelectorAll("[data-edge]")) {
 def report(events: Sequence[AuditEvent], policy: Policy, found: Replayed, lang: Lang) -> str:
     """Write the page of a dispute, from its sound events and what replaying its history found.
 
-    Raises `InputError` where an event took an edge that its rule version does not have here, or the extra `diagrams` is missing.
+    Raises `InputError` where an event took an edge that its rule version does not have here, or the
+    extra `diagrams` is missing.
     """
     story = story_of(events, policy, lang)
     tongue = "zh-CN" if lang == "zh" else "en"
@@ -122,7 +140,11 @@ def report(events: Sequence[AuditEvent], policy: Policy, found: Replayed, lang: 
             *_drawn(story, "timeline", story.bars()),
             "</section>",
             f"<section><h2>{_SAYS(lang, 'steps')}</h2><ol class='steps'>",
-            *(line for event, entry in zip(events, story.entries, strict=True) for line in _step(story, event, entry)),
+            *(
+                line
+                for event, entry in zip(events, story.entries, strict=True)
+                for line in _step(story, event, entry)
+            ),
             "</ol></section>",
             f"<footer>{escape(_SAYS(lang, 'made', version=VERSION, policy=policy.digest))}</footer>",
             f"<script>{_SCRIPT}</script>",
@@ -138,7 +160,11 @@ def _summary(story: HistoryStory, found: Replayed, lang: Lang) -> Iterator[str]:
     ended = "" if last.outcome is None else "bad" if last.outcome in LIABILITIES else "good"
     rows = [
         ("state", state_label(last.target, lang), ""),
-        ("outcome", _SAYS(lang, "open") if last.outcome is None else last.outcome.label(lang), ended),
+        (
+            "outcome",
+            _SAYS(lang, "open") if last.outcome is None else last.outcome.label(lang),
+            ended,
+        ),
         ("chain", " · ".join(_chain(found, lang)), sound),
         ("again", " · ".join(_again(found, lang)), "good" if not found.differences else "bad"),
     ]
@@ -159,7 +185,12 @@ def _chain(found: Replayed, lang: Lang) -> Iterator[str]:
 
 def _again(found: Replayed, lang: Lang) -> Iterator[str]:
     if found.differences:
-        yield _SAYS(lang, "other", count=len(found.differences), seqs=", ".join(str(one.seq) for one in found.differences))
+        yield _SAYS(
+            lang,
+            "other",
+            count=len(found.differences),
+            seqs=", ".join(str(one.seq) for one in found.differences),
+        )
     else:
         yield _SAYS(lang, "same")
     if found.undetermined:
@@ -168,8 +199,13 @@ def _again(found: Replayed, lang: Lang) -> Iterator[str]:
 
 def _drawn(story: HistoryStory, name: str, part: Part) -> Iterator[str]:
     title = part.title if name == "timeline" else _SAYS(story.voice.lang, "way")
-    view = View(name=name, lang=story.voice.lang, title="", notes=(), parts=(part,), graph=story.picture())
-    yield f"<figure id='{name}-figure' role='group' aria-label='{escape(title)}' tabindex='0'>{svg(view)}</figure>"
+    view = View(
+        name=name, lang=story.voice.lang, title="", notes=(), parts=(part,), graph=story.picture()
+    )
+    yield (
+        f"<figure id='{name}-figure' role='group' aria-label='{escape(title)}' "
+        f"tabindex='0'>{svg(view)}</figure>"
+    )
 
 
 def _step(story: HistoryStory, event: AuditEvent, entry: TimelineEntry) -> Iterator[str]:
@@ -179,7 +215,10 @@ def _step(story: HistoryStory, event: AuditEvent, entry: TimelineEntry) -> Itera
     edge = "" if arrow is None else f' data-edge="{escape(arrow.id)}"'
     kind = "refused" if entry.refused else entry.actor.role.value
     yield f'<li id="event-{entry.seq}" class="by-{kind}" value="{entry.seq}" tabindex="0"{edge}>'
-    yield f"<h3>{escape(what)} <small>{escape(who)} · <time datetime='{entry.at.isoformat()}'>{escape(when)}</time></small></h3>"
+    yield (
+        f"<h3>{escape(what)} <small>{escape(who)} · <time "
+        f"datetime='{entry.at.isoformat()}'>{escape(when)}</time></small></h3>"
+    )
     yield "<table>"
     for label, text in details(entry, lang):
         yield f"<tr><th scope='row'>{escape(label)}</th><td>{escape(text)}</td></tr>"

@@ -20,13 +20,16 @@ def policy_laid_over(base: Policy, source: YamlSource, value: object, path: Fiel
         raise source.first(error, Policy, changes, path) from None
     except InputError as fault:
         where = (fault.field or "").split(".")
-        raise source.fault((*path, *where), f"{fault.message}{meant(where[-1], tuple(base.evidence_reasons))}") from None
+        raise source.fault(
+            (*path, *where), f"{fault.message}{meant(where[-1], tuple(base.evidence_reasons))}"
+        ) from None
 
 
 def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:
     """Read a file with fields of a policy; the answer lays them over another policy, and raises `InputError` where they do not fit.
 
-    Raises `InputError` for the first field that does not fit the default policy, `OSError` where the file cannot be read.
+    Raises `InputError` for the first field that does not fit the default policy, `OSError` where
+    the file cannot be read.
     """
     source = YamlSource(printed(path), read_file(path))
 

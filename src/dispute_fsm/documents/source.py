@@ -44,7 +44,9 @@ def field_name(path: Sequence[str | int]) -> str:
 def _step(part: str | int) -> str:
     if isinstance(part, int):
         return f"[{part}]"
-    return f".{part}" if _WORD.fullmatch(part) and len(part) <= _LONGEST_QUOTE else f"[{quoted(part)}]"
+    return (
+        f".{part}" if _WORD.fullmatch(part) and len(part) <= _LONGEST_QUOTE else f"[{quoted(part)}]"
+    )
 
 
 def quoted(text: str) -> str:
@@ -76,7 +78,9 @@ class YamlSource:
 
     def fault(self, path: FieldPath, message: str) -> InputError:
         """Return the error for a problem at this path."""
-        return InputError(message, file=self.file, line=self.text.line(path), field=field_name(path) or None)
+        return InputError(
+            message, file=self.file, line=self.text.line(path), field=field_name(path) or None
+        )
 
     def validated(self, model: type[Model], value: object, path: FieldPath) -> Model:
         """Validate a part of the file. Raises `InputError` for the first problem in the file's order."""
@@ -85,15 +89,25 @@ class YamlSource:
         except ValidationError as error:
             raise self.first(error, model, value, path) from None
 
-    def first(self, error: ValidationError, model: type[BaseModel], value: object, path: FieldPath) -> InputError:
+    def first(
+        self, error: ValidationError, model: type[BaseModel], value: object, path: FieldPath
+    ) -> InputError:
         """Return the first of a validation's problems, in the order of the file's lines.
 
-        Where a missing field stands there misspelt, the misspelt one comes before all that is missing beside it.
+        Where a missing field stands there misspelt, the misspelt one comes before all that is
+        missing beside it.
         """
         found = [(_within(value, details), details) for details in error.errors(include_url=False)]
-        unknown, missing = ([where for where, details in found if details["type"] == kind] for kind in (_UNKNOWN, _MISSING))
+        unknown, missing = (
+            [where for where, details in found if details["type"] == kind]
+            for kind in (_UNKNOWN, _MISSING)
+        )
         misspelt_in = {where[:-1] for where in missing if _is_misspelt(where, unknown)}
-        found = [(where, details) for where, details in found if details["type"] != _MISSING or where[:-1] not in misspelt_in]
+        found = [
+            (where, details)
+            for where, details in found
+            if details["type"] != _MISSING or where[:-1] not in misspelt_in
+        ]
         where, details = min(found, key=lambda item: self.text.line((*path, *item[0])))
         return self.fault((*path, *where), _words(details, where, model))
 
@@ -111,13 +125,17 @@ class YamlSource:
             raise faults.first()
         return fields
 
-    def fields(self, value: object, known: Sequence[str], path: FieldPath, faults: "Faults") -> Mapping[str, object]:
+    def fields(
+        self, value: object, known: Sequence[str], path: FieldPath, faults: "Faults"
+    ) -> Mapping[str, object]:
         """Require a mapping; fields that are not known are faults among others."""
         if not isinstance(value, dict):
             raise self.fault(path, f"expected fields: {', '.join(known)}")
         fields = cast("dict[str, object]", value)
         unknown = [name for name in fields if name not in known]
-        faults.found.extend(self.fault((*path, name), f"unknown field{meant(name, known)}") for name in unknown)
+        faults.found.extend(
+            self.fault((*path, name), f"unknown field{meant(name, known)}") for name in unknown
+        )
         return fields
 
 
@@ -156,8 +174,14 @@ def checked(model: type[Model], members: Mapping[str, object]) -> Model:
     try:
         return model.model_validate(dict(members))
     except ValidationError as error:
-        found = error.errors(include_url=False)  # a default that is made of other fields is no problem of its own
-        raise fault_of(next(one for one in found if one["type"] != "default_factory_not_called"), members, model) from None
+        found = error.errors(
+            include_url=False
+        )  # a default that is made of other fields is no problem of its own
+        raise fault_of(
+            next(one for one in found if one["type"] != "default_factory_not_called"),
+            members,
+            model,
+        ) from None
 
 
 def unknown(value: object, known: Sequence[str], what: str) -> str:
@@ -175,7 +199,13 @@ def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- 
     """Follow an error's location into the value; pydantic's names for the members of a union are no part of the file."""
     path: list[str | int] = []
     for part in details["loc"]:
-        members: dict[Any, Any] = dict(enumerate(value)) if isinstance(value, list) else value if isinstance(value, dict) else {}
+        members: dict[Any, Any] = (
+            dict(enumerate(value))
+            if isinstance(value, list)
+            else value
+            if isinstance(value, dict)
+            else {}
+        )
         if part in members:
             value = members[part]
             path.append(part)
@@ -218,7 +248,9 @@ def _fields(model: type[BaseModel], where: FieldPath) -> list[str]:
     at: Any = model
     for part in where:
         if isinstance(part, str) and issubclass(at, BaseModel):
-            by_name = {field.alias or name: field.annotation for name, field in at.model_fields.items()}
+            by_name = {
+                field.alias or name: field.annotation for name, field in at.model_fields.items()
+            }
             inner = _model_in(by_name.get(part))
             at = inner or at
     return [field.alias or name for name, field in at.model_fields.items()]
@@ -228,4 +260,6 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     """Find the model that an annotation such as `tuple[Prompt, ...] | None` is about."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((model for inner in get_args(annotation) if (model := _model_in(inner)) is not None), None)
+    return next(
+        (model for inner in get_args(annotation) if (model := _model_in(inner)) is not None), None
+    )

@@ -1,7 +1,8 @@
 """Which days are worked: the calendar of a policy and the kind of each of its days.
 
-A country's official calendar says which days are holidays and which weekend days are worked instead (make-up days). A
-policy may lay its own days over it. A day here is a calendar date in the policy's zone.
+A country's official calendar says which days are holidays and which weekend days are worked instead
+(make-up days). A policy may lay its own days over it. A day here is a calendar date in the policy's
+zone.
 """
 
 import re
@@ -14,7 +15,14 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from holidays import HolidayBase, country_holidays, list_supported_countries
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from dispute_fsm.domain.enums import Labelled, Lang
 from dispute_fsm.domain.scalars import Series, Strict
@@ -24,7 +32,8 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _parse_time_of_day(value: object) -> time:
-    # Unquoted, YAML 1.1 reads 18:00 as a whole number (1080): text is the only form that means one thing everywhere.
+    # Unquoted, YAML 1.1 reads 18:00 as a whole number (1080): text is the only form that means one
+    # thing everywhere.
     if not isinstance(value, str) or not _TIME_OF_DAY.fullmatch(value):
         msg = f'{value!r:.40} is no time of day: write it as quoted text, e.g. "09:00"'
         raise ValueError(msg)
@@ -51,8 +60,14 @@ def _in_order(days: tuple[date, ...]) -> tuple[date, ...]:
 
 def _known_zone(name: str) -> str:
     try:
-        ZoneInfo("" if name == "localtime" else name)  # localtime is another zone on every machine, so no zone at all
-    except (KeyError, ValueError, OSError) as error:  # not found; not a name of a zone; the name of a folder
+        ZoneInfo(
+            "" if name == "localtime" else name
+        )  # localtime is another zone on every machine, so no zone at all
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+    ) as error:  # not found; not a name of a zone; the name of a folder
         msg = f"{name!r:.40} is no time zone known here: write an IANA name, e.g. Asia/Shanghai"
         raise ValueError(msg) from error
     return name
@@ -60,12 +75,17 @@ def _known_zone(name: str) -> str:
 
 def _known_country(code: str) -> str:
     if code not in list_supported_countries():
-        msg = f"{code!r:.40} is no country whose holidays are known here: write an ISO 3166 code, e.g. CN"
+        msg = (
+            f"{code!r:.40} is no country whose holidays are known here: write an ISO 3166 code, "
+            "e.g. CN"
+        )
         raise ValueError(msg)
     return code
 
 
-TimeOfDay = Annotated[time, BeforeValidator(_parse_time_of_day), PlainSerializer(_format_time_of_day, return_type=str)]
+TimeOfDay = Annotated[
+    time, BeforeValidator(_parse_time_of_day), PlainSerializer(_format_time_of_day, return_type=str)
+]
 """A time on the wall clock of the policy's zone, to the minute, written like `"09:00"`."""
 
 Days = Annotated[Series[Annotated[date, BeforeValidator(_parse_date)]], AfterValidator(_in_order)]
@@ -75,7 +95,9 @@ Days = Annotated[Series[Annotated[date, BeforeValidator(_parse_date)]], AfterVal
 class WorkingDay(Strict):
     """When a working day begins and ends, on the wall clock of the policy's zone; written as `from` and `to`."""
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
     opens: TimeOfDay = Field(alias="from")
     closes: TimeOfDay = Field(alias="to")
@@ -83,12 +105,16 @@ class WorkingDay(Strict):
     @model_validator(mode="after")
     def _closes_later(self) -> Self:
         if self.closes <= self.opens:
-            msg = f"a working day must end later than it begins, not from {self.opens:%H:%M} to {self.closes:%H:%M}"
+            msg = (
+                f"a working day must end later than it begins, not from {self.opens:%H:%M} to "
+                f"{self.closes:%H:%M}"
+            )
             raise ValueError(msg)
         return self
 
 
-class CalendarPolicy(Strict, frozen=True):  # pyright: ignore[reportGeneralTypeIssues] -- it cannot see that Strict is frozen, too
+# It cannot see that Strict is frozen, too.
+class CalendarPolicy(Strict, frozen=True):  # pyright: ignore[reportGeneralTypeIssues]
     """The policy field `calendar`: where, and when, working time is counted."""
 
     zone: Annotated[str, AfterValidator(_known_zone)]
@@ -114,7 +140,13 @@ class CalendarPolicy(Strict, frozen=True):  # pyright: ignore[reportGeneralTypeI
 
 
 DEFAULT_CALENDAR = CalendarPolicy.model_validate(
-    {"zone": "Asia/Shanghai", "country": "CN", "day": {"from": "09:00", "to": "18:00"}, "holidays": [], "workdays": []}
+    {
+        "zone": "Asia/Shanghai",
+        "country": "CN",
+        "day": {"from": "09:00", "to": "18:00"},
+        "holidays": [],
+        "workdays": [],
+    }
 )
 """Nine to six in mainland China, with its public holidays and make-up days."""
 
@@ -166,14 +198,23 @@ class WorkCalendar:
         country = country_holidays(policy.country)
         self._policy = policy
         self.zone = ZoneInfo(policy.zone)
-        self.opens, self.closes = (timedelta(hours=at.hour, minutes=at.minute) for at in (policy.day.opens, policy.day.closes))
+        self.opens, self.closes = (
+            timedelta(hours=at.hour, minutes=at.minute)
+            for at in (policy.day.opens, policy.day.closes)
+        )
         # Without a language of its own choice the package would follow the machine's locale.
         self._languages = tuple(
-            wanted if wanted in country.supported_languages else country.default_language for wanted in ("zh_CN", "en_US")
+            wanted if wanted in country.supported_languages else country.default_language
+            for wanted in ("zh_CN", "en_US")
         )
-        # Where days off are swapped for weekend days, the government announces them year by year. Elsewhere the
-        # law fixes the holidays, and the only end is that of what the package computes.
-        notices: dict[int, object] = getattr(country, "special_public_holidays", {}) if country.has_substituted_holidays else {}
+        # Where days off are swapped for weekend days, the government announces them year by year.
+        # Elsewhere the law fixes the holidays, and the only end is that of what the package
+        # computes.
+        notices: dict[int, object] = (
+            getattr(country, "special_public_holidays", {})
+            if country.has_substituted_holidays
+            else {}
+        )
         self._last_published = max(notices, default=country.end_year)
         self._years: dict[int, tuple[HolidayBase, ...]] = {}
         self._days: dict[date, Day] = {}
@@ -193,19 +234,29 @@ class WorkCalendar:
         chinese, english = self._year(day.year)
         weekend = chinese.is_weekend(day)
         if chinese.is_working_day(day):
-            return Day(day, DayKind.MAKE_UP_WORKDAY if weekend else DayKind.WORKDAY, "", "", provisional)
+            return Day(
+                day, DayKind.MAKE_UP_WORKDAY if weekend else DayKind.WORKDAY, "", "", provisional
+            )
         if day in chinese:
             return Day(day, DayKind.HOLIDAY, chinese[day], english[day], provisional)
         return Day(day, DayKind.WEEKEND, "", "", provisional)
 
     def _year(self, year: int) -> tuple[HolidayBase, ...]:
         if year not in self._years:
-            # A notice may make the last weekend of the year before it worked, so the neighbours are looked up too. Each
-            # year gets objects of its own that never grow: no answer depends on which years were asked for earlier.
+            # A notice may make the last weekend of the year before it worked, so the neighbours are
+            # looked up too. Each year gets objects of its own that never grow: no answer depends on
+            # which years were asked for earlier.
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # some countries warn of dates that can only be estimated
+                warnings.simplefilter(
+                    "ignore"
+                )  # some countries warn of dates that can only be estimated
                 self._years[year] = tuple(
-                    country_holidays(self._policy.country, years=range(year - 1, year + 2), expand=False, language=language)
+                    country_holidays(
+                        self._policy.country,
+                        years=range(year - 1, year + 2),
+                        expand=False,
+                        language=language,
+                    )
                     for language in self._languages
                 )
         return self._years[year]

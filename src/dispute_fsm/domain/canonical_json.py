@@ -1,8 +1,9 @@
 """The canonical form of JSON (RFC 8785), and digests over it.
 
-The records of this package hold only texts, whole numbers of at most 53 bits, booleans, null, lists, and mappings with
-ASCII keys; the strict models see to it. For such values msgspec's encoder, told to sort members, *is* RFC 8785: no white
-space, minimal escapes. The tests compare it with an independent implementation.
+The records of this package hold only texts, whole numbers of at most 53 bits, booleans, null,
+lists, and mappings with ASCII keys; the strict models see to it. For such values msgspec's encoder,
+told to sort members, *is* RFC 8785: no white space, minimal escapes. The tests compare it with an
+independent implementation.
 """
 
 import hashlib
@@ -35,8 +36,9 @@ _ENCODE = msgspec.json.Encoder(enc_hook=_members, order="deterministic").encode
 def canonical(value: object) -> bytes:
     """Return the RFC 8785 canonical form of a JSON value without floats and with ASCII keys, as UTF-8.
 
-    An enumeration's member stands for its id, an instant in UTC for its text as `format_instant` writes it, a model for its
-    members. So a model whose members have another form in JSON (a duration, a percentage) has to be dumped first.
+    An enumeration's member stands for its id, an instant in UTC for its text as `format_instant`
+    writes it, a model for its members. So a model whose members have another form in JSON (a
+    duration, a percentage) has to be dumped first.
 
     Raises `UnicodeEncodeError` for lone surrogates, `TypeError` for what is no JSON.
     """

@@ -1,7 +1,8 @@
 """What can be asked of a dispute: one class per command, with who asks and what the command says.
 
-What a command says is declared once and exists in two forms. In the command the personal values (note, statement, rationale,
-a voucher's file name and address) are plain texts; in the payload of an audit event they are commitments.
+What a command says is declared once and exists in two forms. In the command the personal values
+(note, statement, rationale, a voucher's file name and address) are plain texts; in the payload of
+an audit event they are commitments.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,15 +45,16 @@ Sha256 = Annotated[str, written("[0-9a-f]{64}", "a SHA-256: 64 digits of lower-c
 class Commitment(Strict):
     """Stands for a personal value in the hashed part of an event.
 
-    `commitment` is the SHA-256 hex of the salt's bytes followed by the value's UTF-8; `length` counts code points and is
-    0 for a blank value, so that rules about length can be judged again after the value was erased.
+    `commitment` is the SHA-256 hex of the salt's bytes followed by the value's UTF-8; `length`
+    counts code points and is 0 for a blank value, so that rules about length can be judged again
+    after the value was erased.
     """
 
     commitment: Sha256
     length: Annotated[int, Field(ge=0, le=MAX_TEXT)]
 
 
-# ---- who asks ----------------------------------------------------------------------------------------------------------
+# ---- who asks ------------------------------------------------------------------------------------
 
 
 class Actor(Recorded):
@@ -96,7 +98,7 @@ SYSTEM = Actor(role=Role.SYSTEM, id="system")
 """The system itself, which acts on deadlines and looks at orders."""
 
 
-# ---- what is said, once for both forms ---------------------------------------------------------------------------------
+# ---- what is said, once for both forms -----------------------------------------------------------
 
 P = TypeVar("P", Text, Commitment)
 V = TypeVar("V", bound=Strict)
@@ -130,7 +132,9 @@ class _Choice(Strict, Generic[P, V]):
 
     @field_validator("agreed_until")
     @classmethod
-    def _only_where_it_means_something(cls, agreed_until: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _only_where_it_means_something(
+        cls, agreed_until: datetime | None, info: ValidationInfo
+    ) -> datetime | None:
         if agreed_until is not None and info.data.get("option") is not Option.SHIP_BY_AGREED_DATE:
             msg = f"agreed_until goes with the option {Option.SHIP_BY_AGREED_DATE.value} only"
             raise ValueError(msg)
@@ -157,7 +161,7 @@ class _Extension(Strict, Generic[P]):
     deadline: Named[Deadline] | None = None
 
 
-# ---- as it is recorded -------------------------------------------------------------------------------------------------
+# ---- as it is recorded ---------------------------------------------------------------------------
 
 
 class Payload(Strict):
@@ -170,7 +174,9 @@ class OpeningPayload(Payload):
     Without one nothing is written, so that such an opening is recorded as it always was.
     """
 
-    rollout: Annotated[RolloutDecision | None, Field(exclude_if=lambda rollout: rollout is None)] = None
+    rollout: Annotated[
+        RolloutDecision | None, Field(exclude_if=lambda rollout: rollout is None)
+    ] = None
 
 
 class ChoicePayload(Payload, _Choice[Commitment, RecordedVoucher]):
@@ -193,14 +199,15 @@ class ExtensionPayload(Payload, _Extension[Commitment]):
     """An extension, as it is recorded."""
 
 
-# ---- as it is asked ----------------------------------------------------------------------------------------------------
+# ---- as it is asked ------------------------------------------------------------------------------
 
 
 class Command(Strict):
     """One request to one dispute; each type of command is a class of its own.
 
-    `key` is the idempotency key: once a command with it is accepted, the same key with the same content (type, actor and
-    what it says) is answered as the first time, with other content it is refused.
+    `key` is the idempotency key: once a command with it is accepted, the same key with the same
+    content (type, actor and what it says) is answered as the first time, with other content it is
+    refused.
     """
 
     type: ClassVar[CommandType]
@@ -211,7 +218,9 @@ class Command(Strict):
 
     def __repr__(self) -> str:
         said = {name: value for name, value in vars(self).items() if name not in {"by", "policy"}}
-        by = vars(self).get("by")  # one that is read back from a record may lack some of its members
+        by = vars(self).get(
+            "by"
+        )  # one that is read back from a record may lack some of its members
         return f"{type(self).__name__}({', '.join([f'by {by}', *_said(said)])})"
 
     def __str__(self) -> str:
@@ -236,7 +245,9 @@ def _rules(given: dict[str, Any]) -> str:
     return DEFAULT_VERSION if rollout is None else rollout.version
 
 
-class _Opening(Strict):  # a class of its own, so that these are read before `by`, whose default is the consumer
+class _Opening(
+    Strict
+):  # a class of its own, so that these are read before `by`, whose default is the consumer
     dispute_id: GivenIdentifier
     order_id: GivenIdentifier
     merchant_id: GivenIdentifier
@@ -249,8 +260,9 @@ class _Opening(Strict):  # a class of its own, so that these are read before `by
 class OpenDispute(Command, _Opening):
     """Open a dispute: whose, about which order, under which rule version and policy.
 
-    By the consumer it names, unless `by` says otherwise. `rollout` is the decision of a gradual release, where one chose the
-    rule version; without one it is `DEFAULT_VERSION`, unless `rules` names another.
+    By the consumer it names, unless `by` says otherwise. `rollout` is the decision of a gradual
+    release, where one chose the rule version; without one it is `DEFAULT_VERSION`, unless `rules`
+    names another.
     """
 
     type = CommandType.OPEN_DISPUTE
@@ -259,7 +271,9 @@ class OpenDispute(Command, _Opening):
     @model_validator(mode="after")
     def _as_the_rollout_decided(self) -> Self:
         if self.rollout is not None and self.rollout.version != self.rules:
-            raise ValueError(f"the rollout decided on {self.rollout.version}, the opening names {self.rules}")
+            raise ValueError(
+                f"the rollout decided on {self.rollout.version}, the opening names {self.rules}"
+            )
         return self
 
 
@@ -379,11 +393,13 @@ AnyCommand = (
 """Any command, told apart by its class."""
 
 
-# ---- by type -----------------------------------------------------------------------------------------------------------
+# ---- by type -------------------------------------------------------------------------------------
 
 _CLASSES: Mapping[CommandType, type[Command]] = {one.type: one for one in get_args(AnyCommand)}
 
-COMMAND_CLASSES: Mapping[CommandType, type[Command]] = FrozenMap({name: _CLASSES[name] for name in CommandType})
+COMMAND_CLASSES: Mapping[CommandType, type[Command]] = FrozenMap(
+    {name: _CLASSES[name] for name in CommandType}
+)
 """The class of each type of command."""
 
 PAYLOAD_CLASSES: Mapping[CommandType, type[Payload]] = FrozenMap(
@@ -401,7 +417,9 @@ PAYLOAD_CLASSES: Mapping[CommandType, type[Payload]] = FrozenMap(
 )
 """What an event records of each type of command."""
 
-EXPIRIES: Mapping[Deadline, Command] = FrozenMap({deadline: COMMAND_CLASSES[deadline.expiry](by=SYSTEM) for deadline in Deadline})
+EXPIRIES: Mapping[Deadline, Command] = FrozenMap(
+    {deadline: COMMAND_CLASSES[deadline.expiry](by=SYSTEM) for deadline in Deadline}
+)
 """The command by which the system acts on each deadline once it has passed."""
 
 

@@ -10,7 +10,11 @@ from dispute_fsm.domain.working_time import due_after
 
 def term_of(deadline: Deadline, policy: Policy) -> Term | None:
     """Return how long a deadline runs by policy; None where it is switched off. The promise has no term of its own."""
-    terms = {Deadline.RESPONSE: policy.response, Deadline.CONFIRMATION: policy.confirmation, Deadline.EVIDENCE: policy.evidence}
+    terms = {
+        Deadline.RESPONSE: policy.response,
+        Deadline.CONFIRMATION: policy.confirmation,
+        Deadline.EVIDENCE: policy.evidence,
+    }
     return terms.get(deadline)
 
 
@@ -20,12 +24,17 @@ def is_on(deadline: Deadline, policy: Policy) -> bool:
 
 
 def due_instant(
-    deadline: Deadline, policy: Policy, start: datetime, agreed_until: datetime | None = None, extended_to: datetime | None = None
+    deadline: Deadline,
+    policy: Policy,
+    start: datetime,
+    agreed_until: datetime | None = None,
+    extended_to: datetime | None = None,
 ) -> datetime | None:
     """Return when a deadline that starts now is due (UTC); None where the policy switches it off.
 
-    The promise is due `scan_grace` after the agreed instant, so that the carrier's scan can reach us. An extension sets the
-    due instant itself, for the promise the agreed one. Once recorded, a due instant stands: a newer calendar moves none.
+    The promise is due `scan_grace` after the agreed instant, so that the carrier's scan can reach
+    us. An extension sets the due instant itself, for the promise the agreed one. Once recorded, a
+    due instant stands: a newer calendar moves none.
     """
     if deadline is Deadline.PROMISE:
         agreed = extended_to or agreed_until

@@ -1,6 +1,7 @@
 """The words of the domain: every id that stands in files, with its zh-CN and English label, in this one place.
 
-Ids are what programs compare; labels are what people read. The five option labels are the announcement's, to the letter.
+Ids are what programs compare; labels are what people read. The five option labels are the
+announcement's, to the letter.
 """
 
 from collections.abc import Mapping
@@ -35,11 +36,31 @@ class Labelled(StrEnum):
 class Option(Labelled):
     """The merchant's five responses; exactly one is given per dispute."""
 
-    CONSUMER_CANCELS = "consumer_cancels", "已协商一致，消费者取消订单", "agreed: the consumer cancels"
-    ALREADY_SHIPPED = "already_shipped", "已协商一致，已发货并有物流揽件信息", "agreed: shipped, and the carrier has picked up"
-    SHIP_BY_AGREED_DATE = "ship_by_agreed_date", "已协商一致，协商日期前发货且物流揽件", "agreed: ship and pickup before an agreed date"
-    OUT_OF_STOCK_REFUND = "out_of_stock_refund", "缺货/无货达成一致退款", "out of stock: refund agreed"
-    PROVE_NO_FAULT = "prove_no_fault", "需举证后依据规则判责", "submit evidence, then a ruling by the rules"
+    CONSUMER_CANCELS = (
+        "consumer_cancels",
+        "已协商一致，消费者取消订单",
+        "agreed: the consumer cancels",
+    )
+    ALREADY_SHIPPED = (
+        "already_shipped",
+        "已协商一致，已发货并有物流揽件信息",
+        "agreed: shipped, and the carrier has picked up",
+    )
+    SHIP_BY_AGREED_DATE = (
+        "ship_by_agreed_date",
+        "已协商一致，协商日期前发货且物流揽件",
+        "agreed: ship and pickup before an agreed date",
+    )
+    OUT_OF_STOCK_REFUND = (
+        "out_of_stock_refund",
+        "缺货/无货达成一致退款",
+        "out of stock: refund agreed",
+    )
+    PROVE_NO_FAULT = (
+        "prove_no_fault",
+        "需举证后依据规则判责",
+        "submit evidence, then a ruling by the rules",
+    )
 
 
 class Role(Labelled):
@@ -98,8 +119,16 @@ class StateName(Labelled):
     OPENED = "opened", "待商家选择方案", "waiting for the merchant's choice"
     OPTION_CHOSEN = "option_chosen", "已选择方案", "option chosen"
     SETTLING = "settling", "和解中", "settling"
-    AWAITING_CONFIRMATION = "awaiting_confirmation", "待消费者确认", "waiting for the consumer's confirmation"
-    AWAITING_SHIPMENT = "awaiting_shipment", "待商家按协商日期发货", "waiting for shipment by the agreed date"
+    AWAITING_CONFIRMATION = (
+        "awaiting_confirmation",
+        "待消费者确认",
+        "waiting for the consumer's confirmation",
+    )
+    AWAITING_SHIPMENT = (
+        "awaiting_shipment",
+        "待商家按协商日期发货",
+        "waiting for shipment by the agreed date",
+    )
     DENIAL_UNDER_REVIEW = "denial_under_review", "待平台核实协商", "denial under review"
     CONTESTING = "contesting", "举证判责中", "contesting"
     AWAITING_EVIDENCE = "awaiting_evidence", "待商家举证", "waiting for the merchant's evidence"
@@ -117,10 +146,26 @@ class StateName(Labelled):
 class Outcome(Labelled):
     """How a dispute ended. Rulings on merit are never mixed with rulings by time."""
 
-    SETTLED_BY_CANCELLATION = "settled_by_cancellation", "协商一致，订单已取消", "settled: the order is cancelled"
-    SETTLED_BY_SHIPMENT = "settled_by_shipment", "协商一致，已发货揽件", "settled: shipped and picked up"
-    SETTLED_BY_AGREED_SHIPMENT = "settled_by_agreed_shipment", "已在协商日期前发货揽件", "settled: shipped by the agreed date"
-    SETTLED_BY_OUT_OF_STOCK_REFUND = "settled_by_out_of_stock_refund", "缺货/无货，已协商退款", "settled: out of stock, refund accepted"
+    SETTLED_BY_CANCELLATION = (
+        "settled_by_cancellation",
+        "协商一致，订单已取消",
+        "settled: the order is cancelled",
+    )
+    SETTLED_BY_SHIPMENT = (
+        "settled_by_shipment",
+        "协商一致，已发货揽件",
+        "settled: shipped and picked up",
+    )
+    SETTLED_BY_AGREED_SHIPMENT = (
+        "settled_by_agreed_shipment",
+        "已在协商日期前发货揽件",
+        "settled: shipped by the agreed date",
+    )
+    SETTLED_BY_OUT_OF_STOCK_REFUND = (
+        "settled_by_out_of_stock_refund",
+        "缺货/无货，已协商退款",
+        "settled: out of stock, refund accepted",
+    )
     NO_FAULT = "no_fault", "判定商家无责", "no fault found"
     WITHDRAWN = "withdrawn", "消费者已撤销纠纷", "withdrawn by the consumer"
     ANNULLED = "annulled", "判责已撤销", "penalty annulled"
@@ -149,11 +194,19 @@ class EventType(Labelled):
     DISPUTE_OPENED = "dispute_opened", "纠纷已发起", "dispute opened"
     OPTION_CHOSEN = "option_chosen", "商家已选择方案", "option chosen"
     AGREEMENT_CONFIRMED = "agreement_confirmed", "消费者已确认协商一致", "agreement confirmed"
-    AGREEMENT_DENIED = "agreement_denied", "消费者否认协商一致，转平台核实", "agreement denied, goes to review"
+    AGREEMENT_DENIED = (
+        "agreement_denied",
+        "消费者否认协商一致，转平台核实",
+        "agreement denied, goes to review",
+    )
     AGREEMENT_UPHELD = "agreement_upheld", "平台认定协商成立", "agreement upheld"
     EVIDENCE_SUBMITTED = "evidence_submitted", "商家已提交举证", "evidence submitted"
     EVIDENCE_REQUESTED = "evidence_requested", "平台要求补充举证", "more evidence requested"
-    EVIDENCE_OVERDUE = "evidence_overdue", "补充举证逾期，按已有材料判责", "evidence overdue, judged on what is there"
+    EVIDENCE_OVERDUE = (
+        "evidence_overdue",
+        "补充举证逾期，按已有材料判责",
+        "evidence overdue, judged on what is there",
+    )
     DEADLINE_EXTENDED = "deadline_extended", "时限已延长", "deadline extended"
     SETTLEMENT_FAILED = "settlement_failed", "和解未达成", "settlement failed"
     EVIDENCE_FAILED = "evidence_failed", "举证未成立", "evidence failed"
@@ -238,11 +291,27 @@ class RefusalCode(Labelled):
         "the order system shows neither a standing cancel request nor a completed full refund",
     )
     NOT_SHIPPED = "not_shipped", "订单系统中尚无发货记录", "the order system shows no shipment yet"
-    NO_PICKUP_SCAN = "no_pickup_scan", "没有物流揽件记录", "there is no pickup record from the carrier"
-    PICKUP_NOT_VALID = "pickup_not_valid", "有物流记录，但揽件无效", "there is a carrier record, but it is no valid pickup"
+    NO_PICKUP_SCAN = (
+        "no_pickup_scan",
+        "没有物流揽件记录",
+        "there is no pickup record from the carrier",
+    )
+    PICKUP_NOT_VALID = (
+        "pickup_not_valid",
+        "有物流记录，但揽件无效",
+        "there is a carrier record, but it is no valid pickup",
+    )
     PROMISE_MISSING = "promise_missing", "未填写约定的发货时间", "no agreed date and time was given"
-    PROMISE_NOT_IN_FUTURE = "promise_not_in_future", "约定的发货时间必须晚于当前时间", "the agreed instant must lie in the future"
-    PROMISE_TOO_FAR = "promise_too_far", "约定的发货时间超出最长期限", "the agreed instant lies further ahead than allowed"
+    PROMISE_NOT_IN_FUTURE = (
+        "promise_not_in_future",
+        "约定的发货时间必须晚于当前时间",
+        "the agreed instant must lie in the future",
+    )
+    PROMISE_TOO_FAR = (
+        "promise_too_far",
+        "约定的发货时间超出最长期限",
+        "the agreed instant lies further ahead than allowed",
+    )
     AGREEMENT_VOUCHER_MISSING = (
         "agreement_voucher_missing",
         "缺少能证明协商一致的凭证",
@@ -254,34 +323,74 @@ class RefusalCode(Labelled):
         "an option was chosen already; it cannot be taken back",
     )
     DEADLINE_PASSED = "deadline_passed", "时限已过", "the deadline has passed"
-    DEADLINE_NOT_PASSED = "deadline_not_passed", "时限尚未届满，或未启用", "the deadline has not passed, or is switched off"
-    DEADLINE_NOT_LATER = "deadline_not_later", "新的时限必须晚于原时限", "the new deadline must be later than it was"
-    ALREADY_CONFIRMED = "already_confirmed", "协商一致已获确认", "the agreement is confirmed already"
+    DEADLINE_NOT_PASSED = (
+        "deadline_not_passed",
+        "时限尚未届满，或未启用",
+        "the deadline has not passed, or is switched off",
+    )
+    DEADLINE_NOT_LATER = (
+        "deadline_not_later",
+        "新的时限必须晚于原时限",
+        "the new deadline must be later than it was",
+    )
+    ALREADY_CONFIRMED = (
+        "already_confirmed",
+        "协商一致已获确认",
+        "the agreement is confirmed already",
+    )
     REASON_UNKNOWN = "reason_unknown", "举证理由无效", "the reason is not in the catalogue"
-    VOUCHER_MISSING = "voucher_missing", "缺少该举证理由所需的凭证", "a voucher that the reason asks for is missing"
+    VOUCHER_MISSING = (
+        "voucher_missing",
+        "缺少该举证理由所需的凭证",
+        "a voucher that the reason asks for is missing",
+    )
     VOUCHER_NOT_ACCEPTED = (
         "voucher_not_accepted",
         "凭证类型不符合该举证理由的要求",
         "a voucher is of a kind that is not accepted for the reason",
     )
-    VOUCHER_TOO_LARGE = "voucher_too_large", "凭证文件过大", "a voucher is too large, or all of them together are"
-    VOUCHER_MEDIA_TYPE = "voucher_media_type", "不支持该凭证文件格式", "a voucher's file format is not supported"
+    VOUCHER_TOO_LARGE = (
+        "voucher_too_large",
+        "凭证文件过大",
+        "a voucher is too large, or all of them together are",
+    )
+    VOUCHER_MEDIA_TYPE = (
+        "voucher_media_type",
+        "不支持该凭证文件格式",
+        "a voucher's file format is not supported",
+    )
     TOO_MANY_VOUCHERS = "too_many_vouchers", "凭证数量过多", "there are too many vouchers"
     STATEMENT_MISSING = "statement_missing", "未填写情况说明", "the statement is missing"
     STATEMENT_TOO_LONG = "statement_too_long", "情况说明超出字数上限", "the statement is too long"
     RATIONALE_MISSING = "rationale_missing", "未填写判定理由", "the rationale is missing"
     NO_ROUNDS_LEFT = "no_rounds_left", "补充举证次数已用完", "no further round of evidence is left"
-    ORDER_NOT_FOUND = "order_not_found", "订单系统中没有该订单", "the order system knows no such order"
+    ORDER_NOT_FOUND = (
+        "order_not_found",
+        "订单系统中没有该订单",
+        "the order system knows no such order",
+    )
     DISPUTE_EXISTS = (
         "dispute_exists",
         "该纠纷编号已用于另一纠纷，或该订单已有进行中的纠纷",
         "this dispute id was opened with other content, or the order has a live dispute already",
     )
-    OPTION_NOT_OFFERED = "option_not_offered", "本规则版本不提供该方案", "the dispute's rule version does not offer this option"
+    OPTION_NOT_OFFERED = (
+        "option_not_offered",
+        "本规则版本不提供该方案",
+        "the dispute's rule version does not offer this option",
+    )
     WRONG_ACTOR = "wrong_actor", "操作人无权进行该操作", "this actor may not do this"
-    NOT_IN_THIS_STATE = "not_in_this_state", "当前状态下不可进行该操作", "this cannot be done in the present state"
+    NOT_IN_THIS_STATE = (
+        "not_in_this_state",
+        "当前状态下不可进行该操作",
+        "this cannot be done in the present state",
+    )
     DISPUTE_CLOSED = "dispute_closed", "纠纷已结束", "the dispute is closed"
-    KEY_REUSED = "key_reused", "该请求编号已用于内容不同的请求", "this key was used for a request with other content"
+    KEY_REUSED = (
+        "key_reused",
+        "该请求编号已用于内容不同的请求",
+        "this key was used for a request with other content",
+    )
 
 
 ORDER_PAGE_LINK = "去订单详情页"

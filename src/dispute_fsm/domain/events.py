@@ -1,8 +1,9 @@
 """Audit events: what happened to a dispute, who did it, under which rules, what every guard saw, what stands now.
 
-One accepted command is one event; a refusal is an event that changes nothing. The members are those of a history file, in
-its order. Everything but `hash` and `private` is covered by the hash; personal values stand in `payload` as commitments
-and, until they are erased, in `private` as plain text.
+One accepted command is one event; a refusal is an event that changes nothing. The members are those
+of a history file, in its order. Everything but `hash` and `private` is covered by the hash;
+personal values stand in `payload` as commitments and, until they are erased, in `private` as plain
+text.
 """
 
 # pyright: reportIncompatibleVariableOverride=false
@@ -11,7 +12,15 @@ and, until they are erased, in `private` as plain text.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+)
 
 from dispute_fsm.domain.commands import (
     Actor,
@@ -53,7 +62,11 @@ _Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | S
 _Named = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,200}$")]
 """What a guard calls a thing that it saw: ASCII, so that members have one order for every reader (RFC 8785)."""
 
-Saw = Annotated[Mapping[_Named, _Seen], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, Any])]
+Saw = Annotated[
+    Mapping[_Named, _Seen],
+    AfterValidator(FrozenMap),
+    PlainSerializer(dict, return_type=dict[str, Any]),
+]
 
 
 class Check(Strict):
@@ -67,7 +80,9 @@ class Check(Strict):
 class PrivateValue(Strict):
     """A personal value in the clear, with the salt that ties it to its commitment."""
 
-    salt: Annotated[str, written("([0-9a-f]{2}){16,64}", "a salt: 16 to 64 bytes in lower-case hex")]
+    salt: Annotated[
+        str, written("([0-9a-f]{2}){16,64}", "a salt: 16 to 64 bytes in lower-case hex")
+    ]
     value: Text
 
 
@@ -82,7 +97,11 @@ Deadlines = Annotated[
 ]
 """The deadlines that stand, by name, with their due instants."""
 
-Private = Annotated[Mapping[Text, PrivateValue], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, PrivateValue])]
+Private = Annotated[
+    Mapping[Text, PrivateValue],
+    AfterValidator(FrozenMap),
+    PlainSerializer(dict, return_type=dict[str, PrivateValue]),
+]
 """Personal values by the JSON Pointer of their commitment; may be emptied at any time."""
 
 NoCodes = Annotated[tuple[()], Field(strict=False)]
@@ -92,9 +111,10 @@ Path = Annotated[str, Field(pattern=r"^[a-z_.,]{1,400}$")]
 class AuditEvent(Strict):
     """What all events have in common.
 
-    `revision` counts the accepted events up to here; `at` is business time, `recorded_at` when it was written; `source`
-    and `target` are the paths of the state before and after; `deadlines` are all that stand afterwards; `facts` is what the
-    order system showed, null where nobody asked; `policy` is the policy's digest.
+    `revision` counts the accepted events up to here; `at` is business time, `recorded_at` when it
+    was written; `source` and `target` are the paths of the state before and after; `deadlines` are
+    all that stand afterwards; `facts` is what the order system showed, null where nobody asked;
+    `policy` is the policy's digest.
     """
 
     dispute_id: Identifier
@@ -139,7 +159,7 @@ class AuditEvent(Strict):
         return repr(self)
 
 
-# ---- one class per type ------------------------------------------------------------------------------------------------
+# ---- one class per type --------------------------------------------------------------------------
 
 
 class DisputeOpened(AuditEvent):

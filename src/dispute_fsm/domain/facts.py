@@ -1,8 +1,8 @@
 """What the order system shows: one immutable snapshot per look, and what in it counts.
 
-A fact counts only once it has happened: nothing dated after the look (`observed_at`) counts yet, nor a shipment or a scan
-without a date; an undated refund or cancel request counts. Late news is judged by its own times: a scan of 17:59 that
-reaches us at 19:30 keeps a promise of 18:00.
+A fact counts only once it has happened: nothing dated after the look (`observed_at`) counts yet,
+nor a shipment or a scan without a date; an undated refund or cancel request counts. Late news is
+judged by its own times: a scan of 17:59 that reaches us at 19:30 keeps a promise of 18:00.
 """
 
 from datetime import datetime
@@ -11,7 +11,9 @@ from typing import Annotated, TypeGuard
 from dispute_fsm.domain.enums import CancelStatus, PickupKind, RefundScope, RefundStatus
 from dispute_fsm.domain.scalars import Identifier, Instant, Named, Recorded, written
 
-Amount = Annotated[str, written(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?", 'an amount: a decimal text, e.g. "99.90"')]
+Amount = Annotated[
+    str, written(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?", 'an amount: a decimal text, e.g. "99.90"')
+]
 """Money as a decimal text, never a float: `"99.90"`."""
 
 Currency = Annotated[str, written("[A-Z]{3}", "a currency: three capital letters, e.g. CNY")]
@@ -78,20 +80,34 @@ class OrderFacts(Order):
         request = self.cancel_request
         if request is None or request.status not in {CancelStatus.SUBMITTED, CancelStatus.ACCEPTED}:
             return None
-        return request if request.submitted_at is None or self._happened(request.submitted_at) else None
+        return (
+            request
+            if request.submitted_at is None or self._happened(request.submitted_at)
+            else None
+        )
 
     @property
     def full_refund(self) -> Refund | None:
         """The refund, if it is completed and full, and not dated in the future."""
         refund = self.refund
-        if refund is None or refund.status is not RefundStatus.COMPLETED or refund.scope is not RefundScope.FULL:
+        if (
+            refund is None
+            or refund.status is not RefundStatus.COMPLETED
+            or refund.scope is not RefundScope.FULL
+        ):
             return None
-        return refund if refund.completed_at is None or self._happened(refund.completed_at) else None
+        return (
+            refund if refund.completed_at is None or self._happened(refund.completed_at) else None
+        )
 
     @property
     def counted_shipment(self) -> Shipment | None:
         """The shipment, if it is dated and has happened."""
-        return self.shipment if self.shipment is not None and self._happened(self.shipment.shipped_at) else None
+        return (
+            self.shipment
+            if self.shipment is not None and self._happened(self.shipment.shipped_at)
+            else None
+        )
 
     @property
     def valid_pickup(self) -> Pickup | None:
@@ -102,11 +118,17 @@ class OrderFacts(Order):
         if pickup.waybill is None or pickup.waybill != shipment.waybill:
             return None
         paid_at, scanned_at = self.paid_at, pickup.scanned_at
-        return pickup if paid_at is not None and self._happened(scanned_at) and paid_at <= scanned_at else None
+        return (
+            pickup
+            if paid_at is not None and self._happened(scanned_at) and paid_at <= scanned_at
+            else None
+        )
 
     def promise_kept(self, agreed_until: datetime) -> bool:
         """Tell whether shipment and valid pickup both lie at or before the agreed instant, by their own times."""
         pickup, shipment = self.valid_pickup, self.counted_shipment
         if pickup is None or shipment is None:
             return False
-        return all(at is not None and at <= agreed_until for at in (shipment.shipped_at, pickup.scanned_at))
+        return all(
+            at is not None and at <= agreed_until for at in (shipment.shipped_at, pickup.scanned_at)
+        )

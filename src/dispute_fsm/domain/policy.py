@@ -1,7 +1,8 @@
 """The policy: everything that a marketplace may set without changing the rules.
 
-A policy is complete: nothing is filled in when one is read back, so that a dispute is always judged by what was in force
-when it opened. `digest` names it by content. `lay_over` makes one policy from another by naming only what differs.
+A policy is complete: nothing is filled in when one is read back, so that a dispute is always judged
+by what was in force when it opened. `digest` names it by content. `lay_over` makes one policy from
+another by naming only what differs.
 """
 
 import re
@@ -15,7 +16,16 @@ from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, m
 from dispute_fsm.domain.calendar import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.enums import Denial, Lang, Silence, VoucherKind
-from dispute_fsm.domain.scalars import Duration, FrozenMap, Named, ReasonId, Series, Strict, Text, Whole
+from dispute_fsm.domain.scalars import (
+    Duration,
+    FrozenMap,
+    Named,
+    ReasonId,
+    Series,
+    Strict,
+    Text,
+    Whole,
+)
 from dispute_fsm.errors import InputError
 
 _MOST_WORKING_DAYS = 1_000
@@ -36,7 +46,11 @@ class Term(Strict):
 
     @model_serializer
     def _only_what_is_given(self) -> dict[str, int]:
-        return {name: value for name, value in (("hours", self.hours), ("working_hours", self.working_hours)) if value is not None}
+        return {
+            name: value
+            for name, value in (("hours", self.hours), ("working_hours", self.working_hours))
+            if value is not None
+        }
 
 
 class Bilingual(Strict):
@@ -100,7 +114,9 @@ def _order_url(value: str) -> str:
 
 
 Reasons = Annotated[
-    Mapping[ReasonId, EvidenceReason], AfterValidator(FrozenMap), PlainSerializer(dict, return_type=dict[str, EvidenceReason])
+    Mapping[ReasonId, EvidenceReason],
+    AfterValidator(FrozenMap),
+    PlainSerializer(dict, return_type=dict[str, EvidenceReason]),
 ]
 
 
@@ -128,8 +144,15 @@ class Policy(Strict):
         minutes = (day.closes.hour - day.opens.hour) * 60 + day.closes.minute - day.opens.minute
         for name in ("response", "confirmation", "evidence"):
             term: Term | None = getattr(self, name)
-            if term is not None and term.working_hours is not None and term.working_hours * 60 > minutes * _MOST_WORKING_DAYS:
-                msg = f"{name}: {term.working_hours} working hours are more than {_MOST_WORKING_DAYS} days of {minutes} minutes"
+            if (
+                term is not None
+                and term.working_hours is not None
+                and term.working_hours * 60 > minutes * _MOST_WORKING_DAYS
+            ):
+                msg = (
+                    f"{name}: {term.working_hours} working hours are more than "
+                    f"{_MOST_WORKING_DAYS} days of {minutes} minutes"
+                )
                 raise ValueError(msg)
         return self
 
@@ -145,55 +168,83 @@ class Policy(Strict):
 
     def order_link(self, order_id: str) -> str | None:
         """Return the address of the order page (去订单详情页), or None where the policy names none."""
-        return None if self.order_url is None else self.order_url.replace("{order_id}", quote(order_id, safe=""))
+        return (
+            None
+            if self.order_url is None
+            else self.order_url.replace("{order_id}", quote(order_id, safe=""))
+        )
 
     def lay_over(self, changes: Mapping[str, object]) -> Self:
         """Make a policy that differs from this one in what `changes` names.
 
-        Mappings are merged key by key; deadline terms and lists are replaced whole; `None` switches off `response`,
-        `confirmation`, `evidence`, `max_promise` and `order_url`, and removes a single evidence reason.
+        Mappings are merged key by key; deadline terms and lists are replaced whole; `None` switches
+        off `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and removes a
+        single evidence reason.
 
-        Raises `InputError` where a reason to be removed does not exist, pydantic's `ValidationError` for all else.
+        Raises `InputError` where a reason to be removed does not exist, pydantic's
+        `ValidationError` for all else.
         """
         return type(self).model_validate(_merge(self.record, changes, ()))
 
 
-def _merge(base: dict[str, Any], changes: Mapping[str, object], path: tuple[str, ...]) -> dict[str, Any]:
+def _merge(
+    base: dict[str, Any], changes: Mapping[str, object], path: tuple[str, ...]
+) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
         here = (*path, key)
         if path == ("evidence_reasons",) and value is None:
             if merged.pop(key, None) is None:
-                raise InputError("there is no such reason to remove", field=".".join(map(str, here)))
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), dict) and (path or key not in _REPLACED_WHOLE):
+                raise InputError(
+                    "there is no such reason to remove", field=".".join(map(str, here))
+                )
+        elif (
+            isinstance(value, Mapping)
+            and isinstance(merged.get(key), dict)
+            and (path or key not in _REPLACED_WHOLE)
+        ):
             merged[key] = _merge(merged[key], cast("Mapping[str, object]", value), here)
         else:
             merged[key] = value
     return merged
 
 
-def _reason(zh: str, en: str, *prompts: Prompt, not_accepted: tuple[VoucherKind, ...] = ()) -> EvidenceReason:
-    return EvidenceReason(label=Bilingual(zh=zh, en=en), prompts=prompts, not_accepted=not_accepted, statement=True)
+def _reason(
+    zh: str, en: str, *prompts: Prompt, not_accepted: tuple[VoucherKind, ...] = ()
+) -> EvidenceReason:
+    return EvidenceReason(
+        label=Bilingual(zh=zh, en=en), prompts=prompts, not_accepted=not_accepted, statement=True
+    )
 
 
 def _prompt(kind: VoucherKind, zh: str, en: str, at_least: int = 1) -> Prompt:
     return Prompt(kind=kind, at_least=at_least, shows=Bilingual(zh=zh, en=en))
 
 
-_CHAT, _DOCUMENT, _PAGE = VoucherKind.CHAT_SCREENSHOT, VoucherKind.OFFICIAL_DOCUMENT, VoucherKind.ORDER_PAGE
+_CHAT, _DOCUMENT, _PAGE = (
+    VoucherKind.CHAT_SCREENSHOT,
+    VoucherKind.OFFICIAL_DOCUMENT,
+    VoucherKind.ORDER_PAGE,
+)
 
 DEFAULT_REASONS: Mapping[str, EvidenceReason] = FrozenMap(
     {
         "consumer_agreed_later": _reason(
-            "消费者同意延后发货", "the consumer agreed to a later shipment", _prompt(_CHAT, "消费者同意延后", "the consumer's consent")
+            "消费者同意延后发货",
+            "the consumer agreed to a later shipment",
+            _prompt(_CHAT, "消费者同意延后", "the consumer's consent"),
         ),
         "consumer_requested_hold": _reason(
-            "消费者要求暂缓发货", "the consumer asked to hold the shipment", _prompt(_CHAT, "消费者的暂缓要求", "the consumer's request")
+            "消费者要求暂缓发货",
+            "the consumer asked to hold the shipment",
+            _prompt(_CHAT, "消费者的暂缓要求", "the consumer's request"),
         ),
         "consumer_unresponsive": _reason(
             "无法联系消费者",
             "the consumer could not be reached",
-            _prompt(_CHAT, "两次不同时间的联系记录", "two attempts to reach the consumer", at_least=2),
+            _prompt(
+                _CHAT, "两次不同时间的联系记录", "two attempts to reach the consumer", at_least=2
+            ),
         ),
         "presale_or_custom_promise": _reason(
             "预售或定制商品，未到承诺时间",
@@ -207,20 +258,30 @@ DEFAULT_REASONS: Mapping[str, EvidenceReason] = FrozenMap(
             not_accepted=(_CHAT,),
         ),
         "public_holiday": _reason(
-            "法定节假日", "public holiday", _prompt(_DOCUMENT, "节假日安排或停运公告", "the holiday or carrier closure notice")
+            "法定节假日",
+            "public holiday",
+            _prompt(_DOCUMENT, "节假日安排或停运公告", "the holiday or carrier closure notice"),
         ),
         "platform_fault": _reason(
-            "平台系统故障", "fault of the platform", _prompt(_PAGE, "显示故障的页面", "the page that shows the fault")
+            "平台系统故障",
+            "fault of the platform",
+            _prompt(_PAGE, "显示故障的页面", "the page that shows the fault"),
         ),
         "carrier_fault": _reason(
             "物流公司原因",
             "fault of the carrier",
-            _prompt(VoucherKind.CARRIER_CERTIFICATE, "物流公司盖章的说明", "the carrier's stamped statement"),
+            _prompt(
+                VoucherKind.CARRIER_CERTIFICATE,
+                "物流公司盖章的说明",
+                "the carrier's stamped statement",
+            ),
         ),
         "shipped_and_picked_up": _reason(
             "已发货且已揽件",
             "shipped and picked up",
-            _prompt(VoucherKind.WAYBILL_TRACE, "运单号与揽件时间", "the waybill and the time of pickup"),
+            _prompt(
+                VoucherKind.WAYBILL_TRACE, "运单号与揽件时间", "the waybill and the time of pickup"
+            ),
         ),
         "customs_clearance": _reason(
             "清关原因",

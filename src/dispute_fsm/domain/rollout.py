@@ -1,8 +1,9 @@
 """Gradual release (灰度): which rule version a dispute opens under, decided from the merchant's id alone.
 
-A merchant on the deny list keeps the older version, one on the allow list gets the newer. Everybody else has a bucket, the
-same for ever, and gets the newer version once the percentage in force reaches beyond it. So raising the percentage moves
-merchants to the newer version and none back. Percentages are exact: a bucket is a hundredth of a percent.
+A merchant on the deny list keeps the older version, one on the allow list gets the newer. Everybody
+else has a bucket, the same for ever, and gets the newer version once the percentage in force
+reaches beyond it. So raising the percentage moves merchants to the newer version and none back.
+Percentages are exact: a bucket is a hundredth of a percent.
 """
 
 import hashlib
@@ -28,7 +29,10 @@ def _exact(value: object) -> Decimal:
     # No float gets in: 0.07 * 100 is not 7.
     text = str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _PERCENTAGE.fullmatch(text) or Decimal(text) > 100:  # noqa: PLR2004 -- all of them
-        raise ValueError('a percentage is 0 to 100, with at most two decimals, and then in quotes, e.g. 25 or "0.05"')
+        raise ValueError(
+            "a percentage is 0 to 100, with at most two decimals, and then in quotes, e.g. 25 or "
+            '"0.05"'
+        )
     return Decimal(text)
 
 
@@ -36,7 +40,9 @@ def _shortest(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-Percentage = Annotated[Decimal, BeforeValidator(_exact), PlainSerializer(_shortest, return_type=str)]
+Percentage = Annotated[
+    Decimal, BeforeValidator(_exact), PlainSerializer(_shortest, return_type=str)
+]
 """A share of the merchants, exact to a hundredth of a percent; written as a text without needless digits, like `12.5`."""
 
 
@@ -74,7 +80,9 @@ class Rollout(Strict):
     The salt makes buckets differ from plan to plan; who changes it moves merchants to and fro.
     """
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
     salt: GivenIdentifier
     older: Annotated[GivenIdentifier, Field(alias="from")]
@@ -93,12 +101,20 @@ class Rollout(Strict):
 
     def percentage(self, at: datetime) -> Decimal:
         """Return the percentage in force; a step holds from its instant on, before the first it is 0."""
-        return next((step.percentage for step in reversed(self.schedule) if step.at <= at), Decimal(0))
+        return next(
+            (step.percentage for step in reversed(self.schedule) if step.at <= at), Decimal(0)
+        )
 
     def decide(self, merchant_id: str, at: datetime) -> RolloutDecision:
         """Decide which version a dispute against this merchant opens under at this instant."""
-        percentage, bucket, reason = self.percentage(at), bucket_of(self.salt, merchant_id), self.reason(merchant_id)
-        gets_newer = reason is RolloutReason.ALLOW or (reason is RolloutReason.PERCENTAGE and _reaches(percentage, bucket))
+        percentage, bucket, reason = (
+            self.percentage(at),
+            bucket_of(self.salt, merchant_id),
+            self.reason(merchant_id),
+        )
+        gets_newer = reason is RolloutReason.ALLOW or (
+            reason is RolloutReason.PERCENTAGE and _reaches(percentage, bucket)
+        )
         version = self.newer if gets_newer else self.older
         return RolloutDecision(version=version, reason=reason, bucket=bucket, percentage=percentage)
 

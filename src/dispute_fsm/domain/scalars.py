@@ -1,8 +1,9 @@
 """The strict base of every model, and the scalar types that they share.
 
-Everything that enters the package passes one of these models once, at the border; inside, values are trusted. An event
-passes its model when it is made, so that nothing is recorded that could not be read back.
-Unknown fields are errors, nothing is coerced: a number is no text, a naive datetime is no instant.
+Everything that enters the package passes one of these models once, at the border; inside, values
+are trusted. An event passes its model when it is made, so that nothing is recorded that could not
+be read back. Unknown fields are errors, nothing is coerced: a number is no text, a naive datetime
+is no instant.
 """
 
 import re
@@ -11,7 +12,15 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NoReturn, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 
 MAX_TEXT = 65_536
 """Technical bound of one text, in code points: far above every limit of the rules, far below what could hurt a store."""
@@ -19,7 +28,9 @@ MAX_TEXT = 65_536
 MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exact (RFC 8785 rests on IEEE doubles)."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 _FINER = re.compile(r"(\.\d{6})\d+", re.ASCII)
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _MOST_DIGITS = 18
@@ -37,7 +48,8 @@ E = TypeVar("E", bound=StrEnum)
 class FrozenMap(dict[K, V]):
     """A mapping that cannot be changed; it can be hashed, copied and pickled like any other frozen value.
 
-    It is a dict, so that nothing is slower than with one. Whatever would change it raises `TypeError`.
+    It is a dict, so that nothing is slower than with one. Whatever would change it raises
+    `TypeError`.
     """
 
     __slots__ = ()
@@ -56,20 +68,32 @@ def _unchanged(_frozen: object, *_members: object, **_named: object) -> NoReturn
     raise TypeError("a FrozenMap cannot be changed")
 
 
-for _change in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+for _change in (
+    "__setitem__",
+    "__delitem__",
+    "__ior__",
+    "clear",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+):
     setattr(FrozenMap, _change, _unchanged)
 
 
 class Strict(BaseModel):
     """Frozen; unknown fields are errors; no coercion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class Recorded(Strict):
     """A model that comes from outside and stands in an event: it is checked again there, as it may be of a class of the host's.
 
-    What such a class knows beyond this one is an error, for nobody has said that it may be recorded.
+    What such a class knows beyond this one is an error, for nobody has said that it may be
+    recorded.
     """
 
     model_config = ConfigDict(revalidate_instances="always")
@@ -78,8 +102,8 @@ class Recorded(Strict):
 def parse_instant(value: object) -> datetime:
     """Read an instant: RFC 3339 text or an aware datetime; the result is in UTC.
 
-    Raises `ValueError` where the offset is missing (a naive time means a different instant in every zone), where the
-    text is not RFC 3339, or outside the years 1971 to 2199 (UTC).
+    Raises `ValueError` where the offset is missing (a naive time means a different instant in every
+    zone), where the text is not RFC 3339, or outside the years 1971 to 2199 (UTC).
     """
     return _within(_aware(value), _END)
 
@@ -129,11 +153,17 @@ def parse_duration(value: object) -> timedelta:
     else:
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if not value or match is None:
-            msg = f"{value!r:.40} is not a duration: write digits with the units d, h, m, s, e.g. 90m, 1h30m or 15d"
+            msg = (
+                f"{value!r:.40} is not a duration: write digits with the units d, h, m, s, e.g. "
+                "90m, 1h30m or 15d"
+            )
             raise ValueError(msg)
         digits = ((digits or "").lstrip("0") or "0" for digits in match.groups())
         # Cut to this many digits, a longer number is still far beyond the longest duration.
-        seconds = sum(int(count[:_MOST_DIGITS]) * size for count, (_, size) in zip(digits, _UNITS, strict=True))
+        seconds = sum(
+            int(count[:_MOST_DIGITS]) * size
+            for count, (_, size) in zip(digits, _UNITS, strict=True)
+        )
         length = timedelta(seconds=min(seconds, 2 * _LONGEST.total_seconds()))
     if length > _LONGEST:
         raise ValueError(f"{value!r:.40}: too long, a duration is at most {_LONGEST.days} days")
@@ -185,13 +215,19 @@ Named = Annotated[E, Field(strict=False), BeforeValidator(_no_bytes)]
 Series = Annotated[tuple[V, ...], BeforeValidator(_in_order)]
 """A list or tuple, held as a tuple."""
 
-Instant = Annotated[datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)]
+Instant = Annotated[
+    datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)
+]
 """An instant, aware, held in UTC, written as RFC 3339."""
 
-DueInstant = Annotated[datetime, BeforeValidator(_parse_due), PlainSerializer(format_instant, return_type=str)]
+DueInstant = Annotated[
+    datetime, BeforeValidator(_parse_due), PlainSerializer(format_instant, return_type=str)
+]
 """An instant at which a deadline is due: counted from an `Instant`, so it may lie later than any that can be read."""
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
+]
 """A duration in whole seconds, written like `15d` or `1h30m`."""
 
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
@@ -219,7 +255,9 @@ def is_identifier(value: str) -> bool:
     return _LINE.fullmatch(value) is not None
 
 
-ReasonId = Annotated[str, written(r"[\x21-\x7e]{1,64}", "an id: 1 to 64 ASCII characters without a space")]
+ReasonId = Annotated[
+    str, written(r"[\x21-\x7e]{1,64}", "an id: 1 to 64 ASCII characters without a space")
+]
 """The id of an evidence reason, known or not: a word, so that no free text gets into the hashed part."""
 
 Whole = Annotated[int, Field(ge=0, le=MAX_INTEGER)]

@@ -1,8 +1,8 @@
 """What a corpus of disputes reaches of the rules: which rows of the table fired, which answers each guard gave. Pure.
 
-A row counts where an event shows all that selects it; a row with an outcome for each option counts once for each. A
-question that tells rows apart has answers, every other guard passes or does not. What no event can show is not asked for:
-an opening that is refused leaves none.
+A row counts where an event shows all that selects it; a row with an outcome for each option counts
+once for each. A question that tells rows apart has answers, every other guard passes or does not.
+What no event can show is not asked for: an opening that is refused leaves none.
 """
 
 from collections import Counter
@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from dispute_fsm.domain.enums import QUESTIONS, CommandType, EventType, Labelled, Lang, Option, Outcome
+from dispute_fsm.domain.enums import (
+    QUESTIONS,
+    CommandType,
+    EventType,
+    Labelled,
+    Lang,
+    Option,
+    Outcome,
+)
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.telling import state_label
@@ -41,7 +49,9 @@ class CoveredTransition:
     @property
     def key(self) -> str:
         """Its name in counts."""
-        selected = (f"{selector.dimension.name}={'|'.join(_accepted(selector))}" for selector in self.when)
+        selected = (
+            f"{selector.dimension.name}={'|'.join(_accepted(selector))}" for selector in self.when
+        )
         return " ".join([str(self.source), self.event, self.target, str(self.outcome), *selected])
 
     def fired(self, event: AuditEvent, saw: Mapping[str, object]) -> bool:
@@ -62,8 +72,14 @@ class CoveredTransition:
 
     def text(self, lang: Lang) -> str:
         """Say it to a person."""
-        states = " → ".join(state_label(path, lang) for path in (self.source, self.target) if path is not None)
-        selected = f" [{_WORDS[lang]['and'].join(selector.label(lang) for selector in self.when)}]" if self.when else ""
+        states = " → ".join(
+            state_label(path, lang) for path in (self.source, self.target) if path is not None
+        )
+        selected = (
+            f" [{_WORDS[lang]['and'].join(selector.label(lang) for selector in self.when)}]"
+            if self.when
+            else ""
+        )
         outcome = "" if self.outcome is None else f" ({self.outcome.label(lang)})"
         return f"{states}{outcome} · {self.event.label(lang)}{selected}"
 
@@ -95,7 +111,9 @@ class Coverage:
     """Counts by rule version what was reached. Its `counts` are plain values: they can go from process to process."""
 
     def __init__(self, counts: Mapping[str, Mapping[str, int]] = FrozenMap({})) -> None:
-        self._counts: dict[str, Counter[str]] = {version: Counter(dict(found)) for version, found in counts.items()}
+        self._counts: dict[str, Counter[str]] = {
+            version: Counter(dict(found)) for version, found in counts.items()
+        }
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -111,7 +129,9 @@ class Coverage:
             here = goals.transitions.get((event.source, event.command), ())
             counts.update(transition.key for transition in here if transition.fired(event, saw))
         for check in event.checks:
-            answer = saw[check.guard] if check.guard in goals.questions else _answer(passed=check.passed)
+            answer = (
+                saw[check.guard] if check.guard in goals.questions else _answer(passed=check.passed)
+            )
             counts[f"{check.guard} {answer}"] += 1
 
     def merge(self, other: "Coverage") -> None:
@@ -133,8 +153,15 @@ class Coverage:
         words = _WORDS[lang]
         for version in VERSIONS:
             goals, counts = _goals(version), self._counts.get(version, Counter())
-            parts: dict[str, Goals] = {"transitions": goals.all_transitions, "guards": goals.outcomes}
-            numbers = {f"{name}_{number}": str(n) for name, part in parts.items() for number, n in _numbers(part, counts).items()}
+            parts: dict[str, Goals] = {
+                "transitions": goals.all_transitions,
+                "guards": goals.outcomes,
+            }
+            numbers = {
+                f"{name}_{number}": str(n)
+                for name, part in parts.items()
+                for number, n in _numbers(part, counts).items()
+            }
             yield words["head"].format(rules=version, events=counts[_EVENTS], **numbers)
             if counts[_EVENTS]:
                 width = max(len(str(n)) for n in counts.values())
@@ -148,12 +175,18 @@ class Coverage:
         goals, counts = _goals(version), self._counts.get(version, Counter())
         return {
             "events": counts[_EVENTS],
-            "transitions": {**_numbers(goals.all_transitions, counts), "each": _each(goals.all_transitions, counts)},
-            "guard_outcomes": {**_numbers(goals.outcomes, counts), "each": _each(goals.outcomes, counts)},
+            "transitions": {
+                **_numbers(goals.all_transitions, counts),
+                "each": _each(goals.all_transitions, counts),
+            },
+            "guard_outcomes": {
+                **_numbers(goals.outcomes, counts),
+                "each": _each(goals.outcomes, counts),
+            },
         }
 
 
-# ---- what there is to reach --------------------------------------------------------------------------------------------
+# ---- what there is to reach ----------------------------------------------------------------------
 
 _EVENTS = "events"
 """Counts the events themselves; no key of a goal is one word."""
@@ -178,8 +211,10 @@ class _Goals:
 def _goals(rules: str) -> _Goals:
     table = rule_version(rules).table
     opening = CoveredTransition(None, CommandType.OPEN_DISPUTE, table.initial, None, ())
-    transitions: dict[tuple[str | None, CommandType], tuple[CoveredTransition, ...]] = {(None, CommandType.OPEN_DISPUTE): (opening,)}
-    for key, rows in table.rows.items():
+    transitions: dict[tuple[str | None, CommandType], tuple[CoveredTransition, ...]] = {
+        (None, CommandType.OPEN_DISPUTE): (opening,)
+    }
+    for key, rows in table.transitions.items():
         transitions[key] = tuple(one for row in rows for one in _transitions(row))
     return _Goals(
         FrozenMap(transitions),
@@ -194,28 +229,53 @@ def _transitions(row: Transition) -> Iterator[CoveredTransition]:
         yield CoveredTransition(row.source, row.event, row.target, outcome, selectors)
         return
     by_option: Mapping[Option, Outcome] = outcome
-    for option, end in by_option.items():  # the compiler sees to it that such a row selects by just these options
-        chosen = tuple(when(OPTION, option.value) if selector.dimension is OPTION else selector for selector in selectors)
+    for (
+        option,
+        end,
+    ) in by_option.items():  # the compiler sees to it that such a row selects by just these options
+        chosen = tuple(
+            when(OPTION, option.value) if selector.dimension is OPTION else selector
+            for selector in selectors
+        )
         yield CoveredTransition(row.source, row.event, row.target, end, chosen)
 
 
 def _outcomes(table: TransitionTable) -> Iterator[GuardOutcome]:
-    of_rows = {guard.name for row in _rows(table) for guard in (row.rule.by, *row.rule.timing, *row.rule.needs)}
-    accepted = {(selector.dimension.name, answer) for row in _rows(table) for selector in row.rule.when for answer in selector.accepts}
+    of_rows = {
+        guard.name
+        for row in _rows(table)
+        for guard in (row.rule.by, *row.rule.timing, *row.rule.needs)
+    }
+    accepted = {
+        (selector.dimension.name, answer)
+        for row in _rows(table)
+        for selector in row.rule.when
+        for answer in selector.accepts
+    }
     for name, guard in table.guards().items():
         if isinstance(guard, Selector):
             for answer, (zh, en) in guard.dimension.answers.items():
                 if (name, answer) in accepted:
                     yield GuardOutcome(
-                        name, answer, f"{QUESTIONS[name][0]} ({name})：{zh}" if name in QUESTIONS else f"{name}：{zh}", f"{name}: {en}"
+                        name,
+                        answer,
+                        f"{QUESTIONS[name][0]} ({name})：{zh}"
+                        if name in QUESTIONS
+                        else f"{name}：{zh}",
+                        f"{name}: {en}",
                     )
         else:
             for answer in OutcomeKind if guard.name in of_rows else (OutcomeKind.PASSED,):
-                yield GuardOutcome(name, answer.value, f"{guard.zh} ({name})：{answer.zh}", f"{guard.en} ({name}): {answer.en}")
+                yield GuardOutcome(
+                    name,
+                    answer.value,
+                    f"{guard.zh} ({name})：{answer.zh}",
+                    f"{guard.en} ({name}): {answer.en}",
+                )
 
 
 def _rows(table: TransitionTable) -> Iterator[Transition]:
-    for rows in table.rows.values():
+    for rows in table.transitions.values():
         yield from rows
 
 
@@ -227,13 +287,14 @@ def _answer(*, passed: bool) -> str:
     return (OutcomeKind.PASSED if passed else OutcomeKind.NOT_PASSED).value
 
 
-# ---- words and numbers -------------------------------------------------------------------------------------------------
+# ---- words and numbers ---------------------------------------------------------------------------
 
 _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
     {
         "zh": FrozenMap(
             {
-                "head": "规则 {rules}：{events} 个事件，走过流程 {transitions_reached}/{transitions_total}，"
+                "head": "规则 {rules}：{events} 个事件，走过流程 "
+                "{transitions_reached}/{transitions_total}，"
                 "条件结果 {guards_reached}/{guards_total}",
                 "transitions": "流程",
                 "guards": "条件结果",
@@ -242,7 +303,8 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
         ),
         "en": FrozenMap(
             {
-                "head": "rules {rules}: {events} events reach {transitions_reached} of {transitions_total} transitions, "
+                "head": "rules {rules}: {events} events reach {transitions_reached} of "
+                "{transitions_total} transitions, "
                 "{guards_reached} of {guards_total} guard outcomes",
                 "transitions": "transitions",
                 "guards": "guard outcomes",

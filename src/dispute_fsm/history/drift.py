@@ -42,15 +42,23 @@ class Approval(Strict):
 
     @model_validator(mode="after")
     def _of_something(self) -> Self:
-        if (self.dispute is None) is (self.rules is None) or (self.rules is not None and self.drift is None):
-            raise ValueError("name a dispute (and a class, if only that is meant), or rules and a class")
+        if (self.dispute is None) is (self.rules is None) or (
+            self.rules is not None and self.drift is None
+        ):
+            raise ValueError(
+                "name a dispute (and a class, if only that is meant), or rules and a class"
+            )
         if not self.why.strip():
             raise ValueError("say why it is intended")
         return self
 
     def covers(self, found: Replayed, drift: str) -> bool:
         """Whether it approves differences of this class in what was replayed."""
-        return self.drift in {None, drift} and (self.dispute == found.dispute_id if self.dispute is not None else self.rules == found.rules)
+        return self.drift in {None, drift} and (
+            self.dispute == found.dispute_id
+            if self.dispute is not None
+            else self.rules == found.rules
+        )
 
 
 class _File(Strict):
@@ -60,7 +68,9 @@ class _File(Strict):
 class ApprovedDrift:
     """The approvals of a file, and which of them have been of use."""
 
-    def __init__(self, file: str, approvals: Sequence[Approval] = (), lines: Sequence[int] = ()) -> None:
+    def __init__(
+        self, file: str, approvals: Sequence[Approval] = (), lines: Sequence[int] = ()
+    ) -> None:
         self.file = file
         self.approvals = tuple(approvals)
         self.lines = tuple(lines)
@@ -68,10 +78,18 @@ class ApprovedDrift:
 
     def unapproved(self, found: Replayed) -> tuple[str, ...]:
         """Return the classes in which a dispute differs and that nobody approved, the weightiest first; remembers what was of use."""
-        return tuple(drift for drift in CLASSES if drift in set(classes(found)) and not self._approves(found, drift))
+        return tuple(
+            drift
+            for drift in CLASSES
+            if drift in set(classes(found)) and not self._approves(found, drift)
+        )
 
     def _approves(self, found: Replayed, drift: str) -> bool:
-        covering = {number for number, approval in enumerate(self.approvals) if approval.covers(found, drift)}
+        covering = {
+            number
+            for number, approval in enumerate(self.approvals)
+            if approval.covers(found, drift)
+        }
         self.used |= covering
         return bool(covering)
 
@@ -84,7 +102,10 @@ class ApprovedDrift:
 
 def classes(found: Replayed) -> Iterator[str]:
     """Go through the classes in which a dispute differs, decided again or asked what if."""
-    for difference in (*found.differences, *(found.what_if.differences if found.what_if is not None else ())):
+    for difference in (
+        *found.differences,
+        *(found.what_if.differences if found.what_if is not None else ()),
+    ):
         yield difference.drift.value
     if found.what_if is not None and found.what_if.verdict is Verdict.UNDETERMINED:
         yield UNDETERMINED
@@ -94,4 +115,8 @@ def read_approved(path: Path) -> ApprovedDrift:
     """Read a file of approvals. Raises `InputError` with file, line and field, `OSError` where it cannot be read."""
     source = YamlSource(printed(path), read_file(path))
     found = source.validated(_File, source.mapping(source.text.value, ("approved",), ()), ())
-    return ApprovedDrift(source.file, found.approved, [source.text.line(("approved", number)) for number in range(len(found.approved))])
+    return ApprovedDrift(
+        source.file,
+        found.approved,
+        [source.text.line(("approved", number)) for number in range(len(found.approved))],
+    )

@@ -1,9 +1,10 @@
 """Made-up histories as production would write them: of any size, from a seed alone, through the real `Disputes`.
 
-Each dispute is a story of its own: a merchant, a consumer, an adjudicator, an order whose facts come in late, a sweep every
-few minutes. What people mean to do stands on the story's agenda by time, and is dropped where the dispute has moved on.
-A story draws from its own source of chance, so the n-th dispute is the same however many follow. All stories run until
-nobody has anything left to do, which is after they closed.
+Each dispute is a story of its own: a merchant, a consumer, an adjudicator, an order whose facts
+come in late, a sweep every few minutes. What people mean to do stands on the story's agenda by
+time, and is dropped where the dispute has moved on. A story draws from its own source of chance, so
+the n-th dispute is the same however many follow. All stories run until nobody has anything left to
+do, which is after they closed.
 
 The stories are merged by business time. Only those that are open are held, whatever the number.
 """
@@ -20,7 +21,14 @@ from zoneinfo import ZoneInfo
 
 from dispute_fsm.decider.dispute import next_due
 from dispute_fsm.decider.hash_chain import derived_stamp
-from dispute_fsm.domain.commands import COMMAND_CLASSES, DEFAULT_VERSION, SYSTEM, Actor, Command, OpenDispute
+from dispute_fsm.domain.commands import (
+    COMMAND_CLASSES,
+    DEFAULT_VERSION,
+    SYSTEM,
+    Actor,
+    Command,
+    OpenDispute,
+)
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, StateName, VoucherKind
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import Order
@@ -42,13 +50,38 @@ _MEAN_GAP = timedelta(minutes=20)
 _SWEEP_EVERY = timedelta(minutes=5)
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
-_BY_HOUR = (0.45, 0.3, 0.15, 0.15, 0.15, 0.2, 0.35, 0.6, 0.9, 1.3, 1.5, 1.4, 1.2, 1.2, 1.4, 1.5, 1.4, 1.2, 1.1, 1.4, 1.7, 1.7, 1.4, 0.85)
+_BY_HOUR = (
+    0.45,
+    0.3,
+    0.15,
+    0.15,
+    0.15,
+    0.2,
+    0.35,
+    0.6,
+    0.9,
+    1.3,
+    1.5,
+    1.4,
+    1.2,
+    1.2,
+    1.4,
+    1.5,
+    1.4,
+    1.2,
+    1.1,
+    1.4,
+    1.7,
+    1.7,
+    1.4,
+    0.85,
+)
 _BY_WEEKDAY = (1.2, 1.1, 1.0, 1.0, 1.0, 0.85, 0.85)
 _WAKES = 8
 """The hour from which people act; what they would have done at night waits as many hours."""
 
 
-# ---- who and what there is ---------------------------------------------------------------------------------------------
+# ---- who and what there is -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +94,12 @@ class _MerchantProfile:
     careless: float
 
 
-_PROMPT, _SLOW, _SILENT, _CARELESS = (2.0, 0.01, 0.06), (9.0, 0.06, 0.1), (10.0, 0.5, 0.1), (4.0, 0.04, 0.6)
+_PROMPT, _SLOW, _SILENT, _CARELESS = (
+    (2.0, 0.01, 0.06),
+    (9.0, 0.06, 0.1),
+    (10.0, 0.5, 0.1),
+    (4.0, 0.04, 0.6),
+)
 _MERCHANTS = tuple(
     _MerchantProfile(f"M-{41007 + 1013 * number}", *temper)
     for number, temper in enumerate((*[_PROMPT] * 6, *[_SLOW] * 4, _SILENT, *[_CARELESS] * 3))
@@ -70,7 +108,17 @@ _ADJUDICATORS = tuple(Actor(role=Role.ADJUDICATOR, id=f"J-{number}") for number 
 
 _POLICIES: Sequence[tuple[Policy, float]] = (
     (DEFAULT_POLICY, 71),
-    (DEFAULT_POLICY.lay_over({"denial": "review", "silence": "denial", "max_promise": "10d", "extra_evidence_rounds": 2}), 18),
+    (
+        DEFAULT_POLICY.lay_over(
+            {
+                "denial": "review",
+                "silence": "denial",
+                "max_promise": "10d",
+                "extra_evidence_rounds": 2,
+            }
+        ),
+        18,
+    ),
     (DEFAULT_POLICY.lay_over({"silence": "denial"}), 6),
     (DEFAULT_POLICY.lay_over({"confirmation": None, "response": {"working_hours": 9}}), 5),
 )
@@ -108,19 +156,42 @@ _STATEMENTS: Mapping[str, str] = {
     "shipped_and_picked_up": "包裹已发出并揽件，物流轨迹见附件，信息同步有延迟。",
     "customs_clearance": "包裹正在清关，海关查验时间较长，相关文件与物流轨迹见附件。",
 }
-_NOTES = ("已与消费者电话沟通，双方达成一致。", "消费者在聊天中已确认。", "已说明情况并致歉。", "按协商结果处理。")
-_REQUESTS = ("凭证不清晰，请补充原图。", "请补充能显示时间的记录。", "请说明未按时发货的具体原因并补充材料。")
-_UPHELD = ("凭证完整，情况属实，支持商家。", "聊天记录能证明双方已协商一致。", "属于规则规定的免责情形。")
-_FOUND = ("凭证不足以证明所述情况。", "未见消费者同意的记录。", "所述原因不属于免责情形，判定商家责任。")
-_EXTENDED = ("受天气影响，适当延长时限。", "系统维护期间无法操作，顺延。", "商家申请延期，理由成立。")
+_NOTES = (
+    "已与消费者电话沟通，双方达成一致。",
+    "消费者在聊天中已确认。",
+    "已说明情况并致歉。",
+    "按协商结果处理。",
+)
+_REQUESTS = (
+    "凭证不清晰，请补充原图。",
+    "请补充能显示时间的记录。",
+    "请说明未按时发货的具体原因并补充材料。",
+)
+_UPHELD = (
+    "凭证完整，情况属实，支持商家。",
+    "聊天记录能证明双方已协商一致。",
+    "属于规则规定的免责情形。",
+)
+_FOUND = (
+    "凭证不足以证明所述情况。",
+    "未见消费者同意的记录。",
+    "所述原因不属于免责情形，判定商家责任。",
+)
+_EXTENDED = (
+    "受天气影响，适当延长时限。",
+    "系统维护期间无法操作，顺延。",
+    "商家申请延期，理由成立。",
+)
 _ANNULLED = ("复核发现物流信息同步延迟，撤销判责。", "申诉成立，原判定依据有误。")
 _CARRIERS = ("qingniao", "baima", "yunque")
 
 
-# ---- many stories by time ----------------------------------------------------------------------------------------------
+# ---- many stories by time ------------------------------------------------------------------------
 
 
-def generate(disputes: int, seed: int, *, rules: str = DEFAULT_VERSION) -> Iterator[tuple[AuditEvent, Policy]]:
+def generate(
+    disputes: int, seed: int, *, rules: str = DEFAULT_VERSION
+) -> Iterator[tuple[AuditEvent, Policy]]:
     """Make the events of this many disputes, each with its policy, by business time; the same arguments give the same events.
 
     Raises `InputError` for a number that is negative or too large, and for an unknown rule version.
@@ -176,7 +247,7 @@ def _arrival(after: datetime, chance: Random) -> datetime:
         after = end
 
 
-# ---- one story ---------------------------------------------------------------------------------------------------------
+# ---- one story -----------------------------------------------------------------------------------
 
 
 class _Story:
@@ -191,10 +262,18 @@ class _Story:
         self.adjudicator = chance.choice(_ADJUDICATORS)
         self.shop = Actor(role=Role.MERCHANT, id=self.merchant.id)
         self.consumer = Actor(role=Role.CONSUMER, id=f"C-{chance.randrange(10**9):09d}")
-        self.answer = self._one_of([(option, weight) for option, weight in _ANSWERS if option in rule_version(rules).options])
+        self.answer = self._one_of(
+            [
+                (option, weight)
+                for option, weight in _ANSWERS
+                if option in rule_version(rules).options
+            ]
+        )
         self.waybill = f"W{chance.randrange(10**11):011d}"
         self._turn = 0
-        self._turns: dict[StateName, int] = {}  # of each leaf that the dispute is in, the one in which it got there
+        self._turns: dict[
+            StateName, int
+        ] = {}  # of each leaf that the dispute is in, the one in which it got there
         self._agenda: list[tuple[datetime, int, int | None, Callable[[], Command | None]]] = []
         self._planned = count()
 
@@ -202,7 +281,9 @@ class _Story:
         paid = None if self._happens(0.01) else opened_at - self._between(20, 140)
         self._order = Order(paid_at=paid)
         self._orders = InMemoryOrderSystem({self._order_id: self._order}, name="order-center")
-        self._disputes = Disputes(self._orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq))
+        self._disputes = Disputes(
+            self._orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq)
+        )
         self._order_goes_on()
         while self._agenda and self._agenda[0][0] == opened_at:  # known by then
             heappop(self._agenda)[-1]()
@@ -216,7 +297,9 @@ class _Story:
             policy=self.policy,
             key=self._key(),
         )
-        opened = self._disputes.open(opening, at=opened_at)  # of an order that exists, by one who may
+        opened = self._disputes.open(
+            opening, at=opened_at
+        )  # of an order that exists, by one who may
         self._opened, self.dispute = cast("AuditEvent", opened.event), opened.dispute
 
     def events(self) -> Iterator[AuditEvent]:
@@ -251,9 +334,14 @@ class _Story:
         command = act()
         if command is None:  # the order system has learned something
             if StateName.AWAITING_SHIPMENT in self.dispute.states and self._happens(0.65):
-                self._plan(self.now + self._between(0.02, 0.3), partial(self._asks, CommandType.OBSERVE_ORDER, SYSTEM))
+                self._plan(
+                    self.now + self._between(0.02, 0.3),
+                    partial(self._asks, CommandType.OBSERVE_ORDER, SYSTEM),
+                )
             return ()
-        if command.key is not None and self._happens(0.05):  # the network was slow, so it is sent again
+        if command.key is not None and self._happens(
+            0.05
+        ):  # the network was slow, so it is sent again
             again = partial(self._reuses, command) if self._happens(0.2) else lambda: command
             self._plan(self.now + self._between(0.001, 0.01), again, anyway=True)
         return (self._disputes.send(self.dispute, command, at=self.now),)
@@ -289,25 +377,41 @@ class _Story:
         return self.chance.random() < probability
 
     def _one_of(self, weighted: Sequence[tuple[T, float]]) -> T:
-        return self.chance.choices([what for what, _ in weighted], [weight for _, weight in weighted])[0]
+        return self.chance.choices(
+            [what for what, _ in weighted], [weight for _, weight in weighted]
+        )[0]
 
     def _between(self, least: float, most: float) -> timedelta:
         return timedelta(seconds=int(self.chance.uniform(least, most) * 3600))
 
     def _soon(self, hours: float) -> datetime:
         """Draw when a person gets to it, after so many hours on average."""
-        return _awake(self.now + _MINUTE + timedelta(seconds=int(self.chance.expovariate(1 / hours) * 3600)))
+        return _awake(
+            self.now + _MINUTE + timedelta(seconds=int(self.chance.expovariate(1 / hours) * 3600))
+        )
 
     def _at_the_last_moment(self, deadline: Deadline) -> datetime:
         """Draw a moment close to a deadline, a little too late at times."""
-        return self.dispute.deadlines[deadline] + timedelta(seconds=self.chance.choice((-600, -60, 0, 1, 60, 150)))
+        return self.dispute.deadlines[deadline] + timedelta(
+            seconds=self.chance.choice((-600, -60, 0, 1, 60, 150))
+        )
 
     def _key(self) -> str:
         return f"k-{self.chance.getrandbits(48):012x}"
 
-    def _plan(self, at: datetime, act: Callable[[], Command | None], *, anyway: bool = False) -> None:
+    def _plan(
+        self, at: datetime, act: Callable[[], Command | None], *, anyway: bool = False
+    ) -> None:
         """Put on the agenda what is done unless the dispute has moved on by then; `anyway`: even if it has."""
-        heappush(self._agenda, (max(at.replace(microsecond=0), self.now), next(self._planned), None if anyway else self._turn, act))
+        heappush(
+            self._agenda,
+            (
+                max(at.replace(microsecond=0), self.now),
+                next(self._planned),
+                None if anyway else self._turn,
+                act,
+            ),
+        )
 
     # -- the order's facts
 
@@ -327,18 +431,32 @@ class _Story:
         if self.answer is Option.CONSUMER_CANCELS:
             asked_at = self.now + self._between(-5, 5)
             if self._happens(0.7):
-                self._learn(asked_at + self._between(0, 0.5), cancel_request={"submitted_at": asked_at, "status": "submitted"})
+                self._learn(
+                    asked_at + self._between(0, 0.5),
+                    cancel_request={"submitted_at": asked_at, "status": "submitted"},
+                )
             if self._happens(0.15):
                 status = self.chance.choice(("withdrawn", "rejected"))
-                self._learn(asked_at + self._between(1, 8), cancel_request={"submitted_at": asked_at, "status": status})
+                self._learn(
+                    asked_at + self._between(1, 8),
+                    cancel_request={"submitted_at": asked_at, "status": status},
+                )
             if self._happens(0.5):
                 self._refunds(asked_at + self._between(1, 12))
 
     def _refunds(self, at: datetime) -> None:
-        money = {"amount": f"{self.chance.randint(9, 899)}.{self.chance.randrange(100):02d}", "currency": "CNY"}
+        money = {
+            "amount": f"{self.chance.randint(9, 899)}.{self.chance.randrange(100):02d}",
+            "currency": "CNY",
+        }
         scope = "partial" if self._happens(0.1) else "full"
-        self._learn(at - self._between(0.5, 24), refund={"status": "requested", "scope": scope, **money})
-        self._learn(at + self._between(0, 2), refund={"status": "completed", "completed_at": at, "scope": scope, **money})
+        self._learn(
+            at - self._between(0.5, 24), refund={"status": "requested", "scope": scope, **money}
+        )
+        self._learn(
+            at + self._between(0, 2),
+            refund={"status": "completed", "completed_at": at, "scope": scope, **money},
+        )
 
     def _ships(self, at: datetime, scanned_at: datetime | None = None) -> None:
         scanned_at = scanned_at or at + self._between(0.3, 9)
@@ -346,13 +464,21 @@ class _Story:
         self._learn(at + self._between(0, 0.5), shipment={"shipped_at": at, **parcel})
         if self._happens(0.2):
             kind = self.chance.choice(("assigned", "failed"))
-            self._learn(at + self._between(0.05, 0.3), pickup={"scanned_at": at, "waybill": self.waybill, "kind": kind})
+            self._learn(
+                at + self._between(0.05, 0.3),
+                pickup={"scanned_at": at, "waybill": self.waybill, "kind": kind},
+            )
         late = timedelta(seconds=int(self.chance.expovariate(1 / 1.5) * 3600))
-        self._learn(scanned_at + late, pickup={"scanned_at": scanned_at, "waybill": self.waybill, "kind": "picked_up"})
+        self._learn(
+            scanned_at + late,
+            pickup={"scanned_at": scanned_at, "waybill": self.waybill, "kind": "picked_up"},
+        )
 
     # -- what people ask
 
-    def _asks(self, event: CommandType, by: Actor, key: str | None = None, **payload: object) -> Command:
+    def _asks(
+        self, event: CommandType, by: Actor, key: str | None = None, **payload: object
+    ) -> Command:
         return COMMAND_CLASSES[event].model_validate({"by": by, "key": key, **payload})
 
     def _vouchers(self, *kinds: VoucherKind, **changes: object) -> list[dict[str, object]]:
@@ -360,19 +486,30 @@ class _Story:
         for kind in kinds:
             name, media_type = _FILES[kind]
             digest = f"{self.chance.getrandbits(256):064x}"
-            voucher = {"kind": kind, "file_name": name, "media_type": media_type, "size": self.chance.randint(20_000, 4_000_000)}
-            made.append({**voucher, "sha256": digest, "uri": f"oss://vouchers/{digest[:16]}", **changes})
+            voucher = {
+                "kind": kind,
+                "file_name": name,
+                "media_type": media_type,
+                "size": self.chance.randint(20_000, 4_000_000),
+            }
+            made.append(
+                {**voucher, "sha256": digest, "uri": f"oss://vouchers/{digest[:16]}", **changes}
+            )
         return made
 
     def _chooses(self, option: Option, **changes: object) -> Command:
         payload: dict[str, object] = {"option": option}
         if option is Option.SHIP_BY_AGREED_DATE:
             day = (self.now + self._between(12, 150)).astimezone(_SHANGHAI)
-            payload["agreed_until"] = max(day.replace(hour=18, minute=0, second=0), self.now + _HOUR)
+            payload["agreed_until"] = max(
+                day.replace(hour=18, minute=0, second=0), self.now + _HOUR
+            )
             payload["vouchers"] = self._vouchers(VoucherKind.CHAT_SCREENSHOT)
         if self._happens(0.4):
             payload["note"] = self.chance.choice(_NOTES)
-        return self._asks(CommandType.CHOOSE_OPTION, self.shop, self._key(), **{**payload, **changes})
+        return self._asks(
+            CommandType.CHOOSE_OPTION, self.shop, self._key(), **{**payload, **changes}
+        )
 
     def _chooses_badly(self) -> Command:
         """Try what is closed, or leave out what it asks for."""
@@ -383,7 +520,11 @@ class _Story:
                 partial(self._chooses, Option.CONSUMER_CANCELS),
                 partial(self._chooses, ships, agreed_until=None),
                 partial(self._chooses, ships, agreed_until=self.now - self._between(1, 30)),
-                partial(self._chooses, ships, agreed_until=self.now + timedelta(days=self.chance.randint(20, 60))),
+                partial(
+                    self._chooses,
+                    ships,
+                    agreed_until=self.now + timedelta(days=self.chance.randint(20, 60)),
+                ),
                 partial(self._chooses, ships, vouchers=self._vouchers(VoucherKind.PHOTO)),
                 partial(self._chooses, ships, vouchers=[], agreed_until=None),
             )
@@ -393,8 +534,14 @@ class _Story:
         reason = self.chance.choice(tuple(_STATEMENTS))
         prompts = self.policy.evidence_reasons[reason].prompts
         kinds = [prompt.kind for prompt in prompts for _ in range(prompt.at_least)]
-        payload = {"reason": reason, "vouchers": self._vouchers(*kinds), "statement": _STATEMENTS[reason]}
-        return self._asks(CommandType.SUBMIT_EVIDENCE, self.shop, self._key(), **{**payload, **changes})
+        payload = {
+            "reason": reason,
+            "vouchers": self._vouchers(*kinds),
+            "statement": _STATEMENTS[reason],
+        }
+        return self._asks(
+            CommandType.SUBMIT_EVIDENCE, self.shop, self._key(), **{**payload, **changes}
+        )
 
     def _proves_badly(self) -> Command:
         """Hand in what the checklist would have found at fault."""
@@ -403,8 +550,14 @@ class _Story:
             (
                 partial(self._proves, reason="too_many_orders"),
                 partial(self._proves, vouchers=[]),
-                partial(self._proves, reason="force_majeure", vouchers=self._vouchers(VoucherKind.OFFICIAL_DOCUMENT, chat)),
-                partial(self._proves, vouchers=self._vouchers(VoucherKind.VIDEO, size=48 * 1024 * 1024)),
+                partial(
+                    self._proves,
+                    reason="force_majeure",
+                    vouchers=self._vouchers(VoucherKind.OFFICIAL_DOCUMENT, chat),
+                ),
+                partial(
+                    self._proves, vouchers=self._vouchers(VoucherKind.VIDEO, size=48 * 1024 * 1024)
+                ),
                 partial(self._proves, vouchers=self._vouchers(photo, media_type="image/heic")),
                 partial(self._proves, vouchers=self._vouchers(*[photo] * 21, size=400_000)),
                 partial(self._proves, statement=None),
@@ -413,17 +566,27 @@ class _Story:
         )()
 
     def _judges(self, event: CommandType, *, rashly: bool = False) -> Command:
-        words = {CommandType.RULE_NO_FAULT: _UPHELD, CommandType.RULE_AT_FAULT: _FOUND, CommandType.ANNUL: _ANNULLED}[event]
-        return self._asks(event, self.adjudicator, rationale=" " if rashly else self.chance.choice(words))
+        words = {
+            CommandType.RULE_NO_FAULT: _UPHELD,
+            CommandType.RULE_AT_FAULT: _FOUND,
+            CommandType.ANNUL: _ANNULLED,
+        }[event]
+        return self._asks(
+            event, self.adjudicator, rationale=" " if rashly else self.chance.choice(words)
+        )
 
     def _extends(self, deadline: Deadline) -> Command:
         due = self.dispute.deadlines[deadline]
         if deadline is Deadline.PROMISE:
             due -= self.policy.scan_grace
-        until = due - _HOUR if self._happens(0.2) else due + timedelta(days=self.chance.randint(1, 2))
+        until = (
+            due - _HOUR if self._happens(0.2) else due + timedelta(days=self.chance.randint(1, 2))
+        )
         rationale = None if self._happens(0.1) else self.chance.choice(_EXTENDED)
         named = {"deadline": deadline} if self.dispute.rules.table.asks(NAMED) else {}
-        return self._asks(CommandType.EXTEND_DEADLINE, self.adjudicator, until=until, rationale=rationale, **named)
+        return self._asks(
+            CommandType.EXTEND_DEADLINE, self.adjudicator, until=until, rationale=rationale, **named
+        )
 
     def _reuses(self, command: Command) -> Command:
         """Ask for something else under a key that was used before."""
@@ -434,7 +597,13 @@ class _Story:
         stranger = Actor(role=Role.MERCHANT, id="M-90001")
         return self.chance.choice(
             (
-                partial(self._asks, CommandType.CHOOSE_OPTION, stranger, self._key(), option=Option.OUT_OF_STOCK_REFUND),
+                partial(
+                    self._asks,
+                    CommandType.CHOOSE_OPTION,
+                    stranger,
+                    self._key(),
+                    option=Option.OUT_OF_STOCK_REFUND,
+                ),
                 partial(self._chooses, Option.OUT_OF_STOCK_REFUND),
                 self._proves,
                 partial(self._asks, CommandType.CONFIRM_AGREEMENT, self.consumer),
@@ -458,14 +627,26 @@ class _Story:
             for _ in range(3):  # what the order system does not show yet, it may show later
                 self._plan(at, partial(self._chooses, self.answer))
                 at = _awake(at + self._between(1, 6))
-            self._plan(at, partial(self._chooses, self.chance.choice((Option.PROVE_NO_FAULT, Option.OUT_OF_STOCK_REFUND))))
+            self._plan(
+                at,
+                partial(
+                    self._chooses,
+                    self.chance.choice((Option.PROVE_NO_FAULT, Option.OUT_OF_STOCK_REFUND)),
+                ),
+            )
         self._may_withdraw()
         self._may_extend(Deadline.RESPONSE)
 
     def _when_awaiting_confirmation(self) -> None:
-        what = self._one_of(((CommandType.CONFIRM_AGREEMENT, 60), (CommandType.DENY_AGREEMENT, 15), (None, 25)))
+        what = self._one_of(
+            ((CommandType.CONFIRM_AGREEMENT, 60), (CommandType.DENY_AGREEMENT, 15), (None, 25))
+        )
         if what is not None:
-            at = self._at_the_last_moment(Deadline.CONFIRMATION) if self._happens(0.05) else self._soon(7)
+            at = (
+                self._at_the_last_moment(Deadline.CONFIRMATION)
+                if self._happens(0.05)
+                else self._soon(7)
+            )
             self._plan(at, partial(self._asks, what, self.consumer, self._key()))
         if self._happens(0.03):
             self._plan(self._soon(2), partial(self._chooses, Option.PROVE_NO_FAULT))
@@ -476,18 +657,29 @@ class _Story:
         if not self.dispute.confirmed:  # else the agreement was upheld, and all this is under way
             self._keeps_the_promise()
             if self.policy.confirmation is not None:
-                what = self._one_of(((CommandType.CONFIRM_AGREEMENT, 40), (CommandType.DENY_AGREEMENT, 25), (None, 35)))
+                what = self._one_of(
+                    (
+                        (CommandType.CONFIRM_AGREEMENT, 40),
+                        (CommandType.DENY_AGREEMENT, 25),
+                        (None, 35),
+                    )
+                )
                 if what is not None:
                     at = self._soon(9)
                     self._plan(at, partial(self._asks, what, self.consumer, self._key()))
                     if self._happens(0.1):
-                        self._plan(at + self._between(1, 10), partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer))
+                        self._plan(
+                            at + self._between(1, 10),
+                            partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer),
+                        )
         self._may_withdraw()
         self._may_extend(Deadline.PROMISE)
 
     def _keeps_the_promise(self) -> None:
         agreed = cast("datetime", self.dispute.agreed_until)  # the option cannot be chosen without
-        what = self._one_of((("early", 60), ("just", 20), ("late", 10), ("never", 5), ("refund", 10)))
+        what = self._one_of(
+            (("early", 60), ("just", 20), ("late", 10), ("never", 5), ("refund", 10))
+        )
         if what == "early":
             scanned_at = self.now + (agreed - self.now) * self.chance.uniform(0.2, 0.95)
         elif what == "just":  # the scan is in time, the news of it often is not
@@ -504,13 +696,19 @@ class _Story:
         ruling = self._one_of(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45)))
         self._plan_ruling(ruling)
         self._may_withdraw()
-        if Deadline.PROMISE in self.dispute.deadlines and self._happens(0.4):  # it runs on while the platform looks
+        if Deadline.PROMISE in self.dispute.deadlines and self._happens(
+            0.4
+        ):  # it runs on while the platform looks
             self._plan(self._soon(6), partial(self._extends, Deadline.PROMISE))
 
     def _when_awaiting_evidence(self) -> None:
         again = self.dispute.submissions > 0
         if not self._happens(0.35 if again else 0.02 + self.merchant.silent / 2):
-            at = self._at_the_last_moment(Deadline.EVIDENCE) if self._happens(0.05) else self._soon(1)
+            at = (
+                self._at_the_last_moment(Deadline.EVIDENCE)
+                if self._happens(0.05)
+                else self._soon(1)
+            )
             if self._happens(self.merchant.careless):
                 self._plan(at, self._proves_badly)
                 at += self._between(0.05, 0.5)
@@ -521,14 +719,25 @@ class _Story:
     def _when_under_review(self) -> None:
         at = self._soon(20)
         if self._happens(0.2):  # of a round too many it hears in time
-            request = partial(self._asks, CommandType.REQUEST_EVIDENCE, self.adjudicator, note=self.chance.choice(_REQUESTS))
+            request = partial(
+                self._asks,
+                CommandType.REQUEST_EVIDENCE,
+                self.adjudicator,
+                note=self.chance.choice(_REQUESTS),
+            )
             self._plan(at, request)
-        self._plan_ruling(self._one_of(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))), at + self._between(0.1, 3))
+        self._plan_ruling(
+            self._one_of(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))),
+            at + self._between(0.1, 3),
+        )
         self._may_withdraw()
 
     def _when_resolved(self) -> None:
         if self._happens(0.02):
-            self._plan(self._soon(10), partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer, self._key()))
+            self._plan(
+                self._soon(10),
+                partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer, self._key()),
+            )
 
     def _when_penalized(self) -> None:
         if self._happens(0.05):
@@ -545,11 +754,15 @@ class _Story:
 
     def _may_withdraw(self) -> None:
         if self._happens(0.05):
-            self._plan(self._soon(5), partial(self._asks, CommandType.WITHDRAW, self.consumer, self._key()))
+            self._plan(
+                self._soon(5), partial(self._asks, CommandType.WITHDRAW, self.consumer, self._key())
+            )
 
     def _may_extend(self, deadline: Deadline) -> None:
         if self._happens(0.05):
-            at = self.now + (self.dispute.deadlines[deadline] - self.now) * self.chance.uniform(0.1, 0.9)
+            at = self.now + (self.dispute.deadlines[deadline] - self.now) * self.chance.uniform(
+                0.1, 0.9
+            )
             self._plan(at, partial(self._extends, deadline))
 
 

@@ -62,20 +62,32 @@ def numbered(stream: IO[bytes], file: str) -> Iterator[tuple[int, bytes]]:
     try:
         while line := stream.readline(MAX_LINE):
             number += 1
-            line = line.removeprefix(BOM_UTF8)  # some editors put it before the first line, and files are joined; no hash sees it
+            line = line.removeprefix(
+                BOM_UTF8
+            )  # some editors put it before the first line, and files are joined; no hash sees it
             if not line.endswith(b"\n"):
                 cut = "the last line is cut off: a record ends with a line break"
-                raise InputError(f"this line is longer than {MAX_LINE} bytes" if len(line) == MAX_LINE else cut, file=file, line=number)
+                raise InputError(
+                    f"this line is longer than {MAX_LINE} bytes" if len(line) == MAX_LINE else cut,
+                    file=file,
+                    line=number,
+                )
             yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"the compressed file is damaged or cut off: {error}", file=file, line=number + 1) from None
+        raise InputError(
+            f"the compressed file is damaged or cut off: {error}", file=file, line=number + 1
+        ) from None
 
 
 def parsed(line: bytes) -> dict[str, Any]:
     """Parse a line. Raises `InputError` for what is no JSON object, a member that stands twice, a number that is not whole or too long."""
     try:
         record: object = json.loads(
-            line.decode(), object_pairs_hook=_members, parse_int=_whole, parse_float=_no_number, parse_constant=_no_number
+            line.decode(),
+            object_pairs_hook=_members,
+            parse_int=_whole,
+            parse_float=_no_number,
+            parse_constant=_no_number,
         )
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg} (column {error.colno})") from None
@@ -112,14 +124,17 @@ def write_records(stream: IO[str], events: Iterable[tuple[AuditEvent, Policy]]) 
     for event, policy in events:
         if event.policy not in written:
             written.add(event.policy)
-            stream.write(record_line({"type": "policy", "digest": policy.digest, "policy": policy.record}))
+            stream.write(
+                record_line({"type": "policy", "digest": policy.digest, "policy": policy.record})
+            )
         stream.write(record_line(event.model_dump(mode="json")))
 
 
 def write_history(path: Path, events: Iterable[tuple[AuditEvent, Policy]]) -> None:
     """Write a history file, compressed where its name ends in `.gz`; it appears whole or not at all.
 
-    The same events make the same bytes. Folders that are missing are made. Raises `OSError` where it cannot be written.
+    The same events make the same bytes. Folders that are missing are made. Raises `OSError` where
+    it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as stream:
@@ -132,23 +147,30 @@ def whole_file(path: Path) -> Generator[IO[str]]:
     with whole_bytes(path) as raw, ExitStack() as layers:
         packed = path.name.endswith(COMPRESSED)
         inner = layers.enter_context(GzipFile("", "wb", fileobj=raw, mtime=0)) if packed else raw
-        yield layers.enter_context(TextIOWrapper(cast("IO[bytes]", inner), encoding="utf-8", newline="\n"))
+        yield layers.enter_context(
+            TextIOWrapper(cast("IO[bytes]", inner), encoding="utf-8", newline="\n")
+        )
 
 
 @contextmanager
 def whole_bytes(path: Path) -> Generator[IO[bytes]]:
     """Open a file to write to; it appears under its name once the context ends well, else it never does.
 
-    A device or a pipe, such as `/dev/stdout`, is written to as it stands. No folder is made. Raises `OSError`.
+    A device or a pipe, such as `/dev/stdout`, is written to as it stands. No folder is made. Raises
+    `OSError`.
     """
     if path.is_dir():
         raise IsADirectoryError(EISDIR, "this is a folder; name a file in it", str(path))
-    if path.exists() and not path.is_file():  # a device or a pipe: a file in its place would be no use to anybody
+    if (
+        path.exists() and not path.is_file()
+    ):  # a device or a pipe: a file in its place would be no use to anybody
         with path.open("wb") as stream:
             yield stream
         return
     require_folder(path.parent)
-    target = path.resolve() if path.is_symlink() else path  # a link stays one; /dev/stdout may be one to a file
+    target = (
+        path.resolve() if path.is_symlink() else path
+    )  # a link stays one; /dev/stdout may be one to a file
     part = target.with_name(f".{target.name}.part")
     try:
         with part.open("wb") as raw:
@@ -185,9 +207,13 @@ class Spool:
     """Keeps what is not needed at hand. Raises `OSError` where there is no room on disk."""
 
     def __init__(self) -> None:
-        self._base = sqlite3.connect("", isolation_level=None)  # an empty name: a file of SQLite's own that vanishes with it
+        self._base = sqlite3.connect(
+            "", isolation_level=None
+        )  # an empty name: a file of SQLite's own that vanishes with it
         self._base.executescript(_TABLES)
-        self._base.execute("BEGIN")  # all is one transaction that never ends: nothing has to outlive this object
+        self._base.execute(
+            "BEGIN"
+        )  # all is one transaction that never ends: nothing has to outlive this object
 
     def close(self) -> None:
         """Let go of everything."""
@@ -196,7 +222,9 @@ class Spool:
     def put(self, dispute_id: str, line: int, events: bytes | None, result: str) -> None:
         """Put a dispute away: the line on which it begins, all its lines (None: it is broken), and what came of it so far."""
         with _no_room():
-            self._base.execute("INSERT INTO disputes VALUES (?, ?, ?, ?)", (dispute_id, line, events, result))
+            self._base.execute(
+                "INSERT INTO disputes VALUES (?, ?, ?, ?)", (dispute_id, line, events, result)
+            )
 
     def take(self, dispute_id: str) -> tuple[int, bytes | None] | None:
         """Take a dispute back: the line on which it begins, and all its lines (None: it is broken, and stays); None: it is not here."""
@@ -220,7 +248,9 @@ class Spool:
 
     def policy(self, digest: str) -> bytes | None:
         """Return a policy's line; None where it is not here."""
-        found = self._base.execute("SELECT record FROM policies WHERE digest = ?", (digest,)).fetchone()
+        found = self._base.execute(
+            "SELECT record FROM policies WHERE digest = ?", (digest,)
+        ).fetchone()
         return None if found is None else found[0]
 
 

@@ -1,9 +1,10 @@
 """Reading histories as a stream: every hash, then the shape, then whether each event can follow the one before.
 
-Hashes are checked over the JSON as it is in the file. Only then is an older schema version upcast, one version after the other, and
-the event validated and folded; a new `SCHEMA_VERSION` brings the function that makes it of the version before. Disputes may be
-interleaved, each in order. What is kept in memory is bounded by the disputes that are open, not by the file: closed ones wait on
-disk (`Spool`), for a history may come back to them.
+Hashes are checked over the JSON as it is in the file. Only then is an older schema version upcast,
+one version after the other, and the event validated and folded; a new `SCHEMA_VERSION` brings the
+function that makes it of the version before. Disputes may be interleaved, each in order. What is
+kept in memory is bounded by the disputes that are open, not by the file: closed ones wait on disk
+(`Spool`), for a history may come back to them.
 """
 
 from collections import OrderedDict
@@ -21,7 +22,14 @@ from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import NOT_HASHED, hashed_form, verify
 from dispute_fsm.documents.source import fault_of, unknown
 from dispute_fsm.domain.canonical_json import canonical, digest
-from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, GENESIS, SCHEMA_VERSION, AuditEvent, PrivateValue
+from dispute_fsm.domain.events import (
+    EVENT,
+    EVENT_CLASSES,
+    GENESIS,
+    SCHEMA_VERSION,
+    AuditEvent,
+    PrivateValue,
+)
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap, Strict
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
@@ -44,11 +52,20 @@ def upgraded(record: dict[str, Any], upgrades: Mapping[int, Upgrade] = UPGRADES)
         return record
     if type(version) is not int or version not in upgrades:
         known = ", ".join(map(str, sorted({*upgrades, SCHEMA_VERSION})))
-        raise InputError(f"unknown schema version {version!r}; this package reads: {known}", field="schema_version")
+        raise InputError(
+            f"unknown schema version {version!r}; this package reads: {known}",
+            field="schema_version",
+        )
     return upgraded(upgrades[version](record), upgrades)
 
 
-_CHAINED: Mapping[str, type] = {"dispute_id": str, "prev_hash": str, "hash": str, "private": dict, "seq": int}
+_CHAINED: Mapping[str, type] = {
+    "dispute_id": str,
+    "prev_hash": str,
+    "hash": str,
+    "private": dict,
+    "seq": int,
+}
 _BARE = len(canonical({"hash": GENESIS, "private": {}}))
 """How long what is not hashed is where nothing is private; a hash of another length does not fit anyway."""
 _RECENT = 256
@@ -125,7 +142,13 @@ class _Track(Generic[F]):
 class HistoryReader(Generic[F]):
     """Reads one history; `follow` makes the follower of a dispute, given the line on which it begins and its id. To be closed."""
 
-    def __init__(self, file: str, follow: Callable[[int, str], F], *, upgrades: Mapping[int, Upgrade] = UPGRADES) -> None:
+    def __init__(
+        self,
+        file: str,
+        follow: Callable[[int, str], F],
+        *,
+        upgrades: Mapping[int, Upgrade] = UPGRADES,
+    ) -> None:
         self.file = file
         self._follow = follow
         self._upgrades = upgrades
@@ -151,7 +174,9 @@ class HistoryReader(Generic[F]):
         except InputError as fault:
             raise fault.within(self.file, number) from None
         except UnicodeEncodeError:
-            raise InputError("this line holds a text that is no UTF-8", file=self.file, line=number) from None
+            raise InputError(
+                "this line holds a text that is no UTF-8", file=self.file, line=number
+            ) from None
         except ValidationError as error:
             raise _invalid(error, parsed(line)).within(self.file, number) from None
 
@@ -160,13 +185,17 @@ class HistoryReader(Generic[F]):
         for tracks in (self._open, self._closed):
             while tracks:
                 dispute_id, track = tracks.popitem()
-                self._spool.put(dispute_id, track.first, None, track.follower.result())  # no event will ask for the lines
+                self._spool.put(
+                    dispute_id, track.first, None, track.follower.result()
+                )  # no event will ask for the lines
 
     def results(self) -> Iterator[str]:
         """Go through what the followers say at the end, in the order in which the disputes begin."""
         return self._spool.results()
 
-    def _event(self, record: dict[str, Any], hashed: bytes, number: int, line: bytes) -> Step | Fault | None:
+    def _event(
+        self, record: dict[str, Any], hashed: bytes, number: int, line: bytes
+    ) -> Step | Fault | None:
         for name, kind in _CHAINED.items():
             if not isinstance(record.get(name), kind):
                 raise InputError("missing, or of the wrong type", field=name)
@@ -234,13 +263,16 @@ class HistoryReader(Generic[F]):
     def _put_away(self, dispute_id: str, track: _Track[F]) -> None:
         self._spool.put(dispute_id, track.first, b"".join(track.lines), track.follower.result())
 
-    # ---- policies ------------------------------------------------------------------------------------------------------
+    # ---- policies --------------------------------------------------------------------------------
 
     def _policy(self, record: dict[str, Any], number: int, line: bytes) -> Fault | None:
         if record.keys() != {"type", "digest", "policy"}:
             raise InputError("a policy record has the members type, digest and policy")
         if digest(record["policy"]) != record["digest"]:
-            message = "the digest is not that of the policy beside it: the policy was changed after it was written"
+            message = (
+                "the digest is not that of the policy beside it: the policy was changed after it "
+                "was written"
+            )
             return self._fault(number, message, field="digest")
         _policy_of(line)
         self._spool.put_policy(record["digest"], line)
@@ -251,22 +283,34 @@ class HistoryReader(Generic[F]):
         if policy is None:
             line = self._spool.policy(name)
             if line is None:
-                raise IntegrityError("no policy record with the digest that this event names stands before it", "policy")
+                raise IntegrityError(
+                    "no policy record with the digest that this event names stands before it",
+                    "policy",
+                )
             policy = self._policies[name] = _policy_of(line)
             if len(self._policies) > _RECENT:
                 self._policies.popitem(last=False)
         return policy
 
-    def _fault(self, line: int, message: str, record: Mapping[str, Any] | None = None, field: str | None = None) -> Fault:
+    def _fault(
+        self,
+        line: int,
+        message: str,
+        record: Mapping[str, Any] | None = None,
+        field: str | None = None,
+    ) -> Fault:
         dispute_id, seq = (None, None) if record is None else (record["dispute_id"], record["seq"])
-        return Fault(file=self.file, line=line, dispute_id=dispute_id, seq=seq, field=field, message=message)
+        return Fault(
+            file=self.file, line=line, dispute_id=dispute_id, seq=seq, field=field, message=message
+        )
 
 
 def _parsed(line: bytes) -> tuple[dict[str, Any], bytes]:
     """Parse a line strictly, and give the form of it that is hashed.
 
-    A line of just the length of its canonical form holds nothing beside it: no member twice, no space, no number or text
-    written another way, for each of these is longer. So the fast parser, which keeps silent about such, is enough there.
+    A line of just the length of its canonical form holds nothing beside it: no member twice, no
+    space, no number or text written another way, for each of these is longer. So the fast parser,
+    which keeps silent about such, is enough there.
     """
     try:
         record: object = from_json(line, allow_inf_nan=False, cache_strings="keys")
@@ -274,7 +318,11 @@ def _parsed(line: bytes) -> tuple[dict[str, Any], bytes]:
             members: dict[str, Any] = record
             hashed = hashed_form(members)
             # Two objects as one: a pair of braces less, a comma and the line break more.
-            if len(line) == len(hashed) + (len(canonical({name: members[name] for name in NOT_HASHED})) if members["private"] else _BARE):
+            if len(line) == len(hashed) + (
+                len(canonical({name: members[name] for name in NOT_HASHED}))
+                if members["private"]
+                else _BARE
+            ):
                 return members, hashed
     except ValueError:  # the strict parser says what is wrong, in our words
         pass
@@ -297,9 +345,15 @@ def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
         return fault_of(details, record, _PolicyRecord)
     kind = EVENT_CLASSES.get(str(name))
     if kind is None:
-        said = unknown(name, tuple(map(str, EVENT_CLASSES)), "event type") if "type" in record else "this field is missing"
+        said = (
+            unknown(name, tuple(map(str, EVENT_CLASSES)), "event type")
+            if "type" in record
+            else "this field is missing"
+        )
         return InputError(said, field="type")
-    below = details["loc"][1:] if details["loc"][:1] == (name,) else details["loc"]  # an event's type is no part of the file's path
+    below = (
+        details["loc"][1:] if details["loc"][:1] == (name,) else details["loc"]
+    )  # an event's type is no part of the file's path
     return fault_of({**details, "loc": below}, record, kind)
 
 
@@ -323,7 +377,8 @@ class Nobody:
 def steps(path: str) -> Iterator[Step]:
     """Go through a history file (`-`: standard input) whose every line has to be sound.
 
-    Raises `InputError` with file and line for whatever is wrong with it, `OSError` where it cannot be opened.
+    Raises `InputError` with file and line for whatever is wrong with it, `OSError` where it cannot
+    be opened.
     """
     with opened(path) as stream:
         yield from steps_in(stream, path)

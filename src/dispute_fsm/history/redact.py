@@ -1,12 +1,13 @@
 """Erasing and sharing histories: personal values go, and, where asked, ids are replaced.
 
-Erasing changes nothing that is hashed, so every hash still fits. Replacing ids makes another history that tells the same: its
-chain is built anew, and each opening says so in `package`.
+Erasing changes nothing that is hashed, so every hash still fits. Replacing ids makes another
+history that tells the same: its chain is built anew, and each opening says so in `package`.
 
-What stays either way: times, states, amounts, carriers, media types, what else the guards saw, rule versions, policies (with
-their `order_url` and the words of their reasons), the name of the order system, and of each erased value the commitment and
-the length. A commitment is salted and the salt goes with the value, so the value cannot be guessed from it, unless the salts
-were derived from ids (as in scenarios and made-up histories). Who has the original knows a dispute again by its times and
+What stays either way: times, states, amounts, carriers, media types, what else the guards saw, rule
+versions, policies (with their `order_url` and the words of their reasons), the name of the order
+system, and of each erased value the commitment and the length. A commitment is salted and the salt
+goes with the value, so the value cannot be guessed from it, unless the salts were derived from ids
+(as in scenarios and made-up histories). Who has the original knows a dispute again by its times and
 commitments: pseudonyms hide it from everybody else.
 """
 
@@ -61,7 +62,8 @@ _KINDS: Mapping[str, Kind] = FrozenMap(
         "key": Kind.KEY,
         "event_id": Kind.EVENT,
         "correlation_id": Kind.CORRELATION,
-        "revision": Kind.REVISION,  # of the order system's answer, a text; an event's own is a number
+        # of the order system's answer, a text; an event's own is a number
+        "revision": Kind.REVISION,
         "sha256": Kind.FILE,
     }
 )
@@ -72,15 +74,18 @@ _KINDS: Mapping[str, Kind] = FrozenMap(
 class Pseudonyms:
     """Names to put in the place of ids: the same id of a kind always gets the same one under a secret, another secret gives others.
 
-    Nobody finds the id without the secret (HMAC-SHA256). Of n ids of a kind, the chance that any two get the same name is
-    below n² / 2⁶⁵: with ten million it is three in a million. Raises `InputError` for a secret that is too short.
+    Nobody finds the id without the secret (HMAC-SHA256). Of n ids of a kind, the chance that any
+    two get the same name is below n² / 2⁶⁵: with ten million it is three in a million. Raises
+    `InputError` for a secret that is too short.
     """
 
     secret: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.secret) < LEAST_SECRET:
-            raise InputError(f"a secret has at least {LEAST_SECRET} bytes, this one has {len(self.secret)}")
+            raise InputError(
+                f"a secret has at least {LEAST_SECRET} bytes, this one has {len(self.secret)}"
+            )
 
     def of(self, kind: Kind, value: str) -> str:
         """Return the pseudonym, e.g. `M-3f9c0a1b2c4d5e6f`; of a file's SHA-256 it looks like one itself."""
@@ -113,10 +118,13 @@ def ids_replaced(opening: DisputeOpened) -> bool:
     return IDS_REPLACED in opening.package.partition("+")[2].split(".")
 
 
-def redacted_lines(stream: IO[bytes], file: str, pseudonyms: Pseudonyms | None = None) -> Iterator[str]:
+def redacted_lines(
+    stream: IO[bytes], file: str, pseudonyms: Pseudonyms | None = None
+) -> Iterator[str]:
     """Go through an open history and give its lines without personal values; with `pseudonyms`, ids are replaced too.
 
-    `file` is its name in errors. Raises `InputError` with file and line for whatever is wrong with it.
+    `file` is its name in errors. Raises `InputError` with file and line for whatever is wrong with
+    it.
     """
     rebuilt = _Rebuilt(pseudonyms)
     with closing(HistoryReader(file, rebuilt.follow)) as reader:
@@ -127,14 +135,18 @@ def redacted_lines(stream: IO[bytes], file: str, pseudonyms: Pseudonyms | None =
             if found is None:  # a policy: no dispute of a sound history is broken
                 yield line.decode()
             else:
-                yield record_line(redacted(parsed(line)) if rebuilt.record is None else rebuilt.record)
+                yield record_line(
+                    redacted(parsed(line)) if rebuilt.record is None else rebuilt.record
+                )
 
 
 def _replaced(value: Any, kinds: Mapping[str, Kind], pseudonyms: Pseudonyms) -> Any:  # noqa: ANN401 -- JSON of any shape
     if isinstance(value, dict):
         members: dict[str, Any] = value
         return {
-            name: pseudonyms.of(kinds[name], member) if name in kinds and isinstance(member, str) else _replaced(member, kinds, pseudonyms)
+            name: pseudonyms.of(kinds[name], member)
+            if name in kinds and isinstance(member, str)
+            else _replaced(member, kinds, pseudonyms)
             for name, member in members.items()
         }
     if isinstance(value, list):
@@ -170,7 +182,9 @@ class _Chain:
     def take(self, step: Step) -> None:
         """Rebuild the event, where ids are replaced at all."""
         if self.rebuilt.pseudonyms is not None:
-            record = self.rebuilt.record = with_ids_replaced(step.event, self.last_hash, self.rebuilt.pseudonyms)
+            record = self.rebuilt.record = with_ids_replaced(
+                step.event, self.last_hash, self.rebuilt.pseudonyms
+            )
             self.last_hash = record["hash"]
 
     def fail(self, fault: Fault) -> None:

@@ -1,7 +1,7 @@
 """Deciding a recorded command again, under what was recorded: the facts, the time, the policy, the rule version.
 
-What went in is taken from the event; what came out is compared with it, member by member. A difference has its class, the guard
-that makes it, and what that saw.
+What went in is taken from the event; what came out is compared with it, member by member. A
+difference has its class, the guard that makes it, and what that saw.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,8 +47,8 @@ class Change(Strict):
 class Difference(Strict):
     """One step that differs.
 
-    `seq` is the recorded event at which it shows, `guard` the one that makes the difference or decided last, and `saw_then`
-    and `saw_now` what it looked at (null where it was not asked).
+    `seq` is the recorded event at which it shows, `guard` the one that makes the difference or
+    decided last, and `saw_then` and `saw_now` what it looked at (null where it was not asked).
     """
 
     seq: int
@@ -69,7 +69,8 @@ Answer = Check | RecordedCheck
 def compare(event: AuditEvent, found: Conclusion | AuditEvent) -> Difference | None:
     """Compare an event with what its decision comes to now; None where nothing differs.
 
-    Of two refusals only the reasons are compared: where the dispute stands meanwhile is not their doing.
+    Of two refusals only the reasons are compared: where the dispute stands meanwhile is not their
+    doing.
     """
     changes = tuple(_changes(event, found))
     if not changes:
@@ -77,19 +78,33 @@ def compare(event: AuditEvent, found: Conclusion | AuditEvent) -> Difference | N
     drift = _drift(event, found)
     if drift is Drift.DEADLINE:
         deadline = next(d for d in Deadline if event.deadlines.get(d) != found.deadlines.get(d))
-        return another_due(event, deadline, event.deadlines.get(deadline), found.deadlines.get(deadline), changes)
+        return another_due(
+            event, deadline, event.deadlines.get(deadline), found.deadlines.get(deadline), changes
+        )
     return _difference(event, drift, found.checks, changes)
 
 
 def no_event(event: AuditEvent, instead: str, reasons: Sequence[Reason] = ()) -> Difference:
     """Say that nothing would be recorded now; `instead` is what comes of the command, `reasons` why it would be refused."""
-    drift = Drift.NEWLY_REFUSED if _accepted(event) else Drift.EXPLANATION if reasons else Drift.NEWLY_ACCEPTED
+    drift = (
+        Drift.NEWLY_REFUSED
+        if _accepted(event)
+        else Drift.EXPLANATION
+        if reasons
+        else Drift.NEWLY_ACCEPTED
+    )
     answers = [RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in reasons]
-    return _difference(event, drift, answers, (Change(field="type", recorded=event.type.value, now=instead),))
+    return _difference(
+        event, drift, answers, (Change(field="type", recorded=event.type.value, now=instead),)
+    )
 
 
 def another_due(
-    event: AuditEvent, deadline: Deadline, then: datetime | None, now: datetime | None, changes: tuple[Change, ...]
+    event: AuditEvent,
+    deadline: Deadline,
+    then: datetime | None,
+    now: datetime | None,
+    changes: tuple[Change, ...],
 ) -> Difference:
     """Say that a deadline has another due instant; its guard is the one that asks whether it has passed."""
     return Difference(
@@ -106,7 +121,8 @@ def another_due(
 def expired_before(event: AuditEvent, deadline: Deadline, expiry: AuditEvent) -> Difference:
     """Say that a deadline would have expired before this event, which nobody recorded."""
     changes = tuple(
-        Change(field=name, recorded=None, now=_plain(value)) for name, value in (("target", expiry.target), ("outcome", expiry.outcome))
+        Change(field=name, recorded=None, now=_plain(value))
+        for name, value in (("target", expiry.target), ("outcome", expiry.outcome))
     )
     guard = next(answer for answer in expiry.checks if answer.guard == has_passed(deadline).name)
     return Difference(
@@ -128,7 +144,11 @@ def _drift(event: AuditEvent, found: Conclusion | AuditEvent) -> Drift:
     accepted = found.type is not EventType.REFUSED
     if _accepted(event) is not accepted:
         return Drift.NEWLY_ACCEPTED if accepted else Drift.NEWLY_REFUSED
-    if accepted and (event.type, event.target, event.outcome) != (found.type, found.target, found.outcome):
+    if accepted and (event.type, event.target, event.outcome) != (
+        found.type,
+        found.target,
+        found.outcome,
+    ):
         return Drift.OUTCOME
     return Drift.DEADLINE if accepted and event.deadlines != found.deadlines else Drift.EXPLANATION
 
@@ -146,9 +166,13 @@ def _changes(event: AuditEvent, found: Conclusion | AuditEvent) -> Iterator[Chan
 
 
 def _answered_alike(event: AuditEvent, found: Conclusion | AuditEvent) -> bool:
-    if isinstance(found, Conclusion) and not found.reasons:  # as most are: no need to write the answers as they are recorded
+    if (
+        isinstance(found, Conclusion) and not found.reasons
+    ):  # as most are: no need to write the answers as they are recorded
         return len(event.checks) == len(found.answers) and all(
-            check.guard == guard.recorded and check.passed is finding.holds and _saw_alike(check.saw, finding.saw)
+            check.guard == guard.recorded
+            and check.passed is finding.passed
+            and _saw_alike(check.saw, finding.saw)
             for check, (guard, finding) in zip(event.checks, found.answers, strict=True)
         )
     return len(event.checks) == len(found.checks) and all(map(_same, event.checks, found.checks))
@@ -166,26 +190,53 @@ def _saw_alike(then: Mapping[str, Seen], now: Mapping[str, Seen]) -> bool:
     return in_one_order or all(type(then[name]) is type(value) for name, value in now.items())
 
 
-def _difference(event: AuditEvent, drift: Drift, now: Sequence[Answer], changes: tuple[Change, ...]) -> Difference:
+def _difference(
+    event: AuditEvent, drift: Drift, now: Sequence[Answer], changes: tuple[Change, ...]
+) -> Difference:
     name = _decisive(event.checks, now, drift)
-    saw_then, saw_now = (next((_seen(answer) for answer in answers if answer.guard == name), None) for answers in (event.checks, now))
-    return Difference(seq=event.seq, drift=drift, command=event.command, guard=name, saw_then=saw_then, saw_now=saw_now, changes=changes)
+    saw_then, saw_now = (
+        next((_seen(answer) for answer in answers if answer.guard == name), None)
+        for answers in (event.checks, now)
+    )
+    return Difference(
+        seq=event.seq,
+        drift=drift,
+        command=event.command,
+        guard=name,
+        saw_then=saw_then,
+        saw_now=saw_now,
+        changes=changes,
+    )
 
 
 def _decisive(then: Sequence[Answer], now: Sequence[Answer], drift: Drift) -> str | None:
     """Name the guard that makes the difference: the first that answers otherwise, else that saw otherwise, else the last one asked.
 
-    Where a command leads elsewhere, the questions that select its row come before guards that only saw otherwise.
+    Where a command leads elsewhere, the questions that select its row come before guards that only
+    saw otherwise.
     """
     was, is_now = ({answer.guard: answer for answer in answers} for answers in (then, now))
     names = list(is_now | was)
     if drift is Drift.OUTCOME:  # a question is recorded with its answer under its own name
         names.sort(key=lambda name: name not in (is_now.get(name) or was[name]).saw)
-    no_longer_alike = (name for name in names if _passes(was.get(name)) is not _passes(is_now.get(name)))
-    seen_otherwise = (name for name in names if name in was and name in is_now and not _same(was[name], is_now[name]))
+    no_longer_alike = (
+        name for name in names if _passes(was.get(name)) is not _passes(is_now.get(name))
+    )
+    seen_otherwise = (
+        name
+        for name in names
+        if name in was and name in is_now and not _same(was[name], is_now[name])
+    )
     in_one_only = (name for name in names if (name in was) is not (name in is_now))
     last_asked = iter(list(is_now or was)[-1:])
-    return next((name for found in (no_longer_alike, seen_otherwise, in_one_only, last_asked) for name in found), None)
+    return next(
+        (
+            name
+            for found in (no_longer_alike, seen_otherwise, in_one_only, last_asked)
+            for name in found
+        ),
+        None,
+    )
 
 
 def _passes(answer: Answer | None) -> bool:
@@ -194,7 +245,9 @@ def _passes(answer: Answer | None) -> bool:
 
 
 def _told(answers: Sequence[Answer]) -> JsonValue:
-    return [{"guard": answer.guard, "passed": answer.passed, "saw": _seen(answer)} for answer in answers]
+    return [
+        {"guard": answer.guard, "passed": answer.passed, "saw": _seen(answer)} for answer in answers
+    ]
 
 
 def _seen(answer: Answer) -> dict[str, JsonValue]:
@@ -273,7 +326,9 @@ class Undetermined(Strict):
 
 def asked(event: AuditEvent) -> Command:
     """Return the command that an event records; erased words come back as others of the same length."""
-    return COMMAND_CLASSES[event.command].model_construct(by=event.actor, key=event.key, **reveal(event))  # an event is valid
+    return COMMAND_CLASSES[event.command].model_construct(
+        by=event.actor, key=event.key, **reveal(event)
+    )  # an event is valid
 
 
 def opening_asked(event: DisputeOpened, policy: Policy, rules: str) -> OpenDispute:
@@ -287,30 +342,38 @@ def opening_asked(event: DisputeOpened, policy: Policy, rules: str) -> OpenDispu
         rules=rules,
         policy=policy,
         key=event.key,
-        rollout=event.payload.rollout if rules == event.rules else None,  # other rules are nobody's decision
+        rollout=event.payload.rollout
+        if rules == event.rules
+        else None,  # other rules are nobody's decision
     )
 
 
-def redecide(before: Dispute | None, event: AuditEvent, policy: Policy) -> Difference | Undetermined | None:
+def redecide(
+    before: Dispute | None, event: AuditEvent, policy: Policy
+) -> Difference | Undetermined | None:
     """Decide an event's command again, for the dispute as it stood before; None where the same comes of it."""
     if isinstance(event, DisputeOpened):
         return _open_again(event, policy)
     if before is None:
         raise ValueError(f"event {event.seq} is no opening, so a dispute comes before it")
     try:
-        judgement, found = conclude(before, asked(event), event.facts, event.at)
+        evaluation, found = conclude(before, asked(event), event.facts, event.at)
     except (FactsNeededError, StaleFactsError) as error:
         return _unfit_facts(event, error)
-    if words_missing(event, judgement.earlier):
+    if words_missing(event, evaluation.earlier):
         return Undetermined(seq=event.seq, missing=Missing.WORDS)
     if found is not None:
         return compare(event, found)
-    return no_event(event, instead(judgement.reasons, judgement.earlier), judgement.reasons)
+    return no_event(event, instead(evaluation.reasons, evaluation.earlier), evaluation.reasons)
 
 
 def words_missing(event: AuditEvent, earlier: AuditEvent | None) -> bool:
     """Tell whether a key that was refused then looks like a repetition of an earlier event only because personal data was erased."""
-    return earlier is not None and RefusalCode.KEY_REUSED in event.refused and (erased(earlier) or erased(event))
+    return (
+        earlier is not None
+        and RefusalCode.KEY_REUSED in event.refused
+        and (erased(earlier) or erased(event))
+    )
 
 
 def instead(reasons: Sequence[Reason], earlier: AuditEvent | None) -> str:
@@ -337,9 +400,21 @@ def _another_chart(event: DisputeOpened) -> Difference | None:
 
 
 def _unfit_facts(event: AuditEvent, error: Exception) -> Difference:
-    change = Change(field="facts", recorded=None if event.facts is None else event.facts.model_dump(mode="json"), now=str(error))
+    change = Change(
+        field="facts",
+        recorded=None if event.facts is None else event.facts.model_dump(mode="json"),
+        now=str(error),
+    )
     return _plainly(event, Drift.FACTS, change)
 
 
 def _plainly(event: AuditEvent, drift: Drift, change: Change) -> Difference:
-    return Difference(seq=event.seq, drift=drift, command=event.command, guard=None, saw_then=None, saw_now=None, changes=(change,))
+    return Difference(
+        seq=event.seq,
+        drift=drift,
+        command=event.command,
+        guard=None,
+        saw_then=None,
+        saw_now=None,
+        changes=(change,),
+    )

@@ -1,7 +1,8 @@
 """Replaying histories: folded, decided again, and, where asked, under other rules or another policy.
 
-The three are kept apart. A *fault* says that a history cannot be: its chain is broken, or an event cannot follow. A
-*difference* says that the decision made again is another. A *what-if* says what other rules would have made of it.
+The three are kept apart. A *fault* says that a history cannot be: its chain is broken, or an event
+cannot follow. A *difference* says that the decision made again is another. A *what-if* says what
+other rules would have made of it.
 """
 
 import gc
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 class Replayed(Strict):
     """What came of one dispute's history.
 
-    `line` is where it begins; `rules`, `state` and `outcome` are as its sound events leave them (null: there are none).
-    `differences` and `undetermined` are of the decisions made again under the recorded rules. `what_if` is null where
-    nothing was asked, or the history has a fault.
+    `line` is where it begins; `rules`, `state` and `outcome` are as its sound events leave them
+    (null: there are none). `differences` and `undetermined` are of the decisions made again under
+    the recorded rules. `what_if` is null where nothing was asked, or the history has a fault.
     """
 
     file: str
@@ -85,7 +86,16 @@ class _Replay:
     def result(self) -> str:
         """Return the `Replayed` as JSON."""
         after = self.dispute
-        stands = {"state": after.state, "outcome": after.outcome, "rules": after.rules.id, "events": after.seq} if after else _NOTHING
+        stands = (
+            {
+                "state": after.state,
+                "outcome": after.outcome,
+                "rules": after.rules.id,
+                "events": after.seq,
+            }
+            if after
+            else _NOTHING
+        )
         asked = None
         if after is not None and self.fault is None and self.question is not None:
             asked = what_if(after, self.events, self.question)
@@ -99,14 +109,17 @@ class _Replay:
             "undetermined": tuple(self.undetermined),
             "what_if": asked,
         }
-        return Replayed.model_construct(**members).model_dump_json()  # it is validated when it is read back
+        return Replayed.model_construct(
+            **members
+        ).model_dump_json()  # it is validated when it is read back
 
 
 @contextmanager
 def collecting_rarely() -> Generator[None]:
     """Let Python look for reference cycles less often, for programs that replay a lot.
 
-    A replay makes many objects and no cycles; looking for them would take longer than some of the rules.
+    A replay makes many objects and no cycles; looking for them would take longer than some of the
+    rules.
     """
     before = gc.get_threshold()
     gc.set_threshold(_MANY_OBJECTS)
@@ -125,8 +138,8 @@ def replay(
 ) -> Iterator[Fault | Replayed]:
     """Replay a history file (`-`: standard input): the faults that are no dispute's, then every dispute in order.
 
-    `watch` hears of every line, with its event where it is a sound one. Raises `InputError` with file, line and field where a
-    line cannot be read, `OSError` where the file cannot be opened.
+    `watch` hears of every line, with its event where it is a sound one. Raises `InputError` with
+    file, line and field where a line cannot be read, `OSError` where the file cannot be opened.
     """
 
     def follow(line: int, dispute_id: str) -> _Replay:

@@ -1,6 +1,7 @@
 """A timeline in words, zh or en: `headline` and `details` say an entry, `standing_details` how things stand, `lines` it all as text.
 
-Every text comes out on one line and without control characters, whatever was written into the history.
+Every text comes out on one line and without control characters, whatever was written into the
+history.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,16 @@ from dispute_fsm.domain.enums import (
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Bilingual, Term
 from dispute_fsm.domain.scalars import FrozenMap, format_duration, parse_duration, parse_instant
-from dispute_fsm.history.timeline import Looked, Personal, Said, SaidVoucher, TimelineEntry, TimelineState, guard_words, local_time
+from dispute_fsm.history.timeline import (
+    Looked,
+    Personal,
+    Said,
+    SaidVoucher,
+    TimelineEntry,
+    TimelineState,
+    guard_words,
+    local_time,
+)
 from dispute_fsm.machine.guard import GuardKind, Seen
 from dispute_fsm.machine.timing import FAILED
 from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED
@@ -139,7 +149,10 @@ _WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
                 "working_hours": " ({hours} h of working time)",
                 "grace": " (the agreed date, and {grace} more for the scan to reach us)",
                 "moved": "{deadline} moves from {was} to {due}",
-                **{f"{deadline.value}_met": "{deadline} ends with {left} left" for deadline in Deadline},
+                **{
+                    f"{deadline.value}_met": "{deadline} ends with {left} left"
+                    for deadline in Deadline
+                },
                 "ended": "{deadline} ends with {left} left",
                 "over": "{deadline} ends; it was due {due}",
                 "passed": "{deadline} was due {due}; acted on {late} later",
@@ -170,7 +183,9 @@ _CHANGED: Mapping[str, tuple[str, str]] = FrozenMap(
 )
 """The members of an event that a replay may find changed."""
 
-_CHANGED_VALUES: Mapping[str, type[Labelled]] = FrozenMap({"type": EventType, "outcome": Outcome, "refused": RefusalCode})
+_CHANGED_VALUES: Mapping[str, type[Labelled]] = FrozenMap(
+    {"type": EventType, "outcome": Outcome, "refused": RefusalCode}
+)
 
 _UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
 """The questions whose answers do not say what is asked."""
@@ -207,12 +222,20 @@ def state_label(path: str, lang: Lang) -> str:
 
 def who(actor: Actor, lang: Lang) -> str:
     """Name an actor: the role, and the id unless it only says the role again."""
-    return actor.role.label(lang) if actor.id == actor.role.value else f"{actor.role.label(lang)} {_visible(actor.id)}"
+    return (
+        actor.role.label(lang)
+        if actor.id == actor.role.value
+        else f"{actor.role.label(lang)} {_visible(actor.id)}"
+    )
 
 
 def headline(entry: TimelineEntry, lang: Lang) -> tuple[str, str, str]:
     """Say an entry in one line: when, what happened, and who did what."""
-    return entry.local, entry.type.label(lang), f"{who(entry.actor, lang)} · {entry.command.label(lang)}"
+    return (
+        entry.local,
+        entry.type.label(lang),
+        f"{who(entry.actor, lang)} · {entry.command.label(lang)}",
+    )
 
 
 def details(entry: TimelineEntry, lang: Lang) -> Iterator[tuple[str, str]]:
@@ -241,7 +264,10 @@ def ended_in_time(deadline: Deadline, entry: TimelineEntry, left: timedelta, lan
 def seen_in_words(guard: str, saw: Mapping[str, JsonValue], lang: Lang, zone: ZoneInfo) -> str:
     """Say what a guard saw, apart from any event: of a question its answer. Instants are shown in the zone, with its offset."""
     voice = _Voice(lang, zone)
-    seen = {name: cast("Seen", tuple(value) if isinstance(value, list) else value) for name, value in saw.items()}
+    seen = {
+        name: cast("Seen", tuple(value) if isinstance(value, list) else value)
+        for name, value in saw.items()
+    }
     answer = guard_words(guard, seen) if guard in seen else None
     return voice.saw(seen) or voice.word("none") if answer is None else answer.label(lang)
 
@@ -249,7 +275,13 @@ def seen_in_words(guard: str, saw: Mapping[str, JsonValue], lang: Lang, zone: Zo
 def guard_name(name: str, lang: Lang) -> str:
     """Name a guard or a question in words, with its id."""
     words = guard_words(name, {})
-    label = QUESTIONS[name][lang == "en"] if name in QUESTIONS else None if words is None else words.label(lang)
+    label = (
+        QUESTIONS[name][lang == "en"]
+        if name in QUESTIONS
+        else None
+        if words is None
+        else words.label(lang)
+    )
     return name if label is None else f"{label} ({name})"
 
 
@@ -261,11 +293,19 @@ def change_in_words(field: str, value: JsonValue, lang: Lang) -> str:
             told = words["yes" if value else "no"]
         case str():
             known = _CHANGED_VALUES.get(field)
-            told = state_label(value, lang) if field == "target" else value if known is None else known(value).label(lang)
+            told = (
+                state_label(value, lang)
+                if field == "target"
+                else value
+                if known is None
+                else known(value).label(lang)
+            )
         case list():
             told = words["list"].join(change_in_words(field, one, lang) for one in value)
         case dict():
-            told = words["list"].join(f"{Deadline(name).label(lang)} {due}" for name, due in value.items())
+            told = words["list"].join(
+                f"{Deadline(name).label(lang)} {due}" for name, due in value.items()
+            )
         case _:
             told = "" if value is None else str(value)
     return told or words["none"]
@@ -276,7 +316,9 @@ def changed_member(field: str, lang: Lang) -> str:
     return _CHANGED[field][lang == "en"]
 
 
-def lines(entries: Sequence[TimelineEntry], lang: Lang, *, mark: Mapping[int, Sequence[str]] = _NO_MARKS) -> Iterator[str]:
+def lines(
+    entries: Sequence[TimelineEntry], lang: Lang, *, mark: Mapping[int, Sequence[str]] = _NO_MARKS
+) -> Iterator[str]:
     """Write a timeline as plain text. `mark` puts lines below the events of these numbers; the last, below what is not there."""
     width = max((len(str(seq)) for seq in (*mark, *(entry.seq for entry in entries))), default=1)
     for entry in entries:
@@ -339,10 +381,16 @@ class _Voice:
             left, name = stood.left(deadline), deadline.label(self.lang)
             form = {"left": self.span(left)} if left >= timedelta(0) else {"late": self.span(-left)}
             text = self.word(next(iter(form)), deadline=name, due=self.time(due), **form)
-            yield self.word("deadline"), text if deadline in stood.running else text + self.word("idle")
+            yield (
+                self.word("deadline"),
+                text if deadline in stood.running else text + self.word("idle"),
+            )
         if stood.next_due is not None:
             deadline, due = stood.next_due
-            yield self.word("next"), self.word("expires", due=self.time(due), event=deadline.expiry.label(self.lang))
+            yield (
+                self.word("next"),
+                self.word("expires", due=self.time(due), event=deadline.expiry.label(self.lang)),
+            )
         elif not stood.closed:
             yield self.word("next"), self.word("waits")
 
@@ -351,14 +399,20 @@ class _Voice:
             case Personal():
                 return self.personal(said.value)
             case SaidVoucher(kind, media_type, size, name, uri):
-                personal = dict.fromkeys(self.personal(part) for part in (name, uri) if part is not None)
+                personal = dict.fromkeys(
+                    self.personal(part) for part in (name, uri) if part is not None
+                )
                 return " · ".join([kind.label(self.lang), *personal, media_type, f"{size:,} B"])
             case datetime():
                 return self.time(said.value)
             case Labelled():
                 return said.value.label(self.lang)
             case str():
-                return said.value if said.words is None else f"{said.words.label(self.lang)} ({said.value})"
+                return (
+                    said.value
+                    if said.words is None
+                    else f"{said.words.label(self.lang)} ({said.value})"
+                )
 
     def personal(self, said: Personal) -> str:
         if said.value is None:
@@ -373,16 +427,26 @@ class _Voice:
         text = f"{'✓' if looked.passed else '✗'} {looked.answer(self.lang)}"
         if (looked.passed or looked.of_order) and not everything:
             return text
-        saw = {name: value for name, value in looked.saw.items() if everything or not _says_nothing_more(name, value)}
+        saw = {
+            name: value
+            for name, value in looked.saw.items()
+            if everything or not _says_nothing_more(name, value)
+        }
         return self.word("saw", text=text, values=values) if (values := self.saw(saw)) else text
 
     def saw(self, saw: Mapping[str, Seen]) -> str:
         there = {name: value for name, value in saw.items() if value is not None}
-        return self.word("comma").join(self.one(name, value, alone=len(there) == 1) for name, value in there.items())
+        return self.word("comma").join(
+            self.one(name, value, alone=len(there) == 1) for name, value in there.items()
+        )
 
     def one(self, name: str, value: Seen, *, alone: bool) -> str:
         if name in set(Deadline) and isinstance(value, str):
-            return self.word("due_alone" if alone else "due", deadline=Deadline(name).label(self.lang), due=self.value(name, value))
+            return self.word(
+                "due_alone" if alone else "due",
+                deadline=Deadline(name).label(self.lang),
+                due=self.value(name, value),
+            )
         return f"{self.pair(SEEN, name)}{self.word('colon')}{self.value(name, value)}"
 
     def value(self, name: str, value: Seen) -> str:
@@ -390,7 +454,9 @@ class _Voice:
             case bool():
                 return self.word("yes" if value else "no")
             case tuple():
-                return self.word("list").join(self.value(name, one) for one in value) or self.word("none")
+                return self.word("list").join(self.value(name, one) for one in value) or self.word(
+                    "none"
+                )
             case str():
                 return self.id_or_time(name, value)
             case _:
@@ -410,11 +476,24 @@ class _Voice:
         return self.time(instant) if (instant := _instant(value)) else value
 
     def facts(self, facts: OrderFacts) -> str:
-        parts = [self.word("unpaid") if facts.paid_at is None else self.word("paid", at=self.time(facts.paid_at))]
+        parts = [
+            self.word("unpaid")
+            if facts.paid_at is None
+            else self.word("paid", at=self.time(facts.paid_at))
+        ]
         if (cancel := facts.cancel_request) is not None:
-            parts.append(self.word("cancel", status=cancel.status.label(self.lang), at=self.dated(cancel.submitted_at, facts)))
+            parts.append(
+                self.word(
+                    "cancel",
+                    status=cancel.status.label(self.lang),
+                    at=self.dated(cancel.submitted_at, facts),
+                )
+            )
         if (refund := facts.refund) is not None:
-            words = {"scope": refund.scope.label(self.lang), "status": refund.status.label(self.lang)}
+            words = {
+                "scope": refund.scope.label(self.lang),
+                "status": refund.status.label(self.lang),
+            }
             text = self.word("refund", **words, at=self.dated(refund.completed_at, facts))
             parts.append(" ".join(filter(None, (text, refund.amount, refund.currency))))
         if (shipment := facts.shipment) is None:
@@ -425,26 +504,55 @@ class _Voice:
         if (pickup := facts.pickup) is None:
             parts.append(self.word("no_pickup"))
         else:
-            parts.append(" ".join(filter(None, (pickup.kind.label(self.lang), self.dated(pickup.scanned_at, facts), pickup.waybill))))
+            parts.append(
+                " ".join(
+                    filter(
+                        None,
+                        (
+                            pickup.kind.label(self.lang),
+                            self.dated(pickup.scanned_at, facts),
+                            pickup.waybill,
+                        ),
+                    )
+                )
+            )
         return self.word("comma").join(parts)
 
     def clocks(self, entry: TimelineEntry) -> Iterator[str]:
         clocks, passed = entry.clocks, entry.clocks.passed
         if passed is not None:
             late = self.span(passed.late)
-            yield self.word("passed", deadline=passed.deadline.label(self.lang), due=self.time(passed.due), late=late)
+            yield self.word(
+                "passed",
+                deadline=passed.deadline.label(self.lang),
+                due=self.time(passed.due),
+                late=late,
+            )
         for deadline, due in clocks.ended.items():
             left = due - entry.at
             if passed is None or deadline is not passed.deadline:
                 over = left < timedelta(0)
                 name, due_then = deadline.label(self.lang), self.time(due)
-                yield self.word("over", deadline=name, due=due_then) if over else ended_in_time(deadline, entry, left, self.lang)
+                yield (
+                    self.word("over", deadline=name, due=due_then)
+                    if over
+                    else ended_in_time(deadline, entry, left, self.lang)
+                )
         for deadline, (was, due) in clocks.moved.items():
-            yield self.word("moved", deadline=deadline.label(self.lang), was=self.time(was), due=self.time(due))
+            yield self.word(
+                "moved", deadline=deadline.label(self.lang), was=self.time(was), due=self.time(due)
+            )
         for deadline, begun in clocks.began.items():
-            yield self.word("began", deadline=deadline.label(self.lang), due=self.time(begun.due), runs=self.runs(begun.runs))
+            yield self.word(
+                "began",
+                deadline=deadline.label(self.lang),
+                due=self.time(begun.due),
+                runs=self.runs(begun.runs),
+            )
             counted = begun.count
-            if counted is not None and (counted.skipped or counted.made_up or counted.provisional_years):
+            if counted is not None and (
+                counted.skipped or counted.made_up or counted.provisional_years
+            ):
                 yield counted.text(self.lang)
 
     def runs(self, runs: Term | timedelta | None) -> str:
@@ -471,7 +579,11 @@ class _Voice:
     def dated(self, instant: datetime | None, facts: OrderFacts) -> str:
         if instant is None:
             return self.word("undated")
-        return self.time(instant) if instant <= facts.observed_at else self.word("ahead", at=self.time(instant))
+        return (
+            self.time(instant)
+            if instant <= facts.observed_at
+            else self.word("ahead", at=self.time(instant))
+        )
 
     def span(self, duration: timedelta) -> str:
         return lasting(duration, self.lang)

@@ -1,7 +1,8 @@
 """One dispute as a timeline: what happened, who did it, what was said and seen, which deadline ran. Pure.
 
-The values: a `TimelineEntry` for each event, and the state of the dispute's deadlines (`TimelineState`). `telling` formats them; a page,
-a diagram or a table takes both, and lays them out in its own way.
+The values: a `TimelineEntry` for each event, and the state of the dispute's deadlines
+(`TimelineState`). `telling` formats them; a page, a diagram or a table takes both, and lays them
+out in its own way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,11 +37,26 @@ from dispute_fsm.rules.registry import VERSIONS
 
 _NO_GUARD: Mapping[str, tuple[Bilingual, RefusalCode]] = FrozenMap(
     {
-        "live": (Bilingual(zh="纠纷尚未结束", en="the dispute is live"), RefusalCode.DISPUTE_CLOSED),
-        "option_offered": (Bilingual(zh="本规则版本提供该方案", en="the rule version offers the option"), RefusalCode.OPTION_NOT_OFFERED),
-        "no_option_chosen": (Bilingual(zh="尚未选择方案", en="no option was chosen before"), RefusalCode.OPTION_ALREADY_CHOSEN),
-        "offered_here": (Bilingual(zh="当前状态下可进行该操作", en="this can be done in the present state"), RefusalCode.NOT_IN_THIS_STATE),
-        "key_unused": (Bilingual(zh="请求编号未被使用", en="the key was not used before"), RefusalCode.KEY_REUSED),
+        "live": (
+            Bilingual(zh="纠纷尚未结束", en="the dispute is live"),
+            RefusalCode.DISPUTE_CLOSED,
+        ),
+        "option_offered": (
+            Bilingual(zh="本规则版本提供该方案", en="the rule version offers the option"),
+            RefusalCode.OPTION_NOT_OFFERED,
+        ),
+        "no_option_chosen": (
+            Bilingual(zh="尚未选择方案", en="no option was chosen before"),
+            RefusalCode.OPTION_ALREADY_CHOSEN,
+        ),
+        "offered_here": (
+            Bilingual(zh="当前状态下可进行该操作", en="this can be done in the present state"),
+            RefusalCode.NOT_IN_THIS_STATE,
+        ),
+        "key_unused": (
+            Bilingual(zh="请求编号未被使用", en="the key was not used before"),
+            RefusalCode.KEY_REUSED,
+        ),
     }
 )
 """What is looked at beside the guards of a chart and recorded like them, with the code of its "no"."""
@@ -78,9 +94,10 @@ class Said:
 class Looked:
     """What one guard answered and saw; `sort` and `words` are None where this package does not know the guard.
 
-    The words of a guard that selects are the answer that it found, not the condition. `code` is the refusal that a "no"
-    gave. `of_order`: it looked at the order's facts, which the entry tells as a whole. `telling` marks what belongs into the
-    short story: what failed, what was seen of the order, what decided the end.
+    The words of a guard that selects are the answer that it found, not the condition. `code` is the
+    refusal that a "no" gave. `of_order`: it looked at the order's facts, which the entry tells as a
+    whole. `telling` marks what belongs into the short story: what failed, what was seen of the
+    order, what decided the end.
     """
 
     guard: str
@@ -186,7 +203,10 @@ def timeline(events: Sequence[AuditEvent], policy: Policy) -> tuple[TimelineEntr
     """Tell a dispute by its events, from the opening on, under the policy that it keeps."""
     befores: list[Mapping[Deadline, datetime]] = [{}, *(event.deadlines for event in events)]
     reasons = FrozenMap({name: reason.label for name, reason in policy.evidence_reasons.items()})
-    return tuple(_entry(event, before, policy, reasons) for event, before in zip(events, befores, strict=False))
+    return tuple(
+        _entry(event, before, policy, reasons)
+        for event, before in zip(events, befores, strict=False)
+    )
 
 
 def standing(dispute: Dispute, at: datetime | None = None) -> TimelineState:
@@ -208,7 +228,12 @@ def standing(dispute: Dispute, at: datetime | None = None) -> TimelineState:
     )
 
 
-def _entry(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Policy, reasons: Mapping[str, Bilingual]) -> TimelineEntry:
+def _entry(
+    event: AuditEvent,
+    before: Mapping[Deadline, datetime],
+    policy: Policy,
+    reasons: Mapping[str, Bilingual],
+) -> TimelineEntry:
     decides = event.outcome is not None or event.command.expires is not None
     return TimelineEntry(
         seq=event.seq,
@@ -256,27 +281,47 @@ def _personal(said: Commitment, kept: PrivateValue | None) -> Personal:
     return Personal(said.length, None if kept is None else kept.value)
 
 
-def _voucher(voucher: RecordedVoucher, pointer: str, private: Mapping[str, PrivateValue]) -> SaidVoucher:
-    name = None if voucher.file_name is None else _personal(voucher.file_name, private.get(f"{pointer}/file_name"))
+def _voucher(
+    voucher: RecordedVoucher, pointer: str, private: Mapping[str, PrivateValue]
+) -> SaidVoucher:
+    name = (
+        None
+        if voucher.file_name is None
+        else _personal(voucher.file_name, private.get(f"{pointer}/file_name"))
+    )
     uri = None if voucher.uri is None else _personal(voucher.uri, private.get(f"{pointer}/uri"))
     return SaidVoucher(voucher.kind, voucher.media_type, voucher.size, name, uri)
 
 
 def _looked(check: Check, event: AuditEvent, *, decides: bool) -> Looked:
     guard = _guards(event.rules).get(check.guard)
-    codes = (_NO_GUARD[check.guard][1],) if check.guard in _NO_GUARD else () if guard is None else guard.codes
+    codes = (
+        (_NO_GUARD[check.guard][1],)
+        if check.guard in _NO_GUARD
+        else ()
+        if guard is None
+        else guard.codes
+    )
     of_order = guard is not None and guard.needs_facts
-    decided = decides and isinstance(guard, Selector) and guard.dimension is not OPTION  # which option it is was said before
-    sort = None if guard is None else guard.sort
+    decided = (
+        decides and isinstance(guard, Selector) and guard.dimension is not OPTION
+    )  # which option it is was said before
+    sort = None if guard is None else guard.kind
     telling = not check.passed or of_order or decided
-    refused = None if check.passed else next((code for code in codes if code in event.refused), None)
+    refused = (
+        None if check.passed else next((code for code in codes if code in event.refused), None)
+    )
     words = _words(check.guard, guard, check.saw)
     return Looked(check.guard, sort, words, check.passed, check.saw, of_order, telling, refused)
 
 
 def guard_words(name: str, saw: Mapping[str, Seen]) -> Bilingual | None:
     """Return a guard of any rule version in words, of a question the answer that was seen; None where no version knows it."""
-    return _words(name, next((guards[name] for rules in VERSIONS if name in (guards := _guards(rules))), None), saw)
+    return _words(
+        name,
+        next((guards[name] for rules in VERSIONS if name in (guards := _guards(rules))), None),
+        saw,
+    )
 
 
 def _words(name: str, guard: Guard | None, saw: Mapping[str, Seen]) -> Bilingual | None:
@@ -300,9 +345,19 @@ def _clocks(event: AuditEvent, before: Mapping[Deadline, datetime], policy: Poli
     stands, expired = event.deadlines, None if event.refused else event.command.expires
     due = None if expired is None else before.get(expired)
     return Clocks(
-        began=FrozenMap({deadline: _begun(deadline, event, policy) for deadline in stands if deadline not in before}),
-        moved=FrozenMap({d: (before[d], stands[d]) for d in stands if d in before and before[d] != stands[d]}),
-        ended=FrozenMap({deadline: was for deadline, was in before.items() if deadline not in stands}),
+        began=FrozenMap(
+            {
+                deadline: _begun(deadline, event, policy)
+                for deadline in stands
+                if deadline not in before
+            }
+        ),
+        moved=FrozenMap(
+            {d: (before[d], stands[d]) for d in stands if d in before and before[d] != stands[d]}
+        ),
+        ended=FrozenMap(
+            {deadline: was for deadline, was in before.items() if deadline not in stands}
+        ),
         standing=stands,
         passed=None if expired is None or due is None else Passed(expired, due, event.at - due),
     )
@@ -312,8 +367,13 @@ def _begun(deadline: Deadline, event: AuditEvent, policy: Policy) -> Begun:
     due, term = event.deadlines[deadline], term_of(deadline, policy)
     if deadline is Deadline.PROMISE:
         return Begun(due, policy.scan_grace, None)
-    counted = None if term is None or term.working_hours is None else count(term.working_hours, event.at, policy.calendar)
-    # The recorded due instant stands; where today's calendar counts otherwise, its count explains nothing.
+    counted = (
+        None
+        if term is None or term.working_hours is None
+        else count(term.working_hours, event.at, policy.calendar)
+    )
+    # The recorded due instant stands; where today's calendar counts otherwise, its count explains
+    # nothing.
     return Begun(due, term, counted if counted is not None and counted.due == due else None)
 
 
@@ -321,4 +381,6 @@ def local_time(instant: datetime, zone: ZoneInfo, *, beside: datetime | None = N
     """Write an instant as people in the zone read it; without its offset where it stands beside one that has the same."""
     there = instant.astimezone(zone)
     same = beside is not None and beside.astimezone(zone).utcoffset() == there.utcoffset()
-    return there.strftime(f"%Y-%m-%d %H:%M:%S{'.%f' if there.microsecond else ''}{'' if same else ' %z'}")
+    return there.strftime(
+        f"%Y-%m-%d %H:%M:%S{'.%f' if there.microsecond else ''}{'' if same else ' %z'}"
+    )

@@ -1,7 +1,8 @@
 """What would have become of a recorded dispute under other rules or another policy.
 
-What people did stands as recorded, at the time at which they did it; expiries are dropped and the deadlines run anew. What
-would have needed facts or answers that nobody recorded is undetermined, never guessed.
+What people did stands as recorded, at the time at which they did it; expiries are dropped and the
+deadlines run anew. What would have needed facts or answers that nobody recorded is undetermined,
+never guessed.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,17 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import derived_stamp
 from dispute_fsm.domain.commands import EXPIRIES, ChoicePayload, Command, ExtensionPayload
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Labelled, Option, Outcome, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    EventType,
+    Labelled,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
@@ -62,7 +73,8 @@ class EndState(Strict):
 class WhatIf(Strict):
     """What would have become of one dispute.
 
-    `now` is null where it would not have been opened, and where nobody can tell: then `missing` says what was not recorded.
+    `now` is null where it would not have been opened, and where nobody can tell: then `missing`
+    says what was not recorded.
     """
 
     verdict: Named[Verdict]
@@ -83,40 +95,67 @@ class Question:
 def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question) -> WhatIf:
     """Follow a dispute's course under other rules or another policy.
 
-    `events` are all of the dispute's, `recorded` is what they fold to. Raises `InputError` where the rule version is not
-    known, `ValidationError` where the policy cannot be changed so.
+    `events` are all of the dispute's, `recorded` is what they fold to. Raises `InputError` where
+    the rule version is not known, `ValidationError` where the policy cannot be changed so.
     """
     first = recorded.opening
     policy = recorded.policy if question.policy is None else question.policy(recorded.policy)
     opening = opening_asked(first, policy, question.rules or first.rules)
     then = _standing(recorded)
     try:
-        opened = open_dispute(None, opening, first.facts, first.at, stamp=derived_stamp(first.at, first.dispute_id, 1))
+        opened = open_dispute(
+            None, opening, first.facts, first.at, stamp=derived_stamp(first.at, first.dispute_id, 1)
+        )
     except StaleFactsError:
         unseen = Undetermined(seq=1, missing=Missing.FACTS)
-        return WhatIf(verdict=Verdict.UNDETERMINED, then=then, now=None, missing=unseen, differences=())
+        return WhatIf(
+            verdict=Verdict.UNDETERMINED, then=then, now=None, missing=unseen, differences=()
+        )
     if not isinstance(opened, Accepted):
         reasons = opened.reasons if isinstance(opened, Refused) else ()
-        return WhatIf(verdict=Verdict.DIFFERENT, then=then, now=None, missing=None, differences=(no_event(first, "refused", reasons),))
+        return WhatIf(
+            verdict=Verdict.DIFFERENT,
+            then=then,
+            now=None,
+            missing=None,
+            differences=(no_event(first, "refused", reasons),),
+        )
     course = _Course(begin(opened.event, policy), events, recorded.rules)
     course.note(compare(first, opened.event))
     missing = course.run()
-    if missing is None and (course.supposes_silence or (recorded.closed and not course.dispute.closed)):
+    if missing is None and (
+        course.supposes_silence or (recorded.closed and not course.dispute.closed)
+    ):
         missing = Undetermined(seq=recorded.seq, missing=Missing.ANSWERS)
     now = None if missing is not None else _standing(course.dispute)
-    verdict = Verdict.UNDETERMINED if now is None else Verdict.SAME if now == then else Verdict.DIFFERENT
-    return WhatIf(verdict=verdict, then=then, now=now, missing=missing, differences=tuple(course.differences))
+    verdict = (
+        Verdict.UNDETERMINED if now is None else Verdict.SAME if now == then else Verdict.DIFFERENT
+    )
+    return WhatIf(
+        verdict=verdict, then=then, now=now, missing=missing, differences=tuple(course.differences)
+    )
 
 
 def _standing(dispute: Dispute) -> EndState:
-    return EndState(state=dispute.state, states=dispute.states, outcome=dispute.outcome, option=None if dispute.closed else dispute.option)
+    return EndState(
+        state=dispute.state,
+        states=dispute.states,
+        outcome=dispute.outcome,
+        option=None if dispute.closed else dispute.option,
+    )
 
 
-# Who confirmed one agreement has said nothing of another, a ruling is on what was under review, and more time was given for
-# what was awaited then.
+# Who confirmed one agreement has said nothing of another, a ruling is on what was under review, and
+# more time was given for what was awaited then.
 _OF_AN_AGREEMENT = frozenset({CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT})
 _OF_A_STATE = frozenset(
-    {CommandType.REQUEST_EVIDENCE, CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.EXTEND_DEADLINE, CommandType.ANNUL}
+    {
+        CommandType.REQUEST_EVIDENCE,
+        CommandType.RULE_NO_FAULT,
+        CommandType.RULE_AT_FAULT,
+        CommandType.EXTEND_DEADLINE,
+        CommandType.ANNUL,
+    }
 )
 _OF_EVIDENCE = frozenset({StateName.AWAITING_EVIDENCE, StateName.UNDER_REVIEW})
 
@@ -132,10 +171,12 @@ class _CannotTellError(Exception):
 class _Course:
     """The other course of one dispute, step by step beside what was recorded."""
 
-    def __init__(self, dispute: Dispute, events: Sequence[AuditEvent], recorded: RuleVersion) -> None:
+    def __init__(
+        self, dispute: Dispute, events: Sequence[AuditEvent], recorded: RuleVersion
+    ) -> None:
         self.dispute = dispute
         self.recorded = recorded
-        self.places = recorded.table.places
+        self.configurations = recorded.table.configurations
         self.events = events
         self.option: Option | None = None  # as recorded so far
         self.heard: list[AuditEvent] = []  # accepted so far, as recorded
@@ -145,7 +186,9 @@ class _Course:
     @property
     def supposes_silence(self) -> bool:
         """Whether it stands as it does only because nobody answered a question that the recorded rules did not put."""
-        return self.unheard and (self.dispute.state is not StateName.RESOLVED or self.dispute.outcome is Outcome.ANNULLED)
+        return self.unheard and (
+            self.dispute.state is not StateName.RESOLVED or self.dispute.outcome is Outcome.ANNULLED
+        )
 
     def run(self) -> Undetermined | None:
         """Take every recorded event but the opening; say what was missing where it goes no further."""
@@ -196,45 +239,72 @@ class _Course:
             return before.option is self.option
         if event.command not in _OF_A_STATE:
             return True
-        both = set(before.states).intersection(self.places[str(event.source)].states)
-        # The evidence is the same evidence, whatever runs beside it; of an agreement it matters which one it is.
+        both = set(before.states).intersection(self.configurations[str(event.source)].states)
+        # The evidence is the same evidence, whatever runs beside it; of an agreement it matters
+        # which one it is.
         return bool(both & _OF_EVIDENCE) or (bool(both) and before.option is self.option)
 
     def said_otherwise(self, event: AuditEvent, refused: Refused) -> bool:
         """Whether what was accepted then would only have been said in other words here, such as an extension that names no deadline."""
-        unnamed = isinstance(event.payload, ExtensionPayload) and event.payload.deadline is None and event.type is not EventType.REFUSED
-        return unnamed and refused.codes == (RefusalCode.NOT_IN_THIS_STATE,) and self.dispute.rules.table.asks(NAMED)
+        unnamed = (
+            isinstance(event.payload, ExtensionPayload)
+            and event.payload.deadline is None
+            and event.type is not EventType.REFUSED
+        )
+        return (
+            unnamed
+            and refused.codes == (RefusalCode.NOT_IN_THIS_STATE,)
+            and self.dispute.rules.table.asks(NAMED)
+        )
 
     def silent(self, deadline: Deadline) -> bool:
         """Whether those who let a deadline pass here could have answered under the recorded rules, and did not."""
-        if self.dispute.rules is self.recorded or deadline not in {Deadline.RESPONSE, Deadline.EVIDENCE}:
+        if self.dispute.rules is self.recorded or deadline not in {
+            Deadline.RESPONSE,
+            Deadline.EVIDENCE,
+        }:
             return True
         if deadline is Deadline.EVIDENCE:
-            return any((event.target, CommandType.SUBMIT_EVIDENCE) in self.recorded.table.rows for event in self.heard)
+            return any(
+                (event.target, CommandType.SUBMIT_EVIDENCE) in self.recorded.table.transitions
+                for event in self.heard
+            )
         return all(event.actor.role is not Role.MERCHANT for event in self.heard)
 
     def catch_up(self, previous: AuditEvent, event: AuditEvent) -> None:
         """Fire what passed before this event, as a sweep would have.
 
-        A deadline that ran in the recorded dispute with the same due instant is swept when it was swept there.
+        A deadline that ran in the recorded dispute with the same due instant is swept when it was
+        swept there.
         """
-        ran = set(chain(*self.places[previous.target].running))
+        ran = set(chain(*self.configurations[previous.target].running))
         for _ in Deadline:  # what starts now cannot have passed, so each fires at most once
             passed = {
                 deadline: due
                 for deadline, due in self.dispute.running.items()
-                if due < event.at and not (deadline in ran and previous.deadlines.get(deadline) == due)
+                if due < event.at
+                and not (deadline in ran and previous.deadlines.get(deadline) == due)
             }
             if not passed:
                 return
-            deadline = min(passed, key=lambda deadline: (passed[deadline], list(Deadline).index(deadline)))
+            deadline = min(
+                passed, key=lambda deadline: (passed[deadline], list(Deadline).index(deadline))
+            )
             at = max(min(just_after(passed[deadline]), event.at), self.dispute.last_at)
             decision = self.decide(EXPIRIES[deadline], None, at)
             if not isinstance(decision, Accepted):
                 continue
             expiry = decision.event
-            if (event.command, event.target, event.outcome) == (expiry.command, expiry.target, expiry.outcome):
-                self.note(another_due(event, deadline, previous.deadlines.get(deadline), passed[deadline], ()))
+            if (event.command, event.target, event.outcome) == (
+                expiry.command,
+                expiry.target,
+                expiry.outcome,
+            ):
+                self.note(
+                    another_due(
+                        event, deadline, previous.deadlines.get(deadline), passed[deadline], ()
+                    )
+                )
             else:
                 self.note(expired_before(event, deadline, expiry))
 

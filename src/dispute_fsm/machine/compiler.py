@@ -1,11 +1,12 @@
 """From a chart to the table that runs: read once at import, checked, and refused loudly where it cannot be compiled.
 
-What is refused, and why: callbacks, validators, invokes and delays (a decision has no effects), transitions without an event
-and guards by name (found out only when run), history states, regions within regions, transitions that overlap (the engine takes
-the first of two without a word), and transitions whose parts contradict each other.
+What is refused, and why: callbacks, validators, invokes and delays (a decision has no effects),
+transitions without an event and guards by name (found out only when run), history states, regions
+within regions, transitions that overlap (the engine takes the first of two without a word), and
+transitions whose parts contradict each other.
 
-A dispute is in a *configuration*: one leaf, or, in a parallel state, one leaf of each of its regions. The table is keyed by
-configurations, and holds those that a dispute can get into.
+A dispute is in a *configuration*: one leaf, or, in a parallel state, one leaf of each of its
+regions. The table is keyed by configurations, and holds those that a dispute can get into.
 """
 
 from collections import defaultdict
@@ -18,13 +19,27 @@ from statemachine.callbacks import CallbackGroup, CallbackSpec
 from statemachine.transition import Transition as EngineTransition
 
 from dispute_fsm.domain.canonical_json import digest
-from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Outcome, StateName
+from dispute_fsm.domain.enums import (
+    LIABILITIES,
+    CommandType,
+    Deadline,
+    EventType,
+    Outcome,
+    StateName,
+)
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError
 from dispute_fsm.machine.chart import Chart, ChartTransition, Condition, Leaf
 from dispute_fsm.machine.guard import ActorGuard, Guard, Selector
 from dispute_fsm.machine.timing import FAILED
-from dispute_fsm.machine.transition_table import QUIET, Configuration, InitialTransition, Rule, Transition, TransitionTable
+from dispute_fsm.machine.transition_table import (
+    QUIET,
+    Configuration,
+    InitialTransition,
+    Rule,
+    Transition,
+    TransitionTable,
+)
 
 RECORDED_AS: Mapping[CommandType, EventType] = FrozenMap(
     {
@@ -54,7 +69,11 @@ def compile_chart(chart: type[Chart], entry: InitialTransition) -> TransitionTab
 
 
 def _compile(chart: type[Chart], entry: InitialTransition) -> TransitionTable:
-    if chart.allow_event_without_transition or chart.catch_errors_as_events or not chart.atomic_configuration_update:
+    if (
+        chart.allow_event_without_transition
+        or chart.catch_errors_as_events
+        or not chart.atomic_configuration_update
+    ):
         raise _fault("settings", "derive the chart from Chart and leave its settings as they are")
     _check_no_callbacks(chart, "chart", chart)
     if any("listeners" in vars(base) for base in chart.__mro__):
@@ -63,27 +82,35 @@ def _compile(chart: type[Chart], entry: InitialTransition) -> TransitionTable:
     ids = [leaf.id for leaf in leaves]
     if twice := [name for name in ids if ids.count(name) > 1]:
         raise _fault(twice[0], "two states have this name")
-    configurations = {_path(here): here for here in _configurations(chart.states)}
+    declared = {_path(here): here for here in _configurations(chart.states)}
     rows: dict[tuple[str, CommandType], list[Transition]] = defaultdict(list)
-    for here in configurations.values():
+    for here in declared.values():
         for leaf, transition in _transitions_of(here):
             for row in _rows(chart, here, leaf, transition):
                 rows[row.source, row.event].append(row)
     initial = _path(_enter(next(state for state in chart.states if state.initial)))
-    reached = _reached(initial, configurations, rows)
-    frozen = FrozenMap({key: tuple(alternatives) for key, alternatives in rows.items() if key[0] in reached})
+    reached = _reached(initial, declared, rows)
+    frozen = FrozenMap(
+        {key: tuple(alternatives) for key, alternatives in rows.items() if key[0] in reached}
+    )
     for alternatives in frozen.values():
         _check_alternatives(alternatives)
-    places = FrozenMap({path: _place(here, frozen) for path, here in configurations.items() if path in reached})
+    configurations = FrozenMap(
+        {path: _configuration(here, frozen) for path, here in declared.items() if path in reached}
+    )
     _check_names(entry, chain(*frozen.values()))
     return TransitionTable(
         entry=entry,
         initial=initial,
-        places=places,
-        rows=frozen,
+        configurations=configurations,
+        transitions=frozen,
         actors=FrozenMap(_actors(frozen)),
         digest=digest(
-            [_described_entry(entry, initial), *map(_described_place, places.values()), *map(_described, chain(*frozen.values()))]
+            [
+                _described_entry(entry, initial),
+                *map(_described_configuration, configurations.values()),
+                *map(_described, chain(*frozen.values())),
+            ]
         ),
     )
 
@@ -92,7 +119,7 @@ def _fault(where: object, what: str) -> ChartError:
     return ChartError(f"{where}: {what}")
 
 
-# ---- reading the chart -------------------------------------------------------------------------------------------------
+# ---- reading the chart ---------------------------------------------------------------------------
 
 
 def _leaves(chart: type[Chart], states: Iterable[State]) -> Iterator[Leaf]:
@@ -105,7 +132,10 @@ def _leaves(chart: type[Chart], states: Iterable[State]) -> Iterator[Leaf]:
         if state.states:
             yield from _leaves(chart, state.states)
         elif not isinstance(state, Leaf) or state.id not in set(StateName):
-            raise _fault(state.id, "declare a state without sub-states as Leaf, under a name of the vocabulary")
+            raise _fault(
+                state.id,
+                "declare a state without sub-states as Leaf, under a name of the vocabulary",
+            )
         else:
             yield state
 
@@ -114,7 +144,10 @@ def _configurations(states: Iterable[State]) -> Iterator[Leaves]:
     """List the ways to be in one of these states, as declared: a leaf by itself, regions in every combination."""
     for state in states:
         if state.parallel:
-            yield from (tuple(chain(*regions)) for regions in product(*(_configurations([region]) for region in state.states)))
+            yield from (
+                tuple(chain(*regions))
+                for regions in product(*(_configurations([region]) for region in state.states))
+            )
         elif state.states:
             yield from _configurations(state.states)
         else:
@@ -128,13 +161,23 @@ def _transitions_of(here: Leaves) -> Iterator[tuple[Leaf, EngineTransition]]:
         for state in (leaf, *leaf.ancestors()):
             if id(state) not in seen:  # what is around two regions is around both
                 seen.add(id(state))
-                yield from ((leaf, transition) for transition in state.transitions if not transition.initial)
+                yield from (
+                    (leaf, transition) for transition in state.transitions if not transition.initial
+                )
 
 
-def _rows(chart: type[Chart], here: Leaves, leaf: Leaf, transition: EngineTransition) -> Iterator[Transition]:
+def _rows(
+    chart: type[Chart], here: Leaves, leaf: Leaf, transition: EngineTransition
+) -> Iterator[Transition]:
     where = f"{transition.source.id} -> {transition.target and transition.target.id}"
     if not isinstance(transition, ChartTransition):
-        raise _fault(where, "declare it with transition(), so that it has an actor, a provenance and its guards as functions")
+        raise _fault(
+            where,
+            (
+                "declare it with transition(), so that it has an actor, a provenance and its "
+                "guards as functions"
+            ),
+        )
     if transition.is_eventless:
         raise _fault(where, "a transition without an event cannot be compiled")
     rule = transition.rule
@@ -147,8 +190,14 @@ def _rows(chart: type[Chart], here: Leaves, leaf: Leaf, transition: EngineTransi
     source, target, end = _path(here), _path(_after(here, leaf, transition, entered)), entered[0]
     for event in transition.events:
         at = f"{source} on {event.id}"
-        if event.id not in set(CommandType) or event.id == CommandType.OPEN_DISPUTE.value or event.delay:
-            raise _fault(at, "name it after an event of the vocabulary (not the opening), without a delay")
+        if (
+            event.id not in set(CommandType)
+            or event.id == CommandType.OPEN_DISPUTE.value
+            or event.delay
+        ):
+            raise _fault(
+                at, "name it after an event of the vocabulary (not the opening), without a delay"
+            )
         name = CommandType(event.id)
         if name.expires is not rule.expires:
             raise _fault(at, "an expiry, and only an expiry, names the deadline that it acts on")
@@ -173,14 +222,22 @@ def _after(here: Leaves, leaf: Leaf, transition: EngineTransition, entered: Leav
         return entered
     if region is not _region(transition.source):
         where = f"{transition.source.id} -> {cast('State', transition.target).id}"
-        raise _fault(where, "a transition into a region comes from within it; from elsewhere it leads to the parallel state")
+        raise _fault(
+            where,
+            (
+                "a transition into a region comes from within it; from elsewhere it leads to the "
+                "parallel state"
+            ),
+        )
     return tuple(entered[0] if other is leaf else other for other in here)
 
 
 def _possible(rule: Rule, here: Leaves) -> bool:
     """Tell whether what has failed so far, by the configuration, can be what the rule asks for."""
     answers = set(FAILED.answers) - {"none"} if any(leaf.failed for leaf in here) else {"none"}
-    return all(selector.dimension is not FAILED or selector.accepts & answers for selector in rule.when)
+    return all(
+        selector.dimension is not FAILED or selector.accepts & answers for selector in rule.when
+    )
 
 
 def _guards(rule: Rule) -> tuple[Guard, ...]:
@@ -205,16 +262,22 @@ def _region(state: State) -> State | None:
 
 
 def _path(here: Leaves) -> str:
-    return ",".join(".".join(state.id for state in (*reversed(list(leaf.ancestors())), leaf)) for leaf in here)
+    return ",".join(
+        ".".join(state.id for state in (*reversed(list(leaf.ancestors())), leaf)) for leaf in here
+    )
 
 
 def _stands(here: Leaves) -> tuple[Deadline, ...]:
-    return tuple(chain(*(leaf.stands for leaf in here)))
+    return tuple(chain(*(leaf.deadlines for leaf in here)))
 
 
-def _place(here: Leaves, rows: Mapping[tuple[str, CommandType], tuple[Transition, ...]]) -> Configuration:
+def _configuration(
+    here: Leaves, rows: Mapping[tuple[str, CommandType], tuple[Transition, ...]]
+) -> Configuration:
     path, stands = _path(here), _stands(here)
-    expiring = tuple(event.expires for source, event in rows if source == path and event.expires is not None)
+    expiring = tuple(
+        event.expires for source, event in rows if source == path and event.expires is not None
+    )
     if not set(expiring) <= set(stands):
         raise _fault(path, "a deadline that expires here has to stand here")
     parallel = next((state for state in here[0].ancestors() if state.parallel), here[0])
@@ -223,8 +286,12 @@ def _place(here: Leaves, rows: Mapping[tuple[str, CommandType], tuple[Transition
         state=StateName(parallel.id),
         states=tuple(StateName(leaf.id) for leaf in here),
         closed=here[0].closed,
-        stands=stands,
-        running=tuple(tuple(one for one in expiring if one in leaf.stands) for leaf in here if not leaf.failed and not leaf.closed),
+        deadlines=stands,
+        running=tuple(
+            tuple(one for one in expiring if one in leaf.deadlines)
+            for leaf in here
+            if not leaf.failed and not leaf.closed
+        ),
     )
 
 
@@ -232,24 +299,38 @@ def _records(where: str, event: CommandType, source: Leaf, target: Leaf) -> Even
     if target.closed:
         if source.closed:
             return EventType.PENALTY_ANNULLED
-        return EventType.DISPUTE_PENALIZED if target.id == StateName.PENALIZED.value else EventType.DISPUTE_RESOLVED
+        return (
+            EventType.DISPUTE_PENALIZED
+            if target.id == StateName.PENALIZED.value
+            else EventType.DISPUTE_RESOLVED
+        )
     if target.failed:
         return EventType(target.id)
     if event not in RECORDED_AS:
-        raise _fault(where, "nothing says as what an event that leaves the dispute open is recorded; add it to RECORDED_AS")
+        raise _fault(
+            where,
+            (
+                "nothing says as what an event that leaves the dispute open is recorded; add it "
+                "to RECORDED_AS"
+            ),
+        )
     return RECORDED_AS[event]
 
 
-def _actors(rows: Mapping[tuple[str, CommandType], tuple[Transition, ...]]) -> dict[CommandType, ActorGuard]:
+def _actors(
+    rows: Mapping[tuple[str, CommandType], tuple[Transition, ...]],
+) -> dict[CommandType, ActorGuard]:
     actors: dict[CommandType, ActorGuard] = {}
     for (path, event), alternatives in rows.items():
         for row in alternatives:
             if actors.setdefault(event, row.rule.by).name != row.rule.by.name:
-                raise _fault(f"{path} on {event.value}", "the same event is for the same actors everywhere")
+                raise _fault(
+                    f"{path} on {event.value}", "the same event is for the same actors everywhere"
+                )
     return actors
 
 
-# ---- what cannot be compiled -------------------------------------------------------------------------------------------
+# ---- what cannot be compiled ---------------------------------------------------------------------
 
 
 def _callbacks(of: type[Chart] | State | EngineTransition) -> Iterable[CallbackSpec]:
@@ -259,33 +340,58 @@ def _callbacks(of: type[Chart] | State | EngineTransition) -> Iterable[CallbackS
     return chain(of.enter, of.exit, of.invoke) if isinstance(of, State) else of.prepare
 
 
-def _check_no_callbacks(chart: type[Chart], where: str, of: type[Chart] | State | EngineTransition, guards: tuple[Guard, ...] = ()) -> None:
+def _check_no_callbacks(
+    chart: type[Chart],
+    where: str,
+    of: type[Chart] | State | EngineTransition,
+    guards: tuple[Guard, ...] = (),
+) -> None:
     conditions: list[object] = []
     for spec in _callbacks(of):
         if spec.is_convention:
             if hasattr(chart, spec.attr_name):
                 raise _fault(where, f"{spec.attr_name} is a callback; a chart has none")
         elif spec.group is CallbackGroup.COND and spec.expected_value is True:
-            conditions.append(spec.guard if isinstance(spec, Condition) else cast("object", spec.func))
+            conditions.append(
+                spec.guard if isinstance(spec, Condition) else cast("object", spec.func)
+            )
         else:
-            raise _fault(where, f"{spec.attr_name} is a callback, a validator or an inverted guard; a chart has none")
+            raise _fault(
+                where,
+                (
+                    f"{spec.attr_name} is a callback, a validator or an inverted guard; a chart "
+                    "has none"
+                ),
+            )
     if conditions != list(guards):
         raise _fault(where, "its conditions are not the guards that it was declared with")
 
 
 def _check_outcome(where: str, rule: Rule, target: Leaf) -> None:
     outcome = rule.outcome
-    ends = set[Outcome]() if outcome is None else {outcome} if isinstance(outcome, Outcome) else set(outcome.values())
+    ends = (
+        set[Outcome]()
+        if outcome is None
+        else {outcome}
+        if isinstance(outcome, Outcome)
+        else set(outcome.values())
+    )
     if bool(ends) != target.closed:
-        raise _fault(where, "a transition has an outcome where it closes the dispute, and only there")
+        raise _fault(
+            where, "a transition has an outcome where it closes the dispute, and only there"
+        )
     if any((end in LIABILITIES) != (target.id == StateName.PENALIZED.value) for end in ends):
         raise _fault(where, f"the outcome does not belong to {target.id}")
     if target.failed != (rule.liability in LIABILITIES):
         raise _fault(where, "a transition has a liability where it fails a region, and only there")
     if isinstance(outcome, Mapping):
-        options = [selector.accepts for selector in rule.when if selector.dimension.name == "option"]
+        options = [
+            selector.accepts for selector in rule.when if selector.dimension.name == "option"
+        ]
         if options != [frozenset(option.value for option in outcome)]:
-            raise _fault(where, "an outcome for each option goes with a selector of just these options")
+            raise _fault(
+                where, "an outcome for each option goes with a selector of just these options"
+            )
 
 
 def _check_alternatives(rows: Sequence[Transition]) -> None:
@@ -306,7 +412,9 @@ def _check_alternatives(rows: Sequence[Transition]) -> None:
     if rows[0].event not in QUIET:
         for alike in _alike(rows):
             for dimension in {selector.dimension for row in alike for selector in row.when_facts}:
-                answered = {answer for row in alike for fact in row.when_facts for answer in fact.accepts}
+                answered = {
+                    answer for row in alike for fact in row.when_facts for answer in fact.accepts
+                }
                 if answered != set(dimension.answers):
                     raise _fault(where, f"no row applies for some answers to {dimension.name}")
 
@@ -318,13 +426,20 @@ def _alike(rows: Sequence[Transition]) -> Iterator[list[Transition]]:
         asked.setdefault(selector.dimension.name, set()).update(selector.accepts)
     for answers in product(*asked.values()):
         given = dict(zip(asked, answers, strict=True))
-        yield [row for row in rows if all(given[selector.dimension.name] in selector.accepts for selector in row.when)]
+        yield [
+            row
+            for row in rows
+            if all(given[selector.dimension.name] in selector.accepts for selector in row.when)
+        ]
 
 
 def _apart(one: Iterable[Selector], other: Iterable[Selector]) -> bool:
     """Tell whether a question of both leaves no answer that both accept."""
     answers = {selector.dimension.name: selector.accepts for selector in one}
-    return any(answers.get(selector.dimension.name, selector.accepts).isdisjoint(selector.accepts) for selector in other)
+    return any(
+        answers.get(selector.dimension.name, selector.accepts).isdisjoint(selector.accepts)
+        for selector in other
+    )
 
 
 def _timed(row: Transition) -> list[str]:
@@ -332,16 +447,26 @@ def _timed(row: Transition) -> list[str]:
 
 
 def _reached(
-    initial: str, configurations: Mapping[str, Leaves], rows: Mapping[tuple[str, CommandType], Iterable[Transition]]
+    initial: str,
+    configurations: Mapping[str, Leaves],
+    rows: Mapping[tuple[str, CommandType], Iterable[Transition]],
 ) -> frozenset[str]:
     """Find where a dispute can get to; every leaf of the chart has to be among it, and nothing else."""
     reached = {initial}
-    while more := {row.target for (path, _), many in rows.items() if path in reached for row in many} - reached:
+    while (
+        more := {row.target for (path, _), many in rows.items() if path in reached for row in many}
+        - reached
+    ):
         reached |= more
     if strange := sorted(reached - set(configurations)):
         raise _fault(strange[0], "a transition leads here, but it is no state of this chart")
     leaves = {id(leaf) for path in reached for leaf in configurations[path]}
-    if lost := sorted(_path((leaf,)) for here in configurations.values() for leaf in here if id(leaf) not in leaves):
+    if lost := sorted(
+        _path((leaf,))
+        for here in configurations.values()
+        for leaf in here
+        if id(leaf) not in leaves
+    ):
         raise _fault(lost[0], "no transition leads here")
     return frozenset(reached)
 
@@ -350,34 +475,43 @@ def _check_names(entry: InitialTransition, rows: Iterable[Transition]) -> None:
     """Check that a guard's name means one guard: cases, records and this compiler tell guards apart by name."""
     looks: dict[str, tuple[str, str]] = {}
     for guard in (entry.by, *entry.needs, *(guard for row in rows for guard in _guards(row.rule))):
-        look = (guard.look.__module__, guard.look.__qualname__)
-        if looks.setdefault(guard.name, look) != look:
+        condition = (guard.condition.__module__, guard.condition.__qualname__)
+        if looks.setdefault(guard.name, condition) != condition:
             raise _fault(guard.name, "two guards have this name")
 
 
-# ---- the digest --------------------------------------------------------------------------------------------------------
+# ---- the digest ----------------------------------------------------------------------------------
 
 
 def _described(row: Transition) -> dict[str, object]:
     rule, outcome = row.rule, row.rule.outcome
-    by_option = {option.value: end.value for option, end in outcome.items()} if isinstance(outcome, Mapping) else outcome
+    by_option = (
+        {option.value: end.value for option, end in outcome.items()}
+        if isinstance(outcome, Mapping)
+        else outcome
+    )
     described: dict[str, object] = {
         "source": row.source,
         "event": row.event,
         "target": row.target,
         "records": row.records,
-        "guards": [[guard.sort, guard.name, *guard.codes] for guard in _guards(rule)],
+        "guards": [[guard.kind, guard.name, *guard.codes] for guard in _guards(rule)],
         "outcome": by_option,
         "starts": list(rule.starts),
         "ends": list(rule.ends),
     }
-    # Where nothing runs side by side, the description is that of the first release: histories have recorded its digest.
+    # Where nothing runs side by side, the description is that of the first release: histories have
+    # recorded its digest.
     return described if rule.liability is None else {**described, "liability": rule.liability}
 
 
 def _described_entry(entry: InitialTransition, initial: str) -> dict[str, object]:
-    return {"target": initial, "guards": [guard.name for guard in (entry.by, *entry.needs)], "starts": list(entry.starts)}
+    return {
+        "target": initial,
+        "guards": [guard.name for guard in (entry.by, *entry.needs)],
+        "starts": list(entry.starts),
+    }
 
 
-def _described_place(place: Configuration) -> dict[str, object]:
-    return {"path": place.path, "closed": place.closed, "stands": list(place.stands)}
+def _described_configuration(place: Configuration) -> dict[str, object]:
+    return {"path": place.path, "closed": place.closed, "stands": list(place.deadlines)}

@@ -1,13 +1,15 @@
 """Guards: named conditions that a chart puts on its transitions, with their results and their provenance.
 
-A guard looks at the `Case`, which is one decision's situation, flat and frozen, and answers with a `GuardResult`. There are four
-kinds, and the kind decides what it means that a guard does not pass:
+A guard looks at the `Case`, which is one decision's situation, flat and frozen, and answers with a
+`GuardResult`. There are four kinds, and the kind decides what it means that a guard does not pass:
 
 * **actor**: who may do it. `wrong_actor`, alone.
-* **selects**: which transition applies (the option, the policy, what happened before, what the order shows). It is no reason
-  for a refusal, the next transition is tried. Transitions that differ in their answer to one `Dimension` cannot overlap.
+* **selects**: which transition applies (the option, the policy, what happened before, what the
+  order shows). It is no reason for a refusal, the next transition is tried. Transitions that differ
+  in their answer to one `Dimension` cannot overlap.
 * **timing**: whether a deadline has passed. `deadline_passed` or `deadline_not_passed`, alone.
-* **requires**: what the selected transition requires. Every guard that does not pass is a reason with a code; all come back.
+* **requires**: what the selected transition requires. Every guard that does not pass is a reason
+  with a code; all come back.
 
 The guards of disputes are in `dispute_fsm.rules.guards`, by theme.
 """
@@ -19,7 +21,16 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from dispute_fsm.domain.commands import Command
-from dispute_fsm.domain.enums import CommandType, Deadline, Labelled, Lang, Option, Outcome, RefusalCode, Role
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    Labelled,
+    Lang,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+)
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap, format_instant
@@ -109,7 +120,11 @@ class ActorUnlock:
             return f"只能由{who}操作" if lang == "zh" else f"only the {who} can do this"
         what = self.event.label(lang)
         if self.event.expires is not None:
-            return f"须先由{who}按“{what}”处理" if lang == "zh" else f"first the {who} has to act on: {what}"
+            return (
+                f"须先由{who}按“{what}”处理"
+                if lang == "zh"
+                else f"first the {who} has to act on: {what}"
+            )
         return f"须先由{who}进行“{what}”" if lang == "zh" else f"first the {who} has to: {what}"
 
 
@@ -135,7 +150,7 @@ _NOTHING: Mapping[str, Seen] = FrozenMap({})
 class GuardResult(NamedTuple):
     """One guard's answer: whether it holds, what it saw, and (where it does not hold) the code and what would unlock it."""
 
-    holds: bool
+    passed: bool
     saw: Mapping[str, Seen] = _NOTHING
     code: RefusalCode | None = None
     unlock: Unlock = NEVER
@@ -146,13 +161,17 @@ class GuardResult(NamedTuple):
 
     def __bool__(self) -> bool:
         """Be true where the guard holds."""
-        return self.holds
+        return self.passed
 
 
-def result_of(holds: bool, code: RefusalCode, unlock: Unlock, **saw: Seen) -> GuardResult:  # noqa: FBT001 -- reads as a sentence: found(x, else code, ...)
+def result_of(passed: bool, code: RefusalCode, unlock: Unlock, **saw: Seen) -> GuardResult:  # noqa: FBT001 -- reads as a sentence: found(x, else code, ...)
     """Make a requirement's finding: it holds, or it does not with this code and unlock."""
     seen = FrozenMap(saw)
-    return GuardResult(holds=True, saw=seen) if holds else GuardResult(holds=False, saw=seen, code=code, unlock=unlock)
+    return (
+        GuardResult(passed=True, saw=seen)
+        if passed
+        else GuardResult(passed=False, saw=seen, code=code, unlock=unlock)
+    )
 
 
 def shown(instant: datetime | None) -> str | None:
@@ -169,11 +188,12 @@ def just_after(instant: datetime) -> datetime:
 class Case:
     """The situation in which a command is judged.
 
-    `deadlines` are those that stand, with their due instants; `running` those of them that the present state acts on, for
-    each region that still runs (one, where nothing runs side by side). `liability` is that of the region that has failed.
-    `submissions` counts the evidence handed in so far, `extra_rounds` the adjudicator's further requests.
-    `facts` is None where nobody asked the order system. `findings` remembers each guard's answer, so that a guard shared
-    by several rows looks once per decision.
+    `deadlines` are those that stand, with their due instants; `running` those of them that the
+    present state acts on, for each region that still runs (one, where nothing runs side by side).
+    `liability` is that of the region that has failed. `submissions` counts the evidence handed in
+    so far, `extra_rounds` the adjudicator's further requests. `facts` is None where nobody asked
+    the order system. `findings` remembers each guard's answer, so that a guard shared by several
+    rows looks once per decision.
     """
 
     command: Command
@@ -190,7 +210,7 @@ class Case:
     submissions: int = 0
     extra_rounds: int = 0
     liability: Outcome | None = None
-    findings: dict[str, GuardResult] = field(default_factory=dict[str, GuardResult])
+    results: dict[str, GuardResult] = field(default_factory=dict[str, GuardResult])
 
 
 class GuardKind(StrEnum):
@@ -206,26 +226,27 @@ class GuardKind(StrEnum):
 class Guard:
     """A named condition with its words, its provenance and the function that looks.
 
-    `codes` are those that it may refuse with; `needs_facts` says that it looks at the order system's facts; `lasting`, that
-    once it does not hold, nothing that anybody can hand in makes it hold again.
+    `codes` are those that it may refuse with; `needs_facts` says that it looks at the order
+    system's facts; `lasting`, that once it does not hold, nothing that anybody can hand in makes it
+    hold again.
     """
 
     name: str
-    sort: GuardKind
+    kind: GuardKind
     zh: str
     en: str
     source: Source
-    look: Callable[[Case], GuardResult]
+    condition: Callable[[Case], GuardResult]
     codes: tuple[RefusalCode, ...] = ()
     needs_facts: bool = False
     lasting: bool = False
 
-    def holds(self, case: Case) -> GuardResult:
+    def check(self, case: Case) -> GuardResult:
         """Look, once per case. Raises `FactsNeededError` where facts are needed and nobody asked for them."""
-        finding = case.findings.get(self.name)
-        if finding is None:
-            finding = case.findings[self.name] = self.look(case)
-        return finding
+        result = case.results.get(self.name)
+        if result is None:
+            result = case.results[self.name] = self.condition(case)
+        return result
 
     @property
     def recorded(self) -> str:
@@ -248,7 +269,8 @@ class ActorGuard(Guard):
 class Dimension:
     """A question with finitely many answers, of which exactly one is true: what rows are selected by.
 
-    `of_policy` answers it where the policy alone does, so that for a dispute the answer never changes.
+    `of_policy` answers it where the policy alone does, so that for a dispute the answer never
+    changes.
     """
 
     name: str
@@ -275,20 +297,23 @@ class Selector(Guard):
 def when(dimension: Dimension, *accepts: str) -> Selector:
     """Select the row where the answer to the dimension's question is one of `accepts`."""
     if not set(accepts) <= set(dimension.answers) or not accepts:
-        msg = f"{dimension.name} is one of {', '.join(dimension.answers)}, not {', '.join(accepts) or 'nothing'}"
+        msg = (
+            f"{dimension.name} is one of {', '.join(dimension.answers)}, not "
+            f"{', '.join(accepts) or 'nothing'}"
+        )
         raise ValueError(msg)
 
-    def look(case: Case) -> GuardResult:
+    def condition(case: Case) -> GuardResult:
         answer = dimension.ask(case)
         return GuardResult(answer in accepts, {dimension.name: answer})
 
     return Selector(
         name=f"{dimension.name}_is_{'_or_'.join(accepts)}",
-        sort=GuardKind.SELECTS,
+        kind=GuardKind.SELECTS,
         zh=" / ".join(dimension.answers[answer][0] for answer in accepts),
         en=" / ".join(dimension.answers[answer][1] for answer in accepts),
         source=dimension.source,
-        look=look,
+        condition=condition,
         needs_facts=dimension.needs_facts,
         dimension=dimension,
         accepts=frozenset(accepts),
@@ -301,18 +326,23 @@ def answers_of(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
 
 
 def requirement(
-    zh: str, en: str, source: Source, *codes: RefusalCode, needs_facts: bool = False, lasting: bool = False
+    zh: str,
+    en: str,
+    source: Source,
+    *codes: RefusalCode,
+    needs_facts: bool = False,
+    lasting: bool = False,
 ) -> Callable[[Callable[[Case], GuardResult]], Guard]:
     """Make a requirement of a function that looks; the function's name is the guard's."""
 
-    def make(look: Callable[[Case], GuardResult]) -> Guard:
+    def make(condition: Callable[[Case], GuardResult]) -> Guard:
         return Guard(
-            name=look.__name__,
-            sort=GuardKind.REQUIRES,
+            name=condition.__name__,
+            kind=GuardKind.REQUIRES,
             zh=zh,
             en=en,
             source=source,
-            look=look,
+            condition=condition,
             codes=codes,
             needs_facts=needs_facts,
             lasting=lasting,

@@ -51,11 +51,13 @@ def before_the_last_deadline(case: Case, regions: tuple[tuple[Deadline, ...], ..
 
 in_time = Guard(
     name="in_time",
-    sort=GuardKind.TIMING,
+    kind=GuardKind.TIMING,
     zh="时限未过",
     en="the running deadline has not passed",
-    source=assumed("恰在截止时刻操作的，视为按时", "a deadline is inclusive: at the due instant is in time"),
-    look=_in_time,
+    source=assumed(
+        "恰在截止时刻操作的，视为按时", "a deadline is inclusive: at the due instant is in time"
+    ),
+    condition=_in_time,
     codes=(RefusalCode.DEADLINE_PASSED,),
 )
 
@@ -63,19 +65,27 @@ in_time = Guard(
 def has_passed(deadline: Deadline) -> Guard:
     """Require that the deadline stands and has passed: an expiry is accepted only after the due instant."""
 
-    def look(case: Case) -> GuardResult:
+    def condition(case: Case) -> GuardResult:
         due = case.deadlines.get(deadline)
         passed = due is not None and case.now > due
-        unlock = NEVER if due is None or passed else WaitUnlock(just_after(due), local_text(case, just_after(due)))
-        return result_of(passed, RefusalCode.DEADLINE_NOT_PASSED, unlock, **{deadline.value: shown(due)})
+        unlock = (
+            NEVER
+            if due is None or passed
+            else WaitUnlock(just_after(due), local_text(case, just_after(due)))
+        )
+        return result_of(
+            passed, RefusalCode.DEADLINE_NOT_PASSED, unlock, **{deadline.value: shown(due)}
+        )
 
     return Guard(
         name=f"{deadline.value}_has_passed",
-        sort=GuardKind.TIMING,
+        kind=GuardKind.TIMING,
         zh=f"{deadline.zh}已届满",
         en=f"the {deadline.en} has passed",
-        source=assumed("时限届满后，届满事件方可生效", "an expiry is accepted only after the due instant"),
-        look=look,
+        source=assumed(
+            "时限届满后，届满事件方可生效", "an expiry is accepted only after the due instant"
+        ),
+        condition=condition,
         codes=(RefusalCode.DEADLINE_NOT_PASSED,),
     )
 
@@ -84,23 +94,33 @@ FAILED = Dimension(
     "failed",
     {"none": ("另一路径仍在进行", "the other region has not failed"), **answers_of(LIABILITIES)},
     lambda case: "none" if case.liability is None else case.liability.value,
-    assumed("两条路径均未成立才判责，责任取较重者", "a penalty takes both regions to fail, and is the weightier of the two"),
+    assumed(
+        "两条路径均未成立才判责，责任取较重者",
+        "a penalty takes both regions to fail, and is the weightier of the two",
+    ),
 )
 
 
 def in_time_of(region: StateName, zh: str, *deadlines: Deadline) -> Guard:
     """Require that a region's running deadline has not passed, in Chinese `zh`; `deadlines` are all that the region may have."""
 
-    def look(case: Case) -> GuardResult:
-        running = tuple(deadline for of_region in case.running for deadline in of_region if deadline in deadlines)
+    def condition(case: Case) -> GuardResult:
+        running = tuple(
+            deadline
+            for of_region in case.running
+            for deadline in of_region
+            if deadline in deadlines
+        )
         return before_the_last_deadline(case, (running,))
 
     return Guard(
         name=f"{region.value}_in_time",
-        sort=GuardKind.TIMING,
+        kind=GuardKind.TIMING,
         zh=zh,
         en=f"the running deadline of the {region.en} has not passed",
-        source=assumed("操作是否逾期，只看所在路径的时限", "an event is late by its own region's deadline"),
-        look=look,
+        source=assumed(
+            "操作是否逾期，只看所在路径的时限", "an event is late by its own region's deadline"
+        ),
+        condition=condition,
         codes=(RefusalCode.DEADLINE_PASSED,),
     )

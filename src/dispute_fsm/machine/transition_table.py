@@ -1,9 +1,10 @@
 """The compiled table of a rule version; selecting a transition and evaluating its guards. This is what runs.
 
-A table is read-only and knows nothing of python-statemachine. `evaluate` goes through the questions in a fixed order: who,
-where, which transition, in time, which transition by the facts, what it requires. A guard that does not pass one of the early
-questions comes back alone; of the last one, every guard that does not pass comes back. Facts are looked at only after
-everything else is settled.
+A table is read-only and knows nothing of python-statemachine. `evaluate` goes through the questions
+in a fixed order: who, where, which transition, in time, which transition by the facts, what it
+requires. A guard that does not pass one of the early questions comes back alone; of the last one,
+every guard that does not pass comes back. Facts are looked at only after everything else is
+settled.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, StateName
-from dispute_fsm.machine.guard import ActorGuard, Case, Dimension, Guard, GuardResult, Selector, Source
+from dispute_fsm.machine.guard import (
+    ActorGuard,
+    Case,
+    Dimension,
+    Guard,
+    GuardResult,
+    Selector,
+    Source,
+)
 
 QUIET = frozenset({CommandType.OBSERVE_ORDER})
 """Events that are no error where they change nothing: nobody asked for anything, somebody only looked."""
@@ -58,7 +67,7 @@ class Configuration:
     states: tuple[StateName, ...]
     """The leaves."""
     closed: bool
-    stands: tuple[Deadline, ...]
+    deadlines: tuple[Deadline, ...]
     running: tuple[tuple[Deadline, ...], ...]
     """For each region that still runs, the deadlines whose expiry it acts on; others that stand only close a window or wait."""
 
@@ -79,7 +88,9 @@ class Transition:
 
     def is_for(self, answers: Mapping[Dimension, str]) -> bool:
         """Whether the row may apply where these are the answers to some questions."""
-        return all(answers[one.dimension] in one.accepts for one in self.when if one.dimension in answers)
+        return all(
+            answers[one.dimension] in one.accepts for one in self.when if one.dimension in answers
+        )
 
     def outcome(self, option: Option | None) -> Outcome | None:
         """How the dispute ends by this row, given the option; None where it goes on."""
@@ -129,8 +140,8 @@ class TransitionTable:
 
     entry: InitialTransition
     initial: str
-    places: Mapping[str, Configuration]
-    rows: Mapping[tuple[str, CommandType], tuple[Transition, ...]]
+    configurations: Mapping[str, Configuration]
+    transitions: Mapping[tuple[str, CommandType], tuple[Transition, ...]]
     actors: Mapping[CommandType, ActorGuard]
     digest: str
     """SHA-256 of what the table says; it changes with every state, transition, guard and outcome, and with no wording."""
@@ -139,7 +150,7 @@ class TransitionTable:
         """Give every guard by the name under which its answer is recorded, the opening's first; a selector by its question."""
         of_rows = (
             guard
-            for rows in self.rows.values()
+            for rows in self.transitions.values()
             for row in rows
             for guard in (row.rule.by, *row.rule.when, *row.rule.timing, *row.rule.needs)
         )
@@ -147,11 +158,20 @@ class TransitionTable:
 
     def asks(self, dimension: Dimension) -> bool:
         """Tell whether this question tells rows of the table apart."""
-        return any(selector.dimension is dimension for rows in self.rows.values() for row in rows for selector in row.rule.when)
+        return any(
+            selector.dimension is dimension
+            for rows in self.transitions.values()
+            for row in rows
+            for selector in row.rule.when
+        )
 
     def select(self, path: str, case: Case) -> list[Transition]:
         """Return the transitions that apply, as far as can be told without the order system's facts."""
-        return [one for one in self.rows.get((path, case.command.type), ()) if _selected(one.when, case)]
+        return [
+            one
+            for one in self.transitions.get((path, case.command.type), ())
+            if _selected(one.when, case)
+        ]
 
     def evaluate(self, path: str, case: Case) -> Evaluated:
         """Select the transition that applies and evaluate its guards, in the order of this page.
@@ -166,12 +186,18 @@ class TransitionTable:
         applying = self.select(path, case)
         if not applying:
             return NoEffect(tuple(results)) if command in QUIET else NotOffered(tuple(results))
-        for guard in applying[0].rule.timing:  # the compiler sees to it that those which only facts tell apart agree on these
+        for guard in (
+            applying[0].rule.timing
+        ):  # the compiler sees to it that those which only facts tell apart agree on these
             if failed := _failed(results, case, guard):
-                return NoEffect(tuple(results)) if command in QUIET else Fails(tuple(results), failed)
+                return (
+                    NoEffect(tuple(results)) if command in QUIET else Fails(tuple(results), failed)
+                )
         transition = next((one for one in applying if _selected(one.when_facts, case)), None)
         if transition is None:
-            _failed(results, case, *applying[0].when_facts)  # so that it shows that facts were looked at
+            _failed(
+                results, case, *applying[0].when_facts
+            )  # so that it shows that facts were looked at
             return NoEffect(tuple(results))  # the compiler lets only quiet commands get here
         _failed(results, case, *transition.when, *transition.when_facts)
         failed = _failed(results, case, *transition.rule.needs)
@@ -182,9 +208,9 @@ def _failed(results: list[tuple[Guard, GuardResult]], case: Case, *guards: Guard
     """Evaluate guards, add their results, and return those that do not pass."""
     failed: Results = ()
     for guard in guards:
-        result = guard.holds(case)
+        result = guard.check(case)
         results.append((guard, result))
-        if not result.holds:
+        if not result.passed:
             failed += ((guard, result),)
     return failed
 
@@ -192,6 +218,6 @@ def _failed(results: list[tuple[Guard, GuardResult]], case: Case, *guards: Guard
 def _selected(selectors: tuple[Selector, ...], case: Case) -> bool:
     """Tell whether all of the selectors hold; the first that does not settles it."""
     for selector in selectors:  # noqa: SIM110 -- a generator for each row would cost more than the looking
-        if not selector.holds(case).holds:
+        if not selector.check(case).passed:
             return False
     return True

@@ -1,8 +1,9 @@
 """Evidence: what a reason asks for, and whether what is at hand satisfies it.
 
-A submission counts once, so the checklist can be had before submitting; the guards of the chart ask the same questions.
-The same file of the same kind twice counts once. A voucher over a limit still counts as there, so each fault is named once.
-With an unknown reason the statement counts as required and the limits hold, so that all faults are named at once.
+A submission counts once, so the checklist can be had before submitting; the guards of the chart ask
+the same questions. The same file of the same kind twice counts once. A voucher over a limit still
+counts as there, so each fault is named once. With an unknown reason the statement counts as
+required and the limits hold, so that all faults are named at once.
 """
 
 from collections import Counter
@@ -69,9 +70,18 @@ def length(text: str | None) -> int:
 def reason_known(policy: Policy, reason: str | None) -> GuardResult:
     """Require a reason of the policy's catalogue."""
     known, reasons = reason in policy.evidence_reasons, tuple(sorted(policy.evidence_reasons))
-    names, labels = ", ".join(reasons), "、".join(policy.evidence_reasons[name].label.zh for name in reasons)
+    names, labels = (
+        ", ".join(reasons),
+        "、".join(policy.evidence_reasons[name].label.zh for name in reasons),
+    )
     unlock = (
-        NEVER if known else PayloadUnlock("reason", f"请从以下举证理由中选择：{labels}", f"give one of the catalogue's reasons: {names}")
+        NEVER
+        if known
+        else PayloadUnlock(
+            "reason",
+            f"请从以下举证理由中选择：{labels}",
+            f"give one of the catalogue's reasons: {names}",
+        )
     )
     return result_of(known, RefusalCode.REASON_UNKNOWN, unlock, reason_known=known, reasons=reasons)
 
@@ -84,7 +94,9 @@ def vouchers_there(policy: Policy, reason: str | None, vouchers: Vouchers) -> Gu
         not missing,
         RefusalCode.VOUCHER_MISSING,
         _add(missing) if missing else NEVER,
-        required=tuple([f"{status.prompt.kind.value} x {status.prompt.at_least}" for status in statuses]),
+        required=tuple(
+            [f"{status.prompt.kind.value} x {status.prompt.at_least}" for status in statuses]
+        ),
         missing=tuple([f"{status.prompt.kind.value} x {status.missing}" for status in missing]),
     )
 
@@ -98,7 +110,9 @@ def _add(missing: list[PromptStatus]) -> PayloadUnlock:
 def vouchers_accepted(policy: Policy, reason: str | None, vouchers: Vouchers) -> GuardResult:
     """Require that no voucher is of a kind that the reason does not accept; other kinds are welcome."""
     entry = _entry(policy, reason)
-    refused = sorted({voucher.kind for voucher in vouchers} & set(entry.not_accepted if entry else ()))
+    refused = sorted(
+        {voucher.kind for voucher in vouchers} & set(entry.not_accepted if entry else ())
+    )
     return result_of(
         not refused,
         RefusalCode.VOUCHER_NOT_ACCEPTED,
@@ -132,7 +146,10 @@ def _smaller(limits: VoucherLimits) -> PayloadUnlock:
     return PayloadUnlock(
         "vouchers",
         f"每个文件不超过 {limits.max_bytes} 字节，合计不超过 {limits.max_bytes_together} 字节",
-        f"keep each file within {limits.max_bytes} bytes and all together within {limits.max_bytes_together}",
+        (
+            f"keep each file within {limits.max_bytes} bytes and all together within "
+            f"{limits.max_bytes_together}"
+        ),
     )
 
 
@@ -140,25 +157,46 @@ def media_types_supported(policy: Policy, vouchers: Vouchers) -> GuardResult:
     """Require that each voucher's file format is a supported one."""
     supported = policy.voucher_limits.media_types
     others = sorted({voucher.media_type for voucher in vouchers}.difference(supported))
-    return result_of(not others, RefusalCode.VOUCHER_MEDIA_TYPE, _convert(supported) if others else NEVER, not_supported=tuple(others))
+    return result_of(
+        not others,
+        RefusalCode.VOUCHER_MEDIA_TYPE,
+        _convert(supported) if others else NEVER,
+        not_supported=tuple(others),
+    )
 
 
 def _convert(supported: tuple[str, ...]) -> PayloadUnlock:
-    return PayloadUnlock("vouchers", f"支持的格式：{'、'.join(supported)}", f"supported formats: {', '.join(supported)}")
+    return PayloadUnlock(
+        "vouchers",
+        f"支持的格式：{'、'.join(supported)}",
+        f"supported formats: {', '.join(supported)}",
+    )
 
 
 def vouchers_few_enough(policy: Policy, vouchers: Vouchers) -> GuardResult:
     """Require at most the allowed number of files."""
     count, most = len(distinct(vouchers)), policy.voucher_limits.max_count
-    unlock = NEVER if count <= most else PayloadUnlock("vouchers", f"最多 {most} 个文件", f"hand in at most {most} files")
-    return result_of(count <= most, RefusalCode.TOO_MANY_VOUCHERS, unlock, count=count, max_count=most)
+    unlock = (
+        NEVER
+        if count <= most
+        else PayloadUnlock("vouchers", f"最多 {most} 个文件", f"hand in at most {most} files")
+    )
+    return result_of(
+        count <= most, RefusalCode.TOO_MANY_VOUCHERS, unlock, count=count, max_count=most
+    )
 
 
 def statement_there(policy: Policy, reason: str | None, statement: str | None) -> GuardResult:
     """Require a statement where the reason asks for one, or is unknown."""
     entry = _entry(policy, reason)
     required, written = entry is None or entry.statement, length(statement)
-    return result_of(not required or written > 0, RefusalCode.STATEMENT_MISSING, _STATEMENT, required=required, length=written)
+    return result_of(
+        not required or written > 0,
+        RefusalCode.STATEMENT_MISSING,
+        _STATEMENT,
+        required=required,
+        length=written,
+    )
 
 
 def statement_short_enough(policy: Policy, statement: str | None) -> GuardResult:
@@ -166,10 +204,14 @@ def statement_short_enough(policy: Policy, statement: str | None) -> GuardResult
     written, most = length(statement), policy.voucher_limits.max_statement
     zh, en = f"情况说明不超过 {most} 字", f"keep the statement within {most} characters"
     unlock = NEVER if written <= most else PayloadUnlock("statement", zh, en)
-    return result_of(written <= most, RefusalCode.STATEMENT_TOO_LONG, unlock, length=written, max_statement=most)
+    return result_of(
+        written <= most, RefusalCode.STATEMENT_TOO_LONG, unlock, length=written, max_statement=most
+    )
 
 
-def checklist(policy: Policy, reason: str | None, vouchers: Vouchers = (), statement: str | None = None) -> Checklist:
+def checklist(
+    policy: Policy, reason: str | None, vouchers: Vouchers = (), statement: str | None = None
+) -> Checklist:
     """Tell, before submitting, what is there, what is missing and what is not acceptable, and why."""
     findings = (
         reason_known(policy, reason),
@@ -181,7 +223,10 @@ def checklist(policy: Policy, reason: str | None, vouchers: Vouchers = (), state
         statement_there(policy, reason, statement),
         statement_short_enough(policy, statement),
     )
-    return Checklist(prompts=_prompts(policy, reason, vouchers), faults=tuple(finding for finding in findings if not finding))
+    return Checklist(
+        prompts=_prompts(policy, reason, vouchers),
+        faults=tuple(finding for finding in findings if not finding),
+    )
 
 
 def _entry(policy: Policy, reason: str | None) -> EvidenceReason | None:
@@ -191,4 +236,6 @@ def _entry(policy: Policy, reason: str | None) -> EvidenceReason | None:
 def _prompts(policy: Policy, reason: str | None, vouchers: Vouchers) -> tuple[PromptStatus, ...]:
     entry = _entry(policy, reason)
     there = Counter(voucher.kind for voucher in distinct(vouchers))
-    return tuple(PromptStatus(prompt, there[prompt.kind]) for prompt in (entry.prompts if entry else ()))
+    return tuple(
+        PromptStatus(prompt, there[prompt.kind]) for prompt in (entry.prompts if entry else ())
+    )

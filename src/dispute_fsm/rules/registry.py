@@ -28,18 +28,32 @@ class RuleVersion(Version):
     def __reduce__(self) -> tuple[Callable[[str], "RuleVersion"], tuple[str]]:
         """Pickle by the id: a rule version is code, the other process has its own. Only what is registered can be found there."""
         if VERSIONS.get(self.id) is not self:
-            raise PicklingError(f"rules {self.id} are not a registered rule version, so no other process would find them")
+            raise PicklingError(
+                f"rules {self.id} are not a registered rule version, so no other process would "
+                "find them"
+            )
         return _registered, (self.id,)
 
 
 def compiled(version: Version) -> RuleVersion:
     """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
     table = compile_chart(version.chart, version.entry)
-    rows = table.rows.get((table.initial, CommandType.CHOOSE_OPTION), ())
-    answered = {answer for row in rows for selector in row.when if selector.dimension is OPTION for answer in selector.accepts}
+    rows = table.transitions.get((table.initial, CommandType.CHOOSE_OPTION), ())
+    answered = {
+        answer
+        for row in rows
+        for selector in row.when
+        if selector.dimension is OPTION
+        for answer in selector.accepts
+    }
     if missing := [option.value for option in version.options if option.value not in answered]:
-        raise ChartError(f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules {version.id} offer")
-    declared: dict[str, Any] = {field.name: getattr(version, field.name) for field in fields(version)}
+        raise ChartError(
+            f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules "
+            f"{version.id} offer"
+        )
+    declared: dict[str, Any] = {
+        field.name: getattr(version, field.name) for field in fields(version)
+    }
     return RuleVersion(**declared, table=table)
 
 
@@ -68,7 +82,8 @@ _STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=No
 def standing_in(version: RuleVersion) -> Generator[None]:
     """Let a version stand in for the registered one of its id until the block ends, in this thread or task alone.
 
-    For verification, which has to see what wrong rules would do; a dispute never opens under a stand-in that is kept.
+    For verification, which has to see what wrong rules would do; a dispute never opens under a
+    stand-in that is kept.
     """
     token = _STANDS_IN.set(version)
     try:
@@ -86,5 +101,7 @@ def rule_version(version: str) -> RuleVersion:
 def _registered(version: str) -> RuleVersion:
     found = VERSIONS.get(version)
     if found is None:
-        raise InputError(f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules")
+        raise InputError(
+            f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules"
+        )
     return found

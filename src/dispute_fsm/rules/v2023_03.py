@@ -1,15 +1,18 @@
 """The rules of version 2023-03: every state, every transition, every requirement, on these two screens.
 
-Why it is shaped so. The merchant answers exactly once, so `opened` fans out into what each answer leads to, and nothing
-leads back. Two answers wait for a person (`awaiting_confirmation`, `awaiting_evidence`), one for the carrier
-(`awaiting_shipment`); where people disagree the platform looks (`denial_under_review`, `under_review`). `resolved` and
-`penalized` close the dispute; only an annulment leads out of `penalized`.
+Why it is shaped so. The merchant answers exactly once, so `opened` fans out into what each answer
+leads to, and nothing leads back. Two answers wait for a person (`awaiting_confirmation`,
+`awaiting_evidence`), one for the carrier (`awaiting_shipment`); where people disagree the platform
+looks (`denial_under_review`, `under_review`). `resolved` and `penalized` close the dispute; only an
+annulment leads out of `penalized`.
 
-How to read a transition: from, to, who; `when` it applies rather than its neighbours (by the option, by policy, by what happened
-before, by what the order shows); what it then `needs` (only these are reasons for a refusal); which deadlines it `starts`
-or `ends` beside those that do not stand in the target; the outcome; and where the rule comes from: `stated` in the
-announcement of 2023-03-27, or `assumed` by us and why. Every transition but an expiry has to be in time. Nothing that decides one
-is anywhere else: what runs is the table that is compiled from this class, and the tests walk both.
+How to read a transition: from, to, who; `when` it applies rather than its neighbours (by the
+option, by policy, by what happened before, by what the order shows); what it then `needs` (only
+these are reasons for a refusal); which deadlines it `starts` or `ends` beside those that do not
+stand in the target; the outcome; and where the rule comes from: `stated` in the announcement of
+2023-03-27, or `assumed` by us and why. Every transition but an expiry has to be in time. Nothing
+that decides one is anywhere else: what runs is the table that is compiled from this class, and the
+tests walk both.
 """
 
 from datetime import date
@@ -101,7 +104,7 @@ ENTRY = InitialTransition(
 class Rules202303(Chart):
     """Settle or contest: one answer of the merchant, then one way to the end."""
 
-    opened = Leaf(StateName.OPENED, stands=[RESPONSE], initial=True)
+    opened = Leaf(StateName.OPENED, deadlines=[RESPONSE], initial=True)
 
     class option_chosen(State.Compound, name=StateName.OPTION_CHOSEN.en):  # noqa: N801 -- the class's name is the state's id
         """The merchant has answered."""
@@ -109,20 +112,25 @@ class Rules202303(Chart):
         class settling(State.Compound, name=StateName.SETTLING.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant says that there is an agreement."""
 
-            awaiting_confirmation = Leaf(StateName.AWAITING_CONFIRMATION, stands=[CONFIRMATION], initial=True)
-            awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, stands=[CONFIRMATION, PROMISE])
-            denial_under_review = Leaf(StateName.DENIAL_UNDER_REVIEW, stands=[PROMISE])
+            awaiting_confirmation = Leaf(
+                StateName.AWAITING_CONFIRMATION, deadlines=[CONFIRMATION], initial=True
+            )
+            awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, deadlines=[CONFIRMATION, PROMISE])
+            denial_under_review = Leaf(StateName.DENIAL_UNDER_REVIEW, deadlines=[PROMISE])
 
         class contesting(State.Compound, name=StateName.CONTESTING.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant says that it is not at fault."""
 
-            awaiting_evidence = Leaf(StateName.AWAITING_EVIDENCE, stands=[EVIDENCE], initial=True)
+            awaiting_evidence = Leaf(
+                StateName.AWAITING_EVIDENCE, deadlines=[EVIDENCE], initial=True
+            )
             under_review = Leaf(StateName.UNDER_REVIEW)
 
     resolved = Leaf(StateName.RESOLVED, closed=True, final=True)
     penalized = Leaf(StateName.PENALIZED, closed=True)
 
-    # Short names for the rows below; in a namespace, because a bare alias would be taken for one more state.
+    # Short names for the rows below; in a namespace, because a bare alias would be taken for one
+    # more state.
     at = SimpleNamespace(
         confirmation=option_chosen.settling.awaiting_confirmation,
         shipment=option_chosen.settling.awaiting_shipment,
@@ -210,17 +218,21 @@ class Rules202303(Chart):
         transition(at.ruling, resolved, adjudicator, needs=[g.rationale_given],
                 outcome=Outcome.NO_FAULT, origin=RULING)
         | transition(at.denial, at.shipment, adjudicator, when=[ships], needs=[g.rationale_given],
-                origin=assumed("认定协商一致，商家继续按协商日期履约", "the agreement counts as confirmed, the promise runs on"))
+                origin=assumed(("认定协商一致，"
+                    "商家继续按协商日期履约"), ("the agreement counts as confirmed, the promise runs "
+                        "on")))
         | transition(at.denial, resolved, adjudicator, when=[settles], needs=[g.rationale_given],
                 outcome=SETTLEMENT,
-                origin=assumed("认定协商一致，按所选方案和解", "an agreement that is upheld settles as chosen"))
+                origin=assumed(("认定协商一致，"
+                    "按所选方案和解"), "an agreement that is upheld settles as chosen"))
     )
     rule_at_fault = (
         transition(at.ruling, penalized, adjudicator, needs=[g.rationale_given],
                 outcome=Outcome.AT_FAULT, origin=RULING)
         | transition(at.denial, penalized, adjudicator, needs=[g.rationale_given],
                 outcome=Outcome.BREACH_OF_PROMISE,
-                origin=assumed("未协商一致，即违背承诺", "found without an agreement: a breach of promise"))
+                origin=assumed("未协商一致，即违背承诺", ("found without an agreement: a breach of "
+                    "promise")))
     )
     extend_deadline = (
         transition(opened, opened, adjudicator, when=[when(g.EXTENDED, RESPONSE)],
@@ -250,7 +262,10 @@ VERSION = Version(
     valid_from=date(2023, 3, 27),
     change=Bilingual(
         zh="商家只能选择一个方案：四种和解方案之一，或举证判责；两者不再并行",
-        en="the merchant gives exactly one answer: one of four settlements, or evidence and a ruling; no longer both side by side",
+        en=(
+            "the merchant gives exactly one answer: one of four settlements, or evidence and a "
+            "ruling; no longer both side by side"
+        ),
     ),
     why=Bilingual(zh="2023-03-27 公告", en="the announcement of 2023-03-27"),
     options=OPTIONS,

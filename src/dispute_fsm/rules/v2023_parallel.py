@@ -1,13 +1,15 @@
 """The rules of version `parallel`, which 2023-03 replaced: every state, every transition, every requirement.
 
-Why it is shaped so. Settlement and no-fault evidence run side by side, so the merchant may do both: `disputing` has a region
-for each. The first region to end well ends the dispute, by a transition out of the regions to `resolved`. A region that fails
-waits in its failed leaf for the other; when that fails too, the dispute is `penalized`, with the weightier of the two
-liabilities. So a transition that fails a region is written once and stands as several rows (`fails`), told apart by what has
-failed so far: nothing, or the other region, for this or for that.
+Why it is shaped so. Settlement and no-fault evidence run side by side, so the merchant may do both:
+`disputing` has a region for each. The first region to end well ends the dispute, by a transition
+out of the regions to `resolved`. A region that fails waits in its failed leaf for the other; when
+that fails too, the dispute is `penalized`, with the weightier of the two liabilities. So a
+transition that fails a region is written once and stands as several rows (`fails`), told apart by
+what has failed so far: nothing, or the other region, for this or for that.
 
-How to read a row: as in 2023-03. Every row but an expiry has to be in time by the deadline of its own region (`settling`,
-`proving`); a withdrawal, which belongs to both, while either has time left. All of it is assumed but that there were two.
+How to read a row: as in 2023-03. Every row but an expiry has to be in time by the deadline of its
+own region (`settling`, `proving`); a withdrawal, which belongs to both, while either has time left.
+All of it is assumed but that there were two.
 """
 
 from collections.abc import Sequence
@@ -69,25 +71,51 @@ from dispute_fsm.rules.common import (
 )
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 
-OPTIONS = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.SHIP_BY_AGREED_DATE, Option.OUT_OF_STOCK_REFUND)
+OPTIONS = (
+    Option.CONSUMER_CANCELS,
+    Option.ALREADY_SHIPPED,
+    Option.SHIP_BY_AGREED_DATE,
+    Option.OUT_OF_STOCK_REFUND,
+)
 """The four settlements; evidence is no choice here, it is simply there."""
 
-OF_SETTLEMENT = (Outcome.BREACH_OF_PROMISE, Outcome.OUT_OF_STOCK, Outcome.PROMISE_MISSED, Outcome.NO_RESPONSE)
+OF_SETTLEMENT = (
+    Outcome.BREACH_OF_PROMISE,
+    Outcome.OUT_OF_STOCK,
+    Outcome.PROMISE_MISSED,
+    Outcome.NO_RESPONSE,
+)
 OF_EVIDENCE = (Outcome.AT_FAULT, Outcome.EVIDENCE_OVERDUE)
 """For what each region can fail."""
 
 
 def alike(source: Source) -> Source:
     """Take over what the announcement says of 2023-03: of the rules before, it does not, so here it is assumed."""
-    return assumed(f"{source.zh}（公告未说明旧规则，推定与新规则相同）", f"{source.en} (not said of the older rules; taken to be alike)")
+    return assumed(
+        f"{source.zh}（公告未说明旧规则，推定与新规则相同）",
+        f"{source.en} (not said of the older rules; taken to be alike)",
+    )
 
 
 ACCEPTS, CANCELS, KEPT, MISSED, NOT_ACCEPTED, OPENED = map(
-    alike, (common.ACCEPTS, common.CANCELS, common.KEPT, common.MISSED, common.NOT_ACCEPTED, common.OPENED)
+    alike,
+    (
+        common.ACCEPTS,
+        common.CANCELS,
+        common.KEPT,
+        common.MISSED,
+        common.NOT_ACCEPTED,
+        common.OPENED,
+    ),
 )
-PICKED_UP, PROMISED, REASONED, RULING = map(alike, (common.PICKED_UP, common.PROMISED, common.REASONED, common.RULING))
+PICKED_UP, PROMISED, REASONED, RULING = map(
+    alike, (common.PICKED_UP, common.PROMISED, common.REASONED, common.RULING)
+)
 
-settling, proving = partial(transition, on_time=g.settlement_in_time), partial(transition, on_time=g.evidence_in_time)
+settling, proving = (
+    partial(transition, on_time=g.settlement_in_time),
+    partial(transition, on_time=g.evidence_in_time),
+)
 alone = when(g.FAILED, "none")
 
 
@@ -110,11 +138,17 @@ def fails(  # noqa: PLR0913 -- as many columns as a row of the transition table
 ) -> TransitionList:
     """Declare how a region fails: where the other has not, it waits; else the weightier of the two liabilities ends the dispute."""
     others = OF_EVIDENCE if liability in OF_SETTLEMENT else OF_SETTLEMENT
-    rows = row(source, failed, by, when=[*selected, alone], liability=liability, origin=origin, **words)
+    rows = row(
+        source, failed, by, when=[*selected, alone], liability=liability, origin=origin, **words
+    )
     for outcome in LIABILITIES:
-        if before := [other for other in others if min(liability, other, key=LIABILITIES.index) is outcome]:
+        if before := [
+            other for other in others if min(liability, other, key=LIABILITIES.index) is outcome
+        ]:
             selectors = [*selected, when(g.FAILED, *before)]
-            rows |= row(source, penalized, by, when=selectors, outcome=outcome, origin=origin, **words)
+            rows |= row(
+                source, penalized, by, when=selectors, outcome=outcome, origin=origin, **words
+            )
     return rows
 
 
@@ -135,22 +169,25 @@ class RulesParallel(Chart):
         class settlement(State.Compound, name=StateName.SETTLEMENT.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant seeks an agreement."""
 
-            proposing = Leaf(StateName.PROPOSING, stands=[RESPONSE], initial=True)
-            awaiting_confirmation = Leaf(StateName.AWAITING_CONFIRMATION, stands=[CONFIRMATION])
-            awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, stands=[CONFIRMATION, PROMISE])
+            proposing = Leaf(StateName.PROPOSING, deadlines=[RESPONSE], initial=True)
+            awaiting_confirmation = Leaf(StateName.AWAITING_CONFIRMATION, deadlines=[CONFIRMATION])
+            awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, deadlines=[CONFIRMATION, PROMISE])
             settlement_failed = Leaf(StateName.SETTLEMENT_FAILED, failed=True)
 
         class evidence(State.Compound, name=StateName.EVIDENCE.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant shows that it is not at fault."""
 
-            awaiting_evidence = Leaf(StateName.AWAITING_EVIDENCE, stands=[EVIDENCE], initial=True)
+            awaiting_evidence = Leaf(
+                StateName.AWAITING_EVIDENCE, deadlines=[EVIDENCE], initial=True
+            )
             under_review = Leaf(StateName.UNDER_REVIEW)
             evidence_failed = Leaf(StateName.EVIDENCE_FAILED, failed=True)
 
     resolved = Leaf(StateName.RESOLVED, closed=True, final=True)
     penalized = Leaf(StateName.PENALIZED, closed=True)
 
-    # Short names for the rows below; in a namespace, because a bare alias would be taken for one more state.
+    # Short names for the rows below; in a namespace, because a bare alias would be taken for one
+    # more state.
     at = SimpleNamespace(
         proposing=disputing.settlement.proposing,
         confirmation=disputing.settlement.awaiting_confirmation,
@@ -159,8 +196,12 @@ class RulesParallel(Chart):
         ruling=disputing.evidence.under_review,
     )
     lost = SimpleNamespace(
-        settlement=partial(fails, settling, failed=disputing.settlement.settlement_failed, penalized=penalized),
-        evidence=partial(fails, proving, failed=disputing.evidence.evidence_failed, penalized=penalized),
+        settlement=partial(
+            fails, settling, failed=disputing.settlement.settlement_failed, penalized=penalized
+        ),
+        evidence=partial(
+            fails, proving, failed=disputing.evidence.evidence_failed, penalized=penalized
+        ),
     )
 
     # fmt: off
@@ -237,10 +278,14 @@ VERSION = Version(
     valid_from=None,
     change=Bilingual(
         zh="和解与举证同时进行；任一路径成立，纠纷即解决；两条路径均未成立才判责，责任取较重者",
-        en="settlement and no-fault evidence run at once; the first good end counts, a penalty takes two bad ones and is the weightier",
+        en=(
+            "settlement and no-fault evidence run at once; the first good end counts, a penalty "
+            "takes two bad ones and is the weightier"
+        ),
     ),
     why=Bilingual(
-        zh="2023-03-27 之前的规则，灰度期间继续适用", en="the rules before 2023-03-27; they run on while the change goes out gradually"
+        zh="2023-03-27 之前的规则，灰度期间继续适用",
+        en="the rules before 2023-03-27; they run on while the change goes out gradually",
     ),
     options=OPTIONS,
     chart=RulesParallel,

@@ -25,10 +25,27 @@ from dispute_fsm.domain.enums import CommandType, Deadline, Role
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.rollout import RolloutDecision
-from dispute_fsm.domain.scalars import GivenIdentifier, Instant, Named, Strict, Text, parse_duration, parse_instant
+from dispute_fsm.domain.scalars import (
+    GivenIdentifier,
+    Instant,
+    Named,
+    Strict,
+    Text,
+    parse_duration,
+    parse_instant,
+)
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version
-from dispute_fsm.scenarios.model import Availability, Expect, ExpectEnd, FactsChange, Scenario, ScenarioStep, Sweep, not_null
+from dispute_fsm.scenarios.model import (
+    Availability,
+    Expect,
+    ExpectEnd,
+    FactsChange,
+    Scenario,
+    ScenarioStep,
+    Sweep,
+    not_null,
+)
 from dispute_fsm.scenarios.rollouts import rollout_of
 
 Expectation = TypeVar("Expectation", bound=Expect | ExpectEnd)
@@ -84,8 +101,14 @@ def scenario_of(source: YamlSource) -> Scenario:
     """Read a scenario from the plain values of a source."""
     faults = Faults()
     content = source.fields(source.text.value, _FIELDS, (), faults)
-    faults.stop_unless(complete="dispute" in content and (content.get("rules") != ROLLOUT or ROLLOUT in content))
-    head = faults.tried(lambda: source.validated(_Head, {name: content[name] for name in ("title", "dispute") if name in content}, ()))
+    faults.stop_unless(
+        complete="dispute" in content and (content.get("rules") != ROLLOUT or ROLLOUT in content)
+    )
+    head = faults.tried(
+        lambda: source.validated(
+            _Head, {name: content[name] for name in ("title", "dispute") if name in content}, ()
+        )
+    )
     chosen = faults.tried(lambda: _rules(source, content, None if head is None else head.dispute))
     policy = faults.tried(lambda: _policy(source, content))
     if head is None or chosen is None:
@@ -117,22 +140,35 @@ def scenario_of(source: YamlSource) -> Scenario:
     )
 
 
-def _rules(source: YamlSource, content: Mapping[str, object], whose: Whose | None) -> tuple[RuleVersion, RolloutDecision | None]:
+def _rules(
+    source: YamlSource, content: Mapping[str, object], whose: Whose | None
+) -> tuple[RuleVersion, RolloutDecision | None]:
     """Read which rules the dispute opens under, and the decision of the rollout where the file leaves that to one."""
     if content.get("rules") != ROLLOUT:
         if "rollout" in content:
-            raise source.fault(("rollout",), f"goes with rules: {ROLLOUT} only; a file that names its rules needs no plan")
+            raise source.fault(
+                ("rollout",),
+                f"goes with rules: {ROLLOUT} only; a file that names its rules needs no plan",
+            )
         known = [*VERSIONS, ROLLOUT]
-        return rule_version(source.choice(content.get("rules", DEFAULT_VERSION), known, ("rules",), "rule version")), None
+        return rule_version(
+            source.choice(content.get("rules", DEFAULT_VERSION), known, ("rules",), "rule version")
+        ), None
     if "rollout" not in content:
-        raise source.fault(("rules",), f"the block {ROLLOUT} is missing: salt, from, to, deny, allow, schedule")
+        raise source.fault(
+            ("rules",), f"the block {ROLLOUT} is missing: salt, from, to, deny, allow, schedule"
+        )
     plan = rollout_of(source, content["rollout"], ("rollout",))
     decided = None if whose is None else plan.decide(whose.merchant_id, whose.opened_at)
     return rule_version(plan.older if decided is None else decided.version), decided
 
 
 def _policy(source: YamlSource, content: Mapping[str, object]) -> Policy:
-    return policy_laid_over(DEFAULT_POLICY, source, content["policy"], ("policy",)) if "policy" in content else DEFAULT_POLICY
+    return (
+        policy_laid_over(DEFAULT_POLICY, source, content["policy"], ("policy",))
+        if "policy" in content
+        else DEFAULT_POLICY
+    )
 
 
 def shown(order: Order | None) -> dict[str, Any]:
@@ -155,11 +191,16 @@ class ScenarioReader:
             try:
                 return Order(paid_at=paid_at)
             except ValidationError:
-                raise self.source.fault(("dispute", "opened_at"), "too early for an order paid three days before; give order") from None
+                raise self.source.fault(
+                    ("dispute", "opened_at"),
+                    "too early for an order paid three days before; give order",
+                ) from None
         value = content["order"]
         return None if value is None else self.source.validated(Order, value, ("order",))
 
-    def expect(self, kind: type[Expectation], content: Mapping[str, object], path: FieldPath) -> Expectation:
+    def expect(
+        self, kind: type[Expectation], content: Mapping[str, object], path: FieldPath
+    ) -> Expectation:
         """Read what is expected of a step, or at the end; left out, nothing is."""
         here: FieldPath = (*path, "expect")
         if "expect" not in content:
@@ -168,8 +209,14 @@ class ScenarioReader:
         if not expect.model_fields_set:
             raise self.source.fault(here, f"expect one or more of: {', '.join(kind.model_fields)}")
         if expect.state is not None:
-            states = list(dict.fromkeys(place.state.value for place in self.rules.table.places.values()))
-            self.source.choice(expect.state.value, states, (*here, "state"), f"state of rules {self.rules.id}")
+            states = list(
+                dict.fromkeys(
+                    place.state.value for place in self.rules.table.configurations.values()
+                )
+            )
+            self.source.choice(
+                expect.state.value, states, (*here, "state"), f"state of rules {self.rules.id}"
+            )
         return expect
 
     def steps(self, value: object, order: Order | None) -> tuple[ScenarioStep, ...]:
@@ -183,7 +230,9 @@ class ScenarioReader:
             steps.append(step)
         return tuple(steps)
 
-    def step(self, item: object, path: FieldPath, before: datetime, facts: dict[str, Any]) -> tuple[ScenarioStep, dict[str, Any]]:
+    def step(
+        self, item: object, path: FieldPath, before: datetime, facts: dict[str, Any]
+    ) -> tuple[ScenarioStep, dict[str, Any]]:
         """Read one step, not earlier than the one before it, and what the order system shows after it."""
         faults = Faults()
         content = self.source.fields(item, _STEP_FIELDS, path, faults)
@@ -201,13 +250,22 @@ class ScenarioReader:
     ) -> tuple[FactsChange | Availability | Sweep | Command, dict[str, Any]]:
         """Read what a step does, and what the order system shows after it."""
         if ("order" in content) == ("do" in content):
-            raise self.source.fault(path, "a step has either order (the facts change) or do (an event)")
-        return self.facts(content, path, facts) if "order" in content else (self.event(content, path), facts)
+            raise self.source.fault(
+                path, "a step has either order (the facts change) or do (an event)"
+            )
+        return (
+            self.facts(content, path, facts)
+            if "order" in content
+            else (self.event(content, path), facts)
+        )
 
     def at(self, content: Mapping[str, object], path: FieldPath, before: datetime) -> datetime:
         """Read when a step happens: an instant, or `+` and a duration since the opening; never back in time."""
         if "at" not in content:
-            raise self.source.fault((*path, "at"), "this field is missing: an instant, or + and a duration since opened_at, e.g. +90m")
+            raise self.source.fault(
+                (*path, "at"),
+                "this field is missing: an instant, or + and a duration since opened_at, e.g. +90m",
+            )
         value = content["at"]
         try:
             if isinstance(value, str) and value.startswith("+"):
@@ -215,11 +273,19 @@ class ScenarioReader:
             else:
                 at = parse_instant(value)
         except ValueError as error:
-            relative = isinstance(value, datetime) or (isinstance(value, str) and value.startswith("+"))
+            relative = isinstance(value, datetime) or (
+                isinstance(value, str) and value.startswith("+")
+            )
             instead = "" if relative else "; or write + and a duration since opened_at, e.g. +90m"
             raise self.source.fault((*path, "at"), f"{error}{instead}") from None
         if at < before:
-            raise self.source.fault((*path, "at"), "this step goes back in time; it lies before the one before it, or before the opening")
+            raise self.source.fault(
+                (*path, "at"),
+                (
+                    "this step goes back in time; it lies before the one before it, or before the "
+                    "opening"
+                ),
+            )
         return at
 
     def facts(
@@ -228,24 +294,34 @@ class ScenarioReader:
         """Read a change of the order system's facts, or of its availability."""
         for name in content:
             if name not in {"at", "order"}:
-                raise self.source.fault((*path, name), "goes with do only; nothing is decided where facts change")
+                raise self.source.fault(
+                    (*path, name), "goes with do only; nothing is decided where facts change"
+                )
         here, value = (*path, "order"), content["order"]
         if isinstance(value, str) and value in _AVAILABILITY:
             return Availability(_AVAILABILITY[value]), facts
         if not isinstance(value, dict):
             mistyped = meant(value, tuple(_AVAILABILITY)) if isinstance(value, str) else ""
-            raise self.source.fault(here, f"expected facts that change, available, or unavailable{mistyped}")
+            raise self.source.fault(
+                here, f"expected facts that change, available, or unavailable{mistyped}"
+            )
         merged = _merged(facts, cast("dict[str, Any]", value))
         return FactsChange(self.source.validated(Order, merged, here)), merged
 
     def event(self, content: Mapping[str, object], path: FieldPath) -> Sweep | Command:
         """Read an event: who, what, and its payload."""
-        known = [*(name.value for name in CommandType if name is not CommandType.OPEN_DISPUTE), "sweep", "expire"]
+        known = [
+            *(name.value for name in CommandType if name is not CommandType.OPEN_DISPUTE),
+            "sweep",
+            "expire",
+        ]
         name = self.source.choice(content["do"], known, (*path, "do"), "event")
         if name == "sweep":
             for field in ("by", "key", "with"):
                 if field in content:
-                    raise self.source.fault((*path, field), "a sweep is the system's own, it takes no by, key or with")
+                    raise self.source.fault(
+                        (*path, field), "a sweep is the system's own, it takes no by, key or with"
+                    )
             return Sweep()
         payload = content.get("with", {})
         if name == "expire":
@@ -255,23 +331,48 @@ class ScenarioReader:
             event = CommandType(name)
         faults = Faults()
         actor = faults.tried(lambda: self.actor(content, event, path))
-        keyed = faults.tried(lambda: self.source.validated(_Keyed, {"key": content["key"]} if "key" in content else {}, path))
-        asked = faults.tried(lambda: self.command(event, payload, actor or SYSTEM, None if keyed is None else keyed.key, (*path, "with")))
+        keyed = faults.tried(
+            lambda: self.source.validated(
+                _Keyed, {"key": content["key"]} if "key" in content else {}, path
+            )
+        )
+        asked = faults.tried(
+            lambda: self.command(
+                event,
+                payload,
+                actor or SYSTEM,
+                None if keyed is None else keyed.key,
+                (*path, "with"),
+            )
+        )
         if actor is None or asked is None or keyed is None:
             raise faults.first()
-        if isinstance(asked, ExtendDeadline) and asked.deadline is None and self.rules.table.asks(NAMED):
-            missing = f"this field is missing: under rules {self.rules.id} an extension names its deadline"
+        if (
+            isinstance(asked, ExtendDeadline)
+            and asked.deadline is None
+            and self.rules.table.asks(NAMED)
+        ):
+            missing = (
+                f"this field is missing: under rules {self.rules.id} an extension names its "
+                "deadline"
+            )
             raise self.source.fault((*path, "with", "deadline"), missing)
         return asked
 
-    def command(self, event: CommandType, said: object, by: Actor, key: str | None, path: FieldPath) -> Command:
+    def command(
+        self, event: CommandType, said: object, by: Actor, key: str | None, path: FieldPath
+    ) -> Command:
         """Read what a command says."""
         if not isinstance(said, dict):
             raise self.source.fault(path, "this must be a mapping of fields")
         faults, known = Faults(), tuple(PAYLOAD_CLASSES[event].model_fields)
         fields = self.source.fields(cast("object", said), known, path, faults)
         members = {name: value for name, value in fields.items() if name in known}
-        command = faults.tried(lambda: self.source.validated(COMMAND_CLASSES[event], {**members, "by": by, "key": key}, path))
+        command = faults.tried(
+            lambda: self.source.validated(
+                COMMAND_CLASSES[event], {**members, "by": by, "key": key}, path
+            )
+        )
         if command is None or faults.found:
             raise faults.first()
         return command
@@ -284,7 +385,9 @@ class ScenarioReader:
             named = self.source.validated(_By, cast("object", by), (*path, "by"))
             return Actor(role=named.role, id=named.id)
         else:
-            role = Role(self.source.choice(by, [role.value for role in Role], (*path, "by"), "role"))
+            role = Role(
+                self.source.choice(by, [role.value for role in Role], (*path, "by"), "role")
+            )
         own = {Role.MERCHANT: self.dispute.merchant_id, Role.CONSUMER: self.dispute.consumer_id}
         return Actor(role=role, id=own.get(role, role.value))
 
@@ -298,5 +401,7 @@ def _merged(facts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
             continue
         standing = merged.get(name)
         below = cast("dict[str, Any]", standing if isinstance(standing, dict) else {})
-        merged[name] = _merged(below, cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+        merged[name] = (
+            _merged(below, cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+        )
     return merged

@@ -16,7 +16,15 @@ from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.errors import OrderSystemUnavailableError
 from dispute_fsm.handler import Disputes, Result
 from dispute_fsm.orders import InMemoryOrderSystem
-from dispute_fsm.scenarios.model import Availability, Expect, ExpectEnd, FactsChange, Scenario, ScenarioStep, Sweep
+from dispute_fsm.scenarios.model import (
+    Availability,
+    Expect,
+    ExpectEnd,
+    FactsChange,
+    Scenario,
+    ScenarioStep,
+    Sweep,
+)
 
 NONE = "none"
 """Stands in a failure for what is not expected, or has not come."""
@@ -61,8 +69,8 @@ class Failure:
 class ScenarioResult:
     """What came of a scenario. `dispute` is None where the opening was refused, `refused` then says why.
 
-    `ends_at` is the last step's time; `facts` is what the order system shows then, None where it cannot answer.
-    `steps` is what came of each step that ran, `end` of the whole.
+    `ends_at` is the last step's time; `facts` is what the order system shows then, None where it
+    cannot answer. `steps` is what came of each step that ran, `end` of the whole.
     """
 
     scenario: Scenario
@@ -87,12 +95,27 @@ def run_scenario(scenario: Scenario) -> ScenarioResult:
     run = Run.opened(scenario.opening, scenario.opened_at, orders)
     steps: tuple[StepResult, ...] = ()
     if isinstance(run, Refused):
-        dispute, events, now, end = None, list[AuditEvent](), scenario.opened_at, refused_opening(run)
+        dispute, events, now, end = (
+            None,
+            list[AuditEvent](),
+            scenario.opened_at,
+            refused_opening(run),
+        )
     else:
         steps = tuple(run.step(step) for step in scenario.steps)
         dispute, events, now, end = run.dispute, run.events, run.now, run.stands
     facts = orders.look(scenario.opening.order_id, now) if orders.available else None
-    return ScenarioResult(scenario, dispute, tuple(events), end.refused, tuple(_failures(scenario, steps, end)), now, facts, steps, end)
+    return ScenarioResult(
+        scenario,
+        dispute,
+        tuple(events),
+        end.refused,
+        tuple(_failures(scenario, steps, end)),
+        now,
+        facts,
+        steps,
+        end,
+    )
 
 
 class Run:
@@ -101,17 +124,25 @@ class Run:
     `now` is the time of the last step, `events` is all that happened so far.
     """
 
-    def __init__(self, dispute: Dispute, events: Iterable[AuditEvent], orders: InMemoryOrderSystem) -> None:
+    def __init__(
+        self, dispute: Dispute, events: Iterable[AuditEvent], orders: InMemoryOrderSystem
+    ) -> None:
         self.dispute = dispute
         self.events = list(events)
         self.orders = orders
         self.now = dispute.last_at
 
     @classmethod
-    def opened(cls, opening: OpenDispute, at: datetime, orders: InMemoryOrderSystem) -> "Run | Refused":
+    def opened(
+        cls, opening: OpenDispute, at: datetime, orders: InMemoryOrderSystem
+    ) -> "Run | Refused":
         """Open the dispute. A refusal leaves none that could be run."""
         opened = _disputes(orders, at).open(opening, at=at)
-        return opened.decision if isinstance(opened.decision, Refused) else cls(opened.dispute, [opened.dispute.opening], orders)
+        return (
+            opened.decision
+            if isinstance(opened.decision, Refused)
+            else cls(opened.dispute, [opened.dispute.opening], orders)
+        )
 
     @property
     def stands(self) -> StepResult:
@@ -167,7 +198,10 @@ def unmet(expect: Expect | ExpectEnd, found: StepResult) -> list[Unmet]:
     """Compare: what is named is checked, and a refusal or an error that nobody expected."""
     named = [name for name in type(expect).model_fields if name in expect.model_fields_set]
     unnamed = [name for name in ("refused", "error") if name not in named and getattr(found, name)]
-    compared = (Unmet(name, _word(getattr(expect, name, None)), _word(getattr(found, name))) for name in named + unnamed)
+    compared = (
+        Unmet(name, _word(getattr(expect, name, None)), _word(getattr(found, name)))
+        for name in named + unnamed
+    )
     return [one for one in compared if one.expected != one.found]
 
 
@@ -175,13 +209,21 @@ def _disputes(orders: InMemoryOrderSystem, at: datetime) -> Disputes:
     return Disputes(orders, partial(derived_stamp, at))
 
 
-def _failures(scenario: Scenario, steps: tuple[StepResult, ...], end: StepResult) -> Iterator[Failure]:
-    for number, (step, found) in enumerate(zip(scenario.steps, steps, strict=False), 1):  # none ran where the opening was refused
+def _failures(
+    scenario: Scenario, steps: tuple[StepResult, ...], end: StepResult
+) -> Iterator[Failure]:
+    for number, (step, found) in enumerate(
+        zip(scenario.steps, steps, strict=False), 1
+    ):  # none ran where the opening was refused
         for one in unmet(step.expect, found):
             beside = "" if one.name == "state" else f", state: {found.state}"
-            yield Failure(number, step.line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}{beside}")
+            yield Failure(
+                number, step.line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}{beside}"
+            )
     for one in sorted(unmet(scenario.expect, end), key=lambda one: one.name):
-        yield Failure(None, scenario.expect_line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}")
+        yield Failure(
+            None, scenario.expect_line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}"
+        )
 
 
 def _word(value: object) -> str:

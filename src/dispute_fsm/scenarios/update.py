@@ -24,9 +24,10 @@ _REST_OF_LINE = "[^\n\r\x85\u2028\u2029]*"  # all of these end a comment for a r
 def updated(text: str, result: ScenarioResult, *, change: bool) -> str:
     """Return the text of a scenario with the expectations that are missing, as they came in `result`, the run of this text.
 
-    Missing is `expect` at a step that was refused or in error, and at the end. With `change`, the fields of other
-    expectations that were not met are written anew, too. Where there is nothing to write, the text comes back as it is.
-    Raises `InputError` where the text is not what was run, or would say something else with what was written into it.
+    Missing is `expect` at a step that was refused or in error, and at the end. With `change`, the
+    fields of other expectations that were not met are written anew, too. Where there is nothing to
+    write, the text comes back as it is. Raises `InputError` where the text is not what was run, or
+    would say something else with what was written into it.
     """
     file = result.scenario.file
     if parse_scenario(text, file) != result.scenario:
@@ -49,7 +50,9 @@ def _edits(text: str, result: ScenarioResult, *, change: bool) -> Iterator[Edit]
     nodes: list[yaml.MappingNode] = _below(root, "steps").value if scenario.steps else []
     told: list[tuple[yaml.MappingNode, Expect | ExpectEnd, StepResult, dict[str, str]]] = [
         (node, step.expect, found, _words(found, "refused", "error"))
-        for node, step, found in zip(nodes, scenario.steps, result.steps, strict=False)  # none ran where the opening was refused
+        for node, step, found in zip(
+            nodes, scenario.steps, result.steps, strict=False
+        )  # none ran where the opening was refused
     ]
     at_end = ("refused",) if result.dispute is None else ("state", "outcome", "events")
     told.append((root, scenario.expect, result.end, _words(result.end, *at_end)))
@@ -58,7 +61,13 @@ def _edits(text: str, result: ScenarioResult, *, change: bool) -> Iterator[Edit]
             missed = [one.name for one in unmet(expect, found)] if change else []
             if missed:
                 expected = cast("yaml.MappingNode", _below(node, "expect"))
-                yield _replaced(text, expected, missed, _words(found, *missed), due or {"state": str(found.state)})
+                yield _replaced(
+                    text,
+                    expected,
+                    missed,
+                    _words(found, *missed),
+                    due or {"state": str(found.state)},
+                )
         elif due:
             yield _inserted(text, node, f"expect: {{{', '.join(_fields(due))}}}")
 
@@ -66,7 +75,11 @@ def _edits(text: str, result: ScenarioResult, *, change: bool) -> Iterator[Edit]
 def _words(found: StepResult, *names: str) -> dict[str, str]:
     """Write what was found as it would be expected; what was not there is left out."""
     values: dict[str, object] = {name: getattr(found, name) for name in names}
-    return {name: _word(value) for name, value in values.items() if value is not None and value is not False and value != ()}
+    return {
+        name: _word(value)
+        for name, value in values.items()
+        if value is not None and value is not False and value != ()
+    }
 
 
 def _word(value: object) -> str:
@@ -88,15 +101,25 @@ def _inserted(text: str, node: yaml.MappingNode, field: str) -> Edit:
     line = _indent(node) + field
     leaf = _last(node)
     end = _mark(leaf.end_mark).index
-    if _is_block(leaf) and _BREAK.fullmatch(text, end - 1, end):  # a block of lines goes on to here, its last line break included
+    if _is_block(leaf) and _BREAK.fullmatch(
+        text, end - 1, end
+    ):  # a block of lines goes on to here, its last line break included
         return end, end, line + _line_break(text)
     at = end + len(_rest_of_line(text[end:]))
-    deeper = re.compile(f"(?:(?:{_BREAK.pattern}){_indent(node)} +#{_REST_OF_LINE})*")  # comments of what stands above
+    deeper = re.compile(
+        f"(?:(?:{_BREAK.pattern}){_indent(node)} +#{_REST_OF_LINE})*"
+    )  # comments of what stands above
     at += len(cast("re.Match[str]", deeper.match(text, at))[0])
     return at, at, _line_break(text) + line
 
 
-def _replaced(text: str, node: yaml.MappingNode, missed: list[str], words: Mapping[str, str], least: Mapping[str, str]) -> Edit:
+def _replaced(
+    text: str,
+    node: yaml.MappingNode,
+    missed: list[str],
+    words: Mapping[str, str],
+    least: Mapping[str, str],
+) -> Edit:
     """Write the fields that were not met anew: new ones come first, one of which nothing was found goes, `least` stays."""
     members: list[tuple[yaml.ScalarNode, yaml.Node]] = node.value
     names = [key.value for key, _ in members]
@@ -104,8 +127,13 @@ def _replaced(text: str, node: yaml.MappingNode, missed: list[str], words: Mappi
     new = {name: word for name, word in words.items() if name not in names}
     between = ", " if node.flow_style else _line_break(text) + _indent(node)
     parts = [(field, between) for field in _fields(new if new or kept else least)]
-    starts, ends = [_mark(key.start_mark).index for key, _ in members], [_end(text, value) for _, value in members]
-    for (key, _), start, end, following in zip(members, starts, ends, [*starts[1:], ends[-1]], strict=True):
+    starts, ends = (
+        [_mark(key.start_mark).index for key, _ in members],
+        [_end(text, value) for _, value in members],
+    )
+    for (key, _), start, end, following in zip(
+        members, starts, ends, [*starts[1:], ends[-1]], strict=True
+    ):
         anew = f"{text[start : _mark(key.end_mark).index]}: {words.get(key.value)}"
         if key.value in kept:
             parts.append((anew if key.value in missed else text[start:end], text[end:following]))
@@ -116,22 +144,41 @@ def _replaced(text: str, node: yaml.MappingNode, missed: list[str], words: Mappi
 
 def _check(written: str, result: ScenarioResult, *, change: bool) -> None:
     """Require that the new text says the same but for its expectations, and that these are met, as far as they were to be."""
-    file, left = result.scenario.file, [] if change else [failure for failure in result.failures if _was_expected(result, failure)]
+    file, left = (
+        result.scenario.file,
+        []
+        if change
+        else [failure for failure in result.failures if _was_expected(result, failure)],
+    )
     try:
         again = run_scenario(parse_scenario(written, file))
     except InputError as fault:
-        raise InputError(f"{_NO_PLACE} (it would be: {fault.message})", file=file, line=fault.line) from fault
-    if _told(again.scenario) != _told(result.scenario) or [_failed(one) for one in again.failures] != [_failed(one) for one in left]:
+        raise InputError(
+            f"{_NO_PLACE} (it would be: {fault.message})", file=file, line=fault.line
+        ) from fault
+    if _told(again.scenario) != _told(result.scenario) or [
+        _failed(one) for one in again.failures
+    ] != [_failed(one) for one in left]:
         raise InputError(_NO_PLACE, file=file)
 
 
 def _was_expected(result: ScenarioResult, failure: Failure) -> bool:
-    expect = result.scenario.expect if failure.step is None else result.scenario.steps[failure.step - 1].expect
+    expect = (
+        result.scenario.expect
+        if failure.step is None
+        else result.scenario.steps[failure.step - 1].expect
+    )
     return bool(expect.model_fields_set)
 
 
 def _told(scenario: Scenario) -> tuple[object, ...]:
-    return scenario.title, scenario.opening, scenario.opened_at, scenario.order, [(step.at, step.does) for step in scenario.steps]
+    return (
+        scenario.title,
+        scenario.opening,
+        scenario.opened_at,
+        scenario.order,
+        [(step.at, step.does) for step in scenario.steps],
+    )
 
 
 def _failed(failure: Failure) -> tuple[object, ...]:
@@ -162,7 +209,9 @@ def _is_block(node: yaml.Node) -> bool:
 
 
 def _mark(mark: object) -> yaml.Mark:
-    return cast("yaml.Mark", mark)  # the parsers set every mark; only their type stubs leave it open
+    return cast(
+        "yaml.Mark", mark
+    )  # the parsers set every mark; only their type stubs leave it open
 
 
 def _indent(node: yaml.MappingNode) -> str:

@@ -23,7 +23,8 @@ from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 class AsyncDisputeService:
     """A `DisputeService` whose calls are awaited; each means and raises what the service's own does.
 
-    A call that is cancelled while it runs is carried out all the same, and its answer is lost: send it again with its key.
+    A call that is cancelled while it runs is carried out all the same, and its answer is lost: send
+    it again with its key.
     """
 
     def __init__(self, service: DisputeService) -> None:
@@ -32,13 +33,29 @@ class AsyncDisputeService:
     @overload
     async def open(self, opening: OpenDispute, /, *, facts: OrderFacts | None = None) -> Result: ...
     @overload
-    async def open(self, opening: None = None, /, *, facts: OrderFacts | None = None, **fields: Unpack[OpeningFields]) -> Result: ...
-    async def open(self, opening: OpenDispute | None = None, /, *, facts: OrderFacts | None = None, **fields: object) -> Result:
+    async def open(
+        self,
+        opening: None = None,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        **fields: Unpack[OpeningFields],
+    ) -> Result: ...
+    async def open(
+        self,
+        opening: OpenDispute | None = None,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        **fields: object,
+    ) -> Result:
         """Open a dispute."""
         return await asyncio.to_thread(self.service.open, opening_of(opening, fields), facts=facts)
 
     @overload
-    async def send(self, dispute_id: str, command: Command, /, *, facts: OrderFacts | None = None) -> Result: ...
+    async def send(
+        self, dispute_id: str, command: Command, /, *, facts: OrderFacts | None = None
+    ) -> Result: ...
     @overload
     async def send(
         self,
@@ -63,7 +80,9 @@ class AsyncDisputeService:
         **said: object,
     ) -> Result:
         """Send a command to a dispute."""
-        return await asyncio.to_thread(self.service.send, dispute_id, command_of(command, by, key, said), facts=facts)
+        return await asyncio.to_thread(
+            self.service.send, dispute_id, command_of(command, by, key, said), facts=facts
+        )
 
     async def expire(self, dispute_id: str, *, revision: int | None = None) -> Expiry:
         """Act on what has passed of a dispute's deadlines."""
@@ -86,30 +105,49 @@ class AsyncDisputeService:
         return await asyncio.to_thread(self.service.options, dispute_id)
 
     async def checklist(
-        self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher, ...] = (), statement: str | None = None
+        self,
+        dispute_id: str,
+        reason: str | None,
+        vouchers: tuple[Voucher, ...] = (),
+        statement: str | None = None,
     ) -> Checklist:
         """Tell what evidence would lack."""
-        return await asyncio.to_thread(self.service.checklist, dispute_id, reason, vouchers, statement)
+        return await asyncio.to_thread(
+            self.service.checklist, dispute_id, reason, vouchers, statement
+        )
 
     async def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
         """Return how a dispute stands, for the host's own tables."""
         return await asyncio.to_thread(self.service.snapshot, dispute_id)
 
-    async def by_order(self, order_id: str, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
+    async def by_order(
+        self, order_id: str, *, cursor: str | None = None, limit: int = PAGE
+    ) -> Page[DisputeSnapshot]:
         """Find the disputes about an order."""
         return await asyncio.to_thread(self.service.by_order, order_id, cursor=cursor, limit=limit)
 
     async def by_merchant(
-        self, merchant_id: str, state: StateName | None = None, *, cursor: str | None = None, limit: int = PAGE
+        self,
+        merchant_id: str,
+        state: StateName | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = PAGE,
     ) -> Page[DisputeSnapshot]:
         """Find the disputes against a merchant."""
-        return await asyncio.to_thread(self.service.by_merchant, merchant_id, state, cursor=cursor, limit=limit)
+        return await asyncio.to_thread(
+            self.service.by_merchant, merchant_id, state, cursor=cursor, limit=limit
+        )
 
-    async def by_state(self, state: StateName, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
+    async def by_state(
+        self, state: StateName, *, cursor: str | None = None, limit: int = PAGE
+    ) -> Page[DisputeSnapshot]:
         """Find the disputes in a state."""
         return await asyncio.to_thread(self.service.by_state, state, cursor=cursor, limit=limit)
 
-    async def due_before(self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE) -> Page[Due]:
+    async def due_before(
+        self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE
+    ) -> Page[Due]:
         """Find the deadlines that are due before an instant."""
         return await asyncio.to_thread(self.service.due_before, instant, cursor=cursor, limit=limit)
 

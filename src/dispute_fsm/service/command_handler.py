@@ -1,8 +1,9 @@
 """The command handler: load, ask for facts, decide, append; and again where the dispute was modified concurrently.
 
-A command is decided outside of any transaction, for an order system may take its time, and appended only where its dispute is
-as it was loaded (optimistic concurrency). Else it is loaded and decided again: first without a lock, then, so that it ends,
-with one. The order system is never asked while a transaction is open.
+A command is decided outside of any transaction, for an order system may take its time, and appended
+only where its dispute is as it was loaded (optimistic concurrency). Else it is loaded and decided
+again: first without a lock, then, so that it ends, with one. The order system is never asked while
+a transaction is open.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -22,7 +23,13 @@ from dispute_fsm.domain.commands import Command, OpenDispute
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.errors import ConflictError, FactsNeededError, InputError, StaleFactsError, UnknownDisputeError
+from dispute_fsm.errors import (
+    ConflictError,
+    FactsNeededError,
+    InputError,
+    StaleFactsError,
+    UnknownDisputeError,
+)
 from dispute_fsm.handler import Disputes, Result, instant, log_decision
 from dispute_fsm.machine.guard import PayloadUnlock
 from dispute_fsm.store.failures import failures
@@ -48,8 +55,9 @@ _ATTEMPTS = 10
 class _Pending:
     """A command that is being handled: what is known about it from one attempt to the next.
 
-    `given` are the facts that the host handed in, `asked` those that the order system gave. `arrived` is when the command
-    came: it is decided by that time, however long the order system took. `before` is the dispute as it was loaded last.
+    `given` are the facts that the host handed in, `asked` those that the order system gave.
+    `arrived` is when the command came: it is decided by that time, however long the order system
+    took. `before` is the dispute as it was loaded last.
     """
 
     dispute_id: str
@@ -89,9 +97,11 @@ class CommandHandler:
         """Tell what time it is, in UTC."""
         return self.store.now(session) if self.clock is None else instant(self.clock(), "now")
 
-    # ---- openings ------------------------------------------------------------------------------------------------------
+    # ---- openings --------------------------------------------------------------------------------
 
-    def open(self, opening: OpenDispute, facts: OrderFacts | None, host: Connection | None) -> Result:
+    def open(
+        self, opening: OpenDispute, facts: OrderFacts | None, host: Connection | None
+    ) -> Result:
         """Open a dispute; see `DisputeService.open`."""
         _require_transaction(host)
         for _ in range(_ATTEMPTS):
@@ -106,23 +116,36 @@ class CommandHandler:
                 decision: Decision = Refused((_has_a_live_one(opening, live),))
             else:
                 shown = self._shown(opening, existing, now, host) if facts is None else facts
-                decision = open_dispute(existing, opening, shown, now, stamp=self.disputes.stamp(opening.dispute_id, 1))
+                decision = open_dispute(
+                    existing, opening, shown, now, stamp=self.disputes.stamp(opening.dispute_id, 1)
+                )
             try:
                 answer = self._opened(opening, existing, decision, host)
             except ConflictError:
                 continue
             log_decision(opening.dispute_id, opening, decision)
             return answer
-        raise ConflictError(f"dispute {opening.dispute_id} could not be opened, for others kept opening one; send it again")
+        raise ConflictError(
+            f"dispute {opening.dispute_id} could not be opened, for others kept opening one; send "
+            "it again"
+        )
 
-    def _shown(self, opening: OpenDispute, existing: Dispute | None, now: datetime, host: Connection | None) -> OrderFacts | None:
+    def _shown(
+        self, opening: OpenDispute, existing: Dispute | None, now: datetime, host: Connection | None
+    ) -> OrderFacts | None:
         if not opening_needs_facts(existing, opening):
             return None
         if host is not None:
             raise _unasked(opening.order_id)
         return self.disputes.orders.look(opening.order_id, now)
 
-    def _opened(self, opening: OpenDispute, existing: Dispute | None, decision: Decision, host: Connection | None) -> Result:
+    def _opened(
+        self,
+        opening: OpenDispute,
+        existing: Dispute | None,
+        decision: Decision,
+        host: Connection | None,
+    ) -> Result:
         """Write a dispute that opens. Raises `ConflictError` where another one came first."""
         if not isinstance(decision, Accepted):
             return Result(decision, None, None if isinstance(decision, Refused) else existing)
@@ -132,14 +155,18 @@ class CommandHandler:
         self._wake()
         return Result(decision, decision.event, dispute)
 
-    # ---- commands ------------------------------------------------------------------------------------------------------
+    # ---- commands --------------------------------------------------------------------------------
 
-    def send(self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None) -> Result:
+    def send(
+        self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None
+    ) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
         pending = _Pending(dispute_id, lambda _dispute, _now: command, command.key, facts)
         return cast("Result", self._handle(pending, host))
 
-    def handle(self, dispute_id: str, command_for: CommandFor, host: Connection | None = None) -> Result | None:
+    def handle(
+        self, dispute_id: str, command_for: CommandFor, host: Connection | None = None
+    ) -> Result | None:
         """Send the command that a dispute needs as it was loaded; None where it needs none."""
         return self._handle(_Pending(dispute_id, command_for), host)
 
@@ -166,12 +193,17 @@ class CommandHandler:
                     raise
                 before, arrived = cast("Dispute", pending.before), cast("datetime", pending.arrived)
                 pending.asked = self.disputes.look(before, max(arrived, before.last_at))
-        raise ConflictError(f"dispute {pending.dispute_id} could not be written, for others kept changing it; send the command again")
+        raise ConflictError(
+            f"dispute {pending.dispute_id} could not be written, for others kept changing it; "
+            "send the command again"
+        )
 
     def _optimistic(self, pending: _Pending) -> _Handled | None:
         """Load, ask for facts, decide, append: without a lock. Raises `ConflictError` where the dispute was modified meanwhile."""
         with self.store.pool.take() as session:
-            ready = self._load(pending, session, self.store.load(session, pending.dispute_id, pending.key))
+            ready = self._load(
+                pending, session, self.store.load(session, pending.dispute_id, pending.key)
+            )
             if ready is None:
                 return None
             try:
@@ -188,7 +220,9 @@ class CommandHandler:
 
         Raises `FactsNeededError` where facts are needed and none are at hand.
         """
-        ready = self._load(pending, session, self.store.locked(session, pending.dispute_id, pending.key))
+        ready = self._load(
+            pending, session, self.store.locked(session, pending.dispute_id, pending.key)
+        )
         if ready is None:
             return None
         try:
@@ -202,17 +236,29 @@ class CommandHandler:
 
     def _load(self, pending: _Pending, session: Session, loaded: Loaded | None) -> _Ready | None:
         if loaded is None:
-            raise UnknownDisputeError(f"there is no dispute {pending.dispute_id}", field="dispute_id")
+            raise UnknownDisputeError(
+                f"there is no dispute {pending.dispute_id}", field="dispute_id"
+            )
         pending.before = loaded.dispute
         if pending.arrived is None:
-            pending.arrived = loaded.now if self.clock is None and loaded.now is not None else self.now(session)
-        now = max(pending.arrived, loaded.dispute.last_at)  # business time never goes back within a dispute, whatever a clock does
+            pending.arrived = (
+                loaded.now if self.clock is None and loaded.now is not None else self.now(session)
+            )
+        now = max(
+            pending.arrived, loaded.dispute.last_at
+        )  # business time never goes back within a dispute, whatever a clock does
         command = pending.command_for(loaded.dispute, now)
         return None if command is None else _Ready(command, loaded.dispute, now)
 
     def _decide(self, ready: _Ready, facts: OrderFacts | None) -> Result:
         command, before, now = ready
-        decision = decide(before, command, facts, now, stamp=self.disputes.stamp(before.dispute_id, before.seq + 1))
+        decision = decide(
+            before,
+            command,
+            facts,
+            now,
+            stamp=self.disputes.stamp(before.dispute_id, before.seq + 1),
+        )
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Result(decision, event, before if event is None else evolve(before, event))
 
@@ -227,10 +273,12 @@ class CommandHandler:
     def _write(self, session: Session, ready: _Ready, result: Result) -> None:
         decision = result.decision
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
-            due = self.store.append(session, ready.before, decision.event, result.dispute, decision.hashed)
+            due = self.store.append(
+                session, ready.before, decision.event, result.dispute, decision.hashed
+            )
             self._announce(session, result.dispute, due)
 
-    # ---- what both need ------------------------------------------------------------------------------------------------
+    # ---- what both need --------------------------------------------------------------------------
 
     @contextmanager
     def session(self, host: Connection | None, *, writes: bool = False) -> Generator[Session]:
@@ -269,12 +317,17 @@ def _logged(done: _Handled | None) -> Result | None:
 
 
 def _unasked(order_id: str) -> FactsNeededError:
-    return FactsNeededError(f"order {order_id} has to be looked at, which is not done while a transaction is open: hand in facts")
+    return FactsNeededError(
+        f"order {order_id} has to be looked at, which is not done while a transaction is open: "
+        "hand in facts"
+    )
 
 
 def _has_a_live_one(opening: OpenDispute, live: str) -> Reason:
     unlock = PayloadUnlock(
-        "order_id", f"请继续处理纠纷 {live}，或在其结束后再发起", f"go on with dispute {live}, or open another once it is closed"
+        "order_id",
+        f"请继续处理纠纷 {live}，或在其结束后再发起",
+        f"go on with dispute {live}, or open another once it is closed",
     )
     saw = FrozenMap({"order_id": opening.order_id, "dispute_id": live})
     return Reason(RefusalCode.DISPUTE_EXISTS, "one_live_dispute_per_order", saw, unlock)

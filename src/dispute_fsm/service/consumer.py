@@ -1,9 +1,11 @@
 """The feed as CloudEvents, and named consumers of it: at least once, each dispute's events in order.
 
-The position is kept in the database, so another process goes on where this one ended; what was delivered since the position was
-kept last comes again. An event that the consumer cannot take is parked, and with it all later ones of its dispute, so that
-their order holds; the other disputes go on. Parked ones are shown by `parked` and delivered by `retry`, or left out by `skip`.
-An event in the feed holds no personal values: they are in the store, where they can be erased, and nowhere else.
+The position is kept in the database, so another process goes on where this one ended; what was
+delivered since the position was kept last comes again. An event that the consumer cannot take is
+parked, and with it all later ones of its dispute, so that their order holds; the other disputes go
+on. Parked ones are shown by `parked` and delivered by `retry`, or left out by `skip`. An event in
+the feed holds no personal values: they are in the store, where they can be erased, and nowhere
+else.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -46,8 +48,9 @@ class FeedEvent:
     def cloud_event(self, source: str = SOURCE) -> CloudEvent:
         """Put the event into its envelope; `data` is the event as it stands in a history file, without personal values.
 
-        `id` is the dispute's id and the event's seq: the same each time it is delivered, so that a consumer knows a second
-        time. `sequence` is the place in the feed, its numbers as long as they can get, so that texts sort as places do.
+        `id` is the dispute's id and the event's seq: the same each time it is delivered, so that a
+        consumer knows a second time. `sequence` is the place in the feed, its numbers as long as
+        they can get, so that texts sort as places do.
         """
         record = self.record
         return {
@@ -71,8 +74,23 @@ def feed_event(place: FeedPosition, row: EventRow) -> FeedEvent:
 def log_sink(event: CloudEvent) -> None:
     """Write one structlog line per event: ids and codes only."""
     data: Mapping[str, Any] = event["data"]
-    told = {name: data[name] for name in ("dispute_id", "seq", "type", "at", "command", "source", "target", "outcome", "refused")}
-    log("dispute_fsm.feed").info("dispute_event", place=event["sequence"], role=data["actor"]["role"], **told)
+    told = {
+        name: data[name]
+        for name in (
+            "dispute_id",
+            "seq",
+            "type",
+            "at",
+            "command",
+            "source",
+            "target",
+            "outcome",
+            "refused",
+        )
+    }
+    log("dispute_fsm.feed").info(
+        "dispute_event", place=event["sequence"], role=data["actor"]["role"], **told
+    )
 
 
 _MOST_SAID = 300
@@ -82,7 +100,8 @@ _MOST_SAID = 300
 class Delivered:
     """What a delivery did: events delivered, events parked as the first of their dispute, events held back behind such a one.
 
-    `busy`: another process delivers for this consumer, so nothing was done. `more`: there may be more to deliver now.
+    `busy`: another process delivers for this consumer, so nothing was done. `more`: there may be
+    more to deliver now.
     """
 
     delivered: int = 0
@@ -95,8 +114,9 @@ class Delivered:
 class Consumer:
     """Delivers to one sink under a name. One process at a time delivers for a name, seen to by a lease.
 
-    `tries` is how often an event is put to the sink before it is parked; for fewer than one, `InputError` is raised. A sink that
-    cannot take anything now raises `SinkUnavailableError`: then nothing is parked, and delivery goes on from there next time.
+    `tries` is how often an event is put to the sink before it is parked; for fewer than one,
+    `InputError` is raised. A sink that cannot take anything now raises `SinkUnavailableError`: then
+    nothing is parked, and delivery goes on from there next time.
     """
 
     def __init__(  # noqa: PLR0913 -- three that differ for each consumer, three by name that seldom do
@@ -127,10 +147,17 @@ class Consumer:
             with self._handler.store.pool.take() as session:
                 found = read_feed(session, began, limit)
                 held = set(consumers.parked_of(session, self.name))
-            done, new, place, kept = Delivered(more=len(found) == limit), dict[str, Parked](), began, monotonic()
+            done, new, place, kept = (
+                Delivered(more=len(found) == limit),
+                dict[str, Parked](),
+                began,
+                monotonic(),
+            )
             try:
                 for at, row in found:
-                    if monotonic() - kept > self._lease.total_seconds() / 3:  # a slow sink must not lose the turn, nor hear all again
+                    if (
+                        monotonic() - kept > self._lease.total_seconds() / 3
+                    ):  # a slow sink must not lose the turn, nor hear all again
                         self._keep(place, new)
                         new.clear()
                         kept = monotonic()
@@ -167,7 +194,10 @@ class Consumer:
             with self._handler.store.pool.take() as session:
                 held = consumers.parked_of(session, self.name).get(dispute_id)
                 if held is None:
-                    raise InputError(f"nothing of dispute {dispute_id} is held back from consumer {self.name}", field="dispute_id")
+                    raise InputError(
+                        f"nothing of dispute {dispute_id} is held back from consumer {self.name}",
+                        field="dispute_id",
+                    )
                 behind = read_one(session, dispute_id, held.seq + leaving_out, place)
             done, stuck, last = Delivered(), dict[str, Parked](), held.seq + leaving_out
             try:
@@ -198,11 +228,22 @@ class Consumer:
                 wrong = fault
             else:
                 return None
-        log().error("event_parked", consumer=self.name, dispute_id=row.dispute_id, seq=row.seq, error=type(wrong).__name__)
+        log().error(
+            "event_parked",
+            consumer=self.name,
+            dispute_id=row.dispute_id,
+            seq=row.seq,
+            error=type(wrong).__name__,
+        )
         return wrong
 
     def _parked(self, row: EventRow, wrong: Exception) -> Parked:
-        said = f"{type(wrong).__name__}: {wrong}"[:_MOST_SAID].encode(errors="replace").decode().replace("\0", "�")  # what can be stored
+        said = (
+            f"{type(wrong).__name__}: {wrong}"[:_MOST_SAID]
+            .encode(errors="replace")
+            .decode()
+            .replace("\0", "�")
+        )  # what can be stored
         return Parked(row.dispute_id, row.seq, self._now(), said)
 
     def _now(self) -> datetime:
@@ -211,7 +252,13 @@ class Consumer:
 
     def _keep(self, place: FeedPosition, held: dict[str, Parked], freed: str | None = None) -> None:
         with self._handler.store.pool.transaction() as session:
-            consumers.advance(session, self.name, self._owner, place, self._handler.store.now(session) + self._lease)
+            consumers.advance(
+                session,
+                self.name,
+                self._owner,
+                place,
+                self._handler.store.now(session) + self._lease,
+            )
             for one in held.values():
                 consumers.park(session, self.name, one)
             if freed is not None:
@@ -221,7 +268,9 @@ class Consumer:
     def _turn(self) -> Generator[FeedPosition | None]:
         """Take the turn to deliver for this name; None where it is somebody else's."""
         with self._handler.store.pool.transaction() as session:
-            place = consumers.take(session, self.name, self._owner, self._handler.store.now(session), self._lease)
+            place = consumers.take(
+                session, self.name, self._owner, self._handler.store.now(session), self._lease
+            )
         try:
             yield place
         finally:

@@ -14,7 +14,15 @@ from dispute_fsm.domain.enums import StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import UnknownDisputeError
-from dispute_fsm.handler import Disputes, Expiry, Result, StampMaker, command_of, fresh_stamp, opening_of
+from dispute_fsm.handler import (
+    Disputes,
+    Expiry,
+    Result,
+    StampMaker,
+    command_of,
+    fresh_stamp,
+    opening_of,
+)
 from dispute_fsm.orders import OrderSystem
 from dispute_fsm.rules.evidence import Checklist
 from dispute_fsm.service.command_handler import NOTICE, Clock, CommandHandler
@@ -32,22 +40,37 @@ PAGE = 100
 class DisputeService:
     """Opens disputes, takes commands, sweeps deadlines and feeds others, on a store; safe to use from many threads.
 
-    `orders` is the host's order system. `clock` tells business time: left out, the database's clock where it has one, else this
-    machine's. `stamp` gives ids and salts.
+    `orders` is the host's order system. `clock` tells business time: left out, the database's clock
+    where it has one, else this machine's. `stamp` gives ids and salts.
 
-    Every call may raise `StoreUnavailableError`: database unavailable. Nothing is ever half-written; whether
-    the last commit was done is unknown, and the same command with the same key finds out. `StoreInvalidError`: somebody has
-    to change the database, or the rights in it, first. Calls in a host's transaction raise the same, and the host rolls it back.
+    Every call may raise `StoreUnavailableError`: database unavailable. Nothing is ever
+    half-written; whether the last commit was done is unknown, and the same command with the same
+    key finds out. `StoreInvalidError`: somebody has to change the database, or the rights in it,
+    first. Calls in a host's transaction raise the same, and the host rolls it back.
     """
 
-    def __init__(self, store: Store, orders: OrderSystem, *, clock: Clock | None = None, stamp: StampMaker = fresh_stamp) -> None:
+    def __init__(
+        self,
+        store: Store,
+        orders: OrderSystem,
+        *,
+        clock: Clock | None = None,
+        stamp: StampMaker = fresh_stamp,
+    ) -> None:
         self.store = store
         self._handler = CommandHandler(store, Disputes(orders, stamp), clock)
 
-    # ---- openings and commands -----------------------------------------------------------------------------------------
+    # ---- openings and commands -------------------------------------------------------------------
 
     @overload
-    def open(self, opening: OpenDispute, /, *, facts: OrderFacts | None = None, connection: Connection | None = None) -> Result: ...
+    def open(
+        self,
+        opening: OpenDispute,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        connection: Connection | None = None,
+    ) -> Result: ...
     @overload
     def open(
         self,
@@ -69,15 +92,23 @@ class DisputeService:
     ) -> Result:
         """Open a dispute, by a command or by its fields. The same opening of the same id again is answered as the first time.
 
-        An order has one live dispute: another opening is refused with `dispute_exists`. `facts` and `connection` as in `send`.
+        An order has one live dispute: another opening is refused with `dispute_exists`. `facts` and
+        `connection` as in `send`.
 
-        Raises `OrderSystemUnavailableError`, `StaleFactsError`, `InputError`; `ConflictError`: send it again.
+        Raises `OrderSystemUnavailableError`, `StaleFactsError`, `InputError`; `ConflictError`: send
+        it again.
         """
         return self._handler.open(opening_of(opening, fields), facts, connection)
 
     @overload
     def send(
-        self, dispute_id: str, command: Command, /, *, facts: OrderFacts | None = None, connection: Connection | None = None
+        self,
+        dispute_id: str,
+        command: Command,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        connection: Connection | None = None,
     ) -> Result: ...
     @overload
     def send(
@@ -106,26 +137,30 @@ class DisputeService:
     ) -> Result:
         """Send a command to a dispute, or the type of one and what it says; what came of it is stored when this returns.
 
-        The command is judged by the time at which it came, or that of the dispute's last event where a clock went back.
-        `facts` is a snapshot that the host has at hand already. With a `connection` of the host's, which has begun a
-        transaction, all is written there and stands once the host commits; the dispute is held until then. The order system
-        is not asked then: where a rule looks at facts, hand them in, dated by `now`.
+        The command is judged by the time at which it came, or that of the dispute's last event
+        where a clock went back. `facts` is a snapshot that the host has at hand already. With a
+        `connection` of the host's, which has begun a transaction, all is written there and stands
+        once the host commits; the dispute is held until then. The order system is not asked then:
+        where a rule looks at facts, hand them in, dated by `now`.
 
-        Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: others kept changing the
-        dispute, send it again; `UnknownDisputeError` where there is no such dispute; `FactsNeededError` with a `connection`
-        only; `StaleFactsError`; `InputError` where the command cannot be read, the clock tells no instant, or the `connection`
-        has begun no transaction.
+        Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`:
+        others kept changing the dispute, send it again; `UnknownDisputeError` where there is no
+        such dispute; `FactsNeededError` with a `connection` only; `StaleFactsError`; `InputError`
+        where the command cannot be read, the clock tells no instant, or the `connection` has begun
+        no transaction.
         """
         return self._handler.send(dispute_id, command_of(command, by, key, said), facts, connection)
 
-    def expire(self, dispute_id: str, *, revision: int | None = None, connection: Connection | None = None) -> Expiry:
+    def expire(
+        self, dispute_id: str, *, revision: int | None = None, connection: Connection | None = None
+    ) -> Expiry:
         """Act on what has passed of a dispute's deadlines, and say when to call again.
 
-        `revision` is that of the dispute for which a timer was set: where it has gone on since, nothing is done.
-        `connection` as in `send`.
+        `revision` is that of the dispute for which a timer was set: where it has gone on since,
+        nothing is done. `connection` as in `send`.
 
-        Raises `OrderSystemUnavailableError` where nothing could be acted on for that: nothing happened, call again;
-        `InputError` where there is no such dispute; as `send` does.
+        Raises `OrderSystemUnavailableError` where nothing could be acted on for that: nothing
+        happened, call again; `InputError` where there is no such dispute; as `send` does.
         """
         return expire(self._handler, dispute_id, revision, connection)
 
@@ -134,7 +169,7 @@ class DisputeService:
         with self._handler.session(connection) as session:
             return self._handler.now(session)
 
-    # ---- looking -------------------------------------------------------------------------------------------------------
+    # ---- looking ---------------------------------------------------------------------------------
 
     def get(self, dispute_id: str) -> Dispute | None:
         """Return a dispute as it stands; None where there is none. Its `keys` are left out."""
@@ -150,25 +185,35 @@ class DisputeService:
     def options(self, dispute_id: str) -> tuple[OptionView, ...]:
         """Return what the merchant could choose now, why not, and what would unlock it.
 
-        Where the order system cannot answer, an option that depends on it is neither open nor closed. Raises
-        `UnknownDisputeError` where there is no such dispute.
+        Where the order system cannot answer, an option that depends on it is neither open nor
+        closed. Raises `UnknownDisputeError` where there is no such dispute.
         """
         dispute, now = self._there(dispute_id)
         return self._handler.disputes.options(dispute, at=now)
 
-    def checklist(self, dispute_id: str, reason: str | None, vouchers: tuple[Voucher, ...] = (), statement: str | None = None) -> Checklist:
+    def checklist(
+        self,
+        dispute_id: str,
+        reason: str | None,
+        vouchers: tuple[Voucher, ...] = (),
+        statement: str | None = None,
+    ) -> Checklist:
         """Tell, before evidence is submitted, what is there, missing and not acceptable.
 
         Raises `UnknownDisputeError` where there is no such dispute.
         """
-        return self._handler.disputes.checklist(self._there(dispute_id)[0], reason, vouchers, statement)
+        return self._handler.disputes.checklist(
+            self._there(dispute_id)[0], reason, vouchers, statement
+        )
 
     def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
         """Return how a dispute stands, versioned, for the host's own tables; None where there is none."""
         with self.store.pool.take() as session:
             return queries.snapshot_of_dispute(session, dispute_id)
 
-    def by_order(self, order_id: str, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
+    def by_order(
+        self, order_id: str, *, cursor: str | None = None, limit: int = PAGE
+    ) -> Page[DisputeSnapshot]:
         """Find the disputes about an order, the oldest first. `cursor` is that of the page before.
 
         Raises `InputError` for another cursor, and for a page that holds nothing.
@@ -177,13 +222,20 @@ class DisputeService:
             return queries.by_order(session, order_id, cursor, limit)
 
     def by_merchant(
-        self, merchant_id: str, state: StateName | None = None, *, cursor: str | None = None, limit: int = PAGE
+        self,
+        merchant_id: str,
+        state: StateName | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = PAGE,
     ) -> Page[DisputeSnapshot]:
         """Find the disputes against a merchant, in any state or in one, the oldest first. Raises `InputError` as `by_order` does."""
         with self.store.pool.take() as session:
             return queries.by_merchant(session, merchant_id, state, cursor, limit)
 
-    def by_state(self, state: StateName, *, cursor: str | None = None, limit: int = PAGE) -> Page[DisputeSnapshot]:
+    def by_state(
+        self, state: StateName, *, cursor: str | None = None, limit: int = PAGE
+    ) -> Page[DisputeSnapshot]:
         """Find the disputes in a state, the oldest first.
 
         It is a leaf, under any rule version and in any region, or a state around leaves.
@@ -192,20 +244,24 @@ class DisputeService:
         with self.store.pool.take() as session:
             return queries.by_state(session, state, cursor, limit)
 
-    def due_before(self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE) -> Page[Due]:
+    def due_before(
+        self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE
+    ) -> Page[Due]:
         """Find the deadlines that run and are due before an instant, the first due first. Raises `InputError` as `by_order` does."""
         with self.store.pool.take() as session:
             return queries.due_before(session, instant, cursor, limit)
 
-    # ---- erasing -------------------------------------------------------------------------------------------------------
+    # ---- erasing ---------------------------------------------------------------------------------
 
     def erase(self, dispute_id: str) -> int:
         """Erase the personal values of a dispute; returns how many of its events had any. The chain of hashes stays whole."""
         return self.store.erase(dispute_id)
 
-    # ---- deadlines -----------------------------------------------------------------------------------------------------
+    # ---- deadlines -------------------------------------------------------------------------------
 
-    def sweep(self, *, batch: int = BATCH, lease: timedelta = LEASE, stop: Callable[[], bool] = bool) -> Swept:
+    def sweep(
+        self, *, batch: int = BATCH, lease: timedelta = LEASE, stop: Callable[[], bool] = bool
+    ) -> Swept:
         """Fire every deadline that has passed, once, however many sweep. `stop` is asked between two disputes."""
         return sweep(self._handler, batch, lease, stop)
 
@@ -213,18 +269,27 @@ class DisputeService:
         """Make a runner that sweeps whenever a deadline is due; its `run` returns after its `stop`."""
         return Runner(self._handler, look=look, lease=lease)
 
-    # ---- the feed ------------------------------------------------------------------------------------------------------
+    # ---- the feed --------------------------------------------------------------------------------
 
     def feed(self, after: str | None = None, limit: int = PAGE) -> tuple[FeedEvent, ...]:
         """Read the events of all disputes as they were committed, behind a place (None: from the first one on).
 
-        Going on behind the last place leaves nothing out. Raises `InputError` for a text that is no place, and for a limit below one.
+        Going on behind the last place leaves nothing out. Raises `InputError` for a text that is no
+        place, and for a limit below one.
         """
         place = place_of(after)
         with self.store.pool.take() as session:
             return tuple(feed_event(at, row) for at, row in read_feed(session, place, limit))
 
-    def consumer(self, name: str, sink: Sink, *, source: str = SOURCE, tries: int = 3, lease: timedelta = LEASE) -> Consumer:
+    def consumer(
+        self,
+        name: str,
+        sink: Sink,
+        *,
+        source: str = SOURCE,
+        tries: int = 3,
+        lease: timedelta = LEASE,
+    ) -> Consumer:
         """Make a consumer that keeps its place under a name."""
         return Consumer(self._handler, name, sink, source=source, tries=tries, lease=lease)
 

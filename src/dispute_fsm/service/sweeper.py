@@ -1,8 +1,9 @@
 """The sweeper: every deadline that has passed fires, once, whoever and however many sweep.
 
-A sweeper claims what is overdue in batches, so that many work side by side. What fires is decided anew with the dispute as it is:
-who comes second finds the deadline gone, and does nothing. Where the order system cannot answer, that deadline stays pending until
-the claim lapses, and the others go on. A `Runner` sweeps when the next deadline is due, and wakes when an earlier one appears.
+A sweeper claims what is overdue in batches, so that many work side by side. What fires is decided
+anew with the dispute as it is: who comes second finds the deadline gone, and does nothing. Where
+the order system cannot answer, that deadline stays pending until the claim lapses, and the others
+go on. A `Runner` sweeps when the next deadline is due, and wakes when an earlier one appears.
 """
 
 from collections.abc import Callable
@@ -43,8 +44,8 @@ BATCH = 20
 class Swept:
     """What a sweep did.
 
-    `fired` counts deadlines, `pending` those on which nothing is judged because the order system could not answer, `failed` the
-    disputes that could not be worked on, of which the log tells.
+    `fired` counts deadlines, `pending` those on which nothing is judged because the order system
+    could not answer, `failed` the disputes that could not be worked on, of which the log tells.
     """
 
     fired: int = 0
@@ -52,7 +53,9 @@ class Swept:
     failed: int = 0
 
     def __add__(self, other: "Swept") -> "Swept":
-        return Swept(self.fired + other.fired, self.pending + other.pending, self.failed + other.failed)
+        return Swept(
+            self.fired + other.fired, self.pending + other.pending, self.failed + other.failed
+        )
 
 
 def sweep(handler: CommandHandler, batch: int, lease: timedelta, stop: Callable[[], bool]) -> Swept:
@@ -67,7 +70,9 @@ def sweep(handler: CommandHandler, batch: int, lease: timedelta, stop: Callable[
         with handler.store.pool.transaction() as session:
             claimed = claim(session, handler.now(session), lease, batch)
         fresh = [dispute_id for dispute_id in claimed if dispute_id not in stayed]
-        if not fresh:  # what stayed is tried again once its claim lapses; a slow order system must not keep a sweep going for ever
+        # what stayed is tried again once its claim lapses; a slow order system must not keep a
+        # sweep going for ever
+        if not fresh:
             break
         for number, dispute_id in enumerate(fresh):
             if stop():
@@ -96,14 +101,24 @@ def _expire(handler: CommandHandler, dispute_id: str) -> Swept:
         except (StoreUnavailableError, StoreInvalidError):
             raise
         except Exception as fault:  # noqa: BLE001 -- a host's order system may raise anything, and one dispute must not keep up the others
-            said = str(fault) if isinstance(fault, DisputeError) else None  # our own words hold ids only
-            log().error("deadline_failed", dispute_id=dispute_id, deadline=expiries.trying, error=type(fault).__name__, said=said)
+            said = (
+                str(fault) if isinstance(fault, DisputeError) else None
+            )  # our own words hold ids only
+            log().error(
+                "deadline_failed",
+                dispute_id=dispute_id,
+                deadline=expiries.trying,
+                error=type(fault).__name__,
+                said=said,
+            )
             return done + Swept(failed=1)
         if expiries.trying is not None:
             expiries.tried.add(expiries.trying)
 
 
-def expire(handler: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None) -> Expiry:
+def expire(
+    handler: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None
+) -> Expiry:
     """Act on the deadlines of one dispute that have passed; see `DisputeService.expire`."""
     acting, results = _Acting(revision), list[Result]()
     unavailable: OrderSystemUnavailableError | StaleFactsError | None = None
@@ -151,12 +166,20 @@ _LOOK_UP = 0.5
 class Runner:
     """Sweeps for ever in the thread that calls `run`; `stop` may be called from any thread or signal handler.
 
-    It sleeps until the next deadline is due, or a claim lapses, at most `look`. It is woken by this process's own commands,
-    and on PostgreSQL by those of others; where the clock is the host's, by `look` alone, for a host's hours may be shorter.
-    Whatever goes wrong, such as a database that is unavailable, is logged, and it tries again every `look`.
+    It sleeps until the next deadline is due, or a claim lapses, at most `look`. It is woken by this
+    process's own commands, and on PostgreSQL by those of others; where the clock is the host's, by
+    `look` alone, for a host's hours may be shorter. Whatever goes wrong, such as a database that is
+    unavailable, is logged, and it tries again every `look`.
     """
 
-    def __init__(self, handler: CommandHandler, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE, batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        handler: CommandHandler,
+        *,
+        look: timedelta = NOTICE / 2,
+        lease: timedelta = LEASE,
+        batch: int = BATCH,
+    ) -> None:
         self._handler = handler
         self._look = look
         self._lease = lease
@@ -166,7 +189,9 @@ class Runner:
 
     def stop(self) -> None:
         """End `run` as soon as the dispute at hand is done."""
-        self._stopped = True  # no more than that: a signal handler that took a lock could wait for the very thread that it interrupts
+        # no more than that: a signal handler that took a lock could wait for the very thread that
+        # it interrupts
+        self._stopped = True
 
     def _is_stopped(self) -> bool:
         return self._stopped
@@ -211,7 +236,10 @@ class Runner:
             due = next_to_sweep(session, now)
         longest = self._look
         # A deadline is inclusive: it has passed only after its instant.
-        return max(longest if due is None else min(longest, due - now + timedelta(microseconds=1)), timedelta(0)).total_seconds()
+        return max(
+            longest if due is None else min(longest, due - now + timedelta(microseconds=1)),
+            timedelta(0),
+        ).total_seconds()
 
     def _listen(self) -> None:
         """Wake when another process says that a deadline will be due soon. While the database is unavailable, `look` has to do."""
@@ -227,7 +255,9 @@ class Runner:
 
     def _hear(self) -> None:
         """Hear until this is stopped. A pooler would take the session away, so behind one `look` has to do for good."""
-        with closing(self._handler.store.address.connect()) as heard:  # its own: it hears, and may break
+        with closing(
+            self._handler.store.address.connect()
+        ) as heard:  # its own: it hears, and may break
             if behind_pooler(heard, heard.execute):
                 return
             heard.execute(f"LISTEN {CHANNEL}")

@@ -1,6 +1,7 @@
 """Where a database is: SQLite in a file, which needs nothing, or PostgreSQL by URL; and how a connection to it is opened.
 
-The parameters of a URL are read here, before anything is connected: an unknown one must not quietly mean nothing.
+The parameters of a URL are read here, before anything is connected: an unknown one must not quietly
+mean nothing.
 """
 
 import sqlite3
@@ -57,29 +58,46 @@ class Address:
 def address_of(given: str | URL) -> Address:
     """Read the URL of a database; nothing is connected yet.
 
-    `sqlite:///disputes.db` is a file, `postgresql://user@host/base` a PostgreSQL. Raises `InputError` for any other URL, for a
-    parameter that neither the driver nor the database knows, and for a value that it cannot have.
+    `sqlite:///disputes.db` is a file, `postgresql://user@host/base` a PostgreSQL. Raises
+    `InputError` for any other URL, for a parameter that neither the driver nor the database knows,
+    and for a value that it cannot have.
     """
     try:
         url = make_url(given)
     except (ArgumentError, ValueError):  # a port that is no number is a ValueError
-        raise InputError("not the URL of a database; e.g. sqlite:///disputes.db or postgresql://user@host/base", field="url") from None
+        raise InputError(
+            "not the URL of a database; e.g. sqlite:///disputes.db or postgresql://user@host/base",
+            field="url",
+        ) from None
     if isinstance(given, str):  # SQLAlchemy leaves out what has no value
-        for name, value in parse_qsl(given.rpartition("@")[2].partition("?")[2], keep_blank_values=True):
+        for name, value in parse_qsl(
+            given.rpartition("@")[2].partition("?")[2], keep_blank_values=True
+        ):
             if not value:
                 raise InputError(f"{name} has no value; give it one, or leave it out", field="url")
     kind = _DIALECTS.get(url.drivername)
     if kind is None:
-        raise InputError(f'unsupported database "{url.drivername}": use sqlite or postgresql', field="url")
+        raise InputError(
+            f'unsupported database "{url.drivername}": use sqlite or postgresql', field="url"
+        )
     dialect: Any = kind(dbapi=kind.import_dbapi())  # type: ignore[call-arg]  # SQLAlchemy's base class does not declare it
     if dialect.name == POSTGRESQL:
         url = url.set(drivername="postgresql+psycopg")
-        return Address(url, dialect, partial(_open_postgresql, dialect, _postgresql_arguments(url, dialect)))
+        return Address(
+            url, dialect, partial(_open_postgresql, dialect, _postgresql_arguments(url, dialect))
+        )
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         needed = ".".join(map(str, _OLDEST_SQLITE))
-        raise InputError(f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}", field="url")
+        raise InputError(
+            f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}",
+            field="url",
+        )
     opens = partial(_open_sqlite, *_sqlite_arguments(url))
-    return Address(url.update_query_dict({"uri": "true"}) if str(url.database).startswith("file:") else url, dialect, opens)
+    return Address(
+        url.update_query_dict({"uri": "true"}) if str(url.database).startswith("file:") else url,
+        dialect,
+        opens,
+    )
 
 
 def file_of(given: str | URL) -> Path | None:
@@ -109,7 +127,7 @@ def _began(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-# ---- PostgreSQL --------------------------------------------------------------------------------------------------------
+# ---- PostgreSQL ----------------------------------------------------------------------------------
 
 
 def _postgresql_arguments(url: URL, dialect: Dialect) -> dict[str, Any]:
@@ -135,12 +153,15 @@ def _open_postgresql(dialect: Dialect, arguments: Mapping[str, Any]) -> Any:  # 
 def behind_pooler(connection: Any, execute: Callable[[str], Any]) -> bool:  # noqa: ANN401 -- a connection of psycopg
     """Tell whether a pooler such as PgBouncer answers for the server, so that each transaction may be another session's.
 
-    The process that answers is another one then than the one that was named when the connection was made. Nothing may be
-    left in a session there: the connection is told to prepare no statements.
+    The process that answers is another one then than the one that was named when the connection was
+    made. Nothing may be left in a session there: the connection is told to prepare no statements.
     """
     pooled = _pooled.get(connection)
     if pooled is None:
-        threshold, connection.prepare_threshold = connection.prepare_threshold, None  # also for the question itself
+        threshold, connection.prepare_threshold = (
+            connection.prepare_threshold,
+            None,
+        )  # also for the question itself
         try:
             (process,) = execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
         finally:
@@ -155,7 +176,7 @@ _pooled: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 """What was found out about connections, a host's among them."""
 
 
-# ---- SQLite ------------------------------------------------------------------------------------------------------------
+# ---- SQLite --------------------------------------------------------------------------------------
 
 
 def _open_sqlite(name: str, arguments: Mapping[str, Any]) -> sqlite3.Connection:
@@ -166,7 +187,9 @@ def _open_sqlite(name: str, arguments: Mapping[str, Any]) -> sqlite3.Connection:
                 break
             try:
                 connection.execute("PRAGMA journal_mode = WAL").close()
-            except sqlite3.OperationalError:  # somebody else is at it, or writes; this pragma does not wait, a transaction does
+            except (
+                sqlite3.OperationalError
+            ):  # somebody else is at it, or writes; this pragma does not wait, a transaction does
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
         for pragma in _PRAGMAS:
@@ -181,37 +204,73 @@ def _sqlite_arguments(url: URL) -> tuple[str, dict[str, Any]]:
     """Return the name of the database and the driver's arguments."""
     name = url.database or ""
     if url.host or url.username or url.port:
-        raise InputError(f"a file has no host; write three slashes: sqlite:///{url.host or ''}{name and '/' + name}", field="url")
+        raise InputError(
+            (
+                "a file has no host; write three slashes: "
+                f"sqlite:///{url.host or ''}{name and '/' + name}"
+            ),
+            field="url",
+        )
     arguments = _arguments(url, {**_SQLITE, **_URI})
     own = {parameter: url.query[parameter] for parameter in url.query if parameter in _URI}
     if not name.startswith("file:"):
         if own:
             first = min(own)
-            raise InputError(f"{first} is a parameter of a URI; write sqlite:///file:{name}?{first}={own[first]}&uri=true", field="url")
+            raise InputError(
+                (
+                    f"{first} is a parameter of a URI; write "
+                    f"sqlite:///file:{name}?{first}={own[first]}&uri=true"
+                ),
+                field="url",
+            )
         uri, place = False, str(Path(name).absolute())
     else:
         if not arguments.get("uri", True):
             raise InputError("uri: a name that begins with file: is read as a URI", field="url")
         uri, place = True, f"{name}{'&' if '?' in name else '?'}{urlencode(own)}"
-    if name.removeprefix("file:") in {"", ":memory:"} or own.get("mode") == "memory" or own.get("vfs") == "memdb":
-        raise InputError("name a file, e.g. sqlite:///disputes.db: what is in memory only would be lost", field="url")
+    if (
+        name.removeprefix("file:") in {"", ":memory:"}
+        or own.get("mode") == "memory"
+        or own.get("vfs") == "memdb"
+    ):
+        raise InputError(
+            "name a file, e.g. sqlite:///disputes.db: what is in memory only would be lost",
+            field="url",
+        )
     settings = {parameter: value for parameter, value in arguments.items() if parameter not in _URI}
     # The store begins transactions itself, and its connections go from thread to thread.
-    return place, {"timeout": _BUSY_SECONDS, **settings, "uri": uri, "isolation_level": None, "check_same_thread": False}
+    return place, {
+        "timeout": _BUSY_SECONDS,
+        **settings,
+        "uri": uri,
+        "isolation_level": None,
+        "check_same_thread": False,
+    }
 
 
 _SERVERS = ("host", "port")
 """What may be given several times."""
 
-# ---- the parameters of a URL -------------------------------------------------------------------------------------------
+# ---- the parameters of a URL ---------------------------------------------------------------------
 
 _Whole = Annotated[int, Field(ge=0, lt=2**31)]
 _Flag = Annotated[bool, AfterValidator(int)]
-_Threshold = Annotated[_Whole | Literal["none"], AfterValidator(lambda given: None if given == "none" else given)]
+_Threshold = Annotated[
+    _Whole | Literal["none"], AfterValidator(lambda given: None if given == "none" else given)
+]
 
 _POSTGRESQL: Mapping[str, Any] = {
     **{option.keyword.decode(): str for option in pq.Conninfo.get_defaults()},
-    **dict.fromkeys(("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"), int),
+    **dict.fromkeys(
+        (
+            "connect_timeout",
+            "keepalives_count",
+            "keepalives_idle",
+            "keepalives_interval",
+            "tcp_user_timeout",
+        ),
+        int,
+    ),
     **dict.fromkeys(("keepalives", "sslcompression", "sslsni", "gssdelegation"), _Flag),
     "prepare_threshold": _Threshold,
 }
@@ -247,8 +306,14 @@ def _arguments(url: URL, known: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in url.query.items():
         if name not in known:
             close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-            meant = f"did you mean {close[0]}?" if close else f"known are {_KNOWN[url.get_backend_name()]}"
-            raise InputError(f"{name} is not a parameter of a {url.get_backend_name()} URL; {meant}", field="url")
+            meant = (
+                f"did you mean {close[0]}?"
+                if close
+                else f"known are {_KNOWN[url.get_backend_name()]}"
+            )
+            raise InputError(
+                f"{name} is not a parameter of a {url.get_backend_name()} URL; {meant}", field="url"
+            )
         if name in _SERVERS:
             continue
         if not isinstance(value, str):
@@ -256,5 +321,7 @@ def _arguments(url: URL, known: Mapping[str, Any]) -> dict[str, Any]:
         try:
             arguments[name] = TypeAdapter(known[name]).validate_strings(value)
         except ValidationError as error:
-            raise InputError(f"{name}: {error.errors()[0]['msg']}, not {value!r:.60}", field="url") from None
+            raise InputError(
+                f"{name}: {error.errors()[0]['msg']}, not {value!r:.60}", field="url"
+            ) from None
     return arguments

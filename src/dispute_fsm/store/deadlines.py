@@ -1,7 +1,8 @@
 """Deadlines that are overdue: who works on which, and when the next one is due.
 
-A claim is a lease, not a lock: it keeps sweepers from working on the same disputes, no more. That a deadline fires once is
-seen to by the dispute itself, so a lease that lapses too early costs work, never a second firing.
+A claim is a lease, not a lock: it keeps sweepers from working on the same disputes, no more. That a
+deadline fires once is seen to by the dispute itself, so a lease that lapses too early costs work,
+never a second firing.
 """
 
 from datetime import datetime, timedelta
@@ -28,7 +29,9 @@ def _overdue(free: ColumnElement[bool], *order: ColumnElement[Any]) -> Query:
         .where(deadlines.c.due_at < _NOW, free)
         .order_by(*order)
         .limit(bindparam("limit", type_=Integer))
-        .with_for_update(skip_locked=True)  # SQLite has one writer at a time, and leaves these words out
+        .with_for_update(
+            skip_locked=True
+        )  # SQLite has one writer at a time, and leaves these words out
     )
 
 
@@ -47,14 +50,20 @@ _CLAIMS = tuple(
     )
     for these in (OVERDUE, LAPSED)
 )
-_RELEASE = Statement(update(deadlines).where(deadlines.c.dispute_id == bindparam("of_dispute")).values(leased_until=None))
+_RELEASE = Statement(
+    update(deadlines)
+    .where(deadlines.c.dispute_id == bindparam("of_dispute"))
+    .values(leased_until=None)
+)
 NEXT_FREE = select(func.min(deadlines.c.due_at)).where(_FREE)
 """When the first deadline is due that nobody has claimed."""
 
 NEXT_LAPSE = select(func.min(deadlines.c.leased_until)).where(deadlines.c.leased_until > _NOW)
 """When the first claim lapses."""
 
-_NEXT = Statement(select(NEXT_FREE.scalar_subquery().label("free"), NEXT_LAPSE.scalar_subquery().label("lapse")))
+_NEXT = Statement(
+    select(NEXT_FREE.scalar_subquery().label("free"), NEXT_LAPSE.scalar_subquery().label("lapse"))
+)
 
 
 def claim(session: Session, now: datetime, lease: timedelta, limit: int) -> list[str]:

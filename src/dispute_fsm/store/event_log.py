@@ -1,9 +1,10 @@
 """All events in the order in which they were committed, without gaps, from any place on.
 
-A place is a pair. On PostgreSQL `xid` is the number of the transaction that wrote the event, and only what lies below every
-transaction that is still running is shown: so nothing can come in before a place that was read. A transaction may have got its
-number before it waited for another's dispute; then its event takes over the higher number of the event before it, which
-keeps a dispute's events in order. On SQLite, with one writer at a time, `position` alone says it all, and `xid` is 0.
+A place is a pair. On PostgreSQL `xid` is the number of the transaction that wrote the event, and
+only what lies below every transaction that is still running is shown: so nothing can come in before
+a place that was read. A transaction may have got its number before it waited for another's dispute;
+then its event takes over the higher number of the event before it, which keeps a dispute's events
+in order. On SQLite, with one writer at a time, `position` alone says it all, and `xid` is 0.
 """
 
 import re
@@ -18,13 +19,25 @@ from dispute_fsm.store.schema import POSTGRESQL, SQLITE, events
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement
 
-_SELECTED = (events.c.xid, events.c.position, events.c.dispute_id, events.c.seq, events.c.hashed, events.c.hash)
+_SELECTED = (
+    events.c.xid,
+    events.c.position,
+    events.c.dispute_id,
+    events.c.seq,
+    events.c.hashed,
+    events.c.hash,
+)
 _its_place = tuple_(events.c.xid, events.c.position)
 _the_place = tuple_(bindparam("xid", type_=BigInteger), bindparam("position", type_=BigInteger))
 _AFTER = _its_place > _the_place
 _UP_TO = _its_place <= _the_place
 _HORIZON = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
-ALL = select(*_SELECTED).where(_AFTER).order_by(events.c.xid, events.c.position).limit(bindparam("limit", type_=Integer))
+ALL = (
+    select(*_SELECTED)
+    .where(_AFTER)
+    .order_by(events.c.xid, events.c.position)
+    .limit(bindparam("limit", type_=Integer))
+)
 """The events behind a place."""
 
 SETTLED = ALL.where(events.c.xid < _HORIZON)
@@ -39,7 +52,10 @@ _OF_ONE = Statement(
 _AHEAD = Statement(
     select(func.count().label("number"))
     .select_from(events)
-    .where(events.c.xid > cast(cast(func.pg_snapshot_xmax(func.pg_current_snapshot()), Text), BigInteger))
+    .where(
+        events.c.xid
+        > cast(cast(func.pg_snapshot_xmax(func.pg_current_snapshot()), Text), BigInteger)
+    )
 )
 
 
@@ -62,19 +78,35 @@ def place_of(text: str | None) -> FeedPosition:
     if text is None:
         return BEGINNING
     xid, _, position = text.partition("-")
-    if not all(re.fullmatch(r"[0-9]{1,20}", part) and int(part) < 2**63 for part in (xid, position)):
-        raise InputError(f"{text:.40} is no place in the feed; give one that the feed gave", field="after")
+    if not all(
+        re.fullmatch(r"[0-9]{1,20}", part) and int(part) < 2**63 for part in (xid, position)
+    ):
+        raise InputError(
+            f"{text:.40} is no place in the feed; give one that the feed gave", field="after"
+        )
     return FeedPosition(int(xid), int(position))
 
 
-def read_feed(session: Session, after: FeedPosition, limit: int) -> list[tuple[FeedPosition, EventRow]]:
+def read_feed(
+    session: Session, after: FeedPosition, limit: int
+) -> list[tuple[FeedPosition, EventRow]]:
     """Read the events behind a place, without their personal values. Raises `InputError` for a limit below one."""
-    return [_found(row) for row in _BEHIND[session.dialect.name].rows(session, {**after._asdict(), "limit": page_of(limit)})]
+    return [
+        _found(row)
+        for row in _BEHIND[session.dialect.name].rows(
+            session, {**after._asdict(), "limit": page_of(limit)}
+        )
+    ]
 
 
-def read_one(session: Session, dispute_id: str, seq: int, up_to: FeedPosition) -> list[tuple[FeedPosition, EventRow]]:
+def read_one(
+    session: Session, dispute_id: str, seq: int, up_to: FeedPosition
+) -> list[tuple[FeedPosition, EventRow]]:
     """Read one dispute's events from this one on, as far as a reader has come."""
-    return [_found(row) for row in _OF_ONE.rows(session, {**up_to._asdict(), "dispute_id": dispute_id, "seq": seq})]
+    return [
+        _found(row)
+        for row in _OF_ONE.rows(session, {**up_to._asdict(), "dispute_id": dispute_id, "seq": seq})
+    ]
 
 
 def ahead(session: Session) -> int:
@@ -83,4 +115,6 @@ def ahead(session: Session) -> int:
 
 
 def _found(row: Any) -> tuple[FeedPosition, EventRow]:  # noqa: ANN401 -- a row, whose columns have no names for type checkers
-    return FeedPosition(row.xid, row.position), EventRow(row.dispute_id, row.seq, row.hashed, row.hash, None)
+    return FeedPosition(row.xid, row.position), EventRow(
+        row.dispute_id, row.seq, row.hashed, row.hash, None
+    )

@@ -13,8 +13,10 @@ from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableEr
 Failure = InputError | StoreInvalidError | StoreUnavailableError
 
 _PASSES = re.compile(
-    "08|40|53|57|58"  # the connection; deadlocks; resources; ended or cancelled by an operator; the server's system
-    "|25006|25P0[34]"  # read-only, as a standby is until it takes over; a transaction that took too long
+    # the connection; deadlocks; resources; ended or cancelled by an operator; the server's system
+    "08|40|53|57|58"
+    # read-only, as a standby is until it takes over; a transaction that took too long
+    "|25006|25P0[34]"
     "|55006|55P03"  # in use, locked
 )
 """SQLSTATEs, by how they begin, after which trying again can help."""
@@ -42,7 +44,9 @@ _REJECTED = re.compile(
 )
 """What servers say to a client that they will never let in. They send a SQLSTATE with it, but libpq does not pass that on."""
 
-_PARAMETER = re.compile(r'invalid "?(\w+)"? value: |invalid (port) number: |invalid \w+ value ".*" for connection option "(\w+)"')
+_PARAMETER = re.compile(
+    r'invalid "?(\w+)"? value: |invalid (port) number: |invalid \w+ value ".*" for connection option "(\w+)"'
+)
 """What libpq says of a parameter that it cannot read."""
 
 _PREPARED = {"26000", "42P05"}
@@ -53,7 +57,9 @@ def failure(error: BaseException | None) -> Failure | None:
     """Return our exception for what a driver raised, also through SQLAlchemy; None for anything else."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     said = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3; a host's psycopg 2
+    state = getattr(cause, "sqlstate", None) or getattr(
+        cause, "pgcode", None
+    )  # psycopg 3; a host's psycopg 2
     if state is not None:
         passing = _PASSES.match(state) is not None
     elif isinstance(cause, sqlite3.Error):
@@ -63,7 +69,9 @@ def failure(error: BaseException | None) -> Failure | None:
         passing = code is None or code & 0xFF in _PASSING
     elif isinstance(cause, _CONNECTION) or isinstance(error, _CONNECTION):
         if found := _PARAMETER.search(said):
-            return InputError(f"{next(filter(None, found.groups()))}: {said[found.start() :]}", field="url")
+            return InputError(
+                f"{next(filter(None, found.groups()))}: {said[found.start() :]}", field="url"
+            )
         passing = _REJECTED.search(said) is None
     else:
         return None
@@ -71,7 +79,10 @@ def failure(error: BaseException | None) -> Failure | None:
         return StoreUnavailableError(f"database unavailable: {said}")
     if state in _PREPARED:
         said += "; a pooler hands out its sessions: add prepare_threshold=none to the URL"
-    return StoreInvalidError(f"the database does not fit this package, or does not let it in: {said}; trying again does not help")
+    return StoreInvalidError(
+        f"the database does not fit this package, or does not let it in: {said}; trying again "
+        "does not help"
+    )
 
 
 @contextmanager

@@ -23,10 +23,17 @@ from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement
 
 _PAGE = 200
-_NEXT_PAGE = select(disputes).where(disputes.c.dispute_id > bindparam("last")).order_by(disputes.c.dispute_id).limit(_PAGE)
+_NEXT_PAGE = (
+    select(disputes)
+    .where(disputes.c.dispute_id > bindparam("last"))
+    .order_by(disputes.c.dispute_id)
+    .limit(_PAGE)
+)
 _DISPUTES = Statement(_NEXT_PAGE)
 _OF_PAGE: Mapping[str, Statement] = {
-    table.name: Statement(select(table).where(table.c.dispute_id.between(bindparam("first"), bindparam("last"))))
+    table.name: Statement(
+        select(table).where(table.c.dispute_id.between(bindparam("first"), bindparam("last")))
+    )
     for table in (events, private_values, deadlines, keys)
 }
 
@@ -68,7 +75,10 @@ def check(store: Store, checked: CheckCounts) -> Iterator[Damage]:
             yield from _dispute(store, session, kept)
         yield from _astray(session)
         if number := ahead(session):
-            message = f"{number} events carry transaction numbers of another database cluster: the feed will not show them for long"
+            message = (
+                f"{number} events carry transaction numbers of another database cluster: the feed "
+                "will not show them for long"
+            )
             yield Damage(None, None, message)
 
 
@@ -91,7 +101,10 @@ def _all(session: Session) -> Iterator[_Kept]:
                 row._asdict(),
                 sorted(found[events.name][dispute_id], key=attrgetter("seq")),
                 {one.seq: one.body for one in found[private_values.name][dispute_id]},
-                {one.deadline: format_instant(one.due_at) for one in found[deadlines.name][dispute_id]},
+                {
+                    one.deadline: format_instant(one.due_at)
+                    for one in found[deadlines.name][dispute_id]
+                },
                 {one.key: one.seq for one in found[keys.name][dispute_id]},
             )
         last = between["last"]
@@ -104,18 +117,31 @@ def _dispute(store: Store, session: Session, kept: _Kept) -> Iterator[Damage]:
         yield folded
         return
     expected = {**opened_as(folded), **stands(folded)}
-    if kept.row["snapshot_version"] != expected["snapshot_version"]:  # of an earlier version of this package: not read, no fault
-        expected = {name: value for name, value in expected.items() if not name.startswith("snapshot")}
+    if (
+        kept.row["snapshot_version"] != expected["snapshot_version"]
+    ):  # of an earlier version of this package: not read, no fault
+        expected = {
+            name: value for name, value in expected.items() if not name.startswith("snapshot")
+        }
     for name, value in expected.items():
         if kept.row[name] != value:
-            yield Damage(dispute_id, None, f"the projection says {name} {kept.row[name]}, the events say {value}")
+            yield Damage(
+                dispute_id,
+                None,
+                f"the projection says {name} {kept.row[name]}, the events say {value}",
+            )
     used = {key: event.seq for key, event in folded.keys.items()}
     due = {name: format_instant(at) for name, at in running(folded).items()}
-    for what, found, right in (("deadlines that run", kept.deadlines, due), ("keys that were used up", kept.keys, used)):
+    for what, found, right in (
+        ("deadlines that run", kept.deadlines, due),
+        ("keys that were used up", kept.keys, used),
+    ):
         if found != right:
             yield Damage(dispute_id, None, f"the {what} are {dict(found)}, the events say {right}")
     if stray := sorted(kept.private.keys() - {row.seq for row in kept.events}):
-        yield Damage(dispute_id, stray[0], "there are personal values of an event that is not there")
+        yield Damage(
+            dispute_id, stray[0], "there are personal values of an event that is not there"
+        )
 
 
 def _folded(store: Store, session: Session, kept: _Kept) -> Dispute | Damage:
@@ -127,12 +153,21 @@ def _folded(store: Store, session: Session, kept: _Kept) -> Dispute | Damage:
         if seq != number:
             return Damage(dispute_id, number, f"event {number} is missing")
         try:
-            dispute = _followed(store, session, dispute, EventRow(dispute_id, seq, row.hashed, row.hash, kept.private.get(seq)))
+            dispute = _followed(
+                store,
+                session,
+                dispute,
+                EventRow(dispute_id, seq, row.hashed, row.hash, kept.private.get(seq)),
+            )
         except (IntegrityError, ImpossibleEventError, InputError) as fault:
             return Damage(dispute_id, seq, str(fault))
         except ValidationError as fault:
             return Damage(dispute_id, seq, fault.errors(include_url=False)[0]["msg"])
-    return Damage(dispute_id, None, "there is a dispute without an event") if dispute is None else dispute
+    return (
+        Damage(dispute_id, None, "there is a dispute without an event")
+        if dispute is None
+        else dispute
+    )
 
 
 def _followed(store: Store, session: Session, dispute: Dispute | None, row: EventRow) -> Dispute:
@@ -141,17 +176,30 @@ def _followed(store: Store, session: Session, dispute: Dispute | None, row: Even
         raise IntegrityError("the event stands in the place of another one", "seq")
     verify(record, GENESIS if dispute is None else dispute.last_hash, row.hashed)
     event = event_of(row)
-    return begin(event, store.policy(session, event.policy)) if dispute is None else evolve(dispute, event)
+    return (
+        begin(event, store.policy(session, event.policy))
+        if dispute is None
+        else evolve(dispute, event)
+    )
 
 
 def _astray(session: Session) -> Iterator[Damage]:
     """Find what belongs to no dispute."""
     for table in (events, private_values, deadlines, keys):
         for row in _without_dispute(table).rows(session):
-            yield Damage(row.dispute_id, None, f"{table.name} has {row.number} rows of a dispute that is not there")
+            yield Damage(
+                row.dispute_id,
+                None,
+                f"{table.name} has {row.number} rows of a dispute that is not there",
+            )
 
 
 def _without_dispute(table: Table) -> Statement:
     there = exists().where(and_(disputes.c.dispute_id == table.c.dispute_id))
     number = func.count().label("number")
-    return Statement(select(table.c.dispute_id, number).where(~there).group_by(table.c.dispute_id).order_by(table.c.dispute_id))
+    return Statement(
+        select(table.c.dispute_id, number)
+        .where(~there)
+        .group_by(table.c.dispute_id)
+        .order_by(table.c.dispute_id)
+    )

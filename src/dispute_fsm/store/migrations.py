@@ -12,7 +12,15 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError
 from dispute_fsm.store.pool import Pool
-from dispute_fsm.store.schema import POSTGRESQL, SCHEMA_VERSION, SQLITE, events, metadata, policies, schema
+from dispute_fsm.store.schema import (
+    POSTGRESQL,
+    SCHEMA_VERSION,
+    SQLITE,
+    events,
+    metadata,
+    policies,
+    schema,
+)
 from dispute_fsm.store.session import Session
 from dispute_fsm.store.statement import Statement
 
@@ -32,7 +40,9 @@ def protect(session: Session) -> None:
     if session.dialect.name == POSTGRESQL:
         session.execute(_FUNCTION)
     for table in APPEND_ONLY:
-        for statement in _postgresql(table) if session.dialect.name == POSTGRESQL else _sqlite(table):
+        for statement in (
+            _postgresql(table) if session.dialect.name == POSTGRESQL else _sqlite(table)
+        ):
             session.execute(statement)
 
 
@@ -51,7 +61,10 @@ def _sqlite(table: Table) -> tuple[str, ...]:
     return (
         f"CREATE TRIGGER {name}_update BEFORE UPDATE ON {name} BEGIN {said}; END",
         f"CREATE TRIGGER {name}_delete BEFORE DELETE ON {name} BEGIN {said}; END",
-        f"CREATE TRIGGER {name}_replace BEFORE INSERT ON {name} WHEN EXISTS (SELECT 1 FROM {name} WHERE {same}) BEGIN {said}; END",  # noqa: S608 -- our own names
+        (
+            f"CREATE TRIGGER {name}_replace BEFORE INSERT ON {name} WHEN EXISTS (SELECT 1 FROM "  # noqa: S608 -- our own names
+            f"{name} WHERE {same}) BEGIN {said}; END"
+        ),
     )
 
 
@@ -61,7 +74,8 @@ Migration = Callable[[Session], None]
 MIGRATIONS: Mapping[int, Migration] = FrozenMap({})
 """By the version that each starts from. Version 1 is the first, so there is nothing older yet."""
 
-_LOCK = f"SELECT pg_advisory_xact_lock({0x64697370757465})"  # "dispute": nobody else takes one of this number; it ends with the transaction
+# "dispute": nobody else takes one of this number; it ends with the transaction
+_LOCK = f"SELECT pg_advisory_xact_lock({0x64697370757465})"
 _THERE = {
     # By a look into the table of tables: what `to_regclass` knows may be older than the lock.
     POSTGRESQL: "SELECT max(relname::text) FROM pg_catalog.pg_class"
@@ -74,11 +88,14 @@ _FIRST = Statement(insert(schema).values(one=1, version=bindparam("version")))
 _NEXT = Statement(update(schema).values(version=bindparam("version")))
 
 
-def migrate(pool: Pool, migrations: Mapping[int, Migration] = MIGRATIONS, newest: int = SCHEMA_VERSION) -> int:
+def migrate(
+    pool: Pool, migrations: Mapping[int, Migration] = MIGRATIONS, newest: int = SCHEMA_VERSION
+) -> int:
     """Bring a database's tables to the newest version, whatever they are; returns the version that was found (0: none).
 
-    Many processes may do so at once: one does it, the others find it done. Raises `InputError` where the database is newer
-    than this package, `StoreUnavailableError`; `StoreInvalidError` where there is no right to make tables, or others have our names.
+    Many processes may do so at once: one does it, the others find it done. Raises `InputError`
+    where the database is newer than this package, `StoreUnavailableError`; `StoreInvalidError`
+    where there is no right to make tables, or others have our names.
     """
     with pool.take() as session:
         found = version(session)
@@ -90,7 +107,11 @@ def migrate(pool: Pool, migrations: Mapping[int, Migration] = MIGRATIONS, newest
         found = version(session)
         if found > newest:
             raise InputError(
-                f"the database has schema version {found}, this package knows up to {newest}: install a newer one", field="url"
+                (
+                    f"the database has schema version {found}, this package knows up to {newest}: "
+                    "install a newer one"
+                ),
+                field="url",
             )
         if found == 0:
             for table in metadata.sorted_tables:
@@ -111,5 +132,7 @@ def version(session: Session) -> int:
         return 0
     row = _VERSION.row(session)
     if row is None:
-        raise StoreInvalidError(f"the database does not say which version its tables have: {schema.name} is empty")
+        raise StoreInvalidError(
+            f"the database does not say which version its tables have: {schema.name} is empty"
+        )
     return int(row.version)

@@ -34,7 +34,8 @@ class Permit:
 class Pooled:
     """A session of the pool, with its permit. As a context it is taken, and goes back at the end; what is not committed is undone.
 
-    What a driver raises within comes as `StoreUnavailableError`, `StoreInvalidError` or `InputError` (see `failures`).
+    What a driver raises within comes as `StoreUnavailableError`, `StoreInvalidError` or
+    `InputError` (see `failures`).
     """
 
     __slots__ = ("era", "permit", "pool", "session")
@@ -48,7 +49,13 @@ class Pooled:
     def __enter__(self) -> Session:
         return self.session
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
         interrupt = _interrupt(error)
         try:
             self.pool.put_back(self)
@@ -72,12 +79,15 @@ def _interrupt(error: BaseException | None) -> BaseException | None:
 class Pool:
     """The connections of one database.
 
-    Who waits for one gets it in turn, from whoever puts one back: `waiting`, the longest first. `permits` are those that are taken.
+    Who waits for one gets it in turn, from whoever puts one back: `waiting`, the longest first.
+    `permits` are those that are taken.
     """
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.kind: type[Session] = PostgresqlSession if address.dialect.name == POSTGRESQL else Session
+        self.kind: type[Session] = (
+            PostgresqlSession if address.dialect.name == POSTGRESQL else Session
+        )
         self._idle: list[Pooled] = []
         self.leave()
         _EVERY.add(self)
@@ -127,7 +137,9 @@ class Pool:
         """Take a connection back; what was not committed on it is rolled back."""
         whole = False
         try:
-            whole = pooled.session.roll_back() and pooled.era is self.era  # else the pool was closed meanwhile
+            whole = (
+                pooled.session.roll_back() and pooled.era is self.era
+            )  # else the pool was closed meanwhile
         finally:
             if not whole:
                 self._drop(pooled)
@@ -151,7 +163,9 @@ class Pool:
             with self._lock:
                 if turn in self.waiting:
                     self.waiting.remove(turn)
-                    raise StoreUnavailableError(f"all {_MOST} connections were busy for {_PATIENCE} s") from None
+                    raise StoreUnavailableError(
+                        f"all {_MOST} connections were busy for {_PATIENCE} s"
+                    ) from None
             return turn.get_nowait()  # it came at the last moment
 
     def _hand_on(self, free: Pooled | Permit) -> None:
@@ -174,7 +188,7 @@ class Pool:
             self._hand_on(pooled.permit)
 
 
-# ---- forks -------------------------------------------------------------------------------------------------------------
+# ---- forks ---------------------------------------------------------------------------------------
 
 _EVERY: WeakSet[Pool] = WeakSet()
 _FOREIGN: list[Pooled] = []

@@ -1,8 +1,9 @@
 """What is in a row: events as their hashed bytes and back, a dispute as columns, and its snapshot.
 
-A snapshot is a dispute as one text, so that loading one does not read all its events. What cannot change is left out: the opening is
-in the first event, the policy under its digest. Idempotency keys are looked up one by one. A text of another version, or of
-another chart, is not read: the dispute is folded from its events instead.
+A snapshot is a dispute as one text, so that loading one does not read all its events. What cannot
+change is left out: the opening is in the first event, the policy under its digest. Idempotency keys
+are looked up one by one. A text of another version, or of another chart, is not read: the dispute
+is folded from its events instead.
 """
 
 from collections.abc import Mapping
@@ -34,10 +35,14 @@ _AS_WRITTEN: Mapping[Any, Any] = {
     Mapping[Deadline, datetime]: Deadlines,
 }
 _HINTS: dict[str, Any] = get_type_hints(Dispute)
-_MEMBERS = {field.name: _HINTS[field.name] for field in fields(Dispute) if field.name not in _ELSEWHERE}
+_MEMBERS = {
+    field.name: _HINTS[field.name] for field in fields(Dispute) if field.name not in _ELSEWHERE
+}
 _STANDS = attrgetter(*_MEMBERS)
 _Stands: type[Strict] = cast("Any", create_model)(
-    "_Stands", __base__=Strict, **{name: (_AS_WRITTEN.get(hint, hint), ...) for name, hint in _MEMBERS.items()}
+    "_Stands",
+    __base__=Strict,
+    **{name: (_AS_WRITTEN.get(hint, hint), ...) for name, hint in _MEMBERS.items()},
 )
 
 _SHAPE = digest({name: str(hint) for name, hint in sorted(_MEMBERS.items())})[:16]
@@ -56,7 +61,9 @@ def written(dispute: Dispute) -> str:
     return canonical(dict(zip(_MEMBERS, _STANDS(dispute), strict=True))).decode()
 
 
-def read(text: str, opening: DisputeOpened, policy: Policy, used: Mapping[str, AuditEvent]) -> Dispute | None:
+def read(
+    text: str, opening: DisputeOpened, policy: Policy, used: Mapping[str, AuditEvent]
+) -> Dispute | None:
     """Read a dispute from its snapshot; `used` are the keys that are asked about. None where the text is not a snapshot."""
     try:
         stands = _Stands.model_validate_json(text)
@@ -89,7 +96,11 @@ def private_text(private: Mapping[str, Any]) -> str | None:
 def record_of(row: EventRow) -> dict[str, Any]:
     """Return an event as it stands in a history file."""
     record: dict[str, Any] = from_json(row.hashed)
-    return {**record, "hash": row.hash, "private": {} if row.private is None else from_json(row.private)}
+    return {
+        **record,
+        "hash": row.hash,
+        "private": {} if row.private is None else from_json(row.private),
+    }
 
 
 def event_of(row: EventRow) -> AuditEvent:

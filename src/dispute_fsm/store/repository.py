@@ -1,8 +1,9 @@
 """The store: disputes and their events, read and written in the transaction that it is given.
 
-A dispute is loaded by a bounded number of rows however long its history is: its row, its first event, and the event of the
-key that is asked about. It is written by comparing: its row has to stand as it was loaded, else nothing happens and
-`ConflictError` is raised. So no lock is held between loading and writing, and nobody waits while an order system is asked.
+A dispute is loaded by a bounded number of rows however long its history is: its row, its first
+event, and the event of the key that is asked about. It is written by comparing: its row has to
+stand as it was loaded, else nothing happens and `ConflictError` is raised. So no lock is held
+between loading and writing, and nobody waits while an order system is asked.
 """
 
 from collections import OrderedDict
@@ -41,7 +42,11 @@ from dispute_fsm.store.session import HostSession, Session
 from dispute_fsm.store.statement import Statement
 from dispute_fsm.store.statements import statements
 
-_ERASE = Statement(delete(private_values).where(private_values.c.dispute_id == bindparam("of_dispute")).returning(private_values.c.seq))
+_ERASE = Statement(
+    delete(private_values)
+    .where(private_values.c.dispute_id == bindparam("of_dispute"))
+    .returning(private_values.c.seq)
+)
 _RECENT = 1_024
 """How many disputes stay at hand, each with the text that it was read from or written to."""
 
@@ -50,7 +55,8 @@ _RECENT = 1_024
 class Loaded:
     """A dispute as it was found, and what time the database says it is (None: this database has no clock).
 
-    Of the dispute's `keys` only those that were asked about are there, unless it had to be folded from its events.
+    Of the dispute's `keys` only those that were asked about are there, unless it had to be folded
+    from its events.
     """
 
     dispute: Dispute
@@ -60,8 +66,9 @@ class Loaded:
 class Store:
     """The disputes of one database. Its tables are made, or brought to this package's version, when the store is made.
 
-    Every statement of ours runs on a connection of the `pool`. The `engine` is for transactions of the host's own.
-    Raises `InputError` for a URL that is none, and for a database of a newer version; `StoreUnavailableError`, `StoreInvalidError`.
+    Every statement of ours runs on a connection of the `pool`. The `engine` is for transactions of
+    the host's own. Raises `InputError` for a URL that is none, and for a database of a newer
+    version; `StoreUnavailableError`, `StoreInvalidError`.
     """
 
     def __init__(self, url: str | URL) -> None:
@@ -86,7 +93,7 @@ class Store:
         """Return a session within the transaction of a host."""
         return HostSession(connection, self.address.dialect)
 
-    # ---- reading -------------------------------------------------------------------------------------------------------
+    # ---- reading ---------------------------------------------------------------------------------
 
     def now(self, session: Session) -> datetime:
         """Tell the time: the database's, where it has a clock that all its clients share, else this machine's; in UTC."""
@@ -97,20 +104,32 @@ class Store:
 
     def load(self, session: Session, dispute_id: str, key: str | None = None) -> Loaded | None:
         """Load a dispute, with the event that used this key up where there is one; None where there is no such dispute."""
-        row = self.run.load.row(session, {"dispute_id": dispute_id, "key": key}) if is_identifier(dispute_id) else None
+        row = (
+            self.run.load.row(session, {"dispute_id": dispute_id, "key": key})
+            if is_identifier(dispute_id)
+            else None
+        )
         if row is None:
             return None
         policy = self.policy(session, row.policy)
         if row.snapshot_version == snapshot_version(row.rules):
             used: dict[str, AuditEvent] = {}
             if key is not None and row.used_hash is not None:
-                used[key] = event_of(EventRow(dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private))
-            dispute = self._read(row.snapshot, EventRow(dispute_id, 1, row.hashed, row.hash, None), policy, used)
+                used[key] = event_of(
+                    EventRow(
+                        dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private
+                    )
+                )
+            dispute = self._read(
+                row.snapshot, EventRow(dispute_id, 1, row.hashed, row.hash, None), policy, used
+            )
             if dispute is not None:
                 return Loaded(dispute, row.now)
         return Loaded(self.folded(session, dispute_id, policy), row.now)
 
-    def _read(self, text: str, first: EventRow, policy: Policy, used: Mapping[str, AuditEvent]) -> Dispute | None:
+    def _read(
+        self, text: str, first: EventRow, policy: Policy, used: Mapping[str, AuditEvent]
+    ) -> Dispute | None:
         """Read a dispute from its snapshot and its first event, as far as they are not at hand; None where the text is no snapshot."""
         known, recent = self._recent.get(first.dispute_id, ("", None))
         if recent is None or recent.opening.hash != first.hash:
@@ -149,7 +168,10 @@ class Store:
         """Return all events of a dispute, in order; empty where there is no such dispute."""
         if not is_identifier(dispute_id):
             return []
-        return [event_of(EventRow(*row)) for row in self.run.history.rows(session, {"dispute_id": dispute_id})]
+        return [
+            event_of(EventRow(*row))
+            for row in self.run.history.rows(session, {"dispute_id": dispute_id})
+        ]
 
     def announce(self, session: Session) -> None:
         """Tell the sweepers of other processes that a deadline will be due soon; they hear of it when this transaction commits."""
@@ -167,16 +189,26 @@ class Store:
         if policy is None:
             kept = self.run.policy.row(session, {"digest": digest})
             if kept is None:
-                raise IntegrityError(f"the policy {digest} that an event names is not in the database", "policy")
+                raise IntegrityError(
+                    f"the policy {digest} that an event names is not in the database", "policy"
+                )
             policy = policy_of(kept.body)
             if policy.digest != digest:
-                raise IntegrityError(f"the policy {digest} in the database is another one: it was changed after it was written", "policy")
+                raise IntegrityError(
+                    (
+                        f"the policy {digest} in the database is another one: it was changed "
+                        "after it was written"
+                    ),
+                    "policy",
+                )
             self._policies[digest] = policy
         return policy
 
-    # ---- writing -------------------------------------------------------------------------------------------------------
+    # ---- writing ---------------------------------------------------------------------------------
 
-    def insert(self, session: Session, dispute: Dispute, hashed: bytes | None = None) -> list[datetime]:
+    def insert(
+        self, session: Session, dispute: Dispute, hashed: bytes | None = None
+    ) -> list[datetime]:
         """Write a dispute that has just opened; returns when its deadlines are due.
 
         `hashed` are the bytes that the opening's hash covers, where they are at hand.
@@ -185,26 +217,46 @@ class Store:
         self.keep_policy(session, dispute.policy)
         standing = stands(dispute)
         if self.run.new_dispute.row(session, {**opened_as(dispute), **standing}) is None:
-            raise ConflictError(f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has a live one")
+            raise ConflictError(
+                f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has "
+                "a live one"
+            )
         self._remembered(standing["snapshot"], dispute)
         self._add(session, event_row(dispute.opening, hashed), dispute.opening)
         return self._set_deadlines(session, {}, running(dispute), dispute.dispute_id)
 
     def keep_policy(self, session: Session, policy: Policy) -> None:
         """Write a policy that a dispute opens under, where it is not there yet."""
-        # The policies at hand do not tell: one may have been read in a host's transaction that was rolled back.
+        # The policies at hand do not tell: one may have been read in a host's transaction that was
+        # rolled back.
         if self.run.known_policy.row(session, {"digest": policy.digest}) is None:
             self.run.new_policy.run(session, {"digest": policy.digest, "body": policy_text(policy)})
 
-    def append(self, session: Session, before: Dispute, event: AuditEvent, after: Dispute, hashed: bytes | None = None) -> list[datetime]:
+    def append(
+        self,
+        session: Session,
+        before: Dispute,
+        event: AuditEvent,
+        after: Dispute,
+        hashed: bytes | None = None,
+    ) -> list[datetime]:
         """Write one event of a dispute and what it comes to; returns when deadlines are due that were not due then before.
 
         `hashed` are the bytes that the event's hash covers, where they are at hand.
         Raises `ConflictError` where the dispute has gone on meanwhile.
         """
-        found, standing = {"of_dispute": before.dispute_id, "before_seq": before.seq, "before_hash": before.last_hash}, stands(after)
+        found, standing = (
+            {
+                "of_dispute": before.dispute_id,
+                "before_seq": before.seq,
+                "before_hash": before.last_hash,
+            },
+            stands(after),
+        )
         if self.run.changed.row(session, {**found, **standing}) is None:
-            raise ConflictError(f"dispute {before.dispute_id} was modified concurrently (after event {before.seq})")
+            raise ConflictError(
+                f"dispute {before.dispute_id} was modified concurrently (after event {before.seq})"
+            )
         self._remembered(standing["snapshot"], after)
         self._add(session, event_row(event, hashed), event)
         return self._set_deadlines(session, running(before), running(after), after.dispute_id)
@@ -216,7 +268,9 @@ class Store:
         with self.pool.transaction() as session:
             erased = _ERASE.rows(session, {"of_dispute": dispute_id})
         self._recent.pop(dispute_id, None)
-        if self.address.dialect.name == SQLITE:  # the file is overwritten already, but not the log beside it
+        if (
+            self.address.dialect.name == SQLITE
+        ):  # the file is overwritten already, but not the log beside it
             with self.pool.take() as session:
                 session.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return len(erased)
@@ -229,13 +283,23 @@ class Store:
         if event.key is not None and not event.refused:
             self.run.new_key.run(session, {**place, "key": event.key})
 
-    def _set_deadlines(self, session: Session, old: Mapping[str, datetime], new: Mapping[str, datetime], dispute_id: str) -> list[datetime]:
+    def _set_deadlines(
+        self,
+        session: Session,
+        old: Mapping[str, datetime],
+        new: Mapping[str, datetime],
+        dispute_id: str,
+    ) -> list[datetime]:
         for name in old.keys() - new.keys():
             self.run.gone_deadline.run(session, {"of_dispute": dispute_id, "of_deadline": name})
         changed = {name: due for name, due in new.items() if old.get(name) != due}
         for name, due in changed.items():
             if name in old:
-                self.run.moved_deadline.run(session, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due})
+                self.run.moved_deadline.run(
+                    session, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due}
+                )
             else:
-                self.run.new_deadline.run(session, {"dispute_id": dispute_id, "deadline": name, "due_at": due})
+                self.run.new_deadline.run(
+                    session, {"dispute_id": dispute_id, "deadline": name, "due_at": due}
+                )
         return list(changed.values())

@@ -1,9 +1,10 @@
 """The tables, and what the database itself refuses.
 
-`dispute_events` is the truth and is only ever added to; everything else about a dispute can be folded from it again.
-`disputes` and `dispute_deadlines` are what the events come to (the projection), so that queries and sweeps need not fold.
-Personal values stand apart, for they may be erased. One transaction writes all of them. Every name begins with `dispute`,
-so that the tables can stand among a host's own.
+`dispute_events` is the truth and is only ever added to; everything else about a dispute can be
+folded from it again. `disputes` and `dispute_deadlines` are what the events come to (the
+projection), so that queries and sweeps need not fold. Personal values stand apart, for they may be
+erased. One transaction writes all of them. Every name begins with `dispute`, so that the tables can
+stand among a host's own.
 """
 
 from datetime import UTC, datetime
@@ -43,7 +44,9 @@ class UtcInstant(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose the type of the database."""
-        return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == POSTGRESQL else String(32))
+        return dialect.type_descriptor(
+            DateTime(timezone=True) if dialect.name == POSTGRESQL else String(32)
+        )
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         """Write an instant."""
@@ -51,7 +54,11 @@ class UtcInstant(TypeDecorator[datetime]):
             return value
         return value.astimezone(UTC).isoformat(timespec="microseconds")
 
-    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 -- SQLAlchemy's signature
+    def process_result_value(
+        self,
+        value: datetime | str | None,
+        dialect: Dialect,  # noqa: ARG002 -- SQLAlchemy's signature
+    ) -> datetime | None:
         """Read an instant."""
         if value is None:
             return None

@@ -17,8 +17,9 @@ from dispute_fsm.store.schema import POSTGRESQL
 class Session:
     """Runs statements: `execute` one with its parameters, and returns the driver's cursor.
 
-    Outside of a transaction each statement is committed by itself, and sees what was committed when it began. This class does as
-    SQLite needs it: a transaction that writes waits for its turn at once, for one that has read first could not wait.
+    Outside of a transaction each statement is committed by itself, and sees what was committed when
+    it began. This class does as SQLite needs it: a transaction that writes waits for its turn at
+    once, for one that has read first could not wait.
     """
 
     __slots__ = ("__weakref__", "dialect", "driver", "execute")
@@ -67,7 +68,10 @@ class PostgresqlSession(Session):
     """What a session needs stands in its transaction, so that a pooler may give each transaction another connection."""
 
     __slots__ = ()
-    writes, reads = "BEGIN ISOLATION LEVEL READ COMMITTED", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    writes, reads = (
+        "BEGIN ISOLATION LEVEL READ COMMITTED",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    )
 
     @contextmanager
     def transaction(self) -> Generator[None]:

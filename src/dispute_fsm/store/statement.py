@@ -24,8 +24,8 @@ class _Compiled(NamedTuple):
 class Statement:
     """Runs one statement with parameters by name. A row has members of the names of its columns, in the types of the schema.
 
-    SQLAlchemy composes it, and is not asked again: its own execution would cost more than deciding a command. A list of values
-    in it is fixed when it is made.
+    SQLAlchemy composes it, and is not asked again: its own execution would cost more than deciding
+    a command. A list of values in it is fixed when it is made.
     """
 
     __slots__ = ("_clause", "_compiled")
@@ -63,7 +63,9 @@ class Statement:
         """Return the statement in the words of a database."""
         return self._given(dialect, None)[0].sql
 
-    def _given(self, dialect: Dialect, parameters: Mapping[str, Any] | None) -> tuple[_Compiled, Any]:
+    def _given(
+        self, dialect: Dialect, parameters: Mapping[str, Any] | None
+    ) -> tuple[_Compiled, Any]:
         """Return the statement, and its parameters as the driver takes them."""
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
@@ -79,9 +81,14 @@ class Statement:
 def _compiled(clause: ClauseElement, dialect: Dialect) -> _Compiled:
     compiled: Any = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     required = {name for bind, name in compiled.bind_names.items() if bind.required}
-    processors = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()}
+    processors = {
+        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+        for bind, name in compiled.bind_names.items()
+    }
     columns = getattr(clause, "exported_columns", ())
-    reads = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    reads = [
+        column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns
+    ]
     return _Compiled(
         str(compiled),
         {name: value for name, value in compiled.params.items() if name not in required},
@@ -91,7 +98,9 @@ def _compiled(clause: ClauseElement, dialect: Dialect) -> _Compiled:
     )
 
 
-def _row(names: Sequence[str], reads: Sequence[Callable[[Any], Any] | None]) -> Callable[[Sequence[Any]], Any]:
+def _row(
+    names: Sequence[str], reads: Sequence[Callable[[Any], Any] | None]
+) -> Callable[[Sequence[Any]], Any]:
     """Return what makes a row of what the driver gives."""
     row: Any = namedtuple("Row", names)  # type: ignore[misc] # pyright: ignore[reportUntypedNamedTuple] # noqa: PYI024 -- only the statement knows its columns
     needed = [(number, read) for number, read in enumerate(reads) if read is not None]
@@ -112,4 +121,8 @@ def _order(names: Sequence[str] | None) -> Callable[[Mapping[str, Any]], tuple[A
     """Return what puts parameters into the statement's order; None where the driver takes them by name."""
     if names is None:
         return None
-    return itemgetter(*names) if len(names) > 1 else lambda given: tuple([given[name] for name in names])
+    return (
+        itemgetter(*names)
+        if len(names) > 1
+        else lambda given: tuple([given[name] for name in names])
+    )

@@ -15,26 +15,45 @@ from dispute_fsm.store.statement import Statement
 
 _NAMED = consumers.c.name == bindparam("consumer")
 _MINE = (_NAMED, consumers.c.owner == bindparam("mine"))
-_HELD = (parked.c.consumer == bindparam("of_consumer"), parked.c.dispute_id == bindparam("of_dispute"))
+_HELD = (
+    parked.c.consumer == bindparam("of_consumer"),
+    parked.c.dispute_id == bindparam("of_dispute"),
+)
 _ADD = {
-    dialect: Statement(into(consumers).values({name: bindparam(name) for name in ("name", "xid", "position")}).on_conflict_do_nothing())
+    dialect: Statement(
+        into(consumers)
+        .values({name: bindparam(name) for name in ("name", "xid", "position")})
+        .on_conflict_do_nothing()
+    )
     for dialect, into in ((POSTGRESQL, insert_postgresql), (SQLITE, insert_sqlite))
 }
 _TAKE = Statement(
     update(consumers)
-    .where(_NAMED, or_(consumers.c.owner.is_(None), consumers.c.leased_until <= bindparam("now", type_=consumers.c.leased_until.type)))
+    .where(
+        _NAMED,
+        or_(
+            consumers.c.owner.is_(None),
+            consumers.c.leased_until <= bindparam("now", type_=consumers.c.leased_until.type),
+        ),
+    )
     .values(owner=bindparam("mine"), leased_until=bindparam("until"))
     .returning(consumers.c.xid, consumers.c.position)
 )
 _ADVANCE = Statement(
     update(consumers)
     .where(*_MINE)
-    .values(xid=bindparam("to_xid"), position=bindparam("to_position"), leased_until=bindparam("until"))
+    .values(
+        xid=bindparam("to_xid"), position=bindparam("to_position"), leased_until=bindparam("until")
+    )
     .returning(consumers.c.name)
 )
 _GIVE_BACK = Statement(update(consumers).where(*_MINE).values(owner=None, leased_until=None))
 _PLACE = Statement(select(consumers.c.xid, consumers.c.position).where(_NAMED))
-_PARK = Statement(insert(parked).values({name: bindparam(name) for name in ("consumer", "dispute_id", "seq", "parked_at", "error")}))
+_PARK = Statement(
+    insert(parked).values(
+        {name: bindparam(name) for name in ("consumer", "dispute_id", "seq", "parked_at", "error")}
+    )
+)
 _LET_GO = Statement(delete(parked).where(*_HELD))
 _PARKED = Statement(
     select(parked.c.dispute_id, parked.c.seq, parked.c.parked_at, parked.c.error)
@@ -53,7 +72,9 @@ class Parked:
     error: str
 
 
-def take(session: Session, name: str, owner: str, now: datetime, lease: timedelta) -> FeedPosition | None:
+def take(
+    session: Session, name: str, owner: str, now: datetime, lease: timedelta
+) -> FeedPosition | None:
     """Begin to deliver for a consumer, which is made where there is none; returns its place. None: somebody else is delivering."""
     _ADD[session.dialect.name].run(session, {"name": name, **BEGINNING._asdict()})
     row = _TAKE.row(session, {"consumer": name, "mine": owner, "now": now, "until": now + lease})
@@ -62,10 +83,17 @@ def take(session: Session, name: str, owner: str, now: datetime, lease: timedelt
 
 def advance(session: Session, name: str, owner: str, to: FeedPosition, until: datetime) -> None:
     """Keep how far a consumer has come. Raises `ConflictError` where somebody else delivers for it by now."""
-    moved = {"consumer": name, "mine": owner, "to_xid": to.xid, "to_position": to.position, "until": until}
+    moved = {
+        "consumer": name,
+        "mine": owner,
+        "to_xid": to.xid,
+        "to_position": to.position,
+        "until": until,
+    }
     if _ADVANCE.row(session, moved) is None:
         raise ConflictError(
-            f"the lease of consumer {name} has lapsed, and somebody else delivers for it: what was delivered may come again"
+            f"the lease of consumer {name} has lapsed, and somebody else delivers for it: what "
+            "was delivered may come again"
         )
 
 

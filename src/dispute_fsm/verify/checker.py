@@ -31,7 +31,10 @@ class Counts:
     def add(self, exploration: Exploration) -> None:
         """Count what one exploration found."""
         self.policies += 1
-        self.states = max(self.states, len({situation.dispute.path for situation in exploration.situations.values()}))
+        self.states = max(
+            self.states,
+            len({situation.dispute.path for situation in exploration.situations.values()}),
+        )
         self.situations += len(exploration.situations)
         for answer in exploration.answers():
             self.questions += 1
@@ -79,15 +82,22 @@ def verify(version: RuleVersion, properties: Iterable[Property] = PROPERTIES) ->
         exploration = explore(version, policy, name)
         counts.add(exploration)
         for one in properties:
-            found = [*one.violations(exploration), *([nearest[one.id]] if one.id in nearest else [])]
+            found = [
+                *one.violations(exploration),
+                *([nearest[one.id]] if one.id in nearest else []),
+            ]
             if found:
                 nearest[one.id] = min(found, key=_how_far)
-    return Verification(version, counts, tuple(PropertyResult(one, nearest.get(one.id)) for one in properties))
+    return Verification(
+        version, counts, tuple(PropertyResult(one, nearest.get(one.id)) for one in properties)
+    )
 
 
 def _how_far(violation: Violation) -> tuple[bool, int]:
     """Order violations: the shortest first, behind them those that no scenario file can say (an extension that names nothing)."""
     names = violation.exploration.version.table.asks(NAMED)
     commands = (move.command for move in violation.moves)
-    unnamed = any(isinstance(command, ExtendDeadline) and command.deadline is None for command in commands)
+    unnamed = any(
+        isinstance(command, ExtendDeadline) and command.deadline is None for command in commands
+    )
     return names and unnamed, len(violation.moves)

@@ -1,7 +1,7 @@
 """A violation as a scenario file: the shortest way to what is wrong, that `dispute-fsm run` goes again and a person reads.
 
-What the steps and the end expect is what the wrong rules do. So the file comes out well as long as they are wrong, and
-shows with its first failure that they were mended.
+What the steps and the end expect is what the wrong rules do. So the file comes out well as long as
+they are wrong, and shows with its first failure that they were mended.
 """
 
 from typing import Any
@@ -23,7 +23,9 @@ _WIDE = 10_000
 
 def scenario_text(broken: Property, violation: Violation) -> str:
     """Write the violation as a scenario file, with what comes of it as expectations; the rules in force say what that is."""
-    text = _comment(broken, violation) + yaml.safe_dump(_scenario(broken, violation), allow_unicode=True, sort_keys=False, width=_WIDE)
+    text = _comment(broken, violation) + yaml.safe_dump(
+        _scenario(broken, violation), allow_unicode=True, sort_keys=False, width=_WIDE
+    )
     return updated(text, replayed(text), change=False)
 
 
@@ -55,11 +57,19 @@ def _scenario(broken: Property, violation: Violation) -> dict[str, Any]:
             steps.append({"at": format_instant(move.at), "order": _facts(move.order)})
             shown = move.order
         steps.append(_step(move))
-    content: dict[str, Any] = {"title": f"{broken.id}: {violation.wrong.en}", "rules": exploration.version.id}
+    content: dict[str, Any] = {
+        "title": f"{broken.id}: {violation.wrong.en}",
+        "rules": exploration.version.id,
+    }
     if changes := _difference(exploration.policy, DEFAULT_POLICY):
         content["policy"] = changes
     opened_at = next(iter(exploration.situations.values())).dispute.opening.at
-    return {**content, "dispute": {"opened_at": format_instant(opened_at)}, "order": _known(_facts(PLAIN)), "steps": steps}
+    return {
+        **content,
+        "dispute": {"opened_at": format_instant(opened_at)},
+        "order": _known(_facts(PLAIN)),
+        "steps": steps,
+    }
 
 
 def _step(move: Move) -> dict[str, Any]:
@@ -77,12 +87,18 @@ def _step(move: Move) -> dict[str, Any]:
 
 def _facts(order: Order) -> dict[str, Any]:
     """Write what the order shows; a fact that it does not show is null, which takes away what stood before."""
-    return {name: _known(fact) if isinstance(fact, dict) else fact for name, fact in order.model_dump(mode="json").items()}
+    return {
+        name: _known(fact) if isinstance(fact, dict) else fact
+        for name, fact in order.model_dump(mode="json").items()
+    }
 
 
 def _known(members: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says nothing."""
-    kept = {name: [_known(one) for one in member] if isinstance(member, list) else member for name, member in members.items()}
+    kept = {
+        name: [_known(one) for one in member] if isinstance(member, list) else member
+        for name, member in members.items()
+    }
     return {name: member for name, member in kept.items() if member is not None and member != []}
 
 

@@ -3,7 +3,17 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Option, Outcome, Role, Silence, StateName
+from dispute_fsm.domain.enums import (
+    LIABILITIES,
+    CommandType,
+    Deadline,
+    EventType,
+    Option,
+    Outcome,
+    Role,
+    Silence,
+    StateName,
+)
 from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING
@@ -16,7 +26,11 @@ _SETTLED: Mapping[Outcome, Collection[Option | None]] = {
     Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND: {Option.OUT_OF_STOCK_REFUND},
     Outcome.OUT_OF_STOCK: {Option.OUT_OF_STOCK_REFUND},
     Outcome.PROMISE_MISSED: {Option.SHIP_BY_AGREED_DATE},
-    Outcome.BREACH_OF_PROMISE: {Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.SHIP_BY_AGREED_DATE},
+    Outcome.BREACH_OF_PROMISE: {
+        Option.CONSUMER_CANCELS,
+        Option.ALREADY_SHIPPED,
+        Option.SHIP_BY_AGREED_DATE,
+    },
     Outcome.NO_RESPONSE: {None},
 }
 """The options after which a dispute, or its settlement, can end so; the other ends go with any."""
@@ -30,9 +44,11 @@ _ENDS = {
 
 def _blamed(answer: ExploredDecision) -> Outcome | None:
     """Return the liability that an answer brings by itself: of the dispute, or of the region that it fails."""
-    if answer.after is None or answer.judged.row is None:
+    if answer.after is None or answer.judged.transition is None:
         return None
-    return answer.judged.row.rule.liability or (answer.after.outcome if answer.after.outcome in LIABILITIES else None)
+    return answer.judged.transition.rule.liability or (
+        answer.after.outcome if answer.after.outcome in LIABILITIES else None
+    )
 
 
 @holds(
@@ -51,11 +67,17 @@ def _entitled(answer: ExploredDecision) -> bool:
     dispute, event, role = answer.situation.dispute, answer.command.type, answer.command.by.role
     if (deadline := event.expires) is not None:
         passed = deadline in dispute.running and dispute.running[deadline] < answer.at
-        return passed and (deadline is not Deadline.CONFIRMATION or dispute.policy.silence is Silence.DENIAL)
+        return passed and (
+            deadline is not Deadline.CONFIRMATION or dispute.policy.silence is Silence.DENIAL
+        )
     if event is CommandType.DENY_AGREEMENT:
         return role is Role.CONSUMER and dispute.option is not None and not dispute.confirmed
     rationale = getattr(answer.command, "rationale", None)
-    return event is CommandType.RULE_AT_FAULT and role is Role.ADJUDICATOR and bool((rationale or "").strip())
+    return (
+        event is CommandType.RULE_AT_FAULT
+        and role is Role.ADJUDICATOR
+        and bool((rationale or "").strip())
+    )
 
 
 @holds(
@@ -68,23 +90,52 @@ def merchant_is_heard(exploration: Exploration) -> Iterator[Violation]:
     for situation in exploration.situations.values():
         if not any(answer.penalizes for answer in situation.answers):
             continue
-        open_at = {answer.at for answer in situation.answers if answer.accepted and answer.command.by.role is Role.MERCHANT}
+        open_at = {
+            answer.at
+            for answer in situation.answers
+            if answer.accepted and answer.command.by.role is Role.MERCHANT
+        }
         for answer in situation.answers:
             if answer.penalizes and answer.at in open_at:
-                yield against(exploration, answer, "判责时商家仍可响应", "the merchant could still have answered at that moment")
+                yield against(
+                    exploration,
+                    answer,
+                    "判责时商家仍可响应",
+                    "the merchant could still have answered at that moment",
+                )
 
 
-@holds("unknown_never_penalizes", "查不到订单数据时，不得据此判责", "what the order system cannot tell never penalizes")
+@holds(
+    "unknown_never_penalizes",
+    "查不到订单数据时，不得据此判责",
+    "what the order system cannot tell never penalizes",
+)
 def unknown_never_penalizes(exploration: Exploration) -> Iterator[Violation]:
     """Find missed promises that were judged without looking, or against what the order system showed."""
     for answer in exploration.answers():
-        dispute, row = answer.situation.dispute, None if answer.judgement is None else answer.judgement.row
-        if answer.after is None or row is None or answer.command.type is not Deadline.PROMISE.expiry or _blamed(answer) is None:
+        dispute, row = (
+            answer.situation.dispute,
+            None if answer.evaluation is None else answer.evaluation.transition,
+        )
+        if (
+            answer.after is None
+            or row is None
+            or answer.command.type is not Deadline.PROMISE.expiry
+            or _blamed(answer) is None
+        ):
             continue
         facts, agreed = answer.judged.facts, dispute.agreed_until
         if facts is None:
-            kept = Move(answer.at, EVERYTHING, answer.command)  # what a look would have shown may have been this
-            yield against(exploration, answer.situation, "未核对订单即判责", "penalized without a look at the order", kept)
+            kept = Move(
+                answer.at, EVERYTHING, answer.command
+            )  # what a look would have shown may have been this
+            yield against(
+                exploration,
+                answer.situation,
+                "未核对订单即判责",
+                "penalized without a look at the order",
+                kept,
+            )
         elif agreed is not None and (facts.promise_kept(agreed) or facts.full_refund is not None):
             yield against(
                 exploration,
@@ -94,7 +145,11 @@ def unknown_never_penalizes(exploration: Exploration) -> Iterator[Violation]:
             )
 
 
-@holds("one_response", "商家只能响应一次，且不可更改", "the merchant gives exactly one response, and it stands")
+@holds(
+    "one_response",
+    "商家只能响应一次，且不可更改",
+    "the merchant gives exactly one response, and it stands",
+)
 def one_response(exploration: Exploration) -> Iterator[Violation]:
     """Find second choices, and events after which another option counts."""
     for answer in exploration.answers():
@@ -102,37 +157,72 @@ def one_response(exploration: Exploration) -> Iterator[Violation]:
         if after is None:
             continue
         if answer.command.type is CommandType.CHOOSE_OPTION and before is not None:
-            yield against(exploration, answer, "第二次选择方案被接受", "a second choice is accepted")
+            yield against(
+                exploration, answer, "第二次选择方案被接受", "a second choice is accepted"
+            )
         elif after.option is not (before or getattr(answer.command, "option", None)):
-            yield against(exploration, answer, "所选方案被更改", "the option that counts has changed")
+            yield against(
+                exploration, answer, "所选方案被更改", "the option that counts has changed"
+            )
 
 
 @holds("ends_agree", "结果、责任与标签一致", "liability, outcome and labels agree")
 def ends_agree(exploration: Exploration) -> Iterator[Violation]:
     """Find ends that contradict where the dispute is, what was chosen, or what was handed in."""
     for answer in exploration.answers():
-        after, row = answer.after, None if answer.judgement is None else answer.judgement.row
+        after, row = (
+            answer.after,
+            None if answer.evaluation is None else answer.evaluation.transition,
+        )
         if after is None or row is None:
             continue
-        for wrong in _contradictions(answer.situation.dispute, after, row.records, row.rule.liability):
-            yield against(exploration, answer, f"结果自相矛盾：{wrong.zh}", f"the end contradicts itself: {wrong.en}")
+        for wrong in _contradictions(
+            answer.situation.dispute, after, row.records, row.rule.liability
+        ):
+            yield against(
+                exploration,
+                answer,
+                f"结果自相矛盾：{wrong.zh}",
+                f"the end contradicts itself: {wrong.en}",
+            )
 
 
-def _contradictions(before: Dispute, after: Dispute, recorded: EventType, liability: Outcome | None) -> Iterator[Bilingual]:
+def _contradictions(
+    before: Dispute, after: Dispute, recorded: EventType, liability: Outcome | None
+) -> Iterator[Bilingual]:
     end, state = after.outcome, after.state
     named = "无结果" if end is None else end.zh
     if (end is not None) != after.closed:
-        yield Bilingual(zh=f"结果为{named}，状态为{state.zh}", en=f"outcome {end}, state {state.value}")
+        yield Bilingual(
+            zh=f"结果为{named}，状态为{state.zh}", en=f"outcome {end}, state {state.value}"
+        )
     if after.closed and (end in LIABILITIES) != (state is StateName.PENALIZED):
-        yield Bilingual(zh=f"“{named}”不是“{state.zh}”的结果", en=f"{end} is no end of {state.value}")
+        yield Bilingual(
+            zh=f"“{named}”不是“{state.zh}”的结果", en=f"{end} is no end of {state.value}"
+        )
     if after.closed and _ENDS.get(recorded) is not state:
-        yield Bilingual(zh=f"“{state.zh}”被记录为“{recorded.zh}”", en=f"{state.value} is recorded as {recorded.value}")
-    if before.liability is not None and end in LIABILITIES and LIABILITIES.index(before.liability) < LIABILITIES.index(end):
-        yield Bilingual(zh=f"“{before.liability.zh}”的责任重于“{named}”", en=f"{before.liability.value} is weightier than {end}")
+        yield Bilingual(
+            zh=f"“{state.zh}”被记录为“{recorded.zh}”",
+            en=f"{state.value} is recorded as {recorded.value}",
+        )
+    if (
+        before.liability is not None
+        and end in LIABILITIES
+        and LIABILITIES.index(before.liability) < LIABILITIES.index(end)
+    ):
+        yield Bilingual(
+            zh=f"“{before.liability.zh}”的责任重于“{named}”",
+            en=f"{before.liability.value} is weightier than {end}",
+        )
     if end in {Outcome.ANNULLED, Outcome.WITHDRAWN} and (end is Outcome.ANNULLED) != before.closed:
-        yield Bilingual(zh=f"在“{before.state.zh}”状态下出现结果“{named}”", en=f"{end} in {before.state.value}")
+        yield Bilingual(
+            zh=f"在“{before.state.zh}”状态下出现结果“{named}”", en=f"{end} in {before.state.value}"
+        )
     if not (state.zh and state.en) or state.zh == state.en:
-        yield Bilingual(zh=f"{state.value} 缺少中文或英文名称", en=f"{state.value} has no label in both languages")
+        yield Bilingual(
+            zh=f"{state.value} 缺少中文或英文名称",
+            en=f"{state.value} has no label in both languages",
+        )
     if not before.closed:
         yield from _uncaused(before, after, liability or (None if end is before.liability else end))
 
@@ -143,6 +233,8 @@ def _uncaused(before: Dispute, after: Dispute, end: Outcome | None) -> Iterator[
         chosen = "未选择方案" if after.option is None else f"选择了“{after.option.zh}”"
         yield Bilingual(zh=f"{chosen}，结果却为“{end.zh}”", en=f"{end} after {after.option}")
     if end is Outcome.EVIDENCE_OVERDUE and before.submissions:
-        yield Bilingual(zh="已提交举证，却判逾期未举证", en=f"{end} although evidence was submitted")
+        yield Bilingual(
+            zh="已提交举证，却判逾期未举证", en=f"{end} although evidence was submitted"
+        )
     if end in {Outcome.NO_FAULT, Outcome.AT_FAULT} and not before.submissions:
         yield Bilingual(zh="未提交举证，却作出有责或无责判定", en=f"{end} without any evidence")

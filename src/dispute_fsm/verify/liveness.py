@@ -13,12 +13,20 @@ from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.machine.guard import just_after
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import PLAIN
-from dispute_fsm.verify.state_space import Exploration, ExploredDecision, Key, Situation, key_of, put, seen
+from dispute_fsm.verify.state_space import (
+    Exploration,
+    ExploredDecision,
+    Key,
+    Situation,
+    key_of,
+    put,
+    seen,
+)
 
 _LONG = timedelta(days=90)
 """How long a counter-example waits before it shows that nothing happens any more."""
 
-# ---- silence -----------------------------------------------------------------------------------------------------------
+# ---- silence -------------------------------------------------------------------------------------
 
 
 class Waiting(NamedTuple):
@@ -30,14 +38,21 @@ class Waiting(NamedTuple):
 
 def waiting(exploration: Exploration) -> Waiting:
     """Count the situations in which silence does not close the dispute, for one of the two good reasons."""
-    reasons = [_silence(situation)[1] for situation in exploration.situations.values() if not situation.dispute.closed]
+    reasons = [
+        _silence(situation)[1]
+        for situation in exploration.situations.values()
+        if not situation.dispute.closed
+    ]
     return Waiting(reasons.count("platform"), reasons.count("off"))
 
 
 @holds(
     "silence_closes",
     "即使各方都不再行动，纠纷也会结束（时限因规则参数停用、等待平台判责的除外）",
-    "from everywhere the dispute closes even if all parties stay silent, but where a deadline is switched off or the platform is awaited",
+    (
+        "from everywhere the dispute closes even if all parties stay silent, but where a deadline "
+        "is switched off or the platform is awaited"
+    ),
 )
 def silence_closes(exploration: Exploration) -> Iterator[Violation]:
     """Let time pass and nobody act; find where that ends without an end."""
@@ -45,9 +60,17 @@ def silence_closes(exploration: Exploration) -> Iterator[Violation]:
         way, reason = _silence(situation)
         if reason == "stuck":
             moves = [Move(answer.at, answer.order, answer.command) for answer in way]
-            last = max([situation.now, *(move.at for move in moves), *situation.dispute.deadlines.values()])
+            last = max(
+                [situation.now, *(move.at for move in moves), *situation.dispute.deadlines.values()]
+            )
             moves.append(Move(last + _LONG, PLAIN, None))
-            yield against(exploration, situation, "各方沉默时，纠纷永远不会结束", "with everybody silent the dispute never ends", *moves)
+            yield against(
+                exploration,
+                situation,
+                "各方沉默时，纠纷永远不会结束",
+                "with everybody silent the dispute never ends",
+                *moves,
+            )
 
 
 def _silence(start: Situation) -> tuple[tuple[ExploredDecision, ...], str]:
@@ -70,30 +93,60 @@ def _silence(start: Situation) -> tuple[tuple[ExploredDecision, ...], str]:
 
 
 def _fires(answer: ExploredDecision, event: CommandType, at: datetime) -> bool:
-    return answer.accepted and answer.command.type is event and answer.at == at and answer.order == PLAIN
+    return (
+        answer.accepted
+        and answer.command.type is event
+        and answer.at == at
+        and answer.order == PLAIN
+    )
 
 
 def _reason_to_wait(situation: Situation) -> str:
-    place = situation.dispute.place
-    if any(not is_on(deadline, situation.dispute.policy) for running in place.running for deadline in running):
+    place = situation.dispute.configuration
+    if any(
+        not is_on(deadline, situation.dispute.policy)
+        for running in place.running
+        for deadline in running
+    ):
         return "off"
-    moved = (answer for answer in situation.answers if answer.after is not None and answer.command.by.role is Role.ADJUDICATOR)
-    return "platform" if any(answer.after is not None and answer.after.path != place.path for answer in moved) else "stuck"
+    moved = (
+        answer
+        for answer in situation.answers
+        if answer.after is not None and answer.command.by.role is Role.ADJUDICATOR
+    )
+    return (
+        "platform"
+        if any(answer.after is not None and answer.after.path != place.path for answer in moved)
+        else "stuck"
+    )
 
 
-@holds("closed_stays_closed", "已结束的纠纷只接受撤销判责", "a closed dispute takes nothing but an annulment")
+@holds(
+    "closed_stays_closed",
+    "已结束的纠纷只接受撤销判责",
+    "a closed dispute takes nothing but an annulment",
+)
 def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
     """Find what is accepted after the end."""
     for answer in exploration.answers():
         before, after = answer.situation.dispute, answer.after
         if not before.closed or after is None:
             continue
-        annuls = before.outcome in LIABILITIES and answer.command.type is CommandType.ANNUL and answer.command.by.role is Role.ADJUDICATOR
+        annuls = (
+            before.outcome in LIABILITIES
+            and answer.command.type is CommandType.ANNUL
+            and answer.command.by.role is Role.ADJUDICATOR
+        )
         if not annuls or after.outcome is not Outcome.ANNULLED or not after.closed:
-            yield against(exploration, answer, "纠纷结束后仍发生变化", "something happens to a dispute that has ended")
+            yield against(
+                exploration,
+                answer,
+                "纠纷结束后仍发生变化",
+                "something happens to a dispute that has ended",
+            )
 
 
-# ---- deadlines ---------------------------------------------------------------------------------------------------------
+# ---- deadlines -----------------------------------------------------------------------------------
 
 
 @holds(
@@ -107,16 +160,29 @@ def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
         dispute = situation.dispute
         for answer in situation.answers:
             deadline = answer.command.type.expires
-            if answer.accepted and deadline is not None and not (deadline in dispute.deadlines and dispute.deadlines[deadline] < answer.at):
-                yield against(exploration, answer, "时限未过，却按届满处理", "it expires before its deadline has passed")
+            if (
+                answer.accepted
+                and deadline is not None
+                and not (deadline in dispute.deadlines and dispute.deadlines[deadline] < answer.at)
+            ):
+                yield against(
+                    exploration,
+                    answer,
+                    "时限未过，却按届满处理",
+                    "it expires before its deadline has passed",
+                )
             elif answer.accepted and deadline is None and _all_late(dispute, answer.at):
-                yield against(exploration, answer, "逾期的操作被接受", "it is accepted although it is late")
+                yield against(
+                    exploration, answer, "逾期的操作被接受", "it is accepted although it is late"
+                )
         yield from _late_too_early(exploration, situation)
 
 
 def _all_late(dispute: Dispute, at: datetime) -> bool:
     regions = dispute.running_regions
-    return bool(regions) and all(running and max(dispute.deadlines[one] for one in running) < at for running in regions)
+    return bool(regions) and all(
+        running and max(dispute.deadlines[one] for one in running) < at for running in regions
+    )
 
 
 def _late_too_early(exploration: Exploration, situation: Situation) -> Iterator[Violation]:
@@ -124,22 +190,37 @@ def _late_too_early(exploration: Exploration, situation: Situation) -> Iterator[
     if not ahead:
         return
     first = min(ahead)
-    taken = {_meant(answer) for answer in situation.answers if answer.accepted and answer.at == first}
+    taken = {
+        _meant(answer) for answer in situation.answers if answer.accepted and answer.at == first
+    }
     for answer in situation.answers:
-        late = answer.at == first and answer.complete and RefusalCode.DEADLINE_PASSED in answer.codes
+        late = (
+            answer.at == first and answer.complete and RefusalCode.DEADLINE_PASSED in answer.codes
+        )
         in_time_now = late and any(
-            other.accepted and other.at == situation.now and _meant(other) == _meant(answer) for other in situation.answers
+            other.accepted and other.at == situation.now and _meant(other) == _meant(answer)
+            for other in situation.answers
         )
         if in_time_now and _meant(answer) not in taken:
-            yield against(exploration, answer, "恰在截止时刻的操作被视为逾期", "at the due instant it counts as late")
+            yield against(
+                exploration,
+                answer,
+                "恰在截止时刻的操作被视为逾期",
+                "at the due instant it counts as late",
+            )
 
 
 def _meant(answer: ExploredDecision) -> tuple[object, ...]:
     command = answer.command
-    return command.type, command.by, getattr(command, "option", None), getattr(command, "deadline", None)
+    return (
+        command.type,
+        command.by,
+        getattr(command, "option", None),
+        getattr(command, "deadline", None),
+    )
 
 
-# ---- sweeps ------------------------------------------------------------------------------------------------------------
+# ---- sweeps --------------------------------------------------------------------------------------
 
 
 class _End(NamedTuple):
@@ -162,10 +243,17 @@ def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
             continue
         swept = dict[tuple[datetime, int], Situation]()
         for answer in situation.answers:
-            if answer.after is None or not any(due < answer.at for due in situation.dispute.running.values()):
+            if answer.after is None or not any(
+                due < answer.at for due in situation.dispute.running.values()
+            ):
                 continue
-            unswept = _end(_sweep(_situation(answer.after, situation), answer.at, answer.order).dispute)
-            for at in sorted({just_after(due) for due in situation.dispute.running.values() if due < answer.at} | {answer.at}):
+            unswept = _end(
+                _sweep(_situation(answer.after, situation), answer.at, answer.order).dispute
+            )
+            for at in sorted(
+                {just_after(due) for due in situation.dispute.running.values() if due < answer.at}
+                | {answer.at}
+            ):
                 if at > answer.at or at < situation.now:
                     continue
                 mark = (at, id(answer.order))
@@ -173,9 +261,17 @@ def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
                 if first is None:
                     first = swept[mark] = _sweep(situation, at, answer.order)
                 then = _then(first, answer)
-                if not _same(unswept, _end(then), parallel=len(situation.dispute.place.running) > 1):
-                    en = f"swept at {at:%m-%d %H:%M:%S} before it, the dispute ends {then.state.value} {then.outcome}"
-                    zh = f"若先于 {at:%m-%d %H:%M:%S} 处理届满，结果则为：{then.state.zh}，{then.outcome.zh if then.outcome else '无结果'}"
+                if not _same(
+                    unswept, _end(then), parallel=len(situation.dispute.configuration.running) > 1
+                ):
+                    en = (
+                        f"swept at {at:%m-%d %H:%M:%S} before it, the dispute ends "
+                        f"{then.state.value} {then.outcome}"
+                    )
+                    zh = (
+                        f"若先于 {at:%m-%d %H:%M:%S} 处理届满，结果则为：{then.state.zh}，"
+                        f"{then.outcome.zh if then.outcome else '无结果'}"
+                    )
                     yield against(exploration, answer, zh, en, Move(answer.at, answer.order, None))
 
 
@@ -192,13 +288,19 @@ def _put(situation: Situation, answer: ExploredDecision) -> Dispute | None:
     try:
         return put(situation, answer.command, answer.at, answer.order, None).after
     except FactsNeededError:
-        return put(situation, answer.command, answer.at, answer.order, seen(answer.order, answer.at)).after
+        return put(
+            situation, answer.command, answer.at, answer.order, seen(answer.order, answer.at)
+        ).after
 
 
 def _sweep(situation: Situation, at: datetime, order: Order) -> Situation:
     """Fire what has passed, by due instant, as a sweep does; wrong rules may lead to where it was, and then it is over."""
     been = set[Key]()
-    while (due := next_due(situation.dispute)) is not None and due[1] < at and situation.key not in been:
+    while (
+        (due := next_due(situation.dispute)) is not None
+        and due[1] < at
+        and situation.key not in been
+    ):
         been.add(situation.key)
         asked = EXPIRIES[due[0]]
         try:

@@ -42,13 +42,19 @@ class Property:
         return self.sentence.label(lang)
 
 
-def holds(name: str, zh: str, en: str) -> Callable[[Callable[[Exploration], Iterator[Violation]]], Property]:
+def holds(
+    name: str, zh: str, en: str
+) -> Callable[[Callable[[Exploration], Iterator[Violation]]], Property]:
     """Make a property of the function that searches for violations."""
     return lambda violations: Property(name, Bilingual(zh=zh, en=en), violations)
 
 
-def against(exploration: Exploration, where: Situation | ExploredDecision, zh: str, en: str, *more: Move) -> Violation:
+def against(
+    exploration: Exploration, where: Situation | ExploredDecision, zh: str, en: str, *more: Move
+) -> Violation:
     """Make a violation out of where it shows: in a situation, or by an answer there, and moves that make it plain."""
     situation = where if isinstance(where, Situation) else where.situation
     steps = situation.way if isinstance(where, Situation) else (*situation.way, where.step)
-    return Violation(exploration, (*(Move(*step) for step in steps), *more), Bilingual(zh=zh, en=en))
+    return Violation(
+        exploration, (*(Move(*step) for step in steps), *more), Bilingual(zh=zh, en=en)
+    )

@@ -1,12 +1,13 @@
 """The walk: every situation that a dispute of a rule version can get into under a policy, and every answer given there.
 
-A *situation* is a dispute, reduced to what later answers depend on: where it is, what is remembered, and how its due
-instants lie to each other and to now, not how far apart they are. There are finitely many, so the walk ends. The first
-dispute that is found in a situation stands for all others; since the walk is breadth-first, the way to it is a shortest one.
+A *situation* is a dispute, reduced to what later answers depend on: where it is, what is
+remembered, and how its due instants lie to each other and to now, not how far apart they are. There
+are finitely many, so the walk ends. The first dispute that is found in a situation stands for all
+others; since the walk is breadth-first, the way to it is a shortest one.
 
-What is asked are real commands, weighed, concluded and folded by the very functions that run in production. In a situation
-that differs from one known by its clocks alone, only what is complete is asked again: who may do it, what is out of place
-and what a payload lacks do not depend on clocks.
+What is asked are real commands, weighed, concluded and folded by the very functions that run in
+production. In a situation that differs from one known by its clocks alone, only what is complete is
+asked again: who may do it, what is out of place and what a payload lacks do not depend on clocks.
 """
 
 from collections import deque
@@ -75,9 +76,10 @@ class Situation:
 class ExploredDecision:
     """What came of one command in a situation.
 
-    `facts` is None where nobody had to ask; `unknown` tells that the order system would have had to be asked and could not
-    answer, so that nothing was decided. `complete` tells that the payload lacks nothing. `after` is the dispute that the
-    event leads to where the command is accepted, `leads_to` its situation.
+    `facts` is None where nobody had to ask; `unknown` tells that the order system would have had to
+    be asked and could not answer, so that nothing was decided. `complete` tells that the payload
+    lacks nothing. `after` is the dispute that the event leads to where the command is accepted,
+    `leads_to` its situation.
     """
 
     situation: Situation
@@ -86,14 +88,14 @@ class ExploredDecision:
     order: Order
     facts: OrderFacts | None
     complete: bool
-    judgement: Evaluation | None
+    evaluation: Evaluation | None
     after: Dispute | None = None
     leads_to: Situation | None = None
 
     @property
     def unknown(self) -> bool:
         """Whether the order system could not answer."""
-        return self.judgement is None
+        return self.evaluation is None
 
     @property
     def accepted(self) -> bool:
@@ -103,19 +105,28 @@ class ExploredDecision:
     @property
     def codes(self) -> tuple[RefusalCode, ...]:
         """The codes of a refusal."""
-        return () if self.judgement is None else tuple(reason.code for reason in self.judgement.reasons)
+        return (
+            ()
+            if self.evaluation is None
+            else tuple(reason.code for reason in self.evaluation.reasons)
+        )
 
     @property
     def penalizes(self) -> bool:
         """Whether the dispute ends with a penalty by it."""
-        return self.after is not None and self.after.closed and self.judged.row is not None and self.judged.row.target == PENALIZED
+        return (
+            self.after is not None
+            and self.after.closed
+            and self.judged.transition is not None
+            and self.judged.transition.target == PENALIZED
+        )
 
     @property
     def judged(self) -> Evaluation:
-        """The judgement, where there is one."""
-        if self.judgement is None:
+        """The evaluation, where there is one."""
+        if self.evaluation is None:
             raise ValueError("nothing was decided: the order system could not answer")
-        return self.judgement
+        return self.evaluation
 
     @property
     def step(self) -> PathStep:
@@ -152,7 +163,9 @@ def explore(version: RuleVersion, policy: Policy, name: str = "") -> Exploration
         rules=version.id,
         policy=policy,
     )
-    decision = open_dispute(None, opening, seen(PLAIN, OPENED_AT), OPENED_AT, stamp=derived_stamp(OPENED_AT, "D-1", 1))
+    decision = open_dispute(
+        None, opening, seen(PLAIN, OPENED_AT), OPENED_AT, stamp=derived_stamp(OPENED_AT, "D-1", 1)
+    )
     if not isinstance(decision, Accepted):
         raise TypeError(f"the opening is not accepted: {decision}")
     dispute = begin(decision.event, policy)
@@ -190,7 +203,13 @@ def asked_again(exploration: Exploration, version: RuleVersion, path: str) -> Ex
 
 def seen(order: Order, at: datetime) -> OrderFacts:
     """Give the facts that one look at an order finds."""
-    members: dict[str, Any] = {**vars(order), "order_id": "O-1", "asked": "scenario", "observed_at": at, "revision": "1"}
+    members: dict[str, Any] = {
+        **vars(order),
+        "order_id": "O-1",
+        "asked": "scenario",
+        "observed_at": at,
+        "revision": "1",
+    }
     return OrderFacts.model_construct(**members)
 
 
@@ -210,15 +229,21 @@ def shape_of(dispute: Dispute) -> Shape:
 
 def key_of(dispute: Dispute) -> Key:
     """Reduce a dispute to its situation: which deadlines have passed, and in which order the others are due."""
-    passed = frozenset(deadline for deadline, due in dispute.deadlines.items() if due < dispute.last_at)
+    passed = frozenset(
+        deadline for deadline, due in dispute.deadlines.items() if due < dispute.last_at
+    )
     ahead = sorted({due for due in dispute.deadlines.values() if due >= dispute.last_at})
-    order = frozenset((deadline, ahead.index(due)) for deadline, due in dispute.deadlines.items() if due >= dispute.last_at)
+    order = frozenset(
+        (deadline, ahead.index(due))
+        for deadline, due in dispute.deadlines.items()
+        if due >= dispute.last_at
+    )
     return (*shape_of(dispute), passed, order)
 
 
 def _ask(situation: Situation, *, thorough: bool) -> Iterator[ExploredDecision]:
     dispute = situation.dispute
-    rows, actors = dispute.rules.table.rows, dispute.rules.table.actors
+    rows, actors = dispute.rules.table.transitions, dispute.rules.table.actors
     for event in COMMANDS:
         offered = (dispute.path, event) in rows
         if not (offered or thorough):
@@ -229,20 +254,35 @@ def _ask(situation: Situation, *, thorough: bool) -> Iterator[ExploredDecision]:
             for asked, complete in variants(dispute, event, at):
                 if not complete and not (thorough and first):
                     continue
-                yield from ask(situation, sent_by(own, asked), at, complete=complete, thorough=thorough and first)
+                yield from ask(
+                    situation,
+                    sent_by(own, asked),
+                    at,
+                    complete=complete,
+                    thorough=thorough and first,
+                )
                 if not offered:  # one command shows as well as another that it is out of place
                     break
         if thorough:
             asked = next(iter(variants(dispute, event, situation.now))).command
             for other in _others(own):
-                yield from ask(situation, sent_by(other, asked), situation.now, complete=True, thorough=False)
+                yield from ask(
+                    situation, sent_by(other, asked), situation.now, complete=True, thorough=False
+                )
 
 
 def _others(own: Actor) -> list[Actor]:
     return [actor for actor in (*OWN.values(), *STRANGERS) if actor != own]
 
 
-def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = True, thorough: bool = False) -> Iterator[ExploredDecision]:
+def ask(
+    situation: Situation,
+    asked: Command,
+    at: datetime,
+    *,
+    complete: bool = True,
+    thorough: bool = False,
+) -> Iterator[ExploredDecision]:
     """Put one command before the rules: without facts, and where they are needed, with each of those that may be shown."""
     dispute = situation.dispute
     try:
@@ -250,18 +290,26 @@ def ask(situation: Situation, asked: Command, at: datetime, *, complete: bool = 
     except FactsNeededError:
         yield ExploredDecision(situation, asked, at, PLAIN, None, complete, None)
         shown = orders(dispute.agreed_until, at)
-        for order in shown if thorough or asked.type is not CommandType.CHOOSE_OPTION else shown[:2]:
+        for order in (
+            shown if thorough or asked.type is not CommandType.CHOOSE_OPTION else shown[:2]
+        ):
             yield put(situation, asked, at, order, seen(order, at), complete=complete)
 
 
 def put(  # noqa: PLR0913 -- what a decision takes
-    situation: Situation, asked: Command, at: datetime, order: Order, facts: OrderFacts | None, *, complete: bool = True
+    situation: Situation,
+    asked: Command,
+    at: datetime,
+    order: Order,
+    facts: OrderFacts | None,
+    *,
+    complete: bool = True,
 ) -> ExploredDecision:
     """Put one command with these facts before the rules. Raises `FactsNeededError` where there are none and some are needed."""
     dispute = situation.dispute
-    judgement, conclusion = conclude(dispute, asked, facts, at)
+    evaluation, conclusion = conclude(dispute, asked, facts, at)
     after = None
-    if judgement.row is not None and conclusion is not None:
+    if evaluation.transition is not None and conclusion is not None:
         members: dict[str, Any] = {
             "dispute_id": dispute.dispute_id,
             "seq": dispute.seq + 1,
@@ -283,4 +331,4 @@ def put(  # noqa: PLR0913 -- what a decision takes
             "hash": GENESIS,
         }
         after = evolve(dispute, AuditEvent.model_construct(**members))
-    return ExploredDecision(situation, asked, at, order, facts, complete, judgement, after)
+    return ExploredDecision(situation, asked, at, order, facts, complete, evaluation, after)

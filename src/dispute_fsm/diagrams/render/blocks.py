@@ -43,10 +43,16 @@ class Block:
 def block(lines: Iterable[Line], widest: float = _WIDEST) -> Block:
     """Break lines to fit into this width without the padding; a word that is wider than that makes the block wider."""
     broken = [
-        Line(text, line.face) for line in lines for text in wrapped(line.text, widest, TYPES[line.face].size, bold=TYPES[line.face].bold)
+        Line(text, line.face)
+        for line in lines
+        for text in wrapped(line.text, widest, TYPES[line.face].size, bold=TYPES[line.face].bold)
     ]
     wide = max((wide_as(line) for line in broken), default=0.0)
-    return Block(tuple(broken), wide + 2 * PADDING, sum(TYPES[line.face].leading for line in broken) + 2 * PADDING)
+    return Block(
+        tuple(broken),
+        wide + 2 * PADDING,
+        sum(TYPES[line.face].leading for line in broken) + 2 * PADDING,
+    )
 
 
 def wide_as(line: Line) -> float:

@@ -1,6 +1,7 @@
 """A picture in the language of Graphviz. The label of an edge is a node of its own: so it has its place, and nothing lies over it.
 
-The text is what we lay out ourselves, so it carries the room that each box takes; any other Graphviz may draw it as well.
+The text is what we lay out ourselves, so it carries the room that each box takes; any other
+Graphviz may draw it as well.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,14 @@ _FONT = "Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei, sans-seri
 _INCH = 72.0
 _TITLE = 20
 """The size by which Graphviz leaves room for the title of a frame; the widths that it knows are smaller than ours."""
-_STYLES = {Mark.REMOVED: "dashed", Mark.MISSED: "dashed", Mark.FADED: "dotted", Mark.ADDED: "bold", Mark.LIT: "bold", Mark.CHANGED: "bold"}
+_STYLES = {
+    Mark.REMOVED: "dashed",
+    Mark.MISSED: "dashed",
+    Mark.FADED: "dotted",
+    Mark.ADDED: "bold",
+    Mark.LIT: "bold",
+    Mark.CHANGED: "bold",
+}
 _SHAPES = {Shape.START: "circle"}
 
 
@@ -26,7 +34,10 @@ def dot(picture: Picture) -> str:
     """Write a picture as DOT; the same picture is always the same text."""
     lines = [
         f"digraph {_quoted(picture.id)} {{",
-        f'  graph [rankdir=LR, compound=true, nodesep=0.14, ranksep=0.42, fontname={_quoted(_FONT)}, fontsize={_TITLE}, tooltip=" "]',
+        (
+            "  graph [rankdir=LR, compound=true, nodesep=0.14, ranksep=0.42, "
+            f'fontname={_quoted(_FONT)}, fontsize={_TITLE}, tooltip=" "]'
+        ),
         f"  node [shape=box, fixedsize=true, fontname={_quoted(_FONT)}, fontsize=11]",
         f"  edge [fontname={_quoted(_FONT)}, fontsize=11]",
         *_within(picture, None, "  "),
@@ -54,41 +65,60 @@ def _within(picture: Picture, frame: str | None, indent: str) -> Iterator[str]:
 
 def _frame(frame: Frame) -> str:
     style = f", style={_STYLES[frame.mark]}" if frame.mark in _STYLES else ""
-    return f"id={_quoted(frame.id)}, label={_quoted(frame.title)}, margin=14{style}, tooltip={_quoted(frame.tooltip or frame.title)}"
+    return (
+        f"id={_quoted(frame.id)}, label={_quoted(frame.title)}, margin=14{style}, "
+        f"tooltip={_quoted(frame.tooltip or frame.title)}"
+    )
 
 
 def _box(picture: Picture, box: Box) -> str:
     blocks = box_blocks(picture, box)
     text = [line for part in (blocks.own, *blocks.inner) for line in part.lines]
     shape = f", shape={_SHAPES[box.shape]}" if box.shape in _SHAPES else ""
-    wide, high = (0.22, 0.22) if box.shape is Shape.START else (blocks.width / _INCH, blocks.height / _INCH)
-    return f"id={_quoted(box.id)}, label={_text(text)}, {_size(wide, high)}{shape}{_style(box.mark)}{_tip(box.tooltip)}"
+    wide, high = (
+        (0.22, 0.22) if box.shape is Shape.START else (blocks.width / _INCH, blocks.height / _INCH)
+    )
+    return (
+        f"id={_quoted(box.id)}, label={_text(text)}, "
+        f"{_size(wide, high)}{shape}{_style(box.mark)}{_tip(box.tooltip)}"
+    )
 
 
 def _label(edge: PictureEdge) -> str:
     set_as: Block = label(edge)
     return (
-        f"id={_quoted(edge.id)}, label={_text(set_as.lines)}, {_size(set_as.width / _INCH, set_as.height / _INCH)}"
+        f"id={_quoted(edge.id)}, label={_text(set_as.lines)}, "
+        f"{_size(set_as.width / _INCH, set_as.height / _INCH)}"
         f"{_style(edge.mark)}{_tip(edge.tooltip)}"
     )
 
 
 def _edge(picture: Picture, edge: PictureEdge) -> Iterator[str]:
     frames = {frame.id for frame in picture.frames}
-    tail, head = (picture.inside(end) if end in frames else end for end in (edge.source, edge.target))
+    tail, head = (
+        picture.inside(end) if end in frames else end for end in (edge.source, edge.target)
+    )
     leaves = f", ltail={_quoted(FRAME + edge.source)}" if edge.source in frames else ""
     enters = f", lhead={_quoted(FRAME + edge.target)}" if edge.target in frames else ""
     style = _style(edge.mark)
     if edge.lines:
-        yield f"{_quoted(tail)} -> {_quoted(edge.id)} [id={_quoted(edge.id + IN)}, arrowhead=none{leaves}{style}]"
+        yield (
+            f"{_quoted(tail)} -> {_quoted(edge.id)} [id={_quoted(edge.id + IN)}, "
+            f"arrowhead=none{leaves}{style}]"
+        )
         yield f"{_quoted(edge.id)} -> {_quoted(head)} [id={_quoted(edge.id + OUT)}{enters}{style}]"
     else:
-        yield f"{_quoted(tail)} -> {_quoted(head)} [id={_quoted(edge.id + OUT)}{leaves}{enters}{style}]"
+        yield (
+            f"{_quoted(tail)} -> {_quoted(head)} "
+            f"[id={_quoted(edge.id + OUT)}{leaves}{enters}{style}]"
+        )
 
 
 def common_frame(picture: Picture, edge: PictureEdge) -> str | None:
     """Return the innermost frame that both ends of an edge lie in; None: the picture itself."""
-    around = {frame.id: frame.frame for frame in picture.frames} | {box.id: box.frame for box in picture.boxes}
+    around = {frame.id: frame.frame for frame in picture.frames} | {
+        box.id: box.frame for box in picture.boxes
+    }
 
     def frames(of: str) -> list[str | None]:
         found: list[str | None] = []

@@ -11,4 +11,7 @@ def needed(module: str, for_what: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError:
-        raise InputError(f"{module} is not installed, which {for_what} needs: pip install 'dispute-fsm[diagrams]'") from None
+        raise InputError(
+            f"{module} is not installed, which {for_what} needs: pip install "
+            "'dispute-fsm[diagrams]'"
+        ) from None

@@ -14,7 +14,9 @@ from dispute_fsm.domain.scalars import FrozenMap
 
 Format = Literal["svg", "png", "mermaid", "dot", "md"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-SUFFIXES: Mapping[Format, str] = FrozenMap({"svg": ".svg", "png": ".png", "mermaid": ".mmd", "dot": ".dot", "md": ".md"})
+SUFFIXES: Mapping[Format, str] = FrozenMap(
+    {"svg": ".svg", "png": ".png", "mermaid": ".mmd", "dot": ".dot", "md": ".md"}
+)
 
 
 def drawn(view: View, format_: Format, fonts: Sequence[Path] = ()) -> bytes:

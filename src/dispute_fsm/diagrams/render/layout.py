@@ -1,6 +1,7 @@
 """Where things lie: Graphviz lays a picture out (extra `diagrams`), compiled to WebAssembly, so no system binary is needed.
 
-Only places come from it. What is drawn there is ours, for its own SVG keeps neither our text nor our ids apart.
+Only places come from it. What is drawn there is ours, for its own SVG keeps neither our text nor
+our ids apart.
 """
 
 import json
@@ -58,9 +59,14 @@ def laid_out(picture: Picture) -> Layout:
     for thing in found.get("objects", ()):
         if thing["name"].startswith(FRAME):
             x0, y0, x1, y1 = _numbers(thing["bb"])
-            frames[thing["name"].removeprefix(FRAME)] = Rectangle(x0 - left, top - y1, x1 - x0, y1 - y0)
+            frames[thing["name"].removeprefix(FRAME)] = Rectangle(
+                x0 - left, top - y1, x1 - x0, y1 - y0
+            )
         else:
-            (x, y), (wide, high) = _numbers(thing["pos"]), (float(thing["width"]) * 72, float(thing["height"]) * 72)
+            (x, y), (wide, high) = (
+                _numbers(thing["pos"]),
+                (float(thing["width"]) * 72, float(thing["height"]) * 72),
+            )
             boxes[thing["name"]] = Rectangle(x - left - wide / 2, top - y - high / 2, wide, high)
     lines = {line["id"]: _course(line["pos"], left, top) for line in found.get("edges", ())}
     return Layout(right - left, top - bottom, FrozenMap(boxes), FrozenMap(frames), FrozenMap(lines))

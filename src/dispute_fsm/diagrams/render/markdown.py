@@ -47,7 +47,12 @@ def _bars(bars: Bars) -> Iterator[str]:
         return f"{bar:%Y-%m-%d %H:%M:%S}"
 
     rows = [
-        (_escaped(lane.label), there(bar.start.astimezone(zone)), there(bar.end.astimezone(zone)), _escaped(bar.words))
+        (
+            _escaped(lane.label),
+            there(bar.start.astimezone(zone)),
+            there(bar.end.astimezone(zone)),
+            _escaped(bar.words),
+        )
         for lane in bars.lanes
         for bar in lane.bars
     ]
@@ -62,7 +67,12 @@ def _rows(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _cell(lines: Iterable[Line]) -> str:
-    return "<br>".join(f"**{_escaped(line.text)}**" if line.face in {Face.STRONG, Face.HEAD} else _escaped(line.text) for line in lines)
+    return "<br>".join(
+        f"**{_escaped(line.text)}**"
+        if line.face in {Face.STRONG, Face.HEAD}
+        else _escaped(line.text)
+        for line in lines
+    )
 
 
 def _escaped(text: str) -> str:

@@ -1,9 +1,10 @@
 """A picture as a Mermaid flowchart: text that pages with Mermaid in them draw, each in its own way.
 
-An edge with a mark has a line of its own (dashed, thick), so that it can be told apart without colour; its badge says it in words.
-Mermaid has no quoting that holds: a `;` would cut a label and invent a state, a quotation mark end it, a `1.` at the beginning make a
-list of it. So only signs that are known to mean nothing are written as they are (letters, digits and Chinese punctuation, and a
-few others where words surround them), and all else as entities.
+An edge with a mark has a line of its own (dashed, thick), so that it can be told apart without
+colour; its badge says it in words. Mermaid has no quoting that holds: a `;` would cut a label and
+invent a state, a quotation mark end it, a `1.` at the beginning make a list of it. So only signs
+that are known to mean nothing are written as they are (letters, digits and Chinese punctuation, and
+a few others where words surround them), and all else as entities.
 """
 
 import re
@@ -16,13 +17,16 @@ from dispute_fsm.diagrams.render.typography import LIGHT
 from dispute_fsm.domain.scalars import FrozenMap
 
 _UNSAFE = re.compile(
-    r"(?<=direction) (?=TB|BT|RL|LR|TD)"  # Mermaid looks for these words in a whole line, quoted or not
+    # Mermaid looks for these words in a whole line, quoted or not
+    r"(?<=direction) (?=TB|BT|RL|LR|TD)"
     r"|:(?! )"  # in links, in icons, and where it takes a line with `style:#` apart
     r"|(?<!\d)\.|\.(?!\d)"  # in lists and links
     r"|(?<![A-Za-z0-9])['_-]|['_-](?![A-Za-z0-9])"
     r"|[^\w ,:.'/\-·，。；：、？！（）《》“”–—…→×─]"
 )
-_ACTIVE = re.compile(r"^(?=[\d\W])|(?<=\\)(?=n)|(?<=\$)(?=\$)|(?<=fa:)(?=fa-)|(?<=fa[bklrs]:)(?=fa-)|(?<=ﬂ)(?=°)|(?<=¶)(?=ß)")
+_ACTIVE = re.compile(
+    r"^(?=[\d\W])|(?<=\\)(?=n)|(?<=\$)(?=\$)|(?<=fa:)(?=fa-)|(?<=fa[bklrs]:)(?=fa-)|(?<=ﬂ)(?=°)|(?<=¶)(?=ß)"
+)
 """Where Mermaid takes signs for a list, a new line, a formula, an icon or its own entities, even where they were written as entities."""
 _NOTHING = "<b></b>"
 """Keeps such signs apart and is not seen."""
@@ -49,7 +53,9 @@ _HEAD = ("---", "config:", "  flowchart:", "    wrappingWidth: 280", "---", "flo
 _RULE = Line("────────", Face.FAINT)
 """Stands between what a box says itself and each edge that stays in it."""
 
-_TAGS: Mapping[Face, str] = FrozenMap({Face.TITLE: "b", Face.HEAD: "b", Face.STRONG: "b", Face.FAINT: "small"})
+_TAGS: Mapping[Face, str] = FrozenMap(
+    {Face.TITLE: "b", Face.HEAD: "b", Face.STRONG: "b", Face.FAINT: "small"}
+)
 _BRACKETS: Mapping[Shape, tuple[str, str]] = FrozenMap(
     {
         Shape.STATE: ("(", ")"),
@@ -60,7 +66,13 @@ _BRACKETS: Mapping[Shape, tuple[str, str]] = FrozenMap(
     }
 )
 _ARROWS: Mapping[Mark, str] = FrozenMap(
-    {Mark.REMOVED: "-.->", Mark.MISSED: "-.->", Mark.ADDED: "==>", Mark.LIT: "==>", Mark.CHANGED: "==>"}
+    {
+        Mark.REMOVED: "-.->",
+        Mark.MISSED: "-.->",
+        Mark.ADDED: "==>",
+        Mark.LIT: "==>",
+        Mark.CHANGED: "==>",
+    }
 )
 
 _SHAPES: Mapping[Shape, str] = FrozenMap(
@@ -147,11 +159,17 @@ def _line(line: Line) -> str:
 
 def _classes(picture: Picture) -> Iterator[str]:
     """Say how elements look, by what they are and then by what is told about them."""
-    named = [(shape.name.lower(), style, [box.id for box in picture.boxes if box.shape is shape]) for shape, style in _SHAPES.items()]
+    named = [
+        (shape.name.lower(), style, [box.id for box in picture.boxes if box.shape is shape])
+        for shape, style in _SHAPES.items()
+    ]
     named.append(("frame", _FRAME, [frame.id for frame in picture.frames]))
     named.append(("parallel", _PARALLEL, [frame.id for frame in picture.frames if frame.parallel]))
     elements: list[Box | Frame] = [*picture.boxes, *picture.frames]
-    named += [(mark.value, style, [one.id for one in elements if one.mark is mark]) for mark, style in _MARKS.items()]
+    named += [
+        (mark.value, style, [one.id for one in elements if one.mark is mark])
+        for mark, style in _MARKS.items()
+    ]
     for name, style, ids in named:
         if ids:
             yield f"classDef {name} {style}"
@@ -170,4 +188,6 @@ def _line_styles(edges: Iterable[PictureEdge]) -> Iterator[str]:
 
 def _tone(edge: PictureEdge) -> str:
     marked = "stroke:" in _MARKS.get(edge.mark, "")
-    return f"stroke:{LIGHT[edge.tone]},stroke-width:1.5px" if edge.tone in LIGHT and not marked else ""
+    return (
+        f"stroke:{LIGHT[edge.tone]},stroke-width:1.5px" if edge.tone in LIGHT and not marked else ""
+    )

@@ -28,7 +28,8 @@ class _Face(NamedTuple):
 def png(svg: str, fonts: Sequence[Path] = (), *, zoom: float = 2.0) -> bytes:
     """Paint an SVG. `fonts` are font files beside the one that comes with the extra, asked for what it has no shape for.
 
-    Raises `InputError` where the extra is missing, or no font has a shape for a sign: an empty box would say nothing.
+    Raises `InputError` where the extra is missing, or no font has a shape for a sign: an empty box
+    would say nothing.
     """
     resvg = needed("resvg_py", "a PNG")
     used = [_default_font(), *fonts]
@@ -37,7 +38,10 @@ def png(svg: str, fonts: Sequence[Path] = (), *, zoom: float = 2.0) -> bytes:
     signs = {sign for text in _TEXT.findall(svg) for sign in unescape(text)}
     if missing := sorted(sign for sign in signs if ord(sign) not in known and not sign.isspace()):
         named = ", ".join(map(str, used))
-        raise InputError(f"no font has a shape for {''.join(missing[:20])!r} ({named}); name one that has by --font")
+        raise InputError(
+            f"no font has a shape for {''.join(missing[:20])!r} ({named}); name one that has by "
+            "--font"
+        )
     wide, high = (float(size) for size in _SIZE.findall(svg)[:2])
     painted = resvg.svg_to_bytes(
         svg_string=svg,
@@ -53,7 +57,11 @@ def png(svg: str, fonts: Sequence[Path] = (), *, zoom: float = 2.0) -> bytes:
 
 def _default_font() -> Path:
     needed(_FONT_PACKAGE, "a PNG")
-    return next(file for file in map(Path, map(str, files(_FONT_PACKAGE).iterdir())) if file.suffix in _COLLECTIONS)
+    return next(
+        file
+        for file in map(Path, map(str, files(_FONT_PACKAGE).iterdir()))
+        if file.suffix in _COLLECTIONS
+    )
 
 
 @lru_cache(8)
@@ -63,8 +71,15 @@ def _faces(file: Path) -> tuple[_Face, ...]:
     with file.open("rb") as stream:
         try:
             collection = file.suffix.lower() in _COLLECTIONS
-            fonts = fonttools.TTCollection(stream, lazy=True) if collection else [fonttools.TTFont(stream, lazy=True)]
-            faces = [_Face(str(font["name"].getBestFamilyName()), frozenset(font.getBestCmap())) for font in fonts]
+            fonts = (
+                fonttools.TTCollection(stream, lazy=True)
+                if collection
+                else [fonttools.TTFont(stream, lazy=True)]
+            )
+            faces = [
+                _Face(str(font["name"].getBestFamilyName()), frozenset(font.getBestCmap()))
+                for font in fonts
+            ]
         except fonttools.TTLibError as error:
             raise InputError(f"this is no font that can be read: {error}", file=str(file)) from None
     return tuple(sorted(faces, key=lambda face: not face.family.endswith(" SC")))

@@ -1,6 +1,7 @@
 """SVG: pictures, tables and bars on one page, with stable ids, titles and tooltips, so that another page can light parts up.
 
-The same parts are always the same bytes: coordinates are rounded, nothing is named by an object's address, no clock is read.
+The same parts are always the same bytes: coordinates are rounded, nothing is named by an object's
+address, no clock is read.
 """
 
 from xml.sax.saxutils import escape
@@ -26,10 +27,16 @@ def svg(view: View) -> str:
     body: list[str] = []
     top = _MARGIN
     for text in wrapped(view.title, width, _TITLE, bold=True) if view.title else ():
-        body.append(f'<text x="{n(_MARGIN)}" y="{n(top + _TITLE)}" font-size="{n(_TITLE)}" font-weight="bold">{escape(text)}</text>')
+        body.append(
+            f'<text x="{n(_MARGIN)}" y="{n(top + _TITLE)}" font-size="{n(_TITLE)}" '
+            f'font-weight="bold">{escape(text)}</text>'
+        )
         top += _TITLE * 1.4
     for text in (line for note in view.notes for line in wrapped(note, width, _NOTE)):
-        body.append(f'<text class="faint" x="{n(_MARGIN)}" y="{n(top + _NOTE)}" font-size="{n(_NOTE)}">{escape(text)}</text>')
+        body.append(
+            f'<text class="faint" x="{n(_MARGIN)}" y="{n(top + _NOTE)}" '
+            f'font-size="{n(_NOTE)}">{escape(text)}</text>'
+        )
         top += _NOTE * 1.45
 
     def drawn(part: Part) -> Drawing:
@@ -47,7 +54,10 @@ def svg(view: View) -> str:
     tongue = "zh-CN" if view.lang == "zh" else "en"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="{view.name}-title" lang="{tongue}">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
+                f'aria-labelledby="{view.name}-title" lang="{tongue}">'
+            ),
             f'<title id="{view.name}-title">{escape(view.title)}</title>',
             f"<style>{escape(stylesheet())}</style>",
             f'<rect class="paper" width="{n(wide)}" height="{n(high)}"/>',

@@ -7,14 +7,24 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.diagrams.picture import BarMark, Bars, Face, Lane, Line
 from dispute_fsm.diagrams.render.blocks import PADDING, block, wide_as
 from dispute_fsm.diagrams.render.layout import Rectangle
-from dispute_fsm.diagrams.render.svg_elements import Drawing, group, n, rectangle, text_at, text_lines
+from dispute_fsm.diagrams.render.svg_elements import (
+    Drawing,
+    group,
+    n,
+    rectangle,
+    text_at,
+    text_lines,
+)
 
 _LABELS = 190.0
 """The room on the left for the labels of the lanes, in px."""
 _RIGHT = 90.0
 """The room on the right for the label of the last tick, in px."""
 _AXIS, _ROW, _BAR, _WORDS, _RADIUS, _THINNEST = 22.0, 21.0, 14.0, 15.0, 9.0, 3.0
-_STEPS = [timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 7200, 14400, 43200)]
+_STEPS = [
+    timedelta(minutes=m)
+    for m in (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 7200, 14400, 43200)
+]
 _MOST_TICKS = 12
 
 
@@ -34,7 +44,9 @@ class _Axis:
         """Go through the round instants of the zone's clocks, not more than there is room for."""
         length = timedelta(seconds=self.span)
         step = next((step for step in _STEPS if length / step <= _MOST_TICKS), length / _MOST_TICKS)
-        midnight = self.start.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = self.start.astimezone(self.zone).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
         at = midnight
         while at <= self.start + length:
             if at >= self.start:
@@ -68,8 +80,14 @@ def _ticks(axis: _Axis, top: float, bottom: float) -> Iterator[str]:
     free = 0.0
     for at in axis.ticks():
         there = at.astimezone(axis.zone)
-        words = Line(there.strftime("%m-%d %H:%M") if there.date() != day else there.strftime("%H:%M"), Face.FAINT)
-        yield f'<line class="rule" x1="{n(axis.x(at))}" y1="{n(top + _AXIS - 5)}" x2="{n(axis.x(at))}" y2="{n(bottom)}"/>'
+        words = Line(
+            there.strftime("%m-%d %H:%M") if there.date() != day else there.strftime("%H:%M"),
+            Face.FAINT,
+        )
+        yield (
+            f'<line class="rule" x1="{n(axis.x(at))}" y1="{n(top + _AXIS - 5)}" '
+            f'x2="{n(axis.x(at))}" y2="{n(bottom)}"/>'
+        )
         if axis.x(at) >= free:
             day = there.date()
             free = axis.x(at) + wide_as(words) + 8
@@ -104,7 +122,11 @@ def _lane(lane: Lane, axis: _Axis, top: float, width: float) -> Drawing:
     for bar in lane.bars:
         left, right = axis.x(bar.start), max(axis.x(bar.end), axis.x(bar.start) + _THINNEST)
         place = Rectangle(left, top + PADDING, right - left, _BAR)
-        body += [group("", ("bar", bar.mark), bar.words), f'<rect class="box" {rectangle(place)} rx="2"/>', "</g>"]
+        body += [
+            group("", ("bar", bar.mark), bar.words),
+            f'<rect class="box" {rectangle(place)} rx="2"/>',
+            "</g>",
+        ]
         if bar.words:
             words = Line(bar.words, Face.FAINT)
             x = max(_LABELS, min(left, width - wide_as(words)))

@@ -38,19 +38,27 @@ def text_at(line: Line, x: float, y: float, *, anchor: str = "start") -> str:
     weight = ' font-weight="bold"' if face.bold else ""
     shade = ' class="faint"' if line.face is Face.FAINT else ""
     aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text{shade} x="{n(x)}" y="{n(y)}" font-size="{n(face.size)}"{weight}{aligned}>{escape(line.text)}</text>'
+    return (
+        f'<text{shade} x="{n(x)}" y="{n(y)}" '
+        f'font-size="{n(face.size)}"{weight}{aligned}>{escape(line.text)}</text>'
+    )
 
 
 def group(name: str, classes: Iterable[str], tooltip: str = "") -> str:
     """Open a group with an id, classes and a tooltip."""
     kinds = " ".join(one for one in classes if one and one != Mark.PLAIN)
     named = f" id={quoteattr(name)}" if name else ""
-    return f"<g{named} class={quoteattr(kinds)}>" + (f"<title>{escape(tooltip)}</title>" if tooltip else "")
+    return f"<g{named} class={quoteattr(kinds)}>" + (
+        f"<title>{escape(tooltip)}</title>" if tooltip else ""
+    )
 
 
 def rectangle(place: Rectangle) -> str:
     """Write where a rectangle lies."""
-    return f'x="{n(place.left)}" y="{n(place.top)}" width="{n(place.width)}" height="{n(place.height)}"'
+    return (
+        f'x="{n(place.left)}" y="{n(place.top)}" width="{n(place.width)}" '
+        f'height="{n(place.height)}"'
+    )
 
 
 def n(number: float) -> str:

@@ -7,7 +7,15 @@ from dispute_fsm.diagrams.picture import Box, Frame, Mark, Picture, PictureEdge,
 from dispute_fsm.diagrams.render.blocks import BoxBlocks, box_blocks, label
 from dispute_fsm.diagrams.render.dot import IN, OUT, title_block
 from dispute_fsm.diagrams.render.layout import Course, Layout, Point, Rectangle
-from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, n, p, rectangle, text_lines
+from dispute_fsm.diagrams.render.svg_elements import (
+    BAND,
+    Drawing,
+    group,
+    n,
+    p,
+    rectangle,
+    text_lines,
+)
 
 _TIP, _TIP_HALF = 10.0, 4.0
 
@@ -33,7 +41,10 @@ def _frame(frame: Frame, place: Rectangle) -> Iterator[str]:
 
 
 def _heading(frame: Frame, place: Rectangle) -> Iterator[str]:
-    yield f'<g class="heading{"" if frame.mark is Mark.PLAIN else f" {frame.mark}"}" data-frame={quoteattr(frame.id)}>'
+    yield (
+        f'<g class="heading{"" if frame.mark is Mark.PLAIN else f" {frame.mark}"}" '
+        f"data-frame={quoteattr(frame.id)}>"
+    )
     yield from text_lines(title_block(frame), place.left + 4, place.top - 1)
     yield "</g>"
 
@@ -42,7 +53,10 @@ def _box(picture: Picture, box: Box, place: Rectangle) -> Iterator[str]:
     yield group(box.id, ("state", box.shape, box.mark), box.tooltip)
     if box.shape is Shape.START:
         radius = place.width / 2
-        yield f'<circle class="start" cx="{n(place.left + radius)}" cy="{n(place.top + radius)}" r="{n(radius)}"/>'
+        yield (
+            f'<circle class="start" cx="{n(place.left + radius)}" cy="{n(place.top + radius)}" '
+            f'r="{n(radius)}"/>'
+        )
     else:
         corner = 2 if box.shape is Shape.NOTE else 9
         yield f'<rect class="box" {rectangle(place)} rx="{corner}"/>'
@@ -58,8 +72,14 @@ def _content(blocks: BoxBlocks, edges: Sequence[PictureEdge], place: Rectangle) 
     top = place.top + blocks.own.height
     for part, edge in zip(blocks.inner, edges, strict=True):
         yield group(edge.id, ("edge", edge.tone, edge.mark), edge.tooltip)
-        yield f'<line class="rule" x1="{n(place.left)}" y1="{n(top)}" x2="{n(place.left + place.width)}" y2="{n(top)}"/>'
-        yield f'<rect class="band" x="{n(place.left + 2)}" y="{n(top + 4)}" width="{n(BAND - 2)}" height="{n(part.height - 8)}"/>'
+        yield (
+            f'<line class="rule" x1="{n(place.left)}" y1="{n(top)}" '
+            f'x2="{n(place.left + place.width)}" y2="{n(top)}"/>'
+        )
+        yield (
+            f'<rect class="band" x="{n(place.left + 2)}" y="{n(top + 4)}" width="{n(BAND - 2)}" '
+            f'height="{n(part.height - 8)}"/>'
+        )
         yield from text_lines(part, place.left + 2, top)
         yield "</g>"
         top += part.height
@@ -73,14 +93,19 @@ def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:
     if edge.id in layout.boxes:
         place = layout.boxes[edge.id]
         yield f'<rect class="label" {rectangle(place)} rx="3"/>'
-        yield f'<rect class="band" x="{n(place.left)}" y="{n(place.top)}" width="{n(BAND)}" height="{n(place.height)}"/>'
+        yield (
+            f'<rect class="band" x="{n(place.left)}" y="{n(place.top)}" width="{n(BAND)}" '
+            f'height="{n(place.height)}"/>'
+        )
         yield from text_lines(label(edge), place.left + 2, place.top)
     yield "</g>"
 
 
 def _course(course: Course) -> Iterator[str]:
     first, *rest = course.points
-    curves = " ".join(f"C{p(rest[i])} {p(rest[i + 1])} {p(rest[i + 2])}" for i in range(0, len(rest), 3))
+    curves = " ".join(
+        f"C{p(rest[i])} {p(rest[i + 1])} {p(rest[i + 2])}" for i in range(0, len(rest), 3)
+    )
     yield f'<path class="course" d="M{p(first)} {curves}"/>'
     if course.tip is not None:
         yield f'<path class="tip" d="{_arrow(course.points[-1], course.tip)}"/>'
@@ -91,5 +116,7 @@ def _arrow(end: Point, tip: Point) -> str:
     length = (dx * dx + dy * dy) ** 0.5 or 1.0
     dx, dy = dx / length, dy / length
     base = (tip[0] - dx * _TIP, tip[1] - dy * _TIP)
-    left, right = ((base[0] + side * dy * _TIP_HALF, base[1] - side * dx * _TIP_HALF) for side in (1, -1))
+    left, right = (
+        (base[0] + side * dy * _TIP_HALF, base[1] - side * dx * _TIP_HALF) for side in (1, -1)
+    )
     return f"M{p(tip)} L{p(left)} L{p(right)} Z"

@@ -36,10 +36,15 @@ def _row(row: TextRow, columns: Sequence[float], top: float, *, striped: bool) -
     height, width = max(cell.height for cell in cells) - PADDING, sum(columns)
     body = [group(row.id, ("row", row.tone, row.mark))]
     if striped:
-        body.append(f'<rect class="stripe" x="0" y="{n(top)}" width="{n(width)}" height="{n(height)}"/>')
+        body.append(
+            f'<rect class="stripe" x="0" y="{n(top)}" width="{n(width)}" height="{n(height)}"/>'
+        )
     body.append(f'<line class="rule" x1="0" y1="{n(top)}" x2="{n(width)}" y2="{n(top)}"/>')
     if row.tone:
-        body.append(f'<rect class="band" x="0" y="{n(top + 2)}" width="{n(BAND - 1)}" height="{n(height - 4)}"/>')
+        body.append(
+            f'<rect class="band" x="0" y="{n(top + 2)}" width="{n(BAND - 1)}" '
+            f'height="{n(height - 4)}"/>'
+        )
     left = 0.0
     for cell, room in zip(cells, wide, strict=True):
         body += text_lines(cell, left + 2, top - PADDING / 2)

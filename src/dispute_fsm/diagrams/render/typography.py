@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from dispute_fsm.domain.scalars import FrozenMap
 
-FONTS = "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',sans-serif"
+FONTS = (
+    "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft "
+    "YaHei',sans-serif"
+)
 """Fonts with Chinese characters, whichever the reader has."""
 
 LIGHT: Mapping[str, str] = FrozenMap(
@@ -69,10 +72,22 @@ _RULES = (
     (".tip", "fill", "line"),
     (".label", "fill", "box"),
     (".label", "stroke", "line"),
-    *((f".{role} > .label", "stroke", role) for role in ("merchant", "consumer", "adjudicator", "system")),
-    *((f".{role} > .course", "stroke", role) for role in ("merchant", "consumer", "adjudicator", "system")),
-    *((f".{role} > .tip", "fill", role) for role in ("merchant", "consumer", "adjudicator", "system")),
-    *((f".{role} > .band", "fill", role) for role in ("merchant", "consumer", "adjudicator", "system")),
+    *(
+        (f".{role} > .label", "stroke", role)
+        for role in ("merchant", "consumer", "adjudicator", "system")
+    ),
+    *(
+        (f".{role} > .course", "stroke", role)
+        for role in ("merchant", "consumer", "adjudicator", "system")
+    ),
+    *(
+        (f".{role} > .tip", "fill", role)
+        for role in ("merchant", "consumer", "adjudicator", "system")
+    ),
+    *(
+        (f".{role} > .band", "fill", role)
+        for role in ("merchant", "consumer", "adjudicator", "system")
+    ),
     (".bar.lit > .box", "fill", "line"),
     *((f".added > {part}", "stroke", "good-line") for part in (".course", ".label", ".box")),
     *((f".removed > {part}", "stroke", "bad-line") for part in (".course", ".label", ".box")),
@@ -83,7 +98,8 @@ _RULES = (
 _FIXED = (
     f"text{{font-family:{FONTS};white-space:pre}}",
     ".frame{stroke-width:1;stroke-dasharray:none}",
-    ".heading{stroke-width:6;stroke-linejoin:round;paint-order:stroke}",  # a title hides the line that runs behind it
+    # a title hides the line that runs behind it
+    ".heading{stroke-width:6;stroke-linejoin:round;paint-order:stroke}",
     ".parallel{stroke-dasharray:6 3}",
     ".box{stroke-width:1.4}",
     ".label{stroke-width:1}",
@@ -92,7 +108,10 @@ _FIXED = (
     ".faded > .course,.faded > .tip,.faded > .band{opacity:.3}",
     ".faded > .label,.faded > .box{stroke-opacity:.3}",
     ".lit > .course,.lit > .label,.lit > .box{stroke-width:2.8}",
-    ".added > .course,.added > .label,.added > .box,.changed > .course,.changed > .label{stroke-width:2.4}",
+    (
+        ".added > .course,.added > .label,.added > .box,.changed > .course,.changed > "
+        ".label{stroke-width:2.4}"
+    ),
     ".removed > .course,.removed > .label,.removed > .box{stroke-width:2;stroke-dasharray:7 4}",
     ".missed > .course,.missed > .label,.missed > .box{stroke-width:2;stroke-dasharray:2 4}",
 )
@@ -101,7 +120,9 @@ _FIXED = (
 def stylesheet() -> str:
     """Return the style of a page: light, also in print, and dark where the reader's screen is."""
     dark = "".join(_rules(DARK))
-    return "".join([*_FIXED, *_rules(LIGHT), f"@media screen and (prefers-color-scheme:dark){{{dark}}}"])
+    return "".join(
+        [*_FIXED, *_rules(LIGHT), f"@media screen and (prefers-color-scheme:dark){{{dark}}}"]
+    )
 
 
 def _rules(colours: Mapping[str, str]) -> list[str]:

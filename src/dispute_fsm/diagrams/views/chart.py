@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
-from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape, View
+from dispute_fsm.diagrams.picture import (
+    Box,
+    Face,
+    Frame,
+    Line,
+    Mark,
+    Picture,
+    PictureEdge,
+    Shape,
+    View,
+)
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
@@ -29,7 +39,13 @@ _NONE: Mapping[str, Remark] = FrozenMap({})
 _PLAIN = Remark(Mark.PLAIN)
 
 
-def machine_picture(voice: Voice, remarks: Mapping[str, Remark] = _NONE, *, name: str = "machine", brief: bool = False) -> Picture:
+def machine_picture(
+    voice: Voice,
+    remarks: Mapping[str, Remark] = _NONE,
+    *,
+    name: str = "machine",
+    brief: bool = False,
+) -> Picture:
     """Make the picture; `remarks` go by the ids of states and arrows. `brief`: arrows without what they demand."""
     machine = voice.machine
     return Picture(
@@ -37,10 +53,21 @@ def machine_picture(voice: Voice, remarks: Mapping[str, Remark] = _NONE, *, name
         title=voice.rules,
         boxes=(
             Box(id=BEGIN, lines=(), shape=Shape.START),
-            *(_box(voice, state, remarks.get(state.id, _PLAIN)) for state in machine.states if state.kind == "leaf"),
+            *(
+                _box(voice, state, remarks.get(state.id, _PLAIN))
+                for state in machine.states
+                if state.kind == "leaf"
+            ),
         ),
-        frames=tuple(_frame(voice, state, remarks.get(state.id, _PLAIN)) for state in machine.states if state.kind != "leaf"),
-        edges=tuple(_edge(voice, arrow, remarks.get(arrow.id, _PLAIN), brief=brief) for arrow in machine.arrows),
+        frames=tuple(
+            _frame(voice, state, remarks.get(state.id, _PLAIN))
+            for state in machine.states
+            if state.kind != "leaf"
+        ),
+        edges=tuple(
+            _edge(voice, arrow, remarks.get(arrow.id, _PLAIN), brief=brief)
+            for arrow in machine.arrows
+        ),
     )
 
 
@@ -121,7 +148,11 @@ def tooltip(voice: Voice, arrow: Arrow) -> Iterator[str]:
     """Say all there is to say about an arrow, with the source of it and of each of its conditions."""
     yield f"{voice.roles(arrow)} · {voice.label(arrow.event)} ({arrow.event.value})"
     yield voice.source(arrow)
-    for condition in (*voice.selects(arrow), *voice.conditions(arrow.timing), *voice.conditions(arrow.needs)):
+    for condition in (
+        *voice.selects(arrow),
+        *voice.conditions(arrow.timing),
+        *voice.conditions(arrow.needs),
+    ):
         codes = f" → {', '.join(condition.codes)}" if condition.codes else ""
         yield f"{voice.condition(condition)} ({condition.name}){codes}: {voice.source(condition)}"
     yield from voice.endings(arrow)
@@ -132,19 +163,26 @@ _WORDS = Phrases(
         "title": ("催单纠纷状态图 · 规则 {}", "Rush-delivery disputes · rules {}"),
         "read": (
             (
-                "从左向右读。方框是状态，小框是事件：由谁操作、做什么。“适用条件”说明何时适用；“必须满足”的要求有一项不满足，请求即被拒绝。"
+                "从左向右读。方框是状态，小框是事件：由谁操作、做什么。“适用条件”说明何时适用；"
+                "“必须满足”的要求有一项不满足，请求即被拒绝。"
                 "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内的各条路径同时进行。"
             ),
             (
-                "Read from left to right. A box is a state, a small box an event: who does what; “if” says when it applies, “needs” what "
-                "it demands, else the request is refused. Events inside a state leave it as it is. A double line closes the dispute; "
+                "Read from left to right. A box is a state, a small box an event: who does what; "
+                "“if” says when it applies, “needs” what "
+                "it demands, else the request is refused. Events inside a state leave it as it "
+                "is. A double line closes the dispute; "
                 "regions in a dashed frame run side by side."
             ),
         ),
         "time": (
-            "除届满事件外，每个事件都须在所在状态的时限内发生；届满事件在时限届满后方可生效。恰在截止时刻操作，视为按时。",
             (
-                "Every event but an expiry has to come within the running deadline of its state; an expiry is accepted only after it. "
+                "除届满事件外，每个事件都须在所在状态的时限内发生；届满事件在时限届满后方可生效。"
+                "恰在截止时刻操作，视为按时。"
+            ),
+            (
+                "Every event but an expiry has to come within the running deadline of its state; "
+                "an expiry is accepted only after it. "
                 "At the due instant is in time."
             ),
         ),

@@ -15,12 +15,21 @@ _WORDS = Phrases(
     {
         "title": ("历史覆盖情况 · 规则 {}", "What histories cover · rules {}"),
         "numbers": (
-            "{disputes} 起纠纷，{events} 个事件：流程 {arrows}/{all_arrows}，条件结果 {answers}/{all_answers}。",
-            "{disputes} disputes, {events} events: {arrows} of {all_arrows} edges, {answers} of {all_answers} guard outcomes.",
+            (
+                "{disputes} 起纠纷，{events} 个事件：流程 {arrows}/{all_arrows}，条件结果 "
+                "{answers}/{all_answers}。"
+            ),
+            (
+                "{disputes} disputes, {events} events: {arrows} of {all_arrows} edges, {answers} "
+                "of {all_answers} guard outcomes."
+            ),
         ),
         "read": (
             "每条流程标有发生次数；从未发生的以点线框和“从未发生”标出。",
-            "Each edge bears how often it was taken; what never was has a dotted border and says “never”.",
+            (
+                "Each edge bears how often it was taken; what never was has a dotted border and "
+                "says “never”."
+            ),
         ),
         "times": ("{} 次", "{} times"),
         "once": ("1 次", "once"),
@@ -76,7 +85,9 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
         return says("never") if not count else says("once") if count == 1 else says("times", count)
 
     remarks = {
-        arrow.id: Remark(Mark.PLAIN if corpus.arrows[arrow.id] else Mark.MISSED, counted(corpus.arrows[arrow.id]))
+        arrow.id: Remark(
+            Mark.PLAIN if corpus.arrows[arrow.id] else Mark.MISSED, counted(corpus.arrows[arrow.id])
+        )
         for arrow in machine.arrows
     }
     numbers = says(
@@ -90,20 +101,41 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
     )
     edges = [
         Counted(
-            arrow.id, corpus.arrows[arrow.id], (voice.arrow(arrow), voice.state(arrow.source or arrow.target), voice.state(arrow.target))
+            arrow.id,
+            corpus.arrows[arrow.id],
+            (
+                voice.arrow(arrow),
+                voice.state(arrow.source or arrow.target),
+                voice.state(arrow.target),
+            ),
         )
         for arrow in machine.arrows
     ]
-    outcomes = [Counted(answer.key.replace(" ", "-"), count, (answer.text(lang),)) for answer, count in answers]
+    outcomes = [
+        Counted(answer.key.replace(" ", "-"), count, (answer.text(lang),))
+        for answer, count in answers
+    ]
 
-    def table(name: str, heads: tuple[str, ...], widths: tuple[int, ...], counts: list[Counted]) -> TextTable:
+    def table(
+        name: str, heads: tuple[str, ...], widths: tuple[int, ...], counts: list[Counted]
+    ) -> TextTable:
         rows = tuple(
             TextRow(
-                id=f"{name}-{one.id}", cells=(cell(counted(one.times), face=Face.TEXT if one.times else Face.STRONG), *map(cell, one.cells))
+                id=f"{name}-{one.id}",
+                cells=(
+                    cell(counted(one.times), face=Face.TEXT if one.times else Face.STRONG),
+                    *map(cell, one.cells),
+                ),
             )
             for one in counts
         )
-        return TextTable(id=name, title=says(name), heads=tuple(says(head) for head in heads), widths=widths, rows=rows)
+        return TextTable(
+            id=name,
+            title=says(name),
+            heads=tuple(says(head) for head in heads),
+            widths=widths,
+            rows=rows,
+        )
 
     picture = machine_picture(voice, remarks, brief=True)
     return View(

@@ -14,7 +14,10 @@ _WORDS = Phrases(
         "title": ("{before} → {after} 的差异", "From {before} to {after}"),
         "read": (
             "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两者相同。",
-            "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark is the same on both sides.",
+            (
+                "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark "
+                "is the same on both sides."
+            ),
         ),
         "change": ("{rules}：{change}。原因：{why}。", "{rules}: {change}. Why: {why}."),
         "none": ("两者没有差异。", "The two do not differ."),
@@ -52,10 +55,17 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         )
         for number, change in enumerate(found, 1)
     )
-    remarks = _remarks(found, {mark: says(mark) for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED)})
+    remarks = _remarks(
+        found, {mark: says(mark) for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED)}
+    )
     picture = machine_picture(both, remarks)
     versions = tuple(
-        says("change", rules=machine.rules, change=machine.change.label(lang), why=machine.why.label(lang))
+        says(
+            "change",
+            rules=machine.rules,
+            change=machine.change.label(lang),
+            why=machine.why.label(lang),
+        )
         for _, machine in (before, after)
         if before[1].rules != after[1].rules
     )
@@ -64,13 +74,22 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         lang=lang,
         title=says("title", before=before[0], after=after[0]),
         notes=(*versions, says("read" if found else "none")),
-        parts=(TextTable(id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows), picture),
+        parts=(
+            TextTable(
+                id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows
+            ),
+            picture,
+        ),
         graph=picture,
     )
 
 
 def _remarks(found: Sequence[ChartChange], badges: Mapping[Mark, str]) -> dict[str, Remark]:
-    return {change.id: Remark(change.mark, badges[change.mark]) for change in found if change.kind in {"state", "arrow"}}
+    return {
+        change.id: Remark(change.mark, badges[change.mark])
+        for change in found
+        if change.kind in {"state", "arrow"}
+    }
 
 
 def _together(before: Machine, after: Machine) -> Machine:
@@ -78,12 +97,19 @@ def _together(before: Machine, after: Machine) -> Machine:
     there = {state.id for state in after.states}
     gone = [state for state in before.states if state.id not in there]
     known = there | {state.id for state in gone}
-    arrows = {change.id for change in changes(before, after, "en") if change.kind == "arrow" and change.mark is Mark.REMOVED}
+    arrows = {
+        change.id
+        for change in changes(before, after, "en")
+        if change.kind == "arrow" and change.mark is Mark.REMOVED
+    }
     here = {arrow.id for arrow in after.arrows}
     return after.model_copy(
         update={
             "states": (*after.states, *(_placed(state, known) for state in gone)),
-            "arrows": (*after.arrows, *(arrow for arrow in before.arrows if arrow.id in arrows and arrow.id not in here)),
+            "arrows": (
+                *after.arrows,
+                *(arrow for arrow in before.arrows if arrow.id in arrows and arrow.id not in here),
+            ),
             "conditions": {**before.conditions, **after.conditions},
             "questions": {**before.questions, **after.questions},
             "words": {**before.words, **after.words},
@@ -93,4 +119,8 @@ def _together(before: Machine, after: Machine) -> Machine:
 
 def _placed(state: StateNode, known: set[str]) -> StateNode:
     """Leave a state where it was, as long as what was around it is still there."""
-    return state if state.parent is None or state.parent in known else state.model_copy(update={"parent": None})
+    return (
+        state
+        if state.parent is None or state.parent in known
+        else state.model_copy(update={"parent": None})
+    )

@@ -34,15 +34,22 @@ from dispute_fsm.rules.registry import rule_version
 
 _WORDS = Phrases(
     {
-        "title": ("纠纷 {dispute} 的处理经过 · 规则 {rules}", "The way of dispute {dispute} · rules {rules}"),
+        "title": (
+            "纠纷 {dispute} 的处理经过 · 规则 {rules}",
+            "The way of dispute {dispute} · rules {rules}",
+        ),
         "who": (
             "订单 {order} · 商家 {merchant} · 消费者 {consumer}",
             "order {order} · merchant {merchant} · consumer {consumer}",
         ),
         "read": (
-            "走过的流程标有步骤编号，未走到的部分淡化显示。步骤编号即事件序号；被拒绝的请求不改变状态，只列在下表中。",
             (
-                "What was taken bears the numbers of its steps, the rest is faded. A step's number is that of its event; a refused request "
+                "走过的流程标有步骤编号，未走到的部分淡化显示。步骤编号即事件序号；"
+                "被拒绝的请求不改变状态，只列在下表中。"
+            ),
+            (
+                "What was taken bears the numbers of its steps, the rest is faded. A step's "
+                "number is that of its event; a refused request "
                 "changes nothing and stands in the table only."
             ),
         ),
@@ -96,13 +103,20 @@ class HistoryStory:
         """Say whose dispute it is, and how to read what follows."""
         first = self.events[0]
         whose = (
-            (self.say("who", order=first.order_id, merchant=first.merchant_id, consumer=first.consumer_id),)
+            (
+                self.say(
+                    "who",
+                    order=first.order_id,
+                    merchant=first.merchant_id,
+                    consumer=first.consumer_id,
+                ),
+            )
             if isinstance(first, DisputeOpened)
             else ()
         )
         return (*whose, self.say("read"))
 
-    # ---- the way over the chart --------------------------------------------------------------------------------------
+    # ---- the way over the chart ------------------------------------------------------------------
 
     def picture(self) -> Picture:
         """Draw its way over the chart."""
@@ -114,19 +128,30 @@ class HistoryStory:
                 steps.setdefault(arrow.id, []).append(event.seq)
                 visited |= {*active(event.target)}
         remarks = {arrow.id: self._remark(steps.get(arrow.id)) for arrow in machine.arrows}
-        remarks |= {state.id: Remark(Mark.PLAIN if state.id in visited else Mark.FADED) for state in machine.states if state.kind == "leaf"}
-        remarks |= {name: Remark(Mark.LIT, self.say(self._where(machine))) for name in leaves(self.events[-1].target)}
+        remarks |= {
+            state.id: Remark(Mark.PLAIN if state.id in visited else Mark.FADED)
+            for state in machine.states
+            if state.kind == "leaf"
+        }
+        remarks |= {
+            name: Remark(Mark.LIT, self.say(self._where(machine)))
+            for name in leaves(self.events[-1].target)
+        }
         return machine_picture(self.voice, remarks, brief=True)
 
     def _where(self, machine: Machine) -> str:
-        return "ended" if all(machine.state(name).closed for name in leaves(self.events[-1].target)) else "here"
+        return (
+            "ended"
+            if all(machine.state(name).closed for name in leaves(self.events[-1].target))
+            else "here"
+        )
 
     def _remark(self, steps: list[int] | None) -> Remark:
         if steps is None:
             return Remark(Mark.FADED)
         return Remark(Mark.LIT, self.say("steps", self.voice.say("comma").join(map(str, steps))))
 
-    # ---- the timeline ------------------------------------------------------------------------------------------------
+    # ---- the timeline ----------------------------------------------------------------------------
 
     def bars(self) -> Bars:
         """Draw its deadlines against what really happened."""
@@ -149,7 +174,12 @@ class HistoryStory:
 
     def _moment(self, entry: TimelineEntry) -> BarMark:
         when, what, who = headline(entry, self.voice.lang)
-        return BarMark(number=str(entry.seq), at=entry.at, words=f"#{entry.seq} {when} {what} ({who})", tone=entry.actor.role.value)
+        return BarMark(
+            number=str(entry.seq),
+            at=entry.at,
+            words=f"#{entry.seq} {when} {what} ({who})",
+            tone=entry.actor.role.value,
+        )
 
     def _lane(self, deadline: Deadline) -> Lane | None:
         """Show each time that a deadline ran: what was used of it, and what was left or how late it was acted on."""
@@ -171,10 +201,23 @@ class HistoryStory:
                 begun = None
         if begun is not None:
             due = self.entries[-1].clocks.standing[deadline]
-            bars.append(Bar(start=begun, end=due, words=self.say("open", due=self._time(due)), mark=Mark.PLAIN))
-        return Lane(id=f"lane-{deadline.value}", label=self.voice.label(deadline), bars=tuple(bars)) if bars else None
+            bars.append(
+                Bar(
+                    start=begun,
+                    end=due,
+                    words=self.say("open", due=self._time(due)),
+                    mark=Mark.PLAIN,
+                )
+            )
+        return (
+            Lane(id=f"lane-{deadline.value}", label=self.voice.label(deadline), bars=tuple(bars))
+            if bars
+            else None
+        )
 
-    def _ran(self, begun: datetime, entry: TimelineEntry, deadline: Deadline, *, late: timedelta | None) -> Iterator[Bar]:
+    def _ran(
+        self, begun: datetime, entry: TimelineEntry, deadline: Deadline, *, late: timedelta | None
+    ) -> Iterator[Bar]:
         ended, due = entry.at, entry.clocks.ended[deadline]
         if late is not None:
             words = self.say("overdue", due=self._time(due), late=lasting(late, self.voice.lang))
@@ -186,11 +229,15 @@ class HistoryStory:
             yield Bar(start=begun, end=ended, words="", mark=Mark.LIT)
             yield Bar(start=ended, end=due, words=words, mark=Mark.FADED)
         else:
-            yield Bar(start=begun, end=due, words=self.say("due", due=self._time(due)), mark=Mark.LIT)
+            yield Bar(
+                start=begun, end=due, words=self.say("due", due=self._time(due)), mark=Mark.LIT
+            )
 
     def _facts(self) -> Iterator[Lane]:
         """Show what the order system last showed, as far as it is dated within what is told."""
-        seen = next((entry.facts for entry in reversed(self.entries) if entry.facts is not None), None)
+        seen = next(
+            (entry.facts for entry in reversed(self.entries) if entry.facts is not None), None
+        )
         for at, name in () if seen is None else _dated(seen):
             if at >= self.entries[0].at:
                 bar = Bar(start=at, end=at, words=self._time(at), mark=Mark.LIT)
@@ -199,7 +246,7 @@ class HistoryStory:
     def _time(self, at: datetime) -> str:
         return local_time(at, self.entries[0].zone, beside=self.entries[0].at)
 
-    # ---- every step --------------------------------------------------------------------------------------------------
+    # ---- every step ------------------------------------------------------------------------------
 
     def table(self) -> TextTable:
         """Tell every step."""
@@ -215,11 +262,18 @@ class HistoryStory:
         when, what, who = headline(entry, self.voice.lang)
         told: list[str] = []
         for label, text in details(entry, self.voice.lang):
-            told.append((f"{label}{self.voice.say('colon')}{text}" if label else text).translate(_DRAWN))
+            told.append(
+                (f"{label}{self.voice.say('colon')}{text}" if label else text).translate(_DRAWN)
+            )
         return TextRow(
             id=f"step-{entry.seq}",
             tone=entry.actor.role.value,
-            cells=(cell(str(entry.seq), face=Face.STRONG), cell(when), (Line(what, Face.STRONG), Line(who)), cell(*told)),
+            cells=(
+                cell(str(entry.seq), face=Face.STRONG),
+                cell(when),
+                (Line(what, Face.STRONG), Line(who)),
+                cell(*told),
+            ),
         )
 
 
@@ -231,7 +285,14 @@ def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
     story = story_of(events, policy, lang)
     picture = story.picture()
     parts = (picture, story.bars(), story.table())
-    return View(name="history", lang=lang, title=story.title(), notes=story.notes(), parts=parts, graph=picture)
+    return View(
+        name="history",
+        lang=lang,
+        title=story.title(),
+        notes=story.notes(),
+        parts=parts,
+        graph=picture,
+    )
 
 
 def story_of(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> HistoryStory:
@@ -241,7 +302,12 @@ def story_of(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> Histor
 
 
 def _dated(facts: OrderFacts) -> Iterator[tuple[datetime, str]]:
-    shipment, pickup, refund, cancel = facts.shipment, facts.pickup, facts.refund, facts.cancel_request
+    shipment, pickup, refund, cancel = (
+        facts.shipment,
+        facts.pickup,
+        facts.refund,
+        facts.cancel_request,
+    )
     if facts.paid_at is not None:
         yield facts.paid_at, "paid"
     if shipment is not None and shipment.shipped_at is not None:

@@ -5,7 +5,18 @@ from collections.abc import Iterator
 from dispute_fsm.decider.decisions import LINKED
 from dispute_fsm.diagrams.formatting import Phrases, Voice
 from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine
-from dispute_fsm.diagrams.picture import Box, Face, Line, Picture, PictureEdge, Shape, TextRow, TextTable, View, cell
+from dispute_fsm.diagrams.picture import (
+    Box,
+    Face,
+    Line,
+    Picture,
+    PictureEdge,
+    Shape,
+    TextRow,
+    TextTable,
+    View,
+    cell,
+)
 from dispute_fsm.diagrams.views.chart import name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
@@ -15,9 +26,13 @@ _WORDS = Phrases(
     {
         "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
         "once": (
-            "每起纠纷只能选择一个方案，选择后不可更改。条件不满足时，系统拒绝该选择，并逐项说明缺少的内容。",
             (
-                "Exactly one response is given for each dispute, and it cannot be taken back. Where what it takes is missing, choosing it "
+                "每起纠纷只能选择一个方案，选择后不可更改。条件不满足时，系统拒绝该选择，"
+                "并逐项说明缺少的内容。"
+            ),
+            (
+                "Exactly one response is given for each dispute, and it cannot be taken back. "
+                "Where what it takes is missing, choosing it "
                 "is refused, and every missing item is named."
             ),
         ),
@@ -44,13 +59,22 @@ def options(machine: Machine, lang: Lang) -> View:
     """Show the options side by side."""
     voice = Voice(machine, lang)
     says = _OptionText(voice)
-    named = {ref for option in machine.options for _, ref, _ in voice.grouped(says.conditions(option))}
+    named = {
+        ref for option in machine.options for _, ref, _ in voice.grouped(says.conditions(option))
+    }
     return View(
         name="options",
         lang=lang,
         title=says("title", voice.rules),
         notes=(says("once"),),
-        parts=(says.table(), sources(voice, [arrow for arrow in machine.arrows if arrow.event is CommandType.CHOOSE_OPTION], named)),
+        parts=(
+            says.table(),
+            sources(
+                voice,
+                [arrow for arrow in machine.arrows if arrow.event is CommandType.CHOOSE_OPTION],
+                named,
+            ),
+        ),
         graph=says.sketch(),
     )
 
@@ -83,17 +107,27 @@ class _OptionText:
             heads=("", *(f"{self.voice.label(option)} ({option.value})" for option in chosen)),
             widths=(10, *(18 for _ in chosen)),
             rows=tuple(
-                TextRow(id=f"options-{name}", cells=(cell(self(name), face=Face.STRONG), *(lines or nothing for lines in each)))
+                TextRow(
+                    id=f"options-{name}",
+                    cells=(
+                        cell(self(name), face=Face.STRONG),
+                        *(lines or nothing for lines in each),
+                    ),
+                )
                 for name, each in rows.items()
             ),
             page=1480,
         )
 
-    # ---- one option --------------------------------------------------------------------------------------------------
+    # ---- one option ------------------------------------------------------------------------------
 
     def arrows(self, option: Option) -> list[Arrow]:
         """Return the ways to choose an option."""
-        return [arrow for arrow in self.machine.arrows if arrow.event is CommandType.CHOOSE_OPTION and self.is_for(arrow, option)]
+        return [
+            arrow
+            for arrow in self.machine.arrows
+            if arrow.event is CommandType.CHOOSE_OPTION and self.is_for(arrow, option)
+        ]
 
     def is_for(self, arrow: Arrow, option: Option) -> bool:
         """Tell whether an arrow may apply where this option was chosen."""
@@ -101,11 +135,15 @@ class _OptionText:
         return all(one.question != OPTION.name or option.value in one.accepts for one in selects)
 
     def conditions(self, option: Option) -> list[GuardLabel]:
-        found = {one.name: one for arrow in self.arrows(option) for one in self.voice.demands(arrow)}
+        found = {
+            one.name: one for arrow in self.arrows(option) for one in self.voice.demands(arrow)
+        }
         return list(found.values())
 
     def demanded(self, option: Option, *, facts: bool) -> Iterator[str]:
-        return iter(self.voice.told(one for one in self.conditions(option) if one.needs_facts is facts))
+        return iter(
+            self.voice.told(one for one in self.conditions(option) if one.needs_facts is facts)
+        )
 
     def refusals(self, option: Option) -> Iterator[str]:
         codes = dict.fromkeys(code for one in self.conditions(option) for code in one.codes)
@@ -117,19 +155,36 @@ class _OptionText:
     def leads(self, option: Option) -> Iterator[str]:
         for arrow in self.arrows(option):
             state, outcome = self.voice.state(arrow.target), self.outcome(arrow, option)
-            yield self.given(arrow) + (state if outcome is None else self("settled", state=state, outcome=outcome))
+            yield self.given(arrow) + (
+                state if outcome is None else self("settled", state=state, outcome=outcome)
+            )
 
     def given(self, arrow: Arrow) -> str:
         """Say under which policy or facts an arrow applies, beside the option."""
-        words = [self.voice.label(one.label) for one in self.voice.selects(arrow) if one.question != OPTION.name]
+        words = [
+            self.voice.label(one.label)
+            for one in self.voice.selects(arrow)
+            if one.question != OPTION.name
+        ]
         return self.voice.say("and").join(words) + self.voice.say("colon") if words else ""
 
     def outcome(self, arrow: Arrow, option: Option) -> str | None:
-        return next((self.voice.label(end.outcome) for end in arrow.endings if end.option in {None, option}), None)
+        return next(
+            (
+                self.voice.label(end.outcome)
+                for end in arrow.endings
+                if end.option in {None, option}
+            ),
+            None,
+        )
 
     def clocks(self, option: Option) -> Iterator[str]:
-        for deadline in dict.fromkeys(deadline for arrow in self.arrows(option) for deadline in arrow.starts):
-            yield self.voice.say("deadline", name=self.voice.label(deadline), term=self.voice.term(deadline))
+        for deadline in dict.fromkeys(
+            deadline for arrow in self.arrows(option) for deadline in arrow.starts
+        ):
+            yield self.voice.say(
+                "deadline", name=self.voice.label(deadline), term=self.voice.term(deadline)
+            )
 
     def following(self, option: Option) -> Iterator[Arrow]:
         """Go through what may come next after an option was chosen, and after that, each once."""
@@ -137,7 +192,12 @@ class _OptionText:
         leaves = [arrow.target for arrow in self.arrows(option)]
         for leaf in leaves:
             for arrow in self.machine.arrows:
-                if arrow.source == leaf and arrow.event not in _NO_WAY_ON and self.is_for(arrow, option) and arrow.id not in seen:
+                if (
+                    arrow.source == leaf
+                    and arrow.event not in _NO_WAY_ON
+                    and self.is_for(arrow, option)
+                    and arrow.id not in seen
+                ):
                     seen[arrow.id] = arrow
                     if not self.machine.state(arrow.target).closed and not arrow.stays:
                         leaves.append(arrow.target)
@@ -148,7 +208,11 @@ class _OptionText:
         first = {arrow.target for arrow in self.arrows(option)}
         for arrow in self.following(option):
             if arrow.source in first:
-                words = [self.voice.label(one.label) for one in self.voice.selects(arrow) if one.question != OPTION.name]
+                words = [
+                    self.voice.label(one.label)
+                    for one in self.voice.selects(arrow)
+                    if one.question != OPTION.name
+                ]
                 outcome = self.outcome(arrow, option)
                 state = self.voice.say("stays") if arrow.stays else self.voice.state(arrow.target)
                 yield self(
@@ -156,47 +220,91 @@ class _OptionText:
                     who=self.voice.roles(arrow),
                     event=self.voice.label(arrow.event),
                     when=self("given", self.voice.say("and").join(words)) if words else "",
-                    state=state if outcome is None else self("settled", state=state, outcome=outcome),
+                    state=state
+                    if outcome is None
+                    else self("settled", state=state, outcome=outcome),
                 )
 
     def ends(self, option: Option) -> Iterator[str]:
         arrows = [*self.arrows(option), *self.following(option)]
-        found = {(arrow.target, outcome) for arrow in arrows if (outcome := self.outcome(arrow, option)) is not None}
+        found = {
+            (arrow.target, outcome)
+            for arrow in arrows
+            if (outcome := self.outcome(arrow, option)) is not None
+        }
         states = [state.id for state in self.machine.states if state.closed]
         for state, outcome in sorted(found, key=lambda one: (states.index(one[0]), one[1])):
             yield self("as", state=self.voice.state(state), outcome=outcome)
 
-    # ---- as a graph --------------------------------------------------------------------------------------------------
+    # ---- as a graph ------------------------------------------------------------------------------
 
     def sketch(self) -> Picture:
         """Draw the same as a graph: from the choice over the options to the states that they lead to."""
         boxes, edges = dict[str, Box](), list[PictureEdge]()
         for option in self.machine.options:
             demands = [*self.demanded(option, facts=True), *self.demanded(option, facts=False)]
-            lines = (Line(self.voice.label(option), Face.TITLE), Line(option.value, Face.FAINT), *map(Line, demands))
+            lines = (
+                Line(self.voice.label(option), Face.TITLE),
+                Line(option.value, Face.FAINT),
+                *map(Line, demands),
+            )
             boxes[option.value] = Box(id=option.value, lines=lines, shape=Shape.NOTE)
             for arrow in self.arrows(option):
                 source = str(arrow.source)
                 self._add(boxes, source)
                 if all(edge.target != option.value for edge in edges):
-                    edges.append(PictureEdge(id=f"choose-{option.value}", source=source, target=option.value, tone=arrow.roles[0].value))
+                    edges.append(
+                        PictureEdge(
+                            id=f"choose-{option.value}",
+                            source=source,
+                            target=option.value,
+                            tone=arrow.roles[0].value,
+                        )
+                    )
                 edges.append(self._edge(boxes, arrow, option.value, option))
             for arrow in self.following(option):
                 if arrow.id not in {edge.id for edge in edges} and not arrow.stays:
                     self._add(boxes, str(arrow.source))
                     edges.append(self._edge(boxes, arrow, str(arrow.source), None))
-        return Picture(id="options", title=self.voice.rules, boxes=tuple(boxes.values()), edges=tuple(edges))
+        return Picture(
+            id="options", title=self.voice.rules, boxes=tuple(boxes.values()), edges=tuple(edges)
+        )
 
     def _add(self, boxes: dict[str, Box], name: str) -> None:
         state = self.machine.state(name)
-        shape = Shape.STATE if not state.closed else Shape.BAD_END if name == StateName.PENALIZED.value else Shape.GOOD_END
+        shape = (
+            Shape.STATE
+            if not state.closed
+            else Shape.BAD_END
+            if name == StateName.PENALIZED.value
+            else Shape.GOOD_END
+        )
         boxes.setdefault(name, Box(id=name, lines=name_of(self.voice, state), shape=shape))
 
-    def _edge(self, boxes: dict[str, Box], arrow: Arrow, source: str, option: Option | None) -> PictureEdge:
+    def _edge(
+        self, boxes: dict[str, Box], arrow: Arrow, source: str, option: Option | None
+    ) -> PictureEdge:
         self._add(boxes, arrow.target)
-        words = [self.voice.label(one.label) for one in self.voice.selects(arrow) if option is None or one.question != OPTION.name]
-        lines = [] if option else [Line(f"{self.voice.roles(arrow)} · {self.voice.label(arrow.event)}", Face.HEAD)]
+        words = [
+            self.voice.label(one.label)
+            for one in self.voice.selects(arrow)
+            if option is None or one.question != OPTION.name
+        ]
+        lines = (
+            []
+            if option
+            else [Line(f"{self.voice.roles(arrow)} · {self.voice.label(arrow.event)}", Face.HEAD)]
+        )
         lines += [Line(self.voice.say("when", self.voice.say("and").join(words)))] if words else []
-        lines += [Line(self.voice.say("ends_as", text), Face.STRONG) for text in self.voice.endings(arrow)]
+        lines += [
+            Line(self.voice.say("ends_as", text), Face.STRONG) for text in self.voice.endings(arrow)
+        ]
         tip = "\n".join(tooltip(self.voice, arrow))
-        return PictureEdge(id=arrow.id, source=source, target=arrow.target, lines=tuple(lines), tone=arrow.roles[0].value, tooltip=tip)
+        return PictureEdge(
+            id=arrow.id,
+            source=source,
+            target=arrow.target,
+            lines=tuple(lines),
+            tone=arrow.roles[0].value,
+            tooltip=tip,
+        )

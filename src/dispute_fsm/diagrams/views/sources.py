@@ -18,7 +18,9 @@ _WORDS = Phrases(
 )
 
 
-def sources(voice: Voice, arrows: Iterable[Arrow] | None = None, named: Container[str] | None = None) -> TextTable:
+def sources(
+    voice: Voice, arrows: Iterable[Arrow] | None = None, named: Container[str] | None = None
+) -> TextTable:
     """List where the rules come from: the announcement's words, or what was assumed and why.
 
     Of all arrows or of some; of their sources all, or those that the view names.
@@ -29,7 +31,9 @@ def sources(voice: Voice, arrows: Iterable[Arrow] | None = None, named: Containe
         behind.setdefault(voice.ref(arrow), {})[voice.label(arrow.event)] = None
         for condition in (*voice.selects(arrow), *voice.conditions((*arrow.timing, *arrow.needs))):
             answers = condition.question == OPTION.name  # which, the picture says
-            behind.setdefault(voice.ref(condition), {})[voice.say("chosen") if answers else voice.condition(condition)] = None
+            behind.setdefault(voice.ref(condition), {})[
+                voice.say("chosen") if answers else voice.condition(condition)
+            ] = None
     return TextTable(
         id="sources",
         title=_WORDS(lang, "sources"),

@@ -1,7 +1,7 @@
 """The guards of disputes, by theme; what a guard is stands in `dispute_fsm.machine.guard`.
 
-To add one: write a function under `@requirement` in the module of its theme, list it below, and name it in the `needs` of a
-transition in a chart module.
+To add one: write a function under `@requirement` in the module of its theme, list it below, and
+name it in the `needs` of a transition in a chart module.
 """
 
 from dispute_fsm.machine.guard import Dimension as Dimension
@@ -24,7 +24,9 @@ from dispute_fsm.rules.guards.evidence import vouchers_accepted as vouchers_acce
 from dispute_fsm.rules.guards.evidence import vouchers_few_enough as vouchers_few_enough
 from dispute_fsm.rules.guards.evidence import vouchers_small_enough as vouchers_small_enough
 from dispute_fsm.rules.guards.evidence import vouchers_there as vouchers_there
-from dispute_fsm.rules.guards.order_facts import cancel_requested_or_refunded as cancel_requested_or_refunded
+from dispute_fsm.rules.guards.order_facts import (
+    cancel_requested_or_refunded as cancel_requested_or_refunded,
+)
 from dispute_fsm.rules.guards.order_facts import facts_of as facts_of
 from dispute_fsm.rules.guards.order_facts import order_exists as order_exists
 from dispute_fsm.rules.guards.order_facts import picked_up as picked_up

@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, cast
 
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.scalars import format_duration, format_instant
-from dispute_fsm.machine.guard import NEVER, Case, GuardResult, PayloadUnlock, assumed, requirement, result_of, shown, stated
+from dispute_fsm.machine.guard import (
+    NEVER,
+    Case,
+    GuardResult,
+    PayloadUnlock,
+    assumed,
+    requirement,
+    result_of,
+    shown,
+    stated,
+)
 from dispute_fsm.machine.timing import instant_unlock
 from dispute_fsm.rules import evidence
 from dispute_fsm.rules.guards.evidence import vouchers_of
@@ -13,25 +23,40 @@ if TYPE_CHECKING:
     from dispute_fsm.domain.commands import ChooseOption
 
 _PROMISE = PayloadUnlock("agreed_until", "请填写约定的发货时间", "give the agreed instant")
-_AGREEMENT_VOUCHER = PayloadUnlock("vouchers", "请上传至少一份协商一致的凭证", "add at least one voucher that shows the agreement")
+_AGREEMENT_VOUCHER = PayloadUnlock(
+    "vouchers", "请上传至少一份协商一致的凭证", "add at least one voucher that shows the agreement"
+)
 
 
 _AGREED = stated("须填写明确的协商日期", "an explicit agreed date")
 
 
-@requirement("已填写约定的发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING)
+@requirement(
+    "已填写约定的发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING
+)
 def promise_given(case: Case) -> GuardResult:
     """Require an explicit agreed instant."""
     agreed = cast("ChooseOption", case.command).agreed_until
-    return result_of(agreed is not None, RefusalCode.PROMISE_MISSING, _PROMISE, agreed_until=shown(agreed))
+    return result_of(
+        agreed is not None, RefusalCode.PROMISE_MISSING, _PROMISE, agreed_until=shown(agreed)
+    )
 
 
-@requirement("约定的发货时间晚于选择方案的时间", "the agreed instant lies ahead", _AGREED, RefusalCode.PROMISE_NOT_IN_FUTURE)
+@requirement(
+    "约定的发货时间晚于选择方案的时间",
+    "the agreed instant lies ahead",
+    _AGREED,
+    RefusalCode.PROMISE_NOT_IN_FUTURE,
+)
 def promise_in_future(case: Case) -> GuardResult:
     """Require that the agreed instant, where one is given, lies after the moment of choosing."""
     agreed = cast("ChooseOption", case.command).agreed_until
     ahead = agreed is None or agreed > case.now
-    unlock = NEVER if ahead else instant_unlock(case, "agreed_until", "须晚于 {}", "later than {}", case.now)
+    unlock = (
+        NEVER
+        if ahead
+        else instant_unlock(case, "agreed_until", "须晚于 {}", "later than {}", case.now)
+    )
     saw = {"agreed_until": shown(agreed), "now": format_instant(case.now)}
     return result_of(ahead, RefusalCode.PROMISE_NOT_IN_FUTURE, unlock, **saw)
 
@@ -40,7 +65,8 @@ def promise_in_future(case: Case) -> GuardResult:
     "约定的发货时间不超过最长期限",
     "the agreed instant is not too far ahead",
     assumed(
-        "公告未限制协商日期，日期过远会使纠纷长期无法结案", "the announcement sets no limit; a far date would leave the dispute hanging"
+        "公告未限制协商日期，日期过远会使纠纷长期无法结案",
+        "the announcement sets no limit; a far date would leave the dispute hanging",
     ),
     RefusalCode.PROMISE_TOO_FAR,
 )
@@ -49,8 +75,16 @@ def promise_not_too_far(case: Case) -> GuardResult:
     agreed, most = cast("ChooseOption", case.command).agreed_until, case.policy.max_promise
     latest = None if most is None else case.now + most
     near = agreed is None or latest is None or agreed <= latest
-    unlock = NEVER if near or latest is None else instant_unlock(case, "agreed_until", "不晚于 {}", "at or before {}", latest)
-    saw = {"agreed_until": shown(agreed), "latest": shown(latest), "max_promise": None if most is None else format_duration(most)}
+    unlock = (
+        NEVER
+        if near or latest is None
+        else instant_unlock(case, "agreed_until", "不晚于 {}", "at or before {}", latest)
+    )
+    saw = {
+        "agreed_until": shown(agreed),
+        "latest": shown(latest),
+        "max_promise": None if most is None else format_duration(most),
+    }
     return result_of(near, RefusalCode.PROMISE_TOO_FAR, unlock, **saw)
 
 
@@ -63,7 +97,9 @@ def promise_not_too_far(case: Case) -> GuardResult:
 def agreement_voucher(case: Case) -> GuardResult:
     """Require at least one voucher that shows the agreement."""
     count = len(evidence.distinct(vouchers_of(case)))
-    return result_of(count > 0, RefusalCode.AGREEMENT_VOUCHER_MISSING, _AGREEMENT_VOUCHER, count=count)
+    return result_of(
+        count > 0, RefusalCode.AGREEMENT_VOUCHER_MISSING, _AGREEMENT_VOUCHER, count=count
+    )
 
 
 @requirement(
@@ -75,4 +111,6 @@ def agreement_voucher(case: Case) -> GuardResult:
 )
 def not_confirmed(case: Case) -> GuardResult:
     """Require that the agreement was not confirmed before, by the consumer or by the adjudicator."""
-    return result_of(not case.confirmed, RefusalCode.ALREADY_CONFIRMED, NEVER, confirmed=case.confirmed)
+    return result_of(
+        not case.confirmed, RefusalCode.ALREADY_CONFIRMED, NEVER, confirmed=case.confirmed
+    )

@@ -4,13 +4,24 @@ from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard import Case, FactUnlock, GuardResult, requirement, result_of, shown, stated
+from dispute_fsm.machine.guard import (
+    Case,
+    FactUnlock,
+    GuardResult,
+    requirement,
+    result_of,
+    shown,
+    stated,
+)
 
 
 def facts_of(case: Case) -> OrderFacts:
     """Return the case's facts. Raises `FactsNeededError` where nobody asked for them."""
     if case.facts is None:
-        msg = f"{case.command.type.value} looks at the order system's facts, but none were given: ask needs_facts() first"
+        msg = (
+            f"{case.command.type.value} looks at the order system's facts, but none were given: "
+            "ask needs_facts() first"
+        )
         raise FactsNeededError(msg)
     return case.facts
 
@@ -18,12 +29,19 @@ def facts_of(case: Case) -> OrderFacts:
 _CANCEL_OR_REFUND = FactUnlock(
     "cancel_request | refund",
     "订单系统须显示有效的取消申请（已提交/已受理），或已完成的全额退款",
-    "the order system has to show a cancel request (submitted or accepted) or a completed full refund",
+    (
+        "the order system has to show a cancel request (submitted or accepted) or a completed "
+        "full refund"
+    ),
 )
 _SHIPMENT = FactUnlock(
-    "shipment.shipped_at", "订单系统须显示发货时间，且不晚于当前时间", "the order system has to show a shipment that has happened"
+    "shipment.shipped_at",
+    "订单系统须显示发货时间，且不晚于当前时间",
+    "the order system has to show a shipment that has happened",
 )
-_ANY_PICKUP = FactUnlock("pickup", "订单系统须显示物流揽件记录", "the order system has to show the carrier's pickup scan")
+_ANY_PICKUP = FactUnlock(
+    "pickup", "订单系统须显示物流揽件记录", "the order system has to show the carrier's pickup scan"
+)
 _VALID_PICKUP = FactUnlock(
     "pickup",
     "揽件记录须为“已揽件”，运单号与发货一致，时间不早于付款时间且不晚于当前时间",
@@ -78,7 +96,8 @@ def shipped(case: Case) -> GuardResult:
     "已有有效的物流揽件记录",
     "a valid pickup scan",
     stated(
-        "有物流揽件信息；标题写揽件、正文写拦截，按揽件理解", "pickup by the carrier; the text says 拦截 beside a heading that says 揽件"
+        "有物流揽件信息；标题写揽件、正文写拦截，按揽件理解",
+        "pickup by the carrier; the text says 拦截 beside a heading that says 揽件",
     ),
     RefusalCode.NO_PICKUP_SCAN,
     RefusalCode.PICKUP_NOT_VALID,
@@ -112,4 +131,6 @@ def picked_up(case: Case) -> GuardResult:
 )
 def order_exists(case: Case) -> GuardResult:
     """Require that the order system knows the order; at the opening, no facts means that it does not."""
-    return result_of(case.facts is not None, RefusalCode.ORDER_NOT_FOUND, _ORDER, order=case.facts is not None)
+    return result_of(
+        case.facts is not None, RefusalCode.ORDER_NOT_FOUND, _ORDER, order=case.facts is not None
+    )

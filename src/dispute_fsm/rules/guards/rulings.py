@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING, cast
 
 from dispute_fsm.domain.enums import Deadline, RefusalCode
 from dispute_fsm.domain.scalars import format_instant
-from dispute_fsm.machine.guard import NEVER, Case, GuardResult, PayloadUnlock, assumed, requirement, result_of
+from dispute_fsm.machine.guard import (
+    NEVER,
+    Case,
+    GuardResult,
+    PayloadUnlock,
+    assumed,
+    requirement,
+    result_of,
+)
 from dispute_fsm.machine.timing import instant_unlock
 from dispute_fsm.rules import evidence
 from dispute_fsm.rules.guards.selectors import extended_deadline
@@ -23,7 +31,9 @@ _RATIONALE = PayloadUnlock("rationale", "请填写理由", "give a rationale")
 )
 def rationale_given(case: Case) -> GuardResult:
     """Require a rationale that is not blank."""
-    written = evidence.length(cast("RuleNoFault | RuleAtFault | Annul | ExtendDeadline", case.command).rationale)
+    written = evidence.length(
+        cast("RuleNoFault | RuleAtFault | Annul | ExtendDeadline", case.command).rationale
+    )
     return result_of(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)
 
 
@@ -36,9 +46,21 @@ def rationale_given(case: Case) -> GuardResult:
 def until_later(case: Case) -> GuardResult:
     """Require that the deadline moves to later; for the promise the agreed instants are compared, the grace comes on top."""
     until, meant = cast("ExtendDeadline", case.command).until, Deadline(extended_deadline(case))
-    was = case.agreed_until if meant is Deadline.PROMISE and case.agreed_until is not None else case.deadlines[meant]
-    unlock = NEVER if until > was else instant_unlock(case, "until", "须晚于 {}", "later than {}", was)
-    return result_of(until > was, RefusalCode.DEADLINE_NOT_LATER, unlock, until=format_instant(until), was=format_instant(was))
+    was = (
+        case.agreed_until
+        if meant is Deadline.PROMISE and case.agreed_until is not None
+        else case.deadlines[meant]
+    )
+    unlock = (
+        NEVER if until > was else instant_unlock(case, "until", "须晚于 {}", "later than {}", was)
+    )
+    return result_of(
+        until > was,
+        RefusalCode.DEADLINE_NOT_LATER,
+        unlock,
+        until=format_instant(until),
+        was=format_instant(was),
+    )
 
 
 EXTENSION = (rationale_given, until_later)

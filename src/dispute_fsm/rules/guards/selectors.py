@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def _option(case: Case) -> str:
-    option = cast("ChooseOption", case.command).option if case.command.type is CommandType.CHOOSE_OPTION else case.option
+    option = (
+        cast("ChooseOption", case.command).option
+        if case.command.type is CommandType.CHOOSE_OPTION
+        else case.option
+    )
     return "none" if option is None else option.value
 
 
@@ -27,49 +31,73 @@ def _fulfilment(case: Case) -> str:
 def extended_deadline(case: Case) -> str:
     """Tell which deadline an extension means; `none` where it means none that stands."""
     named = cast("ExtendDeadline", case.command).deadline
-    # Unnamed, the promise is meant where it stands: beside it the confirmation deadline only closes the consumer's window.
+    # Unnamed, the promise is meant where it stands: beside it the confirmation deadline only closes
+    # the consumer's window.
     candidates = (Deadline.PROMISE, *Deadline) if named is None else (named,)
     return next((deadline.value for deadline in candidates if deadline in case.deadlines), "none")
 
 
-def _of_policy(name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[[Policy], str], source: Source) -> Dimension:
+def _of_policy(
+    name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[[Policy], str], source: Source
+) -> Dimension:
     """Make a question that the policy alone answers."""
     return Dimension(name, answers, lambda case: ask(case.policy), source, of_policy=ask)
 
 
 def _named(case: Case) -> str:
-    return "none" if cast("ExtendDeadline", case.command).deadline is None else extended_deadline(case)
+    return (
+        "none" if cast("ExtendDeadline", case.command).deadline is None else extended_deadline(case)
+    )
 
 
 OPTION = Dimension(
     "option",
     {"none": ("未选择", "none chosen"), **answers_of(Option)},
     _option,
-    stated("商家只能选择一个方案，后续依方案而定", "the merchant gives exactly one response; what follows depends on it"),
+    stated(
+        "商家只能选择一个方案，后续依方案而定",
+        "the merchant gives exactly one response; what follows depends on it",
+    ),
 )
 CONFIRMATION = _of_policy(
     "confirmation",
-    {"asked": ("需消费者确认", "the consumer is asked to confirm"), "off": ("无需消费者确认", "nobody is asked to confirm")},
+    {
+        "asked": ("需消费者确认", "the consumer is asked to confirm"),
+        "off": ("无需消费者确认", "nobody is asked to confirm"),
+    },
     lambda policy: "off" if policy.confirmation is None else "asked",
-    assumed("公告未说明由谁确认协商一致", "the announcement does not say who confirms an agreement"),
+    assumed(
+        "公告未说明由谁确认协商一致", "the announcement does not say who confirms an agreement"
+    ),
 )
 DENIAL = _of_policy(
     "denial",
     {word.value: (f"消费者否认后{word.zh}", f"a denial {word.en}") for word in Denial},
     lambda policy: policy.denial.value,
-    assumed("公告未说明由谁认定双方是否协商一致", "the announcement does not say who finds out that there was no agreement"),
+    assumed(
+        "公告未说明由谁认定双方是否协商一致",
+        "the announcement does not say who finds out that there was no agreement",
+    ),
 )
 SILENCE = _of_policy(
     "silence",
     {word.value: (f"消费者沉默{word.zh}", f"silence {word.en}") for word in Silence},
     lambda policy: policy.silence.value,
-    assumed("公告未说明消费者不回应时如何处理", "the announcement does not say what the consumer's silence means"),
+    assumed(
+        "公告未说明消费者不回应时如何处理",
+        "the announcement does not say what the consumer's silence means",
+    ),
 )
 EVIDENCE = Dimension(
     "evidence",
-    {"none": ("尚未提交举证", "nothing submitted so far"), "standing": ("已有举证材料", "an earlier submission stands")},
+    {
+        "none": ("尚未提交举证", "nothing submitted so far"),
+        "standing": ("已有举证材料", "an earlier submission stands"),
+    },
     lambda case: "standing" if case.submissions else "none",
-    assumed("补充举证逾期的，按已有材料判责", "overdue extra evidence does not undo what was submitted"),
+    assumed(
+        "补充举证逾期的，按已有材料判责", "overdue extra evidence does not undo what was submitted"
+    ),
 )
 FULFILMENT = Dimension(
     "fulfilment",
@@ -92,5 +120,8 @@ NAMED = Dimension(
     "named",
     {"none": ("未指明进行中的时限", "no deadline that runs is named"), **answers_of(Deadline)},
     _named,
-    assumed("多个时限同时计时，须指明延长哪一个", "several deadlines run at once, so an extension names the one that it means"),
+    assumed(
+        "多个时限同时计时，须指明延长哪一个",
+        "several deadlines run at once, so an extension names the one that it means",
+    ),
 )
