@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine, SelectorQuestion, StateNode
 from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.domain.enums import POLICY_FIELDS, Denial, Labelled, Lang, Silence
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Bilingual, Term
 from dispute_fsm.domain.scalars import FrozenMap
 
@@ -40,7 +41,7 @@ KINDS: Mapping[Kind, Bilingual] = FrozenMap(
 )
 """The kinds of things that may differ, in words."""
 
-_WORDS = Phrases(
+_WORDS = Messages(
     {
         "changed": ("原为 {was}，现为 {now}", "was {was}, is {now}"),
         "was_is": ("{what}：原为 {was}，现为 {now}", "{what}: was {was}, is {now}"),

@@ -10,28 +10,15 @@ from functools import cached_property
 from dispute_fsm.diagrams.model import Arrow, Ending, GuardLabel, Machine, Provenance
 from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import Deadline, Labelled, Lang
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Bilingual, Policy, Term
-from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.telling import lasting
 from dispute_fsm.machine.timing import FAILED, in_time
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED, OPTION
 from dispute_fsm.rules.guards.windows import evidence_in_time, settlement_in_time
 
-
-class Phrases:
-    """The sentences of one module, each as zh and en."""
-
-    def __init__(self, phrases: Mapping[str, tuple[str, str]]) -> None:
-        self._phrases = FrozenMap(phrases)
-
-    def __call__(self, lang: Lang, name: str, /, *words: object, **named: object) -> str:
-        """Say a sentence. Raises `KeyError` for one that is not there."""
-        zh, en = self._phrases[name]
-        return (zh if lang == "zh" else en).format(*words, **named)
-
-
-_PHRASES = Phrases(
+_PHRASES = Messages(
     {
         "and": ("；", "; "),
         "comma": ("、", ", "),

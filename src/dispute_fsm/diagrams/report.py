@@ -7,20 +7,20 @@ says so to the browser. Pointing at a step lights up the edge that it took.
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from dispute_fsm.diagrams.formatting import Phrases
 from dispute_fsm.diagrams.picture import Part, View, taken
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
 from dispute_fsm.diagrams.views.history import HistoryStory, story_of
 from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.telling import checked, details, headline, state_label
 from dispute_fsm.history.timeline import TimelineEntry
 from dispute_fsm.version import VERSION
 
-_SAYS = Phrases(
+_SAYS = Messages(
     {
         "state": ("状态", "State"),
         "outcome": ("结果", "Outcome"),

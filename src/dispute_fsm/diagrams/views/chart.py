@@ -6,7 +6,7 @@ Other views show something about the same picture, by marks on its elements.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
 from dispute_fsm.diagrams.picture import (
     Box,
@@ -21,6 +21,7 @@ from dispute_fsm.diagrams.picture import (
 )
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.scalars import FrozenMap
 
 BEGIN = "begin"
@@ -158,7 +159,7 @@ def tooltip(voice: Voice, arrow: Arrow) -> Iterator[str]:
     yield from voice.endings(arrow)
 
 
-_WORDS = Phrases(
+_WORDS = Messages(
     {
         "title": ("催单纠纷状态图 · 规则 {}", "Rush-delivery disputes · rules {}"),
         "read": (

@@ -3,15 +3,16 @@
 from collections import Counter
 from typing import NamedTuple
 
-from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import OPENING, Machine
 from dispute_fsm.diagrams.picture import Face, Mark, TextRow, TextTable, View, cell, taken
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.history.coverage import Coverage
 
-_WORDS = Phrases(
+_WORDS = Messages(
     {
         "title": ("历史覆盖情况 · 规则 {}", "What histories cover · rules {}"),
         "numbers": (

@@ -8,7 +8,7 @@ nothing is left open, and `faults` finds rows that overlap.
 from collections.abc import Iterator
 
 from dispute_fsm.diagrams.completeness import faults, leaves_some, misplaced, other_events
-from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import OPENING, Arrow, Machine, StateNode
 from dispute_fsm.diagrams.picture import (
     Box,
@@ -26,11 +26,12 @@ from dispute_fsm.diagrams.picture import (
 from dispute_fsm.diagrams.views.chart import clocks_of, name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode, StateName
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.errors import ChartError
 from dispute_fsm.machine.transition_table import QUIET
 
-_WORDS = Phrases(
+_WORDS = Messages(
     {
         "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
         "read": (

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from dispute_fsm.diagrams.difference import KINDS, ChartChange, changes
-from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import Machine, StateNode
 from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
 from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.messages import Messages
 
-_WORDS = Phrases(
+_WORDS = Messages(
     {
         "title": ("{before} → {after} 的差异", "From {before} to {after}"),
         "read": (

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.picture import (
     Bar,
@@ -27,12 +27,13 @@ from dispute_fsm.diagrams.views.chart import BEGIN, Remark, machine_picture
 from dispute_fsm.domain.enums import Deadline, Lang, PickupKind
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.telling import details, ended_in_time, headline, lasting
 from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
 from dispute_fsm.rules.registry import rule_version
 
-_WORDS = Phrases(
+_WORDS = Messages(
     {
         "title": (
             "纠纷 {dispute} 的处理经过 · 规则 {rules}",

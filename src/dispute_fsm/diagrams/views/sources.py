@@ -2,12 +2,13 @@
 
 from collections.abc import Container, Iterable
 
-from dispute_fsm.diagrams.formatting import Phrases, Voice
+from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import Arrow
 from dispute_fsm.diagrams.picture import Face, Line, TextRow, TextTable, cell
+from dispute_fsm.domain.messages import Messages
 from dispute_fsm.rules.guards.selectors import OPTION
 
-_WORDS = Phrases(
+_WORDS = Messages(
     {
         "sources": ("依据", "Sources"),
         "number": ("编号", "no."),
