@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from dispute_fsm.commands import OpeningFields, command
 from dispute_fsm.decider.decide import decide, open_dispute, opening_needs_facts
-from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evaluate import needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
@@ -24,12 +24,12 @@ from dispute_fsm.domain.commands import EXPIRIES, Actor, AnyCommand, Command, Op
 from dispute_fsm.domain.enums import Deadline, RefusalCode
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import Reason, just_after
 from dispute_fsm.domain.scalars import parse_instant
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.log import log
-from dispute_fsm.machine.guard import just_after
 from dispute_fsm.orders import OrderSystem
-from dispute_fsm.rules.evidence import Checklist, checklist
+from dispute_fsm.rules.checklist import Checklist, checklist
 
 StampMaker = Callable[[str, int], Stamp]
 """Makes the stamp of a dispute's event, given the dispute's id and the event's seq."""

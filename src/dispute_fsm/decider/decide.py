@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Repeated, Unchanged
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import Evaluation, check_facts, evaluate, hinted, reason_of
 from dispute_fsm.decider.hash_chain import Stamp, conceal, seal
@@ -33,10 +33,12 @@ from dispute_fsm.domain.events import (
     DisputeOpened,
 )
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import PayloadUnlock, Reason
 from dispute_fsm.domain.scalars import FrozenMap, format_instant
 from dispute_fsm.errors import ClockWentBackError, InputError
-from dispute_fsm.machine.guard import Case, Guard, GuardResult, PayloadUnlock, Seen
+from dispute_fsm.machine.guard import Guard, GuardResult, Seen
 from dispute_fsm.machine.transition_table import Transition
+from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.version import VERSION
 
@@ -126,7 +128,7 @@ def _fired(
         answers=evaluation.checks,
         facts=looked_at,
         deadlines={**kept, **_started(rule.starts, evaluation.case, agreed_until)},
-        outcome=row.outcome(option),
+        outcome=row.outcome(option, dispute.outcome),
     )
 
 

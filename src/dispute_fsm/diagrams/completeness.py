@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise, product
 
 from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
+from dispute_fsm.domain.commands import QUIET
 from dispute_fsm.domain.enums import CommandType, RefusalCode
-from dispute_fsm.machine.timing import FAILED
-from dispute_fsm.machine.transition_table import QUIET
-from dispute_fsm.rules.guards.selectors import OPTION
+from dispute_fsm.rules.guards.selectors import FAILED, OPTION
 
 
 def other_events(machine: Machine, state: StateNode) -> tuple[CommandType, ...]:

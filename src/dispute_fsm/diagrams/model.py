@@ -361,7 +361,7 @@ def _answers(selector: Selector) -> str:
 def _endings(outcome: Outcomes) -> Iterator[Ending]:
     if isinstance(outcome, Outcome):
         yield Ending(option=None, outcome=outcome)
-    elif outcome is not None:
+    elif isinstance(outcome, Mapping):
         yield from (Ending(option=option, outcome=end) for option, end in outcome.items())
 
 

@@ -25,11 +25,11 @@ from dispute_fsm.diagrams.picture import (
 )
 from dispute_fsm.diagrams.views.chart import clocks_of, name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
+from dispute_fsm.domain.commands import QUIET
 from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode, StateName
 from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.errors import ChartError
-from dispute_fsm.machine.transition_table import QUIET
 
 _WORDS = Messages(
     {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from dispute_fsm.decider.decisions import LINKED
 from dispute_fsm.diagrams.formatting import Voice
 from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine
 from dispute_fsm.diagrams.picture import (
@@ -21,6 +20,7 @@ from dispute_fsm.diagrams.views.chart import name_of, tooltip
 from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
 from dispute_fsm.domain.messages import Messages
+from dispute_fsm.domain.reasons import LINKED
 from dispute_fsm.rules.guards.selectors import OPTION
 
 _WORDS = Messages(
