@@ -12,7 +12,12 @@ from typing import Literal, Unpack, overload
 from uuid import uuid4
 
 from dispute_fsm.commands import OpeningFields, command
-from dispute_fsm.decider.decide import decide, open_dispute, opening_needs_facts
+from dispute_fsm.decider.decide import (
+    decide,
+    open_dispute,
+    opening_needs_facts,
+    under_its_version,
+)
 from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evaluate import needs_facts
@@ -227,7 +232,7 @@ class Disputes:
         Raises `OrderSystemUnavailableError`: nothing happened, try again; `StaleFactsError`;
         `InputError` for fields that cannot be read.
         """
-        opening, now = opening_of(opening, fields), instant(at)
+        opening, now = under_its_version(opening_of(opening, fields)), instant(at)
         if facts is None and opening_needs_facts(existing, opening):
             facts = self.orders.look(opening.order_id, now)
         decision = open_dispute(

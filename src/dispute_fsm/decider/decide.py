@@ -182,6 +182,17 @@ def conclude_opening(
     )
 
 
+def under_its_version(opening: OpenDispute) -> OpenDispute:
+    """Return the opening with its policy complete for its rule version.
+
+    Raises `InputError` for an unknown rule version, and for a policy field that only another version has.
+    """
+    version = rule_version(opening.rules)
+    version.check_policy(opening.policy)
+    policy = version.policy(opening.policy)
+    return opening if policy is opening.policy else opening.model_copy(update={"policy": policy})
+
+
 def opening_needs_facts(existing: Dispute | None, opening: OpenDispute) -> bool:
     """Tell whether the order system has to be asked before this opening can be decided.
 
@@ -217,6 +228,7 @@ def open_dispute(
     `StaleFactsError` for facts that are too old, dated ahead or of another order; `InputError` for
     an unknown rule version, or where `existing` is another dispute.
     """
+    opening = under_its_version(opening)
     if existing is not None:
         return _again(existing, opening)
     conclusion = conclude_opening(opening, facts, now)

@@ -10,6 +10,7 @@ from typing import Any
 from dispute_fsm.documents.source import meant
 from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import CommandType
+from dispute_fsm.domain.policy import VERSION_FIELDS, Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.machine.compiler import compile_chart
@@ -26,6 +27,26 @@ class RuleVersion(Version):
     """A rule version as its chart module declares it, with the table as compiled."""
 
     table: DisputeTable
+
+    def check_policy(self, policy: Policy) -> None:
+        """Raise `InputError` where the policy has a field that only another rule version has."""
+        foreign = (VERSION_FIELDS & policy.model_fields_set).difference(self.policy_fields)
+        if foreign:
+            name = min(foreign)
+            raise InputError(f"rules {self.id} have no {name}", field=f"policy.{name}")
+
+    def policy(self, policy: Policy) -> Policy:
+        """Return the policy with the fields that this version has: its own by default where they are not given."""
+        foreign = (VERSION_FIELDS & policy.model_fields_set).difference(self.policy_fields)
+        missing = {
+            name: default
+            for name, default in self.policy_fields.items()
+            if name not in policy.model_fields_set
+        }
+        if not foreign and not missing:
+            return policy
+        kept = {name: value for name, value in policy.record.items() if name not in foreign}
+        return Policy.model_validate({**kept, **missing})
 
     def __reduce__(self) -> tuple[Callable[[str], "RuleVersion"], tuple[str]]:
         """Pickle by the id: a rule version is code, the other process has its own. Only what is registered can be found there."""

@@ -1,11 +1,13 @@
 """What a chart module declares, and the vocabulary that it is written in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, StateName
 from dispute_fsm.domain.policy import Bilingual
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.machine.chart import Chart, CommandRule, Vocabulary
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules.case import Case
@@ -27,7 +29,8 @@ VOCABULARY: Vocabulary[StateName, CommandType, EventType, Deadline] = Vocabulary
 class Version:
     """A rule version as its chart module declares it: what it is, since when, what is different in it and why.
 
-    `valid_from` is the day, in Beijing, from which disputes may open under it; None where that is not known.
+    `valid_from` is the day, in Beijing, from which disputes may open under it; None where that is not known. `policy_fields`
+    are the policy fields that only this version has, with their defaults.
     """
 
     id: str
@@ -38,3 +41,4 @@ class Version:
     options: tuple[Option, ...]
     chart: type[Chart]
     entry: InitialTransition[Case, Deadline]
+    policy_fields: Mapping[str, object] = FrozenMap()

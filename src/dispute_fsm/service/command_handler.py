@@ -15,7 +15,12 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from dispute_fsm.decider.decide import decide, open_dispute, opening_needs_facts
+from dispute_fsm.decider.decide import (
+    decide,
+    open_dispute,
+    opening_needs_facts,
+    under_its_version,
+)
 from dispute_fsm.decider.decisions import Accepted, Decision, Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
@@ -104,6 +109,7 @@ class CommandHandler:
     ) -> Result:
         """Open a dispute; see `DisputeService.open`."""
         _require_transaction(host)
+        opening = under_its_version(opening)
         for _ in range(_ATTEMPTS):
             with self.session(host) as session:
                 now = self.now(session)
