@@ -32,9 +32,7 @@ class _SearchNode(NamedTuple):
 def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first, so that the case's command becomes possible; None where nobody can."""
     running = frozenset(case.deadlines)
-    memory = Memory(
-        case.option, case.agreed_until, case.confirmed, case.submissions, case.extra_rounds
-    )
+    memory = Memory(*(getattr(case, name) for name in Memory._fields))
     start = _SearchNode(path, memory, running, running, case.liability)
     seen = set[_SearchNode]()
     queue: deque[tuple[_SearchNode, DisputeTransition | None]] = deque([(start, None)])

@@ -32,7 +32,7 @@ SETTLEMENT = FrozenMap(
 RESOLUTIONS = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
 """How a dispute can be resolved."""
 
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
+RESPONSE, CONFIRMATION, PROMISE, EVIDENCE, APPEAL = Deadline
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
 opener = by(Role.CONSUMER, Role.SYSTEM)
 
@@ -111,6 +111,13 @@ EXTEND = assumed(
     "平台可延长进行中的时限，须说明理由",
     "the adjudicator may extend a running deadline and says why",
 )
+CONTESTS = stated("举证后依据规则判责", "evidence, then a ruling by the rules")
+RUNS_ON = assumed(
+    "认定协商一致，商家继续按协商日期履约",
+    "the agreement counts as confirmed, the promise runs on",
+)
+UPHELD = assumed("认定协商一致，按所选方案和解", "an agreement that is upheld settles as chosen")
+NOT_UPHELD = assumed("未协商一致，即违背承诺", "found without an agreement: a breach of promise")
 WITHDRAW = assumed(
     "消费者可在纠纷结束前且时限未过时撤销",
     "the consumer may withdraw until the dispute is closed, while in time",

@@ -26,7 +26,6 @@ from dispute_fsm.machine.chart import Chart, Leaf
 from dispute_fsm.machine.guard import when
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.case import assumed, stated
 from dispute_fsm.rules.common import (
     ACCEPTS,
     AGREED,
@@ -35,6 +34,7 @@ from dispute_fsm.rules.common import (
     CANCELLED,
     CANCELS,
     CONFIRMATION,
+    CONTESTS,
     DENIED,
     EVIDENCE,
     EXTEND,
@@ -42,6 +42,7 @@ from dispute_fsm.rules.common import (
     KEPT_AT_LAST,
     MISSED,
     NOT_ACCEPTED,
+    NOT_UPHELD,
     NOTHING_SHOWN,
     ON_WHAT_IS_THERE,
     ONCE_MORE,
@@ -55,10 +56,12 @@ from dispute_fsm.rules.common import (
     RESOLUTIONS,
     RESPONSE,
     RULING,
+    RUNS_ON,
     SETTLEMENT,
     SHIPPED,
     SILENT,
     UNANSWERED,
+    UPHELD,
     WITHDRAW,
     adjudicator,
     asked,
@@ -174,8 +177,7 @@ class Rules202303(Chart):
         | transition(opened, resolved, merchant, when=[out_of_stock, not_asked],
                 needs=VOUCHER_LIMITS, outcome=Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, origin=ASKED)
         | transition(opened, at.evidence, merchant, when=[contests], needs=VOUCHER_LIMITS,
-                starts=[EVIDENCE],
-                origin=stated("举证后依据规则判责", "evidence, then a ruling by the rules"))
+                starts=[EVIDENCE], origin=CONTESTS)
     )
     response_expired = transition(opened, penalized, system, expires=RESPONSE,
             outcome=Outcome.NO_RESPONSE, origin=UNANSWERED)
@@ -235,21 +237,15 @@ class Rules202303(Chart):
         transition(at.ruling, resolved, adjudicator, needs=[g.rationale_given],
                 outcome=Outcome.NO_FAULT, origin=RULING)
         | transition(at.denial, at.shipment, adjudicator, when=[ships], needs=[g.rationale_given],
-                origin=assumed(("认定协商一致，"
-                    "商家继续按协商日期履约"), ("the agreement counts as confirmed, the promise runs "
-                        "on")))
+                origin=RUNS_ON)
         | transition(at.denial, resolved, adjudicator, when=[settles], needs=[g.rationale_given],
-                outcome=SETTLEMENT,
-                origin=assumed(("认定协商一致，"
-                    "按所选方案和解"), "an agreement that is upheld settles as chosen"))
+                outcome=SETTLEMENT, origin=UPHELD)
     )
     rule_at_fault = (
         transition(at.ruling, penalized, adjudicator, needs=[g.rationale_given],
                 outcome=Outcome.AT_FAULT, origin=RULING)
         | transition(at.denial, penalized, adjudicator, needs=[g.rationale_given],
-                outcome=Outcome.BREACH_OF_PROMISE,
-                origin=assumed("未协商一致，即违背承诺", ("found without an agreement: a breach of "
-                    "promise")))
+                outcome=Outcome.BREACH_OF_PROMISE, origin=NOT_UPHELD)
     )
     extend_deadline = (
         transition(opened, opened, adjudicator, when=[when(g.EXTENDED, RESPONSE)],
