@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from statemachine import StateChart
 
 from dispute_fsm.errors import ChartError
 from dispute_fsm.machine import chart, compiler
@@ -39,7 +38,7 @@ from dispute_fsm.machine.transition_table import (
 
 class Gate(StrEnum):
     LOCKED = "locked"
-    OPEN = "open"
+    UNLOCKED = "unlocked"
     BROKEN = "broken"
 
 
@@ -126,12 +125,12 @@ class Turnstile(Chart):
     """Pay, push, and at some time it breaks."""
 
     locked = Leaf("locked", initial=True)
-    open = Leaf("open", deadlines=["patience"])
+    unlocked = Leaf("unlocked", deadlines=["patience"])
     broken = Leaf("broken", closed=True, outcomes=["worn", "forced"], records=Log.BROKE)
 
     pay = transition(
         locked,
-        open,
+        unlocked,
         VISITOR,
         when=[when(DAY, "weekday")],
         needs=[FARE, DEPOSIT],
@@ -139,15 +138,15 @@ class Turnstile(Chart):
         origin=HOUSE,
     ) | transition(
         locked,
-        open,
+        unlocked,
         VISITOR,
         when=[when(DAY, "weekend")],
         needs=[DOUBLE],
         starts=["patience"],
         origin=HOUSE,
     )
-    push = transition(open, locked, VISITOR, origin=HOUSE)
-    tire = transition(open, broken, KEEPER, expires="patience", outcome="worn", origin=HOUSE)
+    push = transition(unlocked, locked, VISITOR, origin=HOUSE)
+    tire = transition(unlocked, broken, KEEPER, expires="patience", outcome="worn", origin=HOUSE)
     scrap = transition(broken, broken, KEEPER, outcome=AS_BEFORE, origin=HOUSE)
 
 
@@ -177,7 +176,7 @@ def test_importing_the_machine_imports_no_dispute() -> None:
 def test_a_transition_fires_where_all_its_guards_pass() -> None:
     found = TABLE.evaluate("locked", Does.PAY, Visit(coins=3))
     assert isinstance(found, Fires)
-    assert (found.transition.target, found.transition.records) == ("open", Log.PAID)
+    assert (found.transition.target, found.transition.records) == ("unlocked", Log.PAID)
     assert [guard.recorded for guard, _ in found.results] == [
         "by_visitor",
         "day",
@@ -208,30 +207,30 @@ def test_what_is_not_offered_and_what_only_looks_are_told_apart() -> None:
 
 def test_the_domain_says_what_is_recorded_as_what_and_which_outcome_there_is() -> None:
     (worn,), (scrapped,) = (
-        TABLE.transitions["open", Does.TIRE],
+        TABLE.transitions["unlocked", Does.TIRE],
         TABLE.transitions["broken", Does.SCRAP],
     )
     assert (worn.records, worn.outcome(None)) == (Log.BROKE, "worn")
     assert scrapped.outcome(None, "forced") == "forced"
-    assert TABLE.configurations["open"].running == (("patience",),)
+    assert TABLE.configurations["unlocked"].running == (("patience",),)
 
 
 def test_the_engine_of_the_library_runs_the_chart_too() -> None:
-    gate: StateChart[object] = Turnstile()
+    gate = Turnstile()
     gate.send("pay", case=Visit(coins=3))
     gate.send("push", case=Visit())
     assert list(gate.configuration_values) == ["locked"]
 
 
 FORGOTTEN: dict[str, dict[str, Callable[[Any], object]]] = {
-    "an outcome": {"tire": lambda at: edge(at.open, at.broken, expires="patience")},
-    "what it is recorded as": {"rust": lambda at: edge(at.open, at.locked)},
+    "an outcome": {"tire": lambda at: edge(at.unlocked, at.broken, expires="patience")},
+    "what it is recorded as": {"rust": lambda at: edge(at.unlocked, at.locked)},
     "an expiry in a closed state that may still change": {
         "broken": lambda _: Leaf("broken", closed=True, outcomes=["worn"], deadlines=["patience"])
     },
     "the outcomes of a closed state": {"broken": lambda _: Leaf("broken", closed=True)},
     "the outcome before, where there was none": {
-        "tire": lambda at: edge(at.open, at.broken, expires="patience", outcome=AS_BEFORE)
+        "tire": lambda at: edge(at.unlocked, at.broken, expires="patience", outcome=AS_BEFORE)
     },
 }
 
@@ -245,17 +244,17 @@ def test_what_was_forgotten_is_an_error_that_names_the_place(what: str) -> None:
     at = SimpleNamespace()
     members: dict[str, Callable[[Any], object]] = {
         "locked": lambda _: Leaf("locked", initial=True),
-        "open": lambda _: Leaf("open", deadlines=["patience"]),
+        "unlocked": lambda _: Leaf("unlocked", deadlines=["patience"]),
         "broken": lambda _: Leaf("broken", closed=True, outcomes=["worn"], records=Log.BROKE),
         "pay": lambda at: chart.transition(
-            at.locked, at.open, VISITOR, starts=["patience"], origin=HOUSE
+            at.locked, at.unlocked, VISITOR, starts=["patience"], origin=HOUSE
         ),
-        "tire": lambda at: edge(at.open, at.broken, expires="patience", outcome="worn"),
+        "tire": lambda at: edge(at.unlocked, at.broken, expires="patience", outcome="worn"),
         "scrap": lambda at: edge(at.broken, at.broken, outcome=AS_BEFORE),
         **FORGOTTEN[what],
     }
     for name, make in members.items():
         setattr(at, name, make(at))
     wrong = type("Wrong", (Chart,), vars(at).copy())
-    with pytest.raises(ChartError, match=r"^Wrong: (open|broken)"):
+    with pytest.raises(ChartError, match=r"^Wrong: (unlocked|broken)"):
         compile_chart(wrong, START, WORDS)

@@ -1,1 +1,1 @@
-"""Deciding and evolving: evaluate a command, decide it, evolve the dispute; options, unlock hints, the hash chain."""
+"""The four steps of a command, and what is built on them: options, unlock hints, the hash chain."""

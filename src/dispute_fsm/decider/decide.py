@@ -1,4 +1,4 @@
-"""Deciding: what comes of a command, given the dispute, the order system's facts and the time. Pure.
+"""Decide a command, given the dispute, the order system's facts and the time. Pure.
 
 A command is evaluated (see `evaluate`), then concluded: the `Conclusion` is all that its event says
 beside what was asked, by whom and when, and a replay compares it with the event that was recorded.
@@ -71,7 +71,7 @@ class Conclusion(NamedTuple):
 
     @property
     def beside(self) -> tuple[Reason, ...]:
-        """The reasons that no guard of the table gave; they stand behind the checks of those that did."""
+        """The reasons that no guard of the table gave; they follow the guards' checks."""
         named = {guard.recorded for guard, _ in self.answers}
         return tuple([reason for reason in self.reasons if reason.guard not in named])
 
@@ -147,7 +147,7 @@ def _stood(dispute: Dispute, evaluation: Evaluation, looked_at: OrderFacts | Non
 def _started(
     starts: tuple[Deadline, ...], case: Case, agreed_until: datetime | None
 ) -> dict[Deadline, datetime]:
-    """Return the due instants of the deadlines that begin now; a deadline that is switched off does not begin."""
+    """Return the due instants of the deadlines that begin now and are not switched off."""
     if not starts:
         return {}
     until = case.command.until if isinstance(case.command, ExtendDeadline) else None
@@ -164,7 +164,10 @@ def _started(
 def conclude_opening(
     opening: OpenDispute, facts: OrderFacts | None, now: datetime
 ) -> Conclusion | tuple[Reason, ...]:
-    """Say what an opening of a new dispute comes to, or every reason against it. Raises `StaleFactsError`, `InputError`."""
+    """Conclude the opening of a new dispute, or return every reason against it.
+
+    Raises `StaleFactsError`, and `InputError` for an unknown rule version.
+    """
     case = _case(opening, facts, now)
     table = rule_version(opening.rules).table
     checks: list[tuple[Guard, GuardResult]] = [(table.entry.by, table.entry.by.check(case))]
@@ -185,7 +188,7 @@ def conclude_opening(
 def under_its_version(opening: OpenDispute) -> OpenDispute:
     """Return the opening with its policy complete for its rule version.
 
-    Raises `InputError` for an unknown rule version, and for a policy field that only another version has.
+    Raises `InputError` for an unknown rule version, and for a policy field of another version.
     """
     version = rule_version(opening.rules)
     version.check_policy(opening.policy)
@@ -222,7 +225,10 @@ def open_dispute(
     *,
     stamp: Stamp,
 ) -> Decision:
-    """Decide an opening. `existing` is the dispute that has this id already; `facts` None: there is no such order.
+    """Decide an opening.
+
+    `existing` is the dispute that has this id already. `facts` is None where the order does not
+    exist.
 
     A refusal of an opening is not recorded, for there is no dispute to record it in. Raises
     `StaleFactsError` for facts that are too old, dated ahead or of another order; `InputError` for

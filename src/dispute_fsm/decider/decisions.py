@@ -1,4 +1,4 @@
-"""What comes of a command: accepted, refused, unchanged or repeated. All are values; a refusal is no exception."""
+"""What comes of a command: accepted, refused, unchanged or repeated. All of them are values."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from dispute_fsm.domain.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command is accepted; append the event. `hashed` are the bytes that its hash covers, for whoever keeps those."""
+    """The command is accepted: append the event. `hashed` are the bytes that its hash covers."""
 
     event: AuditEvent
     hashed: bytes = field(repr=False)
@@ -46,7 +46,7 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The key was used before for the same: `event` is what came of it then; nothing is appended."""
+    """The key was used before for the same command: `event` records it; nothing is appended."""
 
     event: AuditEvent
 

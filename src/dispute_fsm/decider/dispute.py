@@ -72,7 +72,7 @@ class Dispute:
 
     @property
     def rules(self) -> RuleVersion:
-        """The rule version that it opened under. Raises `InputError` where this package does not know it."""
+        """The rule version that it opened under. Raises `InputError` for an unknown one."""
         return rule_version(self.opening.rules)
 
     @property
@@ -125,7 +125,7 @@ class Dispute:
 
     @property
     def running_regions(self) -> tuple[tuple[Deadline, ...], ...]:
-        """The same deadlines by the regions that still run; a closed dispute has none, one without parallel states has one."""
+        """The same deadlines by region that still runs; without parallel states there is one."""
         return tuple(
             [
                 tuple([deadline for deadline in running if deadline in self.deadlines])
@@ -137,7 +137,9 @@ class Dispute:
 def next_due(
     dispute: Dispute, *, but: Collection[Deadline] = ()
 ) -> tuple[Deadline, datetime] | None:
-    """Return the running deadline that is due first and its due instant; None where no deadline runs, `but` these.
+    """Return the running deadline that is due first, with its due instant; None where none runs.
+
+    The deadlines in `but` are left out.
 
     Its expiry is accepted only *after* that instant. Ties go in the order response, confirmation,
     promise, evidence.

@@ -1,4 +1,4 @@
-"""What stands for or against a command: the table's answer, made into reasons that explain themselves. Pure.
+"""Evaluate a command: the table's answer, with reasons that explain a refusal. Pure.
 
 `decide` makes events of it, `options` a preview, `needs_facts` a yes or no; none of them knows a
 rule of its own.
@@ -26,9 +26,11 @@ _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_P
 
 
 class Evaluation(NamedTuple):
-    """What comes of a command: `earlier` where it was answered before, the `transition` that fires, or the `reasons` against it.
+    """The result of evaluating a command; nothing changes where the last three members are empty.
 
-    Without any of these nothing changes. `checks` are the guards that were looked at.
+    `checks` are the guards that were evaluated, with their results. `transition` is the one that
+    fires, `reasons` are those against the command, `earlier` is the event of the same command under
+    the same key.
     """
 
     case: Case
@@ -46,7 +48,7 @@ class Evaluation(NamedTuple):
 def evaluate(
     dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
 ) -> Evaluation:
-    """Evaluate a command. Raises `FactsNeededError` where the order system has to be asked first."""
+    """Evaluate a command. Raises `FactsNeededError` where facts are missing that it needs."""
     case = case_of(dispute, command, facts, now)
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
@@ -75,7 +77,7 @@ def evaluate(
 
 
 def hinted(dispute: Dispute, evaluation: Evaluation) -> tuple[Reason, ...]:
-    """Return the reasons with all that would help: where the event is out of place or late, who could make it possible, if anybody.
+    """Return the reasons with their unlock hints, also for a command that is out of place or late.
 
     Apart from `evaluate`, because it takes a search, and a replay compares what was decided, not
     what would have helped.
@@ -91,7 +93,7 @@ def hinted(dispute: Dispute, evaluation: Evaluation) -> tuple[Reason, ...]:
 
 
 def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
-    """Tell whether the order system has to be asked before this command can be decided at this moment.
+    """Tell whether the order system has to be asked before this command can be decided now.
 
     Only where a requirement of the row that applies looks at facts, and nothing else settles the
     matter before: a late or misplaced command, or one of the wrong actor, is decided with the order
@@ -123,7 +125,7 @@ def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: d
 def check_facts(
     facts: OrderFacts | None, order_id: str, max_age: timedelta | None, now: datetime
 ) -> None:
-    """Raise `StaleFactsError` where a snapshot is of another order, dated after `now`, or older than `max_age` (None: any age)."""
+    """Raise `StaleFactsError` for facts of another order, of the future, or too old."""
     if facts is None:
         return
     if facts.order_id != order_id:

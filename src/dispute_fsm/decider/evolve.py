@@ -1,4 +1,4 @@
-"""Folding events into a dispute. An event that cannot have happened is an error that says why, never ignored."""
+"""Fold events into a dispute. An event that cannot have happened is an error that says why."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -57,7 +57,7 @@ def begin(event: AuditEvent, policy: Policy) -> Dispute:
 
 
 def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
-    """Return the dispute after the event. Raises `ImpossibleEventError` where it cannot have happened to this dispute."""
+    """Return the dispute after the event. Raises `ImpossibleEventError` for one that cannot be."""
     accepted = event.type is not EventType.REFUSED
     opening = dispute.opening
     place = (opening.dispute_id, dispute.seq + 1, dispute.revision + accepted, dispute.last_hash)
@@ -95,7 +95,7 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
 
 
 def _expect_row(dispute: Dispute, event: AuditEvent) -> DisputeTransition:
-    """Require that the chart has a transition that leads there, ends so and is recorded so, and return its row."""
+    """Return the transition that the event records. Raises where the chart has none."""
     table, target, records = dispute.rules.table, event.target, event.type
     command, payload = event.command, event.payload
     option = (
@@ -133,7 +133,7 @@ def _expect_deadlines(
     starts: tuple[Deadline, ...],
     policy: Policy,
 ) -> None:
-    """Require just the deadlines that go on and those that begin; a recorded due instant stands as it is."""
+    """Require just the deadlines that go on and those that begin; their dues are recorded."""
     begun = {deadline for deadline in starts if is_on(deadline, policy)}
     standing = {deadline: due for deadline, due in event.deadlines.items() if deadline not in begun}
     going_on = {deadline: due for deadline, due in kept.items() if deadline not in begun}

@@ -38,7 +38,7 @@ E = TypeVar("E", bound=AuditEvent)
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What an event needs from outside: an id, the moment of writing, and a secret from which its salts are derived.
+    """What an event needs from outside: an id, the moment of writing, and a secret for its salts.
 
     The seed is used for one event only and stored nowhere; who has the salts cannot find it.
     """
@@ -54,7 +54,7 @@ class Stamp:
 
 
 def derived_stamp(at: datetime, dispute_id: str, seq: int) -> Stamp:
-    """Make a stamp from the dispute's id and the event's seq alone, so that two runs write the same bytes.
+    """Make a stamp from the dispute's id and the event's seq alone: two runs write the same bytes.
 
     For scenarios, tests and generated histories only: who knows the ids knows the salts.
     """
@@ -63,7 +63,7 @@ def derived_stamp(at: datetime, dispute_id: str, seq: int) -> Stamp:
 
 
 def commitment(value: str, salt: bytes) -> Commitment:
-    """Commit to a personal value: SHA-256 of the salt's bytes and the value's UTF-8, and its length (0 if blank)."""
+    """Commit to a personal value: SHA-256 of salt and UTF-8, and its length (0 if blank)."""
     return Commitment.model_validate(_committed(value, salt))
 
 
@@ -77,7 +77,7 @@ def _committed(value: str, salt: bytes) -> dict[str, Any]:
 def conceal(
     command: Command, salt: Callable[[str], bytes]
 ) -> tuple[Payload, dict[str, PrivateValue]]:
-    """Split what a command says into what is recorded (with commitments) and the personal values beside it."""
+    """Split a command into the recorded payload, with commitments, and its personal values."""
     private: dict[str, PrivateValue] = {}
 
     def commit(value: str, pointer: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _recorded(
 
 
 def reveal(event: AuditEvent) -> dict[str, Any]:
-    """Return the members of the payload as they were asked; an erased value comes back as a text of the same length."""
+    """Return the payload as it was sent; an erased value is replaced by a text of its length."""
     return _plain(event.payload, "/payload", event.private)
 
 
@@ -136,7 +136,7 @@ def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) 
 
 
 def erased(event: AuditEvent) -> bool:
-    """Tell whether a personal value of the event was erased: there is a commitment whose value does not stand beside it."""
+    """Tell whether a personal value of the event was erased: its commitment has no value."""
     gone: list[str] = []
 
     def look(value: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
@@ -149,7 +149,10 @@ def erased(event: AuditEvent) -> bool:
 
 
 def same_content(event: AuditEvent, command: Command) -> bool:
-    """Tell whether a command asks the same as the one recorded: type, actor and payload; an erased value compares by length."""
+    """Tell whether a command equals the recorded one: type, actor and payload.
+
+    An erased value compares by its length.
+    """
     if event.command is not command.type or event.actor != command.by:
         return False
 
@@ -171,7 +174,7 @@ def same_content(event: AuditEvent, command: Command) -> bool:
 
 
 def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str], Any]) -> Any:  # noqa: ANN401 -- JSON of any shape
-    """Copy a JSON value, changing every personal member of the kind; each is known by its name and its JSON Pointer."""
+    """Copy a JSON value and replace every personal member; each has a name and a JSON Pointer."""
     if isinstance(value, dict):
         members: dict[str, Any] = value
         return {
@@ -190,7 +193,7 @@ def _personal(value: Any, pointer: str, kind: type, change: Callable[[Any, str],
 
 
 def hashed_form(record: Mapping[str, Any]) -> bytes:
-    """Return the canonical form of what is hashed of an event; `record` is it as it stands in a file, parsed from JSON."""
+    """Return the canonical form of what is hashed of an event, given its parsed record."""
     hashed = dict(record)
     for name in NOT_HASHED:
         hashed.pop(name, None)
@@ -212,7 +215,7 @@ def seal(event: E) -> tuple[E, bytes]:
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:
-    """Check an event as it stands in a file: its place in the chain, its hash, and each personal value still there.
+    """Check a recorded event: its place in the chain, its hash, and each personal value it has.
 
     `hashed` is its `hashed_form`, where that is at hand already. Raises `IntegrityError` that says
     which of them does not fit, `ValidationError` for a private value of the wrong shape.

@@ -1,4 +1,4 @@
-"""The merchant's options as they stand: open or closed, why, what would open them, and what choosing commits to.
+"""The merchant's options now: open or closed, why, what would open them, and what follows.
 
 Nothing here knows an option by name: each is put before the chart as a command without further
 payload, and what choosing leads to is read off the rows behind it.
@@ -27,7 +27,7 @@ _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
 
 @dataclass(frozen=True, slots=True)
 class StartedDeadline:
-    """A deadline that choosing would start: when it would be due, and how working hours were counted.
+    """A deadline that choosing would start, when it would be due, and the count of working hours.
 
     `due` is None for the promise, which depends on the agreed instant; `latest` is then the last
     due instant allowed (None: no limit).
@@ -41,7 +41,7 @@ class StartedDeadline:
 
 @dataclass(frozen=True, slots=True)
 class GivenFact:
-    """What the order system has to show: the answer to this question (named as in a record) is one of `accepts`."""
+    """What the order system has to show: the answer to this question is one of `accepts`."""
 
     question: str
     accepts: tuple[str, ...]
@@ -55,7 +55,7 @@ class GivenFact:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What may follow the choice without the merchant: the event, by whom, where it leads, and how that ends the dispute.
+    """What others may do after the choice: who, which command, where it leads, with what outcome.
 
     `given` is what the order system has to show for it, where that decides.
     """
@@ -101,7 +101,7 @@ class OptionView:
 
 
 def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[OptionView, ...]:
-    """Return all options of the dispute's rule version, in the announcement's order, as they stand now.
+    """Return all options of the dispute's rule version, in the announcement's order.
 
     Facts may be older than a command could use: what is shown is how things stood at their
     `observed_at`. Without facts (None: nobody asked, or the order system cannot answer) an option
@@ -157,7 +157,7 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
 def _consequences(
     table: DisputeTable, path: str, case: Case, running: set[Deadline]
 ) -> Iterator[Consequence]:
-    """List what the consumer and the clock may do next; a withdrawal is left out, for it is possible everywhere."""
+    """List what the consumer and the deadlines may do next; a withdrawal goes without saying."""
     for (source, event), rows in table.transitions.items():
         if source != path or event is CommandType.WITHDRAW:
             continue
@@ -179,7 +179,7 @@ def _given(selector: Selector) -> GivenFact:
 
 
 def _leads_to(table: DisputeTable, row: DisputeTransition) -> StateName:
-    """Name the leaf that a row enters; where regions run side by side, the others stay where they are."""
+    """Return the leaf that a transition enters; other regions stay in theirs."""
     before, after = (table.configurations[path] for path in (row.source, row.target))
     return next((state for state in after.states if state not in before.states), after.state)
 

@@ -1,4 +1,4 @@
-"""Who could bring a dispute to where a command is possible: a search over the compiled chart, never a list by hand.
+"""Search the compiled chart for who could bring a dispute to where a command is possible.
 
 The search goes through what may happen next under this policy, deadlines included. It does not
 foresee facts or payloads: where the order system or a person could go either way, it tries both.
@@ -30,7 +30,7 @@ class _SearchNode(NamedTuple):
 
 
 def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
-    """Return who has to do what first, so that the case's command becomes possible; None where nobody can."""
+    """Return who has to do what first to make the command possible; None where nobody can."""
     running = frozenset(case.deadlines)
     memory = Memory(*(getattr(case, name) for name in Memory._fields))
     start = _SearchNode(path, memory, running, running, case.liability)
@@ -86,7 +86,7 @@ def _case_there(table: DisputeTable, node: _SearchNode, case: Case) -> Case:
 
 
 def _may_fire(row: DisputeTransition, node: _SearchNode, there: Case) -> bool:
-    """Tell whether the transition may fire there, given facts and a payload that fit; a deadline may have passed."""
+    """Tell whether the transition may fire there, given facts and a payload that fit."""
     rule = row.rule
     return (
         all(selector.needs_facts or selector.condition(there) for selector in rule.when)

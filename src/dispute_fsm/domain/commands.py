@@ -88,7 +88,7 @@ GivenActor = Annotated[Actor, AfterValidator(_visible)]
 
 
 def merchant(merchant_id: str) -> Actor:
-    """Make a merchant, by the id that the host knows them under. Raises pydantic's `ValidationError` where it is no id."""
+    """Make a merchant, by the host's id. Raises pydantic's `ValidationError` for an invalid id."""
     return Actor(role=Role.MERCHANT, id=merchant_id)
 
 
@@ -177,7 +177,7 @@ class Payload(Strict):
 
 
 class OpeningPayload(Payload):
-    """An opening; `rollout` is the decision of a gradual release on its rule version, where one decided.
+    """An opening; `rollout` is the decision of a gradual release on its rules, where there was one.
 
     Without one nothing is written, so that such an opening is recorded as it always was.
     """
@@ -231,7 +231,7 @@ _PayloadClass: TypeAlias = type[Payload]
 class RecordedCommand(NamedTuple):
     """An accepted command as its event records it.
 
-    `moved` are the deadlines that it started or moved. `payload` is None where only the chart is searched.
+    `moved` are the deadlines that it started or moved. `payload` is None in a search of the chart.
     """
 
     type: EventType
@@ -259,10 +259,10 @@ class Command(Strict):
     records: ClassVar[EventType | None] = None
     """The event that records it while the dispute goes on; None where it always closes or fails."""
     records_end: ClassVar[EventType | None] = None
-    """The event that records it where it closes the dispute, if not the event of the closed state."""
+    """The event that records it where it closes the dispute, instead of the closed state's."""
     once: ClassVar[tuple[Callable[[Memory], bool], RefusalCode, str] | None] = None
-    """For a command that is accepted once: whether it was, the code that refuses it from then on in any
-    state, and the name of that check as it is recorded."""
+    """For a command that is accepted once: whether it was, the code that refuses it from then on in
+    any state, and the name of that check as it is recorded."""
     quiet: ClassVar[bool] = False
     """Whether it is no error where it changes nothing: nobody asked for anything."""
 
@@ -388,7 +388,7 @@ class ObserveOrder(Command):
 
 
 class SubmitEvidence(Command, _Evidence[Text, Voucher]):
-    """The merchant's evidence: a reason of the policy's catalogue, the vouchers it prompts for, a statement."""
+    """The merchant's evidence: a reason of the catalogue, the vouchers it asks for, a statement."""
 
     type = CommandType.SUBMIT_EVIDENCE
     roles = (Role.MERCHANT,)
@@ -416,7 +416,7 @@ class RequestEvidence(Command, _Request[Text]):
 
 
 class RuleNoFault(Command, _Ruling[Text]):
-    """The adjudicator rules that the merchant is not at fault, or that an agreement was made; `rationale` says why."""
+    """The adjudicator rules: no fault, or that an agreement was made; `rationale` says why."""
 
     type = CommandType.RULE_NO_FAULT
     roles = (Role.ADJUDICATOR,)
@@ -432,7 +432,7 @@ class RuleNoFault(Command, _Ruling[Text]):
 
 
 class RuleAtFault(Command, _Ruling[Text]):
-    """The adjudicator rules that the merchant is at fault, or that no agreement was made; `rationale` says why."""
+    """The adjudicator rules: at fault, or that no agreement was made; `rationale` says why."""
 
     type = CommandType.RULE_AT_FAULT
     roles = (Role.ADJUDICATOR,)
@@ -440,7 +440,7 @@ class RuleAtFault(Command, _Ruling[Text]):
 
 
 class ExtendDeadline(Command, _Extension[Text]):
-    """Move a deadline to `until`; for the promise that is the new agreed instant. `deadline` may name which one is meant."""
+    """Move a deadline, which `deadline` may name, to `until`; a promise to that agreed instant."""
 
     type = CommandType.EXTEND_DEADLINE
     roles = (Role.ADJUDICATOR,)
@@ -486,7 +486,7 @@ class Appeal(Command, _Ruling[Text]):
 
 
 class UpholdPenalty(Command, _Ruling[Text]):
-    """The adjudicator upholds a penalty against which the merchant appealed; `rationale` says why."""
+    """The adjudicator upholds a penalty that was appealed; `rationale` says why."""
 
     type = CommandType.UPHOLD_PENALTY
     roles = (Role.ADJUDICATOR,)
@@ -495,7 +495,7 @@ class UpholdPenalty(Command, _Ruling[Text]):
 
 
 class OverturnPenalty(Command, _Ruling[Text]):
-    """The adjudicator overturns a penalty against which the merchant appealed; `rationale` says why."""
+    """The adjudicator overturns a penalty that was appealed; `rationale` says why."""
 
     type = CommandType.OVERTURN_PENALTY
     roles = (Role.ADJUDICATOR,)

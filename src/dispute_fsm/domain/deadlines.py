@@ -20,12 +20,15 @@ _TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = {
 TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = FrozenMap(
     {deadline: _TERMS[deadline] for deadline in Deadline}
 )
-"""The policy field of each deadline's term, which also switches it off; None for the promise, which runs to the agreed
-instant. The order in which a sweep settles ties is that of `Deadline`."""
+"""The policy field of each deadline's term, which also switches it off.
+
+The promise has none, it runs to the agreed instant. A sweep settles ties in the order of
+`Deadline`.
+"""
 
 
 def term_of(deadline: Deadline, policy: Policy) -> Term | None:
-    """Return how long a deadline runs by policy; None where it is switched off, and for the promise."""
+    """Return how long a deadline runs; None where it is switched off, and for the promise."""
     term = TERMS[deadline]
     return None if term is None else term(policy)
 

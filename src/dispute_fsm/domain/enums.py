@@ -1,4 +1,4 @@
-"""The words of the domain: every id that stands in files, with its zh-CN and English label, in this one place.
+"""The vocabulary: every id that is written to files, with its zh-CN and English label.
 
 Ids are what programs compare; labels are what people read. The five option labels are the
 announcement's, to the letter.
@@ -21,7 +21,7 @@ class Labelled(StrEnum):
     en: str
 
     def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
-        """Make the member equal to its id; the labels are attributes (and left out where a member is looked up by its id)."""
+        """Make the member equal to its id; a lookup by the id passes no labels."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.zh = zh
@@ -120,7 +120,7 @@ class CommandType(Labelled):
 
 
 class StateName(Labelled):
-    """Every state of every rule version: leaves, compounds, parallel regions and the two closed ones."""
+    """Every state of every rule version: leaves, compound states and parallel regions."""
 
     OPENED = "opened", "待商家选择方案", "waiting for the merchant's choice"
     OPTION_CHOSEN = "option_chosen", "已选择方案", "option chosen"
@@ -202,7 +202,7 @@ LIABILITIES = (
     Outcome.NO_RESPONSE,
     Outcome.EVIDENCE_OVERDUE,
 )
-"""The outcomes of a penalized dispute, the weightiest first; every other outcome belongs to a resolved one."""
+"""The outcomes of a penalized dispute, the weightiest first; all others are of resolved ones."""
 
 
 class EventType(Labelled):
@@ -282,7 +282,7 @@ class PickupKind(Labelled):
 
 
 class Silence(Labelled):
-    """What the consumer's silence means once the confirmation deadline has passed; while shipment is awaited, nothing."""
+    """What the consumer's silence means once the confirmation deadline has passed."""
 
     CONSENT = "consent", "视为同意", "counts as consent"
     DENIAL = "denial", "视为否认", "counts as a denial"

@@ -1,4 +1,4 @@
-"""Audit events: what happened to a dispute, who did it, under which rules, what every guard saw, what stands now.
+"""Audit events: what happened to a dispute, who did it, what every guard saw, what runs now.
 
 One accepted command is one event; a refusal is an event that changes nothing. The members are those
 of a history file, in its order. Everything but `hash` and `private` is covered by the hash;
@@ -60,7 +60,7 @@ GENESIS = "0" * 64
 
 _Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Series[Text] | None
 _Named = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,200}$")]
-"""What a guard calls a thing that it saw: ASCII, so that members have one order for every reader (RFC 8785)."""
+"""A name of what a guard saw: ASCII, so that every reader sorts members alike (RFC 8785)."""
 
 Saw = Annotated[
     Mapping[_Named, _Seen],
@@ -163,7 +163,7 @@ class AuditEvent(Strict):
 
 
 class DisputeOpened(AuditEvent):
-    """The opening: whose dispute about which order, under which chart, written by which version of this package."""
+    """The opening: whose dispute about which order, under which chart and package version."""
 
     type: Literal[EventType.DISPUTE_OPENED]
     command: Literal[CommandType.OPEN_DISPUTE]
@@ -199,7 +199,7 @@ class AgreementConfirmed(_Progressed):
 
 
 class AgreementDenied(_Progressed):
-    """The consumer denied an agreement, or kept silent where that counts as a denial; the adjudicator reviews it."""
+    """The consumer denied an agreement, or silence counts as that; the adjudicator reviews it."""
 
     type: Literal[EventType.AGREEMENT_DENIED]
 

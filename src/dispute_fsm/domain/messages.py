@@ -1,7 +1,8 @@
 """The one shape of a text that people read: zh-CN and English side by side.
 
-The vocabulary is in `enums`, the texts of a rule beside the rule in `rules`, and whatever else a part of the package says in
-its module `messages`. Chinese is written nowhere else (`tests/test_messages.py`), so a translator finds every text there.
+The vocabulary is in `enums`, the texts of a rule beside the rule in `rules`, and all other texts of
+a part of the package in its module `messages`. Chinese is written nowhere else
+(`tests/test_messages.py`), so a translator finds every text there.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Why a command is refused, and what would unlock it: values that a program compares and a person reads."""
+"""Why a command is refused, and what would unlock it: values that programs compare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dispute_fsm.machine.guard import Seen
 
 @dataclass(frozen=True, slots=True)
 class FactUnlock:
-    """The order system has to show something: `fact` is its path, the text says what it has to show."""
+    """The order system has to show something: `fact` is its path, the text says what."""
 
     fact: str
     zh: str
@@ -39,7 +39,7 @@ class PayloadUnlock:
 
 @dataclass(frozen=True, slots=True)
 class WaitUnlock:
-    """Time has to pass: at `until` (UTC) the command can succeed; `local` is that instant in the policy's zone."""
+    """Time has to pass until `until` (UTC); `local` is that instant in the policy's zone."""
 
     until: datetime
     local: str
@@ -52,7 +52,10 @@ class WaitUnlock:
 
 @dataclass(frozen=True, slots=True)
 class ActorUnlock:
-    """Somebody has to act: `role` (and `id`, where only one will do); `event` is what they do, None: this same command."""
+    """Somebody has to act: `role`, and `id` where only one will do.
+
+    `event` is the command that they have to send; None: this same command.
+    """
 
     role: Role
     id: str | None = None
@@ -96,7 +99,7 @@ LINKED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason of a refusal: the code, the guard and what it saw, a link where there is one, and what would unlock it."""
+    """One reason of a refusal: its code, guard, what it saw, a link, and what would unlock it."""
 
     code: RefusalCode
     guard: str
@@ -110,5 +113,5 @@ class Reason:
 
 
 def just_after(instant: datetime) -> datetime:
-    """Return the first whole second after an instant: the moment from which its having passed can be acted on."""
+    """Return the first whole second after an instant, from which it counts as passed."""
     return instant.replace(microsecond=0) + timedelta(seconds=1)

@@ -1,1 +1,1 @@
-"""A state machine of any domain: guards, charts on python-statemachine, the compiler, and the table that runs."""
+"""A state machine for any domain: guards, charts, the compiler, and the table that runs."""

@@ -1,8 +1,9 @@
 """What a chart module is written in: `Leaf` and `transition`, on top of python-statemachine.
 
-A chart is a python-statemachine class, so its own engine can run it (the tests do, to check the table that is compiled from
-it). What the library does not know is kept on the same objects: which deadlines may run in a state, who may fire a transition,
-what it requires, the outcome, and where the rule comes from. A chart is written in a `Vocabulary`, which a domain declares once.
+A chart is a python-statemachine class, so its own engine can run it (the tests do, to check the
+table that is compiled from it). What the library does not know is kept on the same objects: which
+deadlines may run in a state, who may fire a transition, what it requires, the outcome, and where
+the rule comes from. A chart is written in a `Vocabulary`, which a domain declares once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,9 +30,9 @@ from dispute_fsm.machine.transition_table import (
 class CommandRule(Generic[EventT, DeadlineT]):
     """What a domain declares of a command.
 
-    `records` is the event that records it where the target state does not say otherwise, `records_end` the event that records
-    it even where it does (see `Leaf`). `expires` is the deadline on whose passing it acts. A `quiet` command is no error where
-    it changes nothing.
+    `records` is the event that records it where the target state does not say otherwise,
+    `records_end` the event that records it even where it does (see `Leaf`). `expires` is the
+    deadline on whose passing it acts. A `quiet` command is no error where it changes nothing.
     """
 
     records: EventT | None = None
@@ -42,7 +43,7 @@ class CommandRule(Generic[EventT, DeadlineT]):
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary(Generic[StateT, CommandT, EventT, DeadlineT]):
-    """The words that the charts of a domain are written in: its states, and its commands with what is declared of each."""
+    """The words of a domain's charts: its states, and its commands with their rules."""
 
     states: Mapping[str, StateT]
     commands: Mapping[CommandT, CommandRule[EventT, DeadlineT]]
@@ -59,9 +60,10 @@ class Chart(StateChart[object]):
 class Leaf(State):
     """A state without sub-states.
 
-    `deadlines` may run in it. `closed`: it is an end; where deadlines run in it, an end that may still change. `outcomes` are
-    those that it may have; a state without an outcome has none. `failures` are those for which its region has failed.
-    `records` is the event that records entering it, instead of the command's own.
+    `deadlines` may run in it. `closed`: it is an end; where deadlines run in it, an end that may
+    still change. `outcomes` are those that it may have; a state without an outcome has none.
+    `failures` are those for which its region has failed. `records` is the event that records
+    entering it, instead of the command's own.
     """
 
     def __init__(  # noqa: PLR0913 -- one argument per thing that a leaf can be
@@ -85,7 +87,7 @@ class Leaf(State):
 
 
 class Condition(CallbackSpec):
-    """A guard as a condition of python-statemachine, which passes it the case and draws it under the guard's name."""
+    """A guard as a condition of python-statemachine, which draws it under the guard's name."""
 
     def __init__(self, guard: Guard) -> None:
         super().__init__(
@@ -101,7 +103,8 @@ class Condition(CallbackSpec):
                 "without a case" if case is None else f"with a {type(case).__name__} for its case"
             )
             raise TypeError(
-                f'{event} was sent {sent}, but guards look at a Case: send("{event}", case=Case(...)); '
+                f'{event} was sent {sent}, but guards look at a Case: send("{event}", '
+                "case=Case(...)); "
                 "docs/python-statemachine.md shows how to make one"
             )
         return self.guard.check(cast("AnyCase", case))
@@ -119,9 +122,10 @@ class ChartTransition(EngineTransition):
     rule: Rule
 
     def add_event(self, value: Event) -> None:
-        """Take an event, under a numbered name where earlier transitions have the same source, target and event.
+        """Take an event, under a numbered name where an earlier transition is alike.
 
-        Of transitions that are alike in all three, the library's Mermaid draws only the first.
+        Of transitions that are alike in source, target and event, the library's Mermaid draws only
+        the first.
         """
         alike = sum(
             other.target is self.target and value in other.events
@@ -151,10 +155,11 @@ def transition(  # noqa: PLR0913 -- one argument per column of the transition ta
 ) -> TransitionList:
     """Declare one transition.
 
-    `by` says who, `when` it applies rather than another, `timing` whether it is too early or too late, `needs` what it
-    requires. `expires` names the deadline on whose passing it acts. `outcome` is the outcome that it leads to, `liability`
-    for what its region fails; `starts` and `ends` are deadlines that begin or end, beside those that do not run in the
-    target; `origin` is where the rule comes from.
+    `by` says who, `when` it applies rather than another, `timing` whether it is too early or too
+    late, `needs` what it requires. `expires` names the deadline on whose passing it acts. `outcome`
+    is the outcome that it leads to, `liability` for what its region fails; `starts` and `ends` are
+    deadlines that begin or end, beside those that do not run in the target; `origin` is where the
+    rule comes from.
     """
     state = cast("State", source)  # a nested class statement leaves a State behind
     rule: Rule = Rule(

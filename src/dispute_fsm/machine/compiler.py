@@ -1,4 +1,4 @@
-"""From a chart to the table that runs: read once at import, checked, and refused loudly where it cannot be compiled.
+"""Compile a chart to the table that runs: once at import, with checks that fail loudly.
 
 What is refused, and why: callbacks, validators, invokes and delays (a decision has no effects),
 transitions without an event and guards by name (found out only when run), history states, regions
@@ -53,7 +53,7 @@ def compile_chart(
     entry: InitialTransition[CaseT, DeadlineT],
     vocabulary: Vocabulary[StateT, CommandT, EventT, DeadlineT],
 ) -> TransitionTable[CaseT, StateT, CommandT, EventT, DeadlineT, Any]:
-    """Compile a chart. Raises `ChartError` that names the chart, the state or transition, and what is wrong there."""
+    """Compile a chart. Raises `ChartError` that names the place and what is wrong there."""
     try:
         return _compile(chart, entry, vocabulary)
     except ChartError as error:
@@ -137,7 +137,7 @@ def _leaves(chart: type[Chart], states: Iterable[State], words: Vocabulary) -> I
 
 
 def _configurations(states: Iterable[State]) -> Iterator[Leaves]:
-    """List the ways to be in one of these states, as declared: a leaf by itself, regions in every combination."""
+    """List the configurations of these states, in the order of declaration."""
     for state in states:
         if state.parallel:
             yield from (
@@ -151,7 +151,7 @@ def _configurations(states: Iterable[State]) -> Iterator[Leaves]:
 
 
 def _transitions_of(here: Leaves) -> Iterator[tuple[Leaf, EngineTransition]]:
-    """List what can happen, each leaf's own transitions before those of the states around it, as the engine does, and the leaf."""
+    """List transitions with their leaf: its own before those of the states around it."""
     seen = set[int]()
     for leaf in here:
         for state in (leaf, *leaf.ancestors()):
@@ -206,7 +206,7 @@ def _rows(
 
 
 def _after(here: Leaves, leaf: Leaf, transition: EngineTransition, entered: Leaves) -> Leaves:
-    """Return where a transition leads: within a region, the others stay where they are; out of it, they are left as well."""
+    """Return where a transition leads: within a region the others stay, out of it they are left."""
     region = _region(cast("State", transition.target))
     if region is None:
         return entered
@@ -242,7 +242,7 @@ def _enter(state: State) -> Leaves:
 
 
 def _region(state: State) -> State | None:
-    """Return the region of a parallel state that a state is, or lies in; None where it lies in none."""
+    """Return the region of a parallel state in which a state is; None where it is in none."""
     around = (state, *state.ancestors())
     return next((inner for inner, outer in pairwise(around) if outer.parallel), None)
 
@@ -281,7 +281,7 @@ def _configuration(here: Leaves, rows: _Rows, words: Vocabulary) -> Configuratio
 
 
 def _records(where: str, command: CommandRule, source: Leaf, target: Leaf) -> Any:  # noqa: ANN401 -- an event of whatever domain
-    """Return what a transition is recorded as: as the state says that it enters, else as the command says."""
+    """Return what records a transition: as the state that it enters says, else the command."""
     by_state = target.records if target is not source else None
     records = command.records if by_state is None else command.records_end or by_state
     if records is None:
@@ -306,7 +306,7 @@ def _actors(rows: _Rows) -> dict[str, ActorGuard]:
 
 
 def _callbacks(of: type[Chart] | State | EngineTransition) -> Iterable[CallbackSpec]:
-    """List every callback that the engine would call there, by the groups in which the library keeps them."""
+    """List every callback that the engine would call there, by the library's groups."""
     if isinstance(of, EngineTransition):
         return chain(of.validators, of.cond, of.before, of.on, of.after)
     return chain(of.enter, of.exit, of.invoke) if isinstance(of, State) else of.prepare
@@ -330,7 +330,10 @@ def _check_no_callbacks(
         else:
             raise _error(
                 where,
-                f"{spec.attr_name} is a callback, a validator or an inverted guard; a chart has none",
+                (
+                    f"{spec.attr_name} is a callback, a validator or an inverted guard; a chart "
+                    "has none"
+                ),
             )
     if conditions != list(guards):
         raise _error(where, "its conditions are not the guards that it was declared with")
@@ -362,7 +365,7 @@ def _check_outcome(where: str, rule: Rule, source: Leaf, target: Leaf) -> None:
 
 
 def _check_alternatives(rows: Sequence[Transition], words: Vocabulary) -> None:
-    """Check the rows of one event in one place: told apart by their selectors, and by facts alone without a gap.
+    """Check that the alternatives of one command do not overlap, and by facts leave no gap.
 
     Rows that only facts tell apart are in time or late together, since facts are looked at last.
     """
@@ -387,7 +390,7 @@ def _check_alternatives(rows: Sequence[Transition], words: Vocabulary) -> None:
 
 
 def _alike(rows: Sequence[Transition]) -> Iterator[list[Transition]]:
-    """Go through the rows that only facts tell apart, for every combination of other answers that the rows ask for."""
+    """List the alternatives that only facts tell apart, for each combination of other answers."""
     asked: dict[str, set[str]] = {}
     for selector in chain(*(row.when for row in rows)):
         asked.setdefault(selector.dimension.name, set()).update(selector.accepts)
@@ -418,7 +421,7 @@ def _reached(
     configurations: Mapping[str, Leaves],
     rows: Mapping[tuple[str, str], Iterable[Transition]],
 ) -> frozenset[str]:
-    """Find where a dispute can get to; every leaf of the chart has to be among it, and nothing else."""
+    """Find the configurations that can be reached: every leaf of the chart, and nothing else."""
     reached = {initial}
     while (
         more := {row.target for (path, _), many in rows.items() if path in reached for row in many}
@@ -439,7 +442,7 @@ def _reached(
 
 
 def _check_names(entry: InitialTransition, rows: Iterable[Transition]) -> None:
-    """Check that a guard's name means one guard: cases, records and this compiler tell guards apart by name."""
+    """Check that a guard's name means one guard, for guards are told apart by name."""
     conditions: dict[str, tuple[str, str]] = {}
     for guard in (entry.by, *entry.needs, *(guard for row in rows for guard in row.rule.guards)):
         condition = (guard.condition.__module__, guard.condition.__qualname__)
@@ -451,7 +454,7 @@ def _check_names(entry: InitialTransition, rows: Iterable[Transition]) -> None:
 
 
 def _digest(described: list[dict[str, object]]) -> str:
-    """Return the SHA-256 of the description's RFC 8785 form, which for ASCII words is what `json` writes when told to."""
+    """Return the SHA-256 of the description's RFC 8785 form; for ASCII `json` can write that."""
     text = json.dumps(described, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()
 

@@ -1,11 +1,11 @@
 """Guards: named conditions on the transitions of a chart, their results, and where they come from.
 
-A guard looks at a *case*: all that one decision depends on, in one frozen value of the domain's own. There are four kinds, and
-the kind decides what it means that a guard does not pass:
+A guard looks at a *case*: all that one decision depends on, in one frozen value of the domain's
+own. There are four kinds, and the kind decides what it means that a guard does not pass:
 
 * **actor**: who may do it. The guard that did not pass comes back alone.
-* **selects**: which transition applies. It is no reason for a refusal, the next transition is tried. Transitions that
-  differ in their answer to one `Dimension` cannot overlap.
+* **selects**: which transition applies. It is no reason for a refusal, the next transition is
+  tried. Transitions that differ in their answer to one `Dimension` cannot overlap.
 * **timing**: whether it is too early or too late. The guard that did not pass comes back alone.
 * **requires**: what the selected transition requires. Every guard that does not pass comes back.
 """
@@ -43,7 +43,7 @@ class AnyCase(Protocol):
 
     @property
     def results(self) -> dict[str, GuardResult]:
-        """The results so far, by the guards' names, so that a guard of several transitions is evaluated once."""
+        """The results so far, by the guards' names: a guard is evaluated once."""
 
 
 CaseT = TypeVar("CaseT", bound=AnyCase, default=Any)
@@ -51,7 +51,7 @@ CaseT = TypeVar("CaseT", bound=AnyCase, default=Any)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a rule comes from. `S`: stated by whoever sets the rules, `A`: assumed; the texts say what, and why."""
+    """Where a rule comes from. `S`: stated by whoever sets the rules; `A`: assumed, and why."""
 
     kind: Literal["S", "A"]
     zh: str
@@ -75,8 +75,9 @@ class GuardKind(StrEnum):
 class Guard(Generic[CaseT]):
     """A named condition, with its label in Chinese and English and its source.
 
-    `codes` are the codes with which it may refuse. `needs_facts`: it looks at facts that have to be fetched first.
-    `lasting`: once it does not pass, nothing that anybody hands in makes it pass again.
+    `codes` are the codes with which it may refuse. `needs_facts`: it looks at facts that have to be
+    fetched first. `lasting`: once it does not pass, nothing that anybody hands in makes it pass
+    again.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Guard(Generic[CaseT]):
     lasting: bool = False
 
     def check(self, case: CaseT) -> GuardResult:
-        """Evaluate the guard, once per case. Raises what its condition raises where facts are needed and missing."""
+        """Evaluate the guard, once per case. Raises what its condition raises."""
         result = case.results.get(self.name)
         if result is None:
             result = case.results[self.name] = self.condition(case)
@@ -115,11 +116,11 @@ class ActorGuard(Guard[CaseT]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dimension(Generic[CaseT]):
-    """A question with finitely many answers, of which exactly one is true: it tells transitions apart.
+    """A question with finitely many answers, of which one is true: it tells transitions apart.
 
-    `answers` are the answers with their labels in Chinese and English. `of_policy` answers the question where something
-    that never changes for this case's subject decides it alone. `failed` marks the question which region has failed: its
-    answer is `none` until one has.
+    `answers` are the answers with their labels in Chinese and English. `of_policy` answers the
+    question where something that never changes for this case's subject decides it alone. `failed`
+    marks the question which region has failed: its answer is `none` until one has.
     """
 
     name: str
@@ -145,7 +146,7 @@ class Selector(Guard[CaseT]):
 
 
 def when(dimension: Dimension[CaseT], *accepts: str) -> Selector[CaseT]:
-    """Select a transition where the answer to the question is one of `accepts`. Raises `ValueError` for an unknown answer."""
+    """Select by the answer to a question. Raises `ValueError` for an unknown answer."""
     if not set(accepts) <= set(dimension.answers) or not accepts:
         allowed, given = ", ".join(dimension.answers), ", ".join(accepts) or "nothing"
         raise ValueError(f"{dimension.name} is one of {allowed}, not {given}")

@@ -1,11 +1,13 @@
-"""The compiled table of a chart; selecting a transition and evaluating its guards. This is what runs.
+"""The compiled table of a chart: it selects a transition and evaluates its guards.
 
-A table is read-only and knows nothing of python-statemachine. `evaluate` goes through the questions in a fixed order: who,
-where, which transition, in time, which transition by the facts, what it requires. A guard that does not pass one of the early
-questions comes back alone; of the last one, every guard that does not pass comes back. Facts are looked at only after
-everything else is settled.
+A table is read-only and knows nothing of python-statemachine. `evaluate` goes through the questions
+in a fixed order: who, where, which transition, in time, which transition by the facts, what it
+requires. A guard that does not pass one of the early questions comes back alone; of the last one,
+every guard that does not pass comes back. Facts are looked at only after everything else is
+settled.
 
-The types are generic in the case and in the words of a domain: its states, commands, events, deadlines and outcomes.
+The types are generic in the case and in the words of a domain: its states, commands, events,
+deadlines and outcomes.
 """
 
 from collections.abc import Mapping
@@ -40,7 +42,7 @@ AS_BEFORE: Final = _Before.AS_BEFORE
 """The outcome of a transition that leaves the outcome as it was."""
 
 Outcomes: TypeAlias = Mapping[Any, OutcomeT] | OutcomeT | Literal[_Before.AS_BEFORE] | None
-"""The outcome of a transition: one, one for each answer to a question, the one from before, or none where it goes on."""
+"""The outcome of a transition: one, one by answer to a question, the one from before, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class InitialTransition(Generic[CaseT, DeadlineT]):
 
 @dataclass(frozen=True, slots=True)
 class Configuration(Generic[StateT, DeadlineT]):
-    """A set of active leaves: one leaf of the chart, or, in a parallel state, one leaf of each region."""
+    """A set of active leaves: one leaf, or, in a parallel state, one leaf of each region."""
 
     path: str
     state: StateT
@@ -114,7 +116,8 @@ class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
     def outcome(self, answer: str | None, before: OutcomeT | None = None) -> OutcomeT | None:
         """Return the outcome after the transition, None where it goes on.
 
-        `answer` is the answer on which the outcome may depend, `before` the outcome before the transition.
+        `answer` is the answer on which the outcome may depend, `before` the outcome before the
+        transition.
         """
         outcome = self.rule.outcome
         if isinstance(outcome, Mapping):
@@ -147,7 +150,7 @@ class NotOffered(NamedTuple, Generic[CaseT]):
 
 
 class NoEffect(NamedTuple, Generic[CaseT]):
-    """The command only looks (it is one of the table's `quiet` commands) and finds nothing to change, which is no error."""
+    """A quiet command finds nothing to change, which is no error."""
 
     results: Results[CaseT]
 
@@ -165,9 +168,10 @@ Evaluated: TypeAlias = (
 class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, OutcomeT]):
     """A chart, ready to run.
 
-    `transitions` are those of each command in each configuration, `actors` says who may send a command at all, `quiet` are
-    the commands that are no error where they change nothing. `digest` is the SHA-256 of what the table says: it changes with
-    every state, transition, guard and outcome, and with no wording.
+    `transitions` are those of each command in each configuration, `actors` says who may send a
+    command at all, `quiet` are the commands that are no error where they change nothing. `digest`
+    is the SHA-256 of what the table says: it changes with every state, transition, guard and
+    outcome, and with no wording.
     """
 
     entry: InitialTransition[CaseT, DeadlineT]
@@ -182,7 +186,7 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
     digest: str
 
     def guards(self) -> dict[str, Guard[CaseT]]:
-        """Return every guard by the name under which its result is recorded, the opening's first; a selector by its question."""
+        """Return every guard by the name under which it is recorded, the opening's first."""
         of_rules = (
             guard
             for alternatives in self.transitions.values()

@@ -1,4 +1,4 @@
-"""What guards are written with: the `Case` that they look at, and the makers of requirements and results.
+"""What guards are written with: the `Case` that they look at, requirements and results.
 
 The machine is generic; here it is tied to the words of disputes.
 """
@@ -31,11 +31,12 @@ from dispute_fsm.machine.transition_table import Transition, TransitionTable
 class Case:
     """The situation in which a command is decided.
 
-    `deadlines` are those that run, with their due instants; `running` those of them that the present state acts on, for
-    each region that still runs (one, where nothing runs side by side). `liability` is that of the region that has failed.
-    `submissions` counts the evidence handed in so far, `extra_rounds` the adjudicator's further requests.
-    `facts` is None where nobody asked the order system. `results` keeps each guard's result, so that a guard of several
-    transitions is evaluated once per decision.
+    `deadlines` are those that run, with their due instants; `running` those of them that the
+    present state acts on, for each region that still runs (one, where nothing runs side by side).
+    `liability` is that of the region that has failed. `submissions` counts the evidence handed in
+    so far, `extra_rounds` the adjudicator's further requests. `facts` is None where nobody asked
+    the order system. `results` keeps each guard's result, so that a guard of several transitions is
+    evaluated once per decision.
     """
 
     command: Command

@@ -1,11 +1,9 @@
-"""The checklist for evidence: what a submission would lack, told before it is made, for a submission counts once."""
+"""The checklist for evidence: what a submission would lack, before it is made."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
 
 from dispute_fsm.domain.commands import SYSTEM, SubmitEvidence, Voucher
-from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.policy import Policy, Prompt
 from dispute_fsm.domain.reasons import Reason
 from dispute_fsm.rules.case import Case
@@ -34,14 +32,14 @@ class PromptStatus:
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """What is given and missing by prompt, and the reasons for which a submission of just this would be refused."""
+    """What is given by prompt, and the reasons for which a submission of this would be refused."""
 
     prompts: tuple[PromptStatus, ...]
     reasons: tuple[Reason, ...]
 
     @property
     def complete(self) -> bool:
-        """Whether a submission of just this would be accepted (in time, in the right state, by the right merchant)."""
+        """Whether a submission of just this would be accepted, in time and in the right state."""
         return not self.reasons
 
 
@@ -51,7 +49,7 @@ def checklist(
     vouchers: tuple[Voucher, ...] = (),
     statement: str | None = None,
 ) -> Checklist:
-    """Return what is given, what is missing, and what is not acceptable and why. The chart's own guards decide."""
+    """Return what is given, missing and not acceptable, by the guards of the charts."""
     # Not validated: a reason that is no id is unknown, too.
     command = SubmitEvidence.model_construct(
         by=SYSTEM, reason=reason, vouchers=vouchers, statement=statement
@@ -61,7 +59,7 @@ def checklist(
     return Checklist(
         prompts=tuple(PromptStatus(prompt, given) for prompt, given in prompted(case)),
         reasons=tuple(
-            Reason(cast("RefusalCode", result.code), guard.name, result.saw, result.unlock)
+            Reason(result.code, guard.name, result.saw, result.unlock)
             for guard, result in results
             if not result
         ),

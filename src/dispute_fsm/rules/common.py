@@ -1,6 +1,6 @@
-"""What the charts of several rule versions are written with: who acts, what selects a row, what it needs, where it comes from.
+"""What several charts are written with: actors, selectors, requirements, sources.
 
-No row stands here. A row belongs to one version; what it is made of may belong to all.
+A transition belongs to one version; what it is made of may belong to all.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from dispute_fsm.machine.transition_table import Outcomes
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case, assumed, stated
 from dispute_fsm.rules.guards.actors import by
-from dispute_fsm.rules.guards.evidence import PROVEN as PROVEN
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.timing import has_passed, in_time
 
@@ -27,7 +26,7 @@ SETTLEMENT = FrozenMap(
         Option.OUT_OF_STOCK_REFUND: Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
     }
 )
-"""How a settlement ends when the consumer agrees; `ship_by_agreed_date` ends by the shipment instead."""
+"""The outcome when the consumer agrees; `ship_by_agreed_date` ends by the shipment instead."""
 
 RESOLUTIONS = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
 """How a dispute can be resolved."""

@@ -1,4 +1,4 @@
-"""The rules of version extended: 2023-03 with a sixth option and an appeal. An example: nothing of it is announced.
+"""The rules of version extended, an example: 2023-03 with a sixth option and an appeal.
 
 Read `v2023_03` first; the rows are in the same order, and what is new is said here.
 
@@ -9,7 +9,7 @@ Read `v2023_03` first; the rows are in the same order, and what is new is said h
   or overturns it (`appeal_under_review`). From the penalty to the final word the outcome stays the
   liability. An annulment is possible at any time, in time or not.
 
-No row of it is stated in the announcement that does not stand in 2023-03, so all new ones are assumed.
+Nothing of it is in the announcement, so every new row is assumed.
 """
 
 from types import SimpleNamespace
@@ -49,7 +49,6 @@ from dispute_fsm.rules.common import (
     PICKED_UP,
     PROMISE,
     PROMISED,
-    PROVEN,
     REASONED,
     REFUND,
     RESOLUTIONS,
@@ -82,7 +81,7 @@ from dispute_fsm.rules.common import (
     system,
     transition,
 )
-from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.guards.evidence import PROVEN, VOUCHER_LIMITS
 from dispute_fsm.rules.version import Version
 
 OPTIONS = (
@@ -178,7 +177,7 @@ class RulesExtended(Chart):
     )
 
     # fmt: off
-    # Laid out by hand: a transition is two or three lines here, so that the whole can be read as a table.
+    # Laid out by hand, so that the whole can be read as a table.
     choose_option = (
         transition(opened, at.confirmation, merchant, when=[cancels, asked], needs=CANCELLED,
                 starts=[CONFIRMATION], origin=CANCELS)
@@ -213,7 +212,8 @@ class RulesExtended(Chart):
         transition(at.confirmation, penalized, consumer, when=[out_of_stock],
                 outcome=Outcome.OUT_OF_STOCK, starts=[APPEAL], origin=NOT_ACCEPTED)
         | transition(at.confirmation, penalized, consumer, when=[claims, penalizes],
-                needs=[g.not_confirmed], outcome=Outcome.BREACH_OF_PROMISE, starts=[APPEAL], origin=DENIED)
+                needs=[g.not_confirmed], outcome=Outcome.BREACH_OF_PROMISE, starts=[APPEAL],
+                origin=DENIED)
         | transition(at.confirmation, at.denial, consumer, when=[claims, reviewed],
                 needs=[g.not_confirmed], origin=DENIED)
         | transition(at.shipment, penalized, consumer, when=[asked, penalizes],
@@ -228,7 +228,8 @@ class RulesExtended(Chart):
         | transition(at.confirmation, penalized, system, when=[denies, out_of_stock],
                 expires=CONFIRMATION, outcome=Outcome.OUT_OF_STOCK, starts=[APPEAL], origin=SILENT)
         | transition(at.confirmation, penalized, system, when=[denies, claims, penalizes],
-                expires=CONFIRMATION, outcome=Outcome.BREACH_OF_PROMISE, starts=[APPEAL], origin=SILENT)
+                expires=CONFIRMATION, outcome=Outcome.BREACH_OF_PROMISE, starts=[APPEAL],
+                origin=SILENT)
         | transition(at.confirmation, at.denial, system, when=[denies, claims, reviewed],
                 expires=CONFIRMATION, origin=SILENT)
     )

@@ -36,7 +36,7 @@ class RuleVersion(Version):
             raise InputError(f"rules {self.id} have no {name}", field=f"policy.{name}")
 
     def policy(self, policy: Policy) -> Policy:
-        """Return the policy with the fields that this version has: its own by default where they are not given."""
+        """Return the policy with just the fields of this version, its own ones by default."""
         foreign = (VERSION_FIELDS & policy.model_fields_set).difference(self.policy_fields)
         missing = {
             name: default
@@ -49,7 +49,7 @@ class RuleVersion(Version):
         return Policy.model_validate({**kept, **missing})
 
     def __reduce__(self) -> tuple[Callable[[str], "RuleVersion"], tuple[str]]:
-        """Pickle by the id: a rule version is code, the other process has its own. Only what is registered can be found there."""
+        """Pickle by the id: a rule version is code, and the other process has its own."""
         if VERSIONS.get(self.id) is not self:
             raise PicklingError(
                 f"rules {self.id} are not a registered rule version, so no other process would "
@@ -59,7 +59,7 @@ class RuleVersion(Version):
 
 
 def compiled(version: Version) -> RuleVersion:
-    """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
+    """Compile a rule version. Raises `ChartError`, also for an option that no row answers."""
     table = compile_chart(version.chart, version.entry, VOCABULARY)
     rows = table.transitions.get((table.initial, CommandType.CHOOSE_OPTION), ())
     answered = {
@@ -78,7 +78,8 @@ def compiled(version: Version) -> RuleVersion:
         if guard is not by(*COMMAND_CLASSES[name].roles):
             raise ChartError(
                 f"{version.chart.__name__}: {name.value}: {guard.en} in the chart, "
-                f"{by(*COMMAND_CLASSES[name].roles).en} as declared in {COMMAND_CLASSES[name].__name__}"
+                f"{by(*COMMAND_CLASSES[name].roles).en} as declared in "
+                f"{COMMAND_CLASSES[name].__name__}"
             )
     declared: dict[str, Any] = {
         field.name: getattr(version, field.name) for field in fields(version)
@@ -87,7 +88,7 @@ def compiled(version: Version) -> RuleVersion:
 
 
 def registered(versions: Iterable[Version]) -> Mapping[str, RuleVersion]:
-    """Compile rule versions and give them by their ids. Raises `ChartError` where two have the same."""
+    """Compile rule versions and return them by id. Raises `ChartError` where two have the same."""
     known: dict[str, RuleVersion] = {}
     for version in versions:
         if version.id in known:
@@ -110,7 +111,7 @@ _STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=No
 
 @contextmanager
 def standing_in(version: RuleVersion) -> Generator[None]:
-    """Let a version stand in for the registered one of its id until the block ends, in this thread or task alone.
+    """Replace the registered version of this id until the block ends, in this thread or task.
 
     For verification, which has to see what wrong rules would do; a dispute never opens under a
     stand-in that is kept.
@@ -123,7 +124,7 @@ def standing_in(version: RuleVersion) -> Generator[None]:
 
 
 def rule_version(version: str) -> RuleVersion:
-    """Return a rule version by its id. Raises `InputError` that names the one that may be meant, or the known ones."""
+    """Return a rule version by its id. Raises `InputError` with a suggestion for an unknown one."""
     other = _STANDS_IN.get()
     return other if other is not None and other.id == version else _registered(version)
 

@@ -1,4 +1,4 @@
-"""The rules of version 2023-03: every state, every transition, every requirement, on these two screens.
+"""The rules of version 2023-03: every state, every transition, every requirement.
 
 Why it is shaped so. The merchant answers exactly once, so `opened` fans out into what each answer
 leads to, and nothing leads back. Two answers wait for a person (`awaiting_confirmation`,
@@ -50,7 +50,6 @@ from dispute_fsm.rules.common import (
     PICKED_UP,
     PROMISE,
     PROMISED,
-    PROVEN,
     REASONED,
     REFUND,
     RESOLUTIONS,
@@ -85,7 +84,7 @@ from dispute_fsm.rules.common import (
     system,
     transition,
 )
-from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.guards.evidence import PROVEN, VOUCHER_LIMITS
 from dispute_fsm.rules.version import Version
 
 OPTIONS = (
@@ -160,7 +159,7 @@ class Rules202303(Chart):
     )
 
     # fmt: off
-    # Laid out by hand: a transition is two or three lines here, so that the whole can be read as a table.
+    # Laid out by hand, so that the whole can be read as a table.
     choose_option = (
         transition(opened, at.confirmation, merchant, when=[cancels, asked], needs=CANCELLED,
                 starts=[CONFIRMATION], origin=CANCELS)

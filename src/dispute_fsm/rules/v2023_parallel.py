@@ -1,4 +1,4 @@
-"""The rules of version `parallel`, which 2023-03 replaced: every state, every transition, every requirement.
+"""The rules of version `parallel`, which 2023-03 replaced.
 
 Why it is shaped so. Settlement and no-fault evidence run side by side, so the merchant may do both:
 `disputing` has a region for each. The first region to end well ends the dispute, by a transition
@@ -41,7 +41,6 @@ from dispute_fsm.rules.common import (
     ON_WHAT_IS_THERE,
     ONCE_MORE,
     PROMISE,
-    PROVEN,
     REFUND,
     RESOLUTIONS,
     RESPONSE,
@@ -72,7 +71,7 @@ from dispute_fsm.rules.common import (
     system,
     transition,
 )
-from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.guards.evidence import PROVEN, VOUCHER_LIMITS
 from dispute_fsm.rules.version import Version
 
 OPTIONS = (
@@ -94,7 +93,7 @@ OF_EVIDENCE = (Outcome.AT_FAULT, Outcome.EVIDENCE_OVERDUE)
 
 
 def alike(source: Source) -> Source:
-    """Take over what the announcement says of 2023-03: of the rules before, it does not, so here it is assumed."""
+    """Take over a source of 2023-03 as assumed: of these rules the announcement does not say it."""
     return assumed(
         f"{source.zh}（公告未说明旧规则，推定与新规则相同）",
         f"{source.en} (not said of the older rules; taken to be alike)",
@@ -140,7 +139,7 @@ def fails(  # noqa: PLR0913 -- as many columns as a row of the transition table
     selected: Sequence[Selector] = (),
     **words: object,
 ) -> TransitionList:
-    """Declare how a region fails: where the other has not, it waits; else the weightier of the two liabilities ends the dispute."""
+    """Declare how a region fails: it waits for the other, or the weightier liability counts."""
     others = OF_EVIDENCE if liability in OF_SETTLEMENT else OF_SETTLEMENT
     rows = row(
         source, failed, by, when=[*selected, alone], liability=liability, origin=origin, **words
@@ -232,66 +231,93 @@ class RulesParallel(Chart):
     )
 
     # fmt: off
-    # Laid out by hand: one row of the transition table is one or two lines here, so that the whole can be read as a table.
+    # Laid out by hand, so that the whole can be read as a table.
     choose_option = (
-        settling(at.proposing, at.confirmation, merchant, when=[cancels, asked], needs=CANCELLED, starts=[CONFIRMATION], origin=CANCELS)
-        | settling(at.proposing, at.confirmation, merchant, when=[shipped, asked], needs=SHIPPED, starts=[CONFIRMATION], origin=PICKED_UP)
-        | settling(at.proposing, at.shipment, merchant, when=[ships], needs=AGREED, starts=[CONFIRMATION, PROMISE], origin=PROMISED)
-        | settling(at.proposing, at.confirmation, merchant, when=[out_of_stock, asked], needs=VOUCHER_LIMITS,
+        settling(at.proposing, at.confirmation, merchant, when=[cancels, asked],
+                needs=CANCELLED, starts=[CONFIRMATION], origin=CANCELS)
+        | settling(at.proposing, at.confirmation, merchant, when=[shipped, asked],
+                needs=SHIPPED, starts=[CONFIRMATION], origin=PICKED_UP)
+        | settling(at.proposing, at.shipment, merchant, when=[ships], needs=AGREED,
+                starts=[CONFIRMATION, PROMISE], origin=PROMISED)
+        | settling(at.proposing, at.confirmation, merchant, when=[out_of_stock, asked],
+                needs=VOUCHER_LIMITS,
                    starts=[CONFIRMATION], origin=ACCEPTS)
         | settling(at.proposing, resolved, merchant, when=[cancels, not_asked], needs=CANCELLED,
                    outcome=Outcome.SETTLED_BY_CANCELLATION, origin=ASKED)
         | settling(at.proposing, resolved, merchant, when=[shipped, not_asked], needs=SHIPPED,
                    outcome=Outcome.SETTLED_BY_SHIPMENT, origin=ASKED)
-        | settling(at.proposing, resolved, merchant, when=[out_of_stock, not_asked], needs=VOUCHER_LIMITS,
+        | settling(at.proposing, resolved, merchant, when=[out_of_stock, not_asked],
+                needs=VOUCHER_LIMITS,
                    outcome=Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND, origin=ASKED)
     )
-    response_expired = lost.settlement(at.proposing, by=system, liability=Outcome.NO_RESPONSE, expires=RESPONSE, origin=UNANSWERED)
+    response_expired = lost.settlement(at.proposing, by=system,
+                liability=Outcome.NO_RESPONSE, expires=RESPONSE, origin=UNANSWERED)
     confirm_agreement = (
-        settling(at.confirmation, resolved, consumer, when=[settles], outcome=SETTLEMENT, origin=ASKED)
-        | settling(at.shipment, at.shipment, consumer, when=[asked], within=[g.window_open], needs=[g.not_confirmed],
+        settling(at.confirmation, resolved, consumer, when=[settles], outcome=SETTLEMENT,
+                origin=ASKED)
+        | settling(at.shipment, at.shipment, consumer, when=[asked], within=[g.window_open],
+                needs=[g.not_confirmed],
                    ends=[CONFIRMATION], origin=ASKED)
     )
     deny_agreement = (
-        lost.settlement(at.confirmation, by=consumer, selected=[out_of_stock], liability=Outcome.OUT_OF_STOCK, origin=NOT_ACCEPTED)
+        lost.settlement(at.confirmation, by=consumer, selected=[out_of_stock],
+                liability=Outcome.OUT_OF_STOCK, origin=NOT_ACCEPTED)
         | lost.settlement(at.confirmation, by=consumer, selected=[claims], needs=[g.not_confirmed],
                           liability=Outcome.BREACH_OF_PROMISE, origin=DENIED)
-        | lost.settlement(at.shipment, by=consumer, selected=[asked], within=[g.window_open], needs=[g.not_confirmed],
+        | lost.settlement(at.shipment, by=consumer, selected=[asked], within=[g.window_open],
+                needs=[g.not_confirmed],
                           liability=Outcome.BREACH_OF_PROMISE, origin=DENIED)
     )
     confirmation_expired = (
-        settling(at.confirmation, resolved, system, when=[consents, settles], expires=CONFIRMATION, outcome=SETTLEMENT, origin=SILENT)
-        | lost.settlement(at.confirmation, by=system, selected=[denies, out_of_stock], expires=CONFIRMATION,
+        settling(at.confirmation, resolved, system, when=[consents, settles],
+                expires=CONFIRMATION, outcome=SETTLEMENT, origin=SILENT)
+        | lost.settlement(at.confirmation, by=system, selected=[denies, out_of_stock],
+                expires=CONFIRMATION,
                           liability=Outcome.OUT_OF_STOCK, origin=SILENT)
-        | lost.settlement(at.confirmation, by=system, selected=[denies, claims], expires=CONFIRMATION,
+        | lost.settlement(at.confirmation, by=system, selected=[denies, claims],
+                expires=CONFIRMATION,
                           liability=Outcome.BREACH_OF_PROMISE, origin=SILENT)
     )
     observe_order = (
-        settling(at.shipment, resolved, system, when=[kept], outcome=Outcome.SETTLED_BY_AGREED_SHIPMENT, origin=KEPT)
-        | settling(at.shipment, resolved, system, when=[refunded], outcome=Outcome.SETTLED_BY_CANCELLATION, origin=REFUND)
+        settling(at.shipment, resolved, system, when=[kept],
+                outcome=Outcome.SETTLED_BY_AGREED_SHIPMENT, origin=KEPT)
+        | settling(at.shipment, resolved, system, when=[refunded],
+                outcome=Outcome.SETTLED_BY_CANCELLATION, origin=REFUND)
     )
     promise_expired = (
-        settling(at.shipment, resolved, system, when=[kept], expires=PROMISE, outcome=Outcome.SETTLED_BY_AGREED_SHIPMENT,
+        settling(at.shipment, resolved, system, when=[kept], expires=PROMISE,
+                outcome=Outcome.SETTLED_BY_AGREED_SHIPMENT,
                  origin=KEPT_AT_LAST)
-        | settling(at.shipment, resolved, system, when=[refunded], expires=PROMISE, outcome=Outcome.SETTLED_BY_CANCELLATION,
+        | settling(at.shipment, resolved, system, when=[refunded], expires=PROMISE,
+                outcome=Outcome.SETTLED_BY_CANCELLATION,
                    origin=REFUND)
-        | lost.settlement(at.shipment, by=system, selected=[neither], expires=PROMISE, liability=Outcome.PROMISE_MISSED, origin=MISSED)
+        | lost.settlement(at.shipment, by=system, selected=[neither], expires=PROMISE,
+                liability=Outcome.PROMISE_MISSED, origin=MISSED)
     )
     submit_evidence = proving(at.evidence, at.ruling, merchant, needs=PROVEN, origin=REASONED)
     evidence_expired = (
-        lost.evidence(at.evidence, by=system, selected=[none_yet], expires=EVIDENCE, liability=Outcome.EVIDENCE_OVERDUE,
+        lost.evidence(at.evidence, by=system, selected=[none_yet], expires=EVIDENCE,
+                liability=Outcome.EVIDENCE_OVERDUE,
                       origin=NOTHING_SHOWN)
-        | proving(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE, origin=ON_WHAT_IS_THERE)
+        | proving(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE,
+                origin=ON_WHAT_IS_THERE)
     )
-    request_evidence = proving(at.ruling, at.evidence, adjudicator, needs=[g.rounds_left], starts=[EVIDENCE], origin=ONCE_MORE)
-    rule_no_fault = proving(at.ruling, resolved, adjudicator, needs=[g.rationale_given], outcome=Outcome.NO_FAULT, origin=RULING)
-    rule_at_fault = lost.evidence(at.ruling, by=adjudicator, needs=[g.rationale_given], liability=Outcome.AT_FAULT, origin=RULING)
+    request_evidence = proving(at.ruling, at.evidence, adjudicator, needs=[g.rounds_left],
+                starts=[EVIDENCE], origin=ONCE_MORE)
+    rule_no_fault = proving(at.ruling, resolved, adjudicator, needs=[g.rationale_given],
+                outcome=Outcome.NO_FAULT, origin=RULING)
+    rule_at_fault = lost.evidence(at.ruling, by=adjudicator, needs=[g.rationale_given],
+                liability=Outcome.AT_FAULT, origin=RULING)
     extend_deadline = (
-        settling(at.proposing, at.proposing, adjudicator, when=named(RESPONSE), needs=g.EXTENSION, starts=[RESPONSE], origin=EXTEND)
-        | settling(at.confirmation, at.confirmation, adjudicator, when=named(CONFIRMATION), needs=g.EXTENSION,
+        settling(at.proposing, at.proposing, adjudicator, when=named(RESPONSE),
+                needs=g.EXTENSION, starts=[RESPONSE], origin=EXTEND)
+        | settling(at.confirmation, at.confirmation, adjudicator, when=named(CONFIRMATION),
+                needs=g.EXTENSION,
                    starts=[CONFIRMATION], origin=EXTEND)
-        | settling(at.shipment, at.shipment, adjudicator, when=named(PROMISE), needs=g.EXTENSION, starts=[PROMISE], origin=EXTEND)
-        | proving(at.evidence, at.evidence, adjudicator, when=named(EVIDENCE), needs=g.EXTENSION, starts=[EVIDENCE], origin=EXTEND)
+        | settling(at.shipment, at.shipment, adjudicator, when=named(PROMISE),
+                needs=g.EXTENSION, starts=[PROMISE], origin=EXTEND)
+        | proving(at.evidence, at.evidence, adjudicator, when=named(EVIDENCE),
+                needs=g.EXTENSION, starts=[EVIDENCE], origin=EXTEND)
     )
     withdraw = transition(disputing, resolved, consumer, outcome=Outcome.WITHDRAWN, origin=WITHDRAW)
     annul = transition(penalized, resolved, adjudicator, needs=[g.rationale_given],

@@ -22,15 +22,16 @@ VOCABULARY: Vocabulary[StateName, CommandType, EventType, Deadline] = Vocabulary
         if name is not CommandType.OPEN_DISPUTE
     },
 )
-"""The words that every chart is written in; what a command is recorded as is declared in its class."""
+"""The words that every chart is written in; the classes of the commands declare the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A rule version as its chart module declares it: what it is, since when, what is different in it and why.
+    """A rule version as its chart module declares it: what it is, what is different in it and why.
 
-    `valid_from` is the day, in Beijing, from which disputes may open under it; None where that is not known. `policy_fields`
-    are the policy fields that only this version has, with their defaults.
+    `valid_from` is the day, in Beijing, from which disputes may open under it; None where that is
+    not known. `policy_fields` are the policy fields that only this version has, with their
+    defaults.
     """
 
     id: str

@@ -10,7 +10,7 @@ from dispute_fsm.rules.case import Case, result_of, stated
 
 @cache
 def by(*roles: Role) -> ActorGuard[Case]:
-    """Require that the actor has one of these roles, and is the dispute's own merchant or consumer where it is one."""
+    """Require one of these roles, and the dispute's own merchant or consumer."""
 
     def condition(case: Case) -> GuardResult:
         actor = case.command.by

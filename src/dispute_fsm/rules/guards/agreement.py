@@ -101,7 +101,7 @@ def agreement_voucher(case: Case) -> GuardResult:
     lasting=True,
 )
 def not_confirmed(case: Case) -> GuardResult:
-    """Require that the agreement was not confirmed before, by the consumer or by the adjudicator."""
+    """Require that neither the consumer nor the adjudicator has confirmed the agreement."""
     return result_of(
         not case.confirmed, RefusalCode.ALREADY_CONFIRMED, NEVER, confirmed=case.confirmed
     )

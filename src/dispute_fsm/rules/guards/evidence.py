@@ -1,4 +1,4 @@
-"""What evidence takes: a reason of the catalogue, the vouchers that it prompts for, a statement; and the limits for vouchers.
+"""What evidence takes: a reason, the vouchers that it asks for, a statement; voucher limits.
 
 A submission counts once, so each guard sees everything: a voucher over a limit still counts as
 given, and with an unknown reason a statement is required and the limits apply, so that all that is
@@ -159,7 +159,7 @@ def vouchers_there(case: Case) -> GuardResult:
     RefusalCode.VOUCHER_NOT_ACCEPTED,
 )
 def vouchers_accepted(case: Case) -> GuardResult:
-    """Require that no voucher is of a kind that the reason does not accept; other kinds are welcome."""
+    """Require that the reason accepts each voucher's kind; kinds not asked for are welcome."""
     entry = _entry(case)
     kinds = {voucher.kind for voucher in vouchers_of(case)}
     refused = sorted(kinds.intersection(entry.not_accepted if entry else ()))

@@ -82,7 +82,7 @@ def cancel_requested_or_refunded(case: Case) -> GuardResult:
     needs_facts=True,
 )
 def partially_refunded(case: Case) -> GuardResult:
-    """Look for a completed partial refund; a full one does not count, the amount is not looked at."""
+    """Look for a completed partial refund of any amount; a full one does not count."""
     facts = facts_of(case)
     refund = facts.refund
     return result_of(
@@ -126,7 +126,7 @@ def shipped(case: Case) -> GuardResult:
     needs_facts=True,
 )
 def picked_up(case: Case) -> GuardResult:
-    """Look for a valid pickup: same waybill as the shipment, really picked up, of a paid order, not before payment."""
+    """Look for a valid pickup: the shipment's waybill, picked up, paid before."""
     facts = facts_of(case)
     pickup, shipment = facts.pickup, facts.counted_shipment
     if pickup is None:
@@ -152,7 +152,7 @@ def picked_up(case: Case) -> GuardResult:
     RefusalCode.ORDER_NOT_FOUND,
 )
 def order_exists(case: Case) -> GuardResult:
-    """Require that the order system knows the order; at the opening, no facts means that it does not."""
+    """Require that the order exists; at the opening, no facts means that it does not."""
     return result_of(
         case.facts is not None, RefusalCode.ORDER_NOT_FOUND, _ORDER, order=case.facts is not None
     )

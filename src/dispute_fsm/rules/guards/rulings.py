@@ -50,7 +50,7 @@ def appeal_reasoned(case: Case) -> GuardResult:
     RefusalCode.DEADLINE_NOT_LATER,
 )
 def until_later(case: Case) -> GuardResult:
-    """Require that the deadline moves to later; for the promise the agreed instants are compared, the grace comes on top."""
+    """Require a later deadline; for the promise, a later agreed instant, the grace comes on top."""
     until, meant = cast("ExtendDeadline", case.command).until, Deadline(extended_deadline(case))
     was = (
         case.agreed_until

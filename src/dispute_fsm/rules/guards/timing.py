@@ -1,4 +1,7 @@
-"""Timing guards: whether a deadline has passed, also where the regions of a state run side by side."""
+"""Timing guards: whether a deadline has passed, also where regions run side by side.
+
+Where no deadline runs, everything is in time, and no expiry has come.
+"""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -26,7 +29,7 @@ def _in_time(case: Case) -> GuardResult:
 
 
 def before_the_last_deadline(case: Case, regions: tuple[tuple[Deadline, ...], ...]) -> GuardResult:
-    """Tell whether in one of these regions time is left: its last deadline has not passed, or it has none."""
+    """Tell whether one of these regions has time left: its last deadline has not passed."""
     in_time, saw = not regions, dict[str, Seen]()
     for running in regions:
         dues = [case.deadlines[deadline] for deadline in running]
@@ -50,7 +53,7 @@ in_time = Guard(
 
 
 def has_passed(deadline: Deadline) -> Guard:
-    """Require that the deadline stands and has passed: an expiry is accepted only after the due instant."""
+    """Require that the deadline runs and has passed: an expiry comes only after the due instant."""
 
     def condition(case: Case) -> GuardResult:
         due = case.deadlines.get(deadline)
@@ -78,7 +81,7 @@ def has_passed(deadline: Deadline) -> Guard:
 
 
 def in_time_of(region: StateName, zh: str, *deadlines: Deadline) -> Guard:
-    """Require that a region's running deadline has not passed, in Chinese `zh`; `deadlines` are all that the region may have."""
+    """Require that a region is in time, in Chinese `zh`; `deadlines` are all that it may have."""
 
     def condition(case: Case) -> GuardResult:
         running = tuple(
