@@ -44,11 +44,11 @@ def mutations(version: RuleVersion) -> Iterator[Mutation]:
             for kind, what, changed in _row_mutations(version.table, row):
                 others = (*rows[:number], *changed, *rows[number + 1 :])
                 named = f"{row.source} on {row.event.value}, row {number + 1}: {what}"
-                yield Mutation(kind, named, with_rows(version, {cell: others}), frozenset({cell}))
+                yield Mutation(kind, named, with_transitions(version, {cell: others}), frozenset({cell}))
     yield from _role_mutations(version)
 
 
-def with_rows(version: RuleVersion, changed: Mapping[Cell, tuple[Transition, ...]]) -> RuleVersion:
+def with_transitions(version: RuleVersion, changed: Mapping[Cell, tuple[Transition, ...]]) -> RuleVersion:
     """Give the version with other rows in some cells; a cell without rows is gone."""
     rows = {
         cell: found for cell, found in {**version.table.transitions, **changed}.items() if found
@@ -263,7 +263,7 @@ def _role_mutations(version: RuleVersion) -> Iterator[Mutation]:
             if role in actor.roles:
                 continue
             other = by(role)
-            changed = with_rows(
+            changed = with_transitions(
                 version,
                 {
                     cell: tuple(with_rule(row, by=other) for row in rows)
