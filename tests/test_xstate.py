@@ -96,8 +96,8 @@ def test_xstate_reaches_the_states_of_every_history(
     assert different_steps(machine(VERSIONS[rules]), recorded) == []
     moved = sum(event.source != event.target for event in events)
     tell(
-        f"{rules}: XState agrees on {len(recorded)} histories, {len(events)} steps, {moved} of which change "
-        "the state"
+        f"{rules}: XState agrees on {len(recorded)} histories, {len(events)} steps, "
+        f"{moved} of which change the state"
     )
 
 
