@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from dispute_fsm.domain.commands import Command, content_as_json
+from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.scalars import format_instant
@@ -50,7 +50,11 @@ def _scenario(title: str, violation: Violation) -> dict[str, Any]:
     steps: list[dict[str, Any]] = []
     for at, order, command in violation.path:
         if order != current:
-            steps.append({"at": format_instant(at), "order": _facts(order)})
+            # A missing fact is null, which removes the fact before it.
+            facts = dict.fromkeys(Order.model_fields) | order.model_dump(
+                mode="json", exclude_none=True
+            )
+            steps.append({"at": format_instant(at), "order": facts})
             current = order
         steps.append({"at": format_instant(at), **_step(command)})
     content: dict[str, Any] = {"title": title, "rules": exploration.version.id}
@@ -60,7 +64,7 @@ def _scenario(title: str, violation: Violation) -> dict[str, Any]:
     return {
         **content,
         "dispute": {"opened_at": format_instant(OPENED_AT)},
-        "order": _without_empty(_facts(PLAIN)),
+        "order": PLAIN.model_dump(mode="json", exclude_none=True),
         "steps": steps,
     }
 
@@ -68,29 +72,10 @@ def _scenario(title: str, violation: Violation) -> dict[str, Any]:
 def _step(command: Command | None) -> dict[str, Any]:
     if command is None:
         return {"do": "sweep"}
-    step: dict[str, Any] = {
-        "do": command.type.value,
-        "by": {"role": command.by.role.value, "id": command.by.id},
-    }
+    step: dict[str, Any] = {"do": command.type.value, "by": command.by.model_dump(mode="json")}
     if command.key is not None:
         step["key"] = command.key
-    if payload := _without_empty(content_as_json(command)):
+    members = command.model_dump(mode="json", exclude={"by", "key"}, exclude_none=True)
+    if payload := {name: member for name, member in members.items() if member != []}:
         step["with"] = payload
     return step
-
-
-def _facts(order: Order) -> dict[str, Any]:
-    """Write the facts of an order; null for a missing fact, which removes the fact before it."""
-    return {
-        name: _without_empty(fact) if isinstance(fact, dict) else fact
-        for name, fact in order.model_dump(mode="json").items()
-    }
-
-
-def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
-    """Leave out nulls and empty lists, also within lists of mappings."""
-    kept = {
-        name: [_without_empty(item) for item in member] if isinstance(member, list) else member
-        for name, member in members.items()
-    }
-    return {name: member for name, member in kept.items() if member is not None and member != []}

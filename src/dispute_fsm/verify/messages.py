@@ -127,28 +127,28 @@ VIOLATIONS: Mapping[str, Message] = FrozenMap(
         "late_too_early": Message("恰在截止时刻的操作被视为逾期", "it is late at the due instant"),
         "sweep_decides": Message(
             "若先于 {at:%m-%d %H:%M:%S} 处理届满，结果则为：{state.zh}，{outcome.zh}",
-            "after a sweep at {at:%m-%d %H:%M:%S}, the dispute ends as {state.en}, {outcome.en}",
+            "after a sweep at {at:%m-%d %H:%M:%S}, the dispute ends as “{state.en}”, “{outcome.en}”",
         ),
         # ends_agree
         "outcome_in_state": Message(
             "结果自相矛盾：结果为{outcome.zh}，状态为{after.state.zh}",
-            "contradiction: outcome {outcome.en} in state {after.state.en}",
+            "contradiction: outcome “{outcome.en}” in state “{after.state.en}”",
         ),
         "outcome_of_other_state": Message(
             "结果自相矛盾：“{outcome.zh}”不是“{after.state.zh}”的结果",
-            "contradiction: {outcome.en} is not an outcome of {after.state.en}",
+            "contradiction: “{outcome.en}” is not an outcome of “{after.state.en}”",
         ),
         "recorded_as_other": Message(
             "结果自相矛盾：“{after.state.zh}”被记录为“{recorded.zh}”",
-            "contradiction: {after.state.en} is recorded as {recorded.value}",
+            "contradiction: “{after.state.en}” is recorded as {recorded.value}",
         ),
         "lighter_liability": Message(
             "结果自相矛盾：“{before.liability.zh}”的责任重于“{outcome.zh}”",
-            "contradiction: {before.liability.en} is a heavier liability than {outcome.en}",
+            "contradiction: “{before.liability.en}” is a heavier liability than “{outcome.en}”",
         ),
         "outcome_after_state": Message(
             "结果自相矛盾：在“{before.state.zh}”状态下出现结果“{outcome.zh}”",
-            "contradiction: outcome {outcome.en} after state {before.state.en}",
+            "contradiction: outcome “{outcome.en}” after state “{before.state.en}”",
         ),
         "label_missing": Message(
             "结果自相矛盾：{after.state.value} 缺少中文或英文名称",
@@ -156,19 +156,19 @@ VIOLATIONS: Mapping[str, Message] = FrozenMap(
         ),
         "outcome_without_option": Message(
             "结果自相矛盾：未选择方案，结果却为“{outcome.zh}”",
-            "contradiction: outcome {outcome.en}, but no option is chosen",
+            "contradiction: outcome “{outcome.en}”, but no option is chosen",
         ),
         "outcome_of_other_option": Message(
             "结果自相矛盾：选择了“{after.option.zh}”，结果却为“{outcome.zh}”",
-            "contradiction: outcome {outcome.en} after {after.option.en}",
+            "contradiction: outcome “{outcome.en}” after “{after.option.en}”",
         ),
         "overdue_with_evidence": Message(
             "结果自相矛盾：已提交举证，却判逾期未举证",
-            "contradiction: {outcome.en} although evidence was submitted",
+            "contradiction: “{outcome.en}” although evidence was submitted",
         ),
         "ruled_without_evidence": Message(
             "结果自相矛盾：未提交举证，却作出有责或无责判定",
-            "contradiction: {outcome.en} without any evidence",
+            "contradiction: “{outcome.en}” without any evidence",
         ),
     }
 )
