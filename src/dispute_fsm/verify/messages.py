@@ -127,7 +127,7 @@ VIOLATIONS: Mapping[str, Message] = FrozenMap(
         "late_too_early": Message("恰在截止时刻的操作被视为逾期", "it is late at the due instant"),
         "sweep_decides": Message(
             "若先于 {at:%m-%d %H:%M:%S} 处理届满，结果则为：{state.zh}，{outcome.zh}",
-            "after a sweep at {at:%m-%d %H:%M:%S}, the dispute ends as “{state.en}”, “{outcome.en}”",
+            "after a sweep at {at:%m-%d %H:%M:%S}, it ends as “{state.en}”, “{outcome.en}”",
         ),
         # ends_agree
         "outcome_in_state": Message(
