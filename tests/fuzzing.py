@@ -1,8 +1,7 @@
-"""What the fuzzers share: each parser as a target, seeds for it, and changes that keep an input a sound YAML or JSON text.
+"""Shared by the fuzzers: the parsers as targets, seeds, and changes that keep inputs well-formed.
 
-A fuzzer that changes bytes alone stays in the YAML or JSON layer. These change the tree that a text
-means, and write it anew; histories get their hashes mended too, so that what lies behind the chain
-is reached.
+A fuzzer that changes only bytes stays in the YAML or JSON layer. These change the parsed tree, and
+write it again. Histories also get correct hashes, so that the code after the hash check is reached.
 """
 
 import json
@@ -41,7 +40,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A parser: `layer` reads the text as YAML or JSON only, `parse` the whole. Both raise `InputError`, and nothing else."""
+    """A parser: `layer` reads YAML or JSON, `parse` everything; both raise only `InputError`."""
 
     layer: Callable[[bytes], object]
     parse: Callable[[bytes], object]
@@ -49,25 +48,25 @@ class Target:
     change: Callable[[bytes, random.Random], bytes]
 
     def try_out(self, data: bytes, tally: Tally) -> None:
-        """Parse an input, and count how far it got. Raises whatever is not the documented error."""
+        """Parse an input, and count how far it got. Raises any undocumented error."""
         tally.tried += 1
         try:
             self.layer(data)
         except InputError as error:
-            _require_words(error)
+            _require_message(error)
         else:
             tally.past += 1
         try:
             self.parse(data)
         except InputError as error:
-            _require_words(error)
+            _require_message(error)
         else:
             tally.accepted += 1
 
 
-def _require_words(error: InputError) -> None:
+def _require_message(error: InputError) -> None:
     if not error.message or "Traceback" in str(error):
-        raise AssertionError(f"an error that says nothing: {error!r}")
+        raise AssertionError(f"an error without a message: {error!r}")
 
 
 # ---- the parsers ---------------------------------------------------------------------------------
@@ -89,12 +88,12 @@ def _rollout(data: bytes) -> object:
 
 def _json_lines(data: bytes) -> object:
     try:
-        found = [json.loads(line) for line in data.splitlines() if line.strip()]
+        records = [json.loads(line) for line in data.splitlines() if line.strip()]
     except (ValueError, RecursionError) as error:
-        raise InputError(f"no JSON: {error}") from None
-    if not found:
+        raise InputError(f"not JSON: {error}") from None
+    if not records:
         raise InputError("no line of JSON")
-    return found
+    return records
 
 
 def _history(data: bytes) -> object:
@@ -104,15 +103,16 @@ def _history(data: bytes) -> object:
 # ---- changes -------------------------------------------------------------------------------------
 
 _ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**53, 10**30, 0.5, "", " ", "none", "no", "0012", "2023-03", "parallel", "rollout", [], {}, "+1h",
-    "+9999999d",
-    "2023-03-28T10:00:00+08:00", "2023-02-30T10:00:00Z", "2199-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "x" * 300, "\u0000", "\ud7ff",
-    {"hours": 1}, {"working_hours": 2000}, {"role": "merchant", "id": "M-1"}, ["chat_screenshot"], "sweep", "expire", "withdraw", "a" * 64,
+    None, True, False, 0, -1, 1, 2**53, 10**30, 0.5, "", " ", "none", "no", "0012", [], {},
+    "2023-03", "parallel", "rollout", "sweep", "expire", "withdraw", "+1h", "+9999999d",
+    "2023-03-28T10:00:00+08:00", "2023-02-30T10:00:00Z", "2199-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-23:59", "x" * 300, "a" * 64, "\u0000", "\ud7ff",
+    {"hours": 1}, {"working_hours": 2000}, {"role": "merchant", "id": "M-1"}, ["chat_screenshot"],
 )  # fmt: skip
 
 
 def _changed(tree: Any, chance: random.Random) -> Any:  # noqa: ANN401 -- a tree of any shape
-    """Change one thing somewhere in a tree: replace it, drop it, put it twice, move it, rename it."""
+    """Make one change somewhere in a tree: replace, drop, repeat, move or rename."""
     if isinstance(tree, dict) and tree and chance.random() < 0.9:
         return _members_changed(tree, chance)
     if isinstance(tree, list) and tree and chance.random() < 0.9:
@@ -167,26 +167,26 @@ def _lines_changed(data: bytes, chance: random.Random) -> bytes:
     try:
         records: Any = [json.loads(line) for line in data.splitlines()]
         records = _changed(records, chance)
-        return b"".join(_line(record) for record in _mended(records, chance))
+        return b"".join(_line(record) for record in _with_hashes(records, chance))
     except (ValueError, RecursionError, TypeError, AttributeError):
         return _bytes_changed(data, chance)
 
 
-def _mended(records: list[Any], chance: random.Random) -> list[Any]:
-    """Make hashes and digests fit again, most of the time: as a forger would."""
+def _with_hashes(records: list[Any], chance: random.Random) -> list[Any]:
+    """Correct hashes and digests, most of the time, as a forger would."""
     if chance.random() < 0.2:
         return records
-    last, mended = "0" * 64, list[Any]()
+    last, corrected = "0" * 64, list[Any]()
     for record in records:
         if isinstance(record, dict) and record.get("type") == "policy":
-            mended.append({**record, "digest": digest(record.get("policy"))})
+            corrected.append({**record, "digest": digest(record.get("policy"))})
         elif isinstance(record, dict):
             linked = {**record, "prev_hash": last}
             linked["hash"] = last = event_hash(linked)
-            mended.append(linked)
+            corrected.append(linked)
         else:
-            mended.append(record)
-    return mended
+            corrected.append(record)
+    return corrected
 
 
 def _line(record: Any) -> bytes:  # noqa: ANN401 -- any JSON
@@ -197,14 +197,14 @@ def _line(record: Any) -> bytes:  # noqa: ANN401 -- any JSON
 
 
 def _files(*patterns: str) -> tuple[bytes, ...]:
-    found = tuple(path.read_bytes() for pattern in patterns for path in sorted(ROOT.glob(pattern)))
-    if not found:
+    files = tuple(path.read_bytes() for pattern in patterns for path in sorted(ROOT.glob(pattern)))
+    if not files:
         raise ValueError(f"no seed in {patterns}")
-    return found
+    return files
 
 
 def _parts(name: str, scenarios: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Take a part of scenario files as files of their own."""
+    """Return one part of scenario files as separate files."""
     trees = (yaml.safe_load(data) for data in scenarios)
     return tuple(
         yaml.safe_dump(tree[name], allow_unicode=True).encode() for tree in trees if tree.get(name)

@@ -1,7 +1,7 @@
-"""What may notice a wrong rule, from the cheapest to the dearest: recorded histories, scenario files, the oracle, the properties.
+"""What may notice wrong rules: recorded histories, scenario files and the properties.
 
-A mutation that none of them notices either decides the same over everything that can be reached,
-which is then shown (`same_everywhere`), or it survives: then a case is missing.
+A mutation that none of them notices decides the same in every reachable situation, which is then
+shown (`same_everywhere`), or it survives: then a test case is missing.
 """
 
 from collections import defaultdict
@@ -25,95 +25,92 @@ from dispute_fsm.rules.registry import RuleVersion, standing_in
 from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import Run, order_system, run_scenario
-from dispute_fsm.verify.due_process import (
+from dispute_fsm.verify.liveness import sweeps_do_not_decide
+from dispute_fsm.verify.properties import (
+    closed_stays_closed,
+    deadline_is_inclusive,
     ends_agree,
     merchant_is_heard,
+    one_answer,
     one_response,
     penalty_has_a_cause,
     unknown_never_penalizes,
 )
-from dispute_fsm.verify.liveness import (
-    closed_stays_closed,
-    deadline_is_inclusive,
-    sweeps_do_not_decide,
-)
-from dispute_fsm.verify.one_answer import one_answer
-from dispute_fsm.verify.representatives import representative
-from dispute_fsm.verify.state_space import Exploration, ExploredDecision, asked_again, explore
+from dispute_fsm.verify.representatives import representative_policies
+from dispute_fsm.verify.state_space import Exploration, decide_again, explore
 from tests.histories import corpus
 from tests.support import CORPUS, ROOT
 from tools.mutations import Cell, Mutation
 
-Decided = tuple[Any, ...]
+Result = tuple[Any, ...]
 _BROKEN = (DisputeError, LookupError, ValueError, AttributeError)
-"""What wrong rules may break with, beside what is raised on purpose: a guard looks for what only another row has."""
+"""What wrong rules may raise: a guard may read what only another transition has."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """A command, as it was put to a dispute at some time with some facts, and what came of it."""
+class KnownDecision:
+    """A command to a dispute at an instant with some facts, and the result of its decision."""
 
     dispute: Dispute
     command: Command
     facts: OrderFacts | None
     at: datetime
-    answer: Decided
+    result: Result
 
     @property
     def cell(self) -> Cell:
         return self.dispute.path, self.command.type
 
     def differs(self) -> bool:
-        """Tell whether the rules that stand now decide otherwise."""
-        return decided(self.dispute, self.command, self.facts, self.at) != self.answer
+        """Check whether the current rules decide otherwise."""
+        return result_of(self.dispute, self.command, self.facts, self.at) != self.result
 
 
-def decided(dispute: Dispute, command: Command, facts: OrderFacts | None, at: datetime) -> Decided:
-    """Decide, and reduce what comes of it to what counts: no words, no checks."""
+def result_of(dispute: Dispute, command: Command, facts: OrderFacts | None, at: datetime) -> Result:
+    """Decide, and reduce the decision to its effects, without texts and checks."""
     try:
-        evaluation, found = conclude(dispute, command, facts, at)
-    except _BROKEN as fault:
-        return (type(fault).__name__,)
+        evaluation, conclusion = conclude(dispute, command, facts, at)
+    except _BROKEN as error:
+        return (type(error).__name__,)
     liability = None if evaluation.transition is None else evaluation.transition.rule.liability
-    deadlines = None if found is None else dict(found.deadlines)
+    deadlines = None if conclusion is None else dict(conclusion.deadlines)
     return (
-        None if found is None else (found.type, found.target, found.outcome),
+        None if conclusion is None else (conclusion.type, conclusion.target, conclusion.outcome),
         liability,
         deadlines,
-        frozenset(one.code for one in evaluation.reasons),
+        frozenset(reason.code for reason in evaluation.reasons),
     )
 
 
-def by_cell(questions: Iterable[Question]) -> Mapping[Cell, list[Question]]:
-    """Sort questions by where they are asked."""
-    sorted_by: dict[Cell, list[Question]] = defaultdict(list)
-    for question in questions:
-        sorted_by[question.cell].append(question)
-    return sorted_by
+def _known(
+    dispute: Dispute, command: Command, facts: OrderFacts | None, at: datetime
+) -> KnownDecision:
+    return KnownDecision(dispute, command, facts, at, result_of(dispute, command, facts, at))
+
+
+def by_cell(decisions: Iterable[KnownDecision]) -> Mapping[Cell, list[KnownDecision]]:
+    """Group decisions by their cell of the table."""
+    grouped: dict[Cell, list[KnownDecision]] = defaultdict(list)
+    for decision in decisions:
+        grouped[decision.cell].append(decision)
+    return grouped
 
 
 # ---- recorded histories --------------------------------------------------------------------------
 
 
 @cache
-def of_histories(rules: str) -> Mapping[Cell, list[Question]]:
-    """Give what was asked in the recorded histories of a version."""
+def of_histories(rules: str) -> Mapping[Cell, list[KnownDecision]]:
+    """Return the decisions in the recorded histories of a version."""
     return by_cell(_of_histories(rules))
 
 
-def _of_histories(rules: str) -> Iterator[Question]:
+def _of_histories(rules: str) -> Iterator[KnownDecision]:
     for path in corpus.FILES:
         for step in corpus.steps(path):
             if step.before is None or step.event.rules != rules:
                 continue
-            command, before = asked(step.event), step.before
-            yield Question(
-                before,
-                command,
-                step.event.facts,
-                step.event.at,
-                decided(before, command, step.event.facts, step.event.at),
-            )
+            yield _known(step.before, asked(step.event), step.event.facts, step.event.at)
 
 
 # ---- scenario files ------------------------------------------------------------------------------
@@ -127,24 +124,24 @@ SCENARIOS = (*CORPUS, *_MORE)
 
 
 @cache
-def of_scenarios(rules: str) -> Mapping[Cell, list[tuple[Question, Path]]]:
-    """Give what is asked in the scenario files of a version, each with its file."""
-    sorted_by: dict[Cell, list[tuple[Question, Path]]] = defaultdict(list)
+def of_scenarios(rules: str) -> Mapping[Cell, list[tuple[KnownDecision, Path]]]:
+    """Return the decisions in the scenario files of a version, each with its file."""
+    grouped: dict[Cell, list[tuple[KnownDecision, Path]]] = defaultdict(list)
     for path in dict.fromkeys(SCENARIOS):
         scenario = read(path)
         if scenario.opening.rules == rules:
-            for question in _of_scenario(scenario):
-                sorted_by[question.cell].append((question, path))
-    return sorted_by
+            for decision in _of_scenario(scenario):
+                grouped[decision.cell].append((decision, path))
+    return grouped
 
 
 @cache
 def read(path: Path) -> Scenario:
-    """Read a scenario, once."""
+    """Read a scenario once."""
     return read_scenario(path)
 
 
-def _of_scenario(scenario: Scenario) -> Iterator[Question]:
+def _of_scenario(scenario: Scenario) -> Iterator[KnownDecision]:
     run = Run.opened(
         scenario.opening,
         scenario.opened_at,
@@ -156,25 +153,16 @@ def _of_scenario(scenario: Scenario) -> Iterator[Question]:
         before, events = run.dispute, len(run.events)
         run.step(step)
         for event in run.events[events:]:
-            yield Question(
-                before,
-                asked(event),
-                event.facts,
-                event.at,
-                decided(before, asked(event), event.facts, event.at),
-            )
+            yield _known(before, asked(event), event.facts, event.at)
             before = run.dispute if event is run.events[-1] else before
-        if (
-            isinstance(step.does, Command) and len(run.events) == events
-        ):  # unchanged, or refused where refusals are not recorded
+        # Unchanged, or refused where refusals are not recorded.
+        if isinstance(step.does, Command) and len(run.events) == events:
             facts = run.orders.look(run.dispute.order_id, step.at) if run.orders.available else None
-            yield Question(
-                before, step.does, facts, step.at, decided(before, step.does, facts, step.at)
-            )
+            yield _known(before, step.does, facts, step.at)
 
 
 def fails(path: Path) -> bool:
-    """Tell whether a scenario comes out otherwise than it says, under the rules that stand now."""
+    """Check whether a scenario fails under the current rules."""
     try:
         return not run_scenario(read(path)).ok
     except _BROKEN:
@@ -187,23 +175,17 @@ def fails(path: Path) -> bool:
 @cache
 def explorations(version: RuleVersion) -> tuple[Exploration, ...]:
     """Explore a version under every representative policy, once."""
-    return tuple(explore(version, policy, name) for name, policy in representative().items())
+    return tuple(explore(version, policy) for policy in representative_policies().values())
 
 
 @cache
-def of_exploration(version: RuleVersion) -> Mapping[Cell, list[Question]]:
-    """Give every question of the exploration, under every representative policy."""
+def of_exploration(version: RuleVersion) -> Mapping[Cell, list[KnownDecision]]:
+    """Return every decision of the exploration, under every representative policy."""
     return by_cell(
-        Question(
-            answer.situation.dispute, answer.command, answer.facts, answer.at, _as_decided(answer)
-        )
+        _known(decision.situation.dispute, decision.command, decision.facts, decision.at)
         for exploration in explorations(version)
-        for answer in exploration.answers()
+        for decision in exploration.decisions()
     )
-
-
-def _as_decided(answer: ExploredDecision) -> Decided:
-    return decided(answer.situation.dispute, answer.command, answer.facts, answer.at)
 
 
 # ---- the properties ------------------------------------------------------------------------------
@@ -219,44 +201,49 @@ LOCAL = (
     ends_agree,
     sweeps_do_not_decide,
 )
-"""The properties that show in the place itself, without a look at where its answers lead."""
+"""The properties that can be checked in one configuration, without successors."""
 
 
 def broken_property(mutation: Mutation, real: RuleVersion) -> str | None:
-    """Name a property that does not hold of the mutation, seen from the places in which something is different."""
+    """Return a property that the mutation violates in a configuration that it changes."""
     known = explorations(real)
     with standing_in(mutation.version):
         for exploration in known:
             for path in sorted({path for path, _ in mutation.cells}):
                 try:
-                    again = asked_again(exploration, mutation.version, path)
+                    again = decide_again(exploration, mutation.version, path)
                     broken = next(
-                        (one.id for one in LOCAL if next(one.violations(again), None) is not None),
+                        (
+                            checked.id
+                            for checked in LOCAL
+                            if next(checked.violations(again), None) is not None
+                        ),
                         None,
                     )
-                except _BROKEN as fault:
-                    broken = type(fault).__name__
+                except _BROKEN as error:
+                    broken = type(error).__name__
                 if broken is not None:
                     return broken
     return None
 
 
 def killer(mutation: Mutation, real: RuleVersion) -> str | None:
-    """Name what notices a mutation, the cheapest first; `equivalent` where nothing can, None where it survives."""
-    histories, scenarios = (
-        of_histories(real.id),
-        of_scenarios(real.id),
-    )  # as the real rules decide them
+    """Return what notices a mutation, the cheapest first.
+
+    `equivalent` where nothing can, None where the mutation survives.
+    """
+    # As the real rules decide them.
+    histories, scenarios = of_histories(real.id), of_scenarios(real.id)
     with standing_in(mutation.version):
         if any(
-            question.differs() for cell in mutation.cells for question in histories.get(cell, ())
+            decision.differs() for cell in mutation.cells for decision in histories.get(cell, ())
         ):
             return "recorded histories"
         touched = {
             path
             for cell in mutation.cells
-            for question, path in scenarios.get(cell, ())
-            if question.differs()
+            for decision, path in scenarios.get(cell, ())
+            if decision.differs()
         }
         if any(fails(path) for path in sorted(touched)):
             return "scenarios"
@@ -269,55 +256,56 @@ EQUIVALENT = "equivalent"
 
 
 def same_everywhere(mutation: Mutation, real: RuleVersion) -> bool:
-    """Show that a mutation decides the same in every situation that can be reached; then it is no other rule.
+    """Check that a mutation decides the same in every reachable situation, so that it is no change.
 
-    The table's own answer is compared first, which costs little; where that differs, all that comes
-    of it.
+    The evaluations of the table are compared first, which is cheap; where they differ, the whole
+    decisions.
     """
-    asked, table = prepared(real), mutation.version.table
+    known, table = prepared(real), mutation.version.table
     doubtful = [
-        one
+        case.decision
         for cell in mutation.cells
-        for one in asked.get(cell, ())
-        if weighed(table, one) != one.answer
+        for case in known.get(cell, ())
+        if evaluated(table, case) != case.result
     ]
     with standing_in(mutation.version):
-        return not any(one.question.differs() for one in doubtful)
+        return not any(decision.differs() for decision in doubtful)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A question with its case made, and what the real table answers."""
+class PreparedCase:
+    """A decision with its case, and the evaluation of the real table."""
 
-    question: Question
+    decision: KnownDecision
     case: Case
-    answer: Decided
+    result: Result
 
 
 @cache
-def prepared(version: RuleVersion) -> Mapping[Cell, list[Prepared]]:
-    """Give every question of the exploration, ready for the table."""
-    made: dict[Cell, list[Prepared]] = {}
-    for cell, questions in of_exploration(version).items():
-        unanswered = (
-            Prepared(one, case_of(one.dispute, one.command, one.facts, one.at), ())
-            for one in questions
+def prepared(version: RuleVersion) -> Mapping[Cell, list[PreparedCase]]:
+    """Return every decision of the exploration, ready for the table."""
+    cases: dict[Cell, list[PreparedCase]] = {}
+    for cell, decisions in of_exploration(version).items():
+        unevaluated = (
+            PreparedCase(known, case_of(known.dispute, known.command, known.facts, known.at), ())
+            for known in decisions
         )
-        made[cell] = [replace(one, answer=weighed(version.table, one)) for one in unanswered]
-    return made
+        cases[cell] = [replace(case, result=evaluated(version.table, case)) for case in unevaluated]
+    return cases
 
 
-def weighed(table: TransitionTable, one: Prepared) -> Decided:
-    """Evaluate a case, and reduce the result to what follows from it."""
-    case = one.case
-    case.results.clear()  # a guard is asked anew: this table's may be another
+def evaluated(table: TransitionTable, prepared_case: PreparedCase) -> Result:
+    """Evaluate a case, and reduce the evaluation to its effects."""
+    case = prepared_case.case
+    case.results.clear()  # guards are evaluated again: those of this table may differ
     try:
-        found = table.evaluate(one.question.dispute.path, case.command.type, case)
-    except _BROKEN as fault:
-        return (type(fault).__name__,)
+        found = table.evaluate(prepared_case.decision.dispute.path, case.command.type, case)
+    except _BROKEN as error:
+        return (type(error).__name__,)
     if not isinstance(found, Fires):
         failed = found.failed if isinstance(found, Fails) else ()
         return (isinstance(found, NoEffect), frozenset(result.code for _, result in failed))
-    row, rule = found.transition, found.transition.rule
+    transition, rule = found.transition, found.transition.rule
     option = case.command.option if isinstance(case.command, ChooseOption) else case.option
-    return (row.target, row.records, row.outcome(option), rule.liability, rule.starts, rule.ends)
+    effects = (transition.target, transition.records, transition.outcome(option))
+    return (*effects, rule.liability, rule.starts, rule.ends)

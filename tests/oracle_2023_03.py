@@ -1,16 +1,15 @@
 """The transitions of rule version 2023-03, written a second time, to test the chart against.
 
-The package states the rules of a dispute as a chart that an engine runs. This file states the same
-rules once more, as plain ifs that follow the transition table of the rules page row by row, and
-shares nothing with the package: no import, no constant, no vocabulary. A slip in the chart, in a
-guard or in the engine would otherwise be repeated by every test that is derived from them; here it
-shows as a disagreement. Whoever changes a rule changes it in both places, on purpose.
+The package defines the rules of a dispute as a chart that an engine runs. This file defines the
+same rules again, as plain ifs that follow the transition table of the rules page row by row. It
+shares nothing with the package: no import, no constant, no vocabulary. A mistake in the chart, in a
+guard or in the engine would be repeated by every test that is derived from them; here it is a
+difference. A change of a rule has to be made in both files, on purpose.
 
-The oracle does not look at orders, vouchers or clocks. What these show at the moment of the event
-comes in as `Seen`; the answer is the edge that has to fire (`Fires`), the refusal codes that have
-to come back (`Refuses`), or `Unchanged`. Combinations that no dispute can reach (an option that
-does not lead to the state, say) are answered by the letter of the table, or with a ValueError where
-the table has no answer.
+The oracle has no orders, vouchers or clocks, but the facts that they show at the time of the event
+(`Seen`). Its result is the transition that must fire (`Fires`), the expected refusal codes
+(`Refuses`), or `Unchanged`. For unreachable combinations (an option that does not lead to the
+state, for example) the result is that of the table, or a ValueError where the table has none.
 """
 
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ EVENTS: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Seen:
-    """What holds at the moment of the event; everything as plain strings and booleans."""
+    """The facts at the time of the event, as plain strings and booleans."""
 
     option: str | None
     """For choose_option the option that the command names; otherwise the one chosen earlier."""
@@ -59,14 +58,14 @@ class Seen:
     silence: str
     """Policy: 'consent' | 'denial'."""
     evidence: str
-    """'none' (nothing submitted so far) | 'standing' (an earlier submission stands)."""
+    """'none' (nothing submitted so far) | 'standing' (there is an earlier submission)."""
     fulfilment: str
     """'kept' (promise_kept) | 'refunded' (refunded, not promise_kept) | 'neither'."""
     extends: str | None
-    """For extend_deadline: the deadline that the command means, if it stands in this dispute.
+    """For extend_deadline: the deadline to extend, if it is set in this dispute.
 
-    One of 'response', 'confirmation', 'promise', 'evidence': the one it names, or, where it names
-    none, the running one or the standing promise. None if that deadline does not stand.
+    One of 'response', 'confirmation', 'promise', 'evidence': the deadline in the command, or
+    without one, the running deadline or the promise. None if that deadline is not set.
     """
     actor_fits: bool
     """Role and id fit the event."""
@@ -78,17 +77,14 @@ class Seen:
     Only matters in awaiting_shipment, for confirm_agreement and deny_agreement.
     """
     expired: bool
-    """For the '..._expired' events: that deadline stands and has passed."""
+    """For the '..._expired' events: that deadline is set and has passed."""
     unmet: frozenset[str]
-    """Refusal codes of the requirement checks that would fail if they were looked at.
-
-    Any subset of all requirement codes; only those that the selected row requires may come back.
-    """
+    """The refusal codes of all failing requirements, also those that the selected row lacks."""
 
 
 @dataclass(frozen=True)
 class Fires:
-    """One edge fires: the leaf it leads to, how the dispute ended (if it did), the event's type."""
+    """A transition fires: its target leaf, the outcome (if any), the type of the event."""
 
     target: str
     outcome: str | None
@@ -104,12 +100,12 @@ class Refuses:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """No error, nothing happens, nothing is appended."""
+    """No error and no event."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """The table row that the situation selects: what it does, and what it requires beforehand."""
+    """The selected row of the table: its effect, and its requirements."""
 
     fires: Fires
     requires: frozenset[str] = frozenset()
@@ -153,7 +149,7 @@ _ALL_REQUIREMENTS = (
 
 
 def expected(leaf: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
-    """What has to happen when `event` meets a dispute in `leaf`, given what is seen."""
+    """Return the expected result of an event in a leaf."""
     _check(leaf, event, seen)
     row = _row(leaf, event, seen)
 
@@ -163,8 +159,8 @@ def expected(leaf: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
         return _alone("wrong_actor")
 
     if event == "observe_order":
-        # Never refused to the system: what changes nothing, in whatever state, is no error, and
-        # once the running deadline has passed it changes nothing.
+        # Never refused to the system: in a state without effect, and after the running deadline,
+        # it changes nothing.
         if row is None or _late(leaf, seen):
             return Unchanged()
         return row.fires
@@ -193,7 +189,7 @@ def expected(leaf: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
         ):
             return _alone("deadline_passed")
 
-    # The refusals that come together: whatever the selected row requires and does not find.
+    # The refusals that come together: all failing requirements of the selected row.
     unmet = row.requires & seen.unmet
     if unmet:
         return Refuses(unmet)
@@ -201,10 +197,9 @@ def expected(leaf: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
 
 
 def requirements(leaf: str, event: str, seen: Seen) -> frozenset[str]:
-    """Every code that the row selected by `seen` can refuse with on requirement grounds.
+    """Return the codes of all requirements of the selected row; empty without one.
 
-    State, event, option, policy and facts select the row; who asks and when does not. Empty where
-    no row is selected.
+    State, event, option, policy and facts select the row; the actor and the time do not.
     """
     _check(leaf, event, seen)
     row = _row(leaf, event, seen)
@@ -223,7 +218,7 @@ def _late(leaf: str, seen: Seen) -> bool:
 
 
 def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
-    """The row of the table that applies, whoever asks and whenever; None if there is none."""
+    """Return the row of the table for any actor and time; None without one."""
     # opened | choose_option consumer_cancels | cancel_requested_or_refunded
     if leaf == "opened" and event == "choose_option" and seen.option == "consumer_cancels":
         requires = _CANCEL_OR_REFUND | _VOUCHER_LIMITS
@@ -327,7 +322,7 @@ def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
     if leaf == "awaiting_evidence" and event == "evidence_expired" and seen.evidence == "none":
         return _Row(_penalized("evidence_overdue"))
 
-    # awaiting_evidence | evidence_expired | passed; an earlier submission stands
+    # awaiting_evidence | evidence_expired | passed; there is an earlier submission
     if leaf == "awaiting_evidence" and event == "evidence_expired" and seen.evidence == "standing":
         return _Row(Fires("under_review", None, "evidence_overdue"))
 
@@ -359,7 +354,7 @@ def _row(leaf: str, event: str, seen: Seen) -> _Row | None:
     if leaf == "denial_under_review" and event == "rule_at_fault":
         return _Row(_penalized("breach_of_promise"), _RATIONALE)
 
-    # live, with a running deadline, or in denial_under_review with a standing promise |
+    # live, with a running deadline, or in denial_under_review with a promise |
     # extend_deadline | rationale; `until` later than it was
     if event == "extend_deadline" and (leaf, seen.extends) in (
         ("opened", "response"),
@@ -390,14 +385,14 @@ def _penalized(outcome: str) -> Fires:
 
 
 def _denied(seen: Seen) -> Fires:
-    """A denial of any agreement but out_of_stock_refund: by the policy `denial`."""
+    """Return the effect of a denial, except of out_of_stock_refund: by the policy `denial`."""
     if seen.denial == "penalize":
         return _penalized("breach_of_promise")
     return Fires("denial_under_review", None, "agreement_denied")
 
 
 def _settlement(option: str | None) -> str:
-    """The outcome that the table calls the option's settlement."""
+    """Return the outcome that the table calls the settlement of the option."""
     if option == "consumer_cancels":
         return "settled_by_cancellation"
     if option == "already_shipped":
@@ -410,8 +405,8 @@ def _settlement(option: str | None) -> str:
 
 
 def _check(leaf: str, event: str, seen: Seen) -> None:
-    """A word that this file does not know is the caller's mistake, not a state of the dispute."""
-    words: tuple[tuple[str | None, tuple[str | None, ...]], ...] = (
+    """Refuse unknown names: they are a mistake of the caller, not a state of the dispute."""
+    names: tuple[tuple[str | None, tuple[str | None, ...]], ...] = (
         (leaf, LEAVES),
         (event, EVENTS),
         (seen.confirmation, ("asked", "off")),
@@ -421,8 +416,8 @@ def _check(leaf: str, event: str, seen: Seen) -> None:
         (seen.fulfilment, ("kept", "refunded", "neither")),
         (seen.extends, (None, "response", "confirmation", "promise", "evidence")),
     )
-    for word, known in words:
-        if word not in known:
-            raise ValueError(f"{word!r} is none of {known}")
+    for name, known in names:
+        if name not in known:
+            raise ValueError(f"{name!r} is none of {known}")
     if not seen.unmet <= _ALL_REQUIREMENTS:
         raise ValueError(f"no requirement codes: {sorted(seen.unmet - _ALL_REQUIREMENTS)}")

@@ -1,12 +1,11 @@
 """The transitions of rule version `parallel`, written a second time, to test the chart against.
 
-As `oracle_2023_03`, of which it borrows only the three answers: plain ifs that follow the words of
-the rules page, region by region, and nothing from the package. A place is `resolved`, `penalized`,
-or the leaves of both regions with a comma between.
+Like `oracle_2023_03`, from which it imports only the three results: plain ifs that follow the rules
+page, region by region, and nothing from the package. A configuration is `resolved`, `penalized`, or
+the leaves of both regions, separated by a comma.
 
-How the page is read here. What happens in a region is what 2023-03 says of that leaf. Where that
-would penalize, the region fails: alone it waits, and when the other has failed already the dispute
-is penalized, with the weightier of the two.
+In a region, rules of 2023-03 apply to that leaf. Where they would penalize, the region fails: the
+first one waits, and when the other fails too the dispute is penalized, with the heavier liability.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ SETTLEMENT = ("proposing", "awaiting_confirmation", "awaiting_shipment", "settle
 EVIDENCE = ("awaiting_evidence", "under_review", "evidence_failed")
 
 # At most one region has failed while the dispute is live.
-PLACES = (
+CONFIGURATIONS = (
     *(
         f"{one},{other}"
         for one in SETTLEMENT
@@ -79,7 +78,7 @@ _EXTENSION = frozenset({"rationale_missing", "deadline_not_later"})
 
 @dataclass(frozen=True)
 class Seen:
-    """What holds at the moment of the event; see `oracle_2023_03.Seen` for what is not said here."""
+    """The facts at the time of the event; see also `oracle_2023_03.Seen`."""
 
     option: str | None
     confirmation: str
@@ -87,7 +86,7 @@ class Seen:
     evidence: str
     fulfilment: str
     extends: str | None
-    """The deadline that an extension names, if it stands."""
+    """The deadline that an extension names, if it is set."""
     failed: str | None
     """For what the other region has failed; None where neither has."""
     actor_fits: bool
@@ -108,20 +107,19 @@ class _Row:
     requires: frozenset[str] = frozenset()
 
 
-def expected(place: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
-    """What has to happen when `event` meets a dispute in `place`, given what is seen."""
-    row = _row(place, event, seen)
+def expected(configuration: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
+    """Return the expected result of an event in a configuration."""
+    row = _row(configuration, event, seen)
     if not seen.actor_fits:
         return _alone("wrong_actor")
     if event == "observe_order":
         return row.fires if row is not None and row.in_time else Unchanged()
-    if row is None and "," not in place:
+    if row is None and "," not in configuration:
         return _alone("dispute_closed")
     if event == "choose_option" and seen.option == "prove_no_fault":
         return _alone("option_not_offered")
     if row is None:
-        # Once an option is chosen another choice is `option_already_chosen`; which of the two it
-        # is, others test.
+        # After a choice, another one is `option_already_chosen`; other tests distinguish the two.
         return _alone("not_in_this_state")
     if not row.in_time:
         return _alone("deadline_not_passed" if event.endswith("_expired") else "deadline_passed")
@@ -129,9 +127,9 @@ def expected(place: str, event: str, seen: Seen) -> Fires | Refuses | Unchanged:
     return Refuses(unmet) if unmet else row.fires
 
 
-def requirements(place: str, event: str, seen: Seen) -> frozenset[str]:
-    """Every code that the row selected by `seen` can refuse with on requirement grounds."""
-    row = _row(place, event, seen)
+def requirements(configuration: str, event: str, seen: Seen) -> frozenset[str]:
+    """Return the codes of all requirements of the selected row."""
+    row = _row(configuration, event, seen)
     return frozenset() if row is None else row.requires
 
 
@@ -139,16 +137,16 @@ def _alone(code: str) -> Refuses:
     return Refuses(frozenset({code}))
 
 
-def _row(place: str, event: str, seen: Seen) -> _Row | None:
-    if place == "penalized" and event == "annul":
+def _row(configuration: str, event: str, seen: Seen) -> _Row | None:
+    if configuration == "penalized" and event == "annul":
         return _Row(
             Fires("resolved", "annulled", "penalty_annulled"), in_time=True, requires=_RATIONALE
         )
-    if "," not in place:
+    if "," not in configuration:
         return None
     if event == "withdraw":
         return _Row(_resolved("withdrawn"), seen.either_in_time)
-    settlement, evidence = place.split(",")
+    settlement, evidence = configuration.split(",")
     return _settlement(settlement, evidence, event, seen) or _evidence(
         settlement, evidence, event, seen
     )

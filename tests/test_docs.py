@@ -325,7 +325,7 @@ def test_the_tables_of_the_rules_are_up_to_date() -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-def test_a_planted_change_is_found_and_mended(tmp_path: Path) -> None:
+def test_a_planted_change_is_detected_and_corrected(tmp_path: Path) -> None:
     planted = [
         ("rules.md", "已协商一致，消费者取消订单 |", "已协商一致,消费者取消订单 |"),
         ("rules.md", "| `deadline_not_later` |", "| `deadline_not_passed` |"),
@@ -353,7 +353,7 @@ def test_a_planted_change_is_found_and_mended(tmp_path: Path) -> None:
     assert {page: (docs / page).read_text(encoding="utf-8") for page in right} == right
 
 
-def test_a_table_that_is_gone_is_found(tmp_path: Path) -> None:
+def test_a_missing_table_is_detected(tmp_path: Path) -> None:
     docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
     (docs / "formats.md").unlink()
     done = ran(sys.executable, SCRIPT, "--check", "--docs", docs, check=False)

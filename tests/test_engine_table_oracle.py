@@ -1,14 +1,13 @@
-"""Engine = table = oracle: one walk over every state, event, answer and guard outcome, judged three times.
+"""Engine = table = oracle: one walk over every state, event, answer and guard result.
 
 The chart is a python-statemachine class, so the library's own engine can run it. The package runs
-the table that is compiled from it. The oracle states the same rules once more and shares nothing
-with either. Here every leaf meets every event under every combination of what its rows, or the
-oracle's, ask about, and the three have to agree: on the edge that fires, on where it leads, how the
-dispute ends and as what it is recorded, or on the codes of the refusal.
+the table that is compiled from it. The oracle defines the same rules a second time, and shares
+nothing with either. Here every leaf gets every event, with every combination of the guards that
+matter in the table or in the oracle. The three have to agree on the transition, its target, the
+outcome and the type of the event, or on the codes of the refusal.
 
-Nothing is really looked at: each case carries the answers of all guards beforehand, so a case costs
-microseconds and no order, voucher or clock has to be made up for it. That the guards look rightly
-is for other tests to show.
+No guard is evaluated: each case has the results of all guards, so a case takes microseconds and
+needs no order, voucher or clock. Other tests check the guards.
 """
 
 import contextlib
@@ -67,28 +66,27 @@ from tests.walk import (
     DIMENSIONS,
     NEEDS,
     TIMING,
-    Judges,
+    Comparison,
     OracleAlone,
     Situation,
     Subject,
     Tally,
-    complaint,
-    explored,
-    fired,
-    judge,
+    compare,
+    copy_with,
+    fired_transition,
+    first_difference,
     mutants,
     plain,
-    planted,
+    reachable_configurations,
     relevant,
-    required,
+    required_guards,
     situations,
     walk,
-    walked,
+    walk_all,
 )
 
-pytestmark = (
-    pytest.mark.no_cover
-)  # it goes everywhere: what it alone reaches is tested by no example
+# It covers everything, also what no example tests.
+pytestmark = pytest.mark.no_cover
 
 TABLE = rule_version("2023-03").table
 # The states whose running deadline may have passed; elsewhere nothing runs, so every event is in
@@ -106,7 +104,7 @@ RUNNING: Mapping[str, Deadline] = MappingProxyType(
 
 
 class Subject202303(Subject):
-    """The version, as its oracle tells it."""
+    """The version as its oracle defines it."""
 
     dimensions = (
         "option",
@@ -118,17 +116,17 @@ class Subject202303(Subject):
         "extended",
     )
 
-    def options_in(self, place: str) -> frozenset[Option | None]:
-        return options_in(place)
+    def options_in(self, configuration: str) -> frozenset[Option | None]:
+        return options_in(configuration)
 
     def on_time(self, situation: Situation) -> bool:
-        return situation.timing["in_time"] or situation.place in RUNNING
+        return situation.timing["in_time"] or situation.configuration in RUNNING
 
     def expected(self, situation: Situation) -> Fires | Refuses | Unchanged:
-        return oracle.expected(situation.place, situation.event.value, seen(situation))
+        return oracle.expected(situation.configuration, situation.event.value, seen(situation))
 
     def required(self, situation: Situation) -> frozenset[str]:
-        return oracle.requirements(situation.place, situation.event.value, seen(situation))
+        return oracle.requirements(situation.configuration, situation.event.value, seen(situation))
 
 
 def seen(situation: Situation) -> Seen:
@@ -154,65 +152,72 @@ SUBJECT = Subject202303()
 
 @cache
 def options_in(leaf: str) -> frozenset[Option | None]:
-    return frozenset(option for place, option in explored(SUBJECT, "opened") if place == leaf)
+    return frozenset(
+        option
+        for configuration, option in reachable_configurations(SUBJECT, "opened")
+        if configuration == leaf
+    )
 
 
 @cache
-def the_judges() -> Judges:
-    return judges_of(TABLE)
+def the_comparison() -> Comparison:
+    return comparison_of(TABLE)
 
 
-def judges_of(table: TransitionTable) -> Judges:
-    """Let the engine and the oracle judge a table, normally that of the chart."""
-    return Judges(SUBJECT, v2023_03.Rules202303, table)
+def comparison_of(table: TransitionTable) -> Comparison:
+    """Compare a table, normally that of the chart, with engine and oracle."""
+    return Comparison(SUBJECT, v2023_03.Rules202303, table)
 
 
 # ---- the walk ------------------------------------------------------------------------------------
 
 
 LEAST = {"opened": 2 * 2 * 5 * 2 * 2**9 * 3}
-"""All that can vary where the merchant chooses: actor, timing, five options, confirmation, and ten requirements, one of which can fail
-in two ways. Somewhat less than that is what a walk that has shrunk without anybody noticing would
-have."""
+"""The combinations where the merchant chooses: a walk that has shrunk would have fewer.
+
+Actor, timing, five options, confirmation, nine requirements, and one that can fail in two ways.
+"""
 
 
 @pytest.mark.parametrize("leaf", oracle.LEAVES)
 def test_engine_table_and_oracle_agree_in(
     leaf: str, whole: bool, count: Callable[[str, int], None]
 ) -> None:
-    tally = walked(the_judges(), leaf, whole=whole)
+    tally = walk_all(the_comparison(), leaf, whole=whole)
     assert tally.cases >= (LEAST.get(leaf, 30) if whole else 30)
     for what, number in tally.counted("2023-03"):
         count(what, number)
 
 
-def test_every_requirement_is_one_of_some_row() -> None:
-    assert required(TABLE) == set(NEEDS)
+def test_every_requirement_is_used_by_a_transition() -> None:
+    assert required_guards(TABLE) == set(NEEDS)
 
 
-# ---- what the walk rests on ----------------------------------------------------------------------
+# ---- assumptions of the walk ---------------------------------------------------------------------
 
 
 def test_oracle_and_vocabulary_name_the_same_states_events_and_codes() -> None:
     assert {event.value for event in EVENTS} == set(oracle.EVENTS)
     assert set(WHOSE) == {*EVENTS, CommandType.OPEN_DISPUTE}
-    assert {place.state.value for place in TABLE.configurations.values()} == set(oracle.LEAVES)
+    assert {configuration.state.value for configuration in TABLE.configurations.values()} == set(
+        oracle.LEAVES
+    )
     assert set(oracle.LEAVES) <= {state.value for state in StateName}
     codes = Counter(code for guard in NEEDS.values() for code in guard.codes)
     assert set(codes.values()) == {1}, (
-        "a code belongs to one guard, so that a guard's outcome can be told to the oracle as a code"
+        "a code belongs to one guard, so that the oracle can get a guard's result as a code"
     )
 
 
 def test_the_states_with_a_running_deadline_are_those_of_the_rules() -> None:
     assert {
-        place.state.value: place.running
-        for place in TABLE.configurations.values()
-        if any(place.running)
+        configuration.state.value: configuration.running
+        for configuration in TABLE.configurations.values()
+        if any(configuration.running)
     } == {leaf: ((deadline,),) for leaf, deadline in RUNNING.items()}
 
 
-def test_the_options_with_which_a_dispute_is_in_a_state_are_as_the_rules_say() -> None:
+def test_the_possible_options_in_each_state_are_those_of_the_rules() -> None:
     settled = {Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.OUT_OF_STOCK_REFUND}
     assert {leaf: options_in(leaf) for leaf in oracle.LEAVES} == {
         "opened": {None},
@@ -230,21 +235,23 @@ def test_the_options_with_which_a_dispute_is_in_a_state_are_as_the_rules_say() -
     }
 
 
-def test_one_engine_put_from_leaf_to_leaf_does_what_a_new_one_does() -> None:
-    """The walk uses one engine all along. What it did before must not show, so here the cases come in no order."""
+def test_a_reused_engine_does_the_same_as_a_new_one() -> None:
+    """The walk reuses one engine, which must not depend on earlier cases: here in random order."""
     cases = [
         case
         for leaf in oracle.LEAVES
         for event in EVENTS
-        for case in _one_that_fires_by_each_row_and_one_that_does_not(leaf, event)
+        for case in _situations_that_fire_each_transition_and_one_that_does_not(leaf, event)
     ]
     random.Random(20230327).shuffle(cases)
-    reused = the_judges()
+    reused = the_comparison()
     for situation in cases:
-        new = judges_of(TABLE)
-        new.machine = v2023_03.Rules202303(start_value=situation.place, listeners=[new])
-        assert list(new.machine.configuration_values) == TABLE_PATH[situation.place].split(".")
-        assert new.machine.is_terminated is (situation.place == "resolved")
+        new = comparison_of(TABLE)
+        new.machine = v2023_03.Rules202303(start_value=situation.configuration, listeners=[new])
+        assert list(new.machine.configuration_values) == TABLE_PATH[situation.configuration].split(
+            "."
+        )
+        assert new.machine.is_terminated is (situation.configuration == "resolved")
         new.taken.clear()
         case = reused.case(situation)
         with contextlib.suppress(TransitionNotAllowed):
@@ -260,25 +267,27 @@ def test_one_engine_put_from_leaf_to_leaf_does_what_a_new_one_does() -> None:
     )
 
 
-TABLE_PATH = {place.state.value: path for path, place in TABLE.configurations.items()}
+TABLE_PATH = {
+    configuration.state.value: path for path, configuration in TABLE.configurations.items()
+}
 
 
-def _one_that_fires_by_each_row_and_one_that_does_not(
+def _situations_that_fire_each_transition_and_one_that_does_not(
     leaf: str, event: CommandType
 ) -> list[Situation]:
-    judges = the_judges()
-    path = judges.paths[leaf]
+    comparison = the_comparison()
+    path = comparison.paths[leaf]
     found = dict[int, Situation]()
-    ahead = situations(judges, leaf, event)
+    queue = situations(comparison, leaf, event)
     while len(found) < len(TABLE.transitions.get((path, event), ())):
-        situation = next(ahead)
-        row = fired(TABLE.evaluate(path, event, judges.case(situation)))
-        if row is not None:
-            found.setdefault(id(row), situation)
+        situation = next(queue)
+        transition = fired_transition(TABLE.evaluate(path, event, comparison.case(situation)))
+        if transition is not None:
+            found.setdefault(id(transition), situation)
     return [*found.values(), replace(plain(SUBJECT, leaf, event), role=None)]
 
 
-# ---- what is irrelevant is irrelevant ------------------------------------------------------------
+# ---- irrelevant guards ---------------------------------------------------------------------------
 
 
 @examples(200)
@@ -294,7 +303,7 @@ def _one_that_fires_by_each_row_and_one_that_does_not(
         {}, optional={name: st.sampled_from(guard.codes) for name, guard in NEEDS.items()}
     ),
 )
-def test_what_no_row_of_the_event_asks_about_changes_nothing(
+def test_guards_of_no_transition_of_the_event_change_nothing(
     *,
     leaf: str,
     event: CommandType,
@@ -303,9 +312,9 @@ def test_what_no_row_of_the_event_asks_about_changes_nothing(
     timing: dict[str, bool],
     failing: dict[str, RefusalCode],
 ) -> None:
-    matters, base = relevant(the_judges(), leaf, event), plain(SUBJECT, leaf, event)
-    anyhow = Situation(leaf, event, answers, role, timing, failing)
-    walked_like_this = Situation(
+    matters, base = relevant(the_comparison(), leaf, event), plain(SUBJECT, leaf, event)
+    arbitrary = Situation(leaf, event, answers, role, timing, failing)
+    reduced = Situation(
         leaf,
         event,
         {
@@ -316,26 +325,26 @@ def test_what_no_row_of_the_event_asks_about_changes_nothing(
         {name: timing[name] if name in matters.timing else base.timing[name] for name in TIMING},
         {name: code for name, code in failing.items() if name in matters.needs},
     )
-    assert judge(the_judges(), anyhow) == judge(the_judges(), walked_like_this)
+    assert compare(the_comparison(), arbitrary) == compare(the_comparison(), reduced)
 
 
-# ---- the walk has teeth --------------------------------------------------------------------------
+# ---- planted bugs --------------------------------------------------------------------------------
 
 
-def a_copy(
+def comparison_of_copy(
     folder: Path, changes: Mapping[str, str], words: Vocabulary[Any, Any, Any, Any] = VOCABULARY
-) -> Judges:
-    """Make a copy of the chart in which some words are replaced by others."""
-    module = planted(v2023_03, folder, changes)
-    return Judges(
+) -> Comparison:
+    """Compare a copy of the chart with replacements in its text."""
+    module = copy_with(v2023_03, folder, changes)
+    return Comparison(
         SUBJECT, module.Rules202303, compile_chart(module.Rules202303, module.ENTRY, words)
     )
 
 
-def test_the_walk_passes_over_a_faithful_copy(tmp_path: Path) -> None:
-    judges, tally = a_copy(tmp_path, {}), Tally()
+def test_the_walk_finds_nothing_in_an_exact_copy(tmp_path: Path) -> None:
+    comparison, tally = comparison_of_copy(tmp_path, {}), Tally()
     for leaf, event in {(leaf, event) for leaf, event, _ in PLANTED.values()}:
-        walk(judges, leaf, event, tally)
+        walk(comparison, leaf, event, tally)
     assert tally.fired
 
 
@@ -405,7 +414,7 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
         CommandType.DENY_AGREEMENT,
         {"penalizes, reviewed = when": "reviewed, penalizes = when"},
     ),
-    "a dropped row": (
+    "a dropped transition": (
         "awaiting_shipment",
         CommandType.OBSERVE_ORDER,
         {
@@ -414,7 +423,7 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
     )""": "    )"
         },
     ),
-    "a row too many": (
+    "a transition too many": (
         "denial_under_review",
         CommandType.ANNUL,
         {
@@ -426,30 +435,30 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("fault", PLANTED)
-def test_the_walk_finds(fault: str, tmp_path: Path) -> None:
-    leaf, event, changes = PLANTED[fault]
-    # A row too many needs something that it would be recorded as, else the compiler refuses it
-    # before anybody walks.
+@pytest.mark.parametrize("bug", PLANTED)
+def test_the_walk_finds(bug: str, tmp_path: Path) -> None:
+    leaf, event, changes = PLANTED[bug]
+    # The additional transition needs an event type, else the compiler refuses it.
     annul = replace(VOCABULARY.commands[CommandType.ANNUL], records=EventType.AGREEMENT_DENIED)
     words = replace(VOCABULARY, commands={**VOCABULARY.commands, CommandType.ANNUL: annul})
     with pytest.raises(AssertionError, match=r"table: .*, oracle: "):
-        walk(a_copy(tmp_path, changes, words), leaf, event, Tally())
+        walk(comparison_of_copy(tmp_path, changes, words), leaf, event, Tally())
 
 
-def test_the_walk_finds_rows_that_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        compiler, "_check_alternatives", lambda _rows, _words: None
-    )  # the compiler would have refused it
-    overlapping = a_copy(
+def test_the_walk_finds_overlapping_transitions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The compiler would refuse it.
+    monkeypatch.setattr(compiler, "_check_alternatives", lambda _transitions, _words: None)
+    overlapping = comparison_of_copy(
         tmp_path, {"system, when=[denies, out_of_stock],": "system, when=[out_of_stock],"}
     )
-    with pytest.raises(AssertionError, match="two rows could fire"):
+    with pytest.raises(AssertionError, match="two transitions could fire"):
         walk(overlapping, "awaiting_confirmation", CommandType.CONFIRMATION_EXPIRED, Tally())
 
 
-# What nobody can notice: nothing is late where nothing runs, and where every option that a dispute
-# can be there with has its outcome, it makes no difference that the row names those options.
+# Mutants without an effect: without a running deadline nothing is late, and where every possible
+# option has an outcome, the selector for these options changes nothing.
 UNNOTICED = {
     *(
         (leaf, event, "not in_time")
@@ -460,48 +469,49 @@ UNNOTICED = {
     (
         "awaiting_confirmation",
         CommandType.CONFIRMATION_EXPIRED,
-        f"row 0: not {common.settles.name}",
+        f"transition 0: not {common.settles.name}",
     ),
 }
 
 
 def test_every_difference_between_table_and_oracle_is_found() -> None:
-    complaints = {
-        made: complaint(OracleAlone(SUBJECT, v2023_03.Rules202303, table), made[0], made[1])
-        for made, table in mutants(TABLE)
+    differences = {
+        mutant: first_difference(
+            OracleAlone(SUBJECT, v2023_03.Rules202303, table), mutant[0], mutant[1]
+        )
+        for mutant, table in mutants(TABLE)
     }
-    assert len(complaints) > 300
-    assert {made for made, complaint in complaints.items() if not complaint} == UNNOTICED
+    assert len(differences) > 300
+    assert {mutant for mutant, difference in differences.items() if not difference} == UNNOTICED
     assert all(
-        "two rows could fire" in complaint or "oracle: " in complaint
-        for complaint in complaints.values()
-        if complaint
+        "two transitions could fire" in difference or "oracle: " in difference
+        for difference in differences.values()
+        if difference
     )
 
 
 def test_every_difference_between_engine_and_table_is_found() -> None:
     for (leaf, event, what), table in mutants(TABLE):
-        if what.endswith(
-            ("gone", "target")
-        ):  # the others change the rule, and by that alone it is another one
+        # The others change the rule, which alone makes it another rule.
+        if what.endswith(("gone", "target")):
             with pytest.raises(
                 AssertionError, match=r"engine and table disagree|the engine goes to"
             ):
-                walk(judges_of(table), leaf, event, Tally())
+                walk(comparison_of(table), leaf, event, Tally())
 
 
-# ---- the engine stays out of decisions -----------------------------------------------------------
+# ---- decisions without an engine -----------------------------------------------------------------
 
 NOW = datetime(2023, 4, 3, 10, tzinfo=UTC)
 MERCHANT, CONSUMER = Actor(role=Role.MERCHANT, id="m-1"), Actor(role=Role.CONSUMER, id="c-1")
 
 
-def test_no_engine_is_made_to_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+def test_decisions_create_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    created = []
     real = StateChart.__init__
 
-    def counted(self: StateChart[object], *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- whatever the library takes
-        made.append(type(self))
+    def counted(self: StateChart[object], *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- what the library accepts
+        created.append(type(self))
         real(self, *args, **kwargs)
 
     monkeypatch.setattr(StateChart, "__init__", counted)
@@ -517,25 +527,25 @@ def test_no_engine_is_made_to_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(opened, Accepted)
     assert isinstance(opened.event, DisputeOpened)
     dispute = begin(opened.event, DEFAULT_POLICY)
-    asked = [
+    commands = [
         ChooseOption(by=MERCHANT, option=Option.ALREADY_SHIPPED),
         ChooseOption(by=MERCHANT, option=Option.OUT_OF_STOCK_REFUND),
         ChooseOption(by=MERCHANT, option=Option.PROVE_NO_FAULT),
         DenyAgreement(by=MERCHANT),
         ConfirmAgreement(by=CONSUMER),
     ]
-    taken = []
-    for number, each in enumerate(asked, start=2):
-        decision = decide(dispute, each, facts, NOW, stamp=_stamp(number))
+    types = []
+    for number, command in enumerate(commands, start=2):
+        decision = decide(dispute, command, facts, NOW, stamp=_stamp(number))
         assert isinstance(decision, Accepted | Refused)
         assert decision.event is not None
-        taken.append(type(decision))
+        types.append(type(decision))
         dispute = evolve(dispute, decision.event)
-    assert taken == [Refused, Accepted, Refused, Refused, Accepted]
-    assert made == []
+    assert types == [Refused, Accepted, Refused, Refused, Accepted]
+    assert created == []
 
     v2023_03.Rules202303()  # the counter counts
-    assert made == [v2023_03.Rules202303]
+    assert created == [v2023_03.Rules202303]
 
 
 def _stamp(number: int) -> Stamp:

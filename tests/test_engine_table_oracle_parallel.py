@@ -1,8 +1,8 @@
-"""Engine = table = oracle for `parallel`: every configuration that a dispute can be in, every event, answer and guard outcome.
+"""Engine = table = oracle for `parallel`: every configuration, event, answer and guard result.
 
-The walk is that of 2023-03; what it does and why stands in `test_engine_table_oracle`. A place is
-here the leaves of both regions; what has failed so far is a question like any other, and which
-answers it can have depends on the place.
+The walk is that of 2023-03; `test_engine_table_oracle` explains what it does and why. Here a
+configuration is the leaves of both regions. The failure so far is a question like any other, and
+the configuration determines its possible answers.
 """
 
 import itertools
@@ -25,18 +25,18 @@ from tests.sampling import few
 from tests.support import COMMANDS as EVENTS
 from tests.walk import (
     NEEDS,
-    Judges,
+    Comparison,
     OracleAlone,
     Situation,
     Subject,
     Tally,
-    complaint,
-    explored,
+    copy_with,
+    first_difference,
     mutants,
-    planted,
-    required,
+    reachable_configurations,
+    required_guards,
     walk,
-    walked,
+    walk_all,
 )
 
 pytestmark = pytest.mark.no_cover  # as in `test_engine_table_oracle`
@@ -49,11 +49,11 @@ RUNNING = {
     "awaiting_shipment": Deadline.PROMISE,
     "awaiting_evidence": Deadline.EVIDENCE,
 }
-"""The leaves whose deadline may have passed; in the others nothing runs, so every event of the region is in time."""
+"""The leaves with a deadline; in the others every event of the region is in time."""
 
 
 class SubjectParallel(Subject):
-    """The version, as its oracle tells it. It does not know the policy `denial`, which is ignored here."""
+    """The version as its oracle defines it, without the policy `denial`, which is ignored."""
 
     dimensions = (
         "option",
@@ -65,23 +65,23 @@ class SubjectParallel(Subject):
         "named",
         "failed",
     )
-    # That any number of them come back together is shown for 2023-03, by the same code; here three
-    # times as many places are walked.
+    # The walk of 2023-03 tests any number of failures with the same code; here are three times as
+    # many configurations.
     most_failing = 2
 
-    def answers(self, name: str, place: str) -> list[str]:
+    def answers(self, name: str, configuration: str) -> list[str]:
         if name != "failed":
-            return super().answers(name, place)
+            return super().answers(name, configuration)
         return next(
-            (list(oracle.FAILS[leaf]) for leaf in place.split(",") if leaf in oracle.FAILS),
+            (list(oracle.FAILS[leaf]) for leaf in configuration.split(",") if leaf in oracle.FAILS),
             ["none"],
         )
 
-    def options_in(self, place: str) -> frozenset[Option | None]:
-        return options_in(place)
+    def options_in(self, configuration: str) -> frozenset[Option | None]:
+        return options_in(configuration)
 
     def on_time(self, situation: Situation) -> bool:
-        leaves, timing = situation.place.split(","), situation.timing
+        leaves, timing = situation.configuration.split(","), situation.timing
         runs = [leaf for leaf in leaves if not leaf.endswith("_failed")]
         return (
             (
@@ -93,10 +93,10 @@ class SubjectParallel(Subject):
         )
 
     def expected(self, situation: Situation) -> Fires | Refuses | Unchanged:
-        return oracle.expected(situation.place, situation.event.value, seen(situation))
+        return oracle.expected(situation.configuration, situation.event.value, seen(situation))
 
     def required(self, situation: Situation) -> frozenset[str]:
-        return oracle.requirements(situation.place, situation.event.value, seen(situation))
+        return oracle.requirements(situation.configuration, situation.event.value, seen(situation))
 
 
 def seen(situation: Situation) -> Seen:
@@ -124,107 +124,125 @@ SUBJECT = SubjectParallel()
 
 @cache
 def reached() -> frozenset[tuple[str, Option | None]]:
-    return explored(SUBJECT, START)
+    return reachable_configurations(SUBJECT, START)
 
 
 @cache
-def options_in(place: str) -> frozenset[Option | None]:
-    return frozenset(option for there, option in reached() if there == place)
+def options_in(configuration: str) -> frozenset[Option | None]:
+    return frozenset(option for reached_one, option in reached() if reached_one == configuration)
 
 
-def judges_of(table: TransitionTable) -> Judges:
-    return Judges(SUBJECT, parallel.RulesParallel, table)
+def comparison_of(table: TransitionTable) -> Comparison:
+    return Comparison(SUBJECT, parallel.RulesParallel, table)
 
 
 @cache
-def the_judges() -> Judges:
-    return judges_of(TABLE)
+def the_comparison() -> Comparison:
+    return comparison_of(TABLE)
 
 
 # ---- the walk ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", few(oracle.PLACES, 5))
+@pytest.mark.parametrize("configuration", few(oracle.CONFIGURATIONS, 5))
 def test_engine_table_and_oracle_agree_in(
-    place: str, whole: bool, count: Callable[[str, int], None]
+    configuration: str, whole: bool, count: Callable[[str, int], None]
 ) -> None:
-    tally = walked(the_judges(), place, whole=whole)
+    tally = walk_all(the_comparison(), configuration, whole=whole)
     assert tally.cases >= 30
     for what, number in tally.counted("parallel"):
         count(what, number)
 
 
-def test_every_requirement_is_one_of_some_row() -> None:
-    assert required(TABLE) == set(NEEDS)
+def test_every_requirement_is_used_by_a_transition() -> None:
+    assert required_guards(TABLE) == set(NEEDS)
 
 
-# ---- what the walk rests on ----------------------------------------------------------------------
+# ---- assumptions of the walk ---------------------------------------------------------------------
 
 
-def test_a_dispute_gets_to_every_place_of_the_oracle_and_to_no_other() -> None:
-    assert {place for place, _ in reached()} == set(oracle.PLACES) == set(the_judges().paths)
-    assert the_judges().paths[START] == TABLE.initial
+def test_a_dispute_reaches_exactly_the_configurations_of_the_oracle() -> None:
+    assert (
+        {configuration for configuration, _ in reached()}
+        == set(oracle.CONFIGURATIONS)
+        == set(the_comparison().paths)
+    )
+    assert the_comparison().paths[START] == TABLE.initial
     assert not any(option == "prove_no_fault" for _, option in reached())
 
 
-def test_the_liabilities_stand_in_the_order_of_the_rules() -> None:
+def test_the_liabilities_are_in_the_order_of_the_rules() -> None:
     assert tuple(LIABILITIES) == oracle.HEAVIEST_FIRST
     assert set(parallel.OF_SETTLEMENT) == set(oracle.FAILS["settlement_failed"])
     assert set(parallel.OF_EVIDENCE) == set(oracle.FAILS["evidence_failed"])
 
 
 def test_each_region_that_runs_acts_on_its_own_deadline() -> None:
-    for place, path in the_judges().paths.items():
-        runs = [leaf for leaf in place.split(",") if "," in place and not leaf.endswith("_failed")]
+    for configuration, path in the_comparison().paths.items():
+        runs = [
+            leaf
+            for leaf in configuration.split(",")
+            if "," in configuration and not leaf.endswith("_failed")
+        ]
         assert TABLE.configurations[path].running == tuple(
             (RUNNING[leaf],) if leaf in RUNNING else () for leaf in runs
         )
 
 
-def test_no_order_of_failures_matters() -> None:
+def test_the_order_of_failures_does_not_matter() -> None:
     """Whichever region fails first, the dispute ends with the same liability."""
     ends = dict[frozenset[str], set[str | None]]()
-    for place, event in itertools.product(oracle.PLACES, EVENTS):
-        for failed in SUBJECT.answers("failed", place):
-            for row in TABLE.transitions.get((the_judges().paths[place], event), ()):
-                asks = {selector.dimension.name: selector.accepts for selector in row.when}
-                if row.target != "penalized" or failed not in asks["failed"]:
+    for configuration, event in itertools.product(oracle.CONFIGURATIONS, EVENTS):
+        for failed in SUBJECT.answers("failed", configuration):
+            for transition in TABLE.transitions.get(
+                (the_comparison().paths[configuration], event), ()
+            ):
+                asks = {selector.dimension.name: selector.accepts for selector in transition.when}
+                if transition.target != "penalized" or failed not in asks["failed"]:
                     continue
                 alone = next(
                     one
-                    for one in TABLE.transitions[the_judges().paths[_before(place)], event]
-                    if _same_but_for_failed(one, row)
+                    for one in TABLE.transitions[
+                        the_comparison().paths[_before(configuration)], event
+                    ]
+                    if _same_but_for_failed(one, transition)
                 )
                 ends.setdefault(frozenset({failed, str(alone.rule.liability)}), set()).add(
-                    row.outcome(None)
+                    transition.outcome(None)
                 )
     assert len(ends) == len(parallel.OF_SETTLEMENT) * len(parallel.OF_EVIDENCE)
     assert all(
-        found == {min(pair, key=oracle.HEAVIEST_FIRST.index)} for pair, found in ends.items()
+        outcomes == {min(pair, key=oracle.HEAVIEST_FIRST.index)} for pair, outcomes in ends.items()
     )
 
 
-def _before(place: str) -> str:
-    """Name a place in which the other region has not failed."""
-    return place.replace("settlement_failed", "proposing").replace(
+def _before(configuration: str) -> str:
+    """Return a configuration in which the other region has not failed."""
+    return configuration.replace("settlement_failed", "proposing").replace(
         "evidence_failed", "awaiting_evidence"
     )
 
 
 def _same_but_for_failed(one: Transition, other: Transition) -> bool:
-    def selected(row: Transition) -> list[str]:
-        return [selector.name for selector in row.rule.when if selector.dimension.name != "failed"]
+    def selected(transition: Transition) -> list[str]:
+        return [
+            selector.name
+            for selector in transition.rule.when
+            if selector.dimension.name != "failed"
+        ]
 
     return selected(one) == selected(other) and one.rule.liability is not None
 
 
-# ---- the walk has teeth --------------------------------------------------------------------------
+# ---- planted bugs --------------------------------------------------------------------------------
 
 
-def a_copy(folder: Path, changes: Mapping[str, str]) -> Judges:
-    module = planted(parallel, folder, changes)
-    return Judges(
-        SUBJECT, module.RulesParallel, compile_chart(module.RulesParallel, module.ENTRY, VOCABULARY)
+def comparison_of_copy(folder: Path, changes: Mapping[str, str]) -> Comparison:
+    module = copy_with(parallel, folder, changes)
+    return Comparison(
+        SUBJECT,
+        module.RulesParallel,
+        compile_chart(module.RulesParallel, module.ENTRY, VOCABULARY),
     )
 
 
@@ -244,7 +262,7 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
         CommandType.PROMISE_EXPIRED,
         {"liability=Outcome.PROMISE_MISSED": "liability=Outcome.NO_RESPONSE"},
     ),
-    "a region that should have ended well": (
+    "a region that should have resolved": (
         "awaiting_confirmation,under_review",
         CommandType.CONFIRMATION_EXPIRED,
         {"when=[consents, settles]": "when=[denies, settles]", ("selected=[denies, "
@@ -254,40 +272,45 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", PLANTED)
-def test_the_walk_finds(fault: str, tmp_path: Path) -> None:
-    place, event, changes = PLANTED[fault]
-    walk(a_copy(tmp_path, {}), place, event, Tally())
+@pytest.mark.parametrize("bug", PLANTED)
+def test_the_walk_finds(bug: str, tmp_path: Path) -> None:
+    configuration, event, changes = PLANTED[bug]
+    walk(comparison_of_copy(tmp_path, {}), configuration, event, Tally())
     with pytest.raises(AssertionError, match=r"table: .*, oracle: "):
-        walk(a_copy(tmp_path, changes), place, event, Tally())
+        walk(comparison_of_copy(tmp_path, changes), configuration, event, Tally())
 
 
-def test_two_copies_of_a_chart_are_two_files_so_that_no_bytecode_of_the_one_stands_in_for_the_other(
+def test_two_copies_of_a_chart_are_two_files_with_separate_bytecode(
     tmp_path: Path,
 ) -> None:
-    """Where both were written in one second and are equally long, Python would not tell them apart."""
+    """Python cannot distinguish two files of the same name, size and second."""
     (_, _, changes) = PLANTED["the lighter liability"]
-    assert planted(parallel, tmp_path, {}).__file__ != planted(parallel, tmp_path, changes).__file__
+    assert (
+        copy_with(parallel, tmp_path, {}).__file__
+        != copy_with(parallel, tmp_path, changes).__file__
+    )
 
 
 def test_every_wrong_end_of_a_region_or_of_the_dispute_is_found() -> None:
-    """Of the mutants, those of rows that ask what has failed: gone, another target, record or outcome."""
+    """Test the mutants of transitions that depend on the failure of a region."""
     ends = {
         (path, event)
-        for (path, event), rows in TABLE.transitions.items()
-        if any(_asks_what_failed(row) for row in rows)
+        for (path, event), transitions in TABLE.transitions.items()
+        if any(_depends_on_failure(transition) for transition in transitions)
     }
     missed, made = [], 0
-    for (place, event, what), table in mutants(TABLE):
-        if (the_judges().paths[place], event) in ends and what.endswith(
+    for (configuration, event, what), table in mutants(TABLE):
+        if (the_comparison().paths[configuration], event) in ends and what.endswith(
             ("gone", "target", "records", "outcome")
         ):
             made += 1
-            if not complaint(OracleAlone(SUBJECT, parallel.RulesParallel, table), place, event):
-                missed.append((place, event, what))
+            if not first_difference(
+                OracleAlone(SUBJECT, parallel.RulesParallel, table), configuration, event
+            ):
+                missed.append((configuration, event, what))
     assert made > 200
     assert missed == []
 
 
-def _asks_what_failed(row: Transition) -> bool:
-    return any(selector.dimension.name == "failed" for selector in row.rule.when)
+def _depends_on_failure(transition: Transition) -> bool:
+    return any(selector.dimension.name == "failed" for selector in transition.rule.when)

@@ -1,4 +1,7 @@
-"""A short fuzzing with a fixed seed: no parser ends in anything but its documented error. `make fuzz` is the long one."""
+"""Short fuzzing with a fixed seed: a parser raises only its documented error.
+
+`make fuzz` runs longer.
+"""
 
 import random
 from collections.abc import Callable
@@ -10,9 +13,9 @@ from tests.fuzzing import TARGETS, Tally
 INPUTS, SAMPLED = 600, 100
 
 
-@pytest.mark.no_cover  # what only fuzzing reaches has no test of its own yet
+@pytest.mark.no_cover  # code that only fuzzing reaches has no other test yet
 @pytest.mark.parametrize("name", TARGETS)
-def test_whatever_comes_in_a_parser_accepts_it_or_raises_its_documented_error(
+def test_a_parser_accepts_every_input_or_raises_its_documented_error(
     name: str, whole: bool, tell: Callable[[object], None]
 ) -> None:
     target, tally, chance = TARGETS[name], Tally(), random.Random(f"fuzz {name}")
@@ -25,7 +28,7 @@ def test_whatever_comes_in_a_parser_accepts_it_or_raises_its_documented_error(
         for _ in range(chance.choice([1, 1, 2, 4])):
             data = target.change(data, chance)
         target.try_out(data, tally)
-    assert tally.past > inputs // 2  # else it would only test the YAML or JSON layer
+    assert tally.past > inputs // 2  # otherwise only the YAML or JSON layer is tested
     assert tally.accepted < tally.tried
     tell(
         f"fuzzed {name}: {tally.tried} inputs, {tally.past} past the YAML or JSON layer, "

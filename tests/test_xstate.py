@@ -1,7 +1,7 @@
-"""A second opinion: XState, which is neither ours nor python-statemachine, goes through every history and is always where we are.
+"""XState, an independent interpreter, replays every history and reaches the recorded states.
 
-XState gets the chart, as JSON, and for each step the event and what the guards answered. It decides
-by itself which edge that takes, and is never told where it led.
+XState gets the chart as JSON, and for each step the event and the recorded results of the guards.
+It selects the transition itself, and does not get the recorded target.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.flowcharts import node
 from tests.histories import corpus
 from tests.killers import SCENARIOS
 from tests.support import ran
-from tools.xstate import machine, path_of, recorded_answers
+from tools.xstate import machine, path_of, recorded_results
 
 JS = Path(__file__).parent / "js"
 
@@ -33,7 +33,7 @@ class History(NamedTuple):
 
 @cache
 def histories(rules: str) -> tuple[History, ...]:
-    return tuple(one for one in _histories() if one.events[0].rules == rules)
+    return tuple(history for history in _histories() if history.events[0].rules == rules)
 
 
 def _histories() -> Iterator[History]:
@@ -45,22 +45,22 @@ def _histories() -> Iterator[History]:
             yield History(path.name, events)
 
 
-def driven(
-    definition: dict[str, Any], told: tuple[History, ...]
+def different_steps(
+    definition: dict[str, Any], recorded: tuple[History, ...]
 ) -> list[tuple[str, int, str, str]]:
-    """Drive XState through histories, and give each step after which it is elsewhere: history, seq, where it is, where it should be."""
-    asked = [
+    """Run histories in XState; return each step with another state: history, seq, state, target."""
+    inputs = [
         {
-            "id": one.id,
+            "id": history.id,
             "steps": [
-                {"event": event.command.value, "answers": recorded_answers(event)}
-                for event in one.events[1:]
+                {"event": event.command.value, "answers": recorded_results(event)}
+                for event in history.events[1:]
             ],
         }
-        for one in told
+        for history in recorded
     ]
-    given = json.dumps({"machine": definition, "histories": asked})
-    done = subprocess.run(  # noqa: S603 -- our own script
+    given = json.dumps({"machine": definition, "histories": inputs})
+    done = subprocess.run(  # noqa: S603 -- our script
         [node(), "drive.mjs"],
         cwd=JS,
         input=given,
@@ -70,45 +70,49 @@ def driven(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert [len(one["states"]) for one in found] == [len(one.events) - 1 for one in told]
-    pairs = (
-        (one, event, path_of(state))
-        for one, other in zip(told, found, strict=True)
-        for event, state in zip(one.events[1:], other["states"], strict=True)
+    reached = json.loads(done.stdout)
+    assert [len(run["states"]) for run in reached] == [
+        len(history.events) - 1 for history in recorded
+    ]
+    steps = (
+        (history, event, path_of(state))
+        for history, run in zip(recorded, reached, strict=True)
+        for event, state in zip(history.events[1:], run["states"], strict=True)
     )
     return [
-        (one.id, event.seq, state, event.target)
-        for one, event, state in pairs
+        (history.id, event.seq, state, event.target)
+        for history, event, state in steps
         if state != event.target
     ]
 
 
 @pytest.mark.parametrize("rules", VERSIONS)
-def test_xstate_is_where_every_history_says(rules: str, tell: Callable[[object], None]) -> None:
-    told = histories(rules)
-    steps = sum(len(one.events) - 1 for one in told)
-    assert len(told) > 30
-    assert driven(machine(VERSIONS[rules]), told) == []
-    moved = sum(event.source != event.target for one in told for event in one.events[1:])
+def test_xstate_reaches_the_states_of_every_history(
+    rules: str, tell: Callable[[object], None]
+) -> None:
+    recorded = histories(rules)
+    events = [event for history in recorded for event in history.events[1:]]
+    assert len(recorded) > 30
+    assert different_steps(machine(VERSIONS[rules]), recorded) == []
+    moved = sum(event.source != event.target for event in events)
     tell(
-        f"{rules}: XState agrees on {len(told)} histories, {steps} steps, {moved} of which change "
-        "the state"
+        f"{rules}: XState agrees on {len(recorded)} histories, {len(events)} steps, "
+        f"{moved} of which change the state"
     )
 
 
 def test_a_planted_difference_is_found() -> None:
     wrong = machine(VERSIONS["2023-03"])
-    (edge,) = wrong["states"]["penalized"]["on"]["annul"]
-    edge["target"] = "#opened"
-    elsewhere = driven(wrong, histories("2023-03"))
-    assert elsewhere
-    assert {(state, target) for _, _, state, target in elsewhere} == {("opened", "resolved")}
+    (transition,) = wrong["states"]["penalized"]["on"]["annul"]
+    transition["target"] = "#opened"
+    different = different_steps(wrong, histories("2023-03"))
+    assert different
+    assert {(state, target) for _, _, state, target in different} == {("opened", "resolved")}
 
 
 def test_a_planted_guard_is_found() -> None:
     wrong = machine(VERSIONS["parallel"])
     regions = wrong["states"]["disputing"]["states"]
-    for edge in regions["evidence"]["states"]["under_review"]["on"]["rule_at_fault"]:
-        edge["guard"]["params"]["wants"]["rationale_given"] = False
-    assert driven(wrong, histories("parallel"))
+    for transition in regions["evidence"]["states"]["under_review"]["on"]["rule_at_fault"]:
+        transition["guard"]["params"]["wants"]["rationale_given"] = False
+    assert different_steps(wrong, histories("parallel"))

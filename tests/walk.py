@@ -1,7 +1,8 @@
-"""One walk for every rule version: engine, table and oracle before every situation, and mutants that it has to find.
+"""The walk of every rule version: compares engine, table and oracle in every situation.
 
-A version brings its chart, its table, and a `Subject`: its oracle's answers to situations. What the
-walk does with them, and why, stands in `test_engine_table_oracle`.
+A version has its chart, its table, and a `Subject`: the expected results of its oracle. What the
+walk does with them, and why, is explained in `test_engine_table_oracle`. Mutants of the table show
+that the walk notices differences.
 """
 
 import importlib.util
@@ -58,7 +59,7 @@ TIMING: Mapping[str, Guard] = MappingProxyType(
         )
     }
 )
-# Every requirement but the opening's, which is no edge.
+# Every requirement except that of the opening, which is no transition.
 NEEDS: Mapping[str, Guard] = MappingProxyType(
     {
         found.name: found
@@ -69,8 +70,8 @@ NEEDS: Mapping[str, Guard] = MappingProxyType(
     }
 )
 
-# The codes for an event that has no place in the state. The table leaves the choice among them to
-# `decide`.
+# The codes for an event that is not offered in the state. `decide` selects one of them, not the
+# table.
 MISPLACED = frozenset(
     {"dispute_closed", "option_not_offered", "option_already_chosen", "not_in_this_state"}
 )
@@ -81,9 +82,9 @@ MISPLACED = frozenset(
 
 @dataclass(frozen=True)
 class Situation:
-    """A place, an event, and the answer of every guard."""
+    """A configuration, an event, and the result of every guard."""
 
-    place: str
+    configuration: str
     """The leaves, with commas between them."""
     event: CommandType
     answers: Mapping[str, str]
@@ -91,9 +92,9 @@ class Situation:
     role: Role | None
     """The only role that fits the actor, role and id; None where none does."""
     timing: Mapping[str, bool]
-    """Whether each timing guard holds."""
+    """Whether each timing guard passes."""
     failing: Mapping[str, RefusalCode]
-    """The requirements that do not hold, each with the code that it gives."""
+    """The requirements that fail, each with its code."""
 
     @property
     def option(self) -> Option | None:
@@ -105,7 +106,7 @@ class Situation:
 
 
 class Subject(ABC):
-    """A rule version as its oracle tells it; it is its own key in caches."""
+    """A rule version as its oracle defines it; also the key in caches."""
 
     dimensions: ClassVar[tuple[str, ...]]
     """The questions that the oracle knows."""
@@ -113,13 +114,13 @@ class Subject(ABC):
     most_failing: ClassVar[int | None] = None
     """How many requirements fail at once at the most; None: any number."""
 
-    def answers(self, name: str, place: str) -> list[str]:  # noqa: ARG002 -- where regions can fail, it depends on the place
-        """Return the answers to a question that are walked through in a place, whether a dispute can be there with them or not."""
+    def answers(self, name: str, configuration: str) -> list[str]:  # noqa: ARG002 -- where regions can fail, it depends on the configuration
+        """Return the answers that the walk tries in a configuration, reachable or not."""
         return list(DIMENSIONS[name].answers)
 
     @abstractmethod
-    def options_in(self, place: str) -> frozenset[Option | None]:
-        """Return the options that may have been chosen when a dispute is in the place."""
+    def options_in(self, configuration: str) -> frozenset[Option | None]:
+        """Return the options that may have been chosen when a dispute is in the configuration."""
 
     @abstractmethod
     def on_time(self, situation: Situation) -> bool:
@@ -127,99 +128,107 @@ class Subject(ABC):
 
     @abstractmethod
     def expected(self, situation: Situation) -> Fires | Refuses | Unchanged:
-        """Ask the oracle."""
+        """Return the expected result, by the oracle."""
 
     @abstractmethod
     def required(self, situation: Situation) -> frozenset[str]:
-        """Ask the oracle for every code that the selected row can refuse with on requirement grounds."""
+        """Return the codes of all requirements of the selected transition, by the oracle."""
 
     def reachable(self, situation: Situation) -> bool:
-        """Whether a dispute can be in it. Where it cannot, the oracle answers by the letter of the table or not at all."""
+        """Whether a dispute can be in the situation; where not, the oracle is not compared."""
         chooses = situation.event is CommandType.CHOOSE_OPTION
         fits = (
             situation.option is not None
             if chooses
-            else situation.option in self.options_in(situation.place)
+            else situation.option in self.options_in(situation.configuration)
         )
         return fits and self.on_time(situation)
 
 
-def explored(subject: Subject, start: str) -> frozenset[tuple[str, Option | None]]:
-    """Find where a dispute can be, and with which option, by following the oracle from the start."""
+def reachable_configurations(subject: Subject, start: str) -> frozenset[tuple[str, Option | None]]:
+    """Return the reachable configurations with their options, by following the oracle."""
     reached: set[tuple[str, Option | None]] = {(start, None)}
-    ahead = list(reached)
+    queue = list(reached)
     names = [name for name in subject.dimensions if name != "option"]
-    while ahead:
-        place, chosen = ahead.pop()
+    while queue:
+        configuration, chosen = queue.pop()
         for event in EVENTS:
             options = list(Option) if event is CommandType.CHOOSE_OPTION else [chosen]
             for option, answers in itertools.product(
-                options, itertools.product(*(subject.answers(name, place) for name in names))
+                options,
+                itertools.product(*(subject.answers(name, configuration) for name in names)),
             ):
                 named = {
                     **dict(zip(names, answers, strict=True)),
                     "option": "none" if option is None else option.value,
                 }
                 answer = subject.expected(
-                    Situation(place, event, named, WHOSE[event], dict.fromkeys(TIMING, True), {})
+                    Situation(
+                        configuration, event, named, WHOSE[event], dict.fromkeys(TIMING, True), {}
+                    )
                 )
                 if isinstance(answer, Fires) and (answer.target, option) not in reached:
                     reached.add((answer.target, option))
-                    ahead.append((answer.target, option))
+                    queue.append((answer.target, option))
     return frozenset(reached)
 
 
-# ---- the three judges ----------------------------------------------------------------------------
+# ---- engine, table and oracle --------------------------------------------------------------------
 
-HOLDS, FAILS = GuardResult(passed=True), GuardResult(passed=False)
+PASSED, FAILED = GuardResult(passed=True), GuardResult(passed=False)
 WRONG_ACTOR = GuardResult(passed=False, code=RefusalCode.WRONG_ACTOR)
 
 
 @dataclass
-class Judges:
-    """The engine of one chart, one table, and an oracle; normally the table that was compiled from the chart."""
+class Comparison:
+    """The engine of a chart, a table (normally compiled from this chart), and an oracle."""
 
     subject: Subject
     chart: type[Chart]
     table: TransitionTable
     machine: StateChart[object] = field(init=False)
     taken: list[ChartTransition] = field(default_factory=list)
-    """The edges that the engine took, in order."""
+    """The transitions that fired in the engine, in order."""
 
     def __post_init__(self) -> None:
         self.machine = self.chart(listeners=[self])
         self.paths = {
-            ",".join(place.states): path for path, place in self.table.configurations.items()
+            ",".join(configuration.states): path
+            for path, configuration in self.table.configurations.items()
         }
-        self.names = {path: place for place, path in self.paths.items()}
+        self.names = {path: configuration for configuration, path in self.paths.items()}
         self.leaves = [state.id for state in self.chart.states_map.values() if not state.states]
-        # A table mentions the same selector in several rows; the engine may run another chart, with
-        # selectors of its own.
-        rules = [row.rule for rows in self.table.transitions.values() for row in rows]
+        # Several transitions have the same selector; the engine may run another chart with other
+        # selectors.
+        rules = [
+            transition.rule
+            for transitions in self.table.transitions.values()
+            for transition in transitions
+        ]
         rules += [
-            edge.rule
+            transition.rule
             for state in self.chart.states_map.values()
-            for edge in state.transitions
-            if isinstance(edge, ChartTransition)
+            for transition in state.transitions
+            if isinstance(transition, ChartTransition)
         ]
         self.selectors = {selector.name: selector for rule in rules for selector in rule.when}
         self.actors = {
             by.name: by
             for by in (*(guards.by(role) for role in Role), *(rule.by for rule in rules))
         }
-        self.found = {
+        self.failures = {
             (name, code): GuardResult(passed=False, code=code)
             for name, guard in {**NEEDS, **TIMING}.items()
             for code in guard.codes
         }
 
     def before_transition(self, transition: ChartTransition) -> None:
-        """Take note of the edge; the engine calls this by its name."""
+        """Take note of the transition; the engine calls this by its name."""
         self.taken.append(transition)
 
     def engine(self, situation: Situation, case: Case) -> tuple[Rule | None, str]:
-        """Send the event to the engine. Return the rule of the edge that it took, if any, and where it is then."""
-        self.put_into(situation.place)
+        """Send the event to the engine; return the rule that fired, and the configuration."""
+        self.set_configuration(situation.configuration)
         self.taken.clear()
         try:
             self.machine.send(situation.event.value, case=case)
@@ -229,13 +238,13 @@ class Judges:
         return taken, self.active()
 
     def active(self) -> str:
-        """Name the place that the engine is in."""
+        """Return the configuration of the engine."""
         active = set(self.machine.configuration_values)
         return ",".join(leaf for leaf in self.leaves if leaf in active)
 
-    def put_into(self, place: str) -> None:
-        """Put the one engine into a place, as if it had just got there; making a new one costs more than the whole case."""
-        states = [self.chart.states_map[leaf] for leaf in place.split(",")]
+    def set_configuration(self, configuration: str) -> None:
+        """Set the configuration of the engine; a new engine would cost more than the whole case."""
+        states = [self.chart.states_map[leaf] for leaf in configuration.split(",")]
         lineages = [
             [*(outer.value for outer in reversed(list(state.ancestors()))), state.value]
             for state in states
@@ -244,21 +253,21 @@ class Judges:
         self.machine._engine.running = not states[0].final  # noqa: SLF001 -- the library has no public way to wake an engine that has stopped
 
     def case(self, situation: Situation) -> Case:
-        """Make the case with every guard's answer in it, and nothing else: who looks for himself finds nothing to look at."""
-        findings = dict.fromkeys(NEEDS, HOLDS) | {
-            name: HOLDS for name, holds in situation.timing.items() if holds
+        """Make a case with the result of every guard, and no data that a guard could evaluate."""
+        results = dict.fromkeys(NEEDS, PASSED) | {
+            name: PASSED for name, passes in situation.timing.items() if passes
         }
-        findings |= {
-            name: self.found[name, TIMING[name].codes[0]]
-            for name, holds in situation.timing.items()
-            if not holds
+        results |= {
+            name: self.failures[name, TIMING[name].codes[0]]
+            for name, passes in situation.timing.items()
+            if not passes
         }
-        findings |= {name: self.found[name, code] for name, code in situation.failing.items()}
+        results |= {name: self.failures[name, code] for name, code in situation.failing.items()}
         for name, by in self.actors.items():
-            findings[name] = HOLDS if situation.role in by.roles else WRONG_ACTOR
+            results[name] = PASSED if situation.role in by.roles else WRONG_ACTOR
         for name, selector in self.selectors.items():
-            findings[name] = (
-                HOLDS if situation.answers[selector.dimension.name] in selector.accepts else FAILS
+            results[name] = (
+                PASSED if situation.answers[selector.dimension.name] in selector.accepts else FAILED
             )
         return Case(
             command=cast("Any", SimpleNamespace(type=situation.event)),
@@ -266,83 +275,100 @@ class Judges:
             policy=cast("Any", None),
             merchant_id="",
             consumer_id="",
-            results=findings,
+            results=results,
         )
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What all of them say: the row that fires, or the codes that speak against it, or that nothing changes."""
+class CommonResult:
+    """The common result: the transition that fires, the codes of a refusal, or no effect."""
 
     transition: Transition | None
     codes: frozenset[str] = frozenset()
-    quiet: bool = False
+    no_effect: bool = False
 
 
-def judge(judges: Judges, situation: Situation) -> Verdict:
-    """Put one situation before engine, table and oracle; fail where two of them disagree."""
-    table, path, case = judges.table, judges.paths[situation.place], judges.case(situation)
+def compare(comparison: Comparison, situation: Situation) -> CommonResult:
+    """Compare the results of engine, table and oracle; fail where two of them disagree."""
+    table, path, case = (
+        comparison.table,
+        comparison.paths[situation.configuration],
+        comparison.case(situation),
+    )
     prepared = len(case.results)
     evaluated = table.evaluate(path, situation.event, case)
-    failing = {name for name, finding in case.results.items() if finding is not HOLDS}
+    failing = {name for name, result in case.results.items() if result is not PASSED}
     able = [
-        row
-        for row in table.transitions.get((path, situation.event), ())
-        if failing.isdisjoint(names_of(row.rule))
+        transition
+        for transition in table.transitions.get((path, situation.event), ())
+        if failing.isdisjoint(names_of(transition.rule))
     ]
-    assert len(able) <= 1, f"two rows could fire in {situation}"
-    row = able[0] if able else None
-    assert fired(evaluated) is row, (
-        f"the table does not take the row whose guards all hold in {situation}"
+    assert len(able) <= 1, f"two transitions could fire in {situation}"
+    transition = able[0] if able else None
+    assert fired_transition(evaluated) is transition, (
+        f"the table does not take the transition whose guards all pass in {situation}"
     )
-    taken, place = judges.engine(situation, case)
-    assert taken is (None if row is None else row.rule), f"engine and table disagree in {situation}"
-    there = situation.place if row is None else judges.names[row.target]
-    assert place == there, f"the engine goes to {place}, the table to {there} in {situation}"
-    assert len(case.results) == prepared, f"a guard looked for itself in {situation}"
+    taken, configuration = comparison.engine(situation, case)
+    assert taken is (None if transition is None else transition.rule), (
+        f"engine and table disagree in {situation}"
+    )
+    there = situation.configuration if transition is None else comparison.names[transition.target]
+    assert configuration == there, (
+        f"the engine goes to {configuration}, the table to {there} in {situation}"
+    )
+    assert len(case.results) == prepared, f"a guard was evaluated in {situation}"
 
     failed = evaluated.failed if isinstance(evaluated, transition_table.Fails) else ()
     quiet = isinstance(evaluated, transition_table.NoEffect)
-    verdict = Verdict(
-        row, frozenset(result.code.value for _, result in failed if result.code), quiet
+    common = CommonResult(
+        transition, frozenset(result.code.value for _, result in failed if result.code), quiet
     )
-    assert bool(verdict.codes) + verdict.quiet + (row is not None) <= 1, (
-        f"more than one answer in {situation}"
+    assert bool(common.codes) + common.no_effect + (transition is not None) <= 1, (
+        f"more than one result in {situation}"
     )
-    assert len(verdict.codes) == len(failed), f"a refusal without a code of its own in {situation}"
-    if judges.subject.reachable(situation):
-        answer = judges.subject.expected(situation)
-        assert verdict_fits(verdict, judges, situation, answer), (
-            f"table: {_told(evaluated)}, oracle: {answer} in {situation}"
+    assert len(common.codes) == len(failed), f"a refusal without a code of its own in {situation}"
+    if comparison.subject.reachable(situation):
+        answer = comparison.subject.expected(situation)
+        assert oracle_agrees(common, comparison, situation, answer), (
+            f"table: {_description(evaluated)}, oracle: {answer} in {situation}"
         )
-    return verdict
+    return common
 
 
-def verdict_fits(
-    verdict: Verdict, judges: Judges, situation: Situation, answer: Fires | Refuses | Unchanged
+def oracle_agrees(
+    common: CommonResult,
+    comparison: Comparison,
+    situation: Situation,
+    answer: Fires | Refuses | Unchanged,
 ) -> bool:
-    row = verdict.transition
+    transition = common.transition
     match answer:
         case Fires(target, outcome, event_type):
-            found = row and (judges.names[row.target], row.outcome(situation.option), row.records)
-            return found == (target, outcome, event_type)
+            effect = transition and (
+                comparison.names[transition.target],
+                transition.outcome(situation.option),
+                transition.records,
+            )
+            return effect == (target, outcome, event_type)
         case Unchanged():
-            return row is None and verdict.quiet
+            return transition is None and common.no_effect
         case Refuses(codes):
-            misplaced = not verdict.codes and len(codes) == 1 and codes <= MISPLACED
-            return row is None and not verdict.quiet and (misplaced or verdict.codes == codes)
+            misplaced = not common.codes and len(codes) == 1 and codes <= MISPLACED
+            return (
+                transition is None and not common.no_effect and (misplaced or common.codes == codes)
+            )
 
 
 def names_of(rule: Rule) -> Iterator[str]:
     return (guard.name for guard in (rule.by, *rule.when, *rule.timing, *rule.needs))
 
 
-def fired(evaluated: Evaluated) -> Transition | None:
+def fired_transition(evaluated: Evaluated) -> Transition | None:
     """Return the transition that fires, if one does."""
     return evaluated.transition if isinstance(evaluated, transition_table.Fires) else None
 
 
-def _told(evaluated: Evaluated) -> str:
+def _description(evaluated: Evaluated) -> str:
     match evaluated:
         case transition_table.Fires(_, transition):
             return f"fires to {transition.target}"
@@ -356,17 +382,22 @@ def _told(evaluated: Evaluated) -> str:
 
 @dataclass(frozen=True)
 class Relevant:
-    """What the rows of an event in a state, or the oracle's, ask about; everything else is irrelevant there."""
+    """The guards that matter for an event in a state, in the table or in the oracle."""
 
     dimensions: frozenset[str]
     timing: frozenset[str]
     needs: frozenset[str]
 
 
-def relevant(judges: Judges, place: str, event: CommandType) -> Relevant:
-    """Find what matters: by the table's rows, and by the oracle, so that what a row forgot is walked all the same."""
-    rules = [row.rule for row in judges.table.transitions.get((judges.paths[place], event), ())]
-    dimensions, timing, needs = _relevant_to_the_oracle(judges.subject, place, event)
+def relevant(comparison: Comparison, configuration: str, event: CommandType) -> Relevant:
+    """Return what matters in the table or in the oracle, so that the walk finds a missing guard."""
+    rules = [
+        transition.rule
+        for transition in comparison.table.transitions.get(
+            (comparison.paths[configuration], event), ()
+        )
+    ]
+    dimensions, timing, needs = _relevant_to_the_oracle(comparison.subject, configuration, event)
     return Relevant(
         dimensions.union(selector.dimension.name for rule in rules for selector in rule.when),
         timing.union(guard.name for rule in rules for guard in rule.timing),
@@ -376,11 +407,11 @@ def relevant(judges: Judges, place: str, event: CommandType) -> Relevant:
 
 @cache
 def _relevant_to_the_oracle(
-    subject: Subject, place: str, event: CommandType
+    subject: Subject, configuration: str, event: CommandType
 ) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     dimensions, timing, codes = set[str](), set[str](), set[str]()
     answers_to = dict[tuple[str, ...], tuple[object, frozenset[str]]]()
-    for situation in _with_every_answer(subject, place, event):
+    for situation in _with_every_answer(subject, configuration, event):
         answer, required = subject.expected(situation), subject.required(situation)
         codes |= required
         answers_to[tuple(situation.answers[name] for name in subject.dimensions)] = answer, required
@@ -390,9 +421,9 @@ def _relevant_to_the_oracle(
                 timing.add(name)
     for index, name in enumerate(subject.dimensions):
         by_the_others = dict[tuple[str, ...], set[object]]()
-        for answers, said in answers_to.items():
-            by_the_others.setdefault((*answers[:index], *answers[index + 1 :]), set()).add(said)
-        if any(len(said) > 1 for said in by_the_others.values()):
+        for answers, result in answers_to.items():
+            by_the_others.setdefault((*answers[:index], *answers[index + 1 :]), set()).add(result)
+        if any(len(results) > 1 for results in by_the_others.values()):
             dimensions.add(name)
     return (
         frozenset(dimensions),
@@ -401,10 +432,12 @@ def _relevant_to_the_oracle(
     )
 
 
-def _with_every_answer(subject: Subject, place: str, event: CommandType) -> Iterator[Situation]:
-    base = plain(subject, place, event)
+def _with_every_answer(
+    subject: Subject, configuration: str, event: CommandType
+) -> Iterator[Situation]:
+    base = plain(subject, configuration, event)
     for answers in itertools.product(
-        *(subject.answers(name, place) for name in subject.dimensions)
+        *(subject.answers(name, configuration) for name in subject.dimensions)
     ):
         situation = replace(
             base, answers={**base.answers, **dict(zip(subject.dimensions, answers, strict=True))}
@@ -413,35 +446,41 @@ def _with_every_answer(subject: Subject, place: str, event: CommandType) -> Iter
             yield situation
 
 
-def plain(subject: Subject, place: str, event: CommandType) -> Situation:
-    """Return the situation in which every irrelevant thing has one value: all in order, nothing chosen but what has to be."""
-    answers = {name: subject.answers(name, place)[0] for name in DIMENSIONS}
-    possible = set(Option) if event is CommandType.CHOOSE_OPTION else subject.options_in(place)
+def plain(subject: Subject, configuration: str, event: CommandType) -> Situation:
+    """Return the situation with default values: every guard passes, and no option if possible."""
+    answers = {name: subject.answers(name, configuration)[0] for name in DIMENSIONS}
+    possible = (
+        set(Option) if event is CommandType.CHOOSE_OPTION else subject.options_in(configuration)
+    )
     answers["option"] = next(name for name, option in OPTIONS.items() if option in possible)
-    return Situation(place, event, answers, WHOSE[event], dict.fromkeys(TIMING, True), {})
+    return Situation(configuration, event, answers, WHOSE[event], dict.fromkeys(TIMING, True), {})
 
 
 def situations(
-    judges: Judges, place: str, event: CommandType, most_failing: int | None = None
+    comparison: Comparison, configuration: str, event: CommandType, most_failing: int | None = None
 ) -> Iterator[Situation]:
-    """Go through every combination of what matters for the event in the place, or those in which so many requirements fail at the most."""
-    matters, base = relevant(judges, place, event), plain(judges.subject, place, event)
+    """Return every combination of what matters, with at most so many failing requirements."""
+    matters, base = (
+        relevant(comparison, configuration, event),
+        plain(comparison.subject, configuration, event),
+    )
     names, timing, needs = sorted(matters.dimensions), sorted(matters.timing), sorted(matters.needs)
-    # First all is in order, then one requirement fails, then two: what is wrong with a row shows
-    # early.
+    # First nothing fails, then one requirement, then two: so a wrong transition is found early.
     failures = sorted(
         itertools.product(*((None, *NEEDS[name].codes) for name in needs)), key=_failing
     )
-    for most in (judges.subject.most_failing, most_failing):
+    for most in (comparison.subject.most_failing, most_failing):
         failures = [codes for codes in failures if most is None or _failing(codes) <= most]
     for codes, role, on_time, answers in itertools.product(
         failures,
         (WHOSE[event], None),
         list(itertools.product((True, False), repeat=len(timing))),
-        list(itertools.product(*(judges.subject.answers(name, place) for name in names))),
+        list(
+            itertools.product(*(comparison.subject.answers(name, configuration) for name in names))
+        ),
     ):
         yield Situation(
-            place,
+            configuration,
             event,
             {**base.answers, **dict(zip(names, answers, strict=True))},
             role,
@@ -459,10 +498,10 @@ def _failing(codes: tuple[RefusalCode | None, ...]) -> int:
 
 @dataclass
 class Tally:
-    """What a walk met."""
+    """The counts of a walk."""
 
     fired: Counter[tuple[CommandType, int]] = field(default_factory=Counter)
-    """How often each row fired, by its event and its place among the rows of that event in the leaf."""
+    """How often each transition fired, by its event and its index among those of that event."""
     refused: Counter[str] = field(default_factory=Counter)
     """How often each code was among the reasons; a misplaced event counts as `misplaced`."""
     refusals: int = 0
@@ -472,92 +511,107 @@ class Tally:
 
     @property
     def cases(self) -> int:
-        """How many situations were judged by all three."""
+        """The number of situations in which all three were compared."""
         return sum(self.fired.values()) + self.refusals + self.unchanged
 
     def counted(self, rules: str) -> Iterator[tuple[str, int]]:
-        """Say how many there were of what."""
+        """Return the counts with their names."""
         yield f"engine = table = oracle, {rules}: cases", self.cases
         yield f"engine = table = oracle, {rules}: fired", sum(self.fired.values())
         yield f"engine = table = oracle, {rules}: refused", self.refusals
         yield f"engine = table = oracle, {rules}: unchanged", self.unchanged
-        yield f"engine = table, {rules}, where no dispute can be: cases", self.out_of_reach
+        yield f"engine = table, {rules}, unreachable: cases", self.out_of_reach
 
 
 EARLY = frozenset({"wrong_actor", "deadline_passed", "deadline_not_passed", "misplaced"})
-"""What is refused before a requirement is looked at."""
+"""The refusals before any requirement is evaluated."""
 
 
-def walked(judges: Judges, place: str, *, whole: bool) -> Tally:
-    """Walk through every event in a place; each row fires, and each requirement refuses. In the sample no two requirements fail at once."""
-    tally, path = Tally(), judges.paths[place]
+def walk_all(comparison: Comparison, configuration: str, *, whole: bool) -> Tally:
+    """Walk through every event in a configuration; each transition fires, each requirement fails.
+
+    In the sample no two requirements fail at once.
+    """
+    tally, path = Tally(), comparison.paths[configuration]
     for event in EVENTS:
-        walk(judges, place, event, tally, None if whole else 1)
+        walk(comparison, configuration, event, tally, None if whole else 1)
     here = {
-        event: rows for (source, event), rows in judges.table.transitions.items() if source == path
+        event: transitions
+        for (source, event), transitions in comparison.table.transitions.items()
+        if source == path
     }
     assert set(tally.fired) == {
-        (event, index) for event, rows in here.items() for index in range(len(rows))
-    }, "a row never fired"
+        (event, index) for event, transitions in here.items() for index in range(len(transitions))
+    }, "a transition never fired"
     assert all(tally.events[event] >= 2 for event in EVENTS), (
         "an event was not sent, or not by both a fitting and another actor"
     )
     needs = {
         code.value
-        for rows in here.values()
-        for row in rows
-        for guard in row.rule.needs
+        for transitions in here.values()
+        for transition in transitions
+        for guard in transition.rule.needs
         for code in guard.codes
     }
     assert set(tally.refused) - EARLY == needs, (
-        "a requirement never refused, or what no row requires did"
+        "a requirement never refused, or one without a transition did"
     )
     assert {"wrong_actor", "misplaced"} <= set(tally.refused)
     return tally
 
 
-def required(table: TransitionTable) -> set[str]:
-    """Name the requirements that rows of a table have."""
+def required_guards(table: TransitionTable) -> set[str]:
+    """Return the requirements of all transitions of a table."""
     return {
         guard.name
-        for rows in table.transitions.values()
-        for row in rows
-        for guard in row.rule.needs
+        for transitions in table.transitions.values()
+        for transition in transitions
+        for guard in transition.rule.needs
     }
 
 
 def walk(
-    judges: Judges, place: str, event: CommandType, tally: Tally, most_failing: int | None = None
+    comparison: Comparison,
+    configuration: str,
+    event: CommandType,
+    tally: Tally,
+    most_failing: int | None = None,
 ) -> None:
-    """Put the situations of the event in the place before the judges: all, or those in which so many requirements fail at the most."""
-    rows = judges.table.transitions.get((judges.paths[place], event), ())
-    for situation in situations(judges, place, event, most_failing):
-        verdict = judge(judges, situation)
+    """Compare all situations of an event in a configuration, or those with few failures."""
+    transitions = comparison.table.transitions.get((comparison.paths[configuration], event), ())
+    for situation in situations(comparison, configuration, event, most_failing):
+        common = compare(comparison, situation)
         tally.events[event] += 1
-        if not judges.subject.reachable(situation):
+        if not comparison.subject.reachable(situation):
             tally.out_of_reach += 1
-        elif verdict.transition is not None:
-            tally.fired[event, rows.index(verdict.transition)] += 1
-        elif verdict.quiet:
+        elif common.transition is not None:
+            tally.fired[event, transitions.index(common.transition)] += 1
+        elif common.no_effect:
             tally.unchanged += 1
         else:
             tally.refusals += 1
-            tally.refused.update(verdict.codes or {"misplaced"})
+            tally.refused.update(common.codes or {"misplaced"})
 
 
-class OracleAlone(Judges):
-    """The engine says what the table says, so that only the oracle can find something."""
+class OracleAlone(Comparison):
+    """A comparison of table and oracle: the engine repeats the result of the table."""
 
     def engine(self, situation: Situation, case: Case) -> tuple[Rule | None, str]:
-        row = fired(self.table.evaluate(self.paths[situation.place], situation.event, case))
-        return (None, situation.place) if row is None else (row.rule, self.names[row.target])
+        transition = fired_transition(
+            self.table.evaluate(self.paths[situation.configuration], situation.event, case)
+        )
+        return (
+            (None, situation.configuration)
+            if transition is None
+            else (transition.rule, self.names[transition.target])
+        )
 
 
 def mutants(
     table: TransitionTable,
 ) -> Iterator[tuple[tuple[str, CommandType, str], TransitionTable]]:
-    """Make every table that differs from the real one in one spot: place, event and what was done to it, and the table."""
-    for (path, event), rows in table.transitions.items():
+    """Make every table with one difference; yield configuration, event, difference, and table."""
+    for (path, event), transitions in table.transitions.items():
         here = ",".join(table.configurations[path].states)
 
         def mutant(
@@ -571,32 +625,38 @@ def mutants(
                 table, transitions={**table.transitions, (path, event): changed}
             )
 
-        for index, row in enumerate(rows):
-            before, after, rule = rows[:index], rows[index + 1 :], row.rule
-            where = "" if len(rows) == 1 else f"row {index}: "
+        for index, transition in enumerate(transitions):
+            before, after, rule = transitions[:index], transitions[index + 1 :], transition.rule
+            where = "" if len(transitions) == 1 else f"transition {index}: "
             yield mutant(f"{where}gone", *before, *after)
-            elsewhere = next(place for place in table.configurations if place != row.target)
-            yield mutant(f"{where}target", *before, replace(row, target=elsewhere), *after)
+            elsewhere = next(
+                configuration
+                for configuration in table.configurations
+                if configuration != transition.target
+            )
+            yield mutant(f"{where}target", *before, replace(transition, target=elsewhere), *after)
             yield mutant(
-                f"{where}records", *before, replace(row, records=EventType.REFUSED), *after
+                f"{where}records", *before, replace(transition, records=EventType.REFUSED), *after
             )
             otherwise = next(outcome for outcome in Outcome if outcome != rule.outcome)
             yield mutant(
                 f"{where}outcome",
                 *before,
-                replace(row, rule=replace(rule, outcome=otherwise)),
+                replace(transition, rule=replace(rule, outcome=otherwise)),
                 *after,
             )
             for need in rule.needs:
                 less = replace(
                     rule, needs=tuple(other for other in rule.needs if other is not need)
                 )
-                yield mutant(f"{where}not {need.name}", *before, replace(row, rule=less), *after)
+                yield mutant(
+                    f"{where}not {need.name}", *before, replace(transition, rule=less), *after
+                )
             more = next(guard for guard in NEEDS.values() if guard not in rule.needs)
             yield mutant(
                 f"{where}also {more.name}",
                 *before,
-                replace(row, rule=replace(rule, needs=(*rule.needs, more))),
+                replace(transition, rule=replace(rule, needs=(*rule.needs, more))),
                 *after,
             )
             for selector in rule.when:
@@ -606,42 +666,45 @@ def mutants(
                     for facts in (False, True)
                 )
                 changed = replace(
-                    row, rule=replace(rule, when=left), when=by_case, when_facts=by_facts
+                    transition, rule=replace(rule, when=left), when=by_case, when_facts=by_facts
                 )
                 yield mutant(f"{where}not {selector.name}", *before, changed, *after)
-        for timing in rows[0].rule.timing:
+        for timing in transitions[0].rule.timing:
             rules = (
                 replace(
-                    row.rule,
-                    timing=tuple(other for other in row.rule.timing if other is not timing),
+                    transition.rule,
+                    timing=tuple(other for other in transition.rule.timing if other is not timing),
                 )
-                for row in rows
+                for transition in transitions
             )
             yield mutant(
                 f"not {timing.name}",
-                *(replace(row, rule=rule) for row, rule in zip(rows, rules, strict=True)),
+                *(
+                    replace(transition, rule=rule)
+                    for transition, rule in zip(transitions, rules, strict=True)
+                ),
             )
 
 
-def complaint(judges: Judges, place: str, event: CommandType) -> str:
-    """Return what the walk finds first, or nothing."""
+def first_difference(comparison: Comparison, configuration: str, event: CommandType) -> str:
+    """Return the first difference that the walk finds, or an empty text."""
     try:
-        walk(judges, place, event, Tally())
-    except AssertionError as found:
-        return str(found)
+        walk(comparison, configuration, event, Tally())
+    except AssertionError as difference:
+        return str(difference)
     return ""
 
 
-def planted(module: ModuleType, folder: Path, changes: Mapping[str, str]) -> ModuleType:
-    """Make a copy of a chart's module in which some words are replaced by others."""
+def copy_with(module: ModuleType, folder: Path, changes: Mapping[str, str]) -> ModuleType:
+    """Make a copy of a chart's module with replacements in its text."""
     text = Path(str(module.__file__)).read_text("utf-8")
     for old, new in changes.items():
         assert text.count(old) == 1, (
-            f"the chart says {old!r} {text.count(old)} times: mend this test"
+            f"the chart contains {old!r} {text.count(old)} times: correct this test"
         )
         text = text.replace(old, new)
-    # A name for each text: Python would take the bytecode of another file that was as long and
-    # written in the same second.
+    # Each text has its own file name: otherwise Python would use the bytecode of another file of
+    # the same size and second.
     copy = folder / f"planted_{sha256(text.encode()).hexdigest()}.py"
     copy.write_text(text, "utf-8")
     spec = importlib.util.spec_from_file_location("planted", copy)

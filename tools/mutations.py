@@ -1,19 +1,28 @@
-"""Small wrong versions of a compiled chart, each wrong in one place: what a slip of the pen would have made of it.
+"""Mutations: wrong versions of a compiled chart, each with one small mistake.
 
-They are made from the table that runs, in memory, and let stand in for the real version while
-something tries to notice. What the compiler refuses (a deadline that does not stand where it
-starts, an outcome of the wrong sort) is not made.
+They are made in memory from the table that runs, and replace the real version while a test tries to
+notice them. What the compiler refuses (a deadline in a state that has none, an outcome of the wrong
+kind) is not made.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any, cast
 
 from dispute_fsm.domain.commands import COMMAND_CLASSES
-from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Outcome, Role
+from dispute_fsm.domain.enums import (
+    LIABILITIES,
+    CommandType,
+    Deadline,
+    EventType,
+    Outcome,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.machine.guard import Guard, GuardResult, Selector, when
+from dispute_fsm.machine.guard import Guard, GuardResult, when
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
@@ -22,15 +31,15 @@ from dispute_fsm.rules.guards.timing import has_passed
 from dispute_fsm.rules.registry import RuleVersion
 
 Cell = tuple[str, CommandType]
-"""Where a mutation shows: a place and an event."""
+"""Where a mutation takes effect: a configuration and a command."""
 
 _TICK = timedelta(microseconds=1)
-_GOOD_ENDS = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
+_RESOLVING = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mutation:
-    """One wrong version: what was changed, and the cells of the table in which decisions may differ."""
+    """A wrong version: what was changed, and the cells in which decisions may differ."""
 
     kind: str
     what: str
@@ -38,264 +47,221 @@ class Mutation:
     cells: frozenset[Cell]
 
 
+_Change = tuple[str, str, Any]
+"""The kind of a change, its description, and what is new."""
+
+
 def mutations(version: RuleVersion) -> Iterator[Mutation]:
-    """Make every small wrong version of this one."""
-    for cell, rows in version.table.transitions.items():
-        for number, row in enumerate(rows):
-            for kind, what, changed in _row_mutations(version.table, row):
-                others = (*rows[:number], *changed, *rows[number + 1 :])
-                named = f"{row.source} on {row.event.value}, row {number + 1}: {what}"
-                yield Mutation(kind, named, with_rows(version, {cell: others}), frozenset({cell}))
+    """Make every small wrong version of a rule version."""
+    for cell, transitions in version.table.transitions.items():
+        for number, transition in enumerate(transitions):
+            changes: list[_Change] = [
+                ("transition dropped", "dropped", ()),
+                *_retargeted(version.table, transition),
+                *(
+                    (kind, what, (with_rule(transition, **changed),))
+                    for kind, what, changed in chain(
+                        _needs(version.table, transition),
+                        _selectors(transition),
+                        _timing(transition),
+                        _outcomes(transition),
+                        _deadlines(version.table, transition),
+                    )
+                ),
+            ]
+            for kind, what, changed in changes:
+                others = _replaced(transitions, number, *changed)
+                where = f"{transition.source} on {transition.event.value}, number {number + 1}"
+                wrong = with_transitions(version, {cell: others})
+                yield Mutation(kind, f"{where}: {what}", wrong, frozenset({cell}))
     yield from _role_mutations(version)
 
 
-def with_rows(version: RuleVersion, changed: Mapping[Cell, tuple[Transition, ...]]) -> RuleVersion:
-    """Give the version with other rows in some cells; a cell without rows is gone."""
-    rows = {
-        cell: found for cell, found in {**version.table.transitions, **changed}.items() if found
-    }
-    return replace(version, table=replace(version.table, transitions=FrozenMap(rows)))
+def with_transitions(
+    version: RuleVersion, changed: Mapping[Cell, tuple[Transition, ...]]
+) -> RuleVersion:
+    """Return the version with other transitions in some cells; an empty cell is removed."""
+    cells = {**version.table.transitions, **changed}
+    kept = FrozenMap({cell: transitions for cell, transitions in cells.items() if transitions})
+    return replace(version, table=replace(version.table, transitions=kept))
 
 
-def with_rule(row: Transition, **changes: Any) -> Transition:  # noqa: ANN401 -- any member of a rule
-    """Give the row with a changed rule."""
-    rule = replace(row.rule, **changes)
+def with_rule(transition: Transition, **changes: Any) -> Transition:  # noqa: ANN401 -- any member of a rule
+    """Return the transition with a changed rule."""
+    rule = replace(transition.rule, **changes)
     return replace(
-        row,
+        transition,
         rule=rule,
-        when=tuple(one for one in rule.when if not one.needs_facts),
-        when_facts=tuple(one for one in rule.when if one.needs_facts),
+        when=tuple(selector for selector in rule.when if not selector.needs_facts),
+        when_facts=tuple(selector for selector in rule.when if selector.needs_facts),
     )
 
 
-_Made = tuple[str, str, tuple[Transition, ...]]
+def _replaced(items: tuple[Any, ...], number: int, *new: object) -> tuple[Any, ...]:
+    return (*items[:number], *new, *items[number + 1 :])
 
 
-def _row_mutations(table: TransitionTable, row: Transition) -> Iterator[_Made]:
-    yield "edge dropped", "dropped", ()
-    yield from _retargeted(table, row)
-    yield from _needs(table, row)
-    yield from _selectors(row)
-    yield from _timing(row)
-    yield from _ends(row)
-    yield from _deadlines(table, row)
+# ---- changes of one transition -------------------------------------------------------------------
 
 
-def _retargeted(table: TransitionTable, row: Transition) -> Iterator[_Made]:
-    was = table.configurations[row.target]
-    for path, place in table.configurations.items():
-        if path == row.target or (
-            place.closed
-            and not was.closed
-            and row.rule.outcome is None
-            and row.rule.liability is None
-        ):
+def _retargeted(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
+    rule, was = transition.rule, table.configurations[transition.target]
+    decides = rule.outcome is not None or rule.liability is not None
+    for path, target in table.configurations.items():
+        if path == transition.target or (target.closed and not was.closed and not decides):
             continue
         outcome: Outcome | None = None
-        records = COMMAND_CLASSES[row.event].records or row.records
-        if place.closed:
-            good = place.state.value == "resolved"
-            outcome = Outcome.WITHDRAWN if good else row.rule.liability or Outcome.AT_FAULT
-            records = EventType.DISPUTE_RESOLVED if good else EventType.DISPUTE_PENALIZED
-        starts = tuple(deadline for deadline in row.rule.starts if deadline in place.deadlines)
-        changed = with_rule(
-            replace(row, target=path, records=records),
-            outcome=outcome,
-            starts=starts,
-            liability=None,
-        )
-        yield "edge retargeted", f"leads to {path}", (changed,)
+        records = COMMAND_CLASSES[transition.event].records or transition.records
+        if target.closed and target.state is StateName.RESOLVED:
+            outcome, records = Outcome.WITHDRAWN, EventType.DISPUTE_RESOLVED
+        elif target.closed:
+            outcome, records = rule.liability or Outcome.AT_FAULT, EventType.DISPUTE_PENALIZED
+        starts = tuple(deadline for deadline in rule.starts if deadline in target.deadlines)
+        moved = replace(transition, target=path, records=records)
+        changed = with_rule(moved, outcome=outcome, starts=starts, liability=None)
+        yield "transition retargeted", f"leads to {path}", (changed,)
 
 
-def _needs(table: TransitionTable, row: Transition) -> Iterator[_Made]:
-    kin = {
+def _needs(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
+    needs = transition.rule.needs
+    of_command = {
         guard.name: guard
-        for (_, event), rows in table.transitions.items()
-        if event is row.event
-        for one in rows
-        for guard in one.rule.needs
+        for (_, event), transitions in table.transitions.items()
+        if event is transition.event
+        for other in transitions
+        for guard in other.rule.needs
     }
-    for number, guard in enumerate(row.rule.needs):
-        before, after = row.rule.needs[:number], row.rule.needs[number + 1 :]
-        yield (
-            "requirement dropped",
-            f"without {guard.name}",
-            (with_rule(row, needs=(*before, *after)),),
-        )
-        yield (
-            "requirement negated",
-            f"not {guard.name}",
-            (with_rule(row, needs=(*before, negated(guard), *after)),),
-        )
-        other = next(
-            (one for name, one in kin.items() if one not in row.rule.needs and name != guard.name),
-            None,
-        )
-        if other is not None:
-            yield (
-                "requirement swapped",
-                f"{other.name} instead of {guard.name}",
-                (with_rule(row, needs=(*before, other, *after)),),
-            )
-        for said, shift in SHIFTS.get(guard.name, {}).items():
-            yield (
-                "comparison shifted",
-                f"{guard.name} {said}",
-                (with_rule(row, needs=(*before, shifted(guard, shift), *after)),),
-            )
+    unused = [guard for guard in of_command.values() if guard not in needs]
+    for number, guard in enumerate(needs):
+        changes: list[_Change] = [
+            ("requirement dropped", f"without {guard.name}", ()),
+            ("requirement negated", f"not {guard.name}", (negated(guard),)),
+        ]
+        for other in [other for other in unused if other.name != guard.name][:1]:
+            what = f"{other.name} instead of {guard.name}"
+            changes.append(("requirement swapped", what, (other,)))
+        for what, shift in SHIFTS.get(guard.name, {}).items():
+            new = (shifted(guard, shift),)
+            changes.append(("comparison shifted", f"{guard.name} {what}", new))
+        for kind, what, new in changes:
+            yield kind, what, {"needs": _replaced(needs, number, *new)}
 
 
-def _selectors(row: Transition) -> Iterator[_Made]:
-    for number, selector in enumerate(row.rule.when):
-        before, after = row.rule.when[:number], row.rule.when[number + 1 :]
+def _selectors(transition: Transition) -> Iterator[_Change]:
+    selectors = transition.rule.when
+    for number, selector in enumerate(selectors):
+        dimension = selector.dimension
         yield (
             "condition dropped",
             f"without {selector.name}",
-            (with_rule(row, when=(*before, *after)),),
+            {"when": _replaced(selectors, number)},
         )
-        for answer in selector.dimension.answers:
-            accepts = selector.accepts ^ {answer}
+        for answer in dimension.answers:
+            accepts = [
+                other
+                for other in dimension.answers
+                if (other in selector.accepts) != (other == answer)
+            ]
             if accepts:
-                other = _accepting(selector, accepts)
                 verb = "also" if answer in accepts else "no longer"
+                changed = _replaced(selectors, number, when(dimension, *accepts))
                 yield (
                     "condition changed",
-                    f"{verb} for {selector.dimension.name} {answer}",
-                    (with_rule(row, when=(*before, other, *after)),),
+                    f"{verb} for {dimension.name} {answer}",
+                    {"when": changed},
                 )
 
 
-def _accepting(selector: Selector, accepts: frozenset[str]) -> Selector:
-    return when(
-        selector.dimension, *(answer for answer in selector.dimension.answers if answer in accepts)
-    )
+def _timing(transition: Transition) -> Iterator[_Change]:
+    timing, expires = transition.rule.timing, transition.rule.expires
+    for number, guard in enumerate(timing):
+        changes: list[_Change] = [
+            ("time dropped", f"whenever, not only {guard.name}", ()),
+            ("time negated", f"not {guard.name}", (negated(guard),)),
+            ("< for <=", f"{guard.name} a tick off", (shifted(guard, _later),)),
+        ]
+        for kind, what, new in changes:
+            yield kind, what, {"timing": _replaced(timing, number, *new)}
+    for deadline in Deadline if expires is not None else ():
+        if deadline is not expires:
+            changed = {"timing": (has_passed(deadline),)}
+            yield "deadline changed", f"acts on {deadline.value}", changed
 
 
-def _timing(row: Transition) -> Iterator[_Made]:
-    for number, guard in enumerate(row.rule.timing):
-        before, after = row.rule.timing[:number], row.rule.timing[number + 1 :]
-        yield (
-            "time dropped",
-            f"whenever, not only {guard.name}",
-            (with_rule(row, timing=(*before, *after)),),
-        )
-        yield (
-            "time negated",
-            f"not {guard.name}",
-            (with_rule(row, timing=(*before, negated(guard), *after)),),
-        )
-        tick = shifted(guard, _later)
-        yield (
-            "< for <=",
-            f"{guard.name} a tick off",
-            (with_rule(row, timing=(*before, tick, *after)),),
-        )
-        for deadline in Deadline:
-            if row.rule.expires is not None and deadline is not row.rule.expires:
-                yield (
-                    "deadline changed",
-                    f"acts on {deadline.value}",
-                    (with_rule(row, timing=(has_passed(deadline),)),),
-                )
-
-
-def _ends(row: Transition) -> Iterator[_Made]:
-    outcome, liability = row.rule.outcome, row.rule.liability
+def _outcomes(transition: Transition) -> Iterator[_Change]:
+    outcome, liability = transition.rule.outcome, transition.rule.liability
     if isinstance(outcome, Outcome):
-        for other in LIABILITIES if outcome in LIABILITIES else _GOOD_ENDS:
+        for other in LIABILITIES if outcome in LIABILITIES else _RESOLVING:
             if other is not outcome:
-                yield (
-                    "outcome changed",
-                    f"ends with {other.value}",
-                    (with_rule(row, outcome=other),),
-                )
+                yield "outcome changed", f"ends with {other.value}", {"outcome": other}
     elif isinstance(outcome, Mapping):
         for option in outcome:
-            other = next(end for end in _GOOD_ENDS if end is not outcome[option])
-            changed = FrozenMap({**outcome, option: other})
-            yield (
-                "outcome changed",
-                f"{option.value} ends with {other.value}",
-                (with_rule(row, outcome=changed),),
-            )
+            other = next(end for end in _RESOLVING if end is not outcome[option])
+            what = f"{option.value} ends with {other.value}"
+            yield "outcome changed", what, {"outcome": FrozenMap({**outcome, option: other})}
     if liability is not None:
         for other in LIABILITIES:
             if other is not liability:
-                yield (
-                    "liability changed",
-                    f"fails for {other.value}",
-                    (with_rule(row, liability=other),),
-                )
+                yield "liability changed", f"fails for {other.value}", {"liability": other}
 
 
-def _deadlines(table: TransitionTable, row: Transition) -> Iterator[_Made]:
-    starts, ends = row.rule.starts, row.rule.ends
-    for deadline in starts:
-        left = tuple(one for one in starts if one is not deadline)
-        yield "deadline changed", f"does not start {deadline.value}", (with_rule(row, starts=left),)
-    for deadline in ends:
-        yield (
-            "deadline changed",
-            f"does not end {deadline.value}",
-            (with_rule(row, ends=tuple(one for one in ends if one is not deadline)),),
-        )
-    for deadline in table.configurations[row.target].deadlines:
-        if deadline not in starts and (
-            deadline is not Deadline.PROMISE or row.event is CommandType.EXTEND_DEADLINE
-        ):
-            yield (
-                "deadline changed",
-                f"starts {deadline.value} too",
-                (with_rule(row, starts=(*starts, deadline)),),
-            )
+def _deadlines(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
+    kind, starts, ends = "deadline changed", transition.rule.starts, transition.rule.ends
+    for number, deadline in enumerate(starts):
+        yield kind, f"does not start {deadline.value}", {"starts": _replaced(starts, number)}
+    for number, deadline in enumerate(ends):
+        yield kind, f"does not end {deadline.value}", {"ends": _replaced(ends, number)}
+    for deadline in table.configurations[transition.target].deadlines:
+        is_extension = transition.event is CommandType.EXTEND_DEADLINE
+        if deadline not in starts and (deadline is not Deadline.PROMISE or is_extension):
+            yield kind, f"starts {deadline.value} too", {"starts": (*starts, deadline)}
         if deadline not in ends and deadline not in starts:
-            yield (
-                "deadline changed",
-                f"ends {deadline.value} too",
-                (with_rule(row, ends=(*ends, deadline)),),
-            )
+            yield kind, f"ends {deadline.value} too", {"ends": (*ends, deadline)}
+
+
+# ---- changes of a command ------------------------------------------------------------------------
 
 
 def _role_mutations(version: RuleVersion) -> Iterator[Mutation]:
-    """Give each event to each other role; the same event is for the same actors everywhere."""
+    """Give each command to each other role, in all cells, as all of them have the same actors."""
     for event, actor in version.table.actors.items():
-        cells = {cell: rows for cell, rows in version.table.transitions.items() if cell[1] is event}
+        cells = {
+            cell: transitions
+            for cell, transitions in version.table.transitions.items()
+            if cell[1] is event
+        }
         for role in Role:
             if role in actor.roles:
                 continue
-            other = by(role)
-            changed = with_rows(
+            changed = with_transitions(
                 version,
                 {
-                    cell: tuple(with_rule(row, by=other) for row in rows)
-                    for cell, rows in cells.items()
+                    cell: tuple(with_rule(transition, by=by(role)) for transition in transitions)
+                    for cell, transitions in cells.items()
                 },
             )
-            actors = FrozenMap({**version.table.actors, event: other})
+            actors = FrozenMap({**version.table.actors, event: by(role)})
             wrong = replace(changed, table=replace(changed.table, actors=actors))
             everywhere = frozenset((path, event) for path in version.table.configurations)
             yield Mutation("role changed", f"{event.value} by the {role.value}", wrong, everywhere)
 
 
-# ---- guards that are slightly wrong --------------------------------------------------------------
+# ---- wrong guards --------------------------------------------------------------------------------
 
 
 def negated(guard: Guard) -> Guard:
-    """Give the guard that says no where this one says yes."""
+    """Return the guard that fails where this one passes."""
 
     def condition(case: Case) -> GuardResult:
-        found = guard.condition(case)
-        return GuardResult(
-            passed=not found.passed,
-            saw=found.saw,
-            code=None if not found.passed else guard.codes[0],
-        )
+        result = guard.condition(case)
+        code = guard.codes[0] if result.passed else None
+        return GuardResult(passed=not result.passed, saw=result.saw, code=code)
 
     return replace(guard, condition=condition)
 
 
 def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
-    """Give the guard that looks at a case which is off by the least there is."""
+    """Return the guard that evaluates a case with the smallest possible difference."""
 
     def condition(case: Case) -> GuardResult:
         return guard.condition(shift(case))
@@ -308,11 +274,11 @@ def _payload(case: Case, **changes: object) -> Case:
     return replace(case, command=command, results={})
 
 
-def _limit(case: Case, name: str, by_how_much: int) -> Case:
+def _limit(case: Case, name: str, difference: int) -> Case:
     limits = case.policy.voucher_limits
-    lower = limits.model_copy(update={name: cast("int", getattr(limits, name)) + by_how_much})
+    changed = limits.model_copy(update={name: cast("int", getattr(limits, name)) + difference})
     return replace(
-        case, policy=case.policy.model_copy(update={"voucher_limits": lower}), results={}
+        case, policy=case.policy.model_copy(update={"voucher_limits": changed}), results={}
     )
 
 
@@ -348,9 +314,9 @@ SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
             "one less": lambda case: _limit(case, "max_count", -1),
         },
         guards.statement_short_enough.name: {
-            "a sign more": lambda case: _limit(case, "max_statement", 1),
-            "a sign less": lambda case: _limit(case, "max_statement", -1),
+            "a character more": lambda case: _limit(case, "max_statement", 1),
+            "a character less": lambda case: _limit(case, "max_statement", -1),
         },
     }
 )
-"""The comparisons within requirements, each off by the least there is: `<` for `<=`."""
+"""The comparisons in requirements, each with the smallest possible mistake: `<` for `<=`."""

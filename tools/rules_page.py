@@ -1,10 +1,7 @@
-"""Writes the tables of the pages in docs/ from the chart, the policy and the vocabulary that run.
+"""Writes the tables of the pages in docs/ from the chart, the policy and the vocabulary.
 
-The tables stand between the markers `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else
-is written by hand.
-
-    python tools/rules_page.py write the tables anew python tools/rules_page.py --check change
-    nothing; exit code 1 where a page differs, and say how
+The tables are between the markers `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else is
+written by hand. With `--check`, the pages are compared and not changed.
 """
 
 import argparse
@@ -22,7 +19,6 @@ from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
     Labelled,
-    Lang,
     Outcome,
     RefusalCode,
     StateName,
@@ -30,20 +26,20 @@ from dispute_fsm.domain.enums import (
 from dispute_fsm.domain.policy import Bilingual, Prompt
 from dispute_fsm.domain.scalars import format_duration
 from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Drift
-from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector, Source
+from dispute_fsm.machine.guard import Guard, Selector, Source
 from dispute_fsm.machine.transition_table import Configuration, Rule, Transition
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAILED = frozenset({StateName.SETTLEMENT_FAILED, StateName.EVIDENCE_FAILED})
-LANGS: tuple[Lang, Lang] = ("zh", "en")
-PAGES = {"2023-03": "", "parallel": "parallel-"}
+"""The leaves of failed regions, which have no transitions."""
+PREFIXES = {"2023-03": "", "parallel": "parallel-"}
 """What the markers of a rule version begin with."""
-MARKED = re.compile(r"(<!-- begin ([a-z-]+) -->\n)(.*?)(<!-- end \2 -->\n)", re.DOTALL)
+MARKED = re.compile(r"(<!-- begin ([a-z-]+) -->\n).*?(<!-- end \2 -->\n)", re.DOTALL)
 
 
-# ---- words ---------------------------------------------------------------------------------------
+# ---- cells ---------------------------------------------------------------------------------------
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -54,14 +50,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def code(word: object) -> str:
+def code(name: object) -> str:
     """Write an id."""
-    return f"`{word}`"
+    return f"`{name}`"
 
 
-def listed(words: Iterable[object]) -> str:
-    """Write ids in a row, a dash for none."""
-    return ", ".join(code(word) for word in words) or "–"
+def listed(names: Iterable[object]) -> str:
+    """Write a list of ids, a dash for none."""
+    return ", ".join(map(code, names)) or "–"
 
 
 def origin(source: Source) -> str:
@@ -70,34 +66,74 @@ def origin(source: Source) -> str:
 
 
 def unique(guards: Iterable[Guard]) -> list[Guard]:
-    """Keep one guard of each name, in the order in which they first come."""
+    """Return one guard of each name, in the order of their first use."""
     return list({guard.name: guard for guard in guards}.values())
 
 
-def edges(version: RuleVersion) -> Iterator[Transition]:
-    """Go through all rows, place by place."""
-    for rows in version.table.transitions.values():
-        yield from rows
+def _label(name: Labelled) -> str:
+    return f"{code(name)} {name.zh}"
 
 
-def once(version: RuleVersion) -> Iterator[tuple[StateName, Transition]]:
-    """Go through the edges by the state that they lead out of; where regions run side by side, each once, whatever runs beside."""
-    places = version.table.configurations
-    common: dict[int, set[StateName]] = {}
-    for row in edges(version):
-        common.setdefault(id(row.rule), set(places[row.source].states)).intersection_update(
-            places[row.source].states
-        )
+def _roles(roles: Iterable[Labelled]) -> str:
+    return ", ".join(role.en for role in roles)
+
+
+def _selector(selector: Selector) -> str:
+    dimension = selector.dimension
+    accepted = (code(answer) for answer in dimension.answers if answer in selector.accepts)
+    return f"{dimension.name}: {' / '.join(accepted)}"
+
+
+def _needs(needs: Sequence[Guard], timing: Sequence[Guard] = ()) -> str:
+    """Write the requirements, without being in time; the limits of vouchers have one name."""
+    shown = [code(guard.name) for guard in timing if not guard.name.endswith("in_time")]
+    limited = set(VOUCHER_LIMITS) <= set(needs)
+    shown += [code(guard.name) for guard in needs if not (limited and guard in VOUCHER_LIMITS)]
+    return ", ".join([*shown, *(["voucher limits"] if limited else [])]) or "–"
+
+
+def _outcome(rule: Rule) -> str:
+    if isinstance(rule.outcome, Mapping):
+        return ", ".join(f"{code(end)} (on {code(option)})" for option, end in rule.outcome.items())
+    if rule.liability is not None:
+        return f"the region fails: {code(rule.liability)}"
+    return "–" if rule.outcome is None else code(rule.outcome)
+
+
+def _clocks(starts: Iterable[Deadline], ends: Iterable[Deadline]) -> str:
+    clocks = [*(f"starts {code(one)}" for one in starts), *(f"ends {code(one)}" for one in ends)]
+    return ", ".join(clocks) or "–"
+
+
+# ---- transitions ---------------------------------------------------------------------------------
+
+
+def all_transitions(version: RuleVersion) -> Iterator[Transition]:
+    """Return the transitions of every configuration."""
+    return chain.from_iterable(version.table.transitions.values())
+
+
+def by_source(version: RuleVersion) -> Iterator[tuple[StateName, Transition]]:
+    """Return each transition with its source, once, whatever the other region does."""
+    configurations, common = version.table.configurations, dict[int, set[StateName]]()
+    for transition in all_transitions(version):
+        states = configurations[transition.source].states
+        common.setdefault(id(transition.rule), set(states)).intersection_update(states)
     seen = set[tuple[int, StateName]]()
-    for row in edges(version):
-        place = places[row.source]
-        runs = [
-            leaf for leaf in place.states if leaf in common[id(row.rule)] and leaf not in FAILED
-        ]  # nothing leads out of the failed
-        source = place.state if len(place.states) == 1 or not runs else runs[0]
-        if (id(row.rule), source) not in seen:
-            seen.add((id(row.rule), source))
-            yield source, row
+    for transition in all_transitions(version):
+        rule, configuration = id(transition.rule), configurations[transition.source]
+        leaves = [leaf for leaf in configuration.states if leaf in common[rule] - FAILED]
+        is_leaf = len(configuration.states) > 1 and leaves
+        source = leaves[0] if is_leaf else configuration.state
+        if (rule, source) not in seen:
+            seen.add((rule, source))
+            yield source, transition
+
+
+def _entered(version: RuleVersion, transition: Transition) -> StateName:
+    configurations = version.table.configurations
+    before, after = configurations[transition.source], configurations[transition.target]
+    return next((state for state in after.states if state not in before.states), after.state)
 
 
 # ---- the tables ----------------------------------------------------------------------------------
@@ -111,133 +147,84 @@ def options(version: RuleVersion) -> str:
 
 
 def states(version: RuleVersion) -> str:
-    """Write the places, and in each the deadlines that stand and those that run."""
-    heads = ("path", "中文", "English", "deadlines that may stand", "of these, the state acts on")
-    return table(heads, (_state(place) for place in version.table.configurations.values()))
+    """Write the configurations, and in each the possible deadlines and those that expire."""
+    heads = ("path", "中文", "English", "deadlines that may be set", "of these, the state acts on")
+    return table(heads, map(_configuration, version.table.configurations.values()))
 
 
-def _state(place: Configuration) -> tuple[str, ...]:
-    paths = [path.rpartition(".") for path in place.path.split(",")]
-    path = ", ".join(f"{around}{dot}**{leaf}**" for around, dot, leaf in paths)
-    zh, en = (" + ".join(state.label(lang) for state in place.states) for lang in LANGS)
-    return path, zh, en, listed(place.deadlines), listed(chain(*place.running))
+def _configuration(configuration: Configuration) -> tuple[str, ...]:
+    paths = [path.rpartition(".") for path in configuration.path.split(",")]
+    return (
+        ", ".join(f"{outer}{dot}**{leaf}**" for outer, dot, leaf in paths),
+        " + ".join(state.zh for state in configuration.states),
+        " + ".join(state.en for state in configuration.states),
+        listed(configuration.deadlines),
+        listed(chain(*configuration.running)),
+    )
 
 
 def outcomes() -> str:
     """Write how a dispute can end."""
-
-    def ends_in(outcome: Outcome) -> StateName:
-        return StateName.PENALIZED if outcome in LIABILITIES else StateName.RESOLVED
-
+    states = dict.fromkeys(Outcome, StateName.RESOLVED)
+    states |= dict.fromkeys(LIABILITIES, StateName.PENALIZED)
     return table(
         ("outcome", "中文", "English", "state"),
-        ((code(o), o.zh, o.en, code(ends_in(o))) for o in Outcome),
+        ((code(end), end.zh, end.en, code(state)) for end, state in states.items()),
     )
 
 
 def transitions(version: RuleVersion) -> str:
-    """Write the transition table, one section a state, in the order in which the rows stand in the chart."""
+    """Write the transition table, one section per state, in the order of the chart."""
     heads = ("event", "by", "when", "needs", "to", "outcome", "deadlines", "comes from")
-    entry, first = version.table.entry, version.table.configurations[version.table.initial]
-    begins = (
-        _labelled(CommandType.OPEN_DISPUTE),
+    entry = version.table.entry
+    configurations = version.table.configurations
+    opening = (
+        _label(CommandType.OPEN_DISPUTE),
         _roles(entry.by.roles),
         "–",
         _needs(entry.needs),
-        ", ".join(map(code, first.states)),
+        ", ".join(map(code, configurations[version.table.initial].states)),
         "–",
         _clocks(entry.starts, ()),
         origin(entry.origin),
     )
-    sections = [f"### Before the dispute\n\n{table(heads, [begins])}"]
-    declared = list(once(version))
-    places = version.table.configurations.values()
-    for state in dict.fromkeys(
-        chain(*(place.states for place in places), (place.state for place in places))
-    ):
-        rows = [row for source, row in declared if source is state]
-        events = list(dict.fromkeys(row.event for row in rows))
-        rows.sort(key=lambda row: events.index(row.event))
-        body = (
-            table(heads, (_edge(version, row) for row in rows))
-            if rows
-            else "Nothing leads out of this state.\n"
-        )
-        sections.append(f"### {code(state)} {state.zh}\n\n{body}")
+    sections = [f"### Before the dispute\n\n{table(heads, [opening])}"]
+    sources = [*by_source(version)]
+    leaves = chain(*(configuration.states for configuration in configurations.values()))
+    outer = (configuration.state for configuration in configurations.values())
+    for state in dict.fromkeys((*leaves, *outer)):
+        found = [transition for source, transition in sources if source is state]
+        events = list(dict.fromkeys(transition.event for transition in found))
+        found.sort(key=lambda transition: events.index(transition.event))
+        rows = [_transition(version, transition) for transition in found]
+        body = table(heads, rows) if rows else "Nothing leads out of this state.\n"
+        sections.append(f"### {_label(state)}\n\n{body}")
     return "\n".join(["", *sections, ""])
 
 
-def _edge(version: RuleVersion, row: Transition) -> tuple[str, ...]:
-    rule = row.rule
+def _transition(version: RuleVersion, transition: Transition) -> tuple[str, ...]:
+    rule, stays = transition.rule, transition.target == transition.source
     return (
-        _labelled(row.event),
+        _label(transition.event),
         _roles(rule.by.roles),
-        "; ".join(_selected(selector) for selector in rule.when) or "–",
+        "; ".join(map(_selector, rule.when)) or "–",
         _needs(rule.needs, rule.timing),
-        "stays" if row.target == row.source else code(_entered(version, row)),
+        "stays" if stays else code(_entered(version, transition)),
         _outcome(rule),
         _clocks(rule.starts, rule.ends),
         origin(rule.origin),
     )
 
 
-def _entered(version: RuleVersion, row: Transition) -> StateName:
-    before, after = (version.table.configurations[path] for path in (row.source, row.target))
-    return next((state for state in after.states if state not in before.states), after.state)
-
-
-def _labelled(word: Labelled) -> str:
-    return f"{code(word)} {word.zh}"
-
-
-def _roles(roles: Iterable[Labelled]) -> str:
-    return ", ".join(role.en for role in roles)
-
-
-def _selected(selector: Selector) -> str:
-    return (
-        f"{selector.dimension.name}: "
-        f"{' / '.join(code(a) for a in selector.dimension.answers if a in selector.accepts)}"
-    )
-
-
-def _needs(needs: Sequence[Guard], timing: Sequence[Guard] = ()) -> str:
-    """Write what a row needs; that it has to be in time goes without saying, and the limits for vouchers are one word."""
-    limited = set(VOUCHER_LIMITS) <= set(needs)
-    shown = [
-        code(guard.name)
-        for guard in (*timing, *needs)
-        if not guard.name.endswith("in_time") and not (limited and guard in VOUCHER_LIMITS)
-    ]
-    return ", ".join([*shown, *(["voucher limits"] if limited else [])]) or "–"
-
-
-def _outcome(rule: Rule) -> str:
-    if isinstance(rule.outcome, Mapping):
-        return ", ".join(
-            f"{code(outcome)} (on {code(option)})" for option, outcome in rule.outcome.items()
-        )
-    if rule.liability is not None:
-        return f"the region fails: {code(rule.liability)}"
-    return "–" if rule.outcome is None else code(rule.outcome)
-
-
-def _clocks(starts: Iterable[Deadline], ends: Iterable[Deadline]) -> str:
-    return (
-        ", ".join([*(f"starts {code(d)}" for d in starts), *(f"ends {code(d)}" for d in ends)])
-        or "–"
-    )
-
-
 def questions(version: RuleVersion) -> str:
-    """Write the questions that tell rows apart, each with all of its answers."""
-    dimensions: dict[str, Dimension] = {}
-    for row in edges(version):
-        for selector in row.rule.when:
-            dimensions.setdefault(selector.dimension.name, selector.dimension)
-    heads = ("question", "answers", "comes from")
+    """Write the questions that select a transition, each with all of its answers."""
+    dimensions = {
+        selector.dimension.name: selector.dimension
+        for transition in all_transitions(version)
+        for selector in transition.rule.when
+    }
     return table(
-        heads,
+        ("question", "answers", "comes from"),
         (
             (
                 code(dimension.name),
@@ -252,23 +239,24 @@ def questions(version: RuleVersion) -> str:
 
 
 def requirements(version: RuleVersion) -> str:
-    """Write every guard that may refuse, in the order in which the chart first names it."""
-    rules = [row.rule for row in edges(version)]
-    actors = [version.table.entry.by, *(rule.by for rule in rules)]
-    timing = [guard for rule in rules for guard in rule.timing]
-    needs = [*version.table.entry.needs, *(guard for rule in rules for guard in rule.needs)]
-    heads = ("guard", "中文", "English", "refuses with", "comes from")
+    """Write every guard that may refuse, in the order of the chart."""
+    entry, rules = version.table.entry, [found.rule for found in all_transitions(version)]
+    guards = (
+        *unique([entry.by, *(rule.by for rule in rules)]),
+        *unique(chain(*(rule.timing for rule in rules))),
+        *unique(chain(entry.needs, *(rule.needs for rule in rules))),
+    )
     return table(
-        heads,
+        ("guard", "中文", "English", "refuses with", "comes from"),
         (
             (code(guard.name), guard.zh, guard.en, listed(guard.codes), origin(guard.source))
-            for guard in (*unique(actors), *unique(timing), *unique(needs))
+            for guard in guards
         ),
     )
 
 
 def deadlines(version: RuleVersion) -> str:
-    """Write the deadlines: what they are by default, what starts them, and what comes of their passing."""
+    """Write the deadlines: their defaults, what starts them, and what follows when they pass."""
     heads = ("deadline", "中文", "default", "starts with", "its passing leads to")
     return table(heads, (_deadline(version, deadline) for deadline in Deadline))
 
@@ -276,40 +264,33 @@ def deadlines(version: RuleVersion) -> str:
 def _deadline(version: RuleVersion, deadline: Deadline) -> tuple[str, ...]:
     term = term_of(deadline, DEFAULT_POLICY)
     if deadline is Deadline.PROMISE:
-        default = (
-            f"the agreed instant + {code('scan_grace')} "
-            f"{format_duration(DEFAULT_POLICY.scan_grace)}"
-        )
+        grace = format_duration(DEFAULT_POLICY.scan_grace)
+        default = f"the agreed instant + {code('scan_grace')} {grace}"
     elif term is None:
         default = "off"
     else:
         default = f"{term.hours} h" if term.hours is not None else f"{term.working_hours} working h"
-    started = [CommandType.OPEN_DISPUTE] if deadline in version.table.entry.starts else []
-    started += [
-        row.event
-        for row in edges(version)
-        if deadline in row.rule.starts and row.event is not CommandType.EXTEND_DEADLINE
+    opening = [CommandType.OPEN_DISPUTE] if deadline in version.table.entry.starts else []
+    starts = [
+        transition.event
+        for transition in all_transitions(version)
+        if deadline in transition.rule.starts
+        and transition.event is not CommandType.EXTEND_DEADLINE
     ]
-    ends = [_end(version, row) for row in edges(version) if row.event is deadline.expiry]
-    return (
-        code(deadline),
-        deadline.zh,
-        default,
-        listed(dict.fromkeys(started)),
-        ", ".join(dict.fromkeys(ends)),
+    ends = dict.fromkeys(
+        _end(version, transition)
+        for transition in all_transitions(version)
+        if transition.event is deadline.expiry
     )
+    started = listed(dict.fromkeys([*opening, *starts]))
+    return code(deadline), deadline.zh, default, started, ", ".join(ends)
 
 
-def _end(version: RuleVersion, row: Transition) -> str:
-    outcome = row.rule.outcome
-    ends = (
-        list(outcome.values())
-        if isinstance(outcome, Mapping)
-        else []
-        if outcome is None
-        else [outcome]
-    )
-    return listed(ends or [_entered(version, row)])
+def _end(version: RuleVersion, transition: Transition) -> str:
+    outcome = transition.rule.outcome
+    if isinstance(outcome, Mapping):
+        return listed(outcome.values())
+    return code(outcome or _entered(version, transition))
 
 
 def reasons() -> str:
@@ -341,28 +322,28 @@ def _prompt(prompt: Prompt) -> str:
 
 
 def refusals() -> str:
-    """Write every refusal code. Only what a row needs comes together with others; everything else comes alone."""
-    rules = [row.rule for version in VERSIONS.values() for row in edges(version)]
-    entries = [
-        guard for version in VERSIONS.values() for guard in (version.entry.by, *version.entry.needs)
-    ]
-    guards = unique(
-        [*entries, *(guard for rule in rules for guard in (rule.by, *rule.timing, *rule.needs))]
-    )
+    """Write every refusal code, and whether it comes alone: all do but those of requirements."""
     together = {
-        code for guard in guards if guard.kind is GuardKind.REQUIRES for code in guard.codes
+        code
+        for version in VERSIONS.values()
+        for guards in (
+            version.entry.needs,
+            *(found.rule.needs for found in all_transitions(version)),
+        )
+        for guard in guards
+        for code in guard.codes
     }
     return table(
         ("code", "中文", "English", "comes"),
         (
-            (code(word), word.zh, word.en, "perhaps with others" if word in together else "alone")
-            for word in RefusalCode
+            (code(name), name.zh, name.en, "perhaps with others" if name in together else "alone")
+            for name in RefusalCode
         ),
     )
 
 
 def members() -> str:
-    """List the members of an event by how a replay checks them."""
+    """Write the members of an event by how a replay checks them."""
     again = dict.fromkeys(DECIDED_AGAIN, "comes out of the decision") | {
         "facts": "were looked at or not, and fit the dispute and the time"
     }
@@ -374,79 +355,61 @@ def members() -> str:
     }
     return table(
         ("member", "how", "for it"),
-        ((code(name), told, why) for told, members in how.items() for name, why in members.items()),
+        (
+            (code(name), check, why)
+            for check, members in how.items()
+            for name, why in members.items()
+        ),
     )
 
 
 def drift() -> str:
-    """List the classes of difference."""
-    return table(("class", "中文", "English"), ((code(word), word.zh, word.en) for word in Drift))
+    """Write the classes of drift."""
+    return table(("class", "中文", "English"), ((code(name), name.zh, name.en) for name in Drift))
 
 
 OF_A_VERSION = (options, states, transitions, questions, requirements, deadlines)
 OF_ALL = (outcomes, reasons, refusals, members, drift)
-"""Every table; the function's name is the marker's."""
+"""Every table; its marker has the name of the function."""
 
 
 # ---- pages ---------------------------------------------------------------------------------------
 
 
-def rewritten(text: str, parts: Mapping[str, str], written: list[str]) -> str:
-    """Return a page with its tables as they should be; `written` collects the names of the tables in it."""
-
-    def fill(match: re.Match[str]) -> str:
-        begin, name, _, end = match.groups()
-        written.append(name)
-        return f"{begin}\n{parts[name].strip()}\n\n{end}"
-
-    return MARKED.sub(fill, text)
-
-
 def main() -> int:
-    """Write the tables, or compare them; returns the exit code."""
-    arguments = argparse.ArgumentParser(
-        description="Writes the tables of the rules' pages from what runs."
-    )
-    arguments.add_argument(
-        "--check", action="store_true", help="change nothing; exit code 1 where a page differs"
-    )
-    arguments.add_argument(
-        "--docs", type=Path, default=DOCS, metavar="DIR", help="the folder of the pages"
-    )
-    asked = arguments.parse_args()
-    parts = {part.__name__: part() for part in OF_ALL}
-    parts |= {
-        prefix + part.__name__: part(VERSIONS[name])
-        for name, prefix in PAGES.items()
-        for part in OF_A_VERSION
+    """Write or check the tables; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; show differences")
+    parser.add_argument("--docs", type=Path, default=DOCS, metavar="DIR", help="folder of pages")
+    arguments = parser.parse_args()
+    tables = {write.__name__: write() for write in OF_ALL} | {
+        prefix + write.__name__: write(VERSIONS[name])
+        for name, prefix in PREFIXES.items()
+        for write in OF_A_VERSION
     }
-    written: list[str] = []
-    differs = False
-    for page in sorted(asked.docs.glob("*.md")):
-        before = page.read_text(encoding="utf-8")
-        after = rewritten(before, parts, written)
-        if after == before:
-            continue
-        differs = True
-        if asked.check:
-            lines = difflib.unified_diff(
-                before.splitlines(keepends=True),
-                after.splitlines(keepends=True),
-                str(page),
-                "as the chart and the policy say",
-                n=0,
-            )
-            sys.stdout.writelines(lines)
-        else:
-            page.write_text(after, encoding="utf-8", newline="\n")
-    if sorted(written) != sorted(parts):
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(arguments.docs.glob("*.md"))}
+    marked = sorted(match[2] for text in pages.values() for match in MARKED.finditer(text))
+    if marked != sorted(tables):
         sys.stdout.write(
-            f"{asked.docs}: found the tables {sorted(written)}, each of {sorted(parts)} has to "
-            "stand once\n"
+            f"{arguments.docs}: the pages have the tables {marked}, not {sorted(tables)}\n"
         )
         return 1
-    if differs and asked.check:
-        sys.stdout.write("out of date: run python tools/rules_page.py\n")
+    differences = list[str]()
+    for path, before in pages.items():
+        after = MARKED.sub(
+            lambda match: f"{match[1]}\n{tables[match[2]].strip()}\n\n{match[3]}", before
+        )
+        differences += difflib.unified_diff(
+            before.splitlines(keepends=True),
+            after.splitlines(keepends=True),
+            str(path),
+            "as the rules require",
+            n=0,
+        )
+        if not arguments.check and after != before:
+            path.write_text(after, encoding="utf-8", newline="\n")
+    if arguments.check and differences:
+        sys.stdout.writelines([*differences, "out of date: run python tools/rules_page.py\n"])
         return 1
     return 0
 

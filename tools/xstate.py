@@ -1,8 +1,8 @@
-"""A chart as an XState machine: plain JSON that another project's interpreter runs, states inside states and side by side.
+"""A chart as an XState machine: JSON that the interpreter of another project runs.
 
-It is read off the declared chart, not off the table that was compiled from it: so what XState does
-tests the compiler too. A guard is the answers that an edge wants. XState gets the answers that were
-recorded, and finds the edge itself; which target that is, it is not told.
+It is made from the declared chart, not from the table that was compiled from it, so XState tests
+the compiler too. A guard is the results that a transition requires. XState gets the recorded
+results, and selects the transition itself; it does not get the recorded target.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from dispute_fsm.machine.guard import Selector
 from dispute_fsm.rules.registry import RuleVersion
 
 GUARD = "answered"
-"""The one guard of the machine; its parameter `wants` names the answers."""
+"""The only guard of the machine; its parameter `wants` has the required results."""
 
 
 def machine(version: RuleVersion) -> dict[str, Any]:
@@ -33,27 +33,27 @@ def _inside(states: Iterable[State]) -> dict[str, Any]:
 
 
 def _state(state: State) -> dict[str, Any]:
-    written: dict[str, Any] = {"id": state.id}
+    node: dict[str, Any] = {"id": state.id}
     on: dict[str, list[dict[str, Any]]] = {}
     for transition in state.transitions:
         if isinstance(transition, ChartTransition) and transition.target is not None:
             for event in transition.events:
                 on.setdefault(event.id, []).append(_transition(transition, transition.target))
     if on:
-        written["on"] = on
+        node["on"] = on
     if state.parallel:
         return {
-            **written,
+            **node,
             "type": "parallel",
             "states": {region.id: _state(region) for region in state.states},
         }
     if state.states:
-        return {**written, **_inside(state.states)}
-    return {**written, "type": "final"} if state.final else written
+        return {**node, **_inside(state.states)}
+    return {**node, "type": "final"} if state.final else node
 
 
-def _transition(edge: ChartTransition, target: State) -> dict[str, Any]:
-    rule = edge.rule
+def _transition(transition: ChartTransition, target: State) -> dict[str, Any]:
+    rule = transition.rule
     wants: dict[str, list[str] | bool] = {
         guard.recorded: sorted(guard.accepts) if isinstance(guard, Selector) else True
         for guard in (rule.by, *rule.when, *rule.timing, *rule.needs)
@@ -61,20 +61,17 @@ def _transition(edge: ChartTransition, target: State) -> dict[str, Any]:
     return {"target": f"#{target.id}", "guard": {"type": GUARD, "params": {"wants": wants}}}
 
 
-def recorded_answers(event: AuditEvent) -> dict[str, str | bool]:
-    """Give the guards' answers as an event has recorded them: to a question what was seen, of every other guard yes or no."""
-    return {
-        check.guard: _answer(check.saw.get(check.guard), passed=check.passed)
-        for check in event.checks
-    }
-
-
-def _answer(seen: object, *, passed: bool) -> str | bool:
-    return seen if isinstance(seen, str) else passed
+def recorded_results(event: AuditEvent) -> dict[str, str | bool]:
+    """Return the results of an event's guards: the answer to a question, or whether it passed."""
+    results: dict[str, str | bool] = {}
+    for check in event.checks:
+        answer = check.saw.get(check.guard)
+        results[check.guard] = answer if isinstance(answer, str) else check.passed
+    return results
 
 
 def path_of(value: str | dict[str, Any]) -> str:
-    """Write a state as XState names it (a leaf, or regions with theirs) as a path of ours."""
+    """Write a state value of XState (a leaf, or regions with their leaves) as our path."""
     return ",".join(".".join(parts) for parts in _leaves(value))
 
 

@@ -23,7 +23,7 @@ from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.jsonl import whole_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
-from dispute_fsm.verify.checker import Verification
+from dispute_fsm.verify.checker import PROPERTIES, Verification
 from dispute_fsm.verify.checker import verify as verify_version
 from dispute_fsm.verify.counterexample import file_name, scenario_text
 
@@ -60,18 +60,14 @@ def verify_command(
         for version in progress.track(versions, description="verify"):
             found = verify_version(version)
             ok &= found.ok
-            texts = {
-                one.of.id: scenario_text(one.of, one.violation)
-                for one in found.verdicts
-                if one.violation is not None
-            }
+            violated = [one for one in PROPERTIES if one.id in found.violations]
+            texts = {one.id: scenario_text(one, found.violations[one.id]) for one in violated}
             if counterexamples is not None and texts:
                 counterexamples.mkdir(parents=True, exist_ok=True)
-                for one in found.verdicts:
-                    if one.of.id in texts:
-                        files.append(counterexamples / file_name(one.of, version.id))
-                        with whole_file(files[-1]) as stream:
-                            stream.write(texts[one.of.id])
+                for one in violated:
+                    files.append(counterexamples / file_name(one, version.id))
+                    with whole_file(files[-1]) as stream:
+                        stream.write(texts[one.id])
             if as_json:
                 emit(_as_json(found, texts))
             else:
@@ -88,16 +84,16 @@ def _as_json(found: Verification, texts: Mapping[str, str]) -> dict[str, object]
         "counts": asdict(found.counts),
         "properties": [
             {
-                "id": one.of.id,
-                "zh": one.of.sentence.zh,
-                "en": one.of.sentence.en,
-                "holds": one.holds,
-                "wrong": None
-                if one.violation is None
-                else {"zh": one.violation.wrong.zh, "en": one.violation.wrong.en},
-                "counterexample": texts.get(one.of.id),
+                "id": one.id,
+                "zh": one.sentence.zh,
+                "en": one.sentence.en,
+                "holds": one.id not in found.violations,
+                "wrong": found.violations[one.id].wrong._asdict()
+                if one.id in found.violations
+                else None,
+                "counterexample": texts.get(one.id),
             }
-            for one in found.verdicts
+            for one in PROPERTIES
         ],
     }
 
@@ -143,9 +139,10 @@ def _show(found: Verification, texts: Mapping[str, str], lang: Lang) -> None:
     words, counts = _WORDS[lang], asdict(found.counts)
     say(words["counts"].format(rules=found.version.id, **counts))
     say(words["waiting"].format(**counts))
-    for one in found.verdicts:
-        mark, style = ("✓", None) if one.holds else ("✗", "red")
-        say(f"{mark} {one.of.id}: {one.of.text(lang)}", style)
-        if one.violation is not None:
-            say(f"  {one.violation.wrong.label(lang)}; {words['shortest']}")
-            say(texts[one.of.id])
+    for one in PROPERTIES:
+        violation = found.violations.get(one.id)
+        mark, style = ("✓", None) if violation is None else ("✗", "red")
+        say(f"{mark} {one.id}: {one.sentence.label(lang)}", style)
+        if violation is not None:
+            say(f"  {violation.wrong.label(lang)}; {words['shortest']}")
+            say(texts[one.id])

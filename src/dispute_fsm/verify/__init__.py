@@ -1,1 +1,1 @@
-"""Verification: the rules explored exhaustively, properties decided over all of it, and small wrong rules that must be noticed."""
+"""Verification: the state space of a rule version, explored whole, and properties checked on it."""

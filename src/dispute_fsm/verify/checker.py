@@ -1,21 +1,56 @@
-"""Verifying a rule version: explored under every representative policy, each property decided over all that was found."""
+"""Checks a rule version: every property on the state space under every representative policy."""
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 
 from dispute_fsm.domain.commands import ExtendDeadline
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import RuleVersion
-from dispute_fsm.verify.liveness import waiting
-from dispute_fsm.verify.properties import PROPERTIES
-from dispute_fsm.verify.property import Property, Violation
-from dispute_fsm.verify.representatives import representative
+from dispute_fsm.verify.liveness import (
+    hints_help,
+    let_expire,
+    never_means_never,
+    silence_closes,
+    sweeps_do_not_decide,
+)
+from dispute_fsm.verify.properties import (
+    Violation,
+    closed_stays_closed,
+    deadline_is_inclusive,
+    ends_agree,
+    merchant_is_heard,
+    one_answer,
+    one_response,
+    penalty_has_a_cause,
+    refusal_explains,
+    repetition_is_harmless,
+    unknown_never_penalizes,
+)
+from dispute_fsm.verify.representatives import representative_policies
 from dispute_fsm.verify.state_space import Exploration, explore
+
+PROPERTIES = (
+    one_answer,
+    silence_closes,
+    closed_stays_closed,
+    one_response,
+    penalty_has_a_cause,
+    merchant_is_heard,
+    refusal_explains,
+    hints_help,
+    never_means_never,
+    repetition_is_harmless,
+    unknown_never_penalizes,
+    deadline_is_inclusive,
+    sweeps_do_not_decide,
+    ends_agree,
+)
+"""All properties, in the order of the report."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """How much was looked at: what can be, what was asked, and what came of it."""
+    """The size of the state space: policies, states, situations, and commands by their results."""
 
     policies: int = 0
     states: int = 0
@@ -29,75 +64,59 @@ class Counts:
     deadline_switched_off: int = 0
 
     def add(self, exploration: Exploration) -> None:
-        """Count what one exploration found."""
+        """Add the counts of one exploration."""
+        situations = exploration.situations.values()
         self.policies += 1
-        self.states = max(
-            self.states,
-            len({situation.dispute.path for situation in exploration.situations.values()}),
-        )
-        self.situations += len(exploration.situations)
-        for answer in exploration.answers():
+        self.states = max(self.states, len({situation.dispute.path for situation in situations}))
+        self.situations += len(situations)
+        for decision in exploration.decisions():
             self.questions += 1
-            self.accepted += answer.accepted
-            self.unknown += answer.unknown
-            self.refused += bool(answer.codes)
-            self.unchanged += not (answer.accepted or answer.unknown or answer.codes)
-        for_platform, off = waiting(exploration)
-        self.waiting_for_platform += for_platform
-        self.deadline_switched_off += off
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyResult:
-    """What became of a property: it holds, or there is a shortest counter-example."""
-
-    of: Property
-    violation: Violation | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing speaks against it."""
-        return self.violation is None
+            self.accepted += decision.after is not None
+            self.refused += bool(decision.codes)
+            self.unknown += decision.evaluation is None
+            self.unchanged += not (decision.evaluation is None or decision.after or decision.codes)
+        ends = Counter(let_expire(situation)[1] for situation in situations)
+        self.waiting_for_platform += ends["platform"]
+        self.deadline_switched_off += ends["switched_off"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of verifying one rule version."""
+    """The result for one rule version: counts, and a shortest violation of each failed property."""
 
     version: RuleVersion
     counts: Counts
-    verdicts: tuple[PropertyResult, ...]
+    violations: dict[str, Violation]
 
     @property
     def ok(self) -> bool:
-        """Whether every property holds."""
-        return all(verdict.holds for verdict in self.verdicts)
+        """Whether every property is satisfied."""
+        return not self.violations
 
 
-def verify(version: RuleVersion, properties: Iterable[Property] = PROPERTIES) -> Verification:
-    """Explore a rule version and decide every property; each that fails comes with the shortest counter-example found."""
-    properties, counts = tuple(properties), Counts()
-    nearest = dict[str, Violation]()
-    for name, policy in representative().items():
-        exploration = explore(version, policy, name)
+def verify(version: RuleVersion) -> Verification:
+    """Explore a rule version and check every property."""
+    counts, shortest = Counts(), dict[str, Violation]()
+    for policy in representative_policies().values():
+        exploration = explore(version, policy)
         counts.add(exploration)
-        for one in properties:
-            found = [
-                *one.violations(exploration),
-                *([nearest[one.id]] if one.id in nearest else []),
-            ]
-            if found:
-                nearest[one.id] = min(found, key=_how_far)
-    return Verification(
-        version, counts, tuple(PropertyResult(one, nearest.get(one.id)) for one in properties)
-    )
+        for checked in PROPERTIES:
+            violations = list(checked.violations(exploration))
+            if checked.id in shortest:
+                violations.append(shortest[checked.id])
+            if violations:
+                shortest[checked.id] = min(violations, key=_length)
+    return Verification(version, counts, shortest)
 
 
-def _how_far(violation: Violation) -> tuple[bool, int]:
-    """Order violations: the shortest first, behind them those that no scenario file can say (an extension that names nothing)."""
-    names = violation.exploration.version.table.asks(NAMED)
-    commands = (move.command for move in violation.moves)
-    unnamed = any(
-        isinstance(command, ExtendDeadline) and command.deadline is None for command in commands
+def _length(violation: Violation) -> tuple[bool, int]:
+    """Order violations by their length; last those that a scenario file cannot express.
+
+    Those extend a deadline without naming it where the rules require its name.
+    """
+    is_unnamed = any(
+        isinstance(step.command, ExtendDeadline) and step.command.deadline is None
+        for step in violation.path
     )
-    return names and unnamed, len(violation.moves)
+    requires_name = violation.exploration.version.table.asks(NAMED)
+    return requires_name and is_unnamed, len(violation.path)

@@ -1,14 +1,14 @@
-"""What is asked in every situation: the policies, commands, payloads, facts and instants that represent all others.
+"""What represents everything else in the exploration: policies, commands, orders and instants.
 
 A payload is complete, or at a limit, or it lacks just one thing that some transition may require,
-or it lacks everything. The facts show each thing that counts, each almost-thing that does not, or
-all at once. Time is now, at a due instant, or just after it. The policies have every switch on and
-off, and every two of them in every combination: eight do what a hundred and twenty-eight would, as
-an orthogonal array in which each two columns hold all four pairs. No transition asks for three
-switches.
+or it lacks everything. An order shows each fact that counts, each fact that almost counts, or all
+at once. Time is now, at a due instant, or just after it. The policies have every switch on and off,
+and every two of them in every combination: eight policies are enough instead of a hundred and
+twenty-eight, as an orthogonal array in which each two columns contain all four pairs. No transition
+depends on three switches.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -17,7 +17,6 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     SYSTEM,
-    Actor,
     Command,
     adjudicator,
     consumer,
@@ -45,23 +44,26 @@ SWITCHES: Mapping[str, Mapping[str, object]] = FrozenMap(
         },
     }
 )
-"""What each switch lays over the default policy. The last one turns those that no row of a chart asks about, all at once."""
+"""What each switch lays over the default policy.
+
+The last one combines all fields that no transition depends on.
+"""
 
 _ARRAY = ("0000000", "0001111", "0110011", "0111100", "1010101", "1011010", "1100110", "1101001")
 
 
-def representative() -> dict[str, Policy]:
-    """Give the policies by a name that says which switches are turned."""
-    named: dict[str, Policy] = {}
-    for row in _ARRAY:
-        turned = [switch for switch, digit in zip(SWITCHES, row, strict=True) if digit == "1"]
-        changes = {field: value for switch in turned for field, value in SWITCHES[switch].items()}
-        named[", ".join(turned) or "the default"] = DEFAULT_POLICY.lay_over(changes)
-    return named
+def representative_policies() -> dict[str, Policy]:
+    """Return the policies, by the names of their switches."""
+    policies: dict[str, Policy] = {}
+    for line in _ARRAY:
+        switches = [switch for switch, digit in zip(SWITCHES, line, strict=True) if digit == "1"]
+        changes = {field: value for switch in switches for field, value in SWITCHES[switch].items()}
+        policies[", ".join(switches) or "the default"] = DEFAULT_POLICY.lay_over(changes)
+    return policies
 
 
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
-"""A Tuesday, ten in the morning in Shanghai: no holiday near."""
+"""A Tuesday, ten in the morning in Shanghai, with no holiday near."""
 
 MERCHANT, CONSUMER = "M-1", "C-1"
 OWN = FrozenMap(
@@ -72,28 +74,35 @@ OWN = FrozenMap(
         Role.SYSTEM: SYSTEM,
     }
 )
-"""The actor of each role whose business the dispute is."""
+"""The actor of each role who may act on the dispute."""
 
 STRANGERS = (consumer("C-9"), merchant("M-9"))
-"""The right role, somebody else's dispute."""
+"""Actors of another dispute."""
 
 COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
-"""Every event that can be asked of a dispute that stands."""
+"""Every command to an existing dispute."""
 
 _HOUR, _DAY, _SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
-_SAID = "as the files show"
-_SOON, _LATE = 12 * _HOUR, 10 * _DAY
+_TEXT = "as the files show"
 
 
 class Variant(NamedTuple):
-    """A command, whoever sends it, and whether it says all that any row could ask of it."""
+    """A command by any actor, and whether its payload has all that a transition may require."""
 
     command: Command
     complete: bool = True
 
 
-def _variant(event: CommandType, members: Mapping[str, Any], *, complete: bool = True) -> Variant:
-    return Variant(COMMAND_CLASSES[event].model_validate({"by": SYSTEM, **members}), complete)
+def _variants(
+    event: CommandType,
+    complete: Iterable[Mapping[str, Any]],
+    incomplete: Iterable[Mapping[str, Any]] = (),
+) -> tuple[Variant, ...]:
+    make = COMMAND_CLASSES[event].model_validate
+    return (
+        *(Variant(make({"by": SYSTEM, **payload})) for payload in complete),
+        *(Variant(make({"by": SYSTEM, **payload}), complete=False) for payload in incomplete),
+    )
 
 
 # ---- commands ------------------------------------------------------------------------------------
@@ -109,137 +118,94 @@ def _voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> di
     }
 
 
-def _beyond(policy: Policy, kind: str) -> dict[str, list[dict[str, object]]]:
-    """Give vouchers beyond each limit of the policy, by the fault."""
+def _vouchers_around_limits(policy: Policy, kind: str) -> list[list[dict[str, object]]]:
+    """Return vouchers of as many bytes, and as many files, as the policy allows, and of more."""
     limits = policy.voucher_limits
-    return {
-        "too large": [_voucher(kind=kind, size=limits.max_bytes + 1)],
-        "too large together": [*_at_limit(policy, kind), _voucher(99, kind, size=1)],
-        "of no such type": [_voucher(kind=kind, media_type="text/plain")],
-        "too many": [_voucher(n, kind) for n in range(limits.max_count + 1)],
-    }
-
-
-def _at_limit(policy: Policy, kind: str) -> list[dict[str, object]]:
-    """Give vouchers that are just as large as they may be, each and together."""
-    limits, left, vouchers = (
-        policy.voucher_limits,
-        policy.voucher_limits.max_bytes_together,
-        list[dict[str, object]](),
-    )
-    while left and len(vouchers) < limits.max_count:
-        vouchers.append(_voucher(len(vouchers), kind, size=min(left, limits.max_bytes)))
+    largest, left = list[dict[str, object]](), limits.max_bytes_together
+    while left and len(largest) < limits.max_count:
+        largest.append(_voucher(len(largest), kind, size=min(left, limits.max_bytes)))
         left -= min(left, limits.max_bytes)
-    return vouchers
-
-
-def _as_many(policy: Policy, kind: str) -> list[dict[str, object]]:
-    return [_voucher(n, kind) for n in range(policy.voucher_limits.max_count)]
+    most = [_voucher(n, kind) for n in range(limits.max_count)]
+    return [
+        largest,
+        [*largest, _voucher(99, kind, size=1)],
+        most,
+        [*most, _voucher(limits.max_count, kind)],
+        [_voucher(kind=kind, size=limits.max_bytes + 1)],
+        [_voucher(kind=kind, media_type="text/plain")],
+    ]
 
 
 @cache
 def _choices(policy: Policy, option: Option, now: datetime) -> tuple[Variant, ...]:
-    complete: dict[str, Any] = {"option": option}
+    payload: dict[str, Any] = {"option": option}
     if option is Option.SHIP_BY_AGREED_DATE:
-        complete |= {"agreed_until": now + _SOON, "vouchers": [_voucher()]}
-    faulty = [
-        {**complete, "vouchers": vouchers}
-        for vouchers in _beyond(policy, "chat_screenshot").values()
+        payload |= {"agreed_until": now + 12 * _HOUR, "vouchers": [_voucher()]}
+    complete = [payload]
+    incomplete = [
+        {**payload, "vouchers": vouchers}
+        for vouchers in _vouchers_around_limits(policy, "chat_screenshot")
     ]
-    made = [_variant(CommandType.CHOOSE_OPTION, complete)]
-    faulty += [
-        {**complete, "vouchers": full(policy, "chat_screenshot")} for full in (_at_limit, _as_many)
-    ]  # not faulty yet
     if option is Option.SHIP_BY_AGREED_DATE:
-        longest = policy.max_promise
-        made.append(_variant(CommandType.CHOOSE_OPTION, {**complete, "agreed_until": now + _LATE}))
-        faulty += [
-            {**complete, "agreed_until": None},
-            {**complete, "agreed_until": now},
-            {**complete, "vouchers": []},
+        complete.append({**payload, "agreed_until": now + 10 * _DAY})
+        incomplete += [
+            {"option": option},
+            {**payload, "agreed_until": None},
+            {**payload, "agreed_until": now},
+            {**payload, "vouchers": []},
         ]
-        if longest is not None:
-            made.append(
-                _variant(CommandType.CHOOSE_OPTION, {**complete, "agreed_until": now + longest})
-            )
-            faulty.append({**complete, "agreed_until": now + longest + _SECOND})
-        faulty.append({"option": option})
-    return (
-        *made,
-        *(_variant(CommandType.CHOOSE_OPTION, members, complete=False) for members in faulty),
-    )
+        if policy.max_promise is not None:
+            latest = now + policy.max_promise
+            complete.append({**payload, "agreed_until": latest})
+            incomplete.append({**payload, "agreed_until": latest + _SECOND})
+    return _variants(CommandType.CHOOSE_OPTION, complete, incomplete)
 
 
 @cache
 def _submissions(policy: Policy) -> tuple[Variant, ...]:
-    picky = next(
-        ((name, reason) for name, reason in policy.evidence_reasons.items() if reason.not_accepted),
-        None,
-    )
-    name, reason = picky or next(iter(policy.evidence_reasons.items()))
-    kind = reason.prompts[0].kind.value
-    complete = {
-        "reason": name,
-        "vouchers": [_voucher(n, kind) for n in range(reason.prompts[0].at_least)],
-        "statement": _SAID,
-    }
-    faulty: list[dict[str, Any]] = [
-        {**complete, "vouchers": vouchers} for vouchers in _beyond(policy, kind).values()
+    reasons = policy.evidence_reasons.items()
+    name, reason = next((item for item in reasons if item[1].not_accepted), next(iter(reasons)))
+    kind, longest = reason.prompts[0].kind.value, policy.voucher_limits.max_statement
+    vouchers = [_voucher(n, kind) for n in range(reason.prompts[0].at_least)]
+    payload: dict[str, Any] = {"reason": name, "vouchers": vouchers, "statement": _TEXT}
+    vouchers_tried = [
+        [],
+        *([*vouchers, _voucher(99, other.value)] for other in reason.not_accepted[:1]),
+        *_vouchers_around_limits(policy, kind),
     ]
-    faulty += [
-        {**complete, "reason": "no-such-reason"},
-        {**complete, "vouchers": []},
-        {**complete, "statement": " "},
-    ]
-    longest = policy.voucher_limits.max_statement
-    faulty += [{**complete, "statement": "!" * length} for length in (longest, longest + 1)]
-    faulty += [
+    incomplete = [
         {},
-        *({**complete, "vouchers": full(policy, kind)} for full in (_at_limit, _as_many)),
+        {**payload, "reason": "no-such-reason"},
+        *({**payload, "statement": text} for text in (" ", "!" * longest, "!" * (longest + 1))),
+        *({**payload, "vouchers": tried} for tried in vouchers_tried),
     ]
-    faulty += [
-        {**complete, "vouchers": [*complete["vouchers"], _voucher(99, other.value)]}
-        for other in reason.not_accepted[:1]
-    ]
-    return (
-        _variant(CommandType.SUBMIT_EVIDENCE, complete),
-        *(_variant(CommandType.SUBMIT_EVIDENCE, members, complete=False) for members in faulty),
-    )
-
-
-@cache
-def _rulings(event: CommandType) -> tuple[Variant, ...]:
-    return (_variant(event, {"rationale": _SAID}), _variant(event, {}, complete=False))
+    return _variants(CommandType.SUBMIT_EVIDENCE, [payload], incomplete)
 
 
 def _extensions(dispute: Dispute) -> Iterator[Variant]:
-    """Extend each deadline, named or not: to after everything else, to just a second later, to where it was."""
+    """Extend each deadline: beyond all others, by the least, not at all; and without a name."""
     last = max([dispute.last_at, *dispute.deadlines.values()])
+    due_instants = {**dispute.deadlines, Deadline.PROMISE: dispute.agreed_until}
     for deadline in (None, *Deadline):
-        named: dict[str, Any] = {"deadline": deadline, "rationale": _SAID}
-        yield _variant(CommandType.EXTEND_DEADLINE, {**named, "until": last + _DAY})
-        yield _variant(
-            CommandType.EXTEND_DEADLINE,
-            {"deadline": deadline, "until": last + _DAY},
-            complete=False,
-        )
-        was = dispute.deadlines.get(deadline) if deadline is not None else None
-        if deadline is Deadline.PROMISE:
-            was = dispute.agreed_until
-        if was is not None:
-            yield _variant(CommandType.EXTEND_DEADLINE, {**named, "until": was}, complete=False)
-            yield _variant(
-                CommandType.EXTEND_DEADLINE, {**named, "until": was + timedelta(microseconds=1)}
-            )
+        named: dict[str, Any] = {"deadline": deadline, "rationale": _TEXT}
+        complete = [{**named, "until": last + _DAY}]
+        incomplete = [{"deadline": deadline, "until": last + _DAY}]
+        due = None if deadline is None else due_instants.get(deadline)
+        if due is not None:
+            complete.append({**named, "until": due + timedelta(microseconds=1)})
+            incomplete.append({**named, "until": due})
+        yield from _variants(CommandType.EXTEND_DEADLINE, complete, incomplete)
 
 
 @cache
-def _plain(event: CommandType) -> Variant:
-    return _variant(event, {})
+def _without_choice(event: CommandType) -> tuple[Variant, ...]:
+    if event in {CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.ANNUL}:
+        return _variants(event, [{"rationale": _TEXT}], [{}])
+    return _variants(event, [{}])
 
 
 def variants(dispute: Dispute, event: CommandType, now: datetime) -> Iterator[Variant]:
-    """Give what may be sent of a type of command, the complete ones among them."""
+    """Return the variants of a command; the first one is complete."""
     match event:
         case CommandType.CHOOSE_OPTION:
             for option in Option:
@@ -247,73 +213,57 @@ def variants(dispute: Dispute, event: CommandType, now: datetime) -> Iterator[Va
                 yield from _choices(dispute.policy, option, now)  # pyright: ignore[reportArgumentType]
         case CommandType.SUBMIT_EVIDENCE:
             yield from _submissions(dispute.policy)  # pyright: ignore[reportArgumentType]
-        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
-            yield from _rulings(event)
         case CommandType.EXTEND_DEADLINE:
             yield from _extensions(dispute)
         case _:
-            yield _plain(event)
+            yield from _without_choice(event)
 
 
-def sent_by(actor: Actor, command: Command) -> Command:
-    """Give the same command by this actor."""
-    return command.model_copy(update={"by": actor})
-
-
-# ---- facts and instants --------------------------------------------------------------------------
+# ---- orders and instants -------------------------------------------------------------------------
 
 _PAID = {"paid_at": OPENED_AT - 3 * _DAY}
 _SHIPMENT = {"shipped_at": OPENED_AT - _HOUR, "carrier": "JDL", "waybill": "W1"}
 _PICKUP = {"scanned_at": OPENED_AT - _HOUR, "waybill": "W1", "kind": "picked_up"}
 _REFUND, _CANCEL = {"status": "completed"}, {"status": "submitted"}
 
-PLAIN = Order.model_validate(_PAID)
-"""An order that was paid, nothing else: what silence looks like."""
 
-EVERYTHING = Order.model_validate(
-    {
-        **_PAID,
-        "shipment": _SHIPMENT,
-        "pickup": _PICKUP,
-        "refund": _REFUND,
-        "cancel_request": _CANCEL,
-    }
-)
-"""An order that shows whatever any requirement asks for."""
+def _order(**facts: Mapping[str, object]) -> Order:
+    return Order.model_validate({**_PAID, **facts})
+
+
+PLAIN = _order()
+"""An order that was paid and shows nothing else."""
+
+EVERYTHING = _order(shipment=_SHIPMENT, pickup=_PICKUP, refund=_REFUND, cancel_request=_CANCEL)
+"""An order that shows every fact that any requirement asks for."""
 
 _ORDERS = (
     PLAIN,
     EVERYTHING,
-    Order.model_validate({**_PAID, "shipment": _SHIPMENT, "pickup": _PICKUP}),
-    Order.model_validate({**_PAID, "refund": _REFUND}),
-    Order.model_validate({**_PAID, "cancel_request": _CANCEL}),
-    Order.model_validate({**_PAID, "shipment": _SHIPMENT}),
-    Order.model_validate({**_PAID, "shipment": _SHIPMENT, "pickup": {**_PICKUP, "kind": "failed"}}),
-    Order.model_validate(
-        {
-            **_PAID,
-            "refund": {**_REFUND, "scope": "partial"},
-            "cancel_request": {"status": "withdrawn"},
-        }
-    ),
+    _order(shipment=_SHIPMENT, pickup=_PICKUP),
+    _order(refund=_REFUND),
+    _order(cancel_request=_CANCEL),
+    _order(shipment=_SHIPMENT),
+    _order(shipment=_SHIPMENT, pickup={**_PICKUP, "kind": "failed"}),
+    _order(refund={**_REFUND, "scope": "partial"}, cancel_request={"status": "withdrawn"}),
 )
 
 
 @cache
 def orders(agreed_until: datetime | None, now: datetime) -> tuple[Order, ...]:
-    """Give what the order system may show at a moment: with a promise, the scan at the agreed instant and just after it too."""
-    around = () if agreed_until is None else (agreed_until, agreed_until + _SECOND)
-    dated = (
-        Order.model_validate(
-            {**_PAID, "shipment": _SHIPMENT, "pickup": {**_PICKUP, "scanned_at": at}}
-        )
-        for at in around
-        if at <= now
+    """Return the possible orders; with a promise, also those scanned at its end and just after."""
+    scans = () if agreed_until is None else (agreed_until, agreed_until + _SECOND)
+    return (
+        *_ORDERS,
+        *(
+            _order(shipment=_SHIPMENT, pickup={**_PICKUP, "scanned_at": at})
+            for at in scans
+            if at <= now
+        ),
     )
-    return (*_ORDERS, *dated)
 
 
 def instants(dispute: Dispute) -> tuple[datetime, ...]:
-    """Give the moments at which something may turn: now, and at and just after each due instant that still lies ahead."""
+    """Return the instants that may matter: now, and each future due instant and just after it."""
     ahead = [due for due in dispute.deadlines.values() if due >= dispute.last_at]
     return tuple(sorted({dispute.last_at, *ahead, *map(just_after, ahead)}))

@@ -1,13 +1,13 @@
-"""The walk: every situation that a dispute of a rule version can get into under a policy, and every answer given there.
+"""The state space: every situation of a dispute under a rule version and a policy, with decisions.
 
-A *situation* is a dispute, reduced to what later answers depend on: where it is, what is
-remembered, and how its due instants lie to each other and to now, not how far apart they are. There
-are finitely many, so the walk ends. The first dispute that is found in a situation stands for all
-others; since the walk is breadth-first, the way to it is a shortest one.
+A *situation* is a dispute, reduced to what later decisions depend on: its configuration, what is
+remembered, and the order of its due instants and the current time, not the distance between them.
+There are finitely many, so the exploration ends. The first dispute in a situation represents all
+others. The exploration is breadth-first, so the path to a situation is a shortest one.
 
-What is asked are real commands, weighed, concluded and folded by the very functions that run in
-production. In a situation that differs from one known by its clocks alone, only what is complete is
-asked again: who may do it, what is out of place and what a payload lacks do not depend on clocks.
+Commands are evaluated, decided and evolved by the functions that run in production. In a situation
+that differs from a known one in its clocks only, incomplete and misplaced commands and other actors
+are not tried again: what comes of them does not depend on clocks.
 """
 
 from collections import deque
@@ -22,12 +22,13 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import Evaluation
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import derived_stamp
-from dispute_fsm.domain.commands import Actor, Command, OpenDispute
+from dispute_fsm.domain.commands import Command, OpenDispute
 from dispute_fsm.domain.enums import CommandType, RefusalCode, Role
 from dispute_fsm.domain.events import GENESIS, AuditEvent
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import FactsNeededError
+from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.registry import RuleVersion
 from dispute_fsm.verify.representatives import (
     COMMANDS,
@@ -39,32 +40,31 @@ from dispute_fsm.verify.representatives import (
     STRANGERS,
     instants,
     orders,
-    sent_by,
     variants,
 )
 
 Shape = tuple[Any, ...]
-"""What a situation is apart from its clocks."""
+"""A situation without its clocks."""
 Key = tuple[Any, ...]
-"""A situation: its shape and how its clocks stand."""
+"""A situation: its shape and the order of its clocks."""
 
 
 class PathStep(NamedTuple):
-    """One step on the way to a situation: when, what the order system showed, and what was asked."""
+    """One step of a path: the time, the order at that time, and the command (None: a sweep)."""
 
     at: datetime
     order: Order
-    command: Command
+    command: Command | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Situation:
-    """A dispute that stands for all in the same situation, and the shortest way to it. `answers` is all that was asked there."""
+    """A dispute that represents its situation, the shortest path to it, and all decisions in it."""
 
     key: Key
     dispute: Dispute
-    way: tuple[PathStep, ...]
-    answers: list["ExploredDecision"] = field(default_factory=list["ExploredDecision"])
+    path: tuple[PathStep, ...]
+    decisions: list["ExploredDecision"] = field(default_factory=list["ExploredDecision"])
 
     @property
     def now(self) -> datetime:
@@ -72,14 +72,14 @@ class Situation:
         return self.dispute.last_at
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ExploredDecision:
-    """What came of one command in a situation.
+    """The decision on one command in a situation.
 
-    `facts` is None where nobody had to ask; `unknown` tells that the order system would have had to
-    be asked and could not answer, so that nothing was decided. `complete` tells that the payload
-    lacks nothing. `after` is the dispute that the event leads to where the command is accepted,
-    `leads_to` its situation.
+    `facts` is None where the order system was not asked. `complete` is whether the payload has all
+    that a transition may require. `evaluation` is None where facts are needed and the order system
+    is unavailable: then nothing is decided. Where the command is accepted, `after` is the evolved
+    dispute and `successor` its situation.
     """
 
     situation: Situation
@@ -90,71 +90,48 @@ class ExploredDecision:
     complete: bool
     evaluation: Evaluation | None
     after: Dispute | None = None
-    leads_to: Situation | None = None
+    successor: Situation | None = None
 
     @property
-    def unknown(self) -> bool:
-        """Whether the order system could not answer."""
-        return self.evaluation is None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether an edge fired."""
-        return self.after is not None
+    def transition(self) -> Transition | None:
+        """The transition that fires, if one does."""
+        return None if self.evaluation is None else self.evaluation.transition
 
     @property
     def codes(self) -> tuple[RefusalCode, ...]:
         """The codes of a refusal."""
-        return (
-            ()
-            if self.evaluation is None
-            else tuple(reason.code for reason in self.evaluation.reasons)
-        )
-
-    @property
-    def penalizes(self) -> bool:
-        """Whether the dispute ends with a penalty by it."""
-        return (
-            self.after is not None
-            and self.after.closed
-            and self.judged.transition is not None
-            and self.judged.transition.target == PENALIZED
-        )
-
-    @property
-    def judged(self) -> Evaluation:
-        """The evaluation, where there is one."""
-        if self.evaluation is None:
-            raise ValueError("nothing was decided: the order system could not answer")
-        return self.evaluation
-
-    @property
-    def step(self) -> PathStep:
-        """The command as a step of a way."""
-        return PathStep(self.at, self.order, self.command)
-
-
-PENALIZED = "penalized"
+        reasons = () if self.evaluation is None else self.evaluation.reasons
+        return tuple(reason.code for reason in reasons)
 
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """All that was found of a rule version under one policy."""
+    """The state space of a rule version under one policy."""
 
     version: RuleVersion
     policy: Policy
-    name: str
-    opening: OpenDispute
     situations: dict[Key, Situation]
 
-    def answers(self) -> Iterator[ExploredDecision]:
-        """Go through all answers, those of the situations with the shortest ways first."""
+    def decisions(self) -> Iterator[ExploredDecision]:
+        """Iterate over all decisions, those of the situations with the shortest paths first."""
         for situation in self.situations.values():
-            yield from situation.answers
+            yield from situation.decisions
+
+    def accepted(self) -> Iterator[tuple[ExploredDecision, Dispute, Dispute]]:
+        """Iterate over the accepted commands, each with the dispute before and after it."""
+        for decision in self.decisions():
+            if decision.after is not None:
+                yield decision, decision.situation.dispute, decision.after
+
+    def refused(self) -> Iterator[tuple[ExploredDecision, Evaluation]]:
+        """Iterate over the refused commands, each with its evaluation."""
+        for decision in self.decisions():
+            if decision.evaluation is not None and decision.evaluation.reasons:
+                yield decision, decision.evaluation
 
 
-def explore(version: RuleVersion, policy: Policy, name: str = "") -> Exploration:
-    """Walk through everything that a dispute under this rule version and policy can get into."""
+def explore(version: RuleVersion, policy: Policy) -> Exploration:
+    """Explore every situation that a dispute can reach under this rule version and policy."""
     opening = OpenDispute(
         dispute_id="D-1",
         order_id="O-1",
@@ -163,46 +140,40 @@ def explore(version: RuleVersion, policy: Policy, name: str = "") -> Exploration
         rules=version.id,
         policy=policy,
     )
-    decision = open_dispute(
-        None, opening, seen(PLAIN, OPENED_AT), OPENED_AT, stamp=derived_stamp(OPENED_AT, "D-1", 1)
-    )
-    if not isinstance(decision, Accepted):
-        raise TypeError(f"the opening is not accepted: {decision}")
-    dispute = begin(decision.event, policy)
+    stamp = derived_stamp(OPENED_AT, "D-1", 1)
+    opened = open_dispute(None, opening, facts_of(PLAIN, OPENED_AT), OPENED_AT, stamp=stamp)
+    if not isinstance(opened, Accepted):
+        raise TypeError(f"the opening is not accepted: {opened}")
+    dispute = begin(opened.event, policy)
     root = Situation(key_of(dispute), dispute, ())
-    found, shapes, ahead = {root.key: root}, set[Shape](), deque([root])
-    while ahead:
-        situation = ahead.popleft()
-        thorough = (shape := shape_of(situation.dispute)) not in shapes
-        shapes.add(shape)
-        for answer in _ask(situation, thorough=thorough):
-            if answer.after is None:
-                situation.answers.append(answer)
+    situations, queue, shapes = {root.key: root}, deque([root]), set[Shape]()
+    while queue:
+        situation = queue.popleft()
+        for decision in _decisions(situation, shapes):
+            situation.decisions.append(decision)
+            if decision.after is None:
                 continue
-            key = key_of(answer.after)
-            reached = found.get(key)
-            if reached is None:
-                reached = found[key] = Situation(key, answer.after, (*situation.way, answer.step))
-                ahead.append(reached)
-            object.__setattr__(answer, "leads_to", reached)
-            situation.answers.append(answer)
-    return Exploration(version, policy, name, opening, found)
+            key = key_of(decision.after)
+            if key not in situations:
+                step = PathStep(decision.at, decision.order, decision.command)
+                situations[key] = Situation(key, decision.after, (*situation.path, step))
+                queue.append(situations[key])
+            decision.successor = situations[key]
+    return Exploration(version, policy, situations)
 
 
-def asked_again(exploration: Exploration, version: RuleVersion, path: str) -> Exploration:
-    """Ask everything that can be asked in one place once more, under a version that stands in; nobody goes on from there."""
-    found, shapes = dict[Key, Situation](), set[Shape]()
+def decide_again(exploration: Exploration, version: RuleVersion, path: str) -> Exploration:
+    """Decide all commands in one configuration again, under another version; no successors."""
+    situations, shapes = dict[Key, Situation](), set[Shape]()
     for key, known in exploration.situations.items():
         if known.dispute.path == path:
-            found[key] = situation = Situation(key, known.dispute, known.way)
-            thorough = (shape := shape_of(known.dispute)) not in shapes
-            shapes.add(shape)
-            situation.answers.extend(_ask(situation, thorough=thorough))
-    return Exploration(version, exploration.policy, exploration.name, exploration.opening, found)
+            situations[key] = Situation(key, known.dispute, known.path)
+            situations[key].decisions.extend(_decisions(situations[key], shapes))
+    return Exploration(version, exploration.policy, situations)
 
 
-def seen(order: Order, at: datetime) -> OrderFacts:
-    """Give the facts that one look at an order finds."""
+def facts_of(order: Order, at: datetime) -> OrderFacts:
+    """Return an order as the facts that the order system gives at an instant."""
     members: dict[str, Any] = {
         **vars(order),
         "order_id": "O-1",
@@ -214,7 +185,7 @@ def seen(order: Order, at: datetime) -> OrderFacts:
 
 
 def shape_of(dispute: Dispute) -> Shape:
-    """Reduce a dispute to what later answers depend on, clocks apart."""
+    """Reduce a dispute to what later decisions depend on, without its clocks."""
     return (
         dispute.path,
         dispute.option,
@@ -228,107 +199,113 @@ def shape_of(dispute: Dispute) -> Shape:
 
 
 def key_of(dispute: Dispute) -> Key:
-    """Reduce a dispute to its situation: which deadlines have passed, and in which order the others are due."""
-    passed = frozenset(
-        deadline for deadline, due in dispute.deadlines.items() if due < dispute.last_at
-    )
+    """Reduce a dispute to its situation: its shape, and the order in which deadlines are due."""
     ahead = sorted({due for due in dispute.deadlines.values() if due >= dispute.last_at})
     order = frozenset(
-        (deadline, ahead.index(due))
+        (deadline, ahead.index(due) if due >= dispute.last_at else None)
         for deadline, due in dispute.deadlines.items()
-        if due >= dispute.last_at
     )
-    return (*shape_of(dispute), passed, order)
+    return (*shape_of(dispute), order)
 
 
-def _ask(situation: Situation, *, thorough: bool) -> Iterator[ExploredDecision]:
-    dispute = situation.dispute
-    rows, actors = dispute.rules.table.transitions, dispute.rules.table.actors
+def intent_of(command: Command) -> tuple[Any, ...]:
+    """Reduce a command to its intent: its type, the chosen option and the extended deadline."""
+    return (command.type, getattr(command, "option", None), getattr(command, "deadline", None))
+
+
+# ---- decisions -----------------------------------------------------------------------------------
+
+
+def _decisions(situation: Situation, shapes: set[Shape]) -> Iterator[ExploredDecision]:
+    """Decide the representative commands; all of them only where the shape is a new one."""
+    dispute, table, shape = situation.dispute, situation.dispute.rules.table, situation.key[:-1]
+    is_new = shape not in shapes
+    shapes.add(shape)
     for event in COMMANDS:
-        offered = (dispute.path, event) in rows
-        if not (offered or thorough):
+        offered = (dispute.path, event) in table.transitions
+        if not (offered or is_new):
             continue
-        own = OWN[actors[event].roles[0]] if event in actors else OWN[Role.SYSTEM]
+        own = OWN[table.actors[event].roles[0] if event in table.actors else Role.SYSTEM]
         for at in instants(dispute) if offered else (situation.now,):
-            first = at == situation.now
-            for asked, complete in variants(dispute, event, at):
-                if not complete and not (thorough and first):
-                    continue
-                yield from ask(
-                    situation,
-                    sent_by(own, asked),
-                    at,
-                    complete=complete,
-                    thorough=thorough and first,
-                )
-                if not offered:  # one command shows as well as another that it is out of place
+            thorough = is_new and at == situation.now
+            for variant, complete in variants(dispute, event, at):
+                if complete or thorough:
+                    command = variant.model_copy(update={"by": own})
+                    yield from _with_each_order(
+                        situation, command, at, complete=complete, thorough=thorough
+                    )
+                if not offered:  # one variant is enough to show that the command is misplaced
                     break
-        if thorough:
-            asked = next(iter(variants(dispute, event, situation.now))).command
-            for other in _others(own):
-                yield from ask(
-                    situation, sent_by(other, asked), situation.now, complete=True, thorough=False
-                )
+        if is_new:
+            variant = next(iter(variants(dispute, event, situation.now))).command
+            for other in (*OWN.values(), *STRANGERS):
+                if other != own:
+                    command = variant.model_copy(update={"by": other})
+                    yield from _with_each_order(situation, command, situation.now)
 
 
-def _others(own: Actor) -> list[Actor]:
-    return [actor for actor in (*OWN.values(), *STRANGERS) if actor != own]
-
-
-def ask(
+def _with_each_order(
     situation: Situation,
-    asked: Command,
+    command: Command,
     at: datetime,
     *,
     complete: bool = True,
     thorough: bool = False,
 ) -> Iterator[ExploredDecision]:
-    """Put one command before the rules: without facts, and where they are needed, with each of those that may be shown."""
-    dispute = situation.dispute
+    """Decide one command: without facts, or where they are needed, with each possible order."""
     try:
-        yield put(situation, asked, at, PLAIN, None, complete=complete)
+        decided = decide_and_evolve(situation.dispute, command, None, at)
     except FactsNeededError:
-        yield ExploredDecision(situation, asked, at, PLAIN, None, complete, None)
-        shown = orders(dispute.agreed_until, at)
-        for order in (
-            shown if thorough or asked.type is not CommandType.CHOOSE_OPTION else shown[:2]
-        ):
-            yield put(situation, asked, at, order, seen(order, at), complete=complete)
+        yield ExploredDecision(situation, command, at, PLAIN, None, complete, None)
+        possible = orders(situation.dispute.agreed_until, at)
+        if command.type is CommandType.CHOOSE_OPTION and not thorough:
+            possible = possible[:2]
+        for order in possible:
+            facts = facts_of(order, at)
+            decided = decide_and_evolve(situation.dispute, command, facts, at)
+            yield ExploredDecision(situation, command, at, order, facts, complete, *decided)
+    else:
+        yield ExploredDecision(situation, command, at, PLAIN, None, complete, *decided)
 
 
-def put(  # noqa: PLR0913 -- what a decision takes
-    situation: Situation,
-    asked: Command,
-    at: datetime,
-    order: Order,
-    facts: OrderFacts | None,
-    *,
-    complete: bool = True,
-) -> ExploredDecision:
-    """Put one command with these facts before the rules. Raises `FactsNeededError` where there are none and some are needed."""
-    dispute = situation.dispute
-    evaluation, conclusion = conclude(dispute, asked, facts, at)
-    after = None
-    if evaluation.transition is not None and conclusion is not None:
-        members: dict[str, Any] = {
-            "dispute_id": dispute.dispute_id,
-            "seq": dispute.seq + 1,
-            "revision": dispute.revision + 1,
-            "type": conclusion.type,
-            "at": at,
-            "actor": asked.by,
-            "command": asked.type,
-            "payload": asked,  # in the clear, for nothing is written
-            "source": dispute.path,
-            "target": conclusion.target,
-            "facts": conclusion.facts,
-            "deadlines": conclusion.deadlines,
-            "outcome": conclusion.outcome,
-            "rules": dispute.opening.rules,
-            "policy": dispute.opening.policy,
-            "key": None,
-            "prev_hash": dispute.last_hash,
-            "hash": GENESIS,
-        }
-        after = evolve(dispute, AuditEvent.model_construct(**members))
-    return ExploredDecision(situation, asked, at, order, facts, complete, evaluation, after)
+def decide_and_evolve(
+    dispute: Dispute, command: Command, facts: OrderFacts | None, at: datetime
+) -> tuple[Evaluation, Dispute | None]:
+    """Decide a command, and evolve the dispute where it is accepted.
+
+    Raises `FactsNeededError` where there are no facts and some are needed.
+    """
+    evaluation, conclusion = conclude(dispute, command, facts, at)
+    if evaluation.transition is None or conclusion is None:
+        return evaluation, None
+    members: dict[str, Any] = {
+        "dispute_id": dispute.dispute_id,
+        "seq": dispute.seq + 1,
+        "revision": dispute.revision + 1,
+        "type": conclusion.type,
+        "at": at,
+        "actor": command.by,
+        "command": command.type,
+        "payload": command,  # as plain text, for nothing is stored
+        "source": dispute.path,
+        "target": conclusion.target,
+        "facts": conclusion.facts,
+        "deadlines": conclusion.deadlines,
+        "outcome": conclusion.outcome,
+        "rules": dispute.opening.rules,
+        "policy": dispute.opening.policy,
+        "key": None,
+        "prev_hash": dispute.last_hash,
+        "hash": GENESIS,
+    }
+    return evaluation, evolve(dispute, AuditEvent.model_construct(**members))
+
+
+def decide_with_order(
+    dispute: Dispute, command: Command, order: Order, at: datetime
+) -> tuple[Evaluation, Dispute | None]:
+    """Decide a command and evolve the dispute; where facts are needed, those of the order."""
+    try:
+        return decide_and_evolve(dispute, command, None, at)
+    except FactsNeededError:
+        return decide_and_evolve(dispute, command, facts_of(order, at), at)
