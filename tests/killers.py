@@ -145,7 +145,7 @@ def read(path: Path) -> Scenario:
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[Question]:
-    run = Run.opened(
+    run = Run.open(
         scenario.opening,
         scenario.opened_at,
         order_system(scenario.opening.order_id, scenario.order),
@@ -165,11 +165,11 @@ def _of_scenario(scenario: Scenario) -> Iterator[Question]:
             )
             before = run.dispute if event is run.events[-1] else before
         if (
-            isinstance(step.does, Command) and len(run.events) == events
+            isinstance(step.action, Command) and len(run.events) == events
         ):  # unchanged, or refused where refusals are not recorded
             facts = run.orders.look(run.dispute.order_id, step.at) if run.orders.available else None
             yield Question(
-                before, step.does, facts, step.at, decided(before, step.does, facts, step.at)
+                before, step.action, facts, step.at, decided(before, step.action, facts, step.at)
             )
 
 

@@ -174,7 +174,7 @@ def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Pat
         failures = run_scenario(parse_scenario(changed, "changed")).failures
         assert [(failure.step, failure.line) for failure in failures] == [(number, step.line)]
         assert another(expected[0]) in failures[0].expected
-        assert expected[0] in failures[0].found
+        assert expected[0] in failures[0].actual
         planted += 1
     assert planted == sum(step.expect.model_fields_set == {"state"} for step in scenario.steps)
 
@@ -204,7 +204,7 @@ def test_a_wrong_expectation_of_the_end_is_found_at_its_line(
     ).failures
     assert (failure.step, failure.line) == (None, len(before) + 1)
     assert next(iter(wrong.values())).strip("[]") in failure.expected
-    assert found in failure.found
+    assert found in failure.actual
 
 
 def test_a_refusal_that_nobody_expected_is_found_at_its_step_and_line() -> None:
@@ -214,4 +214,4 @@ def test_a_refusal_that_nobody_expected_is_found_at_its_step_and_line() -> None:
     assert text.count(expected) == 1
     (failure,) = run_scenario(parse_scenario(text.replace(expected, ""), "changed")).failures
     assert (failure.step, failure.line) == (4, text[: text.index(expected)].count("\n") + 1)
-    assert RefusalCode.ALREADY_CONFIRMED.value in failure.found
+    assert RefusalCode.ALREADY_CONFIRMED.value in failure.actual

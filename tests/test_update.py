@@ -12,7 +12,7 @@ from dispute_fsm.domain.enums import Outcome, StateName
 from dispute_fsm.errors import InputError
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
-from dispute_fsm.scenarios.update import updated
+from dispute_fsm.scenarios.update import update_expectations
 from tests.support import CORPUS
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
@@ -26,7 +26,7 @@ def ran(text: str) -> ScenarioResult:
 
 
 def written(text: str, *, change: bool = False) -> str:
-    return updated(text, ran(text), change=change)
+    return update_expectations(text, ran(text), change=change)
 
 
 def read(path: Path) -> str:
@@ -83,7 +83,7 @@ def test_expectations_that_were_taken_out_are_written_again_and_nothing_else_is(
     bare = stripped(read(path))
     result = ran(bare)
     assert not result.scenario.expect.model_fields_set
-    text = updated(bare, result, change=False)
+    text = update_expectations(bare, result, change=False)
     again = ran(text)
     assert again.failures == ()
     assert stripped(text) == bare
@@ -97,7 +97,7 @@ def test_expectations_that_were_taken_out_are_written_again_and_nothing_else_is(
         assert step.expect.model_fields_set == {
             name for name in ("refused", "error") if getattr(found, name)
         }
-    assert updated(text, again, change=True) is text
+    assert update_expectations(text, again, change=True) is text
 
 
 def another(value: Any) -> str | None:  # noqa: ANN401 -- a node of PyYAML
@@ -126,7 +126,7 @@ def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_wri
 ) -> None:
     text = read(path)
     right = ran(text)
-    assert updated(text, right, change=True) is text
+    assert update_expectations(text, right, change=True) is text
     looked_at = (
         [*expectations(text)] if right.dispute else [*expectations(text)][-1:]
     )  # no step runs after a refused opening
@@ -139,8 +139,8 @@ def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_wri
     changes = changed(text, planted)
     result = ran(changes)
     assert len(result.failures) == len(planted)
-    assert updated(changes, result, change=False) is changes
-    assert updated(changes, result, change=True) == text
+    assert update_expectations(changes, result, change=False) is changes
+    assert update_expectations(changes, result, change=True) == text
 
 
 # ---- how it is written ---------------------------------------------------------------------------
@@ -384,5 +384,5 @@ def test_where_what_would_be_written_is_no_scenario_nothing_is_written() -> None
 
 
 def test_a_text_that_is_not_what_was_run_is_refused() -> None:
-    with pytest.raises(InputError, match="run it anew"):
-        updated(HEAD, ran(HEAD + "steps: [{at: +1h, do: sweep}]\n"), change=False)
+    with pytest.raises(InputError, match="run it again"):
+        update_expectations(HEAD, ran(HEAD + "steps: [{at: +1h, do: sweep}]\n"), change=False)

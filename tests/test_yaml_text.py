@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dispute_fsm.documents.source import FieldPath, YamlText, field_name
+from dispute_fsm.documents.source import FieldPath, YamlSource, field_name
 from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH, read_yaml
 from dispute_fsm.errors import InputError
 
@@ -262,7 +262,7 @@ def test_a_naive_time_has_no_offset(naive: str) -> None:
     assert (fault.line, fault.field) == (2, "at")
     assert "has no offset" in fault.message
     assert "quotes" not in fault.message
-    assert f'; if it is a text, put it in quotes: "{naive}"' in refused(f"title: {naive}").message
+    assert f'; if it is a string, put it in quotes: "{naive}"' in refused(f"title: {naive}").message
 
 
 @pytest.mark.parametrize("field", ["at", "opened_at", "until", "agreed_until"])
@@ -282,9 +282,9 @@ def test_where_only_an_instant_can_stand_nobody_is_told_to_quote(field: str, pla
 
 def test_what_else_may_have_been_meant_than_a_text_is_said() -> None:
     for plain in (*INTEGERS, *FLOATS):
-        assert "or write a whole number in plain digits" in refused(f"hours: {plain}").message
+        assert "or write an integer in plain digits" in refused(f"hours: {plain}").message
     for plain in (*TIMES_OF_DAY, *WORDS, "="):
-        assert "whole number in" not in refused(f"hours: {plain}").message
+        assert "an integer in" not in refused(f"hours: {plain}").message
     for plain in WORDS:
         assert ("or write true or false" in refused(f"statement: {plain}").message) == (
             plain.lower() != "null"
@@ -310,7 +310,7 @@ def test_a_time_that_is_none_is_refused(plain: str, problem: str) -> None:
     fault = refused(f"- 1\n- {plain}")
     assert (fault.line, fault.field) == (2, "[1]")
     assert problem in fault.message
-    assert fault.message.endswith(f'; if it is a text, put it in quotes: "{plain}"')
+    assert fault.message.endswith(f'; if it is a string, put it in quotes: "{plain}"')
 
 
 def test_text_is_kept_as_it_is_written() -> None:
@@ -328,7 +328,9 @@ def test_text_is_kept_as_it_is_written() -> None:
 
 def test_a_byte_order_mark_and_windows_lines_are_fine() -> None:
     text = read_yaml(b"\xef\xbb\xbfa: 1\r\nb:\r\n  - x\r\n", FILE)
-    assert text == YamlText({"a": 1, "b": ["x"]}, {(): 1, ("a",): 1, ("b",): 2, ("b", 0): 3})
+    assert text == YamlSource(
+        FILE, {"a": 1, "b": ["x"]}, {(): 1, ("a",): 1, ("b",): 2, ("b", 0): 3}
+    )
     assert read("\ufeffa: 1") == {"a": 1}
 
 
@@ -404,7 +406,7 @@ def test_a_second_document_is_refused(more: str) -> None:
 def test_a_key_stands_only_once(text: str, first: int, line: int, field: str) -> None:
     fault = refused(text)
     assert (fault.line, fault.field) == (line, field)
-    assert f"stands in line {first} already" in fault.message
+    assert f", first used in line {first}: " in fault.message
 
 
 def test_the_same_key_in_different_mappings_is_fine() -> None:
@@ -599,7 +601,7 @@ def test_the_first_problem_of_the_file_is_reported(text: str, line: int, field: 
 
 def test_a_fault_reads_as_one_line() -> None:
     assert str(refused("steps:\n  - amount: 0012")).startswith(
-        "x.dispute.yaml:2: steps[0].amount: not every reader of YAML takes this for a text: put "
+        "x.dispute.yaml:2: steps[0].amount: not every YAML reader takes this for a string: put "
         'it in quotes: "0012",'
     )
 
@@ -624,7 +626,7 @@ yaml_like = st.lists(pieces, max_size=40).map("".join)
 @example('"\\UFFFFFFFF')
 def test_any_text_is_read_or_refused(text: bytes | str) -> None:
     result = outcome(text)
-    if isinstance(result, YamlText):
+    if isinstance(result, YamlSource):
         assert set(result.lines) == set(paths(result.value))
     else:
         assert result.file == FILE
@@ -632,7 +634,7 @@ def test_any_text_is_read_or_refused(text: bytes | str) -> None:
         assert str(result).isprintable()
 
 
-def outcome(text: bytes | str) -> YamlText | InputError:
+def outcome(text: bytes | str) -> YamlSource | InputError:
     try:
         return read_yaml(text, FILE)
     except InputError as fault:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pickle import PicklingError
 from typing import Any
 
-from dispute_fsm.documents.source import meant
+from dispute_fsm.documents.source import unknown_value
 from dispute_fsm.domain.enums import CommandType
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError, InputError
@@ -101,7 +101,5 @@ def rule_version(version: str) -> RuleVersion:
 def _registered(version: str) -> RuleVersion:
     found = VERSIONS.get(version)
     if found is None:
-        raise InputError(
-            f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules"
-        )
+        raise InputError(unknown_value(version, tuple(VERSIONS), "rule version"), field="rules")
     return found

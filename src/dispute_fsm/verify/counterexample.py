@@ -14,7 +14,7 @@ from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
-from dispute_fsm.scenarios.update import updated
+from dispute_fsm.scenarios.update import update_expectations
 from dispute_fsm.verify.property import Move, Property, Violation
 from dispute_fsm.verify.representatives import PLAIN
 
@@ -26,7 +26,7 @@ def scenario_text(broken: Property, violation: Violation) -> str:
     text = _comment(broken, violation) + yaml.safe_dump(
         _scenario(broken, violation), allow_unicode=True, sort_keys=False, width=_WIDE
     )
-    return updated(text, replayed(text), change=False)
+    return update_expectations(text, replayed(text), change=False)
 
 
 def replayed(text: str) -> ScenarioResult:
