@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dispute_fsm.domain.calendar import CalendarPolicy
+from dispute_fsm.domain.working_time import CalendarPolicy
 from dispute_fsm.domain.enums import Denial, Silence, VoucherKind
 from dispute_fsm.domain.policy import (
     DEFAULT_POLICY,

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from dispute_fsm.domain import enums as vocabulary
-from dispute_fsm.domain.calendar import DayKind
+from dispute_fsm.domain.working_time import DayKind
 from dispute_fsm.domain.enums import (
     LIABILITIES,
     ORDER_PAGE_LINK,

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispute_fsm.domain.calendar import CalendarPolicy, DayKind, calendar_of
-from dispute_fsm.domain.working_time import Count
+from dispute_fsm.domain.working_time import CalendarPolicy, Count, DayKind, calendar_of
 from dispute_fsm.domain.working_time import count as count_hours
 
 MINUTE = timedelta(minutes=1)

@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, model_validator
 
-from dispute_fsm.domain.calendar import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.enums import Denial, Lang, Silence, VoucherKind
 from dispute_fsm.domain.scalars import (
@@ -26,6 +25,7 @@ from dispute_fsm.domain.scalars import (
     Text,
     Whole,
 )
+from dispute_fsm.domain.working_time import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.errors import InputError
 
 _MOST_WORKING_DAYS = 1_000
