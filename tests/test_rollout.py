@@ -156,7 +156,7 @@ def test_a_percentage_is_exact_or_refused(percentage: object) -> None:
         ({"from": NEWER}, "from and to are the same version"),
         (
             {"schedule": [{"at": NOW, "percentage": 1}, {"at": NOW, "percentage": 2}]},
-            "follow each other in time",
+            "in chronological order",
         ),
         ({"slat": "s"}, "Extra inputs"),
         ({"deny": [7]}, "valid string"),

@@ -1,8 +1,8 @@
-"""The policy: everything that a marketplace may set without changing the rules.
+"""The policy: everything that a marketplace can configure without changing the rules.
 
-A policy is complete: nothing is filled in when one is read back, so that a dispute is always judged
-by what was in force when it opened. `digest` names it by content. `lay_over` makes one policy from
-another by naming only what differs.
+A policy is complete: no defaults are filled in when a record is read, so that a dispute keeps the
+policy that it was opened under. `digest` identifies it by content. `lay_over` makes a policy from
+another one and the changes.
 """
 
 import re
@@ -33,7 +33,7 @@ _REPLACED_WHOLE = frozenset({"response", "confirmation", "evidence"})
 
 
 class Term(Strict):
-    """How long a deadline runs: plain hours, or working hours by the policy's calendar. Exactly one is given."""
+    """How long a deadline runs: either plain hours, or working hours by the policy's calendar."""
 
     hours: Annotated[int, Field(ge=1, le=87_600)] | None = None
     working_hours: Annotated[int, Field(ge=1, le=2_000)] | None = None
@@ -41,16 +41,13 @@ class Term(Strict):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set) != 1 or (self.hours is None and self.working_hours is None):
-            raise ValueError("give either hours or working_hours, and a number")
+            raise ValueError("give either hours or working_hours, as an integer")
         return self
 
     @model_serializer
-    def _only_what_is_given(self) -> dict[str, int]:
-        return {
-            name: value
-            for name, value in (("hours", self.hours), ("working_hours", self.working_hours))
-            if value is not None
-        }
+    def _without_none(self) -> dict[str, int]:
+        members = {"hours": self.hours, "working_hours": self.working_hours}
+        return {name: value for name, value in members.items() if value is not None}
 
 
 class Bilingual(Strict):
@@ -65,19 +62,19 @@ class Bilingual(Strict):
 
 
 class Prompt(Strict):
-    """A voucher that a reason asks for: its kind, how many at least, and what it must show."""
+    """A voucher that a reason requires: its kind, how many at least, and what it must show."""
 
     kind: Named[VoucherKind]
     at_least: Annotated[int, Field(ge=1, le=100)]
     shows: Text | Bilingual
 
     def shows_label(self, lang: Lang) -> str:
-        """Return what the voucher must show, in the language asked for where it is given in both."""
+        """Return what the voucher must show, in this language if it is given in both."""
         return self.shows if isinstance(self.shows, str) else self.shows.label(lang)
 
 
 class EvidenceReason(Strict):
-    """A reason in the evidence catalogue: what it asks for and what it does not accept."""
+    """A reason in the evidence catalogue: the vouchers that it requires, and those not accepted."""
 
     label: Bilingual
     prompts: Series[Prompt]
@@ -88,16 +85,14 @@ class EvidenceReason(Strict):
     def _consistent(self) -> Self:
         kinds = [prompt.kind for prompt in self.prompts]
         if len(set(kinds)) < len(kinds):
-            msg = "a voucher kind is prompted for twice; say how many with at_least"
-            raise ValueError(msg)
+            raise ValueError("duplicate voucher kind in prompts: write the number in at_least")
         if refused := sorted(set(kinds) & set(self.not_accepted)):
-            msg = f"{refused[0].value} is prompted for and not accepted at once"
-            raise ValueError(msg)
+            raise ValueError(f"{refused[0].value} is both in prompts and in not_accepted")
         return self
 
 
 class VoucherLimits(Strict):
-    """Limits for every command with vouchers: formats, bytes each and together, how many; the statement in code points."""
+    """Limits for vouchers: formats, bytes (each and together), number; statement: code points."""
 
     media_types: Annotated[Series[Text], Field(min_length=1)]
     max_bytes: Whole
@@ -108,8 +103,7 @@ class VoucherLimits(Strict):
 
 def _order_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s{}]+\{order_id\}[^\s{}]*", value):
-        msg = "write an http(s) address with {order_id} in it, and no other braces"
-        raise ValueError(msg)
+        raise ValueError("write an http(s) address with {order_id} in it, and no other braces")
     return value
 
 
@@ -121,7 +115,7 @@ Reasons = Annotated[
 
 
 class Policy(Strict):
-    """Everything that may be set. `None` switches a deadline, `max_promise` or the link off."""
+    """Everything that can be configured. `None` disables a deadline, `max_promise` or the link."""
 
     response: Term | None
     confirmation: Term | None
@@ -149,40 +143,36 @@ class Policy(Strict):
                 and term.working_hours is not None
                 and term.working_hours * 60 > minutes * _MOST_WORKING_DAYS
             ):
-                msg = (
+                raise ValueError(
                     f"{name}: {term.working_hours} working hours are more than "
                     f"{_MOST_WORKING_DAYS} days of {minutes} minutes"
                 )
-                raise ValueError(msg)
         return self
 
     @property
     def record(self) -> dict[str, Any]:
-        """The policy as it stands in a history file: plain JSON, complete."""
+        """The policy as it is recorded in a history file: plain JSON, complete."""
         return self.model_dump(mode="json", by_alias=True)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in lower-case hex, of the RFC 8785 canonical form: the name of this policy by content."""
+        """SHA-256, in lower-case hex, of the RFC 8785 canonical form: the id of its content."""
         return digest(self.record)
 
     def order_link(self, order_id: str) -> str | None:
-        """Return the address of the order page (去订单详情页), or None where the policy names none."""
-        return (
-            None
-            if self.order_url is None
-            else self.order_url.replace("{order_id}", quote(order_id, safe=""))
-        )
+        """Return the URL of the order page (去订单详情页), or None if the policy has none."""
+        url = self.order_url
+        return None if url is None else url.replace("{order_id}", quote(order_id, safe=""))
 
     def lay_over(self, changes: Mapping[str, object]) -> Self:
-        """Make a policy that differs from this one in what `changes` names.
+        """Make a policy that differs from this one in the given fields.
 
-        Mappings are merged key by key; deadline terms and lists are replaced whole; `None` switches
-        off `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and removes a
-        single evidence reason.
+        Mappings are merged key by key; deadline terms and lists are replaced as a whole; `None`
+        disables `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and removes
+        a single evidence reason.
 
-        Raises `InputError` where a reason to be removed does not exist, pydantic's
-        `ValidationError` for all else.
+        Raises `InputError` if a reason to be removed does not exist, pydantic's `ValidationError`
+        for every other error.
         """
         return type(self).model_validate(_merge(self.record, changes, ()))
 
@@ -195,9 +185,7 @@ def _merge(
         here = (*path, key)
         if path == ("evidence_reasons",) and value is None:
             if merged.pop(key, None) is None:
-                raise InputError(
-                    "there is no such reason to remove", field=".".join(map(str, here))
-                )
+                raise InputError("unknown reason to remove", field=".".join(map(str, here)))
         elif (
             isinstance(value, Mapping)
             and isinstance(merged.get(key), dict)
@@ -291,7 +279,7 @@ DEFAULT_REASONS: Mapping[str, EvidenceReason] = FrozenMap(
         ),
     }
 )
-"""The evidence catalogue shipped with the package: our assumption, modelled on what comparable marketplaces ask for."""
+"""The default evidence catalogue: our assumption, modelled on comparable marketplaces."""
 
 _MIB = 1024 * 1024
 
@@ -319,4 +307,4 @@ DEFAULT_POLICY = Policy.model_validate(
         ),
     }
 )
-"""The default policy. Each of its values is an assumption where the announcement is silent; the README lists them."""
+"""The default policy: assumptions where the announcement is silent; the README lists them."""
