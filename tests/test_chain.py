@@ -1,4 +1,4 @@
-"""The chain of hashes and the commitments, checked with another RFC 8785 library and hashlib, over every event at hand."""
+"""The hash chain and the commitments of every event, checked with another RFC 8785 library."""
 
 import hashlib
 import json
@@ -323,7 +323,7 @@ def test_a_private_value_that_belongs_to_nothing_is_found(pointer: str) -> None:
     ids=["leading zero", "full width", "thousands of digits"],
 )
 def test_only_a_json_pointer_as_it_is_written_leads_to_a_commitment(index: str) -> None:
-    """An index is ASCII digits without leading zeros; another spelling would hide a second copy from whoever erases."""
+    """An index is ASCII digits without leading zeros; another spelling would escape erasure."""
     kept = SUBMITTED.private["/payload/vouchers/0/uri"].model_dump()
     with pytest.raises(IntegrityError):
         verify(_private(**{f"/payload/vouchers/{index}/uri": kept}), SUBMITTED.prev_hash)
@@ -372,7 +372,7 @@ def test_what_is_concealed_is_revealed_and_once_erased_has_the_same_length(
 
 
 def in_json(asked: Command, said: dict[str, Any]) -> dict[str, Any]:
-    """Write what another command of the same type would say, as JSON holds it; it has to be one that can be read."""
+    """Return the payload of another valid command of the same type, as JSON."""
     return content_as_json(type(asked).model_validate({**dict(asked), **said}))
 
 
@@ -412,7 +412,7 @@ def test_a_value_that_was_left_out_stays_left_out() -> None:
 
 
 def test_a_commitment_cannot_claim_a_length_that_no_text_can_have() -> None:
-    """What is erased comes back as a text of that length, so whoever writes a history must not make it a terabyte."""
+    """An erased value is read as a text of that length, so a history must not claim a terabyte."""
     assert Commitment(commitment="0" * 64, length=MAX_TEXT).length == MAX_TEXT
     with pytest.raises(ValidationError):
         Commitment(commitment="0" * 64, length=MAX_TEXT + 1)

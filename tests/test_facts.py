@@ -35,7 +35,7 @@ FACTS: Mapping[str, object] = {
 
 
 def facts(**changed: object) -> OrderFacts:
-    """Make facts that differ from `FACTS`: within a fact member by member, `None` for a fact that is not there."""
+    """Make facts that differ from `FACTS` in some members; `None` for an absent fact."""
     merged = dict(FACTS)
     for name, value in changed.items():
         base = FACTS[name]

@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dispute_fsm.domain.working_time import CalendarPolicy
 from dispute_fsm.domain.enums import Denial, Silence, VoucherKind
 from dispute_fsm.domain.policy import (
     DEFAULT_POLICY,
@@ -28,6 +27,7 @@ from dispute_fsm.domain.policy import (
     VoucherLimits,
 )
 from dispute_fsm.domain.scalars import MAX_INTEGER, parse_duration
+from dispute_fsm.domain.working_time import CalendarPolicy
 from dispute_fsm.errors import InputError
 from tests.strategies import identifiers, policies, policy_changes
 
@@ -75,7 +75,10 @@ FIELDS = [
     or len(path) == 1
     or (path[1] == "customs_clearance" and len(path) > 2)
 ]
-"""The path of every field of the default's record, of one reason instead of ten; a reason is no field: it may be missing."""
+"""The path of every field of the default's record, with one reason of the ten.
+
+A reason is not a field: it may be missing.
+"""
 
 # ---- the default ---------------------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ def test_what_is_switched_off_is_recorded_as_null() -> None:
 
 
 def test_the_digest_of_the_default_is_pinned() -> None:
-    """A change here means: a dispute that opens from now on is judged under another policy. Say so in the changelog."""
+    """A change here means that new disputes get another policy: it belongs in the changelog."""
     assert (
         DEFAULT_POLICY.digest == "80b3d19839b8b0e7c9968b23f941a38a0f28af9ee66de97121304080c465da4e"
     )

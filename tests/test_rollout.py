@@ -1,4 +1,4 @@
-"""The gradual release: who gets which version, decided alike for ever, exact, recorded, and never moved back by a raise."""
+"""Gradual release: who gets which version; stable, exact, recorded, monotonic."""
 
 import json
 import re

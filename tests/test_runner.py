@@ -1,4 +1,4 @@
-"""Running scenarios: whatever does not come as expected is a failure that says where, what was expected and what came."""
+"""Running scenarios: every mismatch is a failure with its line, expected and actual value."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ PROMISES = (
 
 
 def ran(*items: str, end: str = "", head: str = HEAD) -> ScenarioResult:
-    """Run the steps; the first stands in line 2 of a file whose head has one line, what is expected of the end below them."""
+    """Run the steps: the first is in line 3 of a file, after the head; the end is below them."""
     lines = [
         head.rstrip("\n"),
         *(["steps:"] if items else []),

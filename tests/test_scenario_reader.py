@@ -1,4 +1,4 @@
-"""Reading scenario files: every field, in every form that it may have; and what is refused, at which line and field."""
+"""Reading scenario files: every field in every form, and every error with line and field."""
 
 import io
 import json
@@ -130,7 +130,8 @@ def test_what_is_given_is_taken() -> None:
         """\
 title: 催单 "quoted"
 rules: "2023-03"
-dispute: {dispute_id: "0012", order_id: "no", merchant_id: M 1, consumer_id: 消费者, opened_at: "2023-03-28t02:00:00z"}
+dispute: {dispute_id: "0012", order_id: "no", merchant_id: M 1, consumer_id: 消费者,
+          opened_at: "2023-03-28t02:00:00z"}
 order: {}
 steps: []
 expect:
@@ -156,7 +157,7 @@ expect:
         events=3,
         refused=(RefusalCode.ORDER_NOT_FOUND,),
     )
-    assert scenario.expect_line == 6
+    assert scenario.expect_line == 7
 
 
 def test_a_file_is_read_from_disk_and_its_title_is_its_name(tmp_path: Path) -> None:
@@ -1047,8 +1048,8 @@ EDGES = {
     "confirmed after the last day": "dispute: {opened_at: 2199-12-30T10:00:00Z}\n"
     "steps: [{at: +1h, do: choose_option, with: {option: out_of_stock_refund}}, {at: +20h, do: "
     "confirm_agreement}]\n",
-    "evidence after the last day": "dispute: {opened_at: 2199-12-30T10:00:00Z}\npolicy: {evidence: {hours: "
-    "99}}\n"
+    "evidence after the last day": "dispute: {opened_at: 2199-12-30T10:00:00Z}\n"
+    "policy: {evidence: {hours: 99}}\n"
     "steps: [{at: +1h, do: choose_option, with: {option: prove_no_fault}}]\n",
     "grace after the last day": (
         "dispute: {opened_at: 2150-01-01T00:00:00Z}\npolicy: {scan_grace: 36500d}\n"
@@ -1066,7 +1067,7 @@ EDGES = {
 
 
 @pytest.mark.parametrize("text", EDGES.values(), ids=list(EDGES))
-def test_at_the_edge_of_the_known_years_a_file_is_refused_or_runs_and_leaves_a_history_that_reads_back(
+def test_at_the_edge_of_the_known_years_a_file_is_refused_or_its_history_reads_back(
     text: str,
 ) -> None:
     try:
@@ -1187,7 +1188,7 @@ def junk() -> SearchStrategy[object]:
 
 
 def spelt(value: object) -> str:
-    """Write a value as YAML in one line: JSON, but for instants and dates, which stand as they are."""
+    """Write a value as YAML in one line: JSON, but instants and dates without quotes."""
     if isinstance(value, Mapping):
         return (
             "{"
@@ -1279,11 +1280,14 @@ def test_the_seeds_of_these_tests_are_sound(number: int) -> None:
 
 SPELT = """\
 dispute: {opened_at: 2023-03-28T10:00:00Z}
-order: {paid_at: "2023-03-25T09:00:00+08:00", refund: {status: completed, completed_at: 2023-03-28T10:30:00Z}}
+order: {paid_at: "2023-03-25T09:00:00+08:00",
+        refund: {status: completed, completed_at: 2023-03-28T10:30:00Z}}
 steps:
   - {at: 2023-03-28T11:00:00Z, order: {shipment: {shipped_at: 2023-03-28T10:40:00.5Z, waybill: W1}}}
-  - {at: "2023-03-28T12:00:00Z", do: choose_option, with: {option: ship_by_agreed_date, agreed_until: 2023-03-29T12:00:00Z}}
-  - {at: 2023-03-28T13:00:00Z, do: extend_deadline, with: {until: 2023-03-30T12:00:00Z, rationale: x}}
+  - {at: "2023-03-28T12:00:00Z", do: choose_option,
+     with: {option: ship_by_agreed_date, agreed_until: 2023-03-29T12:00:00Z}}
+  - {at: 2023-03-28T13:00:00Z, do: extend_deadline,
+     with: {until: 2023-03-30T12:00:00Z, rationale: x}}
 """
 
 

@@ -1,8 +1,8 @@
-"""Every scenario file of the project: it comes out as it says, twice the same, and its history reads back.
+"""Every scenario file of the project runs as expected, reproducibly; its history reads back.
 
-The files are the examples for people and the corpus under tests/scenarios. Here they are only run
-and counted: what a scenario shows stands in the file. A file that must be refused names line and
-field in its first line.
+The files are the examples for people and the corpus in tests/scenarios. Here they are only run and
+counted; the file says what a scenario shows. An invalid file names the line and the field of its
+error in its first line.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""The strict base: instants, durations, texts, ids and whole numbers; what is refused at the border instead of guessed."""
+"""The strict base: instants, durations, texts, ids and integers; nothing is guessed."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Writing expectations into scenario files: what was found is written, everything else stays to the byte."""
+"""Writing expectations into scenario files: every other byte stays as it is."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_expectations_that_were_taken_out_are_written_again_and_nothing_else_is(
 
 
 def another(value: Any) -> str | None:  # noqa: ANN401 -- a node of PyYAML
-    """Write something else of the same kind; None where a wrong expectation could not be told from the right one."""
+    """Return another value of the same kind; None if it could not be told from the right one."""
     if isinstance(value, yaml.SequenceNode):
         return (
             "[dispute_exists]" if len(value.value) == 1 else None

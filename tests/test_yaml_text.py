@@ -1,4 +1,4 @@
-"""The safe subset of YAML: what is read, as what, from which line; and what is refused, where, with which advice."""
+"""The safe subset of YAML: values and their lines; errors, where they are, and their advice."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
@@ -37,8 +37,7 @@ def refused(text: bytes | str) -> InputError:
     return caught.value
 
 
-# --- values and their lines
-# ---------------------------------------------------------------------------------------------
+# ---- values and their lines ----------------------------------------------------------------------
 
 SCENARIO = """\
 # what a person writes
@@ -126,8 +125,7 @@ def test_a_path_is_written_as_a_person_would(path: FieldPath, name: str) -> None
     assert field_name(path) == name
 
 
-# --- scalars
-# ------------------------------------------------------------------------------------------------------------
+# ---- scalars -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -322,8 +320,7 @@ def test_text_is_kept_as_it_is_written() -> None:
     assert read(r'"\0\x07\e \U0001F600 \uFEFF"') == "\0\x07\x1b 😀 \ufeff"
 
 
-# --- the file
-# -----------------------------------------------------------------------------------------------------------
+# ---- the file ------------------------------------------------------------------------------------
 
 
 def test_a_byte_order_mark_and_windows_lines_are_fine() -> None:
@@ -390,8 +387,7 @@ def test_a_second_document_is_refused(more: str) -> None:
     assert read("%YAML 1.2\n---\na: 1\n...\n") == {"a": 1}
 
 
-# --- mappings
-# -----------------------------------------------------------------------------------------------------------
+# ---- mappings ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -448,8 +444,7 @@ def test_an_empty_key_is_no_text() -> None:
     assert 'put it in quotes: ""' in refused("{? : 1}").message
 
 
-# --- what is not part of the safe subset
-# --------------------------------------------------------------------------------
+# ---- what is not part of the safe subset ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -499,8 +494,7 @@ def test_an_alias_bomb_is_refused_at_its_first_anchor() -> None:
     assert (fault.line, fault.field) == (1, "a")
 
 
-# --- nesting
-# ------------------------------------------------------------------------------------------------------------
+# ---- nesting -------------------------------------------------------------------------------------
 
 
 def nested_lists(depth: int) -> str:
@@ -537,8 +531,7 @@ def test_nested_keys_are_refused_without_going_down() -> None:
     assert "cannot be a key" in refused("? " * (MAX_BYTES // 2)).message
 
 
-# --- what is not YAML
-# ---------------------------------------------------------------------------------------------------
+# ---- what is not YAML ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -579,8 +572,7 @@ def test_a_version_that_is_none() -> None:
     assert refused(f"%YAML 1.{'9' * 5000}\n---\na").message.startswith("not YAML: ")
 
 
-# --- the first problem
-# --------------------------------------------------------------------------------------------------
+# ---- the first problem ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -611,8 +603,7 @@ def test_a_long_text_is_cut_in_a_message() -> None:
     assert len(str(refused(f"2023-03-28T10:00:00.{'0' * 10_000}"))) < 400
 
 
-# --- any text, any value
-# ------------------------------------------------------------------------------------------------
+# ---- any text, any value -------------------------------------------------------------------------
 
 SIGNS = " \n\t-?:,[]{}#&*!|>'\"%@`~<=.+\\\r\x85\u2028\ufeff"
 MARKS = ["\n  ", "\n- ", ": ", "? ", "---\n", "...\n", "<<", "%YAML 1", "!!", "\\u", "\\UFF"]

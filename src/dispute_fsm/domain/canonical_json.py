@@ -34,7 +34,7 @@ _ENCODE = msgspec.json.Encoder(enc_hook=_encode_other, order="deterministic").en
 
 
 def canonical(value: object) -> bytes:
-    """Return the RFC 8785 canonical form of a JSON value without floats and with ASCII keys, as UTF-8.
+    """Return the RFC 8785 canonical form of a JSON value (no floats, ASCII keys), as UTF-8.
 
     A member of an enumeration is encoded as its id, an instant in UTC as by `format_instant`, a
     model as its members. A model whose members have another form in JSON (a duration, a percentage)
