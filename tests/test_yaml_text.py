@@ -258,7 +258,7 @@ def test_what_is_quoted_is_text(text: str) -> None:
 def test_a_naive_time_has_no_offset(naive: str) -> None:
     fault = refused(f"a: 1\nat: {naive}")
     assert (fault.line, fault.field) == (2, "at")
-    assert "has no offset" in fault.message
+    assert "is not an instant: write it as RFC 3339 with an offset" in fault.message
     assert "quotes" not in fault.message
     assert f'; if it is a string, put it in quotes: "{naive}"' in refused(f"title: {naive}").message
 

@@ -257,8 +257,8 @@ class DisputeCase:
         __tracebackhide__ = True
         if missed := mismatches(expect, self._found):
             told = (
-                f"  expected {one.name}: {one.expected}; found {one.name}: {one.actual}"
-                for one in missed
+                f"  expected {name}: {expected}; found {name}: {actual}"
+                for name, (expected, actual) in missed.items()
             )
             raise AssertionError(
                 "\n".join(

@@ -48,11 +48,10 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,99}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Wider than RFC 3339 on purpose: what looks like a date with a time is an instant or an error,
 # never a string.
-_TIME = (
+_INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]*)?)?"
+    r"(?:[ \t]*(?:[Zz]|[-+][0-9]{1,2}(?::?[0-9]{2})?))?"
 )
-_NAIVE = re.compile(_TIME)
-_WITH_OFFSET = re.compile(_TIME + r"[ \t]*(?:[Zz]|[-+][0-9]{1,2}(?::?[0-9]{2})?)")
 
 # What PyYAML, which reads YAML 1.1, takes for a string although YAML 1.2 or the specification of
 # YAML 1.1 does not, and what differs only slightly from that: `tRUE`, `09:00`.
@@ -105,21 +104,26 @@ def read_nodes(text: str) -> yaml.Node:
 def _decoded(text: bytes | str, file: str) -> str:
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > MAX_BYTES:
-        msg = f"the file has more than {MAX_BYTES} bytes (2 MiB): shorten it or split it"
-        raise InputError(msg, file=file)
+        raise InputError(
+            f"the file has more than {MAX_BYTES} bytes (2 MiB): shorten it or split it", file=file
+        )
     try:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        msg = f"not UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8"
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(msg, file=file, line=line) from error
+        raise InputError(
+            f"not UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8",
+            file=file,
+            line=line,
+        ) from error
     if match := _UNPRINTABLE.search(decoded):
         code = ord(match[0])
-        msg = (
+        raise InputError(
             f"unprintable character U+{code:04X}: remove it, or write it in double quotes as "
-            f"\\u{code:04x}"
+            f"\\u{code:04x}",
+            file=file,
+            line=decoded.count("\n", 0, match.start()) + 1,
         )
-        raise InputError(msg, file=file, line=decoded.count("\n", 0, match.start()) + 1)
     return decoded
 
 
@@ -140,38 +144,28 @@ def _events(text: str, file: str) -> Iterator[yaml.Event]:
     except yaml.MarkedYAMLError as error:
         start = f", begun in line {_line(error.context_mark)}" if error.context_mark else ""
         context = f" {error.context}{start}" if error.context else ""
-        msg = (
+        raise InputError(
             f"not YAML: {error.problem}{context}; check indentation (spaces only), quotes and "
-            "brackets here and above"
-        )
-        raise InputError(msg, file=file, line=_line(error.problem_mark)) from error
+            "brackets here and above",
+            file=file,
+            line=_line(error.problem_mark),
+        ) from error
     except (ValueError, OverflowError) as error:
         # libyaml checks these itself; the parser in pure Python passes on half a surrogate pair and
         # fails on the others.
-        msg = "not YAML: invalid escape or %YAML version here or below; write the character itself"
-        raise InputError(msg, file=file, line=line) from error
-
-
-def _reject_naive(_: str) -> Never:
-    msg = (
-        "the time has no offset from UTC: write it as RFC 3339 with one, e.g. "
-        "2023-03-28T10:00:00+08:00"
-    )
-    raise ValueError(msg)
+        raise InputError(
+            "not YAML: invalid escape or %YAML version here or below; write the character itself",
+            file=file,
+            line=line,
+        ) from error
 
 
 _SCALARS: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
     (_INTEGER, int),
     (_DATE, date.fromisoformat),
-    (_NAIVE, _reject_naive),
-    (_WITH_OFFSET, parse_instant),
+    (_INSTANT, parse_instant),
 )
 """The plain scalars that are not strings, and the function that reads each (`ValueError`)."""
-
-
-def _is_ambiguous(text: str) -> bool:
-    tag = _YAML_1_1.resolve(yaml.ScalarNode, text, (True, False))
-    return bool(tag != Resolver.DEFAULT_SCALAR_TAG or _AMBIGUOUS.fullmatch(text))
 
 
 def _quoting_advice(text: str, path: FieldPath) -> str:
@@ -230,11 +224,12 @@ class _Document:
             key = self._key(event, path)
             member = (*path, key)
             if key in members:
-                msg = (
+                self._reject(
                     f"duplicate key {quoted(key)}, first used in line {self._lines[member]}: keep "
-                    "one of the two"
+                    "one of the two",
+                    event,
+                    member,
                 )
-                self._reject(msg, event, member)
             self._lines[member] = _line(event.start_mark)
             members[key] = self._value(next(self._events), member)
         return members
@@ -244,12 +239,16 @@ class _Document:
         if not isinstance(event, yaml.ScalarEvent):
             self._reject("a list or a mapping cannot be a key: write a string", event, path)
         if event.value == "<<" and not event.style:
-            msg = "a merge key (<<) is not part of the safe subset of YAML: write the fields out"
-            self._reject(msg, event, path)
+            self._reject(
+                "a merge key (<<) is not part of the safe subset of YAML: write the fields out",
+                event,
+                path,
+            )
         key = self._scalar(event, path)
         if not isinstance(key, str):
-            msg = f"a key must be a string: put it in quotes: {quoted(event.value)}"
-            self._reject(msg, event, path)
+            self._reject(
+                f"a key must be a string: put it in quotes: {quoted(event.value)}", event, path
+            )
         return key
 
     def _scalar(self, event: yaml.ScalarEvent, path: FieldPath) -> object:
@@ -264,24 +263,27 @@ class _Document:
                     return read(text)
                 except ValueError as error:
                     self._reject(f"{error}{_quoting_advice(text, path)}", event, path)
-        if _is_ambiguous(text):
-            msg = (
+        tag = _YAML_1_1.resolve(yaml.ScalarNode, text, (True, False))
+        if tag != Resolver.DEFAULT_SCALAR_TAG or _AMBIGUOUS.fullmatch(text):
+            self._reject(
                 "not every YAML reader takes this for a string: put it in quotes: "
                 f"{quoted(text)}{_alternative(text)}"
-                " (only null, true, false, integers, dates and instants need no quotes)"
+                " (only null, true, false, integers, dates and instants need no quotes)",
+                event,
+                path,
             )
-            self._reject(msg, event, path)
         return text
 
     def _reject_unsafe(self, event: yaml.Event, path: FieldPath) -> None:
         # Checked in the text, not in the event: libyaml drops the tag `!` from its events.
         start = cast("yaml.Mark", event.start_mark).index
         if unsafe := _UNSAFE.get(self._text[start : start + 1]):
-            msg = (
+            self._reject(
                 f"{unsafe} is not part of the safe subset of YAML: write the value out, in quotes "
-                "if it is a string"
+                "if it is a string",
+                event,
+                path,
             )
-            self._reject(msg, event, path)
 
     def _reject(self, message: str, event: yaml.Event, path: FieldPath = ()) -> Never:
         raise InputError(

@@ -155,13 +155,16 @@ def _rules(
     rules = content.get("rules", DEFAULT_VERSION)
     if rules != _ROLLOUT:
         if _ROLLOUT in content:
-            msg = f"only allowed with rules: {_ROLLOUT}; a file that names its rules needs no plan"
-            raise source.error((_ROLLOUT,), msg)
+            raise source.error(
+                (_ROLLOUT,),
+                f"only allowed with rules: {_ROLLOUT}; a file that names its rules needs no plan",
+            )
         version = source.choice(rules, [*VERSIONS, _ROLLOUT], ("rules",), "rule version")
         return rule_version(version), None
     if _ROLLOUT not in content:
-        msg = f"the block {_ROLLOUT} is missing: salt, from, to, deny, allow, schedule"
-        raise source.error(("rules",), msg)
+        raise source.error(
+            ("rules",), f"the block {_ROLLOUT} is missing: salt, from, to, deny, allow, schedule"
+        )
     plan = rollout_at(source, content[_ROLLOUT], (_ROLLOUT,))
     decision = plan.decide(dispute.merchant_id, dispute.opened_at) if dispute else None
     return rule_version(decision.version if decision else plan.older), decision
@@ -188,8 +191,10 @@ class ScenarioReader:
         try:
             return Order(paid_at=self.dispute.opened_at - _PAID_BEFORE)
         except ValidationError:
-            msg = "too early for an order paid three days before; give order"
-            raise self.source.error(("dispute", "opened_at"), msg) from None
+            raise self.source.error(
+                ("dispute", "opened_at"),
+                "too early for an order paid three days before; give order",
+            ) from None
 
     def expect(
         self, kind: type[Expectation], content: Mapping[str, object], path: FieldPath
@@ -239,8 +244,9 @@ class ScenarioReader:
         """Read the time of a step: an instant, or `+` and a duration since the opening."""
         path = (*path, "at")
         if "at" not in content:
-            msg = "missing: give an instant, or + and a duration since opened_at, e.g. +90m"
-            raise self.source.error(path, msg)
+            raise self.source.error(
+                path, "missing: give an instant, or + and a duration since opened_at, e.g. +90m"
+            )
         value = content["at"]
         duration = value[1:] if isinstance(value, str) and value.startswith("+") else None
         try:
@@ -253,8 +259,9 @@ class ScenarioReader:
                 hint = ""
             raise self.source.error(path, f"{error}{hint}") from None
         if at < before:
-            msg = "this step goes back in time: it is before the previous step or the opening"
-            raise self.source.error(path, msg)
+            raise self.source.error(
+                path, "this step goes back in time: it is before the previous step or the opening"
+            )
         return at
 
     def _action(
@@ -262,8 +269,9 @@ class ScenarioReader:
     ) -> tuple[Action, dict[str, Any]]:
         """Read the action of a step, and the facts of the order system after it."""
         if ("order" in content) == ("do" in content):
-            msg = "a step has either order (the facts change) or do (an event)"
-            raise self.source.error(path, msg)
+            raise self.source.error(
+                path, "a step has either order (the facts change) or do (an event)"
+            )
         if "do" in content:
             return self._event(content, path), facts
         self._allow_only(("at", "order"), content, path, "only allowed with do")
@@ -272,8 +280,9 @@ class ScenarioReader:
             return Availability(_AVAILABILITY[value]), facts
         if not isinstance(value, dict):
             hint = suggestion(value, tuple(_AVAILABILITY)) if isinstance(value, str) else ""
-            msg = f"expected changed facts, available, or unavailable{hint}"
-            raise self.source.error(path, msg)
+            raise self.source.error(
+                path, f"expected changed facts, available, or unavailable{hint}"
+            )
         merged = _merged(facts, cast("dict[str, Any]", value))
         return FactsChange(self.source.validate(Order, merged, path)), merged
 
@@ -323,8 +332,10 @@ class ScenarioReader:
             and command.deadline is None
             and self.rules.table.asks(NAMED)
         ):
-            msg = f"missing: under rules {self.rules.id} an extension names its deadline"
-            raise self.source.error((*path, "deadline"), msg)
+            raise self.source.error(
+                (*path, "deadline"),
+                f"missing: under rules {self.rules.id} an extension names its deadline",
+            )
         return command
 
     def _actor(self, content: Mapping[str, object], kind: CommandType, path: FieldPath) -> Actor:

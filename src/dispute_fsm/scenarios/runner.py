@@ -47,15 +47,6 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Mismatch:
-    """One expectation that was not met: its name, the expected and the actual value as text."""
-
-    name: str
-    expected: str
-    actual: str
-
-
-@dataclass(frozen=True, slots=True)
 class Failure:
     """A mismatch in a scenario: the step (from 1; None: the end), its line, expected and actual."""
 
@@ -188,17 +179,20 @@ def refused_opening(refusal: Refused) -> StepResult:
     return StepResult(None, None, 0, refused=refusal.codes)
 
 
-def mismatches(expect: Expect | ExpectEnd, actual: StepResult) -> list[Mismatch]:
-    """Compare every field that is given, and a refusal or an error that is not expected."""
+def mismatches(expect: Expect | ExpectEnd, actual: StepResult) -> dict[str, tuple[str, str]]:
+    """Return the expected and the actual value of each expectation that was not met.
+
+    Every field that is given is compared, and a refusal or an error that is not expected.
+    """
     given = [name for name in type(expect).model_fields if name in expect.model_fields_set]
     unexpected = [
         name for name in ("refused", "error") if name not in given and getattr(actual, name)
     ]
-    compared = (
-        Mismatch(name, _as_text(getattr(expect, name, None)), _as_text(getattr(actual, name)))
+    pairs = {
+        name: (_as_text(getattr(expect, name, None)), _as_text(getattr(actual, name)))
         for name in given + unexpected
-    )
-    return [mismatch for mismatch in compared if mismatch.expected != mismatch.actual]
+    }
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _disputes(orders: InMemoryOrderSystem, at: datetime) -> Disputes:
@@ -210,16 +204,11 @@ def _failures(
 ) -> Iterator[Failure]:
     # No step ran if the opening was refused.
     for number, (step, actual) in enumerate(zip(scenario.steps, steps, strict=False), 1):
-        for mismatch in mismatches(step.expect, actual):
-            state = "" if mismatch.name == "state" else f", state: {actual.state}"
-            yield _failure(number, step.line, mismatch, state)
-    for mismatch in sorted(mismatches(scenario.expect, end), key=lambda mismatch: mismatch.name):
-        yield _failure(None, scenario.expect_line, mismatch)
-
-
-def _failure(step: int | None, line: int, mismatch: Mismatch, state: str = "") -> Failure:
-    name = mismatch.name
-    return Failure(step, line, f"{name}: {mismatch.expected}", f"{name}: {mismatch.actual}{state}")
+        for name, (expected, value) in mismatches(step.expect, actual).items():
+            state = "" if name == "state" else f", state: {actual.state}"
+            yield Failure(number, step.line, f"{name}: {expected}", f"{name}: {value}{state}")
+    for name, (expected, value) in sorted(mismatches(scenario.expect, end).items()):
+        yield Failure(None, scenario.expect_line, f"{name}: {expected}", f"{name}: {value}")
 
 
 def _as_text(value: object) -> str:

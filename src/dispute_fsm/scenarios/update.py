@@ -59,7 +59,7 @@ def _edits(text: str, result: ScenarioResult, *, change: bool) -> Iterator[Edit]
         if not expect.model_fields_set:
             if required:
                 yield _insertion(text, node, f"expect: {{{', '.join(_fields(required))}}}")
-        elif change and (wrong := [mismatch.name for mismatch in mismatches(expect, actual)]):
+        elif change and (wrong := list(mismatches(expect, actual))):
             expected = cast("yaml.MappingNode", _member(node, "expect"))
             fallback = required or {"state": str(actual.state)}
             yield _replacement(text, expected, wrong, _values(actual, *wrong), fallback)
