@@ -5,7 +5,6 @@ policy that it was opened under. `digest` identifies it by content. `lay_over` m
 another one and the changes.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Self, cast
@@ -24,6 +23,7 @@ from dispute_fsm.domain.scalars import (
     Strict,
     Text,
     Whole,
+    written,
 )
 from dispute_fsm.domain.working_time import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.errors import InputError
@@ -101,11 +101,14 @@ class VoucherLimits(Strict):
     max_statement: Whole
 
 
-def _order_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s{}]+\{order_id\}[^\s{}]*", value):
-        raise ValueError("write an http(s) address with {order_id} in it, and no other braces")
-    return value
-
+OrderUrl = Annotated[
+    Text,
+    written(
+        r"https?://[^\s{}]+\{order_id\}[^\s{}]*",
+        "an http(s) URL with {order_id} in it, and no other braces",
+    ),
+]
+"""The URL of the order page (去订单详情页), as a template."""
 
 Reasons = Annotated[
     Mapping[ReasonId, EvidenceReason],
@@ -127,7 +130,7 @@ class Policy(Strict):
     denial: Named[Denial]
     extra_evidence_rounds: Whole
     max_recorded_refusals: Whole
-    order_url: Annotated[Text, AfterValidator(_order_url)] | None
+    order_url: OrderUrl | None
     calendar: CalendarPolicy
     evidence_reasons: Reasons
     voucher_limits: VoucherLimits

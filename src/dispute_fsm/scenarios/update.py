@@ -47,14 +47,14 @@ def update_expectations(text: str, result: ScenarioResult, *, change: bool) -> s
 def _edits(text: str, result: ScenarioResult, *, change: bool) -> Iterator[Edit]:
     scenario, root = result.scenario, cast("yaml.MappingNode", read_nodes(text))
     at_end = ("refused",) if result.dispute is None else ("state", "outcome", "events")
-    targets: list[tuple[yaml.MappingNode, Expect | ExpectEnd, StepResult, tuple[str, ...]]] = []
-    if scenario.steps:
-        # No step ran if the opening was refused.
-        steps = zip(_member(root, "steps").value, scenario.steps, result.steps, strict=False)
-        targets += [
-            (node, step.expect, actual, ("refused", "error")) for node, step, actual in steps
-        ]
-    for node, expect, actual, names in [*targets, (root, scenario.expect, result.end, at_end)]:
+    nodes: list[yaml.MappingNode] = _member(root, "steps").value if scenario.steps else []
+    # No step ran if the opening was refused.
+    steps = zip(nodes, scenario.steps, result.steps, strict=False)
+    targets: list[tuple[yaml.MappingNode, Expect | ExpectEnd, StepResult, tuple[str, ...]]] = [
+        *((node, step.expect, actual, ("refused", "error")) for node, step, actual in steps),
+        (root, scenario.expect, result.end, at_end),
+    ]
+    for node, expect, actual, names in targets:
         required = _values(actual, *names)
         if not expect.model_fields_set:
             if required:
