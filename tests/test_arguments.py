@@ -122,7 +122,10 @@ def test_every_path_and_every_choice_of_every_command_is_read_strictly() -> None
             ("run", SCENARIO, "--lang", "eng"),
             "--lang: unknown language 'eng'; did you mean en?",
         ),
-        (("run", SCENARIO, "--lang", "fr"), "--lang: unknown language 'fr'; expected one of: zh, en"),
+        (
+            ("run", SCENARIO, "--lang", "fr"),
+            "--lang: unknown language 'fr'; expected one of: zh, en",
+        ),
         (("diagram", "--format", "svgg"), "--format: unknown format 'svgg'; did you mean svg?"),
         (("diagram", "decision"), "VIEW: unknown view 'decision'; did you mean decisions?"),
         (

@@ -269,7 +269,7 @@ def test_days_of_the_calendar_are_a_set_for_the_digest() -> None:
     )
 
 
-# ---- laying over ---------------------------------------------------------------------------------
+# ---- changes -------------------------------------------------------------------------------------
 
 
 def test_mappings_are_merged_key_by_key() -> None:
@@ -302,7 +302,7 @@ def test_deadline_terms_are_replaced_whole(
     assert getattr(over(**{deadline: term}), deadline) == expected
 
 
-def test_a_term_can_be_laid_over_one_that_is_switched_off() -> None:
+def test_a_disabled_term_can_be_set_again() -> None:
     assert over(response=None).lay_over({"response": {"working_hours": 2}}).response == Term(
         working_hours=2
     )
@@ -376,7 +376,7 @@ def test_null_is_no_number_of_hours(term: Mapping[str, object]) -> None:
 
 
 @given(policies(), policy_changes())
-def test_what_is_laid_over_is_as_it_says_and_the_rest_stays(
+def test_changed_fields_are_set_and_the_others_stay(
     policy: Policy, changes: dict[str, object]
 ) -> None:
     changes.pop("evidence_reasons", None)  # the policy may lack the reason that is to be removed
@@ -536,7 +536,7 @@ def test_a_number_in_json_is_a_whole_number_or_an_error(number: str) -> None:
 
 
 @pytest.mark.parametrize("reason", ["a", "a" * 64, "Force-Majeure", "0012", "~!"])
-def test_the_id_of_a_reason_is_an_ascii_word(reason: str) -> None:
+def test_the_id_of_a_reason_is_ascii_without_spaces(reason: str) -> None:
     assert (
         reason in over(evidence_reasons={reason: DEFAULT_REASONS["force_majeure"]}).evidence_reasons
     )
@@ -591,7 +591,7 @@ def test_the_link_to_the_order_page_percent_encodes_the_id(
 
 
 @given(identifiers())
-def test_any_id_stands_in_the_link_as_one_segment(order_id: str) -> None:
+def test_any_id_is_one_segment_of_the_link(order_id: str) -> None:
     link = DEFAULT_POLICY.order_link(order_id)
     assert link is not None
     segment = link.removeprefix("https://shop.example/orders/")

@@ -396,7 +396,7 @@ def test_what_came_of_each_step_and_of_the_whole_is_in_the_result() -> None:
     )
 
 
-def test_a_run_goes_step_by_step_and_shows_how_it_stands_in_between() -> None:
+def test_a_run_goes_step_by_step_and_has_a_result_after_each() -> None:
     scenario = ran(
         f"at: +1h, {STOCK}, expect: {{state: penalized}}", "at: +2h, do: confirm_agreement"
     ).scenario

@@ -169,7 +169,7 @@ def test_a_file_is_read_from_disk_and_its_title_is_its_name(tmp_path: Path) -> N
         read_scenario(tmp_path / "absent.dispute.yaml")
 
 
-def test_no_such_order_is_said_with_null() -> None:
+def test_null_means_that_there_is_no_such_order() -> None:
     assert parsed(HEAD + "order: null\n").order is None
     assert (
         parsed(HEAD + "order: ~\nsteps: [{at: +1h, order: {paid_at: 2023-03-28T10:00:00Z}}]").order
@@ -649,7 +649,7 @@ def test_a_step_is_a_mapping(item: str) -> None:
     assert step_refused(item) == "steps[1]"
 
 
-# ---- facts over facts ----------------------------------------------------------------------------
+# ---- changes of facts ----------------------------------------------------------------------------
 
 
 def orders(*changes: str, order: str = "{}") -> list[Order]:
@@ -691,7 +691,7 @@ def test_all_facts_can_be_given() -> None:
     )
 
 
-def test_a_change_is_merged_deeply_into_what_stands() -> None:
+def test_a_change_is_merged_deeply_into_the_facts() -> None:
     shipped = datetime(2023, 3, 28, 11, tzinfo=UTC)
     first, second, third = orders(
         "{shipment: {waybill: W1}}",
@@ -740,7 +740,7 @@ def test_nothing_can_be_expected_where_facts_change(order: str, expect: str) -> 
     assert step_refused(f"{{at: +1h, order: {order}, expect: {expect}}}") == "steps[1].expect"
 
 
-def test_changes_lie_over_the_order_that_is_there_where_none_is_named() -> None:
+def test_changes_are_merged_into_the_default_order() -> None:
     (step,) = steps("{at: +1h, order: {shipment: {waybill: W1}}}")
     assert step.action == FactsChange(
         Order(paid_at=OPENED_AT - timedelta(days=3), shipment=Shipment(waybill="W1"))
@@ -788,7 +788,7 @@ def test_other_changes_of_facts_are_refused(order: str, field: str) -> None:
     assert step_refused(f"{{at: +1h, order: {order}}}") == f"steps[1].{field}"
 
 
-def test_a_fault_that_only_shows_after_merging_names_the_step_that_brings_it() -> None:
+def test_an_error_after_merging_names_the_step_of_the_change() -> None:
     text = HEAD + (
         "steps:\n  - {at: +1h, order: {refund: {status: completed}}}\n  - {at: +2h, order: "
         "{refund: {status: null}}}\n"
@@ -927,7 +927,7 @@ def test_a_value_that_is_not_known_is_named_as_it_is_written(text: str, said: st
         ("\n  voucher_limits: null", 3, "policy.voucher_limits"),
     ],
 )
-def test_a_fault_in_the_policy_is_refused_at_its_own_line(
+def test_an_error_in_the_policy_is_reported_at_its_own_line(
     changes: str, line: int, field: str
 ) -> None:
     assert refused(f"{HEAD}policy: {changes}\n") == (line, field)
@@ -983,9 +983,9 @@ def test_an_expectation_that_says_nothing_is_refused() -> None:
     }
 
 
-# ---- the first fault of the file is the one that is named ----------------------------------------
+# ---- the first error of the file is reported -----------------------------------------------------
 
-FAULTS = {
+ERRORS = {
     "title": "title: 1",
     "rules": 'rules: "1999"',
     "policy.silence": "policy: {silence: x}",
@@ -997,10 +997,10 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("first", "second"), list(combinations(FAULTS, 2)))
-def test_of_two_faults_the_first_in_the_file_is_named(first: str, second: str) -> None:
+@pytest.mark.parametrize(("first", "second"), list(combinations(ERRORS, 2)))
+def test_of_two_errors_the_first_in_the_file_is_reported(first: str, second: str) -> None:
     sound = "" if "dispute.shop" in {first, second} else HEAD
-    assert refused("\n".join([FAULTS[first], FAULTS[second], sound])) == (1, first)
+    assert refused("\n".join([ERRORS[first], ERRORS[second], sound])) == (1, first)
 
 
 @pytest.mark.parametrize(
@@ -1027,7 +1027,7 @@ def test_of_two_faults_the_first_in_the_file_is_named(first: str, second: str) -
         ),
     ],
 )
-def test_of_two_faults_in_the_steps_the_first_is_named(text: str, line: int, field: str) -> None:
+def test_of_two_errors_in_the_steps_the_first_is_reported(text: str, line: int, field: str) -> None:
     assert refused(HEAD + "steps:\n" + text) == (line, field)
 
 
@@ -1080,7 +1080,7 @@ def test_at_the_edge_of_the_known_years_a_file_is_refused_or_its_history_reads_b
     assert tuple(read_back(stream.getvalue()).events) == result.events
 
 
-# ---- whatever stands in a file, it is read or refused --------------------------------------------
+# ---- any content is read or refused --------------------------------------------------------------
 
 
 @cache
@@ -1291,7 +1291,7 @@ steps:
 """
 
 
-def test_small_t_and_z_are_read_wherever_an_instant_stands_and_recorded_as_ever() -> None:
+def test_lower_case_t_and_z_are_read_in_every_instant_and_recorded_in_upper_case() -> None:
     small = re.sub(
         r"(\d\d)T(\d\d:\d\d:\d\d(?:\.\d)?)(Z?)",
         lambda found: f"{found[1]}t{found[2]}{found[3].lower()}",

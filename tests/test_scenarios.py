@@ -152,7 +152,7 @@ def test_the_corpus_reaches_every_event_type_state_and_outcome(
     )
 
 
-# ---- a wrong expectation is found ----------------------------------------------------------------
+# ---- a wrong expectation is reported -------------------------------------------------------------
 
 
 def another(state: str) -> str:
@@ -160,7 +160,7 @@ def another(state: str) -> str:
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=named)
-def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Path) -> None:
+def test_a_wrong_expectation_at_any_step_is_reported_with_step_and_line(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     scenario = read_scenario(file)
     ends = [step.line for step in scenario.steps[1:]] + [scenario.expect_line]
@@ -189,7 +189,7 @@ def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Pat
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_wrong_expectation_of_the_end_is_found_at_its_line(
+def test_a_wrong_expectation_of_the_end_is_reported_with_its_line(
     wrong: dict[str, str], found: str
 ) -> None:
     (file,) = (file for file in EXAMPLES if file.name.startswith("03-"))
@@ -207,7 +207,7 @@ def test_a_wrong_expectation_of_the_end_is_found_at_its_line(
     assert found in failure.actual
 
 
-def test_a_refusal_that_nobody_expected_is_found_at_its_step_and_line() -> None:
+def test_an_unexpected_refusal_is_reported_with_step_and_line() -> None:
     (file,) = (file for file in EXAMPLES if file.name.startswith("30-"))
     text = file.read_text(encoding="utf-8")
     expected = ", expect: {refused: [already_confirmed]}"

@@ -37,7 +37,7 @@ def named(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-# ---- the scenarios at hand -----------------------------------------------------------------------
+# ---- the scenario files --------------------------------------------------------------------------
 
 
 def mappings(text: str) -> Iterator[Any]:
@@ -159,7 +159,7 @@ def test_what_is_missing_at_the_end_is_state_outcome_and_events_or_the_refusal_o
     assert written(refused) == refused + "expect: {refused: [order_not_found]}\n"
 
 
-def test_codes_are_written_in_the_order_in_which_they_were_found() -> None:
+def test_codes_are_written_in_the_order_of_the_result() -> None:
     text = HEAD + "steps:\n  - {at: +1h, do: choose_option, with: {option: already_shipped}}\n"
     assert (
         "{option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}"
@@ -270,7 +270,7 @@ def test_a_file_in_one_pair_of_braces_stays_so() -> None:
     assert written(f"{{{inner},\n}} # x\n") == f"{{{expected},\n}} # x\n"
 
 
-# ---- what is there and not met -------------------------------------------------------------------
+# ---- expectations that are not met ---------------------------------------------------------------
 
 ACCEPTED = "do: choose_option, with: {option: prove_no_fault}"
 
@@ -332,7 +332,7 @@ def test_expectations_in_lines_of_their_own_keep_their_comments() -> None:
     )
 
 
-def test_a_word_in_a_block_of_lines_gives_its_line_break_back() -> None:
+def test_a_value_in_a_block_of_lines_keeps_its_line_break() -> None:
     text = f"{HEAD}expect:\n  state: >-\n    resolved\n\n# end\n"
     assert written(text, change=True) == f"{HEAD}expect:\n  state: opened\n\n# end\n"
 

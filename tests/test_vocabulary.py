@@ -106,7 +106,7 @@ def test_the_link_to_the_order_page() -> None:
 
 
 @pytest.mark.parametrize("words", [*ENUMERATIONS, DayKind])
-def test_every_word_has_a_label_in_both_languages(words: type[Labelled]) -> None:
+def test_every_member_has_a_label_in_both_languages(words: type[Labelled]) -> None:
     assert len(words) > 0
     for word in words:
         assert any("\u4e00" <= character <= "\u9fff" for character in word.zh)
@@ -124,7 +124,7 @@ def test_every_word_has_a_label_in_both_languages(words: type[Labelled]) -> None
 
 
 @pytest.mark.parametrize("words", ENUMERATIONS)
-def test_a_word_is_its_id(words: type[Labelled]) -> None:
+def test_a_member_is_its_id(words: type[Labelled]) -> None:
     for word in words:
         assert (word, str(word), f"{word}") == (word.value,) * 3
         assert TypeAdapter(words).validate_python(word.value) is word
@@ -202,11 +202,11 @@ def test_exactly_the_types_of_audit_events_exist() -> None:
         (Denial, {"penalize", "review"}),
     ],
 )
-def test_exactly_the_words_of_the_rules_exist(words: type[Labelled], expected: set[str]) -> None:
+def test_exactly_the_members_of_the_rules_exist(words: type[Labelled], expected: set[str]) -> None:
     assert set(ids(words)) == expected
 
 
-def test_the_deadlines_stand_in_the_order_in_which_a_sweep_settles_ties() -> None:
+def test_the_deadlines_are_in_the_order_in_which_a_sweep_settles_ties() -> None:
     assert ids(Deadline) == ["response", "confirmation", "promise", "evidence"]
 
 

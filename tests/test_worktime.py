@@ -129,9 +129,9 @@ def test_what_cannot_be_a_calendar_is_refused_with_the_field_and_the_reason(
 ) -> None:
     with pytest.raises(ValidationError) as caught:
         policy(**changed)
-    (fault,) = caught.value.errors()
-    assert ".".join(map(str, fault["loc"])) == where
-    assert why in fault["msg"]
+    (error,) = caught.value.errors()
+    assert ".".join(map(str, error["loc"])) == where
+    assert why in error["msg"]
 
 
 def test_a_folder_of_zones_is_no_zone_wherever_the_zones_are_kept(
