@@ -67,8 +67,14 @@ def _reject_change(_frozen: object, *_members: object, **_named: object) -> NoRe
 
 
 for _name in (
-    *("__setitem__", "__delitem__", "__ior__"),
-    *("clear", "pop", "popitem", "setdefault", "update"),
+    "__setitem__",
+    "__delitem__",
+    "__ior__",
+    "clear",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
 ):
     setattr(FrozenMap, _name, _reject_change)
 
@@ -121,7 +127,7 @@ def _aware(value: object) -> datetime:
             raise ValueError(f"{value[:40]!r} is not an instant: {hint}")
         value = datetime.fromisoformat(value.upper())
     if not isinstance(value, datetime):
-        raise ValueError(f"not an instant: {_INSTANT_HINT}")  # noqa: TRY004 -- pydantic reports it
+        raise ValueError(f"not an instant: {_INSTANT_HINT}")  # noqa: TRY004 -- for pydantic
     if value.utcoffset() is None:
         raise ValueError(f"{value.isoformat()} has no offset from UTC: add one, e.g. +08:00 or Z")
     return value
@@ -183,7 +189,7 @@ def written(pattern: str, description: str) -> AfterValidator:
 
 def _no_bytes(value: object) -> object:
     if isinstance(value, bytes):
-        raise ValueError("expected a string, not bytes")  # noqa: TRY004 -- pydantic reports it
+        raise ValueError("expected a string, not bytes")  # noqa: TRY004 -- for pydantic
     return value
 
 
