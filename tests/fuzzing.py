@@ -15,15 +15,13 @@ from typing import Any
 import yaml
 
 from dispute_fsm.decider.hash_chain import event_hash
-from dispute_fsm.documents.policies import policy_laid_over
-from dispute_fsm.documents.source import YamlSource
 from dispute_fsm.documents.yaml_text import read_yaml
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.reader import steps_in
 from dispute_fsm.scenarios.reader import parse_scenario
-from dispute_fsm.scenarios.rollouts import rollout_of
+from dispute_fsm.scenarios.settings import policy_at, rollout_at
 from tests.support import ROOT
 
 FILE = "fuzzed"
@@ -77,13 +75,13 @@ def _yaml(data: bytes) -> object:
 
 
 def _policy(data: bytes) -> object:
-    source = YamlSource(FILE, read_yaml(data, FILE))
-    return policy_laid_over(DEFAULT_POLICY, source, source.text.value, ())
+    source = read_yaml(data, FILE)
+    return policy_at(source, source.value, (), DEFAULT_POLICY)
 
 
 def _rollout(data: bytes) -> object:
-    source = YamlSource(FILE, read_yaml(data, FILE))
-    return rollout_of(source, source.text.value, ())
+    source = read_yaml(data, FILE)
+    return rollout_at(source, source.value, ())
 
 
 def _json_lines(data: bytes) -> object:

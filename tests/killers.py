@@ -142,7 +142,7 @@ def read(path: Path) -> Scenario:
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[KnownDecision]:
-    run = Run.opened(
+    run = Run.open(
         scenario.opening,
         scenario.opened_at,
         order_system(scenario.opening.order_id, scenario.order),
@@ -156,9 +156,9 @@ def _of_scenario(scenario: Scenario) -> Iterator[KnownDecision]:
             yield _known(before, asked(event), event.facts, event.at)
             before = run.dispute if event is run.events[-1] else before
         # Unchanged, or refused where refusals are not recorded.
-        if isinstance(step.does, Command) and len(run.events) == events:
+        if isinstance(step.action, Command) and len(run.events) == events:
             facts = run.orders.look(run.dispute.order_id, step.at) if run.orders.available else None
-            yield _known(before, step.does, facts, step.at)
+            yield _known(before, step.action, facts, step.at)
 
 
 def fails(path: Path) -> bool:

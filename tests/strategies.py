@@ -1,8 +1,8 @@
-"""What Hypothesis makes examples of: every strategy of the project stands here, so that all tests mean the same by a word.
+"""All Hypothesis strategies of the project, so that every test generates the same kinds of data.
 
-Whatever comes out of here is valid: the package's own models have accepted it. What must be refused
-is written out in the tests themselves. Where a strategy takes instants, give it few and close ones:
-rules turn at equal and neighbouring times.
+All generated data is valid: the package's own models have accepted it. Invalid data is written out
+in the tests themselves. Give a strategy few and close instants: rules change at equal and adjacent
+times.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ MERCHANT, CONSUMER = "M-1", "C-1"
 """The dispute's own merchant and consumer, in tests that need no others."""
 
 FIRST, LAST = datetime(1971, 1, 2, tzinfo=UTC), datetime(2199, 12, 30, tzinfo=UTC)
-"""A day within the years that the package takes, so that an instant lies within them on the clock of every zone."""
+"""A day in the years of an instant, with a margin for the clock of every zone."""
 
 NOW = datetime(2023, 3, 28, 2, tzinfo=UTC)
 """A Tuesday, ten in the morning in Shanghai: the moment around which examples lie by default."""
@@ -54,7 +54,7 @@ def blanks(*, max_size: int = 20) -> SearchStrategy[str]:
 
 
 def texts(*, max_size: int = 40) -> SearchStrategy[str]:
-    """Texts of every sort: any character that UTF-8 can write, CJK, astral (two UTF-16 units each), and blank ones."""
+    """Texts of any characters: UTF-8, CJK, astral (two UTF-16 units each), and blank texts."""
     return st.one_of(
         st.text(st.characters(codec="utf-8"), max_size=max_size),
         st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), max_size=max_size),
@@ -78,7 +78,7 @@ def wholes(most: int = MAX_INTEGER) -> SearchStrategy[int]:
 
 
 def json_values() -> SearchStrategy[object]:
-    """Values that a record can hold: texts, whole numbers of at most 53 bits, booleans, null, lists, mappings with ASCII keys."""
+    """Values of a record: strings, 53-bit integers, booleans, null, lists, mappings."""
     scalars = st.one_of(st.none(), st.booleans(), st.integers(-MAX_INTEGER, MAX_INTEGER), texts())
     keys = st.text(st.characters(codec="ascii"), max_size=8)
     return st.recursive(
@@ -149,7 +149,7 @@ def durations(longest: timedelta = LONGEST) -> SearchStrategy[timedelta]:
 def actors(
     roles: Iterable[Role] = Role, *, ids: Sequence[str] = (MERCHANT, CONSUMER, "X-9")
 ) -> SearchStrategy[Actor]:
-    """Actors of any role, right and wrong ones alike: the dispute's own ids, somebody else's, or any."""
+    """Actors of any role, right and wrong: the dispute's own ids, somebody else's, or any."""
     return st.builds(
         Actor, role=st.sampled_from(list(roles)), id=st.sampled_from(list(ids)) | identifiers()
     )
@@ -364,7 +364,7 @@ def commands(
     by: SearchStrategy[Actor] | None = None,
     times: SearchStrategy[datetime] | None = None,
 ) -> SearchStrategy[Command]:
-    """Commands of any type, by right and wrong actors, with a key (often the same one) or without."""
+    """Commands of any type, by right and wrong actors, with a key (often the same) or without."""
     keys = st.sampled_from([None, "k-1", "k-2"]) | identifiers()
     who = st.fixed_dictionaries({"by": actors() if by is None else by, "key": keys})
     return st.sampled_from(list(events)).flatmap(
@@ -379,7 +379,7 @@ def commands(
 def _said(
     event: CommandType, policy: Policy, times: SearchStrategy[datetime] | None
 ) -> SearchStrategy[Mapping[str, object]]:
-    """Give what a command of this type may say; members that may be left out are sometimes left out."""
+    """Generate payloads for a type of command; optional members are sometimes left out."""
     at, said = near(NOW + timedelta(days=1)) if times is None else times, st.none() | texts()
     match event:
         case CommandType.CHOOSE_OPTION:

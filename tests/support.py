@@ -213,7 +213,7 @@ def choose(
     by: Actor | None = None,
     **payload: Any,  # noqa: ANN401 -- any payload
 ) -> Command:
-    """Make the merchant's choice, with what the option asks for unless the payload says otherwise."""
+    """Make the merchant's choice, with what the option requires unless it is in the payload."""
     if option is Option.SHIP_BY_AGREED_DATE:
         payload = {"agreed_until": AGREED, "vouchers": [voucher()], **payload}
     return command(CommandType.CHOOSE_OPTION, by, key, option=option, **payload)
@@ -263,7 +263,7 @@ def well_formed(dispute: Dispute, event: CommandType) -> Command:
 
 
 def moment(dispute: Dispute, asked: Command) -> datetime:
-    """Give a moment for a command: a minute after the last event, for an expiry the first second after its due instant."""
+    """Return an instant for a command: a minute after the last event; for an expiry, due + 1 s."""
     deadline = asked.type.expires
     due = None if deadline is None else dispute.deadlines.get(deadline)
     return dispute.last_at + MINUTE if due is None else max(due + SECOND, dispute.last_at)
@@ -299,7 +299,7 @@ def after(
 
 
 def play(dispute: Dispute, *asked: Command, shown: Order = CLAIMABLE) -> Dispute:
-    """Put commands to a dispute one after the other, each at its `moment`; every one must be accepted."""
+    """Send commands to a dispute in turn, each at its `moment`; all must be accepted."""
     for each in asked:
         dispute = after(dispute, each, shown=shown)
     return dispute
@@ -323,10 +323,11 @@ def in_state(
     confirmed: bool = False,
     submitted: bool = False,
 ) -> Dispute:
-    """Make a dispute in a state, by a way that leads there under the policy; denials go to review where that is the way.
+    """Make a dispute in a state that is reachable under the policy.
 
-    `option` is the settlement that was chosen on the way; `confirmed` says that the consumer has
-    consented already, `submitted` that an earlier submission stands.
+    Denials go to review if the state requires it. `option` is the settlement that was chosen;
+    `confirmed` means that the consumer has consented already, `submitted` that there is an earlier
+    submission.
     """
     if state is StateName.DENIAL_UNDER_REVIEW:
         policy = policy.lay_over({"denial": "review"})
@@ -370,7 +371,7 @@ LEAVES = (
 
 
 def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
-    """Make a dispute in each state, and in each state's variants (by option, confirmed, submitted), as far as the policy leads there."""
+    """Make a dispute in each reachable state and variant (by option, confirmed, submitted)."""
     claims = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
     made = {
         state.value: in_state(state, policy)
@@ -407,7 +408,7 @@ _ASKED = {StateName.AWAITING_CONFIRMATION, StateName.DENIAL_UNDER_REVIEW}
 
 
 def moments(dispute: Dispute) -> tuple[datetime, ...]:
-    """Give the moments at which something may turn: now, and just before, at and just after every deadline that stands."""
+    """Return the instants that matter: now, and just before, at and just after every deadline."""
     tick = timedelta(microseconds=1)
     around = {
         due + step
@@ -458,7 +459,7 @@ def corpus_events() -> tuple[AuditEvent, ...]:
 
 
 class ReadBack(NamedTuple):
-    """What a history holds: the events as they come, each dispute as it stands at the end, and the policies that they name."""
+    """The content of a history: its events, each dispute at the end, and the named policies."""
 
     events: list[AuditEvent]
     disputes: dict[str, Dispute]

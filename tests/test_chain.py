@@ -1,4 +1,4 @@
-"""The chain of hashes and the commitments, checked with another RFC 8785 library and hashlib, over every event at hand."""
+"""The hash chain and the commitments of every event, checked with another RFC 8785 library."""
 
 import hashlib
 import json
@@ -98,7 +98,7 @@ def committed(value: Any, pointer: str = "") -> Iterator[tuple[str, Record]]:  #
             yield from committed(member, f"{pointer}/{index}")
 
 
-# ---- every event at hand -------------------------------------------------------------------------
+# ---- every recorded event ------------------------------------------------------------------------
 
 
 def test_the_histories_at_hand_are_of_every_sort() -> None:
@@ -155,7 +155,7 @@ def test_an_event_without_private_values_or_with_fewer_keeps_its_hash() -> None:
             assert seal(EVENT.validate_python(record))[0].hash == event.hash
 
 
-# ---- tampering is found --------------------------------------------------------------------------
+# ---- tampering is detected -----------------------------------------------------------------------
 
 
 def _other(value: object) -> object:
@@ -207,7 +207,7 @@ def _drop(holder: Any, key: str | int) -> None:  # noqa: ANN401 -- JSON of any s
 
 
 @pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.type.value)
-def test_any_changed_or_removed_member_is_found_however_deep(event: AuditEvent) -> None:
+def test_any_changed_or_removed_member_is_detected_however_deep(event: AuditEvent) -> None:
     record = record_of(event)
     hashed_members = [path for path in _members(record) if path[0] not in {"private", "hash"}]
     assert len(hashed_members) > 25
@@ -219,7 +219,7 @@ def test_any_changed_or_removed_member_is_found_however_deep(event: AuditEvent) 
                 verify(_changed(record, path, _drop), event.prev_hash)
 
 
-def test_any_changed_member_is_found_in_events_of_every_history() -> None:
+def test_any_changed_member_is_detected_in_events_of_every_history() -> None:
     for event in corpus_events()[::5]:
         record = record_of(event)
         for name in record.keys() - {"private"}:
@@ -229,7 +229,7 @@ def test_any_changed_member_is_found_in_events_of_every_history() -> None:
             verify({**record, "more": None}, event.prev_hash)
 
 
-def test_removal_insertion_and_reordering_are_found() -> None:
+def test_removal_insertion_and_reordering_are_detected() -> None:
     for path in CORPUS:
         records = [record_of(event) for event in ran(path).events]
         if len(records) < 3:
@@ -273,12 +273,12 @@ STATEMENT = SUBMITTED.private["/payload/statement"]
         {"salt": STATEMENT.salt + "00", "value": STATEMENT.value},
     ],
 )
-def test_a_private_value_that_does_not_fit_is_found(kept: Record) -> None:
+def test_a_private_value_that_does_not_match_is_detected(kept: Record) -> None:
     with pytest.raises(IntegrityError):
         verify(_private(**{"/payload/statement": kept}), SUBMITTED.prev_hash)
 
 
-def test_a_private_value_moved_to_another_place_is_found() -> None:
+def test_a_private_value_moved_to_another_pointer_is_detected() -> None:
     record = record_of(SUBMITTED)
     one, other = "/payload/vouchers/0/uri", "/payload/vouchers/1/uri"
     record["private"][one], record["private"][other] = (
@@ -311,7 +311,7 @@ def test_a_private_value_moved_to_another_place_is_found() -> None:
         "/at",
     ],
 )
-def test_a_private_value_that_belongs_to_nothing_is_found(pointer: str) -> None:
+def test_a_private_value_without_a_commitment_is_detected(pointer: str) -> None:
     kept = {"salt": STATEMENT.salt, "value": STATEMENT.value}
     with pytest.raises(IntegrityError):
         verify(_private(**{pointer: kept}), SUBMITTED.prev_hash)
@@ -323,7 +323,7 @@ def test_a_private_value_that_belongs_to_nothing_is_found(pointer: str) -> None:
     ids=["leading zero", "full width", "thousands of digits"],
 )
 def test_only_a_json_pointer_as_it_is_written_leads_to_a_commitment(index: str) -> None:
-    """An index is ASCII digits without leading zeros; another spelling would hide a second copy from whoever erases."""
+    """An index is ASCII digits without leading zeros; another spelling would escape erasure."""
     kept = SUBMITTED.private["/payload/vouchers/0/uri"].model_dump()
     with pytest.raises(IntegrityError):
         verify(_private(**{f"/payload/vouchers/{index}/uri": kept}), SUBMITTED.prev_hash)
@@ -343,7 +343,7 @@ def test_only_a_json_pointer_as_it_is_written_leads_to_a_commitment(index: str) 
         {"salt": STATEMENT.salt, "value": "x", "more": 1},
     ],
 )
-def test_a_private_value_of_the_wrong_shape_is_found(kept: object) -> None:
+def test_a_private_value_of_the_wrong_shape_is_detected(kept: object) -> None:
     with pytest.raises((IntegrityError, ValidationError)):
         verify(_private(**{"/payload/statement": kept}), SUBMITTED.prev_hash)
 
@@ -372,7 +372,7 @@ def test_what_is_concealed_is_revealed_and_once_erased_has_the_same_length(
 
 
 def in_json(asked: Command, said: dict[str, Any]) -> dict[str, Any]:
-    """Write what another command of the same type would say, as JSON holds it; it has to be one that can be read."""
+    """Return the payload of another valid command of the same type, as JSON."""
     return content_as_json(type(asked).model_validate({**dict(asked), **said}))
 
 
@@ -412,7 +412,7 @@ def test_a_value_that_was_left_out_stays_left_out() -> None:
 
 
 def test_a_commitment_cannot_claim_a_length_that_no_text_can_have() -> None:
-    """What is erased comes back as a text of that length, so whoever writes a history must not make it a terabyte."""
+    """An erased value is read as a text of that length, so a history must not claim a terabyte."""
     assert Commitment(commitment="0" * 64, length=MAX_TEXT).length == MAX_TEXT
     with pytest.raises(ValidationError):
         Commitment(commitment="0" * 64, length=MAX_TEXT + 1)
@@ -433,7 +433,7 @@ def test_salts_are_derived_from_the_seed_and_the_place() -> None:
     assert len(one.salt("/payload/note")) == 16
 
 
-def test_the_same_words_are_recorded_differently_each_time() -> None:
+def test_the_same_text_is_recorded_differently_each_time() -> None:
     dispute = in_state(StateName.UNDER_REVIEW)
     both = [
         happens(dispute, ruling(CommandType.RULE_NO_FAULT)),
@@ -451,7 +451,7 @@ def evolved(dispute: Any) -> Any:  # noqa: ANN401 -- a dispute, after a refusal
     return evolve(dispute, decision.event)
 
 
-# ---- personal words stay private -----------------------------------------------------------------
+# ---- personal data stays private -----------------------------------------------------------------
 
 
 def _marked(event: CommandType, text: str) -> list[Command]:
@@ -499,7 +499,7 @@ def test_every_personal_member_of_every_payload_is_marked_in_these_tests() -> No
 
 @examples(12)
 @given(text=texts(max_size=600))
-def test_personal_words_stand_nowhere_but_beside_the_record(text: str) -> None:
+def test_personal_data_is_only_in_the_private_part(text: str) -> None:
     for event in COMMANDS:
         for asked in _marked(event, MARK + text):
             for dispute in SITUATIONS.values():

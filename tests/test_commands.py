@@ -218,9 +218,9 @@ def test_a_command_made_by_the_name_of_its_type_is_the_same(said: Command) -> No
             "choose_opton",
             {},
             None,
-            "there is no command 'choose_opton'; did you mean choose_option?",
+            "unknown command 'choose_opton'; did you mean choose_option?",
         ),
-        ("", {}, None, "there is no command ''; known are: open_dispute, choose_option"),
+        ("", {}, None, "unknown command ''; expected one of: open_dispute, choose_option"),
         ("withdraw", {}, "by", "this field is missing"),
         ("choose_option", {"by": merchant("M-1")}, "option", "this field is missing"),
         (
@@ -239,7 +239,7 @@ def test_a_command_made_by_the_name_of_its_type_is_the_same(said: Command) -> No
             "choose_option",
             {"by": "merchant", "option": "already_shipped"},
             "by",
-            "this must be a mapping of fields",
+            "expected a mapping of fields",
         ),
         (
             "extend_deadline",
@@ -253,7 +253,7 @@ def test_a_command_made_by_the_name_of_its_type_is_the_same(said: Command) -> No
             "vouchers[0].size",
             "greater than",
         ),
-        ("open_dispute", {**OPENING, "consumer_id": 7}, "consumer_id", "this must be a text"),
+        ("open_dispute", {**OPENING, "consumer_id": 7}, "consumer_id", "expected a string"),
         ("withdraw", {"by": consumer("C-1"), "key": ""}, "key", "one line of 1 to 200 characters"),
     ],
 )

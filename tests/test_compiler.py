@@ -1165,5 +1165,5 @@ def test_an_unknown_version_is_an_error_that_lists_the_known_ones() -> None:
     assert refused.value.field == "rules"
     assert (
         str(refused.value)
-        == f"rules: unknown rule version '2099-01'; known are: {', '.join(VERSIONS)}"
+        == f"rules: unknown rule version '2099-01'; expected one of: {', '.join(VERSIONS)}"
     )

@@ -35,7 +35,7 @@ FACTS: Mapping[str, object] = {
 
 
 def facts(**changed: object) -> OrderFacts:
-    """Make facts that differ from `FACTS`: within a fact member by member, `None` for a fact that is not there."""
+    """Make facts that differ from `FACTS` in some members; `None` for an absent fact."""
     merged = dict(FACTS)
     for name, value in changed.items():
         base = FACTS[name]
@@ -72,7 +72,7 @@ def test_all_the_facts_of_the_example_count() -> None:
         (None, False),
     ],
 )
-def test_a_cancel_request_stands_while_submitted_or_accepted_dated_or_not(
+def test_a_cancel_request_counts_while_submitted_or_accepted_dated_or_not(
     changed: object, *, stands: bool
 ) -> None:
     looked = facts(cancel_request=changed)

@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dispute_fsm.domain.calendar import CalendarPolicy
 from dispute_fsm.domain.enums import Denial, Silence, VoucherKind
 from dispute_fsm.domain.policy import (
     DEFAULT_POLICY,
@@ -28,6 +27,7 @@ from dispute_fsm.domain.policy import (
     VoucherLimits,
 )
 from dispute_fsm.domain.scalars import MAX_INTEGER, parse_duration
+from dispute_fsm.domain.working_time import CalendarPolicy
 from dispute_fsm.errors import InputError
 from tests.strategies import identifiers, policies, policy_changes
 
@@ -75,7 +75,10 @@ FIELDS = [
     or len(path) == 1
     or (path[1] == "customs_clearance" and len(path) > 2)
 ]
-"""The path of every field of the default's record, of one reason instead of ten; a reason is no field: it may be missing."""
+"""The path of every field of the default's record, with one reason of the ten.
+
+A reason is not a field: it may be missing.
+"""
 
 # ---- the default ---------------------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ def test_what_is_switched_off_is_recorded_as_null() -> None:
 
 
 def test_the_digest_of_the_default_is_pinned() -> None:
-    """A change here means: a dispute that opens from now on is judged under another policy. Say so in the changelog."""
+    """A change here means that new disputes get another policy: it belongs in the changelog."""
     assert (
         DEFAULT_POLICY.digest == "80b3d19839b8b0e7c9968b23f941a38a0f28af9ee66de97121304080c465da4e"
     )
@@ -266,7 +269,7 @@ def test_days_of_the_calendar_are_a_set_for_the_digest() -> None:
     )
 
 
-# ---- laying over ---------------------------------------------------------------------------------
+# ---- changes -------------------------------------------------------------------------------------
 
 
 def test_mappings_are_merged_key_by_key() -> None:
@@ -299,7 +302,7 @@ def test_deadline_terms_are_replaced_whole(
     assert getattr(over(**{deadline: term}), deadline) == expected
 
 
-def test_a_term_can_be_laid_over_one_that_is_switched_off() -> None:
+def test_a_disabled_term_can_be_set_again() -> None:
     assert over(response=None).lay_over({"response": {"working_hours": 2}}).response == Term(
         working_hours=2
     )
@@ -373,7 +376,7 @@ def test_null_is_no_number_of_hours(term: Mapping[str, object]) -> None:
 
 
 @given(policies(), policy_changes())
-def test_what_is_laid_over_is_as_it_says_and_the_rest_stays(
+def test_changed_fields_are_set_and_the_others_stay(
     policy: Policy, changes: dict[str, object]
 ) -> None:
     changes.pop("evidence_reasons", None)  # the policy may lack the reason that is to be removed
@@ -533,7 +536,7 @@ def test_a_number_in_json_is_a_whole_number_or_an_error(number: str) -> None:
 
 
 @pytest.mark.parametrize("reason", ["a", "a" * 64, "Force-Majeure", "0012", "~!"])
-def test_the_id_of_a_reason_is_an_ascii_word(reason: str) -> None:
+def test_the_id_of_a_reason_is_ascii_without_spaces(reason: str) -> None:
     assert (
         reason in over(evidence_reasons={reason: DEFAULT_REASONS["force_majeure"]}).evidence_reasons
     )
@@ -588,7 +591,7 @@ def test_the_link_to_the_order_page_percent_encodes_the_id(
 
 
 @given(identifiers())
-def test_any_id_stands_in_the_link_as_one_segment(order_id: str) -> None:
+def test_any_id_is_one_segment_of_the_link(order_id: str) -> None:
     link = DEFAULT_POLICY.order_link(order_id)
     assert link is not None
     segment = link.removeprefix("https://shop.example/orders/")

@@ -927,7 +927,7 @@ UNREADABLE: dict[str, tuple[str | bytes | None, str]] = {
         "approved.yaml:2: approved[[]0].why: *",
     ),
     "no YAML": ("approved: [\n", "approved.yaml:*: not YAML: *"),
-    "no text": (b"\xff\xfe\x00", "approved.yaml:1: not text in UTF-8*"),
+    "no text": (b"\xff\xfe\x00", "approved.yaml:1: not UTF-8*"),
     "nothing": ("", "approved.yaml: the file is empty*"),
     "no file": (None, "approved.yaml: no such file"),
     "a blank dispute": (

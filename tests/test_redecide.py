@@ -200,7 +200,8 @@ def test_a_change_of_what_was_asked_is_asked_again(tmp_path: Path) -> None:
             name == "command"
         ):  # an option is chosen by one command only, so such an event cannot even be read
             with pytest.raises(
-                InputError, match="command: 'withdraw' is not known; known are: choose_option"
+                InputError,
+                match="command: unknown value 'withdraw'; expected one of: choose_option",
             ):
                 replayed(tmp_path, lines)
         else:

@@ -62,7 +62,7 @@ def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
     for known in (
         "dispute_fsm.rules.registry",
         "dispute_fsm.scenarios.reader",
-        "dispute_fsm.scenarios.rollouts",
+        "dispute_fsm.scenarios.settings",
     ):
         monkeypatch.setattr(f"{known}.VERSIONS", versions)
     return versions["2099-01"]
@@ -100,7 +100,7 @@ def test_an_unknown_version_in_a_history_is_an_error_that_lists_the_known_ones(
     for event in events[1:]:
         event["rules"] = "2001-01"
     with pytest.raises(
-        InputError, match=r"unknown rule version '2001-01'; known are: parallel, 2023-03"
+        InputError, match=r"unknown rule version '2001-01'; expected one of: parallel, 2023-03"
     ):
         replayed(tmp_path, map(line_of, rechained(events)))
 

@@ -1,4 +1,4 @@
-"""The gradual release: who gets which version, decided alike for ever, exact, recorded, and never moved back by a raise."""
+"""Gradual release: who gets which version; stable, exact, recorded, monotonic."""
 
 import json
 import re
@@ -130,7 +130,7 @@ def test_the_deny_list_counts_before_the_allow_list_and_both_before_the_bucket()
     ]
 
 
-def test_a_step_holds_from_its_instant_on_and_a_lower_one_moves_back() -> None:
+def test_a_step_applies_from_its_instant_on_and_a_lower_one_moves_back() -> None:
     lowered = plan((NOW, 100), (NOW + DAY, 0), (NOW + 2 * DAY, "0.00"), (NOW + 3 * DAY, 100))
     assert [
         lowered.percentage(NOW + delay) for delay in (-timedelta.resolution, timedelta(), DAY)
@@ -156,7 +156,7 @@ def test_a_percentage_is_exact_or_refused(percentage: object) -> None:
         ({"from": NEWER}, "from and to are the same version"),
         (
             {"schedule": [{"at": NOW, "percentage": 1}, {"at": NOW, "percentage": 2}]},
-            "follow each other in time",
+            "in chronological order",
         ),
         ({"slat": "s"}, "Extra inputs"),
         ({"deny": [7]}, "valid string"),
@@ -200,7 +200,7 @@ def opened(asked: OpenDispute) -> DisputeOpened:
     return answer.event
 
 
-def test_the_decision_and_its_reason_stand_in_the_opening_event() -> None:
+def test_the_decision_and_its_reason_are_recorded_in_the_opening_event() -> None:
     decided = plan((NOW, "12.5"), allow=["m"]).decide("m", NOW)
     event = opened(opening(decided))
     assert event.rules == NEWER
@@ -326,7 +326,7 @@ def test_the_preview_says_who_gets_what_from_when_and_why(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "100 % from"), ("zh", "2023-03 1 个商家")])
-def test_the_preview_in_words(
+def test_the_preview_as_text(
     tmp_path: Path, lang: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(output, "_width", 200)
@@ -369,7 +369,7 @@ def test_a_narrow_terminal_cuts_nothing_off(
         ("a\n", ("--at", "tomorrow"), "--at: 'tomorrow' is not an instant"),
     ],
 )
-def test_what_cannot_be_read_is_said(
+def test_unreadable_input_is_reported(
     tmp_path: Path, merchants: str, more: tuple[str, ...], words: str
 ) -> None:
     found = preview(tmp_path, *more, merchants=merchants)

@@ -1,4 +1,4 @@
-"""Running scenarios: whatever does not come as expected is a failure that says where, what was expected and what came."""
+"""Running scenarios: every mismatch is a failure with its line, expected and actual value."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ PROMISES = (
 
 
 def ran(*items: str, end: str = "", head: str = HEAD) -> ScenarioResult:
-    """Run the steps; the first stands in line 2 of a file whose head has one line, what is expected of the end below them."""
+    """Run the steps: the first is in line 3 of a file, after the head; the end is below them."""
     lines = [
         head.rstrip("\n"),
         *(["steps:"] if items else []),
@@ -120,8 +120,8 @@ def test_an_expectation_of_a_step_that_is_not_met_is_a_failure(
     failure = only(ran("at: +0s, do: sweep", f"at: +1h, {item}"))
     assert (failure.step, failure.line) == (2, 4)
     assert failure.expected == expected
-    assert found in failure.found
-    assert "state: " in failure.found
+    assert found in failure.actual
+    assert "state: " in failure.actual
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_refusal_codes_are_compared_exactly_in_any_order(codes: str, ok: bool) -
 def test_to_expect_no_codes_is_to_expect_no_refusal() -> None:
     assert ran("at: +1h, do: withdraw, expect: {refused: []}", end="{refused: []}").ok
     failure = only(ran(f"at: +1h, {CANCELS}, expect: {{refused: []}}"))
-    assert "no_cancel_request_or_refund" in failure.found
+    assert "no_cancel_request_or_refund" in failure.actual
     assert ran(end="{refused: []}", head=HEAD + "order: null\n").ok is False
 
 
@@ -164,7 +164,7 @@ def test_a_refusal_that_is_expected_still_has_to_leave_the_state() -> None:
 def test_an_error_that_nobody_expected_is_a_failure_and_an_expected_one_is_not() -> None:
     failure = only(ran("at: +1h, order: unavailable", f"at: +2h, {CANCELS}"))
     assert (failure.step, failure.line) == (2, 4)
-    assert "order_system_unavailable" in failure.found
+    assert "order_system_unavailable" in failure.actual
     assert ran(
         "at: +1h, order: unavailable",
         f"at: +2h, {CANCELS}, expect: {{error: order_system_unavailable, state: opened}}",
@@ -336,7 +336,7 @@ def test_a_refused_opening_must_be_expected(end: str, expected: str, found: str)
     failure = only(ran(end=end, head=HEAD + "order: null\n"))
     assert (failure.step, failure.line) == (None, 3 if end else 1)
     assert failure.expected == expected
-    assert found in failure.found
+    assert found in failure.actual
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ def test_an_expectation_of_the_end_that_is_not_met_is_a_failure_at_its_line(
 
 def test_an_outcome_that_has_not_come_is_a_failure() -> None:
     failure = only(ran("at: +1h, do: sweep", end="{outcome: withdrawn, state: opened}"))
-    assert (failure.expected, failure.found) == ("outcome: withdrawn", "outcome: none")
+    assert (failure.expected, failure.actual) == ("outcome: withdrawn", "outcome: none")
 
 
 def test_events_count_the_opening_and_recorded_refusals() -> None:
@@ -396,23 +396,23 @@ def test_what_came_of_each_step_and_of_the_whole_is_in_the_result() -> None:
     )
 
 
-def test_a_run_goes_step_by_step_and_shows_how_it_stands_in_between() -> None:
+def test_a_run_goes_step_by_step_and_has_a_result_after_each() -> None:
     scenario = ran(
         f"at: +1h, {STOCK}, expect: {{state: penalized}}", "at: +2h, do: confirm_agreement"
     ).scenario
-    run = Run.opened(
+    run = Run.open(
         scenario.opening,
         scenario.opened_at,
         order_system(scenario.opening.order_id, scenario.order),
     )
     assert isinstance(run, Run)
-    assert (run.stands, run.now, len(run.events)) == (
+    assert (run.result, run.now, len(run.events)) == (
         StepResult(StateName.OPENED, None, 1),
         OPENED_AT,
         1,
     )
     first, second = scenario.steps
-    assert run.step(first) == run.stands == StepResult(StateName.AWAITING_CONFIRMATION, None, 2)
+    assert run.step(first) == run.result == StepResult(StateName.AWAITING_CONFIRMATION, None, 2)
     assert (run.now, run.dispute.state) == (first.at, StateName.AWAITING_CONFIRMATION)
     taken_up = Run(run.dispute, run.events, run.orders)
     assert taken_up.now == first.at

@@ -1,8 +1,8 @@
-"""Every scenario file of the project: it comes out as it says, twice the same, and its history reads back.
+"""Every scenario file of the project runs as expected, reproducibly; its history reads back.
 
-The files are the examples for people and the corpus under tests/scenarios. Here they are only run
-and counted: what a scenario shows stands in the file. A file that must be refused names line and
-field in its first line.
+The files are the examples for people and the corpus in tests/scenarios. Here they are only run and
+counted; the file says what a scenario shows. An invalid file names the line and the field of its
+error in its first line.
 """
 
 import io
@@ -154,7 +154,7 @@ def test_the_corpus_reaches_every_event_type_state_and_outcome(
     )
 
 
-# ---- a wrong expectation is found ----------------------------------------------------------------
+# ---- a wrong expectation is reported -------------------------------------------------------------
 
 
 def another(state: str) -> str:
@@ -162,7 +162,7 @@ def another(state: str) -> str:
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=named)
-def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Path) -> None:
+def test_a_wrong_expectation_at_any_step_is_reported_with_step_and_line(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     scenario = read_scenario(file)
     ends = [step.line for step in scenario.steps[1:]] + [scenario.expect_line]
@@ -176,7 +176,7 @@ def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Pat
         failures = run_scenario(parse_scenario(changed, "changed")).failures
         assert [(failure.step, failure.line) for failure in failures] == [(number, step.line)]
         assert another(expected[0]) in failures[0].expected
-        assert expected[0] in failures[0].found
+        assert expected[0] in failures[0].actual
         planted += 1
     assert planted == sum(step.expect.model_fields_set == {"state"} for step in scenario.steps)
 
@@ -191,7 +191,7 @@ def test_a_wrong_expectation_at_any_step_is_found_at_its_step_and_line(file: Pat
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_wrong_expectation_of_the_end_is_found_at_its_line(
+def test_a_wrong_expectation_of_the_end_is_reported_with_its_line(
     wrong: dict[str, str], found: str
 ) -> None:
     (file,) = (file for file in EXAMPLES if file.name.startswith("03-"))
@@ -206,14 +206,14 @@ def test_a_wrong_expectation_of_the_end_is_found_at_its_line(
     ).failures
     assert (failure.step, failure.line) == (None, len(before) + 1)
     assert next(iter(wrong.values())).strip("[]") in failure.expected
-    assert found in failure.found
+    assert found in failure.actual
 
 
-def test_a_refusal_that_nobody_expected_is_found_at_its_step_and_line() -> None:
+def test_an_unexpected_refusal_is_reported_with_step_and_line() -> None:
     (file,) = (file for file in EXAMPLES if file.name.startswith("30-"))
     text = file.read_text(encoding="utf-8")
     expected = ", expect: {refused: [already_confirmed]}"
     assert text.count(expected) == 1
     (failure,) = run_scenario(parse_scenario(text.replace(expected, ""), "changed")).failures
     assert (failure.step, failure.line) == (4, text[: text.index(expected)].count("\n") + 1)
-    assert RefusalCode.ALREADY_CONFIRMED.value in failure.found
+    assert RefusalCode.ALREADY_CONFIRMED.value in failure.actual

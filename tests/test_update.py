@@ -1,4 +1,4 @@
-"""Writing expectations into scenario files: what was found is written, everything else stays to the byte."""
+"""Writing expectations into scenario files: every other byte stays as it is."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from dispute_fsm.domain.enums import Outcome, StateName
 from dispute_fsm.errors import InputError
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
-from dispute_fsm.scenarios.update import updated
+from dispute_fsm.scenarios.update import update_expectations
 from tests.support import CORPUS
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
@@ -26,7 +26,7 @@ def ran(text: str) -> ScenarioResult:
 
 
 def written(text: str, *, change: bool = False) -> str:
-    return updated(text, ran(text), change=change)
+    return update_expectations(text, ran(text), change=change)
 
 
 def read(path: Path) -> str:
@@ -37,7 +37,7 @@ def named(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-# ---- the scenarios at hand -----------------------------------------------------------------------
+# ---- the scenario files --------------------------------------------------------------------------
 
 
 def mappings(text: str) -> Iterator[Any]:
@@ -83,7 +83,7 @@ def test_expectations_that_were_taken_out_are_written_again_and_nothing_else_is(
     bare = stripped(read(path))
     result = ran(bare)
     assert not result.scenario.expect.model_fields_set
-    text = updated(bare, result, change=False)
+    text = update_expectations(bare, result, change=False)
     again = ran(text)
     assert again.failures == ()
     assert stripped(text) == bare
@@ -97,11 +97,11 @@ def test_expectations_that_were_taken_out_are_written_again_and_nothing_else_is(
         assert step.expect.model_fields_set == {
             name for name in ("refused", "error") if getattr(found, name)
         }
-    assert updated(text, again, change=True) is text
+    assert update_expectations(text, again, change=True) is text
 
 
 def another(value: Any) -> str | None:  # noqa: ANN401 -- a node of PyYAML
-    """Write something else of the same kind; None where a wrong expectation could not be told from the right one."""
+    """Return another value of the same kind; None if it could not be told from the right one."""
     if isinstance(value, yaml.SequenceNode):
         return (
             "[dispute_exists]" if len(value.value) == 1 else None
@@ -126,7 +126,7 @@ def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_wri
 ) -> None:
     text = read(path)
     right = ran(text)
-    assert updated(text, right, change=True) is text
+    assert update_expectations(text, right, change=True) is text
     looked_at = (
         [*expectations(text)] if right.dispute else [*expectations(text)][-1:]
     )  # no step runs after a refused opening
@@ -139,8 +139,8 @@ def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_wri
     changes = changed(text, planted)
     result = ran(changes)
     assert len(result.failures) == len(planted)
-    assert updated(changes, result, change=False) is changes
-    assert updated(changes, result, change=True) == text
+    assert update_expectations(changes, result, change=False) is changes
+    assert update_expectations(changes, result, change=True) == text
 
 
 # ---- how it is written ---------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_what_is_missing_at_the_end_is_state_outcome_and_events_or_the_refusal_o
     assert written(refused) == refused + "expect: {refused: [order_not_found]}\n"
 
 
-def test_codes_are_written_in_the_order_in_which_they_were_found() -> None:
+def test_codes_are_written_in_the_order_of_the_result() -> None:
     text = HEAD + "steps:\n  - {at: +1h, do: choose_option, with: {option: already_shipped}}\n"
     assert (
         "{option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}"
@@ -270,7 +270,7 @@ def test_a_file_in_one_pair_of_braces_stays_so() -> None:
     assert written(f"{{{inner},\n}} # x\n") == f"{{{expected},\n}} # x\n"
 
 
-# ---- what is there and not met -------------------------------------------------------------------
+# ---- expectations that are not met ---------------------------------------------------------------
 
 ACCEPTED = "do: choose_option, with: {option: prove_no_fault}"
 
@@ -332,7 +332,7 @@ def test_expectations_in_lines_of_their_own_keep_their_comments() -> None:
     )
 
 
-def test_a_word_in_a_block_of_lines_gives_its_line_break_back() -> None:
+def test_a_value_in_a_block_of_lines_keeps_its_line_break() -> None:
     text = f"{HEAD}expect:\n  state: >-\n    resolved\n\n# end\n"
     assert written(text, change=True) == f"{HEAD}expect:\n  state: opened\n\n# end\n"
 
@@ -384,5 +384,5 @@ def test_where_what_would_be_written_is_no_scenario_nothing_is_written() -> None
 
 
 def test_a_text_that_is_not_what_was_run_is_refused() -> None:
-    with pytest.raises(InputError, match="run it anew"):
-        updated(HEAD, ran(HEAD + "steps: [{at: +1h, do: sweep}]\n"), change=False)
+    with pytest.raises(InputError, match="run it again"):
+        update_expectations(HEAD, ran(HEAD + "steps: [{at: +1h, do: sweep}]\n"), change=False)

@@ -1,10 +1,9 @@
-"""The words of the domain: the ids that stand in files, and the labels that are fixed to the letter."""
+"""The vocabulary of the domain: the ids in files, and the labels that are fixed literally."""
 
 import pytest
 from pydantic import TypeAdapter
 
 from dispute_fsm.domain import enums as vocabulary
-from dispute_fsm.domain.calendar import DayKind
 from dispute_fsm.domain.enums import (
     LIABILITIES,
     ORDER_PAGE_LINK,
@@ -25,6 +24,7 @@ from dispute_fsm.domain.enums import (
     StateName,
     VoucherKind,
 )
+from dispute_fsm.domain.working_time import DayKind
 
 ENUMERATIONS = [
     words for words in Labelled.__subclasses__() if words.__module__ == vocabulary.__name__
@@ -106,7 +106,7 @@ def test_the_link_to_the_order_page() -> None:
 
 
 @pytest.mark.parametrize("words", [*ENUMERATIONS, DayKind])
-def test_every_word_has_a_label_in_both_languages(words: type[Labelled]) -> None:
+def test_every_member_has_a_label_in_both_languages(words: type[Labelled]) -> None:
     assert len(words) > 0
     for word in words:
         assert any("\u4e00" <= character <= "\u9fff" for character in word.zh)
@@ -124,7 +124,7 @@ def test_every_word_has_a_label_in_both_languages(words: type[Labelled]) -> None
 
 
 @pytest.mark.parametrize("words", ENUMERATIONS)
-def test_a_word_is_its_id(words: type[Labelled]) -> None:
+def test_a_member_is_its_id(words: type[Labelled]) -> None:
     for word in words:
         assert (word, str(word), f"{word}") == (word.value,) * 3
         assert TypeAdapter(words).validate_python(word.value) is word
@@ -137,11 +137,12 @@ def test_a_word_is_its_id(words: type[Labelled]) -> None:
 def test_exactly_the_refusal_codes_of_the_contract_exist() -> None:
     assert set(ids(RefusalCode)) == named(
         """
-        no_cancel_request_or_refund not_shipped no_pickup_scan pickup_not_valid promise_missing promise_not_in_future
-        promise_too_far agreement_voucher_missing option_already_chosen deadline_passed deadline_not_passed
-        deadline_not_later already_confirmed reason_unknown voucher_missing voucher_not_accepted voucher_too_large
-        voucher_media_type too_many_vouchers statement_missing statement_too_long rationale_missing no_rounds_left
-        order_not_found dispute_exists option_not_offered wrong_actor not_in_this_state dispute_closed key_reused
+        no_cancel_request_or_refund not_shipped no_pickup_scan pickup_not_valid promise_missing
+        promise_not_in_future promise_too_far agreement_voucher_missing option_already_chosen
+        deadline_passed deadline_not_passed deadline_not_later already_confirmed reason_unknown
+        voucher_missing voucher_not_accepted voucher_too_large voucher_media_type too_many_vouchers
+        statement_missing statement_too_long rationale_missing no_rounds_left order_not_found
+        dispute_exists option_not_offered wrong_actor not_in_this_state dispute_closed key_reused
         """
     )
 
@@ -149,8 +150,8 @@ def test_exactly_the_refusal_codes_of_the_contract_exist() -> None:
 def test_exactly_the_outcomes_of_the_rules_exist() -> None:
     resolved = named(
         """
-        settled_by_cancellation settled_by_shipment settled_by_agreed_shipment settled_by_out_of_stock_refund
-        no_fault withdrawn annulled
+        settled_by_cancellation settled_by_shipment settled_by_agreed_shipment
+        settled_by_out_of_stock_refund no_fault withdrawn annulled
         """
     )
     assert set(ids(Outcome)) == resolved | set(LIABILITY_LABELS)
@@ -159,9 +160,9 @@ def test_exactly_the_outcomes_of_the_rules_exist() -> None:
 def test_exactly_the_events_of_the_rules_exist() -> None:
     assert set(ids(CommandType)) == named(
         """
-        open_dispute choose_option response_expired confirm_agreement deny_agreement confirmation_expired observe_order
-        promise_expired submit_evidence evidence_expired request_evidence rule_no_fault rule_at_fault extend_deadline
-        withdraw annul
+        open_dispute choose_option response_expired confirm_agreement deny_agreement
+        confirmation_expired observe_order promise_expired submit_evidence evidence_expired
+        request_evidence rule_no_fault rule_at_fault extend_deadline withdraw annul
         """
     )
 
@@ -169,8 +170,9 @@ def test_exactly_the_events_of_the_rules_exist() -> None:
 def test_exactly_the_types_of_audit_events_exist() -> None:
     assert set(ids(EventType)) - OF_PARALLEL[EventType] == named(
         """
-        dispute_opened option_chosen agreement_confirmed agreement_denied agreement_upheld evidence_submitted
-        evidence_requested evidence_overdue deadline_extended dispute_resolved dispute_penalized penalty_annulled refused
+        dispute_opened option_chosen agreement_confirmed agreement_denied agreement_upheld
+        evidence_submitted evidence_requested evidence_overdue deadline_extended dispute_resolved
+        dispute_penalized penalty_annulled refused
         """
     )
 
@@ -200,11 +202,11 @@ def test_exactly_the_types_of_audit_events_exist() -> None:
         (Denial, {"penalize", "review"}),
     ],
 )
-def test_exactly_the_words_of_the_rules_exist(words: type[Labelled], expected: set[str]) -> None:
+def test_exactly_the_members_of_the_rules_exist(words: type[Labelled], expected: set[str]) -> None:
     assert set(ids(words)) == expected
 
 
-def test_the_deadlines_stand_in_the_order_in_which_a_sweep_settles_ties() -> None:
+def test_the_deadlines_are_in_the_order_in_which_a_sweep_settles_ties() -> None:
     assert ids(Deadline) == ["response", "confirmation", "promise", "evidence"]
 
 

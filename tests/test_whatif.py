@@ -775,7 +775,7 @@ def swept(scenario: Scenario) -> Scenario:
 
 def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) -> tuple[Run, bool]:
     """Run the steps under a policy, those after an instant not; say also whether every command left an event."""
-    started = Run.opened(
+    started = Run.open(
         scenario.opening.model_copy(update={"policy": policy}),
         scenario.opened_at,
         order_system(scenario.opening.order_id, scenario.order),
@@ -785,7 +785,7 @@ def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) 
     for step in (step for step in scenario.steps if until is None or step.at <= until):
         before = len(started.events)
         started.step(step)
-        every_one &= len(started.events) > before or not isinstance(step.does, Command)
+        every_one &= len(started.events) > before or not isinstance(step.action, Command)
     return started, every_one
 
 
@@ -795,7 +795,7 @@ def fair() -> tuple[tuple[Scenario, Recorded], ...]:
     for path in CORPUS:
         scenario = swept(read_scenario(path))
         if scenario.order is None or any(
-            isinstance(step.does, Availability) for step in scenario.steps
+            isinstance(step.action, Availability) for step in scenario.steps
         ):
             continue
         run, every_one = run_anew(scenario, scenario.opening.policy)

@@ -1,4 +1,4 @@
-"""Working time where the clocks change, against a count minute by minute, which knows nothing but each minute's local time."""
+"""Working time where the clocks change, compared with a count minute by minute."""
 
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispute_fsm.domain.calendar import CalendarPolicy, DayKind, calendar_of
-from dispute_fsm.domain.working_time import Count
+from dispute_fsm.domain.working_time import CalendarPolicy, Count, DayKind, calendar_of
 from dispute_fsm.domain.working_time import count as count_hours
 
 MINUTE = timedelta(minutes=1)
@@ -24,7 +23,7 @@ HOURS = (
     ("00:15", "02:30"),
     ("23:15", "23:45"),
 )
-"""When a day is worked: as by default, nearly always, and with openings and closings where clocks usually change."""
+"""Working days: the default, nearly all day, and limits where clocks usually change."""
 
 CHANGES = {
     # a whole date is skipped
@@ -71,7 +70,7 @@ CHANGES = {
 
 
 def working(zone: str, opens: str, closes: str, around: datetime) -> CalendarPolicy:
-    """Make a calendar whose days near an instant are worked but for one, so that a change of the clocks falls into work."""
+    """Make a calendar with clock changes in working time: all days near an instant but one."""
     days = [around.date() + timedelta(days=n) for n in range(-4, 12) if n != 3]
     return CalendarPolicy.model_validate(
         {
@@ -85,7 +84,7 @@ def working(zone: str, opens: str, closes: str, around: datetime) -> CalendarPol
 
 
 class ByTheMinute:
-    """Looks at one minute of UTC after the other: it counts where the zone's clock shows a time within working hours."""
+    """Counts minute by minute in UTC: those whose local time is within working hours."""
 
     def __init__(self, policy: CalendarPolicy, tick: timedelta = MINUTE) -> None:
         self.tick = tick
@@ -111,7 +110,7 @@ class ByTheMinute:
 
 
 def compare(hours: int, start: datetime, policy: CalendarPolicy, tick: timedelta = MINUTE) -> None:
-    """Compare the due instant, and whether the intervals are the working minutes from start to due, no more and no less."""
+    """Compare the due instant, and the intervals with the working minutes from start to due."""
     slow, counted = ByTheMinute(policy, tick), count_hours(hours, start, policy)
     case = (
         f"{hours} h from {start.isoformat()} in {policy.zone}, "
@@ -159,7 +158,7 @@ def assert_the_days_are_named(counted: Count, policy: CalendarPolicy) -> None:
 def around(
     zone: str, change: datetime, chance: Random, tries: int, tick: timedelta = MINUTE
 ) -> Iterator[tuple[int, datetime, CalendarPolicy]]:
-    """Choose starts before a change of the clocks, and hours that end before it, in it or after it."""
+    """Choose starts before a clock change, and hours that end before, in or after it."""
     for opens, closes in HOURS:
         policy = working(zone, opens, closes, change)
         minutes = (

@@ -1,4 +1,4 @@
-"""The safe subset of YAML: what is read, as what, from which line; and what is refused, where, with which advice."""
+"""The safe subset of YAML: values and their lines; errors, where they are, and their advice."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dispute_fsm.documents.source import FieldPath, YamlText, field_name
+from dispute_fsm.documents.source import FieldPath, YamlSource, field_name
 from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH, read_yaml
 from dispute_fsm.errors import InputError
 
@@ -37,8 +37,7 @@ def refused(text: bytes | str) -> InputError:
     return caught.value
 
 
-# --- values and their lines
-# ---------------------------------------------------------------------------------------------
+# ---- values and their lines ----------------------------------------------------------------------
 
 SCENARIO = """\
 # what a person writes
@@ -89,7 +88,7 @@ def test_values_keep_their_order_and_their_lines() -> None:
     assert repr(read("{b: 1, a: 2, c: 3}")) == "{'b': 1, 'a': 2, 'c': 3}"
 
 
-def test_a_member_stands_where_its_key_stands() -> None:
+def test_a_member_has_the_line_of_its_key() -> None:
     assert read_yaml("a:\n\n  text\nb:\n  - 1\n", FILE).lines == {
         (): 1,
         ("a",): 1,
@@ -126,8 +125,7 @@ def test_a_path_is_written_as_a_person_would(path: FieldPath, name: str) -> None
     assert field_name(path) == name
 
 
-# --- scalars
-# ------------------------------------------------------------------------------------------------------------
+# ---- scalars -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -149,7 +147,7 @@ def test_a_path_is_written_as_a_person_would(path: FieldPath, name: str) -> None
         ("2023-03-28t10:00:00z", datetime(2023, 3, 28, 10, tzinfo=UTC)),
     ],
 )
-def test_plain_scalars_that_stand_for_a_value(plain: str, value: object) -> None:
+def test_plain_scalars_with_a_value(plain: str, value: object) -> None:
     for text, expected in (
         (plain or "---", value),
         (f"- {plain}", [value]),
@@ -221,9 +219,9 @@ WORDS = [
 
 @pytest.mark.parametrize("plain", [*INTEGERS, *FLOATS, *TIMES_OF_DAY, *WORDS, "=", "<<", "9" * 101])
 def test_what_yaml_readers_disagree_on_has_to_be_quoted(plain: str) -> None:
-    fault = refused(f"steps:\n  - amount:\n      {plain}")
-    assert (fault.line, fault.field) == (3, "steps[0].amount")
-    assert f'put it in quotes: "{plain[:60]}' in fault.message
+    error = refused(f"steps:\n  - amount:\n      {plain}")
+    assert (error.line, error.field) == (3, "steps[0].amount")
+    assert f'put it in quotes: "{plain[:60]}' in error.message
     for quoted in (f'"{plain}"', f"'{plain}'", f"|-\n  {plain}", f">-\n  {plain}"):
         assert read(quoted) == plain
 
@@ -258,11 +256,11 @@ def test_what_is_quoted_is_text(text: str) -> None:
     ],
 )
 def test_a_naive_time_has_no_offset(naive: str) -> None:
-    fault = refused(f"a: 1\nat: {naive}")
-    assert (fault.line, fault.field) == (2, "at")
-    assert "has no offset" in fault.message
-    assert "quotes" not in fault.message
-    assert f'; if it is a text, put it in quotes: "{naive}"' in refused(f"title: {naive}").message
+    error = refused(f"a: 1\nat: {naive}")
+    assert (error.line, error.field) == (2, "at")
+    assert "is not an instant: write it as RFC 3339 with an offset" in error.message
+    assert "quotes" not in error.message
+    assert f'; if it is a string, put it in quotes: "{naive}"' in refused(f"title: {naive}").message
 
 
 @pytest.mark.parametrize("field", ["at", "opened_at", "until", "agreed_until"])
@@ -275,16 +273,16 @@ def test_a_naive_time_has_no_offset(naive: str) -> None:
         "2023-03-28T10:00:00+0800",
     ],
 )
-def test_where_only_an_instant_can_stand_nobody_is_told_to_quote(field: str, plain: str) -> None:
+def test_quoting_is_not_advised_for_an_instant(field: str, plain: str) -> None:
     assert "quotes" not in refused(f"{field}: {plain}").message
     assert "quotes" in refused(f"note: {plain}").message
 
 
-def test_what_else_may_have_been_meant_than_a_text_is_said() -> None:
+def test_alternatives_to_a_string_are_suggested() -> None:
     for plain in (*INTEGERS, *FLOATS):
-        assert "or write a whole number in plain digits" in refused(f"hours: {plain}").message
+        assert "or write an integer in plain digits" in refused(f"hours: {plain}").message
     for plain in (*TIMES_OF_DAY, *WORDS, "="):
-        assert "whole number in" not in refused(f"hours: {plain}").message
+        assert "an integer in" not in refused(f"hours: {plain}").message
     for plain in WORDS:
         assert ("or write true or false" in refused(f"statement: {plain}").message) == (
             plain.lower() != "null"
@@ -307,10 +305,10 @@ def test_what_else_may_have_been_meant_than_a_text_is_said() -> None:
     ],
 )
 def test_a_time_that_is_none_is_refused(plain: str, problem: str) -> None:
-    fault = refused(f"- 1\n- {plain}")
-    assert (fault.line, fault.field) == (2, "[1]")
-    assert problem in fault.message
-    assert fault.message.endswith(f'; if it is a text, put it in quotes: "{plain}"')
+    error = refused(f"- 1\n- {plain}")
+    assert (error.line, error.field) == (2, "[1]")
+    assert problem in error.message
+    assert error.message.endswith(f'; if it is a string, put it in quotes: "{plain}"')
 
 
 def test_text_is_kept_as_it_is_written() -> None:
@@ -322,13 +320,14 @@ def test_text_is_kept_as_it_is_written() -> None:
     assert read(r'"\0\x07\e \U0001F600 \uFEFF"') == "\0\x07\x1b 😀 \ufeff"
 
 
-# --- the file
-# -----------------------------------------------------------------------------------------------------------
+# ---- the file ------------------------------------------------------------------------------------
 
 
 def test_a_byte_order_mark_and_windows_lines_are_fine() -> None:
     text = read_yaml(b"\xef\xbb\xbfa: 1\r\nb:\r\n  - x\r\n", FILE)
-    assert text == YamlText({"a": 1, "b": ["x"]}, {(): 1, ("a",): 1, ("b",): 2, ("b", 0): 3})
+    assert text == YamlSource(
+        FILE, {"a": 1, "b": ["x"]}, {(): 1, ("a",): 1, ("b",): 2, ("b", 0): 3}
+    )
     assert read("\ufeffa: 1") == {"a": 1}
 
 
@@ -336,9 +335,9 @@ def test_a_byte_order_mark_and_windows_lines_are_fine() -> None:
     "empty", ["", b"", " \n\n", "# nothing\n", b"\xef\xbb\xbf", "\ufeff# nothing"]
 )
 def test_an_empty_file_is_refused(empty: bytes | str) -> None:
-    fault = refused(empty)
-    assert (fault.line, fault.field) == (None, None)
-    assert "empty" in fault.message
+    error = refused(empty)
+    assert (error.line, error.field) == (None, None)
+    assert "empty" in error.message
 
 
 @pytest.mark.parametrize(
@@ -361,9 +360,9 @@ def test_an_empty_file_is_refused(empty: bytes | str) -> None:
     ],
 )
 def test_a_file_that_is_no_text_is_refused(data: bytes | str, line: int, problem: str) -> None:
-    fault = refused(data)
-    assert (fault.line, fault.field) == (line, None)
-    assert problem in fault.message
+    error = refused(data)
+    assert (error.line, error.field) == (line, None)
+    assert problem in error.message
 
 
 def test_the_limit_of_a_file_s_size() -> None:
@@ -382,14 +381,13 @@ def test_a_statement_of_ten_megabytes_is_refused() -> None:
 
 @pytest.mark.parametrize("more", ["---\nb: 2", "---\n", "...\n---\n'x'"])
 def test_a_second_document_is_refused(more: str) -> None:
-    fault = refused(f"---\na: 1\n{more}")
-    assert fault.line == 3 + more.startswith("...")
-    assert "second document" in fault.message
+    error = refused(f"---\na: 1\n{more}")
+    assert error.line == 3 + more.startswith("...")
+    assert "second document" in error.message
     assert read("%YAML 1.2\n---\na: 1\n...\n") == {"a": 1}
 
 
-# --- mappings
-# -----------------------------------------------------------------------------------------------------------
+# ---- mappings ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -401,10 +399,10 @@ def test_a_second_document_is_refused(more: str) -> None:
         ("'': 1\n\"\": 1", 1, 2, '[""]'),
     ],
 )
-def test_a_key_stands_only_once(text: str, first: int, line: int, field: str) -> None:
-    fault = refused(text)
-    assert (fault.line, fault.field) == (line, field)
-    assert f"stands in line {first} already" in fault.message
+def test_a_duplicate_key_is_refused(text: str, first: int, line: int, field: str) -> None:
+    error = refused(text)
+    assert (error.line, error.field) == (line, field)
+    assert f", first used in line {first}: " in error.message
 
 
 def test_the_same_key_in_different_mappings_is_fine() -> None:
@@ -427,9 +425,9 @@ def test_the_same_key_in_different_mappings_is_fine() -> None:
     ],
 )
 def test_a_key_that_is_no_text_has_to_be_quoted(key: str) -> None:
-    fault = refused(f"a:\n  b: 1\n  {key}: 2")
-    assert (fault.line, fault.field) == (3, "a")
-    assert f'put it in quotes: "{key}"' in fault.message
+    error = refused(f"a:\n  b: 1\n  {key}: 2")
+    assert (error.line, error.field) == (3, "a")
+    assert f'put it in quotes: "{key}"' in error.message
     assert read(f"'{key}': 2") == {key: 2}
 
 
@@ -437,17 +435,16 @@ def test_a_key_that_is_no_text_has_to_be_quoted(key: str) -> None:
     "text", ["a:\n  ? [b]\n  : 1", "a:\n  {b: c}: 1", "a:\n  [b]: 1", "a:\n  ? - b\n"]
 )
 def test_a_key_cannot_be_a_list_or_a_mapping(text: str) -> None:
-    fault = refused(text)
-    assert (fault.line, fault.field) == (2, "a")
-    assert "cannot be a key" in fault.message
+    error = refused(text)
+    assert (error.line, error.field) == (2, "a")
+    assert "cannot be a key" in error.message
 
 
 def test_an_empty_key_is_no_text() -> None:
     assert 'put it in quotes: ""' in refused("{? : 1}").message
 
 
-# --- what is not part of the safe subset
-# --------------------------------------------------------------------------------
+# ---- what is not part of the safe subset ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -478,9 +475,9 @@ def test_an_empty_key_is_no_text() -> None:
 def test_what_is_not_part_of_the_safe_subset(
     text: str, line: int, field: str | None, what: str
 ) -> None:
-    fault = refused(text)
-    assert (fault.line, fault.field) == (line, field)
-    assert fault.message.startswith(f"{what} is not part of the safe subset")
+    error = refused(text)
+    assert (error.line, error.field) == (line, field)
+    assert error.message.startswith(f"{what} is not part of the safe subset")
 
 
 def test_the_same_signs_within_texts_are_fine() -> None:
@@ -493,12 +490,11 @@ def test_an_alias_bomb_is_refused_at_its_first_anchor() -> None:
         f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
         for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    fault = refused(bomb)
-    assert (fault.line, fault.field) == (1, "a")
+    error = refused(bomb)
+    assert (error.line, error.field) == (1, "a")
 
 
-# --- nesting
-# ------------------------------------------------------------------------------------------------------------
+# ---- nesting -------------------------------------------------------------------------------------
 
 
 def nested_lists(depth: int) -> str:
@@ -512,9 +508,9 @@ def nested_mappings(depth: int) -> str:
 @pytest.mark.parametrize("nested", [nested_lists, nested_mappings])
 def test_the_limit_of_nesting(nested: Callable[[int], str]) -> None:
     assert read(nested(MAX_DEPTH))
-    fault = refused(nested(MAX_DEPTH + 1))
-    assert "deeper than 30" in fault.message
-    assert fault.field
+    error = refused(nested(MAX_DEPTH + 1))
+    assert "deeper than 30" in error.message
+    assert error.field
 
 
 @pytest.mark.parametrize(
@@ -535,8 +531,7 @@ def test_nested_keys_are_refused_without_going_down() -> None:
     assert "cannot be a key" in refused("? " * (MAX_BYTES // 2)).message
 
 
-# --- what is not YAML
-# ---------------------------------------------------------------------------------------------------
+# ---- what is not YAML ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -558,27 +553,26 @@ def test_nested_keys_are_refused_without_going_down() -> None:
     ],
 )
 def test_what_is_not_yaml_at_all(text: str, line: int, problem: str) -> None:
-    fault = refused(text)
-    assert (fault.line, fault.field) == (line, None)
-    assert fault.message.startswith("not YAML: ")
-    assert problem in fault.message
-    assert "check indentation" in fault.message
-    assert "\n" not in fault.message
+    error = refused(text)
+    assert (error.line, error.field) == (line, None)
+    assert error.message.startswith("not YAML: ")
+    assert problem in error.message
+    assert "check indentation" in error.message
+    assert "\n" not in error.message
 
 
 @pytest.mark.parametrize("escape", [r"\ud83d", r"\ud83d\ude00", r"\U00110000", r"\UFFFFFFFF"])
 def test_an_escape_that_names_no_character(escape: str) -> None:
-    fault = refused(f'a: 1\nb: "{escape}"')
-    assert fault.line == 2
-    assert fault.message.startswith("not YAML: ")
+    error = refused(f'a: 1\nb: "{escape}"')
+    assert error.line == 2
+    assert error.message.startswith("not YAML: ")
 
 
 def test_a_version_that_is_none() -> None:
     assert refused(f"%YAML 1.{'9' * 5000}\n---\na").message.startswith("not YAML: ")
 
 
-# --- the first problem
-# --------------------------------------------------------------------------------------------------
+# ---- the first problem ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -593,13 +587,13 @@ def test_a_version_that_is_none() -> None:
     ],
 )
 def test_the_first_problem_of_the_file_is_reported(text: str, line: int, field: str) -> None:
-    fault = refused(text)
-    assert (fault.line, fault.field) == (line, field)
+    error = refused(text)
+    assert (error.line, error.field) == (line, field)
 
 
-def test_a_fault_reads_as_one_line() -> None:
+def test_an_error_is_one_line() -> None:
     assert str(refused("steps:\n  - amount: 0012")).startswith(
-        "x.dispute.yaml:2: steps[0].amount: not every reader of YAML takes this for a text: put "
+        "x.dispute.yaml:2: steps[0].amount: not every YAML reader takes this for a string: put "
         'it in quotes: "0012",'
     )
 
@@ -609,8 +603,7 @@ def test_a_long_text_is_cut_in_a_message() -> None:
     assert len(str(refused(f"2023-03-28T10:00:00.{'0' * 10_000}"))) < 400
 
 
-# --- any text, any value
-# ------------------------------------------------------------------------------------------------
+# ---- any text, any value -------------------------------------------------------------------------
 
 SIGNS = " \n\t-?:,[]{}#&*!|>'\"%@`~<=.+\\\r\x85\u2028\ufeff"
 MARKS = ["\n  ", "\n- ", ": ", "? ", "---\n", "...\n", "<<", "%YAML 1", "!!", "\\u", "\\UFF"]
@@ -624,7 +617,7 @@ yaml_like = st.lists(pieces, max_size=40).map("".join)
 @example('"\\UFFFFFFFF')
 def test_any_text_is_read_or_refused(text: bytes | str) -> None:
     result = outcome(text)
-    if isinstance(result, YamlText):
+    if isinstance(result, YamlSource):
         assert set(result.lines) == set(paths(result.value))
     else:
         assert result.file == FILE
@@ -632,11 +625,11 @@ def test_any_text_is_read_or_refused(text: bytes | str) -> None:
         assert str(result).isprintable()
 
 
-def outcome(text: bytes | str) -> YamlText | InputError:
+def outcome(text: bytes | str) -> YamlSource | InputError:
     try:
         return read_yaml(text, FILE)
-    except InputError as fault:
-        return fault
+    except InputError as error:
+        return error
 
 
 def paths(value: object, path: FieldPath = ()) -> Iterator[FieldPath]:

@@ -9,7 +9,7 @@ are the same. A class raises pydantic's `ValidationError` for what it cannot tak
 
 from typing import Required, TypedDict
 
-from dispute_fsm.documents.source import checked, unknown
+from dispute_fsm.documents.source import unknown_value, validate
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     DEFAULT_VERSION,
@@ -102,6 +102,6 @@ def command(
     does not exist.
     """
     if kind not in COMMAND_CLASSES:
-        raise InputError(unknown(kind, tuple(COMMAND_CLASSES), "command"))
+        raise InputError(unknown_value(kind, tuple(COMMAND_CLASSES), "command"))
     who = {} if by is None else {"by": by}
-    return checked(COMMAND_CLASSES[CommandType(kind)], {**said, **who, "key": key})
+    return validate(COMMAND_CLASSES[CommandType(kind)], {**said, **who, "key": key})

@@ -24,7 +24,7 @@ from dispute_fsm.decider.evaluate import needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.decider.options import OptionView, options
-from dispute_fsm.documents.source import checked
+from dispute_fsm.documents.source import validate
 from dispute_fsm.domain.commands import EXPIRIES, Actor, AnyCommand, Command, OpenDispute, Voucher
 from dispute_fsm.domain.enums import Deadline, RefusalCode
 from dispute_fsm.domain.events import AuditEvent
@@ -147,7 +147,7 @@ class Expiries:
 def opening_of(given: object, fields: Mapping[str, object]) -> OpenDispute:
     """Return the opening that a call of `open` means. Raises `InputError` where that is none."""
     if given is None:
-        return checked(OpenDispute, fields)
+        return validate(OpenDispute, fields)
     if not isinstance(given, OpenDispute):
         raise InputError("expected an OpenDispute, or its fields by name", field="opening")
     if fields:

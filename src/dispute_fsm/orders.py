@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from dispute_fsm.documents.source import checked
+from dispute_fsm.documents.source import validate
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.errors import OrderSystemUnavailableError
 
@@ -72,4 +72,4 @@ class InMemoryOrderSystem:
 
 
 def _order(order: Order | Mapping[str, object]) -> Order:
-    return order if isinstance(order, Order) else checked(Order, order)
+    return order if isinstance(order, Order) else validate(Order, order)

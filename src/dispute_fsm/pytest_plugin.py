@@ -485,10 +485,10 @@ class ScenarioItem(DisputeItem):
         from dispute_fsm.history.jsonl import whole_file
         from dispute_fsm.scenarios.reader import parse_scenario
         from dispute_fsm.scenarios.runner import run_scenario
-        from dispute_fsm.scenarios.update import updated
+        from dispute_fsm.scenarios.update import update_expectations
 
         text = self.path.read_bytes().decode()
-        new = updated(text, result, change=run.change)
+        new = update_expectations(text, result, change=run.change)
         if new == text:
             return result
         with whole_file(self.path.resolve()) as stream:
@@ -656,7 +656,7 @@ def _scenario_told(result: "ScenarioResult", lang: "Lang") -> Iterator[str]:
 def _failure(failure: "Failure", lang: "Lang") -> str:
     words = _WORDS[lang]
     where = words["end"] if failure.step is None else words["step"].format(step=failure.step)
-    return words["failure"].format(where=where, expected=failure.expected, found=failure.found)
+    return words["failure"].format(where=where, expected=failure.expected, found=failure.actual)
 
 
 def _history_told(

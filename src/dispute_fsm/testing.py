@@ -22,7 +22,7 @@ from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
-from dispute_fsm.documents.source import YamlSource, YamlText
+from dispute_fsm.documents.source import YamlSource, suggestion
 from dispute_fsm.domain.commands import OpenDispute
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import Order
@@ -31,8 +31,8 @@ from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.scenarios.model import Expect, ExpectEnd
-from dispute_fsm.scenarios.reader import ScenarioReader, Whose, scenario_of, shown
-from dispute_fsm.scenarios.runner import Run, order_system, refused_opening, unmet
+from dispute_fsm.scenarios.reader import DisputeBlock, ScenarioReader, plain_facts, scenario_from
+from dispute_fsm.scenarios.runner import Run, mismatches, order_system, refused_opening
 
 T = TypeVar("T")
 
@@ -72,7 +72,10 @@ def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "DisputeCase":
     system shows at the start, None: it knows no such order. Raises `InputError` that names the
     field which cannot be read.
     """
-    _read("", lambda: _plain(None).mapping(fields, tuple(Given.__annotations__), ()))
+    for name in fields:
+        if name not in Given.__annotations__:
+            known = tuple(Given.__annotations__)
+            raise InputError(f"unknown field{suggestion(name, known)}", field=name)
     apart = {"rules", "policy", "order"}
     content: dict[str, object] = {name: value for name, value in fields.items() if name in apart}
     content["dispute"] = {
@@ -80,13 +83,13 @@ def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "DisputeCase":
         **{name: value for name, value in fields.items() if name not in apart},
     }
     policy = content.pop("policy") if isinstance(fields.get("policy"), Policy) else None
-    scenario = _read("dispute", lambda: scenario_of(_plain(content)))
+    scenario = _read("dispute", lambda: scenario_from(_plain(content)))
     opening = (
         scenario.opening
         if policy is None
         else scenario.opening.model_copy(update={"policy": policy})
     )
-    run = Run.opened(opening, scenario.opened_at, order_system(opening.order_id, scenario.order))
+    run = Run.open(opening, scenario.opened_at, order_system(opening.order_id, scenario.order))
     return DisputeCase(opening, scenario.opened_at, scenario.order, run, opening.policy)
 
 
@@ -130,13 +133,13 @@ class DisputeCase:
         }
         self._reader = ScenarioReader(
             _plain(None),
-            Whose.model_construct(**whose, opened_at=opened_at),
+            DisputeBlock.model_construct(**whose, opened_at=opened_at),
             rule_version(opening.rules),
         )
-        self._facts = shown(order)
+        self._facts = plain_facts(order)
         self._run = run
         self._policy = policy
-        self._found = refused_opening(run) if isinstance(run, Refused) else run.stands
+        self._found = refused_opening(run) if isinstance(run, Refused) else run.result
         self._last = f"{format_instant(opened_at)} open_dispute"
         self._checked = False
 
@@ -252,10 +255,10 @@ class DisputeCase:
 
     def _compare(self, expect: Expect) -> None:
         __tracebackhide__ = True
-        if missed := unmet(expect, self._found):
+        if missed := mismatches(expect, self._found):
             told = (
-                f"  expected {one.name}: {one.expected}; found {one.name}: {one.found}"
-                for one in missed
+                f"  expected {name}: {expected}; found {name}: {actual}"
+                for name, (expected, actual) in missed.items()
             )
             raise AssertionError(
                 "\n".join(
@@ -276,7 +279,7 @@ class DisputeCase:
 
 
 def _plain(content: object) -> YamlSource:
-    return YamlSource("", YamlText(content, {(): 1}))
+    return YamlSource("", content, {(): 1})
 
 
 def _read(part: str, read: Callable[[], T]) -> T:

@@ -28,8 +28,7 @@ from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES, Format, drawn
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
-from dispute_fsm.documents.policies import read_policy_changes
-from dispute_fsm.documents.source import unknown
+from dispute_fsm.documents.source import unknown_value
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
@@ -37,6 +36,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import require_folder
 from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import VERSIONS, rule_version
+from dispute_fsm.scenarios.settings import read_policy_changes
 
 _ALL = "all"
 _TAKE = {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}
@@ -164,7 +164,7 @@ def _view(name: str, of: Sequence[str], rules: str, lang: Lang, dispute: str | N
         raise InputError(
             f"this view is of something: dispute-fsm diagram {name} {_TAKE[name]}", field=name
         )
-    raise InputError(unknown(name, (*VIEWS, *_TAKE, _ALL), "view"), field="VIEW")
+    raise InputError(unknown_value(name, (*VIEWS, *_TAKE, _ALL), "view"), field="VIEW")
 
 
 def _side(named: str, rules: str) -> Machine:
@@ -173,7 +173,7 @@ def _side(named: str, rules: str) -> Machine:
         return machine_of(VERSIONS[named], DEFAULT_POLICY)
     if not Path(named).is_file():
         raise InputError(
-            f"no policy file {named!r:.60}, and {unknown(named, tuple(VERSIONS), 'rule version')}",
+            f"no policy file {named!r:.60}, and {unknown_value(named, tuple(VERSIONS), 'rule version')}",
             field="diff",
         )
     return machine_of(rule_version(rules), read_policy_changes(Path(named))(DEFAULT_POLICY))

@@ -24,7 +24,6 @@ from dispute_fsm.cli.app import (
     say,
 )
 from dispute_fsm.cli.histories import history_files
-from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
@@ -36,6 +35,7 @@ from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
 from dispute_fsm.history.telling import change_in_words, changed_member, guard_name, seen_in_words
 from dispute_fsm.history.what_if import EndState, Question, Verdict, WhatIf
 from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.scenarios.settings import read_policy_changes
 
 _DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
 _ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)

@@ -33,7 +33,7 @@ from dispute_fsm.domain.scalars import (
 )
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.timeline import local_time
-from dispute_fsm.scenarios.rollouts import read_rollout
+from dispute_fsm.scenarios.settings import read_rollout
 from dispute_fsm.terminal import printable
 
 

@@ -221,7 +221,7 @@ def _as_json(result: ScenarioResult) -> dict[str, Any]:
                 "step": failure.step,
                 "line": failure.line,
                 "expected": failure.expected,
-                "found": failure.found,
+                "found": failure.actual,
             }
             for failure in result.failures
         ],
@@ -280,5 +280,5 @@ def _failure(result: ScenarioResult, failure: Failure, lang: Lang) -> str:
         line=failure.line,
         where=where,
         expected=failure.expected,
-        found=failure.found,
+        found=failure.actual,
     )

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from dispute_fsm.documents.source import unknown
+from dispute_fsm.documents.source import unknown_value
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import NO_PATH
 
@@ -62,7 +62,7 @@ def _choice_of(choices: type[StrEnum], parameter: str) -> Callable[[str], StrEnu
     def choice(given: str) -> StrEnum:
         if given not in [*choices]:
             what = choices.__name__.removesuffix("Choice").lower()
-            raise InputError(unknown(given, [*choices], what), field=parameter)
+            raise InputError(unknown_value(given, [*choices], what), field=parameter)
         return choices(given)
 
     return choice

@@ -1,1 +1,1 @@
-"""Documents that people write in YAML: read strictly, every fault with file, line and field."""
+"""YAML that people write: read strictly, every error with file, line and field."""

@@ -1,4 +1,7 @@
-"""A document as read, and errors in it: from pydantic's errors to ours, with file, line, field, what is wrong, what to do."""
+"""A YAML file as read, and errors in it: file, line, field, what is wrong and what to do.
+
+Also turns pydantic's errors into `InputError` for content that comes from a program.
+"""
 
 import json
 import re
@@ -15,197 +18,189 @@ from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
 
 FieldPath: TypeAlias = tuple[str | int, ...]
-"""Where a value stands: the keys and, within lists, the positions that lead to it from the top."""
-
-_WORD = re.compile(r"[\w-]+")
-_LONGEST_QUOTE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class YamlText:
-    """The content of a YAML file in plain values, and the line on which each of them stands."""
-
-    value: object
-    """Made of dict, list, str, int, bool, None, datetime and date only."""
-    lines: Mapping[FieldPath, int]
-    """The line, from 1, of every value by its path; for a member of a mapping, the line of its key."""
-
-    def line(self, path: Sequence[str | int]) -> int:
-        """Give the line of a field; where it is missing, that of the deepest value around it."""
-        around = (tuple(path[:length]) for length in range(len(path), -1, -1))
-        return next(self.lines[place] for place in around if place in self.lines)
-
-
-def field_name(path: Sequence[str | int]) -> str:
-    """Write a path as a person would: `steps[2].with.option`."""
-    return "".join(_step(part) for part in path).removeprefix(".")
-
-
-def _step(part: str | int) -> str:
-    if isinstance(part, int):
-        return f"[{part}]"
-    return (
-        f".{part}" if _WORD.fullmatch(part) and len(part) <= _LONGEST_QUOTE else f"[{quoted(part)}]"
-    )
-
-
-def quoted(text: str) -> str:
-    """Quote a text as YAML would read it; cut where long, escaped where it could play tricks on a terminal."""
-    shown = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
-    return json.dumps(shown, ensure_ascii=not shown.isprintable())
-
+"""The keys and list indices that lead from the top of a file to a value."""
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
+
+NOT_A_MAPPING = "expected a mapping of fields"
+_WORD = re.compile(r"[\w-]{1,60}")
+_LONGEST_QUOTE = 60
 _UNKNOWN, _MISSING = "extra_forbidden", "missing"
-_TYPES = {
-    "string_type": "this must be a text; put it in quotes",
-    "bool_type": "this must be true or false, without quotes",
-    "int_type": "this must be a whole number, without quotes",
-    "tuple_type": "this must be a list",
-    "string_too_long": "this text is too long to be taken at all",
-    "too_long": "these are too many to be taken at all",
-    "model_type": "this must be a mapping of fields",
+_MESSAGES = {
+    _MISSING: "this field is missing",
+    "string_type": "expected a string; put it in quotes",
+    "bool_type": "expected true or false, without quotes",
+    "int_type": "expected an integer, without quotes",
+    "tuple_type": "expected a list",
+    "string_too_long": "this string is too long",
+    "too_long": "this list has too many items",
+    "model_type": NOT_A_MAPPING,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class YamlSource:
-    """A YAML file as read: turns a problem at a path into an `InputError` with its place."""
+    """A YAML file as read: its content as plain values, and the line of each value."""
 
     file: str
-    text: YamlText
 
-    def fault(self, path: FieldPath, message: str) -> InputError:
+    value: object
+    """Consists of dict, list, str, int, bool, None, datetime and date only."""
+
+    lines: Mapping[FieldPath, int]
+    """The line, from 1, of every value by its path; for a member of a mapping, that of its key."""
+
+    def line(self, path: Sequence[str | int]) -> int:
+        """Return the line of a field; if it is missing, that of the nearest value around it."""
+        around = (tuple(path[:length]) for length in range(len(path), -1, -1))
+        return next(self.lines[field] for field in around if field in self.lines)
+
+    def error(self, path: FieldPath, message: str) -> InputError:
         """Return the error for a problem at this path."""
         return InputError(
-            message, file=self.file, line=self.text.line(path), field=field_name(path) or None
+            message, file=self.file, line=self.line(path), field=field_name(path) or None
         )
 
-    def validated(self, model: type[Model], value: object, path: FieldPath) -> Model:
-        """Validate a part of the file. Raises `InputError` for the first problem in the file's order."""
+    def validate(self, model: type[Model], value: object, path: FieldPath) -> Model:
+        """Validate a part of the file. Raises `InputError` for the first error in the file."""
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            raise self.first(error, model, value, path) from None
+            raise self.first_error(error, model, value, path) from None
 
-    def first(
+    def first_error(
         self, error: ValidationError, model: type[BaseModel], value: object, path: FieldPath
     ) -> InputError:
-        """Return the first of a validation's problems, in the order of the file's lines.
+        """Return the first error of a validation, in the order of the file's lines.
 
-        Where a missing field stands there misspelt, the misspelt one comes before all that is
-        missing beside it.
+        If an unknown field is a misspelling of a missing one, only the unknown field is reported.
         """
-        found = [(_within(value, details), details) for details in error.errors(include_url=False)]
-        unknown, missing = (
-            [where for where, details in found if details["type"] == kind]
-            for kind in (_UNKNOWN, _MISSING)
+        errors = [(_path_within(value, details), details) for details in error.errors()]
+        unknown = [field for field, details in errors if details["type"] == _UNKNOWN]
+        misspelt_in = {
+            field[:-1]
+            for field, details in errors
+            if details["type"] == _MISSING and _is_misspelt(field, unknown)
+        }
+        field, details = min(
+            (
+                (field, details)
+                for field, details in errors
+                if details["type"] != _MISSING or field[:-1] not in misspelt_in
+            ),
+            key=lambda item: self.line((*path, *item[0])),
         )
-        misspelt_in = {where[:-1] for where in missing if _is_misspelt(where, unknown)}
-        found = [
-            (where, details)
-            for where, details in found
-            if details["type"] != _MISSING or where[:-1] not in misspelt_in
-        ]
-        where, details = min(found, key=lambda item: self.text.line((*path, *item[0])))
-        return self.fault((*path, *where), _words(details, where, model))
+        return self.error((*path, *field), _message(details, field, model))
 
     def choice(self, value: object, known: Sequence[str], path: FieldPath, what: str) -> str:
-        """Require one of the known words."""
+        """Require one of the known values."""
         if not isinstance(value, str) or value not in known:
-            raise self.fault(path, f"{_shown(value)} is no {what}{meant(str(value), known)}")
+            raise self.error(path, unknown_value(value, known, what))
         return value
 
-    def mapping(self, value: object, known: Sequence[str], path: FieldPath) -> Mapping[str, object]:
-        """Require a mapping with known fields only."""
-        faults = Faults()
-        fields = self.fields(value, known, path, faults)
-        if faults.found:
-            raise faults.first()
-        return fields
-
     def fields(
-        self, value: object, known: Sequence[str], path: FieldPath, faults: "Faults"
+        self, value: object, known: Sequence[str], path: FieldPath, errors: "ErrorCollector"
     ) -> Mapping[str, object]:
-        """Require a mapping; fields that are not known are faults among others."""
+        """Require a mapping; each unknown field is an error among others."""
         if not isinstance(value, dict):
-            raise self.fault(path, f"expected fields: {', '.join(known)}")
+            raise self.error(path, NOT_A_MAPPING)
         fields = cast("dict[str, object]", value)
-        unknown = [name for name in fields if name not in known]
-        faults.found.extend(
-            self.fault((*path, name), f"unknown field{meant(name, known)}") for name in unknown
-        )
+        errors.errors += [
+            self.error((*path, name), f"unknown field{suggestion(name, known)}")
+            for name in fields
+            if name not in known
+        ]
         return fields
 
 
-class Faults:
-    """What is wrong with parts that can be read apart, so that the first in the file is the one that is named."""
+class ErrorCollector:
+    """Collects the errors of independent parts of a file, so that the first can be reported."""
 
     def __init__(self) -> None:
-        self.found: list[InputError] = []
+        self.errors: list[InputError] = []
 
-    def tried(self, read: Callable[[], T]) -> T | None:
-        """Read a part; None where it has a fault."""
+    def attempt(self, read: Callable[[], T]) -> T | None:
+        """Read a part; None if it has an error."""
         try:
             return read()
-        except InputError as fault:
-            self.found.append(fault)
+        except InputError as error:
+            self.errors.append(error)
             return None
 
-    def stop_unless(self, *, complete: bool) -> None:
-        """Raise the first fault where a field is missing that an unknown one may be meant for: the rest would only follow from it."""
-        if self.found and not complete:
+    def first(self) -> InputError:
+        """Return the error that comes first in the file."""
+        return min(self.errors, key=lambda error: error.line or 0)
+
+    def raise_first(self) -> None:
+        """Raise the error that comes first in the file, if there is any."""
+        if self.errors:
             raise self.first()
 
-    def first(self) -> InputError:
-        """Return the fault that stands first in the file."""
-        return min(self.found, key=lambda fault: fault.line or 0)
+
+def field_name(path: Sequence[str | int]) -> str:
+    """Format a path as a person would write it: `steps[2].with.option`."""
+    parts = (
+        f".{part}" if isinstance(part, str) and _WORD.fullmatch(part) else f"[{_index(part)}]"
+        for part in path
+    )
+    return "".join(parts).removeprefix(".")
 
 
-def fault_of(details: ErrorDetails, value: object, model: type[BaseModel]) -> InputError:
-    """Return the error for one of a validation's problems, of content whose lines nobody knows."""
-    where = _within(value, details) or details["loc"]
-    return InputError(_words(details, where, model), field=field_name(where) or None)
+def _index(part: str | int) -> str:
+    return quoted(part) if isinstance(part, str) else str(part)
 
 
-def checked(model: type[Model], members: Mapping[str, object]) -> Model:
-    """Validate what a program hands in. Raises `InputError` for the first problem."""
+def quoted(text: str) -> str:
+    """Quote a text for YAML: shortened if long, escaped if a terminal could misread it."""
+    shown = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+
+
+def input_error(details: ErrorDetails, value: object, model: type[BaseModel]) -> InputError:
+    """Return the error for one of pydantic's errors in content without lines."""
+    field = _path_within(value, details) or details["loc"]
+    return InputError(_message(details, field, model), field=field_name(field) or None)
+
+
+def validate(model: type[Model], members: Mapping[str, object]) -> Model:
+    """Validate what a program passes. Raises `InputError` for the first error."""
     try:
         return model.model_validate(dict(members))
     except ValidationError as error:
-        found = error.errors(
-            include_url=False
-        )  # a default that is made of other fields is no problem of its own
-        raise fault_of(
-            next(one for one in found if one["type"] != "default_factory_not_called"),
-            members,
-            model,
-        ) from None
+        # A default that is computed from other fields is not an error of its own.
+        details = (item for item in error.errors() if item["type"] != "default_factory_not_called")
+        raise input_error(next(details), members, model) from None
 
 
-def unknown(value: object, known: Sequence[str], what: str) -> str:
-    """Say that a word is none of those that are known, and which may have been meant."""
-    return f"there is no {what} {value!r:.60}{meant(str(value), known)}"
+def unknown_value(value: object, known: Sequence[str], what: str) -> str:
+    """Return the message for a value that is not one of the known ones."""
+    return f"unknown {what} {_formatted(value)}{suggestion(str(value), known)}"
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """Suggest the known name that resembles an unknown one; if none does, list the known names."""
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; expected one of: {', '.join(known)}" if known else ""
 
 
 def _is_misspelt(missing: FieldPath, unknown: Sequence[FieldPath]) -> bool:
-    """Tell whether an unknown field beside a missing one is like it."""
-    beside = [str(where[-1]) for where in unknown if where[:-1] == missing[:-1]]
-    return bool(get_close_matches(str(missing[-1]), beside, n=1))
+    """Tell whether an unknown field of the same mapping resembles a missing one."""
+    siblings = [str(field[-1]) for field in unknown if field[:-1] == missing[:-1]]
+    return bool(get_close_matches(str(missing[-1]), siblings, n=1))
 
 
-def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- content of a file, of any shape
-    """Follow an error's location into the value; pydantic's names for the members of a union are no part of the file."""
+def _path_within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- any content
+    """Follow an error's location into the value, without pydantic's names of union members."""
     path: list[str | int] = []
     for part in details["loc"]:
-        members: dict[Any, Any] = (
-            dict(enumerate(value))
-            if isinstance(value, list)
-            else value
-            if isinstance(value, dict)
-            else {}
-        )
+        members: dict[Any, Any] = {}
+        if isinstance(value, list):
+            members = dict(enumerate(value))
+        elif isinstance(value, dict):
+            members = value
         if part in members:
             value = members[part]
             path.append(part)
@@ -214,50 +209,37 @@ def _within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- 
     return tuple(path)
 
 
-def _words(details: ErrorDetails, where: FieldPath, model: type[BaseModel]) -> str:
+def _message(details: ErrorDetails, field: FieldPath, model: type[BaseModel]) -> str:
     kind, message = details["type"], details["msg"]
     if kind == _UNKNOWN:
-        return f"unknown field{meant(str(where[-1]), _fields(model, where[:-1]))}"
-    if kind == _MISSING:
-        return "this field is missing"
+        return f"unknown field{suggestion(str(field[-1]), _known_fields(model, field[:-1]))}"
     if kind in {"enum", "literal_error"}:
         known = re.findall(r"'([^']*)'", details.get("ctx", {}).get("expected", ""))
-        return f"{_shown(details['input'])} is not known{meant(str(details['input']), known)}"
+        return unknown_value(details["input"], known, "value")
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    return _TYPES.get(kind, message[0].lower() + message[1:])
+    return _MESSAGES.get(kind, message[0].lower() + message[1:])
 
 
-def _shown(value: object) -> str:
-    """Write a value as it stands in the file, or nearly."""
+def _formatted(value: object) -> str:
+    """Format a value as in the file, or nearly."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     return format_instant(value) if isinstance(value, datetime) else f"{value!r:.60}"
 
 
-def meant(word: str, known: Sequence[str]) -> str:
-    """Say which of the known words may have been meant by one that is none of them; where none is like it, which there are."""
-    close = get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are: {', '.join(known)}" if known else ""
-
-
-def _fields(model: type[BaseModel], where: FieldPath) -> list[str]:
-    """Name the fields of the model at a path within another."""
-    at: Any = model
-    for part in where:
-        if isinstance(part, str) and issubclass(at, BaseModel):
-            by_name = {
-                field.alias or name: field.annotation for name, field in at.model_fields.items()
-            }
-            inner = _model_in(by_name.get(part))
-            at = inner or at
-    return [field.alias or name for name, field in at.model_fields.items()]
+def _known_fields(model: type[BaseModel], path: FieldPath) -> list[str]:
+    """Return the names of the fields of the model at a path within another."""
+    for part in path:
+        annotations = {
+            field.alias or name: field.annotation for name, field in model.model_fields.items()
+        }
+        model = _model_in(annotations.get(str(part))) or model
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    """Find the model that an annotation such as `tuple[Prompt, ...] | None` is about."""
+    """Return the model within an annotation such as `tuple[Prompt, ...] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(

@@ -1,1 +1,4 @@
-"""The vocabulary of a dispute: facts, policy, working time, deadlines, commands and events. No rule decides here."""
+"""The vocabulary of a dispute: facts, policy, working time, deadlines, commands and events.
+
+No rule decides here.
+"""

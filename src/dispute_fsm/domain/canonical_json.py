@@ -1,9 +1,9 @@
 """The canonical form of JSON (RFC 8785), and digests over it.
 
-The records of this package hold only texts, whole numbers of at most 53 bits, booleans, null,
-lists, and mappings with ASCII keys; the strict models see to it. For such values msgspec's encoder,
-told to sort members, *is* RFC 8785: no white space, minimal escapes. The tests compare it with an
-independent implementation.
+The records of this package contain only strings, integers of at most 53 bits, booleans, null,
+lists, and mappings with ASCII keys; the strict models ensure that. For such values msgspec's
+encoder with sorted members is RFC 8785: no white space, minimal escapes. The tests compare it with
+an independent implementation.
 """
 
 import hashlib
@@ -16,31 +16,31 @@ import msgspec
 from dispute_fsm.domain.scalars import Strict, format_instant
 
 
-@cache  # asked of pydantic each time, it would cost as much as the encoding
+@cache  # without a cache, this check would cost as much as the encoding
 def _is_model(kind: type[Any]) -> bool:
     return issubclass(kind, Strict)
 
 
-def _members(value: Any) -> object:  # noqa: ANN401 -- whatever msgspec does not know
-    """Return what stands for a value that msgspec does not know: a model's members, each written as it is held."""
-    if isinstance(value, datetime):  # of a class of its own, as where a host's tests stop the clock
+def _encode_other(value: Any) -> object:  # noqa: ANN401 -- whatever msgspec does not know
+    """Encode a value that msgspec does not know: for a model, its members."""
+    if isinstance(value, datetime):  # of a subclass, e.g. if a host's tests stop the clock
         return format_instant(value)
-    if _is_model(type(value)):  # type: ignore[arg-type]  # mypy does not see that a class can be hashed
+    if _is_model(type(value)):  # type: ignore[arg-type]  # mypy: a class can be hashed
         return vars(value)
-    raise TypeError(f"a {type(value).__name__} is no JSON")
+    raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 
-_ENCODE = msgspec.json.Encoder(enc_hook=_members, order="deterministic").encode
+_ENCODE = msgspec.json.Encoder(enc_hook=_encode_other, order="deterministic").encode
 
 
 def canonical(value: object) -> bytes:
-    """Return the RFC 8785 canonical form of a JSON value without floats and with ASCII keys, as UTF-8.
+    """Return the RFC 8785 canonical form of a JSON value (no floats, ASCII keys), as UTF-8.
 
-    An enumeration's member stands for its id, an instant in UTC for its text as `format_instant`
-    writes it, a model for its members. So a model whose members have another form in JSON (a
-    duration, a percentage) has to be dumped first.
+    A member of an enumeration is encoded as its id, an instant in UTC as by `format_instant`, a
+    model as its members. A model whose members have another form in JSON (a duration, a percentage)
+    must be dumped first.
 
-    Raises `UnicodeEncodeError` for lone surrogates, `TypeError` for what is no JSON.
+    Raises `UnicodeEncodeError` for lone surrogates, `TypeError` for other values.
     """
     return _ENCODE(value)
 

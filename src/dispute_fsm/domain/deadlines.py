@@ -7,7 +7,7 @@ from typing import cast
 from dispute_fsm.domain.enums import Deadline
 from dispute_fsm.domain.policy import Policy, Term
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.domain.working_time import due_after
+from dispute_fsm.domain.working_time import count
 
 _TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = {
     Deadline.RESPONSE: lambda policy: policy.response,
@@ -61,4 +61,4 @@ def due_instant(
         return None
     if term.hours is not None:
         return start + timedelta(hours=term.hours)
-    return due_after(cast("int", term.working_hours), start, policy.calendar)
+    return count(cast("int", term.working_hours), start, policy.calendar).due

@@ -1,8 +1,8 @@
-"""What the order system shows: one immutable snapshot per look, and what in it counts.
+"""The facts of the order system: one immutable snapshot per query, and which facts count.
 
-A fact counts only once it has happened: nothing dated after the look (`observed_at`) counts yet,
-nor a shipment or a scan without a date; an undated refund or cancel request counts. Late news is
-judged by its own times: a scan of 17:59 that reaches us at 19:30 keeps a promise of 18:00.
+A fact counts only once it has happened: a fact dated after the snapshot (`observed_at`) does not
+count yet, nor does a shipment or a scan without a date; an undated refund or cancel request counts.
+Late facts count by their own times: a scan at 17:59 that arrives at 19:30 keeps a promise of 18:00.
 """
 
 from datetime import datetime
@@ -12,11 +12,15 @@ from dispute_fsm.domain.enums import CancelStatus, PickupKind, RefundScope, Refu
 from dispute_fsm.domain.scalars import Identifier, Instant, Named, Recorded, written
 
 Amount = Annotated[
-    str, written(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?", 'an amount: a decimal text, e.g. "99.90"')
+    str,
+    written(
+        r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?",
+        'an amount: write it as a decimal string, e.g. "99.90"',
+    ),
 ]
-"""Money as a decimal text, never a float: `"99.90"`."""
+"""Money as a decimal string, never a float: `"99.90"`."""
 
-Currency = Annotated[str, written("[A-Z]{3}", "a currency: three capital letters, e.g. CNY")]
+Currency = Annotated[str, written("[A-Z]{3}", "a currency: write three capital letters, e.g. CNY")]
 """ISO 4217 code."""
 
 
@@ -46,7 +50,7 @@ class Shipment(Recorded):
 
 
 class Pickup(Recorded):
-    """The carrier's record of fetching the parcel (揽件), by the carrier's own clock."""
+    """The carrier's record of the pickup (揽件), by the carrier's own clock."""
 
     scanned_at: Instant | None = None
     waybill: Identifier | None = None
@@ -54,7 +58,7 @@ class Pickup(Recorded):
 
 
 class Order(Recorded):
-    """What the order system holds about one order; `None` where it holds nothing."""
+    """The facts of one order; `None` if there is no such fact."""
 
     paid_at: Instant | None = None
     cancel_request: CancelRequest | None = None
@@ -64,7 +68,7 @@ class Order(Recorded):
 
 
 class OrderFacts(Order):
-    """An `Order` as one look found it: which order, who was asked, when, and the answer's own revision."""
+    """A snapshot of an `Order`: its id, the system that was asked, when, and its revision."""
 
     order_id: Identifier
     asked: Identifier
@@ -76,29 +80,26 @@ class OrderFacts(Order):
 
     @property
     def standing_cancel_request(self) -> CancelRequest | None:
-        """The cancel request, if it stands: submitted or accepted, and not dated in the future."""
+        """The cancel request, if it is submitted or accepted, and not dated in the future."""
         request = self.cancel_request
-        if request is None or request.status not in {CancelStatus.SUBMITTED, CancelStatus.ACCEPTED}:
-            return None
-        return (
-            request
-            if request.submitted_at is None or self._happened(request.submitted_at)
-            else None
+        counts = (
+            request is not None
+            and request.status in {CancelStatus.SUBMITTED, CancelStatus.ACCEPTED}
+            and (request.submitted_at is None or self._happened(request.submitted_at))
         )
+        return request if counts else None
 
     @property
     def full_refund(self) -> Refund | None:
         """The refund, if it is completed and full, and not dated in the future."""
         refund = self.refund
-        if (
-            refund is None
-            or refund.status is not RefundStatus.COMPLETED
-            or refund.scope is not RefundScope.FULL
-        ):
-            return None
-        return (
-            refund if refund.completed_at is None or self._happened(refund.completed_at) else None
+        counts = (
+            refund is not None
+            and refund.status is RefundStatus.COMPLETED
+            and refund.scope is RefundScope.FULL
+            and (refund.completed_at is None or self._happened(refund.completed_at))
         )
+        return refund if counts else None
 
     @property
     def partial_refund(self) -> Refund | None:
@@ -113,29 +114,28 @@ class OrderFacts(Order):
     @property
     def counted_shipment(self) -> Shipment | None:
         """The shipment, if it is dated and has happened."""
-        return (
-            self.shipment
-            if self.shipment is not None and self._happened(self.shipment.shipped_at)
-            else None
-        )
+        shipment = self.shipment
+        counts = shipment is not None and self._happened(shipment.shipped_at)
+        return shipment if counts else None
 
     @property
     def valid_pickup(self) -> Pickup | None:
-        """The pickup, if it is one: of the shipped waybill, really picked up, of a paid order, not before payment."""
+        """The pickup, if it is of the shipped waybill, picked up, and not before payment."""
         pickup, shipment = self.pickup, self.counted_shipment
-        if pickup is None or shipment is None or pickup.kind is not PickupKind.PICKED_UP:
-            return None
-        if pickup.waybill is None or pickup.waybill != shipment.waybill:
-            return None
-        paid_at, scanned_at = self.paid_at, pickup.scanned_at
-        return (
-            pickup
-            if paid_at is not None and self._happened(scanned_at) and paid_at <= scanned_at
-            else None
+        counts = (
+            pickup is not None
+            and shipment is not None
+            and pickup.kind is PickupKind.PICKED_UP
+            and pickup.waybill is not None
+            and pickup.waybill == shipment.waybill
+            and self.paid_at is not None
+            and self._happened(pickup.scanned_at)
+            and self.paid_at <= pickup.scanned_at
         )
+        return pickup if counts else None
 
     def promise_kept(self, agreed_until: datetime) -> bool:
-        """Tell whether shipment and valid pickup both lie at or before the agreed instant, by their own times."""
+        """Tell whether shipment and valid pickup are both at or before the agreed instant."""
         pickup, shipment = self.valid_pickup, self.counted_shipment
         if pickup is None or shipment is None:
             return False

@@ -1,11 +1,10 @@
-"""The policy: everything that a marketplace may set without changing the rules.
+"""The policy: everything that a marketplace can configure without changing the rules.
 
-A policy is complete: nothing is filled in when one is read back, so that a dispute is always judged
-by what was in force when it opened. `digest` names it by content. `lay_over` makes one policy from
-another by naming only what differs.
+A policy is complete: no defaults are filled in when a record is read, so that a dispute keeps the
+policy that it was opened under. `digest` identifies it by content. `lay_over` makes a policy from
+another one and the changes.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Self, cast
@@ -13,7 +12,6 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, model_validator
 
-from dispute_fsm.domain.calendar import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.enums import Denial, Lang, Silence, VoucherKind
 from dispute_fsm.domain.scalars import (
@@ -25,14 +23,16 @@ from dispute_fsm.domain.scalars import (
     Strict,
     Text,
     Whole,
+    written,
 )
+from dispute_fsm.domain.working_time import DEFAULT_CALENDAR, CalendarPolicy
 from dispute_fsm.errors import InputError
 
 _MOST_WORKING_DAYS = 1_000
 
 
 class Term(Strict):
-    """How long a deadline runs: plain hours, or working hours by the policy's calendar. Exactly one is given."""
+    """How long a deadline runs: either plain hours, or working hours by the policy's calendar."""
 
     hours: Annotated[int, Field(ge=1, le=87_600)] | None = None
     working_hours: Annotated[int, Field(ge=1, le=2_000)] | None = None
@@ -40,16 +40,13 @@ class Term(Strict):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set) != 1 or (self.hours is None and self.working_hours is None):
-            raise ValueError("give either hours or working_hours, and a number")
+            raise ValueError("give either hours or working_hours, as an integer")
         return self
 
     @model_serializer
-    def _only_what_is_given(self) -> dict[str, int]:
-        return {
-            name: value
-            for name, value in (("hours", self.hours), ("working_hours", self.working_hours))
-            if value is not None
-        }
+    def _without_none(self) -> dict[str, int]:
+        members = {"hours": self.hours, "working_hours": self.working_hours}
+        return {name: value for name, value in members.items() if value is not None}
 
 
 class Bilingual(Strict):
@@ -64,19 +61,19 @@ class Bilingual(Strict):
 
 
 class Prompt(Strict):
-    """A voucher that a reason asks for: its kind, how many at least, and what it must show."""
+    """A voucher that a reason requires: its kind, how many at least, and what it must show."""
 
     kind: Named[VoucherKind]
     at_least: Annotated[int, Field(ge=1, le=100)]
     shows: Text | Bilingual
 
     def shows_label(self, lang: Lang) -> str:
-        """Return what the voucher must show, in the language asked for where it is given in both."""
+        """Return what the voucher must show, in this language if it is given in both."""
         return self.shows if isinstance(self.shows, str) else self.shows.label(lang)
 
 
 class EvidenceReason(Strict):
-    """A reason in the evidence catalogue: what it asks for and what it does not accept."""
+    """A reason in the evidence catalogue: the vouchers that it requires, and those not accepted."""
 
     label: Bilingual
     prompts: Series[Prompt]
@@ -87,16 +84,14 @@ class EvidenceReason(Strict):
     def _consistent(self) -> Self:
         kinds = [prompt.kind for prompt in self.prompts]
         if len(set(kinds)) < len(kinds):
-            msg = "a voucher kind is prompted for twice; say how many with at_least"
-            raise ValueError(msg)
+            raise ValueError("duplicate voucher kind in prompts: write the number in at_least")
         if refused := sorted(set(kinds) & set(self.not_accepted)):
-            msg = f"{refused[0].value} is prompted for and not accepted at once"
-            raise ValueError(msg)
+            raise ValueError(f"{refused[0].value} is both in prompts and in not_accepted")
         return self
 
 
 class VoucherLimits(Strict):
-    """Limits for every command with vouchers: formats, bytes each and together, how many; the statement in code points."""
+    """Limits for vouchers: formats, bytes (each and together), number; statement: code points."""
 
     media_types: Annotated[Series[Text], Field(min_length=1)]
     max_bytes: Whole
@@ -105,12 +100,14 @@ class VoucherLimits(Strict):
     max_statement: Whole
 
 
-def _order_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s{}]+\{order_id\}[^\s{}]*", value):
-        msg = "write an http(s) address with {order_id} in it, and no other braces"
-        raise ValueError(msg)
-    return value
-
+OrderUrl = Annotated[
+    Text,
+    written(
+        r"https?://[^\s{}]+\{order_id\}[^\s{}]*",
+        "an http(s) URL with {order_id} in it, and no other braces",
+    ),
+]
+"""The URL of the order page (去订单详情页), as a template."""
 
 Reasons = Annotated[
     Mapping[ReasonId, EvidenceReason],
@@ -120,7 +117,7 @@ Reasons = Annotated[
 
 
 class Policy(Strict):
-    """Everything that may be set. `None` switches a deadline, `max_promise` or the link off.
+    """Everything that can be configured. `None` disables a deadline, `max_promise` or the link.
 
     A field with a default is a rule version's own: it is recorded where it is given, and given only
     to disputes under that version.
@@ -137,7 +134,7 @@ class Policy(Strict):
     denial: Named[Denial]
     extra_evidence_rounds: Whole
     max_recorded_refusals: Whole
-    order_url: Annotated[Text, AfterValidator(_order_url)] | None
+    order_url: OrderUrl | None
     calendar: CalendarPolicy
     evidence_reasons: Reasons
     voucher_limits: VoucherLimits
@@ -153,42 +150,38 @@ class Policy(Strict):
                 and term.working_hours is not None
                 and term.working_hours * 60 > minutes * _MOST_WORKING_DAYS
             ):
-                msg = (
+                raise ValueError(
                     f"{name}: {term.working_hours} working hours are more than "
                     f"{_MOST_WORKING_DAYS} days of {minutes} minutes"
                 )
-                raise ValueError(msg)
         return self
 
     @property
     def record(self) -> dict[str, Any]:
-        """The policy as it stands in a history file: plain JSON, complete."""
+        """The policy as it is recorded in a history file: plain JSON, complete."""
         record = self.model_dump(mode="json", by_alias=True)
         absent = VERSION_FIELDS - self.model_fields_set
         return {name: value for name, value in record.items() if name not in absent}
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in lower-case hex, of the RFC 8785 canonical form: the name of this policy by content."""
+        """SHA-256, in lower-case hex, of the RFC 8785 canonical form: the id of its content."""
         return digest(self.record)
 
     def order_link(self, order_id: str) -> str | None:
-        """Return the address of the order page (去订单详情页), or None where the policy names none."""
-        return (
-            None
-            if self.order_url is None
-            else self.order_url.replace("{order_id}", quote(order_id, safe=""))
-        )
+        """Return the URL of the order page (去订单详情页), or None if the policy has none."""
+        url = self.order_url
+        return None if url is None else url.replace("{order_id}", quote(order_id, safe=""))
 
     def lay_over(self, changes: Mapping[str, object]) -> Self:
-        """Make a policy that differs from this one in what `changes` names.
+        """Make a policy that differs from this one in the given fields.
 
-        Mappings are merged key by key; deadline terms and lists are replaced whole; `None` switches
-        off `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and removes a
-        single evidence reason.
+        Mappings are merged key by key; deadline terms and lists are replaced as a whole; `None`
+        disables `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and removes
+        a single evidence reason.
 
-        Raises `InputError` where a reason to be removed does not exist, pydantic's
-        `ValidationError` for all else.
+        Raises `InputError` if a reason to be removed does not exist, pydantic's `ValidationError`
+        for every other error.
         """
         return type(self).model_validate(_merge(self.record, changes, ()))
 
@@ -212,9 +205,7 @@ def _merge(
         here = (*path, key)
         if path == ("evidence_reasons",) and value is None:
             if merged.pop(key, None) is None:
-                raise InputError(
-                    "there is no such reason to remove", field=".".join(map(str, here))
-                )
+                raise InputError("unknown reason to remove", field=".".join(map(str, here)))
         elif (
             isinstance(value, Mapping)
             and isinstance(merged.get(key), dict)
@@ -308,7 +299,7 @@ DEFAULT_REASONS: Mapping[str, EvidenceReason] = FrozenMap(
         ),
     }
 )
-"""The evidence catalogue shipped with the package: our assumption, modelled on what comparable marketplaces ask for."""
+"""The default evidence catalogue: our assumption, modelled on comparable marketplaces."""
 
 _MIB = 1024 * 1024
 
@@ -336,4 +327,4 @@ DEFAULT_POLICY = Policy.model_validate(
         ),
     }
 )
-"""The default policy. Each of its values is an assumption where the announcement is silent; the README lists them."""
+"""The default policy: assumptions where the announcement is silent; the README lists them."""

@@ -1,9 +1,9 @@
-"""Gradual release (灰度): which rule version a dispute opens under, decided from the merchant's id alone.
+"""Gradual release (灰度): the merchant's id decides which rule version a dispute opens under.
 
-A merchant on the deny list keeps the older version, one on the allow list gets the newer. Everybody
-else has a bucket, the same for ever, and gets the newer version once the percentage in force
-reaches beyond it. So raising the percentage moves merchants to the newer version and none back.
-Percentages are exact: a bucket is a hundredth of a percent.
+A merchant on the deny list keeps the older version, a merchant on the allow list gets the newer.
+Every other merchant has a fixed bucket, and gets the newer version once the current percentage is
+above it. So raising the percentage moves merchants to the newer version and none back. Percentages
+are exact: a bucket is a hundredth of a percent.
 """
 
 import hashlib
@@ -20,39 +20,47 @@ from dispute_fsm.domain.enums import RolloutReason
 from dispute_fsm.domain.scalars import GivenIdentifier, Identifier, Instant, Named, Series, Strict
 
 BUCKETS = 10_000
-"""How many buckets there are: each is a hundredth of a percent of the merchants."""
+"""The number of buckets: each is a hundredth of a percent of the merchants."""
 
 _PERCENTAGE = re.compile(r"\d{1,3}(\.\d{1,2})?", re.ASCII)
 
 
-def _exact(value: object) -> Decimal:
-    # No float gets in: 0.07 * 100 is not 7.
+def _parse_percentage(value: object) -> Decimal:
+    # Not a float: 0.07 * 100 is not 7.
     text = str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _PERCENTAGE.fullmatch(text) or Decimal(text) > 100:  # noqa: PLR2004 -- all of them
+    if not isinstance(text, str) or not _PERCENTAGE.fullmatch(text) or Decimal(text) > 100:  # noqa: PLR2004 -- percent
         raise ValueError(
-            "a percentage is 0 to 100, with at most two decimals, and then in quotes, e.g. 25 or "
+            "a percentage is 0 to 100, with at most two decimals; decimals need quotes, e.g. 25 or "
             '"0.05"'
         )
     return Decimal(text)
 
 
-def _shortest(value: Decimal) -> str:
+def _format_percentage(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
 Percentage = Annotated[
-    Decimal, BeforeValidator(_exact), PlainSerializer(_shortest, return_type=str)
+    Decimal,
+    BeforeValidator(_parse_percentage),
+    PlainSerializer(_format_percentage, return_type=str),
 ]
-"""A share of the merchants, exact to a hundredth of a percent; written as a text without needless digits, like `12.5`."""
+"""A share of the merchants, exact to a hundredth of a percent; a string in JSON, like `12.5`."""
 
 
 def bucket_of(salt: str, merchant_id: str) -> int:
-    """Return a merchant's bucket, 0 to 9999: the first 8 bytes, big-endian, of SHA-256 over `salt:merchant_id`, modulo 10,000."""
+    """Return a merchant's bucket, 0 to 9999.
+
+    The first 8 bytes, big-endian, of SHA-256 over `salt:merchant_id`, modulo 10,000.
+    """
     return int.from_bytes(hashlib.sha256(f"{salt}:{merchant_id}".encode()).digest()[:8]) % BUCKETS
 
 
 class RolloutDecision(Strict):
-    """Which version a merchant gets, and why: what an opening records. `percentage` is the one in force then."""
+    """The version of a merchant and the reason, as recorded with an opening.
+
+    `percentage` is the percentage at that time.
+    """
 
     version: Identifier
     reason: Named[RolloutReason]
@@ -61,23 +69,23 @@ class RolloutDecision(Strict):
 
 
 class RolloutStep(Strict):
-    """From this instant on, this share of the merchants gets the newer version."""
+    """The share of the merchants that get the newer version from this instant on."""
 
     at: Instant
     percentage: Percentage
 
 
 class Span(NamedTuple):
-    """A time in which a merchant gets the newer version; None: without beginning, or without end."""
+    """A time span in which a merchant gets the newer version; None: no start, or no end."""
 
     since: datetime | None
     until: datetime | None
 
 
 class Rollout(Strict):
-    """A plan of a gradual release: from the older to the newer version, by a schedule that begins at nothing.
+    """A plan of a gradual release from the older to the newer version; it starts at 0 percent.
 
-    The salt makes buckets differ from plan to plan; who changes it moves merchants to and fro.
+    With another salt the buckets are other ones: changing it moves merchants in both directions.
     """
 
     model_config = ConfigDict(
@@ -92,26 +100,23 @@ class Rollout(Strict):
     schedule: Series[RolloutStep] = ()
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _is_consistent(self) -> Self:
         if self.older == self.newer:
-            raise ValueError("from and to are the same version: nothing would be released")
+            raise ValueError("from and to are the same version")
         if any(later.at <= earlier.at for earlier, later in pairwise(self.schedule)):
-            raise ValueError("the steps of a schedule follow each other in time")
+            raise ValueError("the steps of a schedule must be in chronological order")
         return self
 
     def percentage(self, at: datetime) -> Decimal:
-        """Return the percentage in force; a step holds from its instant on, before the first it is 0."""
+        """Return the percentage at an instant: that of the last step, 0 before the first."""
         return next(
             (step.percentage for step in reversed(self.schedule) if step.at <= at), Decimal(0)
         )
 
     def decide(self, merchant_id: str, at: datetime) -> RolloutDecision:
         """Decide which version a dispute against this merchant opens under at this instant."""
-        percentage, bucket, reason = (
-            self.percentage(at),
-            bucket_of(self.salt, merchant_id),
-            self.reason(merchant_id),
-        )
+        percentage, reason = self.percentage(at), self.reason(merchant_id)
+        bucket = bucket_of(self.salt, merchant_id)
         gets_newer = reason is RolloutReason.ALLOW or (
             reason is RolloutReason.PERCENTAGE and _reaches(percentage, bucket)
         )
@@ -119,13 +124,16 @@ class Rollout(Strict):
         return RolloutDecision(version=version, reason=reason, bucket=bucket, percentage=percentage)
 
     def reason(self, merchant_id: str) -> RolloutReason:
-        """Return what decides for this merchant, at whatever time."""
+        """Return what decides for this merchant, at any time."""
         if merchant_id in self.deny:
             return RolloutReason.DENY
         return RolloutReason.ALLOW if merchant_id in self.allow else RolloutReason.PERCENTAGE
 
     def spans(self, merchant_id: str) -> Iterator[Span]:
-        """Go through the times in which the merchant gets the newer version: one, unless a later percentage is lower."""
+        """Yield the time spans in which the merchant gets the newer version.
+
+        There is one at most, unless a later percentage is lower.
+        """
         reason = self.reason(merchant_id)
         if reason is RolloutReason.ALLOW:
             yield Span(None, None)

@@ -1,16 +1,15 @@
 """The strict base of every model, and the scalar types that they share.
 
-Everything that enters the package passes one of these models once, at the border; inside, values
-are trusted. An event passes its model when it is made, so that nothing is recorded that could not
-be read back. Unknown fields are errors, nothing is coerced: a number is no text, a naive datetime
-is no instant.
+Everything that enters the package is validated once, at the border; inside, values are trusted. An
+event is validated when it is made, so that every recorded event can be read back. Unknown fields
+are errors, and nothing is coerced: a number is not a string, a naive datetime is not an instant.
 """
 
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, NoReturn, Self, TypeVar
+from typing import Annotated, NoReturn, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -23,22 +22,22 @@ from pydantic import (
 )
 
 MAX_TEXT = 65_536
-"""Technical bound of one text, in code points: far above every limit of the rules, far below what could hurt a store."""
+"""Technical limit of one text, in code points: far above every limit of the rules."""
 
 MAX_INTEGER = 2**53 - 1
-"""Largest integer that every JSON reader keeps exact (RFC 8785 rests on IEEE doubles)."""
+"""The largest integer that every JSON reader keeps exact (RFC 8785 uses IEEE doubles)."""
 
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
+_INSTANT_HINT = "write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
 _FINER = re.compile(r"(\.\d{6})\d+", re.ASCII)
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _MOST_DIGITS = 18
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _FIRST, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_END_OF_DUES = datetime(2400, 1, 1, tzinfo=UTC)
+_END_OF_DUE = datetime(2400, 1, 1, tzinfo=UTC)
 _LONGEST = timedelta(days=36_500)
-
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,10 +45,9 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class FrozenMap(dict[K, V]):
-    """A mapping that cannot be changed; it can be hashed, copied and pickled like any other frozen value.
+    """An immutable mapping; it can be hashed, copied and pickled.
 
-    It is a dict, so that nothing is slower than with one. Whatever would change it raises
-    `TypeError`.
+    It is a dict, and as fast as one. Every change raises `TypeError`.
     """
 
     __slots__ = ()
@@ -64,11 +62,11 @@ class FrozenMap(dict[K, V]):
         return f"FrozenMap({dict(self)!r})"
 
 
-def _unchanged(_frozen: object, *_members: object, **_named: object) -> NoReturn:
+def _reject_change(_frozen: object, *_members: object, **_named: object) -> NoReturn:
     raise TypeError("a FrozenMap cannot be changed")
 
 
-for _change in (
+for _name in (
     "__setitem__",
     "__delitem__",
     "__ior__",
@@ -78,7 +76,7 @@ for _change in (
     "setdefault",
     "update",
 ):
-    setattr(FrozenMap, _change, _unchanged)
+    setattr(FrozenMap, _name, _reject_change)
 
 
 class Strict(BaseModel):
@@ -90,10 +88,10 @@ class Strict(BaseModel):
 
 
 class Recorded(Strict):
-    """A model that comes from outside and stands in an event: it is checked again there, as it may be of a class of the host's.
+    """A model from outside that is part of an event: validated again there.
 
-    What such a class knows beyond this one is an error, for nobody has said that it may be
-    recorded.
+    The value may be of a subclass of the host's. The fields that such a class adds are errors,
+    because nobody has declared that they may be recorded.
     """
 
     model_config = ConfigDict(revalidate_instances="always")
@@ -102,43 +100,41 @@ class Recorded(Strict):
 def parse_instant(value: object) -> datetime:
     """Read an instant: RFC 3339 text or an aware datetime; the result is in UTC.
 
-    Raises `ValueError` where the offset is missing (a naive time means a different instant in every
-    zone), where the text is not RFC 3339, or outside the years 1971 to 2199 (UTC).
+    Raises `ValueError` if the offset is missing (a naive time is a different instant in every
+    zone), if the text is not RFC 3339, or outside the years 1971 to 2199 (UTC).
     """
     return _within(_aware(value), _END)
 
 
 def _parse_due(value: object) -> datetime:
-    # What is due is counted from an instant that was read, so it may lie beyond the last of these.
-    return _within(_aware(value), _END_OF_DUES)
+    # A due instant is counted from an instant, so it may be later than the last of these.
+    return _within(_aware(value), _END_OF_DUE)
 
 
 def _within(instant: datetime, end: datetime) -> datetime:
     if not _FIRST <= instant < end:
-        msg = f"{instant.isoformat()} lies outside the years {_FIRST.year} to {end.year - 1} (UTC)"
-        raise ValueError(msg)
+        raise ValueError(
+            f"{instant.isoformat()} is outside the years {_FIRST.year} to {end.year - 1} (UTC)"
+        )
     return instant.astimezone(UTC)
 
 
 def _aware(value: object) -> datetime:
     if isinstance(value, str):
         if not _RFC3339.fullmatch(value):
-            how = "write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
-            if _RFC3339.fullmatch(_FINER.sub(r"\1", value)):
-                how = "at most six digits of a second are read, which are microseconds"
-            raise ValueError(f"{value[:40]!r} is not an instant: {how}")
+            too_fine = _RFC3339.fullmatch(_FINER.sub(r"\1", value))
+            hint = "at most six digits of a second (microseconds)" if too_fine else _INSTANT_HINT
+            raise ValueError(f"{value[:40]!r} is not an instant: {hint}")
         value = datetime.fromisoformat(value.upper())
     if not isinstance(value, datetime):
-        msg = "not an instant: write it as RFC 3339 with an offset, e.g. 2023-03-28T10:00:00+08:00"
-        raise ValueError(msg)  # noqa: TRY004 -- pydantic reports ValueError as a field's fault, TypeError would escape
+        raise ValueError(f"not an instant: {_INSTANT_HINT}")  # noqa: TRY004 -- for pydantic
     if value.utcoffset() is None:
-        msg = f"{value.isoformat()} has no offset from UTC: add one, e.g. +08:00 or Z"
-        raise ValueError(msg)
+        raise ValueError(f"{value.isoformat()} has no offset from UTC: add one, e.g. +08:00 or Z")
     return value
 
 
 def format_instant(value: datetime) -> str:
-    """Write an instant as RFC 3339 in UTC, e.g. `2023-03-28T02:00:00Z`: the same instant is always the same text."""
+    """Format an instant as RFC 3339 in UTC, its canonical form, e.g. `2023-03-28T02:00:00Z`."""
     at = value if value.tzinfo is UTC else value.astimezone(UTC)
     return at.isoformat().replace("+00:00", "Z")
 
@@ -146,50 +142,46 @@ def format_instant(value: datetime) -> str:
 def parse_duration(value: object) -> timedelta:
     """Read a duration: digits with the units d, h, m, s in that order, e.g. `90m`, `1h30m`, `15d`.
 
-    Raises `ValueError` where it is written otherwise or longer than a hundred years.
+    Raises `ValueError` for any other form, and for more than a hundred years.
     """
     if isinstance(value, timedelta):
         length = value
     else:
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if not value or match is None:
-            msg = (
+            raise ValueError(
                 f"{value!r:.40} is not a duration: write digits with the units d, h, m, s, e.g. "
                 "90m, 1h30m or 15d"
             )
-            raise ValueError(msg)
-        digits = ((digits or "").lstrip("0") or "0" for digits in match.groups())
-        # Cut to this many digits, a longer number is still far beyond the longest duration.
+        # Cut to so many digits, a longer number is still far beyond the longest duration.
         seconds = sum(
-            int(count[:_MOST_DIGITS]) * size
-            for count, (_, size) in zip(digits, _UNITS, strict=True)
+            int(digits.lstrip("0")[:_MOST_DIGITS] or 0) * size
+            for digits, size in zip(match.groups("0"), _UNITS.values(), strict=True)
         )
         length = timedelta(seconds=min(seconds, 2 * _LONGEST.total_seconds()))
     if length > _LONGEST:
-        raise ValueError(f"{value!r:.40}: too long, a duration is at most {_LONGEST.days} days")
+        raise ValueError(f"{value!r:.40} is too long: a duration is at most {_LONGEST.days} days")
     if length < timedelta(0) or length.microseconds:
-        raise ValueError(f"{value!r:.40}: a duration is whole seconds, and not negative")
+        raise ValueError(f"{value!r:.40}: a duration is in whole seconds and not negative")
     return length
 
 
 def format_duration(value: timedelta) -> str:
-    """Write a duration in its one canonical form: `1d` for 24 hours, `1h30m`, `0s`."""
-    rest = int(value.total_seconds())
-    parts: list[str] = []
-    for unit, size in _UNITS:
+    """Format a duration in its one canonical form: `1d` for 24 hours, `1h30m`, `0s`."""
+    rest, text = int(value.total_seconds()), ""
+    for unit, size in _UNITS.items():
         count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
 
 
-def written(pattern: str, words: str) -> AfterValidator:
-    """Require a text of this form; the error says in words what the form is."""
+def written(pattern: str, description: str) -> AfterValidator:
+    """Require a text that matches a pattern; the error has its description."""
     form = re.compile(pattern)
 
     def check(value: str) -> str:
         if form.fullmatch(value) is None:
-            raise ValueError(f"{value!r:.60} is not {words}")
+            raise ValueError(f"{value!r:.60} is not {description}")
         return value
 
     return AfterValidator(check)
@@ -197,33 +189,30 @@ def written(pattern: str, words: str) -> AfterValidator:
 
 def _no_bytes(value: object) -> object:
     if isinstance(value, bytes):
-        raise ValueError("this must be a text, not bytes")  # noqa: TRY004 -- pydantic reports ValueError as a field's fault
+        raise ValueError("expected a string, not bytes")  # noqa: TRY004 -- for pydantic
     return value
 
 
-def _in_order(value: object) -> object:
-    # A set has no order: what is written of it would differ from run to run.
-    if isinstance(value, list):
-        items: list[object] = value
-        return tuple(items)
-    return value
+def _as_tuple(value: object) -> object:
+    # Not for a set: it has no order, so its records would differ from run to run.
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
 
 
 Named = Annotated[E, Field(strict=False), BeforeValidator(_no_bytes)]
-"""A member of an enumeration, or its id as text."""
+"""A member of an enumeration, or its id as a string."""
 
-Series = Annotated[tuple[V, ...], BeforeValidator(_in_order)]
-"""A list or tuple, held as a tuple."""
+Series = Annotated[tuple[V, ...], BeforeValidator(_as_tuple)]
+"""A list or tuple, stored as a tuple."""
 
 Instant = Annotated[
     datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)
 ]
-"""An instant, aware, held in UTC, written as RFC 3339."""
+"""An aware instant, stored in UTC, written as RFC 3339."""
 
 DueInstant = Annotated[
     datetime, BeforeValidator(_parse_due), PlainSerializer(format_instant, return_type=str)
 ]
-"""An instant at which a deadline is due: counted from an `Instant`, so it may lie later than any that can be read."""
+"""An instant at which a deadline is due: counted from an `Instant`, so it may be later than any."""
 
 Duration = Annotated[
     timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
@@ -231,34 +220,34 @@ Duration = Annotated[
 """A duration in whole seconds, written like `15d` or `1h30m`."""
 
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
-"""Free text without lone surrogates. Rules may limit it further and refuse with a code; this bound is only technical."""
+"""Free text without lone surrogates. This limit is technical; rules refuse with a code."""
 
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 
 Identifier = Annotated[Text, written(_LINE.pattern, "one line of 1 to 200 characters")]
-"""An id given by another system, as it is recorded: opaque, one line, never empty."""
+"""An id of another system, as it is recorded: opaque, one line, never empty."""
 
 
 def visible(value: str) -> str:
-    """Require a text in which something can be seen. Raises `ValueError` where it is blank."""
-    if all(sign.isspace() or unicodedata.category(sign) == "Cf" for sign in value):
-        raise ValueError(f"{value!r:.60} is blank: an id or key has a character that can be seen")
+    """Require at least one visible character. Raises `ValueError` if the text is blank."""
+    if all(char.isspace() or unicodedata.category(char) == "Cf" for char in value):
+        raise ValueError(f"{value!r:.60} is blank: an id or key needs a visible character")
     return value
 
 
 GivenIdentifier = Annotated[Identifier, AfterValidator(visible)]
-"""An id as somebody hands it in: not blank either. A blank one that was recorded before still reads as an `Identifier`."""
+"""An id as input: not blank either. A blank id in an old record is still an `Identifier`."""
 
 
 def is_identifier(value: str) -> bool:
-    """Tell whether a text can be an `Identifier`: what cannot names nothing."""
+    """Tell whether a text can be an `Identifier`; if not, nothing has this id."""
     return _LINE.fullmatch(value) is not None
 
 
 ReasonId = Annotated[
     str, written(r"[\x21-\x7e]{1,64}", "an id: 1 to 64 ASCII characters without a space")
 ]
-"""The id of an evidence reason, known or not: a word, so that no free text gets into the hashed part."""
+"""The id of an evidence reason, known or not: no free text, as it is part of the hash."""
 
 Whole = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
-"""A whole number that survives every JSON reader."""
+"""A non-negative integer that every JSON reader keeps exact."""

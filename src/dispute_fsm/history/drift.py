@@ -9,8 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dispute_fsm.documents.source import YamlSource, unknown
-from dispute_fsm.documents.yaml_text import printed, read_file
+from dispute_fsm.documents.source import unknown_value
+from dispute_fsm.documents.yaml_text import read_file
 from dispute_fsm.domain.scalars import GivenIdentifier, Series, Strict, Text
 from dispute_fsm.history.redecide import Drift
 from dispute_fsm.history.replay import Replayed
@@ -25,7 +25,7 @@ CLASSES = (*(drift.value for drift in Drift), UNDETERMINED)
 
 def _known(word: str) -> str:
     if word not in CLASSES:
-        raise ValueError(unknown(word, CLASSES, "class of difference"))
+        raise ValueError(unknown_value(word, CLASSES, "class of difference"))
     return word
 
 
@@ -113,10 +113,10 @@ def classes(found: Replayed) -> Iterator[str]:
 
 def read_approved(path: Path) -> ApprovedDrift:
     """Read a file of approvals. Raises `InputError` with file, line and field, `OSError` where it cannot be read."""
-    source = YamlSource(printed(path), read_file(path))
-    found = source.validated(_File, source.mapping(source.text.value, ("approved",), ()), ())
+    source = read_file(path)
+    found = source.validate(_File, source.value, ())
     return ApprovedDrift(
         source.file,
         found.approved,
-        [source.text.line(("approved", number)) for number in range(len(found.approved))],
+        [source.line(("approved", number)) for number in range(len(found.approved))],
     )

@@ -20,7 +20,7 @@ from pydantic_core import from_json
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import NOT_HASHED, hashed_form, verify
-from dispute_fsm.documents.source import fault_of, unknown
+from dispute_fsm.documents.source import input_error, unknown_value
 from dispute_fsm.domain.canonical_json import canonical, digest
 from dispute_fsm.domain.events import (
     EVENT,
@@ -339,14 +339,14 @@ def _policy_of(line: bytes) -> Policy:
 def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
     details, name = error.errors(include_url=False)[0], record.get("type")
     if error.title == PrivateValue.__name__:
-        private = fault_of(details, None, PrivateValue)
+        private = input_error(details, None, PrivateValue)
         return InputError(private.message, field=".".join(filter(None, ("private", private.field))))
     if name == "policy":
-        return fault_of(details, record, _PolicyRecord)
+        return input_error(details, record, _PolicyRecord)
     kind = EVENT_CLASSES.get(str(name))
     if kind is None:
         said = (
-            unknown(name, tuple(map(str, EVENT_CLASSES)), "event type")
+            unknown_value(name, tuple(map(str, EVENT_CLASSES)), "event type")
             if "type" in record
             else "this field is missing"
         )
@@ -354,7 +354,7 @@ def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
     below = (
         details["loc"][1:] if details["loc"][:1] == (name,) else details["loc"]
     )  # an event's type is no part of the file's path
-    return fault_of({**details, "loc": below}, record, kind)
+    return input_error({**details, "loc": below}, record, kind)
 
 
 class Nobody:

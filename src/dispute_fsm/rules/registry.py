@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pickle import PicklingError
 from typing import Any
 
-from dispute_fsm.documents.source import meant
+from dispute_fsm.documents.source import unknown_value
 from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import CommandType
 from dispute_fsm.domain.policy import VERSION_FIELDS, Policy
@@ -132,7 +132,5 @@ def rule_version(version: str) -> RuleVersion:
 def _registered(version: str) -> RuleVersion:
     found = VERSIONS.get(version)
     if found is None:
-        raise InputError(
-            f"unknown rule version {version!r}{meant(version, tuple(VERSIONS))}", field="rules"
-        )
+        raise InputError(unknown_value(version, tuple(VERSIONS), "rule version"), field="rules")
     return found

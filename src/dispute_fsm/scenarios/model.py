@@ -1,4 +1,4 @@
-"""What a scenario says: one dispute, what happens to it, and what must come of it."""
+"""What a scenario contains: one dispute, what happens to it, and the expected result."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,52 +11,53 @@ from dispute_fsm.domain.enums import Outcome, RefusalCode, StateName
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.scalars import Named, Series, Strict, Whole
 
-Codes = Series[Named[RefusalCode]]
-
 
 def not_null(value: object) -> object:
-    """Require a value: what is not expected is left out."""
+    """Require a value: null is not the same as leaving the field out."""
     if value is None:
-        raise ValueError("leave it out, or name something")
+        raise ValueError("null is not allowed: give a value, or leave the field out")
     return value
 
 
-def _true(value: bool) -> bool:  # noqa: FBT001 -- a validator
+NotNull = AfterValidator(not_null)
+State = Annotated[Named[StateName] | None, NotNull]
+Refusals = Annotated[Series[Named[RefusalCode]] | None, NotNull]
+
+
+def _only_true(value: bool) -> bool:  # noqa: FBT001 -- a validator
     if not value:
-        raise ValueError("only true can be expected; else leave it out")
+        raise ValueError("only true is allowed; otherwise leave the field out")
     return value
 
 
-State = Annotated[Named[StateName] | None, AfterValidator(not_null)]
-Refusals = Annotated[Codes | None, AfterValidator(not_null)]
-Flag = Annotated[Annotated[bool, AfterValidator(_true)] | None, AfterValidator(not_null)]
+Flag = Annotated[Annotated[bool, AfterValidator(_only_true)] | None, NotNull]
 
 
 class Expect(Strict):
-    """What must come of a step; everything that is named is checked."""
+    """The expected result of a step; every field that is given is checked."""
 
     state: State = None
     refused: Refusals = None
-    error: Annotated[Literal["order_system_unavailable"] | None, AfterValidator(not_null)] = None
+    error: Annotated[Literal["order_system_unavailable"] | None, NotNull] = None
     repeated: Flag = None
     unchanged: Flag = None
 
 
 class ExpectEnd(Strict):
-    """What must have come of the whole: the end state, its outcome, how many events; `refused` is about the opening.
+    """The expected result of the whole: end state, outcome, number of events.
 
-    An `outcome` of null, where it is given, means that there is none.
+    `refused` is about the opening. An `outcome` of null, if it is given, means that there is none.
     """
 
     state: State = None
     outcome: Named[Outcome] | None = None
-    events: Annotated[Whole | None, AfterValidator(not_null)] = None
+    events: Annotated[Whole | None, NotNull] = None
     refused: Refusals = None
 
 
 @dataclass(frozen=True, slots=True)
 class FactsChange:
-    """The order system shows something else from now on; nobody is notified."""
+    """The order system shows other facts from now on; nobody is notified."""
 
     order: Order
 
@@ -70,22 +71,22 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Every deadline that has passed is fired."""
+    """Every deadline that has passed fires."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioStep:
-    """One step: when (UTC), on which line it stands, what happens, and what must come of it."""
+    """One step: its time (UTC), its line in the file, its action and the expected result."""
 
     at: datetime
     line: int
-    does: FactsChange | Availability | Sweep | Command
+    action: FactsChange | Availability | Sweep | Command
     expect: Expect
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One scenario file. `order` is None where the order system knows no such order."""
+    """One scenario file. `order` is None if the order system knows no such order."""
 
     file: str
     title: str

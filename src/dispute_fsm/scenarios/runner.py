@@ -1,4 +1,4 @@
-"""Running a scenario: the real `Disputes`, an order system in memory, and a comparison with what is expected."""
+"""Run a scenario: the real `Disputes`, an order system in memory, expected and actual results."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,14 +27,14 @@ from dispute_fsm.scenarios.model import (
 )
 
 NONE = "none"
-"""Stands in a failure for what is not expected, or has not come."""
+"""Shown in a failure for a value that is not expected, or that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What came of a step, or of all that happened, under the names of what can be expected.
+    """The result of a step, or of the whole, under the names of the expectations.
 
-    `state` is None where there is no dispute, for its opening was refused.
+    `state` is None if there is no dispute because its opening was refused.
     """
 
     state: StateName | None
@@ -47,30 +47,21 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmet:
-    """One expectation that was not met: its name, expected and found in words."""
-
-    name: str
-    expected: str
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
 class Failure:
-    """Where the scenario and the rules disagree: the step (from 1; None: the end), its line, expected and found."""
+    """A mismatch in a scenario: the step (from 1; None: the end), its line, expected and actual."""
 
     step: int | None
     line: int
     expected: str
-    found: str
+    actual: str
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """What came of a scenario. `dispute` is None where the opening was refused, `refused` then says why.
+    """The result of a scenario. `dispute` is None if the opening was refused, with `refused`.
 
-    `ends_at` is the last step's time; `facts` is what the order system shows then, None where it
-    cannot answer. `steps` is what came of each step that ran, `end` of the whole.
+    `ends_at` is the time of the last step; `facts` are those of the order system then, None if it
+    is unavailable. `steps` has the result of each step that ran, `end` that of the whole.
     """
 
     scenario: Scenario
@@ -85,26 +76,21 @@ class ScenarioResult:
 
     @property
     def ok(self) -> bool:
-        """Whether everything came as expected."""
+        """Whether every expectation was met."""
         return not self.failures
 
 
 def run_scenario(scenario: Scenario) -> ScenarioResult:
     """Run a scenario to its end; a step that fails does not stop it."""
     orders = order_system(scenario.opening.order_id, scenario.order)
-    run = Run.opened(scenario.opening, scenario.opened_at, orders)
     steps: tuple[StepResult, ...] = ()
+    run = Run.open(scenario.opening, scenario.opened_at, orders)
     if isinstance(run, Refused):
-        dispute, events, now, end = (
-            None,
-            list[AuditEvent](),
-            scenario.opened_at,
-            refused_opening(run),
-        )
+        dispute, events, now = None, list[AuditEvent](), scenario.opened_at
+        end = refused_opening(run)
     else:
         steps = tuple(run.step(step) for step in scenario.steps)
-        dispute, events, now, end = run.dispute, run.events, run.now, run.stands
-    facts = orders.look(scenario.opening.order_id, now) if orders.available else None
+        dispute, events, now, end = run.dispute, run.events, run.now, run.result
     return ScenarioResult(
         scenario,
         dispute,
@@ -112,16 +98,16 @@ def run_scenario(scenario: Scenario) -> ScenarioResult:
         end.refused,
         tuple(_failures(scenario, steps, end)),
         now,
-        facts,
+        orders.look(scenario.opening.order_id, now) if orders.available else None,
         steps,
         end,
     )
 
 
 class Run:
-    """A dispute, taken on step by step before an order system in memory. Each step brings its time with it.
+    """A dispute that is moved on step by step, with an order system in memory.
 
-    `now` is the time of the last step, `events` is all that happened so far.
+    `now` is the time of the last step, `events` are all events so far.
     """
 
     def __init__(
@@ -133,52 +119,51 @@ class Run:
         self.now = dispute.last_at
 
     @classmethod
-    def opened(
+    def open(
         cls, opening: OpenDispute, at: datetime, orders: InMemoryOrderSystem
     ) -> "Run | Refused":
-        """Open the dispute. A refusal leaves none that could be run."""
+        """Open the dispute. After a refusal there is nothing to run."""
         opened = _disputes(orders, at).open(opening, at=at)
-        return (
-            opened.decision
-            if isinstance(opened.decision, Refused)
-            else cls(opened.dispute, [opened.dispute.opening], orders)
-        )
+        if isinstance(opened.decision, Refused):
+            return opened.decision
+        return cls(opened.dispute, [opened.dispute.opening], orders)
 
     @property
-    def stands(self) -> StepResult:
-        """How the dispute stands now."""
+    def result(self) -> StepResult:
+        """The result so far."""
         return StepResult(self.dispute.state, self.dispute.outcome, len(self.events))
 
     def step(self, step: ScenarioStep) -> StepResult:
-        """Let one step happen; its expectations are not looked at."""
+        """Run one step, without checking its expectations."""
         self.now = step.at
-        if isinstance(step.does, FactsChange):
-            self.orders.put(self.dispute.order_id, step.does.order)
-        elif isinstance(step.does, Availability):
-            self.orders.available = step.does.available
-        elif isinstance(step.does, Sweep):
-            before = self.dispute
-            for result in _disputes(self.orders, self.now).sweep(before, at=self.now):
-                self._take(result)
-            return replace(self.stands, unchanged=self.dispute is before)
-        else:
-            return self._command(step.does)
-        return self.stands
+        match step.action:
+            case FactsChange(order):
+                self.orders.put(self.dispute.order_id, order)
+            case Availability(available):
+                self.orders.available = available
+            case Sweep():
+                before = self.dispute
+                for result in _disputes(self.orders, self.now).sweep(before, at=self.now):
+                    self._apply(result)
+                return replace(self.result, unchanged=self.dispute is before)
+            case command:
+                return self._send(command)
+        return self.result
 
-    def _command(self, command: Command) -> StepResult:
+    def _send(self, command: Command) -> StepResult:
         try:
             result = _disputes(self.orders, self.now).send(self.dispute, command, at=self.now)
         except OrderSystemUnavailableError:
-            return replace(self.stands, error="order_system_unavailable")
-        self._take(result)
+            return replace(self.result, error="order_system_unavailable")
+        self._apply(result)
         return replace(
-            self.stands,
+            self.result,
             refused=result.codes,
             repeated=isinstance(result.decision, Repeated),
             unchanged=isinstance(result.decision, Unchanged),
         )
 
-    def _take(self, result: Result) -> None:
+    def _apply(self, result: Result) -> None:
         if result.event is not None:
             self.events.append(result.event)
         self.dispute = result.dispute
@@ -190,19 +175,24 @@ def order_system(order_id: str, order: Order | None) -> InMemoryOrderSystem:
 
 
 def refused_opening(refusal: Refused) -> StepResult:
-    """Say what came of an opening that was refused."""
+    """Return the result of an opening that was refused."""
     return StepResult(None, None, 0, refused=refusal.codes)
 
 
-def unmet(expect: Expect | ExpectEnd, found: StepResult) -> list[Unmet]:
-    """Compare: what is named is checked, and a refusal or an error that nobody expected."""
-    named = [name for name in type(expect).model_fields if name in expect.model_fields_set]
-    unnamed = [name for name in ("refused", "error") if name not in named and getattr(found, name)]
-    compared = (
-        Unmet(name, _word(getattr(expect, name, None)), _word(getattr(found, name)))
-        for name in named + unnamed
-    )
-    return [one for one in compared if one.expected != one.found]
+def mismatches(expect: Expect | ExpectEnd, actual: StepResult) -> dict[str, tuple[str, str]]:
+    """Return the expected and the actual value of each expectation that was not met.
+
+    Every field that is given is compared, and a refusal or an error that is not expected.
+    """
+    given = [name for name in type(expect).model_fields if name in expect.model_fields_set]
+    unexpected = [
+        name for name in ("refused", "error") if name not in given and getattr(actual, name)
+    ]
+    pairs = {
+        name: (_as_text(getattr(expect, name, None)), _as_text(getattr(actual, name)))
+        for name in given + unexpected
+    }
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _disputes(orders: InMemoryOrderSystem, at: datetime) -> Disputes:
@@ -212,21 +202,16 @@ def _disputes(orders: InMemoryOrderSystem, at: datetime) -> Disputes:
 def _failures(
     scenario: Scenario, steps: tuple[StepResult, ...], end: StepResult
 ) -> Iterator[Failure]:
-    for number, (step, found) in enumerate(
-        zip(scenario.steps, steps, strict=False), 1
-    ):  # none ran where the opening was refused
-        for one in unmet(step.expect, found):
-            beside = "" if one.name == "state" else f", state: {found.state}"
-            yield Failure(
-                number, step.line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}{beside}"
-            )
-    for one in sorted(unmet(scenario.expect, end), key=lambda one: one.name):
-        yield Failure(
-            None, scenario.expect_line, f"{one.name}: {one.expected}", f"{one.name}: {one.found}"
-        )
+    # No step ran if the opening was refused.
+    for number, (step, actual) in enumerate(zip(scenario.steps, steps, strict=False), 1):
+        for name, (expected, value) in mismatches(step.expect, actual).items():
+            state = "" if name == "state" else f", state: {actual.state}"
+            yield Failure(number, step.line, f"{name}: {expected}", f"{name}: {value}{state}")
+    for name, (expected, value) in sorted(mismatches(scenario.expect, end).items()):
+        yield Failure(None, scenario.expect_line, f"{name}: {expected}", f"{name}: {value}")
 
 
-def _word(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, tuple):
         codes: tuple[str, ...] = value
         return ", ".join(sorted(set(codes))) or NONE

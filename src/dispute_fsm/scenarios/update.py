@@ -1,7 +1,8 @@
-"""Writing expectations into the text of a scenario file. What is not written anew stays as it is, to the byte."""
+"""Write expectations into the text of a scenario file; every other byte stays as it is."""
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import cast
 
 import yaml
@@ -10,188 +11,161 @@ from dispute_fsm.documents.yaml_text import read_nodes
 from dispute_fsm.errors import InputError
 from dispute_fsm.scenarios.model import Expect, ExpectEnd, Scenario
 from dispute_fsm.scenarios.reader import parse_scenario
-from dispute_fsm.scenarios.runner import Failure, ScenarioResult, StepResult, run_scenario, unmet
+from dispute_fsm.scenarios.runner import ScenarioResult, StepResult, mismatches, run_scenario
 
 Edit = tuple[int, int, str]
-"""From where to where in the text, and what is to stand there."""
+"""The start and the end of a part of the text, and its replacement."""
 
-_NO_PLACE = "found no place for the expectations that leaves the rest as it is: write them by hand"
+_NOT_POSSIBLE = "cannot add the expectations without changing the rest: write them by hand"
 _BOM = "\ufeff"
 _BREAK = re.compile("\r\n|[\n\r]")
-_REST_OF_LINE = "[^\n\r\x85\u2028\u2029]*"  # all of these end a comment for a reader of YAML 1.1
+_REST_OF_LINE = "[^\n\r\x85\u2028\u2029]*"  # all of these end a comment in YAML 1.1
 
 
-def updated(text: str, result: ScenarioResult, *, change: bool) -> str:
-    """Return the text of a scenario with the expectations that are missing, as they came in `result`, the run of this text.
+def update_expectations(text: str, result: ScenarioResult, *, change: bool) -> str:
+    """Add missing expectations to the text of a scenario; `result` is the run of this text.
 
-    Missing is `expect` at a step that was refused or in error, and at the end. With `change`, the
-    fields of other expectations that were not met are written anew, too. Where there is nothing to
-    write, the text comes back as it is. Raises `InputError` where the text is not what was run, or
-    would say something else with what was written into it.
+    `expect` is added to a step that was refused or failed with an error, and at the end. With
+    `change`, fields of other expectations are replaced if they were not met. If nothing has to be
+    written, the text is returned unchanged. Raises `InputError` if the text is not what was run, or
+    if the new text would mean something else.
     """
     file = result.scenario.file
     if parse_scenario(text, file) != result.scenario:
-        raise InputError("this is not the text that was run: run it anew", file=file)
+        raise InputError("this is not the text that was run: run it again", file=file)
     body = text.removeprefix(_BOM)
     edits = sorted(_edits(body, result, change=change), key=lambda edit: edit[:2])
     if not edits:
         return text
-    written, last = text[: len(text) - len(body)], 0
-    for start, end, new in edits:
-        written += body[last:start] + new
-        last = end
-    written += body[last:]
-    _check(written, result, change=change)
+    for start, end, new in reversed(edits):
+        body = body[:start] + new + body[end:]
+    written = _BOM + body if text.startswith(_BOM) else body
+    _verify(written, result, change=change)
     return written
 
 
 def _edits(text: str, result: ScenarioResult, *, change: bool) -> Iterator[Edit]:
     scenario, root = result.scenario, cast("yaml.MappingNode", read_nodes(text))
-    nodes: list[yaml.MappingNode] = _below(root, "steps").value if scenario.steps else []
-    told: list[tuple[yaml.MappingNode, Expect | ExpectEnd, StepResult, dict[str, str]]] = [
-        (node, step.expect, found, _words(found, "refused", "error"))
-        for node, step, found in zip(
-            nodes, scenario.steps, result.steps, strict=False
-        )  # none ran where the opening was refused
-    ]
     at_end = ("refused",) if result.dispute is None else ("state", "outcome", "events")
-    told.append((root, scenario.expect, result.end, _words(result.end, *at_end)))
-    for node, expect, found, due in told:
-        if expect.model_fields_set:
-            missed = [one.name for one in unmet(expect, found)] if change else []
-            if missed:
-                expected = cast("yaml.MappingNode", _below(node, "expect"))
-                yield _replaced(
-                    text,
-                    expected,
-                    missed,
-                    _words(found, *missed),
-                    due or {"state": str(found.state)},
-                )
-        elif due:
-            yield _inserted(text, node, f"expect: {{{', '.join(_fields(due))}}}")
+    nodes: list[yaml.MappingNode] = _member(root, "steps").value if scenario.steps else []
+    # No step ran if the opening was refused.
+    steps = zip(nodes, scenario.steps, result.steps, strict=False)
+    targets: list[tuple[yaml.MappingNode, Expect | ExpectEnd, StepResult, tuple[str, ...]]] = [
+        *((node, step.expect, actual, ("refused", "error")) for node, step, actual in steps),
+        (root, scenario.expect, result.end, at_end),
+    ]
+    for node, expect, actual, names in targets:
+        required = _values(actual, *names)
+        if not expect.model_fields_set:
+            if required:
+                yield _insertion(text, node, f"expect: {{{', '.join(_fields(required))}}}")
+        elif change and (wrong := list(mismatches(expect, actual))):
+            expected = cast("yaml.MappingNode", _member(node, "expect"))
+            fallback = required or {"state": str(actual.state)}
+            yield _replacement(text, expected, wrong, _values(actual, *wrong), fallback)
 
 
-def _words(found: StepResult, *names: str) -> dict[str, str]:
-    """Write what was found as it would be expected; what was not there is left out."""
-    values: dict[str, object] = {name: getattr(found, name) for name in names}
-    return {
-        name: _word(value)
-        for name, value in values.items()
-        if value is not None and value is not False and value != ()
-    }
+def _values(actual: StepResult, *names: str) -> dict[str, str]:
+    """Format the actual values as expectations; without those that are absent."""
+    values: dict[str, str] = {}
+    for name in names:
+        value: object = getattr(actual, name)
+        if isinstance(value, tuple):
+            codes: tuple[str, ...] = value
+            value = f"[{', '.join(dict.fromkeys(codes))}]" if codes else None
+        if value is not None and value is not False:
+            values[name] = str(value)
+    return values
 
 
-def _word(value: object) -> str:
-    if not isinstance(value, tuple):
-        return str(value)
-    codes: tuple[str, ...] = value
-    return f"[{', '.join(dict.fromkeys(codes))}]"
+def _fields(values: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {value}" for name, value in values.items()]
 
 
-def _fields(words: Mapping[str, str]) -> list[str]:
-    return [f"{name}: {word}" for name, word in words.items()]
-
-
-def _inserted(text: str, node: yaml.MappingNode, field: str) -> Edit:
-    """Put a field behind the last one of a mapping."""
+def _insertion(text: str, node: yaml.MappingNode, field: str) -> Edit:
+    """Insert a field after the last one of a mapping."""
     if node.flow_style:
         at = _end(text, node.value[-1][1])
         return at, at, f", {field}"
-    line = _indent(node) + field
-    leaf = _last(node)
+    indent = _indent(node)
+    leaf = _last_leaf(node)
     end = _mark(leaf.end_mark).index
-    if _is_block(leaf) and _BREAK.fullmatch(
-        text, end - 1, end
-    ):  # a block of lines goes on to here, its last line break included
-        return end, end, line + _line_break(text)
-    at = end + len(_rest_of_line(text[end:]))
-    deeper = re.compile(
-        f"(?:(?:{_BREAK.pattern}){_indent(node)} +#{_REST_OF_LINE})*"
-    )  # comments of what stands above
-    at += len(cast("re.Match[str]", deeper.match(text, at))[0])
-    return at, at, _line_break(text) + line
+    if _is_block(leaf) and _BREAK.fullmatch(text, end - 1, end):
+        # A block of lines ends here, including its last line break.
+        return end, end, indent + field + _line_break(text)
+    # Skip the rest of the line, and indented comments, which belong to the field above.
+    comments = f"{_REST_OF_LINE}(?:(?:{_BREAK.pattern}){indent} +#{_REST_OF_LINE})*"
+    at = cast("re.Match[str]", re.compile(comments).match(text, end)).end()
+    return at, at, _line_break(text) + indent + field
 
 
-def _replaced(
+def _replacement(
     text: str,
     node: yaml.MappingNode,
-    missed: list[str],
-    words: Mapping[str, str],
-    least: Mapping[str, str],
+    wrong: list[str],
+    values: Mapping[str, str],
+    fallback: Mapping[str, str],
 ) -> Edit:
-    """Write the fields that were not met anew: new ones come first, one of which nothing was found goes, `least` stays."""
+    """Replace the fields that were not met.
+
+    New fields come first; a field without an actual value is removed. If no field is left,
+    `fallback` is written.
+    """
     members: list[tuple[yaml.ScalarNode, yaml.Node]] = node.value
     names = [key.value for key, _ in members]
-    kept = [name for name in names if name not in missed or name in words]
-    new = {name: word for name, word in words.items() if name not in names}
+    kept = [name for name in names if name not in wrong or name in values]
+    new = {name: value for name, value in values.items() if name not in names}
     between = ", " if node.flow_style else _line_break(text) + _indent(node)
-    parts = [(field, between) for field in _fields(new if new or kept else least)]
-    starts, ends = (
-        [_mark(key.start_mark).index for key, _ in members],
-        [_end(text, value) for _, value in members],
-    )
-    for (key, _), start, end, following in zip(
+    parts = [(field, between) for field in _fields(new if new or kept else fallback)]
+    starts = [_mark(key.start_mark).index for key, _ in members]
+    ends = [_end(text, value) for _, value in members]
+    for (key, _), start, end, next_start in zip(
         members, starts, ends, [*starts[1:], ends[-1]], strict=True
     ):
-        anew = f"{text[start : _mark(key.end_mark).index]}: {words.get(key.value)}"
+        field = text[start:end]
+        if key.value in wrong:
+            field = f"{text[start : _mark(key.end_mark).index]}: {values.get(key.value)}"
         if key.value in kept:
-            parts.append((anew if key.value in missed else text[start:end], text[end:following]))
-    *before, (last, dangling) = parts
-    comment = "" if node.flow_style else _rest_of_line(dangling).rstrip()
+            parts.append((field, text[end:next_start]))
+    *before, (last, gap) = parts
+    comment = "" if node.flow_style else re.findall(_REST_OF_LINE, gap)[0].rstrip()
     return starts[0], ends[-1], "".join(field + gap for field, gap in before) + last + comment
 
 
-def _check(written: str, result: ScenarioResult, *, change: bool) -> None:
-    """Require that the new text says the same but for its expectations, and that these are met, as far as they were to be."""
-    file, left = (
-        result.scenario.file,
-        []
-        if change
-        else [failure for failure in result.failures if _was_expected(result, failure)],
-    )
+def _verify(written: str, result: ScenarioResult, *, change: bool) -> None:
+    """Require the same scenario but for its expectations, and that the written ones are met."""
+    scenario = result.scenario
+    expectations = {None: scenario.expect.model_fields_set} | {
+        number: step.expect.model_fields_set for number, step in enumerate(scenario.steps, 1)
+    }
+    remaining = [
+        replace(failure, line=0)
+        for failure in result.failures
+        if expectations[failure.step] and not change
+    ]
     try:
-        again = run_scenario(parse_scenario(written, file))
-    except InputError as fault:
-        raise InputError(
-            f"{_NO_PLACE} (it would be: {fault.message})", file=file, line=fault.line
-        ) from fault
-    if _told(again.scenario) != _told(result.scenario) or [
-        _failed(one) for one in again.failures
-    ] != [_failed(one) for one in left]:
-        raise InputError(_NO_PLACE, file=file)
+        again = run_scenario(parse_scenario(written, scenario.file))
+    except InputError as error:
+        msg = f"{_NOT_POSSIBLE} (it would be: {error.message})"
+        raise InputError(msg, file=scenario.file, line=error.line) from error
+    failures = [replace(failure, line=0) for failure in again.failures]
+    if failures != remaining or _plain(again.scenario) != _plain(scenario):
+        raise InputError(_NOT_POSSIBLE, file=scenario.file)
 
 
-def _was_expected(result: ScenarioResult, failure: Failure) -> bool:
-    expect = (
-        result.scenario.expect
-        if failure.step is None
-        else result.scenario.steps[failure.step - 1].expect
-    )
-    return bool(expect.model_fields_set)
+def _plain(scenario: Scenario) -> Scenario:
+    """Return a scenario without expectations and lines."""
+    steps = tuple(replace(step, expect=Expect(), line=0) for step in scenario.steps)
+    return replace(scenario, steps=steps, expect=ExpectEnd(), expect_line=0)
 
 
-def _told(scenario: Scenario) -> tuple[object, ...]:
-    return (
-        scenario.title,
-        scenario.opening,
-        scenario.opened_at,
-        scenario.order,
-        [(step.at, step.does) for step in scenario.steps],
-    )
-
-
-def _failed(failure: Failure) -> tuple[object, ...]:
-    return failure.step, failure.expected, failure.found
-
-
-def _below(node: yaml.MappingNode, name: str) -> yaml.Node:
+def _member(node: yaml.MappingNode, name: str) -> yaml.Node:
     members: list[tuple[yaml.ScalarNode, yaml.Node]] = node.value
     return next(value for key, value in members if key.value == name)
 
 
-def _last(node: yaml.Node) -> yaml.Node:
-    """Find where a node ends: marks of block mappings and lists lie behind the comments that follow them."""
+def _last_leaf(node: yaml.Node) -> yaml.Node:
+    """Return the last leaf: the end mark of a block mapping or list is after its comments."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style:
         last: yaml.Node | tuple[yaml.Node, yaml.Node] = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -199,9 +173,9 @@ def _last(node: yaml.Node) -> yaml.Node:
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    last = _last(node)
-    end = _mark(last.end_mark).index
-    return len(text[:end].rstrip()) if _is_block(last) else end
+    leaf = _last_leaf(node)
+    end = _mark(leaf.end_mark).index
+    return len(text[:end].rstrip()) if _is_block(leaf) else end
 
 
 def _is_block(node: yaml.Node) -> bool:
@@ -209,9 +183,8 @@ def _is_block(node: yaml.Node) -> bool:
 
 
 def _mark(mark: object) -> yaml.Mark:
-    return cast(
-        "yaml.Mark", mark
-    )  # the parsers set every mark; only their type stubs leave it open
+    # The parsers set every mark; only their type stubs leave it open.
+    return cast("yaml.Mark", mark)
 
 
 def _indent(node: yaml.MappingNode) -> str:
@@ -219,9 +192,5 @@ def _indent(node: yaml.MappingNode) -> str:
 
 
 def _line_break(text: str) -> str:
-    found = _BREAK.search(text)
-    return found[0] if found else "\n"
-
-
-def _rest_of_line(text: str) -> str:
-    return cast("re.Match[str]", re.match(_REST_OF_LINE, text))[0]
+    match = _BREAK.search(text)
+    return match[0] if match else "\n"

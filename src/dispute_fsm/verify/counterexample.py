@@ -14,7 +14,7 @@ from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
-from dispute_fsm.scenarios.update import updated
+from dispute_fsm.scenarios.update import update_expectations
 from dispute_fsm.verify.messages import COMMENT
 from dispute_fsm.verify.properties import Property, Violation
 from dispute_fsm.verify.representatives import OPENED_AT, PLAIN
@@ -32,7 +32,7 @@ def scenario_text(violated: Property, violation: Violation) -> str:
     )
     content = _scenario(f"{violated.id}: {wrong.en}", violation)
     text = comment + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=_WIDTH)
-    return updated(text, run_text(text), change=False)
+    return update_expectations(text, run_text(text), change=False)
 
 
 def run_text(text: str) -> ScenarioResult:
