@@ -175,7 +175,7 @@ def fails(path: Path) -> bool:
 @cache
 def explorations(version: RuleVersion) -> tuple[Exploration, ...]:
     """Explore a version under every representative policy, once."""
-    return tuple(explore(version, policy) for policy in representative_policies().values())
+    return tuple(explore(version, policy) for policy in representative_policies(version).values())
 
 
 @cache

@@ -191,17 +191,20 @@ def test_every_property_holds(rules: str, tell: Callable[[object], None]) -> Non
     )
 
 
-def test_each_two_switches_are_tried_in_all_four_combinations() -> None:
-    policies = representative_policies()
-    assert policies["the default"] == DEFAULT_POLICY
+@pytest.mark.parametrize("rules", VERSIONS)
+def test_each_two_switches_are_tried_in_all_four_combinations(rules: str) -> None:
+    version = VERSIONS[rules]
+    policies = representative_policies(version)
+    assert policies["the default"] == version.policy(DEFAULT_POLICY)
+    switches = {*SWITCHES, *(f"no {name}" for name in version.policy_fields)}
     pairs = {
         (one, other, one in name.split(", "), other in name.split(", "))
         for name in policies
-        for one in SWITCHES
-        for other in SWITCHES
+        for one in switches
+        for other in switches
         if one < other
     }
-    assert len(pairs) == 4 * len(SWITCHES) * (len(SWITCHES) - 1) // 2
+    assert len(pairs) == 4 * len(switches) * (len(switches) - 1) // 2
 
 
 @pytest.mark.no_cover
@@ -210,7 +213,7 @@ def test_every_transition_of_every_table_fires_in_the_exploration() -> None:
     for version in VERSIONS.values():
         fired = {
             id(decision.transition)
-            for policy in representative_policies().values()
+            for policy in representative_policies(version).values()
             for decision, _, _ in explore(version, policy).accepted()
         }
         every = {

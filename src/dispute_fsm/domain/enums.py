@@ -205,6 +205,31 @@ LIABILITIES = (
 """The outcomes of a penalized dispute, the weightiest first; all others are of resolved ones."""
 
 
+OPTIONS_BEFORE: Mapping[Outcome, frozenset[Option | None]] = FrozenMap(
+    {
+        Outcome.SETTLED_BY_CANCELLATION: frozenset(
+            {Option.CONSUMER_CANCELS, Option.SHIP_BY_AGREED_DATE}
+        ),
+        Outcome.SETTLED_BY_SHIPMENT: frozenset({Option.ALREADY_SHIPPED}),
+        Outcome.SETTLED_BY_AGREED_SHIPMENT: frozenset({Option.SHIP_BY_AGREED_DATE}),
+        Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND: frozenset({Option.OUT_OF_STOCK_REFUND}),
+        Outcome.SETTLED_BY_PARTIAL_REFUND: frozenset({Option.PARTIAL_REFUND}),
+        Outcome.OUT_OF_STOCK: frozenset({Option.OUT_OF_STOCK_REFUND}),
+        Outcome.PROMISE_MISSED: frozenset({Option.SHIP_BY_AGREED_DATE}),
+        Outcome.BREACH_OF_PROMISE: frozenset(
+            {
+                Option.CONSUMER_CANCELS,
+                Option.ALREADY_SHIPPED,
+                Option.SHIP_BY_AGREED_DATE,
+                Option.PARTIAL_REFUND,
+            }
+        ),
+        Outcome.NO_RESPONSE: frozenset({None}),
+    }
+)
+"""The options that may precede an outcome of a dispute or a region; any option for the others."""
+
+
 class EventType(Labelled):
     """What an audit event records."""
 

@@ -277,6 +277,7 @@ def _configuration(here: Leaves, rows: _Rows, words: Vocabulary) -> Configuratio
             for leaf in here
             if not leaf.failures and (leaf.deadlines or not leaf.closed)
         ),
+        outcomes=here[0].outcomes,
     )
 
 

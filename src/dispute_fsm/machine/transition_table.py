@@ -91,6 +91,8 @@ class Configuration(Generic[StateT, DeadlineT]):
     """The deadlines that may run here; whatever else runs ends on the way in."""
     running: tuple[tuple[DeadlineT, ...], ...]
     """For each region that still runs, the deadlines whose expiry is acted on here."""
+    outcomes: frozenset[str]
+    """The outcomes that are possible here; none where everything goes on."""
 
 
 @dataclass(frozen=True, slots=True)

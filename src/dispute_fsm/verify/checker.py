@@ -97,7 +97,7 @@ class Verification:
 def verify(version: RuleVersion) -> Verification:
     """Explore a rule version and check every property."""
     counts, shortest = Counts(), dict[str, Violation]()
-    for policy in representative_policies().values():
+    for policy in representative_policies(version).values():
         exploration = explore(version, policy)
         counts.add(exploration)
         for checked in PROPERTIES:

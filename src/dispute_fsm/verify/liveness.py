@@ -22,7 +22,7 @@ from dispute_fsm.domain.reasons import (
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.verify.messages import NO_OUTCOME
 from dispute_fsm.verify.properties import Violation, checked, violation
-from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
+from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN, orders
 from dispute_fsm.verify.state_space import (
     Exploration,
     ExploredDecision,
@@ -63,7 +63,7 @@ def silence_closes(exploration: Exploration) -> Iterator[Violation]:
 def let_expire(start: Situation) -> tuple[list[ExploredDecision], EndOfSilence]:
     """Follow the expiries from a situation, with a plain order; return them and how they end."""
     expiries, situation, visited = list[ExploredDecision](), start, set[Key]()
-    while not situation.dispute.closed:
+    while not situation.dispute.closed_for_good:
         due = next_due(situation.dispute)
         if due is None:
             return expiries, _wait_of(situation)
@@ -192,7 +192,10 @@ def _helps(decision: ExploredDecision, reason: Reason) -> bool:
         case WaitUnlock(until=until):
             return reason.code not in _codes(situation, command, until)
         case FactUnlock():
-            return reason.code not in _codes(situation, command, decision.at)
+            return any(
+                reason.code not in _codes(situation, command, decision.at, order)
+                for order in (EVERYTHING, *orders(None, decision.at))
+            )
         case ActorUnlock(event=None, role=role, id=actor_id):
             actor = OWN[role] if actor_id is None else Actor(role=role, id=actor_id)
             sent = command.model_copy(update={"by": actor})
@@ -213,9 +216,11 @@ def _helps(decision: ExploredDecision, reason: Reason) -> bool:
             return True  # `never_means_never` checks this
 
 
-def _codes(situation: Situation, command: Command, at: datetime) -> set[RefusalCode]:
-    """Return the codes with which a command is refused when the order shows every fact."""
-    evaluation, _ = decide_with_order(situation.dispute, command, EVERYTHING, at)
+def _codes(
+    situation: Situation, command: Command, at: datetime, order: Order = EVERYTHING
+) -> set[RefusalCode]:
+    """Return the codes with which a command is refused when the order shows these facts."""
+    evaluation, _ = decide_with_order(situation.dispute, command, order, at)
     return {reason.code for reason in evaluation.reasons}
 
 
@@ -243,7 +248,7 @@ def _leads_on(
         if not evaluation.reasons:
             return True
         if _MISPLACED.isdisjoint(reason.code for reason in evaluation.reasons):
-            if not successor.dispute.closed:  # the next hint says what the command needs
+            if not successor.dispute.closed_for_good:  # the next hint says what the command needs
                 return True
             continue
         for reason in hinted(successor.dispute, evaluation):

@@ -3,7 +3,7 @@
 The properties of whole paths are in `liveness`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -13,13 +13,13 @@ from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Repeated
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import evolve
 from dispute_fsm.decider.hash_chain import derived_stamp
-from dispute_fsm.domain.commands import ChooseOption, Command
+from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import (
     LIABILITIES,
+    OPTIONS_BEFORE,
     CommandType,
     Deadline,
     EventType,
-    Option,
     Outcome,
     RefusalCode,
     Role,
@@ -104,16 +104,15 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
             yield violation(exploration, decision, "no_result")
         elif _is_due_expiry(decision) and RefusalCode.WRONG_ACTOR not in decision.codes:
             yield violation(exploration, decision, "expiry_not_handled")
-        elif (
-            isinstance(command, ChooseOption)
-            and decision.complete
-            and decision.order == EVERYTHING
-            and command.option in exploration.version.options
-            and path == table.initial
-            and decision.at == decision.situation.now
-            and not decision.situation.path
-        ):
-            yield violation(exploration, decision, "option_not_handled")
+    root = next(iter(exploration.situations.values()))
+    for option in exploration.version.options:
+        choices = [
+            decision
+            for decision in root.decisions
+            if decision.complete and getattr(decision.command, "option", None) is option
+        ]
+        if not any(decision.after for decision in choices):
+            yield violation(exploration, choices[0], "option_not_handled")
 
 
 def _is_due_expiry(decision: ExploredDecision) -> bool:
@@ -193,7 +192,8 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
             and after.outcome is Outcome.ANNULLED
             and after.closed
         )
-        if before.closed and not annuls:
+        may_change = not before.closed_for_good and after.outcome is before.outcome
+        if before.closed and not (annuls or may_change):
             yield violation(exploration, decision, "changed_after_end")
 
 
@@ -213,7 +213,8 @@ def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
     for decision, before, _ in exploration.accepted():
         deadline = decision.command.type.expires
         if deadline is None:
-            if _is_late_everywhere(before, decision):
+            timed = decision.transition is not None and decision.transition.rule.timing
+            if timed and _is_late_everywhere(before, decision):
                 yield violation(exploration, decision, "accepted_late")
         elif deadline not in before.deadlines or before.deadlines[deadline] >= decision.at:
             yield violation(exploration, decision, "expired_early")
@@ -261,7 +262,8 @@ def _new_liability(decision: ExploredDecision) -> Outcome | None:
     if decision.after is None or decision.transition is None:
         return None
     outcome = decision.after.outcome
-    return decision.transition.rule.liability or (outcome if outcome in LIABILITIES else None)
+    is_new = outcome in LIABILITIES and outcome is not decision.situation.dispute.outcome
+    return decision.transition.rule.liability or (outcome if is_new else None)
 
 
 @checked
@@ -292,7 +294,9 @@ def merchant_is_heard(exploration: Exploration) -> Iterator[Violation]:
         penalties = [
             decision
             for decision in situation.decisions
-            if decision.after is not None and decision.after.state is StateName.PENALIZED
+            if decision.after is not None
+            and decision.after.state is StateName.PENALIZED
+            and _new_liability(decision) is not None
         ]
         open_at = {
             decision.at
@@ -322,28 +326,6 @@ def unknown_never_penalizes(exploration: Exploration) -> Iterator[Violation]:
 
 # ---- outcomes ------------------------------------------------------------------------------------
 
-_OPTIONS_BEFORE: Mapping[Outcome, Collection[Option | None]] = {
-    Outcome.SETTLED_BY_CANCELLATION: {Option.CONSUMER_CANCELS, Option.SHIP_BY_AGREED_DATE},
-    Outcome.SETTLED_BY_SHIPMENT: {Option.ALREADY_SHIPPED},
-    Outcome.SETTLED_BY_AGREED_SHIPMENT: {Option.SHIP_BY_AGREED_DATE},
-    Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND: {Option.OUT_OF_STOCK_REFUND},
-    Outcome.OUT_OF_STOCK: {Option.OUT_OF_STOCK_REFUND},
-    Outcome.PROMISE_MISSED: {Option.SHIP_BY_AGREED_DATE},
-    Outcome.BREACH_OF_PROMISE: {
-        Option.CONSUMER_CANCELS,
-        Option.ALREADY_SHIPPED,
-        Option.SHIP_BY_AGREED_DATE,
-    },
-    Outcome.NO_RESPONSE: {None},
-}
-"""The options that may precede an outcome of a dispute or a region; any option for the others."""
-
-_STATE_AFTER = {
-    EventType.DISPUTE_RESOLVED: StateName.RESOLVED,
-    EventType.PENALTY_ANNULLED: StateName.RESOLVED,
-    EventType.DISPUTE_PENALIZED: StateName.PENALIZED,
-}
-
 
 @checked
 def ends_agree(exploration: Exploration) -> Iterator[Violation]:
@@ -352,23 +334,39 @@ def ends_agree(exploration: Exploration) -> Iterator[Violation]:
         if decision.transition is None:
             continue
         recorded, liability = decision.transition.records, decision.transition.rule.liability
-        created = liability or (None if after.outcome is before.liability else after.outcome)
+        known = {before.liability, before.outcome}
+        created = liability or (None if after.outcome in known else after.outcome)
         values = {"before": before, "after": after, "recorded": recorded}
-        for name in _contradictions(before, after, recorded):
+        for name in _contradictions(before, after, recorded, decision.command):
             outcome = after.outcome or NO_OUTCOME
             yield violation(exploration, decision, name, outcome=outcome, **values)
         for name in () if created is None or before.closed else _uncaused(before, after, created):
             yield violation(exploration, decision, name, outcome=created, **values)
 
 
-def _contradictions(before: Dispute, after: Dispute, recorded: EventType) -> Iterator[str]:
+_END_EVENTS = {
+    StateName.RESOLVED: EventType.DISPUTE_RESOLVED,
+    StateName.PENALIZED: EventType.DISPUTE_PENALIZED,
+}
+
+
+def _recorded_as(before: Dispute, after: Dispute, command: Command) -> EventType | None:
+    """Return what has to record a command that ends in a closed state."""
+    if before.state is after.state:
+        return type(command).records
+    return type(command).records_end or _END_EVENTS.get(after.state)
+
+
+def _contradictions(
+    before: Dispute, after: Dispute, recorded: EventType, command: Command
+) -> Iterator[str]:
     """Yield what contradicts the outcome of the dispute."""
     outcome, state = after.outcome, after.state
-    if (outcome is not None) != after.closed:
+    if (outcome is not None) != bool(after.configuration.outcomes):
         yield "outcome_in_state"
     if after.closed and (outcome in LIABILITIES) != (state is StateName.PENALIZED):
         yield "outcome_of_other_state"
-    if after.closed and _STATE_AFTER.get(recorded) is not state:
+    if after.closed and recorded is not _recorded_as(before, after, command):
         yield "recorded_as_other"
     if (
         before.liability is not None
@@ -385,7 +383,7 @@ def _contradictions(before: Dispute, after: Dispute, recorded: EventType) -> Ite
 
 def _uncaused(before: Dispute, after: Dispute, outcome: Outcome) -> Iterator[str]:
     """Yield what must precede an outcome, of the dispute or of a region, and did not."""
-    if after.option not in _OPTIONS_BEFORE.get(outcome, {after.option}):
+    if after.option not in OPTIONS_BEFORE.get(outcome, {after.option}):
         yield "outcome_without_option" if after.option is None else "outcome_of_other_option"
     if outcome is Outcome.EVIDENCE_OVERDUE and before.submissions:
         yield "overdue_with_evidence"

@@ -4,8 +4,8 @@ A payload is complete, or at a limit, or it lacks just one thing that some trans
 or it lacks everything. An order shows each fact that counts, each fact that almost counts, or all
 at once. Time is now, at a due instant, or just after it. The policies have every switch on and off,
 and every two of them in every combination: eight policies are enough instead of a hundred and
-twenty-eight, as an orthogonal array in which each two columns contain all four pairs. No transition
-depends on three switches.
+twenty-eight, as an orthogonal array in which each two columns contain all four pairs (twelve for a
+rule version with policy fields of its own). No transition depends on three switches.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +27,7 @@ from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.rules.registry import RuleVersion
 
 SWITCHES: Mapping[str, Mapping[str, object]] = FrozenMap(
     {
@@ -49,16 +50,30 @@ SWITCHES: Mapping[str, Mapping[str, object]] = FrozenMap(
 The last one combines all fields that no transition depends on.
 """
 
-_ARRAY = ("0000000", "0001111", "0110011", "0111100", "1010101", "1011010", "1100110", "1101001")
+_ARRAY_OF_7 = (
+    "0000000",
+    "0001111",
+    "0110011",
+    "0111100",
+    "1010101",
+    "1011010",
+    "1100110",
+    "1101001",
+)
+_GENERATOR = "11011100010"  # Plackett and Burman, 1946: with its rotations, an array of 11 columns
+_ARRAY_OF_11 = ("0" * 11, *(_GENERATOR[-n:] + _GENERATOR[:-n] for n in range(11)))
 
 
-def representative_policies() -> dict[str, Policy]:
-    """Return the policies, by the names of their switches."""
+def representative_policies(version: RuleVersion) -> dict[str, Policy]:
+    """Return the policies for a rule version, by the names of their switches."""
+    switches = {**SWITCHES, **{f"no {name}": {name: None} for name in version.policy_fields}}
+    array = _ARRAY_OF_7 if len(switches) == len(_ARRAY_OF_7[0]) else _ARRAY_OF_11
     policies: dict[str, Policy] = {}
-    for line in _ARRAY:
-        switches = [switch for switch, digit in zip(SWITCHES, line, strict=True) if digit == "1"]
-        changes = {field: value for switch in switches for field, value in SWITCHES[switch].items()}
-        policies[", ".join(switches) or "the default"] = DEFAULT_POLICY.lay_over(changes)
+    for line in array:
+        on = [name for name, digit in zip(switches, line, strict=False) if digit == "1"]
+        changes = {field: value for name in on for field, value in switches[name].items()}
+        policy = version.policy(DEFAULT_POLICY).lay_over(changes)
+        policies[", ".join(on) or "the default"] = policy
     return policies
 
 
@@ -78,9 +93,6 @@ OWN = FrozenMap(
 
 STRANGERS = (consumer("C-9"), merchant("M-9"))
 """Actors of another dispute."""
-
-COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
-"""Every command to an existing dispute."""
 
 _HOUR, _DAY, _SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 _TEXT = "as the files show"
@@ -186,7 +198,7 @@ def _extensions(dispute: Dispute) -> Iterator[Variant]:
     """Extend each deadline: beyond all others, by the least, not at all; and without a name."""
     last = max([dispute.last_at, *dispute.deadlines.values()])
     due_instants = {**dispute.deadlines, Deadline.PROMISE: dispute.agreed_until}
-    for deadline in (None, *Deadline):
+    for deadline in (None, *deadlines_of(dispute.rules)):
         named: dict[str, Any] = {"deadline": deadline, "rationale": _TEXT}
         complete = [{**named, "until": last + _DAY}]
         incomplete = [{"deadline": deadline, "until": last + _DAY}]
@@ -199,16 +211,37 @@ def _extensions(dispute: Dispute) -> Iterator[Variant]:
 
 @cache
 def _without_choice(event: CommandType) -> tuple[Variant, ...]:
-    if event in {CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.ANNUL}:
+    if "rationale" in COMMAND_CLASSES[event].payload.model_fields:
         return _variants(event, [{"rationale": _TEXT}], [{}])
     return _variants(event, [{}])
+
+
+def commands_of(version: RuleVersion) -> tuple[CommandType, ...]:
+    """Return every command that the rule version knows, but the opening."""
+    return tuple(command for command in CommandType if command in version.table.actors)
+
+
+def deadlines_of(version: RuleVersion) -> tuple[Deadline, ...]:
+    """Return every deadline that may run under the rule version."""
+    running = {
+        deadline
+        for configuration in version.table.configurations.values()
+        for deadline in configuration.deadlines
+    }
+    return tuple(deadline for deadline in Deadline if deadline in running)
+
+
+def _options(version: RuleVersion) -> tuple[Option, ...]:
+    """Return the options that are offered, and one that is not."""
+    others = [option for option in Option if option not in version.options]
+    return tuple(option for option in Option if option in {*version.options, *others[:1]})
 
 
 def variants(dispute: Dispute, event: CommandType, now: datetime) -> Iterator[Variant]:
     """Return the variants of a command; the first one is complete."""
     match event:
         case CommandType.CHOOSE_OPTION:
-            for option in Option:
+            for option in _options(dispute.rules):
                 # pyright cannot see that a policy is frozen, and so hashable.
                 yield from _choices(dispute.policy, option, now)  # pyright: ignore[reportArgumentType]
         case CommandType.SUBMIT_EVIDENCE:

@@ -31,13 +31,13 @@ from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.registry import RuleVersion
 from dispute_fsm.verify.representatives import (
-    COMMANDS,
     CONSUMER,
     MERCHANT,
     OPENED_AT,
     OWN,
     PLAIN,
     STRANGERS,
+    commands_of,
     instants,
     orders,
     variants,
@@ -188,10 +188,7 @@ def shape_of(dispute: Dispute) -> Shape:
     """Reduce a dispute to what later decisions depend on, without its clocks."""
     return (
         dispute.path,
-        dispute.option,
-        dispute.confirmed,
-        bool(dispute.submissions),
-        dispute.extra_rounds,
+        dispute.memory._replace(agreed_until=None, submissions=min(dispute.submissions, 1)),
         dispute.liability,
         dispute.outcome,
         frozenset(dispute.deadlines),
@@ -221,7 +218,7 @@ def _decisions(situation: Situation, shapes: set[Shape]) -> Iterator[ExploredDec
     dispute, table, shape = situation.dispute, situation.dispute.rules.table, situation.key[:-1]
     is_new = shape not in shapes
     shapes.add(shape)
-    for event in COMMANDS:
+    for event in commands_of(dispute.rules):
         offered = (dispute.path, event) in table.transitions
         if not (offered or is_new):
             continue
@@ -257,13 +254,13 @@ def _with_each_order(
         decided = decide_and_evolve(situation.dispute, command, None, at)
     except FactsNeededError:
         yield ExploredDecision(situation, command, at, PLAIN, None, complete, None)
-        possible = orders(situation.dispute.agreed_until, at)
-        if command.type is CommandType.CHOOSE_OPTION and not thorough:
-            possible = possible[:2]
-        for order in possible:
+        for order in orders(situation.dispute.agreed_until, at):
             facts = facts_of(order, at)
             decided = decide_and_evolve(situation.dispute, command, facts, at)
             yield ExploredDecision(situation, command, at, order, facts, complete, *decided)
+            # Where a choice is not explored thoroughly, one order that permits it is enough.
+            if command.type is CommandType.CHOOSE_OPTION and not thorough and decided[1]:
+                break
     else:
         yield ExploredDecision(situation, command, at, PLAIN, None, complete, *decided)
 
