@@ -224,7 +224,7 @@ def pictures(draw: st.DrawFn) -> Picture:
 
 
 def drawn(lang: Lang) -> Picture:
-    return chart(machine_of(VERSIONS["2023-03"], DEFAULT_POLICY), lang).pictures[0]
+    return chart(machine_of(VERSIONS["2023-03"], DEFAULT_POLICY), lang).graph
 
 
 def labelled(*texts: str) -> Picture:
