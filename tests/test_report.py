@@ -77,7 +77,9 @@ def test_words_that_a_person_wrote_cannot_break_the_page(tmp_path: Path) -> None
     story = """\
 dispute: {dispute_id: "D-<b>1</b>", opened_at: 2023-03-28T10:00:00+08:00}
 steps:
-  - {at: +1h, do: choose_option, with: {option: out_of_stock_refund, note: "</svg><script>alert(1)</script>"}}
+  - at: +1h
+    do: choose_option
+    with: {option: out_of_stock_refund, note: "</svg><script>alert(1)</script>"}
 """
     (tmp_path / "x.dispute.yaml").write_text(story, encoding="utf-8")
     assert command_line.run("run", tmp_path / "x.dispute.yaml", "--histories", tmp_path).code == 0

@@ -82,7 +82,7 @@ def texts(drawn: str) -> str:
     return re.sub(r"\s+", "", "".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn)))
 
 
-# ---- every transition, everywhere ----------------------------------------------------------------------
+# ---- every transition, everywhere ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -118,9 +118,8 @@ def test_every_transition_is_in_exactly_one_row_of_the_decision_tables(
     assert Counter(edge.id for edge in view.graph.edges) == Counter(
         transition.id for transition in machine.transitions if transition.source is not None
     )
-    tell(
-        f"decisions {machine.rules} {lang}: {len(rows)} rows for {len(machine.transitions)} transitions"
-    )
+    total = len(machine.transitions)
+    tell(f"decisions {machine.rules} {lang}: {len(rows)} rows for {total} transitions")
 
 
 def test_rows_carry_who_where_to_what_end_and_every_code(machine: Machine) -> None:

@@ -204,10 +204,10 @@ _SAYS: dict[Lang, dict[str, str]] = {
 
 def _check(folder: Path, lang: Lang) -> Exit:
     count = 0
-    for drift in drifts(folder, lang):
+    for name, differences in drifts(folder, lang):
         count += 1
-        say(str(folder / drift.file))
-        for line in drift.differences:
+        say(str(folder / name))
+        for line in differences:
             say(f"  {line}")
     if count:
         complain(_SAYS[lang]["drifted"].format(count=count))

@@ -5,7 +5,6 @@ changed, the changes are named; only where it is the same are the other files co
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Literal, get_args
@@ -43,14 +42,6 @@ _COMMITTED: tuple[Format, ...] = ("svg", "mermaid", "md")
 _LANGS: tuple[Lang, ...] = get_args(Lang)
 _MAX_SHOWN = 100
 """How much of a line is shown, in characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileDrift:
-    """A file that differs from what would be drawn, and how."""
-
-    file: str
-    differences: tuple[str, ...]
 
 
 def render(view: View, format_: Format, fonts: Sequence[Path] = ()) -> bytes:
@@ -105,8 +96,8 @@ def write(folder: Path) -> list[str]:
     return written
 
 
-def drifts(folder: Path, lang: Lang) -> Iterator[FileDrift]:
-    """Iterate over the files in a folder that differ from what would be drawn.
+def drifts(folder: Path, lang: Lang) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Iterate over the files in a folder that differ from what would be drawn, and how.
 
     Other files in the folder are ignored.
     """
@@ -114,7 +105,7 @@ def drifts(folder: Path, lang: Lang) -> Iterator[FileDrift]:
     for name, content in catalogue():
         path = folder / name
         if not path.is_file():
-            yield FileDrift(name, (DRIFT(lang, "missing"),))
+            yield name, (DRIFT(lang, "missing"),)
         elif (committed := path.read_bytes().decode(errors="replace")) != content:
             versions = name.partition("/")[0].split("-to-")
             differences: tuple[str, ...] = ()
@@ -124,7 +115,7 @@ def drifts(folder: Path, lang: Lang) -> Iterator[FileDrift]:
                 explained.update(versions)
             elif explained.isdisjoint(versions):
                 differences = (_first_difference(committed, content, lang),)
-            yield FileDrift(name, differences)
+            yield name, differences
 
 
 def _machine_drift(committed: str, content: str, lang: Lang) -> tuple[str, ...]:

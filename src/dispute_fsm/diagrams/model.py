@@ -9,7 +9,7 @@ A transition out of a compound state is one transition, however many leaves it c
 (`when`), its clock (`timing`) and its requirements (`needs`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -437,17 +437,18 @@ def _bilingual(labelled: Labelled | Guard | Source) -> Bilingual:
 
 
 def _labels(
-    version: RuleVersion, transitions: Iterable[TransitionView], guards: Iterable[Guard]
+    version: RuleVersion, transitions: Sequence[TransitionView], guards: Iterable[Guard]
 ) -> dict[str, Bilingual]:
     """Collect the labels of everything that the machine names, by kind and id."""
-    named: list[tuple[str, Labelled]] = [("option", option) for option in version.options]
-    for transition in transitions:
-        named += [("event", transition.event), *(("role", role) for role in transition.roles)]
-        named += [("outcome", ending.outcome) for ending in transition.endings]
-        if transition.liability is not None:
-            named.append(("outcome", transition.liability))
-        named += [("deadline", name) for name in (*transition.starts, *transition.ends)]
-    named += [("code", code) for guard in guards for code in guard.codes]
+    named: list[tuple[str, Labelled]] = [
+        *(("option", option) for option in version.options),
+        *(("event", each.event) for each in transitions),
+        *(("role", role) for each in transitions for role in each.roles),
+        *(("outcome", ending.outcome) for each in transitions for ending in each.endings),
+        *(("outcome", each.liability) for each in transitions if each.liability is not None),
+        *(("deadline", name) for each in transitions for name in (*each.starts, *each.ends)),
+        *(("code", code) for guard in guards for code in guard.codes),
+    ]
     return {
         f"{kind}.{label.value}": _bilingual(label)
         for kind, label in sorted(named, key=lambda pair: (pair[0], pair[1].value))

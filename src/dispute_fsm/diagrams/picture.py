@@ -1,7 +1,8 @@
 """The parts of a view, independent of the format: pictures, tables and time bars.
 
-Views make them, renderers decide how they look. Colour alone carries no meaning: the `tone` of an
-element is the role that acts, and its `mark` (visited, faded, added, …) has a text as well.
+Views make them, renderers decide how they look. A transition is drawn as an edge. Colour alone
+carries no meaning: the `tone` of an element is the role that acts, and its `mark` (visited, faded,
+added, …) has a text as well.
 """
 
 from collections.abc import Sequence
@@ -98,7 +99,6 @@ class Frame:
     frame: str | None = None
     parallel: bool = False
     mark: Mark = Mark.PLAIN
-    tooltip: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,6 @@ class TextRow:
 
     id: str
     cells: tuple[tuple[Line, ...], ...]
-    mark: Mark = Mark.PLAIN
     tone: str = ""
 
 

@@ -95,7 +95,7 @@ def _within(picture: Picture, frame: str | None, indent: str) -> Iterator[str]:
 def _frame(frame: Frame) -> str:
     return (
         f"id={_quoted(frame.id)}, label={_quoted(frame.title)}, margin=14{_style(frame.mark)}, "
-        f"tooltip={_quoted(frame.tooltip or frame.title)}"
+        f"tooltip={_quoted(frame.title)}"
     )
 
 

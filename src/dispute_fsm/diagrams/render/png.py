@@ -6,7 +6,7 @@ from functools import lru_cache
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 from dispute_fsm.diagrams.render.graphviz import optional_module
 from dispute_fsm.errors import InputError
@@ -19,13 +19,6 @@ _ZOOM = 2.0
 _MAX_PIXELS = 40_000_000
 
 
-class _FontFace(NamedTuple):
-    """A face of a font file: its family name, and the characters that it has."""
-
-    family: str
-    characters: frozenset[int]
-
-
 def png(svg: str, fonts: Sequence[Path] = ()) -> bytes:
     """Paint an SVG. `fonts` are font files for characters that the bundled font does not have.
 
@@ -36,8 +29,8 @@ def png(svg: str, fonts: Sequence[Path] = ()) -> bytes:
     optional_module(_FONT_PACKAGE, "a PNG")
     package = map(Path, map(str, files(_FONT_PACKAGE).iterdir()))
     used = [next(file for file in package if file.suffix in _COLLECTIONS), *fonts]
-    family = _faces(used[0])[0].family
-    known = frozenset[int]().union(*(face.characters for file in used for face in _faces(file)))
+    family, _ = _faces(used[0])[0]
+    known = frozenset[int]().union(*(known for file in used for _, known in _faces(file)))
     characters = {character for text in _TEXT.findall(svg) for character in unescape(text)}
     if missing := sorted(
         character
@@ -62,8 +55,8 @@ def png(svg: str, fonts: Sequence[Path] = ()) -> bytes:
 
 
 @lru_cache(8)
-def _faces(file: Path) -> tuple[_FontFace, ...]:
-    """Read the faces of a font file, those for simplified Chinese first."""
+def _faces(file: Path) -> tuple[tuple[str, frozenset[int]], ...]:
+    """Read the families and characters of a font file, simplified Chinese first."""
     fonttools = optional_module("fontTools.ttLib", "a PNG")
     with file.open("rb") as stream:
         try:
@@ -74,9 +67,9 @@ def _faces(file: Path) -> tuple[_FontFace, ...]:
                 else [fonttools.TTFont(stream, lazy=True)]
             )
             faces = [
-                _FontFace(str(font["name"].getBestFamilyName()), frozenset(font.getBestCmap()))
+                (str(font["name"].getBestFamilyName()), frozenset(font.getBestCmap()))
                 for font in fonts
             ]
         except fonttools.TTLibError as error:
             raise InputError(f"not a readable font: {error}", file=str(file)) from None
-    return tuple(sorted(faces, key=lambda face: not face.family.endswith(" SC")))
+    return tuple(sorted(faces, key=lambda face: not face[0].endswith(" SC")))

@@ -106,7 +106,7 @@ def _picture(picture: Picture, layout: Layout) -> Drawing:
     body = [group(picture.id, ("picture",))]
     for frame in picture.frames:
         area = layout.frames[frame.id]
-        body.append(group(frame.id, ("state", frame.mark), frame.tooltip or frame.title))
+        body.append(group(frame.id, ("state", frame.mark), frame.title))
         body += [rectangle("frame parallel" if frame.parallel else "frame", area, 10), "</g>"]
     for edge in picture.outer:
         body += _edge(edge, layout)
@@ -215,7 +215,7 @@ def _row(row: TextRow, columns: Sequence[float], top: float, *, striped: bool) -
         block(lines, width - 2 * PADDING) for lines, width in zip(row.cells, widths, strict=True)
     ]
     height, width = max(cell.height for cell in cells) - PADDING, sum(columns)
-    body = [group(row.id, ("row", row.tone, row.mark))]
+    body = [group(row.id, ("row", row.tone))]
     if striped:
         body.append(rectangle("stripe", Rectangle(0, top, width, height)))
     body.append(rule((0, top), (width, top)))

@@ -79,7 +79,13 @@ def machine_picture(
         boxes=tuple(boxes),
         frames=tuple(frames),
         edges=tuple(
-            _edge(fmt, transition, remarks.get(transition.id, _PLAIN), brief=brief)
+            transition_edge(
+                fmt,
+                transition,
+                ends=(transition.source or BEGIN, transition.target),
+                lines=_lines(fmt, transition, brief=brief),
+                remark=remarks.get(transition.id, _PLAIN),
+            )
             for transition in machine.transitions
         ),
     )
@@ -105,21 +111,6 @@ def _frame(fmt: Formatter, state: StateNode, remark: Remark) -> Frame:
         frame=state.parent,
         parallel=state.kind == "parallel",
         mark=remark.mark,
-    )
-
-
-def _edge(
-    fmt: Formatter, transition: TransitionView, remark: Remark, *, brief: bool
-) -> PictureEdge:
-    return PictureEdge(
-        id=transition.id,
-        source=transition.source or BEGIN,
-        target=transition.target,
-        lines=tuple(_lines(fmt, transition, brief=brief)),
-        tone=transition.roles[0].value,
-        mark=remark.mark,
-        badge=remark.badge,
-        tooltip=tooltip(fmt, transition),
     )
 
 
@@ -164,7 +155,28 @@ def deadline_lines(fmt: Formatter, state: StateNode) -> Iterator[str]:
         yield text
 
 
-def tooltip(fmt: Formatter, transition: TransitionView) -> str:
+def transition_edge(
+    fmt: Formatter,
+    transition: TransitionView,
+    *,
+    ends: tuple[str, str],
+    lines: Iterable[Line],
+    remark: Remark = _PLAIN,
+) -> PictureEdge:
+    """Draw a transition between two elements of a picture."""
+    return PictureEdge(
+        id=transition.id,
+        source=ends[0],
+        target=ends[1],
+        lines=tuple(lines),
+        tone=transition.roles[0].value,
+        mark=remark.mark,
+        badge=remark.badge,
+        tooltip=_tooltip(fmt, transition),
+    )
+
+
+def _tooltip(fmt: Formatter, transition: TransitionView) -> str:
     """Format a transition in full, with its source and that of each of its conditions."""
     lines = [f"{fmt.trigger(transition)} ({transition.event.value})", fmt.source(transition)]
     for guard in fmt.guards(transition):

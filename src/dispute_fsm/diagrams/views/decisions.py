@@ -34,7 +34,7 @@ from dispute_fsm.diagrams.views.chart import (
     shape_of,
     sources,
     state_name,
-    tooltip,
+    transition_edge,
 )
 from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode
 from dispute_fsm.errors import ChartError
@@ -203,7 +203,8 @@ def _sketch(fmt: Formatter) -> Picture:
                     shape=shape_of(machine, target),
                     lines=(Line(fmt.label(target.label), Face.TITLE),),
                 )
-            edges.append(_edge(fmt, transition, start, end))
+            lines = _lines(fmt, transition)
+            edges.append(transition_edge(fmt, transition, ends=(start, end), lines=lines))
     return Picture(
         id="decisions",
         title=fmt.rules,
@@ -213,18 +214,11 @@ def _sketch(fmt: Formatter) -> Picture:
     )
 
 
-def _edge(fmt: Formatter, transition: TransitionView, source: str, target: str) -> PictureEdge:
-    lines = [Line(f"{fmt.trigger(transition)}  {fmt.ref(transition)}", Face.HEAD)]
+def _lines(fmt: Formatter, transition: TransitionView) -> Iterator[Line]:
+    yield Line(f"{fmt.trigger(transition)}  {fmt.ref(transition)}", Face.HEAD)
     if selectors := fmt.selectors(transition):
-        lines.append(Line(fmt.message("when", fmt.join("and", map(fmt.condition, selectors)))))
-    lines += [Line(fmt.message("needs", text)) for text in _requirements(fmt, transition)]
+        yield Line(fmt.message("when", fmt.join("and", map(fmt.condition, selectors))))
+    for text in _requirements(fmt, transition):
+        yield Line(fmt.message("needs", text))
     if endings := fmt.endings(transition):
-        lines.append(Line(fmt.message("ends_as", fmt.join("and", endings)), Face.STRONG))
-    return PictureEdge(
-        id=transition.id,
-        source=source,
-        target=target,
-        lines=tuple(lines),
-        tone=transition.roles[0].value,
-        tooltip=tooltip(fmt, transition),
-    )
+        yield Line(fmt.message("ends_as", fmt.join("and", endings)), Face.STRONG)

@@ -19,7 +19,7 @@ from dispute_fsm.diagrams.picture import (
     View,
     cell,
 )
-from dispute_fsm.diagrams.views.chart import shape_of, sources, state_name, tooltip
+from dispute_fsm.diagrams.views.chart import shape_of, sources, state_name, transition_edge
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option
 from dispute_fsm.rules.guards.selectors import OPTION
 
@@ -248,11 +248,5 @@ def _edge(column: _OptionColumn, transition: TransitionView, option: Option | No
     if answers := column.answers(transition, with_option=option is None):
         lines.append(Line(fmt.message("when", answers)))
     lines += [Line(fmt.message("ends_as", text), Face.STRONG) for text in fmt.endings(transition)]
-    return PictureEdge(
-        id=transition.id,
-        source=str(transition.source) if option is None else option.value,
-        target=transition.target,
-        lines=tuple(lines),
-        tone=transition.roles[0].value,
-        tooltip=tooltip(fmt, transition),
-    )
+    source = option.value if option else str(transition.source)
+    return transition_edge(fmt, transition, ends=(source, transition.target), lines=lines)
