@@ -15,9 +15,7 @@ from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.model import (
     Machine,
     TransitionView,
-    active_leaves,
     machine_of,
-    transition_of,
 )
 from dispute_fsm.diagrams.picture import Mark, Picture, TextTable, View
 from dispute_fsm.diagrams.render.graphviz import dot
@@ -28,7 +26,7 @@ from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import ChartChange, changes, diff
-from dispute_fsm.diagrams.views.history import history
+from dispute_fsm.diagrams.views.history import active_leaves, history, transition_of
 from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.domain.enums import (
     ORDER_PAGE_LINK,

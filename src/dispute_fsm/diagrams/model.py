@@ -19,7 +19,6 @@ from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
-    EventType,
     Labelled,
     Option,
     Outcome,
@@ -27,10 +26,9 @@ from dispute_fsm.domain.enums import (
     Role,
     StateName,
 )
-from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Bilingual, Policy
 from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict
-from dispute_fsm.errors import ChartError, InputError
+from dispute_fsm.errors import ChartError
 from dispute_fsm.machine.chart import ChartTransition, Leaf
 from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector, Source
 from dispute_fsm.machine.transition_table import Outcomes, Rule
@@ -232,56 +230,6 @@ class Machine(MachinePart):
         return transition.source is None or not leaves.isdisjoint(
             leaf.id for leaf in self.leaves(transition.source)
         )
-
-
-# ---- recorded events on the chart ----------------------------------------------------------------
-
-
-def transition_of(machine: Machine, event: AuditEvent) -> TransitionView | None:
-    """Return the transition that an event took; None for a refusal.
-
-    Raises `InputError` where the machine has no such transition: the event was recorded under
-    another chart.
-    """
-    if event.type is EventType.REFUSED:
-        return None
-    if event.command is CommandType.OPEN_DISPUTE:
-        return machine.transition(OPENING)
-    answers = {check.guard: check.saw.get(check.guard) for check in event.checks}
-    sources, targets = set(active_states(event.source)), set(active_states(event.target))
-    matching = [
-        transition
-        for transition in machine.transitions
-        if transition.event is event.command
-        and transition.source in sources
-        and transition.target in targets
-        and (
-            event.outcome in {ending.outcome for ending in transition.endings}
-            if transition.endings
-            else event.outcome is None
-        )
-        and all(
-            answers.get(selector.question or "") in selector.accepts
-            for selector in (machine.conditions[name] for name in transition.when)
-        )
-    ]
-    if len(matching) != 1:
-        raise InputError(
-            f"dispute {event.dispute_id}, event {event.seq}: {event.command.value} from "
-            f"{event.source} to {event.target} is not a transition of rules {machine.rules}"
-        )
-    return matching[0]
-
-
-def active_states(path: str | None) -> Iterator[str]:
-    """Iterate over the active states of a path: leaves and the states around them."""
-    for leaf in (path or "").split(","):
-        yield from leaf.split(".")
-
-
-def active_leaves(path: str | None) -> tuple[str, ...]:
-    """Return the leaves of a path."""
-    return tuple(leaf.rpartition(".")[2] for leaf in (path or "").split(","))
 
 
 # ---- reading a chart -----------------------------------------------------------------------------

@@ -9,11 +9,10 @@ from functools import partial
 from html import escape
 
 from dispute_fsm.diagrams.messages import REPORT
-from dispute_fsm.diagrams.model import transition_of
 from dispute_fsm.diagrams.picture import Part, Picture, View
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
-from dispute_fsm.diagrams.views.history import HistoryParts, history_parts
+from dispute_fsm.diagrams.views.history import HistoryParts, history_parts, transition_of
 from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy

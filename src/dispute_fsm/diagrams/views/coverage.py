@@ -5,9 +5,10 @@ from functools import partial
 
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import COVERAGE
-from dispute_fsm.diagrams.model import OPENING, Machine, transition_of
+from dispute_fsm.diagrams.model import OPENING, Machine
 from dispute_fsm.diagrams.picture import Face, Mark, TextRow, TextTable, View, cell
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
+from dispute_fsm.diagrams.views.history import transition_of
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.history.coverage import Coverage

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import HISTORY
-from dispute_fsm.diagrams.model import active_leaves, active_states, machine_of, transition_of
+from dispute_fsm.diagrams.model import OPENING, Machine, TransitionView, machine_of
 from dispute_fsm.diagrams.picture import (
     Bar,
     BarMark,
@@ -22,10 +22,11 @@ from dispute_fsm.diagrams.picture import (
     cell,
 )
 from dispute_fsm.diagrams.views.chart import BEGIN, Remark, machine_picture
-from dispute_fsm.domain.enums import Deadline, Lang, PickupKind
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Lang, PickupKind
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
+from dispute_fsm.errors import InputError
 from dispute_fsm.history.telling import details, ended_in_time, headline, lasting
 from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
 from dispute_fsm.rules.registry import rule_version
@@ -238,3 +239,53 @@ def _dated(facts: OrderFacts) -> Iterator[tuple[datetime, str]]:
         "cancel": cancel.submitted_at if cancel else None,
     }
     return ((at, name) for name, at in dates.items() if at is not None)
+
+
+# ---- recorded events on the chart ----------------------------------------------------------------
+
+
+def transition_of(machine: Machine, event: AuditEvent) -> TransitionView | None:
+    """Return the transition that an event took; None for a refusal.
+
+    Raises `InputError` where the machine has no such transition: the event was recorded under
+    another chart.
+    """
+    if event.type is EventType.REFUSED:
+        return None
+    if event.command is CommandType.OPEN_DISPUTE:
+        return machine.transition(OPENING)
+    answers = {check.guard: check.saw.get(check.guard) for check in event.checks}
+    sources, targets = set(active_states(event.source)), set(active_states(event.target))
+    matching = [
+        transition
+        for transition in machine.transitions
+        if transition.event is event.command
+        and transition.source in sources
+        and transition.target in targets
+        and (
+            event.outcome in {ending.outcome for ending in transition.endings}
+            if transition.endings
+            else event.outcome is None
+        )
+        and all(
+            answers.get(selector.question or "") in selector.accepts
+            for selector in (machine.conditions[name] for name in transition.when)
+        )
+    ]
+    if len(matching) != 1:
+        raise InputError(
+            f"dispute {event.dispute_id}, event {event.seq}: {event.command.value} from "
+            f"{event.source} to {event.target} is not a transition of rules {machine.rules}"
+        )
+    return matching[0]
+
+
+def active_states(path: str | None) -> Iterator[str]:
+    """Iterate over the active states of a path: leaves and the states around them."""
+    for leaf in (path or "").split(","):
+        yield from leaf.split(".")
+
+
+def active_leaves(path: str | None) -> tuple[str, ...]:
+    """Return the leaves of a path."""
+    return tuple(leaf.rpartition(".")[2] for leaf in (path or "").split(","))
