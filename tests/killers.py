@@ -19,8 +19,8 @@ from dispute_fsm.domain.commands import ChooseOption, Command
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import DisputeError
 from dispute_fsm.history.redecide import asked
-from dispute_fsm.machine.guard import Case
 from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, TransitionTable
+from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.registry import RuleVersion, standing_in
 from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import read_scenario
@@ -312,7 +312,7 @@ def weighed(table: TransitionTable, one: Prepared) -> Decided:
     case = one.case
     case.results.clear()  # a guard is asked anew: this table's may be another
     try:
-        found = table.evaluate(one.question.dispute.path, case)
+        found = table.evaluate(one.question.dispute.path, case.command.type, case)
     except _BROKEN as fault:
         return (type(fault).__name__,)
     if not isinstance(found, Fires):

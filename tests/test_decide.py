@@ -30,7 +30,7 @@ from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.errors import ClockWentBackError, FactsNeededError, InputError, StaleFactsError
-from dispute_fsm.rules.evidence import checklist
+from dispute_fsm.rules.checklist import checklist
 from tests import support
 from tests.strategies import commands
 from tests.strategies import commands as any_commands
@@ -1407,7 +1407,7 @@ def test_a_submission_is_refused_for_just_what_the_checklist_names(asked: Comman
     beforehand = checklist(dispute.policy, asked.reason, asked.vouchers, asked.statement)
     decision = support.decided(dispute, asked)
     assert (
-        {*decision.codes} == {fault.code for fault in beforehand.faults}
+        {*decision.codes} == {fault.code for fault in beforehand.reasons}
         if isinstance(decision, Refused)
         else beforehand.complete
     )

@@ -39,15 +39,25 @@ from dispute_fsm.domain.commands import (
     DenyAgreement,
     OpenDispute,
 )
-from dispute_fsm.domain.enums import CommandType, Deadline, Option, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    EventType,
+    Option,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.events import DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.machine import compiler
+from dispute_fsm.machine.chart import Vocabulary
 from dispute_fsm.machine.compiler import compile_chart
 from dispute_fsm.machine.transition_table import TransitionTable
 from dispute_fsm.rules import common, v2023_03
 from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.rules.version import VOCABULARY
 from tests import oracle_2023_03 as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Seen, Unchanged
 from tests.sampling import examples
@@ -262,7 +272,7 @@ def _one_that_fires_by_each_row_and_one_that_does_not(
     ahead = situations(judges, leaf, event)
     while len(found) < len(TABLE.transitions.get((path, event), ())):
         situation = next(ahead)
-        row = fired(TABLE.evaluate(path, judges.case(situation)))
+        row = fired(TABLE.evaluate(path, event, judges.case(situation)))
         if row is not None:
             found.setdefault(id(row), situation)
     return [*found.values(), replace(plain(SUBJECT, leaf, event), role=None)]
@@ -312,10 +322,14 @@ def test_what_no_row_of_the_event_asks_about_changes_nothing(
 # ---- the walk has teeth --------------------------------------------------------------------------
 
 
-def a_copy(folder: Path, changes: Mapping[str, str]) -> Judges:
+def a_copy(
+    folder: Path, changes: Mapping[str, str], words: Vocabulary[Any, Any, Any, Any] = VOCABULARY
+) -> Judges:
     """Make a copy of the chart in which some words are replaced by others."""
     module = planted(v2023_03, folder, changes)
-    return Judges(SUBJECT, module.Rules202303, compile_chart(module.Rules202303, module.ENTRY))
+    return Judges(
+        SUBJECT, module.Rules202303, compile_chart(module.Rules202303, module.ENTRY, words)
+    )
 
 
 def test_the_walk_passes_over_a_faithful_copy(tmp_path: Path) -> None:
@@ -413,22 +427,19 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("fault", PLANTED)
-def test_the_walk_finds(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_walk_finds(fault: str, tmp_path: Path) -> None:
     leaf, event, changes = PLANTED[fault]
     # A row too many needs something that it would be recorded as, else the compiler refuses it
     # before anybody walks.
-    records = {
-        **compiler.RECORDED_AS,
-        CommandType.ANNUL: compiler.RECORDED_AS[CommandType.DENY_AGREEMENT],
-    }
-    monkeypatch.setattr(compiler, "RECORDED_AS", records)
+    annul = replace(VOCABULARY.commands[CommandType.ANNUL], records=EventType.AGREEMENT_DENIED)
+    words = replace(VOCABULARY, commands={**VOCABULARY.commands, CommandType.ANNUL: annul})
     with pytest.raises(AssertionError, match=r"table: .*, oracle: "):
-        walk(a_copy(tmp_path, changes), leaf, event, Tally())
+        walk(a_copy(tmp_path, changes, words), leaf, event, Tally())
 
 
 def test_the_walk_finds_rows_that_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        compiler, "_check_alternatives", lambda _rows: None
+        compiler, "_check_alternatives", lambda _rows, _words: None
     )  # the compiler would have refused it
     overlapping = a_copy(
         tmp_path, {"system, when=[denies, out_of_stock],": "system, when=[out_of_stock],"}

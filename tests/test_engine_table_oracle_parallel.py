@@ -17,6 +17,7 @@ from dispute_fsm.machine.compiler import compile_chart
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.rules.version import VOCABULARY
 from tests import oracle_parallel as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.oracle_parallel import Seen
@@ -222,7 +223,9 @@ def _same_but_for_failed(one: Transition, other: Transition) -> bool:
 
 def a_copy(folder: Path, changes: Mapping[str, str]) -> Judges:
     module = planted(parallel, folder, changes)
-    return Judges(SUBJECT, module.RulesParallel, compile_chart(module.RulesParallel, module.ENTRY))
+    return Judges(
+        SUBJECT, module.RulesParallel, compile_chart(module.RulesParallel, module.ENTRY, VOCABULARY)
+    )
 
 
 PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {

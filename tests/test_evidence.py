@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from dispute_fsm.domain.commands import Voucher
 from dispute_fsm.domain.enums import VoucherKind
 from dispute_fsm.domain.policy import DEFAULT_POLICY, DEFAULT_REASONS, Policy
+from dispute_fsm.domain.reasons import PayloadUnlock
 from dispute_fsm.domain.scalars import MAX_INTEGER
-from dispute_fsm.machine.guard import PayloadUnlock
-from dispute_fsm.rules.evidence import Checklist, checklist, distinct, length
+from dispute_fsm.rules.checklist import Checklist, checklist
+from dispute_fsm.rules.guards.evidence import distinct, length
 from tests.strategies import blanks, policies, texts, voucher_tuples
 
 MIB = 1024 * 1024
@@ -45,13 +46,13 @@ def check(
 
 
 def codes(found: Checklist) -> set[str]:
-    named = [str(fault.code) for fault in found.faults]
+    named = [str(fault.code) for fault in found.reasons]
     assert len(named) == len(set(named)), "each fault is named once"
     return set(named)
 
 
 def seen(found: Checklist, code: str) -> dict[str, Any]:
-    (finding,) = (fault for fault in found.faults if fault.code == code)
+    (finding,) = (fault for fault in found.reasons if fault.code == code)
     return dict(finding.saw)
 
 
@@ -74,7 +75,7 @@ def test_just_what_a_reason_prompts_for_and_a_statement_are_complete(reason: str
     assert found.complete
     assert codes(found) == set()
     assert [
-        (status.prompt, status.there, status.missing, status.done) for status in found.prompts
+        (status.prompt, status.given, status.missing, status.done) for status in found.prompts
     ] == [(prompt, prompt.at_least, 0, True) for prompt in prompts]
     for missing in range(len(asked)):
         found = check(*asked[:missing], *asked[missing + 1 :], reason=reason)
@@ -87,7 +88,7 @@ def test_before_anything_is_at_hand_the_checklist_says_what_is_asked_for() -> No
     found = checklist(DEFAULT_POLICY, "customs_clearance")
     assert codes(found) == {"voucher_missing", "statement_missing"}
     assert [
-        (status.prompt.kind.value, status.there, status.missing, status.done)
+        (status.prompt.kind.value, status.given, status.missing, status.done)
         for status in found.prompts
     ] == [
         (DOCUMENT, 0, 1, False),
@@ -110,7 +111,7 @@ def test_the_checklist_says_what_a_voucher_must_show() -> None:
 
 def test_what_is_missing_is_counted_by_kind() -> None:
     found = check(voucher(CHAT), voucher("photo"), reason="consumer_unresponsive")
-    assert [(status.there, status.missing, status.done) for status in found.prompts] == [
+    assert [(status.given, status.missing, status.done) for status in found.prompts] == [
         (1, 1, False)
     ]
     assert seen(found, "voucher_missing") == {
@@ -127,7 +128,7 @@ def test_more_than_prompted_for_is_welcome(there: int) -> None:
         *(voucher(CHAT, number) for number in range(there)), reason="consumer_unresponsive"
     )
     assert found.complete
-    assert [(status.there, status.missing, status.done) for status in found.prompts] == [
+    assert [(status.given, status.missing, status.done) for status in found.prompts] == [
         (there, 0, True)
     ]
 
@@ -415,16 +416,16 @@ def test_the_checklist_names_every_fault_and_no_other(policy: Policy, data: st.D
     vouchers, statement = data.draw(voucher_tuples(policy)), data.draw(st.none() | texts())
     found = checklist(policy, reason, vouchers, statement)
     assert codes(found) == expected(policy, reason, vouchers, statement)
-    assert found.complete is (found.faults == ())
-    assert all(isinstance(fault.unlock, PayloadUnlock) for fault in found.faults)
+    assert found.complete is (found.reasons == ())
+    assert all(isinstance(fault.unlock, PayloadUnlock) for fault in found.reasons)
     assert {
-        fault.unlock.field for fault in found.faults if isinstance(fault.unlock, PayloadUnlock)
+        fault.unlock.field for fault in found.reasons if isinstance(fault.unlock, PayloadUnlock)
     } <= {"reason", "vouchers", "statement"}
 
 
 def test_a_checklist_cannot_be_changed() -> None:
     found = check(voucher())
-    for frozen, member in ((found, "faults"), (found, "prompts"), (found.prompts[0], "there")):
+    for frozen, member in ((found, "reasons"), (found, "prompts"), (found.prompts[0], "given")):
         with pytest.raises(FrozenInstanceError):
             setattr(frozen, member, ())
 
@@ -439,4 +440,4 @@ def test_no_word_of_a_person_is_in_what_was_seen() -> None:
         statement=phone * 50,
     )
     assert {"reason_unknown", "statement_too_long"} < codes(found)
-    assert phone not in str([fault.saw for fault in found.faults])
+    assert phone not in str([fault.saw for fault in found.reasons])

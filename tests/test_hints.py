@@ -9,18 +9,19 @@ from typing import Any, NamedTuple, cast
 import pytest
 
 from dispute_fsm.decider.decide import open_dispute
-from dispute_fsm.decider.decisions import Accepted, Reason, Refused
+from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import evolve
 from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDeadline, SubmitEvidence
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, RefusalCode, Role, StateName
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.machine.guard import (
+from dispute_fsm.domain.reasons import (
     ActorUnlock,
     FactUnlock,
     NeverUnlock,
     PayloadUnlock,
+    Reason,
     Unlock,
     WaitUnlock,
 )

@@ -24,8 +24,8 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.reasons import FactUnlock, NeverUnlock, PayloadUnlock
 from dispute_fsm.errors import InputError, StaleFactsError
-from dispute_fsm.machine.guard import FactUnlock, NeverUnlock, PayloadUnlock
 from tests.sampling import examples
 from tests.strategies import orders, policies
 from tests.support import (

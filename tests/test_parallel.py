@@ -20,11 +20,11 @@ from dispute_fsm.domain.enums import (
     Role,
     StateName,
 )
+from dispute_fsm.domain.reasons import ActorUnlock, NeverUnlock
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.handler import Disputes
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.what_if import Question, Verdict
-from dispute_fsm.machine.guard import ActorUnlock, NeverUnlock
 from dispute_fsm.orders import InMemoryOrderSystem
 from tests.support import (
     AGREED,

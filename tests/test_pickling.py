@@ -36,7 +36,7 @@ from dispute_fsm.history.replay import replay
 from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.what_if import Question, what_if
 from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
-from dispute_fsm.rules.evidence import checklist
+from dispute_fsm.rules.checklist import checklist
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, compiled, standing_in
 from dispute_fsm.rules.v2023_03 import VERSION
 from dispute_fsm.service.async_service import AsyncDisputeService

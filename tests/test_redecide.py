@@ -26,6 +26,7 @@ from dispute_fsm.history.redecide import (
     redecide,
 )
 from dispute_fsm.history.replay import Replayed, replay
+from dispute_fsm.machine.transition_table import AS_BEFORE
 from dispute_fsm.rules.registry import rule_version
 from tests.histories.corpus import (
     ERASED,
@@ -82,6 +83,7 @@ def test_the_recorded_histories_take_every_edge_and_have_every_code(
     edges: set[Edge] = set()
     for row in (row for rows in TABLE.transitions.values() for row in rows):
         by_option = row.rule.outcome
+        assert by_option is not AS_BEFORE
         outcomes = set(by_option.values()) if isinstance(by_option, Mapping) else {by_option}
         edges |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
     events = [event for path in FILES for _, found in disputes(path).values() for event in found]

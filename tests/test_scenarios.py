@@ -16,6 +16,7 @@ import pytest
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import write_records
+from dispute_fsm.machine.transition_table import AS_BEFORE
 from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
@@ -106,6 +107,7 @@ def edges_of_the_table() -> set[Edge]:
     edges: set[Edge] = set()
     for row in (row for rows in TABLE.transitions.values() for row in rows):
         by_option = row.rule.outcome
+        assert by_option is not AS_BEFORE
         outcomes = set(by_option.values()) if isinstance(by_option, Mapping) else {by_option}
         edges |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
     return edges

@@ -346,7 +346,7 @@ def test_a_checklist_is_by_the_policy_of_the_dispute(home: House) -> None:
     home.open(policy=over(evidence_reasons={"carrier_fault": None}))
     faults = home.service.checklist(
         "D-1", "carrier_fault", (voucher(kind="carrier_certificate"),), "late"
-    ).faults
+    ).reasons
     assert [finding.code for finding in faults] == [C.REASON_UNKNOWN]
 
 

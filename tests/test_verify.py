@@ -9,8 +9,10 @@ import pytest
 from dispute_fsm.decider import evaluate as judging
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.policy import DEFAULT_POLICY
-from dispute_fsm.machine.guard import Case, FactUnlock, Guard, GuardResult, PayloadUnlock
+from dispute_fsm.domain.reasons import FactUnlock, PayloadUnlock
+from dispute_fsm.machine.guard import Guard, GuardResult
 from dispute_fsm.machine.transition_table import Transition
+from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.guards.rulings import rationale_given
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version, standing_in
 from dispute_fsm.verify.checker import verify

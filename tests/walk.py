@@ -31,9 +31,10 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.machine import transition_table
 from dispute_fsm.machine.chart import Chart, ChartTransition
-from dispute_fsm.machine.guard import Case, Dimension, Guard, GuardKind, GuardResult
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult
 from dispute_fsm.machine.transition_table import Evaluated, Rule, Transition, TransitionTable
 from dispute_fsm.rules import guards
+from dispute_fsm.rules.case import Case
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.support import COMMANDS as EVENTS
 from tests.support import WHOSE
@@ -282,7 +283,7 @@ def judge(judges: Judges, situation: Situation) -> Verdict:
     """Put one situation before engine, table and oracle; fail where two of them disagree."""
     table, path, case = judges.table, judges.paths[situation.place], judges.case(situation)
     prepared = len(case.results)
-    evaluated = table.evaluate(path, case)
+    evaluated = table.evaluate(path, situation.event, case)
     failing = {name for name, finding in case.results.items() if finding is not HOLDS}
     able = [
         row
@@ -548,7 +549,7 @@ class OracleAlone(Judges):
     """The engine says what the table says, so that only the oracle can find something."""
 
     def engine(self, situation: Situation, case: Case) -> tuple[Rule | None, str]:
-        row = fired(self.table.evaluate(self.paths[situation.place], case))
+        row = fired(self.table.evaluate(self.paths[situation.place], situation.event, case))
         return (None, situation.place) if row is None else (row.rule, self.names[row.target])
 
 

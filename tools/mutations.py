@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
 
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, EventType, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.machine.compiler import RECORDED_AS
-from dispute_fsm.machine.guard import Case, Guard, GuardResult, Selector, when
-from dispute_fsm.machine.timing import has_passed
+from dispute_fsm.machine.guard import Guard, GuardResult, Selector, when
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards
+from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.guards.actors import by
+from dispute_fsm.rules.guards.timing import has_passed
 from dispute_fsm.rules.registry import RuleVersion
 
 Cell = tuple[str, CommandType]
@@ -91,7 +92,7 @@ def _retargeted(table: TransitionTable, row: Transition) -> Iterator[_Made]:
         ):
             continue
         outcome: Outcome | None = None
-        records = RECORDED_AS.get(row.event, row.records)
+        records = COMMAND_CLASSES[row.event].records or row.records
         if place.closed:
             good = place.state.value == "resolved"
             outcome = Outcome.WITHDRAWN if good else row.rule.liability or Outcome.AT_FAULT
@@ -208,7 +209,7 @@ def _ends(row: Transition) -> Iterator[_Made]:
                     f"ends with {other.value}",
                     (with_rule(row, outcome=other),),
                 )
-    elif outcome is not None:
+    elif isinstance(outcome, Mapping):
         for option in outcome:
             other = next(end for end in _GOOD_ENDS if end is not outcome[option])
             changed = FrozenMap({**outcome, option: other})

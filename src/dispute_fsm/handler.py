@@ -12,8 +12,13 @@ from typing import Literal, Unpack, overload
 from uuid import uuid4
 
 from dispute_fsm.commands import OpeningFields, command
-from dispute_fsm.decider.decide import decide, open_dispute, opening_needs_facts
-from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused, Unchanged
+from dispute_fsm.decider.decide import (
+    decide,
+    open_dispute,
+    opening_needs_facts,
+    under_its_version,
+)
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evaluate import needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
@@ -24,12 +29,12 @@ from dispute_fsm.domain.commands import EXPIRIES, Actor, AnyCommand, Command, Op
 from dispute_fsm.domain.enums import Deadline, RefusalCode
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import Reason, just_after
 from dispute_fsm.domain.scalars import parse_instant
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.log import log
-from dispute_fsm.machine.guard import just_after
 from dispute_fsm.orders import OrderSystem
-from dispute_fsm.rules.evidence import Checklist, checklist
+from dispute_fsm.rules.checklist import Checklist, checklist
 
 StampMaker = Callable[[str, int], Stamp]
 """Makes the stamp of a dispute's event, given the dispute's id and the event's seq."""
@@ -227,7 +232,7 @@ class Disputes:
         Raises `OrderSystemUnavailableError`: nothing happened, try again; `StaleFactsError`;
         `InputError` for fields that cannot be read.
         """
-        opening, now = opening_of(opening, fields), instant(at)
+        opening, now = under_its_version(opening_of(opening, fields)), instant(at)
         if facts is None and opening_needs_facts(existing, opening):
             facts = self.orders.look(opening.order_id, now)
         decision = open_dispute(

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dispute_fsm.decider.decide import decide, open_dispute
-from dispute_fsm.decider.decisions import Accepted, Reason, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evaluate import evaluate, needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
@@ -22,6 +22,14 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.reasons import (
+    ActorUnlock,
+    FactUnlock,
+    NeverUnlock,
+    PayloadUnlock,
+    Reason,
+    WaitUnlock,
+)
 from dispute_fsm.errors import (
     ConflictError,
     DisputeError,
@@ -34,15 +42,8 @@ from dispute_fsm.errors import (
 from dispute_fsm.handler import Disputes, Expiry, Result
 from dispute_fsm.history.replay import replay
 from dispute_fsm.history.what_if import what_if
-from dispute_fsm.machine.guard import (
-    ActorUnlock,
-    FactUnlock,
-    NeverUnlock,
-    PayloadUnlock,
-    WaitUnlock,
-)
 from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
-from dispute_fsm.rules.evidence import checklist
+from dispute_fsm.rules.checklist import checklist
 
 if TYPE_CHECKING:
     from dispute_fsm.service.service import DisputeService

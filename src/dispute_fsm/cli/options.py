@@ -24,11 +24,11 @@ from dispute_fsm.cli.app import (
     say,
 )
 from dispute_fsm.cli.histories import ran
-from dispute_fsm.decider.decisions import Reason
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import Consequence, OptionView, Preview, StartedDeadline, options
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Lang
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import Reason
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import is_history

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Repeated, Unchanged
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import Evaluation, check_facts, evaluate, hinted, reason_of
 from dispute_fsm.decider.hash_chain import Stamp, conceal, seal
@@ -33,10 +33,12 @@ from dispute_fsm.domain.events import (
     DisputeOpened,
 )
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import PayloadUnlock, Reason
 from dispute_fsm.domain.scalars import FrozenMap, format_instant
 from dispute_fsm.errors import ClockWentBackError, InputError
-from dispute_fsm.machine.guard import Case, Guard, GuardResult, PayloadUnlock, Seen
+from dispute_fsm.machine.guard import Guard, GuardResult, Seen
 from dispute_fsm.machine.transition_table import Transition
+from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.version import VERSION
 
@@ -126,7 +128,7 @@ def _fired(
         answers=evaluation.checks,
         facts=looked_at,
         deadlines={**kept, **_started(rule.starts, evaluation.case, agreed_until)},
-        outcome=row.outcome(option),
+        outcome=row.outcome(option, dispute.outcome),
     )
 
 
@@ -180,6 +182,17 @@ def conclude_opening(
     )
 
 
+def under_its_version(opening: OpenDispute) -> OpenDispute:
+    """Return the opening with its policy complete for its rule version.
+
+    Raises `InputError` for an unknown rule version, and for a policy field that only another version has.
+    """
+    version = rule_version(opening.rules)
+    version.check_policy(opening.policy)
+    policy = version.policy(opening.policy)
+    return opening if policy is opening.policy else opening.model_copy(update={"policy": policy})
+
+
 def opening_needs_facts(existing: Dispute | None, opening: OpenDispute) -> bool:
     """Tell whether the order system has to be asked before this opening can be decided.
 
@@ -215,6 +228,7 @@ def open_dispute(
     `StaleFactsError` for facts that are too old, dated ahead or of another order; `InputError` for
     an unknown rule version, or where `existing` is another dispute.
     """
+    opening = under_its_version(opening)
     if existing is not None:
         return _again(existing, opening)
     conclusion = conclude_opening(opening, facts, now)

@@ -1,31 +1,10 @@
 """What comes of a command: accepted, refused, unchanged or repeated. All are values; a refusal is no exception."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dispute_fsm.domain.enums import Lang, RefusalCode
+from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.events import AuditEvent, CommandRefused
-from dispute_fsm.machine.guard import NEVER, Seen, Unlock
-
-LINKED = frozenset(
-    {RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN, RefusalCode.PICKUP_NOT_VALID}
-)
-"""Refusals that the merchant can do something about on the order page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason of a refusal: the code, which guard said so, what it saw, a link where there is one, and what would help."""
-
-    code: RefusalCode
-    guard: str
-    saw: Mapping[str, Seen]
-    unlock: Unlock = NEVER
-    link: str | None = None
-
-    def text(self, lang: Lang) -> str:
-        """Return the reason as a sentence."""
-        return self.code.label(lang)
+from dispute_fsm.domain.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)

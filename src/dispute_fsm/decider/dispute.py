@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from dispute_fsm.domain.commands import Memory
 from dispute_fsm.domain.enums import Deadline, Option, Outcome, StateName
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.policy import Policy
@@ -74,9 +75,20 @@ class Dispute:
         return rule_version(self.opening.rules)
 
     @property
-    def configuration(self) -> Configuration:
+    def configuration(self) -> Configuration[StateName, Deadline]:
         """Where it is, as the compiled chart knows it."""
         return self.rules.table.configurations[self.path]
+
+    @property
+    def memory(self) -> Memory:
+        """What later guards remember of its accepted commands."""
+        return Memory(
+            option=self.option,
+            agreed_until=self.agreed_until,
+            confirmed=self.confirmed,
+            submissions=self.submissions,
+            extra_rounds=self.extra_rounds,
+        )
 
     @property
     def state(self) -> StateName:
@@ -92,6 +104,11 @@ class Dispute:
     def closed(self) -> bool:
         """Whether it is resolved or penalized."""
         return self.configuration.closed
+
+    @property
+    def closed_for_good(self) -> bool:
+        """Whether it is closed and no deadline runs any more; only an annulment could change it."""
+        return self.closed and not self.running
 
     @property
     def running(self) -> dict[Deadline, datetime]:

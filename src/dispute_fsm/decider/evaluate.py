@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 
-from dispute_fsm.decider.decisions import LINKED, Reason
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import same_content
 from dispute_fsm.decider.unlock import way_there
@@ -16,10 +15,12 @@ from dispute_fsm.domain.commands import ChooseOption, Command
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import LINKED, NEVER, PayloadUnlock, Reason
 from dispute_fsm.domain.scalars import FrozenMap, format_duration, format_instant
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
-from dispute_fsm.machine.guard import NEVER, Case, Guard, GuardResult, PayloadUnlock, Seen
+from dispute_fsm.machine.guard import Guard, GuardResult, Seen
 from dispute_fsm.machine.transition_table import Fires, NoEffect, NotOffered, Transition
+from dispute_fsm.rules.case import Case
 
 _OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
 
@@ -60,7 +61,7 @@ def evaluate(
             ),
         )
     table = dispute.rules.table
-    evaluated = table.evaluate(dispute.path, case)
+    evaluated = table.evaluate(dispute.path, command.type, case)
     if isinstance(evaluated, Fires):
         return Evaluation(case, evaluated.results, transition=evaluated.transition)
     if isinstance(evaluated, NoEffect):
@@ -68,7 +69,7 @@ def evaluate(
     if isinstance(evaluated, NotOffered):
         return Evaluation(case, evaluated.results, reasons=(_misplaced(dispute, case),))
     reasons = tuple(reason_of(guard, result, dispute) for guard, result in evaluated.failed)
-    if dispute.closed and (dispute.path, command.type) not in table.transitions:
+    if dispute.closed and not table.select(dispute.path, command.type, case):
         reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
     return Evaluation(case, evaluated.results, reasons=reasons)
 
@@ -83,7 +84,7 @@ def hinted(dispute: Dispute, evaluation: Evaluation) -> tuple[Reason, ...]:
         replace(
             reason, unlock=way_there(dispute.rules.table, dispute.path, evaluation.case) or NEVER
         )
-        if reason.code in _OUT_OF_PLACE and not dispute.closed
+        if reason.code in _OUT_OF_PLACE and not dispute.closed_for_good
         else reason
         for reason in evaluation.reasons
     )
@@ -112,13 +113,9 @@ def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: d
         merchant_id=dispute.merchant_id,
         consumer_id=dispute.consumer_id,
         facts=facts,
-        option=dispute.option,
-        agreed_until=dispute.agreed_until,
-        confirmed=dispute.confirmed,
         deadlines=dispute.deadlines,
         running=dispute.running_regions,
-        submissions=dispute.submissions,
-        extra_rounds=dispute.extra_rounds,
+        **dispute.memory._asdict(),
         liability=dispute.liability,
     )
 
@@ -170,7 +167,8 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
         "state": ",".join(dispute.states),
         "option": None if dispute.option is None else dispute.option.value,
     }
-    if dispute.closed:
+    offered = (dispute.path, command.type) in rules.table.transitions
+    if dispute.closed_for_good or (dispute.closed and not offered):
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
     if isinstance(command, ChooseOption):
         if command.option not in rules.options:

@@ -7,15 +7,15 @@ from operator import attrgetter
 from typing import Any
 
 from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain.commands import COMMAND_CLASSES, Command, RecordedCommand
 from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType
 from dispute_fsm.domain.events import GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ImpossibleEventError
-from dispute_fsm.machine.timing import FAILED
-from dispute_fsm.machine.transition_table import Transition
-from dispute_fsm.rules.guards.selectors import NAMED, OPTION
+from dispute_fsm.rules.case import DisputeTransition
+from dispute_fsm.rules.guards.selectors import FAILED, NAMED, OPTION
 from dispute_fsm.rules.registry import rule_version
 
 _Members = tuple[tuple[str, ...], Callable[[AuditEvent], tuple[Any, ...]]]
@@ -84,24 +84,17 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
 
 
 def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
-    """Return what later guards and selectors will ask about."""
-    payload: Any = event.payload
-    if event.command is CommandType.CHOOSE_OPTION:
-        return {"option": payload.option, "agreed_until": payload.agreed_until}
-    if event.type in {EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_UPHELD}:
-        return {"confirmed": True}
-    if event.type is EventType.EVIDENCE_SUBMITTED:
-        return {"submissions": dispute.submissions + 1}
-    if event.type is EventType.EVIDENCE_REQUESTED:
-        return {"extra_rounds": dispute.extra_rounds + 1}
-    if event.type is EventType.DEADLINE_EXTENDED and event.deadlines.get(
-        Deadline.PROMISE
-    ) != dispute.deadlines.get(Deadline.PROMISE):
-        return {"agreed_until": payload.until}
-    return {}
+    """Return what later guards remember, as the class of the command declares it."""
+    remember = COMMAND_CLASSES[event.command].remember
+    if remember is Command.remember:
+        return {}
+    before, after = dispute.deadlines, event.deadlines
+    moved = frozenset(deadline for deadline in after if after[deadline] != before.get(deadline))
+    recorded = RecordedCommand(event.type, event.payload, moved)
+    return remember(dispute.memory, recorded)._asdict()
 
 
-def _expect_row(dispute: Dispute, event: AuditEvent) -> Transition:
+def _expect_row(dispute: Dispute, event: AuditEvent) -> DisputeTransition:
     """Require that the chart has a transition that leads there, ends so and is recorded so, and return its row."""
     table, target, records = dispute.rules.table, event.target, event.type
     command, payload = event.command, event.payload
@@ -116,7 +109,9 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> Transition:
     }
     for row in table.transitions.get((dispute.path, command), ()):
         ends = (
-            row.target == target and row.records is records and row.outcome(option) is event.outcome
+            row.target == target
+            and row.records is records
+            and row.outcome(option, dispute.outcome) is event.outcome
         )
         if ends and row.is_for(answers):
             break

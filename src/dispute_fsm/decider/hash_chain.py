@@ -28,7 +28,7 @@ from dispute_fsm.domain.commands import (
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened, PrivateValue
 from dispute_fsm.domain.scalars import Strict
 from dispute_fsm.errors import IntegrityError
-from dispute_fsm.rules.evidence import length
+from dispute_fsm.rules.guards.evidence import length
 
 NOT_HASHED = frozenset({"hash", "private"})
 _SALT_BYTES = 16

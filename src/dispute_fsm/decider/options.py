@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from dispute_fsm.decider.decisions import Reason
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import case_of, check_facts, evaluate, hinted
 from dispute_fsm.domain.commands import Actor, ChooseOption
@@ -17,10 +16,11 @@ from dispute_fsm.domain.deadlines import due_instant, term_of
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role, StateName
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import EvidenceReason
+from dispute_fsm.domain.reasons import PayloadUnlock, Reason
 from dispute_fsm.domain.working_time import Count, count
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard import Case, PayloadUnlock, Selector
-from dispute_fsm.machine.transition_table import Transition, TransitionTable
+from dispute_fsm.machine.guard import Selector
+from dispute_fsm.rules.case import Case, DisputeTable, DisputeTransition
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
 
@@ -155,7 +155,7 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
 
 
 def _consequences(
-    table: TransitionTable, path: str, case: Case, running: set[Deadline]
+    table: DisputeTable, path: str, case: Case, running: set[Deadline]
 ) -> Iterator[Consequence]:
     """List what the consumer and the clock may do next; a withdrawal is left out, for it is possible everywhere."""
     for (source, event), rows in table.transitions.items():
@@ -178,7 +178,7 @@ def _given(selector: Selector) -> GivenFact:
     )
 
 
-def _leads_to(table: TransitionTable, row: Transition) -> StateName:
+def _leads_to(table: DisputeTable, row: DisputeTransition) -> StateName:
     """Name the leaf that a row enters; where regions run side by side, the others stay where they are."""
     before, after = (table.configurations[path] for path in (row.source, row.target))
     return next((state for state in after.states if state not in before.states), after.state)

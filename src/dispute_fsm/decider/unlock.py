@@ -1,42 +1,43 @@
-"""Who could bring a dispute to where an event is possible: a search over the compiled chart, never a list by hand.
+"""Who could bring a dispute to where a command is possible: a search over the compiled chart, never a list by hand.
 
-The search goes through what may happen next under this policy and after this option, deadlines
-included. It does not foresee facts or payloads: where the order system or a person could go either
-way, both ways are tried.
+The search goes through what may happen next under this policy, deadlines included. It does not
+foresee facts or payloads: where the order system or a person could go either way, it tries both.
 """
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from dispute_fsm.domain.commands import ExtendDeadline
+from dispute_fsm.domain.commands import COMMAND_CLASSES, EXPIRIES, Memory, RecordedCommand
 from dispute_fsm.domain.deadlines import is_on
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, Role
-from dispute_fsm.machine.guard import ActorUnlock, Case, Selector
-from dispute_fsm.machine.transition_table import Transition, TransitionTable
-from dispute_fsm.rules import guards
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, Role
+from dispute_fsm.domain.reasons import ActorUnlock
+from dispute_fsm.rules.case import Case, DisputeTable, DisputeTransition
+
+_LATER = datetime(9999, 1, 1, tzinfo=UTC)  # when a deadline is due that begins on the way
+_NEUTRAL = EXPIRIES[Deadline.RESPONSE]  # no selector looks at what this command says
 
 
 class _SearchNode(NamedTuple):
     path: str
-    option: Option | None
-    standing: frozenset[Deadline]
+    memory: Memory
+    deadlines: frozenset[Deadline]
     from_start: frozenset[Deadline]
-    """Those of `standing` that stood when the search began, with the due instants that they had."""
-    confirmed: bool
-    submitted: bool
+    """Those of `deadlines` that ran when the search began, with the due instants that they had."""
     liability: Outcome | None
 
 
-def way_there(table: TransitionTable, path: str, case: Case) -> ActorUnlock | None:
-    """Return who has to do what first, so that the case's command becomes possible; None where nobody can bring that about."""
-    standing = frozenset(case.deadlines)
-    start = _SearchNode(
-        path, case.option, standing, standing, case.confirmed, case.submissions > 0, case.liability
+def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
+    """Return who has to do what first, so that the case's command becomes possible; None where nobody can."""
+    running = frozenset(case.deadlines)
+    memory = Memory(
+        case.option, case.agreed_until, case.confirmed, case.submissions, case.extra_rounds
     )
+    start = _SearchNode(path, memory, running, running, case.liability)
     seen = set[_SearchNode]()
-    queue: deque[tuple[_SearchNode, Transition | None]] = deque([(start, None)])
+    queue: deque[tuple[_SearchNode, DisputeTransition | None]] = deque([(start, None)])
     while queue:
         node, first = queue.popleft()
         for row, following in _steps(table, node, case):
@@ -45,7 +46,7 @@ def way_there(table: TransitionTable, path: str, case: Case) -> ActorUnlock | No
             seen.add(following)
             begins = first or row
             if _offered(table, following, case):
-                role = begins.rule.by.roles[0]
+                role: Role = begins.rule.by.roles[0]
                 own = {Role.MERCHANT: case.merchant_id, Role.CONSUMER: case.consumer_id}
                 return ActorUnlock(role, own.get(role), begins.event)
             queue.append((following, begins))
@@ -53,99 +54,74 @@ def way_there(table: TransitionTable, path: str, case: Case) -> ActorUnlock | No
 
 
 def _steps(
-    table: TransitionTable, node: _SearchNode, case: Case
-) -> Iterator[tuple[Transition, _SearchNode]]:
-    for (path, event), rows in table.transitions.items():
-        if path != node.path or event is CommandType.EXTEND_DEADLINE:  # an extension leads nowhere
+    table: DisputeTable, node: _SearchNode, case: Case
+) -> Iterator[tuple[DisputeTransition, _SearchNode]]:
+    for (path, command), rows in table.transitions.items():
+        # An extension leads nowhere.
+        if path != node.path or command is CommandType.EXTEND_DEADLINE:
             continue
         for row in rows:
-            options = list(Option) if event is CommandType.CHOOSE_OPTION else [node.option]
-            for option in options:
-                here = node._replace(option=option)
-                if _may_fire(table, row, here, case):
+            for option in Option if command is CommandType.CHOOSE_OPTION else (node.memory.option,):
+                here = node._replace(memory=node.memory._replace(option=option))
+                if _may_fire(row, here, _case_there(table, here, replace(case, command=_NEUTRAL))):
                     yield row, _after(table, row, here, case)
 
 
-def _may_fire(table: TransitionTable, row: Transition, node: _SearchNode, case: Case) -> bool:
-    rule = row.rule
-    if not all(_answers(selector, node, case) for selector in rule.when):
-        return False
-    if not _lasting(row, node, case):
-        return False
-    return (
-        rule.expires in node.standing
-        if rule.expires is not None
-        else _in_time(table, row, node, case)
-    )
-
-
-def _in_time(table: TransitionTable, row: Transition, node: _SearchNode, case: Case) -> bool:
-    """Tell whether the row is in time there, by the deadlines that stood from the start; one that begins later has time left."""
-    place = table.configurations[node.path]
-    running = tuple(
-        tuple(one for one in region if one in node.from_start) for region in place.running
-    )
-    due = {deadline: case.deadlines[deadline] for deadline in node.from_start}
-    there = replace(case, deadlines=due, running=running, results={})
-    return all(guard.condition(there) for guard in row.rule.timing)
-
-
-def _answers(selector: Selector, node: _SearchNode, case: Case) -> bool:
-    dimension = selector.dimension
-    if dimension is guards.OPTION:
-        return (node.option or "none") in selector.accepts
-    if dimension is guards.FAILED:
-        return (node.liability or "none") in selector.accepts
-    if dimension in {guards.EXTENDED, guards.NAMED}:
-        named = case.command.deadline if isinstance(case.command, ExtendDeadline) else None
-        meant = {
-            deadline
-            for deadline in node.standing
-            if named is deadline or (named is None and dimension is guards.EXTENDED)
-        }
-        return not meant.isdisjoint(selector.accepts)
-    if dimension is guards.EVIDENCE:
-        return ("standing" if node.submitted else "none") in selector.accepts
-    if dimension.needs_facts:
-        return True
-    return dimension.ask(case) in selector.accepts
-
-
-def _lasting(row: Transition, node: _SearchNode, case: Case) -> bool:
-    """Tell whether the row's lasting requirements hold there."""
-    there = replace(case, confirmed=node.confirmed, results={})
-    return all(guard.condition(there) for guard in row.rule.needs if guard.lasting)
-
-
-def _after(table: TransitionTable, row: Transition, node: _SearchNode, case: Case) -> _SearchNode:
-    rule, place = row.rule, table.configurations[row.target]
-    started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
-    standing = (node.standing & set(place.deadlines)) - set(rule.ends) | started
-    confirmed = node.confirmed or row.records in {
-        EventType.AGREEMENT_CONFIRMED,
-        EventType.AGREEMENT_UPHELD,
+def _case_there(table: DisputeTable, node: _SearchNode, case: Case) -> Case:
+    """Return the case as it would be there; a deadline that begins on the way has time left."""
+    due = {
+        deadline: case.deadlines[deadline] if deadline in node.from_start else _LATER
+        for deadline in node.deadlines
     }
-    submitted = node.submitted or row.records is EventType.EVIDENCE_SUBMITTED
-    from_start = (node.from_start & standing) - started
+    running = tuple(
+        tuple(deadline for deadline in region if deadline in due)
+        for region in table.configurations[node.path].running
+    )
+    return replace(
+        case,
+        deadlines=due,
+        running=running,
+        liability=node.liability,
+        results={},
+        **node.memory._asdict(),
+    )
+
+
+def _may_fire(row: DisputeTransition, node: _SearchNode, there: Case) -> bool:
+    """Tell whether the transition may fire there, given facts and a payload that fit; a deadline may have passed."""
+    rule = row.rule
+    return (
+        all(selector.needs_facts or selector.condition(there) for selector in rule.when)
+        and (
+            rule.expires in node.deadlines
+            if rule.expires is not None
+            else all(guard.condition(there) for guard in rule.timing)
+        )
+        and all(guard.condition(there) for guard in rule.needs if guard.lasting)
+    )
+
+
+def _after(
+    table: DisputeTable, row: DisputeTransition, node: _SearchNode, case: Case
+) -> _SearchNode:
+    rule = row.rule
+    started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
+    kept = (node.deadlines & set(table.configurations[row.target].deadlines)) - set(rule.ends)
+    memory = COMMAND_CLASSES[row.event].remember(node.memory, RecordedCommand(row.records))
+    # Counts would make the search endless; whether there is a submission is all that selects.
+    memory = memory._replace(
+        submissions=min(memory.submissions, 1), extra_rounds=node.memory.extra_rounds
+    )
     return _SearchNode(
         row.target,
-        node.option,
-        standing,
-        from_start,
-        confirmed,
-        submitted,
+        memory,
+        kept | started,
+        (node.from_start & kept) - started,
         rule.liability or node.liability,
     )
 
 
-def _offered(table: TransitionTable, node: _SearchNode, case: Case) -> bool:
-    return any(
-        all(_answers(selector, node, case) for selector in row.rule.when)
-        and (
-            row.rule.expires in node.standing
-            if row.rule.expires is not None
-            else _in_time(table, row, node, case)
-        )
-        and _lasting(row, node, case)
-        for row in table.transitions.get((node.path, case.command.type), ())
-    )
+def _offered(table: DisputeTable, node: _SearchNode, case: Case) -> bool:
+    there = _case_there(table, node, case)
+    rows = table.transitions.get((node.path, case.command.type), ())
+    return any(_may_fire(row, node, there) for row in rows)

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise, product
 
 from dispute_fsm.diagrams.model import Machine, StateNode, TransitionView
+from dispute_fsm.domain.commands import QUIET
 from dispute_fsm.domain.enums import CommandType, RefusalCode
-from dispute_fsm.machine.timing import FAILED
-from dispute_fsm.machine.transition_table import QUIET
-from dispute_fsm.rules.guards.selectors import OPTION
+from dispute_fsm.rules.guards.selectors import FAILED, OPTION
 
 NO_OPTION = "none"
 """The answer to the question for the option where none was chosen."""

@@ -9,10 +9,9 @@ from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import Deadline, Labelled, Lang
 from dispute_fsm.domain.policy import Bilingual, Policy, Term
 from dispute_fsm.history.telling import lasting
-from dispute_fsm.machine.timing import FAILED, in_time
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
-from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED, OPTION
-from dispute_fsm.rules.guards.windows import evidence_in_time, settlement_in_time
+from dispute_fsm.rules.guards.selectors import EXTENDED, FAILED, NAMED, OPTION
+from dispute_fsm.rules.guards.timing import evidence_in_time, in_time, settlement_in_time
 
 _IN_TIME = frozenset({in_time.name, settlement_in_time.name, evidence_in_time.name})
 """Required of every transition that is not an expiry, so it is not repeated on each."""

@@ -320,7 +320,7 @@ def _transition(source: str | None, target: str, event: CommandType, rule: Rule)
 def _endings(outcome: Outcomes) -> Iterator[Ending]:
     if isinstance(outcome, Outcome):
         yield Ending(option=None, outcome=outcome)
-    elif outcome is not None:
+    elif isinstance(outcome, Mapping):
         for option, result in outcome.items():
             yield Ending(option=option, outcome=result)
 

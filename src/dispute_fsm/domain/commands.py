@@ -7,11 +7,18 @@ an audit event they are commitments.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, VoucherKind
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    EventType,
+    Option,
+    Role,
+    VoucherKind,
+)
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.rollout import RolloutDecision
 from dispute_fsm.domain.scalars import (
@@ -202,16 +209,62 @@ class ExtensionPayload(Payload, _Extension[Commitment]):
 # ---- as it is asked ------------------------------------------------------------------------------
 
 
+class Memory(NamedTuple):
+    """What later guards remember of the accepted commands of a dispute.
+
+    `confirmed`: by the consumer, or by the adjudicator who upheld the agreement. `submissions`
+    counts the evidence handed in, `extra_rounds` the adjudicator's further requests.
+    """
+
+    option: Option | None = None
+    agreed_until: datetime | None = None
+    confirmed: bool = False
+    submissions: int = 0
+    extra_rounds: int = 0
+
+
+_PayloadClass: TypeAlias = type[Payload]
+
+
+class RecordedCommand(NamedTuple):
+    """An accepted command as its event records it.
+
+    `moved` are the deadlines that it started or moved. `payload` is None where only the chart is searched.
+    """
+
+    type: EventType
+    payload: Any = None
+    moved: frozenset[Deadline] = frozenset()
+
+
 class Command(Strict):
     """One request to one dispute; each type of command is a class of its own.
 
     `key` is the idempotency key: once a command with it is accepted, the same key with the same
     content (type, actor and what it says) is answered as the first time, with other content it is
     refused.
+
+    A class declares all that the rest of the package knows of its command. To add one: a member of
+    `CommandType`, a class here, and its transitions in a chart.
     """
 
     type: ClassVar[CommandType]
     """Which command it is."""
+    roles: ClassVar[tuple[Role, ...]]
+    """Who may send it, the usual sender first; the charts have to agree."""
+    payload: ClassVar[_PayloadClass] = Payload
+    """What its event records of it beyond who and when."""
+    records: ClassVar[EventType | None] = None
+    """The event that records it while the dispute goes on; None where it always closes or fails."""
+    records_end: ClassVar[EventType | None] = None
+    """The event that records it where it closes the dispute, if not the event of the closed state."""
+    quiet: ClassVar[bool] = False
+    """Whether it is no error where it changes nothing: nobody asked for anything."""
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:  # noqa: ARG004 -- by default nothing new
+        """Return what later guards remember, once the command was accepted and recorded so."""
+        return memory
 
     by: GivenActor
     key: GivenIdentifier | None = None
@@ -266,6 +319,9 @@ class OpenDispute(Command, _Opening):
     """
 
     type = CommandType.OPEN_DISPUTE
+    roles = (Role.CONSUMER, Role.SYSTEM)
+    payload = OpeningPayload
+    records = EventType.DISPUTE_OPENED
     by: GivenActor = Field(default_factory=lambda given: consumer(given["consumer_id"]))
 
     @model_validator(mode="after")
@@ -281,24 +337,48 @@ class ChooseOption(Command, _Choice[Text, Voucher]):
     """The merchant's one response. `agreed_until` goes with `ship_by_agreed_date` only."""
 
     type = CommandType.CHOOSE_OPTION
+    roles = (Role.MERCHANT,)
+    payload = ChoicePayload
+    records = EventType.OPTION_CHOSEN
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:
+        """Remember the option and the agreed instant."""
+        chosen = recorded.payload
+        if chosen is None:
+            return memory
+        return memory._replace(option=chosen.option, agreed_until=chosen.agreed_until)
 
 
 class ConfirmAgreement(Command):
     """The consumer confirms that an agreement was made."""
 
     type = CommandType.CONFIRM_AGREEMENT
+    roles = (Role.CONSUMER,)
+    records = EventType.AGREEMENT_CONFIRMED
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:
+        """Remember that the agreement is confirmed, where the dispute goes on."""
+        return memory._replace(
+            confirmed=memory.confirmed or recorded.type is EventType.AGREEMENT_CONFIRMED
+        )
 
 
 class DenyAgreement(Command):
     """The consumer denies that an agreement was made."""
 
     type = CommandType.DENY_AGREEMENT
+    roles = (Role.CONSUMER,)
+    records = EventType.AGREEMENT_DENIED
 
 
 class ObserveOrder(Command):
     """Look at the order once more, because it may have been shipped or refunded."""
 
     type = CommandType.OBSERVE_ORDER
+    roles = (Role.SYSTEM,)
+    quiet = True
     by: GivenActor = SYSTEM
 
 
@@ -306,48 +386,90 @@ class SubmitEvidence(Command, _Evidence[Text, Voucher]):
     """The merchant's evidence: a reason of the policy's catalogue, the vouchers it prompts for, a statement."""
 
     type = CommandType.SUBMIT_EVIDENCE
+    roles = (Role.MERCHANT,)
+    payload = EvidencePayload
+    records = EventType.EVIDENCE_SUBMITTED
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:  # noqa: ARG004 -- each counts
+        """Count the submission."""
+        return memory._replace(submissions=memory.submissions + 1)
 
 
 class RequestEvidence(Command, _Request[Text]):
     """The adjudicator asks for more; the note says what for."""
 
     type = CommandType.REQUEST_EVIDENCE
+    roles = (Role.ADJUDICATOR,)
+    payload = RequestPayload
+    records = EventType.EVIDENCE_REQUESTED
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:  # noqa: ARG004 -- each counts
+        """Count the request."""
+        return memory._replace(extra_rounds=memory.extra_rounds + 1)
 
 
 class RuleNoFault(Command, _Ruling[Text]):
     """The adjudicator rules that the merchant is not at fault, or that an agreement was made; `rationale` says why."""
 
     type = CommandType.RULE_NO_FAULT
+    roles = (Role.ADJUDICATOR,)
+    payload = RulingPayload
+    records = EventType.AGREEMENT_UPHELD
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:
+        """Remember that the agreement is confirmed, where the dispute goes on."""
+        return memory._replace(
+            confirmed=memory.confirmed or recorded.type is EventType.AGREEMENT_UPHELD
+        )
 
 
 class RuleAtFault(Command, _Ruling[Text]):
     """The adjudicator rules that the merchant is at fault, or that no agreement was made; `rationale` says why."""
 
     type = CommandType.RULE_AT_FAULT
+    roles = (Role.ADJUDICATOR,)
+    payload = RulingPayload
 
 
 class ExtendDeadline(Command, _Extension[Text]):
     """Move a deadline to `until`; for the promise that is the new agreed instant. `deadline` may name which one is meant."""
 
     type = CommandType.EXTEND_DEADLINE
+    roles = (Role.ADJUDICATOR,)
+    payload = ExtensionPayload
+    records = EventType.DEADLINE_EXTENDED
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:
+        """Remember the new agreed instant, where it is the promise that was extended."""
+        promised = recorded.payload is not None and Deadline.PROMISE in recorded.moved
+        return memory._replace(agreed_until=recorded.payload.until) if promised else memory
 
 
 class Withdraw(Command):
     """The consumer withdraws the dispute."""
 
     type = CommandType.WITHDRAW
+    roles = (Role.CONSUMER,)
 
 
 class Annul(Command, _Ruling[Text]):
     """The adjudicator annuls a penalty; `rationale` says why."""
 
     type = CommandType.ANNUL
+    roles = (Role.ADJUDICATOR,)
+    payload = RulingPayload
+    records_end = EventType.PENALTY_ANNULLED
 
 
 class ExpireResponse(Command):
     """Act on the response deadline, which has passed."""
 
     type = CommandType.RESPONSE_EXPIRED
+    roles = (Role.SYSTEM,)
     by: GivenActor = SYSTEM
 
 
@@ -355,6 +477,8 @@ class ExpireConfirmation(Command):
     """Act on the confirmation deadline, which has passed."""
 
     type = CommandType.CONFIRMATION_EXPIRED
+    roles = (Role.SYSTEM,)
+    records = EventType.AGREEMENT_DENIED
     by: GivenActor = SYSTEM
 
 
@@ -362,6 +486,7 @@ class ExpirePromise(Command):
     """Act on the promise deadline, which has passed."""
 
     type = CommandType.PROMISE_EXPIRED
+    roles = (Role.SYSTEM,)
     by: GivenActor = SYSTEM
 
 
@@ -369,6 +494,8 @@ class ExpireEvidence(Command):
     """Act on the evidence deadline, which has passed."""
 
     type = CommandType.EVIDENCE_EXPIRED
+    roles = (Role.SYSTEM,)
+    records = EventType.EVIDENCE_OVERDUE
     by: GivenActor = SYSTEM
 
 
@@ -402,18 +529,11 @@ COMMAND_CLASSES: Mapping[CommandType, type[Command]] = FrozenMap(
 )
 """The class of each type of command."""
 
+QUIET = frozenset(name for name, of in COMMAND_CLASSES.items() if of.quiet)
+"""The commands that are no error where they change nothing."""
+
 PAYLOAD_CLASSES: Mapping[CommandType, type[Payload]] = FrozenMap(
-    {
-        **dict.fromkeys(CommandType, Payload),
-        CommandType.OPEN_DISPUTE: OpeningPayload,
-        CommandType.CHOOSE_OPTION: ChoicePayload,
-        CommandType.SUBMIT_EVIDENCE: EvidencePayload,
-        CommandType.REQUEST_EVIDENCE: RequestPayload,
-        CommandType.RULE_NO_FAULT: RulingPayload,
-        CommandType.RULE_AT_FAULT: RulingPayload,
-        CommandType.EXTEND_DEADLINE: ExtensionPayload,
-        CommandType.ANNUL: RulingPayload,
-    }
+    {name: of.payload for name, of in COMMAND_CLASSES.items()}
 )
 """What an event records of each type of command."""
 

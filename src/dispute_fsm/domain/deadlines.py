@@ -1,26 +1,37 @@
-"""When a deadline that begins now is due."""
+"""What is declared of each deadline: how long it runs by policy, and when it is due."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import cast
 
 from dispute_fsm.domain.enums import Deadline
 from dispute_fsm.domain.policy import Policy, Term
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.domain.working_time import due_after
+
+_TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = {
+    Deadline.RESPONSE: lambda policy: policy.response,
+    Deadline.CONFIRMATION: lambda policy: policy.confirmation,
+    Deadline.PROMISE: None,
+    Deadline.EVIDENCE: lambda policy: policy.evidence,
+}
+
+TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = FrozenMap(
+    {deadline: _TERMS[deadline] for deadline in Deadline}
+)
+"""The policy field of each deadline's term, which also switches it off; None for the promise, which runs to the agreed
+instant. The order in which a sweep settles ties is that of `Deadline`."""
 
 
 def term_of(deadline: Deadline, policy: Policy) -> Term | None:
-    """Return how long a deadline runs by policy; None where it is switched off. The promise has no term of its own."""
-    terms = {
-        Deadline.RESPONSE: policy.response,
-        Deadline.CONFIRMATION: policy.confirmation,
-        Deadline.EVIDENCE: policy.evidence,
-    }
-    return terms.get(deadline)
+    """Return how long a deadline runs by policy; None where it is switched off, and for the promise."""
+    term = TERMS[deadline]
+    return None if term is None else term(policy)
 
 
 def is_on(deadline: Deadline, policy: Policy) -> bool:
     """Tell whether the policy lets this deadline run at all; a promise always does."""
-    return deadline is Deadline.PROMISE or term_of(deadline, policy) is not None
+    return TERMS[deadline] is None or term_of(deadline, policy) is not None
 
 
 def due_instant(
@@ -34,9 +45,9 @@ def due_instant(
 
     The promise is due `scan_grace` after the agreed instant, so that the carrier's scan can reach
     us. An extension sets the due instant itself, for the promise the agreed one. Once recorded, a
-    due instant stands: a newer calendar moves none.
+    due instant is kept: a newer calendar moves none.
     """
-    if deadline is Deadline.PROMISE:
+    if TERMS[deadline] is None:
         agreed = extended_to or agreed_until
         return None if agreed is None else agreed + policy.scan_grace
     if extended_to is not None:

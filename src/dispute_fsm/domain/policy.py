@@ -29,7 +29,6 @@ from dispute_fsm.domain.scalars import (
 from dispute_fsm.errors import InputError
 
 _MOST_WORKING_DAYS = 1_000
-_REPLACED_WHOLE = frozenset({"response", "confirmation", "evidence"})
 
 
 class Term(Strict):
@@ -121,7 +120,11 @@ Reasons = Annotated[
 
 
 class Policy(Strict):
-    """Everything that may be set. `None` switches a deadline, `max_promise` or the link off."""
+    """Everything that may be set. `None` switches a deadline, `max_promise` or the link off.
+
+    A field with a default is a rule version's own: it is recorded where it is given, and given only
+    to disputes under that version.
+    """
 
     response: Term | None
     confirmation: Term | None
@@ -142,7 +145,7 @@ class Policy(Strict):
     def _working_time_ends(self) -> Self:
         day = self.calendar.day
         minutes = (day.closes.hour - day.opens.hour) * 60 + day.closes.minute - day.opens.minute
-        for name in ("response", "confirmation", "evidence"):
+        for name in TERM_FIELDS:
             term: Term | None = getattr(self, name)
             if (
                 term is not None
@@ -159,7 +162,9 @@ class Policy(Strict):
     @property
     def record(self) -> dict[str, Any]:
         """The policy as it stands in a history file: plain JSON, complete."""
-        return self.model_dump(mode="json", by_alias=True)
+        record = self.model_dump(mode="json", by_alias=True)
+        absent = VERSION_FIELDS - self.model_fields_set
+        return {name: value for name, value in record.items() if name not in absent}
 
     @cached_property
     def digest(self) -> str:
@@ -187,6 +192,17 @@ class Policy(Strict):
         return type(self).model_validate(_merge(self.record, changes, ()))
 
 
+TERM_FIELDS = frozenset(
+    name for name, field in Policy.model_fields.items() if field.annotation == Term | None
+)
+"""The fields that say how long a deadline runs."""
+
+VERSION_FIELDS = frozenset(
+    name for name, field in Policy.model_fields.items() if not field.is_required()
+)
+"""The fields that only some rule versions have."""
+
+
 def _merge(
     base: dict[str, Any], changes: Mapping[str, object], path: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -201,7 +217,7 @@ def _merge(
         elif (
             isinstance(value, Mapping)
             and isinstance(merged.get(key), dict)
-            and (path or key not in _REPLACED_WHOLE)
+            and (path or key not in TERM_FIELDS)
         ):
             merged[key] = _merge(merged[key], cast("Mapping[str, object]", value), here)
         else:

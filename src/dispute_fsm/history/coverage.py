@@ -24,7 +24,7 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.telling import state_label
 from dispute_fsm.machine.guard import Selector, when
-from dispute_fsm.machine.transition_table import Transition, TransitionTable
+from dispute_fsm.machine.transition_table import AS_BEFORE, Transition, TransitionTable
 from dispute_fsm.rules.guards.selectors import OPTION
 from dispute_fsm.rules.registry import VERSIONS, rule_version
 
@@ -226,7 +226,8 @@ def _goals(rules: str) -> _Goals:
 def _transitions(row: Transition) -> Iterator[CoveredTransition]:
     selectors, outcome = row.rule.when, row.rule.outcome
     if not isinstance(outcome, Mapping):
-        yield CoveredTransition(row.source, row.event, row.target, outcome, selectors)
+        end = None if outcome is AS_BEFORE else outcome
+        yield CoveredTransition(row.source, row.event, row.target, end, selectors)
         return
     by_option: Mapping[Option, Outcome] = outcome
     for (

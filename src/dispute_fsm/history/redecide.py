@@ -10,17 +10,17 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from dispute_fsm.decider.decide import Conclusion, RecordedCheck, conclude, conclude_opening
-from dispute_fsm.decider.decisions import Reason
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import erased, reveal
 from dispute_fsm.domain.commands import COMMAND_CLASSES, Command, OpenDispute
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Labelled, RefusalCode
 from dispute_fsm.domain.events import AuditEvent, Check, DisputeOpened
 from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.reasons import Reason
 from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict, format_instant
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.machine.guard import Seen
-from dispute_fsm.machine.timing import has_passed
+from dispute_fsm.rules.guards.timing import has_passed
 from dispute_fsm.rules.registry import rule_version
 
 

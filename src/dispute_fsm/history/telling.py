@@ -41,8 +41,7 @@ from dispute_fsm.history.timeline import (
     local_time,
 )
 from dispute_fsm.machine.guard import GuardKind, Seen
-from dispute_fsm.machine.timing import FAILED
-from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED
+from dispute_fsm.rules.guards.selectors import EXTENDED, FAILED, NAMED
 from dispute_fsm.terminal import printable
 
 _SAID: Mapping[str, tuple[str, str]] = FrozenMap(

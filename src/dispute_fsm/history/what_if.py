@@ -30,6 +30,7 @@ from dispute_fsm.domain.enums import (
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.domain.scalars import Named, Series, Strict
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.redecide import (
@@ -45,7 +46,6 @@ from dispute_fsm.history.redecide import (
     opening_asked,
     words_missing,
 )
-from dispute_fsm.machine.guard import just_after
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import RuleVersion
 

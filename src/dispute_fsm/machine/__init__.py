@@ -1,1 +1,1 @@
-"""The state machine: guards, charts on python-statemachine, the compiler, and the transition table that runs."""
+"""A state machine of any domain: guards, charts on python-statemachine, the compiler, and the table that runs."""

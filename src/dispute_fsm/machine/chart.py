@@ -1,30 +1,55 @@
 """What a chart module is written in: `Leaf` and `transition`, on top of python-statemachine.
 
-A chart is a python-statemachine class, so its own engine can run it (the tests do, to check the
-table that is compiled from it). What our domain needs beyond states, events and conditions stands
-on the same objects: which deadlines stand in a state, who may fire a transition, what it needs, how
-the dispute ends by it, and where the rule comes from.
+A chart is a python-statemachine class, so its own engine can run it (the tests do, to check the table that is compiled from
+it). What the library does not know is kept on the same objects: which deadlines may run in a state, who may fire a transition,
+what it requires, the outcome, and where the rule comes from. A chart is written in a `Vocabulary`, which a domain declares once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import cast
+from typing import Any, Generic, cast
 
 from statemachine import Event, State, StateChart
 from statemachine.callbacks import CallbackGroup, CallbackPriority, CallbackSpec
 from statemachine.transition import Transition as EngineTransition
 from statemachine.transition_list import TransitionList
 
-from dispute_fsm.domain.enums import Deadline, Option, Outcome, StateName
-from dispute_fsm.domain.policy import Bilingual
-from dispute_fsm.machine.guard import ActorGuard, Case, Guard, GuardResult, Selector, Source
-from dispute_fsm.machine.timing import has_passed, in_time
-from dispute_fsm.machine.transition_table import InitialTransition, Outcomes, Rule
+from dispute_fsm.machine.guard import ActorGuard, AnyCase, Guard, GuardResult, Selector, Source
+from dispute_fsm.machine.transition_table import (
+    CommandT,
+    DeadlineT,
+    EventT,
+    Outcomes,
+    Rule,
+    StateT,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRule(Generic[EventT, DeadlineT]):
+    """What a domain declares of a command.
+
+    `records` is the event that records it where the target state does not say otherwise, `records_end` the event that records
+    it even where it does (see `Leaf`). `expires` is the deadline on whose passing it acts. A `quiet` command is no error where
+    it changes nothing.
+    """
+
+    records: EventT | None = None
+    records_end: EventT | None = None
+    expires: DeadlineT | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary(Generic[StateT, CommandT, EventT, DeadlineT]):
+    """The words that the charts of a domain are written in: its states, and its commands with what is declared of each."""
+
+    states: Mapping[str, StateT]
+    commands: Mapping[CommandT, CommandRule[EventT, DeadlineT]]
 
 
 class Chart(StateChart[object]):
-    """Base of every chart: unknown events and faults in guards are errors, never ignored."""
+    """Base of every chart: unknown events and errors in guards are errors, never ignored."""
 
     allow_event_without_transition = False
     catch_errors_as_events = False
@@ -32,44 +57,35 @@ class Chart(StateChart[object]):
 
 
 class Leaf(State):
-    """A state without sub-states: which deadlines stand in it, whether the dispute is closed there, or its region has failed."""
+    """A state without sub-states.
+
+    `deadlines` may run in it. `closed`: it is an end; where deadlines run in it, an end that may still change. `outcomes` are
+    those that it may have; a state without an outcome has none. `failures` are those for which its region has failed.
+    `records` is the event that records entering it, instead of the command's own.
+    """
 
     def __init__(  # noqa: PLR0913 -- one argument per thing that a leaf can be
         self,
-        name: StateName,
+        name: str,
         *,
-        deadlines: Sequence[Deadline] = (),
+        deadlines: Sequence[str] = (),
         closed: bool = False,
-        failed: bool = False,
+        outcomes: Sequence[str] = (),
+        failures: Sequence[str] = (),
+        records: str | None = None,
         initial: bool = False,
         final: bool = False,
     ) -> None:
-        super().__init__(name.en, initial=initial, final=final)
-        self.deadlines = tuple(deadlines)
+        super().__init__(name, initial=initial, final=final)
+        self.deadlines: tuple[Any, ...] = tuple(deadlines)
         self.closed = closed
-        self.failed = failed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """A rule version as its chart module declares it: what it is, since when, what is different in it and why.
-
-    `valid_from` is the day, in Beijing, from which disputes may open under it; None where that is
-    not known.
-    """
-
-    id: str
-    label: Bilingual
-    valid_from: date | None
-    change: Bilingual
-    why: Bilingual
-    options: tuple[Option, ...]
-    chart: type[Chart]
-    entry: InitialTransition
+        self.outcomes = frozenset(outcomes)
+        self.failures = frozenset(failures)
+        self.records: Any = records
 
 
 class Condition(CallbackSpec):
-    """A guard as a condition of a transition: python-statemachine passes it the case, and its diagrams print the guard's name."""
+    """A guard as a condition of python-statemachine, which passes it the case and draws it under the guard's name."""
 
     def __init__(self, guard: Guard) -> None:
         super().__init__(
@@ -79,17 +95,16 @@ class Condition(CallbackSpec):
         self.attr_name = guard.name
 
     def check(self, case: object = None, *, event: str) -> GuardResult:
-        """Ask the guard. Raises `TypeError` where the event was sent without a case."""
-        if not isinstance(case, Case):
+        """Evaluate the guard. Raises `TypeError` where the event was sent without a case."""
+        if not hasattr(case, "results"):
             sent = (
                 "without a case" if case is None else f"with a {type(case).__name__} for its case"
             )
             raise TypeError(
-                f'{event} was sent {sent}, but guards look at a Case: send("{event}", '
-                "case=Case(...)); "
+                f'{event} was sent {sent}, but guards look at a Case: send("{event}", case=Case(...)); '
                 "docs/python-statemachine.md shows how to make one"
             )
-        return self.guard.check(case)
+        return self.guard.check(cast("AnyCase", case))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and other.guard is self.guard
@@ -99,7 +114,7 @@ class Condition(CallbackSpec):
 
 
 class ChartTransition(EngineTransition):
-    """A transition that carries its rule."""
+    """A transition of python-statemachine that carries its rule."""
 
     rule: Rule
 
@@ -109,17 +124,13 @@ class ChartTransition(EngineTransition):
         Of transitions that are alike in all three, the library's Mermaid draws only the first.
         """
         alike = sum(
-            row.target is self.target and value in row.events
-            for row in self.source.transitions
-            if row is not self
+            other.target is self.target and value in other.events
+            for other in self.source.transitions
+            if other is not self
         )
         if alike:
-            value = Event(
-                id=value.id,
-                name=f"{value.name} ({alike + 1})",
-                delay=value.delay,
-                internal=value.internal,
-            )
+            name = f"{value.name} ({alike + 1})"
+            value = Event(id=value.id, name=name, delay=value.delay, internal=value.internal)
         super().add_event(value)  # type: ignore[no-untyped-call] # the library gives it no types
 
 
@@ -130,39 +141,35 @@ def transition(  # noqa: PLR0913 -- one argument per column of the transition ta
     *,
     origin: Source,
     when: Sequence[Selector] = (),
+    timing: Sequence[Guard] = (),
     needs: Sequence[Guard] = (),
-    on_time: Guard = in_time,
-    within: Sequence[Guard] = (),
-    expires: Deadline | None = None,
+    expires: str | None = None,
     outcome: Outcomes = None,
-    liability: Outcome | None = None,
-    starts: Sequence[Deadline] = (),
-    ends: Sequence[Deadline] = (),
+    liability: str | None = None,
+    starts: Sequence[str] = (),
+    ends: Sequence[str] = (),
 ) -> TransitionList:
-    """Declare one row of the transition table.
+    """Declare one transition.
 
-    `by` says who, `when` the row applies rather than another, `needs` what it demands. `expires`
-    names the deadline that the row acts on once it has passed; every other row has to be in time
-    (`on_time`, of its region), and `within` names further windows. `outcome` is how the dispute
-    ends by it, `liability` for what its region fails; `starts` and `ends` are deadlines that begin
-    or stop, beside those that do not stand in the target; `origin` is the provenance.
+    `by` says who, `when` it applies rather than another, `timing` whether it is too early or too late, `needs` what it
+    requires. `expires` names the deadline on whose passing it acts. `outcome` is the outcome that it leads to, `liability`
+    for what its region fails; `starts` and `ends` are deadlines that begin or end, beside those that do not run in the
+    target; `origin` is where the rule comes from.
     """
-    timing = (on_time, *within) if expires is None else (has_passed(expires),)
     state = cast("State", source)  # a nested class statement leaves a State behind
-    row = ChartTransition(
-        state, target, cond=[Condition(guard) for guard in (by, *when, *timing, *needs)]
+    rule: Rule = Rule(
+        by=by,
+        when=tuple(when),
+        timing=tuple(timing),
+        needs=tuple(needs),
+        outcome=outcome,
+        starts=tuple(starts),
+        ends=tuple(ends),
+        expires=expires,
+        origin=origin,
+        liability=liability,
     )
-    row.rule = Rule(
-        by,
-        tuple(when),
-        timing,
-        tuple(needs),
-        outcome,
-        tuple(starts),
-        tuple(ends),
-        expires,
-        origin,
-        liability,
-    )
-    state.transitions.add_transitions(row)
-    return TransitionList([row])
+    declared = ChartTransition(state, target, cond=[Condition(guard) for guard in rule.guards])
+    declared.rule = rule
+    state.transitions.add_transitions(declared)
+    return TransitionList([declared])

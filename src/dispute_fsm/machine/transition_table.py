@@ -1,20 +1,23 @@
-"""The compiled table of a rule version; selecting a transition and evaluating its guards. This is what runs.
+"""The compiled table of a chart; selecting a transition and evaluating its guards. This is what runs.
 
-A table is read-only and knows nothing of python-statemachine. `evaluate` goes through the questions
-in a fixed order: who, where, which transition, in time, which transition by the facts, what it
-requires. A guard that does not pass one of the early questions comes back alone; of the last one,
-every guard that does not pass comes back. Facts are looked at only after everything else is
-settled.
+A table is read-only and knows nothing of python-statemachine. `evaluate` goes through the questions in a fixed order: who,
+where, which transition, in time, which transition by the facts, what it requires. A guard that does not pass one of the early
+questions comes back alone; of the last one, every guard that does not pass comes back. Facts are looked at only after
+everything else is settled.
+
+The types are generic in the case and in the words of a domain: its states, commands, events, deadlines and outcomes.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from enum import Enum
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias
 
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, Outcome, StateName
+from typing_extensions import TypeVar
+
 from dispute_fsm.machine.guard import (
     ActorGuard,
-    Case,
+    CaseT,
     Dimension,
     Guard,
     GuardResult,
@@ -22,191 +25,218 @@ from dispute_fsm.machine.guard import (
     Source,
 )
 
-QUIET = frozenset({CommandType.OBSERVE_ORDER})
-"""Events that are no error where they change nothing: nobody asked for anything, somebody only looked."""
+StateT = TypeVar("StateT", bound=str, default=Any)
+CommandT = TypeVar("CommandT", bound=str, default=Any)
+EventT = TypeVar("EventT", bound=str, default=Any)
+DeadlineT = TypeVar("DeadlineT", bound=str, default=Any)
+OutcomeT = TypeVar("OutcomeT", bound=str, default=Any)
 
 
-Outcomes = Outcome | Mapping[Option, Outcome] | None
-"""How the dispute ends by a transition: one way, a way for each option, or it does not end."""
+class _Before(Enum):
+    AS_BEFORE = "as_before"
+
+
+AS_BEFORE: Final = _Before.AS_BEFORE
+"""The outcome of a transition that leaves the outcome as it was."""
+
+Outcomes: TypeAlias = Mapping[Any, OutcomeT] | OutcomeT | Literal[_Before.AS_BEFORE] | None
+"""The outcome of a transition: one, one for each answer to a question, the one from before, or none where it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What the domain says of a transition, beside source, target and event."""
+class Rule(Generic[CaseT, DeadlineT, OutcomeT]):
+    """What a chart says of a transition, beside source, command and target."""
 
-    by: ActorGuard
-    when: tuple[Selector, ...]
-    timing: tuple[Guard, ...]
-    needs: tuple[Guard, ...]
-    outcome: Outcomes
-    starts: tuple[Deadline, ...]
-    ends: tuple[Deadline, ...]
-    expires: Deadline | None
+    by: ActorGuard[CaseT]
+    when: tuple[Selector[CaseT], ...]
+    timing: tuple[Guard[CaseT], ...]
+    needs: tuple[Guard[CaseT], ...]
+    outcome: Outcomes[OutcomeT]
+    starts: tuple[DeadlineT, ...]
+    ends: tuple[DeadlineT, ...]
+    expires: DeadlineT | None
     origin: Source
-    liability: Outcome | None = None
+    liability: OutcomeT | None = None
     """For what a region fails by the transition, where other regions run on."""
 
+    @property
+    def guards(self) -> tuple[Guard[CaseT], ...]:
+        """Every guard, in the order in which a chart lists them."""
+        return (self.by, *self.when, *self.timing, *self.needs)
+
 
 @dataclass(frozen=True, slots=True)
-class InitialTransition:
-    """How a dispute of this version begins; the engine has no event for that."""
+class InitialTransition(Generic[CaseT, DeadlineT]):
+    """How everything begins; python-statemachine has no event for that."""
 
-    by: ActorGuard
-    needs: tuple[Guard, ...]
-    starts: tuple[Deadline, ...]
+    by: ActorGuard[CaseT]
+    needs: tuple[Guard[CaseT], ...]
+    starts: tuple[DeadlineT, ...]
     origin: Source
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """Where a dispute can be: a leaf of the chart, or, in a parallel state, one leaf of each region."""
+class Configuration(Generic[StateT, DeadlineT]):
+    """A set of active leaves: one leaf of the chart, or, in a parallel state, one leaf of each region."""
 
     path: str
-    state: StateName
+    state: StateT
     """The leaf, or the parallel state."""
-    states: tuple[StateName, ...]
+    states: tuple[StateT, ...]
     """The leaves."""
     closed: bool
-    deadlines: tuple[Deadline, ...]
-    running: tuple[tuple[Deadline, ...], ...]
-    """For each region that still runs, the deadlines whose expiry it acts on; others that stand only close a window or wait."""
+    deadlines: tuple[DeadlineT, ...]
+    """The deadlines that may run here; whatever else runs ends on the way in."""
+    running: tuple[tuple[DeadlineT, ...], ...]
+    """For each region that still runs, the deadlines whose expiry is acted on here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
     """One transition out of one configuration."""
 
     source: str
-    event: CommandType
+    event: CommandT
     target: str
-    records: EventType
-    rule: Rule
-    when: tuple[Selector, ...]
+    records: EventT
+    rule: Rule[CaseT, DeadlineT, OutcomeT]
+    when: tuple[Selector[CaseT], ...]
     """The selectors that look at no facts."""
-    when_facts: tuple[Selector, ...]
-    """The selectors that look at the order system's facts."""
+    when_facts: tuple[Selector[CaseT], ...]
+    """The selectors that look at facts."""
 
-    def is_for(self, answers: Mapping[Dimension, str]) -> bool:
-        """Whether the row may apply where these are the answers to some questions."""
+    def is_for(self, answers: Mapping[Dimension[CaseT], str]) -> bool:
+        """Tell whether the transition may apply where these are the answers to some questions."""
         return all(
             answers[one.dimension] in one.accepts for one in self.when if one.dimension in answers
         )
 
-    def outcome(self, option: Option | None) -> Outcome | None:
-        """How the dispute ends by this row, given the option; None where it goes on."""
+    def outcome(self, answer: str | None, before: OutcomeT | None = None) -> OutcomeT | None:
+        """Return the outcome after the transition, None where it goes on.
+
+        `answer` is the answer on which the outcome may depend, `before` the outcome before the transition.
+        """
         outcome = self.rule.outcome
-        if outcome is None or isinstance(outcome, Outcome):
-            return outcome
-        return None if option is None else outcome.get(option)
+        if isinstance(outcome, Mapping):
+            return None if answer is None else outcome.get(answer)
+        return before if outcome is AS_BEFORE else outcome
 
 
-Results = tuple[tuple[Guard, GuardResult], ...]
+Results = tuple[tuple[Guard[CaseT], GuardResult], ...]
 """Guards with their results, in the order in which they were evaluated."""
 
 
-class Fires(NamedTuple):
+class Fires(NamedTuple, Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
     """Every guard of the selected transition passes."""
 
-    results: Results
-    transition: Transition
+    results: Results[CaseT]
+    transition: Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT]
 
 
-class Fails(NamedTuple):
+class Fails(NamedTuple, Generic[CaseT]):
     """Guards do not pass: `failed`, each with the code that it refuses with."""
 
-    results: Results
-    failed: Results
+    results: Results[CaseT]
+    failed: Results[CaseT]
 
 
-class NotOffered(NamedTuple):
+class NotOffered(NamedTuple, Generic[CaseT]):
     """No transition for this command leads out of the configuration."""
 
-    results: Results
+    results: Results[CaseT]
 
 
-class NoEffect(NamedTuple):
-    """The command only looks (`QUIET`) and finds nothing to change, which is no error."""
+class NoEffect(NamedTuple, Generic[CaseT]):
+    """The command only looks (it is one of the table's `quiet` commands) and finds nothing to change, which is no error."""
 
-    results: Results
+    results: Results[CaseT]
 
 
-Evaluated = Fires | Fails | NotOffered | NoEffect
+Evaluated: TypeAlias = (
+    Fires[CaseT, CommandT, EventT, DeadlineT, OutcomeT]
+    | Fails[CaseT]
+    | NotOffered[CaseT]
+    | NoEffect[CaseT]
+)
 """What selecting a transition and evaluating its guards comes to."""
 
 
 @dataclass(frozen=True, slots=True)
-class TransitionTable:
-    """A rule version, ready to run."""
+class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, OutcomeT]):
+    """A chart, ready to run.
 
-    entry: InitialTransition
+    `transitions` are those of each command in each configuration, `actors` says who may send a command at all, `quiet` are
+    the commands that are no error where they change nothing. `digest` is the SHA-256 of what the table says: it changes with
+    every state, transition, guard and outcome, and with no wording.
+    """
+
+    entry: InitialTransition[CaseT, DeadlineT]
     initial: str
-    configurations: Mapping[str, Configuration]
-    transitions: Mapping[tuple[str, CommandType], tuple[Transition, ...]]
-    actors: Mapping[CommandType, ActorGuard]
+    configurations: Mapping[str, Configuration[StateT, DeadlineT]]
+    transitions: Mapping[
+        tuple[str, CommandT],
+        tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], ...],
+    ]
+    actors: Mapping[CommandT, ActorGuard[CaseT]]
+    quiet: frozenset[CommandT]
     digest: str
-    """SHA-256 of what the table says; it changes with every state, transition, guard and outcome, and with no wording."""
 
-    def guards(self) -> dict[str, Guard]:
-        """Give every guard by the name under which its answer is recorded, the opening's first; a selector by its question."""
-        of_rows = (
+    def guards(self) -> dict[str, Guard[CaseT]]:
+        """Return every guard by the name under which its result is recorded, the opening's first; a selector by its question."""
+        of_rules = (
             guard
-            for rows in self.transitions.values()
-            for row in rows
-            for guard in (row.rule.by, *row.rule.when, *row.rule.timing, *row.rule.needs)
+            for alternatives in self.transitions.values()
+            for transition in alternatives
+            for guard in transition.rule.guards
         )
-        return {guard.recorded: guard for guard in (self.entry.by, *self.entry.needs, *of_rows)}
+        return {guard.recorded: guard for guard in (self.entry.by, *self.entry.needs, *of_rules)}
 
-    def asks(self, dimension: Dimension) -> bool:
-        """Tell whether this question tells rows of the table apart."""
-        return any(
-            selector.dimension is dimension
-            for rows in self.transitions.values()
-            for row in rows
-            for selector in row.rule.when
-        )
+    def asks(self, dimension: Dimension[CaseT]) -> bool:
+        """Tell whether this question tells transitions of the table apart."""
+        return dimension.name in self.guards()
 
-    def select(self, path: str, case: Case) -> list[Transition]:
-        """Return the transitions that apply, as far as can be told without the order system's facts."""
-        return [
-            one
-            for one in self.transitions.get((path, case.command.type), ())
-            if _selected(one.when, case)
-        ]
+    def select(
+        self, path: str, command: CommandT, case: CaseT
+    ) -> list[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT]]:
+        """Return the transitions that apply, as far as can be told without facts."""
+        alternatives = self.transitions.get((path, command), ())
+        return [one for one in alternatives if _selected(one.when, case)]
 
-    def evaluate(self, path: str, case: Case) -> Evaluated:
+    def evaluate(
+        self, path: str, command: CommandT, case: CaseT
+    ) -> Evaluated[CaseT, CommandT, EventT, DeadlineT, OutcomeT]:
         """Select the transition that applies and evaluate its guards, in the order of this page.
 
-        Raises `FactsNeededError` where the order system has to be asked first.
+        Raises what a guard raises that looks at facts where there are none.
         """
-        results: list[tuple[Guard, GuardResult]] = []
-        command = case.command.type
+        results: list[tuple[Guard[CaseT], GuardResult]] = []
         actor = self.actors.get(command)
         if actor is not None and (failed := _failed(results, case, actor)):
             return Fails(tuple(results), failed)
-        applying = self.select(path, case)
+        applying = self.select(path, command, case)
+        quiet = command in self.quiet
         if not applying:
-            return NoEffect(tuple(results)) if command in QUIET else NotOffered(tuple(results))
-        for guard in (
-            applying[0].rule.timing
-        ):  # the compiler sees to it that those which only facts tell apart agree on these
+            return NoEffect(tuple(results)) if quiet else NotOffered(tuple(results))
+        # The compiler makes sure that transitions which only facts tell apart agree on these.
+        for guard in applying[0].rule.timing:
             if failed := _failed(results, case, guard):
-                return (
-                    NoEffect(tuple(results)) if command in QUIET else Fails(tuple(results), failed)
-                )
+                return NoEffect(tuple(results)) if quiet else Fails(tuple(results), failed)
         transition = next((one for one in applying if _selected(one.when_facts, case)), None)
-        if transition is None:
+        if transition is None:  # the compiler lets only quiet commands get here
             _failed(
                 results, case, *applying[0].when_facts
-            )  # so that it shows that facts were looked at
-            return NoEffect(tuple(results))  # the compiler lets only quiet commands get here
+            )  # it is recorded that facts were looked at
+            return NoEffect(tuple(results))
         _failed(results, case, *transition.when, *transition.when_facts)
         failed = _failed(results, case, *transition.rule.needs)
         return Fails(tuple(results), failed) if failed else Fires(tuple(results), transition)
 
 
-def _failed(results: list[tuple[Guard, GuardResult]], case: Case, *guards: Guard) -> Results:
+def _failed(
+    results: list[tuple[Guard[CaseT], GuardResult]], case: CaseT, *guards: Guard[CaseT]
+) -> Results[CaseT]:
     """Evaluate guards, add their results, and return those that do not pass."""
-    failed: Results = ()
+    failed: Results[CaseT] = ()
     for guard in guards:
         result = guard.check(case)
         results.append((guard, result))
@@ -215,9 +245,9 @@ def _failed(results: list[tuple[Guard, GuardResult]], case: Case, *guards: Guard
     return failed
 
 
-def _selected(selectors: tuple[Selector, ...], case: Case) -> bool:
-    """Tell whether all of the selectors hold; the first that does not settles it."""
-    for selector in selectors:  # noqa: SIM110 -- a generator for each row would cost more than the looking
+def _selected(selectors: tuple[Selector[CaseT], ...], case: CaseT) -> bool:
+    """Tell whether all of the selectors pass; the first that does not settles it."""
+    for selector in selectors:  # noqa: SIM110 -- a generator for each transition would cost more than the check
         if not selector.check(case).passed:
             return False
     return True

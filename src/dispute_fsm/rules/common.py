@@ -3,12 +3,22 @@
 No row stands here. A row belongs to one version; what it is made of may belong to all.
 """
 
-from dispute_fsm.domain.enums import Deadline, Option, Outcome, Role
+from collections.abc import Sequence
+
+from statemachine import State
+from statemachine.transition_list import TransitionList
+
+from dispute_fsm.domain.enums import LIABILITIES, Deadline, Option, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.machine.guard import assumed, stated, when
+from dispute_fsm.machine import chart
+from dispute_fsm.machine.guard import ActorGuard, Guard, Selector, Source, when
+from dispute_fsm.machine.transition_table import Outcomes
 from dispute_fsm.rules import guards as g
+from dispute_fsm.rules.case import Case, assumed, stated
 from dispute_fsm.rules.guards.actors import by
+from dispute_fsm.rules.guards.evidence import PROVEN as PROVEN
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.guards.timing import has_passed, in_time
 
 SETTLEMENT = FrozenMap(
     {
@@ -18,6 +28,9 @@ SETTLEMENT = FrozenMap(
     }
 )
 """How a settlement ends when the consumer agrees; `ship_by_agreed_date` ends by the shipment instead."""
+
+RESOLUTIONS = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
+"""How a dispute can be resolved."""
 
 RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
@@ -45,14 +58,6 @@ AGREED = (
     g.promise_not_too_far,
     g.agreement_voucher,
     *VOUCHER_LIMITS,
-)
-PROVEN = (
-    g.reason_known,
-    g.vouchers_there,
-    g.vouchers_accepted,
-    *VOUCHER_LIMITS,
-    g.statement_there,
-    g.statement_short_enough,
 )
 
 OPENED = stated("消费者催单发起纠纷", "the consumer presses for shipment and opens a dispute")
@@ -111,3 +116,44 @@ WITHDRAW = assumed(
     "the consumer may withdraw until the dispute is closed, while in time",
 )
 ANNUL = assumed("判责有误的，平台可以撤销", "the platform may take back a wrong penalty")
+
+
+def transition(  # noqa: PLR0913 -- one argument per column of the transition table
+    source: State | type[State.Compound | State.Parallel],
+    target: State,
+    by: ActorGuard[Case],
+    *,
+    origin: Source,
+    when: Sequence[Selector[Case]] = (),
+    needs: Sequence[Guard[Case]] = (),
+    on_time: Guard[Case] | None = in_time,
+    within: Sequence[Guard[Case]] = (),
+    expires: Deadline | None = None,
+    outcome: Outcomes[Outcome] = None,
+    liability: Outcome | None = None,
+    starts: Sequence[Deadline] = (),
+    ends: Sequence[Deadline] = (),
+) -> TransitionList:
+    """Declare one transition of a dispute.
+
+    `by` says who, `when` it applies rather than another, `needs` what it requires. `expires` names
+    the deadline on whose passing it acts; every other transition has to be in time: `on_time` (of
+    its region; None: it need not be), and `within` further windows. `outcome` is how the dispute
+    ends by it, `liability` for what its region fails; `starts` and `ends` are deadlines that begin
+    or end, beside those that do not run in the target; `origin` is where the rule comes from.
+    """
+    timing = (on_time, *within) if expires is None else (has_passed(expires),)
+    return chart.transition(
+        source,
+        target,
+        by,
+        when=when,
+        timing=[guard for guard in timing if guard is not None],
+        needs=needs,
+        expires=expires,
+        outcome=outcome,
+        liability=liability,
+        starts=starts,
+        ends=ends,
+        origin=origin,
+    )

@@ -8,22 +8,45 @@ from pickle import PicklingError
 from typing import Any
 
 from dispute_fsm.documents.source import meant
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import CommandType
+from dispute_fsm.domain.policy import VERSION_FIELDS, Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError, InputError
-from dispute_fsm.machine.chart import Version
 from dispute_fsm.machine.compiler import compile_chart
-from dispute_fsm.machine.transition_table import TransitionTable
 from dispute_fsm.rules import v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
+from dispute_fsm.rules.case import DisputeTable
+from dispute_fsm.rules.guards.actors import by
 from dispute_fsm.rules.guards.selectors import OPTION
+from dispute_fsm.rules.version import VOCABULARY, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleVersion(Version):
     """A rule version as its chart module declares it, with the table as compiled."""
 
-    table: TransitionTable
+    table: DisputeTable
+
+    def check_policy(self, policy: Policy) -> None:
+        """Raise `InputError` where the policy has a field that only another rule version has."""
+        foreign = (VERSION_FIELDS & policy.model_fields_set).difference(self.policy_fields)
+        if foreign:
+            name = min(foreign)
+            raise InputError(f"rules {self.id} have no {name}", field=f"policy.{name}")
+
+    def policy(self, policy: Policy) -> Policy:
+        """Return the policy with the fields that this version has: its own by default where they are not given."""
+        foreign = (VERSION_FIELDS & policy.model_fields_set).difference(self.policy_fields)
+        missing = {
+            name: default
+            for name, default in self.policy_fields.items()
+            if name not in policy.model_fields_set
+        }
+        if not foreign and not missing:
+            return policy
+        kept = {name: value for name, value in policy.record.items() if name not in foreign}
+        return Policy.model_validate({**kept, **missing})
 
     def __reduce__(self) -> tuple[Callable[[str], "RuleVersion"], tuple[str]]:
         """Pickle by the id: a rule version is code, the other process has its own. Only what is registered can be found there."""
@@ -37,7 +60,7 @@ class RuleVersion(Version):
 
 def compiled(version: Version) -> RuleVersion:
     """Compile a rule version. Raises `ChartError` where the chart cannot be compiled, or has no row for an option offered."""
-    table = compile_chart(version.chart, version.entry)
+    table = compile_chart(version.chart, version.entry, VOCABULARY)
     rows = table.transitions.get((table.initial, CommandType.CHOOSE_OPTION), ())
     answered = {
         answer
@@ -51,6 +74,12 @@ def compiled(version: Version) -> RuleVersion:
             f"{version.chart.__name__}: {table.initial}: no row for {missing[0]}, which rules "
             f"{version.id} offer"
         )
+    for name, guard in table.actors.items():
+        if guard is not by(*COMMAND_CLASSES[name].roles):
+            raise ChartError(
+                f"{version.chart.__name__}: {name.value}: {guard.en} in the chart, "
+                f"{by(*COMMAND_CLASSES[name].roles).en} as declared in {COMMAND_CLASSES[name].__name__}"
+            )
     declared: dict[str, Any] = {
         field.name: getattr(version, field.name) for field in fields(version)
     }

@@ -20,12 +20,13 @@ from types import SimpleNamespace
 
 from statemachine import State
 
-from dispute_fsm.domain.enums import Option, Outcome, StateName
+from dispute_fsm.domain.enums import LIABILITIES, EventType, Option, Outcome, StateName
 from dispute_fsm.domain.policy import Bilingual
-from dispute_fsm.machine.chart import Chart, Leaf, Version, transition
-from dispute_fsm.machine.guard import assumed, stated, when
+from dispute_fsm.machine.chart import Chart, Leaf
+from dispute_fsm.machine.guard import when
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import guards as g
+from dispute_fsm.rules.case import assumed, stated
 from dispute_fsm.rules.common import (
     ACCEPTS,
     AGREED,
@@ -51,6 +52,7 @@ from dispute_fsm.rules.common import (
     PROVEN,
     REASONED,
     REFUND,
+    RESOLUTIONS,
     RESPONSE,
     RULING,
     SETTLEMENT,
@@ -78,8 +80,10 @@ from dispute_fsm.rules.common import (
     ships,
     submitted,
     system,
+    transition,
 )
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.version import Version
 
 OPTIONS = (
     Option.CONSUMER_CANCELS,
@@ -104,7 +108,7 @@ ENTRY = InitialTransition(
 class Rules202303(Chart):
     """Settle or contest: one answer of the merchant, then one way to the end."""
 
-    opened = Leaf(StateName.OPENED, deadlines=[RESPONSE], initial=True)
+    opened = Leaf(StateName.OPENED.en, deadlines=[RESPONSE], initial=True)
 
     class option_chosen(State.Compound, name=StateName.OPTION_CHOSEN.en):  # noqa: N801 -- the class's name is the state's id
         """The merchant has answered."""
@@ -113,21 +117,34 @@ class Rules202303(Chart):
             """The merchant says that there is an agreement."""
 
             awaiting_confirmation = Leaf(
-                StateName.AWAITING_CONFIRMATION, deadlines=[CONFIRMATION], initial=True
+                StateName.AWAITING_CONFIRMATION.en, deadlines=[CONFIRMATION], initial=True
             )
-            awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, deadlines=[CONFIRMATION, PROMISE])
-            denial_under_review = Leaf(StateName.DENIAL_UNDER_REVIEW, deadlines=[PROMISE])
+            awaiting_shipment = Leaf(
+                StateName.AWAITING_SHIPMENT.en, deadlines=[CONFIRMATION, PROMISE]
+            )
+            denial_under_review = Leaf(StateName.DENIAL_UNDER_REVIEW.en, deadlines=[PROMISE])
 
         class contesting(State.Compound, name=StateName.CONTESTING.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant says that it is not at fault."""
 
             awaiting_evidence = Leaf(
-                StateName.AWAITING_EVIDENCE, deadlines=[EVIDENCE], initial=True
+                StateName.AWAITING_EVIDENCE.en, deadlines=[EVIDENCE], initial=True
             )
-            under_review = Leaf(StateName.UNDER_REVIEW)
+            under_review = Leaf(StateName.UNDER_REVIEW.en)
 
-    resolved = Leaf(StateName.RESOLVED, closed=True, final=True)
-    penalized = Leaf(StateName.PENALIZED, closed=True)
+    resolved = Leaf(
+        StateName.RESOLVED.en,
+        closed=True,
+        outcomes=RESOLUTIONS,
+        records=EventType.DISPUTE_RESOLVED,
+        final=True,
+    )
+    penalized = Leaf(
+        StateName.PENALIZED.en,
+        closed=True,
+        outcomes=LIABILITIES,
+        records=EventType.DISPUTE_PENALIZED,
+    )
 
     # Short names for the rows below; in a namespace, because a bare alias would be taken for one
     # more state.

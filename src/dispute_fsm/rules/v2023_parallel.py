@@ -19,13 +19,14 @@ from types import SimpleNamespace
 from statemachine import State
 from statemachine.transition_list import TransitionList
 
-from dispute_fsm.domain.enums import LIABILITIES, Deadline, Option, Outcome, StateName
+from dispute_fsm.domain.enums import LIABILITIES, Deadline, EventType, Option, Outcome, StateName
 from dispute_fsm.domain.policy import Bilingual
-from dispute_fsm.machine.chart import Chart, Leaf, Version, transition
-from dispute_fsm.machine.guard import ActorGuard, Selector, Source, assumed, when
+from dispute_fsm.machine.chart import Chart, Leaf
+from dispute_fsm.machine.guard import ActorGuard, Selector, Source, when
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import common
 from dispute_fsm.rules import guards as g
+from dispute_fsm.rules.case import assumed
 from dispute_fsm.rules.common import (
     AGREED,
     ANNUL,
@@ -42,6 +43,7 @@ from dispute_fsm.rules.common import (
     PROMISE,
     PROVEN,
     REFUND,
+    RESOLUTIONS,
     RESPONSE,
     SETTLEMENT,
     SHIPPED,
@@ -68,8 +70,10 @@ from dispute_fsm.rules.common import (
     ships,
     submitted,
     system,
+    transition,
 )
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
+from dispute_fsm.rules.version import Version
 
 OPTIONS = (
     Option.CONSUMER_CANCELS,
@@ -169,22 +173,45 @@ class RulesParallel(Chart):
         class settlement(State.Compound, name=StateName.SETTLEMENT.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant seeks an agreement."""
 
-            proposing = Leaf(StateName.PROPOSING, deadlines=[RESPONSE], initial=True)
-            awaiting_confirmation = Leaf(StateName.AWAITING_CONFIRMATION, deadlines=[CONFIRMATION])
-            awaiting_shipment = Leaf(StateName.AWAITING_SHIPMENT, deadlines=[CONFIRMATION, PROMISE])
-            settlement_failed = Leaf(StateName.SETTLEMENT_FAILED, failed=True)
+            proposing = Leaf(StateName.PROPOSING.en, deadlines=[RESPONSE], initial=True)
+            awaiting_confirmation = Leaf(
+                StateName.AWAITING_CONFIRMATION.en, deadlines=[CONFIRMATION]
+            )
+            awaiting_shipment = Leaf(
+                StateName.AWAITING_SHIPMENT.en, deadlines=[CONFIRMATION, PROMISE]
+            )
+            settlement_failed = Leaf(
+                StateName.SETTLEMENT_FAILED.en,
+                failures=OF_SETTLEMENT,
+                records=EventType.SETTLEMENT_FAILED,
+            )
 
         class evidence(State.Compound, name=StateName.EVIDENCE.en):  # noqa: N801 -- the class's name is the state's id
             """The merchant shows that it is not at fault."""
 
             awaiting_evidence = Leaf(
-                StateName.AWAITING_EVIDENCE, deadlines=[EVIDENCE], initial=True
+                StateName.AWAITING_EVIDENCE.en, deadlines=[EVIDENCE], initial=True
             )
-            under_review = Leaf(StateName.UNDER_REVIEW)
-            evidence_failed = Leaf(StateName.EVIDENCE_FAILED, failed=True)
+            under_review = Leaf(StateName.UNDER_REVIEW.en)
+            evidence_failed = Leaf(
+                StateName.EVIDENCE_FAILED.en,
+                failures=OF_EVIDENCE,
+                records=EventType.EVIDENCE_FAILED,
+            )
 
-    resolved = Leaf(StateName.RESOLVED, closed=True, final=True)
-    penalized = Leaf(StateName.PENALIZED, closed=True)
+    resolved = Leaf(
+        StateName.RESOLVED.en,
+        closed=True,
+        outcomes=RESOLUTIONS,
+        records=EventType.DISPUTE_RESOLVED,
+        final=True,
+    )
+    penalized = Leaf(
+        StateName.PENALIZED.en,
+        closed=True,
+        outcomes=LIABILITIES,
+        records=EventType.DISPUTE_PENALIZED,
+    )
 
     # Short names for the rows below; in a namespace, because a bare alias would be taken for one
     # more state.

@@ -34,6 +34,7 @@ from dispute_fsm.domain.scalars import (
     parse_duration,
     parse_instant,
 )
+from dispute_fsm.errors import InputError
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version
 from dispute_fsm.scenarios.model import (
@@ -110,7 +111,7 @@ def scenario_of(source: YamlSource) -> Scenario:
         )
     )
     chosen = faults.tried(lambda: _rules(source, content, None if head is None else head.dispute))
-    policy = faults.tried(lambda: _policy(source, content))
+    policy = faults.tried(lambda: _policy(source, content, None if chosen is None else chosen[0]))
     if head is None or chosen is None:
         raise faults.first()
     rules, rollout = chosen
@@ -163,12 +164,17 @@ def _rules(
     return rule_version(plan.older if decided is None else decided.version), decided
 
 
-def _policy(source: YamlSource, content: Mapping[str, object]) -> Policy:
-    return (
-        policy_laid_over(DEFAULT_POLICY, source, content["policy"], ("policy",))
-        if "policy" in content
-        else DEFAULT_POLICY
-    )
+def _policy(source: YamlSource, content: Mapping[str, object], rules: RuleVersion | None) -> Policy:
+    policy = DEFAULT_POLICY if rules is None else rules.policy(DEFAULT_POLICY)
+    if "policy" not in content:
+        return policy
+    laid = policy_laid_over(policy, source, content["policy"], ("policy",))
+    if rules is not None:
+        try:
+            rules.check_policy(laid)
+        except InputError as error:
+            raise source.fault(tuple((error.field or "").split(".")), error.message) from None
+    return laid
 
 
 def shown(order: Order | None) -> dict[str, Any]:

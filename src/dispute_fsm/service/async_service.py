@@ -12,7 +12,7 @@ from dispute_fsm.domain.enums import StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.handler import Expiry, Result, command_of, opening_of
-from dispute_fsm.rules.evidence import Checklist
+from dispute_fsm.rules.checklist import Checklist
 from dispute_fsm.service.command_handler import NOTICE
 from dispute_fsm.service.consumer import Consumer, Delivered, FeedEvent
 from dispute_fsm.service.service import PAGE, DisputeService

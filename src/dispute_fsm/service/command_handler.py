@@ -15,13 +15,19 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from dispute_fsm.decider.decide import decide, open_dispute, opening_needs_facts
-from dispute_fsm.decider.decisions import Accepted, Decision, Reason, Refused
+from dispute_fsm.decider.decide import (
+    decide,
+    open_dispute,
+    opening_needs_facts,
+    under_its_version,
+)
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.domain.commands import Command, OpenDispute
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import PayloadUnlock, Reason
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import (
     ConflictError,
@@ -31,7 +37,6 @@ from dispute_fsm.errors import (
     UnknownDisputeError,
 )
 from dispute_fsm.handler import Disputes, Result, instant, log_decision
-from dispute_fsm.machine.guard import PayloadUnlock
 from dispute_fsm.store.failures import failures
 from dispute_fsm.store.repository import Loaded, Store
 from dispute_fsm.store.session import Session
@@ -104,6 +109,7 @@ class CommandHandler:
     ) -> Result:
         """Open a dispute; see `DisputeService.open`."""
         _require_transaction(host)
+        opening = under_its_version(opening)
         for _ in range(_ATTEMPTS):
             with self.session(host) as session:
                 now = self.now(session)

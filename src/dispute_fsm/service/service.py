@@ -24,7 +24,7 @@ from dispute_fsm.handler import (
     opening_of,
 )
 from dispute_fsm.orders import OrderSystem
-from dispute_fsm.rules.evidence import Checklist
+from dispute_fsm.rules.checklist import Checklist
 from dispute_fsm.service.command_handler import NOTICE, Clock, CommandHandler
 from dispute_fsm.service.consumer import SOURCE, Consumer, FeedEvent, Sink, feed_event
 from dispute_fsm.service.sweeper import BATCH, LEASE, Runner, Swept, expire, sweep

@@ -9,8 +9,8 @@ from dispute_fsm.domain.commands import EXPIRIES
 from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import LIABILITIES, CommandType, Outcome, RefusalCode, Role, StateName
 from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard import just_after
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import PLAIN
 from dispute_fsm.verify.state_space import (

@@ -6,20 +6,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispute_fsm.decider.decide import decide
-from dispute_fsm.decider.decisions import Accepted, Reason, Refused, Repeated
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated
 from dispute_fsm.decider.evaluate import Evaluation, evaluate, hinted
 from dispute_fsm.decider.evolve import evolve
 from dispute_fsm.decider.hash_chain import derived_stamp
 from dispute_fsm.domain.commands import Actor, ChooseOption, Command, ExtendDeadline
 from dispute_fsm.domain.enums import CommandType, RefusalCode
-from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard import (
+from dispute_fsm.domain.reasons import (
     ActorUnlock,
     FactUnlock,
     NeverUnlock,
     PayloadUnlock,
+    Reason,
     WaitUnlock,
 )
+from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.verify.property import Move, Violation, against, holds
 from dispute_fsm.verify.representatives import EVERYTHING, OWN, PLAIN
 from dispute_fsm.verify.state_space import (

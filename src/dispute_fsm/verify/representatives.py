@@ -26,8 +26,8 @@ from dispute_fsm.domain.commands import (
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.machine.guard import just_after
 
 SWITCHES: Mapping[str, Mapping[str, object]] = FrozenMap(
     {

@@ -36,9 +36,9 @@ from dispute_fsm.diagrams.views.chart import (
     state_name,
     transition_edge,
 )
+from dispute_fsm.domain.commands import QUIET
 from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode
 from dispute_fsm.errors import ChartError
-from dispute_fsm.machine.transition_table import QUIET
 
 _HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
 _WIDTHS = (13, 9, 20, 28, 12, 14, 14, 5)

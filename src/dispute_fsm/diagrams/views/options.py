@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import partial
 
-from dispute_fsm.decider.decisions import LINKED
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import OPTIONS
 from dispute_fsm.diagrams.model import GuardLabel, Machine, TransitionView
@@ -21,6 +20,7 @@ from dispute_fsm.diagrams.picture import (
 )
 from dispute_fsm.diagrams.views.chart import shape_of, sources, state_name, transition_edge
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option
+from dispute_fsm.domain.reasons import LINKED
 from dispute_fsm.rules.guards.selectors import OPTION
 
 _GENERAL = frozenset({CommandType.EXTEND_DEADLINE, CommandType.WITHDRAW})

@@ -1,13 +1,10 @@
-"""The guards of disputes, by theme; what a guard is stands in `dispute_fsm.machine.guard`.
+"""The guards of disputes, by theme; `dispute_fsm.machine.guard` says what a guard is.
 
 To add one: write a function under `@requirement` in the module of its theme, list it below, and
 name it in the `needs` of a transition in a chart module.
 """
 
 from dispute_fsm.machine.guard import Dimension as Dimension
-from dispute_fsm.machine.timing import FAILED as FAILED
-from dispute_fsm.machine.timing import has_passed as has_passed
-from dispute_fsm.machine.timing import in_time as in_time
 from dispute_fsm.rules.guards.actors import by as by
 from dispute_fsm.rules.guards.agreement import agreement_voucher as agreement_voucher
 from dispute_fsm.rules.guards.agreement import not_confirmed as not_confirmed
@@ -38,10 +35,13 @@ from dispute_fsm.rules.guards.selectors import CONFIRMATION as CONFIRMATION
 from dispute_fsm.rules.guards.selectors import DENIAL as DENIAL
 from dispute_fsm.rules.guards.selectors import EVIDENCE as EVIDENCE
 from dispute_fsm.rules.guards.selectors import EXTENDED as EXTENDED
+from dispute_fsm.rules.guards.selectors import FAILED as FAILED
 from dispute_fsm.rules.guards.selectors import FULFILMENT as FULFILMENT
 from dispute_fsm.rules.guards.selectors import NAMED as NAMED
 from dispute_fsm.rules.guards.selectors import OPTION as OPTION
 from dispute_fsm.rules.guards.selectors import SILENCE as SILENCE
-from dispute_fsm.rules.guards.windows import evidence_in_time as evidence_in_time
-from dispute_fsm.rules.guards.windows import settlement_in_time as settlement_in_time
-from dispute_fsm.rules.guards.windows import window_open as window_open
+from dispute_fsm.rules.guards.timing import evidence_in_time as evidence_in_time
+from dispute_fsm.rules.guards.timing import has_passed as has_passed
+from dispute_fsm.rules.guards.timing import in_time as in_time
+from dispute_fsm.rules.guards.timing import settlement_in_time as settlement_in_time
+from dispute_fsm.rules.guards.timing import window_open as window_open

@@ -1,31 +1,21 @@
 """Who may act."""
 
+from functools import cache
+
 from dispute_fsm.domain.enums import RefusalCode, Role
-from dispute_fsm.machine.guard import (
-    NEVER,
-    ActorGuard,
-    ActorUnlock,
-    Case,
-    GuardKind,
-    GuardResult,
-    result_of,
-    stated,
-)
+from dispute_fsm.domain.reasons import NEVER, ActorUnlock
+from dispute_fsm.machine.guard import ActorGuard, GuardKind, GuardResult
+from dispute_fsm.rules.case import Case, result_of, stated
 
 
-def by(*roles: Role) -> ActorGuard:
-    """Require that the actor has one of these roles, and is the dispute's own where it is a merchant or a consumer."""
+@cache
+def by(*roles: Role) -> ActorGuard[Case]:
+    """Require that the actor has one of these roles, and is the dispute's own merchant or consumer where it is one."""
 
     def condition(case: Case) -> GuardResult:
         actor = case.command.by
         role = actor.role if actor.role in roles else roles[0]
-        own = (
-            case.merchant_id
-            if role is Role.MERCHANT
-            else case.consumer_id
-            if role is Role.CONSUMER
-            else None
-        )
+        own = {Role.MERCHANT: case.merchant_id, Role.CONSUMER: case.consumer_id}.get(role)
         fits = actor.role is role and (own is None or own == actor.id)
         unlock = NEVER if fits else ActorUnlock(role, own)
         return result_of(fits, RefusalCode.WRONG_ACTOR, unlock, role=actor.role.value, id=actor.id)

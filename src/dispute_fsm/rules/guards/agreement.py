@@ -3,21 +3,12 @@
 from typing import TYPE_CHECKING, cast
 
 from dispute_fsm.domain.enums import RefusalCode
+from dispute_fsm.domain.reasons import NEVER, PayloadUnlock
 from dispute_fsm.domain.scalars import format_duration, format_instant
-from dispute_fsm.machine.guard import (
-    NEVER,
-    Case,
-    GuardResult,
-    PayloadUnlock,
-    assumed,
-    requirement,
-    result_of,
-    shown,
-    stated,
-)
-from dispute_fsm.machine.timing import instant_unlock
-from dispute_fsm.rules import evidence
-from dispute_fsm.rules.guards.evidence import vouchers_of
+from dispute_fsm.machine.guard import GuardResult
+from dispute_fsm.rules.case import Case, assumed, requirement, result_of, shown, stated
+from dispute_fsm.rules.guards.evidence import distinct, vouchers_of
+from dispute_fsm.rules.guards.timing import instant_unlock
 
 if TYPE_CHECKING:
     from dispute_fsm.domain.commands import ChooseOption
@@ -96,7 +87,7 @@ def promise_not_too_far(case: Case) -> GuardResult:
 )
 def agreement_voucher(case: Case) -> GuardResult:
     """Require at least one voucher that shows the agreement."""
-    count = len(evidence.distinct(vouchers_of(case)))
+    count = len(distinct(vouchers_of(case)))
     return result_of(
         count > 0, RefusalCode.AGREEMENT_VOUCHER_MISSING, _AGREEMENT_VOUCHER, count=count
     )

@@ -2,17 +2,11 @@
 
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import FactUnlock
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard import (
-    Case,
-    FactUnlock,
-    GuardResult,
-    requirement,
-    result_of,
-    shown,
-    stated,
-)
+from dispute_fsm.machine.guard import GuardResult
+from dispute_fsm.rules.case import Case, requirement, result_of, shown, stated
 
 
 def facts_of(case: Case) -> OrderFacts:

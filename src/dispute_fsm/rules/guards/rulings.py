@@ -3,19 +3,13 @@
 from typing import TYPE_CHECKING, cast
 
 from dispute_fsm.domain.enums import Deadline, RefusalCode
+from dispute_fsm.domain.reasons import NEVER, PayloadUnlock
 from dispute_fsm.domain.scalars import format_instant
-from dispute_fsm.machine.guard import (
-    NEVER,
-    Case,
-    GuardResult,
-    PayloadUnlock,
-    assumed,
-    requirement,
-    result_of,
-)
-from dispute_fsm.machine.timing import instant_unlock
-from dispute_fsm.rules import evidence
+from dispute_fsm.machine.guard import GuardResult
+from dispute_fsm.rules.case import Case, assumed, requirement, result_of
+from dispute_fsm.rules.guards.evidence import length
 from dispute_fsm.rules.guards.selectors import extended_deadline
+from dispute_fsm.rules.guards.timing import instant_unlock
 
 if TYPE_CHECKING:
     from dispute_fsm.domain.commands import Annul, ExtendDeadline, RuleAtFault, RuleNoFault
@@ -31,7 +25,7 @@ _RATIONALE = PayloadUnlock("rationale", "请填写理由", "give a rationale")
 )
 def rationale_given(case: Case) -> GuardResult:
     """Require a rationale that is not blank."""
-    written = evidence.length(
+    written = length(
         cast("RuleNoFault | RuleAtFault | Annul | ExtendDeadline", case.command).rationale
     )
     return result_of(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)

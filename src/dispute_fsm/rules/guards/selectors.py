@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from dispute_fsm.domain.enums import CommandType, Deadline, Denial, Option, Silence
+from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, Denial, Option, Silence
 from dispute_fsm.domain.policy import Policy
-from dispute_fsm.machine.guard import Case, Dimension, Source, answers_of, assumed, stated
+from dispute_fsm.machine.guard import Dimension, Source
+from dispute_fsm.rules.case import Case, answers_of, assumed, stated
 from dispute_fsm.rules.guards.order_facts import facts_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def extended_deadline(case: Case) -> str:
     return next((deadline.value for deadline in candidates if deadline in case.deadlines), "none")
 
 
-def _of_policy(
+def _by_policy(
     name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[[Policy], str], source: Source
 ) -> Dimension:
     """Make a question that the policy alone answers."""
@@ -59,7 +60,7 @@ OPTION = Dimension(
         "the merchant gives exactly one response; what follows depends on it",
     ),
 )
-CONFIRMATION = _of_policy(
+CONFIRMATION = _by_policy(
     "confirmation",
     {
         "asked": ("需消费者确认", "the consumer is asked to confirm"),
@@ -70,7 +71,7 @@ CONFIRMATION = _of_policy(
         "公告未说明由谁确认协商一致", "the announcement does not say who confirms an agreement"
     ),
 )
-DENIAL = _of_policy(
+DENIAL = _by_policy(
     "denial",
     {word.value: (f"消费者否认后{word.zh}", f"a denial {word.en}") for word in Denial},
     lambda policy: policy.denial.value,
@@ -79,7 +80,7 @@ DENIAL = _of_policy(
         "the announcement does not say who finds out that there was no agreement",
     ),
 )
-SILENCE = _of_policy(
+SILENCE = _by_policy(
     "silence",
     {word.value: (f"消费者沉默{word.zh}", f"silence {word.en}") for word in Silence},
     lambda policy: policy.silence.value,
@@ -124,4 +125,14 @@ NAMED = Dimension(
         "多个时限同时计时，须指明延长哪一个",
         "several deadlines run at once, so an extension names the one that it means",
     ),
+)
+FAILED = Dimension(
+    "failed",
+    {"none": ("另一路径仍在进行", "the other region has not failed"), **answers_of(LIABILITIES)},
+    lambda case: "none" if case.liability is None else case.liability.value,
+    assumed(
+        "两条路径均未成立才判责，责任取较重者",
+        "a penalty takes both regions to fail, and is the weightier of the two",
+    ),
+    failed=True,
 )

@@ -3,24 +3,11 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.domain.enums import LIABILITIES, Deadline, RefusalCode, StateName
+from dispute_fsm.domain.enums import Deadline, RefusalCode, StateName
+from dispute_fsm.domain.reasons import NEVER, PayloadUnlock, WaitUnlock, just_after
 from dispute_fsm.domain.scalars import format_instant
-from dispute_fsm.machine.guard import (
-    NEVER,
-    Case,
-    Dimension,
-    Guard,
-    GuardKind,
-    GuardResult,
-    PayloadUnlock,
-    Seen,
-    WaitUnlock,
-    answers_of,
-    assumed,
-    just_after,
-    result_of,
-    shown,
-)
+from dispute_fsm.machine.guard import Guard, GuardKind, GuardResult, Seen
+from dispute_fsm.rules.case import Case, assumed, result_of, shown
 
 
 def local_text(case: Case, instant: datetime) -> str:
@@ -90,17 +77,6 @@ def has_passed(deadline: Deadline) -> Guard:
     )
 
 
-FAILED = Dimension(
-    "failed",
-    {"none": ("另一路径仍在进行", "the other region has not failed"), **answers_of(LIABILITIES)},
-    lambda case: "none" if case.liability is None else case.liability.value,
-    assumed(
-        "两条路径均未成立才判责，责任取较重者",
-        "a penalty takes both regions to fail, and is the weightier of the two",
-    ),
-)
-
-
 def in_time_of(region: StateName, zh: str, *deadlines: Deadline) -> Guard:
     """Require that a region's running deadline has not passed, in Chinese `zh`; `deadlines` are all that the region may have."""
 
@@ -124,3 +100,28 @@ def in_time_of(region: StateName, zh: str, *deadlines: Deadline) -> Guard:
         condition=condition,
         codes=(RefusalCode.DEADLINE_PASSED,),
     )
+
+
+def _window_open(case: Case) -> GuardResult:
+    due = case.deadlines.get(Deadline.CONFIRMATION)
+    return result_of(
+        due is None or case.now <= due, RefusalCode.DEADLINE_PASSED, NEVER, confirmation=shown(due)
+    )
+
+
+settlement_in_time = in_time_of(
+    StateName.SETTLEMENT, "和解时限未过", Deadline.RESPONSE, Deadline.CONFIRMATION, Deadline.PROMISE
+)
+evidence_in_time = in_time_of(StateName.EVIDENCE, "举证判责时限未过", Deadline.EVIDENCE)
+window_open = Guard(
+    name="window_open",
+    kind=GuardKind.TIMING,
+    zh="消费者确认时限未过",
+    en="the consumer's window is open",
+    source=assumed(
+        "待发货期间，确认时限只限制消费者表态",
+        "while shipment is awaited, this deadline only closes the consumer's window",
+    ),
+    condition=_window_open,
+    codes=(RefusalCode.DEADLINE_PASSED,),
+)

@@ -1,0 +1,113 @@
+"""What guards are written with: the `Case` that they look at, and the makers of requirements and results.
+
+The machine is generic; here it is tied to the words of disputes.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from dispute_fsm.domain.commands import Command
+from dispute_fsm.domain.enums import (
+    CommandType,
+    Deadline,
+    EventType,
+    Labelled,
+    Option,
+    Outcome,
+    RefusalCode,
+    StateName,
+)
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.reasons import Unlock
+from dispute_fsm.domain.scalars import FrozenMap, format_instant
+from dispute_fsm.machine.guard import Guard, GuardKind, GuardResult, Seen, Source
+from dispute_fsm.machine.transition_table import Transition, TransitionTable
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The situation in which a command is decided.
+
+    `deadlines` are those that run, with their due instants; `running` those of them that the present state acts on, for
+    each region that still runs (one, where nothing runs side by side). `liability` is that of the region that has failed.
+    `submissions` counts the evidence handed in so far, `extra_rounds` the adjudicator's further requests.
+    `facts` is None where nobody asked the order system. `results` keeps each guard's result, so that a guard of several
+    transitions is evaluated once per decision.
+    """
+
+    command: Command
+    now: datetime
+    policy: Policy
+    merchant_id: str
+    consumer_id: str
+    facts: OrderFacts | None = None
+    option: Option | None = None
+    agreed_until: datetime | None = None
+    confirmed: bool = False
+    deadlines: Mapping[Deadline, datetime] = field(default_factory=dict[Deadline, datetime])
+    running: tuple[tuple[Deadline, ...], ...] = ()
+    submissions: int = 0
+    extra_rounds: int = 0
+    liability: Outcome | None = None
+    results: dict[str, GuardResult] = field(default_factory=dict[str, GuardResult])
+
+
+DisputeTransition: TypeAlias = Transition[Case, CommandType, EventType, Deadline, Outcome]
+DisputeTable: TypeAlias = TransitionTable[
+    Case, StateName, CommandType, EventType, Deadline, Outcome
+]
+
+
+def stated(zh: str, en: str) -> Source:
+    """Name what the announcement says (`S`)."""
+    return Source("S", zh, en)
+
+
+def assumed(zh: str, en: str) -> Source:
+    """Name what is assumed (`A`), and why, where the announcement is silent or open to reading."""
+    return Source("A", zh, en)
+
+
+def answers_of(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
+    """Return the answers to a question whose answers are words of the domain, with their labels."""
+    return {word.value: (word.zh, word.en) for word in words}
+
+
+def result_of(passed: bool, code: RefusalCode, unlock: Unlock, **saw: Seen) -> GuardResult:  # noqa: FBT001 -- the condition is what it is about
+    """Make the result of a guard: it passed, or it did not, with this code and unlock hint."""
+    seen = FrozenMap(saw)
+    return GuardResult(True, seen) if passed else GuardResult(False, seen, code, unlock)  # noqa: FBT003 -- a result begins with it
+
+
+def shown(instant: datetime | None) -> str | None:
+    """Format an instant for the record of what a guard saw."""
+    return None if instant is None else format_instant(instant)
+
+
+def requirement(
+    zh: str,
+    en: str,
+    source: Source,
+    *codes: RefusalCode,
+    needs_facts: bool = False,
+    lasting: bool = False,
+) -> Callable[[Callable[[Case], GuardResult]], Guard[Case]]:
+    """Make a requirement of a condition; the function's name is the guard's."""
+
+    def make(condition: Callable[[Case], GuardResult]) -> Guard[Case]:
+        return Guard(
+            name=condition.__name__,
+            kind=GuardKind.REQUIRES,
+            zh=zh,
+            en=en,
+            source=source,
+            condition=condition,
+            codes=codes,
+            needs_facts=needs_facts,
+            lasting=lasting,
+        )
+
+    return make
