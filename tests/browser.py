@@ -1,4 +1,4 @@
-"""A real browser for tests: Chromium without a screen, which tells what a page asks for, complains about and shows."""
+"""A real browser for tests: headless Chromium that records requests and errors of a page."""
 
 import shutil
 from base64 import b64decode
@@ -16,8 +16,7 @@ from tests.patience import PATIENCE
 Scheme = Literal["light", "dark"]
 Media = Literal["screen", "print"]
 
-# Root has no sandbox to run in; the others keep Chromium from asking its maker's hosts for things
-# of its own.
+# Root cannot run the sandbox. The other flags stop Chromium's own requests to its vendor.
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,7 +36,7 @@ _SIZE = """() => {
 
 
 class Opened:
-    """A page that is open, with every request that it made and every complaint of its console and scripts."""
+    """An open page, with its requests and the errors of its console and scripts."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -51,7 +50,7 @@ class Opened:
 
     @property
     def left(self) -> list[str]:
-        """The requests for anything but the page itself and what stands in it."""
+        """The requests for anything except the page itself and its embedded data."""
         return [url for url in self.requests[1:] if not url.startswith(("data:", "blob:"))]
 
     def evaluate(self, script: str, given: object = None) -> Any:  # noqa: ANN401 -- whatever the script answers

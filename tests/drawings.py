@@ -1,7 +1,6 @@
-"""Checks of a drawing as a real browser shows it. Each returns its faults in words; none: the drawing is good.
+"""Checks of a drawing as a real browser shows it. Each returns its errors as text.
 
-They hold for any SVG of ours, standing alone or in a page, for it is measured by the classes that
-all of them have.
+They apply to every SVG of ours, alone or in a page: they measure by the classes that all have.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,33 +13,33 @@ from tests.browser import Opened
 
 MEASURE = (Path(__file__).with_name("js") / "measure.js").read_text(encoding="utf-8")
 LEAST_CONTRAST = 4.5
-"""What the Web Content Accessibility Guidelines (level AA) ask for between a text and what is behind it."""
+"""The contrast between text and background that WCAG (level AA) requires."""
 
 _SLACK = 0.5
-"""Fractions of a px that rounding may cost."""
+"""The tolerance for rounding, in px."""
 
 Rectangle = tuple[float, float, float, float]
 Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """A text, by its words, or a box or a label, by its id, and where it lies: left, top, right, bottom."""
+class Element:
+    """A text, or a box or label by its id, and its area: left, top, right, bottom."""
 
-    words: str
-    place: Rectangle
+    text: str
+    area: Rectangle
 
-    def overlaps(self, other: "Thing") -> bool:
-        """Whether the two have more than a line in common."""
-        left, top, right, bottom = self.place
+    def overlaps(self, other: "Element") -> bool:
+        """Whether the two areas overlap by more than a line."""
+        left, top, right, bottom = self.area
         return (
-            min(right, other.place[2]) - max(left, other.place[0]) > _SLACK
-            and min(bottom, other.place[3]) - max(top, other.place[1]) > _SLACK
+            min(right, other.area[2]) - max(left, other.area[0]) > _SLACK
+            and min(bottom, other.area[3]) - max(top, other.area[1]) > _SLACK
         )
 
     def within(self, room: Rectangle) -> bool:
-        """Whether nothing of it lies outside."""
-        left, top, right, bottom = self.place
+        """Whether it is completely inside an area."""
+        left, top, right, bottom = self.area
         return (
             left >= room[0] - _SLACK
             and top >= room[1] - _SLACK
@@ -48,96 +47,96 @@ class Thing:
             and bottom <= room[3] + _SLACK
         )
 
-    def holds(self, x: float, y: float) -> bool:
-        """Whether a point lies on it."""
-        left, top, right, bottom = self.place
+    def contains(self, x: float, y: float) -> bool:
+        """Whether a point is inside it."""
+        left, top, right, bottom = self.area
         return left < x < right and top < y < bottom
 
 
 def measured(page: Opened, *, lines: bool = False, grounds: bool = False) -> dict[str, Any]:
-    """Measure what is shown now: texts and boxes; how lines run and what is behind texts only where that is asked for."""
+    """Measure what is shown: texts and boxes; lines and backgrounds of texts only on request."""
     found: dict[str, Any] = page.evaluate(MEASURE, {"lines": lines, "grounds": grounds})
     assert found["texts"], "nothing was drawn"
     return found
 
 
 def clipped(found: dict[str, Any]) -> list[str]:
-    """Name the texts that do not fit into their own box or label, or onto the page."""
+    """Return the texts that do not fit into their box or label, or onto the page."""
     return [
         f"{one['words']!r} does not fit into its box"
         for one in found["texts"]
-        if not _thing(one).within(tuple(one["room"]))
+        if not _element(one).within(tuple(one["room"]))
     ]
 
 
 def overlapping(found: dict[str, Any]) -> list[str]:
-    """Name the boxes and labels that lie on each other, and the texts that do."""
-    pairs = (*_at_one_height(_things(found["boxes"])), *_at_one_height(_things(found["texts"])))
+    """Return the boxes and labels that overlap, and the texts that overlap."""
+    pairs = (*_at_one_height(_elements(found["boxes"])), *_at_one_height(_elements(found["texts"])))
     return [
-        f"{one.words!r} and {other.words!r} lie on each other"
+        f"{one.text!r} and {other.text!r} lie on each other"
         for one, other in pairs
         if one.overlaps(other)
     ]
 
 
-def _at_one_height(things: list[Thing]) -> Iterator[tuple[Thing, Thing]]:
-    """Go through the pairs that could overlap, each in the order given; there are few of them, where there are thousands of things."""
-    downwards = sorted(range(len(things)), key=lambda number: things[number].place[1])
+def _at_one_height(elements: list[Element]) -> Iterator[tuple[Element, Element]]:
+    """Iterate over the pairs that can overlap: few, though there are thousands of elements."""
+    downwards = sorted(range(len(elements)), key=lambda number: elements[number].area[1])
     for done, one in enumerate(downwards, 1):
         for other in islice(downwards, done, None):
-            if things[other].place[1] >= things[one].place[3]:
+            if elements[other].area[1] >= elements[one].area[3]:
                 break
-            yield things[min(one, other)], things[max(one, other)]
+            yield elements[min(one, other)], elements[max(one, other)]
 
 
 def covered_titles(found: dict[str, Any]) -> list[str]:
-    """Name the titles of frames that a box or label lies on."""
-    titles = _things(one for one in found["texts"] if one["heads_frame"])
-    pairs = ((title, box) for title in titles for box in _things(found["boxes"]))
+    """Return the titles of frames that a box or label covers."""
+    titles = _elements(one for one in found["texts"] if one["heads_frame"])
+    pairs = ((title, box) for title in titles for box in _elements(found["boxes"]))
     return [
-        f"{box.words!r} lies on the title {title.words!r}"
+        f"{box.text!r} lies on the title {title.text!r}"
         for title, box in pairs
         if title.overlaps(box)
     ]
 
 
 def crossed(found: dict[str, Any]) -> list[str]:
-    """Name the texts that a line runs through; behind the title of a frame it may, for it is hidden there."""
+    """Return the texts that a line crosses, except titles of frames, which hide the line."""
     return list(dict.fromkeys(_crossed(found)))
 
 
 def unreadable(found: dict[str, Any], least: float = LEAST_CONTRAST) -> list[str]:
-    """Name the texts that stand out too little from what is behind them."""
-    faults = []
+    """Return the texts with too little contrast to their background."""
+    errors = []
     for one in found["texts"]:
         behind = (255.0, 255.0, 255.0)
         for layer in reversed(one["ground"]):
             behind = _laid_over(layer, behind)
         contrast = _contrast(_laid_over(one["colour"], behind), behind)
         if contrast < least:
-            faults.append(f"{one['words']!r} stands out by {contrast:.2f} only")
-    return faults
+            errors.append(f"{one['words']!r} stands out by {contrast:.2f} only")
+    return errors
 
 
 def _crossed(found: dict[str, Any]) -> Iterator[str]:
-    texts = _things(one for one in found["texts"] if not one["heads_frame"])
+    texts = _elements(one for one in found["texts"] if not one["heads_frame"])
     for line in found["lines"]:
         across, down = zip(*line["points"], strict=True)
-        near = Thing(
+        near = Element(
             line["words"], (min(across) - 1, min(down) - 1, max(across) + 1, max(down) + 1)
         )
         for text in filter(near.overlaps, texts):
-            if any(text.holds(x, y) for x, y in line["points"]):
-                yield f"the line of {line['words']!r} runs through {text.words!r}"
+            if any(text.contains(x, y) for x, y in line["points"]):
+                yield f"the line of {line['words']!r} runs through {text.text!r}"
 
 
-def _things(measures: Iterable[dict[str, Any]]) -> list[Thing]:
-    return [_thing(one) for one in measures]
+def _elements(measures: Iterable[dict[str, Any]]) -> list[Element]:
+    return [_element(one) for one in measures]
 
 
-def _thing(measure: dict[str, Any]) -> Thing:
+def _element(measure: dict[str, Any]) -> Element:
     left, top, right, bottom = measure["place"]
-    return Thing(measure["words"], (left, top, right, bottom))
+    return Element(measure["words"], (left, top, right, bottom))
 
 
 def _laid_over(layer: dict[str, Any], behind: Colour) -> Colour:

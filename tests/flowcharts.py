@@ -1,4 +1,4 @@
-"""Flowcharts read by the real mermaid, in one process of Node.js for as many as there are (see `js/read_flowcharts.mjs`)."""
+"""Flowcharts read by the real Mermaid, in one Node.js process (see `js/read_flowcharts.mjs`)."""
 
 import json
 import shutil
@@ -34,10 +34,10 @@ class Mermaid:
 
 
 def node() -> str:
-    """Return where Node.js is; skip the test where it or mermaid is not at hand."""
+    """Return the path of Node.js; skip the test where it or Mermaid is missing."""
     found = shutil.which("node")
     if found is None or not MERMAID.exists():
-        # Who works on rules need not install Node.js; .ci/run has it, and lets no test skip.
+        # Work on the rules does not need Node.js; .ci/run has it, and allows no skipped test.
         pytest.skip(
             "needs Node.js with npm; with both at hand, `make dev` and `make test` install mermaid"
         )

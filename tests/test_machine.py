@@ -1,4 +1,4 @@
-"""The machine as data: all that the chart declares is in it, once, and it survives as JSON."""
+"""The machine as data: everything that the chart declares is in it once, and JSON keeps it."""
 
 import pytest
 from statemachine import State
@@ -12,11 +12,11 @@ from tests.support import over
 
 
 def states(among: list[State]) -> list[State]:
-    """Go through a chart's states, those within others too, as the library keeps them."""
+    """Iterate over a chart's states, nested ones too, in the library's order."""
     return [inner for state in among for inner in (state, *states(list(state.states)))]
 
 
-def transitions(version: RuleVersion) -> list[tuple[str, str, str, ChartTransition]]:
+def declared_transitions(version: RuleVersion) -> list[tuple[str, str, str, ChartTransition]]:
     return [
         (state.id, event.id, transition.target.id if transition.target else "", transition)
         for state in states(list(version.chart.states))
@@ -36,31 +36,33 @@ def machine(version: RuleVersion) -> Machine:
     return machine_of(version, DEFAULT_POLICY)
 
 
-def test_every_edge_of_the_chart_is_one_arrow(version: RuleVersion, machine: Machine) -> None:
-    declared = transitions(version)
-    arrows = [arrow for arrow in machine.arrows if arrow.id != OPENING]
-    assert len(declared) == len(arrows) > 30
-    for (source, event, target, transition), arrow in zip(declared, arrows, strict=True):
+def test_every_transition_of_the_chart_is_in_the_machine_once(
+    version: RuleVersion, machine: Machine
+) -> None:
+    declared = declared_transitions(version)
+    views = [view for view in machine.transitions if view.id != OPENING]
+    assert len(declared) == len(views) > 30
+    for (source, event, target, transition), view in zip(declared, views, strict=True):
         rule = transition.rule
-        assert (arrow.source, arrow.event.value, arrow.target) == (source, event, target)
-        assert arrow.when == tuple(one.name for one in rule.when)
-        assert arrow.timing == tuple(one.name for one in rule.timing)
-        assert arrow.needs == tuple(one.name for one in rule.needs)
-        assert (arrow.starts, arrow.ends, arrow.roles) == (rule.starts, rule.ends, rule.by.roles)
-        assert (arrow.origin.kind, arrow.origin.words.zh, arrow.origin.words.en) == (
+        assert (view.source, view.event.value, view.target) == (source, event, target)
+        assert view.when == tuple(guard.name for guard in rule.when)
+        assert view.timing == tuple(guard.name for guard in rule.timing)
+        assert view.needs == tuple(guard.name for guard in rule.needs)
+        assert (view.starts, view.ends, view.roles) == (rule.starts, rule.ends, rule.by.roles)
+        assert (view.origin.kind, view.origin.text.zh, view.origin.text.en) == (
             rule.origin.kind,
             rule.origin.zh,
             rule.origin.en,
         )
 
 
-def test_an_arrow_is_known_by_its_id(machine: Machine) -> None:
-    ids = [arrow.id for arrow in machine.arrows]
+def test_a_transition_is_known_by_its_id(machine: Machine) -> None:
+    ids = [transition.id for transition in machine.transitions]
     assert len(set(ids)) == len(ids)
-    assert all(machine.arrow(name).id == name for name in ids)
+    assert all(machine.transition(name).id == name for name in ids)
 
 
-def test_every_state_of_the_chart_is_there_in_its_place(
+def test_every_state_of_the_chart_is_in_the_machine_with_its_parent(
     version: RuleVersion, machine: Machine
 ) -> None:
     declared = states(list(version.chart.states))
@@ -70,44 +72,55 @@ def test_every_state_of_the_chart_is_there_in_its_place(
         assert (node.kind == "parallel") is state.parallel
 
 
-def test_what_a_place_acts_on_is_what_its_state_runs(
+def test_the_deadlines_of_a_configuration_are_those_of_its_leaves(
     version: RuleVersion, machine: Machine
 ) -> None:
-    for place in version.table.configurations.values():
-        leaves = [leaf.rpartition(".")[2] for leaf in place.path.split(",")]
-        stands = {deadline for leaf in leaves for deadline in machine.state(leaf).stands}
-        assert stands == set(place.deadlines)
+    for configuration in version.table.configurations.values():
+        leaves = [leaf.rpartition(".")[2] for leaf in configuration.path.split(",")]
+        deadlines = {deadline for leaf in leaves for deadline in machine.state(leaf).deadlines}
+        assert deadlines == set(configuration.deadlines)
 
 
-def test_all_that_is_named_is_there(machine: Machine) -> None:
-    for arrow in machine.arrows:
-        assert {arrow.by, *arrow.when, *arrow.timing, *arrow.needs} <= set(machine.conditions)
-    questions = {one.question for one in machine.conditions.values() if one.question}
+def test_every_name_is_defined(machine: Machine) -> None:
+    for transition in machine.transitions:
+        assert {transition.by, *transition.when, *transition.timing, *transition.needs} <= set(
+            machine.conditions
+        )
+    questions = {guard.question for guard in machine.conditions.values() if guard.question}
     assert questions == set(machine.questions)
     for condition in machine.conditions.values():
-        assert condition.origin.words.zh
-        assert all(f"code.{code.value}" in machine.words for code in condition.codes)
+        assert condition.origin.text.zh
+        assert all(f"code.{code.value}" in machine.labels for code in condition.codes)
 
 
 def test_a_machine_survives_as_json(machine: Machine) -> None:
     assert Machine.model_validate_json(machine.model_dump_json()) == machine
 
 
-def test_what_never_happens_under_a_policy_is_known() -> None:
+def test_what_a_policy_disables_or_makes_unreachable_is_known() -> None:
     version = VERSIONS["2023-03"]
     machine = machine_of(version, DEFAULT_POLICY)
-    asleep = {arrow.id for arrow in machine.arrows if machine.dormant(arrow)}
-    assert "opened--choose_option--consumer_cancels--off" in asleep
-    assert "awaiting_shipment--deny_agreement--asked--review" in asleep
-    assert not any("asked--penalize" in name for name in asleep)
-    beyond = machine.idle() - asleep
-    assert beyond == {
+    disabled = {transition.id for transition in machine.transitions if machine.disabled(transition)}
+    assert "opened--choose_option--consumer_cancels--off" in disabled
+    assert "awaiting_shipment--deny_agreement--asked--review" in disabled
+    assert not any("asked--penalize" in name for name in disabled)
+    unreachable = machine.unreachable() - disabled
+    assert unreachable == {
         "denial_under_review",
-        *(arrow.id for arrow in machine.arrows if arrow.source == "denial_under_review"),
+        *(
+            transition.id
+            for transition in machine.transitions
+            if transition.source == "denial_under_review"
+        ),
     }
-    assert not {arrow.id for arrow in machine.arrows if machine.dormant(arrow)} - machine.idle()
+    assert (
+        not {transition.id for transition in machine.transitions if machine.disabled(transition)}
+        - machine.unreachable()
+    )
     silent = machine_of(version, over(response=None))
     assert silent.off == (Deadline.RESPONSE,)
     assert [
-        arrow.event for arrow in silent.arrows if silent.dormant(arrow) and arrow.id not in asleep
+        transition.event
+        for transition in silent.transitions
+        if silent.disabled(transition) and transition.id not in disabled
     ] == [CommandType.RESPONSE_EXPIRED]

@@ -1,4 +1,4 @@
-"""Pictures as Mermaid: what the real mermaid understands of them is what the picture says, whatever the words are."""
+"""Pictures as Mermaid: the real Mermaid reads what the picture says, for any text."""
 
 import os
 import re
@@ -25,7 +25,7 @@ from tests import browser, flowcharts
 from tests.sampling import examples
 
 MOST_TEXT = 50_000
-"""Above this mermaid shows nothing but that it is too much."""
+"""Above this length Mermaid shows only an error."""
 
 NASTY = [
     "a; b",
@@ -91,34 +91,35 @@ IDS = [
 ]
 
 
-# ---- what the picture says, without asking the renderer ------------------------------------------
+# ---- what the picture says, independent of the renderer ------------------------------------------
 
 
 def seen(text: str) -> str:
-    """Say how a text looks on a page: white space is one blank, and what a page cannot hold is the sign for a missing one."""
+    """Return a text as a page shows it: white space is one blank, invalid characters are U+FFFD."""
     return "".join(
         "\ufffd" if unicodedata.category(sign) in {"Cc", "Cs"} or sign in "\ufffe\uffff" else sign
         for sign in " ".join(text.split())
     )
 
 
-def told(badge: str, lines: tuple[Line, ...]) -> list[str]:
+def label_lines(badge: str, lines: tuple[Line, ...]) -> list[str]:
     return [*([seen(badge)] if badge else []), *(seen(line.text) for line in lines)]
 
 
 def inside(picture: Picture, element: str) -> list[str]:
-    """Say which lines stand in an element for the edges that stay in it, without the rules between them."""
+    """Return the lines of the edges inside an element, without the rules between them."""
     return [
         line
         for edge in picture.edges
         if edge.source == edge.target == element
-        for line in told(edge.badge, edge.lines)
+        for line in label_lines(edge.badge, edge.lines)
     ]
 
 
 def labels(picture: Picture) -> dict[str, list[str]]:
     boxes = {
-        box.id: [*told(box.badge, box.lines), *inside(picture, box.id)] for box in picture.boxes
+        box.id: [*label_lines(box.badge, box.lines), *inside(picture, box.id)]
+        for box in picture.boxes
     }
     return {
         **boxes,
@@ -144,7 +145,7 @@ def check(picture: Picture, understood: dict[str, Any]) -> None:
     leading = [edge for edge in picture.edges if edge.source != edge.target]
     ends = [(edge["source"], edge["target"], edge["lines"]) for edge in understood["edges"]]
     assert ends == [
-        (node_id(edge.source), node_id(edge.target), told(edge.badge, edge.lines))
+        (node_id(edge.source), node_id(edge.target), label_lines(edge.badge, edge.lines))
         for edge in leading
     ]
     for frame in picture.frames:
@@ -224,11 +225,11 @@ def pictures(draw: st.DrawFn) -> Picture:
 
 
 def drawn(lang: Lang) -> Picture:
-    return chart(machine_of(VERSIONS["2023-03"], DEFAULT_POLICY), lang).pictures[0]
+    return chart(machine_of(VERSIONS["2023-03"], DEFAULT_POLICY), lang).graph
 
 
 def labelled(*texts: str) -> Picture:
-    """Make a picture that has each of these texts in a box, on an edge, in a frame and inside a box."""
+    """Make a picture with each of these texts in a box, on an edge, in a frame, inside a box."""
     return Picture(
         id="p",
         title=texts[0],
@@ -335,9 +336,13 @@ SHOW = """async (text) => {
   mermaid.initialize({ startOnLoad: false });
   document.body.innerHTML = (await mermaid.render("shown", text)).svg;
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const lines = (label) => { label.querySelectorAll("br").forEach((br) => br.replaceWith("\\n")); return label.textContent.split("\\n"); };
+  const lines = (label) => {
+    label.querySelectorAll("br").forEach((br) => br.replaceWith("\\n"));
+    return label.textContent.split("\\n");
+  };
   const cut = all("foreignObject").filter((room) => {
-    const [outer, inner] = [room.getBoundingClientRect(), room.firstElementChild.getBoundingClientRect()];
+    const outer = room.getBoundingClientRect();
+    const inner = room.firstElementChild.getBoundingClientRect();
     return inner.width > outer.width + 1 || inner.height > outer.height + 1;
   });
   return {
@@ -375,7 +380,7 @@ def test_a_page_shows_every_label_to_the_letter_and_cuts_none(
     )
     assert sorted(shown["frames"]) == sorted(said[frame.id] for frame in picture.frames)
     leading = [edge for edge in picture.edges if edge.source != edge.target]
-    assert sorted(shown["edges"]) == sorted(told(edge.badge, edge.lines) for edge in leading)
+    assert sorted(shown["edges"]) == sorted(label_lines(edge.badge, edge.lines) for edge in leading)
     assert page.left == []
     assert page.complaints == []
 

@@ -1,4 +1,4 @@
-"""Drawings in a real browser: nothing is clipped or covered, every text can be read on light, on dark and on paper, nothing is fetched."""
+"""Drawings in a real browser: nothing clipped or covered, every text readable, no requests."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def chromium() -> Iterator[Browser]:
 STORY = ROOT / "tests" / "histories" / "denial-upheld-promise-passed-missed.history.jsonl"
 
 
-def told(lang: Lang) -> View:
+def one_dispute(lang: Lang) -> View:
     found = list(steps(str(STORY)))
     return history([step.event for step in found], found[0].policy, lang)
 
@@ -55,7 +55,7 @@ def covered(lang: Lang) -> View:
 
 
 OTHERS: dict[str, Callable[[Lang], View]] = {
-    "history": told,
+    "history": one_dispute,
     "diff": differing,
     "coverage": covered,
 }
@@ -68,7 +68,7 @@ DRAWINGS = [*COMMITTED, *(f"{name}.{lang}.svg" for name in OTHERS for lang in ("
 
 
 def drawn(name: str, folder: Path) -> Path:
-    """Give the file of a drawing: one that is committed, or a view that is drawn now."""
+    """Return the file of a drawing: a committed one, or a view that is drawn now."""
     if name in COMMITTED:
         return ROOT / name
     view, lang, _ = name.split(".")
@@ -138,7 +138,7 @@ def test_no_request_leaves_the_page_and_nothing_complains(page: Opened) -> None:
     assert page.complaints == []
 
 
-# ---- the checks themselves: a fault that is planted is named -------------------------------------
+# ---- the checks themselves: a planted error is found -------------------------------------
 
 PICTURE = Picture(
     id="small",
@@ -159,8 +159,8 @@ SMALL = View(
 )
 
 
-class Fault(NamedTuple):
-    """What plants a fault in the small picture, the check that has to find it, and what it says of it."""
+class PlantedError(NamedTuple):
+    """An error planted in the small picture, the check that must find it, and its message."""
 
     plant: str
     check: Check
@@ -176,46 +176,48 @@ PARTS = """
         what.setAttribute("y", Number(to.getAttribute("y")) + down);
     }
 """
-FAULTS = {
-    "a label too long for its box": Fault(
+PLANTED = {
+    "a label too long for its box": PlantedError(
         "text.textContent += ' and much more'",
         clipped,
         "'one and much more' does not fit into its box",
     ),
-    "a text that has slipped down": Fault(
+    "a text that has slipped down": PlantedError(
         "move(below, below, 20)", clipped, "'begins' does not fit into its box"
     ),
-    "a box on another": Fault(
+    "a box on another": PlantedError(
         "move(box, other, 5)", overlapping, "'one' and 'three' lie on each other"
     ),
-    "a text on another": Fault(
+    "a text on another": PlantedError(
         "move(below, text, 4)", overlapping, "'one' and 'begins' lie on each other"
     ),
-    "a box on the title of a frame": Fault(
+    "a box on the title of a frame": PlantedError(
         "move(box, title, -20)", covered_titles, "'one' lies on the title 'a frame'"
     ),
-    "a line through a text": Fault(
+    "a line through a text": PlantedError(
         "line.setAttribute('d', `M0,0 L${text.getAttribute('x')},${text.getAttribute('y')} l9,-9`)",
         crossed,
         "through 'one'",
     ),
-    "a pale text": Fault("text.style.fill = '#aaa'", unreadable, "'one' stands out by 2.32 only"),
-    "a text that is faded too far": Fault(
+    "a pale text": PlantedError(
+        "text.style.fill = '#aaa'", unreadable, "'one' stands out by 2.32 only"
+    ),
+    "a text that is faded too far": PlantedError(
         "text.parentElement.style.opacity = 0.3", unreadable, "'begins' stands out by"
     ),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_planted_fault_is_found(chromium: Browser, tmp_path: Path, fault: Fault) -> None:
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
+def test_a_planted_error_is_found(chromium: Browser, tmp_path: Path, planted: PlantedError) -> None:
     path = tmp_path / "small.svg"
     path.write_text(svg(SMALL), encoding="utf-8")
     with browser.opened(chromium, path) as page:
-        assert fault.check(measured(page, lines=True, grounds=True)) == []
-        page.evaluate(f"() => {{ {PARTS} {fault.plant} }}")
+        assert planted.check(measured(page, lines=True, grounds=True)) == []
+        page.evaluate(f"() => {{ {PARTS} {planted.plant} }}")
         assert any(
-            fault.complaint in line
-            for line in fault.check(measured(page, lines=True, grounds=True))
+            planted.complaint in line
+            for line in planted.check(measured(page, lines=True, grounds=True))
         )
 
 

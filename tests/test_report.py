@@ -1,4 +1,4 @@
-"""`dispute-fsm report`: one page that needs nothing else, that shows the record as it is, whole or broken, in a real browser too."""
+"""`dispute-fsm report`: a self-contained page that shows a valid or invalid record."""
 
 import re
 from html import unescape
@@ -35,7 +35,7 @@ def words(html: str) -> str:
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_a_page_tells_the_outcome_the_chain_and_every_event(tmp_path: Path, lang: str) -> None:
+def test_a_page_shows_the_outcome_the_integrity_and_every_event(tmp_path: Path, lang: str) -> None:
     html = page(tmp_path, STORY, lang=lang)
     text = words(html)
     for said in (
@@ -43,13 +43,13 @@ def test_a_page_tells_the_outcome_the_chain_and_every_event(tmp_path: Path, lang
         {"zh": "已在协商日期前发货揽件", "en": "settled: shipped by the agreed date"}[lang],
     ):
         assert said in text
-    assert {"zh": "完整：5 个事件", "en": "of 5 events are sound"}[lang] in text
+    assert {"zh": "完整：5 个事件", "en": "of 5 events are valid"}[lang] in text
     assert re.findall(r'<li id="event-(\d+)"', html) == ["1", "2", "3", "4", "5"]
     assert "deadline_not_passed" in text
     assert "promise_has_passed" in text
 
 
-def test_every_check_stands_with_what_it_saw(tmp_path: Path) -> None:
+def test_every_check_is_listed_with_its_values(tmp_path: Path) -> None:
     text = words(page(tmp_path, STORY))
     for guard in (
         "by_merchant",
@@ -77,7 +77,9 @@ def test_words_that_a_person_wrote_cannot_break_the_page(tmp_path: Path) -> None
     story = """\
 dispute: {dispute_id: "D-<b>1</b>", opened_at: 2023-03-28T10:00:00+08:00}
 steps:
-  - {at: +1h, do: choose_option, with: {option: out_of_stock_refund, note: "</svg><script>alert(1)</script>"}}
+  - at: +1h
+    do: choose_option
+    with: {option: out_of_stock_refund, note: "</svg><script>alert(1)</script>"}
 """
     (tmp_path / "x.dispute.yaml").write_text(story, encoding="utf-8")
     assert command_line.run("run", tmp_path / "x.dispute.yaml", "--histories", tmp_path).code == 0
@@ -95,16 +97,16 @@ def test_a_record_that_was_changed_says_so_on_the_page(tmp_path: Path) -> None:
     broken.write_text("".join([*lines[:3], changed, *lines[4:]]), encoding="utf-8")
     html = page(tmp_path, broken, code=1)
     text = words(html)
-    assert "broken:" in text
+    assert "invalid:" in text
     assert "hash does not fit" in text
-    assert "the 2 events before the fault" in text
+    assert "the 2 events before the error" in text
     assert re.findall(r'<li id="event-(\d+)"', html) == ["1", "2"]
 
 
-def test_erased_words_are_told_as_erased(tmp_path: Path) -> None:
+def test_erased_data_are_shown_as_erased(tmp_path: Path) -> None:
     text = words(page(tmp_path, ERASED))
     assert "erased (" in text
-    assert "sound" in text
+    assert "are valid" in text
 
 
 def test_one_dispute_of_many_is_chosen(tmp_path: Path) -> None:

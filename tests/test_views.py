@@ -1,4 +1,4 @@
-"""What reviewers see says what the chart says: every edge once, every refusal as it is decided, every source named."""
+"""The views agree with the chart: each transition once, refusals as decided, sources named."""
 
 import re
 from collections import Counter
@@ -10,20 +10,23 @@ import pytest
 
 from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.diagrams.completeness import faults, misplaced, other_events
-from dispute_fsm.diagrams.difference import ChartChange, changes
-from dispute_fsm.diagrams.formatting import Voice
-from dispute_fsm.diagrams.model import Arrow, Machine, machine_of
-from dispute_fsm.diagrams.picture import Mark, Picture, TextTable, View, leaves, taken
-from dispute_fsm.diagrams.render.dot import dot
+from dispute_fsm.diagrams.completeness import events_not_offered, inconsistencies, not_offered_codes
+from dispute_fsm.diagrams.formatting import Formatter
+from dispute_fsm.diagrams.model import (
+    Machine,
+    TransitionView,
+    machine_of,
+)
+from dispute_fsm.diagrams.picture import Mark, Picture, TextTable, View
+from dispute_fsm.diagrams.render.graphviz import dot
 from dispute_fsm.diagrams.render.markdown import markdown
 from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.decisions import decisions
-from dispute_fsm.diagrams.views.diff import diff
-from dispute_fsm.diagrams.views.history import history
+from dispute_fsm.diagrams.views.diff import ChartChange, changes, diff
+from dispute_fsm.diagrams.views.history import active_leaves, history, transition_of
 from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.domain.enums import (
     ORDER_PAGE_LINK,
@@ -60,7 +63,7 @@ def machine(request: pytest.FixtureRequest) -> Machine:
 
 
 def the_picture(view: View) -> Picture:
-    (picture,) = view.pictures
+    (picture,) = (part for part in view.parts if isinstance(part, Picture))
     return picture
 
 
@@ -73,98 +76,104 @@ def tables(view: View) -> list[TextTable]:
 
 
 def texts(drawn: str) -> str:
-    """Give the words of an SVG in one piece, as they are broken to lines anywhere."""
+    """Return the text of an SVG without white space, as lines break anywhere."""
     return re.sub(r"\s+", "", "".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn)))
 
 
-# ---- every edge, everywhere ----------------------------------------------------------------------
+# ---- every transition, everywhere ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_the_chart_shows_every_edge_once_in_every_format(
+def test_the_chart_shows_every_transition_once_in_every_format(
     machine: Machine, lang: Lang, tell: Callable[[object], None]
 ) -> None:
     view = chart(machine, lang)
-    ids = [arrow.id for arrow in machine.arrows]
+    ids = [transition.id for transition in machine.transitions]
     assert Counter(edge.id for edge in the_picture(view).edges) == Counter(ids)
     drawn = svg(view)
     assert Counter(re.findall(r'<g id="([^"]+)" class="edge', drawn)) == Counter(ids)
-    stays = {arrow.id for arrow in machine.arrows if arrow.stays}
+    stays = {transition.id for transition in machine.transitions if transition.stays}
     nodes = Counter(re.findall(r'^ +"([^"]+)" \[id=', dot(view.graph), flags=re.MULTILINE))
     assert all(nodes[name] == (0 if name in stays else 1) for name in ids)
     lines = [
         line for line in mermaid(view.graph).splitlines() if re.search(r"(-->|==>|-\.->)", line)
     ]
     assert len(lines) == len(ids) - len(stays)
-    tell(f"chart {machine.rules} {lang}: {len(ids)} edges drawn, each once")
+    tell(f"chart {machine.rules} {lang}: {len(ids)} transitions drawn, each once")
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_every_edge_is_in_exactly_one_row_of_the_decision_tables(
+def test_every_transition_is_in_exactly_one_row_of_the_decision_tables(
     machine: Machine, lang: Lang, tell: Callable[[object], None]
 ) -> None:
     view = decisions(machine, lang)
     rows = [
         row.id for table in tables(view) for row in table.rows if row.id.startswith("decision-")
     ]
-    assert Counter(rows) == Counter(f"decision-{arrow.id}" for arrow in machine.arrows)
-    assert Counter(edge.id for edge in view.graph.edges) == Counter(
-        arrow.id for arrow in machine.arrows if arrow.source is not None
+    assert Counter(rows) == Counter(
+        f"decision-{transition.id}" for transition in machine.transitions
     )
-    tell(f"decisions {machine.rules} {lang}: {len(rows)} rows for {len(machine.arrows)} edges")
+    assert Counter(edge.id for edge in view.graph.edges) == Counter(
+        transition.id for transition in machine.transitions if transition.source is not None
+    )
+    total = len(machine.transitions)
+    tell(f"decisions {machine.rules} {lang}: {len(rows)} rows for {total} transitions")
 
 
 def test_rows_carry_who_where_to_what_end_and_every_code(machine: Machine) -> None:
-    voice = Voice(machine, "en")
+    fmt = Formatter(machine, "en")
     rows = {
         row.id: " ".join(line.text for cell in row.cells for line in cell)
         for table in tables(decisions(machine, "en"))
         for row in table.rows
     }
-    for arrow in machine.arrows:
-        told = rows[f"decision-{arrow.id}"]
+    for transition in machine.transitions:
+        text = rows[f"decision-{transition.id}"]
         for words in (
-            voice.roles(arrow),
-            *voice.endings(arrow),
-            voice.ref(arrow),
-            voice.say("stays") if arrow.stays else voice.state(arrow.target),
+            fmt.roles(transition),
+            *fmt.endings(transition),
+            fmt.ref(transition),
+            fmt.message("stays") if transition.stays else fmt.state(transition.target),
         ):
-            assert words in told, arrow.id
-        codes = {code.value for name in arrow.needs for code in machine.conditions[name].codes}
-        assert codes <= set(re.findall(r"[a-z_]+", told)), arrow.id
+            assert words in text, transition.id
+        codes = {code.value for name in transition.needs for code in machine.conditions[name].codes}
+        assert codes <= set(re.findall(r"[a-z_]+", text)), transition.id
 
 
 def test_every_condition_and_source_is_named_in_the_legend(machine: Machine) -> None:
     for lang in LANGS:
-        voice = Voice(machine, lang)
+        fmt = Formatter(machine, lang)
         legend = cells(
             next(table for table in tables(chart(machine, lang)) if table.id == "sources")
         )
-        for arrow in machine.arrows:
-            assert voice.ref(arrow) in legend
-            assert arrow.origin.words.label(lang) in legend
-            for condition in voice.conditions((*arrow.when, *arrow.timing, *arrow.needs)):
-                assert voice.ref(condition) in legend
+        for transition in machine.transitions:
+            assert fmt.ref(transition) in legend
+            assert transition.origin.text.label(lang) in legend
+            for condition in fmt.conditions(
+                (*transition.when, *transition.timing, *transition.needs)
+            ):
+                assert fmt.ref(condition) in legend
 
 
 def test_tooltips_carry_the_source_of_each_rule_and_each_condition(machine: Machine) -> None:
     edges = {edge.id: edge.tooltip for edge in the_picture(chart(machine, "zh")).edges}
-    for arrow in machine.arrows:
-        assert arrow.origin.words.zh in edges[arrow.id]
-        for name in (*arrow.when, *arrow.needs):
-            assert name in edges[arrow.id]
-            assert machine.conditions[name].origin.words.zh in edges[arrow.id]
+    for transition in machine.transitions:
+        assert transition.origin.text.zh in edges[transition.id]
+        for name in (*transition.when, *transition.needs):
+            assert name in edges[transition.id]
+            assert machine.conditions[name].origin.text.zh in edges[transition.id]
 
 
 # ---- no gap, no overlap, and what is decided -----------------------------------------------------
 
 
 def changed(machine: Machine, name: str, **update: object) -> Machine:
-    arrows = tuple(
-        arrow.model_copy(update=update) if arrow.id == name else arrow for arrow in machine.arrows
+    transitions = tuple(
+        transition.model_copy(update=update) if transition.id == name else transition
+        for transition in machine.transitions
     )
-    assert arrows != machine.arrows
-    return machine.model_copy(update={"arrows": arrows})
+    assert transitions != machine.transitions
+    return machine.model_copy(update={"transitions": transitions})
 
 
 def plain() -> Machine:
@@ -172,45 +181,53 @@ def plain() -> Machine:
 
 
 def test_the_tables_have_neither_gap_nor_overlap(machine: Machine) -> None:
-    assert list(faults(machine)) == []
+    assert list(inconsistencies(machine)) == []
 
 
 def test_an_overlap_is_found() -> None:
-    arrow = "awaiting_confirmation--deny_agreement--out_of_stock_refund"
-    found = list(faults(changed(plain(), arrow, when=())))
+    transition = "awaiting_confirmation--deny_agreement--out_of_stock_refund"
+    found = list(inconsistencies(changed(plain(), transition, when=())))
     assert any(
         "awaiting_confirmation on deny_agreement" in one and "both apply" in one for one in found
     )
     with pytest.raises(ChartError, match="both apply"):
-        decisions(changed(plain(), arrow, when=()), "en")
+        decisions(changed(plain(), transition, when=()), "en")
 
 
 def test_an_overlap_with_the_states_around_is_found() -> None:
     machine = plain()
-    inner = machine.arrow("opened--withdraw").model_copy(
+    inner = machine.transition("opened--withdraw").model_copy(
         update={"id": "under_review--withdraw", "source": "under_review"}
     )
     assert any(
         "under_review on withdraw" in one
-        for one in faults(machine.model_copy(update={"arrows": (*machine.arrows, inner)}))
+        for one in inconsistencies(
+            machine.model_copy(update={"transitions": (*machine.transitions, inner)})
+        )
     )
 
 
 def test_a_gap_in_what_the_order_shows_is_found() -> None:
     machine = plain()
     left = tuple(
-        arrow
-        for arrow in machine.arrows
-        if arrow.id != "awaiting_shipment--promise_expired--refunded"
+        transition
+        for transition in machine.transitions
+        if transition.id != "awaiting_shipment--promise_expired--refunded"
     )
-    (found,) = faults(machine.model_copy(update={"arrows": left}))
+    (found,) = inconsistencies(machine.model_copy(update={"transitions": left}))
     assert "awaiting_shipment on promise_expired" in found
     assert "refunded" in found
 
 
-def offered(machine: Machine, dispute: Dispute, event: CommandType) -> list[Arrow]:
-    around = {name for leaf in leaves(dispute.path) for name in (leaf, *machine.around(leaf))}
-    return [arrow for arrow in machine.arrows if arrow.event is event and arrow.source in around]
+def offered(machine: Machine, dispute: Dispute, event: CommandType) -> list[TransitionView]:
+    around = {
+        name for leaf in active_leaves(dispute.path) for name in (leaf, *machine.around(leaf))
+    }
+    return [
+        transition
+        for transition in machine.transitions
+        if transition.event is event and transition.source in around
+    ]
 
 
 @pytest.mark.no_cover  # a hundred thousand decisions
@@ -220,36 +237,38 @@ def offered(machine: Machine, dispute: Dispute, event: CommandType) -> list[Arro
 def test_what_the_tables_say_is_what_is_decided(
     policy: dict[str, object], count: Callable[[str, int], None]
 ) -> None:
-    """Go through situations, events, orders and moments: what is accepted took a row, what is refused has a code of the table."""
+    """Decide many cases: what is accepted took a row, what is refused has a code of the table."""
     machine = machine_of(VERSIONS["2023-03"], over(**policy))
     tried = 0
     for dispute, event in product(situations(over(**policy)).values(), COMMANDS):
-        state = machine.state(leaves(dispute.path)[0])
-        arrows = offered(machine, dispute, event)
-        assert (event in other_events(machine, state)) is not bool(arrows)
+        state = machine.state(active_leaves(dispute.path)[0])
+        transitions = offered(machine, dispute, event)
+        assert (event in events_not_offered(machine, state)) is not bool(transitions)
         allowed = {
             code
-            for arrow in arrows
-            for name in (arrow.by, *arrow.timing, *arrow.needs)
+            for transition in transitions
+            for name in (transition.by, *transition.timing, *transition.needs)
             for code in machine.conditions[name].codes
         }
         allowed |= (
-            {RefusalCode.NOT_IN_THIS_STATE} if arrows else set(misplaced(machine, state, event))
+            {RefusalCode.NOT_IN_THIS_STATE}
+            if transitions
+            else set(not_offered_codes(machine, state, event))
         )
         for at, shown in product(moments(dispute), ORDERS.values()):
             decision = decided(dispute, well_formed(dispute, event), at, shown)
             tried += 1
             if isinstance(decision, Accepted):
-                assert taken(machine, decision.event) in arrows
+                assert transition_of(machine, decision.event) in transitions
             elif isinstance(decision, Refused):
                 assert set(decision.codes) <= allowed, (dispute.path, event)
-                if not arrows:
+                if not transitions:
                     assert len(decision.codes) == 1
     assert tried > 1_000
     count("decisions compared with the tables", tried)
 
 
-# ---- words ---------------------------------------------------------------------------------------
+# ---- texts ---------------------------------------------------------------------------------------
 
 
 def test_the_options_say_what_each_takes_and_how_it_is_refused() -> None:
@@ -275,7 +294,7 @@ def test_the_options_say_what_each_takes_and_how_it_is_refused() -> None:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_svg_and_markdown_carry_every_word_of_a_view(machine: Machine, lang: Lang) -> None:
+def test_svg_and_markdown_contain_every_text_of_a_view(machine: Machine, lang: Lang) -> None:
     for view in (chart(machine, lang), decisions(machine, lang), options(machine, lang)):
         drawn = texts(svg(view))
         written = re.sub(r"[\\*\s]|<br>", "", markdown(view))
@@ -305,14 +324,16 @@ def test_both_languages_show_the_same(machine: Machine) -> None:
 # ---- one dispute ---------------------------------------------------------------------------------
 
 
-def test_every_recorded_event_took_one_edge_of_the_chart(count: Callable[[str, int], None]) -> None:
+def test_every_recorded_event_took_one_transition_of_the_chart(
+    count: Callable[[str, int], None],
+) -> None:
     found = 0
     for path in HISTORIES:
         for step in steps(str(path)):
             machine = machine_of(VERSIONS[step.event.rules], step.policy)
-            arrow = taken(machine, step.event)
-            assert (arrow is None) is (step.event.type is EventType.REFUSED)
-            found += arrow is not None
+            transition = transition_of(machine, step.event)
+            assert (transition is None) is (step.event.type is EventType.REFUSED)
+            found += transition is not None
     assert found > 300
     count("recorded events found on the chart", found)
 
@@ -347,11 +368,11 @@ def test_the_timeline_shows_each_deadline_against_what_happened(lang: Lang) -> N
     assert (late.mark, late.start, late.end) == (Mark.MISSED, ran_out.end, result.events[-1].at)
 
 
-def test_an_event_that_no_edge_explains_is_an_error() -> None:
+def test_an_event_without_a_transition_is_an_error() -> None:
     result = ran(next(path for path in CORPUS if path.name == "15-promise-missed.dispute.yaml"))
     event = result.events[1].model_copy(update={"target": "penalized"})
     with pytest.raises(InputError, match="event 2"):
-        taken(plain(), event)
+        transition_of(plain(), event)
 
 
 # ---- differences and coverage --------------------------------------------------------------------
@@ -383,12 +404,12 @@ def test_a_machine_does_not_differ_from_itself(machine: Machine) -> None:
 
 def test_a_requirement_that_came_or_went_is_named() -> None:
     machine, name = plain(), "opened--choose_option--already_shipped--asked"
-    needs = machine.arrow(name).needs
+    needs = machine.transition(name).needs
     gone = the_change(
         machine, changed(machine, name, needs=tuple(one for one in needs if one != "picked_up"))
     )
     assert (gone.kind, gone.id, gone.mark, gone.lines) == (
-        "arrow",
+        "transition",
         name,
         Mark.CHANGED,
         ("needs: no longer a valid pickup scan",),
@@ -397,12 +418,16 @@ def test_a_requirement_that_came_or_went_is_named() -> None:
     assert come.lines[0].startswith("needs: now also shipped, a valid pickup scan")
 
 
-def test_an_edge_that_leads_elsewhere_came_or_went_is_named() -> None:
+def test_a_transition_with_another_target_added_or_removed_is_named() -> None:
     machine, name = plain(), "opened--withdraw"
     moved = the_change(machine, changed(machine, name, target="penalized"))
     assert "to: was resolved, is penalized" in moved.lines
     left = machine.model_copy(
-        update={"arrows": tuple(arrow for arrow in machine.arrows if arrow.id != name)}
+        update={
+            "transitions": tuple(
+                transition for transition in machine.transitions if transition.id != name
+            )
+        }
     )
     assert (the_change(machine, left).mark, the_change(left, machine).mark) == (
         Mark.REMOVED,
@@ -410,7 +435,7 @@ def test_an_edge_that_leads_elsewhere_came_or_went_is_named() -> None:
     )
 
 
-def test_an_edge_that_is_selected_otherwise_is_the_same_edge() -> None:
+def test_a_transition_that_is_selected_differently_is_the_same_transition() -> None:
     machine, name = plain(), "under_review--request_evidence"
     other = changed(machine, name, when=("denial_is_penalize",), id=f"{name}--penalize")
     change = the_change(machine, other)
@@ -431,11 +456,11 @@ def test_a_label_is_named_with_what_it_was() -> None:
     assert changes(before, after, "en") == ()
 
 
-def test_what_differs_is_told_in_one_language() -> None:
+def test_differences_are_in_one_language() -> None:
     before, after = (machine_of(VERSIONS[name], DEFAULT_POLICY) for name in ("parallel", "2023-03"))
-    told = [line for change in changes(before, after, "en") for line in change.lines]
-    assert any(line.startswith("source: was a ruling by the rules (") for line in told)
-    assert not [line for line in told if not line.isascii()]
+    lines = [line for change in changes(before, after, "en") for line in change.lines]
+    assert any(line.startswith("source: was a ruling by the rules (") for line in lines)
+    assert not [line for line in lines if not line.isascii()]
     zh = [
         line
         for change in changes(before, after, "zh")
@@ -446,13 +471,13 @@ def test_what_differs_is_told_in_one_language() -> None:
     assert not [line for line in zh if re.search("[a-z]{2}", line)]
 
 
-def test_what_no_dispute_comes_to_is_marked_on_the_chart_beyond_what_is_dormant() -> None:
+def test_what_no_dispute_reaches_is_marked_on_the_chart() -> None:
     picture = the_picture(chart(plain(), "en"))
     badges = {edge.id: edge.badge for edge in picture.edges} | {
         box.id: box.badge for box in picture.boxes
     }
     marked = {name for name, badge in badges.items() if badge == "[never under this policy]"}
-    assert marked == plain().idle()
+    assert marked == plain().unreachable()
     assert "denial_under_review--rule_at_fault" in marked
 
 
@@ -468,7 +493,7 @@ def test_the_options_list_the_sources_that_they_name_and_no_other(machine: Machi
     assert {row.cells[0][0].text for row in listed.rows} == said
 
 
-def test_a_policy_shows_its_terms_and_the_edges_that_wake_or_sleep() -> None:
+def test_a_policy_shows_its_terms_and_the_transitions_that_it_enables_or_disables() -> None:
     after = machine_of(
         VERSIONS["2023-03"],
         over(response={"hours": 48}, denial="review", evidence_reasons={"force_majeure": None}),
@@ -476,17 +501,17 @@ def test_a_policy_shows_its_terms_and_the_edges_that_wake_or_sleep() -> None:
     found = {change.id: change for change in changes(plain(), after, "en")}
     assert found["response"].lines == ("was 24 h, is 48 h",)
     assert found["evidence_reasons.force_majeure"].mark is Mark.REMOVED
-    woken, asleep = (
+    enabled, disabled = (
         "awaiting_shipment--deny_agreement--asked--review",
         "awaiting_shipment--deny_agreement--asked--penalize",
     )
-    assert (found[woken].mark, found[asleep].mark) == (Mark.ADDED, Mark.REMOVED)
+    assert (found[enabled].mark, found[disabled].mark) == (Mark.ADDED, Mark.REMOVED)
     edges = {
         edge.id: edge
         for edge in the_picture(diff(("default", plain()), ("new", after), "en")).edges
     }
-    assert (edges[woken].mark, edges[asleep].mark) == (Mark.ADDED, Mark.REMOVED)
-    assert edges[woken].badge
+    assert (edges[enabled].mark, edges[disabled].mark) == (Mark.ADDED, Mark.REMOVED)
+    assert edges[enabled].badge
     assert edges["opened--withdraw"].mark is Mark.PLAIN
     assert edges["denial_under_review--rule_at_fault"].mark is Mark.ADDED
     assert found["denial_under_review"].lines == (
@@ -500,16 +525,17 @@ def test_every_two_rule_versions_can_be_compared() -> None:
         picture = the_picture(diff((one.id, before), (other.id, after), "zh"))
         ids = [edge.id for edge in picture.edges]
         assert len(set(ids)) == len(ids)
-        assert {arrow.id for arrow in after.arrows} <= set(ids)
+        assert {transition.id for transition in after.transitions} <= set(ids)
         gone = [
             edge
             for edge in picture.edges
-            if edge.mark is Mark.REMOVED and edge.id not in {arrow.id for arrow in after.arrows}
+            if edge.mark is Mark.REMOVED
+            and edge.id not in {transition.id for transition in after.transitions}
         ]
         assert bool(gone) is (one.id != other.id)
 
 
-def test_coverage_counts_each_edge_and_lets_what_never_happened_stand_out(
+def test_coverage_counts_each_transition_and_marks_those_never_taken(
     count: Callable[[str, int], None],
 ) -> None:
     machine = plain()
@@ -520,19 +546,23 @@ def test_coverage_counts_each_edge_and_lets_what_never_happened_stand_out(
     view = coverage(corpus, "en")
     edges = {edge.id: edge for edge in the_picture(view).edges}
     never = {name for name, edge in edges.items() if edge.mark is Mark.MISSED}
-    assert never == {arrow.id for arrow in machine.arrows if not corpus.arrows[arrow.id]}
-    assert (
-        edges["open_dispute"].badge
-        == f"{sum(bool(ran(path).events) for path in CORPUS if ran(path).scenario.opening.rules == machine.rules)} times"
+    assert never == {
+        transition.id for transition in machine.transitions if not corpus.transitions[transition.id]
+    }
+    opened = sum(
+        bool(ran(path).events)
+        for path in CORPUS
+        if ran(path).scenario.opening.rules == machine.rules
     )
+    assert edges["open_dispute"].badge == f"{opened} times"
     assert corpus.events == sum(
         event.rules == machine.rules for path in CORPUS for event in ran(path).events
     )
     empty = the_picture(coverage(Corpus(machine), "en"))
     assert {edge.badge for edge in empty.edges} == {"never"}
-    count("edges that the corpus takes", len(edges) - len(never))
+    count("transitions that the corpus takes", len(edges) - len(never))
 
 
-def test_a_word_that_is_not_there_is_an_error() -> None:
+def test_an_unknown_message_is_an_error() -> None:
     with pytest.raises(KeyError):
-        Voice(plain(), "zh").say("no such phrase")
+        Formatter(plain(), "zh").message("no such phrase")

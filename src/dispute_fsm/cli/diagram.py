@@ -21,10 +21,9 @@ from dispute_fsm.cli.app import (
     wrote,
 )
 from dispute_fsm.cli.histories import history_files, story
-from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
+from dispute_fsm.diagrams.catalogue import SUFFIXES, VIEWS, Format, drifts, render, write
 from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.picture import View
-from dispute_fsm.diagrams.render.formats import FORMATS, SUFFIXES, Format, drawn
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history
@@ -131,7 +130,7 @@ def diagram(
     if to == STANDARD_OUTPUT and chosen_format == "png" and sys.stdout.isatty():
         raise InputError("a terminal shows no picture: name a file", field="-o")
     deliver(
-        drawn(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ()),
+        render(_view(view or "chart", of or [], rules, words, dispute), chosen_format, font or ()),
         to,
         words,
     )
@@ -182,11 +181,11 @@ def _side(named: str, rules: str) -> Machine:
 def _format(asked: FormatChoice | None, to: Path | None) -> Format:
     """Take the format that is asked for, else that of the file's ending."""
     suffix = ".svg" if to is None or not to.suffix else to.suffix
-    for name in FORMATS:
+    for name in SUFFIXES:
         if name == asked if asked is not None else SUFFIXES[name] == suffix:
             return name
     raise InputError(
-        f"no format has the ending {suffix}: name one by --format ({', '.join(FORMATS)})",
+        f"no format has the ending {suffix}: name one by --format ({', '.join(SUFFIXES)})",
         field="-o",
     )
 
@@ -205,10 +204,10 @@ _SAYS: dict[Lang, dict[str, str]] = {
 
 def _check(folder: Path, lang: Lang) -> Exit:
     count = 0
-    for drift in drifts(folder, lang):
+    for name, differences in drifts(folder, lang):
         count += 1
-        say(str(folder / drift.file))
-        for line in drift.what:
+        say(str(folder / name))
+        for line in differences:
             say(f"  {line}")
     if count:
         complain(_SAYS[lang]["drifted"].format(count=count))

@@ -1,1 +1,1 @@
-"""The rules as pictures and tables: one machine read from the chart, views of it, and renderers for each format."""
+"""The rules as pictures and tables: the machine of a chart, views of it, and renderers."""

@@ -1,130 +1,95 @@
-"""A machine formatted as text, zh or en: what views say of states, transitions, conditions, deadlines.
-
-Every sentence of the views is here, in both languages beside each other, by its name and with what
-belongs into it.
-"""
+"""A machine formatted as text, zh or en: its states, transitions, conditions and deadlines."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from dispute_fsm.diagrams.model import Arrow, Ending, GuardLabel, Machine, Provenance
+from dispute_fsm.diagrams.messages import PHRASES
+from dispute_fsm.diagrams.model import GuardLabel, Machine, Provenance, TransitionView
 from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import Deadline, Labelled, Lang
-from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Bilingual, Policy, Term
 from dispute_fsm.history.telling import lasting
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.selectors import EXTENDED, FAILED, NAMED, OPTION
 from dispute_fsm.rules.guards.timing import evidence_in_time, in_time, settlement_in_time
 
-_PHRASES = Messages(
-    {
-        "and": ("；", "; "),
-        "comma": ("、", ", "),
-        "or": ("或", " or "),
-        "colon": ("：", ": "),
-        "when": ("适用条件：{}", "if {}"),
-        "needs": ("必须满足：{}", "needs: {}"),
-        "ends_as": ("结果：{}", "ends as {}"),
-        "on": ("{outcome}（方案：{option}）", "{outcome} (on: {option})"),
-        "fails": ("该路径未成立，责任：{}", "this side fails for: {}"),
-        "rules": ("{rules}（{label}）", "{rules} ({label})"),
-        "failed": ("另一路径未成立，责任：{}", "the other side has failed: {}"),
-        "extends": ("延长{}", "it is the {} that is extended"),
-        "starts": ("开始计时：{}", "starts the {}"),
-        "stops": ("停止计时：{}", "stops the {}"),
-        "limits": ("凭证大小、格式与数量均符合要求", "the vouchers keep to the limits"),
-        "deadline": ("{name}：{term}", "{name}: {term}"),
-        "only_window": (
-            "（只限制消费者表态，届满不触发处理）",
-            " (only closes the consumer's window)",
-        ),
-        "only_waits": ("（此状态下暂不处理，之后继续）", " (not acted on here)"),
-        "hours": ("{n} 小时", "{n} h"),
-        "working_hours": ("{n} 个工作小时", "{n} working hours"),
-        "off": ("未启用", "off"),
-        "promise": ("约定时间后 {grace}", "the agreed instant + {grace}"),
-        "stated": ("公告要点", "stated"),
-        "assumed": ("本系统约定（公告未明确）", "assumed"),
-        "source": ("依据 {ref} · {kind}：{words}", "source {ref} ({kind}): {words}"),
-        "chosen": ("所选的方案", "the option chosen"),
-        "stays": ("状态不变", "stays"),
-        "none": ("–", "–"),
-    }
-)
-
-
 _IN_TIME = frozenset({in_time.name, settlement_in_time.name, evidence_in_time.name})
-"""What goes without saying of every arrow that is no expiry."""
+"""Required of every transition that is not an expiry, so it is not repeated on each."""
 _EXTENSIONS = frozenset({EXTENDED.name, NAMED.name})
+_LIMITS = frozenset(guard.name for guard in VOUCHER_LIMITS)
 
 
-class Voice:
-    """Says what a machine holds, in one language. Sources have numbers (S1, A1 …) by which pictures and legends refer to them."""
+class Formatter:
+    """Formats a machine in one language.
+
+    Sources have numbers (S1, A1 …), by which pictures and legends refer to them.
+    """
 
     def __init__(self, machine: Machine, lang: Lang) -> None:
         self.machine = machine
         self.lang: Lang = lang
         self.policy = Policy.model_validate(machine.policy)
 
-    def say(self, phrase: str, /, *words: object, **named: object) -> str:
-        """Say a phrase of this page."""
-        return _PHRASES(self.lang, phrase, *words, **named)
+    def message(self, name: str, /, *values: object, **named: object) -> str:
+        """Format one of the shared phrases."""
+        return PHRASES(self.lang, name, *values, **named)
 
-    def label(self, words: Bilingual | Labelled) -> str:
-        """Say a word of the domain."""
-        return words.label(self.lang)
+    def join(self, separator: str, texts: Iterable[str]) -> str:
+        """Join texts by one of the shared phrases."""
+        return self.message(separator).join(texts)
 
-    def word(self, kind: str, name: str) -> str:
-        """Say a word that the machine names, by its kind and id."""
-        return self.machine.words[f"{kind}.{name}"].label(self.lang)
+    def label(self, label: Bilingual | Labelled) -> str:
+        """Return a label in this language."""
+        return label.label(self.lang)
 
     @property
     def rules(self) -> str:
-        """Name the rule version."""
-        return self.say("rules", rules=self.machine.rules, label=self.label(self.machine.label))
+        """The rule version's id and label."""
+        return self.message("rules", rules=self.machine.rules, label=self.label(self.machine.label))
 
     def state(self, name: str) -> str:
-        """Name a state."""
+        """Return a state's label."""
         return self.label(self.machine.state(name).label)
 
-    def roles(self, arrow: Arrow) -> str:
-        """Say who."""
-        return self.say("or").join(self.label(role) for role in arrow.roles)
+    def roles(self, transition: TransitionView) -> str:
+        """Return who can trigger a transition."""
+        return self.join("or", map(self.label, transition.roles))
 
-    def arrow(self, arrow: Arrow) -> str:
-        """Name an arrow: who does what, and on which answers."""
-        name = f"{self.roles(arrow)} · {self.label(arrow.event)}"
-        answers = [self.condition(one) for one in self.selects(arrow)]
-        return f"{name} [{self.say('and').join(answers)}]" if answers else name
+    def trigger(self, transition: TransitionView) -> str:
+        """Return who does what."""
+        return f"{self.roles(transition)} · {self.label(transition.event)}"
+
+    def transition(self, transition: TransitionView) -> str:
+        """Return a transition's name: who does what, and the answers that select it."""
+        answers = self.join("and", map(self.condition, self.selectors(transition)))
+        return self.trigger(transition) + (f" [{answers}]" if answers else "")
 
     # ---- sources ---------------------------------------------------------------------------------
 
     @cached_property
-    def sources(self) -> Mapping[str, Provenance]:
-        """Every source by its number, in the order in which the machine first names it."""
-        origins = [arrow.origin for arrow in self.machine.arrows] + [
-            one.origin for one in self.machine.conditions.values()
-        ]
+    def sources(self) -> Mapping[Provenance, str]:
+        """The number of every source, in the order in which the machine first names them."""
+        origins = [transition.origin for transition in self.machine.transitions]
+        origins += [condition.origin for condition in self.machine.conditions.values()]
         counts = {"S": 0, "A": 0}
-        found: dict[str, Provenance] = {}
+        numbers: dict[Provenance, str] = {}
         for origin in dict.fromkeys(origins):
             counts[origin.kind] += 1
-            found[f"{origin.kind}{counts[origin.kind]}"] = origin
-        return found
+            numbers[origin] = f"{origin.kind}{counts[origin.kind]}"
+        return numbers
 
-    @cached_property
-    def _refs(self) -> Mapping[Provenance, str]:
-        return {origin: ref for ref, origin in self.sources.items()}
-
-    def ref(self, of: Arrow | GuardLabel) -> str:
+    def ref(self, part: TransitionView | GuardLabel) -> str:
         """Return the number of a source."""
-        return self._refs[of.origin]
+        return self.sources[part.origin]
 
-    def source(self, of: Arrow | GuardLabel) -> str:
-        """Say where a rule comes from."""
-        kind = self.say("stated" if of.origin.kind == "S" else "assumed")
-        return self.say("source", ref=self.ref(of), kind=kind, words=self.label(of.origin.words))
+    def source(self, part: TransitionView | GuardLabel) -> str:
+        """Return a source in full."""
+        return self.message(
+            "source",
+            ref=self.ref(part),
+            kind=self.message(part.origin.kind),
+            text=self.label(part.origin.text),
+        )
 
     # ---- conditions ------------------------------------------------------------------------------
 
@@ -132,83 +97,87 @@ class Voice:
         """Return conditions by their names."""
         return [self.machine.conditions[name] for name in names]
 
-    def selects(self, arrow: Arrow) -> list[GuardLabel]:
-        """Return what tells an arrow apart, the option first: it is what people look for."""
-        return sorted(self.conditions(arrow.when), key=lambda one: one.question != OPTION.name)
-
-    def demands(self, arrow: Arrow) -> list[GuardLabel]:
-        """Return what an arrow demands; that it has to be in time goes without saying."""
-        return self.conditions(
-            name for name in (*arrow.timing, *arrow.needs) if name not in _IN_TIME
+    def selectors(self, transition: TransitionView) -> list[GuardLabel]:
+        """Return the conditions that select a transition; the option comes first."""
+        return sorted(
+            self.conditions(transition.when),
+            key=lambda condition: condition.question != OPTION.name,
         )
+
+    def requirements(self, transition: TransitionView) -> list[GuardLabel]:
+        """Return what a transition requires, except that it has to be in time."""
+        return self.conditions(
+            name for name in (*transition.timing, *transition.needs) if name not in _IN_TIME
+        )
+
+    def guards(self, transition: TransitionView) -> list[GuardLabel]:
+        """Return every condition of a transition."""
+        return [
+            *self.selectors(transition),
+            *self.conditions((*transition.timing, *transition.needs)),
+        ]
 
     def condition(self, condition: GuardLabel) -> str:
-        """Say a condition. Of some questions the answer alone would not say what is asked."""
-        words = self.label(condition.label)
+        """Format a condition. For some questions the answer alone would be unclear."""
+        text = self.label(condition.label)
         if condition.question in _EXTENSIONS:
-            return self.say("extends", words)
-        return (
-            self.say("failed", words)
-            if condition.question == FAILED.name and "none" not in condition.accepts
-            else words
-        )
+            return self.message("extends", text)
+        if condition.question == FAILED.name and "none" not in condition.accepts:
+            return self.message("failed", text)
+        return text
 
-    def told(self, conditions: Iterable[GuardLabel]) -> list[str]:
-        """Say conditions, each with the number of its source; the limits for vouchers are said as one."""
-        return [f"{words} {ref}".rstrip() for words, ref, _ in self.grouped(conditions)]
+    def with_sources(self, conditions: Iterable[GuardLabel]) -> list[str]:
+        """Format conditions, each with the number of its source."""
+        return [f"{text} {ref}" for text, ref, _ in self.grouped(conditions)]
 
     def grouped(
         self, conditions: Iterable[GuardLabel]
     ) -> Iterator[tuple[str, str, tuple[GuardLabel, ...]]]:
-        """Yield conditions in words with their source's number, those that are said as one together."""
+        """Iterate over texts with their source's number; all limits of vouchers are one text."""
         listed = list(conditions)
-        limits = tuple(
-            one for one in listed if one.name in {guard.name for guard in VOUCHER_LIMITS}
-        )
-        together = len(limits) == len(VOUCHER_LIMITS)
-        for one in listed:
-            if not together or one not in limits:
-                yield self.condition(one), self.ref(one), (one,)
+        limits = tuple(condition for condition in listed if condition.name in _LIMITS)
+        together = len(limits) == len(_LIMITS)
+        for condition in listed:
+            if not together or condition not in limits:
+                yield self.condition(condition), self.ref(condition), (condition,)
         if together:
-            yield self.say("limits"), self.ref(limits[0]), limits
+            yield self.message("limits"), self.ref(limits[0]), limits
 
-    # ---- ends and clocks -------------------------------------------------------------------------
+    # ---- outcomes and deadlines ------------------------------------------------------------------
 
-    def endings(self, arrow: Arrow) -> list[str]:
-        """Say how the dispute, or one side of it, ends by an arrow."""
-        failed = [] if arrow.liability is None else [self.say("fails", self.label(arrow.liability))]
-        return [*failed, *(self.ending(end) for end in arrow.endings)]
+    def endings(self, transition: TransitionView) -> list[str]:
+        """Return the outcomes of a transition, and the liability of a region that fails by it."""
+        texts: list[str] = []
+        if transition.liability is not None:
+            texts.append(self.message("fails", self.label(transition.liability)))
+        for ending in transition.endings:
+            outcome = self.label(ending.outcome)
+            if ending.option is not None:
+                outcome = self.message("on", outcome=outcome, option=self.label(ending.option))
+            texts.append(outcome)
+        return texts
 
-    def ending(self, end: Ending) -> str:
-        """Say one end."""
-        outcome = self.label(end.outcome)
-        return (
-            outcome
-            if end.option is None
-            else self.say("on", outcome=outcome, option=self.label(end.option))
-        )
-
-    def clocks(self, arrow: Arrow) -> list[str]:
-        """Say which deadlines begin and stop."""
-        parts = [("starts", arrow.starts), ("stops", arrow.ends)]
+    def deadline_changes(self, transition: TransitionView) -> list[str]:
+        """Return which deadlines a transition starts and stops."""
+        changes = (("starts", transition.starts), ("stops", transition.ends))
         return [
-            self.say(phrase, self.say("comma").join(map(self.label, which)))
-            for phrase, which in parts
-            if which
+            self.message(phrase, self.join("comma", map(self.label, deadlines)))
+            for phrase, deadlines in changes
+            if deadlines
         ]
 
-    def term(self, deadline: Deadline) -> str:
-        """Say how long a deadline runs under the machine's policy."""
+    def deadline(self, deadline: Deadline) -> str:
+        """Format a deadline with its term under the machine's policy."""
         if deadline is Deadline.PROMISE:
-            return self.say("promise", grace=lasting(self.policy.scan_grace, self.lang))
-        return self.hours(term_of(deadline, self.policy))
+            term = self.message("promise", grace=lasting(self.policy.scan_grace, self.lang))
+        else:
+            term = self.term(term_of(deadline, self.policy))
+        return self.message("deadline", name=self.label(deadline), term=term)
 
-    def hours(self, term: Term | None) -> str:
-        """Say a term."""
+    def term(self, term: Term | None) -> str:
+        """Format a term."""
         if term is None:
-            return self.say("off")
-        return (
-            self.say("hours", n=term.hours)
-            if term.hours is not None
-            else self.say("working_hours", n=term.working_hours)
-        )
+            return self.message("off")
+        if term.hours is not None:
+            return self.message("hours", n=term.hours)
+        return self.message("working_hours", n=term.working_hours)

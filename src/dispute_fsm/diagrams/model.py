@@ -1,18 +1,18 @@
 """The machine as data: a rule version under a policy, read from its chart and from nothing else.
 
-Every view is made from this one value, so a picture cannot say what the chart does not. As JSON it
-stands beside the pictures in `diagrams/`: where the rules have drifted from what was drawn, the two
-are compared and the difference is named.
+Every view is made from this one value, so a picture cannot differ from the chart. It is committed
+as `machine.json` next to the pictures: `dispute-fsm diagram --check` compares the two machines and
+names what differs. A field with an alias is named differently in that file.
 
-An *arrow* is one edge as the chart declares it: an edge out of a compound state is one arrow,
-however many leaves it is taken from. A *condition* is a guard; what tells arrows apart (`when`),
-the clock (`timing`) and what is demanded (`needs`) are kept apart.
+A transition out of a compound state is one transition, however many leaves it can start from. A
+*condition* is a guard. The conditions of a transition are kept apart: those that select it
+(`when`), its clock (`timing`) and its requirements (`needs`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, PlainSerializer
+from pydantic import AfterValidator, ConfigDict, Field
 from statemachine import State
 
 from dispute_fsm.domain.deadlines import is_on
@@ -31,30 +31,38 @@ from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict
 from dispute_fsm.errors import ChartError
 from dispute_fsm.machine.chart import ChartTransition, Leaf
 from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector, Source
-from dispute_fsm.machine.transition_table import InitialTransition, Outcomes, Rule
+from dispute_fsm.machine.transition_table import Outcomes, Rule
 from dispute_fsm.rules.registry import RuleVersion
 
+T = TypeVar("T")
+ByName = Annotated[Mapping[str, T], AfterValidator(FrozenMap)]
 Kind = Literal["leaf", "compound", "parallel"]
 
-Words = Annotated[
-    Mapping[str, Bilingual],
-    AfterValidator(FrozenMap),
-    PlainSerializer(dict, return_type=dict[str, Bilingual]),
-]
-
 OPENING = "open_dispute"
-"""The id of the arrow by which a dispute begins."""
+"""The id of the transition by which a dispute begins."""
 
 
-class Provenance(Strict):
-    """Where a rule comes from: `S`, stated in the announcement; `A`, assumed where it is silent, and why."""
+class MachinePart(Strict):
+    """The base of the models in `machine.json`: fields are set by name and written by alias."""
+
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+
+class Provenance(MachinePart):
+    """The source of a rule: `S` is stated in the announcement, `A` is assumed; `text` says why."""
 
     kind: Literal["S", "A"]
-    words: Bilingual
+    text: Annotated[Bilingual, Field(alias="words")]
 
 
-class StateNode(Strict):
-    """A state with its place in the nesting; `stands` are the deadlines that may stand in it, `runs` those it acts on."""
+class StateNode(MachinePart):
+    """A state and its parent in the nesting.
+
+    `deadlines` are those that can run while the dispute is in the state; `running` are those whose
+    expiry the state acts on.
+    """
 
     id: str
     label: Bilingual
@@ -62,15 +70,15 @@ class StateNode(Strict):
     kind: Kind
     initial: bool
     closed: bool
-    stands: Series[Named[Deadline]]
-    runs: Series[Named[Deadline]]
+    deadlines: Annotated[Series[Named[Deadline]], Field(alias="stands")]
+    running: Annotated[Series[Named[Deadline]], Field(alias="runs")]
 
 
-class GuardLabel(Strict):
-    """A guard. One that selects has a `question` and the answers that it `accepts`; any other may refuse with its `codes`."""
+class GuardLabel(MachinePart):
+    """A guard. A selector has a `question` and `accepts` answers; others refuse with `codes`."""
 
     name: str
-    sort: Named[GuardKind]
+    kind: Annotated[Named[GuardKind], Field(alias="sort")]
     label: Bilingual
     codes: Series[Named[RefusalCode]]
     question: str | None
@@ -79,29 +87,30 @@ class GuardLabel(Strict):
     origin: Provenance
 
 
-class SelectorQuestion(Strict):
-    """What arrows are told apart by: a question with finitely many answers, of which exactly one is true.
+class SelectorQuestion(MachinePart):
+    """A question that selects transitions: it has finitely many answers, exactly one is true.
 
     `settled` is the answer under the machine's policy, where the policy alone gives it.
     """
 
-    answers: Words
+    answers: ByName[Bilingual]
     needs_facts: bool
     settled: str | None
     origin: Provenance
 
 
-class Ending(Strict):
-    """How the dispute ends by an arrow, on one option where that decides (`option` null: on any)."""
+class Ending(MachinePart):
+    """An outcome of a transition, for one option or (`option` null) for any."""
 
     option: Named[Option] | None
     outcome: Named[Outcome]
 
 
-class Arrow(Strict):
-    """One edge of the chart; `source` is null where the dispute begins. Conditions are named, see `Machine.conditions`.
+class TransitionView(MachinePart):
+    """A transition of the chart. Its conditions are named, see `Machine.conditions`.
 
-    `liability` is that for which a region fails by it, where the dispute goes on all the same.
+    `source` is null where the dispute begins. `liability` is set where a region fails by the
+    transition and the dispute continues.
     """
 
     id: str
@@ -121,24 +130,12 @@ class Arrow(Strict):
 
     @property
     def stays(self) -> bool:
-        """Whether the arrow leads back to where it comes from."""
+        """Whether the transition leads back to its source."""
         return self.source == self.target
 
 
-Conditions = Annotated[
-    Mapping[str, GuardLabel],
-    AfterValidator(FrozenMap),
-    PlainSerializer(dict, return_type=dict[str, GuardLabel]),
-]
-Questions = Annotated[
-    Mapping[str, SelectorQuestion],
-    AfterValidator(FrozenMap),
-    PlainSerializer(dict, return_type=dict[str, SelectorQuestion]),
-]
-
-
-class Machine(Strict):
-    """A rule version under a policy, complete: states, arrows, conditions, the words for all of them, and the policy's values."""
+class Machine(MachinePart):
+    """A rule version under a policy, complete: states, transitions, conditions, labels, policy."""
 
     rules: str
     label: Bilingual
@@ -146,10 +143,10 @@ class Machine(Strict):
     why: Bilingual
     options: Series[Named[Option]]
     states: Series[StateNode]
-    arrows: Series[Arrow]
-    conditions: Conditions
-    questions: Questions
-    words: Words
+    transitions: Annotated[Series[TransitionView], Field(alias="arrows")]
+    conditions: ByName[GuardLabel]
+    questions: ByName[SelectorQuestion]
+    labels: Annotated[ByName[Bilingual], Field(alias="words")]
     policy: dict[str, Any]
     off: Series[Named[Deadline]]
     """The deadlines that the policy switches off."""
@@ -158,159 +155,152 @@ class Machine(Strict):
         """Return a state by its id."""
         return next(state for state in self.states if state.id == name)
 
-    def arrow(self, name: str) -> Arrow:
-        """Return an arrow by its id."""
-        return next(arrow for arrow in self.arrows if arrow.id == name)
-
-    def dormant(self, arrow: Arrow) -> bool:
-        """Tell whether an arrow can never be taken under this policy: it is for another one, or its deadline is switched off."""
-        for name in arrow.when:
-            condition = self.conditions[name]
-            settled = (
-                None if condition.question is None else self.questions[condition.question].settled
-            )
-            if settled is not None and settled not in condition.accepts:
-                return True
-        return arrow.event.expires in self.off
-
-    def idle(self) -> frozenset[str]:
-        """Return the ids of the states and arrows that no dispute comes to under this policy: dormant, or beyond what is dormant."""
-        reached: set[str] = set()
-        awake = [arrow for arrow in self.arrows if not self.dormant(arrow)]
-        while (
-            more := {
-                leaf
-                for arrow in awake
-                if self._taken(arrow, reached)
-                for leaf in self._entered(arrow.target)
-            }
-            - reached
-        ):
-            reached |= more
-        states = [
-            state.id
-            for state in self.states
-            if reached.isdisjoint(leaf.id for leaf in self.leaves(state.id))
-        ]
-        arrows = [
-            arrow.id
-            for arrow in self.arrows
-            if arrow not in awake or not self._taken(arrow, reached)
-        ]
-        return frozenset((*states, *arrows))
-
-    def _taken(self, arrow: Arrow, reached: set[str]) -> bool:
-        return arrow.source is None or not reached.isdisjoint(
-            leaf.id for leaf in self.leaves(arrow.source)
-        )
-
-    def _entered(self, name: str) -> Iterator[str]:
-        state = self.state(name)
-        if state.kind == "leaf":
-            yield name
-        for inner in self.states:
-            if inner.parent == name and (inner.initial or state.kind == "parallel"):
-                yield from self._entered(inner.id)
-
-    def leaves(self, name: str) -> tuple[StateNode, ...]:
-        """Return the leaves of a state: itself, or all that lie in it."""
-        inside = [
-            state for state in self.states if state.id == name or name in self.around(state.id)
-        ]
-        return tuple(state for state in inside if state.kind == "leaf")
+    def transition(self, name: str) -> TransitionView:
+        """Return a transition by its id."""
+        return next(transition for transition in self.transitions if transition.id == name)
 
     def around(self, name: str) -> tuple[str, ...]:
         """Return the ids of the states around a state, from the inside out."""
-        parents = {state.id: state.parent for state in self.states}
-        found: list[str] = []
-        while (parent := parents[name]) is not None:
-            found.append(parent)
-            name = parent
-        return tuple(found)
+        parent = self.state(name).parent
+        return () if parent is None else (parent, *self.around(parent))
+
+    def leaves(self, name: str) -> tuple[StateNode, ...]:
+        """Return the leaves of a state: itself, or all leaves inside it."""
+        return tuple(
+            state
+            for state in self.states
+            if state.kind == "leaf" and name in {state.id, *self.around(state.id)}
+        )
+
+    def entered(self, name: str) -> Iterator[str]:
+        """Iterate over the leaves that are active after entering a state."""
+        state = self.state(name)
+        if state.kind == "leaf":
+            yield name
+        for child in self.states:
+            if child.parent == name and (child.initial or state.kind == "parallel"):
+                yield from self.entered(child.id)
+
+    def leaving(self, name: str) -> list[TransitionView]:
+        """Return the transitions out of a state, with those out of the states around it."""
+        sources = {name, *self.around(name)}
+        return [transition for transition in self.transitions if transition.source in sources]
+
+    def is_for(self, transition: TransitionView, answers: Mapping[str, str]) -> bool:
+        """Tell whether a transition can apply where these are the answers to some questions."""
+        selectors = (self.conditions[name] for name in transition.when)
+        return all(
+            answers.get(selector.question or "", selector.accepts[0]) in selector.accepts
+            for selector in selectors
+        )
+
+    def disabled(self, transition: TransitionView) -> bool:
+        """Tell whether the policy excludes a transition: by an answer, or its deadline is off."""
+        settled = {
+            name: question.settled
+            for name, question in self.questions.items()
+            if question.settled is not None
+        }
+        return transition.event.expires in self.off or not self.is_for(transition, settled)
+
+    def unreachable(self) -> frozenset[str]:
+        """Return the ids of the states and transitions that no dispute reaches with this policy."""
+        enabled = [transition for transition in self.transitions if not self.disabled(transition)]
+        reached: set[str] = set()
+        while more := {
+            leaf
+            for transition in enabled
+            if self._starts_in(transition, reached)
+            for leaf in self.entered(transition.target)
+        }.difference(reached):
+            reached |= more
+        states = (
+            state.id
+            for state in self.states
+            if reached.isdisjoint(leaf.id for leaf in self.leaves(state.id))
+        )
+        transitions = (
+            transition.id
+            for transition in self.transitions
+            if transition not in enabled or not self._starts_in(transition, reached)
+        )
+        return frozenset((*states, *transitions))
+
+    def _starts_in(self, transition: TransitionView, leaves: set[str]) -> bool:
+        return transition.source is None or not leaves.isdisjoint(
+            leaf.id for leaf in self.leaves(transition.source)
+        )
+
+
+# ---- reading a chart -----------------------------------------------------------------------------
 
 
 def machine_of(version: RuleVersion, policy: Policy) -> Machine:
-    """Read a rule version's chart. Raises `ChartError` where two edges could not be told apart by their ids."""
-    guards: dict[str, Guard] = {}
-    arrows = [_entry(version, guards), *_arrows(version.chart.states, guards)]
-    if twice := [arrow.id for arrow in arrows if sum(other.id == arrow.id for other in arrows) > 1]:
+    """Read a rule version's chart. Raises `ChartError` where two transitions have the same id."""
+    rules = list(_rules(version))
+    guards = {
+        guard.name: guard
+        for *_, rule in rules
+        for guard in (rule.by, *rule.when, *rule.timing, *rule.needs)
+    }
+    transitions = [_transition(*declared) for declared in rules]
+    ids = [transition.id for transition in transitions]
+    if duplicates := [name for name in ids if ids.count(name) > 1]:
         raise ChartError(
-            f"{version.chart.__name__}: {twice[0]}: two edges are told apart by nothing"
+            f"{version.chart.__name__}: {duplicates[0]}: two transitions have the same id"
         )
-    states = list(_states(version.chart.states, None))
     return Machine(
         rules=version.id,
         label=version.label,
         change=version.change,
         why=version.why,
         options=version.options,
-        states=tuple(
-            state.model_copy(update={"runs": _running(state, states, arrows)}) for state in states
-        ),
-        arrows=tuple(arrows),
+        states=tuple(_states(version.chart.states, (), transitions)),
+        transitions=tuple(transitions),
         conditions={name: _condition(guard) for name, guard in guards.items()},
         questions={
             guard.dimension.name: _question(guard.dimension, policy)
             for guard in guards.values()
             if isinstance(guard, Selector)
         },
-        words=_words(version, arrows, guards.values()),
+        labels=_labels(version, transitions, guards.values()),
         policy=policy.record,
         off=tuple(deadline for deadline in Deadline if not is_on(deadline, policy)),
     )
 
 
-def _states(states: Iterable[State], parent: str | None) -> Iterator[StateNode]:
-    for state in states:
-        kind: Kind = "parallel" if state.parallel else "compound" if state.states else "leaf"
-        yield StateNode(
-            id=state.id,
-            label=_labelled(StateName(state.id)),
-            parent=parent,
-            kind=kind,
-            initial=bool(state.initial),
-            closed=isinstance(state, Leaf) and state.closed,
-            stands=state.deadlines if isinstance(state, Leaf) else (),
-            runs=(),
-        )
-        yield from _states(state.states, state.id)
+def _rules(version: RuleVersion) -> Iterator[tuple[str | None, str, CommandType, Rule]]:
+    """Iterate over source, target, event and rule of every transition, from the opening on."""
+    entry = version.table.entry
+    opening = Rule(
+        by=entry.by,
+        when=(),
+        timing=(),
+        needs=entry.needs,
+        outcome=None,
+        starts=entry.starts,
+        ends=(),
+        expires=None,
+        origin=entry.origin,
+    )
+    initial = next(state.id for state in version.chart.states if state.initial)
+    yield None, initial, CommandType.OPEN_DISPUTE, opening
+    yield from _chart_rules(version.chart.states)
 
 
-def _running(
-    state: StateNode, states: list[StateNode], arrows: list[Arrow]
-) -> tuple[Deadline, ...]:
-    if state.kind != "leaf":
-        return ()
-    parents = {one.id: one.parent for one in states}
-    here = {state.id}
-    while (parent := parents[state.id]) is not None:
-        here.add(parent)
-        state = next(one for one in states if one.id == parent)
-    expires = {arrow.event.expires for arrow in arrows if arrow.source in here}
-    return tuple(deadline for deadline in Deadline if deadline in expires)
-
-
-def _arrows(states: Iterable[State], guards: dict[str, Guard]) -> Iterator[Arrow]:
+def _chart_rules(states: Iterable[State]) -> Iterator[tuple[str, str, CommandType, Rule]]:
     for state in states:
         for transition in state.transitions:
             if isinstance(transition, ChartTransition) and transition.target is not None:
                 for event in transition.events:
-                    yield _arrow(
-                        state.id,
-                        transition.target.id,
-                        CommandType(event.id),
-                        transition.rule,
-                        guards,
-                    )
-        yield from _arrows(state.states, guards)
+                    yield state.id, transition.target.id, CommandType(event.id), transition.rule
+        yield from _chart_rules(state.states)
 
 
-def _arrow(
-    source: str, target: str, event: CommandType, rule: Rule, guards: dict[str, Guard]
-) -> Arrow:
-    _collect(guards, rule.by, *rule.when, *rule.timing, *rule.needs)
-    return Arrow(
-        id="--".join([source, event.value, *(_answers(selector) for selector in rule.when)]),
+def _transition(source: str | None, target: str, event: CommandType, rule: Rule) -> TransitionView:
+    path = [event.value] if source is None else [source, event.value]
+    return TransitionView(
+        id="--".join([*path, *("-or-".join(_accepted(selector)) for selector in rule.when)]),
         source=source,
         target=target,
         event=event,
@@ -327,58 +317,54 @@ def _arrow(
     )
 
 
-def _entry(version: RuleVersion, guards: dict[str, Guard]) -> Arrow:
-    entry: InitialTransition = version.table.entry
-    _collect(guards, entry.by, *entry.needs)
-    return Arrow(
-        id=OPENING,
-        source=None,
-        target=next(state.id for state in version.chart.states if state.initial),
-        event=CommandType.OPEN_DISPUTE,
-        by=entry.by.name,
-        roles=entry.by.roles,
-        when=(),
-        timing=(),
-        needs=tuple(guard.name for guard in entry.needs),
-        endings=(),
-        liability=None,
-        starts=entry.starts,
-        ends=(),
-        origin=_provenance(entry.origin),
-    )
-
-
-def _collect(guards: dict[str, Guard], *more: Guard) -> None:
-    guards.update({guard.name: guard for guard in more})
-
-
-def _answers(selector: Selector) -> str:
-    return "-or-".join(
-        answer for answer in selector.dimension.answers if answer in selector.accepts
-    )
-
-
 def _endings(outcome: Outcomes) -> Iterator[Ending]:
     if isinstance(outcome, Outcome):
         yield Ending(option=None, outcome=outcome)
     elif isinstance(outcome, Mapping):
-        yield from (Ending(option=option, outcome=end) for option, end in outcome.items())
+        for option, result in outcome.items():
+            yield Ending(option=option, outcome=result)
+
+
+def _states(
+    states: Iterable[State], around: tuple[str, ...], transitions: list[TransitionView]
+) -> Iterator[StateNode]:
+    for state in states:
+        path = (state.id, *around)
+        kind: Kind = "parallel" if state.parallel else "compound" if state.states else "leaf"
+        expired = {
+            transition.event.expires for transition in transitions if transition.source in path
+        }
+        yield StateNode(
+            id=state.id,
+            label=_bilingual(StateName(state.id)),
+            parent=around[0] if around else None,
+            kind=kind,
+            initial=bool(state.initial),
+            closed=isinstance(state, Leaf) and state.closed,
+            deadlines=state.deadlines if isinstance(state, Leaf) else (),
+            running=tuple(deadline for deadline in Deadline if deadline in expired)
+            if kind == "leaf"
+            else (),
+        )
+        yield from _states(state.states, path, transitions)
 
 
 def _condition(guard: Guard) -> GuardLabel:
     selector = guard if isinstance(guard, Selector) else None
     return GuardLabel(
         name=guard.name,
-        sort=guard.kind,
-        label=Bilingual(zh=guard.zh, en=guard.en),
+        kind=guard.kind,
+        label=_bilingual(guard),
         codes=guard.codes,
-        question=None if selector is None else selector.dimension.name,
-        accepts=tuple(answer for answer in selector.dimension.answers if answer in selector.accepts)
-        if selector
-        else (),
+        question=selector.dimension.name if selector else None,
+        accepts=_accepted(selector) if selector else (),
         needs_facts=guard.needs_facts,
         origin=_provenance(guard.source),
     )
+
+
+def _accepted(selector: Selector) -> tuple[str, ...]:
+    return tuple(answer for answer in selector.dimension.answers if answer in selector.accepts)
 
 
 def _question(dimension: Dimension, policy: Policy) -> SelectorQuestion:
@@ -391,25 +377,27 @@ def _question(dimension: Dimension, policy: Policy) -> SelectorQuestion:
 
 
 def _provenance(source: Source) -> Provenance:
-    return Provenance(kind=source.kind, words=Bilingual(zh=source.zh, en=source.en))
+    return Provenance(kind=source.kind, text=_bilingual(source))
 
 
-def _labelled(word: Labelled) -> Bilingual:
-    return Bilingual(zh=word.zh, en=word.en)
+def _bilingual(labelled: Labelled | Guard | Source) -> Bilingual:
+    return Bilingual(zh=labelled.zh, en=labelled.en)
 
 
-def _words(
-    version: RuleVersion, arrows: Iterable[Arrow], guards: Iterable[Guard]
+def _labels(
+    version: RuleVersion, transitions: Sequence[TransitionView], guards: Iterable[Guard]
 ) -> dict[str, Bilingual]:
-    """Collect the words of all that the machine names, by kind and id; what another version names alone is no part of it."""
-    named: list[tuple[str, Labelled]] = [("option", option) for option in version.options]
-    for arrow in arrows:
-        named += [("event", arrow.event), *(("role", role) for role in arrow.roles)]
-        named += [("outcome", ending.outcome) for ending in arrow.endings]
-        named += [] if arrow.liability is None else [("outcome", arrow.liability)]
-        named += [("deadline", deadline) for deadline in (*arrow.starts, *arrow.ends)]
-    named += [("code", code) for guard in guards for code in guard.codes]
+    """Collect the labels of everything that the machine names, by kind and id."""
+    named: list[tuple[str, Labelled]] = [
+        *(("option", option) for option in version.options),
+        *(("event", each.event) for each in transitions),
+        *(("role", role) for each in transitions for role in each.roles),
+        *(("outcome", ending.outcome) for each in transitions for ending in each.endings),
+        *(("outcome", each.liability) for each in transitions if each.liability is not None),
+        *(("deadline", name) for each in transitions for name in (*each.starts, *each.ends)),
+        *(("code", code) for guard in guards for code in guard.codes),
+    ]
     return {
-        f"{kind}.{word.value}": _labelled(word)
-        for kind, word in sorted(named, key=lambda one: (one[0], one[1].value))
+        f"{kind}.{label.value}": _bilingual(label)
+        for kind, label in sorted(named, key=lambda pair: (pair[0], pair[1].value))
     }

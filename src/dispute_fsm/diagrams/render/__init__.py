@@ -1,1 +1,1 @@
-"""One renderer for each format; all of them draw the same pictures, tables and bars."""
+"""One renderer for each format; all of them draw the same pictures, tables and timelines."""

@@ -1,10 +1,11 @@
-"""Markdown: tables as tables, pictures as Mermaid, which many readers of Markdown draw, a timeline as a table."""
+"""Markdown: tables and timelines as tables, pictures as Mermaid, which many readers draw."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.diagrams.picture import Bars, Face, Line, Part, Picture, TextRow, TextTable, View
+from dispute_fsm.diagrams.picture import Bars, Face, Line, Part, Picture, TextTable, View
 from dispute_fsm.diagrams.render.mermaid import mermaid
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
@@ -12,7 +13,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 def markdown(view: View) -> str:
     """Write a view as Markdown."""
-    paragraphs = [f"# {_escaped(view.title)}", *(_escaped(note) for note in view.notes)]
+    paragraphs = [f"# {_escaped(view.title)}", *map(_escaped, view.notes)]
     for part in view.parts:
         paragraphs += _part(part)
     return "\n\n".join(paragraphs) + "\n"
@@ -21,48 +22,36 @@ def markdown(view: View) -> str:
 def _part(part: Part) -> Iterator[str]:
     if isinstance(part, Picture):
         yield f"```mermaid\n{mermaid(part)}```"
-    elif isinstance(part, TextTable):
-        yield from _table(part)
-    else:
-        yield from _bars(part)
+        return
+    if part.title:
+        yield f"## {_escaped(part.title)}"
+    yield _table(part) if isinstance(part, TextTable) else _bars(part)
+    yield from map(_escaped, part.notes)
 
 
-def _table(table: TextTable) -> Iterator[str]:
-    if table.title:
-        yield f"## {_escaped(table.title)}"
-    yield _rows(table.heads, (_cells(row, len(table.heads)) for row in table.rows))
-    yield from (_escaped(note) for note in table.notes)
+def _table(table: TextTable) -> str:
+    empty = [""] * len(table.heads)
+    rows = ([*map(_cell, row.cells), *empty[len(row.cells) :]] for row in table.rows)
+    return _rows(table.heads, rows)
 
 
-def _cells(row: TextRow, columns: int) -> list[str]:
-    return [_cell(lines) for lines in row.cells] + [""] * (columns - len(row.cells))
-
-
-def _bars(bars: Bars) -> Iterator[str]:
-    """Write each bar as a row: Markdown has no axis of time."""
-    yield f"## {_escaped(bars.title)}"
+def _bars(bars: Bars) -> str:
+    """Write each bar as a row: Markdown has no time axis."""
     zone = ZoneInfo(bars.zone)
 
-    def there(bar: object) -> str:
-        return f"{bar:%Y-%m-%d %H:%M:%S}"
+    def local(at: datetime) -> str:
+        return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
-    rows = [
-        (
-            _escaped(lane.label),
-            there(bar.start.astimezone(zone)),
-            there(bar.end.astimezone(zone)),
-            _escaped(bar.words),
-        )
+    rows = (
+        (_escaped(lane.label), local(bar.start), local(bar.end), _escaped(bar.text))
         for lane in bars.lanes
         for bar in lane.bars
-    ]
-    yield _rows(("", bars.zone, "", ""), rows)
-    yield from (_escaped(note) for note in bars.notes)
+    )
+    return _rows(("", bars.zone, "", ""), rows)
 
 
-def _rows(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    first = list(heads)
-    lines = [[_escaped(head) for head in first], ["---"] * len(first), *rows]
+def _rows(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [map(_escaped, heads), ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -1,10 +1,10 @@
-"""A picture as a Mermaid flowchart: text that pages with Mermaid in them draw, each in its own way.
+"""A picture as a Mermaid flowchart: text that many pages draw, each in its own way.
 
-An edge with a mark has a line of its own (dashed, thick), so that it can be told apart without
-colour; its badge says it in words. Mermaid has no quoting that holds: a `;` would cut a label and
-invent a state, a quotation mark end it, a `1.` at the beginning make a list of it. So only signs
-that are known to mean nothing are written as they are (letters, digits and Chinese punctuation, and
-a few others where words surround them), and all else as entities.
+An edge with a mark has its own line style (dashed, thick), so that it differs without colour; its
+badge says it in text. Mermaid has no reliable quoting: a `;` would cut a label and create a state,
+a quotation mark would end it, a `1.` at the beginning would make it a list. So only characters that
+are known to be harmless are written as they are (letters, digits, Chinese punctuation, and a few
+others between words), and all others as entities.
 """
 
 import re
@@ -12,46 +12,52 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
-from dispute_fsm.diagrams.render.blocks import badge
-from dispute_fsm.diagrams.render.typography import LIGHT
+from dispute_fsm.diagrams.render.typography import LIGHT, badge_lines, edge_lines
 from dispute_fsm.domain.scalars import FrozenMap
 
 _UNSAFE = re.compile(
-    # Mermaid looks for these words in a whole line, quoted or not
+    # Mermaid searches the whole line for these words, quoted or not
     r"(?<=direction) (?=TB|BT|RL|LR|TD)"
-    r"|:(?! )"  # in links, in icons, and where it takes a line with `style:#` apart
+    r"|:(?! )"  # in links, in icons, and where it splits a line with `style:#`
     r"|(?<!\d)\.|\.(?!\d)"  # in lists and links
     r"|(?<![A-Za-z0-9])['_-]|['_-](?![A-Za-z0-9])"
     r"|[^\w ,:.'/\-·，。；：、？！（）《》“”–—…→×─]"
 )
 _ACTIVE = re.compile(
-    r"^(?=[\d\W])|(?<=\\)(?=n)|(?<=\$)(?=\$)|(?<=fa:)(?=fa-)|(?<=fa[bklrs]:)(?=fa-)|(?<=ﬂ)(?=°)|(?<=¶)(?=ß)"
+    r"^(?=[\d\W])|(?<=\\)(?=n)|(?<=\$)(?=\$)|(?<=fa:)(?=fa-)|(?<=fa[bklrs]:)(?=fa-)"
+    r"|(?<=ﬂ)(?=°)|(?<=¶)(?=ß)"
 )
-"""Where Mermaid takes signs for a list, a new line, a formula, an icon or its own entities, even where they were written as entities."""
-_NOTHING = "<b></b>"
-"""Keeps such signs apart and is not seen."""
+"""Where Mermaid reads a list, a new line, a formula, an icon or its own entities.
+
+It does so even where the characters were written as entities.
+"""
+_SEPARATOR = "<b></b>"
+"""Separates such characters; it is invisible."""
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9_]|_(?=X)")
 
 
 def escaped(text: str) -> str:
-    """Write a text so that Mermaid shows it as it is; white space is one blank, and a sign that no page can hold is U+FFFD."""
+    """Write a text so that Mermaid shows it as it is, with each white space as one blank.
+
+    A character that no page can contain becomes U+FFFD.
+    """
     parts = _ACTIVE.split(" ".join(text.split()))
-    return _NOTHING.join(_UNSAFE.sub(lambda found: _entity(found[0]), part) for part in parts)
+    return _SEPARATOR.join(_UNSAFE.sub(lambda match: _entity(match[0]), part) for part in parts)
 
 
 def node_id(name: str) -> str:
-    """Return an element's id: another for each name, and never a word that Mermaid knows (`end`, or an `o` behind a line)."""
-    return "n_" + _UNSAFE_IN_ID.sub(lambda found: f"_X{ord(found[0]):x}_", name)
+    """Return an element's id: unique for each name, and never a keyword of Mermaid."""
+    return "n_" + _UNSAFE_IN_ID.sub(lambda match: f"_X{ord(match[0]):x}_", name)
 
 
-def _entity(sign: str) -> str:
-    missing = unicodedata.category(sign) in {"Cc", "Cs"} or sign in "\ufffe\uffff"
-    return "\ufffd" if missing else f"#{ord(sign)};"
+def _entity(character: str) -> str:
+    invalid = unicodedata.category(character) in {"Cc", "Cs"} or character in "\ufffe\uffff"
+    return "\ufffd" if invalid else f"#{ord(character)};"
 
 
 _HEAD = ("---", "config:", "  flowchart:", "    wrappingWidth: 280", "---", "flowchart LR")
 _RULE = Line("────────", Face.FAINT)
-"""Stands between what a box says itself and each edge that stays in it."""
+"""Separates the text of a box from each edge inside it."""
 
 _TAGS: Mapping[Face, str] = FrozenMap(
     {Face.TITLE: "b", Face.HEAD: "b", Face.STRONG: "b", Face.FAINT: "small"}
@@ -93,12 +99,15 @@ _MARKS: Mapping[Mark, str] = FrozenMap(
     }
 )
 _FRAME = f"fill:{LIGHT['line']}14,stroke:{LIGHT['line']}"
-"""A veil, so that the text of any theme can be read on it."""
+"""Translucent, so that the text of any theme is readable on it."""
 _PARALLEL = "stroke-dasharray:6 3"
 
 
 def mermaid(picture: Picture, description: str = "") -> str:
-    """Write a picture as a flowchart; the same picture is always the same text. `description` is for those who cannot see it."""
+    """Write a picture as a flowchart; the same picture is always the same text.
+
+    `description` is for screen readers.
+    """
     lines = [
         *_HEAD,
         f"  accTitle: {escaped(picture.title)}",
@@ -112,40 +121,30 @@ def mermaid(picture: Picture, description: str = "") -> str:
 
 
 def _within(picture: Picture, frame: str | None, indent: str) -> Iterator[str]:
-    """Write what lies in a frame: boxes and other frames."""
+    """Write the content of a frame: boxes and other frames."""
     for box in picture.boxes:
         if box.frame == frame:
             opening, closing = _BRACKETS[box.shape]
-            yield f"{indent}{node_id(box.id)}{opening}{_label(_box_lines(picture, box))}{closing}"
+            label = _label([*badge_lines(box.badge), *box.lines, *_inner(picture, box.id)])
+            yield f"{indent}{node_id(box.id)}{opening}{label}{closing}"
     for inner in picture.frames:
         if inner.frame == frame:
-            yield f"{indent}subgraph {node_id(inner.id)}[{_frame_label(picture, inner)}]"
+            label = _label([Line(inner.title, Face.HEAD), *_inner(picture, inner.id)])
+            yield f"{indent}subgraph {node_id(inner.id)}[{label}]"
             yield from _within(picture, inner.id, indent + "  ")
             yield f"{indent}end"
 
 
-def _frame_label(picture: Picture, frame: Frame) -> str:
-    return _label([Line(frame.title, Face.HEAD), *_stays(picture, frame.id)])
-
-
-def _box_lines(picture: Picture, box: Box) -> list[Line]:
-    return [*badge(box.badge), *box.lines, *_stays(picture, box.id)]
-
-
-def _stays(picture: Picture, element: str) -> Iterator[Line]:
-    """Tell the edges that lead from an element back to itself."""
+def _inner(picture: Picture, element: str) -> Iterator[Line]:
+    """Iterate over the lines of the edges that lead from an element back to itself."""
     for edge in picture.inner(element):
-        yield from (_RULE, *_edge_lines(edge))
-
-
-def _edge_lines(edge: PictureEdge) -> list[Line]:
-    return [*badge(edge.badge), *edge.lines]
+        yield from (_RULE, *edge_lines(edge))
 
 
 def _edge(edge: PictureEdge) -> str:
-    lines = _edge_lines(edge)
-    words = f"|{_label(lines)}|" if lines else ""
-    return f"{node_id(edge.source)} {_ARROWS.get(edge.mark, '-->')}{words} {node_id(edge.target)}"
+    lines = edge_lines(edge)
+    label = f"|{_label(lines)}|" if lines else ""
+    return f"{node_id(edge.source)} {_ARROWS.get(edge.mark, '-->')}{label} {node_id(edge.target)}"
 
 
 def _label(lines: Iterable[Line]) -> str:
@@ -153,41 +152,40 @@ def _label(lines: Iterable[Line]) -> str:
 
 
 def _line(line: Line) -> str:
-    words = escaped(line.text)
-    return f"<{_TAGS[line.face]}>{words}</{_TAGS[line.face]}>" if line.face in _TAGS else words
+    text, tag = escaped(line.text), _TAGS.get(line.face)
+    return f"<{tag}>{text}</{tag}>" if tag else text
 
 
 def _classes(picture: Picture) -> Iterator[str]:
-    """Say how elements look, by what they are and then by what is told about them."""
-    named = [
-        (shape.name.lower(), style, [box.id for box in picture.boxes if box.shape is shape])
-        for shape, style in _SHAPES.items()
-    ]
-    named.append(("frame", _FRAME, [frame.id for frame in picture.frames]))
-    named.append(("parallel", _PARALLEL, [frame.id for frame in picture.frames if frame.parallel]))
+    """Write the styles of elements: by what they are, then by their marks."""
     elements: list[Box | Frame] = [*picture.boxes, *picture.frames]
-    named += [
-        (mark.value, style, [one.id for one in elements if one.mark is mark])
-        for mark, style in _MARKS.items()
+    classes = [
+        *(
+            (shape.name.lower(), style, [box.id for box in picture.boxes if box.shape is shape])
+            for shape, style in _SHAPES.items()
+        ),
+        ("frame", _FRAME, [frame.id for frame in picture.frames]),
+        ("parallel", _PARALLEL, [frame.id for frame in picture.frames if frame.parallel]),
+        *(
+            (mark.value, style, [element.id for element in elements if element.mark is mark])
+            for mark, style in _MARKS.items()
+        ),
     ]
-    for name, style, ids in named:
+    for name, style, ids in classes:
         if ids:
             yield f"classDef {name} {style}"
             yield f"class {','.join(map(node_id, ids))} {name}"
 
 
 def _line_styles(edges: Iterable[PictureEdge]) -> Iterator[str]:
-    """Say how lines look, by their numbers: in the colour of who acts, unless a mark has one."""
+    """Write the styles of lines, by number: the colour of the role, unless a mark has one."""
     numbers: dict[str, list[str]] = {}
     for number, edge in enumerate(edges):
-        if style := ",".join(part for part in (_tone(edge), _MARKS.get(edge.mark, "")) if part):
+        style = _MARKS.get(edge.mark, "")
+        if edge.tone in LIGHT and "stroke:" not in style:
+            tone = f"stroke:{LIGHT[edge.tone]},stroke-width:1.5px"
+            style = f"{tone},{style}" if style else tone
+        if style:
             numbers.setdefault(style, []).append(str(number))
     for style, which in numbers.items():
         yield f"linkStyle {','.join(which)} {style}"
-
-
-def _tone(edge: PictureEdge) -> str:
-    marked = "stroke:" in _MARKS.get(edge.mark, "")
-    return (
-        f"stroke:{LIGHT[edge.tone]},stroke-width:1.5px" if edge.tone in LIGHT and not marked else ""
-    )

@@ -1,29 +1,60 @@
-"""SVG: pictures, tables and bars on one page, with stable ids, titles and tooltips, so that another page can light parts up.
+"""SVG: pictures, tables and timelines on one page, with stable ids, titles and tooltips.
 
-The same parts are always the same bytes: coordinates are rounded, nothing is named by an object's
-address, no clock is read.
+The same parts are always the same bytes: coordinates are rounded, no name comes from an object's
+address, no clock is read. Graphviz lays the pictures out.
 """
 
-from xml.sax.saxutils import escape
+from collections.abc import Iterator, Sequence
+from xml.sax.saxutils import escape, quoteattr
 
-from dispute_fsm.diagrams.picture import Part, Picture, TextTable, View
-from dispute_fsm.diagrams.render.layout import laid_out
+from dispute_fsm.diagrams.picture import (
+    Box,
+    Face,
+    Frame,
+    Line,
+    Mark,
+    Picture,
+    PictureEdge,
+    Shape,
+    TextRow,
+    TextTable,
+    View,
+)
+from dispute_fsm.diagrams.render.graphviz import (
+    IN,
+    OUT,
+    Course,
+    Layout,
+    Point,
+    Rectangle,
+    box_blocks,
+    lay_out,
+)
 from dispute_fsm.diagrams.render.svg_bars import bars_svg
-from dispute_fsm.diagrams.render.svg_elements import Drawing, n
-from dispute_fsm.diagrams.render.svg_picture import picture_svg
-from dispute_fsm.diagrams.render.svg_table import table_svg
-from dispute_fsm.diagrams.render.typography import stylesheet, wrapped
+from dispute_fsm.diagrams.render.svg_elements import (
+    BAND,
+    Drawing,
+    block_text,
+    group,
+    n,
+    p,
+    paragraph,
+    rectangle,
+    rule,
+)
+from dispute_fsm.diagrams.render.typography import PADDING, block, edge_lines, stylesheet, wrapped
 
 _MARGIN, _GAP = 24.0, 26.0
-_NARROWEST = 1180.0
+_MIN_WIDTH = 1180.0
 _TITLE, _NOTE = 22.0, 12.0
+_TIP, _TIP_HALF = 10.0, 4.0
 
 
 def svg(view: View) -> str:
     """Draw a view as one SVG. Raises `InputError` where the extra `diagrams` is missing."""
-    layouts = {part.id: laid_out(part) for part in view.pictures}
+    layouts = {part.id: lay_out(part) for part in view.parts if isinstance(part, Picture)}
     tables = (part.page for part in view.parts if isinstance(part, TextTable))
-    width = max([_NARROWEST, *tables, *(layout.width for layout in layouts.values())])
+    width = max([_MIN_WIDTH, *tables, *(layout.width for layout in layouts.values())])
     body: list[str] = []
     top = _MARGIN
     for text in wrapped(view.title, width, _TITLE, bold=True) if view.title else ():
@@ -38,31 +69,160 @@ def svg(view: View) -> str:
             f'font-size="{n(_NOTE)}">{escape(text)}</text>'
         )
         top += _NOTE * 1.45
-
-    def drawn(part: Part) -> Drawing:
-        if isinstance(part, Picture):
-            return picture_svg(part, layouts[part.id])
-        return table_svg(part, width) if isinstance(part, TextTable) else bars_svg(part, width)
-
     for part in view.parts:
-        drawing = drawn(part)
+        if isinstance(part, Picture):
+            drawing = _picture(part, layouts[part.id])
+        elif isinstance(part, TextTable):
+            drawing = _table(part, width)
+        else:
+            drawing = bars_svg(part, width)
         top += _GAP
         body += [f'<g transform="translate({n(_MARGIN)} {n(top)})">', *drawing.elements, "</g>"]
         top += drawing.height
-    wide, high = width + 2 * _MARGIN, top + _MARGIN
-    size = f'width="{n(wide)}" height="{n(high)}" viewBox="0 0 {n(wide)} {n(high)}"'
-    tongue = "zh-CN" if view.lang == "zh" else "en"
+    lang = "zh-CN" if view.lang == "zh" else "en"
+    size = f'width="{n(width + 2 * _MARGIN)}" height="{n(top + _MARGIN)}"'
+    box = f'viewBox="0 0 {n(width + 2 * _MARGIN)} {n(top + _MARGIN)}"'
     return "\n".join(
         [
             (
-                f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
-                f'aria-labelledby="{view.name}-title" lang="{tongue}">'
+                f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" '
+                f'aria-labelledby="{view.name}-title" lang="{lang}">'
             ),
             f'<title id="{view.name}-title">{escape(view.title)}</title>',
             f"<style>{escape(stylesheet())}</style>",
-            f'<rect class="paper" width="{n(wide)}" height="{n(high)}"/>',
+            f'<rect class="paper" {size}/>',
             *body,
             "</svg>",
             "",
         ]
     )
+
+
+# ---- pictures ------------------------------------------------------------------------------------
+
+
+def _picture(picture: Picture, layout: Layout) -> Drawing:
+    """Draw a picture. Titles of frames and boxes come last, so that no line covers them."""
+    body = [group(picture.id, ("picture",))]
+    for frame in picture.frames:
+        area = layout.frames[frame.id]
+        body.append(group(frame.id, ("state", frame.mark), frame.title))
+        body += [rectangle("frame parallel" if frame.parallel else "frame", area, 10), "</g>"]
+    for edge in picture.outer:
+        body += _edge(edge, layout)
+    for frame in picture.frames:
+        body += _heading(frame, layout.frames[frame.id])
+    for box in picture.boxes:
+        body += _box(picture, box, layout.boxes[box.id])
+    return Drawing(layout.height, [*body, "</g>"])
+
+
+def _heading(frame: Frame, area: Rectangle) -> Iterator[str]:
+    kinds = "heading" if frame.mark is Mark.PLAIN else f"heading {frame.mark}"
+    yield f'<g class="{kinds}" data-frame={quoteattr(frame.id)}>'
+    yield from block_text(block([Line(frame.title, Face.HEAD)]), area.left + 4, area.top - 1)
+    yield "</g>"
+
+
+def _box(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
+    yield group(box.id, ("state", box.shape, box.mark), box.tooltip)
+    if box.shape is Shape.START:
+        radius = area.width / 2
+        x, y = n(area.left + radius), n(area.top + radius)
+        yield f'<circle class="start" cx="{x}" cy="{y}" r="{n(radius)}"/>'
+    else:
+        yield rectangle("box", area, 2 if box.shape is Shape.NOTE else 9)
+        if box.shape in {Shape.GOOD_END, Shape.BAD_END}:  # closed: a double line
+            inner = Rectangle(area.left + 3, area.top + 3, area.width - 6, area.height - 6)
+            yield rectangle("box", inner, 7)
+        yield from _content(picture, box, area)
+    yield "</g>"
+
+
+def _content(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
+    own, *inner = box_blocks(picture, box)
+    yield from block_text(own, area.left, area.top)
+    top = area.top + own.height
+    for content, edge in zip(inner, picture.inner(box.id), strict=True):
+        yield group(edge.id, ("edge", edge.tone, edge.mark), edge.tooltip)
+        yield rule((area.left, top), (area.left + area.width, top))
+        yield rectangle("band", Rectangle(area.left + 2, top + 4, BAND - 2, content.height - 8))
+        yield from block_text(content, area.left + 2, top)
+        yield "</g>"
+        top += content.height
+
+
+def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:
+    yield group(edge.id, ("edge", edge.tone, edge.mark), edge.tooltip)
+    for end in (IN, OUT):
+        if (course := layout.lines.get(edge.id + end)) is not None:
+            yield from _course(course)
+    if (area := layout.boxes.get(edge.id)) is not None:
+        yield rectangle("label", area, 3)
+        yield rectangle("band", area._replace(width=BAND))
+        yield from block_text(block(edge_lines(edge)), area.left + 2, area.top)
+    yield "</g>"
+
+
+def _course(course: Course) -> Iterator[str]:
+    first, *rest = course.points
+    curves = " ".join(
+        f"C{p(rest[i])} {p(rest[i + 1])} {p(rest[i + 2])}" for i in range(0, len(rest), 3)
+    )
+    yield f'<path class="course" d="M{p(first)} {curves}"/>'
+    if course.tip is not None:
+        yield f'<path class="tip" d="{_arrowhead(course.points[-1], course.tip)}"/>'
+
+
+def _arrowhead(end: Point, tip: Point) -> str:
+    dx, dy = tip[0] - end[0], tip[1] - end[1]
+    length = (dx * dx + dy * dy) ** 0.5 or 1.0
+    dx, dy = dx / length, dy / length
+    base = (tip[0] - dx * _TIP, tip[1] - dy * _TIP)
+    left, right = (
+        (base[0] + side * dy * _TIP_HALF, base[1] - side * dx * _TIP_HALF) for side in (1, -1)
+    )
+    return f"M{p(tip)} L{p(left)} L{p(right)} Z"
+
+
+# ---- tables --------------------------------------------------------------------------------------
+
+
+def _table(table: TextTable, width: float) -> Drawing:
+    body = [group(table.id, ("table",))]
+    top = 0.0
+    if table.title:
+        top, title = paragraph(table.title, Face.TITLE, -PADDING, width)
+        body += title
+    columns = [width * share / sum(table.widths) for share in table.widths]
+    heads = TextRow(id="", cells=tuple((Line(head, Face.STRONG),) for head in table.heads))
+    for row in (heads, *table.rows):
+        height, elements = _row(row, columns, top, striped=row is heads)
+        body += elements
+        top += height
+    body.append(rule((0, top), (width, top)))
+    for note in table.notes:
+        height, elements = paragraph(note, Face.FAINT, top, width)
+        body += elements
+        top += height
+    return Drawing(top, [*body, "</g>"])
+
+
+def _row(row: TextRow, columns: Sequence[float], top: float, *, striped: bool) -> Drawing:
+    last = len(row.cells) - 1
+    widths = [*columns[:last], sum(columns[last:])]
+    cells = [
+        block(lines, width - 2 * PADDING) for lines, width in zip(row.cells, widths, strict=True)
+    ]
+    height, width = max(cell.height for cell in cells) - PADDING, sum(columns)
+    body = [group(row.id, ("row", row.tone))]
+    if striped:
+        body.append(rectangle("stripe", Rectangle(0, top, width, height)))
+    body.append(rule((0, top), (width, top)))
+    if row.tone:
+        body.append(rectangle("band", Rectangle(0, top + 2, BAND - 1, height - 4)))
+    left = 0.0
+    for cell, column in zip(cells, widths, strict=True):
+        body += block_text(cell, left + 2, top - PADDING / 2)
+        left += column
+    return Drawing(height, [*body, "</g>"])

@@ -1,53 +1,51 @@
-"""Drawing a timeline as SVG: an axis with its days and hours, numbered moments, lanes of bars."""
+"""Timelines as SVG: an axis with days and hours, numbered events, lanes of bars."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispute_fsm.diagrams.picture import BarMark, Bars, Face, Lane, Line
-from dispute_fsm.diagrams.render.blocks import PADDING, block, wide_as
-from dispute_fsm.diagrams.render.layout import Rectangle
+from dispute_fsm.diagrams.render.graphviz import Rectangle
 from dispute_fsm.diagrams.render.svg_elements import (
     Drawing,
     group,
+    line_text,
     n,
+    paragraph,
     rectangle,
-    text_at,
-    text_lines,
+    rule,
 )
+from dispute_fsm.diagrams.render.typography import PADDING, line_width
 
 _LABELS = 190.0
-"""The room on the left for the labels of the lanes, in px."""
+"""The space on the left for the labels of the lanes, in px."""
 _RIGHT = 90.0
-"""The room on the right for the label of the last tick, in px."""
-_AXIS, _ROW, _BAR, _WORDS, _RADIUS, _THINNEST = 22.0, 21.0, 14.0, 15.0, 9.0, 3.0
+"""The space on the right for the label of the last tick, in px."""
+_AXIS, _ROW, _BAR, _TEXT, _RADIUS, _MIN_BAR = 22.0, 21.0, 14.0, 15.0, 9.0, 3.0
 _STEPS = [
     timedelta(minutes=m)
     for m in (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 7200, 14400, 43200)
 ]
-_MOST_TICKS = 12
+_MAX_TICKS = 12
 
 
 class _Axis:
-    """Where an instant lies on the page."""
+    """Maps an instant to its position on the page."""
 
     def __init__(self, bars: Bars, width: float) -> None:
         self.start = bars.start
         self.zone = ZoneInfo(bars.zone)
         self.span = max((bars.end - bars.start).total_seconds(), 1.0)
-        self.left, self.width = _LABELS, width - _LABELS - _RIGHT
+        self.width = width - _LABELS - _RIGHT
 
     def x(self, at: datetime) -> float:
-        return self.left + self.width * (at - self.start).total_seconds() / self.span
+        return _LABELS + self.width * (at - self.start).total_seconds() / self.span
 
     def ticks(self) -> Iterator[datetime]:
-        """Go through the round instants of the zone's clocks, not more than there is room for."""
+        """Iterate over round local times, at most as many as there is space for."""
         length = timedelta(seconds=self.span)
-        step = next((step for step in _STEPS if length / step <= _MOST_TICKS), length / _MOST_TICKS)
-        midnight = self.start.astimezone(self.zone).replace(
-            hour=0, minute=0, second=0, microsecond=0
-        )
-        at = midnight
+        step = next((step for step in _STEPS if length / step <= _MAX_TICKS), length / _MAX_TICKS)
+        at = self.start.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         while at <= self.start + length:
             if at >= self.start:
                 yield at
@@ -57,21 +55,19 @@ class _Axis:
 def bars_svg(bars: Bars, width: float) -> Drawing:
     """Draw a timeline of this width."""
     axis = _Axis(bars, width)
-    title = block([Line(bars.title, Face.TITLE)], width)
-    body = [group(bars.id, ("bars",)), *text_lines(title, -PADDING, -PADDING)]
-    top = title.height - PADDING
+    top, title = paragraph(bars.title, Face.TITLE, -PADDING, width)
     moments, rows = _moments(bars.moments, axis, top + _AXIS)
     bottom = top + _AXIS + rows * _ROW + PADDING
     lanes: list[str] = []
     for lane in bars.lanes:
-        drawing = _lane(lane, axis, bottom, width)
-        lanes += drawing.elements
-        bottom += drawing.height
-    body += [*_ticks(axis, top, bottom), *moments, *lanes]
+        height, elements = _lane(lane, axis, bottom, width)
+        lanes += elements
+        bottom += height
+    body = [group(bars.id, ("bars",)), *title, *_ticks(axis, top, bottom), *moments, *lanes]
     for note in bars.notes:
-        set_as = block([Line(note, Face.FAINT)], width)
-        body += text_lines(set_as, -PADDING, bottom)
-        bottom += set_as.height - PADDING
+        height, elements = paragraph(note, Face.FAINT, bottom, width)
+        body += elements
+        bottom += height
     return Drawing(bottom, [*body, "</g>"])
 
 
@@ -79,64 +75,56 @@ def _ticks(axis: _Axis, top: float, bottom: float) -> Iterator[str]:
     day = None
     free = 0.0
     for at in axis.ticks():
-        there = at.astimezone(axis.zone)
-        words = Line(
-            there.strftime("%m-%d %H:%M") if there.date() != day else there.strftime("%H:%M"),
-            Face.FAINT,
-        )
-        yield (
-            f'<line class="rule" x1="{n(axis.x(at))}" y1="{n(top + _AXIS - 5)}" '
-            f'x2="{n(axis.x(at))}" y2="{n(bottom)}"/>'
-        )
-        if axis.x(at) >= free:
-            day = there.date()
-            free = axis.x(at) + wide_as(words) + 8
-            yield text_at(words, axis.x(at), top + 12)
+        x, local = axis.x(at), at.astimezone(axis.zone)
+        label = Line(local.strftime("%H:%M" if local.date() == day else "%m-%d %H:%M"), Face.FAINT)
+        yield rule((x, top + _AXIS - 5), (x, bottom))
+        if x >= free:
+            day = local.date()
+            free = x + line_width(label) + 8
+            yield line_text(label, x, top + 12)
 
 
 def _moments(moments: Sequence[BarMark], axis: _Axis, top: float) -> tuple[list[str], int]:
-    """Draw the numbers of what happened; one that would lie on another goes a row down."""
+    """Draw the numbers of the events, in as many rows as needed, so that none overlap."""
     body: list[str] = []
     ends: list[float] = []
     for moment in moments:
         x = axis.x(moment.at)
-        row = _free(ends, x - _RADIUS, x + _RADIUS + 2)
-        y = top + _RADIUS + row * _ROW
+        y = top + _RADIUS + _free_row(ends, x - _RADIUS, x + _RADIUS + 2) * _ROW
         body += [
-            group(f"moment-{moment.number}", ("edge", moment.tone), moment.words),
+            group(f"moment-{moment.number}", ("edge", moment.tone), moment.tooltip),
             f'<circle class="label" cx="{n(x)}" cy="{n(y)}" r="{n(_RADIUS)}"/>',
-            text_at(Line(moment.number, Face.FAINT), x, y + 3.6, anchor="middle"),
+            line_text(Line(moment.number, Face.FAINT), x, y + 3.6, anchor="middle"),
             "</g>",
         ]
     return body, max(len(ends), 1)
 
 
 def _lane(lane: Lane, axis: _Axis, top: float, width: float) -> Drawing:
-    """Draw a lane; the words of a bar stand below it, and where they would lie on others, a row further down."""
+    """Draw a lane. The texts are below the bars, in as many rows as needed."""
     body = [
         group(lane.id, ("lane",)),
-        f'<line class="rule" x1="0" y1="{n(top)}" x2="{n(width)}" y2="{n(top)}"/>',
-        text_at(Line(lane.label), 0, top + PADDING + _BAR - 4),
+        rule((0, top), (width, top)),
+        line_text(Line(lane.label), 0, top + PADDING + _BAR - 4),
     ]
     ends: list[float] = []
     for bar in lane.bars:
-        left, right = axis.x(bar.start), max(axis.x(bar.end), axis.x(bar.start) + _THINNEST)
-        place = Rectangle(left, top + PADDING, right - left, _BAR)
-        body += [
-            group("", ("bar", bar.mark), bar.words),
-            f'<rect class="box" {rectangle(place)} rx="2"/>',
-            "</g>",
-        ]
-        if bar.words:
-            words = Line(bar.words, Face.FAINT)
-            x = max(_LABELS, min(left, width - wide_as(words)))
-            row = _free(ends, x, x + wide_as(words) + PADDING)
-            body.append(text_at(words, x, top + PADDING + _BAR + (row + 1) * _WORDS - 3))
-    return Drawing(2 * PADDING + _BAR + len(ends) * _WORDS, [*body, "</g>"])
+        left = axis.x(bar.start)
+        area = Rectangle(left, top + PADDING, max(axis.x(bar.end) - left, _MIN_BAR), _BAR)
+        body += [group("", ("bar", bar.mark), bar.text), rectangle("box", area, 2), "</g>"]
+        if bar.text:
+            text = Line(bar.text, Face.FAINT)
+            x = max(_LABELS, min(left, width - line_width(text)))
+            row = _free_row(ends, x, x + line_width(text) + PADDING)
+            body.append(line_text(text, x, top + PADDING + _BAR + (row + 1) * _TEXT - 3))
+    return Drawing(2 * PADDING + _BAR + len(ends) * _TEXT, [*body, "</g>"])
 
 
-def _free(ends: list[float], start: float, end: float) -> int:
-    """Find the first row that is free from `start` on, and take it up to `end`; `ends` says up to where each row is taken."""
-    row = next((number for number, taken in enumerate(ends) if taken <= start), len(ends))
+def _free_row(ends: list[float], start: float, end: float) -> int:
+    """Return the first row that is free from `start` on, and occupy it up to `end`.
+
+    `ends` has the position up to which each row is occupied.
+    """
+    row = next((number for number, occupied in enumerate(ends) if occupied <= start), len(ends))
     ends[row : row + 1] = [end]
     return row

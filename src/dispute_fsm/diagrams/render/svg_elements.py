@@ -1,39 +1,38 @@
-"""The elements of which every SVG of ours is made: text in lines, groups with ids and tooltips, rounded coordinates."""
+"""The elements of every SVG: lines of text, groups with ids and tooltips, rounded coordinates."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from dispute_fsm.diagrams.picture import Face, Line, Mark
-from dispute_fsm.diagrams.render.blocks import PADDING, TYPES, Block
-from dispute_fsm.diagrams.render.layout import Point, Rectangle
+from dispute_fsm.diagrams.render.graphviz import Point, Rectangle
+from dispute_fsm.diagrams.render.typography import PADDING, TYPES, Block, block
 
 BAND = 5.0
-"""How wide the band is that shows the tone of an element, in px."""
-
+"""The width of the band that shows the tone of an element, in px."""
 _BASELINE = 0.24
-"""How far above the bottom of its line a text stands, of the leading."""
+"""How far a text is above the bottom of its line, as a share of the line height."""
 
 
 class Drawing(NamedTuple):
-    """Elements as text, and how high they are together, in px."""
+    """Elements as text, and their height together, in px."""
 
     height: float
     elements: list[str]
 
 
-def text_lines(set_as: Block, left: float, top: float) -> list[str]:
+def block_text(content: Block, left: float, top: float) -> list[str]:
     """Write a block's lines from its top left corner on."""
-    body: list[str] = []
+    elements: list[str] = []
     y = top + PADDING
-    for line in set_as.lines:
+    for line in content.lines:
         y += TYPES[line.face].leading
-        body.append(text_at(line, left + PADDING, y - TYPES[line.face].leading * _BASELINE))
-    return body
+        elements.append(line_text(line, left + PADDING, y - TYPES[line.face].leading * _BASELINE))
+    return elements
 
 
-def text_at(line: Line, x: float, y: float, *, anchor: str = "start") -> str:
-    """Write a line with its baseline there."""
+def line_text(line: Line, x: float, y: float, *, anchor: str = "start") -> str:
+    """Write a line with its baseline at this point."""
     face = TYPES[line.face]
     weight = ' font-weight="bold"' if face.bold else ""
     shade = ' class="faint"' if line.face is Face.FAINT else ""
@@ -44,20 +43,34 @@ def text_at(line: Line, x: float, y: float, *, anchor: str = "start") -> str:
     )
 
 
+def paragraph(text: str, face: Face, top: float, width: float) -> Drawing:
+    """Write a title or a note, broken to this width; it starts at the left edge."""
+    content = block([Line(text, face)], width)
+    return Drawing(content.height - PADDING, block_text(content, -PADDING, top))
+
+
 def group(name: str, classes: Iterable[str], tooltip: str = "") -> str:
     """Open a group with an id, classes and a tooltip."""
-    kinds = " ".join(one for one in classes if one and one != Mark.PLAIN)
-    named = f" id={quoteattr(name)}" if name else ""
-    return f"<g{named} class={quoteattr(kinds)}>" + (
-        f"<title>{escape(tooltip)}</title>" if tooltip else ""
+    kinds = " ".join(kind for kind in classes if kind and kind != Mark.PLAIN)
+    name = f" id={quoteattr(name)}" if name else ""
+    title = f"<title>{escape(tooltip)}</title>" if tooltip else ""
+    return f"<g{name} class={quoteattr(kinds)}>{title}"
+
+
+def rectangle(kind: str, area: Rectangle, corner: float | None = None) -> str:
+    """Draw a rectangle of a class, with rounded corners."""
+    rounded = "" if corner is None else f' rx="{n(corner)}"'
+    return (
+        f'<rect class="{kind}" x="{n(area.left)}" y="{n(area.top)}" width="{n(area.width)}" '
+        f'height="{n(area.height)}"{rounded}/>'
     )
 
 
-def rectangle(place: Rectangle) -> str:
-    """Write where a rectangle lies."""
+def rule(start: Point, end: Point) -> str:
+    """Draw a thin line."""
     return (
-        f'x="{n(place.left)}" y="{n(place.top)}" width="{n(place.width)}" '
-        f'height="{n(place.height)}"'
+        f'<line class="rule" x1="{n(start[0])}" y1="{n(start[1])}" '
+        f'x2="{n(end[0])}" y2="{n(end[1])}"/>'
     )
 
 

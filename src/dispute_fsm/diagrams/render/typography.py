@@ -1,15 +1,20 @@
-"""Colours, sizes and fonts, and how wide a text is in them."""
+"""Typography of the pictures: fonts, colours, and text broken into lines with its size.
+
+Layout and drawing use the same blocks, so a text always fits the space that was laid out for it.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
+from dispute_fsm.diagrams.picture import Face, Line, PictureEdge
 from dispute_fsm.domain.scalars import FrozenMap
 
 FONTS = (
     "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft "
     "YaHei',sans-serif"
 )
-"""Fonts with Chinese characters, whichever the reader has."""
+"""Fonts with Chinese characters; the reader has one of them."""
 
 LIGHT: Mapping[str, str] = FrozenMap(
     {
@@ -52,7 +57,15 @@ DARK: Mapping[str, str] = FrozenMap(
     }
 )
 
-_RULES = (
+_TONED = {"label": "stroke", "course": "stroke", "tip": "fill", "band": "fill"}
+"""The parts of an element in the colour of the role that acts."""
+_MARKED = {
+    "added": "good-line",
+    "removed": "bad-line",
+    "changed": "changed",
+    "missed": "bad-line",
+}
+_COLOURED = (
     (".paper", "fill", "paper"),
     ("text", "fill", "ink"),
     (".faint,.faded > text", "fill", "faint"),
@@ -73,29 +86,19 @@ _RULES = (
     (".label", "fill", "box"),
     (".label", "stroke", "line"),
     *(
-        (f".{role} > .label", "stroke", role)
-        for role in ("merchant", "consumer", "adjudicator", "system")
-    ),
-    *(
-        (f".{role} > .course", "stroke", role)
-        for role in ("merchant", "consumer", "adjudicator", "system")
-    ),
-    *(
-        (f".{role} > .tip", "fill", role)
-        for role in ("merchant", "consumer", "adjudicator", "system")
-    ),
-    *(
-        (f".{role} > .band", "fill", role)
+        (f".{role} > .{part}", attribute, role)
+        for part, attribute in _TONED.items()
         for role in ("merchant", "consumer", "adjudicator", "system")
     ),
     (".bar.lit > .box", "fill", "line"),
-    *((f".added > {part}", "stroke", "good-line") for part in (".course", ".label", ".box")),
-    *((f".removed > {part}", "stroke", "bad-line") for part in (".course", ".label", ".box")),
-    *((f".changed > {part}", "stroke", "changed") for part in (".course", ".label", ".box")),
-    *((f".missed > {part}", "stroke", "bad-line") for part in (".course", ".label", ".box")),
+    *(
+        (f".{mark} > .{part}", "stroke", colour)
+        for mark, colour in _MARKED.items()
+        for part in ("course", "label", "box")
+    ),
 )
 
-_FIXED = (
+_STYLES = (
     f"text{{font-family:{FONTS};white-space:pre}}",
     ".frame{stroke-width:1;stroke-dasharray:none}",
     # a title hides the line that runs behind it
@@ -118,15 +121,15 @@ _FIXED = (
 
 
 def stylesheet() -> str:
-    """Return the style of a page: light, also in print, and dark where the reader's screen is."""
+    """Return the style of a page: light (also in print), or dark on a dark screen."""
     dark = "".join(_rules(DARK))
     return "".join(
-        [*_FIXED, *_rules(LIGHT), f"@media screen and (prefers-color-scheme:dark){{{dark}}}"]
+        [*_STYLES, *_rules(LIGHT), f"@media screen and (prefers-color-scheme:dark){{{dark}}}"]
     )
 
 
 def _rules(colours: Mapping[str, str]) -> list[str]:
-    return [f"{selector}{{{what}:{colours[name]}}}" for selector, what, name in _RULES]
+    return [f"{selector}{{{attribute}:{colours[name]}}}" for selector, attribute, name in _COLOURED]
 
 
 _ADVANCES = {
@@ -145,29 +148,86 @@ _ADVANCES = {
     0.90: "M",
     1.00: "%@Wm",
 }
-"""The advances of ASCII, in em, rounded up."""
+"""The widths of ASCII characters, in em, rounded up."""
 
-_ADVANCE = {ord(sign): advance for advance, signs in _ADVANCES.items() for sign in signs}
+_ADVANCE = {character: em for em, characters in _ADVANCES.items() for character in characters}
 _BOLD = 1.1
 _OPENING, _CLOSING = "（“《【(\\[", "，。；：！？、）”》】,.;:!?)\\]"
 _PIECE = re.compile(rf"[{_OPENING}]*(?:[!-~]+|[^\s!-~])[{_CLOSING}]*|\s+")
-"""What stays together on a line: a word, or one Chinese character, with the punctuation that belongs to it."""
+"""Stays together on a line: a word or a Chinese character, with its punctuation."""
 _LONG = re.compile(r"[^_./|-]+[_./|-]*|[_./|-]+")
-"""Where a long id may be broken."""
+"""The pieces of a long id, which may be broken."""
 
 
-def width(text: str, size: float, *, bold: bool = False) -> float:
-    """Return how wide a text may get in a font of this size, in the unit of the size."""
-    em = sum(_ADVANCE.get(ord(sign), 1.0) for sign in text)
+class Type(NamedTuple):
+    """How a typeface is set: font size and line height in px, and whether it is bold."""
+
+    size: float
+    leading: float
+    bold: bool
+
+
+TYPES: Mapping[Face, Type] = FrozenMap(
+    {
+        Face.TITLE: Type(15, 20, bold=True),
+        Face.HEAD: Type(13, 18, bold=True),
+        Face.TEXT: Type(12, 16, bold=False),
+        Face.STRONG: Type(12, 16, bold=True),
+        Face.FAINT: Type(10.5, 14.5, bold=False),
+    }
+)
+PADDING = 8.0
+_MAX_WIDTH = 250.0
+
+
+class Block(NamedTuple):
+    """Lines as they are set, and their size with padding, in px."""
+
+    lines: tuple[Line, ...]
+    width: float
+    height: float
+
+
+def block(lines: Iterable[Line], max_width: float = _MAX_WIDTH) -> Block:
+    """Break lines to fit into this width without padding; only a long word makes it wider."""
+    broken = tuple(
+        Line(text, line.face)
+        for line in lines
+        for text in wrapped(line.text, max_width, TYPES[line.face].size, bold=TYPES[line.face].bold)
+    )
+    return Block(
+        broken,
+        max(map(line_width, broken), default=0.0) + 2 * PADDING,
+        sum(TYPES[line.face].leading for line in broken) + 2 * PADDING,
+    )
+
+
+def edge_lines(edge: PictureEdge) -> tuple[Line, ...]:
+    """Return the lines of an edge's label; its badge comes first."""
+    return (*badge_lines(edge.badge), *edge.lines)
+
+
+def badge_lines(badge: str) -> tuple[Line, ...]:
+    """Return the line for the text of a mark."""
+    return (Line(badge, Face.STRONG),) if badge else ()
+
+
+def line_width(line: Line) -> float:
+    """Return the width of a line, in px."""
+    face = TYPES[line.face]
+    return _width(line.text, face.size, bold=face.bold)
+
+
+def _width(text: str, size: float, *, bold: bool) -> float:
+    em = sum(_ADVANCE.get(character, 1.0) for character in text)
     return em * size * (_BOLD if bold else 1.0)
 
 
 def wrapped(text: str, limit: float, size: float, *, bold: bool = False) -> tuple[str, ...]:
-    """Break a text into lines of at most this width. What cannot be broken stands on a line of its own, however long."""
+    """Break a text into lines of at most this width; a piece that is too long has its own line."""
     lines: list[str] = [""]
     for piece in _pieces(text, limit, size, bold=bold):
-        if lines[-1] and width((lines[-1] + piece).rstrip(), size, bold=bold) > limit:
-            lines[-1] = lines[-1].rstrip()
+        if lines[-1] and _width((lines[-1] + piece).rstrip(), size, bold=bold) > limit:
             lines.append(piece.lstrip())
         else:
             lines[-1] += piece
@@ -175,9 +235,8 @@ def wrapped(text: str, limit: float, size: float, *, bold: bool = False) -> tupl
 
 
 def _pieces(text: str, limit: float, size: float, *, bold: bool) -> Iterator[str]:
-    for found in _PIECE.finditer(text):
-        piece = found[0]
-        if width(piece, size, bold=bold) > limit:
-            yield from _LONG.findall(piece)
+    for match in _PIECE.finditer(text):
+        if _width(match[0], size, bold=bold) > limit:
+            yield from _LONG.findall(match[0])
         else:
-            yield piece
+            yield match[0]

@@ -1,1 +1,1 @@
-"""What is shown to reviewers: one module for each view, made of pictures, tables and bars."""
+"""The views for reviewers: one module for each, made of pictures, tables and timelines."""

@@ -1,13 +1,14 @@
-"""The view `chart`: the whole machine, its states as boxes, its transitions with their requirements, and the source of each rule.
+"""The view `chart`: states as boxes, transitions with their requirements, and the sources.
 
-Other views show something about the same picture, by marks on its elements.
+Other views use the same picture and mark its elements.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from dispute_fsm.diagrams.formatting import Voice
-from dispute_fsm.diagrams.model import Arrow, Machine, StateNode
+from dispute_fsm.diagrams.formatting import Formatter
+from dispute_fsm.diagrams.messages import CHART, SOURCES
+from dispute_fsm.diagrams.model import Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
     Box,
     Face,
@@ -17,20 +18,21 @@ from dispute_fsm.diagrams.picture import (
     Picture,
     PictureEdge,
     Shape,
+    TextRow,
+    TextTable,
     View,
+    cell,
 )
-from dispute_fsm.diagrams.views.sources import sources
 from dispute_fsm.domain.enums import Lang
-from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.rules.guards.selectors import OPTION
 
 BEGIN = "begin"
 """The id of the dot from which a dispute begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """What a view says about a state or an arrow: a mark, and the same in words."""
+class Remark(NamedTuple):
+    """A mark on a state or a transition, and its text."""
 
     mark: Mark
     badge: str = ""
@@ -40,172 +42,182 @@ _NONE: Mapping[str, Remark] = FrozenMap({})
 _PLAIN = Remark(Mark.PLAIN)
 
 
+def chart(machine: Machine, lang: Lang) -> View:
+    """Show a whole machine."""
+    fmt = Formatter(machine, lang)
+    unreachable = Remark(Mark.PLAIN, CHART(lang, "unreachable"))
+    picture = machine_picture(fmt, dict.fromkeys(machine.unreachable(), unreachable))
+    return View(
+        name="chart",
+        lang=lang,
+        title=CHART(lang, "title", fmt.rules),
+        notes=(CHART(lang, "read"), CHART(lang, "time")),
+        parts=(picture, sources(fmt)),
+        graph=picture,
+    )
+
+
 def machine_picture(
-    voice: Voice,
-    remarks: Mapping[str, Remark] = _NONE,
-    *,
-    name: str = "machine",
-    brief: bool = False,
+    fmt: Formatter, remarks: Mapping[str, Remark] = _NONE, *, brief: bool = False
 ) -> Picture:
-    """Make the picture; `remarks` go by the ids of states and arrows. `brief`: arrows without what they demand."""
-    machine = voice.machine
+    """Draw a machine. `remarks` go by the ids of states and transitions.
+
+    `brief` leaves out what the transitions require.
+    """
+    machine = fmt.machine
+    boxes = [Box(id=BEGIN, lines=(), shape=Shape.START)]
+    frames: list[Frame] = []
+    for state in machine.states:
+        remark = remarks.get(state.id, _PLAIN)
+        if state.kind == "leaf":
+            boxes.append(_box(fmt, state, remark))
+        else:
+            frames.append(_frame(fmt, state, remark))
     return Picture(
-        id=name,
-        title=voice.rules,
-        boxes=(
-            Box(id=BEGIN, lines=(), shape=Shape.START),
-            *(
-                _box(voice, state, remarks.get(state.id, _PLAIN))
-                for state in machine.states
-                if state.kind == "leaf"
-            ),
-        ),
-        frames=tuple(
-            _frame(voice, state, remarks.get(state.id, _PLAIN))
-            for state in machine.states
-            if state.kind != "leaf"
-        ),
+        id="machine",
+        title=fmt.rules,
+        boxes=tuple(boxes),
+        frames=tuple(frames),
         edges=tuple(
-            _edge(voice, arrow, remarks.get(arrow.id, _PLAIN), brief=brief)
-            for arrow in machine.arrows
+            transition_edge(
+                fmt,
+                transition,
+                ends=(transition.source or BEGIN, transition.target),
+                lines=_lines(fmt, transition, brief=brief),
+                remark=remarks.get(transition.id, _PLAIN),
+            )
+            for transition in machine.transitions
         ),
     )
 
 
-def _box(voice: Voice, state: StateNode, remark: Remark) -> Box:
+def _box(fmt: Formatter, state: StateNode, remark: Remark) -> Box:
     return Box(
         id=state.id,
         frame=state.parent,
-        shape=_shape(voice.machine, state),
-        lines=(*name_of(voice, state), *(Line(text) for text in clocks_of(voice, state))),
+        shape=shape_of(fmt.machine, state),
+        lines=(*state_name(fmt, state), *map(Line, deadline_lines(fmt, state))),
         mark=remark.mark,
         badge=remark.badge,
-        tooltip=f"{voice.label(state.label)} ({state.id})",
+        tooltip=f"{fmt.label(state.label)} ({state.id})",
     )
 
 
-def name_of(voice: Voice, state: StateNode) -> tuple[Line, ...]:
-    """Name a state: its label, and its id where that says more."""
-    title = Line(voice.label(state.label), Face.TITLE)
-    return (title,) if title.text == state.id else (title, Line(state.id, Face.FAINT))
-
-
-def _frame(voice: Voice, state: StateNode, remark: Remark) -> Frame:
-    label, *beside = name_of(voice, state)
+def _frame(fmt: Formatter, state: StateNode, remark: Remark) -> Frame:
+    label, *ids = state_name(fmt, state)
     return Frame(
         id=state.id,
-        title=" ".join([label.text, *(f"({line.text})" for line in beside)]),
+        title=" ".join([label.text, *(f"({line.text})" for line in ids)]),
         frame=state.parent,
         parallel=state.kind == "parallel",
         mark=remark.mark,
     )
 
 
-def _shape(machine: Machine, state: StateNode) -> Shape:
+def _lines(fmt: Formatter, transition: TransitionView, *, brief: bool) -> Iterator[Line]:
+    ref = "" if brief else f"  {fmt.ref(transition)}"
+    yield Line(fmt.trigger(transition) + ref, Face.HEAD)
+    if selectors := fmt.selectors(transition):
+        yield Line(fmt.message("when", fmt.join("and", map(fmt.condition, selectors))))
+    if (requirements := fmt.requirements(transition)) and not brief:
+        yield Line(fmt.message("needs", fmt.join("and", fmt.with_sources(requirements))))
+    if transition.liability is not None:
+        yield Line(fmt.message("fails", fmt.label(transition.liability)), Face.STRONG)
+    if outcomes := dict.fromkeys(fmt.label(ending.outcome) for ending in transition.endings):
+        yield Line(fmt.message("ends_as", " / ".join(outcomes)), Face.STRONG)
+    if not brief:
+        yield from (Line(text, Face.FAINT) for text in fmt.deadline_changes(transition))
+
+
+# ---- shared with other views ---------------------------------------------------------------------
+
+
+def state_name(fmt: Formatter, state: StateNode) -> tuple[Line, ...]:
+    """Name a state: its label, and its id where that differs."""
+    title = Line(fmt.label(state.label), Face.TITLE)
+    return (title,) if title.text == state.id else (title, Line(state.id, Face.FAINT))
+
+
+def shape_of(machine: Machine, state: StateNode) -> Shape:
+    """Return the shape of a state's box. A closed state that can still be left is the bad end."""
     if not state.closed:
         return Shape.STATE
-    leads_on = any(arrow.source == state.id for arrow in machine.arrows)
-    return Shape.BAD_END if leads_on else Shape.GOOD_END
+    can_be_left = any(transition.source == state.id for transition in machine.transitions)
+    return Shape.BAD_END if can_be_left else Shape.GOOD_END
 
 
-def clocks_of(voice: Voice, state: StateNode) -> Iterator[str]:
-    """Say which deadlines may stand in a state, how long they run, and whether the state acts on them."""
-    for deadline in state.stands:
-        told = voice.say("deadline", name=voice.label(deadline), term=voice.term(deadline))
-        if deadline not in state.runs:
-            told += voice.say("only_window" if state.runs else "only_waits")
-        yield told
+def deadline_lines(fmt: Formatter, state: StateNode) -> Iterator[str]:
+    """Iterate over the deadlines of a state, with terms and whether the state acts on them."""
+    for deadline in state.deadlines:
+        text = fmt.deadline(deadline)
+        if deadline not in state.running:
+            text += fmt.message("only_window" if state.running else "only_waits")
+        yield text
 
 
-def _edge(voice: Voice, arrow: Arrow, remark: Remark, *, brief: bool) -> PictureEdge:
+def transition_edge(
+    fmt: Formatter,
+    transition: TransitionView,
+    *,
+    ends: tuple[str, str],
+    lines: Iterable[Line],
+    remark: Remark = _PLAIN,
+) -> PictureEdge:
+    """Draw a transition between two elements of a picture."""
     return PictureEdge(
-        id=arrow.id,
-        source=BEGIN if arrow.source is None else arrow.source,
-        target=arrow.target,
-        lines=tuple(_lines(voice, arrow, brief=brief)),
-        tone=arrow.roles[0].value,
+        id=transition.id,
+        source=ends[0],
+        target=ends[1],
+        lines=tuple(lines),
+        tone=transition.roles[0].value,
         mark=remark.mark,
         badge=remark.badge,
-        tooltip="\n".join(tooltip(voice, arrow)),
+        tooltip=_tooltip(fmt, transition),
     )
 
 
-def _lines(voice: Voice, arrow: Arrow, *, brief: bool) -> Iterator[Line]:
-    ref = "" if brief else f"  {voice.ref(arrow)}"
-    yield Line(f"{voice.roles(arrow)} · {voice.label(arrow.event)}{ref}", Face.HEAD)
-    if selects := voice.selects(arrow):
-        yield Line(voice.say("when", voice.say("and").join(map(voice.condition, selects))))
-    if (demands := voice.demands(arrow)) and not brief:
-        yield Line(voice.say("needs", voice.say("and").join(voice.told(demands))))
-    if arrow.liability is not None:
-        yield Line(voice.say("fails", voice.label(arrow.liability)), Face.STRONG)
-    if outcomes := dict.fromkeys(voice.label(end.outcome) for end in arrow.endings):
-        yield Line(voice.say("ends_as", " / ".join(outcomes)), Face.STRONG)
-    if not brief:
-        yield from (Line(text, Face.FAINT) for text in voice.clocks(arrow))
+def _tooltip(fmt: Formatter, transition: TransitionView) -> str:
+    """Format a transition in full, with its source and that of each of its conditions."""
+    lines = [f"{fmt.trigger(transition)} ({transition.event.value})", fmt.source(transition)]
+    for guard in fmt.guards(transition):
+        codes = f" → {', '.join(guard.codes)}" if guard.codes else ""
+        lines.append(f"{fmt.condition(guard)} ({guard.name}){codes}: {fmt.source(guard)}")
+    return "\n".join([*lines, *fmt.endings(transition)])
 
 
-def tooltip(voice: Voice, arrow: Arrow) -> Iterator[str]:
-    """Say all there is to say about an arrow, with the source of it and of each of its conditions."""
-    yield f"{voice.roles(arrow)} · {voice.label(arrow.event)} ({arrow.event.value})"
-    yield voice.source(arrow)
-    for condition in (
-        *voice.selects(arrow),
-        *voice.conditions(arrow.timing),
-        *voice.conditions(arrow.needs),
-    ):
-        codes = f" → {', '.join(condition.codes)}" if condition.codes else ""
-        yield f"{voice.condition(condition)} ({condition.name}){codes}: {voice.source(condition)}"
-    yield from voice.endings(arrow)
+def sources(
+    fmt: Formatter,
+    transitions: Iterable[TransitionView] | None = None,
+    named: Container[str] | None = None,
+) -> TextTable:
+    """List the sources of the rules: what the announcement states, or what is assumed and why.
 
-
-_WORDS = Messages(
-    {
-        "title": ("催单纠纷状态图 · 规则 {}", "Rush-delivery disputes · rules {}"),
-        "read": (
-            (
-                "从左向右读。方框是状态，小框是事件：由谁操作、做什么。“适用条件”说明何时适用；"
-                "“必须满足”的要求有一项不满足，请求即被拒绝。"
-                "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内的各条路径同时进行。"
-            ),
-            (
-                "Read from left to right. A box is a state, a small box an event: who does what; "
-                "“if” says when it applies, “needs” what "
-                "it demands, else the request is refused. Events inside a state leave it as it "
-                "is. A double line closes the dispute; "
-                "regions in a dashed frame run side by side."
-            ),
+    By default of all transitions, else of these; and of their sources all, or those in `named`.
+    """
+    used: dict[str, dict[str, None]] = {}
+    for transition in fmt.machine.transitions if transitions is None else transitions:
+        used.setdefault(fmt.ref(transition), {})[fmt.label(transition.event)] = None
+        for guard in fmt.guards(transition):
+            # The picture shows which option it is.
+            is_option = guard.question == OPTION.name
+            text = fmt.message("chosen") if is_option else fmt.condition(guard)
+            used.setdefault(fmt.ref(guard), {})[text] = None
+    return TextTable(
+        id="sources",
+        title=SOURCES(fmt.lang, "sources"),
+        heads=tuple(SOURCES(fmt.lang, name) for name in ("number", "kind", "text", "of")),
+        widths=(6, 16, 42, 36),
+        rows=tuple(
+            TextRow(
+                id=f"source-{ref}",
+                cells=(
+                    cell(ref, face=Face.STRONG),
+                    cell(fmt.message(source.kind)),
+                    cell(fmt.label(source.text)),
+                    cell(fmt.join("and", used[ref])),
+                ),
+            )
+            for source, ref in fmt.sources.items()
+            if ref in used and (named is None or ref in named)
         ),
-        "time": (
-            (
-                "除届满事件外，每个事件都须在所在状态的时限内发生；届满事件在时限届满后方可生效。"
-                "恰在截止时刻操作，视为按时。"
-            ),
-            (
-                "Every event but an expiry has to come within the running deadline of its state; "
-                "an expiry is accepted only after it. "
-                "At the due instant is in time."
-            ),
-        ),
-        "idle": ("【当前参数下不适用】", "[never under this policy]"),
-    }
-)
-
-
-def chart(machine: Machine, lang: Lang) -> View:
-    """Show a whole machine."""
-    voice = Voice(machine, lang)
-    picture = machine_picture(voice, _idle(voice))
-    return View(
-        name="chart",
-        lang=lang,
-        title=_WORDS(lang, "title", voice.rules),
-        notes=(_WORDS(lang, "read"), _WORDS(lang, "time")),
-        parts=(picture, sources(voice)),
-        graph=picture,
     )
-
-
-def _idle(voice: Voice) -> dict[str, Remark]:
-    badge = _WORDS(voice.lang, "idle")
-    return {name: Remark(Mark.PLAIN, badge) for name in voice.machine.idle()}

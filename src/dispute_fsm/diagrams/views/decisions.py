@@ -1,15 +1,22 @@
-"""The view `decisions`: for each state, every event with its conditions, and what comes of it: where it leads, or why it is refused.
+"""The view `decisions`: for each state, every event with its conditions and its result.
 
-The rows are the arrows of the machine, each once; below the rows of an event stands what comes of
-it otherwise, and below those of a state what comes of every event that it does not offer. So
-nothing is left open, and `faults` finds rows that overlap.
+Each transition is one row. Below the rows of an event comes what happens otherwise, and below those
+of a state what happens on every event that it does not offer. So the tables are complete, and rows
+that overlap are an error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from dispute_fsm.diagrams.completeness import faults, leaves_some, misplaced, other_events
-from dispute_fsm.diagrams.formatting import Voice
-from dispute_fsm.diagrams.model import OPENING, Arrow, Machine, StateNode
+from dispute_fsm.diagrams.completeness import (
+    events_not_offered,
+    has_gap,
+    inconsistencies,
+    not_offered_codes,
+)
+from dispute_fsm.diagrams.formatting import Formatter
+from dispute_fsm.diagrams.messages import DECISIONS
+from dispute_fsm.diagrams.model import OPENING, Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
     Box,
     Face,
@@ -17,308 +24,201 @@ from dispute_fsm.diagrams.picture import (
     Line,
     Picture,
     PictureEdge,
-    Shape,
     TextRow,
     TextTable,
     View,
     cell,
 )
-from dispute_fsm.diagrams.views.chart import clocks_of, name_of, tooltip
-from dispute_fsm.diagrams.views.sources import sources
+from dispute_fsm.diagrams.views.chart import (
+    deadline_lines,
+    shape_of,
+    sources,
+    state_name,
+    transition_edge,
+)
 from dispute_fsm.domain.commands import QUIET
-from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode, StateName
-from dispute_fsm.domain.messages import Messages
-from dispute_fsm.domain.policy import Bilingual
+from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode
 from dispute_fsm.errors import ChartError
 
-_WORDS = Messages(
-    {
-        "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
-        "read": (
-            (
-                "每个状态一张表。先看事件与“适用条件”：至多一行适用；再看“必须满足”："
-                "有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。"
-            ),
-            (
-                "One table for each state. First the event and “if”: at most one row applies. "
-                "Then “needs”: where any of it is unmet the "
-                "request is refused, and every unmet item comes back with the code in brackets."
-            ),
-        ),
-        "time": (
-            (
-                "除届满事件外，每一行都要求所在状态的时限未过（恰在截止时刻操作，视为按时）；"
-                "逾期的后果见“否则”一行。"
-            ),
-            (
-                "Every row but an expiry demands that the running deadline of its state has not "
-                "passed (at the due instant is in time); "
-                "what being late means stands under “otherwise”."
-            ),
-        ),
-        "regions": (
-            "同时进行的两条路径：事件在任一路径适用即生效；“其他事件”仅就该路径而言。",
-            (
-                "Of regions that run side by side: an event counts where either offers it; “any "
-                "other event” speaks of the region alone."
-            ),
-        ),
-        "table": ("{}（{}）", "{} ({})"),
-        "within": ("包含 {}", "covers {}"),
-        "before": ("发起纠纷之前", "before the dispute"),
-        "event": ("事件", "event"),
-        "who": ("由谁", "by"),
-        "when": ("适用条件", "if"),
-        "needs": ("必须满足（否则拒绝）", "needs (else refused with)"),
-        "to": ("下一状态", "leads to"),
-        "outcome": ("结果", "outcome"),
-        "clocks": ("时限", "deadlines"),
-        "source": ("依据", "source"),
-        "otherwise": ("否则", "otherwise"),
-        "others": ("其他事件", "any other event"),
-        "someone": ("由他人操作：{}", "by anybody else: {}"),
-        "timing": ("不满足“{}”：{}", "not “{}”: {}"),
-        "nothing": ("以上均不适用：{}", "where no row applies: {}"),
-        "unchanged": ("无变化，不视为错误", "nothing changes, no error"),
-        "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),
-        "if_chosen": (
-            "{}（已选择方案时）、{}（尚未选择方案时）",
-            "{} (where one was chosen), {} (where none was)",
-        ),
-        "nothing_leads_out": ("无后续操作", "nothing leads out"),
-    }
-)
 _HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
 _WIDTHS = (13, 9, 20, 28, 12, 14, 14, 5)
 
 
 def decisions(machine: Machine, lang: Lang) -> View:
-    """Show the decision tables. Raises `ChartError` where rows overlap, or the order's facts could fall between them."""
-    if found := list(faults(machine)):
-        raise ChartError(f"{machine.rules}: {found[0]}")
-    voice = Voice(machine, lang)
-    says = _DecisionText(voice)
-    notes = [
-        "read",
-        "time",
-        *(["regions"] if any(state.kind == "parallel" for state in machine.states) else []),
-    ]
+    """Show the decision tables. Raises `ChartError` where rows overlap or leave a gap."""
+    for error in inconsistencies(machine):
+        raise ChartError(f"{machine.rules}: {error}")
+    fmt = Formatter(machine, lang)
+    tables = _DecisionTables(fmt)
+    notes = ["read", "time"]
+    if any(state.kind == "parallel" for state in machine.states):
+        notes.append("regions")
     return View(
         name="decisions",
         lang=lang,
-        title=says("title", voice.rules),
-        notes=tuple(says(note) for note in notes),
-        parts=(
-            says.opening(),
-            *(says.table(state) for state in machine.states if says.has_rows(state)),
-            sources(voice),
-        ),
-        graph=_sketch(voice),
+        title=DECISIONS(lang, "title", fmt.rules),
+        notes=tuple(DECISIONS(lang, note) for note in notes),
+        parts=(*tables.tables(), sources(fmt)),
+        graph=_sketch(fmt),
     )
 
 
-class _DecisionText:
-    """Says rows in words."""
+class _DecisionTables:
+    """Builds the tables."""
 
-    def __init__(self, voice: Voice) -> None:
-        self.voice = voice
-        self.machine = voice.machine
+    def __init__(self, fmt: Formatter) -> None:
+        self.fmt = fmt
+        self.machine = fmt.machine
+        self.text = partial(DECISIONS, fmt.lang)
 
-    def __call__(self, name: str, *words: object) -> str:
-        return _WORDS(self.voice.lang, name, *words)
+    def tables(self) -> Iterator[TextTable]:
+        opening = self.machine.transition(OPENING)
+        rows = [self.row(opening), self.otherwise([opening], gap=False)]
+        yield self.table("before", self.text("before"), rows)
+        for state in self.machine.states:
+            here = [each for each in self.machine.transitions if each.source == state.id]
+            if here or state.kind == "leaf":
+                title = self.text("table", self.fmt.label(state.label), state.id)
+                if state.kind != "leaf":
+                    leaves = (leaf.label for leaf in self.machine.leaves(state.id))
+                    labels = self.fmt.join("comma", map(self.fmt.label, leaves))
+                    title += self.fmt.message("colon") + self.text("within", labels)
+                notes = tuple(deadline_lines(self.fmt, state))
+                yield self.table(state.id, title, list(self.rows(state, here)), notes)
 
-    def has_rows(self, state: StateNode) -> bool:
-        return state.kind == "leaf" or any(
-            arrow.source == state.id for arrow in self.machine.arrows
-        )
-
-    def opening(self) -> TextTable:
-        arrow = self.machine.arrow(OPENING)
-        rows = (self.row(arrow), self.otherwise((arrow,), left=False))
-        return self.titled("decisions-before", self("before"), rows)
-
-    def table(self, state: StateNode) -> TextTable:
-        rows: list[TextRow] = []
-        here = [arrow for arrow in self.machine.arrows if arrow.source == state.id]
-        for event in dict.fromkeys(arrow.event for arrow in here):
-            arrows = tuple(arrow for arrow in here if arrow.event is event)
-            rows += [
-                *map(self.row, arrows),
-                self.otherwise(arrows, left=leaves_some(self.machine, arrows)),
-            ]
-        if (others := other_events(self.machine, state)) and state.kind in {"leaf", "parallel"}:
-            rows.append(self.others(state, others))
-        title = self("table", self.voice.label(state.label), state.id)
-        if state.kind != "leaf":
-            title += self.voice.say("colon") + self(
-                "within", self.voice.say("comma").join(map(self.voice.label, self.covered(state)))
-            )
-        return self.titled(
-            f"decisions-{state.id}", title, tuple(rows), tuple(clocks_of(self.voice, state))
-        )
-
-    def covered(self, state: StateNode) -> list[Bilingual]:
-        return [leaf.label for leaf in self.machine.leaves(state.id)]
-
-    def titled(
-        self, name: str, title: str, rows: tuple[TextRow, ...], notes: tuple[str, ...] = ()
+    def table(
+        self, name: str, title: str, rows: list[TextRow], notes: tuple[str, ...] = ()
     ) -> TextTable:
         return TextTable(
-            id=name,
+            id=f"decisions-{name}",
             title=title,
-            heads=tuple(self(head) for head in _HEADS),
+            heads=tuple(self.text(head) for head in _HEADS),
             widths=_WIDTHS,
-            rows=rows,
+            rows=tuple(rows),
             notes=notes,
             page=1560,
         )
 
-    def row(self, arrow: Arrow) -> TextRow:
-        voice = self.voice
+    def rows(self, state: StateNode, here: Sequence[TransitionView]) -> Iterator[TextRow]:
+        for event in dict.fromkeys(transition.event for transition in here):
+            transitions = [transition for transition in here if transition.event is event]
+            yield from map(self.row, transitions)
+            yield self.otherwise(transitions, gap=has_gap(self.machine, transitions))
+        if (events := events_not_offered(self.machine, state)) and state.kind != "compound":
+            yield self.others(state, events)
+
+    def row(self, transition: TransitionView) -> TextRow:
+        fmt = self.fmt
+        target = fmt.message("stays") if transition.stays else fmt.state(transition.target)
+        none = cell(fmt.message("none"))
         return TextRow(
-            id=f"decision-{arrow.id}",
-            tone=arrow.roles[0].value,
+            id=f"decision-{transition.id}",
+            tone=transition.roles[0].value,
             cells=(
-                (Line(voice.label(arrow.event), Face.STRONG), Line(arrow.event.value, Face.FAINT)),
-                cell(voice.roles(arrow)),
-                cell(*(f"{voice.condition(one)} {voice.ref(one)}" for one in voice.selects(arrow)))
-                or cell(voice.say("none")),
-                cell(*self.demands(arrow)) or cell(voice.say("none")),
-                (Line(voice.say("stays"), Face.STRONG),)
-                if arrow.stays
-                else (Line(voice.state(arrow.target), Face.STRONG),),
-                cell(*voice.endings(arrow), face=Face.STRONG) or cell(voice.say("none")),
-                cell(*voice.clocks(arrow)) or cell(voice.say("none")),
-                cell(voice.ref(arrow)),
+                (
+                    Line(fmt.label(transition.event), Face.STRONG),
+                    Line(transition.event.value, Face.FAINT),
+                ),
+                cell(fmt.roles(transition)),
+                cell(*fmt.with_sources(fmt.selectors(transition))) or none,
+                cell(*_requirements(fmt, transition)) or none,
+                cell(target, face=Face.STRONG),
+                cell(*fmt.endings(transition), face=Face.STRONG) or none,
+                cell(*fmt.deadline_changes(transition)) or none,
+                cell(fmt.ref(transition)),
             ),
         )
 
-    def demands(self, arrow: Arrow) -> Iterator[str]:
-        for words, ref, conditions in self.voice.grouped(self.voice.demands(arrow)):
-            codes = ", ".join(dict.fromkeys(code.value for one in conditions for code in one.codes))
-            yield f"{words} {ref} ({codes})"
-
-    def otherwise(self, arrows: tuple[Arrow, ...], *, left: bool) -> TextRow:
-        first = arrows[0]
-        lines = [self("someone", self.codes(first.by))]
-        if first.event not in QUIET:
-            lines += [
-                self(
-                    "timing",
-                    self.voice.label(self.machine.conditions[name].label),
-                    self.codes(name),
-                )
-                for name in first.timing
-            ]
-        if first.event is CommandType.CHOOSE_OPTION and set(self.machine.options) < set(Option):
-            lines.append(self("not_offered", RefusalCode.OPTION_NOT_OFFERED.value))
+    def otherwise(self, transitions: Sequence[TransitionView], *, gap: bool) -> TextRow:
+        """Make the row that says what happens where no row of an event applies."""
+        first = transitions[0]
+        by, *timing = self.fmt.conditions((first.by, *first.timing))
+        lines = [self.text("someone", ", ".join(by.codes))]
         if first.event in QUIET:
-            lines.append(self("nothing", self("unchanged")))
-        elif left:
-            lines.append(self("nothing", RefusalCode.NOT_IN_THIS_STATE.value))
-        return self.merged(
-            f"otherwise-{first.source}-{first.event.value}", self("otherwise"), lines
-        )
+            lines.append(self.text("nothing", self.text("unchanged")))
+        else:
+            lines += [
+                self.text("timing", self.fmt.label(guard.label), ", ".join(guard.codes))
+                for guard in timing
+            ]
+            if first.event is CommandType.CHOOSE_OPTION and set(self.machine.options) < set(Option):
+                lines.append(self.text("not_offered", RefusalCode.OPTION_NOT_OFFERED.value))
+            if gap:
+                lines.append(self.text("nothing", RefusalCode.NOT_IN_THIS_STATE.value))
+        return self.merged(f"otherwise-{first.source}-{first.event.value}", "otherwise", lines)
 
     def others(self, state: StateNode, events: tuple[CommandType, ...]) -> TextRow:
+        """Make the row for the events that a state does not offer, by what happens on them."""
         answers: dict[str, list[CommandType]] = {}
         for event in events:
-            answers.setdefault(self.misplaced(state, event), []).append(event)
+            answers.setdefault(self.not_offered(state, event), []).append(event)
         lines = [
-            self.voice.say("comma").join(self.voice.label(event) for event in each)
-            + self.voice.say("colon")
-            + answer
-            for answer, each in answers.items()
+            self.fmt.join("comma", map(self.fmt.label, group)) + self.fmt.message("colon") + answer
+            for answer, group in answers.items()
         ]
-        return self.merged(f"others-{state.id}", self("others"), lines)
+        return self.merged(f"others-{state.id}", "others", lines)
 
-    def misplaced(self, state: StateNode, event: CommandType) -> str:
-        codes = misplaced(self.machine, state, event)
+    def not_offered(self, state: StateNode, event: CommandType) -> str:
+        codes = [code.value for code in not_offered_codes(self.machine, state, event)]
         if not codes:
-            return self("unchanged")
-        return (
-            codes[0].value
-            if len(codes) == 1
-            else self("if_chosen", *(code.value for code in codes))
-        )
+            return self.text("unchanged")
+        return codes[0] if len(codes) == 1 else self.text("if_chosen", *codes)
 
     def merged(self, name: str, head: str, lines: list[str]) -> TextRow:
-        return TextRow(
-            id=name,
-            cells=(
-                cell(head, face=Face.FAINT),
-                cell(self.voice.say("and").join(lines), face=Face.FAINT),
-            ),
-        )
+        texts = (self.text(head), self.fmt.join("and", lines))
+        return TextRow(id=name, cells=tuple(cell(text, face=Face.FAINT) for text in texts))
 
-    def codes(self, condition: str) -> str:
-        return ", ".join(self.machine.conditions[condition].codes)
+
+def _requirements(fmt: Formatter, transition: TransitionView) -> Iterator[str]:
+    """Iterate over what a transition requires, with sources and refusal codes."""
+    for text, ref, guards in fmt.grouped(fmt.requirements(transition)):
+        codes = ", ".join(dict.fromkeys(code.value for guard in guards for code in guard.codes))
+        yield f"{text} {ref} ({codes})"
 
 
 # ---- as a graph ----------------------------------------------------------------------------------
 
 
-def _sketch(voice: Voice) -> Picture:
-    """Draw the same as a graph: each state with what its events lead to, apart from the others."""
-    machine = voice.machine
-    boxes, edges, frames = list[Box](), list[PictureEdge](), list[Frame]()
+def _sketch(fmt: Formatter) -> Picture:
+    """Draw the tables as a graph: a frame for each state, with the results of its events."""
+    machine = fmt.machine
+    boxes, edges, frames = dict[str, Box](), list[PictureEdge](), list[Frame]()
     for state in machine.states:
-        arrows = [arrow for arrow in machine.arrows if arrow.source == state.id]
-        if not arrows:
+        transitions = [each for each in machine.transitions if each.source == state.id]
+        if not transitions:
             continue
-        frame = Frame(
-            id=f"of-{state.id}", title="  ".join(line.text for line in name_of(voice, state))
+        frame, start = f"of-{state.id}", f"in-{state.id}"
+        frames.append(
+            Frame(id=frame, title="  ".join(line.text for line in state_name(fmt, state)))
         )
-        frames.append(frame)
-        boxes.append(
-            Box(
-                id=f"in-{state.id}",
-                frame=frame.id,
-                lines=(Line(voice.label(state.label), Face.TITLE),),
-            )
-        )
-        for arrow in arrows:
-            end = f"in-{state.id}" if arrow.stays else f"to-{state.id}-{arrow.target}"
-            if all(box.id != end for box in boxes):
-                shape = _shape(machine.state(arrow.target))
-                boxes.append(
-                    Box(
-                        id=end,
-                        frame=frame.id,
-                        shape=shape,
-                        lines=(Line(voice.state(arrow.target), Face.TITLE),),
-                    )
+        title = Line(fmt.label(state.label), Face.TITLE)
+        boxes[start] = Box(id=start, frame=frame, lines=(title,))
+        for transition in transitions:
+            end = start if transition.stays else f"to-{state.id}-{transition.target}"
+            if end not in boxes:
+                target = machine.state(transition.target)
+                boxes[end] = Box(
+                    id=end,
+                    frame=frame,
+                    shape=shape_of(machine, target),
+                    lines=(Line(fmt.label(target.label), Face.TITLE),),
                 )
-            edges.append(_edge(voice, arrow, f"in-{state.id}", end))
+            lines = _lines(fmt, transition)
+            edges.append(transition_edge(fmt, transition, ends=(start, end), lines=lines))
     return Picture(
         id="decisions",
-        title=voice.rules,
-        boxes=tuple(boxes),
+        title=fmt.rules,
+        boxes=tuple(boxes.values()),
         edges=tuple(edges),
         frames=tuple(frames),
     )
 
 
-def _shape(target: StateNode) -> Shape:
-    if not target.closed:
-        return Shape.STATE
-    return Shape.BAD_END if target.id == StateName.PENALIZED.value else Shape.GOOD_END
-
-
-def _edge(voice: Voice, arrow: Arrow, source: str, target: str) -> PictureEdge:
-    lines = [
-        Line(f"{voice.roles(arrow)} · {voice.label(arrow.event)}  {voice.ref(arrow)}", Face.HEAD)
-    ]
-    if selects := voice.selects(arrow):
-        lines.append(Line(voice.say("when", voice.say("and").join(map(voice.condition, selects)))))
-    lines += [Line(voice.say("needs", text)) for text in _DecisionText(voice).demands(arrow)]
-    if ends := voice.endings(arrow):
-        lines.append(Line(voice.say("ends_as", voice.say("and").join(ends)), Face.STRONG))
-    return PictureEdge(
-        id=arrow.id,
-        source=source,
-        target=target,
-        lines=tuple(lines),
-        tone=arrow.roles[0].value,
-        tooltip="\n".join(tooltip(voice, arrow)),
-    )
+def _lines(fmt: Formatter, transition: TransitionView) -> Iterator[Line]:
+    yield Line(f"{fmt.trigger(transition)}  {fmt.ref(transition)}", Face.HEAD)
+    if selectors := fmt.selectors(transition):
+        yield Line(fmt.message("when", fmt.join("and", map(fmt.condition, selectors))))
+    for text in _requirements(fmt, transition):
+        yield Line(fmt.message("needs", text))
+    if endings := fmt.endings(transition):
+        yield Line(fmt.message("ends_as", fmt.join("and", endings)), Face.STRONG)

@@ -1,67 +1,84 @@
-"""The view `diff`: how one machine differs from another, two policies or two rule versions, as a list and on the chart."""
+"""The view `diff`: how two machines differ, as a list and on the chart.
 
-from collections.abc import Mapping, Sequence
+`dispute-fsm diagram --check` uses the same `changes` to name what differs from the committed
+pictures.
+"""
 
-from dispute_fsm.diagrams.difference import KINDS, ChartChange, changes
-from dispute_fsm.diagrams.formatting import Voice
-from dispute_fsm.diagrams.model import Machine, StateNode
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, NamedTuple, cast
+
+from dispute_fsm.diagrams.formatting import Formatter
+from dispute_fsm.diagrams.messages import CHANGES, DIFF, KINDS
+from dispute_fsm.diagrams.model import (
+    Machine,
+    StateNode,
+    TransitionView,
+)
 from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
-from dispute_fsm.domain.enums import Lang
-from dispute_fsm.domain.messages import Messages
+from dispute_fsm.domain.enums import POLICY_FIELDS, Denial, Labelled, Lang, Silence
+from dispute_fsm.domain.policy import Term
+from dispute_fsm.domain.scalars import FrozenMap
 
-_WORDS = Messages(
-    {
-        "title": ("{before} → {after} 的差异", "From {before} to {after}"),
-        "read": (
-            "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两者相同。",
-            (
-                "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark "
-                "is the same on both sides."
-            ),
-        ),
-        "change": ("{rules}：{change}。原因：{why}。", "{rules}: {change}. Why: {why}."),
-        "none": ("两者没有差异。", "The two do not differ."),
-        "changes": ("差异一览", "What differs"),
-        "mark": ("变化", "change"),
-        "kind": ("种类", "kind"),
-        "which": ("对象", "which"),
-        "what": ("内容", "what about it"),
-        "added": ("＋ 新增", "+ added"),
-        "removed": ("－ 移除", "− removed"),
-        "changed": ("～ 改动", "~ changed"),
-    }
+ChangeKind = Literal["state", "transition", "condition", "question", "label", "policy"]
+Aspects = Mapping[str, Sequence[str]]
+"""What is compared of a part of the machine, as formatted texts by the name of the aspect."""
+Ends = tuple[str | None, str, str]
+"""A transition's source, event and target."""
+
+_ABSENT = object()
+_TERM = frozenset(Term.model_fields)
+_POLICY_ENUMS: Mapping[tuple[str, ...], type[Labelled]] = FrozenMap(
+    {("silence",): Silence, ("denial",): Denial}
 )
+"""The fields of a policy whose values have labels."""
+_STATE_ASPECTS = frozenset({"source", "target", "parent"})
+"""The aspects that are ids of states."""
+_SIGNS: Mapping[Mark, str] = FrozenMap({Mark.ADDED: "+", Mark.REMOVED: "-", Mark.CHANGED: "~"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChartChange:
+    """One difference: the part that was added, removed or changed, and what changed in it."""
+
+    kind: ChangeKind
+    id: str
+    mark: Mark
+    name: str
+    lines: tuple[str, ...] = ()
+
+    def text(self, lang: Lang) -> str:
+        """Return the difference on one line."""
+        name = f"{self.id} {self.name}" if self.name and self.name != self.id else self.id
+        text = f"{_SIGNS[self.mark]} {KINDS(lang, self.kind)} {name}"
+        return f"{text}: {'; '.join(self.lines)}" if self.lines else text
+
+
+class _Part(NamedTuple):
+    """A part of a machine, formatted."""
+
+    name: str
+    aspects: Aspects
+
+
+# ---- the view ------------------------------------------------------------------------------------
 
 
 def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) -> View:
-    """Show how two machines differ, each under the name that it was asked for by."""
-
-    def says(name: str, **named: str) -> str:
-        return _WORDS(lang, name, **named)
-
-    found = changes(before[1], after[1], lang)
-    both = Voice(_together(before[1], after[1]), lang)
-    heads = tuple(says(name) for name in ("mark", "kind", "which", "what"))
-    rows = tuple(
-        TextRow(
-            id=f"change-{number}",
-            mark=Mark.PLAIN,
-            cells=(
-                cell(says(change.mark), face=Face.STRONG),
-                cell(KINDS[change.kind].label(lang)),
-                (*cell(change.name, face=Face.STRONG), Line(change.id, Face.FAINT)),
-                cell(*change.lines),
-            ),
-        )
-        for number, change in enumerate(found, 1)
-    )
-    remarks = _remarks(
-        found, {mark: says(mark) for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED)}
-    )
-    picture = machine_picture(both, remarks)
+    """Show how two machines differ; each is given with the name that it was asked for by."""
+    text = partial(DIFF, lang)
+    differences = changes(before[1], after[1], lang)
+    remarks = {
+        change.id: Remark(change.mark, text(change.mark))
+        for change in differences
+        if change.kind in {"state", "transition"}
+    }
+    picture = machine_picture(Formatter(_together(before[1], after[1]), lang), remarks)
     versions = tuple(
-        says(
+        text(
             "change",
             rules=machine.rules,
             change=machine.change.label(lang),
@@ -70,58 +87,260 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         for _, machine in (before, after)
         if before[1].rules != after[1].rules
     )
+    table = TextTable(
+        id="changes",
+        title=text("changes"),
+        heads=tuple(text(head) for head in ("mark", "kind", "which", "what")),
+        widths=(8, 8, 34, 60),
+        rows=tuple(
+            TextRow(
+                id=f"change-{number}",
+                cells=(
+                    cell(text(change.mark), face=Face.STRONG),
+                    cell(KINDS(lang, change.kind)),
+                    (*cell(change.name, face=Face.STRONG), Line(change.id, Face.FAINT)),
+                    cell(*change.lines),
+                ),
+            )
+            for number, change in enumerate(differences, 1)
+        ),
+    )
     return View(
         name="diff",
         lang=lang,
-        title=says("title", before=before[0], after=after[0]),
-        notes=(*versions, says("read" if found else "none")),
-        parts=(
-            TextTable(
-                id="changes", title=says("changes"), heads=heads, widths=(8, 8, 34, 60), rows=rows
-            ),
-            picture,
-        ),
+        title=text("title", before=before[0], after=after[0]),
+        notes=(*versions, text("read" if differences else "none")),
+        parts=(table, picture),
         graph=picture,
     )
 
 
-def _remarks(found: Sequence[ChartChange], badges: Mapping[Mark, str]) -> dict[str, Remark]:
-    return {
-        change.id: Remark(change.mark, badges[change.mark])
-        for change in found
-        if change.kind in {"state", "arrow"}
-    }
-
-
 def _together(before: Machine, after: Machine) -> Machine:
-    """Make the machine that holds all that either has; where both have it, as the newer one has it."""
-    there = {state.id for state in after.states}
-    gone = [state for state in before.states if state.id not in there]
-    known = there | {state.id for state in gone}
-    arrows = {
+    """Merge two machines; what both have is as in the newer one."""
+    here = {state.id for state in after.states}
+    gone = [state for state in before.states if state.id not in here]
+    known = here | {state.id for state in gone}
+    removed = {
         change.id
         for change in changes(before, after, "en")
-        if change.kind == "arrow" and change.mark is Mark.REMOVED
-    }
-    here = {arrow.id for arrow in after.arrows}
+        if change.kind == "transition" and change.mark is Mark.REMOVED
+    } - {transition.id for transition in after.transitions}
+    # A state whose parent is gone moves to the top level.
+    placed = (
+        state if state.parent in {None, *known} else state.model_copy(update={"parent": None})
+        for state in gone
+    )
     return after.model_copy(
         update={
-            "states": (*after.states, *(_placed(state, known) for state in gone)),
-            "arrows": (
-                *after.arrows,
-                *(arrow for arrow in before.arrows if arrow.id in arrows and arrow.id not in here),
+            "states": (*after.states, *placed),
+            "transitions": (
+                *after.transitions,
+                *(transition for transition in before.transitions if transition.id in removed),
             ),
             "conditions": {**before.conditions, **after.conditions},
             "questions": {**before.questions, **after.questions},
-            "words": {**before.words, **after.words},
+            "labels": {**before.labels, **after.labels},
         }
     )
 
 
-def _placed(state: StateNode, known: set[str]) -> StateNode:
-    """Leave a state where it was, as long as what was around it is still there."""
-    return (
-        state
-        if state.parent is None or state.parent in known
-        else state.model_copy(update={"parent": None})
+# ---- the differences -----------------------------------------------------------------------------
+
+
+def changes(before: Machine, after: Machine, lang: Lang) -> tuple[ChartChange, ...]:
+    """Compare two machines as formatted in one language, each with its own labels.
+
+    Within a kind the order is that of the newer machine; removed parts come last.
+    """
+    comparison = _Comparison(Formatter(before, lang), Formatter(after, lang))
+    return (*comparison.parts(), *comparison.policy())
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Compares two machines."""
+
+    before: Formatter
+    after: Formatter
+
+    def parts(self) -> Iterator[ChartChange]:
+        was, now = _parts(self.before), _parts(self.after)
+        renamed = _renamed(self.before.machine, self.after.machine)
+        was["transition"] = {
+            renamed.get(name, name): part for name, part in was["transition"].items()
+        }
+        unreachable = self.after.machine.unreachable()
+        changed = unreachable ^ {
+            renamed.get(name, name) for name in self.before.machine.unreachable()
+        }
+        for kind, parts in now.items():
+            for name, part in parts.items():
+                if kind in {"state", "transition"} and name in changed and name in was[kind]:
+                    gone = name in unreachable
+                    text = self.text("unreachable" if gone else "reachable")
+                    mark = Mark.REMOVED if gone else Mark.ADDED
+                    yield ChartChange(kind, name, mark, part.name, (text,))
+            yield from self.collections(kind, was[kind], parts)
+
+    def collections(
+        self, kind: ChangeKind, was: Mapping[str, _Part], now: Mapping[str, _Part]
+    ) -> Iterator[ChartChange]:
+        """Compare all parts of a kind."""
+        for name, part in now.items():
+            if name in was:
+                if lines := tuple(self.lines(was[name].aspects, part.aspects)):
+                    yield ChartChange(kind, name, Mark.CHANGED, part.name, lines)
+            elif kind != "label":  # a label comes and goes with what it names
+                yield ChartChange(kind, name, Mark.ADDED, part.name)
+        for name, part in was.items():
+            if name not in now and kind != "label":
+                yield ChartChange(kind, name, Mark.REMOVED, part.name)
+
+    def lines(self, before: Aspects, after: Aspects) -> Iterator[str]:
+        """Format the differences of a part: per aspect what was added or removed, else both."""
+        for aspect, now in after.items():
+            was = before[aspect]
+            removed = [text for text in was if text not in now]
+            added = [text for text in now if text not in was]
+            if list(was) != list(now):
+                one_way = bool(removed) is not bool(added)
+                yield self.text(
+                    ("more" if added else "less") if one_way else "was_is",
+                    what=self.text(aspect),
+                    was=_list(self.before, aspect, removed if one_way else was),
+                    now=_list(self.after, aspect, added if one_way else now),
+                )
+
+    def policy(self) -> Iterator[ChartChange]:
+        """Compare the policies."""
+        for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
+            lines: tuple[str, ...] = ()
+            mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED
+            if was is not _ABSENT and now is not _ABSENT:
+                mark = Mark.CHANGED
+                values = _value(self.before, path, was), _value(self.after, path, now)
+                lines = (self.text("changed", was=values[0], now=values[1]),)
+            labels = POLICY_FIELDS.get(path[0], ("", ""))
+            label = labels[self.after.lang == "en"]
+            yield ChartChange("policy", ".".join(path), mark, label, lines)
+
+    def text(self, name: str, **named: str) -> str:
+        return CHANGES(self.after.lang, name, **named)
+
+
+def _list(fmt: Formatter, aspect: str, texts: Sequence[str]) -> str:
+    """Join the texts of an aspect. States and kinds are compared by id, which is English."""
+    if aspect in _STATE_ASPECTS and fmt.lang == "zh":
+        texts = [f"{fmt.state(name)} ({name})" for name in texts]
+    elif aspect == "kind":
+        texts = [CHANGES(fmt.lang, kind) for kind in texts]
+    return fmt.join("comma", texts) or CHANGES(fmt.lang, "nothing")
+
+
+def _parts(fmt: Formatter) -> dict[ChangeKind, dict[str, _Part]]:
+    """Format the parts of a machine by kind and id. Questions and labels have no name."""
+    machine = fmt.machine
+    return {
+        "state": {state.id: _state(fmt, state) for state in machine.states},
+        "transition": {each.id: _transition(fmt, each) for each in machine.transitions},
+        "condition": {
+            name: _Part(
+                fmt.label(condition.label),
+                {
+                    "label": (fmt.label(condition.label),),
+                    "codes": condition.codes,
+                    "origin": (fmt.label(condition.origin.text),),
+                },
+            )
+            for name, condition in machine.conditions.items()
+        },
+        "question": {
+            name: _Part(
+                "",
+                {
+                    "answers": [
+                        f"{answer} {fmt.label(label)}" for answer, label in question.answers.items()
+                    ],
+                    "origin": (fmt.label(question.origin.text),),
+                },
+            )
+            for name, question in machine.questions.items()
+        },
+        "label": {
+            name: _Part("", {"label": (fmt.label(label),)})
+            for name, label in machine.labels.items()
+        },
+    }
+
+
+def _state(fmt: Formatter, state: StateNode) -> _Part:
+    return _Part(
+        fmt.label(state.label),
+        {
+            "label": (fmt.label(state.label),),
+            "kind": (state.kind,),
+            "parent": () if state.parent is None else (state.parent,),
+            "deadlines": [fmt.label(deadline) for deadline in state.deadlines],
+            "running": [fmt.label(deadline) for deadline in state.running],
+        },
     )
+
+
+def _transition(fmt: Formatter, transition: TransitionView) -> _Part:
+    return _Part(
+        fmt.transition(transition),
+        {
+            "source": () if transition.source is None else (transition.source,),
+            "target": (transition.target,),
+            "by": [fmt.label(role) for role in transition.roles],
+            "when": [fmt.condition(guard) for guard in fmt.selectors(transition)],
+            "timing": [fmt.label(guard.label) for guard in fmt.conditions(transition.timing)],
+            "needs": [fmt.label(guard.label) for guard in fmt.conditions(transition.needs)],
+            "endings": fmt.endings(transition),
+            "starts": [fmt.label(deadline) for deadline in transition.starts],
+            "ends": [fmt.label(deadline) for deadline in transition.ends],
+            "origin": (fmt.label(transition.origin.text),),
+        },
+    )
+
+
+def _renamed(before: Machine, after: Machine) -> dict[str, str]:
+    """Map old ids to new ids of transitions that are only selected differently.
+
+    Such a transition is the only one that came or went with its event between the same states.
+    """
+    common = {each.id for each in before.transitions} & {each.id for each in after.transitions}
+    by_ends: tuple[dict[Ends, list[str]], dict[Ends, list[str]]] = ({}, {})
+    for ids, machine in zip(by_ends, (before, after), strict=True):
+        for each in machine.transitions:
+            if each.id not in common:
+                ids.setdefault((each.source, each.event, each.target), []).append(each.id)
+    was, now = by_ends
+    return {
+        old[0]: now[ends][0] for ends, old in was.items() if len(old) == 1 == len(now.get(ends, ()))
+    }
+
+
+def _differing(
+    was: object, now: object, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], object, object]]:
+    """Iterate over the paths at which two policies differ, with both values.
+
+    The term of a deadline is one value, and so is what only one of the policies has.
+    """
+    if isinstance(was, dict) and isinstance(now, dict) and not _TERM & {*was, *now}:
+        before, after = cast("dict[str, object]", was), cast("dict[str, object]", now)
+        for name in dict.fromkeys((*before, *after)):
+            yield from _differing(
+                before.get(name, _ABSENT), after.get(name, _ABSENT), (*path, name)
+            )
+    elif was != now:
+        yield path, was, now
+
+
+def _value(fmt: Formatter, path: tuple[str, ...], value: object) -> str:
+    if path in _POLICY_ENUMS:
+        return fmt.label(_POLICY_ENUMS[path](str(value)))
+    if isinstance(value, dict) and _TERM & set(value):
+        return fmt.term(Term.model_validate(value))
+    return fmt.message("off") if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,9 +1,11 @@
-"""The view `options`: the merchant's responses side by side: what each takes, what a refusal says, and what follows."""
+"""The view `options`: the merchant's options side by side, with requirements and results."""
 
 from collections.abc import Iterator
+from functools import partial
 
-from dispute_fsm.diagrams.formatting import Voice
-from dispute_fsm.diagrams.model import Arrow, GuardLabel, Machine
+from dispute_fsm.diagrams.formatting import Formatter
+from dispute_fsm.diagrams.messages import OPTIONS
+from dispute_fsm.diagrams.model import GuardLabel, Machine, TransitionView
 from dispute_fsm.diagrams.picture import (
     Box,
     Face,
@@ -16,296 +18,235 @@ from dispute_fsm.diagrams.picture import (
     View,
     cell,
 )
-from dispute_fsm.diagrams.views.chart import name_of, tooltip
-from dispute_fsm.diagrams.views.sources import sources
-from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option, StateName
-from dispute_fsm.domain.messages import Messages
+from dispute_fsm.diagrams.views.chart import shape_of, sources, state_name, transition_edge
+from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option
 from dispute_fsm.domain.reasons import LINKED
 from dispute_fsm.rules.guards.selectors import OPTION
 
-_WORDS = Messages(
-    {
-        "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
-        "once": (
-            (
-                "每起纠纷只能选择一个方案，选择后不可更改。条件不满足时，系统拒绝该选择，"
-                "并逐项说明缺少的内容。"
-            ),
-            (
-                "Exactly one response is given for each dispute, and it cannot be taken back. "
-                "Where what it takes is missing, choosing it "
-                "is refused, and every missing item is named."
-            ),
-        ),
-        "facts": ("订单系统须显示", "the order system has to show"),
-        "payload": ("商家须提交", "the merchant has to hand in"),
-        "refusals": ("不满足时的提示", "what a refusal says"),
-        "leads": ("选择之后", "what it leads to"),
-        "clocks": ("随即开始计时", "deadlines that begin"),
-        "then": ("后续可能", "what may come then"),
-        "ends": ("可能的结果", "how it may end"),
-        "nothing": ("无", "nothing"),
-        "link": ("附链接“{}”", "with the link {}"),
-        "leads_to": ("{who} · {event}{when} → {state}", "{who} · {event}{when} → {state}"),
-        "given": (" [{}]", " ({})"),
-        "as": ("{state}：{outcome}", "{state}: {outcome}"),
-        "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
-    }
-)
-_NO_WAY_ON = frozenset({CommandType.EXTEND_DEADLINE, CommandType.WITHDRAW})
-"""Possible nearly everywhere, whatever was chosen: said of no option in particular."""
+_GENERAL = frozenset({CommandType.EXTEND_DEADLINE, CommandType.WITHDRAW})
+"""Events that are possible nearly everywhere, whatever was chosen: not shown for an option."""
 
 
 def options(machine: Machine, lang: Lang) -> View:
     """Show the options side by side."""
-    voice = Voice(machine, lang)
-    says = _OptionText(voice)
-    named = {
-        ref for option in machine.options for _, ref, _ in voice.grouped(says.conditions(option))
-    }
+    fmt = Formatter(machine, lang)
+    columns = [_OptionColumn(fmt, option) for option in machine.options]
+    named = {ref for column in columns for _, ref, _ in fmt.grouped(column.requirements)}
+    choices = [
+        transition
+        for transition in machine.transitions
+        if transition.event is CommandType.CHOOSE_OPTION
+    ]
     return View(
         name="options",
         lang=lang,
-        title=says("title", voice.rules),
-        notes=(says("once"),),
-        parts=(
-            says.table(),
-            sources(
-                voice,
-                [arrow for arrow in machine.arrows if arrow.event is CommandType.CHOOSE_OPTION],
-                named,
-            ),
-        ),
-        graph=says.sketch(),
+        title=OPTIONS(lang, "title", fmt.rules),
+        notes=(OPTIONS(lang, "once"),),
+        parts=(_table(fmt, columns), sources(fmt, choices, named)),
+        graph=_sketch(fmt, columns),
     )
 
 
-class _OptionText:
-    """Says what an option takes and what follows."""
+class _OptionColumn:
+    """Formats one option: what it requires and what follows."""
 
-    def __init__(self, voice: Voice) -> None:
-        self.voice = voice
-        self.machine = voice.machine
-
-    def __call__(self, name: str, /, *words: object, **named: object) -> str:
-        return _WORDS(self.voice.lang, name, *words, **named)
-
-    def table(self) -> TextTable:
-        chosen = self.machine.options
-        rows = {
-            "facts": [cell(*self.demanded(option, facts=True)) for option in chosen],
-            "payload": [cell(*self.demanded(option, facts=False)) for option in chosen],
-            "refusals": [cell(*self.refusals(option)) for option in chosen],
-            "leads": [cell(*self.leads(option), face=Face.STRONG) for option in chosen],
-            "clocks": [cell(*self.clocks(option)) for option in chosen],
-            "then": [cell(*self.then(option)) for option in chosen],
-            "ends": [cell(*self.ends(option)) for option in chosen],
-        }
-        nothing = cell(self("nothing"), face=Face.FAINT)
-        return TextTable(
-            id="options",
-            title="",
-            heads=("", *(f"{self.voice.label(option)} ({option.value})" for option in chosen)),
-            widths=(10, *(18 for _ in chosen)),
-            rows=tuple(
-                TextRow(
-                    id=f"options-{name}",
-                    cells=(
-                        cell(self(name), face=Face.STRONG),
-                        *(lines or nothing for lines in each),
-                    ),
-                )
-                for name, each in rows.items()
-            ),
-            page=1480,
-        )
-
-    # ---- one option ------------------------------------------------------------------------------
-
-    def arrows(self, option: Option) -> list[Arrow]:
-        """Return the ways to choose an option."""
-        return [
-            arrow
-            for arrow in self.machine.arrows
-            if arrow.event is CommandType.CHOOSE_OPTION and self.is_for(arrow, option)
+    def __init__(self, fmt: Formatter, option: Option) -> None:
+        self.fmt = fmt
+        self.option = option
+        self.text = partial(OPTIONS, fmt.lang)
+        self.choices = [
+            transition
+            for transition in fmt.machine.transitions
+            if transition.event is CommandType.CHOOSE_OPTION and self.is_for(transition)
         ]
-
-    def is_for(self, arrow: Arrow, option: Option) -> bool:
-        """Tell whether an arrow may apply where this option was chosen."""
-        selects = self.voice.conditions(arrow.when)
-        return all(one.question != OPTION.name or option.value in one.accepts for one in selects)
-
-    def conditions(self, option: Option) -> list[GuardLabel]:
-        found = {
-            one.name: one for arrow in self.arrows(option) for one in self.voice.demands(arrow)
-        }
-        return list(found.values())
-
-    def demanded(self, option: Option, *, facts: bool) -> Iterator[str]:
-        return iter(
-            self.voice.told(one for one in self.conditions(option) if one.needs_facts is facts)
+        """The transitions by which it is chosen."""
+        self.following = list(self._following())
+        """The transitions that can follow, directly or later, each once."""
+        self.requirements: list[GuardLabel] = list(
+            {
+                guard.name: guard
+                for transition in self.choices
+                for guard in fmt.requirements(transition)
+            }.values()
         )
 
-    def refusals(self, option: Option) -> Iterator[str]:
-        codes = dict.fromkeys(code for one in self.conditions(option) for code in one.codes)
-        for code in codes:
-            yield f"{self.voice.word('code', code.value)} ({code.value})"
-        if set(codes) & LINKED:
-            yield self("link", ORDER_PAGE_LINK)
+    def is_for(self, transition: TransitionView) -> bool:
+        return self.fmt.machine.is_for(transition, {OPTION.name: self.option.value})
 
-    def leads(self, option: Option) -> Iterator[str]:
-        for arrow in self.arrows(option):
-            state, outcome = self.voice.state(arrow.target), self.outcome(arrow, option)
-            yield self.given(arrow) + (
-                state if outcome is None else self("settled", state=state, outcome=outcome)
-            )
-
-    def given(self, arrow: Arrow) -> str:
-        """Say under which policy or facts an arrow applies, beside the option."""
-        words = [
-            self.voice.label(one.label)
-            for one in self.voice.selects(arrow)
-            if one.question != OPTION.name
-        ]
-        return self.voice.say("and").join(words) + self.voice.say("colon") if words else ""
-
-    def outcome(self, arrow: Arrow, option: Option) -> str | None:
-        return next(
-            (
-                self.voice.label(end.outcome)
-                for end in arrow.endings
-                if end.option in {None, option}
-            ),
-            None,
-        )
-
-    def clocks(self, option: Option) -> Iterator[str]:
-        for deadline in dict.fromkeys(
-            deadline for arrow in self.arrows(option) for deadline in arrow.starts
-        ):
-            yield self.voice.say(
-                "deadline", name=self.voice.label(deadline), term=self.voice.term(deadline)
-            )
-
-    def following(self, option: Option) -> Iterator[Arrow]:
-        """Go through what may come next after an option was chosen, and after that, each once."""
-        seen: dict[str, Arrow] = {}
-        leaves = [arrow.target for arrow in self.arrows(option)]
+    def _following(self) -> Iterator[TransitionView]:
+        machine = self.fmt.machine
+        seen: set[str] = set()
+        leaves = [transition.target for transition in self.choices]
         for leaf in leaves:
-            for arrow in self.machine.arrows:
+            for transition in machine.transitions:
                 if (
-                    arrow.source == leaf
-                    and arrow.event not in _NO_WAY_ON
-                    and self.is_for(arrow, option)
-                    and arrow.id not in seen
+                    transition.source == leaf
+                    and transition.event not in _GENERAL
+                    and self.is_for(transition)
+                    and transition.id not in seen
+                    and not machine.state(leaf).closed
                 ):
-                    seen[arrow.id] = arrow
-                    if not self.machine.state(arrow.target).closed and not arrow.stays:
-                        leaves.append(arrow.target)
-                    if not self.machine.state(leaf).closed:
-                        yield arrow
+                    seen.add(transition.id)
+                    if not machine.state(transition.target).closed and not transition.stays:
+                        leaves.append(transition.target)
+                    yield transition
 
-    def then(self, option: Option) -> Iterator[str]:
-        first = {arrow.target for arrow in self.arrows(option)}
-        for arrow in self.following(option):
-            if arrow.source in first:
-                words = [
-                    self.voice.label(one.label)
-                    for one in self.voice.selects(arrow)
-                    if one.question != OPTION.name
-                ]
-                outcome = self.outcome(arrow, option)
-                state = self.voice.say("stays") if arrow.stays else self.voice.state(arrow.target)
-                yield self(
+    # ---- the cells -------------------------------------------------------------------------------
+
+    def required(self, *, facts: bool) -> list[str]:
+        """Return what it requires: of the order's facts, or of the merchant."""
+        return self.fmt.with_sources(
+            guard for guard in self.requirements if guard.needs_facts is facts
+        )
+
+    def refusals(self) -> Iterator[str]:
+        codes = dict.fromkeys(code for guard in self.requirements for code in guard.codes)
+        for code in codes:
+            yield f"{self.fmt.label(code)} ({code.value})"
+        if set(codes) & LINKED:
+            yield self.text("link", ORDER_PAGE_LINK)
+
+    def results(self) -> Iterator[str]:
+        for transition in self.choices:
+            answers = self.answers(transition)
+            state = self.settled(transition, self.fmt.state(transition.target))
+            yield answers + self.fmt.message("colon") + state if answers else state
+
+    def deadlines(self) -> Iterator[str]:
+        started = (deadline for transition in self.choices for deadline in transition.starts)
+        return map(self.fmt.deadline, dict.fromkeys(started))
+
+    def next_steps(self) -> Iterator[str]:
+        first = {transition.target for transition in self.choices}
+        for transition in self.following:
+            if transition.source in first:
+                answers = self.answers(transition)
+                state = (
+                    self.fmt.message("stays")
+                    if transition.stays
+                    else self.fmt.state(transition.target)
+                )
+                yield self.text(
                     "leads_to",
-                    who=self.voice.roles(arrow),
-                    event=self.voice.label(arrow.event),
-                    when=self("given", self.voice.say("and").join(words)) if words else "",
-                    state=state
-                    if outcome is None
-                    else self("settled", state=state, outcome=outcome),
+                    trigger=self.fmt.trigger(transition),
+                    when=self.text("given", answers) if answers else "",
+                    state=self.settled(transition, state),
                 )
 
-    def ends(self, option: Option) -> Iterator[str]:
-        arrows = [*self.arrows(option), *self.following(option)]
-        found = {
-            (arrow.target, outcome)
-            for arrow in arrows
-            if (outcome := self.outcome(arrow, option)) is not None
+    def endings(self) -> Iterator[str]:
+        endings = {
+            (transition.target, outcome)
+            for transition in (*self.choices, *self.following)
+            if (outcome := self.outcome(transition)) is not None
         }
-        states = [state.id for state in self.machine.states if state.closed]
-        for state, outcome in sorted(found, key=lambda one: (states.index(one[0]), one[1])):
-            yield self("as", state=self.voice.state(state), outcome=outcome)
+        states = [state.id for state in self.fmt.machine.states]
+        for state, outcome in sorted(endings, key=lambda end: (states.index(end[0]), end[1])):
+            yield self.text("as", state=self.fmt.state(state), outcome=outcome)
 
-    # ---- as a graph ------------------------------------------------------------------------------
+    def answers(self, transition: TransitionView, *, with_option: bool = False) -> str:
+        """Return the answers that select a transition, by default without the option."""
+        return self.fmt.join(
+            "and",
+            (
+                self.fmt.label(guard.label)
+                for guard in self.fmt.selectors(transition)
+                if with_option or guard.question != OPTION.name
+            ),
+        )
 
-    def sketch(self) -> Picture:
-        """Draw the same as a graph: from the choice over the options to the states that they lead to."""
-        boxes, edges = dict[str, Box](), list[PictureEdge]()
-        for option in self.machine.options:
-            demands = [*self.demanded(option, facts=True), *self.demanded(option, facts=False)]
-            lines = (
-                Line(self.voice.label(option), Face.TITLE),
-                Line(option.value, Face.FAINT),
-                *map(Line, demands),
+    def outcome(self, transition: TransitionView) -> str | None:
+        outcomes = (
+            self.fmt.label(ending.outcome)
+            for ending in transition.endings
+            if ending.option in {None, self.option}
+        )
+        return next(outcomes, None)
+
+    def settled(self, transition: TransitionView, state: str) -> str:
+        """Return a state, with the outcome where the transition has one."""
+        outcome = self.outcome(transition)
+        return state if outcome is None else self.text("settled", state=state, outcome=outcome)
+
+
+def _table(fmt: Formatter, columns: list[_OptionColumn]) -> TextTable:
+    rows = {
+        "facts": [cell(*column.required(facts=True)) for column in columns],
+        "payload": [cell(*column.required(facts=False)) for column in columns],
+        "refusals": [cell(*column.refusals()) for column in columns],
+        "leads": [cell(*column.results(), face=Face.STRONG) for column in columns],
+        "clocks": [cell(*column.deadlines()) for column in columns],
+        "then": [cell(*column.next_steps()) for column in columns],
+        "ends": [cell(*column.endings()) for column in columns],
+    }
+    nothing = cell(OPTIONS(fmt.lang, "nothing"), face=Face.FAINT)
+    heads = (f"{fmt.label(column.option)} ({column.option.value})" for column in columns)
+    return TextTable(
+        id="options",
+        title="",
+        heads=("", *heads),
+        widths=(10, *(18 for _ in columns)),
+        rows=tuple(
+            TextRow(
+                id=f"options-{name}",
+                cells=(
+                    cell(OPTIONS(fmt.lang, name), face=Face.STRONG),
+                    *(lines or nothing for lines in cells),
+                ),
             )
-            boxes[option.value] = Box(id=option.value, lines=lines, shape=Shape.NOTE)
-            for arrow in self.arrows(option):
-                source = str(arrow.source)
-                self._add(boxes, source)
-                if all(edge.target != option.value for edge in edges):
-                    edges.append(
-                        PictureEdge(
-                            id=f"choose-{option.value}",
-                            source=source,
-                            target=option.value,
-                            tone=arrow.roles[0].value,
-                        )
-                    )
-                edges.append(self._edge(boxes, arrow, option.value, option))
-            for arrow in self.following(option):
-                if arrow.id not in {edge.id for edge in edges} and not arrow.stays:
-                    self._add(boxes, str(arrow.source))
-                    edges.append(self._edge(boxes, arrow, str(arrow.source), None))
-        return Picture(
-            id="options", title=self.voice.rules, boxes=tuple(boxes.values()), edges=tuple(edges)
-        )
+            for name, cells in rows.items()
+        ),
+        page=1480,
+    )
 
-    def _add(self, boxes: dict[str, Box], name: str) -> None:
-        state = self.machine.state(name)
-        shape = (
-            Shape.STATE
-            if not state.closed
-            else Shape.BAD_END
-            if name == StateName.PENALIZED.value
-            else Shape.GOOD_END
-        )
-        boxes.setdefault(name, Box(id=name, lines=name_of(self.voice, state), shape=shape))
 
-    def _edge(
-        self, boxes: dict[str, Box], arrow: Arrow, source: str, option: Option | None
-    ) -> PictureEdge:
-        self._add(boxes, arrow.target)
-        words = [
-            self.voice.label(one.label)
-            for one in self.voice.selects(arrow)
-            if option is None or one.question != OPTION.name
-        ]
+# ---- as a graph ----------------------------------------------------------------------------------
+
+
+def _sketch(fmt: Formatter, columns: list[_OptionColumn]) -> Picture:
+    """Draw the table as a graph: from the choice over the options to the resulting states."""
+    boxes, edges = dict[str, Box](), list[PictureEdge]()
+
+    def add_state(name: str) -> None:
+        state = fmt.machine.state(name)
+        shape = shape_of(fmt.machine, state)
+        boxes.setdefault(name, Box(id=name, lines=state_name(fmt, state), shape=shape))
+
+    for column in columns:
+        option = column.option
         lines = (
-            []
-            if option
-            else [Line(f"{self.voice.roles(arrow)} · {self.voice.label(arrow.event)}", Face.HEAD)]
+            Line(fmt.label(option), Face.TITLE),
+            Line(option.value, Face.FAINT),
+            *map(Line, (*column.required(facts=True), *column.required(facts=False))),
         )
-        lines += [Line(self.voice.say("when", self.voice.say("and").join(words)))] if words else []
-        lines += [
-            Line(self.voice.say("ends_as", text), Face.STRONG) for text in self.voice.endings(arrow)
-        ]
-        tip = "\n".join(tooltip(self.voice, arrow))
-        return PictureEdge(
-            id=arrow.id,
-            source=source,
-            target=arrow.target,
-            lines=tuple(lines),
-            tone=arrow.roles[0].value,
-            tooltip=tip,
-        )
+        boxes[option.value] = Box(id=option.value, lines=lines, shape=Shape.NOTE)
+        for transition in column.choices:
+            source = str(transition.source)
+            add_state(source)
+            if all(edge.target != option.value for edge in edges):
+                edges.append(
+                    PictureEdge(
+                        id=f"choose-{option.value}",
+                        source=source,
+                        target=option.value,
+                        tone=transition.roles[0].value,
+                    )
+                )
+            add_state(transition.target)
+            edges.append(_edge(column, transition, option))
+        for transition in column.following:
+            if not transition.stays and all(edge.id != transition.id for edge in edges):
+                add_state(str(transition.source))
+                add_state(transition.target)
+                edges.append(_edge(column, transition, None))
+    return Picture(id="options", title=fmt.rules, boxes=tuple(boxes.values()), edges=tuple(edges))
+
+
+def _edge(column: _OptionColumn, transition: TransitionView, option: Option | None) -> PictureEdge:
+    """Draw a transition, from the box of an option or (None) from its source."""
+    fmt = column.fmt
+    lines = [] if option else [Line(fmt.trigger(transition), Face.HEAD)]
+    if answers := column.answers(transition, with_option=option is None):
+        lines.append(Line(fmt.message("when", answers)))
+    lines += [Line(fmt.message("ends_as", text), Face.STRONG) for text in fmt.endings(transition)]
+    source = option.value if option else str(transition.source)
+    return transition_edge(fmt, transition, ends=(source, transition.target), lines=lines)

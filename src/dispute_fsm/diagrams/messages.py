@@ -1,0 +1,376 @@
+"""Every text of the pictures, tables and reports, zh-CN and English side by side.
+
+One `Messages` per page; `PHRASES` are shared by all of them.
+"""
+
+from dispute_fsm.domain.messages import Messages
+
+PHRASES = Messages(
+    {
+        "and": ("；", "; "),
+        "comma": ("、", ", "),
+        "or": ("或", " or "),
+        "colon": ("：", ": "),
+        "when": ("适用条件：{}", "if {}"),
+        "needs": ("必须满足：{}", "needs: {}"),
+        "ends_as": ("结果：{}", "ends as {}"),
+        "on": ("{outcome}（方案：{option}）", "{outcome} (on: {option})"),
+        "fails": ("该路径未成立，责任：{}", "this side fails for: {}"),
+        "rules": ("{rules}（{label}）", "{rules} ({label})"),
+        "failed": ("另一路径未成立，责任：{}", "the other side has failed: {}"),
+        "extends": ("延长{}", "it is the {} that is extended"),
+        "starts": ("开始计时：{}", "starts the {}"),
+        "stops": ("停止计时：{}", "stops the {}"),
+        "limits": ("凭证大小、格式与数量均符合要求", "the vouchers keep to the limits"),
+        "deadline": ("{name}：{term}", "{name}: {term}"),
+        "only_window": (
+            "（只限制消费者表态，届满不触发处理）",
+            " (only closes the consumer's window)",
+        ),
+        "only_waits": ("（此状态下暂不处理，之后继续）", " (not acted on here)"),
+        "hours": ("{n} 小时", "{n} h"),
+        "working_hours": ("{n} 个工作小时", "{n} working hours"),
+        "off": ("未启用", "off"),
+        "promise": ("约定时间后 {grace}", "the agreed instant + {grace}"),
+        "S": ("公告要点", "stated"),
+        "A": ("本系统约定（公告未明确）", "assumed"),
+        "source": ("依据 {ref} · {kind}：{text}", "source {ref} ({kind}): {text}"),
+        "chosen": ("所选的方案", "the option chosen"),
+        "stays": ("状态不变", "stays"),
+        "none": ("–", "–"),
+    }
+)
+
+SOURCES = Messages(
+    {
+        "sources": ("依据", "Sources"),
+        "number": ("编号", "no."),
+        "kind": ("性质", "kind"),
+        "text": ("内容", "what it says"),
+        "of": ("适用于", "behind"),
+    }
+)
+
+CHART = Messages(
+    {
+        "title": ("催单纠纷状态图 · 规则 {}", "Rush-delivery disputes · rules {}"),
+        "read": (
+            (
+                "从左向右读。方框是状态，小框是事件：由谁操作、做什么。“适用条件”说明何时适用；"
+                "“必须满足”的要求有一项不满足，请求即被拒绝。"
+                "写在状态框内的事件不改变状态。双线框表示纠纷已结束；虚线外框内的各条路径同时进行。"
+            ),
+            (
+                "Read from left to right. A box is a state, a small box an event: who does what; "
+                "“if” says when it applies, “needs” what "
+                "it demands, else the request is refused. Events inside a state leave it as it "
+                "is. A double line closes the dispute; "
+                "regions in a dashed frame run side by side."
+            ),
+        ),
+        "time": (
+            (
+                "除届满事件外，每个事件都须在所在状态的时限内发生；届满事件在时限届满后方可生效。"
+                "恰在截止时刻操作，视为按时。"
+            ),
+            (
+                "Every event but an expiry has to come within the running deadline of its state; "
+                "an expiry is accepted only after it. "
+                "At the due instant is in time."
+            ),
+        ),
+        "unreachable": ("【当前参数下不适用】", "[never under this policy]"),
+    }
+)
+
+DECISIONS = Messages(
+    {
+        "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
+        "read": (
+            (
+                "每个状态一张表。先看事件与“适用条件”：至多一行适用；再看“必须满足”："
+                "有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。"
+            ),
+            (
+                "One table for each state. First the event and “if”: at most one row applies. "
+                "Then “needs”: where any of it is unmet the "
+                "request is refused, and every unmet item comes back with the code in brackets."
+            ),
+        ),
+        "time": (
+            (
+                "除届满事件外，每一行都要求所在状态的时限未过（恰在截止时刻操作，视为按时）；"
+                "逾期的后果见“否则”一行。"
+            ),
+            (
+                "Every row but an expiry demands that the running deadline of its state has not "
+                "passed (at the due instant is in time); "
+                "what being late means stands under “otherwise”."
+            ),
+        ),
+        "regions": (
+            "同时进行的两条路径：事件在任一路径适用即生效；“其他事件”仅就该路径而言。",
+            (
+                "Of regions that run side by side: an event counts where either offers it; “any "
+                "other event” speaks of the region alone."
+            ),
+        ),
+        "table": ("{}（{}）", "{} ({})"),
+        "within": ("包含 {}", "covers {}"),
+        "before": ("发起纠纷之前", "before the dispute"),
+        "event": ("事件", "event"),
+        "who": ("由谁", "by"),
+        "when": ("适用条件", "if"),
+        "needs": ("必须满足（否则拒绝）", "needs (else refused with)"),
+        "to": ("下一状态", "leads to"),
+        "outcome": ("结果", "outcome"),
+        "clocks": ("时限", "deadlines"),
+        "source": ("依据", "source"),
+        "otherwise": ("否则", "otherwise"),
+        "others": ("其他事件", "any other event"),
+        "someone": ("由他人操作：{}", "by anybody else: {}"),
+        "timing": ("不满足“{}”：{}", "not “{}”: {}"),
+        "nothing": ("以上均不适用：{}", "where no row applies: {}"),
+        "unchanged": ("无变化，不视为错误", "nothing changes, no error"),
+        "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),
+        "if_chosen": (
+            "{}（已选择方案时）、{}（尚未选择方案时）",
+            "{} (where one was chosen), {} (where none was)",
+        ),
+        "nothing_leads_out": ("无后续操作", "nothing leads out"),
+    }
+)
+
+OPTIONS = Messages(
+    {
+        "title": ("商家可选方案 · 规则 {}", "The merchant's responses · rules {}"),
+        "once": (
+            (
+                "每起纠纷只能选择一个方案，选择后不可更改。条件不满足时，系统拒绝该选择，"
+                "并逐项说明缺少的内容。"
+            ),
+            (
+                "Exactly one response is given for each dispute, and it cannot be taken back. "
+                "Where what it takes is missing, choosing it "
+                "is refused, and every missing item is named."
+            ),
+        ),
+        "facts": ("订单系统须显示", "the order system has to show"),
+        "payload": ("商家须提交", "the merchant has to hand in"),
+        "refusals": ("不满足时的提示", "what a refusal says"),
+        "leads": ("选择之后", "what it leads to"),
+        "clocks": ("随即开始计时", "deadlines that begin"),
+        "then": ("后续可能", "what may come then"),
+        "ends": ("可能的结果", "how it may end"),
+        "nothing": ("无", "nothing"),
+        "link": ("附链接“{}”", "with the link {}"),
+        "leads_to": ("{trigger}{when} → {state}", "{trigger}{when} → {state}"),
+        "given": (" [{}]", " ({})"),
+        "as": ("{state}：{outcome}", "{state}: {outcome}"),
+        "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
+    }
+)
+
+CHANGES = Messages(
+    {
+        "changed": ("原为 {was}，现为 {now}", "was {was}, is {now}"),
+        "was_is": ("{what}：原为 {was}，现为 {now}", "{what}: was {was}, is {now}"),
+        "more": ("{what}：新增 {now}", "{what}: now also {now}"),
+        "less": ("{what}：不再有 {was}", "{what}: no longer {was}"),
+        "reachable": (
+            "新参数下适用，旧参数下不适用",
+            "happens under the new policy, not under the old one",
+        ),
+        "unreachable": (
+            "旧参数下适用，新参数下不适用",
+            "happened under the old policy, not under the new one",
+        ),
+        "source": ("起始状态", "from"),
+        "target": ("下一状态", "to"),
+        "by": ("由谁", "by"),
+        "when": ("适用条件", "if"),
+        "needs": ("必须满足", "needs"),
+        "timing": ("时限要求", "timing"),
+        "endings": ("结果", "outcome"),
+        "starts": ("开始计时", "starts"),
+        "ends": ("停止计时", "stops"),
+        "origin": ("依据", "source"),
+        "label": ("名称", "label"),
+        "parent": ("所属", "within"),
+        "deadlines": ("时限", "deadlines"),
+        "running": ("届满时处理", "acts on"),
+        "codes": ("拒绝代码", "codes"),
+        "answers": ("取值", "answers"),
+        "kind": ("种类", "kind"),
+        "nothing": ("无", "nothing"),
+        "leaf": ("单一状态", "leaf"),
+        "compound": ("复合状态", "compound"),
+        "parallel": ("并行状态", "parallel"),
+    }
+)
+
+KINDS = Messages(
+    {
+        "state": ("状态", "state"),
+        "transition": ("流程", "edge"),
+        "condition": ("条件", "guard"),
+        "question": ("分支条件", "question"),
+        "label": ("用词", "label"),
+        "policy": ("规则参数", "policy"),
+    }
+)
+"""The kinds of what can differ."""
+
+DIFF = Messages(
+    {
+        "title": ("{before} → {after} 的差异", "From {before} to {after}"),
+        "read": (
+            "“＋”新增（粗线），“－”移除（虚线），“～”改动（粗线）；未标记的部分两者相同。",
+            (
+                "“+” added (thick), “−” removed (dashed), “~” changed (thick); what bears no mark "
+                "is the same on both sides."
+            ),
+        ),
+        "change": ("{rules}：{change}。原因：{why}。", "{rules}: {change}. Why: {why}."),
+        "none": ("两者没有差异。", "The two do not differ."),
+        "changes": ("差异一览", "What differs"),
+        "mark": ("变化", "change"),
+        "kind": ("种类", "kind"),
+        "which": ("对象", "which"),
+        "what": ("内容", "what about it"),
+        "added": ("＋ 新增", "+ added"),
+        "removed": ("－ 移除", "− removed"),
+        "changed": ("～ 改动", "~ changed"),
+    }
+)
+
+HISTORY = Messages(
+    {
+        "title": (
+            "纠纷 {dispute} 的处理经过 · 规则 {rules}",
+            "Dispute {dispute} · rules {rules}",
+        ),
+        "who": (
+            "订单 {order} · 商家 {merchant} · 消费者 {consumer}",
+            "order {order} · merchant {merchant} · consumer {consumer}",
+        ),
+        "read": (
+            (
+                "走过的流程标有步骤编号，未走到的部分淡化显示。步骤编号即事件序号；"
+                "被拒绝的请求不改变状态，只列在下表中。"
+            ),
+            (
+                "Transitions that were taken show their step numbers, the rest is faded. The "
+                "number of a step is that of its event. A refused request changes nothing and "
+                "is listed in the table only."
+            ),
+        ),
+        "steps": ("第 {} 步", "step {}"),
+        "here": ("目前在此", "here now"),
+        "ended": ("在此结束", "ended here"),
+        "timeline": ("时限与实际进展", "Deadlines and what happened"),
+        "zone": ("时间均为 {}", "all times are in {}"),
+        "table": ("逐步记录", "Every step"),
+        "number": ("#", "#"),
+        "when": ("时间", "when"),
+        "what": ("事件", "what happened"),
+        "details": ("处理经过与核查结果", "details and check results"),
+        "order": ("订单系统：{}", "order system: {}"),
+        "paid": ("付款", "paid"),
+        "cancel": ("申请取消", "cancel request"),
+        "refund": ("退款完成", "refunded"),
+        "shipped": ("发货", "shipped"),
+        "scanned": ("揽件", "picked up"),
+        "record": ("物流记录（非揽件）", "carrier record, not a pickup"),
+        "moved": ("由 {was} 延至 {due}", "moved from {was} to {due}"),
+        "due": ("截止 {due}", "due {due}"),
+        "in_time": ("截止 {due}，{ended}", "due {due}, {ended}"),
+        "overdue": ("截止 {due}，届满 {late}后系统处理", "due {due}, processed {late} later"),
+        "open": ("截止 {due}，仍在计时", "due {due}, still running"),
+    }
+)
+
+COVERAGE = Messages(
+    {
+        "title": ("历史覆盖情况 · 规则 {}", "Coverage of histories · rules {}"),
+        "numbers": (
+            (
+                "{disputes} 起纠纷，{events} 个事件：流程 {transitions}/{all_transitions}，"
+                "条件结果 {answers}/{all_answers}。"
+            ),
+            (
+                "{disputes} disputes, {events} events: {transitions} of {all_transitions} "
+                "transitions, {answers} of {all_answers} guard outcomes."
+            ),
+        ),
+        "read": (
+            "每条流程标有发生次数；从未发生的以点线框和“从未发生”标出。",
+            (
+                "Each transition shows how often it was taken; one that never was has a dotted "
+                "border and says “never”."
+            ),
+        ),
+        "times": ("{} 次", "{} times"),
+        "once": ("1 次", "once"),
+        "never": ("从未发生", "never"),
+        "edges": ("流程", "Transitions"),
+        "answers": ("条件的各种结果", "Guard outcomes"),
+        "transition": ("流程", "transition"),
+        "from": ("起始状态", "from"),
+        "to": ("下一状态", "to"),
+        "answer": ("条件与结果", "guard and outcome"),
+        "count": ("次数", "count"),
+    }
+)
+
+REPORT = Messages(
+    {
+        "state": ("状态", "State"),
+        "outcome": ("结果", "Outcome"),
+        "open": ("尚未结束", "still open"),
+        "integrity": ("记录完整性", "Integrity"),
+        "valid": (
+            "完整：{count} 个事件的哈希链与流程均有效",
+            "hashes and transitions of {count} events are valid",
+        ),
+        "invalid": ("不完整：{error}", "invalid: {error}"),
+        "before": (
+            "以下仅为出错之前的 {count} 个事件",
+            "only the {count} events before the error are shown",
+        ),
+        "decisions": ("判定复核", "Decisions"),
+        "reproduced": ("与记录一致", "reproduced as recorded"),
+        "different": (
+            "有 {count} 处与记录不同：事件 {seqs}",
+            "{count} decisions differ from the record: events {seqs}",
+        ),
+        "undetermined": (
+            "有 {count} 步因原文已清除等原因无法复核",
+            "{count} decisions cannot be reproduced: personal data or facts are missing",
+        ),
+        "path": ("处理路径", "Path over the chart"),
+        "steps": ("处理经过与核查结果", "Every step"),
+        "checks": ("全部核查结果（{count}）", "all checks ({count})"),
+        "hover": (
+            "点选某一步，图中高亮对应路径。",
+            "Point at a step to highlight its transition.",
+        ),
+        "hash": ("哈希 {hash}", "hash {hash}"),
+        "made": (
+            "由 dispute-fsm {version} 生成；规则参数 {policy}",
+            "made by dispute-fsm {version}; policy {policy}",
+        ),
+    }
+)
+
+DRIFT = Messages(
+    {
+        "missing": ("缺少这个文件", "this file is missing"),
+        "unreadable": ("这个文件无法读取", "this file cannot be read"),
+        "line": (
+            "规则相同，但第 {number} 行不同：现为 {was!r}，应为 {now!r}",
+            "the rules are the same, but line {number} differs: is {was!r}, should be {now!r}",
+        ),
+    }
+)
+"""What `dispute-fsm diagram --check` says of a file."""
