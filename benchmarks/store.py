@@ -39,7 +39,7 @@ from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import steps
 from dispute_fsm.history.replay import collecting_rarely
 from dispute_fsm.orders import InMemoryOrderSystem
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.import_export import bring_in
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session

@@ -28,7 +28,7 @@ from dispute_fsm.decider.decisions import Accepted, Repeated
 from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import CommandType, EventType, Option
 from dispute_fsm.errors import ConflictError
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.deadlines import next_to_sweep
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store

@@ -17,7 +17,7 @@ from dispute_fsm.domain.enums import Deadline, Option
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.orders import InMemoryOrderSystem
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import Query
 from tests.patience import until

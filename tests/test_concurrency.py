@@ -15,7 +15,7 @@ import pytest
 from dispute_fsm.decider.decisions import Accepted, Refused, Repeated
 from dispute_fsm.domain.enums import Option, RefusalCode
 from dispute_fsm.handler import Result
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.integrity import CheckCounts, check
 from tests.linearizable import Answer, Call, linearizable
 from tests.service_support import House, house, request

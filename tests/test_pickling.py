@@ -39,9 +39,9 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.evidence import checklist
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, compiled, standing_in
 from dispute_fsm.rules.v2023_03 import VERSION
+from dispute_fsm.service import DisputeService
 from dispute_fsm.service.async_service import AsyncDisputeService
 from dispute_fsm.service.consumer import Consumer
-from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweeper import Runner
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from dispute_fsm.store.repository import Store

@@ -19,7 +19,7 @@ from dispute_fsm.errors import (
     StaleFactsError,
     UnknownDisputeError,
 )
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
 from tests.service_support import AnyOrder, House, house, request

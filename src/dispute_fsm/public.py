@@ -45,7 +45,7 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.evidence import checklist
 
 if TYPE_CHECKING:
-    from dispute_fsm.service.service import DisputeService
+    from dispute_fsm.service import DisputeService
     from dispute_fsm.store.repository import Store
 
 __all__ = [
@@ -105,7 +105,7 @@ __all__ = [
 ]
 
 _OF_THE_EXTRA = {
-    "DisputeService": "dispute_fsm.service.service",
+    "DisputeService": "dispute_fsm.service",
     "Store": "dispute_fsm.store.repository",
 }
 
