@@ -163,8 +163,10 @@ class ExpiryRun:
     def _next_command(self, dispute: Dispute, now: datetime) -> Command | None:
         self.dispute, self.now = dispute, now
         due = None if self._is_stale() else next_due(dispute, but=self.attempted)
-        self.current = None if due is None or due[1] >= now else due[0]
-        return None if self.current is None else EXPIRIES[self.current]
+        if due is None or due[0] in self.attempted or due[1] >= now:
+            return None
+        self.current = due[0]
+        return EXPIRIES[self.current]
 
     def _is_stale(self) -> bool:
         return self.revision is not None and self.revision != self.dispute.revision
