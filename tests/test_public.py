@@ -116,7 +116,7 @@ for name in ("Store", "DisputeService"):
     assert len(told) == 2
     for name, line in zip(("Store", "DisputeService"), told, strict=True):
         assert re.fullmatch(
-            rf"\w+ is not installed, which {name} needs: pip install 'dispute-fsm\[sql\]'", line
+            rf"{name} needs \w+, which is not installed: pip install 'dispute-fsm\[sql\]'", line
         )
 
 
