@@ -1,4 +1,4 @@
-"""What the service costs beyond the database: the very statements that it runs, run again by the bare driver, in the same run.
+"""What the service costs beyond the database: its own statements, run again by the bare driver.
 
     python -m benchmarks.store [--commands N] [--disputes N] [--rounds R]
 
@@ -244,7 +244,7 @@ def _table(statement: str) -> str:
 
 
 def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
-    """Compare bringing a history in with reading it as strictly, and the same statements by the driver."""
+    """Compare an import with parsing as strictly, and with the same statements by the driver."""
     path = folder / f"{kind}.history.jsonl"
     write_history(path, generate(disputes, 1))
     events = sum(1 for _ in steps(str(path)))

@@ -1,4 +1,4 @@
-"""The service as hosts embed it: the README's program, the asyncio façade, and what importing the package costs."""
+"""The service in a host: the README's program, the asyncio service, and the cost of an import."""
 
 import asyncio
 import inspect

@@ -1,4 +1,4 @@
-"""The service over both databases: what is answered stands, once, whoever asks again, and the order system is asked outside."""
+"""The service on both databases: each result is stored once; facts are queried outside."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timezone

@@ -1,4 +1,4 @@
-"""The feed: in commit order without gaps, in order per dispute, at least once; what a consumer cannot take is parked and shown."""
+"""The feed: in commit order, no gaps, at least once; events that a sink rejects are parked."""
 
 import json
 import threading
