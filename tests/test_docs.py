@@ -289,7 +289,7 @@ def test_the_page_on_the_python_api_names_every_error() -> None:
         if isclass(value) and issubclass(value, errors.DisputeError)
     }
     assert {
-        row[0].strip("`") for row in rows(section(texts()["docs/python.md"], "## What comes back"))
+        row[0].strip("`") for row in rows(section(texts()["docs/python.md"], "## Decisions and exceptions"))
     } >= raised - {"DisputeError"}
 
 

@@ -52,7 +52,7 @@ _MAX_ATTEMPTS = 10
 
 
 @dataclass(slots=True)
-class _Request:
+class _PendingCommand:
     """A command to handle, and what an attempt leaves to the next one.
 
     The host hands in `facts`, or the order system returns `queried_facts`. `received_at` is when
@@ -140,115 +140,115 @@ class CommandHandler:
         self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None
     ) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
-        request = _Request(dispute_id, lambda _dispute, _now: command, command.key, facts)
-        return cast("Result", self._handle(request, host))
+        pending = _PendingCommand(dispute_id, lambda _dispute, _now: command, command.key, facts)
+        return cast("Result", self._handle(pending, host))
 
     def send_made(
         self, dispute_id: str, make_command: MakeCommand, host: Connection | None = None
     ) -> Result | None:
         """Send the command that is made for the dispute as loaded; None where it needs none."""
-        return self._handle(_Request(dispute_id, make_command), host)
+        return self._handle(_PendingCommand(dispute_id, make_command), host)
 
-    def _handle(self, request: _Request, host: Connection | None) -> Result | None:
+    def _handle(self, pending: _PendingCommand, host: Connection | None) -> Result | None:
         """Handle a command, and log its decision once it is stored."""
         if host is None:
-            result = self._retry(request)
+            result = self._retry(pending)
         else:
             _require_transaction(host)
             with self.session(host, writes=True) as session:
-                result = self._attempt_locked(request, session)
-        if result is not None and request.command is not None:
-            log_decision(request.dispute_id, request.command, result.decision)
+                result = self._attempt_locked(pending, session)
+        if result is not None and pending.command is not None:
+            log_decision(pending.dispute_id, pending.command, result.decision)
             if result.event is not None:
                 self._wake()
         return result
 
-    def _retry(self, request: _Request) -> Result | None:
+    def _retry(self, pending: _PendingCommand) -> Result | None:
         """Attempt a command, and again after a conflict: first without a lock, then with one."""
         for attempt in range(_MAX_ATTEMPTS):
             try:
                 if attempt < _OPTIMISTIC_ATTEMPTS:
-                    return self._attempt_optimistic(request)
+                    return self._attempt_optimistic(pending)
                 with self.store.pool.transaction() as session:
-                    return self._attempt_locked(request, session)
+                    return self._attempt_locked(pending, session)
             except ConflictError:
                 continue
             except (FactsNeededError, StaleFactsError):
-                if attempt < _OPTIMISTIC_ATTEMPTS or request.facts is not None:
+                if attempt < _OPTIMISTIC_ATTEMPTS or pending.facts is not None:
                     raise
-                request.queried_facts = self.disputes.query_facts(request.dispute, request.now)
+                pending.queried_facts = self.disputes.query_facts(pending.dispute, pending.now)
         raise ConflictError(
-            f"dispute {request.dispute_id} could not be written because of concurrent changes; "
+            f"dispute {pending.dispute_id} could not be written because of concurrent changes; "
             "send the command again"
         )
 
-    def _attempt_optimistic(self, request: _Request) -> Result | None:
+    def _attempt_optimistic(self, pending: _PendingCommand) -> Result | None:
         """Load, query facts, decide, append: without a lock.
 
         Raises `ConflictError` where the dispute was modified concurrently.
         """
         with self.store.pool.take() as session:
-            loaded = self.store.load(session, request.dispute_id, request.key)
-            command = self._prepare(request, session, loaded)
+            loaded = self.store.load(session, pending.dispute_id, pending.key)
+            command = self._prepare(pending, session, loaded)
             if command is None:
                 return None
             try:
-                result = self.disputes.decide(request.dispute, command, request.facts, request.now)
+                result = self.disputes.decide(pending.dispute, command, pending.facts, pending.now)
             except FactsNeededError:
                 pass  # queried below, after the connection went back to the pool
             else:
-                return self._append(request, session, result)
-        request.queried_facts = self.disputes.query_facts(request.dispute, request.now)
-        result = self.disputes.decide(request.dispute, command, request.queried_facts, request.now)
+                return self._append(pending, session, result)
+        pending.queried_facts = self.disputes.query_facts(pending.dispute, pending.now)
+        result = self.disputes.decide(pending.dispute, command, pending.queried_facts, pending.now)
         with self.store.pool.take() as session:
-            return self._append(request, session, result)
+            return self._append(pending, session, result)
 
-    def _attempt_locked(self, request: _Request, session: Session) -> Result | None:
+    def _attempt_locked(self, pending: _PendingCommand, session: Session) -> Result | None:
         """Load, decide, append: in the session's transaction, with a lock on the dispute.
 
         Raises `FactsNeededError` where the facts are missing: the order system is not asked here.
         """
-        loaded = self.store.locked(session, request.dispute_id, request.key)
-        command = self._prepare(request, session, loaded)
+        loaded = self.store.locked(session, pending.dispute_id, pending.key)
+        command = self._prepare(pending, session, loaded)
         if command is None:
             return None
-        facts = request.facts or request.queried_facts
+        facts = pending.facts or pending.queried_facts
         try:
-            result = self.disputes.decide(request.dispute, command, facts, request.now)
+            result = self.disputes.decide(pending.dispute, command, facts, pending.now)
         except FactsNeededError:
-            raise _facts_needed(request.dispute.order_id) from None
-        self._write(request, session, result)
+            raise _facts_needed(pending.dispute.order_id) from None
+        self._write(pending, session, result)
         return result
 
     def _prepare(
-        self, request: _Request, session: Session, loaded: Loaded | None
+        self, pending: _PendingCommand, session: Session, loaded: Loaded | None
     ) -> Command | None:
         """Note the dispute as loaded and the time, and return the command for it."""
         if loaded is None:
             raise UnknownDisputeError(
-                f"there is no dispute {request.dispute_id}", field="dispute_id"
+                f"there is no dispute {pending.dispute_id}", field="dispute_id"
             )
-        if request.received_at is None:
+        if pending.received_at is None:
             database_now = loaded.now if self.clock is None else None
-            request.received_at = database_now or self.now(session)
+            pending.received_at = database_now or self.now(session)
         # business time never goes back within a dispute, whatever a clock does
-        request.now = max(request.received_at, loaded.dispute.last_at)
-        request.dispute = loaded.dispute
-        request.command = request.make_command(request.dispute, request.now)
-        return request.command
+        pending.now = max(pending.received_at, loaded.dispute.last_at)
+        pending.dispute = loaded.dispute
+        pending.command = pending.make_command(pending.dispute, pending.now)
+        return pending.command
 
-    def _append(self, request: _Request, session: Session, result: Result) -> Result:
+    def _append(self, pending: _PendingCommand, session: Session, result: Result) -> Result:
         """Write the event, if there is one, in a transaction of its own."""
         if result.event is not None:
             with session.transaction():
-                self._write(request, session, result)
+                self._write(pending, session, result)
         return result
 
-    def _write(self, request: _Request, session: Session, result: Result) -> None:
+    def _write(self, pending: _PendingCommand, session: Session, result: Result) -> None:
         decision = result.decision
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
             due = self.store.append(
-                session, request.dispute, decision.event, result.dispute, decision.hashed
+                session, pending.dispute, decision.event, result.dispute, decision.hashed
             )
             self._announce(session, result.dispute, due)
 
