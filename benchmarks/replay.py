@@ -1,4 +1,4 @@
-"""What replaying costs, against what it is compared with in the same run: reading alone, ten times the file, no pytest.
+"""What a replay costs compared with parsing alone, a file ten times as long, and no pytest.
 
     python benchmarks/replay.py [--disputes N] [--rounds R]
 
@@ -54,7 +54,7 @@ def best(rounds: int, measured: Sequence[Callable[[], float]]) -> list[float]:
 
 
 def against_reading(folder: Path, disputes: int, rounds: int) -> float:
-    """Compare a replay (hashes, fold, every command decided again) with pydantic's reading of the same lines."""
+    """Compare a replay (hashes, fold, decisions) with pydantic's parsing of the same lines."""
     path = folder / "one.history.jsonl"
     write_history(path, generate(disputes, 1))
     lines = [
@@ -103,7 +103,7 @@ def memory(folder: Path, disputes: int) -> float:
 
 
 def against_no_pytest(folder: Path, rounds: int) -> float:
-    """Compare collecting and replaying 2,000 files with pytest with replaying them without; both with their start."""
+    """Compare pytest with a plain replay of 2,000 files; both with their start-up time."""
     files = folder / "cases"
     by_dispute = defaultdict(list)
     for event, policy in generate(2_000, 2):

@@ -1,4 +1,4 @@
-"""What the service costs beyond the database: the very statements that it runs, run again by the bare driver, in the same run.
+"""What the service costs beyond the database: its own statements, run again by the bare driver.
 
     python -m benchmarks.store [--commands N] [--disputes N] [--rounds R]
 
@@ -39,7 +39,7 @@ from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import steps
 from dispute_fsm.history.replay import collecting_rarely
 from dispute_fsm.orders import InMemoryOrderSystem
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.import_export import bring_in
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
@@ -244,7 +244,7 @@ def _table(statement: str) -> str:
 
 
 def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
-    """Compare bringing a history in with reading it as strictly, and the same statements by the driver."""
+    """Compare an import with parsing as strictly, and with the same statements by the driver."""
     path = folder / f"{kind}.history.jsonl"
     write_history(path, generate(disputes, 1))
     events = sum(1 for _ in steps(str(path)))

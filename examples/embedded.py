@@ -1,10 +1,10 @@
-"""A service that keeps disputes in a SQLite file. It is killed in the middle, starts again, and has lost nothing.
+"""A service that stores disputes in SQLite. It is killed, starts again, and has lost nothing.
 
     python examples/embedded.py
 
-The client sends its requests, and sends them again after the crash, as clients do. The merchant has
-promised to ship within two seconds; the sweeper of the second run judges that. Everything is in a
-temporary folder, which goes in the end.
+The client sends its requests, and sends them again after the crash, as clients do. The merchant
+promises to ship within two seconds; the sweeper of the second run fires that deadline. Everything
+is in a temporary folder, which is deleted at the end.
 """
 
 import logging
@@ -19,13 +19,14 @@ import structlog
 
 from dispute_fsm import DEFAULT_POLICY, DisputeService, Option, OrderFacts, Store, merchant
 from dispute_fsm.commands import ChooseOption, OpenDispute, Voucher, VoucherKind
+from dispute_fsm.service.consumer import CloudEvent
 
 
 class Shop:
     """Your order system. In this one every order is paid, and nothing is ever shipped."""
 
     def look(self, order_id: str, now: datetime) -> OrderFacts:
-        """Show what is known of an order."""
+        """Return the facts of an order."""
         return OrderFacts(
             order_id=order_id,
             asked="shop",
@@ -36,10 +37,9 @@ class Shop:
 
 
 def requests(promised: datetime) -> tuple[OpenDispute, ChooseOption]:
-    """Make what the client sends: the consumer's opening, and the merchant's promise under an idempotency key."""
-    policy = DEFAULT_POLICY.lay_over(
-        {"scan_grace": "0s"}
-    )  # so that nobody has to wait six hours for the end of this example
+    """Make the client's requests: the consumer's opening, and the merchant's promise with a key."""
+    # without the six hours of grace, so that this example ends soon
+    policy = DEFAULT_POLICY.lay_over({"scan_grace": "0s"})
     screenshot = Voucher(
         kind=VoucherKind.CHAT_SCREENSHOT, media_type="image/png", size=1_000, sha256="0" * 64
     )
@@ -54,41 +54,47 @@ def requests(promised: datetime) -> tuple[OpenDispute, ChooseOption]:
 
 
 def serve(url: str) -> None:
-    """Be the service: take the client's requests, watch the deadlines, tell others."""
+    """Run the service: handle the client's requests, fire deadlines, deliver events."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    service = DisputeService(
-        Store(url), Shop()
-    )  # sqlite:///disputes.db, or postgresql://user@host/base
+    # sqlite:///disputes.db, or postgresql://user@host/base
+    service = DisputeService(Store(url), Shop())
+    # each deadline fires once, however many processes run a sweeper
     sweeper = service.runner()
-    threading.Thread(
-        target=sweeper.run, daemon=True
-    ).start()  # each deadline fires once, in however many processes
-    say("ready")
+    threading.Thread(target=sweeper.run, daemon=True).start()
+    write_line("ready")
 
     opening, promise = requests(datetime.fromisoformat(sys.stdin.readline().strip()))
     opened = service.open(opening)
     if opened.codes:
         raise SystemExit(f"refused: {opened.codes}")
-    answer = service.send("D-1", promise)  # it is stored when this returns
-    say(f"opening: {type(opened.decision).__name__}, promise: {type(answer.decision).__name__}")
+    # the event is stored when this returns
+    result = service.send("D-1", promise)
+    opening_decision = type(opened.decision).__name__
+    write_line(f"opening: {opening_decision}, promise: {type(result.decision).__name__}")
 
     while (dispute := service.snapshot("D-1")) is None or not dispute.closed:
         threading.Event().wait(0.1)
     sweeper.stop()
-    say(f"{dispute.state}: {dispute.outcome}")
+    write_line(f"{dispute.state}: {dispute.outcome}")
 
-    service.consumer("printer", lambda event: say(f"{event['id']} {event['type']}")).deliver()
+    # at least once, and each dispute's events in order
+    service.consumer("printer", write_event).deliver()
     service.store.close()
 
 
-def say(line: str) -> None:
-    """Write a line, and see that it is out."""
+def write_event(event: CloudEvent) -> None:
+    """Write an event of the feed: the sink of this example's consumer."""
+    write_line(f"{event['id']} {event['type']}")
+
+
+def write_line(line: str) -> None:
+    """Write a line and flush it."""
     sys.stdout.write(f"  {line}\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    """Be the world around the service: start it, kill it, start it again."""
+    """Start the service, kill it, start it again."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, __file__, f"sqlite:///{Path(folder) / 'disputes.db'}"]
         promised = ""
@@ -98,12 +104,12 @@ def main() -> None:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             ) as service:
                 if service.stdin is None or service.stdout is None:
-                    raise SystemExit("there is no pipe to the service")
-                service.stdout.readline()  # it is ready
+                    raise SystemExit("the service has no pipe")
+                service.stdout.readline()  # "ready"
                 promised = promised or (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
                 service.stdin.write(f"{promised}\n")
                 service.stdin.flush()
-                sys.stdout.write(service.stdout.readline())  # what it answered
+                sys.stdout.write(service.stdout.readline())  # the two decisions
                 if run == "the service starts":
                     service.kill()
                 else:

@@ -1,4 +1,4 @@
-"""Which files are the project's: what else lies in a checkout is its owner's, and no test looks at it."""
+"""The files of the project: no test reads other files that are in the checkout."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ _MADE = {"__pycache__", "node_modules"}
 
 @cache
 def tracked(root: Path) -> tuple[str, ...] | None:
-    """List what git tracks; None where that cannot be asked, as in an archive that somebody unpacked."""
+    """List the files that git tracks; None without git, as in an unpacked archive."""
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
         return None

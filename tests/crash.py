@@ -1,4 +1,4 @@
-"""Kills a service over and over, under load, at random moments; then asks what is left. Run by `test_crash.py`, in a process of its own.
+"""Kills a service under load again and again, then checks what is stored; for `test_crash.py`.
 
     python tests/crash.py URL KILLS FOLDER SEED
 
@@ -28,7 +28,7 @@ from dispute_fsm.decider.decisions import Accepted, Repeated
 from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import CommandType, EventType, Option
 from dispute_fsm.errors import ConflictError
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.deadlines import next_to_sweep
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
@@ -42,11 +42,11 @@ LEASE = timedelta(milliseconds=40)
 SHARED = 6
 """How many disputes of a round all its workers quarrel about."""
 MOST_DONE = 120
-"""So many things the workers of a round have done at the most before they are killed: on a slow machine too."""
+"""How many actions the workers of a round have done at most before the kill, on any machine."""
 
 
 class Notes:
-    """A file that many processes write lines to; a line is one write, which a kill may cut off, seldom."""
+    """A file to which many processes append lines; one write per line, seldom cut off by a kill."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -58,7 +58,7 @@ class Notes:
         )  # a line break before it too, for one that was cut off
 
     def read(self) -> list[dict[str, Any]]:
-        """Give the notes; one that was cut off was not made: what it would tell had not been done, or nobody heard of it."""
+        """Return the notes; ignore a line that was cut off: its result was never returned."""
         notes: list[dict[str, Any]] = []
         for line in filter(None, self._path.read_bytes().splitlines()):
             with suppress(json.JSONDecodeError):
@@ -175,7 +175,7 @@ def round_(store: Store, notes: Notes, number: int, chance: Random) -> int:
 def settle(
     service: DisputeService, store: Store, notes: Notes, noted: list[dict[str, Any]]
 ) -> None:
-    """Do what every client does after a crash: send again what was not answered; and sweep and deliver to the end."""
+    """Do what a client does after a crash: send again what has no result; sweep and deliver."""
     answered = {note["key"] for note in noted if "answered" in note}
     for note in noted:
         if "opens" in note:
@@ -201,7 +201,7 @@ def settle(
 
 
 def report(service: DisputeService, store: Store, noted: list[dict[str, Any]]) -> dict[str, Any]:
-    """Compare what was answered with what is there; every list that is not empty is a broken promise."""
+    """Compare returned results with stored events; every list that is not empty is an error."""
     checked = CheckCounts()
     damages = [f"{damage.dispute_id} {damage.message}" for damage in check(store, checked)]
     histories = {note["opens"]: service.history(note["opens"]) for note in noted if "opens" in note}

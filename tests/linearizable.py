@@ -17,7 +17,7 @@ Kind = Literal["accepted", "refused", "repeated", "seen"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the kind, and the seq of the event that it is about; of a refusal the codes too."""
+    """The result of a call: its kind, the seq of its event, and the codes of a refusal."""
 
     kind: Kind
     seq: int
@@ -26,7 +26,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a client: when it began and ended, what was asked (None: a look), under which key, and what came back."""
+    """A call of a client: begin, end, command (None: a read), key, and result."""
 
     began: int
     ended: int
@@ -37,7 +37,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A dispute as far as these calls see it: its last event, and the choices that used a key up, with their events."""
+    """The part of a dispute that these calls see: its last event, and the events by key."""
 
     seq: int = 1
     chosen: tuple[tuple[str, str, int], ...] = ()
@@ -64,7 +64,7 @@ class State:
 
 
 def linearizable(calls: Sequence[Call]) -> bool:
-    """Tell whether the calls to one dispute, which has just opened, can have happened one after the other."""
+    """Return whether the calls to a dispute that has just opened have a sequential order."""
     tried: set[tuple[frozenset[int], State]] = set()
     waiting = [(frozenset(range(len(calls))), State())]
     while waiting:

@@ -1,4 +1,4 @@
-"""How long a test waits for something that has to come: so long that a slow or busy machine fails no test."""
+"""How long a test waits: long enough that no test fails on a slow or busy machine."""
 
 from collections.abc import Callable
 from threading import Event

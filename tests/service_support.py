@@ -1,4 +1,4 @@
-"""What tests of the store and the service share: a service on a database, with a clock and an order system of the test's own."""
+"""Shared by tests of the store and the service: a service with a test clock and order system."""
 
 import re
 from collections.abc import Generator, Mapping
@@ -17,7 +17,7 @@ from dispute_fsm.domain.enums import Deadline, Option
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.orders import InMemoryOrderSystem
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import Query
 from tests.patience import until
@@ -38,7 +38,7 @@ class Time:
 
 
 class AnyOrder(InMemoryOrderSystem):
-    """An order system that shows the same of every order it is asked about, until it is told otherwise."""
+    """An order system that returns the same facts for every order."""
 
     def __init__(self, shown: Order = CLAIMABLE) -> None:
         super().__init__(name="test")
@@ -72,7 +72,7 @@ class House:
 
 
 def settle(store: Store) -> None:
-    """Wait until the feed shows all that is written: on PostgreSQL a transaction of anybody in the cluster holds it up."""
+    """Wait until the feed shows every event: on PostgreSQL any open transaction delays it."""
     if store.engine.dialect.name == "sqlite":
         return
     shown = text(
@@ -88,7 +88,7 @@ def settle(store: Store) -> None:
 
 
 def promised(service: DisputeService, dispute_id: str) -> datetime:
-    """Promise goods for a second from now, by the real clock; returns when that is over. Where asking took longer, for a later one."""
+    """Promise to ship in a second, by the real clock, or later on a slow machine; return when."""
     ahead = timedelta(seconds=1)
     while True:
         choice = choose(
@@ -120,7 +120,7 @@ def house(url: str | URL) -> Generator[House]:
 
 
 def plan(connection: Connection, statement: Query, values: Mapping[str, Any]) -> list[str]:
-    """Explain a query: the lines of its plan. On PostgreSQL a whole table is read only where no index could help."""
+    """Return the plan of a query. On PostgreSQL it scans a table only if no index can help."""
     asked = str(
         statement.params(**values).compile(connection, compile_kwargs={"literal_binds": True})
     )
@@ -133,7 +133,7 @@ def plan(connection: Connection, statement: Query, values: Mapping[str, Any]) ->
 
 
 def whole_tables(lines: list[str]) -> list[str]:
-    """Give the lines of a plan that read a whole table, or sort what an index could have given in order."""
+    """Return the lines of a plan that read a whole table, or sort despite an index."""
     return [
         line
         for line in lines

@@ -1,4 +1,4 @@
-"""Many writers on one dispute and on many: one response wins, nobody sees another's answer, and the runs are linearizable."""
+"""Many writers: one response wins, nobody gets another's result, and runs are linearizable."""
 
 import threading
 from collections import Counter
@@ -15,7 +15,7 @@ import pytest
 from dispute_fsm.decider.decisions import Accepted, Refused, Repeated
 from dispute_fsm.domain.enums import Option, RefusalCode
 from dispute_fsm.handler import Result
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.integrity import CheckCounts, check
 from tests.linearizable import Answer, Call, linearizable
 from tests.service_support import House, house, request
@@ -130,7 +130,7 @@ def test_of_eight_disputes_about_one_order_one_opens(homes: list[House]) -> None
 
 
 def recorded(homes: list[House], disputes: int, calls: int, seed: int) -> dict[str, list[Call]]:
-    """Let eight writers choose, choose again, and look, on a few disputes; returns the calls to each."""
+    """Let eight writers choose, repeat and read on a few disputes; return the calls to each."""
     ids = [f"D-{seed}-{number}" for number in range(disputes)]
     for one in ids:
         homes[0].open(one, POLICY)

@@ -1,4 +1,4 @@
-"""A service that is killed at any moment, 200 times, under load: nothing that was answered is lost, nothing happens twice."""
+"""A service under load, killed 200 times: no returned result is lost, nothing happens twice."""
 
 import json
 import os

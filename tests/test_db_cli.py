@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from dispute_fsm.cli import store as cli_store
 from dispute_fsm.domain.enums import Option
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.repository import Store
 from tests.command_line import SCRIPT, complained, environment, run
 from tests.patience import PATIENCE, until

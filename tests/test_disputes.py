@@ -1,4 +1,4 @@
-"""The edge: when the order system is asked, what happens while it cannot answer, sweeps, and what is logged."""
+"""`Disputes`: when the order system is asked, what happens without it, sweeps, and log lines."""
 
 import json
 import subprocess
@@ -74,7 +74,7 @@ MARK = "⟦个人⟧"
 
 @dataclass
 class House:
-    """Disputes over an order system that can be put out of order; it remembers which stamps were asked for."""
+    """`Disputes` on an order system that can be unavailable; it records the stamps made."""
 
     orders: InMemoryOrderSystem
     stamps: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
@@ -133,7 +133,7 @@ def test_an_opening_while_the_order_system_cannot_answer_is_undecided() -> None:
 
 @pytest.mark.parametrize("role", [Role.MERCHANT, Role.ADJUDICATOR])
 def test_the_wrong_actor_is_told_so_without_asking(role: Role) -> None:
-    """`wrong_actor` comes alone: facts are asked for only after it is ruled out, also with the order system down."""
+    """`wrong_actor` comes alone: no facts are queried, also with the order system down."""
     here = house(PAID, available=False)
     answer = here.disputes.open(opening(by=OWN[role]), at=OPENED_AT)
     assert isinstance(answer.decision, Refused)
@@ -382,7 +382,7 @@ def test_where_no_clock_runs_a_sweep_does_nothing(state: StateName) -> None:
 
 
 def test_a_sweep_goes_on_to_what_passed_meanwhile() -> None:
-    """Overdue extra evidence goes back to the ruling, where no clock runs: one event, and the dispute lives."""
+    """Overdue extra evidence leads back to the ruling, which has no deadline: one event."""
     dispute, here = in_state(S.AWAITING_EVIDENCE, submitted=True), house()
     (event,) = swept(here, dispute, OPENED_AT + 99 * DAY)
     assert evolve(dispute, event).state is S.UNDER_REVIEW
@@ -495,8 +495,8 @@ def test_no_line_has_a_persons_words() -> None:
     for line in lines:
         assert MARK not in json.dumps(line, ensure_ascii=False)
         assert set(line) == {
-            "event", "log_level", "decision", "dispute_id", "command", "role", "seq", "event_type", "source", "target", "outcome",
-            "refused",
+            "event", "log_level", "decision", "dispute_id", "command", "role", "seq", "event_type",
+            "source", "target", "outcome", "refused",
         }  # fmt: skip
 
 
@@ -532,7 +532,7 @@ before = (logging.root.level, list(logging.root.handlers))
 import dispute_fsm, structlog
 assert not structlog.is_configured()
 assert (logging.root.level, list(logging.root.handlers)) == before
-assert NotInstalled.asked <= {"rich"}, NotInstalled.asked  # structlog itself looks whether rich is there
+assert NotInstalled.asked <= {"rich"}, NotInstalled.asked  # structlog itself tries rich
 assert dispute_fsm.Disputes
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 -- our own code

@@ -269,7 +269,7 @@ def test_the_limits_of_what_is_read_are_told() -> None:
             }
         )
     assert told["a text"] == f"{MAX_TEXT:,} code points"
-    assert told["a whole number"] == f"{MAX_INTEGER:,} ({MAX_INTEGER.bit_length()} bits)"
+    assert told["an integer"] == f"{MAX_INTEGER:,} ({MAX_INTEGER.bit_length()} bits)"
     assert told["a YAML file"] == f"{MAX_BYTES // 2**20} MiB, nested {MAX_DEPTH} deep"
     assert told["a line of a history file"] == f"{MAX_LINE // 2**20} MiB"
     first, last = map(int, re.findall(r"\d{4}", told["an instant"]))
@@ -289,7 +289,8 @@ def test_the_page_on_the_python_api_names_every_error() -> None:
         if isclass(value) and issubclass(value, errors.DisputeError)
     }
     assert {
-        row[0].strip("`") for row in rows(section(texts()["docs/python.md"], "## What comes back"))
+        row[0].strip("`")
+        for row in rows(section(texts()["docs/python.md"], "## Decisions and exceptions"))
     } >= raised - {"DisputeError"}
 
 

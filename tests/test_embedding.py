@@ -1,4 +1,4 @@
-"""The service as hosts embed it: the README's program, the asyncio façade, and what importing the package costs."""
+"""The service in a host: the README's program, the asyncio service, and the cost of an import."""
 
 import asyncio
 import inspect
@@ -14,10 +14,10 @@ import pytest
 from dispute_fsm.decider.decisions import Accepted, Repeated
 from dispute_fsm.domain.enums import CommandType, Option, StateName
 from dispute_fsm.errors import OrderSystemUnavailableError
+from dispute_fsm.service import DisputeService
 from dispute_fsm.service.async_service import AsyncDisputeService
-from dispute_fsm.service.consumer import Delivered
-from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweeper import Swept
+from dispute_fsm.service.consumer import DeliveryResult
+from dispute_fsm.service.sweeper import SweepResult
 from dispute_fsm.store.repository import Store
 from tests.patience import PATIENCE
 from tests.service_support import AnyOrder, House, house, promised, request, settle
@@ -100,14 +100,14 @@ def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
             OPENED_AT + 9 * DAY
         )
         settle(home.store)
-        assert [one.place for one in await service.feed()] == [
-            one.place for one in home.service.feed()
+        assert [one.position for one in await service.feed()] == [
+            one.position for one in home.service.feed()
         ]
         assert await service.deliver(
             home.service.consumer("mail", lambda _event: None)
-        ) == Delivered(delivered=2)
+        ) == DeliveryResult(delivered=2)
         assert await service.erase("D-1") == 1
-        assert await service.sweep() == Swept()
+        assert await service.sweep() == SweepResult()
         home.orders.available = False
         with pytest.raises(OrderSystemUnavailableError):
             await service.open(request("D-2"))
@@ -158,7 +158,7 @@ def test_a_sweeper_of_an_asyncio_host_ends_when_it_is_cancelled(url: str) -> Non
     service = AsyncDisputeService(DisputeService(store, AnyOrder(PAID)))
 
     async def hosts() -> None:
-        sweeper = asyncio.create_task(service.run_sweeper(look=timedelta(seconds=0.2)))
+        sweeper = asyncio.create_task(service.run_sweeper(poll_interval=timedelta(seconds=0.2)))
         await service.open(request("D-1", over(scan_grace="0s")))
         await asyncio.to_thread(promised, service.service, "D-1")
         async with asyncio.timeout(PATIENCE):

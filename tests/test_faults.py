@@ -1,4 +1,4 @@
-"""What else may fail: the order system, the database, the disk, the clock. Each test keeps a promise of the README's table."""
+"""Failures of the order system, database, disk and clock: a test for each other guarantee."""
 
 import os
 import pwd
@@ -22,8 +22,8 @@ from dispute_fsm.decider.decisions import Accepted, Refused, Repeated
 from dispute_fsm.domain.enums import CommandType, Option, Outcome, RefusalCode, StateName
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.errors import OrderSystemUnavailableError, StaleFactsError, StoreUnavailableError
-from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweeper import Swept
+from dispute_fsm.service import DisputeService
+from dispute_fsm.service.sweeper import SweepResult
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
@@ -97,7 +97,7 @@ class Slow(AnyOrder):
 
 @contextmanager
 def waiting(home: House, url: str, asked: Option) -> Iterator[list[object]]:
-    """Let another process wait for a slow order system with a command; it is answered once this context ends."""
+    """Let another process wait with a command for a slow order system until the context ends."""
     decisions: list[object] = []
     with house(url) as other:
         slow = Slow(CLAIMABLE)
@@ -146,7 +146,7 @@ def test_who_waited_past_the_deadline_loses_to_the_sweep_that_came_first(
     home.time.now = OPENED_AT + DAY
     with waiting(home, url, Option.ALREADY_SHIPPED) as decisions:
         home.time.pass_(SECOND)
-        assert home.service.sweep() == Swept(fired=1)
+        assert home.service.sweep() == SweepResult(fired=1)
     (decision,) = decisions
     assert isinstance(decision, Refused)
     assert decision.codes == (RefusalCode.DISPUTE_CLOSED,)
@@ -449,7 +449,7 @@ def test_a_server_that_is_killed_in_mid_transaction_and_started_again_has_lost_n
 def test_a_runner_goes_on_once_the_database_is_back(server: Server) -> None:
     with house(server.url) as home:
         home.open("D-1")
-        runner = home.service.runner(look=timedelta(seconds=0.05))
+        runner = home.service.runner(poll_interval=timedelta(seconds=0.05))
         thread = threading.Thread(target=runner.run, daemon=True)
         thread.start()
         server.stop("immediate")
@@ -539,7 +539,7 @@ def test_a_clock_that_jumps_back_neither_stops_a_dispute_nor_takes_it_back(home:
     assert isinstance(answer.decision, Accepted)
     times = [event.at for event in home.service.history("D-1")]
     assert times == sorted(times) == [OPENED_AT + DAY] * 2
-    assert home.service.sweep() == Swept()
+    assert home.service.sweep() == SweepResult()
 
 
 def test_what_fired_does_not_fire_again_when_the_clock_jumps_back_and_forth(home: House) -> None:
@@ -557,11 +557,11 @@ def test_a_claim_that_lies_ahead_after_a_jump_back_only_delays(home: House) -> N
     home.open("D-1")
     home.orders.available = True
     home.time.now = OPENED_AT + DAY + TICK
-    assert home.service.sweep(stop=iter([False, True, True]).__next__) == Swept()
+    assert home.service.sweep(stop=iter([False, True, True]).__next__) == SweepResult()
     home.time.pass_(-HOUR)
-    assert home.service.sweep() == Swept()
+    assert home.service.sweep() == SweepResult()
     home.time.pass_(HOUR)
-    assert home.service.sweep() == Swept(fired=1)
+    assert home.service.sweep() == SweepResult(fired=1)
 
 
 def test_machines_whose_clocks_differ_go_by_the_databases(

@@ -1,4 +1,4 @@
-"""Values cross a process: what the package offers can be pickled, and read in a process that has imported nothing of it."""
+"""Values cross processes: public ones can be pickled, and read where nothing was imported."""
 
 import inspect
 import pickle
@@ -39,9 +39,9 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.checklist import checklist
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, compiled, standing_in
 from dispute_fsm.rules.v2023_03 import VERSION
+from dispute_fsm.service import DisputeService
 from dispute_fsm.service.async_service import AsyncDisputeService
 from dispute_fsm.service.consumer import Consumer
-from dispute_fsm.service.service import DisputeService
 from dispute_fsm.service.sweeper import Runner
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from dispute_fsm.store.repository import Store
@@ -91,7 +91,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def offered() -> dict[str, object]:
-    """Give what is public, by name: whatever a module lists in `__all__`, and what stands in `dispute_fsm.testing`."""
+    """Return the public names: those in `__all__` of a module, and `dispute_fsm.testing`."""
     names = {
         f"{module.__name__}.{name}": getattr(module, name)
         for module in modules()
@@ -264,7 +264,7 @@ def kept(folder: Path) -> Iterator[object]:
 
 
 def parts(value: object, seen: dict[int, object]) -> Iterator[object]:
-    """Go through a value and what it holds, each object once; a rule version is one thing, it is pickled by its id."""
+    """Yield a value and its parts, each object once; a rule version is pickled by its id."""
     if id(value) in seen:
         return
     seen[id(value)] = value
@@ -309,7 +309,7 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
 
 
 def same(one: object, other: object) -> bool:
-    """Tell whether two values are equal; those that only equal themselves are compared by what they hold."""
+    """Return whether two values are equal; some are compared by their members."""
     if type(one) is not type(other):
         return False
     if isinstance(one, BaseException) and isinstance(other, BaseException):

@@ -21,9 +21,9 @@ from structlog.testing import capture_logs
 from dispute_fsm.decider.decisions import Accepted
 from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import StoreInvalidError, StoreUnavailableError
-from dispute_fsm.service.consumer import Delivered
-from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweeper import Swept
+from dispute_fsm.service import DisputeService
+from dispute_fsm.service.consumer import DeliveryResult
+from dispute_fsm.service.sweeper import SweepResult
 from dispute_fsm.store.address import address_of, behind_pooler
 from dispute_fsm.store.import_export import bring_in, taken_out
 from dispute_fsm.store.integrity import CheckCounts, check
@@ -145,11 +145,11 @@ def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(
 
         assert Counter(in_threads(works)) == {"Accepted": DISPUTES}
         home.time.pass_(9 * DAY)
-        assert sum(in_threads(lambda _number: home.service.sweep()), Swept()) == Swept(
+        assert sum(in_threads(lambda _number: home.service.sweep()), SweepResult()) == SweepResult(
             fired=DISPUTES
         )
         settle(home.store)
-        assert len({event.place for event in home.service.feed(limit=1_000)}) == 3 * DISPUTES
+        assert len({event.position for event in home.service.feed(limit=1_000)}) == 3 * DISPUTES
         assert len(home.service.by_merchant("M-1", limit=1_000).found) == DISPUTES
         assert list(check(home.store, CheckCounts())) == []
     checked = run("db", "check", "--db", url)
@@ -169,7 +169,7 @@ def test_a_connection_finds_out_whether_a_pooler_answers(pooler: PgBouncer) -> N
 def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: PgBouncer) -> None:
     store, heard = Store(pooler.url), list[str]()
     service = DisputeService(store, AnyOrder(PAID))
-    runner = DisputeService(store, AnyOrder(PAID)).runner(look=timedelta(seconds=0.1))
+    runner = DisputeService(store, AnyOrder(PAID)).runner(poll_interval=timedelta(seconds=0.1))
     consumer = service.consumer("c", lambda event: heard.append(event["id"]))
     with capture_logs() as logs, ThreadPoolExecutor(1) as threads:
         running = threads.submit(runner.run)
@@ -185,11 +185,11 @@ def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: P
             )
         finally:
             runner.stop()
-        assert running.result() == Swept(fired=8)
+        assert running.result() == SweepResult(fired=8)
     settle(store)
     happened = sum(len(service.history(f"D-{number}")) for number in range(8))
-    assert consumer.deliver(1_000) == Delivered(delivered=happened)
-    assert consumer.deliver(1_000) == Delivered()
+    assert consumer.deliver(1_000) == DeliveryResult(delivered=happened)
+    assert consumer.deliver(1_000) == DeliveryResult()
     assert len(set(heard)) == happened
     assert [line for line in logs if line["log_level"] != "info"] == []
     assert list(check(store, CheckCounts())) == []

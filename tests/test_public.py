@@ -1,4 +1,4 @@
-"""The public face: what the package offers by name, the quickstart, one class per event, and values that show themselves in a line."""
+"""The public API: its names, the quickstart, one class per event, and the `repr` of values."""
 
 import asyncio
 import pickle
@@ -116,7 +116,7 @@ for name in ("Store", "DisputeService"):
     assert len(told) == 2
     for name, line in zip(("Store", "DisputeService"), told, strict=True):
         assert re.fullmatch(
-            rf"\w+ is not installed, which {name} needs: pip install 'dispute-fsm\[sql\]'", line
+            rf"{name} needs \w+, which is not installed: pip install 'dispute-fsm\[sql\]'", line
         )
 
 
@@ -351,7 +351,7 @@ def test_what_is_pending_is_due_next_where_something_else_fired() -> None:
 
 
 def begun_in_parallel() -> Dispute:
-    """Give a dispute under `parallel` in which a promise and the evidence are awaited side by side."""
+    """Return a dispute under `parallel` in which a promise and the evidence are awaited."""
     here, policy = disputes(), over()
     dispute = here.open(opening(policy, rules="parallel"), at=OPENED_AT).dispute
     return here.send(dispute, choose(Option.SHIP_BY_AGREED_DATE), at=OPENED_AT).dispute

@@ -1,4 +1,4 @@
-"""The service over both databases: what is answered stands, once, whoever asks again, and the order system is asked outside."""
+"""The service on both databases: each result is stored once; facts are queried outside."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timezone
@@ -19,7 +19,7 @@ from dispute_fsm.errors import (
     StaleFactsError,
     UnknownDisputeError,
 )
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
 from tests.service_support import AnyOrder, House, house, request

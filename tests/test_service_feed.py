@@ -1,4 +1,4 @@
-"""The feed: in commit order without gaps, in order per dispute, at least once; what a consumer cannot take is parked and shown."""
+"""The feed: in commit order, no gaps, at least once; events that a sink rejects are parked."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, SinkUnavailableError
 from dispute_fsm.service import consumer as delivery
-from dispute_fsm.service.consumer import CloudEvent, Delivered, log_sink
+from dispute_fsm.service.consumer import CloudEvent, DeliveryResult, log_sink
 from dispute_fsm.store import subscriptions as consumers
 from tests.service_support import House, house, request, settle
 from tests.support import OPENED_AT, choose, command, seen, submission, voucher
@@ -71,11 +71,11 @@ def test_reading_goes_on_behind_any_place(home: House) -> None:
     some(home, "D-1", "D-2")
     whole = home.service.feed()
     for number, event in enumerate(whole, 1):
-        assert [one.place for one in home.service.feed(event.place)] == [
-            one.place for one in whole[number:]
+        assert [one.position for one in home.service.feed(event.position)] == [
+            one.position for one in whole[number:]
         ]
-    assert ids(home, whole[1].place, limit=2) == ["D-1/2", "D-2/2"]
-    assert home.service.feed(whole[-1].place) == ()
+    assert ids(home, whole[1].position, limit=2) == ["D-1/2", "D-2/2"]
+    assert home.service.feed(whole[-1].position) == ()
 
 
 @pytest.mark.parametrize("after", ["", "7", "a-b", "-1-2", "1-2-3", "\u0663-\u0661", "1- 2"])
@@ -91,7 +91,7 @@ def test_an_event_that_commits_late_is_not_left_out(home: House) -> None:
         return
     home.open("D-0")
     settle(home.store)
-    first = home.service.feed()[-1].place
+    first = home.service.feed()[-1].position
     with home.store.engine.begin() as late:
         home.service.open(
             request("D-1"), facts=seen(home.orders.shown, OPENED_AT, "O-D-1"), connection=late
@@ -122,7 +122,7 @@ def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
         home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT), connection=connection)
     settle(home.store)
     assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
-    places = [tuple(map(int, event.place.split("-"))) for event in home.service.feed()]
+    places = [tuple(map(int, event.position.split("-"))) for event in home.service.feed()]
     assert places == sorted(places)
 
 
@@ -141,7 +141,7 @@ def test_a_reader_beside_many_writers_misses_nothing_and_reads_nothing_twice(url
                 )  # asked first: what was written before it was set is found below
                 page = reader.service.feed(place, 7)
                 read.extend(event.cloud_event()["id"] for event in page)
-                place = page[-1].place if page else place
+                place = page[-1].position if page else place
                 if last and not page:
                     return
 
@@ -206,7 +206,7 @@ def test_the_log_sink_writes_a_line_of_ids_and_codes(home: House) -> None:
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
     settle(home.store)
     with capture_logs() as logs:
-        assert home.service.consumer("log", log_sink).deliver() == Delivered(delivered=2)
+        assert home.service.consumer("log", log_sink).deliver() == DeliveryResult(delivered=2)
     lines = [line for line in logs if line["event"] == "dispute_event"]
     assert [(line["dispute_id"], line["seq"], line["type"], line["role"]) for line in lines] == [
         ("D-1", 1, "dispute_opened", "consumer"),
@@ -223,13 +223,13 @@ def test_a_consumer_goes_on_where_it_ended_whichever_process_delivers(
 ) -> None:
     some(home, "D-1", "D-2")
     first, second = Sink(), Sink()
-    assert home.service.consumer("mail", first).deliver(limit=4) == Delivered(
+    assert home.service.consumer("mail", first).deliver(limit=4) == DeliveryResult(
         delivered=4, more=True
     )
     with house(url) as other:
-        assert other.service.consumer("mail", second).deliver() == Delivered(delivered=2)
+        assert other.service.consumer("mail", second).deliver() == DeliveryResult(delivered=2)
     assert first.took + second.took == ids(home)
-    assert home.service.consumer("mail", first).deliver() == Delivered()
+    assert home.service.consumer("mail", first).deliver() == DeliveryResult()
     again = Sink()
     assert home.service.consumer("another", again).deliver().delivered == 6
     assert again.took == ids(home)
@@ -244,7 +244,7 @@ def test_where_the_consumer_is_down_nothing_is_parked_and_nothing_is_lost(home: 
         consumer.deliver()
     assert consumer.parked() == ()
     sink.down = False
-    assert consumer.deliver() == Delivered(delivered=3)
+    assert consumer.deliver() == DeliveryResult(delivered=3)
 
 
 def test_what_was_taken_before_the_consumer_went_down_does_not_come_again(home: House) -> None:
@@ -276,7 +276,7 @@ def test_a_process_that_dies_delivers_again_what_was_not_kept(home: House) -> No
     with pytest.raises(DeadError):
         consumer.deliver()
     sink = Sink()
-    assert home.service.consumer("mail", sink).deliver() == Delivered(delivered=3)
+    assert home.service.consumer("mail", sink).deliver() == DeliveryResult(delivered=3)
 
 
 def test_an_event_that_cannot_be_taken_is_parked_with_all_later_ones_of_its_dispute(
@@ -285,14 +285,14 @@ def test_an_event_that_cannot_be_taken_is_parked_with_all_later_ones_of_its_disp
     some(home, "D-1", "D-2")
     sink = Sink("D-1/2")
     consumer = home.service.consumer("mail", sink, tries=2)
-    assert consumer.deliver() == Delivered(delivered=4, parked=1, held=1)
+    assert consumer.deliver() == DeliveryResult(delivered=4, parked=1, held=1)
     assert sink.took == ["D-1/1", "D-2/1", "D-2/2", "D-2/3"]
     assert sink.tried.count("D-1/2") == 2
     held = consumer.parked()
     assert [(one.dispute_id, one.seq, one.error) for one in held] == [
         ("D-1", 2, "ValueError: cannot take D-1/2")
     ]
-    assert consumer.deliver() == Delivered(), "what is parked is not tried again by itself"
+    assert consumer.deliver() == DeliveryResult(), "what is parked is not tried again by itself"
 
 
 def test_what_comes_later_to_a_parked_dispute_is_held_back_too(home: House) -> None:
@@ -304,9 +304,9 @@ def test_what_comes_later_to_a_parked_dispute_is_held_back_too(home: House) -> N
     consumer.deliver()
     home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT))
     settle(home.store)
-    assert consumer.deliver() == Delivered(held=1)
+    assert consumer.deliver() == DeliveryResult(held=1)
     sink.poison.clear()
-    assert consumer.retry("D-1") == Delivered(delivered=2)
+    assert consumer.retry("D-1") == DeliveryResult(delivered=2)
     assert sink.took == ["D-1/1", "D-1/2", "D-1/3"]
     assert consumer.parked() == ()
 
@@ -315,14 +315,14 @@ def test_a_retry_that_fails_stays_parked_and_a_skip_goes_on_behind(home: House) 
     some(home, "D-1")
     sink = Sink("D-1/1", "D-1/3")
     consumer = home.service.consumer("mail", sink)
-    assert consumer.deliver() == Delivered(parked=1, held=2)
-    assert consumer.retry("D-1") == Delivered(parked=1, held=2)
-    assert consumer.skip("D-1") == Delivered(delivered=1, parked=1)
+    assert consumer.deliver() == DeliveryResult(parked=1, held=2)
+    assert consumer.retry("D-1") == DeliveryResult(parked=1, held=2)
+    assert consumer.skip("D-1") == DeliveryResult(delivered=1, parked=1)
     assert [(one.dispute_id, one.seq) for one in consumer.parked()] == [("D-1", 3)]
-    assert consumer.skip("D-1") == Delivered()
+    assert consumer.skip("D-1") == DeliveryResult()
     assert consumer.parked() == ()
     assert sink.took == ["D-1/2"]
-    with pytest.raises(InputError, match="nothing of dispute D-1 is held back"):
+    with pytest.raises(InputError, match="no event of dispute D-1 is parked"):
         consumer.retry("D-1")
 
 
@@ -336,7 +336,7 @@ def test_a_retry_while_the_consumer_is_down_forgets_nothing(home: House) -> None
         consumer.retry("D-1")
     sink.down = False
     sink.poison.clear()
-    assert consumer.retry("D-1") == Delivered(delivered=2)
+    assert consumer.retry("D-1") == DeliveryResult(delivered=2)
     assert sink.took == ["D-1/1", "D-1/2", "D-1/3"]
 
 
@@ -353,13 +353,13 @@ def test_a_parked_event_is_told_in_a_log_line_without_a_persons_words(home: Hous
 def test_one_process_at_a_time_delivers_for_a_name(home: House) -> None:
     some(home, "D-1")
     other = home.service.consumer("mail", Sink())
-    meanwhile: list[Delivered] = []
+    meanwhile: list[DeliveryResult] = []
 
     def looks(_event: CloudEvent) -> None:
         meanwhile.append(other.deliver())
 
-    assert home.service.consumer("mail", looks).deliver() == Delivered(delivered=3)
-    assert meanwhile == [Delivered(busy=True)] * 3
+    assert home.service.consumer("mail", looks).deliver() == DeliveryResult(delivered=3)
+    assert meanwhile == [DeliveryResult(busy=True)] * 3
 
 
 def test_a_lease_that_lapsed_lets_another_deliver_and_the_first_hears_of_it(home: House) -> None:
@@ -369,12 +369,12 @@ def test_a_lease_that_lapsed_lets_another_deliver_and_the_first_hears_of_it(home
 
     def too_slow(_event: Mapping[str, Any]) -> None:
         if not sink.took:
-            assert other.deliver() == Delivered(delivered=3)
+            assert other.deliver() == DeliveryResult(delivered=3)
 
     with pytest.raises(ConflictError, match="somebody else delivers"):
         home.service.consumer("mail", too_slow, lease=timedelta(0)).deliver()
     assert sink.took == ids(home)
-    assert other.deliver() == Delivered()
+    assert other.deliver() == DeliveryResult()
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_a_retry_that_is_interrupted_loses_nothing(home: House) -> None:
     with pytest.raises(KeyboardInterrupt):
         home.service.consumer("c", interrupted).retry("D-1")
     assert [(one.dispute_id, one.seq) for one in consumer.parked()] == [("D-1", 2)]
-    assert consumer.retry("D-1") == Delivered(delivered=2)
+    assert consumer.retry("D-1") == DeliveryResult(delivered=2)
     assert sink.took == ["D-1/1", "D-1/2", "D-1/3"]
     assert not consumer.parked()
 
@@ -410,7 +410,7 @@ def test_a_sink_may_say_anything_and_only_its_event_is_parked(home: House) -> No
         took.append(event["id"])
 
     consumer = home.service.consumer("c", odd, tries=1)
-    assert consumer.deliver() == Delivered(delivered=3, parked=1, held=2)
+    assert consumer.deliver() == DeliveryResult(delivered=3, parked=1, held=2)
     said = [one.error for one in consumer.parked()]
     assert [(one[:20], len(one)) for one in said] == [("ValueError: 400: � ?", 300)]
     assert took == ["D-2/1", "D-2/2", "D-2/3"]

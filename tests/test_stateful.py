@@ -28,7 +28,7 @@ from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import CommandType, Option, Role
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store.repository import Store
 from tests import oracle_2023_03 as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Seen

@@ -20,7 +20,7 @@ from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableError
 from dispute_fsm.rules import registry, v2023_03
-from dispute_fsm.service.service import DisputeService
+from dispute_fsm.service import DisputeService
 from dispute_fsm.store import records as snapshot
 from dispute_fsm.store.address import address_of, engine_of, file_of
 from dispute_fsm.store.failures import failure

@@ -1,4 +1,4 @@
-"""Sweeps and the runner: each deadline fires once, whoever sweeps; what cannot be judged stays pending and keeps up nobody."""
+"""Sweeps and the runner: a deadline fires once; a pending one does not stop the others."""
 
 import threading
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from dispute_fsm.domain.enums import CommandType, EventType, Option, Outcome, StateName
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import InputError, StoreUnavailableError
+from dispute_fsm.service import DisputeService
 from dispute_fsm.service.command_handler import CommandHandler
-from dispute_fsm.service.service import DisputeService
-from dispute_fsm.service.sweeper import Runner, Swept
+from dispute_fsm.service.sweeper import Runner, SweepResult
 from dispute_fsm.store.deadlines import claim, next_to_sweep
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
@@ -58,11 +58,11 @@ def promised(home: House, dispute_id: str = "D-1") -> None:
 def test_a_deadline_fires_after_its_instant_and_not_at_it(home: House) -> None:
     home.open()
     home.time.now = OPENED_AT + DAY
-    assert home.service.sweep() == Swept()
+    assert home.service.sweep() == SweepResult()
     home.time.pass_(TICK)
-    assert home.service.sweep() == Swept(fired=1)
+    assert home.service.sweep() == SweepResult(fired=1)
     assert home.service.history("D-1")[-1].outcome is Outcome.NO_RESPONSE
-    assert home.service.sweep() == Swept()
+    assert home.service.sweep() == SweepResult()
     assert len(home.service.history("D-1")) == 2
 
 
@@ -87,16 +87,16 @@ def test_a_dispute_that_moves_on_takes_its_deadline_with_it(home: House) -> None
     home.time.pass_(HOUR)
     home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT))
     home.time.pass_(10 * DAY)
-    assert home.service.sweep() == Swept()
+    assert home.service.sweep() == SweepResult()
 
 
 def test_an_extended_deadline_fires_at_its_new_instant(home: House) -> None:
     home.open()
     home.service.send("D-1", extension(OPENED_AT + 2 * DAY))
     home.time.now = OPENED_AT + DAY + TICK
-    assert home.service.sweep() == Swept()
+    assert home.service.sweep() == SweepResult()
     home.time.now = OPENED_AT + 2 * DAY + TICK
-    assert home.service.sweep() == Swept(fired=1)
+    assert home.service.sweep() == SweepResult(fired=1)
 
 
 def test_the_order_system_is_asked_anew_when_the_promise_is_over(home: House) -> None:
@@ -104,7 +104,7 @@ def test_the_order_system_is_asked_anew_when_the_promise_is_over(home: House) ->
     home.orders.put("O-D-1", KEPT)
     home.time.now = AGREED + 6 * HOUR + TICK
     looks = home.orders.looks
-    assert home.service.sweep() == Swept(fired=1)
+    assert home.service.sweep() == SweepResult(fired=1)
     assert home.orders.looks == looks + 1
     assert home.service.history("D-1")[-1].outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
 
@@ -121,18 +121,18 @@ def test_where_the_order_system_cannot_answer_the_deadline_stays_pending_and_the
     home.orders.available = False
     home.time.now = AGREED + 6 * HOUR + TICK
     with capture_logs() as logs:
-        assert home.service.sweep(lease=MINUTE) == Swept(fired=1, pending=1)
+        assert home.service.sweep(lease=MINUTE) == SweepResult(fired=1, pending=1)
     assert [
         (line["event"], line["dispute_id"]) for line in logs if line["log_level"] == "warning"
     ] == [("deadline_pending", "D-1")]
     assert home.service.history("D-1") == before
     assert home.service.history("D-2")[-1].outcome is Outcome.NO_RESPONSE
     home.orders.available = True
-    assert home.service.sweep() == Swept(), "claimed until the lease lapses"
+    assert home.service.sweep() == SweepResult(), "claimed until the lease lapses"
     with home.store.pool.take() as session:
         assert next_to_sweep(session, home.time.now) == home.time.now + MINUTE
     home.time.pass_(MINUTE)
-    assert home.service.sweep() == Swept(fired=1)
+    assert home.service.sweep() == SweepResult(fired=1)
     assert home.service.history("D-1")[-1].type is EventType.DISPUTE_PENALIZED
 
 
@@ -146,7 +146,7 @@ def test_an_order_system_that_breaks_keeps_up_nobody(home: House) -> None:
 
     home.orders.look = breaks  # type: ignore[method-assign,assignment]  # a host's mistake
     with capture_logs() as logs:
-        assert home.service.sweep() == Swept(fired=1, failed=1)
+        assert home.service.sweep() == SweepResult(fired=1, failed=1)
     assert "个人" not in str(logs)
     assert [line["error"] for line in logs if line["event"] == "deadline_failed"] == [
         "ZeroDivisionError"
@@ -179,7 +179,7 @@ def test_any_number_of_sweepers_fire_each_deadline_once(url: str) -> None:
             homes[0].open(f"D-{number}")
         together = threading.Barrier(len(homes))
 
-        def sweeps(home: House) -> Swept:
+        def sweeps(home: House) -> SweepResult:
             home.time.now = OPENED_AT + DAY + TICK
             together.wait()
             return home.service.sweep(batch=3, lease=timedelta(0))  # a lease that keeps nobody away
@@ -201,14 +201,14 @@ def test_a_sweep_that_is_asked_to_stop_gives_back_what_it_did_not_work_on(home: 
         home.open(f"D-{number}")
     home.time.now = OPENED_AT + DAY + TICK
     asked = iter([False, False, True, True])
-    assert home.service.sweep(stop=lambda: next(asked)) == Swept(fired=1)
-    assert home.service.sweep() == Swept(fired=2)
+    assert home.service.sweep(stop=lambda: next(asked)) == SweepResult(fired=1)
+    assert home.service.sweep() == SweepResult(fired=2)
 
 
 # ---- the runner ----------------------------------------------------------------------------------
 
 SOON, FAR = timedelta(seconds=1), timedelta(seconds=2 * PATIENCE)
-"""How soon a runner looks again by itself, where that is what shall help it, and where it shall not."""
+"""The poll interval of a runner where polling has to help it, and where it must not."""
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_the_runner_sleeps_until_the_deadline_is_due_and_stops_when_asked(
     real: DisputeService,
 ) -> None:
     due = promise(real, "D-1")
-    runner = real.runner(look=FAR)
+    runner = real.runner(poll_interval=FAR)
     with running(runner):
         until_closed(real, "D-1")
     assert due < real.history("D-1")[-1].at < due + FAR
@@ -261,7 +261,7 @@ def test_the_runner_wakes_when_an_earlier_deadline_appears_in_this_process(
     real: DisputeService,
 ) -> None:
     real.open(request("D-0"))  # due in a day
-    runner = real.runner(look=FAR)
+    runner = real.runner(poll_interval=FAR)
     with running(runner):
         promise(real, "D-1")
         until_closed(real, "D-1")
@@ -272,7 +272,7 @@ def test_the_runner_hears_of_an_earlier_deadline_of_another_process(
 ) -> None:
     # On PostgreSQL it is told; on SQLite it looks.
     look = FAR if url.startswith("postgresql") else SOON
-    runner = real.runner(look=look)
+    runner = real.runner(poll_interval=look)
     with running(runner):
         other = Store(url)
         promise(DisputeService(other, AnyOrder(PAID)), "D-1")
@@ -283,13 +283,13 @@ def test_the_runner_hears_of_an_earlier_deadline_of_another_process(
 def test_a_runner_that_was_stopped_before_it_ran_does_nothing(real: DisputeService) -> None:
     runner = real.runner()
     runner.stop()
-    assert runner.run() == Swept()
+    assert runner.run() == SweepResult()
 
 
 def test_the_instant_of_a_second_is_no_matter_for_the_clock_of_the_host(home: House) -> None:
     home.open()
     home.time.now = OPENED_AT + DAY + SECOND
-    runner = home.service.runner(look=timedelta(seconds=0.01))
+    runner = home.service.runner(poll_interval=timedelta(seconds=0.01))
     with running(runner):
         until_closed(home.service, "D-1")
 
@@ -314,9 +314,9 @@ def test_deadlines_that_stay_pending_keep_no_other_up_however_slow_the_order_sys
         return really(order_id, now)
 
     home.orders.look = slowly  # type: ignore[method-assign]
-    assert home.service.sweep(batch=1, lease=SECOND) == Swept(fired=1, pending=3)
+    assert home.service.sweep(batch=1, lease=SECOND) == SweepResult(fired=1, pending=3)
     assert asked == [f"O-P-{number}" for number in range(3)], "each once"
-    assert home.service.sweep(batch=1, lease=SECOND) == Swept(pending=3), (
+    assert home.service.sweep(batch=1, lease=SECOND) == SweepResult(pending=3), (
         "and again in the next sweep"
     )
 
@@ -352,7 +352,7 @@ def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.M
         CommandHandler.now,
         [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")],
     )
-    runner = home.service.runner(look=timedelta(milliseconds=1))
+    runner = home.service.runner(poll_interval=timedelta(milliseconds=1))
 
     def fails(decider: CommandHandler, session: Session) -> datetime:
         if failures:
@@ -363,7 +363,7 @@ def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.M
 
     monkeypatch.setattr(CommandHandler, "now", fails)
     with capture_logs() as logs:
-        assert runner.run() == Swept(fired=1)
+        assert runner.run() == SweepResult(fired=1)
     assert [line["event"] for line in logs if line["log_level"] in {"warning", "error"}] == [
         "sweep_failed",
         "sweep_unavailable",
@@ -381,4 +381,4 @@ def test_stopping_takes_no_lock_so_that_a_signal_handler_may_do_it(
     monkeypatch.setattr(threading.Event, "set", deadlocks)
     runner.stop()
     monkeypatch.undo()
-    assert runner.run() == Swept()
+    assert runner.run() == SweepResult()

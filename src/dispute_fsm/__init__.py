@@ -1,16 +1,17 @@
 """Disputes about parcels that do not move (催单), as explicit state machines.
 
-The merchant answers a dispute with exactly one of five responses; the order system's facts decide
-which are open, and deadlines, the consumer and an adjudicator decide how it ends. Begin with
-`Disputes`, which opens disputes, takes commands and acts on deadlines for a host that keeps the
-events, or with `DisputeService`, which keeps them in a `Store` (extra `sql`). Below them everything
-is pure: `decide` and `evolve` for hosts that want to see every step, `options` and `checklist` for
-a merchant's page. A refusal is a value with codes; an exception means that the question could not
-be put or answered.
+The merchant gives exactly one of five responses. The order system's facts decide which of them are
+open; deadlines, the consumer and an adjudicator decide how the dispute ends.
+
+Begin with `Disputes`, for hosts that store the events themselves, or with `DisputeService`, which
+stores them in a `Store` (extra `sql`). Both open disputes, handle commands and fire deadlines.
+Everything below them is pure: `decide` and `evolve` for hosts that do each step themselves,
+`options` and `checklist` for a merchant's page. A refusal is a value with codes; an exception means
+that no decision could be made.
 
 `dispute_fsm.commands` has the commands and `dispute_fsm.events` the audit events, one class for
-each type. `dispute_fsm.errors` has every exception, `dispute_fsm.testing` given / when / then,
-`dispute_fsm.history` what reads and writes history files.
+each type. `dispute_fsm.errors` has every exception, `dispute_fsm.testing` has given / when / then,
+and `dispute_fsm.history` reads and writes history files.
 """
 
 from importlib import import_module
@@ -21,15 +22,15 @@ from dispute_fsm.version import VERSION
 __version__ = VERSION
 
 if TYPE_CHECKING:
-    from dispute_fsm.public import *  # noqa: F403 -- the names stand in `public.__all__`, once
+    from dispute_fsm.public import *  # noqa: F403 -- the names are listed in `public.__all__`
     from dispute_fsm.public import __all__ as __all__
-else:  # so that a type checker knows the names above, and finds a misspelt one
+else:  # not for type checkers: they know the names above, and report a misspelt one
 
     def __getattr__(name: str) -> object:
-        """Import what is offered when it is first asked for.
+        """Import the public names when one of them is first used.
 
-        The pytest plugin is a part of this package, so every test run of an environment imports it,
-        disputes or not.
+        The pytest plugin is a part of this package, so every test run of an environment imports the
+        package, even where no test uses it.
         """
         if not name.startswith("__") or name == "__all__":
             public = import_module("dispute_fsm.public")

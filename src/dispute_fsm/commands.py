@@ -1,10 +1,10 @@
-"""The commands: one class for each thing that can be asked of a dispute.
+"""The commands: one class for each type.
 
     ChooseOption(by=merchant("M-1"), option=Option.ALREADY_SHIPPED, key="k-1")
     command("choose_option", by=merchant("M-1"), option="already_shipped", key="k-1")
 
-are the same. A class raises pydantic's `ValidationError` for what it cannot take, `command` an
-`InputError` that names the field.
+make the same command. For invalid fields, a class raises pydantic's `ValidationError`, and
+`command` raises an `InputError` that names the field.
 """
 
 from typing import Required, TypedDict
@@ -93,15 +93,14 @@ class OpeningFields(TypedDict, total=False):
 
 
 def command(
-    kind: str, /, *, by: Actor | None = None, key: str | None = None, **said: object
+    kind: str, /, *, by: Actor | None = None, key: str | None = None, **payload: object
 ) -> Command:
-    """Make the command of this type (`choose_option` and so on) with what it says.
+    """Make a command from the name of its type (`choose_option` and so on) and its payload.
 
-    `by` may be left out where the class has a default: the consumer of an opening, the system of an
-    expiry. Raises `InputError` that names the field for what cannot be read, and for a type that
-    does not exist.
+    `by` may be left out where the class has a default: the consumer for an opening, the system for
+    an expiry. Raises `InputError` that names the invalid field, or the unknown type.
     """
     if kind not in COMMAND_CLASSES:
         raise InputError(unknown_value(kind, tuple(COMMAND_CLASSES), "command"))
-    who = {} if by is None else {"by": by}
-    return validate(COMMAND_CLASSES[CommandType(kind)], {**said, **who, "key": key})
+    actor = {} if by is None else {"by": by}
+    return validate(COMMAND_CLASSES[CommandType(kind)], {**payload, **actor, "key": key})

@@ -1,19 +1,18 @@
-"""Faults: what went wrong outside the rules.
+"""Exceptions: what went wrong outside the rules.
 
-A rule that says no is never an exception: it is a `Refused` value with codes (see
-`dispute_fsm.decider.decisions`). An exception means that the question could not be put or answered
-at all.
+A command that the rules refuse is never an exception: it is a `Refused` value with codes (see
+`dispute_fsm.decider.decisions`). An exception means that no decision could be made.
 """
 
 from typing import Any, Self
 
 
 class DisputeError(Exception):
-    """Root of everything that this package raises on purpose; like every exception here it can be pickled."""
+    """The base class of every exception that this package raises on purpose. All can be pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Python would call the class with `args`, which hold the text alone, whatever else its
-        # `__init__` wants.
+        # By default, Python calls the class with `args`. They have only the message, but `__init__`
+        # of a subclass may need more.
         return _blank, (type(self), *self.args), self.__dict__
 
 
@@ -22,9 +21,10 @@ def _blank(error: type[DisputeError], *args: object) -> DisputeError:
 
 
 class InputError(DisputeError):
-    """Something that a person or a program handed in cannot be read.
+    """An input is invalid.
 
-    Says where (file, line, field) as far as it is known, what is wrong, and what to do.
+    The message says where (file, line, field) as far as that is known, what is wrong, and what to
+    do.
     """
 
     def __init__(
@@ -42,34 +42,43 @@ class InputError(DisputeError):
         super().__init__(str(self))
 
     def within(self, file: str, line: int | None = None) -> Self:
-        """Return the same error with its place, as far as it was not known yet."""
+        """Return the same error with this file and line where it had none."""
         return type(self)(
             self.message, file=self.file or file, line=self.line or line, field=self.field
         )
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
-        return ": ".join(part for part in (place, self.field, self.message) if part)
+        location = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return ": ".join(part for part in (location, self.field, self.message) if part)
 
 
 class UnknownDisputeError(InputError):
-    """There is no dispute of this id, in the database or in the history that was looked at."""
+    """No dispute has this id in the database or the history."""
 
 
 class ChartError(DisputeError):
-    """A chart (the declaration of a rule version) cannot be compiled, or contradicts itself."""
+    """A chart (the declaration of a rule version) is invalid and cannot be compiled."""
 
 
 class ImpossibleEventError(DisputeError):
-    """An event that cannot have happened to this dispute: wrong order, wrong dispute, or no such edge in its chart."""
+    """An event cannot follow in this dispute.
+
+    It is out of sequence or of another dispute, or the chart has no such transition.
+    """
 
 
 class ClockWentBackError(DisputeError):
-    """A command carries an instant before the dispute's last event; business time never goes back within a dispute."""
+    """A command is dated before the dispute's last event.
+
+    Business time never goes back within a dispute.
+    """
 
 
 class FactsNeededError(DisputeError):
-    """`decide` was called without facts although a requirement of the selected row looks at them; ask `needs_facts` first."""
+    """`decide` was called without facts, but the selected transition has a guard that needs them.
+
+    Call `needs_facts` first.
+    """
 
 
 class StaleFactsError(DisputeError):
@@ -77,11 +86,17 @@ class StaleFactsError(DisputeError):
 
 
 class OrderSystemUnavailableError(DisputeError):
-    """The order system cannot answer now. Unknown is not false: nothing is decided, nothing appended; try again later."""
+    """The order system cannot answer now.
+
+    Unknown is not false: nothing is decided and nothing appended. Try again later.
+    """
 
 
 class IntegrityError(DisputeError):
-    """A record does not fit its hash, its chain or its commitments: it was changed after it was written. `field` is what does not fit."""
+    """A record does not match its hash, its chain or its commitments: somebody changed it.
+
+    `field` is the member that does not match.
+    """
 
     def __init__(self, message: str, field: str) -> None:
         self.field = field
@@ -89,24 +104,27 @@ class IntegrityError(DisputeError):
 
 
 class StoreUnavailableError(DisputeError):
-    """The database cannot be reached, is locked or full, or went away; nothing is half-written.
+    """The database cannot be reached, is locked or full, or closed the connection.
 
-    Where it went away while it was committing, nobody knows whether it did: send the same command
-    with the same key again.
+    Nothing is half-written. Where the connection broke during a commit, nobody knows whether it
+    succeeded: send the same command with the same key again.
     """
 
 
 class StoreInvalidError(DisputeError):
-    """The database answers, but trying again does not help: it is damaged, has other tables, or gives no right to ours.
+    """The database answers, but it is damaged, has other tables, or denies permission for ours.
 
-    Says what the database said. Somebody has to change the database, the rights or the URL; nothing
-    is half-written.
+    Trying again does not help: somebody must change the database, the permissions or the URL. The
+    message includes the database's own. Nothing is half-written.
     """
 
 
 class ConflictError(DisputeError):
-    """Others kept changing the dispute while a command was decided; nothing happened, send it again."""
+    """The dispute was modified concurrently too often. Nothing happened: send the command again."""
 
 
 class SinkUnavailableError(DisputeError):
-    """Raised by a sink of the feed that cannot take any event now; delivery stops there and goes on from there next time."""
+    """Raised by a sink of the feed that cannot take any event now.
+
+    Delivery stops there, and the next one continues from that event.
+    """

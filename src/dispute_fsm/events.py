@@ -1,10 +1,10 @@
-"""The audit events: one class for each type of thing that happens to a dispute.
+"""The audit events: one class for each type.
 
     match event:
         case OptionChosen(payload=chosen):
             print(chosen.option)
 
-`EVENT` reads one from JSON or from plain values.
+`EVENT` validates an event from JSON or from plain values.
 """
 
 from dispute_fsm.domain.enums import EventType

@@ -1,14 +1,14 @@
-"""Disputes whose events the host keeps: ask the order system where needed, decide, log, evolve.
+"""`Disputes`, for hosts that store the events themselves: query facts, decide, log, evolve.
 
-Everything below is pure; here facts, ids, salts and log lines come in. Time still comes from the
-host.
+This is the edge of a pure core. It asks the order system for facts, makes ids and salts, and writes
+log lines. The time is the host's.
 """
 
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Unpack, overload
+from typing import Literal, Unpack, cast, overload
 from uuid import uuid4
 
 from dispute_fsm.commands import OpeningFields, command
@@ -31,37 +31,48 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.reasons import Reason, just_after
 from dispute_fsm.domain.scalars import parse_instant
-from dispute_fsm.errors import InputError, OrderSystemUnavailableError
+from dispute_fsm.errors import (
+    DisputeError,
+    InputError,
+    OrderSystemUnavailableError,
+    StaleFactsError,
+)
 from dispute_fsm.log import log
 from dispute_fsm.orders import OrderSystem
 from dispute_fsm.rules.checklist import Checklist, checklist
+
+MakeCommand = Callable[[Dispute, datetime], Command | None]
+"""Makes the command for a dispute as it was loaded, at this time; None where it needs none."""
 
 StampMaker = Callable[[str, int], Stamp]
 """Makes the stamp of a dispute's event, given the dispute's id and the event's seq."""
 
 
 def fresh_stamp(_dispute_id: str, _seq: int) -> Stamp:
-    """Make a stamp from the machine's clock and randomness."""
+    """Make a stamp from this machine's clock and random source."""
     return Stamp(event_id=str(uuid4()), recorded_at=datetime.now(UTC), seed=secrets.token_bytes(32))
 
 
-def instant(at: datetime | str, field: str = "at") -> datetime:
-    """Return the host's time in UTC: an aware datetime, or RFC 3339 text. Raises `InputError` of this field for anything else."""
+def read_instant(at: datetime | str, field: str = "at") -> datetime:
+    """Return the host's time in UTC. Raises `InputError` that names the field.
+
+    It is an aware datetime or RFC 3339 text.
+    """
     try:
         return parse_instant(at)
     except ValueError as error:
         raise InputError(str(error), field=field) from None
 
 
-# ---- what comes back -----------------------------------------------------------------------------
+# ---- results -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a command: the decision, the event to append (None: nothing), and the dispute after it.
+    """The result of a command: the decision, the event to append, and the dispute after it.
 
-    `dispute_or_none` is None for an opening that was refused and nothing else; wherever there is a
-    dispute, `dispute` is it.
+    `event` is None where there is nothing to append. `dispute_or_none` is None only where an
+    opening was refused; everywhere else, use `dispute`.
     """
 
     decision: Decision
@@ -70,7 +81,7 @@ class Result:
 
     @property
     def dispute(self) -> Dispute:
-        """The dispute to go on with. Raises `InputError` where there is none, because its opening was refused."""
+        """The dispute after the command. Raises `InputError` where its opening was refused."""
         if self.dispute_or_none is None:
             raise InputError(
                 f"the opening was refused ({', '.join(self.codes)}), so there is no dispute"
@@ -79,12 +90,12 @@ class Result:
 
     @property
     def accepted(self) -> bool:
-        """Whether the command was accepted just now. One that is repeated was accepted before."""
+        """Whether this call accepted the command. A repeated command was accepted earlier."""
         return isinstance(self.decision, Accepted)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Every reason of a refusal, with what would unlock it; none where the command was not refused."""
+        """Every reason of a refusal, each with its unlock hint; empty without a refusal."""
         return self.decision.reasons if isinstance(self.decision, Refused) else ()
 
     @property
@@ -98,15 +109,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What came of acting on a dispute's deadlines, for whatever calls when a timer fires.
+    """The result of `expire`, for code that a timer calls.
 
-    - `fired`: what had passed was acted on; `results` says with which results, by due instant.
-    - `stale`: there is nothing to act on; the dispute has another revision than the one named, or
-      no deadline runs.
-    - `early`: no deadline has passed yet; the first can be acted on after `early_by`.
+    - `fired`: at least one deadline had passed; `results` has the result of each expiry, ordered by
+      due instant.
+    - `stale`: nothing to do. The dispute has another revision than the caller expects, or no
+      deadline is running.
+    - `early`: no deadline has passed yet. The first one can fire after `early_by`.
 
-    `next_due` is the deadline that is due next, and its instant; None where none runs. One that
-    lies in the past is pending, because the order system could not answer: call again.
+    `next_due` is the next deadline and its due instant; None where no deadline is running. If that
+    instant is in the past, the deadline is pending because the order system could not answer: call
+    again.
     """
 
     status: Literal["fired", "stale", "early"]
@@ -115,79 +128,109 @@ class Expiry:
     next_due: tuple[Deadline, datetime] | None = None
 
 
-def expiry(dispute: Dispute, now: datetime, results: tuple[Result, ...] = ()) -> Expiry:
-    """Say what came of acting on the deadlines of a dispute, which stands like this after `results`."""
-    due = next_due(dispute)
-    if results:
-        return Expiry("fired", results, next_due=due)
-    return (
-        Expiry("stale")
-        if due is None
-        else Expiry("early", early_by=just_after(due[1]) - now, next_due=due)
-    )
-
-
 @dataclass(slots=True)
-class Expiries:
-    """The deadlines of a dispute that have passed, one after the other by due instant, each tried once."""
+class ExpiryRun:
+    """Fires the deadlines of a dispute that have passed, by due instant, and attempts each once.
 
-    trying: Deadline | None = None
-    tried: set[Deadline] = field(default_factory=set[Deadline])
+    With a `revision`, a dispute that has another one is left as it is. `dispute` and `now` are
+    those of the last attempt, `unavailable` the errors that leave a deadline pending.
+    """
 
-    def next(self, dispute: Dispute, now: datetime) -> Command | None:
-        """Return the expiry that is up next, for the dispute as it stands; None where no deadline is left that has passed."""
-        due = next_due(dispute, but=self.tried)
-        self.trying = None if due is None or due[0] in self.tried or due[1] >= now else due[0]
-        return None if self.trying is None else EXPIRIES[self.trying]
+    revision: int | None = None
+    current: Deadline | None = None
+    attempted: set[Deadline] = field(default_factory=set[Deadline])
+    results: list[Result] = field(default_factory=list[Result])
+    unavailable: list[DisputeError] = field(default_factory=list[DisputeError])
+    dispute: Dispute = field(init=False)
+    now: datetime = field(init=False)
+
+    def fire(self, send_made: Callable[[MakeCommand], Result | None]) -> None:
+        """Fire until none is left. `send_made` loads the dispute and sends the command made."""
+        while True:
+            try:
+                result = send_made(self._next_command)
+            except (OrderSystemUnavailableError, StaleFactsError) as error:
+                log().warning(
+                    "deadline_pending",
+                    dispute_id=self.dispute.dispute_id,
+                    deadline=self.current,
+                    error=type(error).__name__,
+                )
+                self.unavailable.append(error)
+            else:
+                if result is None:
+                    return
+                self.results.append(result)
+                if self.revision is not None:
+                    self.revision = result.dispute.revision
+            self.attempted.add(cast("Deadline", self.current))
+
+    def _next_command(self, dispute: Dispute, now: datetime) -> Command | None:
+        self.dispute, self.now = dispute, now
+        due = None if self._is_stale() else next_due(dispute, but=self.attempted)
+        if due is None or due[0] in self.attempted or due[1] >= now:
+            return None
+        self.current = due[0]
+        return EXPIRIES[self.current]
+
+    def _is_stale(self) -> bool:
+        return self.revision is not None and self.revision != self.dispute.revision
+
+    def expiry(self) -> Expiry:
+        """Return what came of it. Raises the error that left a deadline pending if none fired."""
+        due = next_due(self.dispute)
+        if self.results:
+            return Expiry("fired", tuple(self.results), next_due=due)
+        if self.unavailable:
+            raise self.unavailable[-1]
+        if due is None or self._is_stale():
+            return Expiry("stale", next_due=due)
+        return Expiry("early", early_by=just_after(due[1]) - self.now, next_due=due)
 
 
-# ---- what is asked -------------------------------------------------------------------------------
+# ---- arguments -----------------------------------------------------------------------------------
 
 
-def opening_of(given: object, fields: Mapping[str, object]) -> OpenDispute:
-    """Return the opening that a call of `open` means. Raises `InputError` where that is none."""
-    if given is None:
+def parse_opening(opening: object, fields: Mapping[str, object]) -> OpenDispute:
+    """Return the opening from the arguments of `open`. Raises `InputError` for invalid ones."""
+    if opening is None:
         return validate(OpenDispute, fields)
-    if not isinstance(given, OpenDispute):
+    if not isinstance(opening, OpenDispute):
         raise InputError("expected an OpenDispute, or its fields by name", field="opening")
-    if fields:
-        raise InputError(
-            f"it goes into the command: OpenDispute({next(iter(fields))}=...)",
-            field=next(iter(fields)),
-        )
-    return given
+    for name in fields:
+        raise InputError(f"it goes into the command: OpenDispute({name}=...)", field=name)
+    return opening
 
 
-def command_of(
-    given: Command | str, by: Actor | None, key: str | None, said: Mapping[str, object]
+def parse_command(
+    given: Command | str, by: Actor | None, key: str | None, payload: Mapping[str, object]
 ) -> Command:
-    """Return the command that a call of `send` means. Raises `InputError` where that is none."""
+    """Return the command from the arguments of `send`. Raises `InputError` for invalid ones."""
+    fields = {"by": by, "key": key, **payload}
     if isinstance(given, str):
-        given, by, key, said = command(given, by=by, key=key, **said), None, None, {}
+        given, fields = command(given, by=by, key=key, **payload), {}
     if not isinstance(given, AnyCommand):
         raise InputError(
             "expected a command of dispute_fsm.commands, or the name of its type", field="command"
         )
     if isinstance(given, OpenDispute):
         raise InputError("a dispute is opened by open(), not by send()", field="command")
-    if extra := [
-        name for name, value in {"by": by, "key": key, **said}.items() if value is not None
-    ]:
-        raise InputError(
-            f"it goes into the command: {type(given).__name__}({extra[0]}=...)", field=extra[0]
-        )
+    for name, value in fields.items():
+        if value is not None:
+            raise InputError(
+                f"it goes into the command: {type(given).__name__}({name}=...)", field=name
+            )
     return given
 
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
-    """Opens disputes and takes commands for a host that keeps the events itself.
+    """Opens disputes and handles commands for a host that stores the events itself.
 
-    `orders` is the host's order system; it is asked only where a requirement looks at facts.
-    `stamp` gives ids and salts.
+    `orders` is the host's order system; it is asked only where a guard needs facts. `stamp` makes
+    ids and salts.
 
-    Wherever a call takes `at`, it is an aware datetime or RFC 3339 text, and anything else an
-    `InputError`.
+    `at` is always an aware datetime or RFC 3339 text; anything else is an `InputError`.
     """
 
     orders: OrderSystem
@@ -224,24 +267,21 @@ class Disputes:
         facts: OrderFacts | None = None,
         **fields: object,
     ) -> Result:
-        """Open a dispute, by a command or by its fields. `existing` is the dispute that has this id already.
+        """Open a dispute, by a command or by its fields.
 
-        A refusal leaves no dispute and no event. `facts` is a snapshot that the host has at hand
-        already; it may be as old as the policy's `max_facts_age`.
+        `existing` is the dispute that already has this id. A refused opening makes no dispute and
+        no event. `facts` is a snapshot that the host already has; it may be as old as the policy's
+        `max_facts_age`.
 
         Raises `OrderSystemUnavailableError`: nothing happened, try again; `StaleFactsError`;
-        `InputError` for fields that cannot be read.
+        `InputError` for invalid fields.
         """
-        opening, now = under_its_version(opening_of(opening, fields)), instant(at)
+        opening, now = under_its_version(parse_opening(opening, fields)), read_instant(at)
         if facts is None and opening_needs_facts(existing, opening):
             facts = self.orders.look(opening.order_id, now)
-        decision = open_dispute(
-            existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1)
-        )
-        log_decision(opening.dispute_id, opening, decision)
-        if isinstance(decision, Accepted):
-            return Result(decision, decision.event, begin(decision.event, opening.policy))
-        return Result(decision, None, None if isinstance(decision, Refused) else existing)
+        result = self.decide_opening(opening, existing, facts, now)
+        log_decision(opening.dispute_id, opening, result.decision)
+        return result
 
     @overload
     def send(
@@ -264,7 +304,7 @@ class Disputes:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        **said: object,
+        **payload: object,
     ) -> Result: ...
     def send(  # noqa: PLR0913 -- a command may be given by its fields
         self,
@@ -276,68 +316,59 @@ class Disputes:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        **said: object,
+        **payload: object,
     ) -> Result:
-        """Send a command to a dispute, or the type of one and what it says; append the result's event, go on with its dispute.
+        """Send a command, or the name of its type and its fields, to a dispute.
 
-        `facts` is a snapshot that the host has at hand already; it may be as old as the policy's
-        `max_facts_age`. Without it the order system is asked, and only where a requirement looks at
-        facts.
+        Append the result's event and continue with its dispute. `facts` is a snapshot that the host
+        already has; it may be as old as the policy's `max_facts_age`. Without it the order system
+        is asked, but only where a guard needs facts.
 
-        Raises `OrderSystemUnavailableError`: nothing happened, the same command may be sent again;
-        `ClockWentBackError`; `StaleFactsError`; `InputError` for a command that cannot be read.
+        Raises `OrderSystemUnavailableError`: nothing happened, send the same command again;
+        `ClockWentBackError`; `StaleFactsError`; `InputError` for an invalid command.
         """
-        asked, now = command_of(command, by, key, said), instant(at)
-        if facts is None and needs_facts(dispute, asked, now):
-            facts = self.look(dispute, now)
-        decision = decide(
-            dispute, asked, facts, now, stamp=self.stamp(dispute.dispute_id, dispute.seq + 1)
-        )
-        log_decision(dispute.dispute_id, asked, decision)
-        event = decision.event if isinstance(decision, Accepted | Refused) else None
-        return Result(decision, event, dispute if event is None else evolve(dispute, event))
+        parsed, now = parse_command(command, by, key, payload), read_instant(at)
+        if facts is None and needs_facts(dispute, parsed, now):
+            facts = self.query_facts(dispute, now)
+        result = self.decide(dispute, parsed, facts, now)
+        log_decision(dispute.dispute_id, parsed, result.decision)
+        return result
 
     def expire(
         self, dispute: Dispute, *, at: datetime | str, revision: int | None = None
     ) -> Expiry:
-        """Act on what has passed of a dispute's deadlines, and say when to call again.
+        """Fire the deadlines of a dispute that have passed, and say when to call again.
 
-        `revision` is that of the dispute for which a timer was set: where it has gone on since,
-        nothing is done.
+        `revision` is the revision for which the timer was set: a dispute with another one is left
+        as it is.
 
-        Raises `OrderSystemUnavailableError` where nothing could be acted on for that: nothing
-        happened, call again.
+        Raises `OrderSystemUnavailableError` where no deadline could fire because the order system
+        cannot answer: nothing happened, call again.
         """
-        now = instant(at)
-        if revision is not None and revision != dispute.revision:
-            return Expiry("stale", next_due=next_due(dispute))
-        results, unavailable = self._expired(dispute, now)
-        if unavailable is not None and not results:
-            raise unavailable
-        return expiry(results[-1].dispute if results else dispute, now, results)
+        return self._fire(dispute, at, revision).expiry()
 
     def sweep(self, dispute: Dispute, *, at: datetime | str) -> tuple[Result, ...]:
-        """Fire every running deadline that has passed, by due instant, each as a command of the system.
+        """Fire every deadline of a dispute that has passed, as commands of the system.
 
-        Where the order system cannot answer, that deadline stays pending and nothing is judged on
-        it; the others are fired. The last result's dispute is the one to go on with.
+        They fire in the order of their due instants. Where the order system cannot answer, that
+        deadline stays pending, and the others fire. Continue with the dispute of the last result.
         """
-        return self._expired(dispute, instant(at))[0]
+        return tuple(self._fire(dispute, at).results)
 
     def options(
         self, dispute: Dispute, *, at: datetime | str, facts: OrderFacts | None = None
     ) -> tuple[OptionView, ...]:
-        """Return what the merchant could choose, why not, and what would unlock it.
+        """Return each option of the merchant: open or closed, why, and what would unlock it.
 
         Where the order system cannot answer, an option that depends on it is neither open nor
         closed. Raises `StaleFactsError` for facts of another order, or dated after `at`.
         """
-        now = instant(at)
+        now = read_instant(at)
         views = options(dispute, facts, now)
         if facts is not None or all(view.open is not None for view in views):
             return views
         try:
-            return options(dispute, self.look(dispute, now), now)
+            return options(dispute, self.query_facts(dispute, now), now)
         except OrderSystemUnavailableError:
             return views
 
@@ -348,58 +379,73 @@ class Disputes:
         vouchers: tuple[Voucher, ...] = (),
         statement: str | None = None,
     ) -> Checklist:
-        """Tell, before evidence is submitted, what is there, missing and not acceptable."""
+        """Check evidence before it is submitted: what is complete, missing or not acceptable."""
         return checklist(dispute.policy, reason, vouchers, statement)
 
-    def look(self, dispute: Dispute, now: datetime) -> OrderFacts:
-        """Ask the order system about a dispute's order. Raises `OrderSystemUnavailableError`, also where the order is gone."""
+    # ---- steps that the service uses too ---------------------------------------------------------
+
+    def query_facts(self, dispute: Dispute, now: datetime) -> OrderFacts:
+        """Ask the order system for the facts of a dispute's order.
+
+        Raises `OrderSystemUnavailableError`, also where the order no longer exists.
+        """
         facts = self.orders.look(dispute.order_id, now)
         if facts is None:
-            msg = (
+            raise OrderSystemUnavailableError(
                 f"the order system no longer knows order {dispute.order_id} of dispute "
                 f"{dispute.dispute_id}: unknown is not false"
             )
-            raise OrderSystemUnavailableError(msg)
         return facts
 
-    def _expired(
-        self, dispute: Dispute, now: datetime
-    ) -> tuple[tuple[Result, ...], OrderSystemUnavailableError | None]:
-        """Fire what has passed; return the results, and why the order system could not answer for one that stays pending."""
-        results, expiries, unavailable = list[Result](), Expiries(), None
-        while (asked := expiries.next(dispute, now)) is not None and expiries.trying is not None:
-            expiries.tried.add(expiries.trying)
-            try:
-                result = self.send(dispute, asked, at=now)
-            except OrderSystemUnavailableError as fault:
-                log_pending(dispute.dispute_id, expiries.trying, fault)
-                unavailable = fault
-                continue
-            results.append(result)
-            dispute = result.dispute
-        return tuple(results), unavailable
+    def decide_opening(
+        self,
+        opening: OpenDispute,
+        existing: Dispute | None,
+        facts: OrderFacts | None,
+        now: datetime,
+    ) -> Result:
+        """Decide an opening on these facts."""
+        decision = open_dispute(
+            existing, opening, facts, now, stamp=self.stamp(opening.dispute_id, 1)
+        )
+        if isinstance(decision, Accepted):
+            return Result(decision, decision.event, begin(decision.event, opening.policy))
+        return Result(decision, None, None if isinstance(decision, Refused) else existing)
+
+    def decide(
+        self, dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
+    ) -> Result:
+        """Decide a command on these facts, and evolve the dispute by the event."""
+        stamp = self.stamp(dispute.dispute_id, dispute.seq + 1)
+        decision = decide(dispute, command, facts, now, stamp=stamp)
+        event = decision.event if isinstance(decision, Accepted | Refused) else None
+        return Result(decision, event, dispute if event is None else evolve(dispute, event))
+
+    def _fire(self, dispute: Dispute, at: datetime | str, revision: int | None = None) -> ExpiryRun:
+        run, now = ExpiryRun(revision), read_instant(at)
+
+        def send_made(make_command: MakeCommand) -> Result | None:
+            current = run.results[-1].dispute if run.results else dispute
+            command = make_command(current, now)
+            return None if command is None else self.send(current, command, at=now)
+
+        run.fire(send_made)
+        return run
 
 
-def log_decision(dispute_id: str, asked: Command, decision: Decision) -> None:
-    """Write one line per decision: ids and codes only, never a person's words."""
+def log_decision(dispute_id: str, command: Command, decision: Decision) -> None:
+    """Write one log line for a decision: ids and codes only, no personal data."""
     event = None if isinstance(decision, Unchanged) else decision.event
     log().info(
         "dispute_decision",
         decision=type(decision).__name__.lower(),
         dispute_id=dispute_id,
-        command=asked.type.value,
-        role=asked.by.role.value,
+        command=command.type.value,
+        role=command.by.role.value,
         seq=event and event.seq,
         event_type=event and event.type.value,
         source=event and event.source,
         target=event and event.target,
         outcome=event and event.outcome and event.outcome.value,
         refused=[code.value for code in decision.codes] if isinstance(decision, Refused) else [],
-    )
-
-
-def log_pending(dispute_id: str, deadline: Deadline | None, fault: Exception) -> None:
-    """Write that a deadline stays pending, because the order system cannot answer."""
-    log().warning(
-        "deadline_pending", dispute_id=dispute_id, deadline=deadline, error=type(fault).__name__
     )

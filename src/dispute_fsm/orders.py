@@ -1,4 +1,4 @@
-"""The port to the order system, and one in memory for tests, scenarios and first steps."""
+"""The port to the order system, and an implementation in memory for tests and scenarios."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,25 +10,24 @@ from dispute_fsm.errors import OrderSystemUnavailableError
 
 
 class OrderSystem(Protocol):
-    """What the package needs of an order system; the host implements it over whatever it has."""
+    """What the package needs of an order system. The host implements it."""
 
     def look(self, order_id: str, now: datetime) -> OrderFacts | None:
-        """Return what the order system shows now; None where it knows no such order.
+        """Return the current facts of an order; None where the order does not exist.
 
-        `observed_at` of the answer is `now`, the instant that the question is about, not the
-        reading of another clock.
+        `observed_at` of the facts is `now`, and not the time of another clock.
 
-        Raises `OrderSystemUnavailableError` where it cannot answer: unknown is not false, the
-        command may be sent again.
+        Raises `OrderSystemUnavailableError` where it cannot answer: unknown is not false, and the
+        command can be sent again.
         """
         ...
 
 
 class InMemoryOrderSystem:
-    """An order system whose facts are set by hand; it counts how often it was asked.
+    """An order system in memory. It counts its calls in `looks`.
 
-    An order may be given as a mapping of its facts, in which an instant is an aware datetime or RFC
-    3339 text. Raises `InputError` that names the fact which cannot be read.
+    An order may be a mapping of its facts; an instant in it is an aware datetime or RFC 3339 text.
+    Raises `InputError` that names an invalid fact.
     """
 
     def __init__(
@@ -44,12 +43,15 @@ class InMemoryOrderSystem:
         self._revisions = dict.fromkeys(self._orders, 1)
 
     def put(self, order_id: str, order: Order | Mapping[str, object]) -> None:
-        """Let the order system show this order from now on; nobody is notified."""
+        """Set the facts of an order. Nobody is notified."""
         self._orders[order_id] = _order(order)
         self._revisions[order_id] = self._revisions.get(order_id, 0) + 1
 
     def look(self, order_id: str, now: datetime) -> OrderFacts | None:
-        """Answer as `OrderSystem.look` says; unavailable while `available` is false."""
+        """Return the facts of an order, as `OrderSystem.look` does.
+
+        Raises `OrderSystemUnavailableError` while `available` is false.
+        """
         self.looks += 1
         if not self.available:
             msg = (

@@ -1,4 +1,4 @@
-"""What the package offers by the name `dispute_fsm` itself; imported when the first of these names is asked for."""
+"""The names of `dispute_fsm`, imported when the first of them is used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.checklist import checklist
 
 if TYPE_CHECKING:
-    from dispute_fsm.service.service import DisputeService
+    from dispute_fsm.service import DisputeService
     from dispute_fsm.store.repository import Store
 
 __all__ = [
@@ -105,19 +105,19 @@ __all__ = [
     "what_if",
 ]
 
-_OF_THE_EXTRA = {
-    "DisputeService": "dispute_fsm.service.service",
+_SQL_NAMES = {
+    "DisputeService": "dispute_fsm.service",
     "Store": "dispute_fsm.store.repository",
 }
 
 
 def __getattr__(name: str) -> object:
-    """Import what needs the extra `sql`. Raises `ImportError` that says so where it is not installed."""
-    if name not in _OF_THE_EXTRA:
+    """Import a name that needs the extra `sql`. Raises `ImportError` where it is not installed."""
+    if name not in _SQL_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(_OF_THE_EXTRA[name]), name)
+        return getattr(import_module(_SQL_NAMES[name]), name)
     except ModuleNotFoundError as missing:
         raise ImportError(
-            f"{missing.name} is not installed, which {name} needs: pip install 'dispute-fsm[sql]'"
+            f"{name} needs {missing.name}, which is not installed: pip install 'dispute-fsm[sql]'"
         ) from missing

@@ -62,7 +62,7 @@ def sweep_command(
     """
     asked = NobodyToAsk() if orders is None else _order_system(orders)
     with opened_store(url) as store:
-        from dispute_fsm.service.service import DisputeService  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+        from dispute_fsm.service import DisputeService  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
 
         service = DisputeService(store, asked)
         if forever:

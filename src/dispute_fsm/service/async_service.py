@@ -1,4 +1,4 @@
-"""The same service for asyncio: each call runs in a thread, so that the event loop goes on meanwhile. Nothing is decided here."""
+"""The service for asyncio: each call runs in a thread, so that it does not block the event loop."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -11,20 +11,19 @@ from dispute_fsm.domain.commands import Actor, Command, OpenDispute, Voucher
 from dispute_fsm.domain.enums import StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.handler import Expiry, Result, command_of, opening_of
+from dispute_fsm.handler import Expiry, Result, parse_command, parse_opening
 from dispute_fsm.rules.checklist import Checklist
-from dispute_fsm.service.command_handler import NOTICE
-from dispute_fsm.service.consumer import Consumer, Delivered, FeedEvent
-from dispute_fsm.service.service import PAGE, DisputeService
-from dispute_fsm.service.sweeper import BATCH, LEASE, Swept
+from dispute_fsm.service import PAGE, DisputeService
+from dispute_fsm.service.consumer import Consumer, DeliveryResult, FeedEvent
+from dispute_fsm.service.sweeper import BATCH, LEASE, POLL_INTERVAL, SweepResult
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 
 
 class AsyncDisputeService:
-    """A `DisputeService` whose calls are awaited; each means and raises what the service's own does.
+    """A `DisputeService` whose calls are awaited; each does and raises what the service's own does.
 
-    A call that is cancelled while it runs is carried out all the same, and its answer is lost: send
-    it again with its key.
+    A call that is cancelled while it runs is still completed, but its result is lost: send it again
+    with its key.
     """
 
     def __init__(self, service: DisputeService) -> None:
@@ -50,7 +49,8 @@ class AsyncDisputeService:
         **fields: object,
     ) -> Result:
         """Open a dispute."""
-        return await asyncio.to_thread(self.service.open, opening_of(opening, fields), facts=facts)
+        parsed = parse_opening(opening, fields)
+        return await asyncio.to_thread(self.service.open, parsed, facts=facts)
 
     @overload
     async def send(
@@ -66,7 +66,7 @@ class AsyncDisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        **said: object,
+        **payload: object,
     ) -> Result: ...
     async def send(
         self,
@@ -77,23 +77,22 @@ class AsyncDisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        **said: object,
+        **payload: object,
     ) -> Result:
         """Send a command to a dispute."""
-        return await asyncio.to_thread(
-            self.service.send, dispute_id, command_of(command, by, key, said), facts=facts
-        )
+        parsed = parse_command(command, by, key, payload)
+        return await asyncio.to_thread(self.service.send, dispute_id, parsed, facts=facts)
 
     async def expire(self, dispute_id: str, *, revision: int | None = None) -> Expiry:
-        """Act on what has passed of a dispute's deadlines."""
+        """Fire the deadlines of a dispute that have passed."""
         return await asyncio.to_thread(self.service.expire, dispute_id, revision=revision)
 
     async def now(self) -> datetime:
-        """Tell the time by which commands are judged."""
+        """Return the time as of which a command would be decided now."""
         return await asyncio.to_thread(self.service.now)
 
     async def get(self, dispute_id: str) -> Dispute | None:
-        """Return a dispute as it stands."""
+        """Return the current dispute."""
         return await asyncio.to_thread(self.service.get, dispute_id)
 
     async def history(self, dispute_id: str) -> tuple[AuditEvent, ...]:
@@ -101,7 +100,7 @@ class AsyncDisputeService:
         return await asyncio.to_thread(self.service.history, dispute_id)
 
     async def options(self, dispute_id: str) -> tuple[OptionView, ...]:
-        """Return what the merchant could choose now."""
+        """Return each option of the merchant: open or closed, and why."""
         return await asyncio.to_thread(self.service.options, dispute_id)
 
     async def checklist(
@@ -111,19 +110,19 @@ class AsyncDisputeService:
         vouchers: tuple[Voucher, ...] = (),
         statement: str | None = None,
     ) -> Checklist:
-        """Tell what evidence would lack."""
+        """Check evidence before it is submitted."""
         return await asyncio.to_thread(
             self.service.checklist, dispute_id, reason, vouchers, statement
         )
 
     async def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
-        """Return how a dispute stands, for the host's own tables."""
+        """Return the current state of a dispute, for the host's own tables."""
         return await asyncio.to_thread(self.service.snapshot, dispute_id)
 
     async def by_order(
         self, order_id: str, *, cursor: str | None = None, limit: int = PAGE
     ) -> Page[DisputeSnapshot]:
-        """Find the disputes about an order."""
+        """Return the disputes of an order."""
         return await asyncio.to_thread(self.service.by_order, order_id, cursor=cursor, limit=limit)
 
     async def by_merchant(
@@ -134,7 +133,7 @@ class AsyncDisputeService:
         cursor: str | None = None,
         limit: int = PAGE,
     ) -> Page[DisputeSnapshot]:
-        """Find the disputes against a merchant."""
+        """Return the disputes against a merchant."""
         return await asyncio.to_thread(
             self.service.by_merchant, merchant_id, state, cursor=cursor, limit=limit
         )
@@ -142,26 +141,31 @@ class AsyncDisputeService:
     async def by_state(
         self, state: StateName, *, cursor: str | None = None, limit: int = PAGE
     ) -> Page[DisputeSnapshot]:
-        """Find the disputes in a state."""
+        """Return the disputes in a state."""
         return await asyncio.to_thread(self.service.by_state, state, cursor=cursor, limit=limit)
 
     async def due_before(
         self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE
     ) -> Page[Due]:
-        """Find the deadlines that are due before an instant."""
+        """Return the deadlines that are due before an instant."""
         return await asyncio.to_thread(self.service.due_before, instant, cursor=cursor, limit=limit)
 
     async def erase(self, dispute_id: str) -> int:
         """Erase the personal values of a dispute."""
         return await asyncio.to_thread(self.service.erase, dispute_id)
 
-    async def sweep(self, *, batch: int = BATCH, lease: timedelta = LEASE) -> Swept:
+    async def sweep(self, *, batch: int = BATCH, lease: timedelta = LEASE) -> SweepResult:
         """Fire every deadline that has passed."""
         return await asyncio.to_thread(self.service.sweep, batch=batch, lease=lease)
 
-    async def run_sweeper(self, *, look: timedelta = NOTICE / 2, lease: timedelta = LEASE) -> Swept:
-        """Sweep whenever a deadline is due, until this is cancelled; then it ends once the dispute at hand is done."""
-        runner = self.service.runner(look=look, lease=lease)
+    async def run_sweeper(
+        self, *, poll_interval: timedelta = POLL_INTERVAL, lease: timedelta = LEASE
+    ) -> SweepResult:
+        """Sweep whenever a deadline is due, until this is cancelled.
+
+        It then ends after the dispute that it is working on.
+        """
+        runner = self.service.runner(poll_interval=poll_interval, lease=lease)
         running = asyncio.create_task(asyncio.to_thread(runner.run))
         try:
             return await asyncio.shield(running)
@@ -171,9 +175,9 @@ class AsyncDisputeService:
             raise
 
     async def feed(self, after: str | None = None, limit: int = PAGE) -> tuple[FeedEvent, ...]:
-        """Read the events of all disputes as they were committed."""
+        """Return the events of all disputes in commit order, after a position."""
         return await asyncio.to_thread(self.service.feed, after, limit)
 
-    async def deliver(self, consumer: Consumer, limit: int = PAGE) -> Delivered:
-        """Deliver to a consumer of the service."""
+    async def deliver(self, consumer: Consumer, limit: int = PAGE) -> DeliveryResult:
+        """Deliver to a consumer of the service, up to `limit` events."""
         return await asyncio.to_thread(consumer.deliver, limit)

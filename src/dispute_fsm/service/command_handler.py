@@ -1,9 +1,9 @@
-"""The command handler: load, ask for facts, decide, append; and again where the dispute was modified concurrently.
+"""The command handler: load, query facts, decide, append; retry after a concurrent change.
 
-A command is decided outside of any transaction, for an order system may take its time, and appended
-only where its dispute is as it was loaded (optimistic concurrency). Else it is loaded and decided
-again: first without a lock, then, so that it ends, with one. The order system is never asked while
-a transaction is open.
+A command is decided outside of any transaction, because an order system may be slow. Its event is
+appended only if the dispute is still as it was loaded (optimistic concurrency). Otherwise the
+handler retries: first without a lock, then with a lock on the dispute, so that it ends. The order
+system is never asked while a transaction is open.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -11,19 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from dispute_fsm.decider.decide import (
-    decide,
-    open_dispute,
-    opening_needs_facts,
-    under_its_version,
-)
-from dispute_fsm.decider.decisions import Accepted, Decision, Refused
+from dispute_fsm.decider.decide import opening_needs_facts, under_its_version
+from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.domain.commands import Command, OpenDispute
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
@@ -36,61 +30,53 @@ from dispute_fsm.errors import (
     StaleFactsError,
     UnknownDisputeError,
 )
-from dispute_fsm.handler import Disputes, Result, instant, log_decision
+from dispute_fsm.handler import Disputes, MakeCommand, Result, log_decision, read_instant
+from dispute_fsm.service.messages import CONTINUE_LIVE_DISPUTE
 from dispute_fsm.store.failures import failures
 from dispute_fsm.store.repository import Loaded, Store
 from dispute_fsm.store.session import Session
 
 Clock = Callable[[], datetime]
-"""Tells what time it is, with an offset."""
+"""Returns the current time, with an offset."""
 
-CommandFor = Callable[[Dispute, datetime], Command | None]
-"""Gives the command for a dispute as it was loaded, at this time; None: it needs none any more."""
+ANNOUNCE_WITHIN = timedelta(minutes=1)
+"""A deadline that is due this soon is announced to the sweepers of other processes.
 
-NOTICE = timedelta(minutes=1)
-"""Sweepers of other processes look by themselves at least as often; what is due sooner is announced to them."""
+They poll at least as often, so they need no announcement of a later one.
+"""
 
-_OPTIMISTIC = 2
-"""How often a command is decided without a lock on its dispute, before the dispute is locked."""
+_OPTIMISTIC_ATTEMPTS = 2
+"""How many attempts to decide a command without a lock are made, before the dispute is locked."""
 
-_ATTEMPTS = 10
+_MAX_ATTEMPTS = 10
 
 
 @dataclass(slots=True)
-class _Pending:
-    """A command that is being handled: what is known about it from one attempt to the next.
+class _PendingCommand:
+    """A command to handle, and what an attempt leaves to the next one.
 
-    `given` are the facts that the host handed in, `asked` those that the order system gave.
-    `arrived` is when the command came: it is decided by that time, however long the order system
-    took. `before` is the dispute as it was loaded last.
+    The host hands in `facts`, or the order system returns `queried_facts`. `received_at` is when
+    the command arrived: it is decided as of that time, however slow the order system is. `dispute`,
+    `command` and `now` are those of the last attempt.
     """
 
     dispute_id: str
-    command_for: CommandFor
+    make_command: MakeCommand
     key: str | None = None
-    given: OrderFacts | None = None
-    asked: OrderFacts | None = None
-    arrived: datetime | None = None
-    before: Dispute | None = None
-
-
-class _Ready(NamedTuple):
-    """What is decided: a command, the dispute as it was loaded, and the time."""
-
-    command: Command
-    before: Dispute
-    now: datetime
-
-
-_Handled = tuple[_Ready, Result]
-"""What was decided, and its result."""
+    facts: OrderFacts | None = None
+    queried_facts: OrderFacts | None = None
+    received_at: datetime | None = None
+    dispute: Dispute = field(init=False)
+    command: Command | None = field(init=False)
+    now: datetime = field(init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandHandler:
-    """Handles openings and commands for the disputes of a store. `clock` None: the database's, where it has one.
+    """Handles openings and commands for the disputes of a store.
 
-    `wakes` are set when a deadline may be due sooner than it was.
+    `clock` None: the database's clock, where it has one. `wakes` are set when a deadline may be due
+    sooner than before.
     """
 
     store: Store
@@ -99,8 +85,8 @@ class CommandHandler:
     wakes: list[Event] = field(default_factory=list[Event])
 
     def now(self, session: Session) -> datetime:
-        """Tell what time it is, in UTC."""
-        return self.store.now(session) if self.clock is None else instant(self.clock(), "now")
+        """Return the current time in UTC."""
+        return self.store.now(session) if self.clock is None else read_instant(self.clock(), "now")
 
     # ---- openings --------------------------------------------------------------------------------
 
@@ -110,56 +96,44 @@ class CommandHandler:
         """Open a dispute; see `DisputeService.open`."""
         _require_transaction(host)
         opening = under_its_version(opening)
-        for _ in range(_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
+            # load
             with self.session(host) as session:
                 now = self.now(session)
                 loaded = self.store.load(session, opening.dispute_id)
                 live = self.store.live_on(session, opening.order_id) if loaded is None else None
-            if live == opening.dispute_id:  # it was opened between the two looks
+            if live == opening.dispute_id:  # it was opened between the two statements
                 continue
-            existing = None if loaded is None else loaded.dispute
+            existing, known = None if loaded is None else loaded.dispute, facts
             if live is not None:
-                decision: Decision = Refused((_has_a_live_one(opening, live),))
+                result = Result(Refused((_order_has_dispute(opening, live),)), None, None)
             else:
-                shown = self._shown(opening, existing, now, host) if facts is None else facts
-                decision = open_dispute(
-                    existing, opening, shown, now, stamp=self.disputes.stamp(opening.dispute_id, 1)
-                )
+                # query facts
+                if facts is None and opening_needs_facts(existing, opening):
+                    if host is not None:
+                        raise _facts_needed(opening.order_id)
+                    known = self.disputes.orders.look(opening.order_id, now)
+                # decide
+                result = self.disputes.decide_opening(opening, existing, known, now)
+            # append
             try:
-                answer = self._opened(opening, existing, decision, host)
+                self._insert(result, host)
             except ConflictError:
                 continue
-            log_decision(opening.dispute_id, opening, decision)
-            return answer
+            log_decision(opening.dispute_id, opening, result.decision)
+            return result
         raise ConflictError(
-            f"dispute {opening.dispute_id} could not be opened, for others kept opening one; send "
-            "it again"
+            f"dispute {opening.dispute_id} could not be opened because of concurrent openings; "
+            "send it again"
         )
 
-    def _shown(
-        self, opening: OpenDispute, existing: Dispute | None, now: datetime, host: Connection | None
-    ) -> OrderFacts | None:
-        if not opening_needs_facts(existing, opening):
-            return None
-        if host is not None:
-            raise _unasked(opening.order_id)
-        return self.disputes.orders.look(opening.order_id, now)
-
-    def _opened(
-        self,
-        opening: OpenDispute,
-        existing: Dispute | None,
-        decision: Decision,
-        host: Connection | None,
-    ) -> Result:
-        """Write a dispute that opens. Raises `ConflictError` where another one came first."""
-        if not isinstance(decision, Accepted):
-            return Result(decision, None, None if isinstance(decision, Refused) else existing)
-        dispute = begin(decision.event, opening.policy)
-        with self.session(host, writes=True) as session:
-            self._announce(session, dispute, self.store.insert(session, dispute, decision.hashed))
-        self._wake()
-        return Result(decision, decision.event, dispute)
+    def _insert(self, result: Result, host: Connection | None) -> None:
+        """Write a new dispute. Raises `ConflictError` where another one was written first."""
+        if isinstance(result.decision, Accepted):
+            with self.session(host, writes=True) as session:
+                due = self.store.insert(session, result.dispute, result.decision.hashed)
+                self._announce(session, result.dispute, due)
+            self._wake()
 
     # ---- commands --------------------------------------------------------------------------------
 
@@ -167,128 +141,123 @@ class CommandHandler:
         self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None
     ) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
-        pending = _Pending(dispute_id, lambda _dispute, _now: command, command.key, facts)
+        pending = _PendingCommand(dispute_id, lambda _dispute, _now: command, command.key, facts)
         return cast("Result", self._handle(pending, host))
 
-    def handle(
-        self, dispute_id: str, command_for: CommandFor, host: Connection | None = None
+    def send_made(
+        self, dispute_id: str, make_command: MakeCommand, host: Connection | None = None
     ) -> Result | None:
-        """Send the command that a dispute needs as it was loaded; None where it needs none."""
-        return self._handle(_Pending(dispute_id, command_for), host)
+        """Send the command that is made for the dispute as loaded; None where it needs none."""
+        return self._handle(_PendingCommand(dispute_id, make_command), host)
 
-    def _handle(self, pending: _Pending, host: Connection | None) -> Result | None:
+    def _handle(self, pending: _PendingCommand, host: Connection | None) -> Result | None:
+        """Handle a command, and log its decision once it is stored."""
         if host is None:
-            return self._retrying(pending)
-        _require_transaction(host)
-        with self.session(host, writes=True) as session:
-            return _logged(self._locked(pending, session))
+            result = self._retry(pending)
+        else:
+            _require_transaction(host)
+            with self.session(host, writes=True) as session:
+                result = self._attempt_locked(pending, session)
+        if result is not None and pending.command is not None:
+            log_decision(pending.dispute_id, pending.command, result.decision)
+            if result.event is not None:
+                self._wake()
+        return result
 
-    def _retrying(self, pending: _Pending) -> Result | None:
-        """Handle a command, and again where the dispute was modified concurrently: first without a lock, then with one."""
-        for attempt in range(_ATTEMPTS):
+    def _retry(self, pending: _PendingCommand) -> Result | None:
+        """Attempt a command, and again after a conflict: first without a lock, then with one."""
+        for attempt in range(_MAX_ATTEMPTS):
             try:
-                if attempt < _OPTIMISTIC:
-                    return _logged(self._optimistic(pending))
+                if attempt < _OPTIMISTIC_ATTEMPTS:
+                    return self._attempt_optimistic(pending)
                 with self.store.pool.transaction() as session:
-                    done = self._locked(pending, session)
-                return _logged(done)
+                    return self._attempt_locked(pending, session)
             except ConflictError:
                 continue
             except (FactsNeededError, StaleFactsError):
-                if attempt < _OPTIMISTIC or pending.given is not None:
+                if attempt < _OPTIMISTIC_ATTEMPTS or pending.facts is not None:
                     raise
-                before, arrived = cast("Dispute", pending.before), cast("datetime", pending.arrived)
-                pending.asked = self.disputes.look(before, max(arrived, before.last_at))
+                pending.queried_facts = self.disputes.query_facts(pending.dispute, pending.now)
         raise ConflictError(
-            f"dispute {pending.dispute_id} could not be written, for others kept changing it; "
+            f"dispute {pending.dispute_id} could not be written because of concurrent changes; "
             "send the command again"
         )
 
-    def _optimistic(self, pending: _Pending) -> _Handled | None:
-        """Load, ask for facts, decide, append: without a lock. Raises `ConflictError` where the dispute was modified meanwhile."""
+    def _attempt_optimistic(self, pending: _PendingCommand) -> Result | None:
+        """Load, query facts, decide, append: without a lock.
+
+        Raises `ConflictError` where the dispute was modified concurrently.
+        """
         with self.store.pool.take() as session:
-            ready = self._load(
-                pending, session, self.store.load(session, pending.dispute_id, pending.key)
-            )
-            if ready is None:
+            loaded = self.store.load(session, pending.dispute_id, pending.key)
+            command = self._prepare(pending, session, loaded)
+            if command is None:
                 return None
             try:
-                return self._append(session, ready, self._decide(ready, pending.given))
+                result = self.disputes.decide(pending.dispute, command, pending.facts, pending.now)
             except FactsNeededError:
-                pass  # asked below, where nobody waits for the connection
-        pending.asked = self.disputes.look(ready.before, ready.now)
-        result = self._decide(ready, pending.asked)
+                pass  # queried below, after the connection went back to the pool
+            else:
+                return self._append(pending, session, result)
+        pending.queried_facts = self.disputes.query_facts(pending.dispute, pending.now)
+        result = self.disputes.decide(pending.dispute, command, pending.queried_facts, pending.now)
         with self.store.pool.take() as session:
-            return self._append(session, ready, result)
+            return self._append(pending, session, result)
 
-    def _locked(self, pending: _Pending, session: Session) -> _Handled | None:
-        """Load, decide, append: in the session's transaction, with a lock on the dispute. Asks no order system.
+    def _attempt_locked(self, pending: _PendingCommand, session: Session) -> Result | None:
+        """Load, decide, append: in the session's transaction, with a lock on the dispute.
 
-        Raises `FactsNeededError` where facts are needed and none are at hand.
+        Raises `FactsNeededError` where the facts are missing: the order system is not asked here.
         """
-        ready = self._load(
-            pending, session, self.store.locked(session, pending.dispute_id, pending.key)
-        )
-        if ready is None:
+        loaded = self.store.locked(session, pending.dispute_id, pending.key)
+        command = self._prepare(pending, session, loaded)
+        if command is None:
             return None
+        facts = pending.facts or pending.queried_facts
         try:
-            result = self._decide(ready, pending.given or pending.asked)
+            result = self.disputes.decide(pending.dispute, command, facts, pending.now)
         except FactsNeededError:
-            raise _unasked(ready.before.order_id) from None
-        if result.event is not None:
-            self._write(session, ready, result)
-            self._wake()
-        return ready, result
+            raise _facts_needed(pending.dispute.order_id) from None
+        self._write(pending, session, result)
+        return result
 
-    def _load(self, pending: _Pending, session: Session, loaded: Loaded | None) -> _Ready | None:
+    def _prepare(
+        self, pending: _PendingCommand, session: Session, loaded: Loaded | None
+    ) -> Command | None:
+        """Note the dispute as loaded and the time, and return the command for it."""
         if loaded is None:
             raise UnknownDisputeError(
                 f"there is no dispute {pending.dispute_id}", field="dispute_id"
             )
-        pending.before = loaded.dispute
-        if pending.arrived is None:
-            pending.arrived = (
-                loaded.now if self.clock is None and loaded.now is not None else self.now(session)
-            )
-        now = max(
-            pending.arrived, loaded.dispute.last_at
-        )  # business time never goes back within a dispute, whatever a clock does
-        command = pending.command_for(loaded.dispute, now)
-        return None if command is None else _Ready(command, loaded.dispute, now)
+        if pending.received_at is None:
+            database_now = loaded.now if self.clock is None else None
+            pending.received_at = database_now or self.now(session)
+        # business time never goes back within a dispute, whatever a clock does
+        pending.now = max(pending.received_at, loaded.dispute.last_at)
+        pending.dispute = loaded.dispute
+        pending.command = pending.make_command(pending.dispute, pending.now)
+        return pending.command
 
-    def _decide(self, ready: _Ready, facts: OrderFacts | None) -> Result:
-        command, before, now = ready
-        decision = decide(
-            before,
-            command,
-            facts,
-            now,
-            stamp=self.disputes.stamp(before.dispute_id, before.seq + 1),
-        )
-        event = decision.event if isinstance(decision, Accepted | Refused) else None
-        return Result(decision, event, before if event is None else evolve(before, event))
-
-    def _append(self, session: Session, ready: _Ready, result: Result) -> _Handled:
-        """Append the event, if there is one, in a transaction of its own."""
+    def _append(self, pending: _PendingCommand, session: Session, result: Result) -> Result:
+        """Write the event, if there is one, in a transaction of its own."""
         if result.event is not None:
             with session.transaction():
-                self._write(session, ready, result)
-            self._wake()
-        return ready, result
+                self._write(pending, session, result)
+        return result
 
-    def _write(self, session: Session, ready: _Ready, result: Result) -> None:
+    def _write(self, pending: _PendingCommand, session: Session, result: Result) -> None:
         decision = result.decision
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
             due = self.store.append(
-                session, ready.before, decision.event, result.dispute, decision.hashed
+                session, pending.dispute, decision.event, result.dispute, decision.hashed
             )
             self._announce(session, result.dispute, due)
 
-    # ---- what both need --------------------------------------------------------------------------
+    # ---- sessions and announcements --------------------------------------------------------------
 
     @contextmanager
     def session(self, host: Connection | None, *, writes: bool = False) -> Generator[Session]:
-        """Give a session: within the host's transaction, where there is one, else of the pool."""
+        """Yield a session in the host's transaction, if there is one, or else from the pool."""
         if host is None:
             with self.store.pool.transaction() if writes else self.store.pool.take() as session:
                 yield session
@@ -297,7 +266,7 @@ class CommandHandler:
                 yield self.store.hosted(host)
 
     def _announce(self, session: Session, dispute: Dispute, due: Sequence[datetime]) -> None:
-        if any(at - dispute.last_at < NOTICE for at in due):
+        if any(at - dispute.last_at < ANNOUNCE_WITHIN for at in due):
             self.store.announce(session)
 
     def _wake(self) -> None:
@@ -313,27 +282,15 @@ def _require_transaction(host: Connection | None) -> None:
         raise InputError("the connection is not in a transaction: begin one", field="connection")
 
 
-def _logged(done: _Handled | None) -> Result | None:
-    """Log a decision once it is stored."""
-    if done is None:
-        return None
-    ready, result = done
-    log_decision(ready.before.dispute_id, ready.command, result.decision)
-    return result
-
-
-def _unasked(order_id: str) -> FactsNeededError:
+def _facts_needed(order_id: str) -> FactsNeededError:
     return FactsNeededError(
-        f"order {order_id} has to be looked at, which is not done while a transaction is open: "
-        "hand in facts"
+        f"facts of order {order_id} are needed, but the order system is not asked while a "
+        "transaction is open: hand in facts"
     )
 
 
-def _has_a_live_one(opening: OpenDispute, live: str) -> Reason:
-    unlock = PayloadUnlock(
-        "order_id",
-        f"请继续处理纠纷 {live}，或在其结束后再发起",
-        f"go on with dispute {live}, or open another once it is closed",
-    )
+def _order_has_dispute(opening: OpenDispute, live: str) -> Reason:
+    zh, en = (text.format(live) for text in CONTINUE_LIVE_DISPUTE)
     saw = FrozenMap({"order_id": opening.order_id, "dispute_id": live})
+    unlock = PayloadUnlock("order_id", zh, en)
     return Reason(RefusalCode.DISPUTE_EXISTS, "one_live_dispute_per_order", saw, unlock)

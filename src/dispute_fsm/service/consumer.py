@@ -1,17 +1,17 @@
-"""The feed as CloudEvents, and named consumers of it: at least once, each dispute's events in order.
+"""The feed as CloudEvents, and its consumers: at least once, each dispute's events in order.
 
-The position is kept in the database, so another process goes on where this one ended; what was
-delivered since the position was kept last comes again. An event that the consumer cannot take is
-parked, and with it all later ones of its dispute, so that their order holds; the other disputes go
-on. Parked ones are shown by `parked` and delivered by `retry`, or left out by `skip`. An event in
-the feed holds no personal values: they are in the store, where they can be erased, and nowhere
-else.
+A consumer's position is stored in the database, so another process continues where this one ended;
+what was delivered after the position was last stored is delivered again. An event that the sink
+cannot take is parked, and all later events of its dispute are held back, so that their order stays;
+the other disputes continue. `parked` lists parked events, `retry` delivers them, `skip` leaves them
+out. An event in the feed has no personal values: they are only in the store, where they can be
+erased.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -20,37 +20,53 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import InputError, SinkUnavailableError
 from dispute_fsm.log import log
 from dispute_fsm.service.command_handler import CommandHandler
-from dispute_fsm.store import subscriptions as consumers
+from dispute_fsm.store import subscriptions
 from dispute_fsm.store.event_log import FeedPosition, read_feed, read_one
 from dispute_fsm.store.records import EventRow, event_of, record_of
 from dispute_fsm.store.subscriptions import Parked
 
 SOURCE = "/disputes"
-"""The `source` of the envelope, where the host names no other."""
+"""The `source` of a CloudEvent, where the host names no other."""
 
-_LONGEST = len(str(2**63 - 1))
+_DIGITS = len(str(2**63 - 1))
+_MAX_ERROR_LENGTH = 300
+_LOGGED = (
+    "dispute_id",
+    "seq",
+    "type",
+    "at",
+    "command",
+    "source",
+    "target",
+    "outcome",
+    "refused",
+)
 
 CloudEvent = Mapping[str, Any]
 """A CloudEvent 1.0 in its JSON form."""
 
 Sink = Callable[[CloudEvent], None]
-"""Takes one event. Raises `SinkUnavailableError` where it cannot take any now, anything else where it cannot take this one."""
+"""Takes one event.
+
+Raises `SinkUnavailableError` where it cannot take any event now, and anything else where it cannot
+take this one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event of the feed. `place` is what a reader keeps, to go on behind it."""
+    """One event of the feed. A reader stores its `position`, to continue after it."""
 
-    place: str
+    position: str
     event: AuditEvent
     record: Mapping[str, Any]
 
     def cloud_event(self, source: str = SOURCE) -> CloudEvent:
-        """Put the event into its envelope; `data` is the event as it stands in a history file, without personal values.
+        """Return the event as a CloudEvent; `data` is its history record without personal values.
 
-        `id` is the dispute's id and the event's seq: the same each time it is delivered, so that a
-        consumer knows a second time. `sequence` is the place in the feed, its numbers as long as
-        they can get, so that texts sort as places do.
+        `id` is the dispute's id and the event's seq, the same in each delivery, so that a consumer
+        recognizes a repeated one. `sequence` is the position in the feed, padded with zeros, so
+        that strings sort as positions do.
         """
         record = self.record
         return {
@@ -61,47 +77,33 @@ class FeedEvent:
             "subject": record["dispute_id"],
             "time": record["at"],
             "datacontenttype": "application/json",
-            "sequence": "-".join(number.rjust(_LONGEST, "0") for number in self.place.split("-")),
+            "sequence": "-".join(part.rjust(_DIGITS, "0") for part in self.position.split("-")),
             "data": record,
         }
 
 
-def feed_event(place: FeedPosition, row: EventRow) -> FeedEvent:
+def feed_event(position: FeedPosition, row: EventRow) -> FeedEvent:
     """Read one event of the feed."""
-    return FeedEvent(str(place), event_of(row), record_of(row))
+    return FeedEvent(str(position), event_of(row), record_of(row))
 
 
 def log_sink(event: CloudEvent) -> None:
     """Write one structlog line per event: ids and codes only."""
     data: Mapping[str, Any] = event["data"]
-    told = {
-        name: data[name]
-        for name in (
-            "dispute_id",
-            "seq",
-            "type",
-            "at",
-            "command",
-            "source",
-            "target",
-            "outcome",
-            "refused",
-        )
-    }
     log("dispute_fsm.feed").info(
-        "dispute_event", place=event["sequence"], role=data["actor"]["role"], **told
+        "dispute_event",
+        position=event["sequence"],
+        role=data["actor"]["role"],
+        **{name: data[name] for name in _LOGGED},
     )
 
 
-_MOST_SAID = 300
-
-
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """What a delivery did: events delivered, events parked as the first of their dispute, events held back behind such a one.
+class DeliveryResult:
+    """The result of a delivery: how many events were delivered, parked and held back.
 
-    `busy`: another process delivers for this consumer, so nothing was done. `more`: there may be
-    more to deliver now.
+    An event is `held` where an earlier event of its dispute is parked. `busy`: another process
+    delivers for this consumer, so nothing was done. `more`: there may be more to deliver now.
     """
 
     delivered: int = 0
@@ -112,11 +114,11 @@ class Delivered:
 
 
 class Consumer:
-    """Delivers to one sink under a name. One process at a time delivers for a name, seen to by a lease.
+    """Delivers to one sink under a name. A lease makes sure that one process at a time does.
 
-    `tries` is how often an event is put to the sink before it is parked; for fewer than one,
-    `InputError` is raised. A sink that cannot take anything now raises `SinkUnavailableError`: then
-    nothing is parked, and delivery goes on from there next time.
+    `tries` is how often an event is given to the sink before it is parked; fewer than one is an
+    `InputError`. Where a sink raises `SinkUnavailableError`, nothing is parked, and the next
+    delivery continues from that event.
     """
 
     def __init__(  # noqa: PLR0913 -- three that differ for each consumer, three by name that seldom do
@@ -130,102 +132,107 @@ class Consumer:
         lease: timedelta = timedelta(minutes=1),
     ) -> None:
         if tries < 1:
-            raise InputError(f"{tries} tries deliver nothing; one at least", field="tries")
+            raise InputError(f"{tries} tries deliver nothing; use at least one", field="tries")
         self.name = name
-        self._handler = handler
+        self._store = handler.store
         self._sink = sink
         self._source = source
         self._tries = tries
         self._lease = lease
         self._owner = str(uuid4())
 
-    def deliver(self, limit: int = 100) -> Delivered:
-        """Deliver up to `limit` events. Raises `SinkUnavailableError`; `ConflictError` where the lease lapsed meanwhile."""
-        with self._turn() as began:
-            if began is None:
-                return Delivered(busy=True)
-            with self._handler.store.pool.take() as session:
-                found = read_feed(session, began, limit)
-                held = set(consumers.parked_of(session, self.name))
-            done, new, place, kept = (
-                Delivered(more=len(found) == limit),
-                dict[str, Parked](),
-                began,
-                monotonic(),
-            )
+    def deliver(self, limit: int = 100) -> DeliveryResult:
+        """Deliver up to `limit` events.
+
+        Raises `SinkUnavailableError`, and `ConflictError` where the lease ended meanwhile.
+        """
+        with self._leased() as position:
+            if position is None:
+                return DeliveryResult(busy=True)
+            with self._store.pool.take() as session:
+                events = read_feed(session, position, limit)
+                blocked = set(subscriptions.parked_of(session, self.name))
+            result, unsaved = DeliveryResult(more=len(events) == limit), list[Parked]()
+            saved_at = monotonic()
             try:
-                for at, row in found:
-                    if (
-                        monotonic() - kept > self._lease.total_seconds() / 3
-                    ):  # a slow sink must not lose the turn, nor hear all again
-                        self._keep(place, new)
-                        new.clear()
-                        kept = monotonic()
-                    if row.dispute_id in held:
-                        done = replace(done, held=done.held + 1)
-                    elif (wrong := self._hand_over(at, row)) is None:
-                        done = replace(done, delivered=done.delivered + 1)
+                for event_position, row in events:
+                    # a slow sink must not lose the lease, nor get everything again after a crash
+                    if monotonic() - saved_at > self._lease.total_seconds() / 3:
+                        self._save(position, unsaved)
+                        unsaved.clear()
+                        saved_at = monotonic()
+                    if row.dispute_id in blocked:
+                        result = replace(result, held=result.held + 1)
+                    elif (error := self._offer(event_position, row)) is None:
+                        result = replace(result, delivered=result.delivered + 1)
                     else:
-                        done = replace(done, parked=done.parked + 1)
-                        held.add(row.dispute_id)
-                        new[row.dispute_id] = self._parked(row, wrong)
-                    place = at
-            finally:  # what was taken is kept, whatever ended it
-                self._keep(place, new)
-        return done
+                        result = replace(result, parked=result.parked + 1)
+                        blocked.add(row.dispute_id)
+                        unsaved.append(self._parked(row, error))
+                    position = event_position  # noqa: PLW2901 -- how far it has come, also for `finally`
+            finally:  # whatever ended it: what was taken is not delivered again
+                self._save(position, unsaved)
+        return result
 
     def parked(self) -> tuple[Parked, ...]:
-        """Return the disputes that are held back, each with the event that the sink could not take; the longest held first."""
-        with self._handler.store.pool.take() as session:
-            return tuple(consumers.parked_of(session, self.name).values())
+        """Return the first parked event of each dispute that is held back, the oldest first."""
+        with self._store.pool.take() as session:
+            return tuple(subscriptions.parked_of(session, self.name).values())
 
-    def retry(self, dispute_id: str) -> Delivered:
-        """Deliver what is held back of a dispute, in order. Raises `InputError` where nothing is, and as `deliver` does."""
-        return self._again(dispute_id, 0)
+    def retry(self, dispute_id: str) -> DeliveryResult:
+        """Deliver the events of a dispute that are held back, in order.
 
-    def skip(self, dispute_id: str) -> Delivered:
-        """Leave the parked event of a dispute out for good, and deliver those behind it. Raises as `retry` does."""
-        return self._again(dispute_id, 1)
+        Raises `InputError` where there are none, and what `deliver` raises.
+        """
+        return self._deliver_held(dispute_id, 0)
 
-    def _again(self, dispute_id: str, leaving_out: int) -> Delivered:
-        with self._turn() as place:
-            if place is None:
-                return Delivered(busy=True)
-            with self._handler.store.pool.take() as session:
-                held = consumers.parked_of(session, self.name).get(dispute_id)
-                if held is None:
+    def skip(self, dispute_id: str) -> DeliveryResult:
+        """Leave out the parked event of a dispute for good, and deliver the ones after it.
+
+        Raises what `retry` raises.
+        """
+        return self._deliver_held(dispute_id, 1)
+
+    def _deliver_held(self, dispute_id: str, skipped: int) -> DeliveryResult:
+        with self._leased() as position:
+            if position is None:
+                return DeliveryResult(busy=True)
+            with self._store.pool.take() as session:
+                parked = subscriptions.parked_of(session, self.name).get(dispute_id)
+                if parked is None:
                     raise InputError(
-                        f"nothing of dispute {dispute_id} is held back from consumer {self.name}",
+                        f"no event of dispute {dispute_id} is parked for consumer {self.name}",
                         field="dispute_id",
                     )
-                behind = read_one(session, dispute_id, held.seq + leaving_out, place)
-            done, stuck, last = Delivered(), dict[str, Parked](), held.seq + leaving_out
+                first = parked.seq + skipped
+                events = read_one(session, dispute_id, first, position)
+            delivered = 0
+            # where the delivery is interrupted, the rest stays held back
+            still_parked: Parked | None = replace(parked, seq=first)
             try:
-                for at, row in behind:
-                    last = row.seq
-                    wrong = self._hand_over(at, row)
-                    if wrong is not None:
-                        stuck[dispute_id] = self._parked(row, wrong)
-                        done = replace(done, parked=1, held=len(behind) - done.delivered - 1)
-                        break
-                    done = replace(done, delivered=done.delivered + 1)
-            except BaseException:  # whatever ends it: what was not taken stays held back
-                stuck[dispute_id] = replace(held, seq=last)
-                raise
+                for event_position, row in events:
+                    still_parked = replace(parked, seq=row.seq)
+                    error = self._offer(event_position, row)
+                    if error is not None:
+                        still_parked = self._parked(row, error)
+                        return DeliveryResult(delivered, parked=1, held=len(events) - delivered - 1)
+                    delivered += 1
+                still_parked = None
             finally:
-                self._keep(place, stuck, None if stuck else dispute_id)
-        return done
+                parked_now = () if still_parked is None else (still_parked,)
+                self._save(position, parked_now, released=dispute_id)
+        return DeliveryResult(delivered)
 
-    def _hand_over(self, place: FeedPosition, row: EventRow) -> Exception | None:
-        """Put an event to the sink; returns what the sink said last where it could not take it."""
-        wrong: Exception | None = None
+    def _offer(self, position: FeedPosition, row: EventRow) -> Exception | None:
+        """Give an event to the sink; returns the sink's last error where it could not take it."""
+        last_error: Exception | None = None
         for _ in range(self._tries):
             try:
-                self._sink(feed_event(place, row).cloud_event(self._source))
+                self._sink(feed_event(position, row).cloud_event(self._source))
             except SinkUnavailableError:
                 raise
-            except Exception as fault:  # noqa: BLE001 -- a sink may raise anything; it is parked and shown
-                wrong = fault
+            except Exception as error:  # noqa: BLE001 -- a sink may raise anything; the event is parked and shown
+                last_error = error
             else:
                 return None
         log().error(
@@ -233,47 +240,38 @@ class Consumer:
             consumer=self.name,
             dispute_id=row.dispute_id,
             seq=row.seq,
-            error=type(wrong).__name__,
+            error=type(last_error).__name__,
         )
-        return wrong
+        return last_error
 
-    def _parked(self, row: EventRow, wrong: Exception) -> Parked:
-        said = (
-            f"{type(wrong).__name__}: {wrong}"[:_MOST_SAID]
-            .encode(errors="replace")
-            .decode()
-            .replace("\0", "�")
-        )  # what can be stored
-        return Parked(row.dispute_id, row.seq, self._now(), said)
+    def _parked(self, row: EventRow, error: Exception) -> Parked:
+        text = f"{type(error).__name__}: {error}"[:_MAX_ERROR_LENGTH]
+        # a database stores neither lone surrogates nor NUL
+        text = text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+        with self._store.pool.take() as session:
+            return Parked(row.dispute_id, row.seq, self._store.now(session), text)
 
-    def _now(self) -> datetime:
-        with self._handler.store.pool.take() as session:
-            return self._handler.store.now(session)
-
-    def _keep(self, place: FeedPosition, held: dict[str, Parked], freed: str | None = None) -> None:
-        with self._handler.store.pool.transaction() as session:
-            consumers.advance(
-                session,
-                self.name,
-                self._owner,
-                place,
-                self._handler.store.now(session) + self._lease,
-            )
-            for one in held.values():
-                consumers.park(session, self.name, one)
-            if freed is not None:
-                consumers.let_go(session, self.name, freed)
+    def _save(
+        self, position: FeedPosition, parked: Sequence[Parked], released: str | None = None
+    ) -> None:
+        """Store the position and the parked events, and renew the lease."""
+        with self._store.pool.transaction() as session:
+            until = self._store.now(session) + self._lease
+            subscriptions.advance(session, self.name, self._owner, position, until)
+            if released is not None:
+                subscriptions.let_go(session, self.name, released)
+            for each in parked:
+                subscriptions.park(session, self.name, each)
 
     @contextmanager
-    def _turn(self) -> Generator[FeedPosition | None]:
-        """Take the turn to deliver for this name; None where it is somebody else's."""
-        with self._handler.store.pool.transaction() as session:
-            place = consumers.take(
-                session, self.name, self._owner, self._handler.store.now(session), self._lease
-            )
+    def _leased(self) -> Generator[FeedPosition | None]:
+        """Hold the lease, and yield the consumer's position; None where another process has it."""
+        with self._store.pool.transaction() as session:
+            now = self._store.now(session)
+            position = subscriptions.take(session, self.name, self._owner, now, self._lease)
         try:
-            yield place
+            yield position
         finally:
-            if place is not None:
-                with self._handler.store.pool.transaction() as session:
-                    consumers.give_back(session, self.name, self._owner)
+            if position is not None:
+                with self._store.pool.transaction() as session:
+                    subscriptions.give_back(session, self.name, self._owner)

@@ -1,267 +1,224 @@
-"""The sweeper: every deadline that has passed fires, once, whoever and however many sweep.
+"""The sweeper: every deadline that has passed fires once, however many processes sweep.
 
-A sweeper claims what is overdue in batches, so that many work side by side. What fires is decided
-anew with the dispute as it is: who comes second finds the deadline gone, and does nothing. Where
-the order system cannot answer, that deadline stays pending until the claim lapses, and the others
-go on. A `Runner` sweeps when the next deadline is due, and wakes when an earlier one appears.
+A sweeper claims expired deadlines in batches, so that many can work side by side. Each expiry is
+decided with the dispute as it is then, so a second sweeper has nothing left to do. Where the order
+system cannot answer, that deadline stays pending until the claim ends, and the others fire. A
+`Runner` sweeps when the next deadline is due, and wakes when an earlier one appears.
 """
 
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 
 from sqlalchemy import Connection
 
-from dispute_fsm.decider.dispute import Dispute, next_due
-from dispute_fsm.domain.commands import Command
 from dispute_fsm.errors import (
     DisputeError,
     InputError,
-    OrderSystemUnavailableError,
-    StaleFactsError,
     StoreInvalidError,
     StoreUnavailableError,
 )
-from dispute_fsm.handler import Expiries, Expiry, Result, expiry, log_pending
+from dispute_fsm.handler import Expiry, ExpiryRun
 from dispute_fsm.log import log
-from dispute_fsm.service.command_handler import NOTICE, CommandHandler
+from dispute_fsm.service.command_handler import ANNOUNCE_WITHIN, CommandHandler
 from dispute_fsm.store.address import behind_pooler
 from dispute_fsm.store.deadlines import CHANNEL, claim, next_to_sweep, release
 from dispute_fsm.store.failures import failures
 from dispute_fsm.store.schema import POSTGRESQL
 
 LEASE = timedelta(minutes=1)
-"""How long a claim keeps other sweepers away; also how soon a deadline that stayed pending is tried again."""
+"""How long a claim lasts. A deadline that stayed pending is attempted again after it."""
 
 BATCH = 20
 """How many deadlines are claimed at once."""
 
+POLL_INTERVAL = ANNOUNCE_WITHIN / 2
+"""How often a runner looks for deadlines without being woken."""
+
+_STOP_INTERVAL = 0.5
+"""How many seconds a runner waits at most before it checks whether it was stopped."""
+
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """What a sweep did.
+class SweepResult:
+    """The result of a sweep.
 
-    `fired` counts deadlines, `pending` those on which nothing is judged because the order system
-    could not answer, `failed` the disputes that could not be worked on, of which the log tells.
+    `fired` counts deadlines, `pending` the deadlines that nothing is decided on because the order
+    system could not answer, and `failed` the disputes that raised another error, which is logged.
     """
 
     fired: int = 0
     pending: int = 0
     failed: int = 0
 
-    def __add__(self, other: "Swept") -> "Swept":
-        return Swept(
+    def __add__(self, other: "SweepResult") -> "SweepResult":
+        return SweepResult(
             self.fired + other.fired, self.pending + other.pending, self.failed + other.failed
         )
 
 
-def sweep(handler: CommandHandler, batch: int, lease: timedelta, stop: Callable[[], bool]) -> Swept:
-    """Fire what has passed, batch by batch, until nothing is left that nobody has claimed, or it is asked to stop.
+def sweep(
+    handler: CommandHandler, batch: int, lease: timedelta, stop: Callable[[], bool]
+) -> SweepResult:
+    """Fire what has passed and nobody else has claimed, batch by batch, or until `stop` says so.
 
-    Each dispute that stays pending or fails is tried once. Raises `InputError` for a batch of none.
+    A dispute that stays pending or fails is attempted once. Raises `InputError` for an empty batch.
     """
     if batch < 1:
-        raise InputError(f"a batch of {batch} fires nothing; claim one at least", field="batch")
-    done, stayed = Swept(), set[str]()
+        raise InputError(f"a batch of {batch} fires nothing; claim at least one", field="batch")
+    total, unfinished = SweepResult(), set[str]()
     while not stop():
         with handler.store.pool.transaction() as session:
             claimed = claim(session, handler.now(session), lease, batch)
-        fresh = [dispute_id for dispute_id in claimed if dispute_id not in stayed]
-        # what stayed is tried again once its claim lapses; a slow order system must not keep a
-        # sweep going for ever
-        if not fresh:
+        # the unfinished ones are attempted again after their claim ends, by a later sweep: a slow
+        # order system must not keep this one going for ever
+        claimed = [dispute_id for dispute_id in claimed if dispute_id not in unfinished]
+        if not claimed:
             break
-        for number, dispute_id in enumerate(fresh):
+        for number, dispute_id in enumerate(claimed):
             if stop():
                 with handler.store.pool.transaction() as session:
-                    for untouched in fresh[number:]:
+                    for untouched in claimed[number:]:
                         release(session, untouched)
                 break
-            swept = _expire(handler, dispute_id)
-            if swept.pending or swept.failed:
-                stayed.add(dispute_id)
-            done += swept
-    return done
+            result = _expire_claimed(handler, dispute_id)
+            if result.pending or result.failed:
+                unfinished.add(dispute_id)
+            total += result
+    return total
 
 
-def _expire(handler: CommandHandler, dispute_id: str) -> Swept:
-    done, expiries = Swept(), Expiries()
-    while True:
-        try:
-            result = handler.handle(dispute_id, expiries.next)
-            if result is None:
-                return done
-            done += Swept(fired=int(result.accepted))
-        except (OrderSystemUnavailableError, StaleFactsError) as fault:
-            log_pending(dispute_id, expiries.trying, fault)
-            done += Swept(pending=1)
-        except (StoreUnavailableError, StoreInvalidError):
-            raise
-        except Exception as fault:  # noqa: BLE001 -- a host's order system may raise anything, and one dispute must not keep up the others
-            said = (
-                str(fault) if isinstance(fault, DisputeError) else None
-            )  # our own words hold ids only
-            log().error(
-                "deadline_failed",
-                dispute_id=dispute_id,
-                deadline=expiries.trying,
-                error=type(fault).__name__,
-                said=said,
-            )
-            return done + Swept(failed=1)
-        if expiries.trying is not None:
-            expiries.tried.add(expiries.trying)
+def _expire_claimed(handler: CommandHandler, dispute_id: str) -> SweepResult:
+    run, failed = ExpiryRun(), 0
+    try:
+        run.fire(partial(handler.send_made, dispute_id))
+    except (StoreUnavailableError, StoreInvalidError):
+        raise
+    except Exception as error:  # noqa: BLE001 -- a host's order system may raise anything, and one dispute must not stop the others
+        failed = 1
+        log().error(
+            "deadline_failed",
+            dispute_id=dispute_id,
+            deadline=run.current,
+            error=type(error).__name__,
+            # only the package's own messages are sure to have no personal data
+            detail=str(error) if isinstance(error, DisputeError) else None,
+        )
+    fired = sum(result.accepted for result in run.results)
+    return SweepResult(fired, len(run.unavailable), failed)
 
 
 def expire(
     handler: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None
 ) -> Expiry:
-    """Act on the deadlines of one dispute that have passed; see `DisputeService.expire`."""
-    acting, results = _Acting(revision), list[Result]()
-    unavailable: OrderSystemUnavailableError | StaleFactsError | None = None
-    while True:
-        try:
-            result = handler.handle(dispute_id, acting.wanted, host)
-        except (OrderSystemUnavailableError, StaleFactsError) as fault:
-            log_pending(dispute_id, acting.expiries.trying, fault)
-            unavailable = fault
-        else:
-            if result is None:
-                break
-            results.append(result)
-            acting.revision = None if revision is None else result.dispute.revision
-        if acting.expiries.trying is not None:
-            acting.expiries.tried.add(acting.expiries.trying)
-    if unavailable is not None and not results:
-        raise unavailable
-    if acting.stale and not results:
-        return Expiry("stale", next_due=next_due(acting.dispute))
-    return expiry(acting.dispute, acting.now, tuple(results))
-
-
-class _Acting:
-    """What `expire` wants of a dispute, as long as that has the revision named; it remembers how the dispute stood last."""
-
-    dispute: Dispute
-    now: datetime
-    stale = False
-
-    def __init__(self, revision: int | None) -> None:
-        self.revision = revision
-        self.expiries = Expiries()
-
-    def wanted(self, dispute: Dispute, now: datetime) -> Command | None:
-        self.dispute, self.now = dispute, now
-        self.stale = self.revision is not None and dispute.revision != self.revision
-        return None if self.stale else self.expiries.next(dispute, now)
-
-
-_LOOK_UP = 0.5
-"""After how many seconds of sleep or of hearing nothing it looks whether it shall stop."""
+    """Fire the deadlines of one dispute that have passed; see `DisputeService.expire`."""
+    run = ExpiryRun(revision)
+    run.fire(partial(handler.send_made, dispute_id, host=host))
+    return run.expiry()
 
 
 class Runner:
-    """Sweeps for ever in the thread that calls `run`; `stop` may be called from any thread or signal handler.
+    """Sweeps for ever in the thread that calls `run`; any thread or signal handler may call `stop`.
 
-    It sleeps until the next deadline is due, or a claim lapses, at most `look`. It is woken by this
-    process's own commands, and on PostgreSQL by those of others; where the clock is the host's, by
-    `look` alone, for a host's hours may be shorter. Whatever goes wrong, such as a database that is
-    unavailable, is logged, and it tries again every `look`.
+    It sleeps until the next deadline is due or a claim ends, at most for `poll_interval`. The
+    commands of this process wake it, and on PostgreSQL those of other processes too. With a clock
+    of the host's, only `poll_interval` is certain, because that clock may run faster. Every error,
+    such as an unavailable database, is logged, and the runner tries again after `poll_interval`.
     """
 
     def __init__(
         self,
         handler: CommandHandler,
         *,
-        look: timedelta = NOTICE / 2,
+        poll_interval: timedelta = POLL_INTERVAL,
         lease: timedelta = LEASE,
         batch: int = BATCH,
     ) -> None:
         self._handler = handler
-        self._look = look
+        self._poll_interval = poll_interval
         self._lease = lease
         self._batch = batch
         self._wake = Event()
         self._stopped = False
 
     def stop(self) -> None:
-        """End `run` as soon as the dispute at hand is done."""
-        # no more than that: a signal handler that took a lock could wait for the very thread that
-        # it interrupts
+        """End `run` after the dispute that it is working on."""
+        # Only this: a signal handler that took a lock could wait for the very thread that it
+        # interrupts.
         self._stopped = True
 
-    def _is_stopped(self) -> bool:
-        return self._stopped
-
-    def run(self) -> Swept:
-        """Sweep until `stop` is called; returns what was done in all."""
-        done = Swept()
+    def run(self) -> SweepResult:
+        """Sweep until `stop` is called. Returns the sum of all sweeps."""
+        total = SweepResult()
         listener = Thread(target=self._listen, name="dispute-due", daemon=True)
         self._handler.wakes.append(self._wake)
         if self._handler.store.address.dialect.name == POSTGRESQL:
             listener.start()
         try:
             while not self._stopped:
-                self._wake.clear()  # before it looks: what appears from here on wakes it
+                self._wake.clear()  # before the sweep: what appears from here on wakes the runner
+                pause = self._poll_interval
                 try:
-                    done += sweep(self._handler, self._batch, self._lease, self._is_stopped)
-                    pause = self._pause()
-                except StoreUnavailableError as fault:
-                    log().warning("sweep_unavailable", error=type(fault).__name__)
-                    pause = self._look.total_seconds()
-                except Exception as fault:  # noqa: BLE001 -- a runner that ended would let every later deadline pass, and nobody would see
-                    log().error("sweep_failed", error=type(fault).__name__)
-                    pause = self._look.total_seconds()
+                    total += sweep(self._handler, self._batch, self._lease, lambda: self._stopped)
+                    pause = self._time_to_next()
+                except StoreUnavailableError as error:
+                    log().warning("sweep_unavailable", error=type(error).__name__)
+                except Exception as error:  # noqa: BLE001 -- a runner that ended would let every later deadline pass, and nobody would notice
+                    log().error("sweep_failed", error=type(error).__name__)
                 self._sleep(pause, self._wake)
         finally:
             self._handler.wakes.remove(self._wake)
             self._stopped = True
             if listener.is_alive():
                 listener.join()
-        return done
+        return total
 
-    def _sleep(self, seconds: float, wake: Event) -> None:
-        until = monotonic() + seconds
+    def _sleep(self, pause: timedelta, wake: Event) -> None:
+        until = monotonic() + pause.total_seconds()
         while not self._stopped and (left := until - monotonic()) > 0:
-            if wake.wait(min(_LOOK_UP, left)):
+            if wake.wait(min(_STOP_INTERVAL, left)):
                 break
 
-    def _pause(self) -> float:
-        """Return for how many seconds there is nothing to do."""
+    def _time_to_next(self) -> timedelta:
+        """Return how long there is nothing to sweep."""
         with self._handler.store.pool.take() as session:
             now = self._handler.now(session)
             due = next_to_sweep(session, now)
-        longest = self._look
+        if due is None:
+            return self._poll_interval
         # A deadline is inclusive: it has passed only after its instant.
-        return max(
-            longest if due is None else min(longest, due - now + timedelta(microseconds=1)),
-            timedelta(0),
-        ).total_seconds()
+        return min(self._poll_interval, due - now + timedelta(microseconds=1))
 
     def _listen(self) -> None:
-        """Wake when another process says that a deadline will be due soon. While the database is unavailable, `look` has to do."""
+        """Wake the runner when another process announces a deadline that is due soon.
+
+        While the database is unavailable, the runner polls.
+        """
         while not self._stopped:
             try:
                 with failures():
-                    self._hear()
-            except DisputeError as fault:
-                log().warning("listen_unavailable", error=type(fault).__name__)
-                self._sleep(self._look.total_seconds(), Event())
+                    self._receive_announcements()
+            except DisputeError as error:
+                log().warning("listen_unavailable", error=type(error).__name__)
+                self._sleep(self._poll_interval, Event())
             else:
                 return
 
-    def _hear(self) -> None:
-        """Hear until this is stopped. A pooler would take the session away, so behind one `look` has to do for good."""
-        with closing(
-            self._handler.store.address.connect()
-        ) as heard:  # its own: it hears, and may break
-            if behind_pooler(heard, heard.execute):
+    def _receive_announcements(self) -> None:
+        """Receive announcements until the runner stops.
+
+        A pooler would give the session to others, so behind one the runner only polls.
+        """
+        # a connection of its own, because it waits for notifications and may break
+        with closing(self._handler.store.address.connect()) as connection:
+            if behind_pooler(connection, connection.execute):
                 return
-            heard.execute(f"LISTEN {CHANNEL}")
-            self._wake.set()  # for what was said before it listened
+            connection.execute(f"LISTEN {CHANNEL}")
+            self._wake.set()  # for what was announced before LISTEN
             while not self._stopped:
-                for _ in heard.notifies(timeout=_LOOK_UP, stop_after=1):
+                for _ in connection.notifies(timeout=_STOP_INTERVAL, stop_after=1):
                     self._wake.set()
