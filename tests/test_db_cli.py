@@ -48,7 +48,7 @@ def test_run_stores_what_happened_and_can_be_run_again(url: str) -> None:
     assert checked.code == 0
     assert ", 0 damages" in checked.out
     with house(url) as home:
-        stored = home.service.by_merchant("M-41007").found
+        stored = home.service.by_merchant("M-41007").items
         settle(home.store)
         assert home.service.feed()
         assert isinstance(stored, tuple)

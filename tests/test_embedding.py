@@ -100,8 +100,8 @@ def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
             OPENED_AT + 9 * DAY
         )
         settle(home.store)
-        assert [one.place for one in await service.feed()] == [
-            one.place for one in home.service.feed()
+        assert [one.position for one in await service.feed()] == [
+            one.position for one in home.service.feed()
         ]
         assert await service.deliver(
             home.service.consumer("mail", lambda _event: None)

@@ -71,16 +71,16 @@ def test_reading_goes_on_behind_any_place(home: House) -> None:
     some(home, "D-1", "D-2")
     whole = home.service.feed()
     for number, event in enumerate(whole, 1):
-        assert [one.place for one in home.service.feed(event.place)] == [
-            one.place for one in whole[number:]
+        assert [one.position for one in home.service.feed(event.position)] == [
+            one.position for one in whole[number:]
         ]
-    assert ids(home, whole[1].place, limit=2) == ["D-1/2", "D-2/2"]
-    assert home.service.feed(whole[-1].place) == ()
+    assert ids(home, whole[1].position, limit=2) == ["D-1/2", "D-2/2"]
+    assert home.service.feed(whole[-1].position) == ()
 
 
 @pytest.mark.parametrize("after", ["", "7", "a-b", "-1-2", "1-2-3", "\u0663-\u0661", "1- 2"])
 def test_a_text_that_is_no_place_is_an_error(home: House, after: str) -> None:
-    with pytest.raises(InputError, match="no place in the feed"):
+    with pytest.raises(InputError, match="not a position in the feed"):
         home.service.feed(after)
 
 
@@ -91,7 +91,7 @@ def test_an_event_that_commits_late_is_not_left_out(home: House) -> None:
         return
     home.open("D-0")
     settle(home.store)
-    first = home.service.feed()[-1].place
+    first = home.service.feed()[-1].position
     with home.store.engine.begin() as late:
         home.service.open(
             request("D-1"), facts=seen(home.orders.shown, OPENED_AT, "O-D-1"), connection=late
@@ -122,7 +122,7 @@ def test_a_disputes_events_stay_in_order_where_a_transaction_waited_for_another(
         home.service.send("D-1", command(CommandType.CONFIRM_AGREEMENT), connection=connection)
     settle(home.store)
     assert ids(home) == ["D-1/1", "D-1/2", "D-1/3"]
-    places = [tuple(map(int, event.place.split("-"))) for event in home.service.feed()]
+    places = [tuple(map(int, event.position.split("-"))) for event in home.service.feed()]
     assert places == sorted(places)
 
 
@@ -141,7 +141,7 @@ def test_a_reader_beside_many_writers_misses_nothing_and_reads_nothing_twice(url
                 )  # asked first: what was written before it was set is found below
                 page = reader.service.feed(place, 7)
                 read.extend(event.cloud_event()["id"] for event in page)
-                place = page[-1].place if page else place
+                place = page[-1].position if page else place
                 if last and not page:
                     return
 
@@ -371,7 +371,7 @@ def test_a_lease_that_lapsed_lets_another_deliver_and_the_first_hears_of_it(home
         if not sink.took:
             assert other.deliver() == Delivered(delivered=3)
 
-    with pytest.raises(ConflictError, match="somebody else delivers"):
+    with pytest.raises(ConflictError, match="another process delivers"):
         home.service.consumer("mail", too_slow, lease=timedelta(0)).deliver()
     assert sink.took == ids(home)
     assert other.deliver() == Delivered()
@@ -436,7 +436,7 @@ def test_a_slow_sink_neither_loses_its_turn_nor_hears_all_again(
         sink(event)
         passed[0] += 25
         with home.store.pool.take() as session:
-            kept.append(str(consumers.place(session, "c")))
+            kept.append(str(consumers.position_of(session, "c")))
 
     kept: list[str] = []
     with pytest.raises(KeyboardInterrupt):

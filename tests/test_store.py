@@ -21,17 +21,19 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableError
 from dispute_fsm.rules import registry, v2023_03
 from dispute_fsm.service.service import DisputeService
-from dispute_fsm.store import records as snapshot
 from dispute_fsm.store.address import address_of, engine_of, file_of
-from dispute_fsm.store.failures import failure
-from dispute_fsm.store.import_export import taken_out
+from dispute_fsm.store.import_export import export_history
 from dispute_fsm.store.integrity import CheckCounts, check
-from dispute_fsm.store.migrations import migrate, version
-from dispute_fsm.store.pool import Pool
+from dispute_fsm.store.pool import Pool, store_error
+from dispute_fsm.store.projection import (
+    loading,
+    read_snapshot,
+    snapshot_version,
+    write_snapshot,
+)
 from dispute_fsm.store.repository import Store
-from dispute_fsm.store.schema import SCHEMA_VERSION
+from dispute_fsm.store.schema import SCHEMA_VERSION, migrate, version
 from dispute_fsm.store.session import Session
-from dispute_fsm.store.statements import loading
 from tests.databases import SERVER, unreachable
 from tests.service_support import House, house, plan, request, whole_tables
 from tests.support import CLAIMABLE, DAY, choose, command, over, situations, submission
@@ -338,7 +340,7 @@ def test_every_call_says_in_our_words_that_a_table_is_missing(home: House, does:
         "feed": home.service.feed,
         "by_merchant": lambda: home.service.by_merchant("M-1"),
         "check": lambda: list(check(home.store, CheckCounts())),
-        "export": lambda: list(taken_out(home.store)),
+        "export": lambda: list(export_history(home.store)),
         "consumer": home.service.consumer("c", lambda _event: None).deliver,
         "hosted": hosted,
     }
@@ -416,15 +418,15 @@ def test_an_error_of_postgresql_is_worth_another_try_by_its_code(
     codes: str, kind: type[Exception]
 ) -> None:
     for code in codes.split():
-        assert type(failure(Coded(code))) is kind, code
-        assert type(failure(DBAPIError("SELECT", None, Coded(code)))) is kind, (
+        assert type(store_error(Coded(code))) is kind, code
+        assert type(store_error(DBAPIError("SELECT", None, Coded(code)))) is kind, (
             f"{code}, through SQLAlchemy"
         )
 
 
 def test_what_is_no_error_of_a_driver_stays_what_it_is() -> None:
     assert [
-        failure(error)
+        store_error(error)
         for error in (
             None,
             ZeroDivisionError(),
@@ -508,8 +510,8 @@ POLICIES = {
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_a_snapshot_is_the_dispute(policy: Policy) -> None:
     for name, dispute in situations(policy).items():
-        again = snapshot.read(
-            snapshot.written(dispute), dispute.opening, dispute.policy, dispute.keys
+        again = read_snapshot(
+            write_snapshot(dispute), dispute.opening, dispute.policy, dispute.keys
         )
         assert again == dispute, name
 
@@ -518,19 +520,17 @@ def test_the_same_dispute_is_the_same_text(home: House) -> None:
     home.open()
     made = home.service.send("D-1", choose(Option.SHIP_BY_AGREED_DATE)).dispute
     with home.store.pool.take() as session:
-        assert snapshot.written(home.store.folded(session, "D-1", made.policy)) == snapshot.written(
-            made
-        )
+        assert write_snapshot(home.store.fold(session, "D-1", made.policy)) == write_snapshot(made)
 
 
 def test_the_version_of_a_snapshot_is_another_for_another_chart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = snapshot.snapshot_version("2023-03")
+    before = snapshot_version("2023-03")
     other = registry.compiled(v2023_03.VERSION)
     object.__setattr__(other.table, "digest", "0" * 64)
     monkeypatch.setattr(registry, "VERSIONS", FrozenMap({"2023-03": other}))
-    assert snapshot.snapshot_version("2023-03") != before
+    assert snapshot_version("2023-03") != before
 
 
 @pytest.mark.parametrize("planted", ["snapshot_version = 'older'", "snapshot = '{}'"])
@@ -545,7 +545,7 @@ def test_a_snapshot_that_is_not_read_is_folded_from_the_events_and_written_anew(
     home.service.send("D-1", submission())
     with home.store.engine.connect() as connection:
         row = connection.execute(text("SELECT snapshot_version, snapshot FROM disputes")).one()
-    assert row.snapshot_version == snapshot.snapshot_version("2023-03")
+    assert row.snapshot_version == snapshot_version("2023-03")
     assert row.snapshot != "{}"
 
 

@@ -12,7 +12,7 @@ from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.store.import_export import bring_in, taken_out
+from dispute_fsm.store.import_export import export_history, import_history
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from tests.histories.corpus import of_blank_ids
 from tests.service_support import House, house
@@ -29,11 +29,11 @@ def home(url: str) -> Iterator[House]:
 
 def brought(home: House, content: bytes) -> int:
     with home.store.pool.transaction() as session:
-        return bring_in(home.store, session, BytesIO(content), "x.history.jsonl")
+        return import_history(home.store, session, BytesIO(content), "x.history.jsonl")
 
 
 def out(home: House, *ids: str) -> bytes:
-    return "".join(taken_out(home.store, ids)).encode()
+    return "".join(export_history(home.store, ids)).encode()
 
 
 def damages(home: House) -> list[Damage]:
@@ -172,7 +172,7 @@ PLANTED = {
     "the last event": ("DELETE FROM dispute_events WHERE seq = 3", "the projection says"),
     "the policy": (
         "UPDATE dispute_policies SET body = replace(body, '24', '25')",
-        "it was changed after it was written",
+        "in the database was changed after it was written",
     ),
     "no policy": ("DELETE FROM dispute_policies", "is not in the database"),
     "personal words": (
@@ -181,20 +181,20 @@ PLANTED = {
     ),
     "whose personal words": (
         "UPDATE dispute_private_values SET seq = 9",
-        "personal values of an event that is not there",
+        "orphaned personal values: the event does not exist",
     ),
     "a state": ("UPDATE disputes SET state = 'opened'", "the projection says state opened"),
     "an order": ("UPDATE disputes SET order_id = 'O-2'", "the projection says order_id O-2"),
     "closed": ("UPDATE disputes SET closed = NOT closed", "the projection says closed"),
     "a snapshot": ("UPDATE disputes SET snapshot = '{{}}'", "the projection says snapshot"),
-    "a deadline": ("DELETE FROM dispute_deadlines", "the deadlines that run are {{}}"),
+    "a deadline": ("DELETE FROM dispute_deadlines", "the running deadlines are {{}}"),
     "a due instant": (
         "UPDATE dispute_deadlines SET due_at = '2030-01-01 00:00:00+00:00'",
-        "the deadlines that run are",
+        "the running deadlines are",
     ),
-    "a key": ("DELETE FROM dispute_keys WHERE seq = 2", "the keys that were used up are"),
-    "what a key led to": ("UPDATE dispute_keys SET seq = 3", "the keys that were used up are"),
-    "a dispute": ("DELETE FROM disputes", "of a dispute that is not there"),
+    "a key": ("DELETE FROM dispute_keys WHERE seq = 2", "the used keys are"),
+    "what a key led to": ("UPDATE dispute_keys SET seq = 3", "the used keys are"),
+    "a dispute": ("DELETE FROM disputes", "orphaned rows: the dispute does not exist"),
 }
 
 
@@ -253,7 +253,7 @@ def test_a_dispute_with_blank_ids_that_was_recorded_comes_in_is_found_and_swept(
     dispute = home.service.get(" ")
     assert dispute is not None
     assert dispute.closed
-    assert [one.dispute_id for one in home.service.by_merchant("\u00a0").found] == [" "]
+    assert [one.dispute_id for one in home.service.by_merchant("\u00a0").items] == [" "]
 
 
 def test_joined_files_come_in_as_their_parts_do(url: str, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from dispute_fsm.errors import (
 )
 from dispute_fsm.handler import Disputes, Result, instant, log_decision
 from dispute_fsm.machine.guard import PayloadUnlock
-from dispute_fsm.store.failures import failures
+from dispute_fsm.store.pool import translated_errors
 from dispute_fsm.store.repository import Loaded, Store
 from dispute_fsm.store.session import Session
 
@@ -108,7 +108,7 @@ class CommandHandler:
             with self.session(host) as session:
                 now = self.now(session)
                 loaded = self.store.load(session, opening.dispute_id)
-                live = self.store.live_on(session, opening.order_id) if loaded is None else None
+                live = self.store.live_dispute(session, opening.order_id) if loaded is None else None
             if live == opening.dispute_id:  # it was opened between the two looks
                 continue
             existing = None if loaded is None else loaded.dispute
@@ -221,7 +221,7 @@ class CommandHandler:
         Raises `FactsNeededError` where facts are needed and none are at hand.
         """
         ready = self._load(
-            pending, session, self.store.locked(session, pending.dispute_id, pending.key)
+            pending, session, self.store.load_locked(session, pending.dispute_id, pending.key)
         )
         if ready is None:
             return None
@@ -287,8 +287,8 @@ class CommandHandler:
             with self.store.pool.transaction() if writes else self.store.pool.take() as session:
                 yield session
         else:
-            with failures():
-                yield self.store.hosted(host)
+            with translated_errors():
+                yield self.store.host_session(host)
 
     def _announce(self, session: Session, dispute: Dispute, due: Sequence[datetime]) -> None:
         if any(at - dispute.last_at < NOTICE for at in due):

@@ -21,8 +21,14 @@ from dispute_fsm.errors import InputError, SinkUnavailableError
 from dispute_fsm.log import log
 from dispute_fsm.service.command_handler import CommandHandler
 from dispute_fsm.store import subscriptions as consumers
-from dispute_fsm.store.event_log import FeedPosition, read_feed, read_one
-from dispute_fsm.store.records import EventRow, event_of, record_of
+from dispute_fsm.store.event_log import (
+    EventRow,
+    FeedPosition,
+    event_of,
+    read_feed,
+    read_feed_of_dispute,
+    record_of,
+)
 from dispute_fsm.store.subscriptions import Parked
 
 SOURCE = "/disputes"
@@ -39,9 +45,9 @@ Sink = Callable[[CloudEvent], None]
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event of the feed. `place` is what a reader keeps, to go on behind it."""
+    """One event of the feed. `position` is what a reader keeps, to continue after it."""
 
-    place: str
+    position: str
     event: AuditEvent
     record: Mapping[str, Any]
 
@@ -49,8 +55,8 @@ class FeedEvent:
         """Put the event into its envelope; `data` is the event as it stands in a history file, without personal values.
 
         `id` is the dispute's id and the event's seq: the same each time it is delivered, so that a
-        consumer knows a second time. `sequence` is the place in the feed, its numbers as long as
-        they can get, so that texts sort as places do.
+        consumer knows a second time. `sequence` is the position in the feed, its numbers as long as
+        they can get, so that texts sort as positions do.
         """
         record = self.record
         return {
@@ -61,7 +67,7 @@ class FeedEvent:
             "subject": record["dispute_id"],
             "time": record["at"],
             "datacontenttype": "application/json",
-            "sequence": "-".join(number.rjust(_LONGEST, "0") for number in self.place.split("-")),
+            "sequence": "-".join(number.rjust(_LONGEST, "0") for number in self.position.split("-")),
             "data": record,
         }
 
@@ -146,7 +152,7 @@ class Consumer:
                 return Delivered(busy=True)
             with self._handler.store.pool.take() as session:
                 found = read_feed(session, began, limit)
-                held = set(consumers.parked_of(session, self.name))
+                held = set(consumers.parked_disputes(session, self.name))
             done, new, place, kept = (
                 Delivered(more=len(found) == limit),
                 dict[str, Parked](),
@@ -177,7 +183,7 @@ class Consumer:
     def parked(self) -> tuple[Parked, ...]:
         """Return the disputes that are held back, each with the event that the sink could not take; the longest held first."""
         with self._handler.store.pool.take() as session:
-            return tuple(consumers.parked_of(session, self.name).values())
+            return tuple(consumers.parked_disputes(session, self.name).values())
 
     def retry(self, dispute_id: str) -> Delivered:
         """Deliver what is held back of a dispute, in order. Raises `InputError` where nothing is, and as `deliver` does."""
@@ -192,13 +198,13 @@ class Consumer:
             if place is None:
                 return Delivered(busy=True)
             with self._handler.store.pool.take() as session:
-                held = consumers.parked_of(session, self.name).get(dispute_id)
+                held = consumers.parked_disputes(session, self.name).get(dispute_id)
                 if held is None:
                     raise InputError(
                         f"nothing of dispute {dispute_id} is held back from consumer {self.name}",
                         field="dispute_id",
                     )
-                behind = read_one(session, dispute_id, held.seq + leaving_out, place)
+                behind = read_feed_of_dispute(session, dispute_id, held.seq + leaving_out, place)
             done, stuck, last = Delivered(), dict[str, Parked](), held.seq + leaving_out
             try:
                 for at, row in behind:
@@ -262,13 +268,13 @@ class Consumer:
             for one in held.values():
                 consumers.park(session, self.name, one)
             if freed is not None:
-                consumers.let_go(session, self.name, freed)
+                consumers.unpark(session, self.name, freed)
 
     @contextmanager
     def _turn(self) -> Generator[FeedPosition | None]:
         """Take the turn to deliver for this name; None where it is somebody else's."""
         with self._handler.store.pool.transaction() as session:
-            place = consumers.take(
+            place = consumers.acquire(
                 session, self.name, self._owner, self._handler.store.now(session), self._lease
             )
         try:
@@ -276,4 +282,4 @@ class Consumer:
         finally:
             if place is not None:
                 with self._handler.store.pool.transaction() as session:
-                    consumers.give_back(session, self.name, self._owner)
+                    consumers.release(session, self.name, self._owner)

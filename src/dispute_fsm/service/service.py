@@ -29,7 +29,7 @@ from dispute_fsm.service.command_handler import NOTICE, Clock, CommandHandler
 from dispute_fsm.service.consumer import SOURCE, Consumer, FeedEvent, Sink, feed_event
 from dispute_fsm.service.sweeper import BATCH, LEASE, Runner, Swept, expire, sweep
 from dispute_fsm.store import queries
-from dispute_fsm.store.event_log import place_of, read_feed
+from dispute_fsm.store.event_log import parse_position, read_feed
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 from dispute_fsm.store.repository import Loaded, Store
 
@@ -219,7 +219,7 @@ class DisputeService:
         Raises `InputError` for another cursor, and for a page that holds nothing.
         """
         with self.store.pool.take() as session:
-            return queries.by_order(session, order_id, cursor, limit)
+            return queries.find_disputes(session, {"order_id": order_id}, None, cursor, limit)
 
     def by_merchant(
         self,
@@ -231,7 +231,9 @@ class DisputeService:
     ) -> Page[DisputeSnapshot]:
         """Find the disputes against a merchant, in any state or in one, the oldest first. Raises `InputError` as `by_order` does."""
         with self.store.pool.take() as session:
-            return queries.by_merchant(session, merchant_id, state, cursor, limit)
+            return queries.find_disputes(
+                session, {"merchant_id": merchant_id}, state, cursor, limit
+            )
 
     def by_state(
         self, state: StateName, *, cursor: str | None = None, limit: int = PAGE
@@ -242,7 +244,7 @@ class DisputeService:
         Raises `InputError` as `by_order` does.
         """
         with self.store.pool.take() as session:
-            return queries.by_state(session, state, cursor, limit)
+            return queries.find_disputes(session, {}, state, cursor, limit)
 
     def due_before(
         self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE
@@ -272,14 +274,14 @@ class DisputeService:
     # ---- the feed --------------------------------------------------------------------------------
 
     def feed(self, after: str | None = None, limit: int = PAGE) -> tuple[FeedEvent, ...]:
-        """Read the events of all disputes as they were committed, behind a place (None: from the first one on).
+        """Read the events of all disputes as they were committed, after a position (None: from the first).
 
-        Going on behind the last place leaves nothing out. Raises `InputError` for a text that is no
-        place, and for a limit below one.
+        Continuing after the last position leaves nothing out. Raises `InputError` for an invalid
+        position, and for a limit below one.
         """
-        place = place_of(after)
+        position = parse_position(after)
         with self.store.pool.take() as session:
-            return tuple(feed_event(at, row) for at, row in read_feed(session, place, limit))
+            return tuple(feed_event(at, row) for at, row in read_feed(session, position, limit))
 
     def consumer(
         self,
@@ -290,7 +292,7 @@ class DisputeService:
         tries: int = 3,
         lease: timedelta = LEASE,
     ) -> Consumer:
-        """Make a consumer that keeps its place under a name."""
+        """Make a consumer that keeps its position under a name."""
         return Consumer(self._handler, name, sink, source=source, tries=tries, lease=lease)
 
     def _there(self, dispute_id: str) -> tuple[Dispute, datetime]:

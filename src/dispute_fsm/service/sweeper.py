@@ -28,10 +28,9 @@ from dispute_fsm.errors import (
 from dispute_fsm.handler import Expiries, Expiry, Result, expiry, log_pending
 from dispute_fsm.log import log
 from dispute_fsm.service.command_handler import NOTICE, CommandHandler
-from dispute_fsm.store.address import behind_pooler
+from dispute_fsm.store.address import POSTGRESQL, behind_pooler
 from dispute_fsm.store.deadlines import CHANNEL, claim, next_to_sweep, release
-from dispute_fsm.store.failures import failures
-from dispute_fsm.store.schema import POSTGRESQL
+from dispute_fsm.store.pool import translated_errors
 
 LEASE = timedelta(minutes=1)
 """How long a claim keeps other sweepers away; also how soon a deadline that stayed pending is tried again."""
@@ -245,7 +244,7 @@ class Runner:
         """Wake when another process says that a deadline will be due soon. While the database is unavailable, `look` has to do."""
         while not self._stopped:
             try:
-                with failures():
+                with translated_errors():
                     self._hear()
             except DisputeError as fault:
                 log().warning("listen_unavailable", error=type(fault).__name__)
