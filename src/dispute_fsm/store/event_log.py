@@ -21,7 +21,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.reader import upgraded
 from dispute_fsm.store.address import POSTGRESQL
 from dispute_fsm.store.queries import page_of
-from dispute_fsm.store.schema import disputes, events, private_values
+from dispute_fsm.store.schema import disputes, events, keys, private_values
 from dispute_fsm.store.session import Session, Statement, bind
 
 # ---- events as rows ------------------------------------------------------------------------------
@@ -75,11 +75,24 @@ _NEXT_POSITION = (
     .where(events.c.xid == 0)
     .scalar_subquery()
 )
-ADD_EVENT = Statement(
+_ADD = Statement(
     insert(events).values({**_ADDED, "position": _NEXT_POSITION}),
     postgresql=insert(events).values(_ADDED),
 )
-ADD_PRIVATE_VALUES = Statement(insert(private_values))
+_ADD_PRIVATE_VALUES = Statement(insert(private_values))
+_ADD_KEY = Statement(insert(keys))
+
+
+def event_writes(event: AuditEvent, row: EventRow) -> list[tuple[Statement, dict[str, Any]]]:
+    """Return the statements that write an event, with their parameters."""
+    identity = {"dispute_id": row.dispute_id, "seq": row.seq}
+    writes = [(_ADD, {**identity, "hash": row.hash, "hashed": row.hashed})]
+    if row.private is not None:
+        writes.append((_ADD_PRIVATE_VALUES, {**identity, "body": row.private}))
+    if event.key is not None and not event.refused:
+        writes.append((_ADD_KEY, {**identity, "key": event.key}))
+    return writes
+
 
 EVENT_ROWS = select(
     events.c.dispute_id, events.c.seq, events.c.hashed, events.c.hash, private_values.c.body

@@ -6,9 +6,9 @@ again, and a longer one continues where the database ends; a dispute with anothe
 refused. Personal values that were erased here do not come back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import IO, Any
 
 from pydantic_core import from_json
@@ -22,17 +22,15 @@ from dispute_fsm.history.jsonl import numbered, record_line
 from dispute_fsm.history.reader import Fault, HistoryReader, Nobody
 from dispute_fsm.store.deadlines import ADD_DEADLINE, running_deadlines
 from dispute_fsm.store.event_log import (
-    ADD_EVENT,
-    ADD_PRIVATE_VALUES,
     EVENT_ROWS,
     EventRow,
     event_of,
+    event_writes,
     private_text,
     record_of,
 )
 from dispute_fsm.store.projection import (
     ADD_DISPUTES,
-    ADD_KEY,
     UPDATE_DISPUTE,
     changing_columns,
     columns,
@@ -48,20 +46,8 @@ _Hashes = Mapping[str, Mapping[int, str]]
 """The hashes of stored events, by dispute and number."""
 
 
-@dataclass(slots=True)
-class ImportBatch:
-    """Events to be written, in order, and their disputes after them."""
-
-    rows: list[EventRow] = field(default_factory=list[EventRow])
-    disputes: dict[str, Dispute] = field(default_factory=dict[str, Dispute])
-    keys: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
-
-    def add(self, event: AuditEvent, row: EventRow, after: Dispute) -> None:
-        """Add an event, with the dispute after it."""
-        self.rows.append(row)
-        self.disputes[event.dispute_id] = after
-        if event.key is not None and not event.refused:
-            self.keys[event.dispute_id, event.seq] = event.key
+ImportedEvent = tuple[AuditEvent, EventRow, Dispute]
+"""An event, its row, and the dispute after it."""
 
 
 # ---- import --------------------------------------------------------------------------------------
@@ -73,7 +59,7 @@ def import_history(store: Store, session: Session, stream: IO[bytes], file: str)
     Raises `InputError` with file and line for an invalid file, and where the database has another
     history of one of its disputes; `ConflictError` where an order would have two live disputes.
     """
-    batch, new = ImportBatch(), 0
+    batch, new = list[ImportedEvent](), 0
     with closing(HistoryReader(file, Nobody)) as reader:
         for number, line in numbered(stream, file):
             step = reader.read(number, line)
@@ -81,10 +67,10 @@ def import_history(store: Store, session: Session, stream: IO[bytes], file: str)
                 raise step.error
             if step is None:
                 continue
-            batch.add(step.event, _row_as_written(step.event, line), step.after)
-            if len(batch.rows) == _BATCH:
+            batch.append((step.event, _row_as_written(step.event, line), step.after))
+            if len(batch) == _BATCH:
                 new += write_batch(store, session, batch)
-                batch = ImportBatch()
+                batch.clear()
     return new + write_batch(store, session, batch)
 
 
@@ -95,43 +81,47 @@ def _row_as_written(event: AuditEvent, line: bytes) -> EventRow:
     return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private)
 
 
-def write_batch(store: Store, session: Session, batch: ImportBatch) -> int:
-    """Write a batch; return how many events are new.
+def write_batch(store: Store, session: Session, batch: Sequence[ImportedEvent]) -> int:
+    """Write events in order; return how many are new.
 
     Raises as `import_history` does, without file and line.
     """
-    stored = _stored_hashes(session, batch.disputes)
-    rows = list(_new_rows(batch.rows, stored))
-    changed = [batch.disputes[each] for each in dict.fromkeys(row.dispute_id for row in rows)]
-    for dispute in changed:  # before others open: an order may have its next dispute then
-        if dispute.dispute_id in stored:
-            _update(session, dispute, stored[dispute.dispute_id])
-    _insert(store, session, [each for each in changed if each.dispute_id not in stored])
-    _add_events(session, rows, batch.keys)
+    stored = _stored_hashes(session, {event.dispute_id for event, _, _ in batch})
+    added = [each for each in batch if _is_new(each[1], stored)]
+    last = {event.dispute_id: after for event, _, after in batch}
+    changed = {event.dispute_id: last[event.dispute_id] for event, _, _ in added}
+    for dispute_id, after in changed.items():
+        if dispute_id in stored:  # before others open: one may be the next dispute of its order
+            _update(session, after, stored[dispute_id])
+    _insert(store, session, [after for id_, after in changed.items() if id_ not in stored])
+    writes = defaultdict[Statement, list[dict[str, Any]]](list)
+    for event, row, _ in added:
+        for statement, values in event_writes(event, row):
+            writes[statement].append(values)
+    for statement, parameters in writes.items():
+        statement.many(session, parameters)
     _replace_deadlines(session, changed)
-    return len(rows)
+    return len(added)
 
 
 def _stored_hashes(session: Session, dispute_ids: Iterable[str]) -> _Hashes:
-    stored: dict[str, dict[int, str]] = {}
+    stored = defaultdict[str, dict[int, str]](dict)
     query = select(events.c.dispute_id, events.c.seq, events.c.hash).where(
         events.c.dispute_id.in_(list(dispute_ids))
     )
     for row in Statement(query).rows(session):
-        stored.setdefault(row.dispute_id, {})[row.seq] = row.hash
+        stored[row.dispute_id][row.seq] = row.hash
     return stored
 
 
-def _new_rows(rows: list[EventRow], stored: _Hashes) -> Iterator[EventRow]:
-    for row in rows:
-        known = stored.get(row.dispute_id, {}).get(row.seq)
-        if known is None:
-            yield row
-        elif known != row.hash:
-            raise InputError(
-                f"the database has another history of dispute {row.dispute_id}: event {row.seq} "
-                "is not the same"
-            )
+def _is_new(row: EventRow, stored: _Hashes) -> bool:
+    known = stored.get(row.dispute_id, {}).get(row.seq)
+    if known not in {None, row.hash}:
+        raise InputError(
+            f"the database has another history of dispute {row.dispute_id}: event {row.seq} is "
+            "not the same"
+        )
+    return known is None
 
 
 def _update(session: Session, dispute: Dispute, stored: Mapping[int, str]) -> None:
@@ -170,30 +160,11 @@ def _reason_of_conflict(session: Session, opened: list[Dispute]) -> str:
     return "one of the disputes was opened concurrently; import the file again"
 
 
-def _add_events(
-    session: Session, rows: list[EventRow], keys: Mapping[tuple[str, int], str]
-) -> None:
-    added, private, used = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
-    for row in rows:
-        identity = {"dispute_id": row.dispute_id, "seq": row.seq}
-        added.append({**identity, "hash": row.hash, "hashed": row.hashed})
-        if row.private is not None:
-            private.append({**identity, "body": row.private})
-        if (key := keys.get((row.dispute_id, row.seq))) is not None:
-            used.append({**identity, "key": key})
-    ADD_EVENT.many(session, added)
-    ADD_PRIVATE_VALUES.many(session, private)
-    ADD_KEY.many(session, used)
-
-
-def _replace_deadlines(session: Session, changed: list[Dispute]) -> None:
-    if not changed:
-        return
-    ids = [dispute.dispute_id for dispute in changed]
-    Statement(delete(deadlines).where(deadlines.c.dispute_id.in_(ids))).run(session, {})
+def _replace_deadlines(session: Session, changed: Mapping[str, Dispute]) -> None:
+    Statement(delete(deadlines).where(deadlines.c.dispute_id.in_(list(changed)))).run(session, {})
     running = [
-        {"dispute_id": dispute.dispute_id, "deadline": name, "due_at": due}
-        for dispute in changed
+        {"dispute_id": dispute_id, "deadline": name, "due_at": due}
+        for dispute_id, dispute in changed.items()
         for name, due in running_deadlines(dispute).items()
     ]
     ADD_DEADLINE.many(session, running)

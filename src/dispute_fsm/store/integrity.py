@@ -1,9 +1,7 @@
 """The integrity check of a database: hashes, transitions, and whether the projection is right."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,7 +30,9 @@ _DISPUTES = Statement(
 _TABLES = (events, private_values, deadlines, keys)
 _BETWEEN: Mapping[str, Statement] = {
     table.name: Statement(
-        select(table).where(table.c.dispute_id.between(bindparam("first"), bindparam("last")))
+        select(table)
+        .where(table.c.dispute_id.between(bindparam("first"), bindparam("last")))
+        .order_by(*table.primary_key)
     )
     for table in _TABLES
 }
@@ -64,24 +64,17 @@ class CheckCounts:
     events: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """All that is stored of one dispute."""
-
-    row: Mapping[str, Any]
-    events: list[Any]
-    private: Mapping[int, str]
-    deadlines: Mapping[str, str]
-    keys: Mapping[str, int]
+_Rows = Mapping[str, list[Any]]
+"""The rows of one dispute by table, in order."""
 
 
 def check(store: Store, checked: CheckCounts) -> Iterator[Damage]:
     """Return all damage, as the database is at one moment; count in `checked`."""
     with store.pool.snapshot() as session:
-        for stored in _read_all(session):
+        for stored, rows in _read_all(session):
             checked.disputes += 1
-            checked.events += len(stored.events)
-            yield from _check_dispute(store, session, stored)
+            checked.events += len(rows[events.name])
+            yield from _check_dispute(store, session, stored, rows)
         for table, orphaned in _ORPHANED.items():
             for row in orphaned.rows(session):
                 message = f"{table} has {row.number} orphaned rows: the dispute does not exist"
@@ -94,62 +87,66 @@ def check(store: Store, checked: CheckCounts) -> Iterator[Damage]:
             yield Damage(None, None, message)
 
 
-def _read_all(session: Session) -> Iterator[_Stored]:
-    """Read the disputes, page by page."""
+def _read_all(session: Session) -> Iterator[tuple[Any, _Rows]]:
+    """Read the row of each dispute, page by page, and what else is stored of it."""
     last = ""
     while page := _DISPUTES.rows(session, {"last": last}):
         first, last = page[0].dispute_id, page[-1].dispute_id
-        tables: dict[str, dict[str, list[Any]]] = {}
-        for name, between in _BETWEEN.items():
-            tables[name] = defaultdict(list)
+        rows: dict[str, dict[str, list[Any]]] = {
+            row.dispute_id: {table: [] for table in _BETWEEN} for row in page
+        }
+        for table, between in _BETWEEN.items():
             for row in between.rows(session, {"first": first, "last": last}):
-                tables[name][row.dispute_id].append(row)
-        for dispute in page:
-            mine = {name: rows[dispute.dispute_id] for name, rows in tables.items()}
-            yield _Stored(
-                dispute._asdict(),
-                sorted(mine[events.name], key=attrgetter("seq")),
-                {row.seq: row.body for row in mine[private_values.name]},
-                {row.deadline: format_instant(row.due_at) for row in mine[deadlines.name]},
-                {row.key: row.seq for row in mine[keys.name]},
-            )
+                if row.dispute_id in rows:  # else it is orphaned
+                    rows[row.dispute_id][table].append(row)
+        for row in page:
+            yield row, rows[row.dispute_id]
 
 
-def _check_dispute(store: Store, session: Session, stored: _Stored) -> Iterator[Damage]:
-    dispute_id: str = stored.row["dispute_id"]
-    folded = _fold(store, session, stored)
+def _check_dispute(store: Store, session: Session, stored: Any, rows: _Rows) -> Iterator[Damage]:  # noqa: ANN401 -- a row
+    dispute_id: str = stored.dispute_id
+    private = {row.seq: row.body for row in rows[private_values.name]}
+    folded = _fold(store, session, dispute_id, rows[events.name], private)
     if isinstance(folded, Damage):
         yield folded
         return
     expected = columns(folded)
-    outdated = stored.row["snapshot_version"] != expected["snapshot_version"]
+    outdated = stored.snapshot_version != expected["snapshot_version"]
     for name, value in expected.items():
         if outdated and name.startswith("snapshot"):  # of an earlier package: valid, but not read
             continue
-        if stored.row[name] != value:
-            message = f"the projection says {name} {stored.row[name]}, the events say {value}"
+        actual = getattr(stored, name)
+        if actual != value:
+            message = f"the projection says {name} {actual}, the events say {value}"
             yield Damage(dispute_id, None, message)
-    used = {key: event.seq for key, event in folded.keys.items()}
-    due = {name: format_instant(at) for name, at in running_deadlines(folded).items()}
     for what, actual, right in (
-        ("running deadlines", stored.deadlines, due),
-        ("used keys", stored.keys, used),
+        (
+            "running deadlines",
+            {row.deadline: format_instant(row.due_at) for row in rows[deadlines.name]},
+            {name: format_instant(at) for name, at in running_deadlines(folded).items()},
+        ),
+        (
+            "used keys",
+            {row.key: row.seq for row in rows[keys.name]},
+            {key: event.seq for key, event in folded.keys.items()},
+        ),
     ):
         if actual != right:
-            message = f"the {what} are {dict(actual)}, the events say {right}"
+            message = f"the {what} are {actual}, the events say {right}"
             yield Damage(dispute_id, None, message)
-    if orphaned := sorted(stored.private.keys() - {row.seq for row in stored.events}):
+    if orphaned := sorted(private.keys() - {row.seq for row in rows[events.name]}):
         yield Damage(dispute_id, orphaned[0], "orphaned personal values: the event does not exist")
 
 
-def _fold(store: Store, session: Session, stored: _Stored) -> Dispute | Damage:
+def _fold(
+    store: Store, session: Session, dispute_id: str, rows: list[Any], private: Mapping[int, str]
+) -> Dispute | Damage:
     """Check and fold a dispute's events."""
-    dispute_id: str = stored.row["dispute_id"]
     dispute: Dispute | None = None
-    for number, row in enumerate(stored.events, 1):
+    for number, row in enumerate(rows, 1):
         if row.seq != number:
             return Damage(dispute_id, number, f"event {number} is missing")
-        event = EventRow(dispute_id, number, row.hashed, row.hash, stored.private.get(number))
+        event = EventRow(dispute_id, number, row.hashed, row.hash, private.get(number))
         try:
             dispute = _follow(store, session, dispute, event)
         except (IntegrityError, ImpossibleEventError, InputError) as error:

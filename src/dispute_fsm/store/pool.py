@@ -142,7 +142,7 @@ class Pool:
     def snapshot(self) -> Generator[Session]:
         """Take a connection that reads at one moment, and writes nothing. Raises as `take` does."""
         with self.take() as session:
-            session.snapshot()
+            session.execute(session.reads)  # rolled back by the pool
             yield session
 
     def put_back(self, pooled: Pooled) -> None:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    insert,
     literal,
     null,
     select,
@@ -160,8 +159,6 @@ UPDATE_DISPUTE = Statement(
     _UPDATE, postgresql=_UPDATE.values(xid=func.greatest(_TRANSACTION, disputes.c.xid))
 )
 """Returns no row where the dispute's last event is not the expected one."""
-
-ADD_KEY = Statement(insert(keys))
 
 _OPENING = events.alias("opening")
 _USED = events.alias("used")

@@ -26,17 +26,15 @@ from dispute_fsm.errors import ConflictError, IntegrityError
 from dispute_fsm.store.address import POSTGRESQL, SQLITE, address_of, engine_of
 from dispute_fsm.store.deadlines import CHANNEL, running_deadlines, write_deadlines
 from dispute_fsm.store.event_log import (
-    ADD_EVENT,
-    ADD_PRIVATE_VALUES,
     HISTORY,
     EventRow,
     event_of,
     event_row,
+    event_writes,
 )
 from dispute_fsm.store.pool import Pool
 from dispute_fsm.store.projection import (
     ADD_DISPUTE,
-    ADD_KEY,
     DATABASE_CLOCK,
     LOAD,
     UPDATE_DISPUTE,
@@ -59,14 +57,11 @@ _LIVE = Statement(
 _NOW = Statement(select(DATABASE_CLOCK.label("now")))
 _ANNOUNCE = Statement(select(func.pg_notify(CHANNEL, "").label("done")))
 _POLICY = Statement(select(policies.c.body).where(policies.c.digest == bindparam("digest")))
-_POLICY_EXISTS = select(policies.c.digest).where(policies.c.digest == bindparam("digest"))
-_KNOWN_POLICY = Statement(_POLICY_EXISTS)
+_POLICY_EXISTS = Statement(
+    select(policies.c.digest).where(policies.c.digest == bindparam("digest"))
+)
 _ADD_POLICY = Statement(
-    insert(policies).from_select(
-        ["digest", "body"],
-        select(bindparam("digest"), bindparam("body")).where(~_POLICY_EXISTS.exists()),
-    ),
-    postgresql=insert_postgresql(policies).on_conflict_do_nothing(),
+    insert(policies), postgresql=insert_postgresql(policies).on_conflict_do_nothing()
 )
 _ERASE = Statement(
     delete(private_values)
@@ -246,14 +241,14 @@ class Store:
                 "a live one"
             )
         self._cache(values["snapshot"], dispute)
-        _add_event(session, dispute.opening, hashed)
+        self._write(session, dispute.opening, hashed)
         return write_deadlines(session, dispute.dispute_id, {}, running_deadlines(dispute))
 
     def save_policy(self, session: Session, policy: Policy) -> None:
         """Write a policy that a dispute opens under, unless it is stored already."""
         # `_policies` is no proof: one may have been read in a host's transaction that was rolled
         # back.
-        if _KNOWN_POLICY.row(session, {"digest": policy.digest}) is None:
+        if _POLICY_EXISTS.row(session, {"digest": policy.digest}) is None:
             # complete, with its members in the order in which they were given
             body = to_json(policy.record).decode()
             _ADD_POLICY.run(session, {"digest": policy.digest, "body": body})
@@ -282,10 +277,14 @@ class Store:
                 f"dispute {before.dispute_id} was modified concurrently (after event {before.seq})"
             )
         self._cache(values["snapshot"], after)
-        _add_event(session, event, hashed)
+        self._write(session, event, hashed)
         return write_deadlines(
             session, after.dispute_id, running_deadlines(before), running_deadlines(after)
         )
+
+    def _write(self, session: Session, event: AuditEvent, hashed: bytes | None) -> None:
+        for statement, values in event_writes(event, event_row(event, hashed)):
+            statement.run(session, values)
 
     def erase(self, dispute_id: str) -> int:
         """Erase the personal values of a dispute's events; return how many events had any.
@@ -301,13 +300,3 @@ class Store:
             with self.pool.take() as session:
                 session.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return len(erased)
-
-
-def _add_event(session: Session, event: AuditEvent, hashed: bytes | None) -> None:
-    row = event_row(event, hashed)
-    identity = {"dispute_id": row.dispute_id, "seq": row.seq}
-    ADD_EVENT.run(session, {**identity, "hash": row.hash, "hashed": row.hashed})
-    if row.private is not None:
-        ADD_PRIVATE_VALUES.run(session, {**identity, "body": row.private})
-    if event.key is not None and not event.refused:
-        ADD_KEY.run(session, {**identity, "key": event.key})

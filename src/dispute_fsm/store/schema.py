@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError
@@ -53,14 +53,8 @@ class UtcInstant(TypeDecorator[datetime]):
     sort as instants.
     """
 
-    impl = String
+    impl = DateTime(timezone=True).with_variant(String(32), SQLITE)
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the type of the database."""
-        return dialect.type_descriptor(
-            DateTime(timezone=True) if dialect.name == POSTGRESQL else String(32)
-        )
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         """Write an instant."""

@@ -50,10 +50,6 @@ class Session:
         yield
         self.execute("COMMIT")
 
-    def snapshot(self) -> None:
-        """Begin a transaction that only reads, at one moment; the pool rolls it back."""
-        self.execute(self.reads)
-
     def stream(self, sql: str, parameters: Any) -> Iterable[Any]:  # noqa: ANN401 -- as the driver takes them
         """Run a query within a transaction, and read its rows bit by bit."""
         return self.execute(sql, parameters)  # type: ignore[no-any-return]
