@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from threading import Lock
 from types import TracebackType
+from typing import cast
 from weakref import WeakSet
 
 import psycopg
@@ -22,43 +23,36 @@ from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableEr
 from dispute_fsm.store.address import POSTGRESQL, Address
 from dispute_fsm.store.session import PostgresqlSession, Session
 
-_MAX_IDLE = 5
-"""How many connections stay open while nobody uses them."""
-
-_MAX_OPEN = 10
-"""How many connections there may be."""
+_MAX_IDLE, _MAX_OPEN = 5, 10
+"""How many connections stay open while nobody uses them, and how many there may be."""
 
 _PATIENCE = 30
 """For how many seconds a thread waits for a connection."""
 
 
 class Permit:
-    """The right to have one connection.
+    """The right to one connection of the pool, and the session on it once it is open.
 
-    It lasts as long as it is referenced, so an interrupt cannot lose it for good.
+    As a context it gives the session, and goes back at the end; what is not committed is undone. An
+    error of the driver within is raised as `StoreUnavailableError`, `StoreInvalidError` or
+    `InputError`. A permit exists as long as it is referenced, so an interrupt cannot lose it.
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "era", "pool", "session")
 
-
-class Pooled:
-    """A session of the pool, with its permit.
-
-    As a context it gives the session, and puts it back at the end; what is not committed is undone.
-    An error of the driver within is raised as `StoreUnavailableError`, `StoreInvalidError` or
-    `InputError`.
-    """
-
-    __slots__ = ("era", "permit", "pool", "session")
-
-    def __init__(self, pool: "Pool", session: Session, permit: Permit) -> None:
+    def __init__(self, pool: "Pool") -> None:
         self.pool = pool
         self.era = pool.era
-        self.session = session
-        self.permit = permit
+        self.session: Session | None = None
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        session, self.session = self.session, None
+        if session is not None:
+            session.driver.close()
 
     def __enter__(self) -> Session:
-        return self.session
+        return cast("Session", self.session)
 
     def __exit__(
         self,
@@ -90,14 +84,14 @@ def _interrupt_of(error: BaseException | None) -> BaseException | None:
 class Pool:
     """The connections of one database.
 
-    A thread that has to wait is served in turn: `waiting`, the longest first. `permits` are those
-    in use.
+    A thread that has to wait is served in turn: `waiting`, the longest first. `permits` are all that
+    were given out, also those of idle connections.
     """
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.kind = PostgresqlSession if address.dialect.name == POSTGRESQL else Session
-        self._idle: list[Pooled] = []
+        self._idle: list[Permit] = []
         self.abandon()
         _POOLS.add(self)
 
@@ -108,7 +102,7 @@ class Pool:
         self._lock = Lock()
         self._idle = []
         self.permits = WeakSet[Permit]()
-        self.waiting = deque[SimpleQueue[Pooled | Permit]]()
+        self.waiting = deque[SimpleQueue[Permit]]()
 
     def close(self) -> None:
         """Close all connections, those in use when they come back. Later ones are opened anew."""
@@ -116,21 +110,22 @@ class Pool:
         while self._idle:
             self._drop(self._idle.pop())
 
-    def take(self) -> Pooled:
+    def take(self) -> Permit:
         """Take a connection, as a context.
 
         Raises `StoreUnavailableError`, `StoreInvalidError`, `InputError`.
         """
-        while isinstance(taken := self._next(), Pooled):
-            if taken.session.usable():
-                return taken
-            self._drop(taken)
+        permit = self._next()
         try:
-            with translated_errors():
-                return Pooled(self, self.kind(self.address.connect(), self.address.dialect), taken)
+            if permit.session is None or not permit.session.usable():
+                permit.close()
+                with translated_errors():
+                    permit.session = self.kind(self.address.connect(), self.address.dialect)
+                permit.era = self.era
         except BaseException:
-            self._hand_on(taken)
+            self._drop(permit)
             raise
+        return permit
 
     @contextmanager
     def transaction(self) -> Generator[Session]:
@@ -145,28 +140,28 @@ class Pool:
             session.execute(session.reads)  # rolled back by the pool
             yield session
 
-    def put_back(self, pooled: Pooled) -> None:
+    def put_back(self, permit: Permit) -> None:
         """Take a connection back; what was not committed on it is rolled back."""
         usable = False
         try:
             # A pool that was closed meanwhile is in another era.
-            usable = pooled.session.roll_back() and pooled.era is self.era
+            usable = cast("Session", permit.session).roll_back() and permit.era is self.era
         finally:
-            if not usable:
-                self._drop(pooled)
-        if usable:
-            self._hand_on(pooled)
+            if usable:
+                self._hand_on(permit)
+            else:
+                self._drop(permit)
 
-    def _next(self) -> Pooled | Permit:
+    def _next(self) -> Permit:
         """Return an idle connection, or the permit to open one; wait for either."""
         with self._lock:
             if self._idle:
                 return self._idle.pop()
             if len(self.permits) < _MAX_OPEN:
-                permit = Permit()
+                permit = Permit(self)
                 self.permits.add(permit)
                 return permit
-            turn = SimpleQueue[Pooled | Permit]()
+            turn = SimpleQueue[Permit]()
             self.waiting.append(turn)
         try:
             return turn.get(timeout=_PATIENCE)
@@ -179,30 +174,30 @@ class Pool:
                     ) from None
             return turn.get_nowait()  # it came at the last moment
 
-    def _hand_on(self, free: Pooled | Permit) -> None:
-        """Give a connection or a permit to the thread that waits longest; else keep or end it."""
+    def _hand_on(self, permit: Permit) -> None:
+        """Give a permit to the thread that waits longest; else keep the connection, or close it."""
         with self._lock:
             if self.waiting:
-                self.waiting.popleft().put(free)
+                self.waiting.popleft().put(permit)
                 return
-            if isinstance(free, Pooled) and len(self._idle) < _MAX_IDLE:
-                self._idle.append(free)
+            if permit.session is not None and len(self._idle) < _MAX_IDLE:
+                self._idle.append(permit)
                 return
-            self.permits.discard(free.permit if isinstance(free, Pooled) else free)
-        if isinstance(free, Pooled):
-            free.session.driver.close()
+            self.permits.discard(permit)
+        permit.close()
 
-    def _drop(self, pooled: Pooled) -> None:
+    def _drop(self, permit: Permit) -> None:
+        """Close a connection, and hand its permit on."""
         try:
-            pooled.session.driver.close()
+            permit.close()
         finally:
-            self._hand_on(pooled.permit)
+            self._hand_on(permit)
 
 
 # ---- forks ---------------------------------------------------------------------------------------
 
 _POOLS: WeakSet[Pool] = WeakSet()
-_FOREIGN: list[Pooled] = []
+_FOREIGN: list[Permit] = []
 """Connections of the process that this one was forked from: closing one here would end it there."""
 
 
