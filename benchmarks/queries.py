@@ -1,4 +1,4 @@
-"""Do the queries use their indexes where there are a million disputes? The plans are looked at, and what a page takes.
+"""Do the queries use their indexes with a million disputes? Their plans, and how long a page takes.
 
     python -m benchmarks.queries [--disputes N]
 
@@ -32,14 +32,15 @@ from dispute_fsm.store.repository import Store
 BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
 _STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized'
   WHEN g % 100 < 96 THEN 'opened'
-  WHEN g % 100 < 98 THEN 'awaiting_confirmation' WHEN g % 100 < 99 THEN 'awaiting_shipment' ELSE 'under_review' END"""
+  WHEN g % 100 < 98 THEN 'awaiting_confirmation' WHEN g % 100 < 99 THEN 'awaiting_shipment'
+  ELSE 'under_review' END"""
 _PATH = """CASE WHEN g % 100 < 96 THEN {state}
   WHEN g % 100 < 98 THEN 'option_chosen.settling.awaiting_confirmation'
   WHEN g % 100 < 99 THEN 'option_chosen.settling.awaiting_shipment'
   WHEN g % 200 < 100 THEN 'option_chosen.contesting.under_review'
   ELSE 'disputing.settlement.proposing,disputing.evidence.under_review' END"""
-_DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules, policy, opened_at, path, state,
-  closed, revision, seq, last_at, last_hash, xid, snapshot_version, snapshot)
+_DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules,
+  policy, opened_at, path, state, closed, revision, seq, last_at, last_hash, xid, snapshot_version, snapshot)
 SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, {path}, {state},
   g % 100 < 92, 2, 2, {at}, '0', 0, '0', '{{}}'
 FROM {numbers}"""
@@ -77,7 +78,7 @@ _FEW = 1_000
 
 
 def fill(engine: Engine, number: int) -> None:
-    """Make this many disputes, of which one in twelve is live, and tell the database to count them."""
+    """Make this many disputes, one in twelve live, and let the database analyze them."""
     words = {"state": _STATE, "path": _PATH.format(state=_STATE), **_WORDS[engine.dialect.name]}
     with engine.begin() as connection:
         for rows in (_DISPUTES, _DEADLINES, _EVENTS):
@@ -141,7 +142,7 @@ def plan(connection: Connection, query: DisputeQuery, values: Mapping[str, Any])
 
 
 def faults(lines: list[str]) -> list[str]:
-    """Give the lines of a plan that read a whole table, or sort much that an index could have given in order."""
+    """Return the lines of a plan that read a whole table, or sort much without an index."""
     return [
         line
         for line in lines

@@ -1,4 +1,4 @@
-"""What the service costs beyond the database: the very statements that it runs, run again by the bare driver, in the same run.
+"""What the service costs beyond the database: its statements, run again by the bare driver.
 
     python -m benchmarks.store [--commands N] [--disputes N] [--rounds R]
 
@@ -122,29 +122,29 @@ def schema() -> Generator[str]:
 
 @contextmanager
 def recording(store: Store) -> Generator[list[Recorded]]:
-    """Record what the driver is told."""
-    told: list[Recorded] = []
+    """Record the statements that the driver runs."""
+    recorded: list[Recorded] = []
 
-    def listening(session: Session, driver: Any, dialect: Dialect) -> None:  # noqa: ANN401 -- a driver's
+    def recording_init(session: Session, driver: Any, dialect: Dialect) -> None:  # noqa: ANN401 -- a driver's
         made(session, driver, dialect)
         really = session.execute
 
         def execute(statement: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- as above
-            told.append((statement, parameters, False))
+            recorded.append((statement, parameters, False))
             return really(statement, parameters)
 
         session.execute = execute
 
     def many(session: Session, statement: str, parameters: Any) -> int:  # noqa: ANN401 -- as above
-        told.append((statement, parameters, True))
+        recorded.append((statement, parameters, True))
         return really_many(session, statement, parameters)
 
     made, kind = Session.__init__, store.pool.kind
     really_many = kind.many
-    Session.__init__, kind.many = listening, many  # type: ignore[assignment, method-assign]  # names of parameters differ
-    store.pool.close()  # so that those which come now are heard
+    Session.__init__, kind.many = recording_init, many  # type: ignore[assignment, method-assign]  # names of parameters differ
+    store.pool.close()  # so that the next are recorded
     try:
-        yield told
+        yield recorded
     finally:
         Session.__init__, kind.many = made, really_many  # type: ignore[method-assign]
 
@@ -199,11 +199,11 @@ def commands(kind: str, folder: Path, number: int) -> float:
                 base.service.open(opening(each))
             base.service.send(*asked(0))
         statements: list[list[Recorded]] = []
-        with recording(first.store) as told:
+        with recording(first.store) as recorded:
             for each in range(1, number):
-                told.clear()
+                recorded.clear()
                 first.service.send(*asked(each))
-                statements.append(list(told))
+                statements.append(list(recorded))
         shown = [statement.split("\n")[0][:60] for statement, _, _ in statements[-1]]
         wait = (
             f"{len(shown)} statements: "
@@ -244,12 +244,12 @@ def _table(statement: str) -> str:
 
 
 def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
-    """Compare bringing a history in with reading it as strictly, and the same statements by the driver."""
+    """Compare an import with reading the file, and the same statements by the driver."""
     path = folder / f"{kind}.history.jsonl"
     write_history(path, generate(disputes, 1))
     events = sum(1 for _ in steps(str(path)))
 
-    def brought(base: Base) -> float:
+    def import_file(base: Base) -> float:
         began = perf_counter()
         with path.open("rb") as stream, base.store.pool.transaction() as session:
             import_history(base.store, session, stream, str(path))
@@ -267,12 +267,12 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
 
     found: list[tuple[float, float, float]] = []
     with bases(kind, folder, 1) as (first,), collecting_rarely():
-        with recording(first.store) as told:
-            brought(first)
+        with recording(first.store) as recorded:
+            import_file(first)
         for _ in range(rounds):
             with bases(kind, folder, 2) as (second, third):
-                read, wrote = by_driver(second, list(told))
-                found.append((read, wrote, brought(third)))
+                read, wrote = by_driver(second, list(recorded))
+                found.append((read, wrote, import_file(third)))
     read, wrote, service = (min(times) for times in zip(*found, strict=True))
     sys.stdout.write(
         f"{kind}: an import of {events} events {service:.2f} s; reading it {read:.2f} s, the "
@@ -302,7 +302,7 @@ def main() -> int:
         "--commands", type=int, default=500, help="how many commands are measured"
     )
     arguments.add_argument(
-        "--disputes", type=int, default=1_000, help="how many disputes are brought in"
+        "--disputes", type=int, default=1_000, help="how many disputes are imported"
     )
     arguments.add_argument("--rounds", type=int, default=3, help="how often an import is measured")
     asked_for = arguments.parse_args()

@@ -1,4 +1,4 @@
-"""Behind a real PgBouncer in transaction mode, where each transaction may be another session's: everything works, and is sound."""
+"""Behind a real PgBouncer in transaction mode: each transaction may be in another session."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ logfile = {folder}/log
 
 
 class PgBouncer:
-    """A PgBouncer of the test's own, over a socket in a folder, in front of a schema of the test's own."""
+    """A PgBouncer of the test's own, on a socket in a folder, in front of a schema of its own."""
 
     def __init__(self, program: str, folder: Path, schema: str) -> None:
         with psycopg.connect(conninfo()) as server:
@@ -258,7 +258,7 @@ def test_what_a_pooler_does_not_take_is_not_worth_another_try(pooler: PgBouncer)
 
 
 def shared(home: House) -> None:
-    """Let every connection of the pool's prepare at once, as a driver does that does not know of the pooler."""
+    """Let every connection prepare statements, as a driver that does not know of the pooler."""
     with home.store.pool.take() as session:
         session.driver.prepare_threshold = 0
 

@@ -53,7 +53,7 @@ def ids(found: list[DisputeSnapshot]) -> list[str]:
 
 @pytest.fixture
 def seven(home: House) -> House:
-    """Seven disputes of two merchants, opened a minute apart; D-3 and D-4 at the same moment; D-5 is closed."""
+    """Seven disputes of two merchants, opened a minute apart, D-3 and D-4 at once; D-5 closed."""
     for number in range(7):
         home.open(f"D-{number}", merchant_id=f"M-{number % 2}", order_id=f"O-{number}")
         home.time.pass_(timedelta(0) if number == 3 else MINUTE)

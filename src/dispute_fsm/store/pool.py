@@ -84,8 +84,8 @@ def _interrupt_of(error: BaseException | None) -> BaseException | None:
 class Pool:
     """The connections of one database.
 
-    A thread that has to wait is served in turn: `waiting`, the longest first. `permits` are all that
-    were given out, also those of idle connections.
+    A thread that has to wait is served in turn: `waiting`, the longest first. `permits` are
+    all that exist, also those of idle connections.
     """
 
     def __init__(self, address: Address) -> None:
