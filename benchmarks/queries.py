@@ -40,7 +40,8 @@ _PATH = """CASE WHEN g % 100 < 96 THEN {state}
   WHEN g % 200 < 100 THEN 'option_chosen.contesting.under_review'
   ELSE 'disputing.settlement.proposing,disputing.evidence.under_review' END"""
 _DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules,
-  policy, opened_at, path, state, closed, revision, seq, last_at, last_hash, xid, snapshot_version, snapshot)
+  policy, opened_at, path, state, closed, revision, seq, last_at, last_hash, xid,
+  snapshot_version, snapshot)
 SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, {path}, {state},
   g % 100 < 92, 2, 2, {at}, '0', 0, '0', '{{}}'
 FROM {numbers}"""
