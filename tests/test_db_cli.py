@@ -129,7 +129,7 @@ def test_what_is_damaged_is_found_and_told(url: str) -> None:
         with home.store.engine.begin() as connection:
             connection.execute(text("UPDATE disputes SET revision = 7"))
     ran = run("db", "check", "--db", url)
-    assert (ran.code, "D-1: the projection says revision 7, the events say 1" in ran.out) == (
+    assert (ran.code, "D-1: the projection has revision 7, the events give 1" in ran.out) == (
         1,
         True,
     )
@@ -140,7 +140,7 @@ def test_what_is_damaged_is_found_and_told(url: str) -> None:
             {
                 "dispute_id": "D-1",
                 "seq": None,
-                "message": "the projection says revision 7, the events say 1",
+                "message": "the projection has revision 7, the events give 1",
             }
         ],
     )

@@ -170,7 +170,7 @@ PLANTED = {
     "a text": ("UPDATE dispute_events SET hashed = {hashed} WHERE seq = 2", "hash does not fit"),
     "an event that is gone": ("DELETE FROM dispute_events WHERE seq = 2", "event 2 is missing"),
     "the first event": ("DELETE FROM dispute_events WHERE seq = 1", "event 1 is missing"),
-    "the last event": ("DELETE FROM dispute_events WHERE seq = 3", "the projection says"),
+    "the last event": ("DELETE FROM dispute_events WHERE seq = 3", "the projection has"),
     "the policy": (
         "UPDATE dispute_policies SET body = replace(body, '24', '25')",
         "in the database was changed after it was written",
@@ -184,10 +184,10 @@ PLANTED = {
         "UPDATE dispute_private_values SET seq = 9",
         "orphaned personal values: the event does not exist",
     ),
-    "a state": ("UPDATE disputes SET state = 'opened'", "the projection says state opened"),
-    "an order": ("UPDATE disputes SET order_id = 'O-2'", "the projection says order_id O-2"),
-    "closed": ("UPDATE disputes SET closed = NOT closed", "the projection says closed"),
-    "a snapshot": ("UPDATE disputes SET snapshot = '{{}}'", "the projection says snapshot"),
+    "a state": ("UPDATE disputes SET state = 'opened'", "the projection has state opened"),
+    "an order": ("UPDATE disputes SET order_id = 'O-2'", "the projection has order_id O-2"),
+    "closed": ("UPDATE disputes SET closed = NOT closed", "the projection has closed"),
+    "a snapshot": ("UPDATE disputes SET snapshot = '{{}}'", "the projection has snapshot"),
     "a deadline": ("DELETE FROM dispute_deadlines", "the running deadlines are {{}}"),
     "a due instant": (
         "UPDATE dispute_deadlines SET due_at = '2030-01-01 00:00:00+00:00'",

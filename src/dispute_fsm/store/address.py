@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from psycopg import pq
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -104,10 +104,13 @@ def engine_of(address: Address) -> Engine:
 
     engine = create_engine(address.url, creator=connect, pool_pre_ping=True)
     if address.dialect.name == SQLITE:
-        # Wait for the write lock at once: a transaction that has read first could not wait, for
-        # what it read may be out of date by then.
-        event.listen(engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", _wait_for_write_lock)
     return engine
+
+
+def _wait_for_write_lock(connection: Connection) -> None:
+    """Begin a transaction with the lock: after a read it is too late to wait for other writers."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _invalid(message: str) -> InputError:

@@ -117,7 +117,7 @@ def _check_dispute(store: Store, session: Session, stored: Any, rows: _Rows) -> 
             continue
         actual = getattr(stored, name)
         if actual != value:
-            message = f"the projection says {name} {actual}, the events say {value}"
+            message = f"the projection has {name} {actual}, the events give {value}"
             yield Damage(dispute_id, None, message)
     for what, actual, right in (
         (
@@ -132,7 +132,7 @@ def _check_dispute(store: Store, session: Session, stored: Any, rows: _Rows) -> 
         ),
     ):
         if actual != right:
-            message = f"the {what} are {actual}, the events say {right}"
+            message = f"the {what} are {actual}, the events give {right}"
             yield Damage(dispute_id, None, message)
     if orphaned := sorted(private.keys() - {row.seq for row in rows[events.name]}):
         yield Damage(dispute_id, orphaned[0], "orphaned personal values: the event does not exist")

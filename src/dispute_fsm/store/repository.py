@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, bindparam, delete, false, func, insert, select
@@ -130,19 +130,16 @@ class Store:
         if row is None:
             return None
         policy = self.policy(session, row.policy)
+        used: dict[str, AuditEvent] = {}
+        if key is not None and row.used_hash is not None:
+            used[key] = event_of(
+                EventRow(dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private)
+            )
+        dispute = None
         if row.snapshot_version == snapshot_version(row.rules):
-            used: dict[str, AuditEvent] = {}
-            if key is not None and row.used_hash is not None:
-                used[key] = event_of(
-                    EventRow(
-                        dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private
-                    )
-                )
             first = EventRow(dispute_id, 1, row.hashed, row.hash, None)
             dispute = self._read(row.snapshot, first, policy, used)
-            if dispute is not None:
-                return Loaded(dispute, row.now)
-        return Loaded(self.fold(session, dispute_id, policy), row.now)
+        return Loaded(dispute or self.fold(session, dispute_id, policy), row.now)
 
     def _read(
         self, text: str, first: EventRow, policy: Policy, used: Mapping[str, AuditEvent]
@@ -266,7 +263,7 @@ class Store:
         `hashed` are the bytes that the event's hash covers, if they are known.
         Raises `ConflictError` where the dispute was modified concurrently.
         """
-        values = {
+        values: dict[str, Any] = {
             "of_dispute": before.dispute_id,
             "before_seq": before.seq,
             "before_hash": before.last_hash,
