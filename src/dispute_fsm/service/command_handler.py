@@ -108,7 +108,9 @@ class CommandHandler:
             with self.session(host) as session:
                 now = self.now(session)
                 loaded = self.store.load(session, opening.dispute_id)
-                live = self.store.live_dispute(session, opening.order_id) if loaded is None else None
+                live = (
+                    self.store.live_dispute(session, opening.order_id) if loaded is None else None
+                )
             if live == opening.dispute_id:  # it was opened between the two looks
                 continue
             existing = None if loaded is None else loaded.dispute

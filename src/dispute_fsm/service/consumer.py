@@ -67,7 +67,9 @@ class FeedEvent:
             "subject": record["dispute_id"],
             "time": record["at"],
             "datacontenttype": "application/json",
-            "sequence": "-".join(number.rjust(_LONGEST, "0") for number in self.position.split("-")),
+            "sequence": "-".join(
+                number.rjust(_LONGEST, "0") for number in self.position.split("-")
+            ),
             "data": record,
         }
 
