@@ -1,4 +1,4 @@
-"""Whether the queries use their indexes with a million disputes: their plans, and page times.
+"""Do the queries use their indexes with a million disputes? Their plans, and how long a page takes.
 
     python -m benchmarks.queries [--disputes N]
 
@@ -22,12 +22,12 @@ from sqlalchemy import Connection, Engine, literal, text
 
 from benchmarks.store import schema
 from dispute_fsm.domain.enums import StateName
+from dispute_fsm.store.address import POSTGRESQL
 from dispute_fsm.store.deadlines import LAPSED, NEXT_FREE, NEXT_LAPSE, OVERDUE
 from dispute_fsm.store.event_log import ALL, SETTLED
-from dispute_fsm.store.queries import Found, due_statement, paths_of, statement
+from dispute_fsm.store.projection import loading
+from dispute_fsm.store.queries import DUE, DisputeQuery, dispute_query, paths_in
 from dispute_fsm.store.repository import Store
-from dispute_fsm.store.schema import POSTGRESQL
-from dispute_fsm.store.statements import loading
 
 BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
 _STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized'
@@ -39,9 +39,9 @@ _PATH = """CASE WHEN g % 100 < 96 THEN {state}
   WHEN g % 100 < 99 THEN 'option_chosen.settling.awaiting_shipment'
   WHEN g % 200 < 100 THEN 'option_chosen.contesting.under_review'
   ELSE 'disputing.settlement.proposing,disputing.evidence.under_review' END"""
-_DISPUTES = """INSERT INTO disputes
-  (dispute_id, order_id, merchant_id, consumer_id, rules, policy, opened_at, path, state, closed,
-  revision, seq, last_at, last_hash, xid, snapshot_version, snapshot)
+_DISPUTES = """INSERT INTO disputes (dispute_id, order_id, merchant_id, consumer_id, rules,
+  policy, opened_at, path, state, closed, revision, seq, last_at, last_hash, xid,
+  snapshot_version, snapshot)
 SELECT 'D-' || g, 'O-' || g, 'M-' || (g % 2000), 'C-' || g, '2023-03', '0', {at}, {path}, {state},
   g % 100 < 92, 2, 2, {at}, '0', 0, '0', '{{}}'
 FROM {numbers}"""
@@ -79,7 +79,7 @@ _FEW = 1_000
 
 
 def fill(engine: Engine, number: int) -> None:
-    """Create this many disputes, one in twelve of them live, and update the statistics."""
+    """Make this many disputes, one in twelve live, and let the database analyze them."""
     words = {"state": _STATE, "path": _PATH.format(state=_STATE), **_WORDS[engine.dialect.name]}
     with engine.begin() as connection:
         for rows in (_DISPUTES, _DEADLINES, _EVENTS):
@@ -88,35 +88,35 @@ def fill(engine: Engine, number: int) -> None:
         connection.exec_driver_sql("ANALYZE")
 
 
-def queries(dialect: str, number: int) -> Mapping[str, tuple[Found, Mapping[str, Any]]]:
+def queries(dialect: str, number: int) -> Mapping[str, tuple[DisputeQuery, Mapping[str, Any]]]:
     """Return every query of the service, each with values of somewhere in the middle."""
     middle = BEGAN + timedelta(minutes=number // 2)
     page = {"after_at": middle, "after_id": "D-5", "limit": 100}
-    review, resolved = paths_of(StateName.UNDER_REVIEW), {"path_0": "resolved"}
+    review, resolved = paths_in(StateName.UNDER_REVIEW), {"path_0": "resolved"}
     feed = SETTLED if dialect == POSTGRESQL else ALL
     return {
         "load": (loading(literal(0)), {"dispute_id": "D-7", "key": "k"}),
-        "by order": (statement("order_id"), {**page, "order_id": "O-7"}),
-        "by merchant": (statement("merchant_id"), {**page, "merchant_id": "M-7"}),
+        "by order": (dispute_query("order_id"), {**page, "order_id": "O-7"}),
+        "by merchant": (dispute_query("merchant_id"), {**page, "merchant_id": "M-7"}),
         "by merchant and state": (
-            statement("merchant_id", paths=1),
+            dispute_query("merchant_id", paths=1),
             {**page, "merchant_id": "M-7", **resolved},
         ),
         "by merchant and state, of several versions": (
-            statement("merchant_id", paths=len(review)),
+            dispute_query("merchant_id", paths=len(review)),
             {
                 **page,
                 "merchant_id": "M-99",
                 **{f"path_{place}": path for place, path in enumerate(review)},
             },
         ),
-        "by state, many": (statement(paths=1), {**page, **resolved}),
+        "by state, many": (dispute_query(paths=1), {**page, **resolved}),
         "by state, of several versions": (
-            statement(paths=len(review)),
+            dispute_query(paths=len(review)),
             {**page, **{f"path_{place}": path for place, path in enumerate(review)}},
         ),
         "due before": (
-            due_statement(),
+            DUE,
             {**page, "after_name": "", "instant": middle + timedelta(days=9)},
         ),
         "overdue": (OVERDUE, {"now": middle, "limit": 20}),
@@ -134,7 +134,7 @@ def queries(dialect: str, number: int) -> Mapping[str, tuple[Found, Mapping[str,
     }
 
 
-def plan(connection: Connection, query: Found, values: Mapping[str, Any]) -> list[str]:
+def plan(connection: Connection, query: DisputeQuery, values: Mapping[str, Any]) -> list[str]:
     """Explain a query as it is run: the lines of its plan."""
     asked = str(query.params(**values).compile(connection, compile_kwargs={"literal_binds": True}))
     if connection.dialect.name == POSTGRESQL:
@@ -143,7 +143,7 @@ def plan(connection: Connection, query: Found, values: Mapping[str, Any]) -> lis
 
 
 def faults(lines: list[str]) -> list[str]:
-    """Return the lines of a plan that read a whole table, or sort despite an index."""
+    """Return the lines of a plan that read a whole table, or sort much without an index."""
     return [
         line
         for line in lines

@@ -40,7 +40,7 @@ from dispute_fsm.history.reader import steps
 from dispute_fsm.history.replay import collecting_rarely
 from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service import DisputeService
-from dispute_fsm.store.import_export import bring_in
+from dispute_fsm.store.import_export import import_history
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
 
@@ -252,7 +252,7 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
     def brought(base: Base) -> float:
         began = perf_counter()
         with path.open("rb") as stream, base.store.pool.transaction() as session:
-            bring_in(base.store, session, stream, str(path))
+            import_history(base.store, session, stream, str(path))
         return perf_counter() - began
 
     def by_driver(base: Base, statements: list[Recorded]) -> tuple[float, float]:

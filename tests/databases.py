@@ -1,4 +1,4 @@
-"""The databases that tests run against: SQLite in a file of the test's own, PostgreSQL in a schema of the test's own."""
+"""The databases of the tests: a file of SQLite, a schema of PostgreSQL, each for one test."""
 
 import os
 from collections.abc import Generator
@@ -13,18 +13,18 @@ from sqlalchemy.engine import URL, make_url
 
 KINDS = ("sqlite", "postgresql")
 SERVER = os.environ.get("DISPUTE_FSM_TEST_POSTGRES", "postgresql+psycopg:///test")
-"""Where a PostgreSQL answers that tests may use: each makes a schema of its own there, and drops it."""
+"""The PostgreSQL that tests may use: each creates a schema of its own there, and drops it."""
 
 
 def conninfo(url: str | URL = SERVER) -> str:
-    """Give a URL in the words of psycopg."""
+    """Return a URL in the form that psycopg reads."""
     address = make_url(url).set(drivername="postgresql")
     return address.render_as_string(hide_password=False)
 
 
 @cache
 def unreachable() -> str | None:
-    """Say why no PostgreSQL answers; None where one does."""
+    """Return why PostgreSQL is not available; None where it is."""
     try:
         with psycopg.connect(conninfo(), connect_timeout=60):
             return None
@@ -34,7 +34,7 @@ def unreachable() -> str | None:
 
 @contextmanager
 def postgresql() -> Generator[str]:
-    """Give the URL of an empty schema that is dropped afterwards."""
+    """Return the URL of an empty schema that is dropped afterwards."""
     name = f"dispute_fsm_{uuid4().hex[:16]}"
     with psycopg.connect(conninfo(), autocommit=True) as server:
         server.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
@@ -52,7 +52,7 @@ def postgresql() -> Generator[str]:
 
 @contextmanager
 def database(kind: str, folder: Path) -> Generator[str]:
-    """Give the URL of an empty database of a kind."""
+    """Return the URL of an empty database of a kind."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'disputes.db'}"
     else:

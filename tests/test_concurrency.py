@@ -123,7 +123,7 @@ def test_of_eight_disputes_about_one_order_one_opens(homes: list[House]) -> None
     )
     assert sum(one.accepted for one in opened) == 1
     assert {code for one in opened for code in one.codes} == {RefusalCode.DISPUTE_EXISTS}
-    assert len(homes[0].service.by_order("O-1").found) == 1
+    assert len(homes[0].service.by_order("O-1").items) == 1
 
 
 # ---- recorded runs -------------------------------------------------------------------------------

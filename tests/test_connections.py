@@ -1,4 +1,4 @@
-"""The connections that commands run on: few, in turn, none is lost, and each goes back as it was."""
+"""The pool: few connections, taken in turn; none is lost, and each is put back as it was."""
 
 import gc
 import os
@@ -29,7 +29,7 @@ def home(url: str) -> Iterator[House]:
 
 
 def kept(home: House) -> bool:
-    """Whether what was rolled back stands all the same."""
+    """Return whether the row that was rolled back exists."""
     with home.store.pool.take() as session:
         return bool(
             session.execute(
@@ -39,7 +39,7 @@ def kept(home: House) -> bool:
 
 
 class Waiting:
-    """Threads that wait for a connection, one after the other; `got` says in which order they had one."""
+    """Threads that wait for a connection; `got` is the order in which they got it."""
 
     def __init__(self, home: House, number: int) -> None:
         self.got: list[int] = []
@@ -57,7 +57,7 @@ class Waiting:
             self.got.append(number)
 
 
-def test_who_waits_for_a_connection_gets_it_in_turn(home: House) -> None:
+def test_threads_that_wait_for_a_connection_get_it_in_turn(home: House) -> None:
     with ExitStack() as busy:
         first = home.store.pool.take()
         for _ in range(MOST - 1):
@@ -71,7 +71,7 @@ def test_who_waits_for_a_connection_gets_it_in_turn(home: House) -> None:
     assert len(home.store.pool.permits) <= MOST
 
 
-def test_who_waits_gets_the_right_to_a_new_connection_where_one_broke(home: House) -> None:
+def test_a_waiting_thread_gets_the_permit_of_a_broken_connection(home: House) -> None:
     with ExitStack() as busy:
         for _ in range(MOST - 1):
             busy.enter_context(home.store.pool.take())
@@ -89,7 +89,7 @@ def test_who_waits_gets_the_right_to_a_new_connection_where_one_broke(home: Hous
         assert waiting.got == [0]
 
 
-def test_who_waits_too_long_is_told_so_and_waits_no_more(
+def test_a_thread_that_waits_too_long_gets_an_error(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_PATIENCE", 0.01)
@@ -113,7 +113,7 @@ def test_a_connection_that_nobody_put_back_does_not_count(home: House) -> None:
     home.open("D-1")
 
 
-def test_an_interrupt_stays_one_whatever_the_driver_says_of_it(home: House) -> None:
+def test_an_interrupt_stays_one_whatever_the_driver_raises_then(home: House) -> None:
     home.open("D-1")
 
     def interrupted() -> None:
@@ -121,7 +121,7 @@ def test_an_interrupt_stays_one_whatever_the_driver_says_of_it(home: House) -> N
             try:
                 raise KeyboardInterrupt
             finally:
-                connection.execute("no statement")  # as when the driver was cut off in its talk
+                connection.execute("no statement")  # as when the driver was interrupted
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
@@ -161,7 +161,7 @@ with house(sys.argv[1]) as home:
         for number in (2, 3):
             home.open(f"D-{number}")
         os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0, "the process that was forked took a connection of the first"
+    assert os.waitpid(child, 0)[1] == 0, "the forked process took a connection"
     with home.store.pool.take() as again:
         assert again is ours and ours.usable(), "it ended a connection of the first"
     home.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))

@@ -48,7 +48,7 @@ def test_run_stores_what_happened_and_can_be_run_again(url: str) -> None:
     assert checked.code == 0
     assert ", 0 damages" in checked.out
     with house(url) as home:
-        stored = home.service.by_merchant("M-41007").found
+        stored = home.service.by_merchant("M-41007").items
         settle(home.store)
         assert home.service.feed()
         assert isinstance(stored, tuple)
@@ -129,7 +129,7 @@ def test_what_is_damaged_is_found_and_told(url: str) -> None:
         with home.store.engine.begin() as connection:
             connection.execute(text("UPDATE disputes SET revision = 7"))
     ran = run("db", "check", "--db", url)
-    assert (ran.code, "D-1: the projection says revision 7, the events say 1" in ran.out) == (
+    assert (ran.code, "D-1: the projection has revision 7, the events give 1" in ran.out) == (
         1,
         True,
     )
@@ -140,7 +140,7 @@ def test_what_is_damaged_is_found_and_told(url: str) -> None:
             {
                 "dispute_id": "D-1",
                 "seq": None,
-                "message": "the projection says revision 7, the events say 1",
+                "message": "the projection has revision 7, the events give 1",
             }
         ],
     )

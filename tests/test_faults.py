@@ -1,4 +1,4 @@
-"""Failures of the order system, database, disk and clock: a test for each other guarantee."""
+"""Failures of the order system, the database, the disk and the clock, as README's table says."""
 
 import os
 import pwd
@@ -97,7 +97,7 @@ class Slow(AnyOrder):
 
 @contextmanager
 def waiting(home: House, url: str, asked: Option) -> Iterator[list[object]]:
-    """Let another process wait with a command for a slow order system until the context ends."""
+    """Let another process wait for a slow order system, until this context ends."""
     decisions: list[object] = []
     with house(url) as other:
         slow = Slow(CLAIMABLE)

@@ -1,4 +1,4 @@
-"""Behind a real PgBouncer in transaction mode, where each transaction may be another session's: everything works, and is sound."""
+"""Behind a real PgBouncer in transaction mode: each transaction may be in another session."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from dispute_fsm.service import DisputeService
 from dispute_fsm.service.consumer import DeliveryResult
 from dispute_fsm.service.sweeper import SweepResult
 from dispute_fsm.store.address import address_of, behind_pooler
-from dispute_fsm.store.import_export import bring_in, taken_out
+from dispute_fsm.store.import_export import export_history, import_history
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
 from tests.command_line import run
@@ -51,7 +51,7 @@ logfile = {folder}/log
 
 
 class PgBouncer:
-    """A PgBouncer of the test's own, over a socket in a folder, in front of a schema of the test's own."""
+    """A PgBouncer of the test's own, on a socket in a folder, in front of a schema of its own."""
 
     def __init__(self, program: str, folder: Path, schema: str) -> None:
         with psycopg.connect(conninfo()) as server:
@@ -150,7 +150,7 @@ def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(
         )
         settle(home.store)
         assert len({event.position for event in home.service.feed(limit=1_000)}) == 3 * DISPUTES
-        assert len(home.service.by_merchant("M-1", limit=1_000).found) == DISPUTES
+        assert len(home.service.by_merchant("M-1", limit=1_000).items) == DISPUTES
         assert list(check(home.store, CheckCounts())) == []
     checked = run("db", "check", "--db", url)
     assert (checked.code, checked.out.strip()) == (
@@ -179,7 +179,7 @@ def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: P
                 promised(service, f"D-{number}")
             until(
                 lambda: (
-                    running.done() or all(one.closed for one in service.by_merchant("M-1").found)
+                    running.done() or all(one.closed for one in service.by_merchant("M-1").items)
                 ),
                 "nothing fired",
             )
@@ -221,7 +221,7 @@ def test_the_transactions_of_a_host_work_on_its_own_engine(pooler: PgBouncer) ->
         kept = {f"D-{number}" for number in range(2, DISPUTES + 1, 2)}
         with home.store.engine.connect() as connection:
             assert {row.told for row in connection.execute(text("SELECT told FROM host"))} == kept
-        assert {one.dispute_id for one in home.service.by_merchant("M-1").found} == {"D-0", *kept}
+        assert {one.dispute_id for one in home.service.by_merchant("M-1").items} == {"D-0", *kept}
         assert list(check(home.store, CheckCounts())) == []
     engine.dispose()
 
@@ -232,10 +232,10 @@ def test_histories_go_out_and_in(pooler: PgBouncer) -> None:
             home.open(f"D-{number}")
             home.service.send(f"D-{number}", choose(Option.PROVE_NO_FAULT, key="k", note="x"))
         assert [home.service.erase(f"D-{number}") for number in range(3)] == [1, 1, 1]
-        lines = "".join(taken_out(home.store)).encode()
+        lines = "".join(export_history(home.store)).encode()
         with home.store.pool.transaction() as session:
-            assert bring_in(home.store, session, BytesIO(lines), "x.history.jsonl") == 0
-        assert "".join(taken_out(home.store)).encode() == lines
+            assert import_history(home.store, session, BytesIO(lines), "x.history.jsonl") == 0
+        assert "".join(export_history(home.store)).encode() == lines
 
 
 def test_a_pooler_that_goes_away_is_unavailable_until_it_is_back(pooler: PgBouncer) -> None:
@@ -258,7 +258,7 @@ def test_what_a_pooler_does_not_take_is_not_worth_another_try(pooler: PgBouncer)
 
 
 def shared(home: House) -> None:
-    """Let every connection of the pool's prepare at once, as a driver does that does not know of the pooler."""
+    """Let every connection prepare statements, as a driver that does not know of the pooler."""
     with home.store.pool.take() as session:
         session.driver.prepare_threshold = 0
 

@@ -19,7 +19,7 @@ from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, Sta
 from dispute_fsm.errors import InputError
 from dispute_fsm.service.consumer import log_sink
 from dispute_fsm.store import queries
-from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_of
+from dispute_fsm.store.queries import DisputeSnapshot, Page, paths_in
 from dispute_fsm.store.repository import Store
 from tests.service_support import House, house
 from tests.support import DAY, HOUR, MINUTE, OPENED_AT, choose, command, submission
@@ -39,8 +39,8 @@ def all_pages(page: Pages, limit: int) -> list[Any]:
     cursor: str | None = None
     for _ in count():
         one = page(cursor, limit)
-        assert len(one.found) <= limit
-        found += one.found
+        assert len(one.items) <= limit
+        found += one.items
         if one.cursor is None:
             return found
         cursor = one.cursor
@@ -53,7 +53,7 @@ def ids(found: list[DisputeSnapshot]) -> list[str]:
 
 @pytest.fixture
 def seven(home: House) -> House:
-    """Seven disputes of two merchants, opened a minute apart; D-3 and D-4 at the same moment; D-5 is closed."""
+    """Seven disputes of two merchants, opened a minute apart, D-3 and D-4 at once; D-5 closed."""
     for number in range(7):
         home.open(f"D-{number}", merchant_id=f"M-{number % 2}", order_id=f"O-{number}")
         home.time.pass_(timedelta(0) if number == 3 else MINUTE)
@@ -88,7 +88,7 @@ def test_pages_of_any_size_hold_each_dispute_once_the_oldest_first(
 
 def test_what_opens_closes_or_moves_on_meanwhile_moves_nothing(seven: House) -> None:
     first = seven.service.by_merchant("M-0", limit=2)
-    assert ids(list(first.found)) == ["D-0", "D-2"]
+    assert ids(list(first.items)) == ["D-0", "D-2"]
     seven.service.send("D-0", command(CommandType.WITHDRAW))
     seven.open("D-9", merchant_id="M-0")
     rest = all_pages(
@@ -127,7 +127,7 @@ def test_a_state_is_found_under_every_rule_version_in_every_region_and_by_what_l
     assert found(StateName.DISPUTING) == ["D-1", "D-3", "D-5"]
     assert found(StateName.CONTESTING) == ["D-2", "D-4"]
     assert found(StateName.OPENED) == ["D-0"]
-    assert all(paths_of(state) for state in StateName)
+    assert all(paths_in(state) for state in StateName)
 
 
 def test_a_state_that_no_rule_version_has_finds_nothing(
@@ -135,7 +135,7 @@ def test_a_state_that_no_rule_version_has_finds_nothing(
 ) -> None:
     home.open()
     monkeypatch.setattr(queries, "VERSIONS", {})
-    assert home.service.by_state(StateName.OPENED).found == ()
+    assert home.service.by_state(StateName.OPENED).items == ()
 
 
 def test_a_snapshot_says_for_what_a_region_has_failed(home: House) -> None:
@@ -154,7 +154,7 @@ def test_a_snapshot_says_for_what_a_region_has_failed(home: House) -> None:
 def test_an_order_shows_all_its_disputes(seven: House) -> None:
     seven.service.send("D-1", command(CommandType.WITHDRAW))
     seven.open("D-8", order_id="O-1")
-    found = seven.service.by_order("O-1").found
+    found = seven.service.by_order("O-1").items
     assert [(one.dispute_id, one.closed) for one in found] == [("D-1", True), ("D-8", False)]
 
 
@@ -163,7 +163,7 @@ def test_what_is_due_before_an_instant_is_what_runs(seven: House) -> None:
         "at that instant D-1 is due, not before it"
     )
     seven.service.send("D-1", choose(Option.PROVE_NO_FAULT))
-    found = seven.service.due_before(OPENED_AT + DAY + MINUTE).found
+    found = seven.service.due_before(OPENED_AT + DAY + MINUTE).items
     assert [(one.dispute_id, one.deadline) for one in found] == [
         ("D-1", Deadline.EVIDENCE),
         ("D-0", Deadline.RESPONSE),
@@ -171,7 +171,7 @@ def test_what_is_due_before_an_instant_is_what_runs(seven: House) -> None:
 
 
 def ids_due(home: House, instant: Any) -> list[str]:  # noqa: ANN401 -- an instant
-    return [one.dispute_id for one in home.service.due_before(instant).found]
+    return [one.dispute_id for one in home.service.due_before(instant).items]
 
 
 def test_a_snapshot_is_what_the_dispute_is_and_rises_with_it(home: House) -> None:
@@ -240,7 +240,7 @@ def forged(*parts: object) -> str:
     ],
 )
 def test_a_cursor_that_was_forged_is_an_error(home: House, cursor: str) -> None:
-    with pytest.raises(InputError, match="no cursor of this query"):
+    with pytest.raises(InputError, match="not a cursor of this query"):
         home.service.by_order("O-1", cursor=cursor)
 
 
@@ -248,7 +248,7 @@ def test_a_cursor_that_was_forged_is_an_error(home: House, cursor: str) -> None:
     "place", [f"{2**63}-0", f"0-{2**63}", "1" * 5000 + "-0", "0-", "-", "\uff11-0"]
 )
 def test_a_place_that_was_forged_is_an_error(home: House, place: str) -> None:
-    with pytest.raises(InputError, match="no place in the feed"):
+    with pytest.raises(InputError, match="not a position in the feed"):
         home.service.feed(place)
 
 
@@ -267,7 +267,7 @@ def test_an_instant_that_is_none_is_an_error(home: House, instant: datetime) -> 
     "cursor", ["", "x", "7b7d", "5b5d", "5b312c225822 5d", "5b2278222c2279225d"]
 )
 def test_a_cursor_that_no_query_gave_is_an_error(home: House, cursor: str) -> None:
-    with pytest.raises(InputError, match="no cursor of this query"):
+    with pytest.raises(InputError, match="not a cursor of this query"):
         home.service.by_order("O-1", cursor=cursor)
 
 

@@ -76,7 +76,7 @@ def test_what_was_answered_is_what_another_process_finds(home: House, url: str) 
     other = Store(url)
     with other.pool.take() as session:
         loaded = other.load(session, "D-1", "k-1")
-        folded = other.folded(session, "D-1", answer.dispute.policy)
+        folded = other.fold(session, "D-1", answer.dispute.policy)
         events = other.history(session, "D-1")
     other.close()
     assert loaded is not None
@@ -399,7 +399,7 @@ def test_what_can_be_no_id_names_nothing_in_every_call(home: House, nothing: str
         service.snapshot(nothing),
         service.erase(nothing),
     ) == (None, (), None, 0)
-    assert service.by_order(nothing).found == service.by_merchant(nothing).found == ()
+    assert service.by_order(nothing).items == service.by_merchant(nothing).items == ()
     asked = choose(Option.OUT_OF_STOCK_REFUND)
     asks: tuple[Callable[[], object], ...] = (
         lambda: service.send(nothing, asked),

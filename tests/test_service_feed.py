@@ -80,7 +80,7 @@ def test_reading_goes_on_behind_any_place(home: House) -> None:
 
 @pytest.mark.parametrize("after", ["", "7", "a-b", "-1-2", "1-2-3", "\u0663-\u0661", "1- 2"])
 def test_a_text_that_is_no_place_is_an_error(home: House, after: str) -> None:
-    with pytest.raises(InputError, match="no place in the feed"):
+    with pytest.raises(InputError, match="not a position in the feed"):
         home.service.feed(after)
 
 
@@ -371,7 +371,7 @@ def test_a_lease_that_lapsed_lets_another_deliver_and_the_first_hears_of_it(home
         if not sink.took:
             assert other.deliver() == DeliveryResult(delivered=3)
 
-    with pytest.raises(ConflictError, match="somebody else delivers"):
+    with pytest.raises(ConflictError, match="another process delivers"):
         home.service.consumer("mail", too_slow, lease=timedelta(0)).deliver()
     assert sink.took == ids(home)
     assert other.deliver() == DeliveryResult()
@@ -436,7 +436,7 @@ def test_a_slow_sink_neither_loses_its_turn_nor_hears_all_again(
         sink(event)
         passed[0] += 25
         with home.store.pool.take() as session:
-            kept.append(str(consumers.place(session, "c")))
+            kept.append(str(consumers.position_of(session, "c")))
 
     kept: list[str] = []
     with pytest.raises(KeyboardInterrupt):

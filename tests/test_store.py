@@ -1,4 +1,4 @@
-"""The store: what the database itself refuses, the schema's version, snapshots, and that loading reads a bounded number of rows."""
+"""The store: what the database itself refuses, URLs, errors, migrations, snapshots, loading."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -21,17 +21,19 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError, StoreInvalidError, StoreUnavailableError
 from dispute_fsm.rules import registry, v2023_03
 from dispute_fsm.service import DisputeService
-from dispute_fsm.store import records as snapshot
 from dispute_fsm.store.address import address_of, engine_of, file_of
-from dispute_fsm.store.failures import failure
-from dispute_fsm.store.import_export import taken_out
+from dispute_fsm.store.import_export import export_history
 from dispute_fsm.store.integrity import CheckCounts, check
-from dispute_fsm.store.migrations import migrate, version
-from dispute_fsm.store.pool import Pool
+from dispute_fsm.store.pool import Pool, store_error
+from dispute_fsm.store.projection import (
+    loading,
+    read_snapshot,
+    snapshot_version,
+    write_snapshot,
+)
 from dispute_fsm.store.repository import Store
-from dispute_fsm.store.schema import SCHEMA_VERSION
+from dispute_fsm.store.schema import SCHEMA_VERSION, migrate, version
 from dispute_fsm.store.session import Session
-from dispute_fsm.store.statements import loading
 from tests.databases import SERVER, unreachable
 from tests.service_support import House, house, plan, request, whole_tables
 from tests.support import CLAIMABLE, DAY, choose, command, over, situations, submission
@@ -64,7 +66,7 @@ def test_the_database_refuses_to_change_or_delete_what_happened(
 
 
 @pytest.mark.parametrize("table", ["dispute_events", "dispute_policies"])
-def test_no_other_way_round_is_open(home: House, table: str) -> None:
+def test_the_database_refuses_replace_and_truncate(home: House, table: str) -> None:
     home.open()
     before = home.service.history("D-1")
     sqlite = home.store.engine.dialect.name == "sqlite"
@@ -93,7 +95,7 @@ def test_the_database_refuses_a_second_live_dispute_about_an_order(home: House) 
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("disputes.db", "not the URL of a database"),
         ("mysql://localhost/test", 'unsupported database "mysql"'),
@@ -106,14 +108,14 @@ def test_the_database_refuses_a_second_live_dispute_about_an_order(home: House) 
         ("postgresql://localhost:port/test", "not the URL of a database"),
     ],
 )
-def test_a_url_that_is_none_is_an_error_that_says_which_would_be(url: str, said: str) -> None:
-    with pytest.raises(InputError, match=said) as error:
+def test_an_invalid_url_is_an_error_with_an_example(url: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
         address_of(url)
     assert error.value.field == "url"
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("sqlite:///d.db?timeout=", "timeout has no value"),
         ("postgresql:///test?options=&timeout=5", "options has no value"),
@@ -131,10 +133,8 @@ def test_a_url_that_is_none_is_an_error_that_says_which_would_be(url: str, said:
         ("postgresql:///test?zzzzzz=1", "known are the parameters of libpq"),
     ],
 )
-def test_a_parameter_that_is_not_known_is_an_error_that_says_which_may_be_meant(
-    url: str, said: str
-) -> None:
-    with pytest.raises(InputError, match=said) as error:
+def test_an_unknown_parameter_is_an_error_with_a_suggestion(url: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
         address_of(url)
     assert error.value.field == "url"
 
@@ -155,9 +155,7 @@ def test_a_parameter_that_is_not_known_is_an_error_that_says_which_may_be_meant(
         *((f"prepare_threshold={value}", "postgresql") for value in ("x", "-1", "1.5")),
     ],
 )
-def test_a_value_that_a_parameter_cannot_have_is_an_error_that_names_the_parameter(
-    parameter: str, kind: str
-) -> None:
+def test_an_invalid_value_is_an_error_that_names_the_parameter(parameter: str, kind: str) -> None:
     url = {
         "sqlite": "sqlite:///d.db?",
         "file": "sqlite:///file:d.db?uri=true&",
@@ -167,7 +165,7 @@ def test_a_value_that_a_parameter_cannot_have_is_an_error_that_names_the_paramet
         address_of(url + parameter)
 
 
-def test_parameters_that_are_no_texts_reach_the_driver(url: str) -> None:
+def test_parameters_reach_the_driver_in_their_types(url: str) -> None:
     given = {"timeout": "5", "cached_statements": "64"}
     if url.startswith("postgresql"):
         given = {
@@ -191,7 +189,7 @@ def test_parameters_that_are_no_texts_reach_the_driver(url: str) -> None:
 @pytest.mark.parametrize(
     "parameter", ["sslmode", "channel_binding", "target_session_attrs", "gssencmode"]
 )
-def test_a_value_that_only_libpq_knows_to_be_wrong_is_an_error_that_names_the_parameter(
+def test_a_value_that_only_libpq_can_check_is_an_error_that_names_the_parameter(
     parameter: str,
 ) -> None:
     with pytest.raises(InputError, match=f"^url: {parameter}: invalid"):
@@ -282,7 +280,7 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("DROP TABLE dispute_keys", "dispute_keys"),
         (
@@ -295,7 +293,7 @@ def test_a_database_that_takes_no_writes_is_unavailable(home: House) -> None:
     ],
 )
 def test_a_database_of_another_shape_is_invalid_and_not_worth_another_try(
-    home: House, url: str, change: str, said: str
+    home: House, url: str, change: str, message: str
 ) -> None:
     home.open()
     with home.store.engine.begin() as connection:
@@ -305,7 +303,7 @@ def test_a_database_of_another_shape_is_invalid_and_not_worth_another_try(
         with house(url) as other:
             other.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND, key="k"))
 
-    with pytest.raises(StoreInvalidError, match=said):
+    with pytest.raises(StoreInvalidError, match=message):
         asks()
     assert len(home.service.history("D-1")) == 1, "nothing is half-written"
 
@@ -322,7 +320,7 @@ def test_tables_of_others_with_our_names_are_invalid(url: str) -> None:
 @pytest.mark.parametrize(
     "does", ["sweep", "feed", "by_merchant", "check", "export", "consumer", "hosted"]
 )
-def test_every_call_says_in_our_words_that_a_table_is_missing(home: House, does: str) -> None:
+def test_every_call_raises_our_exception_for_a_missing_table(home: House, does: str) -> None:
     home.open()
     home.time.pass_(2 * DAY)
     with home.store.engine.begin() as connection:
@@ -338,7 +336,7 @@ def test_every_call_says_in_our_words_that_a_table_is_missing(home: House, does:
         "feed": home.service.feed,
         "by_merchant": lambda: home.service.by_merchant("M-1"),
         "check": lambda: list(check(home.store, CheckCounts())),
-        "export": lambda: list(taken_out(home.store)),
+        "export": lambda: list(export_history(home.store)),
         "consumer": home.service.consumer("c", lambda _event: None).deliver,
         "hosted": hosted,
     }
@@ -346,7 +344,7 @@ def test_every_call_says_in_our_words_that_a_table_is_missing(home: House, does:
         calls[does]()
 
 
-def test_a_schema_or_a_folder_that_is_not_there(home: House, tmp_path: Path) -> None:
+def test_a_missing_schema_or_folder(home: House, tmp_path: Path) -> None:
     url = home.store.engine.url
     if "sqlite" in url.drivername:
         with pytest.raises(StoreUnavailableError, match="unable to open"):
@@ -357,7 +355,7 @@ def test_a_schema_or_a_folder_that_is_not_there(home: House, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"database": "nowhere_at_all"}, "does not exist"),
         ({"username": "nobody_at_all"}, "nobody_at_all"),
@@ -366,11 +364,11 @@ def test_a_schema_or_a_folder_that_is_not_there(home: House, tmp_path: Path) -> 
     ids=["database", "user", "setting"],
 )
 def test_a_server_that_will_never_let_us_in_is_not_worth_another_try(
-    change: dict[str, Any], said: str
+    change: dict[str, Any], message: str
 ) -> None:
     if (why := unreachable()) is not None:
         pytest.skip(why)
-    with pytest.raises(StoreInvalidError, match=said):
+    with pytest.raises(StoreInvalidError, match=message):
         Store(make_url(SERVER).set(**change))
 
 
@@ -416,15 +414,15 @@ def test_an_error_of_postgresql_is_worth_another_try_by_its_code(
     codes: str, kind: type[Exception]
 ) -> None:
     for code in codes.split():
-        assert type(failure(Coded(code))) is kind, code
-        assert type(failure(DBAPIError("SELECT", None, Coded(code)))) is kind, (
+        assert type(store_error(Coded(code))) is kind, code
+        assert type(store_error(DBAPIError("SELECT", None, Coded(code)))) is kind, (
             f"{code}, through SQLAlchemy"
         )
 
 
-def test_what_is_no_error_of_a_driver_stays_what_it_is() -> None:
+def test_an_error_that_is_not_of_a_driver_is_not_translated() -> None:
     assert [
-        failure(error)
+        store_error(error)
         for error in (
             None,
             ZeroDivisionError(),
@@ -508,8 +506,8 @@ POLICIES = {
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_a_snapshot_is_the_dispute(policy: Policy) -> None:
     for name, dispute in situations(policy).items():
-        again = snapshot.read(
-            snapshot.written(dispute), dispute.opening, dispute.policy, dispute.keys
+        again = read_snapshot(
+            write_snapshot(dispute), dispute.opening, dispute.policy, dispute.keys
         )
         assert again == dispute, name
 
@@ -518,19 +516,17 @@ def test_the_same_dispute_is_the_same_text(home: House) -> None:
     home.open()
     made = home.service.send("D-1", choose(Option.SHIP_BY_AGREED_DATE)).dispute
     with home.store.pool.take() as session:
-        assert snapshot.written(home.store.folded(session, "D-1", made.policy)) == snapshot.written(
-            made
-        )
+        assert write_snapshot(home.store.fold(session, "D-1", made.policy)) == write_snapshot(made)
 
 
 def test_the_version_of_a_snapshot_is_another_for_another_chart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = snapshot.snapshot_version("2023-03")
+    before = snapshot_version("2023-03")
     other = registry.compiled(v2023_03.VERSION)
     object.__setattr__(other.table, "digest", "0" * 64)
     monkeypatch.setattr(registry, "VERSIONS", FrozenMap({"2023-03": other}))
-    assert snapshot.snapshot_version("2023-03") != before
+    assert snapshot_version("2023-03") != before
 
 
 @pytest.mark.parametrize("planted", ["snapshot_version = 'older'", "snapshot = '{}'"])
@@ -538,14 +534,14 @@ def test_a_snapshot_that_is_not_read_is_folded_from_the_events_and_written_anew(
     home: House, planted: str
 ) -> None:
     home.open()
-    stands = home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1")).dispute
+    expected = home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1")).dispute
     with home.store.engine.begin() as connection:
-        connection.execute(text(f"UPDATE disputes SET {planted}"))  # noqa: S608 -- our own words
-    assert home.service.get("D-1") == stands
+        connection.execute(text(f"UPDATE disputes SET {planted}"))  # noqa: S608 -- our own SQL
+    assert home.service.get("D-1") == expected
     home.service.send("D-1", submission())
     with home.store.engine.connect() as connection:
         row = connection.execute(text("SELECT snapshot_version, snapshot FROM disputes")).one()
-    assert row.snapshot_version == snapshot.snapshot_version("2023-03")
+    assert row.snapshot_version == snapshot_version("2023-03")
     assert row.snapshot != "{}"
 
 
@@ -584,5 +580,5 @@ def test_loading_reads_a_bounded_number_of_rows_however_long_the_history_is(home
 
 def test_without_a_server_the_tests_on_postgresql_say_so(tmp_path: Path) -> None:
     del tmp_path
-    said = unreachable()
-    assert said is None or "no PostgreSQL answers at DISPUTE_FSM_TEST_POSTGRES" in said
+    reason = unreachable()
+    assert reason is None or "no PostgreSQL answers at DISPUTE_FSM_TEST_POSTGRES" in reason

@@ -1,4 +1,4 @@
-"""Histories into the database and out of it, and the check of all that is there."""
+"""History files into the database and out of it, and the integrity check."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from dispute_fsm.domain.enums import CommandType, Option
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.store.import_export import bring_in, taken_out
+from dispute_fsm.store.import_export import export_history, import_history
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from tests.histories.corpus import of_blank_ids
 from tests.service_support import House, house
@@ -27,13 +27,13 @@ def home(url: str) -> Iterator[House]:
         yield home
 
 
-def brought(home: House, content: bytes) -> int:
+def import_bytes(home: House, content: bytes) -> int:
     with home.store.pool.transaction() as session:
-        return bring_in(home.store, session, BytesIO(content), "x.history.jsonl")
+        return import_history(home.store, session, BytesIO(content), "x.history.jsonl")
 
 
-def out(home: House, *ids: str) -> bytes:
-    return "".join(taken_out(home.store, ids)).encode()
+def export_bytes(home: House, *ids: str) -> bytes:
+    return "".join(export_history(home.store, ids)).encode()
 
 
 def damages(home: House) -> list[Damage]:
@@ -47,18 +47,18 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-# ---- in and out ----------------------------------------------------------------------------------
+# ---- import and export ---------------------------------------------------------------------------
 
 
 def records(content: bytes) -> list[object]:
     return [json.loads(line) for line in content.splitlines()]
 
 
-def test_what_was_brought_in_comes_out_as_the_same_records(home: House, many: bytes) -> None:
+def test_what_was_imported_is_exported_as_the_same_records(home: House, many: bytes) -> None:
     events = sum(not line.startswith(b'{"type":"policy"') for line in many.splitlines())
     assert events > 500, "more than one batch"
-    assert brought(home, many) == events
-    assert records(out(home)) == records(many)
+    assert import_bytes(home, many) == events
+    assert records(export_bytes(home)) == records(many)
     checked = CheckCounts()
     assert list(check(home.store, checked)) == []
     assert (checked.disputes, checked.events) == (250, events)
@@ -67,76 +67,76 @@ def test_what_was_brought_in_comes_out_as_the_same_records(home: House, many: by
 @pytest.mark.parametrize(
     "path", sorted(HISTORIES.glob("*.history.jsonl")), ids=lambda path: path.name.partition(".")[0]
 )
-def test_every_recorded_history_goes_in_and_comes_out_as_it_was(path: Path, tmp_path: Path) -> None:
+def test_every_recorded_history_is_exported_as_it_was_imported(path: Path, tmp_path: Path) -> None:
     with house(f"sqlite:///{tmp_path / 'd.db'}") as home:
-        brought(home, path.read_bytes())
-        content = out(home)
+        import_bytes(home, path.read_bytes())
+        content = export_bytes(home)
         assert records(content) == records(path.read_bytes())
         assert damages(home) == []
     with house(
         f"sqlite:///{tmp_path / 'again.db'}"
-    ) as other:  # what came out once comes out again byte for byte
-        brought(other, content)
-        assert out(other) == content
+    ) as other:  # what was exported once is exported again byte for byte
+        import_bytes(other, content)
+        assert export_bytes(other) == content
 
 
-def test_bringing_in_again_changes_nothing_and_a_longer_file_goes_on(home: House) -> None:
+def test_importing_again_changes_nothing_and_a_shorter_file_neither(home: House) -> None:
     home.open("D-1")
-    short = out(home)
+    short = export_bytes(home)
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
     home.service.send("D-1", submission(key="k-2"))
-    long = out(home)
-    assert brought(home, long) == brought(home, short) == 0
+    long = export_bytes(home)
+    assert import_bytes(home, long) == import_bytes(home, short) == 0
 
 
-def test_a_longer_file_goes_on_where_the_database_ends(url: str, tmp_path: Path) -> None:
+def test_a_longer_file_continues_where_the_database_ends(url: str, tmp_path: Path) -> None:
     with house(f"sqlite:///{tmp_path / 'origin.db'}") as origin, house(url) as home:
         origin.open("D-1")
-        assert brought(home, out(origin)) == 1
+        assert import_bytes(home, export_bytes(origin)) == 1
         origin.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="x"))
         origin.service.send("D-1", submission(key="k-2"))
-        long = out(origin)
-        assert brought(home, long) == 2
-        assert out(home) == long
+        long = export_bytes(origin)
+        assert import_bytes(home, long) == 2
+        assert export_bytes(home) == long
         assert damages(home) == []
         assert home.service.get("D-1") == origin.service.get("D-1")
         home.time.now = OPENED_AT + DAY
         assert home.service.send("D-1", command(CommandType.WITHDRAW)).dispute.closed
 
 
-def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_comes_in(
+def test_another_history_of_a_dispute_is_refused_and_nothing_of_the_file_is_imported(
     home: House, tmp_path: Path
 ) -> None:
     home.open("D-1")
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT))
-    before = out(home)
+    before = export_bytes(home)
     with house(f"sqlite:///{tmp_path / 'other.db'}") as other:
         other.open("D-0")
         other.open("D-1")
         other.service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND))
-        content = out(other)
+        content = export_bytes(other)
     with pytest.raises(InputError, match="another history of dispute D-1"):
-        brought(home, content)
-    assert out(home) == before
+        import_bytes(home, content)
+    assert export_bytes(home) == before
 
 
-def test_a_file_that_is_not_sound_does_not_come_in(home: House, many: bytes) -> None:
+def test_an_invalid_file_is_not_imported(home: House, many: bytes) -> None:
     lines = many.splitlines(keepends=True)
     with pytest.raises(InputError, match=r"x\.history\.jsonl:"):
-        brought(
+        import_bytes(
             home, b"".join([*lines[:-1], lines[-1].replace(b'"revision":', b'"revision":1', 1)])
         )
-    assert out(home) == b""
+    assert export_bytes(home) == b""
 
 
 def test_what_was_erased_here_does_not_come_back(home: House) -> None:
     home.open("D-1")
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT, note="⟦个人⟧"))
-    content = out(home)
+    content = export_bytes(home)
     assert "个人" in content.decode()
     home.service.erase("D-1")
-    assert brought(home, content) == 0
-    assert "个人" not in out(home).decode()
+    assert import_bytes(home, content) == 0
+    assert "个人" not in export_bytes(home).decode()
     assert damages(home) == []
 
 
@@ -144,22 +144,23 @@ def test_an_order_cannot_get_a_second_live_dispute_by_a_file(home: House, tmp_pa
     home.open("D-1", order_id="O-1")
     with house(f"sqlite:///{tmp_path / 'other.db'}") as other:
         other.open("D-2", order_id="O-1")
-        content = out(other)
+        content = export_bytes(other)
     with pytest.raises(ConflictError, match="order O-1 would have two live disputes, D-1 and D-2"):
-        brought(home, content)
+        import_bytes(home, content)
     home.service.send("D-1", command(CommandType.WITHDRAW))
-    assert brought(home, content) == 1
+    assert import_bytes(home, content) == 1
 
 
-def test_one_disputes_history_comes_out_alone_and_in_order(home: House) -> None:
-    for one in ("D-1", "D-2"):
-        home.open(one)
+def test_the_history_of_one_dispute_is_exported_alone_and_in_order(home: House) -> None:
+    for dispute_id in ("D-1", "D-2"):
+        home.open(dispute_id)
     home.service.send("D-1", command(CommandType.WITHDRAW))
     assert [
-        line.count('"dispute_id":"D-1"') > 0 for line in out(home, "D-1").decode().splitlines()
+        line.count('"dispute_id":"D-1"') > 0
+        for line in export_bytes(home, "D-1").decode().splitlines()
     ] == [False, True, True]
     with pytest.raises(UnknownDisputeError, match="no dispute D-9"):
-        out(home, "D-1", "D-9")
+        export_bytes(home, "D-1", "D-9")
 
 
 # ---- the check -----------------------------------------------------------------------------------
@@ -169,37 +170,37 @@ PLANTED = {
     "a text": ("UPDATE dispute_events SET hashed = {hashed} WHERE seq = 2", "hash does not fit"),
     "an event that is gone": ("DELETE FROM dispute_events WHERE seq = 2", "event 2 is missing"),
     "the first event": ("DELETE FROM dispute_events WHERE seq = 1", "event 1 is missing"),
-    "the last event": ("DELETE FROM dispute_events WHERE seq = 3", "the projection says"),
+    "the last event": ("DELETE FROM dispute_events WHERE seq = 3", "the projection has"),
     "the policy": (
         "UPDATE dispute_policies SET body = replace(body, '24', '25')",
-        "it was changed after it was written",
+        "in the database was changed after it was written",
     ),
     "no policy": ("DELETE FROM dispute_policies", "is not in the database"),
-    "personal words": (
+    "personal values": (
         "UPDATE dispute_private_values SET body = replace(body, 'mine', 'ours')",
         "does not fit its commitment",
     ),
-    "whose personal words": (
+    "orphaned personal values": (
         "UPDATE dispute_private_values SET seq = 9",
-        "personal values of an event that is not there",
+        "orphaned personal values: the event does not exist",
     ),
-    "a state": ("UPDATE disputes SET state = 'opened'", "the projection says state opened"),
-    "an order": ("UPDATE disputes SET order_id = 'O-2'", "the projection says order_id O-2"),
-    "closed": ("UPDATE disputes SET closed = NOT closed", "the projection says closed"),
-    "a snapshot": ("UPDATE disputes SET snapshot = '{{}}'", "the projection says snapshot"),
-    "a deadline": ("DELETE FROM dispute_deadlines", "the deadlines that run are {{}}"),
+    "a state": ("UPDATE disputes SET state = 'opened'", "the projection has state opened"),
+    "an order": ("UPDATE disputes SET order_id = 'O-2'", "the projection has order_id O-2"),
+    "closed": ("UPDATE disputes SET closed = NOT closed", "the projection has closed"),
+    "a snapshot": ("UPDATE disputes SET snapshot = '{{}}'", "the projection has snapshot"),
+    "a deadline": ("DELETE FROM dispute_deadlines", "the running deadlines are {{}}"),
     "a due instant": (
         "UPDATE dispute_deadlines SET due_at = '2030-01-01 00:00:00+00:00'",
-        "the deadlines that run are",
+        "the running deadlines are",
     ),
-    "a key": ("DELETE FROM dispute_keys WHERE seq = 2", "the keys that were used up are"),
-    "what a key led to": ("UPDATE dispute_keys SET seq = 3", "the keys that were used up are"),
-    "a dispute": ("DELETE FROM disputes", "of a dispute that is not there"),
+    "a key": ("DELETE FROM dispute_keys WHERE seq = 2", "the used keys are"),
+    "what a key led to": ("UPDATE dispute_keys SET seq = 3", "the used keys are"),
+    "a dispute": ("DELETE FROM disputes", "orphaned rows: the dispute does not exist"),
 }
 
 
-@pytest.mark.parametrize(("planted", "said"), PLANTED.values(), ids=PLANTED)
-def test_the_check_finds_whatever_is_damaged(home: House, planted: str, said: str) -> None:
+@pytest.mark.parametrize(("planted", "message"), PLANTED.values(), ids=PLANTED)
+def test_the_check_finds_whatever_is_damaged(home: House, planted: str, message: str) -> None:
     home.open("D-1", key="k-0")
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-1", note="mine"))
     home.service.send("D-1", choose(Option.PROVE_NO_FAULT, key="k-2"))
@@ -227,7 +228,7 @@ def test_the_check_finds_whatever_is_damaged(home: House, planted: str, said: st
     home.store._policies.clear()  # noqa: SLF001 -- a process that has just begun
     found = damages(home)
     assert found
-    assert any(said.format() in one.message for one in found), found
+    assert any(message.format() in each.message for each in found), found
 
 
 def test_the_check_finds_events_that_the_feed_will_not_show(home: House) -> None:
@@ -238,31 +239,31 @@ def test_the_check_finds_events_that_the_feed_will_not_show(home: House) -> None
     with home.store.engine.begin() as connection:
         connection.execute(text("DROP TRIGGER dispute_events_rows ON dispute_events"))
         connection.execute(text("UPDATE dispute_events SET xid = xid + 1000000000"))
-    assert any("another database cluster" in one.message for one in damages(home))
+    assert any("another database cluster" in each.message for each in damages(home))
 
 
-def test_a_dispute_with_blank_ids_that_was_recorded_comes_in_is_found_and_swept(
+def test_a_recorded_dispute_with_blank_ids_is_imported_found_and_swept(
     home: House,
 ) -> None:
     content = of_blank_ids()
-    assert brought(home, content) == len(content.splitlines()) - 1
-    assert records(out(home, " ")) == records(content)
+    assert import_bytes(home, content) == len(content.splitlines()) - 1
+    assert records(export_bytes(home, " ")) == records(content)
     assert damages(home) == []
     home.time.now = OPENED_AT + 60 * DAY
     assert home.service.sweep().fired == 1
     dispute = home.service.get(" ")
     assert dispute is not None
     assert dispute.closed
-    assert [one.dispute_id for one in home.service.by_merchant("\u00a0").found] == [" "]
+    assert [each.dispute_id for each in home.service.by_merchant("\u00a0").items] == [" "]
 
 
-def test_joined_files_come_in_as_their_parts_do(url: str, tmp_path: Path) -> None:
+def test_joined_files_are_imported_as_their_parts(url: str, tmp_path: Path) -> None:
     parts = [
         (HISTORIES / f"{name}.history.jsonl").read_bytes()
         for name in ("confirm-already-shipped", "confirm-consumer-cancels", "withdraw-opened")
     ]
     with house(f"sqlite:///{tmp_path / 'parts.db'}") as one, house(url) as other:
-        apart = sum(brought(one, part) for part in parts)
-        assert brought(other, b"".join(parts)) == apart
-        assert records(out(other)) == records(out(one))
+        apart = sum(import_bytes(one, part) for part in parts)
+        assert import_bytes(other, b"".join(parts)) == apart
+        assert records(export_bytes(other)) == records(export_bytes(one))
         assert damages(other) == []

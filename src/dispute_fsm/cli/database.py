@@ -74,12 +74,12 @@ def import_command(
     """
     refused = 0
     with opened_store(url, make=True) as store:
-        from dispute_fsm.store.import_export import bring_in  # noqa: PLC0415 -- as above
+        from dispute_fsm.store.import_export import import_history  # noqa: PLC0415 -- as above
 
         for path in paths:
             try:
                 with opened(path) as stream, store.pool.transaction() as session:
-                    new = bring_in(store, session, stream, path)
+                    new = import_history(store, session, stream, path)
             except (InputError, ConflictError, OSError) as fault:
                 complain(
                     InputError(str(fault), file=path) if isinstance(fault, ConflictError) else fault
@@ -121,8 +121,8 @@ def export_command(
     cannot be reached.
     """
     with opened_store(url) as store:
-        from dispute_fsm.store.import_export import taken_out  # noqa: PLC0415 -- as above
+        from dispute_fsm.store.import_export import export_history  # noqa: PLC0415 -- as above
 
         with written(to) as stream:
-            stream.writelines(taken_out(store, dispute_id or ()))
+            stream.writelines(export_history(store, dispute_id or ()))
     return Exit.WELL

@@ -135,15 +135,13 @@ def _ran(file: Path, store: "Store | None") -> ScenarioResult | InputError | OSE
 
 def _keep(store: "Store", result: ScenarioResult) -> None:
     """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
-    from dispute_fsm.store.import_export import Arriving, take  # noqa: PLC0415 -- as above
-    from dispute_fsm.store.records import event_row  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+    from dispute_fsm.store.event_log import event_row  # noqa: PLC0415 -- as above
+    from dispute_fsm.store.import_export import write_batch  # noqa: PLC0415 -- `opened_store` has checked that the extra is installed
 
     if result.dispute is not None:
-        arriving = Arriving()
-        for event in result.events:
-            arriving.add(event, event_row(event), result.dispute)
+        batch = [(event, event_row(event), result.dispute) for event in result.events]
         with store.pool.transaction() as session:
-            take(store, session, arriving)
+            write_batch(store, session, batch)
 
 
 class FoundScenarios(NamedTuple):

@@ -42,7 +42,7 @@ from dispute_fsm.service.sweeper import (
     sweep,
 )
 from dispute_fsm.store import queries
-from dispute_fsm.store.event_log import place_of, read_feed
+from dispute_fsm.store.event_log import parse_position, read_feed
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 from dispute_fsm.store.repository import Store
 
@@ -241,7 +241,7 @@ class DisputeService:
         limit below one.
         """
         with self.store.pool.take() as session:
-            return queries.by_order(session, order_id, cursor, limit)
+            return queries.find_disputes(session, {"order_id": order_id}, None, cursor, limit)
 
     def by_merchant(
         self,
@@ -253,7 +253,9 @@ class DisputeService:
     ) -> Page[DisputeSnapshot]:
         """Return the disputes against a merchant, in one state or in any; see `by_order`."""
         with self.store.pool.take() as session:
-            return queries.by_merchant(session, merchant_id, state, cursor, limit)
+            return queries.find_disputes(
+                session, {"merchant_id": merchant_id}, state, cursor, limit
+            )
 
     def by_state(
         self, state: StateName, *, cursor: str | None = None, limit: int = PAGE
@@ -263,7 +265,7 @@ class DisputeService:
         The state is a leaf, of any rule version and region, or a compound state.
         """
         with self.store.pool.take() as session:
-            return queries.by_state(session, state, cursor, limit)
+            return queries.find_disputes(session, {}, state, cursor, limit)
 
     def due_before(
         self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE
@@ -306,7 +308,7 @@ class DisputeService:
         None: from the first one on. Whoever continues after the last position misses nothing.
         Raises `InputError` for an invalid position, and for a limit below one.
         """
-        position = place_of(after)
+        position = parse_position(after)
         with self.store.pool.take() as session:
             return tuple(feed_event(at, row) for at, row in read_feed(session, position, limit))
 

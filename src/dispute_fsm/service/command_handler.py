@@ -32,7 +32,7 @@ from dispute_fsm.errors import (
 )
 from dispute_fsm.handler import Disputes, MakeCommand, Result, log_decision, read_instant
 from dispute_fsm.service.messages import CONTINUE_LIVE_DISPUTE
-from dispute_fsm.store.failures import failures
+from dispute_fsm.store.pool import translated_errors
 from dispute_fsm.store.repository import Loaded, Store
 from dispute_fsm.store.session import Session
 
@@ -101,7 +101,9 @@ class CommandHandler:
             with self.session(host) as session:
                 now = self.now(session)
                 loaded = self.store.load(session, opening.dispute_id)
-                live = self.store.live_on(session, opening.order_id) if loaded is None else None
+                live = (
+                    self.store.live_dispute(session, opening.order_id) if loaded is None else None
+                )
             if live == opening.dispute_id:  # it was opened between the two statements
                 continue
             existing, known = None if loaded is None else loaded.dispute, facts
@@ -209,7 +211,7 @@ class CommandHandler:
 
         Raises `FactsNeededError` where the facts are missing: the order system is not asked here.
         """
-        loaded = self.store.locked(session, pending.dispute_id, pending.key)
+        loaded = self.store.load_locked(session, pending.dispute_id, pending.key)
         command = self._prepare(pending, session, loaded)
         if command is None:
             return None
@@ -262,8 +264,8 @@ class CommandHandler:
             with self.store.pool.transaction() if writes else self.store.pool.take() as session:
                 yield session
         else:
-            with failures():
-                yield self.store.hosted(host)
+            with translated_errors():
+                yield self.store.host_session(host)
 
     def _announce(self, session: Session, dispute: Dispute, due: Sequence[datetime]) -> None:
         if any(at - dispute.last_at < ANNOUNCE_WITHIN for at in due):

@@ -21,8 +21,14 @@ from dispute_fsm.errors import InputError, SinkUnavailableError
 from dispute_fsm.log import log
 from dispute_fsm.service.command_handler import CommandHandler
 from dispute_fsm.store import subscriptions
-from dispute_fsm.store.event_log import FeedPosition, read_feed, read_one
-from dispute_fsm.store.records import EventRow, event_of, record_of
+from dispute_fsm.store.event_log import (
+    EventRow,
+    FeedPosition,
+    event_of,
+    read_feed,
+    read_feed_of_dispute,
+    record_of,
+)
 from dispute_fsm.store.subscriptions import Parked
 
 SOURCE = "/disputes"
@@ -151,7 +157,7 @@ class Consumer:
                 return DeliveryResult(busy=True)
             with self._store.pool.take() as session:
                 events = read_feed(session, position, limit)
-                blocked = set(subscriptions.parked_of(session, self.name))
+                blocked = set(subscriptions.parked_disputes(session, self.name))
             result, unsaved = DeliveryResult(more=len(events) == limit), list[Parked]()
             saved_at = monotonic()
             try:
@@ -177,7 +183,7 @@ class Consumer:
     def parked(self) -> tuple[Parked, ...]:
         """Return the first parked event of each dispute that is held back, the oldest first."""
         with self._store.pool.take() as session:
-            return tuple(subscriptions.parked_of(session, self.name).values())
+            return tuple(subscriptions.parked_disputes(session, self.name).values())
 
     def retry(self, dispute_id: str) -> DeliveryResult:
         """Deliver the events of a dispute that are held back, in order.
@@ -198,14 +204,14 @@ class Consumer:
             if position is None:
                 return DeliveryResult(busy=True)
             with self._store.pool.take() as session:
-                parked = subscriptions.parked_of(session, self.name).get(dispute_id)
+                parked = subscriptions.parked_disputes(session, self.name).get(dispute_id)
                 if parked is None:
                     raise InputError(
                         f"no event of dispute {dispute_id} is parked for consumer {self.name}",
                         field="dispute_id",
                     )
                 first = parked.seq + skipped
-                events = read_one(session, dispute_id, first, position)
+                events = read_feed_of_dispute(session, dispute_id, first, position)
             delivered = 0
             # where the delivery is interrupted, the rest stays held back
             still_parked: Parked | None = replace(parked, seq=first)
@@ -259,7 +265,7 @@ class Consumer:
             until = self._store.now(session) + self._lease
             subscriptions.advance(session, self.name, self._owner, position, until)
             if released is not None:
-                subscriptions.let_go(session, self.name, released)
+                subscriptions.unpark(session, self.name, released)
             for each in parked:
                 subscriptions.park(session, self.name, each)
 
@@ -268,10 +274,10 @@ class Consumer:
         """Hold the lease, and yield the consumer's position; None where another process has it."""
         with self._store.pool.transaction() as session:
             now = self._store.now(session)
-            position = subscriptions.take(session, self.name, self._owner, now, self._lease)
+            position = subscriptions.acquire(session, self.name, self._owner, now, self._lease)
         try:
             yield position
         finally:
             if position is not None:
                 with self._store.pool.transaction() as session:
-                    subscriptions.give_back(session, self.name, self._owner)
+                    subscriptions.release(session, self.name, self._owner)

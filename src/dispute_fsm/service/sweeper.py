@@ -25,10 +25,9 @@ from dispute_fsm.errors import (
 from dispute_fsm.handler import Expiry, ExpiryRun
 from dispute_fsm.log import log
 from dispute_fsm.service.command_handler import ANNOUNCE_WITHIN, CommandHandler
-from dispute_fsm.store.address import behind_pooler
+from dispute_fsm.store.address import POSTGRESQL, behind_pooler
 from dispute_fsm.store.deadlines import CHANNEL, claim, next_to_sweep, release
-from dispute_fsm.store.failures import failures
-from dispute_fsm.store.schema import POSTGRESQL
+from dispute_fsm.store.pool import translated_errors
 
 LEASE = timedelta(minutes=1)
 """How long a claim lasts. A deadline that stayed pending is attempted again after it."""
@@ -200,7 +199,7 @@ class Runner:
         """
         while not self._stopped:
             try:
-                with failures():
+                with translated_errors():
                     self._receive_announcements()
             except DisputeError as error:
                 log().warning("listen_unavailable", error=type(error).__name__)

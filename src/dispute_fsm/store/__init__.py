@@ -1,1 +1,1 @@
-"""Where disputes are kept: a database of events, what they come to, and who has read them (extra `sql`)."""
+"""The database of disputes: events, their projection, and consumers (extra `sql`)."""

@@ -1,61 +1,110 @@
-"""Deadlines that are overdue: who works on which, and when the next one is due.
+"""The deadlines that run: written with their dispute, claimed by sweepers when they have passed.
 
-A claim is a lease, not a lock: it keeps sweepers from working on the same disputes, no more. That a
-deadline fires once is seen to by the dispute itself, so a lease that lapses too early costs work,
+A claim is a lease, not a lock: it only keeps sweepers from working on the same disputes. The
+dispute itself sees to it that a deadline fires once, so a lease that ends too early costs work,
 never a second firing.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
+from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.store.schema import Query, deadlines
-from dispute_fsm.store.session import Session
-from dispute_fsm.store.statement import Statement
+from dispute_fsm.store.session import Session, Statement, bind
 
 CHANNEL = "dispute_due"
-"""On PostgreSQL, where it is said that a deadline will be due sooner than others look by themselves."""
+"""On PostgreSQL, the channel on which a deadline is announced that is due soon."""
+
+# ---- with the dispute ----------------------------------------------------------------------------
+
+_THIS = (
+    deadlines.c.dispute_id == bindparam("of_dispute"),
+    deadlines.c.deadline == bindparam("of_deadline"),
+)
+ADD_DEADLINE = Statement(insert(deadlines).values(bind("dispute_id", "deadline", "due_at")))
+_MOVE = Statement(
+    update(deadlines).where(*_THIS).values(due_at=bindparam("due_at"), leased_until=None)
+)
+_REMOVE = Statement(delete(deadlines).where(*_THIS))
+
+
+def running_deadlines(dispute: Dispute) -> dict[str, datetime]:
+    """Return the deadlines that run, by name."""
+    return {deadline.value: due for deadline, due in dispute.running.items()}
+
+
+def write_deadlines(
+    session: Session, dispute_id: str, old: Mapping[str, datetime], new: Mapping[str, datetime]
+) -> list[datetime]:
+    """Write what has changed of a dispute's deadlines; return when the changed ones are due."""
+    for name in old.keys() - new.keys():
+        _REMOVE.run(session, {"of_dispute": dispute_id, "of_deadline": name})
+    changed = {name: due for name, due in new.items() if old.get(name) != due}
+    for name, due in changed.items():
+        if name in old:
+            _MOVE.run(session, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due})
+        else:
+            ADD_DEADLINE.run(session, {"dispute_id": dispute_id, "deadline": name, "due_at": due})
+    return list(changed.values())
+
+
+# ---- claims --------------------------------------------------------------------------------------
 
 _KEY = (deadlines.c.dispute_id, deadlines.c.deadline)
 _NOW = bindparam("now", type_=deadlines.c.due_at.type)
-_UNTRIED: ColumnElement[bool] = deadlines.c.leased_until.is_(None)
-_FREE: ColumnElement[bool] = or_(_UNTRIED, deadlines.c.leased_until <= _NOW)
+_UNCLAIMED: ColumnElement[bool] = deadlines.c.leased_until.is_(None)
+_LAPSED: ColumnElement[bool] = deadlines.c.leased_until <= _NOW
 
 
-def _overdue(free: ColumnElement[bool], *order: ColumnElement[Any]) -> Query:
+def _overdue(condition: ColumnElement[bool], *order: ColumnElement[Any]) -> Query:
     return (
         select(*_KEY)
-        .where(deadlines.c.due_at < _NOW, free)
+        .where(deadlines.c.due_at < _NOW, condition)
         .order_by(*order)
         .limit(bindparam("limit", type_=Integer))
-        .with_for_update(
-            skip_locked=True
-        )  # SQLite has one writer at a time, and leaves these words out
+        .with_for_update(skip_locked=True)  # left out on SQLite, which has one writer at a time
     )
 
 
-OVERDUE = _overdue(_UNTRIED, deadlines.c.due_at, deadlines.c.dispute_id)
-"""What has passed and nobody has claimed yet."""
+OVERDUE = _overdue(_UNCLAIMED, deadlines.c.due_at, deadlines.c.dispute_id)
+"""The deadlines that have passed and that nobody has claimed yet."""
 
-LAPSED = _overdue(deadlines.c.leased_until <= _NOW, deadlines.c.leased_until)
-"""What has passed and was claimed, but stayed: it comes behind the others, and in turn, so that it cannot keep them up."""
+LAPSED = _overdue(_LAPSED, deadlines.c.leased_until)
+"""The deadlines that have passed and whose claim has lapsed.
+
+They come after the others, and in turn, so that they cannot delay them.
+"""
 
 _CLAIMS = tuple(
     Statement(
         update(deadlines)
-        .where(tuple_(*_KEY).in_(these))
+        .where(tuple_(*_KEY).in_(query))
         .values(leased_until=bindparam("until"))
         .returning(deadlines.c.due_at, deadlines.c.dispute_id)
     )
-    for these in (OVERDUE, LAPSED)
+    for query in (OVERDUE, LAPSED)
 )
 _RELEASE = Statement(
     update(deadlines)
     .where(deadlines.c.dispute_id == bindparam("of_dispute"))
     .values(leased_until=None)
 )
-NEXT_FREE = select(func.min(deadlines.c.due_at)).where(_FREE)
+NEXT_FREE = select(func.min(deadlines.c.due_at)).where(or_(_UNCLAIMED, _LAPSED))
 """When the first deadline is due that nobody has claimed."""
 
 NEXT_LAPSE = select(func.min(deadlines.c.leased_until)).where(deadlines.c.leased_until > _NOW)
@@ -67,19 +116,16 @@ _NEXT = Statement(
 
 
 def claim(session: Session, now: datetime, lease: timedelta, limit: int) -> list[str]:
-    """Claim up to `limit` deadlines that have passed; returns their disputes, the one that was due first in front.
+    """Claim up to `limit` deadlines that have passed; return their disputes, the first due first.
 
-    What was claimed before, and stayed, is claimed once nothing else is left.
+    Those whose claim has lapsed are claimed once nothing else is left.
     """
-    for these in _CLAIMS:
-        claimed = these.rows(session, {"now": now, "until": now + lease, "limit": limit})
+    for statement in _CLAIMS:
+        claimed = statement.rows(session, {"now": now, "until": now + lease, "limit": limit})
         if claimed:
-            return list(dict.fromkeys(row.dispute_id for row in sorted(claimed, key=_by_due)))
+            claimed.sort(key=attrgetter("due_at", "dispute_id"))
+            return list(dict.fromkeys(row.dispute_id for row in claimed))
     return []
-
-
-def _by_due(row: Any) -> tuple[datetime, str]:  # noqa: ANN401 -- a row
-    return row.due_at, row.dispute_id
 
 
 def release(session: Session, dispute_id: str) -> None:
@@ -88,5 +134,5 @@ def release(session: Session, dispute_id: str) -> None:
 
 
 def next_to_sweep(session: Session, now: datetime) -> datetime | None:
-    """Return when there will be something to sweep: a deadline due, or another sweeper's claim lapsed; None where nothing runs."""
+    """Return when a deadline is due or a claim lapses; None where no deadline runs."""
     return min((at for at in _NEXT.rows(session, {"now": now})[0] if at is not None), default=None)

@@ -1,14 +1,14 @@
 """History files into the database, and out of it again.
 
-What comes in was read with every hash and transition checked. It comes in whole or not at all, in
-batches within one transaction. What is there already is left as it is, so the same file can be
-brought in twice, and a longer one goes on where the database ends; a dispute with another history
-is refused. Personal values that were erased here do not come back.
+A file is imported with every hash and transition checked, as a whole or not at all: in batches
+within one transaction. Events that exist are left as they are. So the same file can be imported
+again, and a longer one continues where the database ends; a dispute with another history is
+refused. Personal values that were erased here do not come back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import IO, Any
 
 from pydantic_core import from_json
@@ -20,51 +20,46 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.jsonl import numbered, record_line
 from dispute_fsm.history.reader import Fault, HistoryReader, Nobody
-from dispute_fsm.store.records import (
+from dispute_fsm.store.deadlines import ADD_DEADLINE, running_deadlines
+from dispute_fsm.store.event_log import (
+    EVENT_ROWS,
     EventRow,
     event_of,
-    opened_as,
+    event_writes,
     private_text,
     record_of,
-    running,
-    stands,
+)
+from dispute_fsm.store.projection import (
+    ADD_DISPUTES,
+    UPDATE_DISPUTE,
+    changing_columns,
+    columns,
 )
 from dispute_fsm.store.repository import Store
-from dispute_fsm.store.schema import deadlines, disputes, events, private_values
-from dispute_fsm.store.session import Session
-from dispute_fsm.store.statement import Statement
+from dispute_fsm.store.schema import deadlines, disputes, events
+from dispute_fsm.store.session import Session, Statement
 
 _BATCH = 500
-_STREAMED = 200
+"""How many events are written at once."""
+
+_Hashes = Mapping[str, Mapping[int, str]]
+"""The hashes of stored events, by dispute and number."""
 
 
-@dataclass(slots=True)
-class Arriving:
-    """Events that come in, in order, and the disputes as they leave them."""
-
-    rows: list[EventRow] = field(default_factory=list[EventRow])
-    after: dict[str, Dispute] = field(default_factory=dict[str, Dispute])
-    keys: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
-
-    def add(self, event: AuditEvent, row: EventRow, after: Dispute) -> None:
-        """Let one more event come in."""
-        self.rows.append(row)
-        self.after[event.dispute_id] = after
-        if event.key is not None and not event.refused:
-            self.keys[event.dispute_id, event.seq] = event.key
+ImportedEvent = tuple[AuditEvent, EventRow, Dispute]
+"""An event, its row, and the dispute after it."""
 
 
-# ---- in ------------------------------------------------------------------------------------------
+# ---- import --------------------------------------------------------------------------------------
 
 
-def bring_in(store: Store, session: Session, stream: IO[bytes], file: str) -> int:
-    """Bring an open history file in; returns how many events are new. `file` is its name in errors.
+def import_history(store: Store, session: Session, stream: IO[bytes], file: str) -> int:
+    """Import an open history file; return how many events are new. `file` is its name in errors.
 
-    Raises `InputError` with file and line for whatever is wrong with it, and where the database has
-    another history of one of its disputes; `ConflictError` where an order would have two live
-    disputes.
+    Raises `InputError` with file and line for an invalid file, and where the database has another
+    history of one of its disputes; `ConflictError` where an order would have two live disputes.
     """
-    arriving, new = Arriving(), 0
+    batch, new = list[ImportedEvent](), 0
     with closing(HistoryReader(file, Nobody)) as reader:
         for number, line in numbered(stream, file):
             step = reader.read(number, line)
@@ -72,179 +67,129 @@ def bring_in(store: Store, session: Session, stream: IO[bytes], file: str) -> in
                 raise step.error
             if step is None:
                 continue
-            arriving.add(step.event, _as_written(step.event, line), step.after)
-            if len(arriving.rows) == _BATCH:
-                new += take(store, session, arriving)
-                arriving = Arriving()
-    return new + take(store, session, arriving)
+            batch.append((step.event, _row_as_written(step.event, line), step.after))
+            if len(batch) == _BATCH:
+                new += write_batch(store, session, batch)
+                batch.clear()
+    return new + write_batch(store, session, batch)
 
 
-def take(store: Store, session: Session, arriving: Arriving) -> int:
-    """Write what comes in; returns how many events are new. Raises as `bring_in` does, without file and line."""
-    there = _there(session, arriving.after)
-    rows = list(_fresh(arriving.rows, there))
-    moved = [
-        arriving.after[dispute_id] for dispute_id in dict.fromkeys(row.dispute_id for row in rows)
-    ]
-    opening = [dispute for dispute in moved if dispute.dispute_id not in there]
-    _go_on(store, session, [dispute for dispute in moved if dispute.dispute_id in there], there)
-    _open(store, session, opening)
-    keys = [
-        {"dispute_id": row.dispute_id, "seq": row.seq, "key": key}
-        for row in rows
-        if (key := arriving.keys.get((row.dispute_id, row.seq))) is not None
-    ]
-    _add(store, session, rows, keys, moved)
-    return len(rows)
-
-
-def _as_written(event: AuditEvent, line: bytes) -> EventRow:
-    """Keep the bytes that the hash covers as their writer wrote them: the same instant can be written in many ways."""
+def _row_as_written(event: AuditEvent, line: bytes) -> EventRow:
+    """Keep the hashed bytes of the writer: an instant can be written in many ways."""
     record: dict[str, Any] = from_json(line)
-    return EventRow(
-        event.dispute_id,
-        event.seq,
-        hashed_form(record),
-        event.hash,
-        private_text(record["private"]),
+    private = private_text(record["private"])
+    return EventRow(event.dispute_id, event.seq, hashed_form(record), event.hash, private)
+
+
+def write_batch(store: Store, session: Session, batch: Sequence[ImportedEvent]) -> int:
+    """Write events in order; return how many are new.
+
+    Raises as `import_history` does, without file and line.
+    """
+    stored = _stored_hashes(session, {event.dispute_id for event, _, _ in batch})
+    added = [each for each in batch if _is_new(each[1], stored)]
+    last = {event.dispute_id: after for event, _, after in batch}
+    changed = {event.dispute_id: last[event.dispute_id] for event, _, _ in added}
+    for dispute_id, after in changed.items():
+        if dispute_id in stored:  # before others open: one may be the next dispute of its order
+            _update(session, after, stored[dispute_id])
+    _insert(store, session, [after for id_, after in changed.items() if id_ not in stored])
+    writes = defaultdict[Statement, list[dict[str, Any]]](list)
+    for event, row, _ in added:
+        for statement, values in event_writes(event, row):
+            writes[statement].append(values)
+    for statement, parameters in writes.items():
+        statement.many(session, parameters)
+    _replace_deadlines(session, changed)
+    return len(added)
+
+
+def _stored_hashes(session: Session, dispute_ids: Iterable[str]) -> _Hashes:
+    stored = defaultdict[str, dict[int, str]](dict)
+    query = select(events.c.dispute_id, events.c.seq, events.c.hash).where(
+        events.c.dispute_id.in_(list(dispute_ids))
     )
+    for row in Statement(query).rows(session):
+        stored[row.dispute_id][row.seq] = row.hash
+    return stored
 
 
-def _there(session: Session, coming: Iterable[str]) -> dict[str, dict[int, str]]:
-    """Return the hashes of what the database has already of these disputes."""
-    there: dict[str, dict[int, str]] = {}
-    statement = select(events.c.dispute_id, events.c.seq, events.c.hash).where(
-        events.c.dispute_id.in_(list(coming))
-    )
-    for dispute_id, seq, hash_ in Statement(statement).rows(session):
-        there.setdefault(dispute_id, {})[seq] = hash_
-    return there
-
-
-def _fresh(rows: list[EventRow], there: Mapping[str, Mapping[int, str]]) -> Iterator[EventRow]:
-    for row in rows:
-        known = there.get(row.dispute_id, {}).get(row.seq)
-        if known is None:
-            yield row
-        elif known != row.hash:
-            raise InputError(
-                f"the database has another history of dispute {row.dispute_id}: event {row.seq} "
-                "is not the same"
-            )
-
-
-def _go_on(
-    store: Store, session: Session, moved: list[Dispute], there: Mapping[str, Mapping[int, str]]
-) -> None:
-    """Let disputes go on that are there: before others open, so that an order is free for its next dispute."""
-    for dispute in moved:
-        known = there[dispute.dispute_id]
-        last = max(known)
-        found = {"of_dispute": dispute.dispute_id, "before_seq": last, "before_hash": known[last]}
-        if store.run.changed.row(session, {**found, **stands(dispute)}) is None:
-            raise ConflictError(
-                f"dispute {dispute.dispute_id} has gone on meanwhile; bring the file in again"
-            )
-
-
-def _open(store: Store, session: Session, opening: list[Dispute]) -> None:
-    for policy in {dispute.policy.digest: dispute.policy for dispute in opening}.values():
-        store.keep_policy(session, policy)
-    if opening:
-        done = store.run.new_disputes.many(
-            session, [{**opened_as(dispute), **stands(dispute)} for dispute in opening]
+def _is_new(row: EventRow, stored: _Hashes) -> bool:
+    known = stored.get(row.dispute_id, {}).get(row.seq)
+    if known not in {None, row.hash}:
+        raise InputError(
+            f"the database has another history of dispute {row.dispute_id}: event {row.seq} is "
+            "not the same"
         )
-        if done != len(opening):
-            raise ConflictError(_crowded(session, opening))
+    return known is None
 
 
-def _crowded(session: Session, opening: list[Dispute]) -> str:
-    ids = {dispute.dispute_id for dispute in opening}
-    live = {dispute.order_id: dispute.dispute_id for dispute in opening if not dispute.closed}
-    statement = select(disputes.c.dispute_id, disputes.c.order_id).where(
+def _update(session: Session, dispute: Dispute, stored: Mapping[int, str]) -> None:
+    """Bring the projection of a stored dispute forward."""
+    last = max(stored)
+    values = {
+        "of_dispute": dispute.dispute_id,
+        "before_seq": last,
+        "before_hash": stored[last],
+        **changing_columns(dispute),
+    }
+    if UPDATE_DISPUTE.row(session, values) is None:
+        raise ConflictError(
+            f"dispute {dispute.dispute_id} was modified concurrently; import the file again"
+        )
+
+
+def _insert(store: Store, session: Session, opened: list[Dispute]) -> None:
+    for policy in {dispute.policy.digest: dispute.policy for dispute in opened}.values():
+        store.save_policy(session, policy)
+    if ADD_DISPUTES.many(session, [columns(dispute) for dispute in opened]) != len(opened):
+        raise ConflictError(_reason_of_conflict(session, opened))
+
+
+def _reason_of_conflict(session: Session, opened: list[Dispute]) -> str:
+    ids = {dispute.dispute_id for dispute in opened}
+    live = {dispute.order_id: dispute.dispute_id for dispute in opened if not dispute.closed}
+    query = select(disputes.c.dispute_id, disputes.c.order_id).where(
         disputes.c.order_id.in_(list(live)), disputes.c.closed.is_(False)
     )
-    for there, order_id in Statement(statement).rows(session):
-        if there not in ids or live[order_id] != there:
-            return f"order {order_id} would have two live disputes, {there} and {live[order_id]}"
-    return "one of the disputes was opened meanwhile; bring the file in again"
+    for dispute_id, order_id in Statement(query).rows(session):
+        if dispute_id not in ids or live[order_id] != dispute_id:
+            return (
+                f"order {order_id} would have two live disputes, {dispute_id} and {live[order_id]}"
+            )
+    return "one of the disputes was opened concurrently; import the file again"
 
 
-def _add(
-    store: Store,
-    session: Session,
-    rows: list[EventRow],
-    keys: list[dict[str, Any]],
-    moved: list[Dispute],
-) -> None:
-    run = store.run
-    private = [
-        {"dispute_id": row.dispute_id, "seq": row.seq, "body": row.private}
-        for row in rows
-        if row.private is not None
+def _replace_deadlines(session: Session, changed: Mapping[str, Dispute]) -> None:
+    Statement(delete(deadlines).where(deadlines.c.dispute_id.in_(list(changed)))).run(session, {})
+    running = [
+        {"dispute_id": dispute_id, "deadline": name, "due_at": due}
+        for dispute_id, dispute in changed.items()
+        for name, due in running_deadlines(dispute).items()
     ]
-    due = [
-        {"dispute_id": one.dispute_id, "deadline": name, "due_at": at}
-        for one in moved
-        for name, at in running(one).items()
-    ]
-    if rows:
-        run.new_event.many(
-            session,
-            [
-                {
-                    "dispute_id": row.dispute_id,
-                    "seq": row.seq,
-                    "hash": row.hash,
-                    "hashed": row.hashed,
-                }
-                for row in rows
-            ],
-        )
-        Statement(
-            delete(deadlines).where(deadlines.c.dispute_id.in_([one.dispute_id for one in moved]))
-        ).run(session, {})
-    for statement, parameters in (
-        (run.new_private, private),
-        (run.new_key, keys),
-        (run.new_deadline, due),
-    ):
-        if parameters:
-            statement.many(session, parameters)
+    ADD_DEADLINE.many(session, running)
 
 
-# ---- out -----------------------------------------------------------------------------------------
+# ---- export --------------------------------------------------------------------------------------
 
 
-def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
-    """Go through the lines of a history of these disputes, or of all: as they were committed, each policy before it is named.
+def export_history(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
+    """Return the lines of a history of these disputes, or of all, in the order of their commits.
 
-    Each record is the one that was brought in or written here, to the last digit of its hash; only
-    the order of members that the hash does not see may differ, and what came out once comes out
-    again byte for byte. Raises `UnknownDisputeError` for an id that is not there.
+    Each policy comes before the first event that names it. Each record is the one that was imported
+    or written here, to the last digit of its hash. Only the order of members that the hash does not
+    cover may differ, and what was exported once is exported again byte for byte. Raises
+    `UnknownDisputeError`.
     """
     wanted = list(dict.fromkeys(dispute_ids))
     written: set[str] = set()
     with store.pool.snapshot() as session:
         _require(session, wanted)
-        beside = (private_values.c.dispute_id == events.c.dispute_id) & (
-            private_values.c.seq == events.c.seq
-        )
-        statement = (
-            select(
-                events.c.dispute_id,
-                events.c.seq,
-                events.c.hashed,
-                events.c.hash,
-                private_values.c.body,
-            )
-            .select_from(events.outerjoin(private_values, beside))
-            .order_by(events.c.xid, events.c.position)
-        )
+        query = EVENT_ROWS.order_by(events.c.xid, events.c.position)
         if wanted:
-            statement = statement.where(events.c.dispute_id.in_(wanted))
-        for row in Statement(statement).each(session, _STREAMED):
-            record = _as_a_line(EventRow(*row))
+            query = query.where(events.c.dispute_id.in_(wanted))
+        for row in Statement(query).each(session):
+            record = _exported(EventRow(*row))
             digest = record["policy"]
             if digest not in written:
                 written.add(digest)
@@ -253,14 +198,14 @@ def taken_out(store: Store, dispute_ids: Iterable[str] = ()) -> Iterator[str]:
             yield record_line(record)
 
 
-def _require(session: Session, wanted: list[str]) -> None:
-    known = Statement(select(disputes.c.dispute_id).where(disputes.c.dispute_id.in_(wanted)))
-    found = {row.dispute_id for row in known.rows(session)} if wanted else set[str]()
-    if missing := [one for one in wanted if one not in found]:
+def _require(session: Session, dispute_ids: list[str]) -> None:
+    query = select(disputes.c.dispute_id).where(disputes.c.dispute_id.in_(dispute_ids))
+    known = {row.dispute_id for row in Statement(query).rows(session)} if dispute_ids else set()
+    if missing := [each for each in dispute_ids if each not in known]:
         raise UnknownDisputeError(f"there is no dispute {missing[0]}", field="dispute_id")
 
 
-def _as_a_line(row: EventRow) -> dict[str, Any]:
-    """Put the members into the order of this package, unless another writer's bytes would then no longer fit the hash."""
+def _exported(row: EventRow) -> dict[str, Any]:
+    """Return a record with its members in our order, unless the hash would then no longer fit."""
     record = event_of(row).model_dump(mode="json")
     return record if hashed_form(record) == row.hashed else record_of(row)

@@ -1,13 +1,11 @@
-"""Checking a database: every hash, every transition, and whether all else is what the events come to."""
+"""The integrity check of a database: hashes, transitions, and whether the projection is right."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Table, and_, bindparam, exists, func, select
+from sqlalchemy import bindparam, exists, func, select
 
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
@@ -15,32 +13,43 @@ from dispute_fsm.decider.hash_chain import verify
 from dispute_fsm.domain.events import GENESIS
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
-from dispute_fsm.store.event_log import ahead
-from dispute_fsm.store.records import EventRow, event_of, opened_as, record_of, running, stands
+from dispute_fsm.store.deadlines import running_deadlines
+from dispute_fsm.store.event_log import EventRow, count_ahead, event_of, record_of
+from dispute_fsm.store.projection import columns
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import deadlines, disputes, events, keys, private_values
-from dispute_fsm.store.session import Session
-from dispute_fsm.store.statement import Statement
+from dispute_fsm.store.session import Session, Statement
 
 _PAGE = 200
-_NEXT_PAGE = (
+_DISPUTES = Statement(
     select(disputes)
     .where(disputes.c.dispute_id > bindparam("last"))
     .order_by(disputes.c.dispute_id)
     .limit(_PAGE)
 )
-_DISPUTES = Statement(_NEXT_PAGE)
-_OF_PAGE: Mapping[str, Statement] = {
+_TABLES = (events, private_values, deadlines, keys)
+_BETWEEN: Mapping[str, Statement] = {
     table.name: Statement(
-        select(table).where(table.c.dispute_id.between(bindparam("first"), bindparam("last")))
+        select(table)
+        .where(table.c.dispute_id.between(bindparam("first"), bindparam("last")))
+        .order_by(*table.primary_key)
     )
-    for table in (events, private_values, deadlines, keys)
+    for table in _TABLES
+}
+_ORPHANED: Mapping[str, Statement] = {
+    table.name: Statement(
+        select(table.c.dispute_id, func.count().label("number"))
+        .where(~exists().where(disputes.c.dispute_id == table.c.dispute_id))
+        .group_by(table.c.dispute_id)
+        .order_by(table.c.dispute_id)
+    )
+    for table in _TABLES
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that is not as it has to be. `dispute_id` and `seq` are None where it concerns none."""
+    """Something that is invalid. `dispute_id` and `seq` are None where it concerns none."""
 
     dispute_id: str | None
     seq: int | None
@@ -49,32 +58,28 @@ class Damage:
 
 @dataclass(slots=True)
 class CheckCounts:
-    """How much was looked at."""
+    """How much was checked."""
 
     disputes: int = 0
     events: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """All that is kept of one dispute."""
-
-    row: Mapping[str, Any]
-    events: list[Any]
-    private: Mapping[int, str]
-    deadlines: Mapping[str, str]
-    keys: Mapping[str, int]
+_Rows = Mapping[str, list[Any]]
+"""The rows of one dispute by table, in order."""
 
 
 def check(store: Store, checked: CheckCounts) -> Iterator[Damage]:
-    """Go through all that is damaged, as it stands at one moment; counts in `checked` what was looked at."""
+    """Return all damage, as the database is at one moment; count in `checked`."""
     with store.pool.snapshot() as session:
-        for kept in _all(session):
+        for stored, rows in _read_all(session):
             checked.disputes += 1
-            checked.events += len(kept.events)
-            yield from _dispute(store, session, kept)
-        yield from _astray(session)
-        if number := ahead(session):
+            checked.events += len(rows[events.name])
+            yield from _check_dispute(store, session, stored, rows)
+        for table, orphaned in _ORPHANED.items():
+            for row in orphaned.rows(session):
+                message = f"{table} has {row.number} orphaned rows: the dispute does not exist"
+                yield Damage(row.dispute_id, None, message)
+        if number := count_ahead(session):
             message = (
                 f"{number} events carry transaction numbers of another database cluster: the feed "
                 "will not show them for long"
@@ -82,124 +87,81 @@ def check(store: Store, checked: CheckCounts) -> Iterator[Damage]:
             yield Damage(None, None, message)
 
 
-def _all(session: Session) -> Iterator[_Kept]:
-    """Go through the disputes, a page at a time."""
+def _read_all(session: Session) -> Iterator[tuple[Any, _Rows]]:
+    """Read the row of each dispute, page by page, and what else is stored of it."""
     last = ""
-    while True:
-        page = _DISPUTES.rows(session, {"last": last})
-        if not page:
-            return
-        between = {"first": page[0].dispute_id, "last": page[-1].dispute_id}
-        found: dict[str, dict[str, list[Any]]] = {}
-        for name, of_page in _OF_PAGE.items():
-            found[name] = defaultdict(list)
-            for row in of_page.rows(session, between):
-                found[name][row.dispute_id].append(row)
+    while page := _DISPUTES.rows(session, {"last": last}):
+        first, last = page[0].dispute_id, page[-1].dispute_id
+        rows: dict[str, dict[str, list[Any]]] = {
+            row.dispute_id: {table: [] for table in _BETWEEN} for row in page
+        }
+        for table, between in _BETWEEN.items():
+            for row in between.rows(session, {"first": first, "last": last}):
+                if row.dispute_id in rows:  # else it is orphaned
+                    rows[row.dispute_id][table].append(row)
         for row in page:
-            dispute_id: str = row.dispute_id
-            yield _Kept(
-                row._asdict(),
-                sorted(found[events.name][dispute_id], key=attrgetter("seq")),
-                {one.seq: one.body for one in found[private_values.name][dispute_id]},
-                {
-                    one.deadline: format_instant(one.due_at)
-                    for one in found[deadlines.name][dispute_id]
-                },
-                {one.key: one.seq for one in found[keys.name][dispute_id]},
-            )
-        last = between["last"]
+            yield row, rows[row.dispute_id]
 
 
-def _dispute(store: Store, session: Session, kept: _Kept) -> Iterator[Damage]:
-    dispute_id: str = kept.row["dispute_id"]
-    folded = _folded(store, session, kept)
+def _check_dispute(store: Store, session: Session, stored: Any, rows: _Rows) -> Iterator[Damage]:  # noqa: ANN401 -- a row
+    dispute_id: str = stored.dispute_id
+    private = {row.seq: row.body for row in rows[private_values.name]}
+    folded = _fold(store, session, dispute_id, rows[events.name], private)
     if isinstance(folded, Damage):
         yield folded
         return
-    expected = {**opened_as(folded), **stands(folded)}
-    if (
-        kept.row["snapshot_version"] != expected["snapshot_version"]
-    ):  # of an earlier version of this package: not read, no fault
-        expected = {
-            name: value for name, value in expected.items() if not name.startswith("snapshot")
-        }
+    expected = columns(folded)
+    outdated = stored.snapshot_version != expected["snapshot_version"]
     for name, value in expected.items():
-        if kept.row[name] != value:
-            yield Damage(
-                dispute_id,
-                None,
-                f"the projection says {name} {kept.row[name]}, the events say {value}",
-            )
-    used = {key: event.seq for key, event in folded.keys.items()}
-    due = {name: format_instant(at) for name, at in running(folded).items()}
-    for what, found, right in (
-        ("deadlines that run", kept.deadlines, due),
-        ("keys that were used up", kept.keys, used),
+        if outdated and name.startswith("snapshot"):  # of an earlier package: valid, but not read
+            continue
+        actual = getattr(stored, name)
+        if actual != value:
+            message = f"the projection has {name} {actual}, the events give {value}"
+            yield Damage(dispute_id, None, message)
+    for what, actual, right in (
+        (
+            "running deadlines",
+            {row.deadline: format_instant(row.due_at) for row in rows[deadlines.name]},
+            {name: format_instant(at) for name, at in running_deadlines(folded).items()},
+        ),
+        (
+            "used keys",
+            {row.key: row.seq for row in rows[keys.name]},
+            {key: event.seq for key, event in folded.keys.items()},
+        ),
     ):
-        if found != right:
-            yield Damage(dispute_id, None, f"the {what} are {dict(found)}, the events say {right}")
-    if stray := sorted(kept.private.keys() - {row.seq for row in kept.events}):
-        yield Damage(
-            dispute_id, stray[0], "there are personal values of an event that is not there"
-        )
+        if actual != right:
+            message = f"the {what} are {actual}, the events give {right}"
+            yield Damage(dispute_id, None, message)
+    if orphaned := sorted(private.keys() - {row.seq for row in rows[events.name]}):
+        yield Damage(dispute_id, orphaned[0], "orphaned personal values: the event does not exist")
 
 
-def _folded(store: Store, session: Session, kept: _Kept) -> Dispute | Damage:
+def _fold(
+    store: Store, session: Session, dispute_id: str, rows: list[Any], private: Mapping[int, str]
+) -> Dispute | Damage:
     """Check and fold a dispute's events."""
-    dispute_id: str = kept.row["dispute_id"]
     dispute: Dispute | None = None
-    for number, row in enumerate(kept.events, 1):
-        seq: int = row.seq
-        if seq != number:
+    for number, row in enumerate(rows, 1):
+        if row.seq != number:
             return Damage(dispute_id, number, f"event {number} is missing")
+        event = EventRow(dispute_id, number, row.hashed, row.hash, private.get(number))
         try:
-            dispute = _followed(
-                store,
-                session,
-                dispute,
-                EventRow(dispute_id, seq, row.hashed, row.hash, kept.private.get(seq)),
-            )
-        except (IntegrityError, ImpossibleEventError, InputError) as fault:
-            return Damage(dispute_id, seq, str(fault))
-        except ValidationError as fault:
-            return Damage(dispute_id, seq, fault.errors(include_url=False)[0]["msg"])
-    return (
-        Damage(dispute_id, None, "there is a dispute without an event")
-        if dispute is None
-        else dispute
-    )
+            dispute = _follow(store, session, dispute, event)
+        except (IntegrityError, ImpossibleEventError, InputError) as error:
+            return Damage(dispute_id, number, str(error))
+        except ValidationError as error:
+            return Damage(dispute_id, number, error.errors(include_url=False)[0]["msg"])
+    return dispute or Damage(dispute_id, None, "the dispute has no events")
 
 
-def _followed(store: Store, session: Session, dispute: Dispute | None, row: EventRow) -> Dispute:
+def _follow(store: Store, session: Session, dispute: Dispute | None, row: EventRow) -> Dispute:
     record = record_of(row)
     if (record.get("dispute_id"), record.get("seq")) != (row.dispute_id, row.seq):
-        raise IntegrityError("the event stands in the place of another one", "seq")
+        raise IntegrityError("the row contains another event", "seq")
     verify(record, GENESIS if dispute is None else dispute.last_hash, row.hashed)
     event = event_of(row)
-    return (
-        begin(event, store.policy(session, event.policy))
-        if dispute is None
-        else evolve(dispute, event)
-    )
-
-
-def _astray(session: Session) -> Iterator[Damage]:
-    """Find what belongs to no dispute."""
-    for table in (events, private_values, deadlines, keys):
-        for row in _without_dispute(table).rows(session):
-            yield Damage(
-                row.dispute_id,
-                None,
-                f"{table.name} has {row.number} rows of a dispute that is not there",
-            )
-
-
-def _without_dispute(table: Table) -> Statement:
-    there = exists().where(and_(disputes.c.dispute_id == table.c.dispute_id))
-    number = func.count().label("number")
-    return Statement(
-        select(table.c.dispute_id, number)
-        .where(~there)
-        .group_by(table.c.dispute_id)
-        .order_by(table.c.dispute_id)
-    )
+    if dispute is None:
+        return begin(event, store.policy(session, event.policy))
+    return evolve(dispute, event)

@@ -1,8 +1,8 @@
 """Disputes by order, merchant, state and due instant, page by page, without loading any.
 
-A page begins behind the last dispute of the one before (by when it opened and its id, which never
-change), not at a number of rows: what is opened or closed meanwhile moves nothing. Each query has
-its index.
+A page begins after the last dispute of the page before, by its opening instant and its id, which
+never change, not after a number of rows: so what is opened or closed meanwhile moves nothing. Each
+query has its index.
 """
 
 import re
@@ -39,56 +39,23 @@ from dispute_fsm.domain.scalars import (
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.store.schema import Query, UtcInstant, deadlines, disputes
-from dispute_fsm.store.session import Session
-from dispute_fsm.store.statement import Statement
+from dispute_fsm.store.session import Session, Statement
 
 T = TypeVar("T")
 
-MOST = 100_000
-"""The most that a page may hold."""
+MAX_PAGE = 100_000
+"""The most items that a page may have."""
 
-Found = Query | CompoundSelect[*tuple[Any, ...]]
-"""A query of one place, or of several, merged."""
-
-_SHOWN = (
-    disputes.c.dispute_id,
-    disputes.c.order_id,
-    disputes.c.merchant_id,
-    disputes.c.consumer_id,
-    disputes.c.rules,
-    disputes.c.policy,
-    disputes.c.opened_at,
-    disputes.c.path,
-    disputes.c.state,
-    disputes.c.closed,
-    disputes.c.option,
-    disputes.c.outcome,
-    disputes.c.liability,
-    disputes.c.revision,
-    disputes.c.seq,
-    disputes.c.last_at,
-    disputes.c.last_hash,
-)
-_ONE = Statement(select(*_SHOWN).where(disputes.c.dispute_id == bindparam("dispute_id")))
-_OLDEST_FIRST = (disputes.c.opened_at, disputes.c.dispute_id)
-_BY_DUE = (deadlines.c.due_at, deadlines.c.dispute_id, deadlines.c.deadline)
-_LEAST: Mapping[str, Any] = {
-    "after_at": parse_instant("1971-01-01T00:00:00Z"),
-    "after_id": "",
-    "after_name": "",
-}
-
-
-_INSTANT = TypeAdapter[datetime](DueInstant)
-_NAME = TypeAdapter[str](Identifier, config=ConfigDict(strict=True))
+DisputeQuery = Query | CompoundSelect[*tuple[Any, ...]]
+"""A query by one path, or by several, merged."""
 
 
 class DisputeSnapshot(Strict):
-    """How a dispute stands, for a host's own tables. `snapshot` rises where members change; `revision` tells which of two is newer.
+    """A dispute at one moment, for a host's own tables; without personal values.
 
-    `path` is the dotted way to the leaf, one for each region with a comma between, where regions
-    run side by side; `liability` is that of the region that has failed. `policy` is the digest of
-    the one that the dispute keeps. There is nothing personal in it.
+    `snapshot` rises where members change; `revision` is higher in the newer of two. `path` is the
+    dotted path to the leaf; in parallel regions one for each, with a comma between. `liability` is
+    that of the region that has failed. `policy` is the digest of the dispute's policy.
     """
 
     snapshot: Literal[1] = 1
@@ -112,7 +79,7 @@ class DisputeSnapshot(Strict):
 
 
 class Due(Strict):
-    """A deadline that runs: whose, which, until when."""
+    """A running deadline: its dispute, its name, and when it is due."""
 
     dispute_id: Identifier
     deadline: Named[Deadline]
@@ -121,35 +88,103 @@ class Due(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of what was found; `cursor` leads to the next one, None where this is the last."""
+    """One page of the result; `cursor` leads to the next one, None where this is the last."""
 
-    found: tuple[T, ...]
+    items: tuple[T, ...]
     cursor: str | None
 
 
-def by_order(
-    session: Session, order_id: str, cursor: str | None, limit: int
+# ---- queries -------------------------------------------------------------------------------------
+
+_SHOWN = [disputes.c[name] for name in DisputeSnapshot.model_fields if name != "snapshot"]
+_ONE = Statement(select(*_SHOWN).where(disputes.c.dispute_id == bindparam("dispute_id")))
+_OLDEST_FIRST = (disputes.c.opened_at, disputes.c.dispute_id)
+_BY_DUE = (deadlines.c.due_at, deadlines.c.dispute_id, deadlines.c.deadline)
+_AFTER = (
+    bindparam("after_at", type_=UtcInstant),
+    bindparam("after_id", type_=Text),
+    bindparam("after_name", type_=Text),
+)
+_LIMIT = bindparam("limit", type_=Integer)
+
+DUE = (
+    select(deadlines.c.dispute_id, deadlines.c.deadline, deadlines.c.due_at)
+    .where(
+        deadlines.c.due_at < bindparam("instant", type_=UtcInstant),
+        tuple_(*_BY_DUE) > tuple_(*_AFTER),
+    )
+    .order_by(*_BY_DUE)
+    .limit(_LIMIT)
+)
+"""The query by due instant."""
+
+_DUE = Statement(DUE)
+
+
+def dispute_query(*columns: str, paths: int = 0) -> DisputeQuery:
+    """Return the query by these columns of a dispute, and by so many paths.
+
+    The disputes of each path come by index, oldest first, and are merged, so that no more is read
+    than is shown.
+    """
+    conditions: list[ColumnElement[bool]] = [
+        disputes.c[name] == bindparam(name) for name in columns
+    ]
+    query = select(*_SHOWN).where(*conditions, tuple_(*_OLDEST_FIRST) > tuple_(*_AFTER[:2]))
+    by_path = [
+        query.where(disputes.c.path == bindparam(f"path_{number}")) for number in range(paths)
+    ]
+    if len(by_path) <= 1:
+        return (by_path or [query])[0].order_by(*_OLDEST_FIRST).limit(_LIMIT)
+    merged = union_all(*by_path)
+    return merged.order_by(
+        *(merged.selected_columns[column.name] for column in _OLDEST_FIRST)
+    ).limit(_LIMIT)
+
+
+@cache
+def _statement(*columns: str, paths: int) -> Statement:
+    return Statement(dispute_query(*columns, paths=paths))
+
+
+def paths_in(state: StateName) -> tuple[str, ...]:
+    """Return every path of every rule version that is in this state."""
+    paths = {path for version in VERSIONS.values() for path in version.table.configurations}
+    return tuple(sorted(path for path in paths if state.value in re.split("[.,]", path)))
+
+
+def find_disputes(
+    session: Session,
+    ids: Mapping[str, str],
+    state: StateName | None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[DisputeSnapshot]:
-    """Find the disputes about an order, the oldest first."""
-    return _disputes(session, {"order_id": order_id}, cursor, limit)
+    """Return a page of the disputes with these ids, in a state or in any, the oldest first.
 
-
-def by_merchant(
-    session: Session, merchant_id: str, state: StateName | None, cursor: str | None, limit: int
-) -> Page[DisputeSnapshot]:
-    """Find the disputes against a merchant, the oldest first, in any state or in one."""
-    return _disputes(session, {"merchant_id": merchant_id}, cursor, limit, state)
-
-
-def by_state(
-    session: Session, state: StateName, cursor: str | None, limit: int
-) -> Page[DisputeSnapshot]:
-    """Find the disputes in a state, the oldest first: a leaf, also one of several regions, or a state around leaves."""
-    return _disputes(session, {}, cursor, limit, state)
+    The state is a leaf, also one of several regions, or a state around leaves. Raises `InputError`
+    for an invalid cursor or limit.
+    """
+    paths = () if state is None else paths_in(state)
+    # Nothing has such an id, or is in such a state.
+    if not all(map(is_identifier, ids.values())) or (state is not None and not paths):
+        return Page((), None)
+    values = {
+        **ids,
+        **{f"path_{number}": path for number, path in enumerate(paths)},
+        **_after(cursor, ("after_at", "after_id")),
+        "limit": page_of(limit),
+    }
+    items = tuple(map(_snapshot, _statement(*ids, paths=len(paths)).rows(session, values)))
+    full = len(items) == limit
+    return Page(items, _cursor(items[-1].opened_at, items[-1].dispute_id) if full else None)
 
 
 def due_before(session: Session, instant: datetime, cursor: str | None, limit: int) -> Page[Due]:
-    """Find the deadlines that are due before an instant, the first due first. Raises `InputError` for one without an offset."""
+    """Return a page of the deadlines that are due before an instant, the first due first.
+
+    Raises `InputError` for an instant without an offset, an invalid cursor or limit.
+    """
     try:
         before = _INSTANT.validate_python(instant)
     except ValidationError as error:
@@ -158,131 +193,59 @@ def due_before(session: Session, instant: datetime, cursor: str | None, limit: i
         ) from None
     values = {
         "instant": before,
-        **_behind(cursor, ("after_at", "after_id", "after_name")),
+        **_after(cursor, ("after_at", "after_id", "after_name")),
         "limit": page_of(limit),
     }
-    found = tuple(Due.model_validate(row._asdict()) for row in _due().rows(session, values))
-    return Page(
-        found,
-        None
-        if len(found) < limit
-        else _cursor(found[-1].due_at, found[-1].dispute_id, found[-1].deadline.value),
-    )
+    items = tuple(Due.model_validate(row._asdict()) for row in _DUE.rows(session, values))
+    if len(items) < limit:
+        return Page(items, None)
+    last = items[-1]
+    return Page(items, _cursor(last.due_at, last.dispute_id, last.deadline.value))
 
 
 def snapshot_of_dispute(session: Session, dispute_id: str) -> DisputeSnapshot | None:
-    """Return how a dispute stands; None where there is none."""
+    """Return a dispute's snapshot; None where there is no such dispute."""
     if not is_identifier(dispute_id):
         return None
     row = _ONE.row(session, {"dispute_id": dispute_id})
     return None if row is None else _snapshot(row)
 
 
+def _snapshot(row: Any) -> DisputeSnapshot:  # noqa: ANN401 -- a row
+    return DisputeSnapshot.model_validate(row._asdict())
+
+
 def page_of(limit: int) -> int:
-    """Return how many a page may hold. Raises `InputError` where that is none, or too many."""
-    if not 1 <= limit <= MOST:
-        raise InputError(f"a page holds 1 to {MOST:,}, not {limit}", field="limit")
+    """Return the limit of a page. Raises `InputError` where it is below one, or too high."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InputError(f"a page has 1 to {MAX_PAGE:,} items, not {limit}", field="limit")
     return limit
 
 
-def paths_of(state: StateName) -> tuple[str, ...]:
-    """Return every place of every rule version that is in this state."""
-    paths = {path for version in VERSIONS.values() for path in version.table.configurations}
-    return tuple(sorted(path for path in paths if state.value in re.split("[.,]", path)))
+# ---- cursors -------------------------------------------------------------------------------------
 
-
-def statement(*columns: str, paths: int = 0) -> Found:
-    """Return the query by these columns of a dispute and, where there are `paths`, by so many places.
-
-    What is found in each place comes by index, oldest first, and is merged, so that no more is read
-    than is shown.
-    """
-    asked: list[ColumnElement[bool]] = [disputes.c[name] == bindparam(name) for name in columns]
-    behind = tuple_(*_OLDEST_FIRST) > tuple_(
-        bindparam("after_at", type_=UtcInstant), bindparam("after_id", type_=Text)
-    )
-    limit = bindparam("limit", type_=Integer)
-    all_of_them = select(*_SHOWN).where(*asked, behind)
-    if paths <= 1:
-        place = [disputes.c.path == bindparam("path_0")] * paths
-        return all_of_them.where(*place).order_by(*_OLDEST_FIRST).limit(limit)
-    places = [
-        all_of_them.where(disputes.c.path == bindparam(f"path_{number}")) for number in range(paths)
-    ]
-    merged = union_all(*places)
-    return merged.order_by(
-        *(merged.selected_columns[column.name] for column in _OLDEST_FIRST)
-    ).limit(limit)
-
-
-def due_statement() -> Query:
-    """Return the query by due instant."""
-    behind = tuple_(*_BY_DUE) > tuple_(
-        bindparam("after_at", type_=UtcInstant),
-        bindparam("after_id", type_=Text),
-        bindparam("after_name", type_=Text),
-    )
-    asked = deadlines.c.due_at < bindparam("instant", type_=UtcInstant)
-    return (
-        select(deadlines.c.dispute_id, deadlines.c.deadline, deadlines.c.due_at)
-        .where(asked, behind)
-        .order_by(*_BY_DUE)
-        .limit(bindparam("limit", type_=Integer))
-    )
-
-
-def _disputes(
-    session: Session,
-    asked: Mapping[str, str],
-    cursor: str | None,
-    limit: int,
-    state: StateName | None = None,
-) -> Page[DisputeSnapshot]:
-    paths = () if state is None else paths_of(state)
-    if not all(map(is_identifier, asked.values())) or (
-        state is not None and not paths
-    ):  # nothing has such an id, nor such a state
-        return Page((), None)
-    places = {f"path_{number}": path for number, path in enumerate(paths)}
-    values = {
-        **asked,
-        **places,
-        **_behind(cursor, ("after_at", "after_id")),
-        "limit": page_of(limit),
-    }
-    found = tuple(map(_snapshot, _by(*asked, paths=len(paths)).rows(session, values)))
-    return Page(
-        found, None if len(found) < limit else _cursor(found[-1].opened_at, found[-1].dispute_id)
-    )
-
-
-@cache
-def _by(*columns: str, paths: int) -> Statement:
-    return Statement(statement(*columns, paths=paths))
-
-
-@cache
-def _due() -> Statement:
-    return Statement(due_statement())
-
-
-def _snapshot(row: Any) -> DisputeSnapshot:  # noqa: ANN401 -- a row
-    return DisputeSnapshot.model_validate(row._asdict())
+_FIRST: Mapping[str, Any] = {
+    "after_at": parse_instant("1971-01-01T00:00:00Z"),
+    "after_id": "",
+    "after_name": "",
+}
+_INSTANT = TypeAdapter[datetime](DueInstant)
+_NAME = TypeAdapter[str](Identifier, config=ConfigDict(strict=True))
 
 
 def _cursor(at: datetime, *names: str) -> str:
     return to_json([format_instant(at), *names]).hex()
 
 
-def _behind(cursor: str | None, names: tuple[str, ...]) -> dict[str, Any]:
-    """Read a cursor. Raises `InputError` for a text that no query gave."""
+def _after(cursor: str | None, names: tuple[str, ...]) -> dict[str, Any]:
+    """Read a cursor. Raises `InputError` for a text that no query returned."""
     if cursor is None:
-        return {name: _LEAST[name] for name in names}
+        return {name: _FIRST[name] for name in names}
     try:
         at, *others = from_json(bytes.fromhex(cursor))
         values = [_INSTANT.validate_python(at), *map(_NAME.validate_python, others)]
         return dict(zip(names, values, strict=True))
     except (ValueError, TypeError):
         raise InputError(
-            f"{cursor:.40} is no cursor of this query; give one that it gave", field="cursor"
+            f"{cursor:.40} is not a cursor of this query; use one that it returned", field="cursor"
         ) from None

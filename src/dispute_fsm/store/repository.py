@@ -1,18 +1,20 @@
-"""The store: disputes and their events, read and written in the transaction that it is given.
+"""The repository: reads and writes disputes and their events in the transaction of the caller.
 
-A dispute is loaded by a bounded number of rows however long its history is: its row, its first
-event, and the event of the key that is asked about. It is written by comparing: its row has to
-stand as it was loaded, else nothing happens and `ConflictError` is raised. So no lock is held
-between loading and writing, and nobody waits while an order system is asked.
+Loading a dispute reads a bounded number of rows, however long its history is: its own row, its
+first event, and the event of one idempotency key. Writing compares: the row must be as it was
+loaded, else nothing happens and `ConflictError` is raised. So no lock is held between loading and
+writing, and nobody waits while an order system is asked.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, bindparam, delete
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, Engine, bindparam, delete, false, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.engine import URL
 
 from dispute_fsm.decider.dispute import Dispute
@@ -21,42 +23,61 @@ from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap, is_identifier
 from dispute_fsm.errors import ConflictError, IntegrityError
-from dispute_fsm.store.address import address_of, engine_of
-from dispute_fsm.store.deadlines import CHANNEL
-from dispute_fsm.store.migrations import migrate
-from dispute_fsm.store.pool import Pool
-from dispute_fsm.store.records import (
+from dispute_fsm.store.address import POSTGRESQL, SQLITE, address_of, engine_of
+from dispute_fsm.store.deadlines import CHANNEL, running_deadlines, write_deadlines
+from dispute_fsm.store.event_log import (
+    HISTORY,
     EventRow,
     event_of,
     event_row,
-    opened_as,
-    policy_of,
-    policy_text,
-    read,
-    running,
-    snapshot_version,
-    stands,
+    event_writes,
 )
-from dispute_fsm.store.schema import SQLITE, private_values
-from dispute_fsm.store.session import HostSession, Session
-from dispute_fsm.store.statement import Statement
-from dispute_fsm.store.statements import statements
+from dispute_fsm.store.pool import Pool
+from dispute_fsm.store.projection import (
+    ADD_DISPUTE,
+    DATABASE_CLOCK,
+    LOAD,
+    UPDATE_DISPUTE,
+    changing_columns,
+    columns,
+    read_snapshot,
+    snapshot_version,
+)
+from dispute_fsm.store.schema import disputes, migrate, policies, private_values
+from dispute_fsm.store.session import HostSession, Session, Statement
 
+_LOCK = Statement(
+    select(disputes.c.seq).where(disputes.c.dispute_id == bindparam("dispute_id")).with_for_update()
+)
+_LIVE = Statement(
+    select(disputes.c.dispute_id).where(
+        disputes.c.order_id == bindparam("order_id"), disputes.c.closed == false()
+    )
+)
+_NOW = Statement(select(DATABASE_CLOCK.label("now")))
+_ANNOUNCE = Statement(select(func.pg_notify(CHANNEL, "").label("done")))
+_POLICY = Statement(select(policies.c.body).where(policies.c.digest == bindparam("digest")))
+_POLICY_EXISTS = Statement(
+    select(policies.c.digest).where(policies.c.digest == bindparam("digest"))
+)
+_ADD_POLICY = Statement(
+    insert(policies), postgresql=insert_postgresql(policies).on_conflict_do_nothing()
+)
 _ERASE = Statement(
     delete(private_values)
     .where(private_values.c.dispute_id == bindparam("of_dispute"))
     .returning(private_values.c.seq)
 )
-_RECENT = 1_024
-"""How many disputes stay at hand, each with the text that it was read from or written to."""
+_MAX_CACHED = 1_024
+"""How many disputes stay in memory, each with the snapshot that it was read from or written to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A dispute as it was found, and what time the database says it is (None: this database has no clock).
+    """A dispute as it was loaded, and the time by the database's clock; None where it has none.
 
-    Of the dispute's `keys` only those that were asked about are there, unless it had to be folded
-    from its events.
+    Of the dispute's `keys` there are only those that were asked for, unless it was folded from its
+    events.
     """
 
     dispute: Dispute
@@ -64,20 +85,19 @@ class Loaded:
 
 
 class Store:
-    """The disputes of one database. Its tables are made, or brought to this package's version, when the store is made.
+    """The disputes of one database. Making the store creates the tables, or migrates them.
 
     Every statement of ours runs on a connection of the `pool`. The `engine` is for transactions of
-    the host's own. Raises `InputError` for a URL that is none, and for a database of a newer
-    version; `StoreUnavailableError`, `StoreInvalidError`.
+    the host. Raises `InputError` for an invalid URL, and for a database of a newer version;
+    `StoreUnavailableError`, `StoreInvalidError`.
     """
 
     def __init__(self, url: str | URL) -> None:
         self.address = address_of(url)
         self.pool = Pool(self.address)
         self.engine: Engine = engine_of(self.address)
-        self.run = statements(self.address.dialect)
         self._policies: dict[str, Policy] = {}
-        self._recent = OrderedDict[str, tuple[str, Dispute]]()
+        self._cached = OrderedDict[str, tuple[str, Dispute]]()
         try:
             migrate(self.pool)
         except BaseException:
@@ -85,79 +105,79 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self.pool.close()
         self.engine.dispose()
 
-    def hosted(self, connection: Connection) -> Session:
+    def host_session(self, connection: Connection) -> Session:
         """Return a session within the transaction of a host."""
         return HostSession(connection, self.address.dialect)
 
     # ---- reading ---------------------------------------------------------------------------------
 
     def now(self, session: Session) -> datetime:
-        """Tell the time: the database's, where it has a clock that all its clients share, else this machine's; in UTC."""
-        if self.run.now is None:
+        """Return the time in UTC: by the database's clock, or on SQLite by this machine's."""
+        if session.dialect.name == SQLITE:
             return datetime.now(UTC)
-        told: datetime = self.run.now.rows(session)[0].now
-        return told
+        now: datetime = _NOW.rows(session)[0].now
+        return now
 
     def load(self, session: Session, dispute_id: str, key: str | None = None) -> Loaded | None:
-        """Load a dispute, with the event that used this key up where there is one; None where there is no such dispute."""
-        row = (
-            self.run.load.row(session, {"dispute_id": dispute_id, "key": key})
-            if is_identifier(dispute_id)
-            else None
-        )
+        """Load a dispute, and the event of this key; None where there is no such dispute."""
+        if not is_identifier(dispute_id):
+            return None
+        row = LOAD.row(session, {"dispute_id": dispute_id, "key": key})
         if row is None:
             return None
         policy = self.policy(session, row.policy)
-        if row.snapshot_version == snapshot_version(row.rules):
-            used: dict[str, AuditEvent] = {}
-            if key is not None and row.used_hash is not None:
-                used[key] = event_of(
-                    EventRow(
-                        dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private
-                    )
-                )
-            dispute = self._read(
-                row.snapshot, EventRow(dispute_id, 1, row.hashed, row.hash, None), policy, used
+        used: dict[str, AuditEvent] = {}
+        if key is not None and row.used_hash is not None:
+            used[key] = event_of(
+                EventRow(dispute_id, row.used_seq, row.used_hashed, row.used_hash, row.used_private)
             )
-            if dispute is not None:
-                return Loaded(dispute, row.now)
-        return Loaded(self.folded(session, dispute_id, policy), row.now)
+        dispute = None
+        if row.snapshot_version == snapshot_version(row.rules):
+            first = EventRow(dispute_id, 1, row.hashed, row.hash, None)
+            dispute = self._read(row.snapshot, first, policy, used)
+        return Loaded(dispute or self.fold(session, dispute_id, policy), row.now)
 
     def _read(
         self, text: str, first: EventRow, policy: Policy, used: Mapping[str, AuditEvent]
     ) -> Dispute | None:
-        """Read a dispute from its snapshot and its first event, as far as they are not at hand; None where the text is no snapshot."""
-        known, recent = self._recent.get(first.dispute_id, ("", None))
-        if recent is None or recent.opening.hash != first.hash:
-            dispute = read(text, cast("DisputeOpened", event_of(first)), policy, used)
-        elif text != known:
-            dispute = read(text, recent.opening, policy, used)
-        elif recent.keys == used and recent.policy.digest == policy.digest:
-            return recent
-        else:
-            return replace(recent, policy=policy, keys=FrozenMap(used))
-        return None if dispute is None else self._remembered(text, dispute)
+        """Read a dispute from its snapshot and its first event, or take it from the cache.
 
-    def _remembered(self, text: str, dispute: Dispute) -> Dispute:
-        self._recent.pop(dispute.dispute_id, None)  # so that it comes last
-        self._recent[dispute.dispute_id] = text, dispute
-        if len(self._recent) > _RECENT:
-            self._recent.popitem(last=False)
+        None where the text is not a snapshot.
+        """
+        cached_text, cached = self._cached.get(first.dispute_id, ("", None))
+        if cached is None or cached.opening.hash != first.hash:
+            dispute = read_snapshot(text, cast("DisputeOpened", event_of(first)), policy, used)
+        elif text != cached_text:
+            dispute = read_snapshot(text, cached.opening, policy, used)
+        elif cached.keys == used and cached.policy.digest == policy.digest:
+            return cached
+        else:
+            return replace(cached, policy=policy, keys=FrozenMap(used))
+        if dispute is not None:
+            self._cache(text, dispute)
         return dispute
 
-    def locked(self, session: Session, dispute_id: str, key: str | None = None) -> Loaded | None:
+    def _cache(self, text: str, dispute: Dispute) -> None:
+        self._cached.pop(dispute.dispute_id, None)  # so that it comes last
+        self._cached[dispute.dispute_id] = text, dispute
+        if len(self._cached) > _MAX_CACHED:
+            self._cached.popitem(last=False)
+
+    def load_locked(
+        self, session: Session, dispute_id: str, key: str | None = None
+    ) -> Loaded | None:
         """Load a dispute that nobody else can change before this transaction ends."""
         # Two statements: the second sees what was committed while the first one waited.
         if is_identifier(dispute_id):
-            self.run.lock.row(session, {"dispute_id": dispute_id})
+            _LOCK.row(session, {"dispute_id": dispute_id})
         return self.load(session, dispute_id, key)
 
-    def folded(self, session: Session, dispute_id: str, policy: Policy) -> Dispute:
-        """Fold a dispute from all its events. Raises `ImpossibleEventError` where they cannot have happened."""
+    def fold(self, session: Session, dispute_id: str, policy: Policy) -> Dispute:
+        """Fold a dispute from all its events. Raises `ImpossibleEventError`."""
         first, *others = self.history(session, dispute_id)
         dispute = begin(first, policy)
         for event in others:
@@ -169,36 +189,32 @@ class Store:
         if not is_identifier(dispute_id):
             return []
         return [
-            event_of(EventRow(*row))
-            for row in self.run.history.rows(session, {"dispute_id": dispute_id})
+            event_of(EventRow(*row)) for row in HISTORY.rows(session, {"dispute_id": dispute_id})
         ]
 
     def announce(self, session: Session) -> None:
-        """Tell the sweepers of other processes that a deadline will be due soon; they hear of it when this transaction commits."""
-        if self.run.announce is not None:
-            self.run.announce.row(session, {"channel": CHANNEL})
+        """Announce to the sweepers of other processes, on commit, that a deadline is due soon."""
+        if session.dialect.name == POSTGRESQL:
+            _ANNOUNCE.rows(session)
 
-    def live_on(self, session: Session, order_id: str) -> str | None:
-        """Return the dispute about this order that is live; None where there is none."""
-        found = self.run.live.row(session, {"order_id": order_id})
-        return None if found is None else str(found.dispute_id)
+    def live_dispute(self, session: Session, order_id: str) -> str | None:
+        """Return the id of the live dispute about this order, or None."""
+        row = _LIVE.row(session, {"order_id": order_id})
+        return None if row is None else str(row.dispute_id)
 
     def policy(self, session: Session, digest: str) -> Policy:
-        """Return a policy by its digest. Raises `IntegrityError` where it is not here, or is another one."""
+        """Return a policy by its digest. Raises `IntegrityError` where it is missing or changed."""
         policy = self._policies.get(digest)
         if policy is None:
-            kept = self.run.policy.row(session, {"digest": digest})
-            if kept is None:
+            row = _POLICY.row(session, {"digest": digest})
+            if row is None:
                 raise IntegrityError(
                     f"the policy {digest} that an event names is not in the database", "policy"
                 )
-            policy = policy_of(kept.body)
+            policy = Policy.model_validate(from_json(row.body))
             if policy.digest != digest:
                 raise IntegrityError(
-                    (
-                        f"the policy {digest} in the database is another one: it was changed "
-                        "after it was written"
-                    ),
+                    f"the policy {digest} in the database was changed after it was written",
                     "policy",
                 )
             self._policies[digest] = policy
@@ -209,28 +225,30 @@ class Store:
     def insert(
         self, session: Session, dispute: Dispute, hashed: bytes | None = None
     ) -> list[datetime]:
-        """Write a dispute that has just opened; returns when its deadlines are due.
+        """Write a dispute that has just opened; return when its deadlines are due.
 
-        `hashed` are the bytes that the opening's hash covers, where they are at hand.
-        Raises `ConflictError` where its id is taken, or its order has a live dispute.
+        `hashed` are the bytes that the opening's hash covers, if they are known.
+        Raises `ConflictError` where its id exists, or its order has a live dispute.
         """
-        self.keep_policy(session, dispute.policy)
-        standing = stands(dispute)
-        if self.run.new_dispute.row(session, {**opened_as(dispute), **standing}) is None:
+        self.save_policy(session, dispute.policy)
+        values = columns(dispute)
+        if ADD_DISPUTE.row(session, values) is None:
             raise ConflictError(
-                f"dispute {dispute.dispute_id} is there already, or order {dispute.order_id} has "
+                f"dispute {dispute.dispute_id} exists already, or order {dispute.order_id} has "
                 "a live one"
             )
-        self._remembered(standing["snapshot"], dispute)
-        self._add(session, event_row(dispute.opening, hashed), dispute.opening)
-        return self._set_deadlines(session, {}, running(dispute), dispute.dispute_id)
+        self._cache(values["snapshot"], dispute)
+        self._write(session, dispute.opening, hashed)
+        return write_deadlines(session, dispute.dispute_id, {}, running_deadlines(dispute))
 
-    def keep_policy(self, session: Session, policy: Policy) -> None:
-        """Write a policy that a dispute opens under, where it is not there yet."""
-        # The policies at hand do not tell: one may have been read in a host's transaction that was
-        # rolled back.
-        if self.run.known_policy.row(session, {"digest": policy.digest}) is None:
-            self.run.new_policy.run(session, {"digest": policy.digest, "body": policy_text(policy)})
+    def save_policy(self, session: Session, policy: Policy) -> None:
+        """Write a policy that a dispute opens under, unless it is stored already."""
+        # `_policies` is no proof: one may have been read in a host's transaction that was rolled
+        # back.
+        if _POLICY_EXISTS.row(session, {"digest": policy.digest}) is None:
+            # complete, with its members in the order in which they were given
+            body = to_json(policy.record).decode()
+            _ADD_POLICY.run(session, {"digest": policy.digest, "body": body})
 
     def append(
         self,
@@ -240,66 +258,42 @@ class Store:
         after: Dispute,
         hashed: bytes | None = None,
     ) -> list[datetime]:
-        """Write one event of a dispute and what it comes to; returns when deadlines are due that were not due then before.
+        """Write one event of a dispute and its projection; return when changed deadlines are due.
 
-        `hashed` are the bytes that the event's hash covers, where they are at hand.
-        Raises `ConflictError` where the dispute has gone on meanwhile.
+        `hashed` are the bytes that the event's hash covers, if they are known.
+        Raises `ConflictError` where the dispute was modified concurrently.
         """
-        found, standing = (
-            {
-                "of_dispute": before.dispute_id,
-                "before_seq": before.seq,
-                "before_hash": before.last_hash,
-            },
-            stands(after),
-        )
-        if self.run.changed.row(session, {**found, **standing}) is None:
+        values: dict[str, Any] = {
+            "of_dispute": before.dispute_id,
+            "before_seq": before.seq,
+            "before_hash": before.last_hash,
+            **changing_columns(after),
+        }
+        if UPDATE_DISPUTE.row(session, values) is None:
             raise ConflictError(
                 f"dispute {before.dispute_id} was modified concurrently (after event {before.seq})"
             )
-        self._remembered(standing["snapshot"], after)
-        self._add(session, event_row(event, hashed), event)
-        return self._set_deadlines(session, running(before), running(after), after.dispute_id)
+        self._cache(values["snapshot"], after)
+        self._write(session, event, hashed)
+        return write_deadlines(
+            session, after.dispute_id, running_deadlines(before), running_deadlines(after)
+        )
+
+    def _write(self, session: Session, event: AuditEvent, hashed: bytes | None) -> None:
+        for statement, values in event_writes(event, event_row(event, hashed)):
+            statement.run(session, values)
 
     def erase(self, dispute_id: str) -> int:
-        """Erase the personal values of a dispute's events; returns how many events had any. Every hash still fits."""
+        """Erase the personal values of a dispute's events; return how many events had any.
+
+        Every hash stays valid.
+        """
         if not is_identifier(dispute_id):
             return 0
         with self.pool.transaction() as session:
             erased = _ERASE.rows(session, {"of_dispute": dispute_id})
-        self._recent.pop(dispute_id, None)
-        if (
-            self.address.dialect.name == SQLITE
-        ):  # the file is overwritten already, but not the log beside it
+        self._cached.pop(dispute_id, None)
+        if self.address.dialect.name == SQLITE:  # the file is overwritten by now, its log is not
             with self.pool.take() as session:
                 session.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return len(erased)
-
-    def _add(self, session: Session, row: EventRow, event: AuditEvent) -> None:
-        place = {"dispute_id": row.dispute_id, "seq": row.seq}
-        self.run.new_event.run(session, {**place, "hash": row.hash, "hashed": row.hashed})
-        if row.private is not None:
-            self.run.new_private.run(session, {**place, "body": row.private})
-        if event.key is not None and not event.refused:
-            self.run.new_key.run(session, {**place, "key": event.key})
-
-    def _set_deadlines(
-        self,
-        session: Session,
-        old: Mapping[str, datetime],
-        new: Mapping[str, datetime],
-        dispute_id: str,
-    ) -> list[datetime]:
-        for name in old.keys() - new.keys():
-            self.run.gone_deadline.run(session, {"of_dispute": dispute_id, "of_deadline": name})
-        changed = {name: due for name, due in new.items() if old.get(name) != due}
-        for name, due in changed.items():
-            if name in old:
-                self.run.moved_deadline.run(
-                    session, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due}
-                )
-            else:
-                self.run.new_deadline.run(
-                    session, {"dispute_id": dispute_id, "deadline": name, "due_at": due}
-                )
-        return list(changed.values())

@@ -1,13 +1,15 @@
-"""The tables, and what the database itself refuses.
+"""The tables, the triggers that protect them, and the migrations from one version to the next.
 
-`dispute_events` is the truth and is only ever added to; everything else about a dispute can be
-folded from it again. `disputes` and `dispute_deadlines` are what the events come to (the
-projection), so that queries and sweeps need not fold. Personal values stand apart, for they may be
-erased. One transaction writes all of them. Every name begins with `dispute`, so that the tables can
-stand among a host's own.
+`dispute_events` is the truth and only grows; everything else about a dispute can be folded from it
+again. `disputes` and `dispute_deadlines` are the projection of the events, so that queries and
+sweeps need not fold. Personal values are in a table of their own, for they may be erased. One
+transaction writes all of them. Every name begins with `dispute`, so that the tables can be among a
+host's own.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -24,29 +26,35 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     false,
+    insert,
+    select,
+    update,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.types import TypeDecorator
+
+from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.errors import InputError, StoreInvalidError
+from dispute_fsm.store.address import POSTGRESQL, SQLITE
+from dispute_fsm.store.pool import Pool
+from dispute_fsm.store.session import Session, Statement
 
 SCHEMA_VERSION = 1
-"""The version of these tables; a new one brings the step that leads there (see `migrate`)."""
-
-POSTGRESQL, SQLITE = "postgresql", "sqlite"
-"""The databases that are spoken to, as SQLAlchemy names their dialects."""
+"""The version of these tables; a new one comes with a step in `MIGRATIONS`."""
 
 
 class UtcInstant(TypeDecorator[datetime]):
-    """An instant in UTC: PostgreSQL's own type; on SQLite, which has none, RFC 3339 of one length, so that texts sort as instants."""
+    """An instant in UTC.
 
-    impl = String
+    It is PostgreSQL's own type. SQLite has none: there it is RFC 3339 of one length, so that texts
+    sort as instants.
+    """
+
+    impl = DateTime(timezone=True).with_variant(String(32), SQLITE)
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the type of the database."""
-        return dialect.type_descriptor(
-            DateTime(timezone=True) if dialect.name == POSTGRESQL else String(32)
-        )
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         """Write an instant."""
@@ -76,7 +84,7 @@ schema = Table(
     Column("one", Integer, primary_key=True, autoincrement=False),  # there is one row
     Column("version", Integer, nullable=False),
 )
-"""Which version of the schema this database has."""
+"""The version of the schema of this database."""
 
 policies = Table(
     "dispute_policies",
@@ -97,7 +105,7 @@ events = Table(
     Column("hashed", LargeBinary, nullable=False),
     Index("dispute_events_in_feed_order", "xid", "position", unique=True),
 )
-"""Every event: the very bytes that its hash covers. `xid` and `position` are its place in the feed (see `feed`)."""
+"""Every event: the very bytes that its hash covers; `xid` and `position` order the feed."""
 
 private_values = Table(
     "dispute_private_values",
@@ -106,7 +114,8 @@ private_values = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("body", Text, nullable=False),
 )
-"""An event's personal values with their salts, as its member `private`; a row is deleted to erase them."""
+"""The member `private` of an event: personal values with their salts. To erase them, the row is
+deleted."""
 
 disputes = Table(
     "disputes",
@@ -136,7 +145,8 @@ disputes = Table(
     Index("disputes_by_merchant_and_path", "merchant_id", "path", "opened_at", "dispute_id"),
     Index("disputes_by_path", "path", "opened_at", "dispute_id"),
 )
-"""What each dispute's events come to: one row a dispute. `xid` is that of its last event, `snapshot` see `snapshot`."""
+"""The projection: one row for each dispute. `xid` is that of its last event; `snapshot` see
+`projection`."""
 
 Index(
     "disputes_one_live_per_order",
@@ -155,7 +165,7 @@ deadlines = Table(
     Column("leased_until", UtcInstant),
     Index("dispute_deadlines_by_due", "due_at", "dispute_id", "deadline"),
 )
-"""The deadlines that run, each until it fires or its state is left; `leased_until` where a sweeper has claimed one."""
+"""The deadlines that run; `leased_until` where a sweeper has claimed one."""
 
 Index(
     "dispute_deadlines_leased",
@@ -171,7 +181,7 @@ keys = Table(
     Column("key", Text, primary_key=True),
     Column("seq", Integer, nullable=False),
 )
-"""The idempotency keys that were used up, each with the event that it led to."""
+"""The idempotency keys that are used up, each with its event."""
 
 consumers = Table(
     "dispute_consumers",
@@ -182,7 +192,7 @@ consumers = Table(
     Column("owner", Text),
     Column("leased_until", UtcInstant),
 )
-"""Who reads the feed under a name, and up to where; `owner` where one is delivering now."""
+"""The named consumers of the feed and their positions; `owner` is the process that delivers now."""
 
 parked = Table(
     "dispute_parked",
@@ -193,4 +203,124 @@ parked = Table(
     Column("parked_at", UtcInstant, nullable=False),
     Column("error", Text, nullable=False),
 )
-"""From which event on a dispute is held back from a consumer, for the consumer could not take that one."""
+"""The disputes that are held back from a consumer, from the event on that it could not take."""
+
+# ---- triggers ------------------------------------------------------------------------------------
+
+_APPEND_ONLY = (events, policies)
+"""The tables that only grow: triggers refuse to change or delete a row, whoever asks."""
+
+_FUNCTION = """
+CREATE OR REPLACE FUNCTION dispute_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION USING
+    MESSAGE = TG_TABLE_NAME || ' is append-only', ERRCODE = 'restrict_violation';
+END $$
+"""
+
+
+def _postgresql_triggers(name: str) -> tuple[str, ...]:
+    call = "EXECUTE FUNCTION dispute_append_only()"
+    return (
+        f"CREATE TRIGGER {name}_rows BEFORE UPDATE OR DELETE ON {name} FOR EACH ROW {call}",
+        f"CREATE TRIGGER {name}_all BEFORE TRUNCATE ON {name} FOR EACH STATEMENT {call}",
+    )
+
+
+def _sqlite_triggers(table: Table) -> tuple[str, ...]:
+    """Return the triggers of a table.
+
+    REPLACE would delete a row without firing the trigger of DELETE, so an existing key is refused.
+    """
+    name, refuse = table.name, f"SELECT RAISE(ABORT, '{table.name} is append-only')"
+    same = " AND ".join(f"{column.name} = NEW.{column.name}" for column in table.primary_key)
+    return (
+        f"CREATE TRIGGER {name}_update BEFORE UPDATE ON {name} BEGIN {refuse}; END",
+        f"CREATE TRIGGER {name}_delete BEFORE DELETE ON {name} BEGIN {refuse}; END",
+        (
+            f"CREATE TRIGGER {name}_replace BEFORE INSERT ON {name} WHEN EXISTS (SELECT 1 FROM "  # noqa: S608 -- our own names
+            f"{name} WHERE {same}) BEGIN {refuse}; END"
+        ),
+    )
+
+
+# ---- migrations ----------------------------------------------------------------------------------
+
+Migration = Callable[[Session], None]
+"""Changes the tables of one version into those of the next, in the transaction of the session."""
+
+MIGRATIONS: Mapping[int, Migration] = FrozenMap({})
+"""By the version that each starts from. Version 1 is the first, so there is no migration yet."""
+
+# The number is "dispute". The lock excludes others with this number, and ends with the transaction.
+_LOCK = f"SELECT pg_advisory_xact_lock({0x64697370757465})"
+_SCHEMA_TABLE = {
+    # By a query of the table of tables: what `to_regclass` knows may be older than the lock.
+    POSTGRESQL: "SELECT max(relname::text) FROM pg_catalog.pg_class"
+    " WHERE relname = 'dispute_schema' AND pg_catalog.pg_table_is_visible(oid)",
+    SQLITE: "SELECT max(name) FROM sqlite_master WHERE name = 'dispute_schema'",
+}
+"""The query for the name of the table with the version; NULL where it does not exist."""
+
+_VERSION = Statement(select(schema.c.version))
+_ADD_VERSION = Statement(insert(schema).values(one=1, version=bindparam("version")))
+_SET_VERSION = Statement(update(schema).values(version=bindparam("version")))
+
+
+def migrate(
+    pool: Pool, migrations: Mapping[int, Migration] = MIGRATIONS, newest: int = SCHEMA_VERSION
+) -> int:
+    """Bring the tables to the newest version; return the version that they had (0: no tables).
+
+    Many processes may do so at once: one does it, the others find it done. Raises `InputError`
+    where the database is newer than this package, `StoreUnavailableError`; `StoreInvalidError`
+    where the right to create tables is missing, or tables of others have our names.
+    """
+    with pool.take() as session:
+        before = version(session)
+    if before == newest:
+        return before
+    with pool.transaction() as session:  # on SQLite this is the lock
+        if session.dialect.name == POSTGRESQL:
+            session.execute(_LOCK)
+        before = version(session)
+        if before > newest:
+            raise InputError(
+                f"the database has schema version {before}, this package knows up to {newest}: "
+                "install a newer one",
+                field="url",
+            )
+        if before == 0:
+            _create(session)
+            _ADD_VERSION.run(session, {"version": newest})
+        else:
+            for start in range(before, newest):
+                migrations[start](session)
+            _SET_VERSION.run(session, {"version": newest})
+    return before
+
+
+def version(session: Session) -> int:
+    """Return the version of the schema; 0 where there are no tables."""
+    if session.execute(_SCHEMA_TABLE[session.dialect.name]).fetchone()[0] is None:
+        return 0
+    row = _VERSION.row(session)
+    if row is None:
+        raise StoreInvalidError(
+            f"the version of the database's tables is missing: {schema.name} is empty"
+        )
+    return int(row.version)
+
+
+def _create(session: Session) -> None:
+    """Create the tables, their indexes and triggers."""
+    for table in metadata.sorted_tables:
+        session.execute(str(CreateTable(table).compile(dialect=session.dialect)))
+        for index in sorted(table.indexes, key=attrgetter("name")):
+            session.execute(str(CreateIndex(index).compile(dialect=session.dialect)))
+    postgresql = session.dialect.name == POSTGRESQL
+    if postgresql:
+        session.execute(_FUNCTION)
+    for table in _APPEND_ONLY:
+        for trigger in _postgresql_triggers(table.name) if postgresql else _sqlite_triggers(table):
+            session.execute(trigger)

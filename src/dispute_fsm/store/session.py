@@ -1,25 +1,35 @@
-"""A session: one connection of the driver while somebody works on it. Every statement of ours runs on one, through `Statement`."""
+"""A session is a connection of the driver in use; every statement of ours runs on one.
+
+SQLAlchemy composes and compiles the statements, the driver runs them: SQLAlchemy's own execution
+would cost more than deciding a command.
+"""
 
 import select
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement
 
-from dispute_fsm.store.address import behind_pooler
-from dispute_fsm.store.schema import POSTGRESQL
+from dispute_fsm.store.address import POSTGRESQL, SQLITE, behind_pooler
+
+_STREAMED = 200
+"""How many rows of a long result are read at a time."""
+
+_CURSORS = count()
 
 
 class Session:
-    """Runs statements: `execute` one with its parameters, and returns the driver's cursor.
+    """Runs statements: `execute` runs one with its parameters, and returns the driver's cursor.
 
     Outside of a transaction each statement is committed by itself, and sees what was committed when
-    it began. This class does as SQLite needs it: a transaction that writes waits for its turn at
-    once, for one that has read first could not wait.
+    it began. This class is for SQLite. A transaction that writes waits for the write lock when it
+    begins: one that has read first could not wait for it.
     """
 
     __slots__ = ("__weakref__", "dialect", "driver", "execute")
@@ -32,59 +42,56 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """Begin a transaction that writes; it commits where the context ends well. Else nothing more can be done in the session."""
+        """Begin a transaction that writes; commit it where the block raises nothing.
+
+        After an error the session cannot be used any more before it is rolled back.
+        """
         self.execute(self.writes)
         yield
         self.execute("COMMIT")
 
-    def snapshot(self) -> None:
-        """Begin a transaction in which every statement sees the same moment, and nothing is written; it is rolled back at the end."""
-        self.execute(self.reads)
-
-    def stream(self, sql: str, parameters: Any, number: int) -> Iterable[Any]:  # noqa: ANN401 -- as the driver takes them
-        """Run a query within a transaction, whose rows are not all read at once, but about so many."""
-        del number
+    def stream(self, sql: str, parameters: Any) -> Iterable[Any]:  # noqa: ANN401 -- as the driver takes them
+        """Run a query within a transaction, and read its rows bit by bit."""
         return self.execute(sql, parameters)  # type: ignore[no-any-return]
 
     def many(self, sql: str, parameters: Sequence[Any]) -> int:
-        """Run a statement many times; returns how many rows were changed."""
+        """Run a statement once for each parameters; return how many rows were changed."""
         return int(self.driver.executemany(sql, parameters).rowcount)
 
     def usable(self) -> bool:
-        """Tell whether the database has not ended the connection while nobody used it."""
+        """Return whether the connection is still open, as far as can be seen without a query."""
         return True
 
     def roll_back(self) -> bool:
-        """Undo what was not committed; returns whether the connection can be used again."""
+        """Undo what was not committed; return whether the connection can be used again."""
         if self.driver.in_transaction:
             self.driver.rollback()
         return True
 
 
-_CURSORS = count()
-
-
 class PostgresqlSession(Session):
-    """What a session needs stands in its transaction, so that a pooler may give each transaction another connection."""
+    """A session of PostgreSQL.
+
+    All its state belongs to a transaction, so that a pooler may give each transaction another
+    connection.
+    """
 
     __slots__ = ()
-    writes, reads = (
-        "BEGIN ISOLATION LEVEL READ COMMITTED",
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    )
+    writes = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    reads = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """Begin a transaction that writes; only where an answer is read does anybody wait for the database."""
+        """Begin a transaction that writes, in a pipeline: only a query waits for the server."""
         with self.driver.pipeline():
             self.execute(self.writes)
             yield
             self.execute("COMMIT")
 
-    def stream(self, sql: str, parameters: Any, number: int) -> Iterable[Any]:  # noqa: ANN401 -- as above
-        """Run a query by a cursor of the server's."""
+    def stream(self, sql: str, parameters: Any) -> Iterable[Any]:  # noqa: ANN401 -- as above
+        """Run a query by a cursor of the server."""
         with self.driver.cursor(f"dispute_{next(_CURSORS)}") as cursor:
-            cursor.itersize = number
+            cursor.itersize = _STREAMED
             yield from cursor.execute(sql, parameters)
 
     def many(self, sql: str, parameters: Sequence[Any]) -> int:
@@ -96,7 +103,7 @@ class PostgresqlSession(Session):
         return int(cursor.rowcount)
 
     def usable(self) -> bool:
-        """Tell whether the connection is open, and has nothing to say unasked: else it was ended."""
+        """Return whether the connection is open and silent: data that nobody asked for ends it."""
         if self.driver.closed:
             return False
         waiting = select.poll()
@@ -111,14 +118,125 @@ class PostgresqlSession(Session):
 
 
 class HostSession(Session):
-    """The transaction of a host, on its connection of SQLAlchemy, so that its events, logs and savepoints see our statements too."""
+    """The transaction of a host, on its connection of SQLAlchemy.
+
+    So the host's events, logs and savepoints see our statements too.
+    """
 
     __slots__ = ()
 
     def __init__(self, connection: Connection, dialect: Dialect) -> None:
-        driver: Any = connection.connection.driver_connection
         self.dialect = dialect
-        self.driver = driver
+        self.driver: Any = connection.connection.driver_connection
         self.execute = connection.exec_driver_sql
-        if dialect.name == POSTGRESQL and hasattr(driver, "prepare_threshold"):
-            behind_pooler(driver, connection.exec_driver_sql)
+        if dialect.name == POSTGRESQL and hasattr(self.driver, "prepare_threshold"):
+            behind_pooler(self.driver, self.execute)
+
+
+# ---- statements ----------------------------------------------------------------------------------
+
+
+def bind(*names: str) -> dict[str, Any]:
+    """Return a parameter for each column."""
+    return {name: bindparam(name) for name in names}
+
+
+class _Compiled(NamedTuple):
+    """A statement in the SQL of one dialect, and how values go in and come out.
+
+    `names` is the order of the parameters; None where the driver takes them by name.
+    """
+
+    sql: str
+    fixed: Mapping[str, Any]
+    writes: Mapping[str, Callable[[Any], Any]]
+    names: Sequence[str] | None
+    row: Callable[[Sequence[Any]], Any]
+
+
+class Statement:
+    """Runs one statement with parameters by name, compiled once for each dialect.
+
+    A row is a named tuple of the columns, in the types of the schema. `postgresql` is the statement
+    there, if it differs. A list of values in a statement is fixed when the statement is made.
+    """
+
+    __slots__ = ("_clauses", "_compiled")
+
+    def __init__(self, clause: ClauseElement, *, postgresql: ClauseElement | None = None) -> None:
+        self._clauses = {SQLITE: clause, POSTGRESQL: clause if postgresql is None else postgresql}
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, session: Session, parameters: Mapping[str, Any] | None = None) -> list[Any]:
+        """Run a query and return its rows."""
+        compiled, values = self._bind(session.dialect, parameters or {})
+        return list(map(compiled.row, session.execute(compiled.sql, values).fetchall()))
+
+    def row(self, session: Session, parameters: Mapping[str, Any] | None = None) -> Any | None:  # noqa: ANN401 -- a row
+        """Run a query that returns one row at most; return the row, or None."""
+        rows = self.rows(session, parameters)
+        return rows[0] if rows else None
+
+    def each(self, session: Session) -> Iterator[Any]:
+        """Run a query with many rows, in a transaction, and read them bit by bit."""
+        compiled, values = self._bind(session.dialect, {})
+        return map(compiled.row, session.stream(compiled.sql, values))
+
+    def run(self, session: Session, parameters: Mapping[str, Any]) -> None:
+        """Run a statement that returns no rows."""
+        compiled, values = self._bind(session.dialect, parameters)
+        session.execute(compiled.sql, values)
+
+    def many(self, session: Session, parameters: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement once for each parameters; return how many rows were changed."""
+        bound = [self._bind(session.dialect, each) for each in parameters]
+        return session.many(bound[0][0].sql, [values for _, values in bound]) if bound else 0
+
+    def _bind(self, dialect: Dialect, parameters: Mapping[str, Any]) -> tuple[_Compiled, Any]:
+        """Return the statement, and its parameters as the driver takes them."""
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = _compile(self._clauses[dialect.name], dialect)
+            self._compiled[dialect.name] = compiled
+        values = {**compiled.fixed, **parameters}
+        for name, write in compiled.writes.items():
+            values[name] = write(values[name])
+        if compiled.names is None:
+            return compiled, values
+        return compiled, tuple(map(values.__getitem__, compiled.names))
+
+
+def _compile(clause: ClauseElement, dialect: Dialect) -> _Compiled:
+    compiled: Any = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    required = {name for bind, name in compiled.bind_names.items() if bind.required}
+    writes = {
+        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+        for bind, name in compiled.bind_names.items()
+    }
+    return _Compiled(
+        str(compiled),
+        {name: value for name, value in compiled.params.items() if name not in required},
+        {name: write for name, write in writes.items() if write is not None},
+        compiled.positiontup,
+        _row_maker(getattr(clause, "exported_columns", ()), dialect),
+    )
+
+
+def _row_maker(columns: Iterable[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
+    """Return the function that makes a row of what the driver returns."""
+    row: Any = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # pyright: ignore[reportUntypedNamedTuple] # noqa: PYI024 -- only the statement knows its columns
+    readers = [
+        (number, read)
+        for number, column in enumerate(columns)
+        if (read := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
+    ]
+    if not readers:
+        return row._make
+
+    def make(values: Sequence[Any]) -> Any:  # noqa: ANN401 -- a row
+        members = list(values)
+        for number, read in readers:
+            members[number] = read(members[number])
+        return row._make(members)
+
+    return make
