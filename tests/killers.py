@@ -18,7 +18,7 @@ from dispute_fsm.decider.evaluate import case_of
 from dispute_fsm.domain.commands import ChooseOption, Command
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import DisputeError
-from dispute_fsm.history.redecide import asked
+from dispute_fsm.history.redecide import recorded_command
 from dispute_fsm.machine.guard import Case
 from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, TransitionTable
 from dispute_fsm.rules.registry import RuleVersion, standing_in
@@ -106,7 +106,7 @@ def _of_histories(rules: str) -> Iterator[Question]:
         for step in corpus.steps(path):
             if step.before is None or step.event.rules != rules:
                 continue
-            command, before = asked(step.event), step.before
+            command, before = recorded_command(step.event), step.before
             yield Question(
                 before,
                 command,
@@ -158,10 +158,10 @@ def _of_scenario(scenario: Scenario) -> Iterator[Question]:
         for event in run.events[events:]:
             yield Question(
                 before,
-                asked(event),
+                recorded_command(event),
                 event.facts,
                 event.at,
-                decided(before, asked(event), event.facts, event.at),
+                decided(before, recorded_command(event), event.facts, event.at),
             )
             before = run.dispute if event is run.events[-1] else before
         if (

@@ -23,8 +23,8 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import SUFFIX, whole_file, write_history, write_records
-from dispute_fsm.history.reader import steps_in
+from dispute_fsm.history.jsonl import SUFFIX, atomic_text_file, write_history, write_records
+from dispute_fsm.history.reader import read_steps
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from tests.patience import PATIENCE
@@ -428,7 +428,7 @@ def test_a_line_that_is_no_utf_8_is_refused(junk: bytes) -> None:
 
 
 def test_what_was_read_before_a_fault_has_been_handed_out() -> None:
-    reading = steps_in(io.BytesIO("".join((*story()[:3], "cut")).encode()), FILE)
+    reading = read_steps(io.BytesIO("".join((*story()[:3], "cut")).encode()), FILE)
     assert (next(reading).event, next(reading).event) == ran(STORY).events[:2]
     with pytest.raises(InputError):
         next(reading)
@@ -959,7 +959,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
     reader.start()
-    with whole_file(pipe) as stream:
+    with atomic_text_file(pipe) as stream:
         stream.write("line\n")
     reader.join()
     assert read == ["line\n"]

@@ -16,8 +16,8 @@ from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import UnknownDisputeError
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
+from dispute_fsm.history.timeline_text import timeline_lines
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests import command_line
@@ -109,7 +109,9 @@ def test_it_tells_what_happened_and_how_it_stands(history: Path) -> None:
     assert (done.code, done.err) == (0, "")
     head, *rest = done.out.splitlines()
     assert head == "dispute D-1 · order O-1 · merchant M-1 · consumer C-1 · rules 2023-03"
-    told = list(lines(timeline([event for event, _ in recorded(STORY)], DEFAULT_POLICY), "en"))
+    told = list(
+        timeline_lines(timeline([event for event, _ in recorded(STORY)], DEFAULT_POLICY), "en")
+    )
     assert [line for line in rest if line][: len(told)] == told
     assert [line for line in rest if line][len(told) :] == [
         "as it stands at 2023-04-02 10:00:00 +0800, after event 5 (revision 4)",

@@ -18,7 +18,7 @@ import rfc8785
 from dispute_fsm.domain.events import GENESIS
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.reader import Fault
+from dispute_fsm.history.reader import InvalidRecord
 from dispute_fsm.history.replay import Replayed
 from tests.histories.corpus import (
     ANOTHER_WRITER,
@@ -234,7 +234,7 @@ def test_a_change_is_found_by_a_whole_replay_as_it_is_by_strict_reading(tmp_path
             except InputError as error:
                 assert error.line == number + 1  # noqa: PT017 -- one of two right answers
             else:
-                faults = [one if isinstance(one, Fault) else one.fault for one in all_found]
+                faults = [one if isinstance(one, InvalidRecord) else one.fault for one in all_found]
                 assert number + 1 in [fault.line for fault in faults if fault is not None]
 
 

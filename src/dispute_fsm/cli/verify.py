@@ -21,7 +21,7 @@ from dispute_fsm.cli.app import (
 )
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.history.jsonl import whole_file
+from dispute_fsm.history.jsonl import atomic_text_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.verify.checker import Verification
 from dispute_fsm.verify.checker import verify as verify_version
@@ -70,7 +70,7 @@ def verify_command(
                 for one in found.verdicts:
                     if one.of.id in texts:
                         files.append(counterexamples / file_name(one.of, version.id))
-                        with whole_file(files[-1]) as stream:
+                        with atomic_text_file(files[-1]) as stream:
                             stream.write(texts[one.of.id])
             if as_json:
                 emit(_as_json(found, texts))

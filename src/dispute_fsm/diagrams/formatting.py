@@ -12,7 +12,7 @@ from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import Deadline, Labelled, Lang
 from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Bilingual, Policy, Term
-from dispute_fsm.history.telling import lasting
+from dispute_fsm.history.timeline_text import duration_text
 from dispute_fsm.machine.timing import FAILED, in_time
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.selectors import EXTENDED, NAMED, OPTION
@@ -201,7 +201,7 @@ class Voice:
     def term(self, deadline: Deadline) -> str:
         """Say how long a deadline runs under the machine's policy."""
         if deadline is Deadline.PROMISE:
-            return self.say("promise", grace=lasting(self.policy.scan_grace, self.lang))
+            return self.say("promise", grace=duration_text(self.policy.scan_grace, self.lang))
         return self.hours(term_of(deadline, self.policy))
 
     def hours(self, term: Term | None) -> str:

@@ -16,8 +16,8 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.replay import Replayed
-from dispute_fsm.history.telling import checked, details, headline, state_label
 from dispute_fsm.history.timeline import TimelineEntry
+from dispute_fsm.history.timeline_text import check_lines, details, headline, state_label
 from dispute_fsm.version import VERSION
 
 _SAYS = Messages(
@@ -223,8 +223,8 @@ def _step(story: HistoryStory, event: AuditEvent, entry: TimelineEntry) -> Itera
     for label, text in details(entry, lang):
         yield f"<tr><th scope='row'>{escape(label)}</th><td>{escape(text)}</td></tr>"
     yield "</table>"
-    yield f"<details><summary>{_SAYS(lang, 'checks', count=len(entry.seen))}</summary><ul>"
-    yield from (f"<li>{escape(text)}</li>" for text in checked(entry, lang))
+    yield f"<details><summary>{_SAYS(lang, 'checks', count=len(entry.checks))}</summary><ul>"
+    yield from (f"<li>{escape(text)}</li>" for text in check_lines(entry, lang))
     yield f"</ul><p class='hash'>{escape(_SAYS(lang, 'hash', hash=event.hash))}</p></details></li>"
 
 

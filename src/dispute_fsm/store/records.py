@@ -22,7 +22,7 @@ from dispute_fsm.domain.enums import Deadline
 from dispute_fsm.domain.events import EVENT, AuditEvent, Deadlines, DisputeOpened
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import DueInstant, FrozenMap, Strict
-from dispute_fsm.history.reader import upgraded
+from dispute_fsm.history.reader import upcast
 from dispute_fsm.rules.registry import rule_version
 
 _MEANING = 1
@@ -105,7 +105,7 @@ def record_of(row: EventRow) -> dict[str, Any]:
 
 def event_of(row: EventRow) -> AuditEvent:
     """Read an event; one of an older schema is brought up to date. Raises `ValidationError`, `InputError`."""
-    return EVENT.validate_python(upgraded(record_of(row)))
+    return EVENT.validate_python(upcast(record_of(row)))
 
 
 def policy_text(policy: Policy) -> str:

@@ -29,8 +29,8 @@ from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.messages import Messages
 from dispute_fsm.domain.policy import Policy
-from dispute_fsm.history.telling import details, ended_in_time, headline, lasting
 from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
+from dispute_fsm.history.timeline_text import details, duration_text, ended_deadline_text, headline
 from dispute_fsm.rules.registry import rule_version
 
 _WORDS = Messages(
@@ -187,21 +187,21 @@ class HistoryStory:
         bars: list[Bar] = []
         begun: datetime | None = None
         for entry in self.entries:
-            clocks = entry.clocks
-            if deadline in clocks.began:
+            deadlines = entry.deadlines
+            if deadline in deadlines.started:
                 begun = entry.at
-            elif deadline in clocks.moved and begun is not None:
-                was, due = clocks.moved[deadline]
+            elif deadline in deadlines.moved and begun is not None:
+                was, due = deadlines.moved[deadline]
                 words = self.say("moved", was=self._time(was), due=self._time(due))
                 bars.append(Bar(start=begun, end=entry.at, words=words, mark=Mark.LIT))
                 begun = entry.at
-            if deadline in clocks.ended and begun is not None:
-                passed = clocks.passed
-                late = passed.late if passed is not None and passed.deadline is deadline else None
+            if deadline in deadlines.ended and begun is not None:
+                expired = deadlines.expired
+                late = None if expired is None or expired.deadline is not deadline else expired.late
                 bars += self._ran(begun, entry, deadline, late=late)
                 begun = None
         if begun is not None:
-            due = self.entries[-1].clocks.standing[deadline]
+            due = self.entries[-1].deadlines.current[deadline]
             bars.append(
                 Bar(
                     start=begun,
@@ -219,13 +219,15 @@ class HistoryStory:
     def _ran(
         self, begun: datetime, entry: TimelineEntry, deadline: Deadline, *, late: timedelta | None
     ) -> Iterator[Bar]:
-        ended, due = entry.at, entry.clocks.ended[deadline]
+        ended, due = entry.at, entry.deadlines.ended[deadline]
         if late is not None:
-            words = self.say("overdue", due=self._time(due), late=lasting(late, self.voice.lang))
+            words = self.say(
+                "overdue", due=self._time(due), late=duration_text(late, self.voice.lang)
+            )
             yield Bar(start=begun, end=due, words="", mark=Mark.LIT)
             yield Bar(start=due, end=ended, words=words, mark=Mark.MISSED)
         elif ended <= due:
-            how = ended_in_time(deadline, entry, due - ended, self.voice.lang)
+            how = ended_deadline_text(deadline, entry, due - ended, self.voice.lang)
             words = self.say("in_time", due=self._time(due), ended=how)
             yield Bar(start=begun, end=ended, words="", mark=Mark.LIT)
             yield Bar(start=ended, end=due, words=words, mark=Mark.FADED)
