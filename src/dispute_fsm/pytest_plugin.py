@@ -27,6 +27,7 @@ from dispute_fsm.terminal import default_lang, printable
 if TYPE_CHECKING:
     from dispute_fsm.domain.enums import Lang
     from dispute_fsm.domain.events import AuditEvent
+    from dispute_fsm.history.approvals import DriftApprovals
     from dispute_fsm.history.coverage import Coverage
     from dispute_fsm.history.reader import InvalidRecord, Step
     from dispute_fsm.history.redecide import Change, Difference

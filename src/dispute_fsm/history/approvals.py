@@ -28,6 +28,9 @@ def _known(name: str) -> str:
     return name
 
 
+DriftClass = Annotated[str, AfterValidator(_known)]
+
+
 class Approval(Strict):
     """One approval: of a dispute, or of a class of difference under a rule version.
 
@@ -36,7 +39,7 @@ class Approval(Strict):
 
     dispute: GivenIdentifier | None = None
     rules: GivenIdentifier | None = None
-    drift: Annotated[str, AfterValidator(_known), Field(alias="class")] | None = None
+    drift: Annotated[DriftClass | None, Field(alias="class")] = None
     why: Text
 
     @model_validator(mode="after")
@@ -70,7 +73,7 @@ class DriftApprovals:
     def __init__(self, file: str, approvals: Sequence[tuple[int, Approval]] = ()) -> None:
         self.file = file
         self._approvals = approvals
-        self._used: set[int] = set()
+        self.used: set[int] = set()
 
     def unapproved(self, replayed: Replayed) -> tuple[str, ...]:
         """Return the classes of a dispute's differences that no approval covers.
@@ -86,12 +89,12 @@ class DriftApprovals:
 
     def _approves(self, replayed: Replayed, drift: str) -> bool:
         covering = {line for line, approval in self._approvals if approval.covers(replayed, drift)}
-        self._used |= covering
+        self.used |= covering
         return bool(covering)
 
     def unused(self) -> Iterator[tuple[int, Approval]]:
         """Yield the approvals that covered nothing, each with its line."""
-        return ((line, approval) for line, approval in self._approvals if line not in self._used)
+        return ((line, approval) for line, approval in self._approvals if line not in self.used)
 
 
 def drift_classes(replayed: Replayed) -> Iterator[str]:

@@ -176,12 +176,16 @@ class EndComparison(Labelled):
 COVERAGE = Messages(
     {
         "head": (
-            "规则 {rules}：{events} 个事件，走过流程 "
-            "{transitions[reached]}/{transitions[total]}，"
-            "条件结果 {guards[reached]}/{guards[total]}",
-            "rules {rules}: {events} events reach "
-            "{transitions[reached]} of {transitions[total]} transitions, "
-            "{guards[reached]} of {guards[total]} guard outcomes",
+            (
+                "规则 {rules}：{events} 个事件，走过流程 "
+                "{transitions[reached]}/{transitions[total]}，"
+                "条件结果 {guards[reached]}/{guards[total]}"
+            ),
+            (
+                "rules {rules}: {events} events reach "
+                "{transitions[reached]} of {transitions[total]} transitions, "
+                "{guards[reached]} of {guards[total]} guard outcomes"
+            ),
         ),
         "transitions": ("流程", "transitions"),
         "guards": ("条件结果", "guard outcomes"),

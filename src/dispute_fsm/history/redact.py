@@ -90,7 +90,7 @@ class Pseudonyms:
             )
 
     def of(self, kind: IdKind, value: str) -> str:
-        """Return the pseudonym, e.g. `M-3f9c0a1b2c4d5e6f`; for a file's SHA-256, another SHA-256."""
+        """Return the pseudonym, e.g. `M-3f9c0a1b2c4d5e6f`; for a SHA-256, another SHA-256."""
         name = hmac.digest(self.secret, f"{kind.value}:{value}".encode(), "sha256").hex()
         return name if kind is IdKind.FILE else f"{kind.value}-{name[:_DIGITS]}"
 

@@ -1,7 +1,7 @@
 """A timeline as text in Chinese or English.
 
-`headline` and `details` format an entry, `state_details` a state, `timeline_lines` a whole timeline.
-Every text is on one line and has no control characters, whatever the history contains.
+`headline` and `details` format an entry, `state_details` a state, `timeline_lines` a timeline. Every
+text is on one line and has no control characters, whatever the history contains.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -261,11 +261,8 @@ class _Formatter:
         match member.value:
             case PersonalValue():
                 return self.personal(member.value)
-            case VoucherEntry(kind, media_type, size, name, uri):
-                personal = dict.fromkeys(
-                    self.personal(value) for value in (name, uri) if value is not None
-                )
-                return " · ".join([kind.label(self.lang), *personal, media_type, f"{size:,} B"])
+            case VoucherEntry():
+                return self.voucher(member.value)
             case datetime():
                 return self.time(member.value)
             case Labelled():
@@ -275,9 +272,15 @@ class _Formatter:
                 values = {"version": version, "bucket": bucket, "percentage": percentage}
                 return self.text("rollout", reason=reason, **values)
             case str():
-                if member.reason is None:
-                    return member.value
-                return f"{member.reason.label(self.lang)} ({member.value})"
+                reason = "" if member.reason is None else member.reason.label(self.lang)
+                return f"{reason} ({member.value})" if reason else member.value
+
+    def voucher(self, voucher: VoucherEntry) -> str:
+        personal = dict.fromkeys(
+            self.personal(value) for value in (voucher.file_name, voucher.uri) if value is not None
+        )
+        kind, size = voucher.kind.label(self.lang), f"{voucher.size:,} B"
+        return " · ".join([kind, *personal, voucher.media_type, size])
 
     def personal(self, personal: PersonalValue) -> str:
         if personal.value is None:
