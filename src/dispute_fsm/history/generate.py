@@ -40,6 +40,7 @@ from dispute_fsm.history.messages import (
     AT_FAULT_RATIONALES,
     EVIDENCE_REQUESTS,
     EXTENSION_RATIONALES,
+    LONG_STATEMENT,
     NO_FAULT_RATIONALES,
     NOTES,
     STATEMENTS,
@@ -54,6 +55,7 @@ MOST_DISPUTES = 3_000_000
 
 T = TypeVar("T")
 
+_RULINGS = ((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _BEGIN = datetime(2023, 4, 3, tzinfo=_SHANGHAI).astimezone(UTC)
 _MEAN_GAP = timedelta(minutes=20)
@@ -135,7 +137,7 @@ _POLICIES: Sequence[tuple[Policy, float]] = (
     (DEFAULT_POLICY.lay_over({"silence": "denial"}), 6),
     (DEFAULT_POLICY.lay_over({"confirmation": None, "response": {"working_hours": 9}}), 5),
 )
-"""The policies under which disputes open, with their weights."""
+"""The policies of new disputes, with weights."""
 
 _ANSWERS: Sequence[tuple[Option, float]] = (
     (Option.CONSUMER_CANCELS, 17),
@@ -144,7 +146,7 @@ _ANSWERS: Sequence[tuple[Option, float]] = (
     (Option.OUT_OF_STOCK_REFUND, 11),
     (Option.PROVE_NO_FAULT, 20),
 )
-"""What merchants want to answer, with weights."""
+"""The options that merchants intend to choose, with weights."""
 
 _CARRIERS = ("qingniao", "baima", "yunque")
 
@@ -157,8 +159,8 @@ def generate(
 ) -> Iterator[tuple[AuditEvent, Policy]]:
     """Yield the events of this many disputes by business time, each with its policy.
 
-    The same arguments give the same events. Raises `InputError` for a number that is negative or too large, and for
-    an unknown rule version.
+    The same arguments give the same events. Raises `InputError` for a number that is negative or
+    too large, and for an unknown rule version.
     """
     if not 0 <= disputes <= MOST_DISPUTES:
         raise InputError(f"{disputes} is not between 0 and {MOST_DISPUTES}", field="disputes")
@@ -361,9 +363,9 @@ class _Simulation:
     def _plan(
         self, at: datetime, act: Callable[[], Command | None], *, in_any_state: bool = False
     ) -> None:
-        """Put an action on the agenda; it is dropped once the dispute has left the present leaf.
+        """Put an action on the agenda; it is dropped once the dispute has left the current leaf.
 
-        `in_any_state` keeps it.
+        With `in_any_state` it is not dropped.
         """
         heappush(
             self._agenda,
@@ -378,7 +380,7 @@ class _Simulation:
     # -- the order's facts
 
     def _plan_fact(self, known_at: datetime, **facts: object) -> None:
-        """Let the order system show facts from an instant on; they may have happened long before."""
+        """Let the order system show facts from an instant on; they may be much older."""
 
         def learn() -> None:
             self._order = Order.model_validate({**dict(self._order), **facts})
@@ -444,7 +446,7 @@ class _Simulation:
         return COMMAND_CLASSES[event].model_validate({"by": by, "key": key, **payload})
 
     def _vouchers(self, *kinds: VoucherKind, **changes: object) -> list[dict[str, object]]:
-        made: list[dict[str, object]] = []
+        vouchers: list[dict[str, object]] = []
         for kind in kinds:
             name, media_type = VOUCHER_FILES[kind]
             digest = f"{self.random.getrandbits(256):064x}"
@@ -454,10 +456,10 @@ class _Simulation:
                 "media_type": media_type,
                 "size": self.random.randint(20_000, 4_000_000),
             }
-            made.append(
+            vouchers.append(
                 {**voucher, "sha256": digest, "uri": f"oss://vouchers/{digest[:16]}", **changes}
             )
-        return made
+        return vouchers
 
     def _choose(self, option: Option, **changes: object) -> Command:
         payload: dict[str, object] = {"option": option}
@@ -476,21 +478,19 @@ class _Simulation:
     def _invalid_choice(self) -> Command:
         """Choose an option that is not available, or without what it needs."""
         ships = Option.SHIP_BY_AGREED_DATE
-        return self.random.choice(
-            (
-                partial(self._choose, Option.ALREADY_SHIPPED),
-                partial(self._choose, Option.CONSUMER_CANCELS),
-                partial(self._choose, ships, agreed_until=None),
-                partial(self._choose, ships, agreed_until=self.now - self._between(1, 30)),
-                partial(
-                    self._choose,
-                    ships,
-                    agreed_until=self.now + timedelta(days=self.random.randint(20, 60)),
-                ),
-                partial(self._choose, ships, vouchers=self._vouchers(VoucherKind.PHOTO)),
-                partial(self._choose, ships, vouchers=[], agreed_until=None),
-            )
-        )()
+        past = self.now - self._between(1, 30)
+        far = self.now + timedelta(days=self.random.randint(20, 60))
+        choices: tuple[tuple[Option, dict[str, object]], ...] = (
+            (Option.ALREADY_SHIPPED, {}),
+            (Option.CONSUMER_CANCELS, {}),
+            (ships, {"agreed_until": None}),
+            (ships, {"agreed_until": past}),
+            (ships, {"agreed_until": far}),
+            (ships, {"vouchers": self._vouchers(VoucherKind.PHOTO)}),
+            (ships, {"vouchers": [], "agreed_until": None}),
+        )
+        option, changes = self.random.choice(choices)
+        return self._choose(option, **changes)
 
     def _submit_evidence(self, **changes: object) -> Command:
         reason = self.random.choice(tuple(STATEMENTS))
@@ -508,32 +508,21 @@ class _Simulation:
     def _invalid_evidence(self) -> Command:
         """Submit evidence that is refused."""
         photo, chat = VoucherKind.PHOTO, VoucherKind.CHAT_SCREENSHOT
-        return self.random.choice(
-            (
-                partial(self._submit_evidence, reason="too_many_orders"),
-                partial(self._submit_evidence, vouchers=[]),
-                partial(
-                    self._submit_evidence,
-                    reason="force_majeure",
-                    vouchers=self._vouchers(VoucherKind.OFFICIAL_DOCUMENT, chat),
-                ),
-                partial(
-                    self._submit_evidence,
-                    vouchers=self._vouchers(VoucherKind.VIDEO, size=48 * 1024 * 1024),
-                ),
-                partial(
-                    self._submit_evidence, vouchers=self._vouchers(photo, media_type="image/heic")
-                ),
-                partial(
-                    self._submit_evidence, vouchers=self._vouchers(*[photo] * 21, size=400_000)
-                ),
-                partial(self._submit_evidence, statement=None),
-                partial(self._submit_evidence, statement="情况属实，请平台核实。" * 60),
-            )
-        )()
+        official = self._vouchers(VoucherKind.OFFICIAL_DOCUMENT, chat)
+        changes: tuple[dict[str, object], ...] = (
+            {"reason": "too_many_orders"},
+            {"vouchers": []},
+            {"reason": "force_majeure", "vouchers": official},
+            {"vouchers": self._vouchers(VoucherKind.VIDEO, size=48 * 1024 * 1024)},
+            {"vouchers": self._vouchers(photo, media_type="image/heic")},
+            {"vouchers": self._vouchers(*[photo] * 21, size=400_000)},
+            {"statement": None},
+            {"statement": LONG_STATEMENT},
+        )
+        return self._submit_evidence(**self.random.choice(changes))
 
     def _rule(self, event: CommandType, *, without_rationale: bool = False) -> Command:
-        words = {
+        rationales = {
             CommandType.RULE_NO_FAULT: NO_FAULT_RATIONALES,
             CommandType.RULE_AT_FAULT: AT_FAULT_RATIONALES,
             CommandType.ANNUL: ANNULMENT_RATIONALES,
@@ -541,7 +530,7 @@ class _Simulation:
         return self._command(
             event,
             self.adjudicator,
-            rationale=" " if without_rationale else self.random.choice(words),
+            rationale=" " if without_rationale else self.random.choice(rationales),
         )
 
     def _extend(self, deadline: Deadline) -> Command:
@@ -563,17 +552,12 @@ class _Simulation:
 
     def _invalid_command(self) -> Command:
         """Send a command by the wrong actor, too early, or in the wrong state."""
-        stranger = Actor(role=Role.MERCHANT, id="M-90001")
+        refund, stranger = Option.OUT_OF_STOCK_REFUND, Actor(role=Role.MERCHANT, id="M-90001")
+        choice = partial(self._command, CommandType.CHOOSE_OPTION, stranger, self._key())
         return self.random.choice(
             (
-                partial(
-                    self._command,
-                    CommandType.CHOOSE_OPTION,
-                    stranger,
-                    self._key(),
-                    option=Option.OUT_OF_STOCK_REFUND,
-                ),
-                partial(self._choose, Option.OUT_OF_STOCK_REFUND),
+                partial(choice, option=refund),
+                partial(self._choose, refund),
                 self._submit_evidence,
                 partial(self._command, CommandType.CONFIRM_AGREEMENT, self.consumer),
                 partial(self._command, CommandType.DENY_AGREEMENT, self.shop),
@@ -607,14 +591,13 @@ class _Simulation:
         self._maybe_extend(Deadline.RESPONSE)
 
     def _when_awaiting_confirmation(self) -> None:
-        what = self._draw(
+        reply = self._draw(
             ((CommandType.CONFIRM_AGREEMENT, 60), (CommandType.DENY_AGREEMENT, 15), (None, 25))
         )
-        if what is not None:
-            at = (
-                self._near_deadline(Deadline.CONFIRMATION) if self._happens(0.05) else self._soon(7)
-            )
-            self._plan(at, partial(self._command, what, self.consumer, self._key()))
+        if reply is not None:
+            late = self._happens(0.05)
+            at = self._near_deadline(Deadline.CONFIRMATION) if late else self._soon(7)
+            self._plan(at, partial(self._command, reply, self.consumer, self._key()))
         if self._happens(0.03):
             self._plan(self._soon(2), partial(self._choose, Option.PROVE_NO_FAULT))
         self._maybe_withdraw()
@@ -624,23 +607,21 @@ class _Simulation:
         if not self.dispute.confirmed:  # else all this is planned already
             self._plan_promise()
             if self.policy.confirmation is not None:
-                what = self._draw(
-                    (
-                        (CommandType.CONFIRM_AGREEMENT, 40),
-                        (CommandType.DENY_AGREEMENT, 25),
-                        (None, 35),
-                    )
-                )
-                if what is not None:
-                    at = self._soon(9)
-                    self._plan(at, partial(self._command, what, self.consumer, self._key()))
-                    if self._happens(0.1):
-                        self._plan(
-                            at + self._between(1, 10),
-                            partial(self._command, CommandType.DENY_AGREEMENT, self.consumer),
-                        )
+                self._plan_reply()
         self._maybe_withdraw()
         self._maybe_extend(Deadline.PROMISE)
+
+    def _plan_reply(self) -> None:
+        reply = self._draw(
+            ((CommandType.CONFIRM_AGREEMENT, 40), (CommandType.DENY_AGREEMENT, 25), (None, 35))
+        )
+        if reply is None:
+            return
+        at = self._soon(9)
+        self._plan(at, partial(self._command, reply, self.consumer, self._key()))
+        if self._happens(0.1):
+            denial = partial(self._command, CommandType.DENY_AGREEMENT, self.consumer)
+            self._plan(at + self._between(1, 10), denial)
 
     def _plan_promise(self) -> None:
         agreed = cast("datetime", self.dispute.agreed_until)  # the option cannot be chosen without
@@ -658,12 +639,10 @@ class _Simulation:
             self._plan_shipment(max(self.now, scanned_at - self._between(0.3, 9)), scanned_at)
 
     def _when_denial_under_review(self) -> None:
-        ruling = self._draw(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45)))
-        self._plan_ruling(ruling)
+        self._plan_ruling(self._draw(_RULINGS))
         self._maybe_withdraw()
-        if Deadline.PROMISE in self.dispute.deadlines and self._happens(
-            0.4
-        ):  # it runs on while the platform looks
+        # The promise continues to run during the review.
+        if Deadline.PROMISE in self.dispute.deadlines and self._happens(0.4):
             self._plan(self._soon(6), partial(self._extend, Deadline.PROMISE))
 
     def _when_awaiting_evidence(self) -> None:
@@ -687,10 +666,7 @@ class _Simulation:
                 note=self.random.choice(EVIDENCE_REQUESTS),
             )
             self._plan(at, request)
-        self._plan_ruling(
-            self._draw(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))),
-            at + self._between(0.1, 3),
-        )
+        self._plan_ruling(self._draw(_RULINGS), at + self._between(0.1, 3))
         self._maybe_withdraw()
 
     def _when_resolved(self) -> None:

@@ -229,6 +229,7 @@ STATEMENTS: Mapping[str, str] = FrozenMap(
 )
 """The merchants' statements in synthetic histories, by evidence reason."""
 
+LONG_STATEMENT = "情况属实，请平台核实。" * 60
 NOTES = (
     "已与消费者电话沟通，双方达成一致。",
     "消费者在聊天中已确认。",

@@ -1,7 +1,7 @@
 """A timeline as text in Chinese or English.
 
-`headline` and `details` format an entry, `state_details` a state, `timeline_lines` a timeline. Every
-text is on one line and has no control characters, whatever the history contains.
+`headline` and `details` format an entry, `state_details` a state, `timeline_lines` a timeline.
+Every text is on one line and has no control characters, whatever the history contains.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
