@@ -1,4 +1,4 @@
-"""Approved drift: what is intended is named with its reason; everything else fails, and so does what no longer fits."""
+"""Approval of drift: any other difference fails, and so does an approval that covers nothing."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from dispute_fsm.history.what_if import Question
 from tests.support import recorded_history
 
 SHORTER = Question(policy=lambda policy: policy.lay_over({"response": {"hours": 12}}))
-"""Under it a dispute that is answered after 18 hours ends as `no_response`; each has another deadline."""
+"""Under it, an answer after 18 hours is too late (`no_response`), and each deadline differs."""
 
 HEAD = "dispute: {{dispute_id: {}, opened_at: 2023-03-28T10:00:00+08:00}}\nsteps:\n"
 LATE = HEAD.format("D-late") + "  - {at: +18h, do: choose_option, with: {option: prove_no_fault}}\n"

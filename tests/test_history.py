@@ -1,4 +1,4 @@
-"""History files: what is written reads back; whatever was changed, cut, swapped or left out is refused where it stands."""
+"""History files read back as written; a changed, cut, swapped or missing line is an error."""
 
 import hashlib
 import io
@@ -38,14 +38,23 @@ STORY = """\
 policy: {denial: review}
 dispute: {dispute_id: D-1, opened_at: 2023-03-28T10:00:00+08:00}
 steps:
-  - {at: +1h, do: choose_option, with: {option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}
+  - at: +1h
+    do: choose_option
+    with: {option: already_shipped}
+    expect: {refused: [not_shipped, no_pickup_scan]}
   - at: +2h
     do: choose_option
     key: k-1
     with:
       option: ship_by_agreed_date
       agreed_until: 2023-03-30T18:00:00+08:00
-      vouchers: [{kind: chat_screenshot, file_name: 约定.png, media_type: image/png, size: 1, sha256: DIGEST, uri: s3://a/b}]
+      vouchers:
+        - kind: chat_screenshot
+          file_name: 约定.png
+          media_type: image/png
+          size: 1
+          sha256: DIGEST
+          uri: s3://a/b
       note: 已协商 🚚
   - {at: +3h, do: deny_agreement}
   - {at: +4h, do: rule_no_fault, with: {rationale: 属实}}
@@ -128,7 +137,7 @@ def line_of(value: object) -> str:
 
 
 def sealed(changed: dict[str, Any]) -> dict[str, Any]:
-    """Give an event its hash anew, as somebody would who changes a history and knows how it is made."""
+    """Rehash an event, as a forger would who knows the format."""
     hashed = {name: member for name, member in changed.items() if name not in {"hash", "private"}}
     return {**changed, "hash": hashlib.sha256(rfc8785.dumps(hashed)).hexdigest()}
 
@@ -136,7 +145,7 @@ def sealed(changed: dict[str, Any]) -> dict[str, Any]:
 def changed(
     number: int, change: Callable[[dict[str, Any]], object], *, seal: bool = True
 ) -> list[str]:
-    """Change one record, given by its line number; with its hash made to fit again unless said otherwise."""
+    """Change one record, given by its line number, and rehash it unless told otherwise."""
     lines = list(story())
     found = record(lines[number - 1])
     change(found)

@@ -1,4 +1,4 @@
-"""Reading histories as a stream: how much memory that takes, what waits on disk, compression, and older shapes.
+"""Reading histories as a stream: memory, disputes spilled to disk, compression, old versions.
 
 What is wrong with a line is for test_history.py and test_tamper.py; here it is about files as a
 whole.
@@ -70,7 +70,7 @@ def error_of(path: Path) -> InputError:
 
 
 def many_times(times: int, folder: Path) -> Path:
-    """Write thirty disputes again and again, each time under other ids: however many there are, as many are open at once."""
+    """Write thirty disputes repeatedly under new ids: the number of open disputes is constant."""
     path = folder / f"{times}.history.jsonl"
     found = [record(line) for line in lines(MANY)]
     thirty = list(disputes(MANY))[:30]
@@ -88,7 +88,7 @@ def many_times(times: int, folder: Path) -> Path:
 
 
 def peak(path: Path) -> tuple[int, int]:
-    """Replay a history and ask what would have been; give how many disputes it has, and the most memory that was needed meanwhile."""
+    """Replay a history with a what-if; return its number of disputes and the peak memory."""
     gc.collect()
     gc.freeze()  # what the interpreter holds already is not looked through again and again
     tracemalloc.start()

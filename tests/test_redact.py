@@ -1,4 +1,4 @@
-"""Redacting: personal values are gone and every hash still fits; ids are replaced everywhere, and the history tells the same.
+"""Redacting: personal values are removed, hashes stay valid, and ids are replaced everywhere.
 
 The command runs in a small application of its own, in this process.
 """
@@ -64,7 +64,13 @@ steps:
     do: submit_evidence
     with:
       reason: carrier_fault
-      vouchers: [{kind: carrier_certificate, file_name: 王五.png, media_type: image/png, size: 1, sha256: DIGEST, uri: s3://王五}]
+      vouchers:
+        - kind: carrier_certificate
+          file_name: 王五.png
+          media_type: image/png
+          size: 1
+          sha256: DIGEST
+          uri: s3://王五
       statement: 网点积压
   - {at: +3h, do: rule_at_fault, with: {rationale: 凭证不足}}
   - {at: +4h, do: withdraw, expect: {refused: [dispute_closed]}}
@@ -80,7 +86,11 @@ SAME_KEY = """\
 dispute: {dispute_id: D-1, opened_at: 2023-03-28T10:00:00+08:00}
 steps:
   - {at: +1h, do: choose_option, key: k-1, with: {option: prove_no_fault, note: 稍后举证}}
-  - {at: +2h, do: choose_option, key: k-1, with: {option: prove_no_fault, note: 马上举证}, expect: {refused: [key_reused]}}
+  - at: +2h
+    do: choose_option
+    key: k-1
+    with: {option: prove_no_fault, note: 马上举证}
+    expect: {refused: [key_reused]}
 """
 
 app = typer.Typer()
@@ -178,7 +188,7 @@ def replayed(tmp_path: Path, history: str | bytes) -> list[Replayed]:
 
 
 def told(found: list[Replayed]) -> list[tuple[object, ...]]:
-    """Say of each dispute how it ends, whatever it is called, and what could not be decided again."""
+    """Return how each dispute ends, whatever its id, and what could not be decided again."""
     return [
         (each.line, each.rules, each.events, each.state, each.outcome, each.undetermined)
         for each in found
@@ -371,7 +381,7 @@ def test_equal_ids_stay_equal_and_different_ones_different_over_all_files() -> N
     }
 
 
-def test_the_replaced_history_is_whole_decided_again_as_recorded_and_ends_the_same_dispute_by_dispute(
+def test_the_replaced_history_is_valid_reproduced_and_ends_the_same_dispute_by_dispute(
     tmp_path: Path,
 ) -> None:
     for name in histories():

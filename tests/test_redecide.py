@@ -1,4 +1,4 @@
-"""Recorded commands decided again: every recorded history comes out as it was recorded, and nothing of an event is overlooked.
+"""Recorded commands decided again: every history is reproduced, and every member is compared.
 
 Each member of an event is on exactly one list of why a replay may trust it. What is said to be
 compared is forged here and must be found; what is said not to matter is changed and must not.
@@ -121,19 +121,59 @@ FORGERIES: dict[str, tuple[str, int, Callable[[dict[str, Any]], object], Drift]]
         "not-shipped-without-shipped-at",
         4,
         lambda e: e.update(
-            type="refused", revision=1, target="opened", deadlines={"response": "2023-03-29T02:00:00Z"}, refused=["not_shipped"]),
+            type="refused",
+            revision=1,
+            target="opened",
+            deadlines={"response": "2023-03-29T02:00:00Z"},
+            refused=["not_shipped"],
+        ),
         Drift.NEWLY_ACCEPTED,
     ),
-    "target": ("silence-consent-consumer-cancels", 2, lambda e: e.update(
-        type="dispute_resolved", target="resolved", outcome="settled_by_cancellation", deadlines={}), Drift.OUTCOME),
-    "outcome": ("promise-expired-kept-and-refunded", 3, lambda e: e.update(outcome="settled_by_cancellation"), Drift.OUTCOME),
-    "checks": ("rule-at-fault", 3, lambda e: e["checks"][0]["saw"].update(id="M-2"), Drift.EXPLANATION),
-    "facts": ("rule-at-fault", 2, lambda e: e.update(
-        facts={"order_id": "O-1001", "asked": "x", "observed_at": e["at"], "revision": "1"}), Drift.EXPLANATION),
-    "deadlines": ("rule-at-fault", 2, lambda e: e["deadlines"].update(evidence="2023-03-28T09:00:00Z"), Drift.DEADLINE),
-    "refused": ("not-shipped-without-shipped-at", 2, lambda e: e["refused"].remove("not_shipped"), Drift.EXPLANATION),
+    "target": (
+        "silence-consent-consumer-cancels",
+        2,
+        lambda e: e.update(
+            type="dispute_resolved",
+            target="resolved",
+            outcome="settled_by_cancellation",
+            deadlines={},
+        ),
+        Drift.OUTCOME,
+    ),
+    "outcome": (
+        "promise-expired-kept-and-refunded",
+        3,
+        lambda e: e.update(outcome="settled_by_cancellation"),
+        Drift.OUTCOME,
+    ),
+    "checks": (
+        "rule-at-fault",
+        3,
+        lambda e: e["checks"][0]["saw"].update(id="M-2"),
+        Drift.EXPLANATION,
+    ),
+    "facts": (
+        "rule-at-fault",
+        2,
+        lambda e: e.update(
+            facts={"order_id": "O-1001", "asked": "x", "observed_at": e["at"], "revision": "1"}
+        ),
+        Drift.EXPLANATION,
+    ),
+    "deadlines": (
+        "rule-at-fault",
+        2,
+        lambda e: e["deadlines"].update(evidence="2023-03-28T09:00:00Z"),
+        Drift.DEADLINE,
+    ),
+    "refused": (
+        "not-shipped-without-shipped-at",
+        2,
+        lambda e: e["refused"].remove("not_shipped"),
+        Drift.EXPLANATION,
+    ),
     "chart": ("rule-at-fault", 1, lambda e: e.update(chart="ab" * 32), Drift.CHART),
-}  # fmt: skip
+}
 
 
 def test_there_is_a_forgery_for_each_member_that_is_decided_again() -> None:

@@ -1,4 +1,4 @@
-"""`dispute-fsm replay`: what it finds, what it says to people and to programs, and its exit codes."""
+"""`dispute-fsm replay`: its results, its output as text and JSON, and its exit codes."""
 
 import gc
 import gzip

@@ -93,7 +93,7 @@ GRACE = timedelta(hours=6)
 def story(
     *asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY
 ) -> list[AuditEvent]:
-    """Give the events of a dispute to which these commands are put, accepted or refused; of a paid order unless shown."""
+    """Return the events of a dispute with these commands; its order is paid unless given."""
     events: list[AuditEvent] = [opened_event(policy)]
     dispute = begin(events[0], policy)
     for each in asked:
@@ -409,7 +409,7 @@ def test_the_orders_facts_in_brief() -> None:
         "cancel request rejected (undated)",
         "partial refund completed 2023-03-28 10:00:00 9.90 CNY",
         "shipped (undated) W1",
-        "pickup failed 2023-03-29 10:00:00 (after the look: does not count yet) W1",
+        "pickup failed 2023-03-29 10:00:00 (after the query: does not count yet) W1",
     ]
     assert said(told((choose(Option.CONSUMER_CANCELS), OPENED_AT + HOUR, Order()))[1], "zh")[
         "订单"
@@ -558,7 +558,7 @@ def test_every_check_of_the_corpus_has_words_and_so_has_what_it_saw() -> None:
 
 
 def test_a_story_in_chinese_has_no_word_of_the_program_in_it() -> None:
-    """Codes and ids of reasons stand in brackets behind their labels; a reason that the policy does not know is its id."""
+    """Codes and reason ids follow their labels in brackets; an unknown reason is only its id."""
     enumerations = (
         Option,
         Deadline,

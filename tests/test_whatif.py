@@ -1,4 +1,4 @@
-"""What other rules would have made of a dispute: said only where what was recorded says it, and never guessed.
+"""What-if: the end under other rules follows from what was recorded, and is never guessed.
 
 What must come of each example was thought out from the rules and stands beside it. Then five
 changes of the rules are planted, and looked for in every recorded history; and what is said is
@@ -550,7 +550,7 @@ def event_of(events: Sequence[AuditEvent], difference: Difference) -> AuditEvent
 
 
 def first(found: WhatIf, *drifts: Drift) -> Difference | None:
-    """Give the first difference that is more than an explanation, or of the classes that are named."""
+    """Return the first difference beyond an explanation, or of the given classes."""
     return next(
         (
             one
@@ -784,7 +784,7 @@ def swept(scenario: Scenario) -> Scenario:
 
 
 def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) -> tuple[Run, bool]:
-    """Run the steps under a policy, those after an instant not; say also whether every command left an event."""
+    """Run the steps up to an instant; return also whether every command recorded an event."""
     started = Run.opened(
         scenario.opening.model_copy(update={"policy": policy}),
         scenario.opened_at,
