@@ -36,11 +36,11 @@ from dispute_fsm.history.approvals import (
     read_approvals,
 )
 from dispute_fsm.history.jsonl import COMPRESSED, SUFFIX
-from dispute_fsm.history.messages import Drift, EndComparison
+from dispute_fsm.history.messages import EVENT_MEMBERS, Drift, EndComparison
 from dispute_fsm.history.reader import InvalidRecord, Step
 from dispute_fsm.history.redecide import Difference
 from dispute_fsm.history.replay import Replayed, rare_garbage_collection, replay
-from dispute_fsm.history.timeline_text import changed_member, changed_value, guard_label, saw_text
+from dispute_fsm.history.timeline_text import changed_value, guard_label, saw_text
 from dispute_fsm.history.what_if import EndState, Question, WhatIf
 from dispute_fsm.rules.registry import rule_version
 
@@ -461,7 +461,7 @@ def difference_told(difference: Difference, lang: Lang) -> Iterator[str]:
                 changed_value(change.field, value, lang) for value in (change.recorded, change.now)
             )
             yield "  " + words["changed"].format(
-                what=changed_member(change.field, lang), recorded=recorded, now=now
+                what=EVENT_MEMBERS(lang, change.field), recorded=recorded, now=now
             )
     if (guard := difference.guard) is not None:
         both = (difference.saw_then, difference.saw_now)

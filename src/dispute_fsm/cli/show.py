@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -22,7 +23,6 @@ from dispute_fsm.history.timeline import (
     VoucherEntry,
     local_time,
     timeline,
-    timeline_state,
 )
 from dispute_fsm.history.timeline_text import details, headline, state_details
 from dispute_fsm.terminal import printable
@@ -160,7 +160,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
 
 
 def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> None:
-    words, stood = _WORDS[lang], timeline_state(dispute)
+    words, zone = _WORDS[lang], ZoneInfo(dispute.policy.calendar.zone)
     names = {
         "order": dispute.order_id,
         "merchant": dispute.merchant_id,
@@ -184,12 +184,12 @@ def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> N
     output.print(
         Text(
             words["stands"].format(
-                at=local_time(stood.at, stood.zone), seq=stood.seq, revision=stood.revision
+                at=local_time(dispute.last_at, zone), seq=dispute.seq, revision=dispute.revision
             ),
             style="bold",
         )
     )
-    _details(state_details(stood, lang))
+    _details(state_details(dispute, lang))
 
 
 def _style(entry: TimelineEntry) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -115,11 +115,14 @@ class _PolicyRecord(Strict):
     policy: Policy
 
 
-class Projection(Protocol):
-    """Computes a result from one dispute's events.
+class Projection:
+    """Computes a result from one dispute's events; this base class ignores them.
 
     It may be created and fed again where a dispute is read back from disk.
     """
+
+    def __init__(self, line: int, dispute_id: str) -> None:
+        """Begin with the dispute's first line number and its id."""
 
     def apply(self, step: Step) -> None:
         """Apply the dispute's next event."""
@@ -129,23 +132,20 @@ class Projection(Protocol):
 
     def result(self) -> str:
         """Return the result so far, as text that can be spilled to disk."""
-        ...
-
-
-P = TypeVar("P", bound=Projection)
+        return ""
 
 
 @dataclass(slots=True)
-class _LoadedDispute(Generic[P]):
+class _LoadedDispute:
     """A dispute in memory: its first line number, its projection, its lines and its state."""
 
     first: int
-    projection: P
+    projection: Projection
     lines: list[bytes]
     dispute: Dispute | None = None
 
 
-class HistoryReader(Generic[P]):
+class HistoryReader:
     """Reads one history. The caller closes it.
 
     `project` creates the projection of a dispute from its first line number and its id.
@@ -154,7 +154,7 @@ class HistoryReader(Generic[P]):
     def __init__(
         self,
         file: str,
-        project: Callable[[int, str], P],
+        project: Callable[[int, str], Projection] = Projection,
         *,
         upcasts: Mapping[int, Upcast] = UPCASTS,
     ) -> None:
@@ -162,8 +162,8 @@ class HistoryReader(Generic[P]):
         self._project = project
         self._upcasts = upcasts
         self._spill = SpillFile()
-        self._open: dict[str, _LoadedDispute[P]] = {}
-        self._closed: OrderedDict[str, _LoadedDispute[P]] = OrderedDict()
+        self._open: dict[str, _LoadedDispute] = {}
+        self._closed: OrderedDict[str, _LoadedDispute] = OrderedDict()
         self._policies: OrderedDict[str, Policy] = OrderedDict()
 
     def close(self) -> None:
@@ -224,7 +224,7 @@ class HistoryReader(Generic[P]):
             self._keep_closed(record["dispute_id"], loaded)
         return step
 
-    def _apply(self, loaded: _LoadedDispute[P], record: dict[str, Any], number: int) -> Step:
+    def _apply(self, loaded: _LoadedDispute, record: dict[str, Any], number: int) -> Step:
         event = EVENT.validate_python(upcast(record, self._upcasts))
         before = loaded.dispute
         policy = self._policy(event.policy) if before is None else before.policy
@@ -233,7 +233,7 @@ class HistoryReader(Generic[P]):
         loaded.projection.apply(step)
         return step
 
-    def _load(self, dispute_id: str, number: int) -> _LoadedDispute[P] | None:
+    def _load(self, dispute_id: str, number: int) -> _LoadedDispute | None:
         """Return the dispute from memory or disk, else begin it; None if it is invalid."""
         loaded = self._open.get(dispute_id) or self._closed.get(dispute_id)
         if loaded is not None:
@@ -249,7 +249,7 @@ class HistoryReader(Generic[P]):
             self._apply(loaded, parse_line(line), first)
         return loaded
 
-    def _drop(self, loaded: _LoadedDispute[P], error: InvalidRecord) -> InvalidRecord:
+    def _drop(self, loaded: _LoadedDispute, error: InvalidRecord) -> InvalidRecord:
         """Stop reading the dispute: nothing after an invalid record can be trusted."""
         dispute_id = str(error.dispute_id)
         loaded.projection.fail(error)
@@ -258,7 +258,7 @@ class HistoryReader(Generic[P]):
         self._spill.put(dispute_id, loaded.first, None, loaded.projection.result())
         return error
 
-    def _keep_closed(self, dispute_id: str, loaded: _LoadedDispute[P]) -> None:
+    def _keep_closed(self, dispute_id: str, loaded: _LoadedDispute) -> None:
         """Keep a closed dispute in memory, and spill the one that closed longest ago."""
         self._open.pop(dispute_id, None)
         self._closed[dispute_id] = loaded
@@ -367,23 +367,6 @@ def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
     return fault_of({**details, "loc": path}, record, event_class)
 
 
-class NoProjection:
-    """Ignores every event, for callers that use only the steps."""
-
-    def __init__(self, line: int, dispute_id: str) -> None:
-        """Ignore the arguments."""
-
-    def apply(self, step: Step) -> None:
-        """Ignore the event."""
-
-    def fail(self, error: InvalidRecord) -> None:
-        """Ignore the error."""
-
-    def result(self) -> str:
-        """Return an empty result."""
-        return ""
-
-
 def steps(path: str) -> Iterator[Step]:
     """Yield the steps of a history file (`-`: standard input) whose every line must be valid.
 
@@ -396,7 +379,7 @@ def steps(path: str) -> Iterator[Step]:
 
 def read_steps(stream: IO[bytes], file: str) -> Iterator[Step]:
     """Yield the steps of an open history as `steps` does; `file` is its name in errors."""
-    with closing(HistoryReader(file, NoProjection)) as reader:
+    with closing(HistoryReader(file)) as reader:
         for number, line in numbered_lines(stream, file):
             step = reader.read(number, line)
             if isinstance(step, InvalidRecord):

@@ -25,7 +25,7 @@ from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import numbered_lines, parse_line, record_line
-from dispute_fsm.history.reader import HistoryReader, InvalidRecord, NoProjection, Step
+from dispute_fsm.history.reader import HistoryReader, InvalidRecord, Projection, Step
 
 IDS_REPLACED = "ids-replaced"
 """The build part of an opening's `package` where ids were replaced: `0.1.0+ids-replaced`."""
@@ -132,9 +132,9 @@ def redacted_lines(
     """
     rebuilt = deque[dict[str, Any]](maxlen=1)  # the record of the event that was read last
 
-    def project(line: int, dispute_id: str) -> NoProjection:
+    def project(line: int, dispute_id: str) -> Projection:
         if pseudonyms is None:
-            return NoProjection(line, dispute_id)
+            return Projection(line, dispute_id)
         return _RebuiltChain(pseudonyms, rebuilt)
 
     with closing(HistoryReader(file, project)) as reader:
@@ -163,7 +163,7 @@ def _replace(value: Any, kinds: Mapping[str, IdKind], pseudonyms: Pseudonyms) ->
     return value
 
 
-class _RebuiltChain(NoProjection):
+class _RebuiltChain(Projection):
     """Rebuilds one dispute's chain with its ids replaced.
 
     The same events always give the same chain, so a dispute that is read back from disk continues

@@ -43,9 +43,9 @@ class Difference(Strict):
     seq: int
     drift: Named[Drift]
     command: Named[CommandType]
-    guard: str | None
-    saw_then: dict[str, JsonValue] | None
-    saw_now: dict[str, JsonValue] | None
+    guard: str | None = None
+    saw_then: dict[str, JsonValue] | None = None
+    saw_now: dict[str, JsonValue] | None = None
     changes: Series[Change]
 
 
@@ -115,7 +115,6 @@ def expiry_difference(event: AuditEvent, deadline: Deadline, expiry: AuditEvent)
         drift=Drift.OUTCOME,
         command=expiry.command,
         guard=check.guard,
-        saw_then=None,
         saw_now=_saw(check),
         changes=tuple(
             Change(field=name, recorded=None, now=_json(value))
@@ -362,25 +361,11 @@ def _reopen(event: DisputeOpened, policy: Policy) -> Difference | None:
     digest = rule_version(event.rules).table.digest
     if difference is not None or event.chart == digest:
         return difference
-    return _difference_without_guard(
-        event, Drift.CHART, Change(field="chart", recorded=event.chart, now=digest)
-    )
+    change = Change(field="chart", recorded=event.chart, now=digest)
+    return Difference(seq=event.seq, drift=Drift.CHART, command=event.command, changes=(change,))
 
 
 def _unfit_facts(event: AuditEvent, error: Exception) -> Difference:
     recorded = None if event.facts is None else event.facts.model_dump(mode="json")
-    return _difference_without_guard(
-        event, Drift.FACTS, Change(field="facts", recorded=recorded, now=str(error))
-    )
-
-
-def _difference_without_guard(event: AuditEvent, drift: Drift, change: Change) -> Difference:
-    return Difference(
-        seq=event.seq,
-        drift=drift,
-        command=event.command,
-        guard=None,
-        saw_then=None,
-        saw_now=None,
-        changes=(change,),
-    )
+    change = Change(field="facts", recorded=recorded, now=str(error))
+    return Difference(seq=event.seq, drift=Drift.FACTS, command=event.command, changes=(change,))

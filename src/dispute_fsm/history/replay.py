@@ -14,7 +14,14 @@ from dispute_fsm.domain.enums import Outcome, StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.scalars import Named, Series, Strict
 from dispute_fsm.history.jsonl import numbered_lines, open_history
-from dispute_fsm.history.reader import UPCASTS, HistoryReader, InvalidRecord, Step, Upcast
+from dispute_fsm.history.reader import (
+    UPCASTS,
+    HistoryReader,
+    InvalidRecord,
+    Projection,
+    Step,
+    Upcast,
+)
 from dispute_fsm.history.redecide import Difference, Undetermined, redecide
 from dispute_fsm.history.what_if import Question, WhatIf, what_if
 
@@ -51,7 +58,7 @@ class Replayed(Strict):
 _GC_THRESHOLD = 100_000
 
 
-class _Replay:
+class _Replay(Projection):
     """The projection of one dispute: decides every command again.
 
     It keeps the events only for a what-if.

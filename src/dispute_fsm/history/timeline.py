@@ -1,7 +1,7 @@
 """One dispute as a timeline: events, actors, payloads, checks and deadlines, as values. Pure.
 
-There is a `TimelineEntry` for each event, and a `TimelineState` for the dispute's state.
-`timeline_text` formats both; a page, a diagram or a table arranges them in its own way.
+There is a `TimelineEntry` for each event. `timeline_text` formats it; a page, a diagram or a table
+arranges it in its own way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.domain.commands import Actor, Commitment, RecordedVoucher
 from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import (
@@ -19,7 +18,6 @@ from dispute_fsm.domain.enums import (
     EventType,
     Labelled,
     Lang,
-    Option,
     Outcome,
     RefusalCode,
     VoucherKind,
@@ -158,29 +156,6 @@ class TimelineEntry:
         return local_time(self.at, self.zone)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineState:
-    """A dispute's state at an instant: all its deadlines, those that run, and the next one."""
-
-    at: datetime
-    zone: ZoneInfo
-    seq: int
-    revision: int
-    path: str
-    closed: bool
-    option: Option | None
-    agreed_until: datetime | None
-    confirmed: bool
-    outcome: Outcome | None
-    deadlines: Mapping[Deadline, datetime]
-    running: frozenset[Deadline]
-    next_due: tuple[Deadline, datetime] | None
-
-    def left(self, deadline: Deadline) -> timedelta:
-        """Return the time until a deadline is due; negative once it has passed."""
-        return self.deadlines[deadline] - self.at
-
-
 def timeline(events: Sequence[AuditEvent], policy: Policy) -> tuple[TimelineEntry, ...]:
     """Return the timeline of a dispute's events, from the opening on, under its policy."""
     before: list[Mapping[Deadline, datetime]] = [{}, *(event.deadlines for event in events)]
@@ -188,25 +163,6 @@ def timeline(events: Sequence[AuditEvent], policy: Policy) -> tuple[TimelineEntr
     return tuple(
         _entry(event, deadlines, policy, reasons)
         for event, deadlines in zip(events, before, strict=False)
-    )
-
-
-def timeline_state(dispute: Dispute, at: datetime | None = None) -> TimelineState:
-    """Return a dispute's state, at the instant of its last event unless another is given."""
-    return TimelineState(
-        at=dispute.last_at if at is None else at,
-        zone=ZoneInfo(dispute.policy.calendar.zone),
-        seq=dispute.seq,
-        revision=dispute.revision,
-        path=dispute.path,
-        closed=dispute.closed,
-        option=dispute.option,
-        agreed_until=dispute.agreed_until,
-        confirmed=dispute.confirmed,
-        outcome=dispute.outcome,
-        deadlines=dispute.deadlines,
-        running=frozenset(dispute.running),
-        next_due=next_due(dispute),
     )
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
+from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.domain.commands import Actor
 from dispute_fsm.domain.enums import (
     QUESTIONS,
@@ -32,13 +33,12 @@ from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.policy import Bilingual, Term
 from dispute_fsm.domain.rollout import RolloutDecision
 from dispute_fsm.domain.scalars import FrozenMap, format_duration, parse_duration, parse_instant
-from dispute_fsm.history.messages import EVENT_MEMBERS, PAYLOAD_MEMBERS, TIMELINE
+from dispute_fsm.history.messages import PAYLOAD_MEMBERS, TIMELINE
 from dispute_fsm.history.timeline import (
     CheckEntry,
     PayloadEntry,
     PersonalValue,
     TimelineEntry,
-    TimelineState,
     VoucherEntry,
     check_text,
     local_time,
@@ -106,9 +106,15 @@ def check_lines(entry: TimelineEntry, lang: Lang) -> Iterator[str]:
     return (f"{formatter.check(check, full=True)} · {check.guard}" for check in entry.checks)
 
 
-def state_details(state: TimelineState, lang: Lang) -> Iterator[tuple[str, str]]:
-    """Yield the details of a dispute's state line by line, as `details` does."""
-    return _labelled_lines(_Formatter(lang, state.zone, state.at).state(state))
+def state_details(
+    dispute: Dispute, lang: Lang, at: datetime | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield the details of a dispute's state line by line, as `details` does.
+
+    They are as of its last event, unless another instant is given.
+    """
+    zone, instant = ZoneInfo(dispute.policy.calendar.zone), at or dispute.last_at
+    return _labelled_lines(_Formatter(lang, zone, instant).state(dispute, instant))
 
 
 def ended_deadline_text(
@@ -158,11 +164,6 @@ def changed_value(field: str, value: JsonValue, lang: Lang) -> str:
         case _:
             text = str(value)
     return text or TIMELINE(lang, "none")
-
-
-def changed_member(field: str, lang: Lang) -> str:
-    """Return the label of a member of an event that a replay compared."""
-    return EVENT_MEMBERS(lang, field)
 
 
 def timeline_lines(
@@ -228,31 +229,30 @@ class _Formatter:
         for line in self.deadlines(entry):
             yield self.text("deadline"), line
 
-    def state(self, state: TimelineState) -> Iterator[tuple[str, str]]:
-        yield self.text("state"), state_label(state.path, self.lang)
-        if state.outcome is not None:
-            yield self.text("outcome"), state.outcome.label(self.lang)
-        if state.option is not None:
-            yield self.text("option"), state.option.label(self.lang)
-        if state.agreed_until is not None:
-            yield self.text("option"), self.text("agreed", at=self.time(state.agreed_until))
-        if state.confirmed:
+    def state(self, dispute: Dispute, at: datetime) -> Iterator[tuple[str, str]]:
+        yield self.text("state"), state_label(dispute.path, self.lang)
+        if dispute.outcome is not None:
+            yield self.text("outcome"), dispute.outcome.label(self.lang)
+        if dispute.option is not None:
+            yield self.text("option"), dispute.option.label(self.lang)
+        if dispute.agreed_until is not None:
+            yield self.text("option"), self.text("agreed", at=self.time(dispute.agreed_until))
+        if dispute.confirmed:
             yield self.text("option"), self.text("confirmed")
-        for deadline, due in state.deadlines.items():
-            left = state.left(deadline)
+        for deadline, due in dispute.deadlines.items():
             text = self.text(
-                "left" if left >= timedelta(0) else "late",
+                "left" if due >= at else "late",
                 deadline=deadline.label(self.lang),
                 due=self.time(due),
-                duration=self.duration(abs(left)),
+                duration=self.duration(abs(due - at)),
             )
-            idle = "" if deadline in state.running else self.text("idle")
+            idle = "" if deadline in dispute.running else self.text("idle")
             yield self.text("deadline"), text + idle
-        if state.next_due is not None:
-            deadline, due = state.next_due
+        if (following := next_due(dispute)) is not None:
+            deadline, due = following
             event = deadline.expiry.label(self.lang)
             yield self.text("next"), self.text("expires", due=self.time(due), event=event)
-        elif not state.closed:
+        elif not dispute.closed:
             yield self.text("next"), self.text("waits")
 
     # ---- payloads --------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from dispute_fsm.decider.hash_chain import hashed_form
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
 from dispute_fsm.history.jsonl import numbered_lines, record_line
-from dispute_fsm.history.reader import HistoryReader, InvalidRecord, NoProjection
+from dispute_fsm.history.reader import HistoryReader, InvalidRecord
 from dispute_fsm.store.records import (
     EventRow,
     event_of,
@@ -65,7 +65,7 @@ def bring_in(store: Store, session: Session, stream: IO[bytes], file: str) -> in
     disputes.
     """
     arriving, new = Arriving(), 0
-    with closing(HistoryReader(file, NoProjection)) as reader:
+    with closing(HistoryReader(file)) as reader:
         for number, line in numbered_lines(stream, file):
             step = reader.read(number, line)
             if isinstance(step, InvalidRecord):
