@@ -305,7 +305,7 @@ def test_each_step_of_each_history_is_decided_again_from_the_dispute_before_it()
 
 def test_an_event_is_not_decided_again_without_the_dispute_before_it() -> None:
     _, events = next(iter(disputes(FILES[0]).values()))
-    with pytest.raises(ValueError, match="event 2 is no opening"):
+    with pytest.raises(ValueError, match="event 2 is not an opening"):
         redecide(None, events[1], disputes(FILES[0])[events[0].dispute_id][0].policy)
 
 
