@@ -69,11 +69,10 @@ _INDENT = "    "
 
 
 def duration_text(duration: timedelta, lang: Lang) -> str:
-    """Format a duration in whole seconds: `1 天 2 小时`, `1d2h`."""
+    """Format a duration in whole seconds, e.g. `1d2h`."""
     text = format_duration(duration)
-    if lang == "zh":
-        for unit in "dhms":
-            text = text.replace(unit, TIMELINE(lang, unit))
+    for unit in "dhms":
+        text = text.replace(unit, TIMELINE(lang, unit))
     return " ".join(text.split())
 
 
