@@ -329,7 +329,7 @@ def test_a_decision_that_is_another_now_is_told_with_its_guard_and_what_it_saw(
     found = told(result, "a.history.jsonl::replay")
     dispute = recorded("withdraw-awaiting-confirmation")[1]["dispute_id"]
     assert found[:3] == [
-        f"a.history.jsonl:3: dispute {dispute}, event 2: only the explanation is another",
+        f"a.history.jsonl:3: dispute {dispute}, event 2: only the explanation differs",
         "",
         f"dispute {dispute}",
     ]
@@ -338,7 +338,7 @@ def test_a_decision_that_is_another_now_is_told_with_its_guard_and_what_it_saw(
         for most in (1, 20)
     )
     assert [line for line in found if ">>" in line] == [
-        "    >> first difference: only the explanation is another (explanation)",
+        "    >> first difference: only the explanation differs (explanation)",
         "    >> guard: not too many vouchers (vouchers_few_enough)",
         f"    >> saw then: {json.dumps(then['saw'])}",
         f"    >> sees now: {json.dumps(now['saw'])}",
@@ -359,7 +359,7 @@ def test_the_first_difference_is_told_in_full_and_later_ones_are_counted(
     put("a.history.jsonl", b"".join(map(line_of, rechained(records))))
     found = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
     marks = [line for line in found if ">>" in line]
-    assert marks[0] == "    >> first difference: only the explanation is another (explanation)"
+    assert marks[0] == "    >> first difference: only the explanation differs (explanation)"
     assert "    >> saw then: was not asked" in marks
     assert marks[-1] == "    >> later steps that differ: 3, at events 2, 3, 4"
 
