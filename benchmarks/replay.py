@@ -21,7 +21,7 @@ import structlog
 from dispute_fsm.domain.events import EVENT
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.history.replay import collecting_rarely, replay
+from dispute_fsm.history.replay import rare_garbage_collection, replay
 
 BOUNDS = {
     "replay / validate_json": 6.0,
@@ -73,7 +73,7 @@ def against_reading(folder: Path, disputes: int, rounds: int) -> float:
             pass
         return process_time() - began
 
-    with collecting_rarely():  # as the command does; for both
+    with rare_garbage_collection():  # as the command does; for both
         reading, replaying = best(rounds, [read, replayed])
     told = (
         f"{len(lines)} events: validate_json {reading / len(lines) * 1e6:.1f} us, replay "

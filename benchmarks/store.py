@@ -37,7 +37,7 @@ from dispute_fsm.domain.facts import Order
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import steps
-from dispute_fsm.history.replay import collecting_rarely
+from dispute_fsm.history.replay import rare_garbage_collection
 from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service import DisputeService
 from dispute_fsm.store.import_export import import_history
@@ -214,7 +214,7 @@ def commands(kind: str, folder: Path, number: int) -> float:
         ]  # who asks makes these, as the driver's parameters are at hand
         by_driver: list[float] = []
         by_service: list[float] = []
-        with bare(second.store) as connection, collecting_rarely():
+        with bare(second.store) as connection, rare_garbage_collection():
             for begin in range(0, number - 1 - TURN, TURN):
                 began = perf_counter()
                 for each in range(begin, begin + TURN):
@@ -266,7 +266,7 @@ def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
             return read, perf_counter() - began
 
     found: list[tuple[float, float, float]] = []
-    with bases(kind, folder, 1) as (first,), collecting_rarely():
+    with bases(kind, folder, 1) as (first,), rare_garbage_collection():
         with recording(first.store) as told:
             brought(first)
         for _ in range(rounds):

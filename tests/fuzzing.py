@@ -19,7 +19,7 @@ from dispute_fsm.documents.yaml_text import read_yaml
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.reader import steps_in
+from dispute_fsm.history.reader import read_steps
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.settings import policy_at, rollout_at
 from tests.support import ROOT
@@ -95,7 +95,7 @@ def _json_lines(data: bytes) -> object:
 
 
 def _history(data: bytes) -> object:
-    return sum(1 for _ in steps_in(BytesIO(data), FILE))
+    return sum(1 for _ in read_steps(BytesIO(data), FILE))
 
 
 # ---- changes -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from dispute_fsm.decider.evaluate import case_of
 from dispute_fsm.domain.commands import ChooseOption, Command
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import DisputeError
-from dispute_fsm.history.redecide import asked
+from dispute_fsm.history.redecide import recorded_command
 from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, TransitionTable
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.registry import RuleVersion, standing_in
@@ -110,7 +110,7 @@ def _of_histories(rules: str) -> Iterator[KnownDecision]:
         for step in corpus.steps(path):
             if step.before is None or step.event.rules != rules:
                 continue
-            yield _known(step.before, asked(step.event), step.event.facts, step.event.at)
+            yield _known(step.before, recorded_command(step.event), step.event.facts, step.event.at)
 
 
 # ---- scenario files ------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def _of_scenario(scenario: Scenario) -> Iterator[KnownDecision]:
         before, events = run.dispute, len(run.events)
         run.step(step)
         for event in run.events[events:]:
-            yield _known(before, asked(event), event.facts, event.at)
+            yield _known(before, recorded_command(event), event.facts, event.at)
             before = run.dispute if event is run.events[-1] else before
         # Unchanged, or refused where refusals are not recorded.
         if isinstance(step.action, Command) and len(run.events) == events:

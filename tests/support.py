@@ -33,7 +33,7 @@ from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.history.reader import steps_in
+from dispute_fsm.history.reader import read_steps
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 
@@ -468,7 +468,9 @@ class ReadBack(NamedTuple):
 
 def read_back(content: str | bytes, file: str = "x.history.jsonl") -> ReadBack:
     """Read a history, every line of which has to be sound."""
-    found = list(steps_in(BytesIO(content.encode() if isinstance(content, str) else content), file))
+    found = list(
+        read_steps(BytesIO(content.encode() if isinstance(content, str) else content), file)
+    )
     return ReadBack(
         [step.event for step in found],
         {step.after.dispute_id: step.after for step in found},

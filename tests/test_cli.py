@@ -27,7 +27,7 @@ from dispute_fsm.cli.app import Exit, reported
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Option, Outcome, RefusalCode, StateName
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import OrderSystemUnavailableError
-from dispute_fsm.history.reader import steps_in
+from dispute_fsm.history.reader import read_steps
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests.command_line import SCRIPT, Ran, complained, environment, piped, run, script
@@ -366,7 +366,7 @@ def test_histories_are_one_file_a_scenario_in_the_same_sub_folders(
         with (out / below.with_name(below.name.replace(".dispute.yaml", ".history.jsonl"))).open(
             "rb"
         ) as lines:
-            events = [step.event for step in steps_in(lines, "x")]
+            events = [step.event for step in read_steps(lines, "x")]
         assert [event.model_dump(mode="json") for event in events] == line["events"]
 
 

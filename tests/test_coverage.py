@@ -1,4 +1,4 @@
-"""What a corpus reaches: every row and guard outcome is there once, events are counted where they belong, counts add up."""
+"""Coverage: every transition and guard outcome is listed once; counts are correct and add up."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ NEVER = (
     "resolved",
     "settled_by_out_of_stock_refund",
 )
-"""A denied out-of-stock refund is judged at once: it never gets to review, though the row for settlements names it."""
+"""A denied out-of-stock refund is decided at once, never reviewed, although a transition exists."""
 
 
 def counted(events: Iterable[AuditEvent]) -> Coverage:

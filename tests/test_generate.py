@@ -1,4 +1,4 @@
-"""Made-up histories: the same seed gives the same bytes, they read back, and much of what can happen happens in them."""
+"""Synthetic histories: the same seed gives the same bytes, which read back and cover the rules."""
 
 import io
 import json
@@ -51,7 +51,7 @@ NOT_IN_2023_03 = {RefusalCode.OPTION_NOT_OFFERED}
 """This version offers every option."""
 
 RARE = {StateName.DENIAL_UNDER_REVIEW, StateName.AWAITING_EVIDENCE}
-"""Few disputes come to the one, and none stays long in the other: an edge out of them may be missing among some thousand."""
+"""Rarely reached, or soon left: a transition from them may be missing in some thousand events."""
 
 MAIN = (
     "from dispute_fsm.cli.app import app; from dispute_fsm.cli.generate import generate_command;"

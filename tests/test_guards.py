@@ -28,8 +28,8 @@ from dispute_fsm.domain.reasons import (
     just_after,
 )
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.history.telling import checked, seen_in_words
 from dispute_fsm.history.timeline import timeline
+from dispute_fsm.history.timeline_text import check_lines, saw_text
 from dispute_fsm.machine.guard import Guard, GuardKind, GuardResult, Seen, when
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case, assumed, result_of, shown, stated
@@ -627,7 +627,7 @@ def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(
         update={"checks": (check,), "refused": refused}
     )
     (entry,) = timeline([event], example.case.policy)
-    (line,) = checked(entry, "zh")
+    (line,) = check_lines(entry, "zh")
     told = [
         line.removesuffix(f" · {guard.recorded}"),
         "" if finding.code is None else finding.code.label("zh"),
@@ -635,7 +635,7 @@ def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(
         guard.zh,
         guard.source.zh,
     ]
-    apart = seen_in_words(
+    apart = saw_text(
         guard.recorded, check.model_dump(mode="json")["saw"], "zh", ZoneInfo("UTC")
     )  # from a policy: a reason is its id
     policy = example.case.policy

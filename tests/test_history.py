@@ -1,4 +1,4 @@
-"""History files: what is written reads back; whatever was changed, cut, swapped or left out is refused where it stands."""
+"""History files read back as written; a changed, cut, swapped or missing line is an error."""
 
 import hashlib
 import io
@@ -23,8 +23,8 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import SUFFIX, whole_file, write_history, write_records
-from dispute_fsm.history.reader import steps_in
+from dispute_fsm.history.jsonl import SUFFIX, atomic_text_file, write_history, write_records
+from dispute_fsm.history.reader import read_steps
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from tests.patience import PATIENCE
@@ -38,14 +38,23 @@ STORY = """\
 policy: {denial: review}
 dispute: {dispute_id: D-1, opened_at: 2023-03-28T10:00:00+08:00}
 steps:
-  - {at: +1h, do: choose_option, with: {option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}
+  - at: +1h
+    do: choose_option
+    with: {option: already_shipped}
+    expect: {refused: [not_shipped, no_pickup_scan]}
   - at: +2h
     do: choose_option
     key: k-1
     with:
       option: ship_by_agreed_date
       agreed_until: 2023-03-30T18:00:00+08:00
-      vouchers: [{kind: chat_screenshot, file_name: 约定.png, media_type: image/png, size: 1, sha256: DIGEST, uri: s3://a/b}]
+      vouchers:
+        - kind: chat_screenshot
+          file_name: 约定.png
+          media_type: image/png
+          size: 1
+          sha256: DIGEST
+          uri: s3://a/b
       note: 已协商 🚚
   - {at: +3h, do: deny_agreement}
   - {at: +4h, do: rule_no_fault, with: {rationale: 属实}}
@@ -128,7 +137,7 @@ def line_of(value: object) -> str:
 
 
 def sealed(changed: dict[str, Any]) -> dict[str, Any]:
-    """Give an event its hash anew, as somebody would who changes a history and knows how it is made."""
+    """Rehash an event, as a forger would who knows the format."""
     hashed = {name: member for name, member in changed.items() if name not in {"hash", "private"}}
     return {**changed, "hash": hashlib.sha256(rfc8785.dumps(hashed)).hexdigest()}
 
@@ -136,7 +145,7 @@ def sealed(changed: dict[str, Any]) -> dict[str, Any]:
 def changed(
     number: int, change: Callable[[dict[str, Any]], object], *, seal: bool = True
 ) -> list[str]:
-    """Change one record, given by its line number; with its hash made to fit again unless said otherwise."""
+    """Change one record, given by its line number, and rehash it unless told otherwise."""
     lines = list(story())
     found = record(lines[number - 1])
     change(found)
@@ -428,7 +437,7 @@ def test_a_line_that_is_no_utf_8_is_refused(junk: bytes) -> None:
 
 
 def test_what_was_read_before_a_fault_has_been_handed_out() -> None:
-    reading = steps_in(io.BytesIO("".join((*story()[:3], "cut")).encode()), FILE)
+    reading = read_steps(io.BytesIO("".join((*story()[:3], "cut")).encode()), FILE)
     assert (next(reading).event, next(reading).event) == ran(STORY).events[:2]
     with pytest.raises(InputError):
         next(reading)
@@ -959,7 +968,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
     reader.start()
-    with whole_file(pipe) as stream:
+    with atomic_text_file(pipe) as stream:
         stream.write("line\n")
     reader.join()
     assert read == ["line\n"]

@@ -23,8 +23,9 @@ from dispute_fsm.domain.enums import (
 from dispute_fsm.domain.reasons import ActorUnlock, NeverUnlock
 from dispute_fsm.errors import ImpossibleEventError
 from dispute_fsm.handler import Disputes
+from dispute_fsm.history.messages import EndComparison
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.what_if import Question, Verdict
+from dispute_fsm.history.what_if import Question
 from dispute_fsm.orders import InMemoryOrderSystem
 from tests.support import (
     AGREED,
@@ -189,28 +190,31 @@ def test_where_the_evidence_has_failed_the_preview_says_what_a_denial_costs() ->
 # ---- what if, from one version to the other ------------------------------------------------------
 
 
-ASKED: dict[tuple[str, str], tuple[Verdict, Outcome | None]] = {
+ASKED: dict[tuple[str, str], tuple[EndComparison, Outcome | None]] = {
     # People agree by what they did under either rules.
-    ("confirm-consumer-cancels", "parallel"): (Verdict.SAME, Outcome.SETTLED_BY_CANCELLATION),
-    ("parallel-well-settlement-first", "2023-03"): (Verdict.SAME, Outcome.SETTLED_BY_CANCELLATION),
-    ("withdraw-opened", "parallel"): (Verdict.SAME, Outcome.WITHDRAWN),
+    ("confirm-consumer-cancels", "parallel"): (EndComparison.SAME, Outcome.SETTLED_BY_CANCELLATION),
+    ("parallel-well-settlement-first", "2023-03"): (
+        EndComparison.SAME,
+        Outcome.SETTLED_BY_CANCELLATION,
+    ),
+    ("withdraw-opened", "parallel"): (EndComparison.SAME, Outcome.WITHDRAWN),
     # The evidence that went unlooked at in 2023-03's order of things: here the denial alone ends
     # it.
     ("parallel-well-evidence-after-denial", "2023-03"): (
-        Verdict.DIFFERENT,
+        EndComparison.DIFFERENT,
         Outcome.BREACH_OF_PROMISE,
     ),
     # Only who was asked can be silent: under 2023-03 nobody could show evidence beside a
     # settlement.
-    ("deny-already-shipped-penalize", "parallel"): (Verdict.UNDETERMINED, None),
+    ("deny-already-shipped-penalize", "parallel"): (EndComparison.UNDETERMINED, None),
     # Only who could choose has not chosen: under parallel who shows evidence need not choose
     # anything.
-    ("parallel-well-evidence-first", "2023-03"): (Verdict.UNDETERMINED, None),
-    ("parallel-badly-at-fault-then-no-response", "2023-03"): (Verdict.UNDETERMINED, None),
+    ("parallel-well-evidence-first", "2023-03"): (EndComparison.UNDETERMINED, None),
+    ("parallel-badly-at-fault-then-no-response", "2023-03"): (EndComparison.UNDETERMINED, None),
     # Silent all along is silent under either rules.
-    ("parallel-sweep-evidence-then-response", "2023-03"): (Verdict.SAME, Outcome.NO_RESPONSE),
+    ("parallel-sweep-evidence-then-response", "2023-03"): (EndComparison.SAME, Outcome.NO_RESPONSE),
     # An extension that names no deadline would have named one.
-    ("extend-evidence", "parallel"): (Verdict.UNDETERMINED, None),
+    ("extend-evidence", "parallel"): (EndComparison.UNDETERMINED, None),
 }
 
 

@@ -31,7 +31,7 @@ from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.errors import DisputeError, InputError, IntegrityError, SinkUnavailableError
 from dispute_fsm.handler import Disputes
 from dispute_fsm.history.reader import steps
-from dispute_fsm.history.redecide import asked
+from dispute_fsm.history.redecide import recorded_command
 from dispute_fsm.history.replay import replay
 from dispute_fsm.history.timeline import timeline
 from dispute_fsm.history.what_if import Question, what_if
@@ -217,7 +217,7 @@ def recorded(folder: Path) -> Iterator[object]:
         for step in steps(str(path)):
             yield step
             if not isinstance(step.event, DisputeOpened):
-                yield asked(step.event)
+                yield recorded_command(step.event)
     damaged = folder / "damaged.history.jsonl"
     damaged.write_bytes(histories[0].read_bytes().replace(b'"seq":2', b'"seq":3', 1))
     yield from replay(str(damaged))

@@ -11,8 +11,8 @@ from dispute_fsm import pytest_plugin
 from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.jsonl import COMPRESSED, write_history
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY
-from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
+from dispute_fsm.history.timeline_text import timeline_lines
 from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
@@ -199,10 +199,10 @@ def test_a_failing_scenario_tells_each_failure_and_its_story(
         "at the end: expected state: penalized; found state: resolved",
     ]
     found = ran(WRONG)
-    story = lines(
+    story = timeline_lines(
         timeline(found.events, found.scenario.opening.policy),
         "en",
-        mark={3: [f"line 6, {failure}" for failure in failures]},
+        notes={3: [f"line 6, {failure}" for failure in failures]},
     )
     assert told(result, "a.dispute.yaml::scenario") == [
         *(f"a.dispute.yaml:6: {failure}" for failure in failures),
@@ -329,7 +329,7 @@ def test_a_decision_that_is_another_now_is_told_with_its_guard_and_what_it_saw(
     found = told(result, "a.history.jsonl::replay")
     dispute = recorded("withdraw-awaiting-confirmation")[1]["dispute_id"]
     assert found[:3] == [
-        f"a.history.jsonl:3: dispute {dispute}, event 2: only the explanation is another",
+        f"a.history.jsonl:3: dispute {dispute}, event 2: only the explanation differs",
         "",
         f"dispute {dispute}",
     ]
@@ -338,7 +338,7 @@ def test_a_decision_that_is_another_now_is_told_with_its_guard_and_what_it_saw(
         for most in (1, 20)
     )
     assert [line for line in found if ">>" in line] == [
-        "    >> first difference: only the explanation is another (explanation)",
+        "    >> first difference: only the explanation differs (explanation)",
         "    >> guard: not too many vouchers (vouchers_few_enough)",
         f"    >> saw then: {json.dumps(then['saw'])}",
         f"    >> sees now: {json.dumps(now['saw'])}",
@@ -359,7 +359,7 @@ def test_the_first_difference_is_told_in_full_and_later_ones_are_counted(
     put("a.history.jsonl", b"".join(map(line_of, rechained(records))))
     found = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
     marks = [line for line in found if ">>" in line]
-    assert marks[0] == "    >> first difference: only the explanation is another (explanation)"
+    assert marks[0] == "    >> first difference: only the explanation differs (explanation)"
     assert "    >> saw then: was not asked" in marks
     assert marks[-1] == "    >> later steps that differ: 3, at events 2, 3, 4"
 
@@ -412,7 +412,7 @@ def test_a_fault_that_is_no_disputes_is_told_at_its_line(
     ]
     put("a.history.jsonl", b"".join(map(line_of, content)))
     (found,) = told(pytester.runpytest_inprocess(), "a.history.jsonl::replay")
-    assert found.startswith(f"a.history.jsonl:{len(content)}: the digest is not that of the policy")
+    assert found.startswith(f"a.history.jsonl:{len(content)}: the digest does not match the policy")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reading histories as a stream: how much memory that takes, what waits on disk, compression, and older shapes.
+"""Reading histories as a stream: memory, disputes spilled to disk, compression, old versions.
 
 What is wrong with a line is for test_history.py and test_tamper.py; here it is about files as a
 whole.
@@ -24,8 +24,8 @@ from dispute_fsm.domain.events import SCHEMA_VERSION
 from dispute_fsm.errors import InputError
 from dispute_fsm.history import jsonl as history_lines
 from dispute_fsm.history import reader as history_read
-from dispute_fsm.history.jsonl import STANDARD_INPUT, Spool
-from dispute_fsm.history.reader import UPGRADES, Fault, Step, steps, steps_in, upgraded
+from dispute_fsm.history.jsonl import STANDARD_INPUT, SpillFile
+from dispute_fsm.history.reader import UPCASTS, InvalidRecord, Step, read_steps, steps, upcast
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.what_if import Question
 from dispute_fsm.testing import given_history
@@ -70,7 +70,7 @@ def error_of(path: Path) -> InputError:
 
 
 def many_times(times: int, folder: Path) -> Path:
-    """Write thirty disputes again and again, each time under other ids: however many there are, as many are open at once."""
+    """Write thirty disputes repeatedly under new ids: the number of open disputes is constant."""
     path = folder / f"{times}.history.jsonl"
     found = [record(line) for line in lines(MANY)]
     thirty = list(disputes(MANY))[:30]
@@ -88,7 +88,7 @@ def many_times(times: int, folder: Path) -> Path:
 
 
 def peak(path: Path) -> tuple[int, int]:
-    """Replay a history and ask what would have been; give how many disputes it has, and the most memory that was needed meanwhile."""
+    """Replay a history with a what-if; return its number of disputes and the peak memory."""
     gc.collect()
     gc.freeze()  # what the interpreter holds already is not looked through again and again
     tracemalloc.start()
@@ -138,7 +138,7 @@ def test_lines_are_read_one_by_one_not_ahead() -> None:
             taken += 1
             return super().readline(size)
 
-    for number, step in enumerate(steps_in(Counting(b"".join(whole)), FILE)):
+    for number, step in enumerate(read_steps(Counting(b"".join(whole)), FILE)):
         assert taken == step.line
         if number == 20:
             break
@@ -233,9 +233,9 @@ def test_results_come_in_the_order_in_which_disputes_begin_with_their_lines(
 
 
 def test_a_spool_without_room_is_an_error_of_the_machine_and_not_of_the_file() -> None:
-    spool = Spool()
+    spool = SpillFile()
     spool._base.execute("PRAGMA max_page_count = 8")  # noqa: SLF001 -- a disk that is full cannot be had otherwise
-    with pytest.raises(OSError, match="cannot put disputes away"):
+    with pytest.raises(OSError, match="cannot spill disputes"):
         spool.put("D-1", 1, b"x" * 1_000_000, "")
     spool.close()
 
@@ -399,13 +399,13 @@ def older(name: str, *, only: int | None = None) -> list[Record]:
     )
 
 
-PLANTED = {**UPGRADES, 0: from_version_0}
+PLANTED = {**UPCASTS, 0: from_version_0}
 
 
-def read_older(found: list[Record], folder: Path) -> list[Fault | Replayed]:
+def read_older(found: list[Record], folder: Path) -> list[InvalidRecord | Replayed]:
     path = folder / FILE
     path.write_bytes(b"".join(map(line_of, found)))
-    return list(replay(str(path), upgrades=PLANTED))
+    return list(replay(str(path), upcasts=PLANTED))
 
 
 @pytest.mark.parametrize("recent", [0, 256])
@@ -415,7 +415,7 @@ def test_an_older_shape_is_brought_up_to_date_after_its_hash_was_checked(
 ) -> None:
     monkeypatch.setattr(
         history_read, "_RECENT", recent
-    )  # where it was put away it is upgraded once more
+    )  # where it was put away it is upcast once more
     found = older("dispute-closed-penalized", only=only)
     assert all(one["hash"] == event_hash(one) for one in found[1:])
     (one,) = read_older(found, tmp_path)
@@ -436,7 +436,7 @@ def test_an_older_shape_that_was_changed_is_found_by_its_hash_before_it_is_broug
     found[3]["actor"] = "merchant:M-2"
     path = tmp_path / FILE
     path.write_bytes(b"".join(map(line_of, found)))
-    (one,) = replay(str(path), upgrades={0: counted})
+    (one,) = replay(str(path), upcasts={0: counted})
     assert isinstance(one, Replayed)
     assert one.fault is not None
     assert (one.fault.line, upgrades) == (4, [1, 2])
@@ -459,12 +459,12 @@ def test_versions_are_brought_up_one_after_the_other() -> None:
         }
 
     upgrades = {version: step(version) for version in (-2, -1, 0)}
-    assert upgraded({"schema_version": -2}, upgrades) == {
+    assert upcast({"schema_version": -2}, upgrades) == {
         "schema_version": SCHEMA_VERSION,
         "by": [-2, -1, 0],
     }
     with pytest.raises(InputError, match="this package reads: -2, -1, 0, 1"):
-        upgraded({"schema_version": 7}, upgrades)
+        upcast({"schema_version": 7}, upgrades)
 
 
 # ---- policies ------------------------------------------------------------------------------------
@@ -473,7 +473,7 @@ def test_versions_are_brought_up_one_after_the_other() -> None:
 def faults(found: Iterator[bytes] | list[bytes], folder: Path) -> tuple[list[int], list[int]]:
     """Replay; give the lines of the faults that are no dispute's, and of those that are."""
     all_found = replayed(folder, found)
-    own = [one.line for one in all_found if isinstance(one, Fault)]
+    own = [one.line for one in all_found if isinstance(one, InvalidRecord)]
     of_disputes = [
         one.fault.line for one in all_found if isinstance(one, Replayed) and one.fault is not None
     ]

@@ -1,4 +1,4 @@
-"""Redacting: personal values are gone and every hash still fits; ids are replaced everywhere, and the history tells the same.
+"""Redacting: personal values are removed, hashes stay valid, and ids are replaced everywhere.
 
 The command runs in a small application of its own, in this process.
 """
@@ -29,8 +29,9 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history import reader as reading
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_records
-from dispute_fsm.history.redact import Kind, Pseudonyms, ids_replaced, redacted, redacted_lines
-from dispute_fsm.history.redecide import Missing, Undetermined
+from dispute_fsm.history.messages import Missing
+from dispute_fsm.history.redact import IdKind, Pseudonyms, ids_replaced, redact, redacted_lines
+from dispute_fsm.history.redecide import Undetermined
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
@@ -63,7 +64,13 @@ steps:
     do: submit_evidence
     with:
       reason: carrier_fault
-      vouchers: [{kind: carrier_certificate, file_name: 王五.png, media_type: image/png, size: 1, sha256: DIGEST, uri: s3://王五}]
+      vouchers:
+        - kind: carrier_certificate
+          file_name: 王五.png
+          media_type: image/png
+          size: 1
+          sha256: DIGEST
+          uri: s3://王五
       statement: 网点积压
   - {at: +3h, do: rule_at_fault, with: {rationale: 凭证不足}}
   - {at: +4h, do: withdraw, expect: {refused: [dispute_closed]}}
@@ -79,7 +86,11 @@ SAME_KEY = """\
 dispute: {dispute_id: D-1, opened_at: 2023-03-28T10:00:00+08:00}
 steps:
   - {at: +1h, do: choose_option, key: k-1, with: {option: prove_no_fault, note: 稍后举证}}
-  - {at: +2h, do: choose_option, key: k-1, with: {option: prove_no_fault, note: 马上举证}, expect: {refused: [key_reused]}}
+  - at: +2h
+    do: choose_option
+    key: k-1
+    with: {option: prove_no_fault, note: 马上举证}
+    expect: {refused: [key_reused]}
 """
 
 app = typer.Typer()
@@ -177,7 +188,7 @@ def replayed(tmp_path: Path, history: str | bytes) -> list[Replayed]:
 
 
 def told(found: list[Replayed]) -> list[tuple[object, ...]]:
-    """Say of each dispute how it ends, whatever it is called, and what could not be decided again."""
+    """Return how each dispute ends, whatever its id, and what could not be decided again."""
     return [
         (each.line, each.rules, each.events, each.state, each.outcome, each.undetermined)
         for each in found
@@ -250,7 +261,7 @@ def test_only_a_refusal_for_the_words_themselves_cannot_be_decided_again(
     names: Pseudonyms | None, tmp_path: Path
 ) -> None:
     (found,) = replayed(tmp_path, changed(written(recorded(SAME_KEY)), names))
-    assert found.undetermined == (Undetermined(seq=3, missing=Missing.WORDS),)
+    assert found.undetermined == (Undetermined(seq=3, missing=Missing.PERSONAL_DATA),)
 
 
 def test_a_line_that_is_written_another_way_keeps_its_members_their_order_and_its_hash() -> None:
@@ -269,7 +280,7 @@ def test_a_line_that_is_written_another_way_keeps_its_members_their_order_and_it
 
 def test_one_record_can_be_redacted_by_itself() -> None:
     record = next(event for event in events(made()) if event["private"])
-    assert redacted(record) == {**record, "private": {}}
+    assert redact(record) == {**record, "private": {}}
     assert record["private"]
 
 
@@ -365,10 +376,12 @@ def test_equal_ids_stay_equal_and_different_ones_different_over_all_files() -> N
                 assert there.setdefault((kind, id_), pseudonym) == pseudonym
                 assert back.setdefault((kind, pseudonym), id_) == id_
     assert len(there) > 1_000
-    assert {kind for kind, _ in there} == {*(kind.name.lower() for kind in Kind)} - {"correlation"}
+    assert {kind for kind, _ in there} == {*(kind.name.lower() for kind in IdKind)} - {
+        "correlation"
+    }
 
 
-def test_the_replaced_history_is_whole_decided_again_as_recorded_and_ends_the_same_dispute_by_dispute(
+def test_the_replaced_history_is_valid_reproduced_and_ends_the_same_dispute_by_dispute(
     tmp_path: Path,
 ) -> None:
     for name in histories():
@@ -426,7 +439,7 @@ def test_a_correlation_id_is_replaced_too() -> None:
         + b"\n"
     )
     assert events(changed(given, NAMES))[0]["correlation_id"] == NAMES.of(
-        Kind.CORRELATION, "trace-17"
+        IdKind.CORRELATION, "trace-17"
     )
 
 
@@ -446,14 +459,14 @@ def test_a_dispute_that_goes_on_long_after_it_closed_goes_on_in_its_chain(
 
 
 def test_a_pseudonym_tells_its_kind_and_hangs_on_kind_value_and_secret() -> None:
-    name = NAMES.of(Kind.MERCHANT, "M-1")
+    name = NAMES.of(IdKind.MERCHANT, "M-1")
     assert name.startswith("M-")
     assert len(name) == 18
-    assert name == Pseudonyms(NAMES.secret).of(Kind.MERCHANT, "M-1")
+    assert name == Pseudonyms(NAMES.secret).of(IdKind.MERCHANT, "M-1")
     others = [
-        NAMES.of(Kind.MERCHANT, "M-2"),
-        NAMES.of(Kind.CONSUMER, "M-1"),
-        Pseudonyms(b"another secret 16").of(Kind.MERCHANT, "M-1"),
+        NAMES.of(IdKind.MERCHANT, "M-2"),
+        NAMES.of(IdKind.CONSUMER, "M-1"),
+        Pseudonyms(b"another secret 16").of(IdKind.MERCHANT, "M-1"),
     ]
     assert len({each.partition("-")[2] for each in (name, *others)}) == 4
 

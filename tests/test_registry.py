@@ -8,8 +8,8 @@ import pytest
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.domain.enums import Option, RefusalCode
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.reader import Fault
-from dispute_fsm.history.redecide import Drift
+from dispute_fsm.history.messages import Drift
+from dispute_fsm.history.reader import InvalidRecord
 from dispute_fsm.rules import v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, registered
@@ -109,5 +109,5 @@ def test_a_known_version_whose_chart_is_another_is_reported_as_such(tmp_path: Pa
     events = recorded("parallel-well-evidence-first")
     events[1]["chart"] = "0" * 64
     (found,) = replayed(tmp_path, map(line_of, rechained(events)))
-    assert not isinstance(found, Fault)
+    assert not isinstance(found, InvalidRecord)
     assert [difference.drift for difference in found.differences] == [Drift.CHART]

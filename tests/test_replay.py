@@ -1,4 +1,4 @@
-"""`dispute-fsm replay`: what it finds, what it says to people and to programs, and its exit codes."""
+"""`dispute-fsm replay`: its results, its output as text and JSON, and its exit codes."""
 
 import gc
 import gzip
@@ -13,7 +13,7 @@ import pytest
 
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.history.replay import collecting_rarely, replay
+from dispute_fsm.history.replay import rare_garbage_collection, replay
 from tests.command_line import SCRIPT, complained, environment, piped, run
 from tests.histories.corpus import ERASED, disputes, line_of, rechained, recorded
 from tests.support import recorded_history
@@ -483,7 +483,7 @@ def test_a_replay_leaves_no_reference_cycles_and_the_collector_as_it_was(tmp_pat
     before = gc.get_threshold()
     list(replay(str(path)))  # what is made once, is made now
     gc.collect()
-    with collecting_rarely():
+    with rare_garbage_collection():
         assert gc.get_threshold()[0] > before[0]
         list(replay(str(path)))
         assert gc.collect() == 0

@@ -1,4 +1,4 @@
-"""`dispute-fsm show`: what it prints for people and for programs, how a dispute is chosen, and what is an error."""
+"""`dispute-fsm show`: its output as text and JSON, the choice of a dispute, and errors."""
 
 import gzip
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import UnknownDisputeError
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.history.telling import lines
 from dispute_fsm.history.timeline import timeline
+from dispute_fsm.history.timeline_text import timeline_lines
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests import command_line
@@ -43,13 +43,21 @@ NOTHING: dict[str, Any] = {"began": {}, "moved": {}, "ended": {}, "standing": {}
 STORY = """\
 dispute: {dispute_id: D-1, opened_at: 2023-03-28T10:00:00+08:00}
 steps:
-  - {at: +1h, do: choose_option, with: {option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}
+  - at: +1h
+    do: choose_option
+    with: {option: already_shipped}
+    expect: {refused: [not_shipped, no_pickup_scan]}
   - at: +2h
     do: choose_option
     with:
       option: ship_by_agreed_date
       agreed_until: 2023-03-30T18:00:00+08:00
-      vouchers: [{kind: chat_screenshot, file_name: 约定.png, media_type: image/png, size: 1, sha256: DIGEST}]
+      vouchers:
+        - kind: chat_screenshot
+          file_name: 约定.png
+          media_type: image/png
+          size: 1
+          sha256: DIGEST
       note: 已协商
   - {at: +3h, do: extend_deadline, with: {until: 2023-03-31T18:00:00+08:00, rationale: 暴雪}}
   - {at: +5d, do: sweep}
@@ -109,7 +117,9 @@ def test_it_tells_what_happened_and_how_it_stands(history: Path) -> None:
     assert (done.code, done.err) == (0, "")
     head, *rest = done.out.splitlines()
     assert head == "dispute D-1 · order O-1 · merchant M-1 · consumer C-1 · rules 2023-03"
-    told = list(lines(timeline([event for event, _ in recorded(STORY)], DEFAULT_POLICY), "en"))
+    told = list(
+        timeline_lines(timeline([event for event, _ in recorded(STORY)], DEFAULT_POLICY), "en")
+    )
     assert [line for line in rest if line][: len(told)] == told
     assert [line for line in rest if line][len(told) :] == [
         "as it stands at 2023-04-02 10:00:00 +0800, after event 5 (revision 4)",

@@ -1,4 +1,4 @@
-"""A history cannot be changed unnoticed: every line of every recorded history is changed, copied, swapped and dropped.
+"""Tampering is detected: every line of every history is changed, copied, swapped and dropped.
 
 What is found is found at its place: a change at its line, a line too many at that line, a line too
 few at the next line of the same dispute. Then forgeries by somebody who makes every hash fit again:
@@ -18,7 +18,7 @@ import rfc8785
 from dispute_fsm.domain.events import GENESIS
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.reader import Fault
+from dispute_fsm.history.reader import InvalidRecord
 from dispute_fsm.history.replay import Replayed
 from tests.histories.corpus import (
     ANOTHER_WRITER,
@@ -49,7 +49,7 @@ Count = Callable[[str, int], None]
 History = tuple[bytes, ...]
 
 _AT_ONCE = 3
-"""So many disputes of a longer history are looked at together: they stay interleaved, and a change is found by reading little."""
+"""How many disputes of a longer history are tested together, still interleaved."""
 
 
 def _histories() -> Iterator[tuple[str, History]]:
@@ -78,7 +78,7 @@ def _part(whole: History, ids: set[str]) -> History:
 
 HISTORIES = dict(_histories())
 PARTS = HISTORIES.keys() - {named(path) for path in FILES}
-"""What was cut out of longer histories. They are many and alike, so that what is done to their lines can take turns."""
+"""Parts of longer histories. They are many and alike, so each is changed in other ways."""
 
 EACH = pytest.mark.parametrize("name", few(HISTORIES, 20))
 
@@ -89,7 +89,7 @@ def of_which(found: Record) -> str:
 
 
 def next_to_miss(records: Sequence[Record], number: int) -> int | None:
-    """Say which line (from 0) cannot do without the one with this number: the dispute's next, or the first to name the policy."""
+    """Return the line (from 0) that needs this one: the next event, or the policy's first use."""
     gone = records[number]
     after = range(number + 1, len(records))
     if is_policy(gone):
@@ -141,11 +141,11 @@ OTHERS = {
     ),
     "schema_version": (1, 0),
 }
-"""Values that could stand there, where any text would not: the first that is not there already is taken."""
+"""Valid values of members that do not accept any text; the first that differs is used."""
 
 
 def otherwise(value: Any) -> Any:  # noqa: ANN401 -- JSON of any shape
-    """Change a value into another that looks as good: a later instant, another digit, one more, the other answer."""
+    """Change a value to another plausible one: later instant, other digit, plus one, negation."""
     if isinstance(value, bool | int):
         return not value if isinstance(value, bool) else value + 1
     if isinstance(value, str):
@@ -234,7 +234,7 @@ def test_a_change_is_found_by_a_whole_replay_as_it_is_by_strict_reading(tmp_path
             except InputError as error:
                 assert error.line == number + 1  # noqa: PT017 -- one of two right answers
             else:
-                faults = [one if isinstance(one, Fault) else one.fault for one in all_found]
+                faults = [one if isinstance(one, InvalidRecord) else one.fault for one in all_found]
                 assert number + 1 in [fault.line for fault in faults if fault is not None]
 
 
@@ -252,7 +252,7 @@ FOREIGN_POLICY = lines(next(path for path in FILES if named(path) == "no-rounds-
 
 
 def begins_another(inserted: Record, history: History, number: int) -> bool:
-    """Tell whether the line begins a dispute that nobody else in the history is, under a policy that stands before it."""
+    """Return whether the line opens a dispute with a unique id, under a policy recorded before."""
     before = [record(line) for line in history[:number]]
     known = {found["digest"] for found in before if is_policy(found)}
     return (
@@ -334,12 +334,13 @@ def objects(found: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 
 def with_a_member_twice(found: Any, path: tuple[str | int, ...], *, alike: bool) -> str:  # noqa: ANN401 -- JSON of any shape
-    """Write JSON with the first member of the object at the path standing there twice; first another value, unless alike."""
+    """Write JSON with a duplicate key at the path; its values differ unless `alike`."""
     if isinstance(found, dict):
-        written = [
-            f"{json.dumps(name)}:{with_a_member_twice(m, path[1:] if path[:1] == (name,) else ('',), alike=alike)}"
-            for name, m in found.items()
-        ]
+        written = list[str]()
+        for name, member in found.items():
+            below = path[1:] if path[:1] == (name,) else ("",)
+            value = with_a_member_twice(member, below, alike=alike)
+            written.append(f"{json.dumps(name)}:{value}")
         if not path:
             name, member = next(iter(found.items()))
             written.insert(
@@ -395,7 +396,7 @@ def test_no_number_written_shorter_than_it_is_hides_a_member_that_stands_twice(n
 
 
 def unfit(private: Record, pointer: str) -> Iterator[Record]:
-    """Change personal values that stand beside an event, one of them in one way each: value, salt, shape, place, one too many."""
+    """Change the private members of an event: value, salt, shape, pointer, or one added."""
     kept = private[pointer]
     yield {pointer: {**kept, "value": kept["value"] + " "}}
     yield {pointer: {**kept, "value": "" if kept["value"] else "x"}}
@@ -577,32 +578,63 @@ CLOSED, KEY, EXTENDED, BAD = (
 # Name: the history, the place at which it must be found, and what is forged. With one dispute a
 # file, an event's seq is its place among the records, the policy being number 0.
 FORGERIES: dict[str, tuple[str, int, Forge]] = {
-    ("outcome: a fault that is "
-        "none"): (FAULT, 4, lambda f: f[4].update(type="dispute_resolved", target="resolved", outcome="no_fault")),
+    ("outcome: a fault that is none"): (
+        FAULT,
+        4,
+        lambda f: f[4].update(type="dispute_resolved", target="resolved", outcome="no_fault"),
+    ),
     "outcome: another liability": (FAULT, 4, put(4, outcome="breach_of_promise")),
     "outcome: none at the end": (FAULT, 4, put(4, outcome=None)),
     "outcome: settled otherwise": (SHIP, 3, put(3, outcome="settled_by_cancellation")),
-    ("target: penalized without an "
-        "edge"): (SILENCE, 2, put(2, type="dispute_penalized", target="penalized", outcome="no_response")),
-    "target: on to another state": (FAULT, 2, put(2, target="option_chosen.settling.awaiting_confirmation")),
+    ("target: penalized without an edge"): (
+        SILENCE,
+        2,
+        put(2, type="dispute_penalized", target="penalized", outcome="no_response"),
+    ),
+    "target: on to another state": (
+        FAULT,
+        2,
+        put(2, target="option_chosen.settling.awaiting_confirmation"),
+    ),
     "target: nowhere": (FAULT, 2, put(2, target="nowhere")),
     "source: another state": (FAULT, 3, put(3, source="opened")),
     "type: recorded as something else": (FAULT, 2, put(2, type="evidence_requested")),
-    ("deadline: response a second "
-        "later"): (FAULT, 1, put(1, deadlines={"response": "2023-03-29T02:00:01Z"})),
-    ("deadline: evidence an hour "
-        "later"): (FAULT, 2, put(2, deadlines={"evidence": "2023-03-28T08:00:00Z"})),
-    ("deadline: the promise without its "
-        "grace"): (SHIP, 2, lambda f: f[2]["deadlines"].update(promise="2023-03-30T10:00:00Z")),
-    ("deadline: another than was asked "
-        "for"): (EXTENDED, 3, lambda f: f[3]["deadlines"].update(promise="2023-04-30T10:00:00Z")),
-    ("deadline: one that stood has "
-        "moved"): (EXTENDED, 3, lambda f: f[3]["deadlines"].update(confirmation="2023-03-30T03:00:00Z")),
-    ("deadline: moved by a "
-        "refusal"): (EXTENDED, 4, lambda f: f[4]["deadlines"].update(promise="2023-05-01T00:00:00Z")),
+    ("deadline: response a second later"): (
+        FAULT,
+        1,
+        put(1, deadlines={"response": "2023-03-29T02:00:01Z"}),
+    ),
+    ("deadline: evidence an hour later"): (
+        FAULT,
+        2,
+        put(2, deadlines={"evidence": "2023-03-28T08:00:00Z"}),
+    ),
+    ("deadline: the promise without its grace"): (
+        SHIP,
+        2,
+        lambda f: f[2]["deadlines"].update(promise="2023-03-30T10:00:00Z"),
+    ),
+    ("deadline: another than was asked for"): (
+        EXTENDED,
+        3,
+        lambda f: f[3]["deadlines"].update(promise="2023-04-30T10:00:00Z"),
+    ),
+    ("deadline: one that stood has moved"): (
+        EXTENDED,
+        3,
+        lambda f: f[3]["deadlines"].update(confirmation="2023-03-30T03:00:00Z"),
+    ),
+    ("deadline: moved by a refusal"): (
+        EXTENDED,
+        4,
+        lambda f: f[4]["deadlines"].update(promise="2023-05-01T00:00:00Z"),
+    ),
     "deadline: gone": (SHIP, 2, lambda f: f[2]["deadlines"].pop("confirmation")),
-    ("deadline: one that does not stand "
-        "there"): (FAULT, 2, lambda f: f[2]["deadlines"].update(promise="2023-04-01T00:00:00Z")),
+    ("deadline: one that does not stand there"): (
+        FAULT,
+        2,
+        lambda f: f[2]["deadlines"].update(promise="2023-04-01T00:00:00Z"),
+    ),
     "checks: a no that was a yes": (FAULT, 3, in_check(3, "statement_there", passed=False)),
     "checks: a yes that was a no": (REFUSED, 2, in_check(2, "shipped", passed=True)),
     "checks: saw another number": (BAD, 3, saw(3, "vouchers_few_enough", count=22)),
@@ -612,19 +644,30 @@ FORGERIES: dict[str, tuple[str, int, Forge]] = {
     "checks: saw one thing more": (FAULT, 3, saw(3, "in_time", now="2023-03-28T04:00:00Z")),
     "checks: one is missing": (FAULT, 3, lambda f: f[3]["checks"].pop(4)),
     "checks: none at all": (FAULT, 4, put(4, checks=[])),
-    "checks: one too many": (FAULT, 3, lambda f: f[3]["checks"].append({"guard": "live", "passed": True, "saw": {}})),
+    "checks: one too many": (
+        FAULT,
+        3,
+        lambda f: f[3]["checks"].append({"guard": "live", "passed": True, "saw": {}}),
+    ),
     "checks: in another order": (FAULT, 3, lambda f: f[3]["checks"].reverse()),
     "checks: under another name": (FAULT, 3, in_check(3, "reason_known", guard="reason_unknown")),
     "facts: removed": (SHIP, 3, put(3, facts=None)),
     "facts: removed from a refusal": (REFUSED, 2, put(2, facts=None)),
     "facts: removed from the opening": (FAULT, 1, put(1, facts=None)),
-    ("facts: nobody asked for "
-        "them"): (FAULT, 2, lambda f: f[2].update(facts={**f[1]["facts"], "observed_at": f[2]["at"]})),
+    ("facts: nobody asked for them"): (
+        FAULT,
+        2,
+        lambda f: f[2].update(facts={**f[1]["facts"], "observed_at": f[2]["at"]}),
+    ),
     "facts: too old": (SHIP, 3, in_facts(3, observed_at="2023-03-30T16:54:59Z")),
     "facts: of another order": (SHIP, 3, in_facts(3, order_id="O-9")),
     "facts: from the future": (SHIP, 3, in_facts(3, observed_at="2023-03-30T17:00:01Z")),
     "facts: too old at the opening": (FAULT, 1, in_facts(1, observed_at="2023-03-28T01:54:59Z")),
-    "facts: scanned too late": (SHIP, 3, lambda f: f[3]["facts"]["pickup"].update(scanned_at="2023-03-30T10:00:01Z")),
+    "facts: scanned too late": (
+        SHIP,
+        3,
+        lambda f: f[3]["facts"]["pickup"].update(scanned_at="2023-03-30T10:00:01Z"),
+    ),
     "facts: another waybill": (REFUSED, 4, lambda f: f[4]["facts"]["pickup"].update(waybill="W-2")),
     "facts: no cancel request": (SILENCE, 2, in_facts(2, cancel_request=None)),
     "refused: one code more": (REFUSED, 2, lambda f: f[2]["refused"].append("voucher_too_large")),
@@ -632,11 +675,31 @@ FORGERIES: dict[str, tuple[str, int, Forge]] = {
     "refused: in another order": (BAD, 3, lambda f: f[3]["refused"].reverse()),
     "refused: twice the same": (BAD, 3, lambda f: f[3]["refused"].append("statement_missing")),
     "refused: for another reason": (CLOSED, 3, put(3, refused=["deadline_passed"])),
-    "refused: what had to be accepted": (FAULT, 4, lambda f: f[4].update(
-        type="refused", revision=3, target=f[4]["source"], outcome=None, refused=["rationale_missing"])),
-    "accepted: what had to be refused": (REFUSED, 3, lambda f: (without_event(4)(f), f[3].update(
-        type="option_chosen", revision=2, target="option_chosen.settling.awaiting_confirmation",
-        deadlines={"confirmation": "2023-03-29T04:00:00Z"}, refused=[]))),
+    "refused: what had to be accepted": (
+        FAULT,
+        4,
+        lambda f: f[4].update(
+            type="refused",
+            revision=3,
+            target=f[4]["source"],
+            outcome=None,
+            refused=["rationale_missing"],
+        ),
+    ),
+    "accepted: what had to be refused": (
+        REFUSED,
+        3,
+        lambda f: (
+            without_event(4)(f),
+            f[3].update(
+                type="option_chosen",
+                revision=2,
+                target="option_chosen.settling.awaiting_confirmation",
+                deadlines={"confirmation": "2023-03-29T04:00:00Z"},
+                refused=[],
+            ),
+        ),
+    ),
     "actor: another merchant": (FAULT, 2, put(2, actor={"role": "merchant", "id": "M-2"})),
     "actor: another role": (FAULT, 4, put(4, actor={"role": "merchant", "id": "M-1"})),
     "actor: a merchant opens": (FAULT, 1, put(1, actor={"role": "merchant", "id": "M-1"})),
@@ -644,15 +707,34 @@ FORGERIES: dict[str, tuple[str, int, Forge]] = {
     "time: an expiry before its instant": (SILENCE, 3, put(3, at="2023-03-29T03:00:00Z")),
     "time: back": (FAULT, 3, put(3, at="2023-03-28T02:59:59Z")),
     "time: without an offset": (FAULT, 3, put(3, at="2023-03-28T04:00:00")),
-    "payload: another option": (SILENCE, 2, lambda f: f[2]["payload"].update(option="out_of_stock_refund")),
-    "payload: another promise": (SHIP, 2, lambda f: f[2]["payload"].update(agreed_until="2023-03-31T10:00:00Z")),
-    "payload: an unknown reason": (FAULT, 3, lambda f: f[3]["payload"].update(reason="bad_weather")),
+    "payload: another option": (
+        SILENCE,
+        2,
+        lambda f: f[2]["payload"].update(option="out_of_stock_refund"),
+    ),
+    "payload: another promise": (
+        SHIP,
+        2,
+        lambda f: f[2]["payload"].update(agreed_until="2023-03-31T10:00:00Z"),
+    ),
+    "payload: an unknown reason": (
+        FAULT,
+        3,
+        lambda f: f[3]["payload"].update(reason="bad_weather"),
+    ),
     "payload: fewer vouchers": (FAULT, 3, lambda f: f[3]["payload"].update(vouchers=[])),
-    "payload: a blank rationale": (FAULT, 4, lambda f: (f[4]["payload"]["rationale"].update(length=0), f[4].update(private={}))),
+    "payload: a blank rationale": (
+        FAULT,
+        4,
+        lambda f: (f[4]["payload"]["rationale"].update(length=0), f[4].update(private={})),
+    ),
     "chosen a second time": (FAULT, 5, chosen_again),
     "opened a second time": (FAULT, 5, opened_again),
-    ("opened under another order in the "
-        "middle"): (FAULT, 2, lambda f: f.insert(2, {**f[1], "seq": 2, "order_id": "O-9"})),
+    ("opened under another order in the middle"): (
+        FAULT,
+        2,
+        lambda f: f.insert(2, {**f[1], "seq": 2, "order_id": "O-9"}),
+    ),
     "key: used for two commands": (KEY, 5, put(5, key="k-1")),
     "key: reused, but under a new key": (KEY, 3, put(3, key="k-9")),
     "revision: one too high": (FAULT, 3, put(3, revision=4)),
@@ -660,29 +742,57 @@ FORGERIES: dict[str, tuple[str, int, Forge]] = {
     "revision: true": (FAULT, 1, put(1, revision=True)),
     "seq: a gap": (FAULT, 3, gap),
     "seq: begins at 2": (FAULT, 1, put(1, seq=2)),
-    "an event left out and counted anew": (FAULT, 2, lambda f: (
-        without_event(2)(f), [event.update(revision=event["revision"] - 1) for event in f[2:]])),
+    "an event left out and counted anew": (
+        FAULT,
+        2,
+        lambda f: (
+            without_event(2)(f),
+            [event.update(revision=event["revision"] - 1) for event in f[2:]],
+        ),
+    ),
     "more refusals than are recorded": (CLOSED, 8 + 45 + 1, refused_again(50)),
-    ("an event of a closed "
-        "dispute"): (FAULT, 5, lambda f: more(f, f[4], source="penalized", at="2023-03-29T09:00:00Z")),
-    "annulled twice": (CLOSED, 9, lambda f: more(f, f[7], source="resolved", at="2023-03-29T07:00:00Z")),
+    ("an event of a closed dispute"): (
+        FAULT,
+        5,
+        lambda f: more(f, f[4], source="penalized", at="2023-03-29T09:00:00Z"),
+    ),
+    "annulled twice": (
+        CLOSED,
+        9,
+        lambda f: more(f, f[7], source="resolved", at="2023-03-29T07:00:00Z"),
+    ),
     "chart: another digest": (FAULT, 1, put(1, chart=OTHER_HASH)),
     "policy: another by name in the middle": (FAULT, 3, put(3, policy=OTHER_HASH)),
     "policy: a longer response": (FAULT, 1, in_policy(response={"hours": 25})),
     "policy: silence means denial": (SILENCE, 3, in_policy(silence="denial")),
-    "policy: a lower limit": (FAULT, 2, in_policy(voucher_limits={
-        "media_types": ["application/pdf"], "max_bytes": 1, "max_bytes_together": 1, "max_count": 1, "max_statement": 1})),
+    "policy: a lower limit": (
+        FAULT,
+        2,
+        in_policy(
+            voucher_limits={
+                "media_types": ["application/pdf"],
+                "max_bytes": 1,
+                "max_bytes_together": 1,
+                "max_count": 1,
+                "max_statement": 1,
+            }
+        ),
+    ),
     "policy: fewer refusals are recorded": (CLOSED, 4, in_policy(max_recorded_refusals=1)),
     "rules: another version in the middle": (FAULT, 3, put(3, rules="parallel")),
     "type does not fit: penalized, but a choice": (FAULT, 2, put(2, type="dispute_penalized")),
     "type does not fit: a refusal without codes": (FAULT, 2, put(2, type="refused")),
     "type does not fit: an opening in the middle": (FAULT, 3, put(3, type="dispute_opened")),
     "type does not fit: no such type": (FAULT, 2, put(2, type="option_taken")),
-    "rules: unknown version": (FAULT, 1, lambda f: [event.update(rules="1999-01") for event in f[1:]]),
+    "rules: unknown version": (
+        FAULT,
+        1,
+        lambda f: [event.update(rules="1999-01") for event in f[1:]],
+    ),
     "schema version: unknown": (FAULT, 3, put(3, schema_version=2)),
     "schema version: true": (FAULT, 3, put(3, schema_version=True)),
     "schema version: as a text": (FAULT, 3, put(3, schema_version="1")),
-}  # fmt: skip
+}
 
 
 def found_at(folder: Path, forged: Sequence[Record]) -> int | None:

@@ -35,26 +35,25 @@ from dispute_fsm.domain.events import AuditEvent, Check
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual, Policy, Term
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.history.telling import (
-    checked,
-    details,
-    headline,
-    lasting,
-    lines,
-    standing_details,
-    state_label,
-    who,
-)
 from dispute_fsm.history.timeline import (
-    Begun,
-    Passed,
-    Personal,
-    Said,
-    SaidVoucher,
+    DeadlineExpiry,
+    DeadlineStart,
+    PayloadEntry,
+    PersonalValue,
     TimelineEntry,
+    VoucherEntry,
     local_time,
-    standing,
     timeline,
+)
+from dispute_fsm.history.timeline_text import (
+    actor_label,
+    check_lines,
+    details,
+    duration_text,
+    headline,
+    state_details,
+    state_label,
+    timeline_lines,
 )
 from dispute_fsm.machine.guard import Guard, Selector
 from dispute_fsm.rules.registry import VERSIONS
@@ -93,7 +92,7 @@ GRACE = timedelta(hours=6)
 def story(
     *asked: Command | tuple[Command, datetime, Order], policy: Policy = DEFAULT_POLICY
 ) -> list[AuditEvent]:
-    """Give the events of a dispute to which these commands are put, accepted or refused; of a paid order unless shown."""
+    """Return the events of a dispute with these commands; its order is paid unless given."""
     events: list[AuditEvent] = [opened_event(policy)]
     dispute = begin(events[0], policy)
     for each in asked:
@@ -137,7 +136,7 @@ def missed() -> tuple[TimelineEntry, ...]:
     return told((PROMISED, OPENED_AT + HOUR, PAID), (EXPIRED, AGREED + GRACE + 9 * HOUR, PAID))
 
 
-# ---- values: who, what, where --------------------------------------------------------------------
+# ---- values: actors, payloads, states ------------------------------------------------------------
 
 
 def test_each_event_is_an_entry_with_what_the_event_says() -> None:
@@ -156,7 +155,7 @@ def test_each_event_is_an_entry_with_what_the_event_says() -> None:
             "outcome",
         ):
             assert getattr(entry, name) == getattr(event, name)
-        assert entry.clocks.standing == event.deadlines
+        assert entry.deadlines.current == event.deadlines
 
 
 def test_an_entry_is_a_value() -> None:
@@ -191,81 +190,87 @@ def test_a_time_shows_its_offset_unless_it_stands_beside_one_with_the_same() -> 
 
 def test_a_deadline_begins_with_its_due_instant_and_how_long_it_runs() -> None:
     opening, promised, _ = missed()
-    assert opening.clocks.began == {Deadline.RESPONSE: Begun(OPENED_AT + DAY, Term(hours=24), None)}
-    assert promised.clocks.began == {
-        Deadline.CONFIRMATION: Begun(OPENED_AT + HOUR + DAY, Term(hours=24), None),
-        Deadline.PROMISE: Begun(AGREED + GRACE, GRACE, None),
+    assert opening.deadlines.started == {
+        Deadline.RESPONSE: DeadlineStart(OPENED_AT + DAY, Term(hours=24), None)
     }
-    assert (promised.clocks.moved, promised.clocks.passed) == ({}, None)
+    assert promised.deadlines.started == {
+        Deadline.CONFIRMATION: DeadlineStart(OPENED_AT + HOUR + DAY, Term(hours=24), None),
+        Deadline.PROMISE: DeadlineStart(AGREED + GRACE, GRACE, None),
+    }
+    assert (promised.deadlines.moved, promised.deadlines.expired) == ({}, None)
 
 
 def test_a_deadline_that_was_begun_before_goes_on_and_begins_no_second_time() -> None:
     confirmed = told(PROMISED, command(CommandType.CONFIRM_AGREEMENT))[2]
-    assert confirmed.clocks.began == {}
-    assert confirmed.clocks.standing.keys() == {Deadline.PROMISE}
-    assert confirmed.clocks.ended.keys() == {Deadline.CONFIRMATION}
+    assert confirmed.deadlines.started == {}
+    assert confirmed.deadlines.current.keys() == {Deadline.PROMISE}
+    assert confirmed.deadlines.ended.keys() == {Deadline.CONFIRMATION}
 
 
 def test_a_deadline_ends_with_what_makes_it_pointless() -> None:
-    assert missed()[1].clocks.ended == {Deadline.RESPONSE: OPENED_AT + DAY}
+    assert missed()[1].deadlines.ended == {Deadline.RESPONSE: OPENED_AT + DAY}
 
 
 def test_an_extension_moves_a_deadline_from_and_to() -> None:
-    clocks = told(PROMISED, extension(AGREED + DAY))[2].clocks
+    clocks = told(PROMISED, extension(AGREED + DAY))[2].deadlines
     assert clocks.moved == {Deadline.PROMISE: (AGREED + GRACE, AGREED + DAY + GRACE)}
-    assert (clocks.began, clocks.ended) == ({}, {})
+    assert (clocks.started, clocks.ended) == ({}, {})
 
 
 def test_an_expiry_says_which_deadline_had_passed_and_how_late_it_was_acted_on() -> None:
-    clocks = missed()[2].clocks
-    assert clocks.passed == Passed(Deadline.PROMISE, AGREED + GRACE, 9 * HOUR)
+    clocks = missed()[2].deadlines
+    assert clocks.expired == DeadlineExpiry(Deadline.PROMISE, AGREED + GRACE, 9 * HOUR)
     assert clocks.ended == {
         Deadline.CONFIRMATION: OPENED_AT + HOUR + DAY,
         Deadline.PROMISE: AGREED + GRACE,
     }
-    assert clocks.standing == {}
+    assert clocks.current == {}
 
 
 def test_an_expiry_that_is_refused_acted_on_nothing() -> None:
     early = told((command(CommandType.RESPONSE_EXPIRED), OPENED_AT + DAY, PAID))[1]
     assert early.refused == (RefusalCode.DEADLINE_NOT_PASSED,)
-    assert early.clocks.passed is None
+    assert early.deadlines.expired is None
 
 
 def test_working_time_is_explained_as_long_as_the_count_still_fits_what_was_recorded() -> None:
     events = story(CONTEST)
-    begun = timeline(events, DEFAULT_POLICY)[1].clocks.began[Deadline.EVIDENCE]
-    assert begun.runs == Term(working_hours=4)
+    begun = timeline(events, DEFAULT_POLICY)[1].deadlines.started[Deadline.EVIDENCE]
+    assert begun.term == Term(working_hours=4)
     assert begun.count is not None
     assert begun.count.due == begun.due
     other = events[1].model_copy(
         update={"deadlines": FrozenMap({Deadline.EVIDENCE: begun.due + HOUR})}
     )
-    assert timeline([events[0], other], DEFAULT_POLICY)[1].clocks.began[Deadline.EVIDENCE] == Begun(
-        begun.due + HOUR, begun.runs, None
-    )
+    assert timeline([events[0], other], DEFAULT_POLICY)[1].deadlines.started[
+        Deadline.EVIDENCE
+    ] == DeadlineStart(begun.due + HOUR, begun.term, None)
 
 
 # ---- values: said --------------------------------------------------------------------------------
 
 
 def test_what_was_said_comes_in_the_words_of_the_payload() -> None:
-    file = SaidVoucher(
-        VoucherKind.CHAT_SCREENSHOT, "image/png", 1_000, Personal(5, "1.png"), Personal(6, "s3://1")
+    file = VoucherEntry(
+        VoucherKind.CHAT_SCREENSHOT,
+        "image/png",
+        1_000,
+        PersonalValue(5, "1.png"),
+        PersonalValue(6, "s3://1"),
     )
-    assert missed()[1].said == (
-        Said("option", Option.SHIP_BY_AGREED_DATE),
-        Said("agreed_until", AGREED),
-        Said("vouchers", file),
-        Said("note", Personal(9, "as agreed")),
+    assert missed()[1].payload == (
+        PayloadEntry("option", Option.SHIP_BY_AGREED_DATE),
+        PayloadEntry("agreed_until", AGREED),
+        PayloadEntry("vouchers", file),
+        PayloadEntry("note", PersonalValue(9, "as agreed")),
     )
     extended = told(extension(OPENED_AT + 2 * DAY, deadline="response"))[1]
-    assert extended.said == (
-        Said("until", OPENED_AT + 2 * DAY),
-        Said("rationale", Personal(7, "a flood")),
-        Said("deadline", Deadline.RESPONSE),
+    assert extended.payload == (
+        PayloadEntry("until", OPENED_AT + 2 * DAY),
+        PayloadEntry("rationale", PersonalValue(7, "a flood")),
+        PayloadEntry("deadline", Deadline.RESPONSE),
     )
-    assert missed()[2].said == ()
+    assert missed()[2].payload == ()
 
 
 @pytest.mark.parametrize(
@@ -276,20 +281,26 @@ def test_what_was_said_comes_in_the_words_of_the_payload() -> None:
     ],
 )
 def test_a_reason_has_the_words_of_the_policy(reason: str, words: Bilingual | None) -> None:
-    assert told(CONTEST, submission(reason=reason))[2].said[0] == Said("reason", reason, words)
+    assert told(CONTEST, submission(reason=reason))[2].payload[0] == PayloadEntry(
+        "reason", reason, words
+    )
 
 
 def test_of_what_was_erased_the_length_stays() -> None:
     events = erased(story(PROMISED, CONTEST, ruling(CommandType.RULE_AT_FAULT)))
     entries = timeline(events, DEFAULT_POLICY)
-    gone = SaidVoucher(
-        VoucherKind.CHAT_SCREENSHOT, "image/png", 1_000, Personal(5, None), Personal(6, None)
+    gone = VoucherEntry(
+        VoucherKind.CHAT_SCREENSHOT,
+        "image/png",
+        1_000,
+        PersonalValue(5, None),
+        PersonalValue(6, None),
     )
-    assert Said("vouchers", gone) in entries[1].said
-    assert Said("note", Personal(9, None)) in entries[1].said
+    assert PayloadEntry("vouchers", gone) in entries[1].payload
+    assert PayloadEntry("note", PersonalValue(9, None)) in entries[1].payload
     assert said(entries[1])["note"] == ["erased (9 characters)"]
     assert said(entries[1], "zh")["备注"] == ["已清除（9 字）"]
-    assert "1.png" not in "\n".join(lines(entries, "en"))
+    assert "1.png" not in "\n".join(timeline_lines(entries, "en"))
 
 
 def test_a_voucher_without_a_name_says_none() -> None:
@@ -308,13 +319,13 @@ def test_every_check_is_there_and_only_what_tells_is_in_the_short_story() -> Non
         (command(CommandType.CONFIRMATION_EXPIRED), OPENED_AT + 2 * DAY, PAID),
         policy=over(silence="denial"),
     )
-    assert [looked.guard for looked in kept.seen] == [
+    assert [check.guard for check in kept.checks] == [
         "by_system",
         "confirmation_has_passed",
         "silence",
         "option",
     ]
-    assert [looked.guard for looked in kept.seen if looked.telling] == ["silence"]
+    assert [check.guard for check in kept.checks if check.in_summary] == ["silence"]
     assert said(kept)["seen"] == ["silence counts as a denial"]
 
 
@@ -322,7 +333,7 @@ def test_a_refusal_has_its_codes_and_what_stood_against_it() -> None:
     shown = order(shipment=shipment())
     entry = told((choose(Option.ALREADY_SHIPPED), OPENED_AT + HOUR, shown))[1]
     assert entry.refused == (RefusalCode.NO_PICKUP_SCAN,)
-    assert [(looked.guard, looked.passed) for looked in entry.seen if looked.telling] == [
+    assert [(check.guard, check.passed) for check in entry.checks if check.in_summary] == [
         ("shipped", True),
         ("picked_up", False),
     ]
@@ -371,7 +382,7 @@ def test_a_guard_that_is_not_known_here_keeps_its_name() -> None:
     )
     for changed in ({"checks": (check,)}, {"checks": (check,), "rules": "1999-01"}):
         entry = timeline([event.model_copy(update=changed)], DEFAULT_POLICY)[0]
-        assert (entry.seen[0].words, entry.seen[0].telling) == (None, True)
+        assert (entry.checks[0].text, entry.checks[0].in_summary) == (None, True)
         assert said(entry)["seen"] == ["✗ moon_is_full [phase: new; days: 3; nights: a, b]"]
 
 
@@ -397,7 +408,7 @@ def test_the_orders_facts_in_brief() -> None:
         "cancel request rejected (undated)",
         "partial refund completed 2023-03-28 10:00:00 9.90 CNY",
         "shipped (undated) W1",
-        "pickup failed 2023-03-29 10:00:00 (after the look: does not count yet) W1",
+        "pickup failed 2023-03-29 10:00:00 (after the query: does not count yet) W1",
     ]
     assert said(told((choose(Option.CONSUMER_CANCELS), OPENED_AT + HOUR, Order()))[1], "zh")[
         "订单"
@@ -410,21 +421,15 @@ def test_the_orders_facts_in_brief() -> None:
 def told_standing(
     dispute: Dispute, at: datetime | None = None, lang: Lang = "en"
 ) -> list[tuple[str, str]]:
-    return list(standing_details(standing(dispute, at), lang))
+    return list(state_details(dispute, lang, at))
 
 
 def test_it_stands_with_the_time_that_is_left() -> None:
     dispute = opened()
-    stood = standing(dispute)
-    assert (stood.at, stood.seq, stood.revision, stood.path, stood.closed) == (
-        OPENED_AT,
-        1,
-        1,
-        "opened",
-        False,
-    )
-    assert stood.left(Deadline.RESPONSE) == DAY
-    assert stood.next_due == (Deadline.RESPONSE, OPENED_AT + DAY)
+    assert (
+        "deadline",
+        "response deadline: due 2023-03-29 10:00:00, 1d left",
+    ) in told_standing(dispute)
     assert told_standing(dispute, OPENED_AT + 23 * HOUR) == [
         ("state", "waiting for the merchant's choice"),
         ("deadline", "response deadline: due 2023-03-29 10:00:00, 1h left"),
@@ -440,7 +445,6 @@ def test_it_stands_with_the_time_that_is_left() -> None:
 
 def test_it_stands_with_a_deadline_that_nobody_swept() -> None:
     later = OPENED_AT + 2 * DAY
-    assert standing(opened(), later).left(Deadline.RESPONSE) == -DAY
     assert (
         "deadline",
         "response deadline: was due 2023-03-29 10:00:00, passed 1d ago",
@@ -449,7 +453,7 @@ def test_it_stands_with_a_deadline_that_nobody_swept() -> None:
 
 def test_it_says_which_deadline_its_state_does_not_act_on() -> None:
     dispute = after(opened(), PROMISED, shown=PAID)
-    assert standing(dispute).running == {Deadline.PROMISE}
+    assert set(dispute.running) == {Deadline.PROMISE}
     idle = [text for _, text in told_standing(dispute) if "triggers nothing" in text]
     assert [text.split(":")[0] for text in idle] == ["confirmation deadline"]
     confirmed = after(dispute, command(CommandType.CONFIRM_AGREEMENT), shown=PAID)
@@ -504,10 +508,10 @@ def test_every_guard_has_words_in_both_languages(name: str) -> None:
     entry = timeline(
         [story()[0].model_copy(update={"checks": checks, "rules": rules})], DEFAULT_POLICY
     )[0]
-    for looked in entry.seen:
-        assert CJK.search(looked.label("zh"))
-        assert looked.label("en").strip()
-        assert not CJK.search(looked.label("en"))
+    for check in entry.checks:
+        assert CJK.search(check.label("zh"))
+        assert check.label("en").strip()
+        assert not CJK.search(check.label("en"))
 
 
 @cache
@@ -528,25 +532,25 @@ def test_every_sort_of_event_is_told_in_both_languages() -> None:
         assert headline(entry, "en") == (
             entry.local,
             entry.type.en,
-            f"{who(entry.actor, 'en')} · {entry.command.en}",
+            f"{actor_label(entry.actor, 'en')} · {entry.command.en}",
         )
         assert len(list(details(entry, "zh"))) == len(list(details(entry, "en")))
 
 
 def test_every_check_of_the_corpus_has_words_and_so_has_what_it_saw() -> None:
     for entry in (entry for each in corpus() for entry in each):
-        assert [looked.guard for looked in entry.seen if looked.words is None] == []
+        assert [check.guard for check in entry.checks if check.text is None] == []
         zh, en = (
             "\n".join(said(entry, "zh").get("核查结果", [])),
             "\n".join(said(entry).get("seen", [])),
         )
-        for name in (name for looked in entry.seen for name in looked.saw):
+        for name in (name for check in entry.checks for name in check.saw):
             assert f"{name}：" not in zh
             assert "_" not in name or f"{name}:" not in en
 
 
 def test_a_story_in_chinese_has_no_word_of_the_program_in_it() -> None:
-    """Codes and ids of reasons stand in brackets behind their labels; a reason that the policy does not know is its id."""
+    """Codes and reason ids follow their labels in brackets; an unknown reason is only its id."""
     enumerations = (
         Option,
         Deadline,
@@ -576,8 +580,8 @@ def test_a_story_in_chinese_has_no_word_of_the_program_in_it() -> None:
             ),
         ]
         texts += [
-            text.removesuffix(f" · {looked.guard}")
-            for looked, text in zip(entry.seen, checked(entry, "zh"), strict=True)
+            text.removesuffix(f" · {check.guard}")
+            for check, text in zip(entry.checks, check_lines(entry, "zh"), strict=True)
         ]
         assert words.isdisjoint(
             token
@@ -595,13 +599,13 @@ def test_what_the_package_says_in_english_has_no_chinese_in_it_and_every_label_i
         choose(Option.CONSUMER_CANCELS),
         (command(CommandType.OBSERVE_ORDER), AGREED, order(shipment=shipment(), pickup=pickup())),
     )
-    assert not CJK.search("\n".join(lines(entries, "en")))
+    assert not CJK.search("\n".join(timeline_lines(entries, "en")))
     for entry in entries:
         assert all(CJK.search(label) for label, _ in details(entry, "zh") if label)
 
 
 def test_a_whole_timeline_in_english() -> None:
-    assert list(lines(missed(), "en")) == [
+    assert list(timeline_lines(missed(), "en")) == [
         "#1  2023-03-28 10:00:00 +0800  dispute opened  consumer C-1 · open the dispute",
         "    order     paid 2023-03-25 10:00:00; not shipped; no pickup record",
         "    state     waiting for the merchant's choice",
@@ -629,7 +633,7 @@ def test_a_whole_timeline_in_english() -> None:
 
 
 def test_a_timeline_in_chinese_stands_in_columns() -> None:
-    assert list(lines(missed(), "zh"))[4:12] == [
+    assert list(timeline_lines(missed(), "zh"))[4:12] == [
         "#2  2023-03-28 11:00:00 +0800  商家已选择方案  商家 M-1 · 选择方案",
         "    方案      已协商一致，协商日期前发货且物流揽件",
         "    约定时间  2023-03-31 10:00:00",
@@ -668,33 +672,36 @@ def test_an_extended_deadline_says_from_and_to() -> None:
 
 
 def test_a_deadline_that_is_switched_off_does_not_begin() -> None:
-    assert told(policy=over(response=None))[0].clocks.began == {}
+    assert told(policy=over(response=None))[0].deadlines.started == {}
     strange = timeline(story(), over(response=None))[
         0
-    ]  # its history cannot be sound, but it can be looked at
+    ]  # its history cannot be sound, but it can be check at
     assert said(strange)["deadline"] == ["response deadline begins: due 2023-03-29 10:00:00"]
 
 
 def test_durations_states_and_actors_in_words() -> None:
-    assert [lasting(26 * HOUR + MINUTE, lang) for lang in LANGS] == ["1 天 2 小时 1 分钟", "1d2h1m"]
+    assert [duration_text(26 * HOUR + MINUTE, lang) for lang in LANGS] == [
+        "1 天 2 小时 1 分钟",
+        "1d2h1m",
+    ]
     several = (
         "disputing.settlement.awaiting_confirmation,disputing.evidence.under_review,x.unheard_of"
     )
     assert state_label(several, "zh") == "待消费者确认 + 待平台判责 + unheard_of"
-    assert who(Actor(role=Role.SYSTEM, id="system"), "zh") == "系统"
-    assert who(Actor(role=Role.SYSTEM, id="sweeper-2"), "zh") == "系统 sweeper-2"
+    assert actor_label(Actor(role=Role.SYSTEM, id="system"), "zh") == "系统"
+    assert actor_label(Actor(role=Role.SYSTEM, id="sweeper-2"), "zh") == "系统 sweeper-2"
 
 
 # ---- marks ---------------------------------------------------------------------------------------
 
 
 def test_marks_stand_below_their_event_and_below_all_where_there_is_none() -> None:
-    plain = list(lines(missed(), "en"))
+    plain = list(timeline_lines(missed(), "en"))
     marked = list(
-        lines(
+        timeline_lines(
             missed(),
             "en",
-            mark={
+            notes={
                 2: ["first difference here:\n  option", "and more"],
                 12: ["expected one more event"],
             },
@@ -710,7 +717,10 @@ def test_marks_stand_below_their_event_and_below_all_where_there_is_none() -> No
     assert [
         re.sub("^(#[0-9]) +", r"\1  ", line) for line in marked[:-2] if ">>" not in line
     ] == plain
-    assert list(lines((), "en", mark={1: ["nothing there"]})) == ["#1", "    >> nothing there"]
+    assert list(timeline_lines((), "en", notes={1: ["nothing there"]})) == [
+        "#1",
+        "    >> nothing there",
+    ]
 
 
 # ---- what may not get to a terminal --------------------------------------------------------------
@@ -736,7 +746,7 @@ def test_no_control_character_gets_through(lang: Lang) -> None:
             order(shipment=shipment(waybill="W\u202e"), pickup=pickup(waybill="W\u202e")),
         ),
     )
-    text = list(lines(entries, lang, mark={1: [TRICKS]}))
+    text = list(timeline_lines(entries, lang, notes={1: [TRICKS]}))
     assert [line for line in text if not line.isprintable()] == []
     assert sum("�[31mb" in line for line in text) == 5
     assert any(line.endswith("h i��j") for line in text)  # a wide space is no trick

@@ -1,4 +1,4 @@
-"""What other rules would have made of a dispute: said only where what was recorded says it, and never guessed.
+"""What-if: the end under other rules follows from what was recorded, and is never guessed.
 
 What must come of each example was thought out from the rules and stands beside it. Then five
 changes of the rules are planted, and looked for in every recorded history; and what is said is
@@ -34,8 +34,9 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.redecide import Difference, Drift, Missing
-from dispute_fsm.history.what_if import EndState, Question, Verdict, WhatIf, what_if
+from dispute_fsm.history.messages import Drift, EndComparison, Missing
+from dispute_fsm.history.redecide import Difference
+from dispute_fsm.history.what_if import EndState, Question, WhatIf, what_if
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules import registry
@@ -123,7 +124,11 @@ def test_under_its_own_rules_and_policy_no_recorded_dispute_differs(tell: Tell) 
     for question in (Question(), Question(rules=DEFAULT_VERSION), over({})):
         for _, (dispute, events) in everything(question.rules):
             found = what_if(dispute, events, question)
-            assert (found.verdict, found.differences, found.missing) == (Verdict.SAME, (), None)
+            assert (found.verdict, found.differences, found.missing) == (
+                EndComparison.SAME,
+                (),
+                None,
+            )
             assert (
                 found.now
                 == found.then
@@ -147,7 +152,7 @@ def test_under_its_own_rules_and_policy_no_generated_dispute_differs(tell: Tell)
             courses[event.dispute_id] = (begin(event, policy), [event])
     for first, events in courses.values():
         found = what_if(end(first, events), events, Question())
-        assert (found.verdict, found.differences, found.missing) == (Verdict.SAME, (), None)
+        assert (found.verdict, found.differences, found.missing) == (EndComparison.SAME, (), None)
     tell(
         f"what-if under the recorded rules: {len(courses)} of {len(courses)} generated disputes "
         "the same"
@@ -185,7 +190,7 @@ def test_an_answer_that_would_have_come_too_late() -> None:
     # 12 h after ten in the morning is ten in the evening; the answer came at four in the night.
     found = asked(happened(LATE_ANSWER), over({"response": {"hours": 12}}))
     assert (found.verdict, found.then, found.now) == (
-        Verdict.DIFFERENT,
+        EndComparison.DIFFERENT,
         resolved(Outcome.WITHDRAWN),
         penalized(Outcome.NO_RESPONSE),
     )
@@ -205,7 +210,7 @@ def test_an_answer_that_would_have_come_too_late() -> None:
 
 def test_an_answer_that_would_still_have_been_in_time_at_the_very_instant() -> None:
     found = asked(happened(LATE_ANSWER), over({"response": {"hours": 18}}))
-    assert (found.verdict, found.now) == (Verdict.SAME, resolved(Outcome.WITHDRAWN))
+    assert (found.verdict, found.now) == (EndComparison.SAME, resolved(Outcome.WITHDRAWN))
     assert told(found)[0] == (1, Drift.DEADLINE, CommandType.OPEN_DISPUTE, RESPONSE_DUE)
     assert {one.drift for one in found.differences[1:]} == {
         Drift.EXPLANATION
@@ -218,7 +223,7 @@ def test_an_answer_that_would_still_have_been_in_time_at_the_very_instant() -> N
 def test_who_was_silent_might_have_answered_later(term: object) -> None:
     found = asked(happened(SILENT), over({"response": term}))
     assert (found.verdict, found.then, found.now) == (
-        Verdict.UNDETERMINED,
+        EndComparison.UNDETERMINED,
         penalized(Outcome.NO_RESPONSE),
         None,
     )
@@ -235,7 +240,7 @@ def test_who_was_silent_might_have_answered_later(term: object) -> None:
 
 def test_who_was_silent_would_have_been_penalized_earlier_but_no_less() -> None:
     found = asked(happened(SILENT), over({"response": {"hours": 12}}))
-    assert (found.verdict, found.now) == (Verdict.SAME, penalized(Outcome.NO_RESPONSE))
+    assert (found.verdict, found.now) == (EndComparison.SAME, penalized(Outcome.NO_RESPONSE))
     assert told(found)[0] == (1, Drift.DEADLINE, CommandType.OPEN_DISPUTE, RESPONSE_DUE)
 
 
@@ -247,7 +252,7 @@ def test_the_same_expiry_at_another_instant_is_a_difference_of_the_deadline_only
 def test_what_the_order_system_would_have_shown_at_another_instant_is_not_known() -> None:
     found = asked(happened(PROMISED), over({"scan_grace": "1h"}))
     assert (found.verdict, found.then, found.now) == (
-        Verdict.UNDETERMINED,
+        EndComparison.UNDETERMINED,
         penalized(Outcome.PROMISE_MISSED),
         None,
     )
@@ -259,14 +264,14 @@ def test_what_the_order_system_would_have_shown_at_another_instant_is_not_known(
 @pytest.mark.parametrize("grace", ["12h", "20d"], ids=["past before the sweep", "not past yet"])
 def test_a_promise_with_more_grace_might_have_been_kept(grace: str) -> None:
     found = asked(happened(PROMISED), over({"scan_grace": grace}))
-    assert (found.verdict, found.now) == (Verdict.UNDETERMINED, None)
+    assert (found.verdict, found.now) == (EndComparison.UNDETERMINED, None)
     assert told(found)[0] == (2, Drift.DEADLINE, CommandType.CHOOSE_OPTION, "promise_has_passed")
 
 
 def test_silence_that_counts_as_a_denial_ends_otherwise() -> None:
     found = asked(happened(OUT_OF_STOCK + SILENT), over({"silence": "denial"}))
     assert found.then == resolved(Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND)
-    assert (found.verdict, found.now) == (Verdict.DIFFERENT, penalized(Outcome.OUT_OF_STOCK))
+    assert (found.verdict, found.now) == (EndComparison.DIFFERENT, penalized(Outcome.OUT_OF_STOCK))
     assert told(found) == [(3, Drift.OUTCOME, CommandType.CONFIRMATION_EXPIRED, "silence")]
     assert (found.differences[0].saw_then, found.differences[0].saw_now) == (
         {"silence": "consent"},
@@ -285,7 +290,7 @@ def test_how_a_review_that_never_was_would_have_ruled_is_not_known() -> None:
         over({"denial": "review"}),
     )
     assert (found.verdict, found.then, found.now) == (
-        Verdict.UNDETERMINED,
+        EndComparison.UNDETERMINED,
         penalized(Outcome.BREACH_OF_PROMISE),
         None,
     )
@@ -298,7 +303,7 @@ def test_a_promise_that_was_too_far_and_no_longer_is() -> None:
     refused = PROMISE % ", expect: {refused: [promise_too_far]}"
     found = asked(happened(refused + SILENT, "max_promise: 1d"), over({"max_promise": "15d"}))
     assert (found.verdict, found.now) == (
-        Verdict.UNDETERMINED,
+        EndComparison.UNDETERMINED,
         None,
     )  # the promise is running still
     assert told(found)[0] == (
@@ -323,7 +328,7 @@ def test_a_promise_that_is_now_too_far_leaves_the_merchant_without_an_answer() -
     # nobody's answer and no facts.
     found = asked(happened(PROMISED), over({"max_promise": "1d"}))
     assert (found.verdict, found.then, found.now) == (
-        Verdict.DIFFERENT,
+        EndComparison.DIFFERENT,
         penalized(Outcome.PROMISE_MISSED),
         penalized(Outcome.NO_RESPONSE),
     )
@@ -335,7 +340,7 @@ def test_a_promise_that_is_now_too_far_leaves_the_merchant_without_an_answer() -
 
 def test_a_limit_that_is_another_but_binds_nobody_is_an_explanation_only() -> None:
     found = asked(happened(PROMISED), over({"max_promise": "10d"}))
-    assert (found.verdict, found.now) == (Verdict.SAME, penalized(Outcome.PROMISE_MISSED))
+    assert (found.verdict, found.now) == (EndComparison.SAME, penalized(Outcome.PROMISE_MISSED))
     assert told(found) == [(2, Drift.EXPLANATION, CommandType.CHOOSE_OPTION, "promise_not_too_far")]
 
 
@@ -350,7 +355,7 @@ def test_what_no_guard_looks_at_makes_no_difference() -> None:
         found = asked(
             happened(LATE_ANSWER.replace("prove_no_fault", "out_of_stock_refund")), over(changes)
         )
-        assert (found.verdict, found.differences) == (Verdict.SAME, ()), changes
+        assert (found.verdict, found.differences) == (EndComparison.SAME, ()), changes
 
 
 def test_where_nobody_is_asked_the_choice_settles_at_once() -> None:
@@ -359,7 +364,7 @@ def test_where_nobody_is_asked_the_choice_settles_at_once() -> None:
         over({"confirmation": None}),
     )
     assert (found.verdict, found.now) == (
-        Verdict.DIFFERENT,
+        EndComparison.DIFFERENT,
         resolved(Outcome.SETTLED_BY_CANCELLATION),
     )
     assert told(found) == [
@@ -373,7 +378,7 @@ def test_where_somebody_is_asked_who_was_not_nobody_knows_the_answer() -> None:
         happened(OUT_OF_STOCK, "confirmation: null"), over({"confirmation": {"hours": 24}})
     )
     assert (found.verdict, found.then, found.now) == (
-        Verdict.UNDETERMINED,
+        EndComparison.UNDETERMINED,
         resolved(Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND),
         None,
     )
@@ -389,7 +394,7 @@ def test_a_denial_that_came_too_late_and_no_longer_does() -> None:
         "[dispute_closed]}}\n"
     )
     found = asked(happened(OUT_OF_STOCK + late), over({"confirmation": {"hours": 48}}))
-    assert (found.verdict, found.now) == (Verdict.DIFFERENT, penalized(Outcome.OUT_OF_STOCK))
+    assert (found.verdict, found.now) == (EndComparison.DIFFERENT, penalized(Outcome.OUT_OF_STOCK))
     assert Drift.NEWLY_ACCEPTED in {one.drift for one in found.differences if one.seq == 4}
 
 
@@ -402,7 +407,7 @@ def test_a_late_choice_that_no_longer_is_late_lacks_the_facts_that_nobody_looked
         happened(late + "  - {at: +31h, do: sweep}\n", order=CANCELLING),
         over({"response": {"hours": 48}}),
     )
-    assert (found.verdict, found.now) == (Verdict.UNDETERMINED, None)
+    assert (found.verdict, found.now) == (EndComparison.UNDETERMINED, None)
     assert found.missing is not None
     assert (found.missing.seq, found.missing.missing) == (2, Missing.FACTS)
 
@@ -420,7 +425,7 @@ def test_a_late_choice_that_needs_no_facts_is_taken() -> None:
         ),
         over({"response": {"hours": 48}}),
     )
-    assert (found.verdict, found.now) == (Verdict.DIFFERENT, resolved(Outcome.WITHDRAWN))
+    assert (found.verdict, found.now) == (EndComparison.DIFFERENT, resolved(Outcome.WITHDRAWN))
     assert [one.seq for one in found.differences if one.drift is Drift.NEWLY_ACCEPTED] == [2, 3]
 
 
@@ -430,7 +435,7 @@ def test_a_dispute_that_still_runs_stands_where_it_stood() -> None:
     here = EndState(
         state=waiting, states=(waiting,), outcome=None, option=Option.OUT_OF_STOCK_REFUND
     )
-    assert (found.verdict, found.then, found.now) == (Verdict.SAME, here, here)
+    assert (found.verdict, found.then, found.now) == (EndComparison.SAME, here, here)
     assert told(found) == [
         (2, Drift.DEADLINE, CommandType.CHOOSE_OPTION, "confirmation_has_passed")
     ]
@@ -442,9 +447,12 @@ def test_facts_that_would_have_been_too_old_are_missing_from_the_start() -> None
     )
     assert isinstance(decision, Accepted)
     dispute = begin(decision.event, DEFAULT_POLICY)
-    assert what_if(dispute, [decision.event], over({"max_facts_age": "2m"})).verdict is Verdict.SAME
+    assert (
+        what_if(dispute, [decision.event], over({"max_facts_age": "2m"})).verdict
+        is EndComparison.SAME
+    )
     found = what_if(dispute, [decision.event], over({"max_facts_age": "1m"}))
-    assert (found.verdict, found.now, found.differences) == (Verdict.UNDETERMINED, None, ())
+    assert (found.verdict, found.now, found.differences) == (EndComparison.UNDETERMINED, None, ())
     assert found.missing is not None
     assert (found.missing.seq, found.missing.missing) == (1, Missing.FACTS)
 
@@ -453,7 +461,7 @@ def test_refusals_that_would_not_be_recorded_are_no_other_end() -> None:
     refused = "  - {at: +1h, do: withdraw, by: merchant, expect: {refused: [wrong_actor]}}\n"
     found = asked(happened(refused + SILENT), over({"max_recorded_refusals": 0}))
     assert (found.verdict, {one.drift for one in found.differences}) == (
-        Verdict.SAME,
+        EndComparison.SAME,
         {Drift.EXPLANATION},
     )
 
@@ -482,7 +490,7 @@ def test_what_the_consumer_said_of_one_option_is_no_answer_to_another(answer: st
     # that, nobody recorded.
     steps = REFUSED_FIRST + OUT_OF_STOCK.replace("+1h", "+2h") + f"  - {{at: +3h, do: {answer}}}\n"
     found = asked(happened(steps, order=CANCELLING), over(LARGER))
-    assert (found.verdict, found.now) == (Verdict.UNDETERMINED, None)
+    assert (found.verdict, found.now) == (EndComparison.UNDETERMINED, None)
     assert found.missing is not None
     assert found.missing.missing is Missing.ANSWERS
 
@@ -501,7 +509,7 @@ def test_a_ruling_in_one_review_is_no_ruling_in_another() -> None:
         + "  - {at: +40h, do: rule_no_fault, with: {rationale: the carrier was late}}\n"
     )
     found = asked(happened(steps, "silence: denial, denial: review", CANCELLING), over(LARGER))
-    assert (found.verdict, found.now) == (Verdict.UNDETERMINED, None)
+    assert (found.verdict, found.now) == (EndComparison.UNDETERMINED, None)
 
 
 def test_the_guard_that_is_named_is_the_one_that_leads_elsewhere() -> None:
@@ -515,7 +523,7 @@ def test_the_guard_that_is_named_is_the_one_that_leads_elsewhere() -> None:
 def test_erased_words_under_a_used_key_leave_no_doubt_about_the_end() -> None:
     (recorded,) = disputes(ERASED).values()
     found = asked(recorded, Question())
-    assert (found.verdict, found.now) == (Verdict.SAME, found.then)
+    assert (found.verdict, found.now) == (EndComparison.SAME, found.then)
 
 
 # ---- five planted changes ------------------------------------------------------------------------
@@ -542,7 +550,7 @@ def event_of(events: Sequence[AuditEvent], difference: Difference) -> AuditEvent
 
 
 def first(found: WhatIf, *drifts: Drift) -> Difference | None:
-    """Give the first difference that is more than an explanation, or of the classes that are named."""
+    """Return the first difference beyond an explanation, or of the given classes."""
     return next(
         (
             one
@@ -566,7 +574,7 @@ def test_a_planted_limit_is_found_at_each_statement_that_is_longer(tell: Tell) -
         weighty = first(found)
         if not too_long:
             assert weighty is None, name
-            assert found.verdict is Verdict.SAME
+            assert found.verdict is EndComparison.SAME
             continue
         assert weighty is not None, name
         assert (weighty.seq, weighty.drift, weighty.guard) == (
@@ -576,7 +584,7 @@ def test_a_planted_limit_is_found_at_each_statement_that_is_longer(tell: Tell) -
         )
         assert (weighty.saw_then or {})["max_statement"] == 500
         assert (weighty.saw_now or {})["max_statement"] == 10
-        assert found.verdict is not Verdict.SAME
+        assert found.verdict is not EndComparison.SAME
         hits += 1
     assert hits >= 5
     tell(f"planted limit: found in {hits} recorded disputes, each at its statement")
@@ -603,7 +611,9 @@ def test_a_planted_deadline_is_found_in_each_dispute_and_where_it_would_have_pas
             found
         ), name
         assert found.now in (penalized(Outcome.NO_RESPONSE), resolved(Outcome.ANNULLED))
-        assert found.verdict is (Verdict.SAME if found.now == found.then else Verdict.DIFFERENT)
+        assert found.verdict is (
+            EndComparison.SAME if found.now == found.then else EndComparison.DIFFERENT
+        )
         hits += 1
     assert hits >= 5
     tell(f"planted deadline: found in every recorded dispute; {hits} would have ended by it")
@@ -637,7 +647,7 @@ def test_a_planted_outcome_is_found_at_each_expiry_that_had_it(
             if event.outcome is outcome and event.type is EventType.DISPUTE_PENALIZED
         ]
         if not ended:
-            assert (found.verdict, found.differences) == (Verdict.SAME, ()), name
+            assert (found.verdict, found.differences) == (EndComparison.SAME, ()), name
             continue
         assert told(found) == [(ended[0], Drift.OUTCOME, command, guard)], name
         (changed,) = found.differences[0].changes
@@ -648,9 +658,9 @@ def test_a_planted_outcome_is_found_at_each_expiry_that_had_it(
         )
         annulled = dispute.outcome is Outcome.ANNULLED
         assert (found.verdict, found.now) == (
-            (Verdict.SAME, found.then)
+            (EndComparison.SAME, found.then)
             if annulled
-            else (Verdict.DIFFERENT, penalized(Outcome.AT_FAULT))
+            else (EndComparison.DIFFERENT, penalized(Outcome.AT_FAULT))
         )
         hits += 1
     assert hits
@@ -736,7 +746,7 @@ def test_a_planted_actor_is_found_at_each_command_of_the_other(
             *(CommandType.WITHDRAW, "by_merchant"),
         )
         assert weighty.saw_now == {"role": "consumer", "id": dispute.consumer_id}
-        assert found.verdict is Verdict.UNDETERMINED, (
+        assert found.verdict is EndComparison.UNDETERMINED, (
             name
         )  # what the parties would have done instead, nobody recorded
         hits += 1
@@ -750,7 +760,7 @@ def test_a_dispute_that_the_other_rules_would_not_have_opened(
     recorded = happened(SILENT)
     question = plant(monkeypatch, lambda row: row, entry=replace(TABLE.entry, by=g.by(Role.SYSTEM)))
     found = asked(recorded, question)
-    assert (found.verdict, found.now, found.missing) == (Verdict.DIFFERENT, None, None)
+    assert (found.verdict, found.now, found.missing) == (EndComparison.DIFFERENT, None, None)
     assert told(found) == [(1, Drift.NEWLY_REFUSED, CommandType.OPEN_DISPUTE, "by_system")]
 
 
@@ -774,7 +784,7 @@ def swept(scenario: Scenario) -> Scenario:
 
 
 def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) -> tuple[Run, bool]:
-    """Run the steps under a policy, those after an instant not; say also whether every command left an event."""
+    """Run the steps up to an instant; return also whether every command recorded an event."""
     started = Run.open(
         scenario.opening.model_copy(update={"policy": policy}),
         scenario.opened_at,
@@ -826,7 +836,7 @@ CHANGED: Sequence[Changes] = (
 def test_what_is_said_of_a_dispute_comes_of_its_scenario_when_it_is_run_anew(
     changes: Changes, tell: Tell
 ) -> None:
-    said, compared = dict.fromkeys(Verdict, 0), 0
+    said, compared = dict.fromkeys(EndComparison, 0), 0
     for number, (scenario, (dispute, events)) in enumerate(fair()):
         found = what_if(dispute, events, over(changes))
         said[found.verdict] += 1
@@ -839,7 +849,7 @@ def test_what_is_said_of_a_dispute_comes_of_its_scenario_when_it_is_run_anew(
                 anew.dispute.state,
                 anew.dispute.outcome,
             ), scenario.file
-            assert (found.verdict is Verdict.SAME) is (found.now == found.then)
-    assert said[Verdict.SAME] > len(fair()) / 4
+            assert (found.verdict is EndComparison.SAME) is (found.now == found.then)
+    assert said[EndComparison.SAME] > len(fair()) / 4
     counted = ", ".join(f"{count} {verdict.value}" for verdict, count in said.items())
     tell(f"what-if of {changes}: {counted}; {compared} compared with their scenarios, run anew")

@@ -25,7 +25,8 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.policy import Bilingual, Prompt
 from dispute_fsm.domain.scalars import format_duration
-from dispute_fsm.history.redecide import BY_FOLDING, DECIDED_AGAIN, GIVEN, NOT_COMPARED, Drift
+from dispute_fsm.history.messages import Drift
+from dispute_fsm.history.redecide import CHECKED_BY_FOLDING, COMPARED, INPUTS, NOT_COMPARED
 from dispute_fsm.machine.guard import Guard, Selector, Source
 from dispute_fsm.machine.transition_table import Configuration, Rule, Transition
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
@@ -344,12 +345,12 @@ def refusals() -> str:
 
 def members() -> str:
     """Write the members of an event by how a replay checks them."""
-    again = dict.fromkeys(DECIDED_AGAIN, "comes out of the decision") | {
+    again = dict.fromkeys(COMPARED, "comes out of the decision") | {
         "facts": "were looked at or not, and fit the dispute and the time"
     }
     how = {
-        "read and folded": BY_FOLDING,
-        "goes into the decision": GIVEN,
+        "read and folded": CHECKED_BY_FOLDING,
+        "goes into the decision": INPUTS,
         "decided again, compared": again,
         "not compared": NOT_COMPARED,
     }

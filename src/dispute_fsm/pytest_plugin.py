@@ -27,9 +27,9 @@ from dispute_fsm.terminal import default_lang, printable
 if TYPE_CHECKING:
     from dispute_fsm.domain.enums import Lang
     from dispute_fsm.domain.events import AuditEvent
+    from dispute_fsm.history.approvals import DriftApprovals
     from dispute_fsm.history.coverage import Coverage
-    from dispute_fsm.history.drift import ApprovedDrift
-    from dispute_fsm.history.reader import Fault, Step
+    from dispute_fsm.history.reader import InvalidRecord, Step
     from dispute_fsm.history.redecide import Change, Difference
     from dispute_fsm.history.replay import Replayed
     from dispute_fsm.history.timeline import TimelineEntry
@@ -97,7 +97,7 @@ class _Run:
     root: Path
     written: list[str] = field(default_factory=list[str])
     coverage: "Coverage | None" = None
-    drift: "ApprovedDrift | None" = None
+    drift: "DriftApprovals | None" = None
     used: set[int] = field(default_factory=set[int])
     """Which approvals were of use, in other processes too."""
     unused: list[str] = field(default_factory=list[str])
@@ -130,17 +130,17 @@ class _Run:
         if step is not None:
             self.saw([step.event])
 
-    def approved(self) -> "ApprovedDrift":
+    def approved(self) -> "DriftApprovals":
         """Return the differences that are intended. Raises `InputError` where their file cannot be read."""
         from dispute_fsm.errors import InputError
-        from dispute_fsm.history.drift import ApprovedDrift, read_approved
+        from dispute_fsm.history.approvals import DriftApprovals, read_approvals
 
         if self.drift is None:
             try:
                 self.drift = (
-                    read_approved(self.root / self.approved_file)
+                    read_approvals(self.root / self.approved_file)
                     if self.approved_file
-                    else ApprovedDrift("")
+                    else DriftApprovals("")
                 )
             except InputError as fault:
                 raise InputError(
@@ -281,10 +281,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _write_coverage(session: pytest.Session, run: _Run) -> None:
     if run.coverage_file is None:
         return
-    from dispute_fsm.history.jsonl import whole_file
+    from dispute_fsm.history.jsonl import atomic_text_file
 
     try:
-        with whole_file(run.coverage_file) as stream:
+        with atomic_text_file(run.coverage_file) as stream:
             stream.write(json.dumps(run.reached().record(), ensure_ascii=False, indent=2) + "\n")
     except OSError as fault:
         run.unwritten = f"--dispute-coverage-json {run.coverage_file}: {fault.strerror or fault}"
@@ -482,7 +482,7 @@ class ScenarioItem(DisputeItem):
 
     def updated(self, result: "ScenarioResult", run: _Run) -> "ScenarioResult":
         """Write what is missing into the file, and return what comes of it as it stands then."""
-        from dispute_fsm.history.jsonl import whole_file
+        from dispute_fsm.history.jsonl import atomic_text_file
         from dispute_fsm.scenarios.reader import parse_scenario
         from dispute_fsm.scenarios.runner import run_scenario
         from dispute_fsm.scenarios.update import update_expectations
@@ -491,7 +491,7 @@ class ScenarioItem(DisputeItem):
         new = update_expectations(text, result, change=run.change)
         if new == text:
             return result
-        with whole_file(self.path.resolve()) as stream:
+        with atomic_text_file(self.path.resolve()) as stream:
             stream.write(new)
         run.written.append(self.file)
         return run_scenario(parse_scenario(self.path.read_bytes(), self.file))
@@ -502,12 +502,12 @@ class HistoryItem(DisputeItem):
 
     def wrong(self, run: _Run) -> Iterator[str]:
         """Replay the history; what is wrong with it is told in a second reading."""
-        from dispute_fsm.history.reader import Fault
+        from dispute_fsm.history.reader import InvalidRecord
         from dispute_fsm.history.replay import Replayed, replay
 
-        whole, failing = True, list[Fault | Replayed]()
+        whole, failing = True, list[InvalidRecord | Replayed]()
         for found in replay(str(self.path), watch=run.saw_step if run.covers else None):
-            broken = isinstance(found, Fault) or found.fault is not None
+            broken = isinstance(found, InvalidRecord) or found.fault is not None
             whole &= not broken
             if broken or (
                 isinstance(found, Replayed)
@@ -635,8 +635,8 @@ _WORDS: Mapping["Lang", Mapping[str, str]] = {
 
 def _scenario_told(result: "ScenarioResult", lang: "Lang") -> Iterator[str]:
     """Tell each failure, and the story as far as the last of them, with each failure at its place."""
-    from dispute_fsm.history.telling import lines
     from dispute_fsm.history.timeline import timeline
+    from dispute_fsm.history.timeline_text import timeline_lines
 
     marks: dict[int, list[str]] = {}
     for failure in result.failures:
@@ -648,8 +648,8 @@ def _scenario_told(result: "ScenarioResult", lang: "Lang") -> Iterator[str]:
         )
     if result.events:
         yield from ("", result.scenario.title)
-        yield from lines(
-            timeline(result.events[: max(marks)], result.scenario.opening.policy), lang, mark=marks
+        yield from timeline_lines(
+            timeline(result.events[: max(marks)], result.scenario.opening.policy), lang, notes=marks
         )
 
 
@@ -660,7 +660,7 @@ def _failure(failure: "Failure", lang: "Lang") -> str:
 
 
 def _history_told(
-    path: Path, file: str, failing: "Sequence[Fault | Replayed]", lang: "Lang"
+    path: Path, file: str, failing: "Sequence[InvalidRecord | Replayed]", lang: "Lang"
 ) -> Iterator[str]:
     """Tell each thing that is wrong in a line, then the first disputes as a story each."""
     from dispute_fsm.history.replay import Replayed
@@ -675,12 +675,15 @@ def _history_told(
 
 
 def _in_short(
-    found: "Fault | Replayed", stories: "Mapping[str, Sequence[Step]]", file: str, lang: "Lang"
+    found: "InvalidRecord | Replayed",
+    stories: "Mapping[str, Sequence[Step]]",
+    file: str,
+    lang: "Lang",
 ) -> str:
     """Tell in a line what is wrong, and on which line of the file."""
-    from dispute_fsm.history.reader import Fault
+    from dispute_fsm.history.reader import InvalidRecord
 
-    if isinstance(found, Fault):
+    if isinstance(found, InvalidRecord):
         return f"{file}:{found.line}: {found.message}"
     if found.fault is not None:
         return _in_short(found.fault, stories, file, lang)
@@ -709,19 +712,21 @@ def _stories(path: Path, disputes: set[str]) -> "dict[str, list[Step]]":
 
 def _story(found: "Replayed", steps: "Sequence[Step]", lang: "Lang") -> Iterator[str]:
     """Tell a dispute as far as it was sound, with the fault or the first difference at its place."""
-    from dispute_fsm.history.telling import lines
     from dispute_fsm.history.timeline import timeline
+    from dispute_fsm.history.timeline_text import timeline_lines
 
     entries = timeline([step.event for step in steps], steps[0].policy) if steps else ()
     if found.fault is not None:
-        yield from lines(entries, lang, mark={found.fault.seq or 0: [found.fault.message]})
+        yield from timeline_lines(
+            entries, lang, notes={found.fault.seq or 0: [found.fault.message]}
+        )
         return
     first, *later = found.differences
     marks = [*_difference(first, entries, found.rules, lang)]
     if later:
         seqs = ", ".join(str(difference.seq) for difference in later)
         marks.append(_WORDS[lang]["further"].format(number=len(later), seqs=seqs))
-    yield from lines(entries, lang, mark={first.seq: marks})
+    yield from timeline_lines(entries, lang, notes={first.seq: marks})
 
 
 def _difference(
@@ -753,7 +758,7 @@ def _guard(
         looked
         for entry in entries
         if entry.seq == seq
-        for looked in entry.seen
+        for looked in entry.checks
         if looked.guard == name
     )
     label = next((one.label(lang) for one in looked), name) if guard is None else guard.label(lang)

@@ -17,8 +17,8 @@ import rfc8785
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.events import GENESIS, AuditEvent
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import is_history, opened
-from dispute_fsm.history.reader import Fault, Step, steps_in
+from dispute_fsm.history.jsonl import is_history, open_history
+from dispute_fsm.history.reader import InvalidRecord, Step, read_steps
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.history.what_if import Question
 
@@ -41,7 +41,7 @@ def named(path: Path) -> str:
 @cache
 def lines(path: Path) -> tuple[bytes, ...]:
     """Give the lines of a history."""
-    with opened(str(path)) as stream:
+    with open_history(str(path)) as stream:
         return tuple(stream)
 
 
@@ -56,7 +56,7 @@ def disputes(path: Path) -> Mapping[str, tuple[Dispute, tuple[AuditEvent, ...]]]
     """Give each dispute of a history by its id: how it ends, and its events."""
     events: dict[str, list[AuditEvent]] = {}
     ends: dict[str, Dispute] = {}
-    for step in steps_in(BytesIO(b"".join(lines(path))), path.name):
+    for step in read_steps(BytesIO(b"".join(lines(path))), path.name):
         ends[step.after.dispute_id] = step.after
         events.setdefault(step.after.dispute_id, []).append(step.event)
     return {name: (ends[name], tuple(found)) for name, found in events.items()}
@@ -65,7 +65,7 @@ def disputes(path: Path) -> Mapping[str, tuple[Dispute, tuple[AuditEvent, ...]]]
 @cache
 def steps(path: Path) -> tuple[Step, ...]:
     """Give the events of a history, each with the dispute before and after it."""
-    return tuple(steps_in(BytesIO(b"".join(lines(path))), path.name))
+    return tuple(read_steps(BytesIO(b"".join(lines(path))), path.name))
 
 
 def record(line: bytes) -> Record:
@@ -113,7 +113,7 @@ def rechained(records: Iterable[Record]) -> Iterator[Record]:
 def refused(changed: Sequence[bytes], file: str = "x.history.jsonl") -> InputError | None:
     """Read lines of which each has to be sound; give what is found, if anything is."""
     try:
-        for _ in steps_in(BytesIO(b"".join(changed)), file):
+        for _ in read_steps(BytesIO(b"".join(changed)), file):
             pass
     except InputError as error:
         return error
@@ -122,7 +122,7 @@ def refused(changed: Sequence[bytes], file: str = "x.history.jsonl") -> InputErr
 
 def replayed(
     folder: Path, changed: Iterable[bytes], question: Question | None = None
-) -> list[Fault | Replayed]:
+) -> list[InvalidRecord | Replayed]:
     """Replay lines."""
     path = folder / "changed.history.jsonl"
     path.write_bytes(b"".join(changed))

@@ -28,7 +28,7 @@ from dispute_fsm.errors import (
     StoreInvalidError,
     StoreUnavailableError,
 )
-from dispute_fsm.history.jsonl import whole_bytes, whole_file
+from dispute_fsm.history.jsonl import atomic_file, atomic_text_file
 from dispute_fsm.terminal import STAND_INS, default_lang, printable
 from dispute_fsm.version import VERSION
 
@@ -148,7 +148,7 @@ def emit(record: object) -> None:
 def written(to: Path) -> Generator[IO[str]]:
     """Open what is written to: a file that appears whole or not at all, or standard output."""
     if to != STANDARD_OUTPUT:
-        with whole_file(to) as stream:
+        with atomic_text_file(to) as stream:
             yield stream
         wrote(to)
         return
@@ -166,7 +166,7 @@ def deliver(content: bytes, to: Path, lang: Lang) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    with whole_bytes(to) as stream:
+    with atomic_file(to) as stream:
         stream.write(content)
     wrote(to, lang)
 

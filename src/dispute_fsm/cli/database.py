@@ -8,7 +8,7 @@ import typer
 from dispute_fsm.cli.app import Exit, JsonOption, complain, emit, reported, say, written
 from dispute_fsm.cli.store import DbOption, opened_store
 from dispute_fsm.errors import ConflictError, InputError
-from dispute_fsm.history.jsonl import SUFFIX, opened
+from dispute_fsm.history.jsonl import SUFFIX, open_history
 
 _HELP = """Check a database, and bring histories in and out.
 
@@ -78,7 +78,7 @@ def import_command(
 
         for path in paths:
             try:
-                with opened(path) as stream, store.pool.transaction() as session:
+                with open_history(path) as stream, store.pool.transaction() as session:
                     new = import_history(store, session, stream, path)
             except (InputError, ConflictError, OSError) as fault:
                 complain(

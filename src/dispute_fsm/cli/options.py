@@ -33,8 +33,8 @@ from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import is_history
 from dispute_fsm.history.reader import steps
-from dispute_fsm.history.telling import lasting, state_label
 from dispute_fsm.history.timeline import local_time
+from dispute_fsm.history.timeline_text import duration_text, state_label
 from dispute_fsm.scenarios.reader import SUFFIX
 
 
@@ -304,7 +304,7 @@ def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang)
         return words["until"].format(deadline=name, due=local_time(started.due, zone))
     latest = words["unlimited"] if started.latest is None else local_time(started.latest, zone)
     return words["promise"].format(
-        deadline=name, grace=lasting(dispute.policy.scan_grace, lang), latest=latest
+        deadline=name, grace=duration_text(dispute.policy.scan_grace, lang), latest=latest
     )
 
 

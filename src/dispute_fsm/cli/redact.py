@@ -9,7 +9,7 @@ import typer
 from dispute_fsm.cli.app import Exit, reported, written
 from dispute_fsm.cli.histories import as_history
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import SUFFIX, opened
+from dispute_fsm.history.jsonl import SUFFIX, open_history
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
 
 
@@ -71,7 +71,7 @@ def redact_command(
     if key_file is not None and not replace_ids:
         raise InputError("--key-file goes with --replace-ids only")
     pseudonyms = _pseudonyms(key_file) if replace_ids else None
-    with opened(as_history(history)) as stream, written(to) as out:
+    with open_history(as_history(history)) as stream, written(to) as out:
         out.writelines(redacted_lines(stream, history, pseudonyms))
     return Exit.WELL
 

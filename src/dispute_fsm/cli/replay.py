@@ -27,13 +27,20 @@ from dispute_fsm.cli.histories import history_files
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.drift import CLASSES, UNDETERMINED, ApprovedDrift, classes, read_approved
+from dispute_fsm.history.approvals import (
+    DRIFT_CLASSES,
+    UNDETERMINED,
+    DriftApprovals,
+    drift_classes,
+    read_approvals,
+)
 from dispute_fsm.history.jsonl import COMPRESSED, SUFFIX
-from dispute_fsm.history.reader import Fault, Step
-from dispute_fsm.history.redecide import Difference, Drift
-from dispute_fsm.history.replay import Replayed, collecting_rarely, replay
-from dispute_fsm.history.telling import change_in_words, changed_member, guard_name, seen_in_words
-from dispute_fsm.history.what_if import EndState, Question, Verdict, WhatIf
+from dispute_fsm.history.messages import EVENT_MEMBERS, Drift, EndComparison
+from dispute_fsm.history.reader import InvalidRecord, Step
+from dispute_fsm.history.redecide import Difference
+from dispute_fsm.history.replay import Replayed, rare_garbage_collection, replay
+from dispute_fsm.history.timeline_text import changed_value, guard_label, saw_text
+from dispute_fsm.history.what_if import EndState, Question, WhatIf
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.scenarios.settings import read_policy_changes
 
@@ -88,13 +95,13 @@ def replay_command(
     are still replayed).
     """
     question = _question(rules, policy)
-    drift = ApprovedDrift("") if approved is None else read_approved(approved)
+    drift = DriftApprovals("") if approved is None else read_approvals(approved)
     files, lost = history_files(paths)
     for fault in lost:
         complain(fault)
     seen = _Seen()
     unreadable = len(lost)
-    with collecting_rarely(), progress_bar() as progress:
+    with rare_garbage_collection(), progress_bar() as progress:
         task = progress.add_task("histories", total=_size(files))
         for file in files:
             for found in _replayed(
@@ -126,7 +133,7 @@ def replay_command(
 
 def _replayed(
     file: str, question: Question | None, watch: Callable[[bytes, Step | None], None]
-) -> Iterator[Fault | Replayed | InputError | OSError]:
+) -> Iterator[InvalidRecord | Replayed | InputError | OSError]:
     """Replay a file; where it cannot be read (on), that comes last. What cannot be written is no fault of the file."""
     try:
         yield from replay(file, question, watch=watch)
@@ -156,7 +163,7 @@ def _size(files: Sequence[str]) -> int | None:
 class _Judged:
     """One dispute, or a fault that is no dispute's; `unapproved` are the classes of difference that nobody intended."""
 
-    found: Replayed | Fault
+    found: Replayed | InvalidRecord
     unapproved: tuple[str, ...]
 
     @property
@@ -168,24 +175,24 @@ class _Judged:
         """How many differences are intended."""
         return (
             0
-            if isinstance(self.found, Fault)
-            else sum(drift not in self.unapproved for drift in classes(self.found))
+            if isinstance(self.found, InvalidRecord)
+            else sum(drift not in self.unapproved for drift in drift_classes(self.found))
         )
 
 
-def _judged(found: Replayed | Fault, drift: ApprovedDrift) -> _Judged:
-    return _Judged(found, () if isinstance(found, Fault) else drift.unapproved(found))
+def _judged(found: Replayed | InvalidRecord, drift: DriftApprovals) -> _Judged:
+    return _Judged(found, () if isinstance(found, InvalidRecord) else drift.unapproved(found))
 
 
-def _weight(found: Replayed | Fault) -> int:
+def _weight(found: Replayed | InvalidRecord) -> int:
     """Weigh what is wrong: 0 a fault, another decision or another end; 1 an end that nobody can tell; 2 the rest."""
     if (
-        isinstance(found, Fault)
+        isinstance(found, InvalidRecord)
         or found.what_if is None
-        or found.what_if.verdict is Verdict.DIFFERENT
+        or found.what_if.verdict is EndComparison.DIFFERENT
     ):
         return 0
-    return 1 if found.what_if.verdict is Verdict.UNDETERMINED else 2
+    return 1 if found.what_if.verdict is EndComparison.UNDETERMINED else 2
 
 
 @dataclass(slots=True)
@@ -206,7 +213,7 @@ class _Seen:
     approved: int = 0
     """How many differences are intended, and below, in how many disputes."""
     approved_in: int = 0
-    verdicts: Counter[Verdict] = field(default_factory=Counter[Verdict])
+    verdicts: Counter[EndComparison] = field(default_factory=Counter[EndComparison])
     ends: Counter[tuple[EndState, EndState | None]] = field(
         default_factory=Counter[tuple[EndState, EndState | None]]
     )
@@ -224,7 +231,7 @@ class _Seen:
         self.wrong += not judged.ok
         if not judged.ok and len(alike := self.wrongs[_weight(found)]) < _MOST_SHOWN:
             alike.append(judged)
-        if isinstance(found, Fault):
+        if isinstance(found, InvalidRecord):
             self.faults += 1
             return
         self.disputes += 1
@@ -243,7 +250,7 @@ class _Seen:
         if found.what_if is not None:
             self.verdicts[found.what_if.verdict] += 1
             self.ends[found.what_if.then, found.what_if.now] += 1
-        self.classes.update(set(classes(found)))
+        self.classes.update(set(drift_classes(found)))
 
 
 # ---- for programs --------------------------------------------------------------------------------
@@ -251,7 +258,7 @@ class _Seen:
 
 def _as_json(judged: _Judged) -> dict[str, Any]:
     found = judged.found
-    if isinstance(found, Fault):
+    if isinstance(found, InvalidRecord):
         return {
             "file": found.file,
             "line": found.line,
@@ -358,7 +365,11 @@ def _counted(name: str, count: int, lang: Lang) -> str:
 
 def _show_what_if(seen: _Seen, lang: Lang) -> None:
     words = _WORDS[lang]
-    say(words["verdicts"].format(**{verdict.value: seen.verdicts[verdict] for verdict in Verdict}))
+    say(
+        words["verdicts"].format(
+            **{verdict.value: seen.verdicts[verdict] for verdict in EndComparison}
+        )
+    )
     say("")
     ends = Table(
         Column(words["then"]),
@@ -385,7 +396,7 @@ def _show_what_if(seen: _Seen, lang: Lang) -> None:
             box=None,
             header_style="bold",
         )
-        for name in CLASSES:
+        for name in DRIFT_CLASSES:
             if seen.classes[name]:
                 kinds.add_row(_class(name, lang), str(seen.classes[name]))
         output.print(kinds)
@@ -402,7 +413,7 @@ def _class(name: str, lang: Lang) -> str:
 def _told(judged: _Judged, lang: Lang) -> Iterator[str]:
     """Say what is wrong with one dispute: its fault, or the first step that differs, and what would come of it."""
     found = judged.found
-    if isinstance(found, Fault):
+    if isinstance(found, InvalidRecord):
         yield f"✗ {found}"
         return
     if found.fault is not None:
@@ -447,16 +458,14 @@ def difference_told(difference: Difference, lang: Lang) -> Iterator[str]:
             Drift.DEADLINE,
         ):  # the guard below says it
             recorded, now = (
-                change_in_words(change.field, value, lang)
-                for value in (change.recorded, change.now)
+                changed_value(change.field, value, lang) for value in (change.recorded, change.now)
             )
             yield "  " + words["changed"].format(
-                what=changed_member(change.field, lang), recorded=recorded, now=now
+                what=EVENT_MEMBERS(lang, change.field), recorded=recorded, now=now
             )
     if (guard := difference.guard) is not None:
         both = (difference.saw_then, difference.saw_now)
         then, now = (
-            words["nothing"] if saw is None else seen_in_words(guard, saw, lang, _ZONE)
-            for saw in both
+            words["nothing"] if saw is None else saw_text(guard, saw, lang, _ZONE) for saw in both
         )
-        yield "  " + words["guard"].format(guard=guard_name(guard, lang), then=then, now=now)
+        yield "  " + words["guard"].format(guard=guard_label(guard, lang), then=then, now=now)

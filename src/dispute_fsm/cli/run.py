@@ -29,7 +29,7 @@ from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import NO_PATH, write_history
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY_SUFFIX
-from dispute_fsm.history.telling import state_label
+from dispute_fsm.history.timeline_text import state_label
 from dispute_fsm.scenarios.reader import SUFFIX, read_scenario
 from dispute_fsm.scenarios.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -11,19 +12,19 @@ from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emi
 from dispute_fsm.cli.histories import chosen
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
+from dispute_fsm.domain.rollout import RolloutDecision
 from dispute_fsm.domain.scalars import format_duration, format_instant
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.telling import details, headline, standing_details
 from dispute_fsm.history.timeline import (
-    Clocks,
-    Personal,
-    Said,
-    SaidVoucher,
+    DeadlineChanges,
+    PayloadEntry,
+    PersonalValue,
     TimelineEntry,
+    VoucherEntry,
     local_time,
-    standing,
     timeline,
 )
+from dispute_fsm.history.timeline_text import details, headline, state_details
 from dispute_fsm.terminal import printable
 
 
@@ -78,53 +79,56 @@ def _as_json(entry: TimelineEntry) -> dict[str, Any]:
         "target": entry.target,
         "outcome": entry.outcome and entry.outcome.value,
         "refused": [code.value for code in entry.refused],
-        "deadlines": _clocks_json(entry.clocks),
+        "deadlines": _deadlines_json(entry.deadlines),
         "seen": [
-            {"guard": looked.guard, "passed": looked.passed, "saw": dict(looked.saw)}
-            for looked in entry.seen
+            {"guard": check.guard, "passed": check.passed, "saw": dict(check.saw)}
+            for check in entry.checks
         ],
-        "said": _said_json(entry.said),
+        "said": _payload_json(entry.payload),
     }
 
 
-def _clocks_json(clocks: Clocks) -> dict[str, Any]:
-    passed = clocks.passed
+def _deadlines_json(deadlines: DeadlineChanges) -> dict[str, Any]:
+    expired = deadlines.expired
     return {
         "began": {
-            deadline.value: format_instant(begun.due) for deadline, begun in clocks.began.items()
+            deadline.value: format_instant(start.due)
+            for deadline, start in deadlines.started.items()
         },
         "moved": {
             deadline.value: {"from": format_instant(was), "to": format_instant(due)}
-            for deadline, (was, due) in clocks.moved.items()
+            for deadline, (was, due) in deadlines.moved.items()
         },
-        "ended": {deadline.value: format_instant(due) for deadline, due in clocks.ended.items()},
+        "ended": {deadline.value: format_instant(due) for deadline, due in deadlines.ended.items()},
         "standing": {
-            deadline.value: format_instant(due) for deadline, due in clocks.standing.items()
+            deadline.value: format_instant(due) for deadline, due in deadlines.current.items()
         },
-        "passed": passed
+        "passed": expired
         and {
-            "deadline": passed.deadline.value,
-            "due": format_instant(passed.due),
-            "late": format_duration(passed.late),
+            "deadline": expired.deadline.value,
+            "due": format_instant(expired.due),
+            "late": format_duration(expired.late),
         },
     }
 
 
-def _said_json(said: Iterable[Said]) -> dict[str, Any]:
+def _payload_json(payload: Iterable[PayloadEntry]) -> dict[str, Any]:
     record: dict[str, Any] = {}
-    for each in said:
+    for each in payload:
         match each.value:
-            case SaidVoucher(kind, media_type, size, name, uri):
+            case VoucherEntry(kind, media_type, size, name, uri):
                 voucher = {"kind": kind.value, "media_type": media_type, "size": size}
                 personal = {
                     "file_name": name and _personal_json(name),
                     "uri": uri and _personal_json(uri),
                 }
                 record.setdefault(each.name, []).append(voucher | personal)
-            case Personal():
+            case PersonalValue():
                 record[each.name] = _personal_json(each.value)
             case Labelled():
                 record[each.name] = each.value.value
+            case RolloutDecision():
+                record[each.name] = each.value.version
             case str():
                 record[each.name] = each.value
             case _:
@@ -132,7 +136,7 @@ def _said_json(said: Iterable[Said]) -> dict[str, Any]:
     return record
 
 
-def _personal_json(said: Personal) -> dict[str, Any]:
+def _personal_json(said: PersonalValue) -> dict[str, Any]:
     return {"length": said.length, "value": said.value}
 
 
@@ -156,7 +160,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
 
 
 def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> None:
-    words, stood = _WORDS[lang], standing(dispute)
+    words, zone = _WORDS[lang], ZoneInfo(dispute.policy.calendar.zone)
     names = {
         "order": dispute.order_id,
         "merchant": dispute.merchant_id,
@@ -180,12 +184,12 @@ def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> N
     output.print(
         Text(
             words["stands"].format(
-                at=local_time(stood.at, stood.zone), seq=stood.seq, revision=stood.revision
+                at=local_time(dispute.last_at, zone), seq=dispute.seq, revision=dispute.revision
             ),
             style="bold",
         )
     )
-    _details(standing_details(stood, lang))
+    _details(state_details(dispute, lang))
 
 
 def _style(entry: TimelineEntry) -> str:

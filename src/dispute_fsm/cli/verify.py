@@ -21,7 +21,7 @@ from dispute_fsm.cli.app import (
 )
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.history.jsonl import whole_file
+from dispute_fsm.history.jsonl import atomic_text_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.verify.checker import PROPERTIES, Verification
 from dispute_fsm.verify.checker import verify as verify_version
@@ -66,7 +66,7 @@ def verify_command(
                 counterexamples.mkdir(parents=True, exist_ok=True)
                 for one in violated:
                     files.append(counterexamples / file_name(one, version.id))
-                    with whole_file(files[-1]) as stream:
+                    with atomic_text_file(files[-1]) as stream:
                         stream.write(texts[one.id])
             if as_json:
                 emit(_as_json(found, texts))

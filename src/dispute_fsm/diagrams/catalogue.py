@@ -26,7 +26,7 @@ from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.history.jsonl import whole_file
+from dispute_fsm.history.jsonl import atomic_text_file
 from dispute_fsm.rules.registry import VERSIONS
 
 MACHINE = "machine.json"
@@ -90,7 +90,7 @@ def write(folder: Path) -> list[str]:
         path = folder / name
         if not path.is_file() or path.read_bytes() != content.encode():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as stream:
+            with atomic_text_file(path) as stream:
                 stream.write(content)
             written.append(name)
     return written

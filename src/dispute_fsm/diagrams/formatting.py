@@ -8,7 +8,7 @@ from dispute_fsm.diagrams.model import GuardLabel, Machine, Provenance, Transiti
 from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import Deadline, Labelled, Lang
 from dispute_fsm.domain.policy import Bilingual, Policy, Term
-from dispute_fsm.history.telling import lasting
+from dispute_fsm.history.timeline_text import duration_text
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.selectors import EXTENDED, FAILED, NAMED, OPTION
 from dispute_fsm.rules.guards.timing import evidence_in_time, in_time, settlement_in_time
@@ -169,7 +169,7 @@ class Formatter:
     def deadline(self, deadline: Deadline) -> str:
         """Format a deadline with its term under the machine's policy."""
         if deadline is Deadline.PROMISE:
-            term = self.message("promise", grace=lasting(self.policy.scan_grace, self.lang))
+            term = self.message("promise", grace=duration_text(self.policy.scan_grace, self.lang))
         else:
             term = self.term(term_of(deadline, self.policy))
         return self.message("deadline", name=self.label(deadline), term=term)

@@ -17,8 +17,8 @@ from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.replay import Replayed
-from dispute_fsm.history.telling import checked, details, headline, state_label
 from dispute_fsm.history.timeline import TimelineEntry
+from dispute_fsm.history.timeline_text import check_lines, details, headline, state_label
 from dispute_fsm.version import VERSION
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -171,8 +171,8 @@ def _step(parts: HistoryParts, event: AuditEvent, entry: TimelineEntry) -> Itera
     for label, value in details(entry, lang):
         yield f"<tr><th scope='row'>{escape(label)}</th><td>{escape(value)}</td></tr>"
     yield "</table>"
-    yield f"<details><summary>{REPORT(lang, 'checks', count=len(entry.seen))}</summary><ul>"
-    yield from (f"<li>{escape(check)}</li>" for check in checked(entry, lang))
+    yield f"<details><summary>{REPORT(lang, 'checks', count=len(entry.checks))}</summary><ul>"
+    yield from (f"<li>{escape(check)}</li>" for check in check_lines(entry, lang))
     yield f"</ul><p class='hash'>{escape(REPORT(lang, 'hash', hash=event.hash))}</p></details></li>"
 
 

@@ -1,44 +1,31 @@
-"""What a corpus of disputes reaches of the rules: which rows of the table fired, which answers each guard gave. Pure.
+"""Coverage of the rules by a corpus of disputes: fired transitions, and results of guards. Pure.
 
-A row counts where an event shows all that selects it; a row with an outcome for each option counts
-once for each. A question that tells rows apart has answers, every other guard passes or does not.
-What no event can show is not asked for: an opening that is refused leaves none.
+A transition is covered where an event has all that selects it; a transition with an outcome for
+each option counts once for each. A selector has answers, every other guard passes or does not. What
+no event can show is not counted: a refused opening records no event.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from dispute_fsm.domain.enums import (
-    QUESTIONS,
-    CommandType,
-    EventType,
-    Labelled,
-    Lang,
-    Option,
-    Outcome,
-)
+from dispute_fsm.domain.enums import QUESTIONS, CommandType, EventType, Lang, Outcome
 from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.history.telling import state_label
+from dispute_fsm.history.messages import COVERAGE
+from dispute_fsm.history.timeline_text import state_label
 from dispute_fsm.machine.guard import Selector, when
 from dispute_fsm.machine.transition_table import AS_BEFORE, Transition, TransitionTable
 from dispute_fsm.rules.guards.selectors import OPTION
 from dispute_fsm.rules.registry import VERSIONS, rule_version
 
 
-class OutcomeKind(Labelled):
-    """What a guard says."""
-
-    PASSED = "passed", "通过", "passed"
-    NOT_PASSED = "not_passed", "未通过", "not passed"
-
-
 @dataclass(frozen=True, slots=True)
 class CoveredTransition:
-    """One way from state to state: a row of the table, for one of the outcomes that it can have; `source` is None at the opening."""
+    """A transition of the table, for one of its outcomes; `source` is None at the opening."""
 
     source: str | None
     event: CommandType
@@ -49,49 +36,53 @@ class CoveredTransition:
     @property
     def key(self) -> str:
         """Its name in counts."""
-        selected = (
-            f"{selector.dimension.name}={'|'.join(_accepted(selector))}" for selector in self.when
-        )
+        selected = (f"{name}={'|'.join(accepted)}" for name, accepted in self._accepted().items())
         return " ".join([str(self.source), self.event, self.target, str(self.outcome), *selected])
 
     def fired(self, event: AuditEvent, saw: Mapping[str, object]) -> bool:
-        """Whether an accepted event, with what its guards saw by name, is this transition."""
+        """Return whether an accepted event, with the answers of its selectors, is this one."""
         return (event.target, event.outcome) == (self.target, self.outcome) and all(
             saw.get(selector.dimension.name) in selector.accepts for selector in self.when
         )
 
     def record(self) -> dict[str, Any]:
-        """Say it as JSON."""
+        """Return it as JSON."""
         return {
             "source": self.source,
             "event": self.event.value,
             "target": self.target,
             "outcome": None if self.outcome is None else self.outcome.value,
-            "when": {selector.dimension.name: _accepted(selector) for selector in self.when},
+            "when": self._accepted(),
         }
 
     def text(self, lang: Lang) -> str:
-        """Say it to a person."""
-        states = " → ".join(
-            state_label(path, lang) for path in (self.source, self.target) if path is not None
-        )
-        selected = (
-            f" [{_WORDS[lang]['and'].join(selector.label(lang) for selector in self.when)}]"
-            if self.when
-            else ""
-        )
+        """Return its label."""
+        states = [state_label(path, lang) for path in (self.source, self.target) if path]
         outcome = "" if self.outcome is None else f" ({self.outcome.label(lang)})"
-        return f"{states}{outcome} · {self.event.label(lang)}{selected}"
+        selected = COVERAGE(lang, "and").join(selector.label(lang) for selector in self.when)
+        condition = f" [{selected}]" if selected else ""
+        return f"{' → '.join(states)}{outcome} · {self.event.label(lang)}{condition}"
+
+    def _accepted(self) -> dict[str, list[str]]:
+        return {
+            selector.dimension.name: [
+                answer for answer in selector.dimension.answers if answer in selector.accepts
+            ]
+            for selector in self.when
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class GuardOutcome:
-    """One answer of a guard, or of a question that tells rows apart; under the name by which it is recorded."""
+    """One result of a guard, or one answer of a selector, under the name that is recorded.
+
+    `label` is that of the guard; for a selector it is that of the answer.
+    """
 
     guard: str
     answer: str
-    zh: str
-    en: str
+    label: Message
+    selects: bool
 
     @property
     def key(self) -> str:
@@ -99,226 +90,171 @@ class GuardOutcome:
         return f"{self.guard} {self.answer}"
 
     def record(self) -> dict[str, Any]:
-        """Say it as JSON."""
+        """Return it as JSON."""
         return {"guard": self.guard, "answer": self.answer}
 
     def text(self, lang: Lang) -> str:
-        """Say it to a person."""
-        return self.zh if lang == "zh" else self.en
+        """Return its label."""
+        label = self.label.label(lang)
+        if self.selects:
+            question = Message(*QUESTIONS[self.guard]).label(lang)
+            return COVERAGE(lang, "selector", name=self.guard, question=question, answer=label)
+        result = COVERAGE(lang, self.answer)
+        return COVERAGE(lang, "guard", name=self.guard, label=label, result=result)
 
 
 class Coverage:
-    """Counts by rule version what was reached. Its `counts` are plain values: they can go from process to process."""
+    """Counts, by rule version, what was covered.
+
+    Its `counts` are plain values, so they can be sent from process to process.
+    """
 
     def __init__(self, counts: Mapping[str, Mapping[str, int]] = FrozenMap({})) -> None:
         self._counts: dict[str, Counter[str]] = {
-            version: Counter(dict(found)) for version, found in counts.items()
+            version: Counter(dict(of_version)) for version, of_version in counts.items()
         }
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """How often each transition and guard outcome was reached, by their keys, and how many events there were."""
-        return {version: dict(found) for version, found in self._counts.items()}
+        """The count of each transition and guard outcome by its key, and of the events."""
+        return {version: dict(of_version) for version, of_version in self._counts.items()}
 
     def add(self, event: AuditEvent) -> None:
-        """Count one event. Raises `InputError` where its rule version is not known."""
+        """Count one event. Raises `InputError` for an unknown rule version."""
         goals, counts = _goals(event.rules), self._counts.setdefault(event.rules, Counter())
         saw = {check.guard: check.saw.get(check.guard) for check in event.checks}
         counts[_EVENTS] += 1
         if event.type is not EventType.REFUSED:
-            here = goals.transitions.get((event.source, event.command), ())
-            counts.update(transition.key for transition in here if transition.fired(event, saw))
+            candidates = goals.transitions.get((event.source, event.command), ())
+            counts.update(goal.key for goal in candidates if goal.fired(event, saw))
         for check in event.checks:
-            answer = (
-                saw[check.guard] if check.guard in goals.questions else _answer(passed=check.passed)
-            )
+            answer = saw[check.guard] if check.guard in goals.selectors else _result(check.passed)
             counts[f"{check.guard} {answer}"] += 1
 
     def merge(self, other: "Coverage") -> None:
-        """Count what another has counted, too."""
-        for version, found in other.counts.items():
-            self._counts.setdefault(version, Counter()).update(found)
+        """Add the counts of another."""
+        for version, counts in other.counts.items():
+            self._counts.setdefault(version, Counter()).update(counts)
 
     def answers(self, version: str) -> tuple[tuple[GuardOutcome, int], ...]:
-        """Give every guard outcome of a rule version, with how often it was reached. Raises `InputError` where it is not known."""
+        """Return the count of every guard outcome.
+
+        Raises `InputError` for an unknown rule version.
+        """
         counts = self._counts.get(version, Counter())
-        return tuple((goal, counts[goal.key]) for goal in _goals(version).outcomes)
+        return tuple((goal, counts[goal.key]) for goal in _goals(version).guards)
 
     def record(self) -> dict[str, Any]:
-        """Give everything as JSON: by rule version every transition and guard outcome, with how often it was reached."""
-        return {version: self._version(version) for version in VERSIONS}
+        """Return all counts as JSON, by rule version."""
+        return {version: self._record(version) for version in VERSIONS}
 
     def lines(self, lang: Lang) -> Iterator[str]:
-        """Say it to a person. Of a rule version that no event belongs to only the numbers are said."""
-        words = _WORDS[lang]
+        """Return all counts as text; of a rule version without events, only the totals."""
         for version in VERSIONS:
             goals, counts = _goals(version), self._counts.get(version, Counter())
             parts: dict[str, Goals] = {
                 "transitions": goals.all_transitions,
-                "guards": goals.outcomes,
+                "guards": goals.guards,
             }
-            numbers = {
-                f"{name}_{number}": str(n)
-                for name, part in parts.items()
-                for number, n in _numbers(part, counts).items()
-            }
-            yield words["head"].format(rules=version, events=counts[_EVENTS], **numbers)
+            totals = {name: _totals(part, counts) for name, part in parts.items()}
+            yield COVERAGE(lang, "head", rules=version, events=counts[_EVENTS], **totals)
             if counts[_EVENTS]:
                 width = max(len(str(n)) for n in counts.values())
                 for name, part in parts.items():
-                    yield f"  {words[name]}"
+                    yield f"  {COVERAGE(lang, name)}"
                     for goal in part:
-                        reached = counts[goal.key]
-                        yield f"    {reached or '✗':>{width}}  {goal.text(lang)}"
+                        yield f"    {counts[goal.key] or '✗':>{width}}  {goal.text(lang)}"
 
-    def _version(self, version: str) -> dict[str, Any]:
+    def _record(self, version: str) -> dict[str, Any]:
         goals, counts = _goals(version), self._counts.get(version, Counter())
+
+        def part(goals: Goals) -> dict[str, Any]:
+            each = [{**goal.record(), "count": counts[goal.key]} for goal in goals]
+            return {**_totals(goals, counts), "each": each}
+
         return {
             "events": counts[_EVENTS],
-            "transitions": {
-                **_numbers(goals.all_transitions, counts),
-                "each": _each(goals.all_transitions, counts),
-            },
-            "guard_outcomes": {
-                **_numbers(goals.outcomes, counts),
-                "each": _each(goals.outcomes, counts),
-            },
+            "transitions": part(goals.all_transitions),
+            "guard_outcomes": part(goals.guards),
         }
 
 
-# ---- what there is to reach ----------------------------------------------------------------------
+# ---- what can be covered -------------------------------------------------------------------------
 
 _EVENTS = "events"
-"""Counts the events themselves; no key of a goal is one word."""
+"""The count of the events themselves; the key of a goal has several words."""
 
-Goals = tuple[CoveredTransition, ...] | tuple[GuardOutcome, ...]
+Goals = Sequence[CoveredTransition] | Sequence[GuardOutcome]
 
 
 @dataclass(frozen=True, slots=True)
-class _Goals:
-    """What there is to reach in one rule version, in the order of its table."""
+class _CoverageGoals:
+    """What can be covered in one rule version, in the order of its table."""
 
     transitions: Mapping[tuple[str | None, CommandType], tuple[CoveredTransition, ...]]
-    outcomes: tuple[GuardOutcome, ...]
-    questions: frozenset[str]
+    guards: tuple[GuardOutcome, ...]
+    selectors: frozenset[str]
 
     @property
     def all_transitions(self) -> tuple[CoveredTransition, ...]:
-        return tuple(transition for here in self.transitions.values() for transition in here)
+        return tuple(goal for goals in self.transitions.values() for goal in goals)
 
 
 @lru_cache(maxsize=32)
-def _goals(rules: str) -> _Goals:
+def _goals(rules: str) -> _CoverageGoals:
     table = rule_version(rules).table
     opening = CoveredTransition(None, CommandType.OPEN_DISPUTE, table.initial, None, ())
     transitions: dict[tuple[str | None, CommandType], tuple[CoveredTransition, ...]] = {
         (None, CommandType.OPEN_DISPUTE): (opening,)
     }
-    for key, rows in table.transitions.items():
-        transitions[key] = tuple(one for row in rows for one in _transitions(row))
-    return _Goals(
+    for key, of_key in table.transitions.items():
+        transitions[key] = tuple(goal for each in of_key for goal in _transition_goals(each))
+    return _CoverageGoals(
         FrozenMap(transitions),
-        tuple(_outcomes(table)),
+        tuple(_guard_goals(table)),
         frozenset(name for name, guard in table.guards().items() if isinstance(guard, Selector)),
     )
 
 
-def _transitions(row: Transition) -> Iterator[CoveredTransition]:
-    selectors, outcome = row.rule.when, row.rule.outcome
+def _transition_goals(transition: Transition) -> Iterator[CoveredTransition]:
+    source, event, target = transition.source, transition.event, transition.target
+    selectors, outcome = transition.rule.when, transition.rule.outcome
     if not isinstance(outcome, Mapping):
         end = None if outcome is AS_BEFORE else outcome
-        yield CoveredTransition(row.source, row.event, row.target, end, selectors)
+        yield CoveredTransition(source, event, target, end, selectors)
         return
-    by_option: Mapping[Option, Outcome] = outcome
-    for (
-        option,
-        end,
-    ) in by_option.items():  # the compiler sees to it that such a row selects by just these options
-        chosen = tuple(
+    # The compiler checks that such a transition selects by exactly these options.
+    for option, of_option in outcome.items():
+        selected = tuple(
             when(OPTION, option.value) if selector.dimension is OPTION else selector
             for selector in selectors
         )
-        yield CoveredTransition(row.source, row.event, row.target, end, chosen)
+        yield CoveredTransition(source, event, target, of_option, selected)
 
 
-def _outcomes(table: TransitionTable) -> Iterator[GuardOutcome]:
-    of_rows = {
-        guard.name
-        for row in _rows(table)
-        for guard in (row.rule.by, *row.rule.timing, *row.rule.needs)
-    }
+def _guard_goals(table: TransitionTable) -> Iterator[GuardOutcome]:
+    rules = [each.rule for of_key in table.transitions.values() for each in of_key]
+    can_fail = {guard.name for rule in rules for guard in (rule.by, *rule.timing, *rule.needs)}
     accepted = {
         (selector.dimension.name, answer)
-        for row in _rows(table)
-        for selector in row.rule.when
+        for rule in rules
+        for selector in rule.when
         for answer in selector.accepts
     }
     for name, guard in table.guards().items():
         if isinstance(guard, Selector):
-            for answer, (zh, en) in guard.dimension.answers.items():
+            for answer, label in guard.dimension.answers.items():
                 if (name, answer) in accepted:
-                    yield GuardOutcome(
-                        name,
-                        answer,
-                        f"{QUESTIONS[name][0]} ({name})：{zh}"
-                        if name in QUESTIONS
-                        else f"{name}：{zh}",
-                        f"{name}: {en}",
-                    )
+                    yield GuardOutcome(name, answer, Message(*label), selects=True)
         else:
-            for answer in OutcomeKind if guard.name in of_rows else (OutcomeKind.PASSED,):
-                yield GuardOutcome(
-                    name,
-                    answer.value,
-                    f"{guard.zh} ({name})：{answer.zh}",
-                    f"{guard.en} ({name}): {answer.en}",
-                )
+            label = Message(guard.zh, guard.en)
+            for passed in (True, False) if guard.name in can_fail else (True,):
+                yield GuardOutcome(name, _result(passed), label, selects=False)
 
 
-def _rows(table: TransitionTable) -> Iterator[Transition]:
-    for rows in table.transitions.values():
-        yield from rows
+def _result(passed: bool) -> str:  # noqa: FBT001 -- the only argument
+    return "passed" if passed else "not_passed"
 
 
-def _accepted(selector: Selector) -> list[str]:
-    return [answer for answer in selector.dimension.answers if answer in selector.accepts]
-
-
-def _answer(*, passed: bool) -> str:
-    return (OutcomeKind.PASSED if passed else OutcomeKind.NOT_PASSED).value
-
-
-# ---- words and numbers ---------------------------------------------------------------------------
-
-_WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
-    {
-        "zh": FrozenMap(
-            {
-                "head": "规则 {rules}：{events} 个事件，走过流程 "
-                "{transitions_reached}/{transitions_total}，"
-                "条件结果 {guards_reached}/{guards_total}",
-                "transitions": "流程",
-                "guards": "条件结果",
-                "and": "；",
-            }
-        ),
-        "en": FrozenMap(
-            {
-                "head": "rules {rules}: {events} events reach {transitions_reached} of "
-                "{transitions_total} transitions, "
-                "{guards_reached} of {guards_total} guard outcomes",
-                "transitions": "transitions",
-                "guards": "guard outcomes",
-                "and": "; ",
-            }
-        ),
-    }
-)
-
-
-def _numbers(goals: Goals, counts: Mapping[str, int]) -> dict[str, int]:
+def _totals(goals: Goals, counts: Mapping[str, int]) -> dict[str, int]:
     return {"reached": sum(goal.key in counts for goal in goals), "total": len(goals)}
-
-
-def _each(goals: Goals, counts: Counter[str]) -> list[dict[str, Any]]:
-    return [{**goal.record(), "count": counts[goal.key]} for goal in goals]

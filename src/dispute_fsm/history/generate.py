@@ -1,15 +1,15 @@
-"""Made-up histories as production would write them: of any size, from a seed alone, through the real `Disputes`.
+"""Synthetic histories as production would write them, from a seed, through the real `Disputes`.
 
-Each dispute is a story of its own: a merchant, a consumer, an adjudicator, an order whose facts
-come in late, a sweep every few minutes. What people mean to do stands on the story's agenda by
-time, and is dropped where the dispute has moved on. A story draws from its own source of chance, so
-the n-th dispute is the same however many follow. All stories run until nobody has anything left to
-do, which is after they closed.
+Each dispute is simulated with a merchant, a consumer, an adjudicator, an order whose facts become
+known late, and a sweep every few minutes. Planned commands are on an agenda, ordered by time, and
+are dropped once the dispute has left the state for which they were planned. Each simulation has its
+own random generator, so the n-th dispute is the same however many follow, and it runs until nothing
+is left on the agenda, which is after the dispute closed.
 
-The stories are merged by business time. Only those that are open are held, whatever the number.
+Events are merged by business time. Only open disputes are in memory, whatever their number.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,15 +35,27 @@ from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
 from dispute_fsm.handler import Disputes, Result
+from dispute_fsm.history.messages import (
+    ANNULMENT_RATIONALES,
+    AT_FAULT_RATIONALES,
+    EVIDENCE_REQUESTS,
+    EXTENSION_RATIONALES,
+    LONG_STATEMENT,
+    NO_FAULT_RATIONALES,
+    NOTES,
+    STATEMENTS,
+    VOUCHER_FILES,
+)
 from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import rule_version
 
 MOST_DISPUTES = 3_000_000
-"""As many as surely open within the years that an instant may lie in."""
+"""So many surely open within the years that an instant can have."""
 
 T = TypeVar("T")
 
+_RULINGS = ((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _BEGIN = datetime(2023, 4, 3, tzinfo=_SHANGHAI).astimezone(UTC)
 _MEAN_GAP = timedelta(minutes=20)
@@ -78,15 +90,18 @@ _BY_HOUR = (
 )
 _BY_WEEKDAY = (1.2, 1.1, 1.0, 1.0, 1.0, 0.85, 0.85)
 _WAKES = 8
-"""The hour from which people act; what they would have done at night waits as many hours."""
+"""The hour from which people act; what they would do at night is put off by so many hours."""
 
 
-# ---- who and what there is -----------------------------------------------------------------------
+# ---- people and policies -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _MerchantProfile:
-    """A merchant's temper: hours until an answer, on average; how often nobody answers; how often the first try is a wrong one."""
+    """How a merchant behaves.
+
+    The mean of hours until an answer, and the probabilities of no answer and of a wrong first try.
+    """
 
     id: str
     hours: float
@@ -122,7 +137,7 @@ _POLICIES: Sequence[tuple[Policy, float]] = (
     (DEFAULT_POLICY.lay_over({"silence": "denial"}), 6),
     (DEFAULT_POLICY.lay_over({"confirmation": None, "response": {"working_hours": 9}}), 5),
 )
-"""The policies under which disputes open, with their weights."""
+"""The policies of new disputes, with weights."""
 
 _ANSWERS: Sequence[tuple[Option, float]] = (
     (Option.CONSUMER_CANCELS, 17),
@@ -131,164 +146,112 @@ _ANSWERS: Sequence[tuple[Option, float]] = (
     (Option.OUT_OF_STOCK_REFUND, 11),
     (Option.PROVE_NO_FAULT, 20),
 )
-"""What merchants want to answer, with weights."""
+"""The options that merchants intend to choose, with weights."""
 
-_FILES: Mapping[VoucherKind, tuple[str, str]] = {
-    VoucherKind.CHAT_SCREENSHOT: ("聊天记录.png", "image/png"),
-    VoucherKind.CARRIER_CERTIFICATE: ("物流公司说明.pdf", "application/pdf"),
-    VoucherKind.WAYBILL_TRACE: ("物流轨迹.png", "image/png"),
-    VoucherKind.OFFICIAL_DOCUMENT: ("官方通知.pdf", "application/pdf"),
-    VoucherKind.ORDER_PAGE: ("订单页面截图.jpg", "image/jpeg"),
-    VoucherKind.PHOTO: ("包裹照片.jpg", "image/jpeg"),
-    VoucherKind.VIDEO: ("打包视频.mp4", "video/mp4"),
-    VoucherKind.OTHER: ("其他材料.pdf", "application/pdf"),
-}
-
-_STATEMENTS: Mapping[str, str] = {
-    "consumer_agreed_later": "消费者在聊天中同意延后发货，已约定新的发货时间，请核实。",
-    "consumer_requested_hold": "消费者表示近期不便收货，要求我们暂缓发货，聊天记录见附件。",
-    "consumer_unresponsive": "地址信息不全，我们先后两次联系消费者核对，均未得到回复。",
-    "presale_or_custom_promise": "该商品为预售，页面已公示发货时间，目前尚未到期。",
-    "force_majeure": "仓库所在地连日暴雨，道路封闭，主管部门已发布通知，恢复后第一时间发出。",
-    "public_holiday": "下单时正值法定节假日，物流停运公告见附件，节后按顺序发货。",
-    "platform_fault": "发货当天后台无法打印面单，页面提示系统异常，截图见附件。",
-    "carrier_fault": "包裹已交给物流公司，网点积压未及时揽件，物流公司已出具盖章说明。",
-    "shipped_and_picked_up": "包裹已发出并揽件，物流轨迹见附件，信息同步有延迟。",
-    "customs_clearance": "包裹正在清关，海关查验时间较长，相关文件与物流轨迹见附件。",
-}
-_NOTES = (
-    "已与消费者电话沟通，双方达成一致。",
-    "消费者在聊天中已确认。",
-    "已说明情况并致歉。",
-    "按协商结果处理。",
-)
-_REQUESTS = (
-    "凭证不清晰，请补充原图。",
-    "请补充能显示时间的记录。",
-    "请说明未按时发货的具体原因并补充材料。",
-)
-_UPHELD = (
-    "凭证完整，情况属实，支持商家。",
-    "聊天记录能证明双方已协商一致。",
-    "属于规则规定的免责情形。",
-)
-_FOUND = (
-    "凭证不足以证明所述情况。",
-    "未见消费者同意的记录。",
-    "所述原因不属于免责情形，判定商家责任。",
-)
-_EXTENDED = (
-    "受天气影响，适当延长时限。",
-    "系统维护期间无法操作，顺延。",
-    "商家申请延期，理由成立。",
-)
-_ANNULLED = ("复核发现物流信息同步延迟，撤销判责。", "申诉成立，原判定依据有误。")
 _CARRIERS = ("qingniao", "baima", "yunque")
 
 
-# ---- many stories by time ------------------------------------------------------------------------
+# ---- many disputes by time -----------------------------------------------------------------------
 
 
 def generate(
     disputes: int, seed: int, *, rules: str = DEFAULT_VERSION
 ) -> Iterator[tuple[AuditEvent, Policy]]:
-    """Make the events of this many disputes, each with its policy, by business time; the same arguments give the same events.
+    """Yield the events of this many disputes by business time, each with its policy.
 
-    Raises `InputError` for a number that is negative or too large, and for an unknown rule version.
+    The same arguments give the same events. Raises `InputError` for a number that is negative or
+    too large, and for an unknown rule version.
     """
     if not 0 <= disputes <= MOST_DISPUTES:
         raise InputError(f"{disputes} is not between 0 and {MOST_DISPUTES}", field="disputes")
     rule_version(rules)
-    return _merged(_stories(disputes, seed, rules))
+    return _merge(_simulations(disputes, seed, rules))
 
 
-def _stories(disputes: int, seed: int, rules: str) -> Iterator["_Story"]:
+def _simulations(disputes: int, seed: int, rules: str) -> Iterator["_Simulation"]:
     at = _BEGIN
     for number in range(1, disputes + 1):
-        chance = Random(f"{seed}/{number}")  # noqa: S311 -- it makes examples, no secrets
-        at = _arrival(at, chance)
-        yield _Story(number, chance, at, rules)
+        random = Random(f"{seed}/{number}")  # noqa: S311 -- for examples, not for secrets
+        at = _arrival(at, random)
+        yield _Simulation(number, random, at, rules)
 
 
-def _merged(stories: Iterator["_Story"]) -> Iterator[tuple[AuditEvent, Policy]]:
-    """Merge stories that begin one after the other: each that opens brings the next one."""
-    ahead: list[tuple[datetime, int, AuditEvent, Policy, Iterator[AuditEvent]]] = []
+def _merge(simulations: Iterator["_Simulation"]) -> Iterator[tuple[AuditEvent, Policy]]:
+    """Merge the events by time; the opening of each dispute brings in the next dispute."""
+    queue: list[tuple[datetime, int, AuditEvent, Policy, Iterator[AuditEvent]]] = []
 
-    def go_on(number: int, policy: Policy, events: Iterator[AuditEvent]) -> None:
-        event = next(events, None)
-        if event is not None:
-            heappush(ahead, (event.at, number, event, policy, events))
+    def push(number: int, policy: Policy, events: Iterator[AuditEvent]) -> None:
+        if (event := next(events, None)) is not None:
+            heappush(queue, (event.at, number, event, policy, events))
 
     def open_next() -> None:
-        story = next(stories, None)
-        if story is not None:
-            go_on(story.number, story.policy, story.events())
+        if (simulation := next(simulations, None)) is not None:
+            push(simulation.number, simulation.policy, simulation.events())
 
     open_next()
-    while ahead:
-        _, number, event, policy, events = heappop(ahead)
+    while queue:
+        _, number, event, policy, events = heappop(queue)
         yield event, policy
         if event.seq == 1:
             open_next()
-        go_on(number, policy, events)
+        push(number, policy, events)
 
 
-def _arrival(after: datetime, chance: Random) -> datetime:
-    """Draw when the next dispute opens: time passes quicker by day than by night."""
-    left = chance.expovariate(1) * _MEAN_GAP.total_seconds()
+def _arrival(after: datetime, random: Random) -> datetime:
+    """Draw when the next dispute opens: sooner by day than by night."""
+    left = random.expovariate(1) * _MEAN_GAP.total_seconds()
     while True:
         local = after.astimezone(_SHANGHAI)
-        pace = _BY_HOUR[local.hour] * _BY_WEEKDAY[local.weekday()]
+        rate = _BY_HOUR[local.hour] * _BY_WEEKDAY[local.weekday()]
         end = after.replace(minute=0, second=0) + _HOUR
-        room = (end - after).total_seconds() * pace
-        if left < room:
-            return after + timedelta(seconds=int(left / pace))
-        left -= room
+        in_this_hour = (end - after).total_seconds() * rate
+        if left < in_this_hour:
+            return after + timedelta(seconds=int(left / rate))
+        left -= in_this_hour
         after = end
 
 
-# ---- one story -----------------------------------------------------------------------------------
+# ---- one dispute ---------------------------------------------------------------------------------
 
 
-class _Story:
-    """One dispute: its people, its order, and what they mean to do, by time."""
+class _Simulation:
+    """One dispute: its people, its order, and an agenda of planned commands and facts."""
 
-    def __init__(self, number: int, chance: Random, opened_at: datetime, rules: str) -> None:
+    def __init__(self, number: int, random: Random, opened_at: datetime, rules: str) -> None:
         self.number = number
-        self.chance = chance
+        self.random = random
         self.now = opened_at
-        self.policy = self._one_of(_POLICIES)
-        self.merchant = chance.choice(_MERCHANTS)
-        self.adjudicator = chance.choice(_ADJUDICATORS)
+        self.policy = self._draw(_POLICIES)
+        self.merchant = random.choice(_MERCHANTS)
+        self.adjudicator = random.choice(_ADJUDICATORS)
         self.shop = Actor(role=Role.MERCHANT, id=self.merchant.id)
-        self.consumer = Actor(role=Role.CONSUMER, id=f"C-{chance.randrange(10**9):09d}")
-        self.answer = self._one_of(
+        self.consumer = Actor(role=Role.CONSUMER, id=f"C-{random.randrange(10**9):09d}")
+        self.answer = self._draw(
             [
                 (option, weight)
                 for option, weight in _ANSWERS
                 if option in rule_version(rules).options
             ]
         )
-        self.waybill = f"W{chance.randrange(10**11):011d}"
+        self.waybill = f"W{random.randrange(10**11):011d}"
+        # A turn begins when the dispute enters a leaf; these are the turns of its active leaves.
         self._turn = 0
-        self._turns: dict[
-            StateName, int
-        ] = {}  # of each leaf that the dispute is in, the one in which it got there
+        self._turns: dict[StateName, int] = {}
         self._agenda: list[tuple[datetime, int, int | None, Callable[[], Command | None]]] = []
         self._planned = count()
 
-        self._order_id = f"{chance.randrange(10**12):012d}"
+        self._order_id = f"{random.randrange(10**12):012d}"
         paid = None if self._happens(0.01) else opened_at - self._between(20, 140)
         self._order = Order(paid_at=paid)
         self._orders = InMemoryOrderSystem({self._order_id: self._order}, name="order-center")
         self._disputes = Disputes(
             self._orders, lambda dispute_id, seq: derived_stamp(self.now, dispute_id, seq)
         )
-        self._order_goes_on()
-        while self._agenda and self._agenda[0][0] == opened_at:  # known by then
+        self._plan_facts()
+        while self._agenda and self._agenda[0][0] == opened_at:  # facts that are known already
             heappop(self._agenda)[-1]()
         opening = OpenDispute(
-            dispute_id=f"D{number:07d}{chance.randrange(10**4):04d}",
+            dispute_id=f"D{number:07d}{random.randrange(10**4):04d}",
             order_id=self._order_id,
             merchant_id=self.shop.id,
             consumer_id=self.consumer.id,
@@ -297,29 +260,28 @@ class _Story:
             policy=self.policy,
             key=self._key(),
         )
-        opened = self._disputes.open(
-            opening, at=opened_at
-        )  # of an order that exists, by one who may
+        # The order exists and the actor may open, so it is not refused.
+        opened = self._disputes.open(opening, at=opened_at)
         self._opened, self.dispute = cast("AuditEvent", opened.event), opened.dispute
 
     def events(self) -> Iterator[AuditEvent]:
-        """Live the story: whatever comes first, the next thing on the agenda or the sweep after the next due instant."""
+        """Run the simulation: whichever comes first, the next planned command or the next sweep."""
         yield self._opened
         self._next_turn()
         while True:
             sweep_at = self._next_sweep()
             if sweep_at is not None and (not self._agenda or sweep_at <= self._agenda[0][0]):
                 self.now = sweep_at
-                answers = self._disputes.sweep(self.dispute, at=self.now)
+                results = self._disputes.sweep(self.dispute, at=self.now)
             elif self._agenda:
                 self.now, _, turn, act = heappop(self._agenda)
-                answers = self._acted(act) if turn in {None, *self._turns.values()} else ()
+                results = self._act(act) if turn in {None, *self._turns.values()} else ()
             else:
                 return
-            for answer in answers:
-                path, self.dispute = self.dispute.path, answer.dispute
-                if answer.event is not None:
-                    yield answer.event
+            for result in results:
+                path, self.dispute = self.dispute.path, result.dispute
+                if result.event is not None:
+                    yield result.event
                 if self.dispute.path != path:
                     self._next_turn()
 
@@ -330,24 +292,23 @@ class _Story:
         late = max(due[1], self.now) - _BEGIN
         return _BEGIN + (late // _SWEEP_EVERY + 1) * _SWEEP_EVERY
 
-    def _acted(self, act: Callable[[], Command | None]) -> tuple[Result, ...]:
+    def _act(self, act: Callable[[], Command | None]) -> tuple[Result, ...]:
         command = act()
-        if command is None:  # the order system has learned something
+        if command is None:  # new facts in the order system
             if StateName.AWAITING_SHIPMENT in self.dispute.states and self._happens(0.65):
                 self._plan(
                     self.now + self._between(0.02, 0.3),
-                    partial(self._asks, CommandType.OBSERVE_ORDER, SYSTEM),
+                    partial(self._command, CommandType.OBSERVE_ORDER, SYSTEM),
                 )
             return ()
-        if command.key is not None and self._happens(
-            0.05
-        ):  # the network was slow, so it is sent again
-            again = partial(self._reuses, command) if self._happens(0.2) else lambda: command
-            self._plan(self.now + self._between(0.001, 0.01), again, anyway=True)
+        # The network is slow, so the command is sent again.
+        if command.key is not None and self._happens(0.05):
+            again = partial(self._reuse_key, command) if self._happens(0.2) else lambda: command
+            self._plan(self.now + self._between(0.001, 0.01), again, in_any_state=True)
         return (self._disputes.send(self.dispute, command, at=self.now),)
 
     def _next_turn(self) -> None:
-        """Let everybody make up their mind about each leaf that was reached; in a region that stays where it is, things go on."""
+        """Plan what people do in each leaf that the dispute has entered; other plans stay."""
         turns = {
             StateName.OPENED: self._when_opened,
             StateName.PROPOSING: self._when_opened,
@@ -366,138 +327,141 @@ class _Story:
                 continue
             self._turn += 1
             self._turns[leaf] = self._turn
-            if leaf in turns:  # else the region has failed, and waits for the other
+            if leaf in turns:  # else the region has failed, and waits for the other one
                 turns[leaf]()
         if self._happens(0.05):
-            self._plan(self._soon(3), self._out_of_place)
+            self._plan(self._soon(3), self._invalid_command)
 
-    # -- chance and time
+    # -- random draws
 
     def _happens(self, probability: float) -> bool:
-        return self.chance.random() < probability
+        return self.random.random() < probability
 
-    def _one_of(self, weighted: Sequence[tuple[T, float]]) -> T:
-        return self.chance.choices(
-            [what for what, _ in weighted], [weight for _, weight in weighted]
+    def _draw(self, weighted: Sequence[tuple[T, float]]) -> T:
+        return self.random.choices(
+            [value for value, _ in weighted], [weight for _, weight in weighted]
         )[0]
 
     def _between(self, least: float, most: float) -> timedelta:
-        return timedelta(seconds=int(self.chance.uniform(least, most) * 3600))
+        return timedelta(seconds=int(self.random.uniform(least, most) * 3600))
 
     def _soon(self, hours: float) -> datetime:
-        """Draw when a person gets to it, after so many hours on average."""
+        """Draw when a person acts, after so many hours on average."""
         return _awake(
-            self.now + _MINUTE + timedelta(seconds=int(self.chance.expovariate(1 / hours) * 3600))
+            self.now + _MINUTE + timedelta(seconds=int(self.random.expovariate(1 / hours) * 3600))
         )
 
-    def _at_the_last_moment(self, deadline: Deadline) -> datetime:
-        """Draw a moment close to a deadline, a little too late at times."""
+    def _near_deadline(self, deadline: Deadline) -> datetime:
+        """Draw an instant near a deadline, sometimes a little too late."""
         return self.dispute.deadlines[deadline] + timedelta(
-            seconds=self.chance.choice((-600, -60, 0, 1, 60, 150))
+            seconds=self.random.choice((-600, -60, 0, 1, 60, 150))
         )
 
     def _key(self) -> str:
-        return f"k-{self.chance.getrandbits(48):012x}"
+        return f"k-{self.random.getrandbits(48):012x}"
 
     def _plan(
-        self, at: datetime, act: Callable[[], Command | None], *, anyway: bool = False
+        self, at: datetime, act: Callable[[], Command | None], *, in_any_state: bool = False
     ) -> None:
-        """Put on the agenda what is done unless the dispute has moved on by then; `anyway`: even if it has."""
+        """Put an action on the agenda; it is dropped once the dispute has left the current leaf.
+
+        With `in_any_state` it is not dropped.
+        """
         heappush(
             self._agenda,
             (
                 max(at.replace(microsecond=0), self.now),
                 next(self._planned),
-                None if anyway else self._turn,
+                None if in_any_state else self._turn,
                 act,
             ),
         )
 
     # -- the order's facts
 
-    def _learn(self, known_at: datetime, **facts: object) -> None:
-        """Let the order system show facts from an instant on; by their own times they may have happened long before."""
+    def _plan_fact(self, known_at: datetime, **facts: object) -> None:
+        """Let the order system show facts from an instant on; they may be much older."""
 
         def learn() -> None:
             self._order = Order.model_validate({**dict(self._order), **facts})
             self._orders.put(self._order_id, self._order)
 
-        self._plan(known_at, learn, anyway=True)
+        self._plan(known_at, learn, in_any_state=True)
 
-    def _order_goes_on(self) -> None:
-        """Lay out what happens to the order by itself, which is also why the merchant answers as it will."""
+    def _plan_facts(self) -> None:
+        """Plan what happens to the order, which is also the reason for the merchant's answer."""
         if self.answer is Option.ALREADY_SHIPPED or self._happens(0.05):
-            self._ships(self.now + self._between(-30, 10))
+            self._plan_shipment(self.now + self._between(-30, 10))
         if self.answer is Option.CONSUMER_CANCELS:
             asked_at = self.now + self._between(-5, 5)
             if self._happens(0.7):
-                self._learn(
+                self._plan_fact(
                     asked_at + self._between(0, 0.5),
                     cancel_request={"submitted_at": asked_at, "status": "submitted"},
                 )
             if self._happens(0.15):
-                status = self.chance.choice(("withdrawn", "rejected"))
-                self._learn(
+                status = self.random.choice(("withdrawn", "rejected"))
+                self._plan_fact(
                     asked_at + self._between(1, 8),
                     cancel_request={"submitted_at": asked_at, "status": status},
                 )
             if self._happens(0.5):
-                self._refunds(asked_at + self._between(1, 12))
+                self._plan_refund(asked_at + self._between(1, 12))
 
-    def _refunds(self, at: datetime) -> None:
+    def _plan_refund(self, at: datetime) -> None:
         money = {
-            "amount": f"{self.chance.randint(9, 899)}.{self.chance.randrange(100):02d}",
+            "amount": f"{self.random.randint(9, 899)}.{self.random.randrange(100):02d}",
             "currency": "CNY",
         }
         scope = "partial" if self._happens(0.1) else "full"
-        self._learn(
+        self._plan_fact(
             at - self._between(0.5, 24), refund={"status": "requested", "scope": scope, **money}
         )
-        self._learn(
+        self._plan_fact(
             at + self._between(0, 2),
             refund={"status": "completed", "completed_at": at, "scope": scope, **money},
         )
 
-    def _ships(self, at: datetime, scanned_at: datetime | None = None) -> None:
+    def _plan_shipment(self, at: datetime, scanned_at: datetime | None = None) -> None:
         scanned_at = scanned_at or at + self._between(0.3, 9)
-        parcel = {"carrier": self.chance.choice(_CARRIERS), "waybill": self.waybill}
-        self._learn(at + self._between(0, 0.5), shipment={"shipped_at": at, **parcel})
+        parcel = {"carrier": self.random.choice(_CARRIERS), "waybill": self.waybill}
+        self._plan_fact(at + self._between(0, 0.5), shipment={"shipped_at": at, **parcel})
         if self._happens(0.2):
-            kind = self.chance.choice(("assigned", "failed"))
-            self._learn(
+            kind = self.random.choice(("assigned", "failed"))
+            self._plan_fact(
                 at + self._between(0.05, 0.3),
                 pickup={"scanned_at": at, "waybill": self.waybill, "kind": kind},
             )
-        late = timedelta(seconds=int(self.chance.expovariate(1 / 1.5) * 3600))
-        self._learn(
+        late = timedelta(seconds=int(self.random.expovariate(1 / 1.5) * 3600))
+        self._plan_fact(
             scanned_at + late,
             pickup={"scanned_at": scanned_at, "waybill": self.waybill, "kind": "picked_up"},
         )
 
-    # -- what people ask
+    # -- commands
 
-    def _asks(
+    def _command(
         self, event: CommandType, by: Actor, key: str | None = None, **payload: object
     ) -> Command:
         return COMMAND_CLASSES[event].model_validate({"by": by, "key": key, **payload})
 
     def _vouchers(self, *kinds: VoucherKind, **changes: object) -> list[dict[str, object]]:
-        made: list[dict[str, object]] = []
+        vouchers: list[dict[str, object]] = []
         for kind in kinds:
-            name, media_type = _FILES[kind]
-            digest = f"{self.chance.getrandbits(256):064x}"
+            name, media_type = VOUCHER_FILES[kind]
+            digest = f"{self.random.getrandbits(256):064x}"
             voucher = {
                 "kind": kind,
                 "file_name": name,
                 "media_type": media_type,
-                "size": self.chance.randint(20_000, 4_000_000),
+                "size": self.random.randint(20_000, 4_000_000),
             }
-            made.append(
+            vouchers.append(
                 {**voucher, "sha256": digest, "uri": f"oss://vouchers/{digest[:16]}", **changes}
             )
-        return made
+        return vouchers
 
-    def _chooses(self, option: Option, **changes: object) -> Command:
+    def _choose(self, option: Option, **changes: object) -> Command:
         payload: dict[str, object] = {"option": option}
         if option is Option.SHIP_BY_AGREED_DATE:
             day = (self.now + self._between(12, 150)).astimezone(_SHANGHAI)
@@ -506,266 +470,240 @@ class _Story:
             )
             payload["vouchers"] = self._vouchers(VoucherKind.CHAT_SCREENSHOT)
         if self._happens(0.4):
-            payload["note"] = self.chance.choice(_NOTES)
-        return self._asks(
+            payload["note"] = self.random.choice(NOTES)
+        return self._command(
             CommandType.CHOOSE_OPTION, self.shop, self._key(), **{**payload, **changes}
         )
 
-    def _chooses_badly(self) -> Command:
-        """Try what is closed, or leave out what it asks for."""
+    def _invalid_choice(self) -> Command:
+        """Choose an option that is not available, or without what it needs."""
         ships = Option.SHIP_BY_AGREED_DATE
-        return self.chance.choice(
-            (
-                partial(self._chooses, Option.ALREADY_SHIPPED),
-                partial(self._chooses, Option.CONSUMER_CANCELS),
-                partial(self._chooses, ships, agreed_until=None),
-                partial(self._chooses, ships, agreed_until=self.now - self._between(1, 30)),
-                partial(
-                    self._chooses,
-                    ships,
-                    agreed_until=self.now + timedelta(days=self.chance.randint(20, 60)),
-                ),
-                partial(self._chooses, ships, vouchers=self._vouchers(VoucherKind.PHOTO)),
-                partial(self._chooses, ships, vouchers=[], agreed_until=None),
-            )
-        )()
+        past = self.now - self._between(1, 30)
+        far = self.now + timedelta(days=self.random.randint(20, 60))
+        choices: tuple[tuple[Option, dict[str, object]], ...] = (
+            (Option.ALREADY_SHIPPED, {}),
+            (Option.CONSUMER_CANCELS, {}),
+            (ships, {"agreed_until": None}),
+            (ships, {"agreed_until": past}),
+            (ships, {"agreed_until": far}),
+            (ships, {"vouchers": self._vouchers(VoucherKind.PHOTO)}),
+            (ships, {"vouchers": [], "agreed_until": None}),
+        )
+        option, changes = self.random.choice(choices)
+        return self._choose(option, **changes)
 
-    def _proves(self, **changes: object) -> Command:
-        reason = self.chance.choice(tuple(_STATEMENTS))
+    def _submit_evidence(self, **changes: object) -> Command:
+        reason = self.random.choice(tuple(STATEMENTS))
         prompts = self.policy.evidence_reasons[reason].prompts
         kinds = [prompt.kind for prompt in prompts for _ in range(prompt.at_least)]
         payload = {
             "reason": reason,
             "vouchers": self._vouchers(*kinds),
-            "statement": _STATEMENTS[reason],
+            "statement": STATEMENTS[reason],
         }
-        return self._asks(
+        return self._command(
             CommandType.SUBMIT_EVIDENCE, self.shop, self._key(), **{**payload, **changes}
         )
 
-    def _proves_badly(self) -> Command:
-        """Hand in what the checklist would have found at fault."""
+    def _invalid_evidence(self) -> Command:
+        """Submit evidence that is refused."""
         photo, chat = VoucherKind.PHOTO, VoucherKind.CHAT_SCREENSHOT
-        return self.chance.choice(
-            (
-                partial(self._proves, reason="too_many_orders"),
-                partial(self._proves, vouchers=[]),
-                partial(
-                    self._proves,
-                    reason="force_majeure",
-                    vouchers=self._vouchers(VoucherKind.OFFICIAL_DOCUMENT, chat),
-                ),
-                partial(
-                    self._proves, vouchers=self._vouchers(VoucherKind.VIDEO, size=48 * 1024 * 1024)
-                ),
-                partial(self._proves, vouchers=self._vouchers(photo, media_type="image/heic")),
-                partial(self._proves, vouchers=self._vouchers(*[photo] * 21, size=400_000)),
-                partial(self._proves, statement=None),
-                partial(self._proves, statement="情况属实，请平台核实。" * 60),
-            )
-        )()
+        official = self._vouchers(VoucherKind.OFFICIAL_DOCUMENT, chat)
+        changes: tuple[dict[str, object], ...] = (
+            {"reason": "too_many_orders"},
+            {"vouchers": []},
+            {"reason": "force_majeure", "vouchers": official},
+            {"vouchers": self._vouchers(VoucherKind.VIDEO, size=48 * 1024 * 1024)},
+            {"vouchers": self._vouchers(photo, media_type="image/heic")},
+            {"vouchers": self._vouchers(*[photo] * 21, size=400_000)},
+            {"statement": None},
+            {"statement": LONG_STATEMENT},
+        )
+        return self._submit_evidence(**self.random.choice(changes))
 
-    def _judges(self, event: CommandType, *, rashly: bool = False) -> Command:
-        words = {
-            CommandType.RULE_NO_FAULT: _UPHELD,
-            CommandType.RULE_AT_FAULT: _FOUND,
-            CommandType.ANNUL: _ANNULLED,
+    def _rule(self, event: CommandType, *, without_rationale: bool = False) -> Command:
+        rationales = {
+            CommandType.RULE_NO_FAULT: NO_FAULT_RATIONALES,
+            CommandType.RULE_AT_FAULT: AT_FAULT_RATIONALES,
+            CommandType.ANNUL: ANNULMENT_RATIONALES,
         }[event]
-        return self._asks(
-            event, self.adjudicator, rationale=" " if rashly else self.chance.choice(words)
+        return self._command(
+            event,
+            self.adjudicator,
+            rationale=" " if without_rationale else self.random.choice(rationales),
         )
 
-    def _extends(self, deadline: Deadline) -> Command:
+    def _extend(self, deadline: Deadline) -> Command:
         due = self.dispute.deadlines[deadline]
         if deadline is Deadline.PROMISE:
             due -= self.policy.scan_grace
         until = (
-            due - _HOUR if self._happens(0.2) else due + timedelta(days=self.chance.randint(1, 2))
+            due - _HOUR if self._happens(0.2) else due + timedelta(days=self.random.randint(1, 2))
         )
-        rationale = None if self._happens(0.1) else self.chance.choice(_EXTENDED)
+        rationale = None if self._happens(0.1) else self.random.choice(EXTENSION_RATIONALES)
         named = {"deadline": deadline} if self.dispute.rules.table.asks(NAMED) else {}
-        return self._asks(
+        return self._command(
             CommandType.EXTEND_DEADLINE, self.adjudicator, until=until, rationale=rationale, **named
         )
 
-    def _reuses(self, command: Command) -> Command:
-        """Ask for something else under a key that was used before."""
-        return self._asks(CommandType.WITHDRAW, command.by, command.key)
+    def _reuse_key(self, command: Command) -> Command:
+        """Send another command under a key that was used before."""
+        return self._command(CommandType.WITHDRAW, command.by, command.key)
 
-    def _out_of_place(self) -> Command:
-        """Ask what is another's to ask, what comes too early, or what has no place in this state."""
-        stranger = Actor(role=Role.MERCHANT, id="M-90001")
-        return self.chance.choice(
+    def _invalid_command(self) -> Command:
+        """Send a command by the wrong actor, too early, or in the wrong state."""
+        refund, stranger = Option.OUT_OF_STOCK_REFUND, Actor(role=Role.MERCHANT, id="M-90001")
+        choice = partial(self._command, CommandType.CHOOSE_OPTION, stranger, self._key())
+        return self.random.choice(
             (
-                partial(
-                    self._asks,
-                    CommandType.CHOOSE_OPTION,
-                    stranger,
-                    self._key(),
-                    option=Option.OUT_OF_STOCK_REFUND,
-                ),
-                partial(self._chooses, Option.OUT_OF_STOCK_REFUND),
-                self._proves,
-                partial(self._asks, CommandType.CONFIRM_AGREEMENT, self.consumer),
-                partial(self._asks, CommandType.DENY_AGREEMENT, self.shop),
-                partial(self._asks, CommandType.RESPONSE_EXPIRED, SYSTEM),
-                partial(self._asks, CommandType.PROMISE_EXPIRED, SYSTEM),
-                partial(self._judges, CommandType.RULE_NO_FAULT),
+                partial(choice, option=refund),
+                partial(self._choose, refund),
+                self._submit_evidence,
+                partial(self._command, CommandType.CONFIRM_AGREEMENT, self.consumer),
+                partial(self._command, CommandType.DENY_AGREEMENT, self.shop),
+                partial(self._command, CommandType.RESPONSE_EXPIRED, SYSTEM),
+                partial(self._command, CommandType.PROMISE_EXPIRED, SYSTEM),
+                partial(self._rule, CommandType.RULE_NO_FAULT),
             )
         )()
 
-    # -- what people mean to do in each state
+    # -- plans in each state
 
     def _when_opened(self) -> None:
         if not self._happens(self.merchant.silent):
             at = self._soon(self.merchant.hours)
             if self._happens(0.04):
-                at = self._at_the_last_moment(Deadline.RESPONSE)
+                at = self._near_deadline(Deadline.RESPONSE)
             if self._happens(self.merchant.careless):
-                self._plan(at, self._chooses_badly)
+                self._plan(at, self._invalid_choice)
                 at += self._between(0.05, 1)
-            for _ in range(3):  # what the order system does not show yet, it may show later
-                self._plan(at, partial(self._chooses, self.answer))
+            for _ in range(3):  # the order system may show the facts later
+                self._plan(at, partial(self._choose, self.answer))
                 at = _awake(at + self._between(1, 6))
             self._plan(
                 at,
                 partial(
-                    self._chooses,
-                    self.chance.choice((Option.PROVE_NO_FAULT, Option.OUT_OF_STOCK_REFUND)),
+                    self._choose,
+                    self.random.choice((Option.PROVE_NO_FAULT, Option.OUT_OF_STOCK_REFUND)),
                 ),
             )
-        self._may_withdraw()
-        self._may_extend(Deadline.RESPONSE)
+        self._maybe_withdraw()
+        self._maybe_extend(Deadline.RESPONSE)
 
     def _when_awaiting_confirmation(self) -> None:
-        what = self._one_of(
+        reply = self._draw(
             ((CommandType.CONFIRM_AGREEMENT, 60), (CommandType.DENY_AGREEMENT, 15), (None, 25))
         )
-        if what is not None:
-            at = (
-                self._at_the_last_moment(Deadline.CONFIRMATION)
-                if self._happens(0.05)
-                else self._soon(7)
-            )
-            self._plan(at, partial(self._asks, what, self.consumer, self._key()))
+        if reply is not None:
+            late = self._happens(0.05)
+            at = self._near_deadline(Deadline.CONFIRMATION) if late else self._soon(7)
+            self._plan(at, partial(self._command, reply, self.consumer, self._key()))
         if self._happens(0.03):
-            self._plan(self._soon(2), partial(self._chooses, Option.PROVE_NO_FAULT))
-        self._may_withdraw()
-        self._may_extend(Deadline.CONFIRMATION)
+            self._plan(self._soon(2), partial(self._choose, Option.PROVE_NO_FAULT))
+        self._maybe_withdraw()
+        self._maybe_extend(Deadline.CONFIRMATION)
 
     def _when_awaiting_shipment(self) -> None:
-        if not self.dispute.confirmed:  # else the agreement was upheld, and all this is under way
-            self._keeps_the_promise()
+        if not self.dispute.confirmed:  # else all this is planned already
+            self._plan_promise()
             if self.policy.confirmation is not None:
-                what = self._one_of(
-                    (
-                        (CommandType.CONFIRM_AGREEMENT, 40),
-                        (CommandType.DENY_AGREEMENT, 25),
-                        (None, 35),
-                    )
-                )
-                if what is not None:
-                    at = self._soon(9)
-                    self._plan(at, partial(self._asks, what, self.consumer, self._key()))
-                    if self._happens(0.1):
-                        self._plan(
-                            at + self._between(1, 10),
-                            partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer),
-                        )
-        self._may_withdraw()
-        self._may_extend(Deadline.PROMISE)
+                self._plan_reply()
+        self._maybe_withdraw()
+        self._maybe_extend(Deadline.PROMISE)
 
-    def _keeps_the_promise(self) -> None:
-        agreed = cast("datetime", self.dispute.agreed_until)  # the option cannot be chosen without
-        what = self._one_of(
-            (("early", 60), ("just", 20), ("late", 10), ("never", 5), ("refund", 10))
+    def _plan_reply(self) -> None:
+        reply = self._draw(
+            ((CommandType.CONFIRM_AGREEMENT, 40), (CommandType.DENY_AGREEMENT, 25), (None, 35))
         )
+        if reply is None:
+            return
+        at = self._soon(9)
+        self._plan(at, partial(self._command, reply, self.consumer, self._key()))
+        if self._happens(0.1):
+            denial = partial(self._command, CommandType.DENY_AGREEMENT, self.consumer)
+            self._plan(at + self._between(1, 10), denial)
+
+    def _plan_promise(self) -> None:
+        agreed = cast("datetime", self.dispute.agreed_until)  # the option cannot be chosen without
+        what = self._draw((("early", 60), ("just", 20), ("late", 10), ("never", 5), ("refund", 10)))
         if what == "early":
-            scanned_at = self.now + (agreed - self.now) * self.chance.uniform(0.2, 0.95)
-        elif what == "just":  # the scan is in time, the news of it often is not
+            scanned_at = self.now + (agreed - self.now) * self.random.uniform(0.2, 0.95)
+        elif what == "just":  # the scan is in time, but often becomes known late
             scanned_at = agreed - self._between(0, 0.5)
         else:
             scanned_at = agreed + self._between(0.2, 30)
         scanned_at = scanned_at.replace(microsecond=0)
         if what == "refund":
-            self._refunds(self.now + self._between(1, 12))
+            self._plan_refund(self.now + self._between(1, 12))
         elif what != "never":
-            self._ships(max(self.now, scanned_at - self._between(0.3, 9)), scanned_at)
+            self._plan_shipment(max(self.now, scanned_at - self._between(0.3, 9)), scanned_at)
 
     def _when_denial_under_review(self) -> None:
-        ruling = self._one_of(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45)))
-        self._plan_ruling(ruling)
-        self._may_withdraw()
-        if Deadline.PROMISE in self.dispute.deadlines and self._happens(
-            0.4
-        ):  # it runs on while the platform looks
-            self._plan(self._soon(6), partial(self._extends, Deadline.PROMISE))
+        self._plan_ruling(self._draw(_RULINGS))
+        self._maybe_withdraw()
+        # The promise continues to run during the review.
+        if Deadline.PROMISE in self.dispute.deadlines and self._happens(0.4):
+            self._plan(self._soon(6), partial(self._extend, Deadline.PROMISE))
 
     def _when_awaiting_evidence(self) -> None:
         again = self.dispute.submissions > 0
         if not self._happens(0.35 if again else 0.02 + self.merchant.silent / 2):
-            at = (
-                self._at_the_last_moment(Deadline.EVIDENCE)
-                if self._happens(0.05)
-                else self._soon(1)
-            )
+            at = self._near_deadline(Deadline.EVIDENCE) if self._happens(0.05) else self._soon(1)
             if self._happens(self.merchant.careless):
-                self._plan(at, self._proves_badly)
+                self._plan(at, self._invalid_evidence)
                 at += self._between(0.05, 0.5)
-            self._plan(at, self._proves)
-        self._may_withdraw()
-        self._may_extend(Deadline.EVIDENCE)
+            self._plan(at, self._submit_evidence)
+        self._maybe_withdraw()
+        self._maybe_extend(Deadline.EVIDENCE)
 
     def _when_under_review(self) -> None:
         at = self._soon(20)
-        if self._happens(0.2):  # of a round too many it hears in time
+        if self._happens(0.2):  # it is refused where no rounds are left
             request = partial(
-                self._asks,
+                self._command,
                 CommandType.REQUEST_EVIDENCE,
                 self.adjudicator,
-                note=self.chance.choice(_REQUESTS),
+                note=self.random.choice(EVIDENCE_REQUESTS),
             )
             self._plan(at, request)
-        self._plan_ruling(
-            self._one_of(((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))),
-            at + self._between(0.1, 3),
-        )
-        self._may_withdraw()
+        self._plan_ruling(self._draw(_RULINGS), at + self._between(0.1, 3))
+        self._maybe_withdraw()
 
     def _when_resolved(self) -> None:
         if self._happens(0.02):
             self._plan(
                 self._soon(10),
-                partial(self._asks, CommandType.DENY_AGREEMENT, self.consumer, self._key()),
+                partial(self._command, CommandType.DENY_AGREEMENT, self.consumer, self._key()),
             )
 
     def _when_penalized(self) -> None:
         if self._happens(0.05):
-            self._plan(self._soon(3), partial(self._chooses, self.answer))
+            self._plan(self._soon(3), partial(self._choose, self.answer))
         if self._happens(0.06):
-            self._plan(self._soon(40), partial(self._judges, CommandType.ANNUL))
+            self._plan(self._soon(40), partial(self._rule, CommandType.ANNUL))
 
     def _plan_ruling(self, event: CommandType, at: datetime | None = None) -> None:
         at = at or self._soon(20)
         if self._happens(0.04):
-            self._plan(at, partial(self._judges, event, rashly=True))
+            self._plan(at, partial(self._rule, event, without_rationale=True))
             at += self._between(0.05, 0.5)
-        self._plan(at, partial(self._judges, event))
+        self._plan(at, partial(self._rule, event))
 
-    def _may_withdraw(self) -> None:
+    def _maybe_withdraw(self) -> None:
         if self._happens(0.05):
             self._plan(
-                self._soon(5), partial(self._asks, CommandType.WITHDRAW, self.consumer, self._key())
+                self._soon(5),
+                partial(self._command, CommandType.WITHDRAW, self.consumer, self._key()),
             )
 
-    def _may_extend(self, deadline: Deadline) -> None:
+    def _maybe_extend(self, deadline: Deadline) -> None:
         if self._happens(0.05):
-            at = self.now + (self.dispute.deadlines[deadline] - self.now) * self.chance.uniform(
+            at = self.now + (self.dispute.deadlines[deadline] - self.now) * self.random.uniform(
                 0.1, 0.9
             )
-            self._plan(at, partial(self._extends, deadline))
+            self._plan(at, partial(self._extend, deadline))
 
 
 def _awake(at: datetime) -> datetime:
-    """Put off to the day what would be done at night."""
+    """Put off to the day what would happen at night."""
     return at + timedelta(hours=_WAKES) if at.astimezone(_SHANGHAI).hour < _WAKES else at

@@ -1,17 +1,19 @@
-"""Erasing and sharing histories: personal values go, and, where asked, ids are replaced.
+"""Redacting histories for erasure and sharing: remove personal values and, if wanted, replace ids.
 
-Erasing changes nothing that is hashed, so every hash still fits. Replacing ids makes another
-history that tells the same: its chain is built anew, and each opening says so in `package`.
+Removing personal values changes nothing that is hashed, so every hash stays valid. Replacing ids
+makes another history of the same course: its chain is rebuilt, and each opening is marked so in
+`package`.
 
-What stays either way: times, states, amounts, carriers, media types, what else the guards saw, rule
-versions, policies (with their `order_url` and the words of their reasons), the name of the order
-system, and of each erased value the commitment and the length. A commitment is salted and the salt
-goes with the value, so the value cannot be guessed from it, unless the salts were derived from ids
-(as in scenarios and made-up histories). Who has the original knows a dispute again by its times and
-commitments: pseudonyms hide it from everybody else.
+Both keep times, states, amounts, carriers, media types, what else the guards saw, rule versions,
+policies (with their `order_url` and the texts of their reasons), the name of the order system, and
+the commitment and length of each erased value. A commitment is salted and its salt is removed with
+the value, so the value cannot be guessed from it, unless the salts were derived from ids (as in
+scenarios and synthetic histories). Whoever has the original can recognize a dispute by its times
+and commitments: pseudonyms hide it only from others.
 """
 
 import hmac
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,20 +24,20 @@ from dispute_fsm.decider.hash_chain import event_hash
 from dispute_fsm.domain.events import EVENT, GENESIS, AuditEvent, DisputeOpened
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import numbered, parsed, record_line
-from dispute_fsm.history.reader import Fault, HistoryReader, Step
+from dispute_fsm.history.jsonl import numbered_lines, parse_line, record_line
+from dispute_fsm.history.reader import HistoryReader, InvalidRecord, Projection, Step
 
 IDS_REPLACED = "ids-replaced"
-"""Stands in the build part of an opening's `package` where ids were replaced: `0.1.0+ids-replaced`."""
+"""The build part of an opening's `package` where ids were replaced: `0.1.0+ids-replaced`."""
 
 LEAST_SECRET = 16
-"""How many bytes a secret has at least."""
+"""Minimum length of a secret in bytes."""
 
 _DIGITS = 16
 
 
-class Kind(StrEnum):
-    """What an id is an id of; the value begins its pseudonyms."""
+class IdKind(StrEnum):
+    """What an id identifies; the value is the prefix of its pseudonyms."""
 
     DISPUTE = "D"
     ORDER = "O"
@@ -51,31 +53,31 @@ class Kind(StrEnum):
     FILE = "F"
 
 
-_KINDS: Mapping[str, Kind] = FrozenMap(
+_KINDS: Mapping[str, IdKind] = FrozenMap(
     {
-        "dispute_id": Kind.DISPUTE,
-        "order_id": Kind.ORDER,
-        "merchant_id": Kind.MERCHANT,
-        "consumer_id": Kind.CONSUMER,
-        "waybill": Kind.WAYBILL,
-        "shipped_waybill": Kind.WAYBILL,
-        "key": Kind.KEY,
-        "event_id": Kind.EVENT,
-        "correlation_id": Kind.CORRELATION,
-        # of the order system's answer, a text; an event's own is a number
-        "revision": Kind.REVISION,
-        "sha256": Kind.FILE,
+        "dispute_id": IdKind.DISPUTE,
+        "order_id": IdKind.ORDER,
+        "merchant_id": IdKind.MERCHANT,
+        "consumer_id": IdKind.CONSUMER,
+        "waybill": IdKind.WAYBILL,
+        "shipped_waybill": IdKind.WAYBILL,
+        "key": IdKind.KEY,
+        "event_id": IdKind.EVENT,
+        "correlation_id": IdKind.CORRELATION,
+        # the order system's revision, a string; an event's own is a number
+        "revision": IdKind.REVISION,
+        "sha256": IdKind.FILE,
     }
 )
-"""The members that are ids, wherever they stand in an event: in it, in its payload, its facts, or what a guard saw."""
+"""The members that are ids, in an event, its payload, its facts, or what a guard saw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pseudonyms:
-    """Names to put in the place of ids: the same id of a kind always gets the same one under a secret, another secret gives others.
+    """Replaces ids by HMAC-SHA256: one secret gives the same id of a kind the same pseudonym.
 
-    Nobody finds the id without the secret (HMAC-SHA256). Of n ids of a kind, the chance that any
-    two get the same name is below n² / 2⁶⁵: with ten million it is three in a million. Raises
+    Nobody can compute the id without the secret. Of n ids of a kind, the chance that any two get
+    the same pseudonym is below n² / 2⁶⁵: with ten million it is three in a million. Raises
     `InputError` for a secret that is too short.
     """
 
@@ -87,109 +89,94 @@ class Pseudonyms:
                 f"a secret has at least {LEAST_SECRET} bytes, this one has {len(self.secret)}"
             )
 
-    def of(self, kind: Kind, value: str) -> str:
-        """Return the pseudonym, e.g. `M-3f9c0a1b2c4d5e6f`; of a file's SHA-256 it looks like one itself."""
+    def of(self, kind: IdKind, value: str) -> str:
+        """Return the pseudonym, e.g. `M-3f9c0a1b2c4d5e6f`; for a SHA-256, another SHA-256."""
         name = hmac.digest(self.secret, f"{kind.value}:{value}".encode(), "sha256").hex()
-        return name if kind is Kind.FILE else f"{kind.value}-{name[:_DIGITS]}"
+        return name if kind is IdKind.FILE else f"{kind.value}-{name[:_DIGITS]}"
 
 
-def redacted(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's record, as it was parsed, without its personal values; all else stays, so its hash still fits."""
+def redact(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event's parsed record without its personal values; its hash stays valid."""
     return {**record, "private": {}}
 
 
-def with_ids_replaced(event: AuditEvent, prev_hash: str, pseudonyms: Pseudonyms) -> dict[str, Any]:
-    """Return an event's record without personal values, its ids replaced, hashed behind `prev_hash`; an opening is marked.
+def replace_ids(event: AuditEvent, prev_hash: str, pseudonyms: Pseudonyms) -> dict[str, Any]:
+    """Return an event's redacted record with its ids replaced, hashed after `prev_hash`.
 
-    Raises `ValidationError` where the mark does not fit into the opening's `package`.
+    An opening is marked. Raises `ValidationError` where the mark does not fit into the opening's
+    `package`.
     """
-    kinds = {**_KINDS, "id": Kind[event.actor.role.name]}  # a guard that saw an id saw the actor's
-    record: dict[str, Any] = _replaced(redacted(event.model_dump(mode="json")), kinds, pseudonyms)
-    if isinstance(event, DisputeOpened):
-        record["package"] = _marked(event)
+    # `id` is that of the actor, in the event and in what a guard saw.
+    kinds = {**_KINDS, "id": IdKind[event.actor.role.name]}
+    record: dict[str, Any] = _replace(redact(event.model_dump(mode="json")), kinds, pseudonyms)
+    if isinstance(event, DisputeOpened) and not ids_replaced(event):
+        separator = "." if "+" in event.package else "+"
+        record["package"] = f"{event.package}{separator}{IDS_REPLACED}"
     record["prev_hash"] = prev_hash
     record["hash"] = event_hash(record)
-    EVENT.validate_python(record)  # nothing is written that could not be read back
+    EVENT.validate_python(record)  # nothing is written that cannot be read back
     return record
 
 
 def ids_replaced(opening: DisputeOpened) -> bool:
-    """Tell whether the ids of this dispute's history were replaced."""
+    """Return whether the ids of this dispute's history were replaced."""
     return IDS_REPLACED in opening.package.partition("+")[2].split(".")
 
 
 def redacted_lines(
     stream: IO[bytes], file: str, pseudonyms: Pseudonyms | None = None
 ) -> Iterator[str]:
-    """Go through an open history and give its lines without personal values; with `pseudonyms`, ids are replaced too.
+    """Yield the lines of an open history without personal values; `pseudonyms` replace its ids.
 
-    `file` is its name in errors. Raises `InputError` with file and line for whatever is wrong with
-    it.
+    `file` is its name in errors. Raises `InputError` with file and line for the first invalid line.
     """
-    rebuilt = _Rebuilt(pseudonyms)
-    with closing(HistoryReader(file, rebuilt.follow)) as reader:
-        for number, line in numbered(stream, file):
-            found = reader.read(number, line)
-            if isinstance(found, Fault):
-                raise found.error
-            if found is None:  # a policy: no dispute of a sound history is broken
+    rebuilt = deque[dict[str, Any]](maxlen=1)  # the record of the event that was read last
+
+    def project(line: int, dispute_id: str) -> Projection:
+        if pseudonyms is None:
+            return Projection(line, dispute_id)
+        return _RebuiltChain(pseudonyms, rebuilt)
+
+    with closing(HistoryReader(file, project)) as reader:
+        for number, line in numbered_lines(stream, file):
+            step = reader.read(number, line)
+            if isinstance(step, InvalidRecord):
+                raise step.error
+            if step is None:  # a policy: the history has no invalid record so far
                 yield line.decode()
             else:
-                yield record_line(
-                    redacted(parsed(line)) if rebuilt.record is None else rebuilt.record
-                )
+                yield record_line(rebuilt[-1] if rebuilt else redact(parse_line(line)))
 
 
-def _replaced(value: Any, kinds: Mapping[str, Kind], pseudonyms: Pseudonyms) -> Any:  # noqa: ANN401 -- JSON of any shape
+def _replace(value: Any, kinds: Mapping[str, IdKind], pseudonyms: Pseudonyms) -> Any:  # noqa: ANN401 -- JSON of any shape
     if isinstance(value, dict):
         members: dict[str, Any] = value
         return {
             name: pseudonyms.of(kinds[name], member)
             if name in kinds and isinstance(member, str)
-            else _replaced(member, kinds, pseudonyms)
+            else _replace(member, kinds, pseudonyms)
             for name, member in members.items()
         }
     if isinstance(value, list):
-        listed: list[Any] = value
-        return [_replaced(member, kinds, pseudonyms) for member in listed]
+        items: list[Any] = value
+        return [_replace(item, kinds, pseudonyms) for item in items]
     return value
 
 
-def _marked(opening: DisputeOpened) -> str:
-    if ids_replaced(opening):
-        return opening.package
-    return f"{opening.package}{'.' if '+' in opening.package else '+'}{IDS_REPLACED}"
+class _RebuiltChain(Projection):
+    """Rebuilds one dispute's chain with its ids replaced.
 
+    The same events always give the same chain, so a dispute that is read back from disk continues
+    as before.
+    """
 
-@dataclass(slots=True)
-class _Rebuilt:
-    """The record of the event that was read last, with its ids replaced; None where they stay."""
+    def __init__(self, pseudonyms: Pseudonyms, rebuilt: deque[dict[str, Any]]) -> None:
+        self._pseudonyms = pseudonyms
+        self._rebuilt = rebuilt
+        self._last_hash = GENESIS
 
-    pseudonyms: Pseudonyms | None
-    record: dict[str, Any] | None = None
-
-    def follow(self, _line: int, _dispute_id: str) -> "_Chain":
-        return _Chain(self)
-
-
-class _Chain:
-    """Builds one dispute's chain anew; of the same events it is always the same, so one that comes back from disk goes on as it was."""
-
-    def __init__(self, rebuilt: _Rebuilt) -> None:
-        self.rebuilt = rebuilt
-        self.last_hash = GENESIS
-
-    def take(self, step: Step) -> None:
-        """Rebuild the event, where ids are replaced at all."""
-        if self.rebuilt.pseudonyms is not None:
-            record = self.rebuilt.record = with_ids_replaced(
-                step.event, self.last_hash, self.rebuilt.pseudonyms
-            )
-            self.last_hash = record["hash"]
-
-    def fail(self, fault: Fault) -> None:
-        """Take nothing: the first fault ends it all."""
-
-    def result(self) -> str:
-        """Say nothing."""
-        return ""
+    def apply(self, step: Step) -> None:
+        """Rebuild the event's record."""
+        record = replace_ids(step.event, self._last_hash, self._pseudonyms)
+        self._rebuilt.append(record)
+        self._last_hash = record["hash"]

@@ -1,8 +1,8 @@
-"""Replaying histories: folded, decided again, and, where asked, under other rules or another policy.
+"""Replaying histories: fold them, decide each command again, and optionally ask what-if.
 
-The three are kept apart. A *fault* says that a history cannot be: its chain is broken, or an event
-cannot follow. A *difference* says that the decision made again is another. A *what-if* says what
-other rules would have made of it.
+The three results are separate. A *fault* means that a history is invalid: its chain is broken, or
+an event cannot follow. A *difference* means that the command is decided differently now. A
+*what-if* is the end under other rules or another policy.
 """
 
 import gc
@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Any
 from dispute_fsm.domain.enums import Outcome, StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.scalars import Named, Series, Strict
-from dispute_fsm.history.jsonl import numbered, opened
-from dispute_fsm.history.reader import UPGRADES, Fault, HistoryReader, Step, Upgrade
+from dispute_fsm.history.jsonl import numbered_lines, open_history
+from dispute_fsm.history.reader import (
+    UPCASTS,
+    HistoryReader,
+    InvalidRecord,
+    Projection,
+    Step,
+    Upcast,
+)
 from dispute_fsm.history.redecide import Difference, Undetermined, redecide
 from dispute_fsm.history.what_if import Question, WhatIf, what_if
 
@@ -23,11 +30,11 @@ if TYPE_CHECKING:
 
 
 class Replayed(Strict):
-    """What came of one dispute's history.
+    """The result of replaying one dispute.
 
-    `line` is where it begins; `rules`, `state` and `outcome` are as its sound events leave them
-    (null: there are none). `differences` and `undetermined` are of the decisions made again under
-    the recorded rules. `what_if` is null where nothing was asked, or the history has a fault.
+    `line` is that of its first event; `rules`, `state` and `outcome` are those after its last valid
+    event (null: there is none). `differences` and `undetermined` are of the commands decided again
+    under the recorded rules. `what_if` is null where none was asked, or the history is invalid.
     """
 
     file: str
@@ -37,25 +44,25 @@ class Replayed(Strict):
     events: int
     state: Named[StateName] | None
     outcome: Named[Outcome] | None
-    fault: Fault | None
+    fault: InvalidRecord | None
     differences: Series[Difference]
     undetermined: Series[Undetermined]
     what_if: WhatIf | None
 
     @property
     def sound(self) -> bool:
-        """Whether the history is whole and every decision made again is the one recorded."""
+        """Whether the history is valid and no decision differs."""
         return self.fault is None and not self.differences
 
 
-_MANY_OBJECTS = 100_000
-
-_NOTHING = {"state": None, "outcome": None, "rules": None, "events": 0}
-"""Of a dispute whose first event has a fault already."""
+_GC_THRESHOLD = 100_000
 
 
-class _Replay:
-    """Follows one dispute: decides every command again, and keeps the events only where they are asked about later."""
+class _Replay(Projection):
+    """The projection of one dispute: decides every command again.
+
+    It keeps the events only for a what-if.
+    """
 
     def __init__(self, file: str, line: int, dispute_id: str, question: Question | None) -> None:
         self.file = file
@@ -64,65 +71,56 @@ class _Replay:
         self.question = question
         self.dispute: Dispute | None = None
         self.events = list[AuditEvent]()
-        self.fault: Fault | None = None
+        self.error: InvalidRecord | None = None
         self.differences = list[Difference]()
         self.undetermined = list[Undetermined]()
 
-    def take(self, step: Step) -> None:
+    def apply(self, step: Step) -> None:
         """Decide the event's command again."""
         self.dispute = step.after
         if self.question is not None:
             self.events.append(step.event)
-        found = redecide(step.before, step.event, step.policy)
-        if isinstance(found, Difference):
-            self.differences.append(found)
-        elif found is not None:
-            self.undetermined.append(found)
+        difference = redecide(step.before, step.event, step.policy)
+        if isinstance(difference, Difference):
+            self.differences.append(difference)
+        elif difference is not None:
+            self.undetermined.append(difference)
 
-    def fail(self, fault: Fault) -> None:
-        """Keep the fault."""
-        self.fault = fault
+    def fail(self, error: InvalidRecord) -> None:
+        """Keep the error."""
+        self.error = error
 
     def result(self) -> str:
         """Return the `Replayed` as JSON."""
-        after = self.dispute
-        stands = (
-            {
-                "state": after.state,
-                "outcome": after.outcome,
-                "rules": after.rules.id,
-                "events": after.seq,
-            }
-            if after
-            else _NOTHING
-        )
-        asked = None
-        if after is not None and self.fault is None and self.question is not None:
-            asked = what_if(after, self.events, self.question)
+        dispute, answer = self.dispute, None
+        if dispute is not None and self.error is None and self.question is not None:
+            answer = what_if(dispute, self.events, self.question)
         members: dict[str, Any] = {
-            **stands,
             "file": self.file,
             "line": self.line,
             "dispute_id": self.dispute_id,
-            "fault": self.fault,
+            "rules": dispute and dispute.rules.id,
+            "events": dispute.seq if dispute else 0,
+            "state": dispute and dispute.state,
+            "outcome": dispute and dispute.outcome,
+            "fault": self.error,
             "differences": tuple(self.differences),
             "undetermined": tuple(self.undetermined),
-            "what_if": asked,
+            "what_if": answer,
         }
-        return Replayed.model_construct(
-            **members
-        ).model_dump_json()  # it is validated when it is read back
+        # It is validated when it is read back.
+        return Replayed.model_construct(**members).model_dump_json()
 
 
 @contextmanager
-def collecting_rarely() -> Generator[None]:
-    """Let Python look for reference cycles less often, for programs that replay a lot.
+def rare_garbage_collection() -> Generator[None]:
+    """Run Python's garbage collector less often, for programs that replay a lot.
 
-    A replay makes many objects and no cycles; looking for them would take longer than some of the
-    rules.
+    A replay creates many objects and no reference cycles; searching for cycles takes longer than
+    some of the rules.
     """
     before = gc.get_threshold()
-    gc.set_threshold(_MANY_OBJECTS)
+    gc.set_threshold(_GC_THRESHOLD)
     try:
         yield
     finally:
@@ -134,23 +132,27 @@ def replay(
     question: Question | None = None,
     *,
     watch: Callable[[bytes, Step | None], None] | None = None,
-    upgrades: Mapping[int, Upgrade] = UPGRADES,
-) -> Iterator[Fault | Replayed]:
-    """Replay a history file (`-`: standard input): the faults that are no dispute's, then every dispute in order.
+    upcasts: Mapping[int, Upcast] = UPCASTS,
+) -> Iterator[InvalidRecord | Replayed]:
+    """Replay a history file (`-`: standard input): invalid policies, then each dispute in order.
 
-    `watch` hears of every line, with its event where it is a sound one. Raises `InputError` with
-    file, line and field where a line cannot be read, `OSError` where the file cannot be opened.
+    `watch` is called with each line, and with its step where it is a valid event. Raises
+    `InputError` with file, line and field where a line cannot be read, `OSError` where the file
+    cannot be opened.
     """
 
-    def follow(line: int, dispute_id: str) -> _Replay:
+    def project(line: int, dispute_id: str) -> _Replay:
         return _Replay(path, line, dispute_id, question)
 
-    with opened(path) as stream, closing(HistoryReader(path, follow, upgrades=upgrades)) as reader:
-        for number, line in numbered(stream, path):
-            found = reader.read(number, line)
-            if isinstance(found, Fault) and found.dispute_id is None:
-                yield found
+    with (
+        open_history(path) as stream,
+        closing(HistoryReader(path, project, upcasts=upcasts)) as reader,
+    ):
+        for number, line in numbered_lines(stream, path):
+            step = reader.read(number, line)
+            if isinstance(step, InvalidRecord) and step.dispute_id is None:
+                yield step
             if watch is not None:
-                watch(line, found if isinstance(found, Step) else None)
+                watch(line, step if isinstance(step, Step) else None)
         reader.finish()
         yield from map(Replayed.model_validate_json, reader.results())

@@ -1,8 +1,8 @@
-"""What would have become of a recorded dispute under other rules or another policy.
+"""What-if: how a recorded dispute would have ended under other rules or another policy.
 
-What people did stands as recorded, at the time at which they did it; expiries are dropped and the
-deadlines run anew. What would have needed facts or answers that nobody recorded is undetermined,
-never guessed.
+Commands of people stay as recorded, at their recorded times; recorded expiries are dropped, and the
+deadlines run anew. A step that needs facts or answers that were not recorded is undetermined: they
+are not guessed.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,6 @@ from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
     EventType,
-    Labelled,
     Option,
     Outcome,
     RefusalCode,
@@ -33,35 +32,28 @@ from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.domain.scalars import Named, Series, Strict
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
+from dispute_fsm.history.messages import EndComparison, Missing
 from dispute_fsm.history.redecide import (
     Difference,
-    Missing,
     Undetermined,
-    another_due,
-    asked,
     compare,
-    expired_before,
-    instead,
-    no_event,
-    opening_asked,
-    words_missing,
+    deadline_difference,
+    expiry_difference,
+    needs_erased_data,
+    no_event_difference,
+    recorded_command,
+    recorded_opening,
+    unrecorded_result,
 )
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import RuleVersion
 
 
-class Verdict(Labelled):
-    """How a dispute would end, against how it ended."""
-
-    SAME = "same", "相同", "the same"
-    DIFFERENT = "different", "不同", "different"
-    UNDETERMINED = "undetermined", "无法确定", "undetermined"
-
-
 class EndState(Strict):
-    """Where a dispute stands when its history ends; `option` is the answer under which it goes on, null where it is closed.
+    """The state of a dispute at the end of its history.
 
-    `states` are the leaves that it is in: one, or one for each region of a parallel state.
+    `states` are its active leaves: one, or one for each region of a parallel state. `option` is the
+    chosen option of a dispute that is still open, else null.
     """
 
     state: Named[StateName]
@@ -71,13 +63,13 @@ class EndState(Strict):
 
 
 class WhatIf(Strict):
-    """What would have become of one dispute.
+    """How one dispute would have ended.
 
-    `now` is null where it would not have been opened, and where nobody can tell: then `missing`
-    says what was not recorded.
+    `now` is null where it would not have been opened, and where its end is undetermined: then
+    `missing` says what was not recorded.
     """
 
-    verdict: Named[Verdict]
+    verdict: Named[EndComparison]
     then: EndState
     now: EndState | None
     missing: Undetermined | None
@@ -86,57 +78,58 @@ class WhatIf(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: other rules (None: each dispute's own), and how the policy of each would be another."""
+    """The other rules (None: each dispute's own), and how each dispute's policy is changed."""
 
     rules: str | None = None
     policy: Callable[[Policy], Policy] | None = None
 
 
 def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question) -> WhatIf:
-    """Follow a dispute's course under other rules or another policy.
+    """Replay a dispute's commands under other rules or another policy.
 
-    `events` are all of the dispute's, `recorded` is what they fold to. Raises `InputError` where
-    the rule version is not known, `ValidationError` where the policy cannot be changed so.
+    `events` are all of the dispute's, `recorded` is what they fold to. Raises `InputError` for an
+    unknown rule version, `ValidationError` where the policy cannot be changed in this way.
     """
     first = recorded.opening
     policy = recorded.policy if question.policy is None else question.policy(recorded.policy)
-    opening = opening_asked(first, policy, question.rules or first.rules)
-    then = _standing(recorded)
+    opening = recorded_opening(first, policy, question.rules or first.rules)
+    then = _end_state(recorded)
     try:
         opened = open_dispute(
             None, opening, first.facts, first.at, stamp=derived_stamp(first.at, first.dispute_id, 1)
         )
     except StaleFactsError:
-        unseen = Undetermined(seq=1, missing=Missing.FACTS)
-        return WhatIf(
-            verdict=Verdict.UNDETERMINED, then=then, now=None, missing=unseen, differences=()
-        )
+        return _what_if(then, None, Undetermined(seq=1, missing=Missing.FACTS))
     if not isinstance(opened, Accepted):
         reasons = opened.reasons if isinstance(opened, Refused) else ()
-        return WhatIf(
-            verdict=Verdict.DIFFERENT,
-            then=then,
-            now=None,
-            missing=None,
-            differences=(no_event(first, "refused", reasons),),
-        )
-    course = _Course(begin(opened.event, policy), events, recorded.rules)
-    course.note(compare(first, opened.event))
-    missing = course.run()
+        return _what_if(then, None, None, [no_event_difference(first, "refused", reasons)])
+    replayed = _WhatIfReplay(begin(opened.event, policy), events, recorded.rules)
+    replayed.note(compare(first, opened.event))
+    missing = replayed.run()
     if missing is None and (
-        course.supposes_silence or (recorded.closed and not course.dispute.closed)
+        replayed.assumes_silence or (recorded.closed and not replayed.dispute.closed)
     ):
         missing = Undetermined(seq=recorded.seq, missing=Missing.ANSWERS)
-    now = None if missing is not None else _standing(course.dispute)
-    verdict = (
-        Verdict.UNDETERMINED if now is None else Verdict.SAME if now == then else Verdict.DIFFERENT
-    )
+    now = None if missing is not None else _end_state(replayed.dispute)
+    return _what_if(then, now, missing, replayed.differences)
+
+
+def _what_if(
+    then: EndState,
+    now: EndState | None,
+    missing: Undetermined | None,
+    differences: Sequence[Difference] = (),
+) -> WhatIf:
+    if missing is not None:
+        comparison = EndComparison.UNDETERMINED
+    else:
+        comparison = EndComparison.SAME if now == then else EndComparison.DIFFERENT
     return WhatIf(
-        verdict=verdict, then=then, now=now, missing=missing, differences=tuple(course.differences)
+        verdict=comparison, then=then, now=now, missing=missing, differences=tuple(differences)
     )
 
 
-def _standing(dispute: Dispute) -> EndState:
+def _end_state(dispute: Dispute) -> EndState:
     return EndState(
         state=dispute.state,
         states=dispute.states,
@@ -145,10 +138,10 @@ def _standing(dispute: Dispute) -> EndState:
     )
 
 
-# Who confirmed one agreement has said nothing of another, a ruling is on what was under review, and
-# more time was given for what was awaited then.
-_OF_AN_AGREEMENT = frozenset({CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT})
-_OF_A_STATE = frozenset(
+# These commands apply to one agreement, or to one state: a consumer who confirmed an agreement did
+# not confirm another one, and an extension was for what the dispute waited for then.
+_ABOUT_AGREEMENT = frozenset({CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT})
+_ABOUT_STATE = frozenset(
     {
         CommandType.REQUEST_EVIDENCE,
         CommandType.RULE_NO_FAULT,
@@ -157,19 +150,19 @@ _OF_A_STATE = frozenset(
         CommandType.ANNUL,
     }
 )
-_OF_EVIDENCE = frozenset({StateName.AWAITING_EVIDENCE, StateName.UNDER_REVIEW})
+_EVIDENCE_STATES = frozenset({StateName.AWAITING_EVIDENCE, StateName.UNDER_REVIEW})
 
 
-class _CannotTellError(Exception):
-    """The course cannot be followed any further from what was recorded."""
+class _UndeterminedError(Exception):
+    """The replay cannot continue from what was recorded."""
 
     def __init__(self, missing: Missing) -> None:
         self.missing = missing
         super().__init__(missing.en)
 
 
-class _Course:
-    """The other course of one dispute, step by step beside what was recorded."""
+class _WhatIfReplay:
+    """The replay of one dispute under the other rules or policy, event by event."""
 
     def __init__(
         self, dispute: Dispute, events: Sequence[AuditEvent], recorded: RuleVersion
@@ -179,30 +172,30 @@ class _Course:
         self.configurations = recorded.table.configurations
         self.events = events
         self.option: Option | None = None  # as recorded so far
-        self.heard: list[AuditEvent] = []  # accepted so far, as recorded
-        self.unheard = False
+        self.accepted: list[AuditEvent] = []  # as recorded so far
+        self.could_not_answer = False
         self.differences: list[Difference] = []
 
     @property
-    def supposes_silence(self) -> bool:
-        """Whether it stands as it does only because nobody answered a question that the recorded rules did not put."""
-        return self.unheard and (
+    def assumes_silence(self) -> bool:
+        """Whether the state depends on silence about something the recorded rules did not ask."""
+        return self.could_not_answer and (
             self.dispute.state is not StateName.RESOLVED or self.dispute.outcome is Outcome.ANNULLED
         )
 
     def run(self) -> Undetermined | None:
-        """Take every recorded event but the opening; say what was missing where it goes no further."""
+        """Replay every event after the opening; return what is missing where it cannot go on."""
         for previous, event in pairwise(self.events):
             if previous.type is not EventType.REFUSED:
-                self.heard.append(previous)
+                self.accepted.append(previous)
             try:
-                self.catch_up(previous, event)
-                self.take(previous, event)
-            except _CannotTellError as end:
-                return Undetermined(seq=event.seq, missing=end.missing)
+                self.fire_passed_deadlines(previous, event)
+                self.replay_event(previous, event)
+            except _UndeterminedError as error:
+                return Undetermined(seq=event.seq, missing=error.missing)
         return None
 
-    def take(self, previous: AuditEvent, event: AuditEvent) -> None:
+    def replay_event(self, previous: AuditEvent, event: AuditEvent) -> None:
         deadline = event.command.expires
         if deadline is None or event.type is EventType.REFUSED:
             self.submit(event)
@@ -211,54 +204,48 @@ class _Course:
         if now == then:
             self.submit(event)
         elif now is not None:
-            self.note(another_due(event, deadline, then, now, ()))
+            self.note(deadline_difference(event, deadline, then, now))
 
     def submit(self, event: AuditEvent) -> None:
-        """Put the recorded command to the dispute as it would stand."""
+        """Decide the recorded command for the dispute as it would be."""
         before = self.dispute
-        decision = self.decide(asked(event), event.facts, event.at)
-        if isinstance(decision, Accepted) and not self.said_of_this(event, before):
-            raise _CannotTellError(Missing.ANSWERS)
+        decision = self.decide(recorded_command(event), event.facts, event.at)
+        if isinstance(decision, Accepted) and not self.applies_to(event, before):
+            raise _UndeterminedError(Missing.ANSWERS)
         if isinstance(event.payload, ChoicePayload) and event.type is not EventType.REFUSED:
             self.option = event.payload.option
-        found = decision.event if isinstance(decision, Accepted | Refused) else None
-        if isinstance(decision, Refused) and self.said_otherwise(event, decision):
-            raise _CannotTellError(Missing.ANSWERS)
-        if found is not None:
-            self.note(compare(event, found))
+        if isinstance(decision, Refused) and self.lacks_deadline(event, decision):
+            raise _UndeterminedError(Missing.ANSWERS)
+        if isinstance(decision, Accepted | Refused) and decision.event is not None:
+            self.note(compare(event, decision.event))
             return
         earlier = decision.event if isinstance(decision, Repeated) else None
-        if words_missing(event, earlier):
-            return  # repeated or refused: the dispute stays as it is
-        reasons = decision.reasons if isinstance(decision, Refused) else ()
-        self.note(no_event(event, instead(reasons, earlier), reasons))
+        if not needs_erased_data(event, earlier):  # else repeated or refused: both change nothing
+            reasons = decision.reasons if isinstance(decision, Refused) else ()
+            self.note(no_event_difference(event, unrecorded_result(reasons, earlier), reasons))
 
-    def said_of_this(self, event: AuditEvent, before: Dispute) -> bool:
-        """Whether what was said then was said of what is before people here: the same agreement, and for a ruling the same review."""
-        if event.command in _OF_AN_AGREEMENT:
+    def applies_to(self, event: AuditEvent, before: Dispute) -> bool:
+        """Return whether the command is about the same thing here: one agreement, one review."""
+        if event.command in _ABOUT_AGREEMENT:
             return before.option is self.option
-        if event.command not in _OF_A_STATE:
+        if event.command not in _ABOUT_STATE:
             return True
         both = set(before.states).intersection(self.configurations[str(event.source)].states)
-        # The evidence is the same evidence, whatever runs beside it; of an agreement it matters
-        # which one it is.
-        return bool(both & _OF_EVIDENCE) or (bool(both) and before.option is self.option)
+        # Evidence is the same in every configuration; an agreement must be the same one.
+        return bool(both & _EVIDENCE_STATES) or (bool(both) and before.option is self.option)
 
-    def said_otherwise(self, event: AuditEvent, refused: Refused) -> bool:
-        """Whether what was accepted then would only have been said in other words here, such as an extension that names no deadline."""
-        unnamed = (
+    def lacks_deadline(self, event: AuditEvent, refused: Refused) -> bool:
+        """Return whether an accepted extension is refused only because it names no deadline."""
+        return (
             isinstance(event.payload, ExtensionPayload)
             and event.payload.deadline is None
             and event.type is not EventType.REFUSED
-        )
-        return (
-            unnamed
             and refused.codes == (RefusalCode.NOT_IN_THIS_STATE,)
             and self.dispute.rules.table.asks(NAMED)
         )
 
-    def silent(self, deadline: Deadline) -> bool:
-        """Whether those who let a deadline pass here could have answered under the recorded rules, and did not."""
+    def could_answer(self, deadline: Deadline) -> bool:
+        """Return whether the recorded rules allowed the answer that this deadline waits for."""
         if self.dispute.rules is self.recorded or deadline not in {
             Deadline.RESPONSE,
             Deadline.EVIDENCE,
@@ -267,12 +254,12 @@ class _Course:
         if deadline is Deadline.EVIDENCE:
             return any(
                 (event.target, CommandType.SUBMIT_EVIDENCE) in self.recorded.table.transitions
-                for event in self.heard
+                for event in self.accepted
             )
-        return all(event.actor.role is not Role.MERCHANT for event in self.heard)
+        return all(event.actor.role is not Role.MERCHANT for event in self.accepted)
 
-    def catch_up(self, previous: AuditEvent, event: AuditEvent) -> None:
-        """Fire what passed before this event, as a sweep would have.
+    def fire_passed_deadlines(self, previous: AuditEvent, event: AuditEvent) -> None:
+        """Fire the deadlines that passed before this event, as a sweep would have.
 
         A deadline that ran in the recorded dispute with the same due instant is swept when it was
         swept there.
@@ -300,22 +287,19 @@ class _Course:
                 expiry.target,
                 expiry.outcome,
             ):
-                self.note(
-                    another_due(
-                        event, deadline, previous.deadlines.get(deadline), passed[deadline], ()
-                    )
-                )
+                then = previous.deadlines.get(deadline)
+                self.note(deadline_difference(event, deadline, then, passed[deadline]))
             else:
-                self.note(expired_before(event, deadline, expiry))
+                self.note(expiry_difference(event, deadline, expiry))
 
     def decide(self, command: Command, facts: OrderFacts | None, at: datetime) -> Decision:
         stamp = derived_stamp(at, self.dispute.dispute_id, self.dispute.seq + 1)
         try:
             decision = decide(self.dispute, command, facts, at, stamp=stamp)
         except (FactsNeededError, StaleFactsError):
-            raise _CannotTellError(Missing.FACTS) from None
+            raise _UndeterminedError(Missing.FACTS) from None
         if isinstance(decision, Accepted) and command.type.expires is not None:
-            self.unheard |= not self.silent(command.type.expires)
+            self.could_not_answer |= not self.could_answer(command.type.expires)
         if isinstance(decision, Accepted | Refused) and decision.event is not None:
             self.dispute = evolve(self.dispute, decision.event)
         return decision

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, cast, func, insert,
 from dispute_fsm.decider.hash_chain import hashed_form
 from dispute_fsm.domain.events import EVENT, AuditEvent
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.reader import upgraded
+from dispute_fsm.history.reader import upcast
 from dispute_fsm.store.address import POSTGRESQL
 from dispute_fsm.store.queries import page_of
 from dispute_fsm.store.schema import disputes, events, keys, private_values
@@ -60,7 +60,7 @@ def record_of(row: EventRow) -> dict[str, Any]:
 
 def event_of(row: EventRow) -> AuditEvent:
     """Read an event, also one of an older schema. Raises `ValidationError`, `InputError`."""
-    return EVENT.validate_python(upgraded(record_of(row)))
+    return EVENT.validate_python(upcast(record_of(row)))
 
 
 _ADDED = {

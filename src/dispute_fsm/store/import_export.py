@@ -18,8 +18,8 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import hashed_form
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import ConflictError, InputError, UnknownDisputeError
-from dispute_fsm.history.jsonl import numbered, record_line
-from dispute_fsm.history.reader import Fault, HistoryReader, Nobody
+from dispute_fsm.history.jsonl import numbered_lines, record_line
+from dispute_fsm.history.reader import HistoryReader, InvalidRecord, Projection
 from dispute_fsm.store.deadlines import ADD_DEADLINE, running_deadlines
 from dispute_fsm.store.event_log import (
     EVENT_ROWS,
@@ -60,10 +60,10 @@ def import_history(store: Store, session: Session, stream: IO[bytes], file: str)
     history of one of its disputes; `ConflictError` where an order would have two live disputes.
     """
     batch, new = list[ImportedEvent](), 0
-    with closing(HistoryReader(file, Nobody)) as reader:
-        for number, line in numbered(stream, file):
+    with closing(HistoryReader(file, Projection)) as reader:
+        for number, line in numbered_lines(stream, file):
             step = reader.read(number, line)
-            if isinstance(step, Fault):
+            if isinstance(step, InvalidRecord):
                 raise step.error
             if step is None:
                 continue

@@ -27,8 +27,8 @@ from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.telling import details, ended_in_time, headline, lasting
 from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
+from dispute_fsm.history.timeline_text import details, duration_text, ended_deadline_text, headline
 from dispute_fsm.rules.registry import rule_version
 
 _DRAWN = {ord("✗"): "×"}
@@ -128,31 +128,31 @@ class HistoryParts:
         """Iterate over the times that a deadline ran: used, and then left or overdue."""
         started: datetime | None = None
         for entry in self.entries:
-            clocks = entry.clocks
-            if deadline in clocks.began:
+            changes = entry.deadlines
+            if deadline in changes.started:
                 started = entry.at
-            elif deadline in clocks.moved and started is not None:
-                was, due = clocks.moved[deadline]
+            elif deadline in changes.moved and started is not None:
+                was, due = changes.moved[deadline]
                 text = self.message("moved", was=self._time(was), due=self._time(due))
                 yield Bar(start=started, end=entry.at, text=text, mark=Mark.LIT)
                 started = entry.at
-            if deadline in clocks.ended and started is not None:
+            if deadline in changes.ended and started is not None:
                 yield from self._ended(started, entry, deadline)
                 started = None
         if started is not None:
-            due = self.entries[-1].clocks.standing[deadline]
+            due = self.entries[-1].deadlines.current[deadline]
             yield Bar(start=started, end=due, text=self.message("open", due=self._time(due)))
 
     def _ended(self, started: datetime, entry: TimelineEntry, deadline: Deadline) -> Iterator[Bar]:
-        ended, due = entry.at, entry.clocks.ended[deadline]
-        passed = entry.clocks.passed
+        ended, due = entry.at, entry.deadlines.ended[deadline]
+        passed = entry.deadlines.expired
         if passed is not None and passed.deadline is deadline:
-            late = lasting(passed.late, self.fmt.lang)
+            late = duration_text(passed.late, self.fmt.lang)
             text = self.message("overdue", due=self._time(due), late=late)
             yield Bar(start=started, end=due, mark=Mark.LIT)
             yield Bar(start=due, end=ended, text=text, mark=Mark.MISSED)
         elif ended <= due:
-            how = ended_in_time(deadline, entry, due - ended, self.fmt.lang)
+            how = ended_deadline_text(deadline, entry, due - ended, self.fmt.lang)
             text = self.message("in_time", due=self._time(due), ended=how)
             yield Bar(start=started, end=ended, mark=Mark.LIT)
             yield Bar(start=ended, end=due, text=text, mark=Mark.FADED)

@@ -1,17 +1,23 @@
-"""Approved drift: what is intended is named with its reason; everything else fails, and so does what no longer fits."""
+"""Approval of drift: any other difference fails, and so does an approval that covers nothing."""
 
 from pathlib import Path
 
 import pytest
 
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.drift import CLASSES, ApprovedDrift, classes, read_approved
+from dispute_fsm.history.approvals import (
+    DRIFT_CLASSES,
+    DriftApprovals,
+    drift_classes,
+    read_approvals,
+)
+from dispute_fsm.history.messages import EndComparison
 from dispute_fsm.history.replay import Replayed, replay
-from dispute_fsm.history.what_if import Question, Verdict
+from dispute_fsm.history.what_if import Question
 from tests.support import recorded_history
 
 SHORTER = Question(policy=lambda policy: policy.lay_over({"response": {"hours": 12}}))
-"""Under it a dispute that is answered after 18 hours ends as `no_response`; each has another deadline."""
+"""Under it, an answer after 18 hours is too late (`no_response`), and each deadline differs."""
 
 HEAD = "dispute: {{dispute_id: {}, opened_at: 2023-03-28T10:00:00+08:00}}\nsteps:\n"
 LATE = HEAD.format("D-late") + "  - {at: +18h, do: choose_option, with: {option: prove_no_fault}}\n"
@@ -25,9 +31,9 @@ def replayed(tmp_path: Path, text: str, question: Question | None = SHORTER) -> 
     return found
 
 
-def approved(tmp_path: Path, text: str) -> ApprovedDrift:
+def approved(tmp_path: Path, text: str) -> DriftApprovals:
     (tmp_path / "approved.yaml").write_text(text, encoding="utf-8")
-    return read_approved(tmp_path / "approved.yaml")
+    return read_approvals(tmp_path / "approved.yaml")
 
 
 def entries(*written: str) -> str:
@@ -35,12 +41,12 @@ def entries(*written: str) -> str:
 
 
 def test_without_approvals_every_class_that_differs_is_left(tmp_path: Path) -> None:
-    assert ApprovedDrift("").unapproved(replayed(tmp_path, LATE)) == (
+    assert DriftApprovals("").unapproved(replayed(tmp_path, LATE)) == (
         "outcome",
         "newly_refused",
         "deadline",
     )
-    assert ApprovedDrift("").unapproved(replayed(tmp_path, LATE, None)) == ()
+    assert DriftApprovals("").unapproved(replayed(tmp_path, LATE, None)) == ()
 
 
 def test_an_approval_of_a_dispute_covers_all_of_its_differences_and_no_other_dispute(
@@ -72,8 +78,8 @@ def test_what_nobody_can_tell_is_a_class_of_its_own(tmp_path: Path) -> None:
         Question(policy=lambda policy: policy.lay_over({"response": {"hours": 48}})),
     )
     assert found.what_if is not None
-    assert found.what_if.verdict is Verdict.UNDETERMINED
-    assert list(classes(found)) == ["deadline", "deadline", "undetermined"]
+    assert found.what_if.verdict is EndComparison.UNDETERMINED
+    assert list(drift_classes(found)) == ["deadline", "deadline", "undetermined"]
     assert approved(tmp_path, entries("dispute: D-silent, class: undetermined, why: x")).unapproved(
         found
     ) == ("deadline",)
@@ -126,5 +132,5 @@ def test_what_cannot_be_meant_is_refused_with_its_place(
 
 
 def test_the_classes_are_named_where_one_is_not_known(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=", ".join(CLASSES)):
+    with pytest.raises(InputError, match=", ".join(DRIFT_CLASSES)):
         approved(tmp_path, entries("dispute: D-1, class: x, why: z"))
