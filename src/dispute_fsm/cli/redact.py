@@ -1,4 +1,4 @@
-"""`dispute-fsm redact`: erase the personal values of a history, and replace its ids where it is to be shared."""
+"""`dispute-fsm redact`: erase the personal data of a history, and replace its ids for sharing."""
 
 import secrets
 from pathlib import Path
@@ -6,31 +6,19 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, reported, written
-from dispute_fsm.cli.histories import as_history
+from dispute_fsm.cli.app import Exit, HistoryArgument, HistoryOutputOption, app, reported
+from dispute_fsm.cli.inputs import require_history
+from dispute_fsm.cli.output import open_output
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import SUFFIX, opened
+from dispute_fsm.history.jsonl import opened
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
 
 
+@app.command("redact")
 @reported
 def redact_command(
-    history: Annotated[
-        str,
-        typer.Argument(
-            metavar="HISTORY",
-            help="A history file, also one that ends in .gz; - is standard input.",
-        ),
-    ],
-    to: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help=f"File to write (*{SUFFIX}[.gz]); - is standard output.",
-        ),
-    ],
+    history: HistoryArgument,
+    to: HistoryOutputOption,
     replace_ids: Annotated[
         bool,
         typer.Option(
@@ -53,7 +41,7 @@ def redact_command(
     Every hash still fits, and it can be replayed: only a key that was refused
     because of the words themselves cannot be decided again.
 
-    Example: dispute-fsm redact made-up.history.jsonl -o erased.history.jsonl
+    Example: dispute-fsm redact synthetic.history.jsonl -o erased.history.jsonl
 
     With --replace-ids, pseudonyms also take the place of the ids of disputes,
     orders, merchants, consumers, other actors and events, of waybills, keys,
@@ -66,14 +54,14 @@ def redact_command(
     still tell which dispute is which.
 
     The history is checked while it is read. Exit code: 0 written, 2 wrong usage,
-    or the history cannot be read or is not whole; no file appears then.
+    or the history cannot be read or is invalid; no file appears then.
     """
     if key_file is not None and not replace_ids:
-        raise InputError("--key-file goes with --replace-ids only")
+        raise InputError("--key-file needs --replace-ids")
     pseudonyms = _pseudonyms(key_file) if replace_ids else None
-    with opened(as_history(history)) as stream, written(to) as out:
-        out.writelines(redacted_lines(stream, history, pseudonyms))
-    return Exit.WELL
+    with opened(require_history(history)) as stream, open_output(to) as output:
+        output.writelines(redacted_lines(stream, history, pseudonyms))
+    return Exit.OK
 
 
 def _pseudonyms(key_file: Path | None) -> Pseudonyms:
@@ -81,5 +69,5 @@ def _pseudonyms(key_file: Path | None) -> Pseudonyms:
         return Pseudonyms(secrets.token_bytes(32))
     try:
         return Pseudonyms(key_file.read_bytes())
-    except InputError as fault:
-        raise fault.within(str(key_file)) from None
+    except InputError as error:
+        raise error.within(str(key_file)) from None
