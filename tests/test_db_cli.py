@@ -1,4 +1,4 @@
-"""The command line over a database: run --db, sweep, db check, db import, db export; exit codes and what is said."""
+"""The command line with a database: run --db, sweep, db check, import, export; exit codes."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Scenarios and histories as tests: each run here is a pytest of its own, over files of its own, as strict as pytest can be."""
+"""Scenarios and histories as tests: each test here runs pytest, as strict as it can be."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from dispute_fsm import pytest_plugin
 from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.jsonl import COMPRESSED, write_history
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY
@@ -16,6 +15,7 @@ from dispute_fsm.history.timeline import timeline
 from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from dispute_fsm.testing import pytest_plugin
 from tests.histories.corpus import MANY, Record, is_policy, line_of, rechained, recorded
 from tests.histories.corpus import lines as lines_of
 
@@ -175,9 +175,13 @@ def test_a_run_without_disputes_imports_nothing_of_what_they_need(
 ) -> None:
     pytester.makeconftest("""
         import sys
-        HEAVY = {"pydantic", "yaml", "structlog", "statemachine", "dispute_fsm.machine", "dispute_fsm.public", "dispute_fsm.errors"}
+        HEAVY = {
+            "pydantic", "yaml", "structlog", "statemachine",
+            "dispute_fsm.machine", "dispute_fsm.public", "dispute_fsm.errors",
+        }
         def pytest_unconfigure(config):
-            print("plugin:", config.pluginmanager.has_plugin("dispute_fsm"), "imported:", sorted(HEAVY & set(sys.modules)))
+            loaded = config.pluginmanager.has_plugin("dispute_fsm")
+            print("plugin:", loaded, "imported:", sorted(HEAVY & set(sys.modules)))
     """)
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest_subprocess(*options)
@@ -453,13 +457,16 @@ def test_disputes_are_told_by_fixtures(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(f"""
         def test_given(given, given_history):
             case = given("{OPENED}", policy={{"silence": "denial"}})
-            case.when("+1h", "choose_option", option="already_shipped").then(refused=["not_shipped", "no_pickup_scan"])
-            again = given_history(case.events, case.policy).when("+2h", "withdraw").then(state="resolved")
+            case.when("+1h", "choose_option", option="already_shipped").then(
+                refused=["not_shipped", "no_pickup_scan"])
+            again = given_history(case.events, case.policy)
+            again.when("+2h", "withdraw").then(state="resolved")
             assert (len(case.events), len(again.events)) == (2, 3)
             assert again.policy.silence == "denial"
 
         def test_two_disputes(given):
-            assert given("{OPENED}").dispute.dispute_id == given("{OPENED}").dispute.dispute_id == "D-1"
+            for _ in range(2):
+                assert given("{OPENED}").dispute.dispute_id == "D-1"
     """)
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
 
@@ -683,7 +690,10 @@ INTENDED = "approved:\n  - {{dispute: {}, class: explanation, why: other words}}
 
 @pytest.fixture
 def drifted(pytester: pytest.Pytester, put: Put) -> str:
-    """Let one history differ in an explanation, with a sound one beside it, and name the file of approvals; return whose it is."""
+    """Let one of two histories differ in an explanation, and configure the file of approvals.
+
+    Returns the id of its dispute.
+    """
     put("cases/a.history.jsonl", forged(DRIFTED, 2, checks=[]))
     history(pytester.path / "cases" / "b.history.jsonl")
     pytester.makefile(

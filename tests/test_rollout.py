@@ -1,4 +1,4 @@
-"""The gradual release: who gets which version, decided alike for ever, exact, recorded, and never moved back by a raise."""
+"""The gradual release: who gets which version; exact, recorded, and never moved back."""
 
 import json
 import re

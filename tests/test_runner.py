@@ -1,4 +1,4 @@
-"""Running scenarios: whatever does not come as expected is a failure that says where, what was expected and what came."""
+"""Running scenarios: each unmet expectation is a failure with its place and both values."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,10 @@ PROMISES = (
 
 
 def ran(*items: str, end: str = "", head: str = HEAD) -> ScenarioResult:
-    """Run the steps; the first stands in line 2 of a file whose head has one line, what is expected of the end below them."""
+    """Run the steps, of which the first is in line 2 of the file, after a head of one line.
+
+    What is expected of the end is below them.
+    """
     lines = [
         head.rstrip("\n"),
         *(["steps:"] if items else []),

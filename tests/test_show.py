@@ -1,4 +1,4 @@
-"""`dispute-fsm show`: what it prints for people and for programs, how a dispute is chosen, and what is an error."""
+"""`dispute-fsm show`: its output for people and programs, how a dispute is selected, errors."""
 
 import gzip
 from collections.abc import Sequence
@@ -43,13 +43,15 @@ NOTHING: dict[str, Any] = {"began": {}, "moved": {}, "ended": {}, "standing": {}
 STORY = """\
 dispute: {dispute_id: D-1, opened_at: 2023-03-28T10:00:00+08:00}
 steps:
-  - {at: +1h, do: choose_option, with: {option: already_shipped}, expect: {refused: [not_shipped, no_pickup_scan]}}
+  - {at: +1h, do: choose_option, with: {option: already_shipped},
+     expect: {refused: [not_shipped, no_pickup_scan]}}
   - at: +2h
     do: choose_option
     with:
       option: ship_by_agreed_date
       agreed_until: 2023-03-30T18:00:00+08:00
-      vouchers: [{kind: chat_screenshot, file_name: 约定.png, media_type: image/png, size: 1, sha256: DIGEST}]
+      vouchers: [{kind: chat_screenshot, file_name: 约定.png, media_type: image/png, size: 1,
+                  sha256: DIGEST}]
       note: 已协商
   - {at: +3h, do: extend_deadline, with: {until: 2023-03-31T18:00:00+08:00, rationale: 暴雪}}
   - {at: +5d, do: sweep}

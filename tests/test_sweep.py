@@ -1,4 +1,4 @@
-"""Sweeps and the runner: each deadline fires once, whoever sweeps; what cannot be judged stays pending and keeps up nobody."""
+"""Sweeps and the runner: each deadline fires once; undecidable ones stay pending alone."""
 
 import threading
 from collections.abc import Iterator
@@ -208,7 +208,7 @@ def test_a_sweep_that_is_asked_to_stop_gives_back_what_it_did_not_work_on(home: 
 # ---- the runner ----------------------------------------------------------------------------------
 
 SOON, FAR = timedelta(seconds=1), timedelta(seconds=2 * PATIENCE)
-"""How soon a runner looks again by itself, where that is what shall help it, and where it shall not."""
+"""The polling intervals of a runner: where polling has to help it, and where it must not."""
 
 
 @pytest.fixture
