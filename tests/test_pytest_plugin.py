@@ -547,7 +547,7 @@ def test_expectations_that_are_not_met_are_written_anew_only_where_asked_twice(
     path = put("a.dispute.yaml", WRONG)
     refused = pytester.runpytest_inprocess("--dispute-update-changed")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
-    refused.stderr.fnmatch_lines(["ERROR: --dispute-update-changed goes with --dispute-update*"])
+    refused.stderr.fnmatch_lines(["ERROR: --dispute-update-changed needs --dispute-update*"])
     assert path.read_text(encoding="utf-8") == WRONG
     result = pytester.runpytest_inprocess("--dispute-update", "--dispute-update-changed")
     result.assert_outcomes(passed=1)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dispute_fsm.cli.output import console
+from dispute_fsm.cli.app import console
 from dispute_fsm.decider.decide import open_dispute
 from dispute_fsm.decider.decisions import Refused, Repeated
 from dispute_fsm.decider.evolve import begin

@@ -1,22 +1,26 @@
-"""The application and what its commands share: exit codes, options, errors."""
+"""The application and what its commands share: exit codes, options, output, errors."""
 
 import inspect
+import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, ParamSpec, get_args
+from typing import IO, Annotated, Any, NoReturn, ParamSpec, get_args
 
 import structlog
 import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.text import Text
 from typer.models import ArgumentInfo, OptionInfo
 
-from dispute_fsm.cli.messages import HELP
-from dispute_fsm.cli.output import console, print_error
+from dispute_fsm.cli.messages import HELP, OUTPUT
 from dispute_fsm.documents.source import unknown
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import (
@@ -26,8 +30,8 @@ from dispute_fsm.errors import (
     StoreInvalidError,
     StoreUnavailableError,
 )
-from dispute_fsm.history.jsonl import NO_PATH, SUFFIX
-from dispute_fsm.terminal import REPLACE
+from dispute_fsm.history.jsonl import NO_PATH, SUFFIX, whole_bytes, whole_file
+from dispute_fsm.terminal import REPLACE, default_lang, printable
 from dispute_fsm.version import VERSION
 
 P = ParamSpec("P")
@@ -43,6 +47,8 @@ class Exit(IntEnum):
     BROKEN_PIPE = 141
     """The reader of the results has closed the pipe; other tools end by SIGPIPE."""
 
+
+LANG = default_lang()
 
 # ---- options -------------------------------------------------------------------------------------
 
@@ -86,6 +92,106 @@ HistoryOutputOption = Annotated[
         help=f"File to write (*{SUFFIX}[.gz]); - is standard output.",
     ),
 ]
+
+
+# ---- output --------------------------------------------------------------------------------------
+
+STANDARD_OUTPUT = Path("-")
+
+console = Console(highlight=False, emoji=False)
+"""Standard output, for results."""
+error_console = Console(stderr=True, highlight=False, emoji=False)
+"""Standard error, for errors and progress."""
+
+_KILO = 1000
+
+
+def print_line(line: str, style: str | None = None) -> None:
+    """Print a line of a result as it is: no markup, no wrapping, so that it can be copied."""
+    console.print(printable(line), style=style, markup=False, soft_wrap=True)
+
+
+def print_json(record: object) -> None:
+    """Print a result for programs: one JSON object on a line, always in UTF-8."""
+    _write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+
+
+def print_error(error: object) -> None:
+    """Print an error to standard error."""
+    if isinstance(error, OSError) and error.filename:
+        error = f"{error.filename}: {error.strerror}"
+    _print_note(f"dispute-fsm: {error}", "red")
+
+
+def progress_bar() -> Progress:
+    """Make the progress bar of a long command; it shows on a terminal only and vanishes at the end.
+
+    Results that go to a terminal too are printed above it. Other results bypass rich.
+    """
+    return Progress(
+        console=error_console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not sys.stderr.isatty(),
+    )
+
+
+@contextmanager
+def open_output(to: Path) -> Generator[IO[str]]:
+    """Open a file that appears whole or not at all, or standard output, to write text to."""
+    if to != STANDARD_OUTPUT:
+        with whole_file(to) as stream:
+            yield stream
+        print_written(to)
+        return
+    if isinstance(sys.stdout, TextIOWrapper):  # a history has the same bytes on every terminal
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    yield sys.stdout
+
+
+def write_output(content: bytes, to: Path, lang: Lang) -> None:
+    """Write a file, which appears whole or not at all, or to standard output."""
+    if to == STANDARD_OUTPUT:
+        _write(content)
+        return
+    with whole_bytes(to) as stream:
+        stream.write(content)
+    print_written(to, lang)
+
+
+def _write(content: bytes) -> None:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:  # a program that calls the command line in its own process has replaced it
+        sys.stdout.write(content.decode())
+
+
+def print_written(file: Path, lang: Lang = LANG) -> None:
+    """Report on standard error that a file was written; a device or a pipe is not reported."""
+    if file.is_file():
+        _print_note(OUTPUT(lang, "file", to=file, size=_size(file.stat().st_size)))
+
+
+def print_written_into(folder: Path, files: Collection[Path], lang: Lang) -> None:
+    """Report on standard error how many files were written into a folder, if any."""
+    if len(files) == 1:
+        print_written(next(iter(files)), lang)
+    elif files:
+        size = _size(sum(file.stat().st_size for file in files))
+        _print_note(OUTPUT(lang, "files", to=folder, count=len(files), size=size))
+
+
+def _size(size: int) -> str:
+    """Format a number of bytes: `512 bytes`, `98 kB`, `1.2 MB`."""
+    if size < _KILO:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    return f"{size / _KILO:.0f} kB" if size < _KILO**2 else f"{size / _KILO**2:.1f} MB"
+
+
+def _print_note(line: str, style: str = "") -> None:
+    error_console.print(Text(printable(line), style=style), soft_wrap=True)
 
 
 # ---- errors --------------------------------------------------------------------------------------

@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, HistoryOutputOption, JsonOption, app, reported
-from dispute_fsm.cli.output import open_output, print_error, print_json, print_line
+from dispute_fsm.cli.app import (
+    Exit,
+    HistoryOutputOption,
+    JsonOption,
+    app,
+    open_output,
+    print_error,
+    print_json,
+    print_line,
+    reported,
+)
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX, opened
 

@@ -7,17 +7,22 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import DisputeOption, Exit, LangOption, app, choice_option, reported
-from dispute_fsm.cli.inputs import history_files, read_events
-from dispute_fsm.cli.messages import DIAGRAM
-from dispute_fsm.cli.output import (
+from dispute_fsm.cli.app import (
     LANG,
     STANDARD_OUTPUT,
+    DisputeOption,
+    Exit,
+    LangOption,
+    app,
+    choice_option,
     print_error,
     print_line,
     print_written,
+    reported,
     write_output,
 )
+from dispute_fsm.cli.inputs import history_files, read_events
+from dispute_fsm.cli.messages import DIAGRAM
 from dispute_fsm.diagrams.catalogue import VIEWS, drifts, write
 from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.picture import View

@@ -11,10 +11,20 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, JsonOption, LangOption, app, reported
+from dispute_fsm.cli.app import (
+    LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    app,
+    console,
+    print_error,
+    print_json,
+    print_line,
+    reported,
+)
 from dispute_fsm.cli.inputs import run_dispute
 from dispute_fsm.cli.messages import OPTIONS
-from dispute_fsm.cli.output import LANG, console, print_error, print_json, print_line
 from dispute_fsm.decider.decisions import Reason
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import Consequence, OptionView, Preview, StartedDeadline, options

@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, HistoryArgument, HistoryOutputOption, app, reported
+from dispute_fsm.cli.app import (
+    Exit,
+    HistoryArgument,
+    HistoryOutputOption,
+    app,
+    open_output,
+    reported,
+)
 from dispute_fsm.cli.inputs import require_history
-from dispute_fsm.cli.output import open_output
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import opened
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
@@ -38,20 +44,20 @@ def redact_command(
 ) -> Exit:
     """Erase the personal values of a history: what people wrote, file names and addresses.
 
-    Every hash still fits, and it can be replayed: only a key that was refused
-    because of the words themselves cannot be decided again.
+    Every hash still fits, and it can be replayed: only the refusal of a reused
+    key cannot be decided again, where it depends on the erased text.
 
     Example: dispute-fsm redact synthetic.history.jsonl -o erased.history.jsonl
 
-    With --replace-ids, pseudonyms also take the place of the ids of disputes,
-    orders, merchants, consumers, other actors and events, of waybills, keys,
-    correlation ids, order revisions and vouchers' digests. The chain is built
-    anew, and each opening is marked: its package ends in +ids-replaced.
+    With --replace-ids, pseudonyms also replace the ids of disputes, orders,
+    merchants, consumers, other actors and events, waybills, keys, correlation
+    ids, order revisions and vouchers' digests. The chain is built anew, and each
+    opening is marked: its package ends in +ids-replaced.
 
     What stays: times, amounts, carriers, media types, the order system's name,
     what else guards saw, rules, policies with their order_url; of the erased
-    values the lengths and salted commitments. So who has the original can
-    still tell which dispute is which.
+    values the lengths and salted commitments. So a reader who has the original
+    can still identify the disputes.
 
     The history is checked while it is read. Exit code: 0 written, 2 wrong usage,
     or the history cannot be read or is invalid; no file appears then.

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,17 +9,21 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import Exit, JsonOption, LangOption, app, reported
-from dispute_fsm.cli.inputs import history_files
-from dispute_fsm.cli.messages import REPLAY
-from dispute_fsm.cli.output import (
+from dispute_fsm.cli.app import (
     LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    app,
     console,
     print_error,
     print_json,
     print_line,
     progress_bar,
+    reported,
 )
+from dispute_fsm.cli.inputs import history_files
+from dispute_fsm.cli.messages import REPLAY
 from dispute_fsm.documents.policies import read_policy_changes
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
@@ -110,7 +113,7 @@ def replay_command(
         _show(summary, lang, what_if=question is not None)
     if errors:
         return Exit.INVALID_INPUT
-    return Exit.FAILED if summary.failed or unused else Exit.OK
+    return Exit.FAILED if summary.counts["failed"] or unused else Exit.OK
 
 
 def _question(rules: str | None, policy: Path | None) -> Question | None:
@@ -167,56 +170,41 @@ class _Result(NamedTuple):
         return 1 if asked.verdict is Verdict.UNDETERMINED else 2
 
 
-@dataclass(slots=True)
 class _Summary:
     """What is printed at the end; its size is bounded, however many disputes there are."""
 
-    failed: int = 0
-    """How many results are not ok."""
-    disputes: int = 0
-    events: int = 0
-    errors: int = 0
-    valid: int = 0
-    """How many disputes have no error."""
-    decided: int = 0
-    """How many events were decided again, and how many of them with the recorded decision."""
-    reproduced: int = 0
-    unapproved: bool = False
-    """Whether a decision differs that nobody approved."""
-    undetermined: int = 0
-    approved: int = 0
-    """How many differences are approved, and in how many disputes."""
-    approved_disputes: int = 0
-    verdicts: Counter[Verdict] = field(default_factory=Counter[Verdict])
-    ends: Counter[tuple[EndState, EndState | None]] = field(
-        default_factory=Counter[tuple[EndState, EndState | None]]
-    )
-    classes: Counter[str] = field(default_factory=Counter[str])
-    first_failed: tuple[list[_Result], ...] = field(default_factory=lambda: ([], [], []))
-    """The first results that are not ok, by priority."""
+    def __init__(self) -> None:
+        self.counts = Counter[str]()
+        self.verdicts = Counter[Verdict]()
+        self.ends = Counter[tuple[EndState, EndState | None]]()
+        self.classes = Counter[str]()
+        self.first_failed: tuple[list[_Result], ...] = ([], [], [])
+        """The first results that are not ok, by priority."""
 
     def add(self, result: _Result) -> None:
         replayed, unapproved = result
         if not result.ok:
-            self.failed += 1
+            self.counts["failed"] += 1
             if len(first := self.first_failed[result.priority]) < _MAX_SHOWN:
                 first.append(result)
         if isinstance(replayed, Fault):
-            self.errors += 1
+            self.counts["errors"] += 1
             return
-        self.disputes += 1
-        self.events += replayed.events
-        self.errors += replayed.fault is not None
-        self.valid += replayed.fault is None
         decided = replayed.events - len(replayed.undetermined)
-        self.decided += decided
-        self.reproduced += decided - len(replayed.differences)
-        self.unapproved |= any(each.drift.value in unapproved for each in replayed.differences)
-        self.undetermined += bool(replayed.undetermined)
         differing = list(classes(replayed))
         approved = sum(drift not in unapproved for drift in differing)
-        self.approved += approved
-        self.approved_disputes += bool(approved)
+        self.counts.update(
+            disputes=1,
+            events=replayed.events,
+            errors=replayed.fault is not None,
+            valid=replayed.fault is None,
+            decided=decided,
+            reproduced=decided - len(replayed.differences),
+            unapproved=sum(each.drift.value in unapproved for each in replayed.differences),
+            undetermined=bool(replayed.undetermined),
+            approved=approved,
+            approved_disputes=bool(approved),
+        )
         self.classes.update(set(differing))
         if replayed.what_if is not None:
             self.verdicts[replayed.what_if.verdict] += 1
@@ -247,23 +235,25 @@ def _as_json(result: _Result) -> dict[str, Any]:
 
 
 def _show(summary: _Summary, lang: Lang, *, what_if: bool) -> None:
-    disputes = _count("disputes", summary.disputes, lang)
-    print_line(
-        REPLAY(lang, "read", disputes=disputes, events=_count("events", summary.events, lang))
-    )
+    counts = summary.counts
+
+    def count(label: str, name: str) -> str:
+        return REPLAY(lang, label, count=counts[name], s="" if counts[name] == 1 else "s")
+
+    disputes, events = count("disputes", "disputes"), count("events", "events")
+    print_line(REPLAY(lang, "read", disputes=disputes, events=events))
     for name, failed, passed, of in (
-        ("integrity", summary.errors > 0, summary.valid, summary.disputes),
-        ("reproduced", summary.unapproved, summary.reproduced, summary.decided),
+        ("integrity", counts["errors"], counts["valid"], counts["disputes"]),
+        ("reproduced", counts["unapproved"], counts["reproduced"], counts["decided"]),
     ):
         mark = "✗" if failed else "✓" if of else "–"
         line = REPLAY(lang, name, mark=mark, count=f"{passed}/{of}")
         print_line(line, "red" if failed else None)
-    if summary.undetermined:
-        disputes = _count("disputes", summary.undetermined, lang)
-        print_line(REPLAY(lang, "erased", disputes=disputes))
-    if summary.approved:
-        disputes = _count("disputes", summary.approved_disputes, lang)
-        differences = _count("differences", summary.approved, lang)
+    if counts["undetermined"]:
+        print_line(REPLAY(lang, "erased", disputes=count("disputes", "undetermined")))
+    if counts["approved"]:
+        disputes = count("disputes", "approved_disputes")
+        differences = count("differences", "approved")
         print_line(REPLAY(lang, "approved", differences=differences, disputes=disputes))
     if what_if:
         _show_what_if(summary, lang)
@@ -272,13 +262,9 @@ def _show(summary: _Summary, lang: Lang, *, what_if: bool) -> None:
         print_line("")
         for line in _details(result, lang):
             print_line(line)
-    if summary.failed > len(shown):
+    if counts["failed"] > len(shown):
         print_line("")
-        print_line(REPLAY(lang, "more", count=summary.failed - len(shown)))
-
-
-def _count(name: str, count: int, lang: Lang) -> str:
-    return REPLAY(lang, name, count=count, s="" if count == 1 else "s")
+        print_line(REPLAY(lang, "more", count=counts["failed"] - len(shown)))
 
 
 def _show_what_if(summary: _Summary, lang: Lang) -> None:

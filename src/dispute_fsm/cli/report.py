@@ -5,9 +5,18 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import DisputeOption, Exit, HistoryArgument, LangOption, app, reported
+from dispute_fsm.cli.app import (
+    LANG,
+    DisputeOption,
+    Exit,
+    HistoryArgument,
+    LangOption,
+    app,
+    print_error,
+    reported,
+    write_output,
+)
 from dispute_fsm.cli.inputs import replay_steps
-from dispute_fsm.cli.output import LANG, print_error, write_output
 from dispute_fsm.diagrams.report import report
 
 

@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, JsonOption, LangOption, app, reported
+from dispute_fsm.cli.app import (
+    LANG,
+    Exit,
+    JsonOption,
+    LangOption,
+    app,
+    print_json,
+    print_line,
+    print_written_into,
+    progress_bar,
+    reported,
+)
 from dispute_fsm.cli.messages import VERIFY
-from dispute_fsm.cli.output import LANG, print_json, print_line, print_written_into, progress_bar
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.history.jsonl import whole_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
