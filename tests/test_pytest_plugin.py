@@ -15,7 +15,7 @@ from dispute_fsm.history.timeline import timeline
 from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
-from dispute_fsm.testing import pytest_plugin
+from dispute_fsm.testing import pytest_plugin, session
 from tests.histories.corpus import MANY, Record, is_policy, line_of, rechained, recorded
 from tests.histories.corpus import lines as lines_of
 
@@ -111,7 +111,7 @@ def told(result: pytest.RunResult, name: str) -> list[str]:
 
 def test_the_files_that_are_tests_are_those_that_the_package_reads() -> None:
     assert pytest_plugin.SCENARIO == SCENARIO
-    assert pytest_plugin.HISTORIES == (HISTORY, HISTORY + COMPRESSED)
+    assert session.HISTORIES == (HISTORY, HISTORY + COMPRESSED)
 
 
 def test_every_file_below_the_paths_is_one_test_named_after_it(

@@ -363,7 +363,7 @@ def test_a_narrow_terminal_cuts_nothing_off(
 @pytest.mark.parametrize(
     ("merchants", "more", "words"),
     [
-        ("a\nb\na\n", (), "merchants.txt:3: this merchant stands in line 1 already"),
+        ("a\nb\na\n", (), "merchants.txt:3: duplicate merchant, already in line 1"),
         ("\n", (), "there is no merchant id in this file"),
         ("a\n" + "x" * 201, (), "merchants.txt:2: a merchant id is one line"),
         ("a\n", ("--at", "tomorrow"), "--at: 'tomorrow' is not an instant"),

@@ -196,14 +196,14 @@ class _Summary:
         self.counts.update(
             disputes=1,
             events=replayed.events,
-            errors=replayed.fault is not None,
-            valid=replayed.fault is None,
+            errors=int(replayed.fault is not None),
+            valid=int(replayed.fault is None),
             decided=decided,
             reproduced=decided - len(replayed.differences),
             unapproved=sum(each.drift.value in unapproved for each in replayed.differences),
-            undetermined=bool(replayed.undetermined),
+            undetermined=int(bool(replayed.undetermined)),
             approved=approved,
-            approved_disputes=bool(approved),
+            approved_disputes=int(approved > 0),
         )
         self.classes.update(set(differing))
         if replayed.what_if is not None:
