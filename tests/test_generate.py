@@ -1,4 +1,4 @@
-"""Made-up histories: the same seed gives the same bytes, they read back, and much of what can happen happens in them."""
+"""Synthetic histories: reproducible by seed, readable, and with most of what can happen."""
 
 import io
 import json
