@@ -1,4 +1,4 @@
-"""The command line as tests call it: in this process where that is the same, else as the installed script."""
+"""The command line for tests: in this process, or as the installed script."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def run(*arguments: str | Path, given: bytes = b"") -> Ran:
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of a process of its own: what would change its output is as the test says, or not there."""
+    """Return the environment of a process: only the test sets what changes its output."""
     ours = (
         "LANG",
         "LC_",
@@ -96,7 +96,7 @@ def piped(content: bytes) -> Generator[str]:
 
 
 def complained(ran: Ran, *named: str | Path) -> None:
-    """Require a clear error: code 2, nothing on stdout that looks like a result, what it is about on stderr, no traceback."""
+    """Require a clear error: exit code 2, these names on stderr, no traceback."""
     assert "Traceback" not in ran.err
     assert ran.code == 2
     for name in named:

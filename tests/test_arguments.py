@@ -1,15 +1,17 @@
-"""Arguments as people type them: empty paths, misspelt names, folders that are missing, and what is said of files that were written."""
+"""Arguments as people type them: empty paths, misspelt names, missing folders, written files."""
 
 import inspect
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from dispute_fsm import InputError, replay
-from dispute_fsm.cli.commands import app
+from dispute_fsm.cli import COMMANDS
+from dispute_fsm.cli.app import app
 from dispute_fsm.cli.database import db
 from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import rule_version
@@ -98,6 +100,8 @@ def test_the_library_takes_no_empty_path_either(read: Callable[[str], Any]) -> N
 
 
 def test_every_path_and_every_choice_of_every_command_is_read_strictly() -> None:
+    for module in COMMANDS:
+        import_module(f"dispute_fsm.cli.{module}")
     commands = [info.callback for typer_app in (app, db) for info in typer_app.registered_commands]
     assert len(commands) > 12
     for command in commands:
@@ -105,7 +109,7 @@ def test_every_path_and_every_choice_of_every_command_is_read_strictly() -> None
         for name, parameter in inspect.signature(command).parameters.items():
             kinds = str(get_args(parameter.annotation)[0])
             info: Any = get_args(parameter.annotation)[1]
-            if "Path" in kinds or "Choice" in kinds:
+            if "Path" in kinds or "Literal" in kinds:
                 assert info.parser is not None, (command.__name__, name)
 
 

@@ -1,4 +1,4 @@
-"""The command line: exit codes, what goes to which stream, JSON for programs, and clear errors instead of tracebacks.
+"""The command line: exit codes, streams, JSON for programs, clear errors, no tracebacks.
 
 Where streams, environment or the process matter, the installed console script runs; elsewhere its
 entry point is called in this process, which is the same but for the start.
@@ -73,14 +73,14 @@ POLICY = (
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """Leave no trace: the command line says where the log lines of its process go, and here others share the process."""
+    """Reset the log configuration, which the command line sets and other tests share."""
     yield
     structlog.reset_defaults()
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """Make a folder of scenarios: one as expected, one that comes out otherwise, one that cannot be read, one in a sub-folder."""
+    """Make a folder of scenarios: a passing one, a failing, an unreadable, one in a sub-folder."""
     for name, text in (("a-good", GOOD), ("b-short", SHORT), ("c-bad", BAD), ("sub/d-good", GOOD)):
         file = tmp_path / "in" / f"{name}.dispute.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The command line over a database: run --db, sweep, db check, db import, db export; exit codes and what is said."""
+"""The command line with a database: run --db, sweep, db check, import, export; exit codes."""
 
 import json
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from dispute_fsm.cli import store as cli_store
+from dispute_fsm.cli import database
 from dispute_fsm.domain.enums import Option
 from dispute_fsm.service import DisputeService
 from dispute_fsm.store.repository import Store
@@ -192,7 +192,7 @@ def test_a_url_that_is_none_is_wrong_usage(call: tuple[str, ...]) -> None:
 
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_store, "find_spec", lambda _name: None)
+    monkeypatch.setattr(database, "find_spec", lambda _name: None)
     complained(run("db", "check", "--db", "sqlite:///x.db"), "pip install 'dispute-fsm[cli,sql]'")
     assert not Path("x.db").exists()
 
@@ -254,7 +254,7 @@ def test_sweep_asks_the_order_system_that_is_named(
         ("json", "write MODULE:NAME"),
         ("nowhere_at_all:x", "cannot be imported"),
         ("json:nothing", "no nothing in json"),
-        ("json:JSONDecoder", "no order system"),
+        ("json:JSONDecoder", "is not an order system"),
     ],
 )
 def test_an_order_system_that_is_none_is_wrong_usage(overdue: str, named: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""The merchant's options as they stand: open, closed or unknown, why, what choosing takes, and what it commits to."""
+"""The merchant's options: open, closed or unknown, why, what each needs and leads to."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -254,7 +254,10 @@ def test_the_promise_depends_on_the_agreed_instant_and_has_a_latest_one() -> Non
 
 
 def test_working_hours_are_counted_over_a_holiday() -> None:
-    """Four working hours from 16:00 on the day before Qingming (2023-04-05): two that day, two on the next working day."""
+    """Four working hours from 16:00 on the day before Qingming (2023-04-05).
+
+    Two of them are on that day, two on the next working day.
+    """
     start = datetime.fromisoformat("2023-04-04T16:00:00+08:00")
     (evidence,) = preview_of_at(start).deadlines
     assert evidence.due == datetime.fromisoformat("2023-04-06T11:00:00+08:00")

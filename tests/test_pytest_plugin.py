@@ -1,4 +1,4 @@
-"""Scenarios and histories as tests: each run here is a pytest of its own, over files of its own, as strict as pytest can be."""
+"""Scenarios and histories as tests: each test here runs pytest, as strict as it can be."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from dispute_fsm import pytest_plugin
 from dispute_fsm.history.coverage import Coverage
 from dispute_fsm.history.jsonl import COMPRESSED, write_history
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY
@@ -16,6 +15,7 @@ from dispute_fsm.history.timeline_text import timeline_lines
 from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from dispute_fsm.testing import pytest_plugin, session
 from tests.histories.corpus import MANY, Record, is_policy, line_of, rechained, recorded
 from tests.histories.corpus import lines as lines_of
 
@@ -111,7 +111,7 @@ def told(result: pytest.RunResult, name: str) -> list[str]:
 
 def test_the_files_that_are_tests_are_those_that_the_package_reads() -> None:
     assert pytest_plugin.SCENARIO == SCENARIO
-    assert pytest_plugin.HISTORIES == (HISTORY, HISTORY + COMPRESSED)
+    assert session.HISTORIES == (HISTORY, HISTORY + COMPRESSED)
 
 
 def test_every_file_below_the_paths_is_one_test_named_after_it(
@@ -175,9 +175,13 @@ def test_a_run_without_disputes_imports_nothing_of_what_they_need(
 ) -> None:
     pytester.makeconftest("""
         import sys
-        HEAVY = {"pydantic", "yaml", "structlog", "statemachine", "dispute_fsm.machine", "dispute_fsm.public", "dispute_fsm.errors"}
+        HEAVY = {
+            "pydantic", "yaml", "structlog", "statemachine",
+            "dispute_fsm.machine", "dispute_fsm.public", "dispute_fsm.errors",
+        }
         def pytest_unconfigure(config):
-            print("plugin:", config.pluginmanager.has_plugin("dispute_fsm"), "imported:", sorted(HEAVY & set(sys.modules)))
+            loaded = config.pluginmanager.has_plugin("dispute_fsm")
+            print("plugin:", loaded, "imported:", sorted(HEAVY & set(sys.modules)))
     """)
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest_subprocess(*options)
@@ -453,13 +457,16 @@ def test_disputes_are_told_by_fixtures(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(f"""
         def test_given(given, given_history):
             case = given("{OPENED}", policy={{"silence": "denial"}})
-            case.when("+1h", "choose_option", option="already_shipped").then(refused=["not_shipped", "no_pickup_scan"])
-            again = given_history(case.events, case.policy).when("+2h", "withdraw").then(state="resolved")
+            case.when("+1h", "choose_option", option="already_shipped").then(
+                refused=["not_shipped", "no_pickup_scan"])
+            again = given_history(case.events, case.policy)
+            again.when("+2h", "withdraw").then(state="resolved")
             assert (len(case.events), len(again.events)) == (2, 3)
             assert again.policy.silence == "denial"
 
         def test_two_disputes(given):
-            assert given("{OPENED}").dispute.dispute_id == given("{OPENED}").dispute.dispute_id == "D-1"
+            for _ in range(2):
+                assert given("{OPENED}").dispute.dispute_id == "D-1"
     """)
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
 
@@ -540,7 +547,7 @@ def test_expectations_that_are_not_met_are_written_anew_only_where_asked_twice(
     path = put("a.dispute.yaml", WRONG)
     refused = pytester.runpytest_inprocess("--dispute-update-changed")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
-    refused.stderr.fnmatch_lines(["ERROR: --dispute-update-changed goes with --dispute-update*"])
+    refused.stderr.fnmatch_lines(["ERROR: --dispute-update-changed needs --dispute-update*"])
     assert path.read_text(encoding="utf-8") == WRONG
     result = pytester.runpytest_inprocess("--dispute-update", "--dispute-update-changed")
     result.assert_outcomes(passed=1)
@@ -683,7 +690,10 @@ INTENDED = "approved:\n  - {{dispute: {}, class: explanation, why: other words}}
 
 @pytest.fixture
 def drifted(pytester: pytest.Pytester, put: Put) -> str:
-    """Let one history differ in an explanation, with a sound one beside it, and name the file of approvals; return whose it is."""
+    """Let one of two histories differ in an explanation, and configure the file of approvals.
+
+    Returns the id of its dispute.
+    """
     put("cases/a.history.jsonl", forged(DRIFTED, 2, checks=[]))
     history(pytester.path / "cases" / "b.history.jsonl")
     pytester.makefile(

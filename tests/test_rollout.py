@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dispute_fsm.cli.app import output
+from dispute_fsm.cli.app import console
 from dispute_fsm.decider.decide import open_dispute
 from dispute_fsm.decider.decisions import Refused, Repeated
 from dispute_fsm.decider.evolve import begin
@@ -329,7 +329,7 @@ def test_the_preview_says_who_gets_what_from_when_and_why(tmp_path: Path) -> Non
 def test_the_preview_as_text(
     tmp_path: Path, lang: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_width", 200)
+    monkeypatch.setattr(console, "_width", 200)
     found = preview(
         tmp_path, "--lang", lang, "--at", "2023-04-04t00:00:00z", merchants="a\nb\n[red]c\n"
     )
@@ -351,7 +351,7 @@ def test_the_preview_as_text(
 def test_a_narrow_terminal_cuts_nothing_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_width", 40)
+    monkeypatch.setattr(console, "_width", 40)
     found = preview(
         tmp_path, "--lang", "en", "--at", "2023-04-04T00:00:00Z", merchants=f"{'M' * 60}\n"
     )
@@ -363,7 +363,7 @@ def test_a_narrow_terminal_cuts_nothing_off(
 @pytest.mark.parametrize(
     ("merchants", "more", "words"),
     [
-        ("a\nb\na\n", (), "merchants.txt:3: this merchant stands in line 1 already"),
+        ("a\nb\na\n", (), "merchants.txt:3: duplicate merchant, already in line 1"),
         ("\n", (), "there is no merchant id in this file"),
         ("a\n" + "x" * 201, (), "merchants.txt:2: a merchant id is one line"),
         ("a\n", ("--at", "tomorrow"), "--at: 'tomorrow' is not an instant"),

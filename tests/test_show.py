@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from dispute_fsm.cli import show as module
-from dispute_fsm.cli.histories import chosen
+from dispute_fsm.cli.inputs import select_steps
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.scalars import FrozenMap
@@ -73,7 +73,7 @@ def run(*arguments: str | Path, given: bytes = b"", width: int = 300) -> Ran:
     """Call the command as on a terminal of this width, without colours."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            module, "output", Console(width=width, no_color=True, highlight=False, emoji=False)
+            module, "console", Console(width=width, no_color=True, highlight=False, emoji=False)
         )
         done = command_line.run("show", *arguments, given=given)
     return replace(done, out="\n".join(line.rstrip() for line in done.out.splitlines()))
@@ -122,7 +122,7 @@ def test_it_tells_what_happened_and_how_it_stands(history: Path) -> None:
     )
     assert [line for line in rest if line][: len(told)] == told
     assert [line for line in rest if line][len(told) :] == [
-        "as it stands at 2023-04-02 10:00:00 +0800, after event 5 (revision 4)",
+        "state at 2023-04-02 10:00:00 +0800, after event 5 (revision 4)",
         "    state    penalized",
         "    outcome  agreed date missed",
         "    option   agreed: ship and pickup before an agreed date",
@@ -193,7 +193,7 @@ def test_it_goes_back_to_how_the_dispute_stood_after_an_event(history: Path) -> 
         "#3",
     ]
     assert done.out.split("\n\n")[-1].splitlines() == [
-        "as it stands at 2023-03-28 12:00:00 +0800, after event 3 (revision 2)",
+        "state at 2023-03-28 12:00:00 +0800, after event 3 (revision 2)",
         "    state     waiting for shipment by the agreed date",
         "    option    agreed: ship and pickup before an agreed date",
         "              agreed date 2023-03-30 18:00:00",
@@ -313,7 +313,7 @@ def test_json_tells_what_became_of_the_deadlines(history: Path) -> None:
 # ---- which dispute, from where -------------------------------------------------------------------
 
 
-def test_of_several_disputes_one_has_to_be_chosen(several: Path) -> None:
+def test_of_several_disputes_one_has_to_be_select_steps(several: Path) -> None:
     complained(run(several), str(several), "7 disputes", "D-1, D-2, D-3, D-4, D-5, …", "--dispute")
     done = run(several, "--dispute", "D-3", "--lang", "en")
     assert done.code == 0
@@ -328,12 +328,12 @@ def test_a_dispute_that_is_not_there_is_an_error(several: Path) -> None:
     with pytest.raises(
         UnknownDisputeError, match=f"^{several}: --dispute: there is no dispute D-9 in this history"
     ):
-        chosen(str(several), "D-9")
+        select_steps(str(several), "D-9")
     several.write_bytes(b"")
     with pytest.raises(
         UnknownDisputeError, match=f"^{several}: there is no dispute in this history"
     ):
-        chosen(str(several), "D-9")
+        select_steps(str(several), "D-9")
 
 
 def test_the_only_dispute_can_be_named_too(history: Path) -> None:

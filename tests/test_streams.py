@@ -1,4 +1,7 @@
-"""The standard streams: closed, full, or a terminal beside a file. Real processes, for what counts is how they are started."""
+"""The standard streams: closed, full, or a terminal and a file.
+
+These are real processes, since how they are started is what is tested.
+"""
 
 import os
 import pty
@@ -124,7 +127,10 @@ def test_a_file_that_is_opened_takes_the_place_of_no_stream(here: Path) -> None:
 
 @pytest.fixture
 def stdout(tmp_path: Path) -> Path:
-    """Give standard output a name as `/dev/stdout` is one; that one itself is the machine's, and wrong code would replace it."""
+    """Give standard output a name, as `/dev/stdout` is one.
+
+    Not that one itself: it is the machine's, and wrong code would replace it.
+    """
     (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
     return tmp_path / "stdout"
 

@@ -1,4 +1,4 @@
-"""Disputes told as given, when, then: the words of scenario files, and nothing that goes wrong goes by in silence."""
+"""Given, when, then: with the names of scenario files; no refusal or error is ignored."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

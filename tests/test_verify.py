@@ -187,7 +187,7 @@ def test_every_property_holds(rules: str, tell: Callable[[object], None]) -> Non
         f"{rules}: {len(PROPERTIES)} properties, {counts.situations} situations, "
         f"{counts.policies} policies; "
         f"{counts.questions} questions, {counts.accepted} accepted, {counts.refused} refused, "
-        f"{counts.unknown} undecided for want of facts"
+        f"{counts.unknown} undecided for lack of facts"
     )
 
 

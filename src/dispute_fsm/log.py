@@ -1,4 +1,4 @@
-"""Log lines: ids and codes, never a person's words."""
+"""Log lines: ids and codes, never personal data."""
 
 import logging
 from functools import cache
@@ -7,22 +7,22 @@ import structlog
 
 
 def log(name: str = "dispute_fsm") -> structlog.stdlib.BoundLogger:
-    """Return the logger of this name: the host's structlog, where it has configured that, else the standard library's.
+    """Return the logger of this name: the host's structlog if it is configured, else stdlib's.
 
-    The standard library shows nothing below a warning unless it is told to, so a program that asks
-    for no log has none.
+    The standard library shows nothing below a warning unless it is configured to, so a program that
+    asks for no log has none.
     """
-    return _of_the_host(name) if structlog.is_configured() else _of_the_standard_library(name)
+    return _structlog_logger(name) if structlog.is_configured() else _stdlib_logger(name)
 
 
 @cache
-def _of_the_host(name: str) -> structlog.stdlib.BoundLogger:
+def _structlog_logger(name: str) -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
 
 @cache
-def _of_the_standard_library(name: str) -> structlog.stdlib.BoundLogger:
+def _stdlib_logger(name: str) -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         logging.getLogger(name),
         processors=[

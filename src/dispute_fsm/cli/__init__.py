@@ -1,13 +1,30 @@
 """The command line `dispute-fsm` (extra `cli`); one module per command."""
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
-from dispute_fsm.cli.streams import open_standard_streams
+from dispute_fsm.terminal import open_standard_streams
+
+COMMANDS = (
+    "run",
+    "options",
+    "replay",
+    "show",
+    "diagram",
+    "report",
+    "redact",
+    "generate",
+    "rollout",
+    "verify",
+    "sweep",
+    "database",
+)
+"""The module of each command, in the order in which `--help` lists them."""
 
 
 def main() -> None:
-    """Run the command line; says what to install where the extra is missing."""
+    """Run the command line; where the extra is missing, print how to install it."""
     open_standard_streams()
     if missing := [module for module in ("typer", "rich", "yaml") if find_spec(module) is None]:
         sys.stderr.write(
@@ -15,7 +32,8 @@ def main() -> None:
             "install 'dispute-fsm[cli]'\n"
         )
         sys.exit(2)
-    from dispute_fsm.cli.app import start  # noqa: PLC0415 -- what it imports may be missing, and then the lines above say so
-    from dispute_fsm.cli.commands import app  # noqa: PLC0415 -- likewise: it imports every command, and with them rich and yaml
+    from dispute_fsm.cli.app import start  # noqa: PLC0415 -- its imports may be missing: see above
 
-    start(app)
+    for module in COMMANDS:
+        import_module(f"dispute_fsm.cli.{module}")
+    start()

@@ -1,53 +1,99 @@
-"""`dispute-fsm db`: check a database, and bring histories in and out."""
+"""`dispute-fsm db`: check a database, import and export histories; how commands open a database."""
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, JsonOption, complain, emit, reported, say, written
-from dispute_fsm.cli.store import DbOption, opened_store
+from dispute_fsm.cli.app import (
+    Exit,
+    HistoryOutputOption,
+    JsonOption,
+    app,
+    open_output,
+    print_error,
+    print_json,
+    print_line,
+    reported,
+)
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX, open_history
 
-_HELP = """Check a database, and bring histories in and out.
+if TYPE_CHECKING:
+    from dispute_fsm.store.repository import Store
+
+DbOption = Annotated[
+    str,
+    typer.Option(
+        "--db",
+        metavar="URL",
+        help="The database, e.g. sqlite:///disputes.db or postgresql://user@host/base.",
+        show_default=False,
+    ),
+]
+
+_HELP = """Check a database, import and export histories.
 
 Example: dispute-fsm db check --db sqlite:///disputes.db
 """
 
 db = typer.Typer(help=_HELP, no_args_is_help=True)
+app.add_typer(db, name="db")
+
+
+@contextmanager
+def open_store(url: str, *, create: bool = False) -> Generator["Store"]:
+    """Open the store at a URL; with `create`, a SQLite file that does not exist is created.
+
+    Raises `InputError` where the extra is missing, the URL is invalid, or the file does not exist;
+    `StoreUnavailableError`, `StoreInvalidError`.
+    """
+    if missing := [module for module in ("sqlalchemy", "psycopg") if find_spec(module) is None]:
+        raise InputError(
+            f"{', '.join(missing)} is not installed; install the store: pip install "
+            "'dispute-fsm[cli,sql]'"
+        )
+    from dispute_fsm.store.address import file_of  # noqa: PLC0415 -- its imports may be missing: see above
+    from dispute_fsm.store.repository import Store  # noqa: PLC0415 -- as above
+
+    if not create and (file := file_of(url)) is not None and not file.exists():
+        raise InputError(f"there is no database at {file}", field="--db")
+    store = Store(url)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 @db.command(name="check")
 @reported
 def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
-    """Check every hash, every transition, and whether the projection is what the events come to.
+    """Check every hash, every transition, and that the projection agrees with the events.
 
     Example: dispute-fsm db check --db sqlite:///disputes.db
 
-    Exit code: 0 all is as it has to be, 1 something is damaged, 2 there is no such file, 3 the
-    database cannot be reached or read.
+    Exit code: 0 nothing is damaged, 1 something is damaged, 2 there is no such file, 3 the database
+    cannot be reached or read.
     """
-    with opened_store(url) as store:
-        from dispute_fsm.store.integrity import CheckCounts, check  # noqa: PLC0415 -- the extra is there, `opened_store` has seen to it
+    with open_store(url) as store:
+        from dispute_fsm.store.integrity import CheckCounts, check  # noqa: PLC0415 -- `open_store` has checked that the extra is installed
 
-        checked, damaged = CheckCounts(), 0
-        for damage in check(store, checked):
+        counts, damaged = CheckCounts(), 0
+        for damage in check(store, counts):
             damaged += 1
             if as_json:
-                emit(
+                print_json(
                     {"dispute_id": damage.dispute_id, "seq": damage.seq, "message": damage.message}
                 )
-            else:
-                where = (
-                    ""
-                    if damage.dispute_id is None
-                    else f"{damage.dispute_id}{'' if damage.seq is None else f', event {damage.seq}'}: "
-                )
-                say(f"✗ {where}{damage.message}")
+                continue
+            event = "" if damage.seq is None else f", event {damage.seq}"
+            where = "" if damage.dispute_id is None else f"{damage.dispute_id}{event}: "
+            print_line(f"✗ {where}{damage.message}")
     if not as_json:
-        say(f"{checked.disputes} disputes, {checked.events} events, {damaged} damages")
-    return Exit.FELL_SHORT if damaged else Exit.WELL
+        print_line(f"{counts.disputes} disputes, {counts.events} events, {damaged} damages")
+    return Exit.FAILED if damaged else Exit.OK
 
 
 @db.command(name="import")
@@ -61,48 +107,39 @@ def import_command(
         ),
     ],
 ) -> Exit:
-    """Bring history files in; each comes in whole or not at all.
+    """Import history files, each as a whole or not at all.
 
-    Events that the database has already are left as they are, so a file can be brought in again,
-    and one that has grown goes on where the database ends. Personal values that were erased there
-    do not come back.
+    Events that are stored already are left as they are, so a file can be imported again, and a file
+    that has grown continues where the database ends. Personal values that were erased there do not
+    come back.
 
-    Example: dispute-fsm db import --db sqlite:///disputes.db made-up.history.jsonl
+    Example: dispute-fsm db import --db sqlite:///disputes.db synthetic.history.jsonl
 
-    Exit code: 0 all is in, 2 a file cannot be read or does not fit what is there (the others still
-    come in), 3 the database cannot be reached.
+    Exit code: 0 all imported, 2 a file cannot be read or conflicts with what is stored (the others
+    are still imported), 3 the database cannot be reached.
     """
-    refused = 0
-    with opened_store(url, make=True) as store:
+    code = Exit.OK
+    with open_store(url, create=True) as store:
         from dispute_fsm.store.import_export import import_history  # noqa: PLC0415 -- as above
 
         for path in paths:
             try:
                 with open_history(path) as stream, store.pool.transaction() as session:
                     new = import_history(store, session, stream, path)
-            except (InputError, ConflictError, OSError) as fault:
-                complain(
-                    InputError(str(fault), file=path) if isinstance(fault, ConflictError) else fault
-                )
-                refused += 1
+            except (InputError, ConflictError, OSError) as error:
+                conflict = isinstance(error, ConflictError)
+                print_error(InputError(str(error), file=path) if conflict else error)
+                code = Exit.INVALID_INPUT
             else:
-                say(f"{path}: {new} new events")
-    return Exit.BAD_INPUT if refused else Exit.WELL
+                print_line(f"{path}: {new} new events")
+    return code
 
 
 @db.command(name="export")
 @reported
 def export_command(
     url: DbOption,
-    to: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help=f"File to write (*{SUFFIX}[.gz]); - is standard output.",
-        ),
-    ],
+    to: HistoryOutputOption,
     dispute_id: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,9 +147,9 @@ def export_command(
         ),
     ] = None,
 ) -> Exit:
-    """Write a history file of all disputes, or of some, in the order in which their events were committed.
+    """Export all disputes, or some, as a history file, in the order of their commits.
 
-    What was brought in comes out as the same records, with the same hashes; what was erased stays
+    What was imported is exported as the same records, with the same hashes; what was erased stays
     erased.
 
     Example: dispute-fsm db export --db sqlite:///disputes.db -o all.history.jsonl.gz
@@ -120,9 +157,9 @@ def export_command(
     Exit code: 0 written, 2 there is no such dispute or the file cannot be written, 3 the database
     cannot be reached.
     """
-    with opened_store(url) as store:
+    with open_store(url) as store:
         from dispute_fsm.store.import_export import export_history  # noqa: PLC0415 -- as above
 
-        with written(to) as stream:
+        with open_output(to) as stream:
             stream.writelines(export_history(store, dispute_id or ()))
-    return Exit.WELL
+    return Exit.OK

@@ -1,42 +1,34 @@
-"""`dispute-fsm generate`: write made-up histories of any size, from a seed alone."""
+"""`dispute-fsm generate`: write synthetic histories of any size, from a random seed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import Progress
 
-from dispute_fsm.cli.app import Exit, progress_bar, reported, written
+from dispute_fsm.cli.app import Exit, HistoryOutputOption, app, open_output, progress_bar, reported
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.generate import generate
-from dispute_fsm.history.jsonl import SUFFIX, write_records
+from dispute_fsm.history.jsonl import write_records
 
 
+@app.command("generate")
 @reported
 def generate_command(
     disputes: Annotated[int, typer.Option(metavar="N", help="How many disputes.")],
     seed: Annotated[
         int, typer.Option(metavar="S", help="Random seed: the same numbers give the same bytes.")
     ],
-    to: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help=f"File to write (*{SUFFIX}); - is standard output.",
-        ),
-    ],
+    to: HistoryOutputOption,
     rules: Annotated[
         str, typer.Option(metavar="V", help="The rule version that the disputes open under.")
     ] = DEFAULT_VERSION,
 ) -> Exit:
-    """Write made-up histories as production would write them, of any size.
+    """Write synthetic histories as production would write them, of any size.
 
-    Example: dispute-fsm generate --disputes 1000 --seed 1 -o made-up.history.jsonl
+    Example: dispute-fsm generate --disputes 1000 --seed 1 -o synthetic.history.jsonl
 
     Disputes come in by day and night, interleaved by business time. Merchants are
     prompt, slow, silent or careless; facts come in late. Nobody in it exists.
@@ -44,16 +36,15 @@ def generate_command(
     Exit code: 0 written, 2 wrong usage, or the file cannot be written.
     """
     events = generate(disputes, seed, rules=rules)
-    with progress_bar() as progress:
-        watched = _watched(events, disputes, progress)
-        with written(to) as stream:
-            write_records(stream, watched)
-    return Exit.WELL
+    with progress_bar() as progress, open_output(to) as stream:
+        write_records(stream, _counted(events, progress, disputes))
+    return Exit.OK
 
 
-def _watched(
-    events: Iterator[tuple[AuditEvent, Policy]], disputes: int, progress: Progress
+def _counted(
+    events: Iterator[tuple[AuditEvent, Policy]], progress: Progress, disputes: int
 ) -> Iterator[tuple[AuditEvent, Policy]]:
+    """Show on the progress bar how many disputes have been opened."""
     task = progress.add_task("disputes", total=disputes)
     for event, policy in events:
         yield event, policy

@@ -1,10 +1,10 @@
-"""`dispute-fsm options`: what the merchant could choose, what is closed and why, what choosing commits to."""
+"""`dispute-fsm options`: the options of the merchant, why some are closed, what each leads to."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import typer
@@ -16,14 +16,15 @@ from dispute_fsm.cli.app import (
     Exit,
     JsonOption,
     LangOption,
-    as_lang,
-    complain,
-    emit,
-    output,
+    app,
+    console,
+    print_error,
+    print_json,
+    print_line,
     reported,
-    say,
 )
-from dispute_fsm.cli.histories import ran
+from dispute_fsm.cli.inputs import run_dispute
+from dispute_fsm.cli.messages import OPTIONS
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import Consequence, OptionView, Preview, StartedDeadline, options
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Lang
@@ -38,15 +39,15 @@ from dispute_fsm.history.timeline_text import duration_text, state_label
 from dispute_fsm.scenarios.reader import SUFFIX
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """A dispute, the order system's facts as last known, and the moment that is asked about."""
+class _Situation(NamedTuple):
+    """A dispute, the last known facts of its order, and the instant that is asked about."""
 
     dispute: Dispute
     facts: OrderFacts | None
     at: datetime
 
 
+@app.command("options")
 @reported
 def options_command(
     path: Annotated[
@@ -58,41 +59,36 @@ def options_command(
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Say what the merchant could choose at the end of a scenario or history.
+    """Show the options of the merchant at the end of a scenario or history.
 
-    For each option that is closed: why, and what would unlock it; for each: what choosing it
-    commits to.
+    For each option that is closed: why, and what would unlock it. For each: what it leads to.
 
     Example: dispute-fsm options examples/06-not-shipped-then-corrected.dispute.yaml
     """
-    for moment in _moments(path):
-        views = options(moment.dispute, moment.facts, moment.at)
-        if as_json:
-            emit(_as_json(moment, views))
-        else:
-            _show(moment, views, as_lang(lang))
-    return Exit.WELL
-
-
-def _moments(path: Path) -> Iterator[_Moment]:
     if not path.is_file():
         raise InputError(
             "this is a folder; name one file in it" if path.is_dir() else "no such file",
             file=str(path),
         )
-    if is_history(path.name):
-        yield from _from_history(path)
-        return
-    result, dispute = ran(path)
+    situations = _from_history(path) if is_history(path.name) else [_from_scenario(path)]
+    for situation in situations:
+        views = options(*situation)
+        if as_json:
+            print_json(_as_json(situation, views))
+        else:
+            _show(situation, views, lang)
+    return Exit.OK
+
+
+def _from_scenario(path: Path) -> _Situation:
+    result, dispute = run_dispute(path)
     if not result.ok:
-        complain(
-            f"{path}: this scenario does not come out as it expects; see dispute-fsm run {path}"
-        )
-    yield _Moment(dispute, result.facts, result.ends_at)
+        print_error(f"{path}: this scenario fails; see dispute-fsm run {path}")
+    return _Situation(dispute, result.facts, result.ends_at)
 
 
-def _from_history(path: Path) -> Iterator[_Moment]:
-    """Read a history; the facts are those that its last look at the order system recorded."""
+def _from_history(path: Path) -> list[_Situation]:
+    """Read the disputes of a history, each with the facts that it recorded last."""
     disputes: dict[str, Dispute] = {}
     facts: dict[str, OrderFacts] = {}
     for step in steps(str(path)):
@@ -101,22 +97,24 @@ def _from_history(path: Path) -> Iterator[_Moment]:
             facts[step.after.dispute_id] = step.event.facts
     if not disputes:
         raise InputError("there is no dispute in this history", file=str(path))
-    for dispute_id, dispute in disputes.items():
-        yield _Moment(dispute, facts.get(dispute_id), dispute.last_at)
+    return [
+        _Situation(dispute, facts.get(dispute_id), dispute.last_at)
+        for dispute_id, dispute in disputes.items()
+    ]
 
 
 # ---- for programs --------------------------------------------------------------------------------
 
 
-def _as_json(moment: _Moment, views: tuple[OptionView, ...]) -> dict[str, Any]:
-    dispute = moment.dispute
+def _as_json(situation: _Situation, views: tuple[OptionView, ...]) -> dict[str, Any]:
+    dispute, facts, at = situation
     return {
         "dispute_id": dispute.dispute_id,
         "rules": dispute.rules.id,
         "state": dispute.state.value,
         "states": [state.value for state in dispute.states],
-        "at": format_instant(moment.at),
-        "facts_observed_at": moment.facts and format_instant(moment.facts.observed_at),
+        "at": format_instant(at),
+        "facts_observed_at": facts and format_instant(facts.observed_at),
         "options": [_option_json(view) for view in views],
     }
 
@@ -134,8 +132,6 @@ def _option_json(view: OptionView) -> dict[str, Any]:
 
 
 def _reason_json(reason: Reason) -> dict[str, Any]:
-    unlock = asdict(reason.unlock)
-    words = {"zh": reason.unlock.text("zh"), "en": reason.unlock.text("en")}
     return {
         "code": reason.code.value,
         "text": {"zh": reason.text("zh"), "en": reason.text("en")},
@@ -144,10 +140,10 @@ def _reason_json(reason: Reason) -> dict[str, Any]:
         "unlock": {
             **{
                 name: format_instant(value) if isinstance(value, datetime) else value
-                for name, value in unlock.items()
+                for name, value in asdict(reason.unlock).items()
                 if name not in {"zh", "en"}
             },
-            "text": words,
+            "text": {"zh": reason.unlock.text("zh"), "en": reason.unlock.text("en")},
         },
         "link": reason.link and {"text": ORDER_PAGE_LINK, "url": reason.link},
     }
@@ -186,87 +182,42 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
 
 # ---- for people ----------------------------------------------------------------------------------
 
-_WORDS: dict[Lang, dict[str, str]] = {
-    "zh": {
-        "open": "可选",
-        "closed": "不可选",
-        "unknown": "暂时无法判断（未取得订单数据）",
-        "why": "原因",
-        "unlock": "解决办法",
-        "needs": "需提供",
-        "then": "选择后",
-        "settles": "纠纷随即结束：{outcome}",
-        "until": "{deadline}：{due}",
-        "promise": "{deadline}：约定时间之后再等 {grace}，等待揽件信息同步；最晚 {latest}",
-        "unlimited": "不限",
-        "reasons": "共 {count} 种举证理由，所需凭证各不相同",
-        "final": "方案一经选择，不可更改。",
-        "ends": "{state}（{outcome}）",
-        "head": "纠纷 {id} · {state} · {at}",
-        "facts": "订单数据截至 {at}",
-    },
-    "en": {
-        "open": "open",
-        "closed": "closed",
-        "unknown": "unknown (the order system cannot answer)",
-        "why": "why",
-        "unlock": "unlock",
-        "needs": "needs",
-        "then": "then",
-        "settles": "settles at once: {outcome}",
-        "until": "{deadline}: {due}",
-        "promise": (
-            "{deadline}: the agreed instant, and {grace} more for the scan to reach us; {latest} "
-            "at the latest"
-        ),
-        "unlimited": "without limit",
-        "reasons": "{count} reasons for evidence, each with the vouchers that it asks for",
-        "final": "A choice cannot be taken back.",
-        "ends": "{state} ({outcome})",
-        "head": "dispute {id} · {state} · {at}",
-        "facts": "the order as it was shown at {at}",
-    },
-}
 
-
-def _show(moment: _Moment, views: tuple[OptionView, ...], lang: Lang) -> None:
-    words, dispute = _WORDS[lang], moment.dispute
+def _show(situation: _Situation, views: tuple[OptionView, ...], lang: Lang) -> None:
+    dispute, facts, at = situation
     zone = ZoneInfo(dispute.policy.calendar.zone)
-    head = words["head"].format(
-        id=dispute.dispute_id, state=state_label(dispute.path, lang), at=local_time(moment.at, zone)
-    )
-    output.print(Text(head, style="bold"))
-    if moment.facts is not None:
-        output.print(
-            Text(words["facts"].format(at=local_time(moment.facts.observed_at, zone)), style="dim")
-        )
+    state = state_label(dispute.path, lang)
+    head = OPTIONS(lang, "head", id=dispute.dispute_id, state=state, at=local_time(at, zone))
+    console.print(Text(head, style="bold"))
+    if facts is not None:
+        observed = OPTIONS(lang, "facts", at=local_time(facts.observed_at, zone))
+        console.print(Text(observed, style="dim"))
     for view in views:
-        mark, status = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}[
-            view.open
-        ]
-        say("")
-        output.print(
+        marks = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}
+        mark, status = marks[view.open]
+        print_line("")
+        console.print(
             Text.assemble(
                 f"{mark} ",
                 (view.option.label(lang), "bold"),
-                f"  [{words[status]}]  ",
+                f"  [{OPTIONS(lang, status)}]  ",
                 (view.option.value, "dim"),
             )
         )
         details = Table.grid(padding=(0, 2, 0, 0))
         details.add_column(no_wrap=True, style="dim")
         details.add_column(overflow="fold")
-        said = ""
-        for name, line in [*_why(view, lang), *_then(view.preview, dispute, zone, lang)]:
-            details.add_row("" if name == said else f"  {words[name]}", Text(line))
-            said = name
-        output.print(details)
+        previous = ""
+        for name, line in [*_reasons(view, lang), *_preview(view.preview, dispute, zone, lang)]:
+            details.add_row("" if name == previous else f"  {OPTIONS(lang, name)}", Text(line))
+            previous = name
+        console.print(details)
     if any(view.preview for view in views):
-        say("")
-        say(words["final"])
+        print_line("")
+        print_line(OPTIONS(lang, "final"))
 
 
-def _why(view: OptionView, lang: Lang) -> Iterator[tuple[str, str]]:
+def _reasons(view: OptionView, lang: Lang) -> Iterator[tuple[str, str]]:
     for reason in view.reasons:
         yield "why", f"{reason.text(lang)} ({reason.code.value})"
         yield "unlock", reason.unlock.text(lang)
@@ -276,44 +227,42 @@ def _why(view: OptionView, lang: Lang) -> Iterator[tuple[str, str]]:
         yield "needs", f"{reason.unlock.text(lang)} ({reason.code.value})"
 
 
-def _then(
+def _preview(
     preview: Preview | None, dispute: Dispute, zone: ZoneInfo, lang: Lang
 ) -> Iterator[tuple[str, str]]:
     if preview is None:
         return
-    words = _WORDS[lang]
-    settled = (
-        None
-        if preview.settles is None
-        else words["settles"].format(outcome=preview.settles.label(lang))
-    )
-    yield "then", settled or preview.state.label(lang)
+    if preview.settles is None:
+        yield "then", preview.state.label(lang)
+    else:
+        yield "then", OPTIONS(lang, "settles", outcome=preview.settles.label(lang))
     for started in preview.deadlines:
-        yield "then", _due(started, dispute, zone, lang)
+        yield "then", _deadline(started, dispute, zone, lang)
         if started.count is not None:
             yield "then", started.count.text(lang)
     for following in preview.consequences:
         yield "then", _consequence(following, lang)
     if preview.reasons:
-        yield "then", words["reasons"].format(count=len(preview.reasons))
+        yield "then", OPTIONS(lang, "reasons", count=len(preview.reasons))
 
 
-def _due(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> str:
-    words, name = _WORDS[lang], started.deadline.label(lang)
+def _deadline(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> str:
+    name = started.deadline.label(lang)
     if started.due is not None:
-        return words["until"].format(deadline=name, due=local_time(started.due, zone))
-    latest = words["unlimited"] if started.latest is None else local_time(started.latest, zone)
-    return words["promise"].format(
-        deadline=name, grace=duration_text(dispute.policy.scan_grace, lang), latest=latest
+        return OPTIONS(lang, "until", deadline=name, due=local_time(started.due, zone))
+    latest = started.latest and local_time(started.latest, zone)
+    return OPTIONS(
+        lang,
+        "promise",
+        deadline=name,
+        grace=duration_text(dispute.policy.scan_grace, lang),
+        latest=latest or OPTIONS(lang, "unlimited"),
     )
 
 
 def _consequence(following: Consequence, lang: Lang) -> str:
-    state, outcome = following.state.label(lang), following.outcome
-    end = (
-        state
-        if outcome is None
-        else _WORDS[lang]["ends"].format(state=state, outcome=outcome.label(lang))
-    )
+    end = following.state.label(lang)
+    if following.outcome is not None:
+        end = OPTIONS(lang, "ends", state=end, outcome=following.outcome.label(lang))
     given = "".join(f" [{fact.label(lang)}]" for fact in following.given)
     return f"{following.role.label(lang)} · {following.event.label(lang)}{given} → {end}"

@@ -1,4 +1,4 @@
-"""`dispute-fsm redact`: erase the personal values of a history, and replace its ids where it is to be shared."""
+"""`dispute-fsm redact`: erase the personal data of a history, and replace its ids for sharing."""
 
 import secrets
 from pathlib import Path
@@ -6,31 +6,25 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, reported, written
-from dispute_fsm.cli.histories import as_history
+from dispute_fsm.cli.app import (
+    Exit,
+    HistoryArgument,
+    HistoryOutputOption,
+    app,
+    open_output,
+    reported,
+)
+from dispute_fsm.cli.inputs import require_history
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import SUFFIX, open_history
+from dispute_fsm.history.jsonl import open_history
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
 
 
+@app.command("redact")
 @reported
 def redact_command(
-    history: Annotated[
-        str,
-        typer.Argument(
-            metavar="HISTORY",
-            help="A history file, also one that ends in .gz; - is standard input.",
-        ),
-    ],
-    to: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help=f"File to write (*{SUFFIX}[.gz]); - is standard output.",
-        ),
-    ],
+    history: HistoryArgument,
+    to: HistoryOutputOption,
     replace_ids: Annotated[
         bool,
         typer.Option(
@@ -50,30 +44,30 @@ def redact_command(
 ) -> Exit:
     """Erase the personal values of a history: what people wrote, file names and addresses.
 
-    Every hash still fits, and it can be replayed: only a key that was refused
-    because of the words themselves cannot be decided again.
+    Every hash still fits, and it can be replayed: only the refusal of a reused
+    key cannot be decided again, where it depends on the erased text.
 
-    Example: dispute-fsm redact made-up.history.jsonl -o erased.history.jsonl
+    Example: dispute-fsm redact synthetic.history.jsonl -o erased.history.jsonl
 
-    With --replace-ids, pseudonyms also take the place of the ids of disputes,
-    orders, merchants, consumers, other actors and events, of waybills, keys,
-    correlation ids, order revisions and vouchers' digests. The chain is built
-    anew, and each opening is marked: its package ends in +ids-replaced.
+    With --replace-ids, pseudonyms also replace the ids of disputes, orders,
+    merchants, consumers, other actors and events, waybills, keys, correlation
+    ids, order revisions and vouchers' digests. The chain is built anew, and each
+    opening is marked: its package ends in +ids-replaced.
 
     What stays: times, amounts, carriers, media types, the order system's name,
     what else guards saw, rules, policies with their order_url; of the erased
-    values the lengths and salted commitments. So who has the original can
-    still tell which dispute is which.
+    values the lengths and salted commitments. So a reader who has the original
+    can still identify the disputes.
 
     The history is checked while it is read. Exit code: 0 written, 2 wrong usage,
-    or the history cannot be read or is not whole; no file appears then.
+    or the history cannot be read or is invalid; no file appears then.
     """
     if key_file is not None and not replace_ids:
-        raise InputError("--key-file goes with --replace-ids only")
+        raise InputError("--key-file needs --replace-ids")
     pseudonyms = _pseudonyms(key_file) if replace_ids else None
-    with open_history(as_history(history)) as stream, written(to) as out:
-        out.writelines(redacted_lines(stream, history, pseudonyms))
-    return Exit.WELL
+    with open_history(require_history(history)) as stream, open_output(to) as output:
+        output.writelines(redacted_lines(stream, history, pseudonyms))
+    return Exit.OK
 
 
 def _pseudonyms(key_file: Path | None) -> Pseudonyms:
@@ -81,5 +75,5 @@ def _pseudonyms(key_file: Path | None) -> Pseudonyms:
         return Pseudonyms(secrets.token_bytes(32))
     try:
         return Pseudonyms(key_file.read_bytes())
-    except InputError as fault:
-        raise fault.within(str(key_file)) from None
+    except InputError as error:
+        raise error.within(str(key_file)) from None

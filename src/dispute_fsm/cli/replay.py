@@ -1,10 +1,9 @@
-"""`dispute-fsm replay`: whether histories are whole, decided as the rules decide, and what other rules would have made of them."""
+"""`dispute-fsm replay`: check histories, and decide them again, also under other rules."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import typer
@@ -15,15 +14,16 @@ from dispute_fsm.cli.app import (
     Exit,
     JsonOption,
     LangOption,
-    as_lang,
-    complain,
-    emit,
-    output,
+    app,
+    console,
+    print_error,
+    print_json,
+    print_line,
     progress_bar,
     reported,
-    say,
 )
-from dispute_fsm.cli.histories import history_files
+from dispute_fsm.cli.inputs import history_files
+from dispute_fsm.cli.messages import REPLAY
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
@@ -46,10 +46,11 @@ from dispute_fsm.scenarios.settings import read_policy_changes
 
 _DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
 _ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
-_MOST_SHOWN = 40
-"""How many steps that differ a person is shown; `--json` has them all."""
+_MAX_SHOWN = 40
+"""How many disputes with errors or differences are shown; `--json` has them all."""
 
 
+@app.command("replay")
 @reported
 def replay_command(
     paths: Annotated[
@@ -63,409 +64,296 @@ def replay_command(
     ],
     rules: Annotated[
         str | None,
-        typer.Option(
-            "--rules", metavar="V", help="What would have become of them under these rules."
-        ),
+        typer.Option(metavar="V", help="What would have become of them under these rules."),
     ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(
-            "--policy",
-            metavar="FILE",
-            help="... under a policy that differs in these fields (YAML).",
+            metavar="FILE", help="... under a policy that differs in these fields (YAML)."
         ),
     ] = None,
     approved: Annotated[
         Path | None,
-        typer.Option(
-            "--approved", metavar="FILE", help="Differences that are intended, and why (YAML)."
-        ),
+        typer.Option(metavar="FILE", help="Differences that are intended, and why (YAML)."),
     ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Replay histories: check every hash, every transition, and decide every command again.
+    """Replay histories: check all hashes and transitions, and decide every command again.
 
     With --rules or --policy: what would have ended differently, at which step, because of which
     guard.
 
     Example: dispute-fsm replay histories/ --policy stricter.yaml
 
-    Exit code: 0 all as recorded, 1 something is not, 2 a file cannot be found or read (the others
-    are still replayed).
+    Exit code: 0 all as recorded, 1 an error or a difference, 2 a file cannot be found or read (the
+    others are still replayed).
     """
     question = _question(rules, policy)
     drift = DriftApprovals("") if approved is None else read_approvals(approved)
-    files, lost = history_files(paths)
-    for fault in lost:
-        complain(fault)
-    seen = _Seen()
-    unreadable = len(lost)
+    files, errors = history_files(paths)
+    for error in errors:
+        print_error(error)
+    summary = _Summary()
     with rare_garbage_collection(), progress_bar() as progress:
         task = progress.add_task("histories", total=_size(files))
+
+        def advance(line: bytes, _step: Step | None) -> None:
+            progress.advance(task, len(line))
+
         for file in files:
-            for found in _replayed(
-                file, question, lambda line, _step: progress.advance(task, len(line))
-            ):
-                if isinstance(found, InputError | OSError):
-                    complain(found)
-                    unreadable += 1
+            for replayed in _replay(file, question, advance):
+                if isinstance(replayed, InputError | OSError):
+                    print_error(replayed)
+                    errors.append(replayed)
                     continue
-                judged = _judged(found, drift)
-                seen.take(judged)
+                unapproved = (
+                    () if isinstance(replayed, InvalidRecord) else drift.unapproved(replayed)
+                )
+                result = _Result(replayed, unapproved)
+                summary.add(result)
                 if as_json:
-                    emit(_as_json(judged))
+                    print_json(_as_json(result))
     unused = list(drift.unused())
     for line, approval in unused:
-        complain(
-            InputError(
-                f"this approval no longer fits any difference: {approval.why}",
-                file=drift.file,
-                line=line,
-            )
-        )
+        message = f"this approval no longer fits any difference: {approval.why}"
+        print_error(InputError(message, file=drift.file, line=line))
     if not as_json:
-        _show(seen, question, as_lang(lang))
-    if unreadable:
-        return Exit.BAD_INPUT
-    return Exit.FELL_SHORT if seen.wrong or unused else Exit.WELL
-
-
-def _replayed(
-    file: str, question: Question | None, watch: Callable[[bytes, Step | None], None]
-) -> Iterator[InvalidRecord | Replayed | InputError | OSError]:
-    """Replay a file; where it cannot be read (on), that comes last. What cannot be written is no fault of the file."""
-    try:
-        yield from replay(file, question, watch=watch)
-    except (InputError, OSError) as fault:
-        yield fault
+        _show(summary, lang, what_if=question is not None)
+    if errors:
+        return Exit.INVALID_INPUT
+    return Exit.FAILED if summary.counts["failed"] or unused else Exit.OK
 
 
 def _question(rules: str | None, policy: Path | None) -> Question | None:
     if rules is None and policy is None:
         return None
     if rules is not None:
-        rule_version(rules)
+        rule_version(rules)  # an unknown version is an error before any history is read
     return Question(rules, None if policy is None else read_policy_changes(policy))
 
 
+def _replay(
+    file: str, question: Question | None, watch: Callable[[bytes, Step | None], None]
+) -> Iterator[InvalidRecord | Replayed | InputError | OSError]:
+    """Replay a file; an error that ends its reading comes last.
+
+    Errors in writing the results are not caught here: they are no errors of the file.
+    """
+    try:
+        yield from replay(file, question, watch=watch)
+    except (InputError, OSError) as error:
+        yield error
+
+
 def _size(files: Sequence[str]) -> int | None:
-    """Return how many bytes there are to read; None where only reading them tells."""
+    """Return the number of bytes to read; None where it is unknown before they are read."""
     if any(file.endswith(COMPRESSED) or not Path(file).is_file() for file in files):
         return None
     return sum(Path(file).stat().st_size for file in files)
 
 
-# ---- what was found ------------------------------------------------------------------------------
+# ---- results -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """One dispute, or a fault that is no dispute's; `unapproved` are the classes of difference that nobody intended."""
+class _Result(NamedTuple):
+    """One dispute, or an error that belongs to none; and its differences that nobody approved."""
 
-    found: Replayed | InvalidRecord
+    replayed: Replayed | InvalidRecord
     unapproved: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
-        return isinstance(self.found, Replayed) and self.found.fault is None and not self.unapproved
-
-    @property
-    def approved(self) -> int:
-        """How many differences are intended."""
         return (
-            0
-            if isinstance(self.found, InvalidRecord)
-            else sum(drift not in self.unapproved for drift in drift_classes(self.found))
+            isinstance(self.replayed, Replayed)
+            and self.replayed.fault is None
+            and not self.unapproved
         )
-
-
-def _judged(found: Replayed | InvalidRecord, drift: DriftApprovals) -> _Judged:
-    return _Judged(found, () if isinstance(found, InvalidRecord) else drift.unapproved(found))
-
-
-def _weight(found: Replayed | InvalidRecord) -> int:
-    """Weigh what is wrong: 0 a fault, another decision or another end; 1 an end that nobody can tell; 2 the rest."""
-    if (
-        isinstance(found, InvalidRecord)
-        or found.what_if is None
-        or found.what_if.verdict is EndComparison.DIFFERENT
-    ):
-        return 0
-    return 1 if found.what_if.verdict is EndComparison.UNDETERMINED else 2
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What a person is told at the end; bounded, however many disputes there are."""
-
-    disputes: int = 0
-    events: int = 0
-    wrong: int = 0
-    faults: int = 0
-    whole: int = 0
-    """How many disputes have no fault; below, how many events were decided again, and how many of them as they were recorded."""
-    again: int = 0
-    alike: int = 0
-    otherwise: bool = False
-    """Whether any was decided otherwise, and nobody intended it."""
-    undetermined: int = 0
-    approved: int = 0
-    """How many differences are intended, and below, in how many disputes."""
-    approved_in: int = 0
-    verdicts: Counter[EndComparison] = field(default_factory=Counter[EndComparison])
-    ends: Counter[tuple[EndState, EndState | None]] = field(
-        default_factory=Counter[tuple[EndState, EndState | None]]
-    )
-    classes: Counter[str] = field(default_factory=Counter[str])
-    wrongs: tuple[list[_Judged], ...] = field(default_factory=lambda: ([], [], []))
-    """The first that are wrong, by their weight."""
 
     @property
-    def shown(self) -> list[_Judged]:
-        """What is wrong, the weightiest first."""
-        return [judged for alike in self.wrongs for judged in alike][:_MOST_SHOWN]
+    def priority(self) -> int:
+        """0: an error, another decision or another end; 1: an undetermined end; 2: the rest."""
+        asked = self.replayed.what_if if isinstance(self.replayed, Replayed) else None
+        if asked is None or asked.verdict is EndComparison.DIFFERENT:
+            return 0
+        return 1 if asked.verdict is EndComparison.UNDETERMINED else 2
 
-    def take(self, judged: _Judged) -> None:
-        found = judged.found
-        self.wrong += not judged.ok
-        if not judged.ok and len(alike := self.wrongs[_weight(found)]) < _MOST_SHOWN:
-            alike.append(judged)
-        if isinstance(found, InvalidRecord):
-            self.faults += 1
+
+class _Summary:
+    """What is printed at the end; its size is bounded, however many disputes there are."""
+
+    def __init__(self) -> None:
+        self.counts = Counter[str]()
+        self.verdicts = Counter[EndComparison]()
+        self.ends = Counter[tuple[EndState, EndState | None]]()
+        self.classes = Counter[str]()
+        self.first_failed: tuple[list[_Result], ...] = ([], [], [])
+        """The first results that are not ok, by priority."""
+
+    def add(self, result: _Result) -> None:
+        replayed, unapproved = result
+        if not result.ok:
+            self.counts["failed"] += 1
+            if len(first := self.first_failed[result.priority]) < _MAX_SHOWN:
+                first.append(result)
+        if isinstance(replayed, InvalidRecord):
+            self.counts["errors"] += 1
             return
-        self.disputes += 1
-        self.events += found.events
-        self.faults += found.fault is not None
-        self.whole += found.fault is None
-        again = found.events - len(found.undetermined)
-        self.again += again
-        self.alike += again - len(found.differences)
-        self.otherwise |= any(
-            difference.drift.value in judged.unapproved for difference in found.differences
+        decided = replayed.events - len(replayed.undetermined)
+        differing = list(drift_classes(replayed))
+        approved = sum(drift not in unapproved for drift in differing)
+        self.counts.update(
+            disputes=1,
+            events=replayed.events,
+            errors=int(replayed.fault is not None),
+            valid=int(replayed.fault is None),
+            decided=decided,
+            reproduced=decided - len(replayed.differences),
+            unapproved=sum(each.drift.value in unapproved for each in replayed.differences),
+            undetermined=int(bool(replayed.undetermined)),
+            approved=approved,
+            approved_disputes=int(approved > 0),
         )
-        self.undetermined += bool(found.undetermined)
-        self.approved += judged.approved
-        self.approved_in += bool(judged.approved)
-        if found.what_if is not None:
-            self.verdicts[found.what_if.verdict] += 1
-            self.ends[found.what_if.then, found.what_if.now] += 1
-        self.classes.update(set(drift_classes(found)))
+        self.classes.update(set(differing))
+        if replayed.what_if is not None:
+            self.verdicts[replayed.what_if.verdict] += 1
+            self.ends[replayed.what_if.then, replayed.what_if.now] += 1
 
 
 # ---- for programs --------------------------------------------------------------------------------
 
 
-def _as_json(judged: _Judged) -> dict[str, Any]:
-    found = judged.found
-    if isinstance(found, InvalidRecord):
+def _as_json(result: _Result) -> dict[str, Any]:
+    replayed = result.replayed
+    if isinstance(replayed, InvalidRecord):
         return {
-            "file": found.file,
-            "line": found.line,
+            "file": replayed.file,
+            "line": replayed.line,
             "dispute_id": None,
             "ok": False,
-            "fault": found.model_dump(mode="json"),
+            "fault": replayed.model_dump(mode="json"),
         }
-    return {**found.model_dump(mode="json"), "ok": judged.ok, "unapproved": list(judged.unapproved)}
+    return {
+        **replayed.model_dump(mode="json"),
+        "ok": result.ok,
+        "unapproved": list(result.unapproved),
+    }
 
 
 # ---- for people ----------------------------------------------------------------------------------
 
-_WORDS: dict[Lang, dict[str, str]] = {
-    "zh": {
-        "disputes": "{count} 起纠纷",
-        "events": "{count} 个事件",
-        "differences": "{count} 处差异",
-        "read": "{disputes}，{events}",
-        "colon": "：",
-        "faults": "记录完整，哈希与流程均有效",
-        "again": "按原规则复核，判定一致",
-        "erased": "{disputes}中有步骤因原文已清除而无法复核",
-        "approved": "已批准：{disputes}中的 {differences}",
-        "verdicts": (
-            "按新规则（参数）重新推演：相同 {same}，不同 {different}，无法确定 {undetermined}"
-        ),
-        "then": "原结果",
-        "now": "推演结果",
-        "count": "纠纷数",
-        "class": "差异类别",
-        "not_opened": "不予受理",
-        "undetermined": "无法确定",
-        "step": "第 {seq} 步 {command}",
-        "guard": "条件 {guard}：原 {then}；现 {now}",
-        "changed": "{what}：{recorded} → {now}",
-        "nothing": "未核查",
-        "more": "另有 {count} 个未列出；--json 可查看全部",
-    },
-    "en": {
-        "disputes": "{count} dispute{s}",
-        "events": "{count} event{s}",
-        "differences": "{count} difference{s}",
-        "read": "{disputes}, {events}",
-        "colon": ": ",
-        "faults": "integrity: hashes and transitions valid",
-        "again": "decisions reproduced",
-        "erased": "in {disputes} a step cannot be decided again, because personal data was erased",
-        "approved": "approved: {differences} in {disputes}",
-        "verdicts": (
-            "would end: the same {same}, different {different}, undetermined {undetermined}"
-        ),
-        "then": "ended",
-        "now": "would end",
-        "count": "disputes",
-        "class": "class of difference",
-        "not_opened": "not opened",
-        "undetermined": "undetermined",
-        "step": "step {seq} {command}",
-        "guard": "guard {guard}: then {then}, now {now}",
-        "changed": "{what}: {recorded} → {now}",
-        "nothing": "not asked",
-        "more": "{count} more are not shown; --json has them all",
-    },
-}
 
+def _show(summary: _Summary, lang: Lang, *, what_if: bool) -> None:
+    counts = summary.counts
 
-def _show(seen: _Seen, question: Question | None, lang: Lang) -> None:
-    words = _WORDS[lang]
-    disputes, events = (
-        _counted("disputes", seen.disputes, lang),
-        _counted("events", seen.events, lang),
-    )
-    say(words["read"].format(disputes=disputes, events=events))
-    lines = (
-        ("faults", seen.faults, seen.whole, seen.disputes),
-        ("again", seen.otherwise, seen.alike, seen.again),
-    )
-    for name, failing, good, of in lines:
-        mark = "✗" if failing else "✓" if of else "–"
-        say(f"{mark} {words[name]}{words['colon']}{good}/{of}", "red" if failing else None)
-    if seen.undetermined:
-        say(words["erased"].format(disputes=_counted("disputes", seen.undetermined, lang)))
-    if seen.approved:
-        differences = _counted("differences", seen.approved, lang)
-        say(
-            words["approved"].format(
-                differences=differences, disputes=_counted("disputes", seen.approved_in, lang)
-            )
-        )
-    if question is not None:
-        _show_what_if(seen, lang)
-    for judged in seen.shown:
-        say("")
-        for line in _told(judged, lang):
-            say(line)
-    if seen.wrong > len(seen.shown):
-        say("")
-        say(words["more"].format(count=seen.wrong - len(seen.shown)))
+    def count(label: str, name: str) -> str:
+        return REPLAY(lang, label, count=counts[name], s="" if counts[name] == 1 else "s")
 
-
-def _counted(name: str, count: int, lang: Lang) -> str:
-    return _WORDS[lang][name].format(count=count, s="" if count == 1 else "s")
-
-
-def _show_what_if(seen: _Seen, lang: Lang) -> None:
-    words = _WORDS[lang]
-    say(
-        words["verdicts"].format(
-            **{verdict.value: seen.verdicts[verdict] for verdict in EndComparison}
-        )
-    )
-    say("")
-    ends = Table(
-        Column(words["then"]),
-        Column(words["now"]),
-        Column(words["count"], justify="right"),
-        box=None,
-        header_style="bold",
-    )
-    told = Counter[tuple[str, str]]()
-    for (then, now), count in seen.ends.items():
-        told[
-            _standing(then, lang), words["undetermined"] if now is None else _standing(now, lang)
-        ] += count
-    for (then_told, now_told), count in sorted(
-        told.items(), key=lambda item: (item[0][0] == item[0][1], -item[1], item[0])
+    disputes, events = count("disputes", "disputes"), count("events", "events")
+    print_line(REPLAY(lang, "read", disputes=disputes, events=events))
+    for name, failed, passed, of in (
+        ("integrity", counts["errors"], counts["valid"], counts["disputes"]),
+        ("reproduced", counts["unapproved"], counts["reproduced"], counts["decided"]),
     ):
-        ends.add_row(then_told, "=" if then_told == now_told else now_told, str(count))
-    output.print(ends)
-    say("")
-    if seen.classes:
-        kinds = Table(
-            Column(words["class"]),
-            Column(words["count"], justify="right"),
-            box=None,
-            header_style="bold",
-        )
-        for name in DRIFT_CLASSES:
-            if seen.classes[name]:
-                kinds.add_row(_class(name, lang), str(seen.classes[name]))
-        output.print(kinds)
+        mark = "✗" if failed else "✓" if of else "–"
+        line = REPLAY(lang, name, mark=mark, count=f"{passed}/{of}")
+        print_line(line, "red" if failed else None)
+    if counts["undetermined"]:
+        print_line(REPLAY(lang, "erased", disputes=count("disputes", "undetermined")))
+    if counts["approved"]:
+        disputes = count("disputes", "approved_disputes")
+        differences = count("differences", "approved")
+        print_line(REPLAY(lang, "approved", differences=differences, disputes=disputes))
+    if what_if:
+        _show_what_if(summary, lang)
+    shown = [result for results in summary.first_failed for result in results][:_MAX_SHOWN]
+    for result in shown:
+        print_line("")
+        for line in _details(result, lang):
+            print_line(line)
+    if counts["failed"] > len(shown):
+        print_line("")
+        print_line(REPLAY(lang, "more", count=counts["failed"] - len(shown)))
 
 
-def _standing(standing: EndState, lang: Lang) -> str:
-    return standing.state.label(lang) if standing.outcome is None else standing.outcome.label(lang)
+def _show_what_if(summary: _Summary, lang: Lang) -> None:
+    counts = {verdict.value: summary.verdicts[verdict] for verdict in EndComparison}
+    print_line(REPLAY(lang, "what_if", **counts))
+    print_line("")
+    ends = Counter[tuple[str, str]]()
+    for (then, now), count in summary.ends.items():
+        ends[_end(then, lang), _end(now, lang)] += count
+    rows = [(then, "=" if then == now else now, count) for (then, now), count in ends.items()]
+    rows.sort(key=lambda row: (row[1] == "=", -row[2], row))
+    _show_table(("then", "now", "count"), rows, lang)
+    print_line("")
+    if summary.classes:
+        counted = [(name, summary.classes[name]) for name in DRIFT_CLASSES if summary.classes[name]]
+        kinds = [(_class(name, lang), count) for name, count in counted]
+        _show_table(("class", "count"), kinds, lang)
+
+
+def _show_table(columns: Sequence[str], rows: Sequence[tuple[str | int, ...]], lang: Lang) -> None:
+    *labels, count = (REPLAY(lang, name) for name in columns)
+    table = Table(*labels, Column(count, justify="right"), box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*map(str, row))
+    console.print(table)
+
+
+def _end(end: EndState | None, lang: Lang) -> str:
+    if end is None:
+        return REPLAY(lang, "undetermined")
+    return end.state.label(lang) if end.outcome is None else end.outcome.label(lang)
 
 
 def _class(name: str, lang: Lang) -> str:
-    return _WORDS[lang]["undetermined"] if name == UNDETERMINED else Drift(name).label(lang)
+    return REPLAY(lang, name) if name == UNDETERMINED else Drift(name).label(lang)
 
 
-def _told(judged: _Judged, lang: Lang) -> Iterator[str]:
-    """Say what is wrong with one dispute: its fault, or the first step that differs, and what would come of it."""
-    found = judged.found
-    if isinstance(found, InvalidRecord):
-        yield f"✗ {found}"
+def _details(result: _Result, lang: Lang) -> Iterator[str]:
+    """Describe a result: its error, or the first steps that differ, and what they lead to."""
+    replayed = result.replayed
+    error = replayed if isinstance(replayed, InvalidRecord) else replayed.fault
+    if isinstance(replayed, InvalidRecord) or error is not None:
+        yield f"✗ {error}"
         return
-    if found.fault is not None:
-        yield f"✗ {found.fault}"
-        return
-    yield f"✗ {found.file}:{found.line}: {found.dispute_id}" + _ends(found.what_if, lang)
-    differences = (
-        *found.differences,
-        *(found.what_if.differences if found.what_if is not None else ()),
-    )
-    unapproved = [
-        difference for difference in differences if difference.drift.value in judged.unapproved
-    ]
-    decisive = [difference for difference in unapproved if difference.drift in _DECISIVE]
-    for difference in [
-        *unapproved[:1],
-        *(found for found in decisive[:1] if found is not unapproved[0]),
-    ]:
-        yield from (f"    {line}" for line in difference_told(difference, lang))
+    asked = replayed.what_if
+    yield f"✗ {replayed.file}:{replayed.line}: {replayed.dispute_id}{_ends(asked, lang)}"
+    differences = (*replayed.differences, *(() if asked is None else asked.differences))
+    unapproved = [each for each in differences if each.drift.value in result.unapproved]
+    decisive = [each for each in unapproved if each.drift in _DECISIVE][:1]
+    shown = [*unapproved[:1], *(each for each in decisive if each is not unapproved[0])]
+    for difference in shown:
+        yield from (f"    {line}" for line in _difference(difference, lang))
 
 
 def _ends(asked: WhatIf | None, lang: Lang) -> str:
     if asked is None:
         return ""
-    words = _WORDS[lang]
+    then, now = _end(asked.then, lang), _end(asked.now, lang)
     if asked.missing is not None:
-        now = f"{words['undetermined']} (#{asked.missing.seq}: {asked.missing.missing.label(lang)})"
-    else:
-        now = words["not_opened"] if asked.now is None else _standing(asked.now, lang)
-    then = _standing(asked.then, lang)
+        now = f"{now} (#{asked.missing.seq}: {asked.missing.missing.label(lang)})"
+    elif asked.now is None:
+        now = REPLAY(lang, "not_opened")
     return f"  {then}" if then == now else f"  {then} → {now}"
 
 
-def difference_told(difference: Difference, lang: Lang) -> Iterator[str]:
-    """Say at which step something differs, how, and by which guard."""
-    words = _WORDS[lang]
-    step = words["step"].format(seq=difference.seq, command=difference.command.label(lang))
-    yield f"{step}{words['colon']}{difference.drift.label(lang)}"
+def _difference(difference: Difference, lang: Lang) -> Iterator[str]:
+    """Describe a step that differs: how, and because of which guard."""
+    command, drift = difference.command.label(lang), difference.drift
+    yield REPLAY(lang, "step", seq=difference.seq, command=command, drift=drift.label(lang))
+    # The guard below explains another check and another deadline.
+    explained = {"checks", "deadlines"} if drift is Drift.DEADLINE else {"checks"}
     for change in difference.changes:
-        if change.field != "checks" and (change.field, difference.drift) != (
-            "deadlines",
-            Drift.DEADLINE,
-        ):  # the guard below says it
-            recorded, now = (
-                changed_value(change.field, value, lang) for value in (change.recorded, change.now)
-            )
-            yield "  " + words["changed"].format(
-                what=EVENT_MEMBERS(lang, change.field), recorded=recorded, now=now
-            )
+        if change.field not in explained:
+            recorded = changed_value(change.field, change.recorded, lang)
+            now = changed_value(change.field, change.now, lang)
+            member = EVENT_MEMBERS(lang, change.field)
+            yield REPLAY(lang, "changed", member=member, recorded=recorded, now=now)
     if (guard := difference.guard) is not None:
-        both = (difference.saw_then, difference.saw_now)
         then, now = (
-            words["nothing"] if saw is None else saw_text(guard, saw, lang, _ZONE) for saw in both
+            REPLAY(lang, "not_asked") if saw is None else saw_text(guard, saw, lang, _ZONE)
+            for saw in (difference.saw_then, difference.saw_now)
         )
-        yield "  " + words["guard"].format(guard=guard_label(guard, lang), then=then, now=now)
+        yield REPLAY(lang, "guard", guard=guard_label(guard, lang), then=then, now=now)

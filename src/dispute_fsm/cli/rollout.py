@@ -1,6 +1,6 @@
-"""`dispute-fsm rollout`: which merchant gets which rule version, from when, and why."""
+"""`dispute-fsm rollout`: preview which merchant gets which rule version, from when, and why."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,32 +15,30 @@ from dispute_fsm.cli.app import (
     Exit,
     JsonOption,
     LangOption,
-    as_lang,
-    emit,
-    output,
+    app,
+    console,
+    print_json,
+    print_line,
     reported,
-    say,
 )
+from dispute_fsm.cli.messages import ROLLOUT
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.rollout import Rollout, Span, bucket_of
-from dispute_fsm.domain.scalars import (
-    FrozenMap,
-    GivenIdentifier,
-    Strict,
-    format_instant,
-    parse_instant,
-)
+from dispute_fsm.domain.scalars import GivenIdentifier, Strict, format_instant, parse_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.timeline import local_time
 from dispute_fsm.scenarios.settings import read_rollout
 from dispute_fsm.terminal import printable
+
+_ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
 
 
 class _ListedMerchant(Strict):
     id: GivenIdentifier
 
 
+@app.command("rollout")
 @reported
 def rollout_command(
     plan: Annotated[
@@ -52,7 +50,7 @@ def rollout_command(
     merchants: Annotated[Path, typer.Option(metavar="FILE", help="Merchant ids, one a line.")],
     at: Annotated[
         str | None,
-        typer.Option(metavar="INSTANT", help="Also say which version each gets at this instant."),
+        typer.Option(metavar="INSTANT", help="Also show which version each gets at this instant."),
     ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
@@ -68,33 +66,29 @@ def rollout_command(
     Exit code: 0 previewed, 2 wrong usage or unreadable input.
     """
     rollout = read_rollout(plan)
-    instant = None if at is None else _instant(at)
+    try:
+        instant = None if at is None else parse_instant(at)
+    except ValueError as error:
+        raise InputError(str(error), field="--at") from None
     ids = list(_merchants(merchants))
     if as_json:
         for merchant in ids:
-            emit(_merchant_json(rollout, merchant, instant))
-        for step in _totals(rollout, ids):
-            emit(step)
+            print_json(_merchant_json(rollout, merchant, instant))
+        for step in _steps(rollout, ids):
+            print_json(step)
     else:
-        _show(rollout, ids, instant, as_lang(lang))
-    return Exit.WELL
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise InputError(str(error), field="--at") from None
+        _show(rollout, ids, instant, lang)
+    return Exit.OK
 
 
 def _merchants(path: Path) -> Iterator[str]:
-    """Read the ids, each once; blank lines say nothing. Raises `InputError` with the line of one that is no id."""
-    seen: dict[str, int] = {}
+    """Read the ids, skipping blank lines. Raises `InputError` for an invalid or repeated id."""
+    lines: dict[str, int] = {}
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError("not text in UTF-8: save the file as UTF-8", file=str(path)) from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not (merchant := line.strip()):
             continue
         try:
@@ -105,19 +99,19 @@ def _merchants(path: Path) -> Iterator[str]:
                 file=str(path),
                 line=number,
             ) from None
-        if merchant in seen:
+        if merchant in lines:
             raise InputError(
-                f"this merchant stands in line {seen[merchant]} already: keep one of the two",
+                f"duplicate merchant, already in line {lines[merchant]}: keep one of the two",
                 file=str(path),
                 line=number,
             )
-        seen[merchant] = number
+        lines[merchant] = number
         yield merchant
-    if not seen:
+    if not lines:
         raise InputError("there is no merchant id in this file: write one a line", file=str(path))
 
 
-def _totals(rollout: Rollout, merchants: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _steps(rollout: Rollout, merchants: Sequence[str]) -> Iterator[dict[str, Any]]:
     for step in rollout.schedule:
         newer = sum(
             rollout.decide(merchant, step.at).version == rollout.newer for merchant in merchants
@@ -146,82 +140,43 @@ def _merchant_json(rollout: Rollout, merchant: str, at: datetime | None) -> dict
 
 # ---- for people ----------------------------------------------------------------------------------
 
-_WORDS: Mapping[Lang, Mapping[str, Any]] = FrozenMap(
-    {
-        "zh": FrozenMap(
-            {
-                "heads": ("商家", "原因", "灰度分组", "适用 {newer} 的时间"),
-                "at": "{at} 时",
-                "always": "始终",
-                "never": "从不（适用 {older}）",
-                "since": "自 {since}",
-                "span": "{since} 至 {until}",
-                "step": "{at} 起 {percentage}%：{newer} {n} 个商家，{older} {m} 个",
-            }
-        ),
-        "en": FrozenMap(
-            {
-                "heads": ("merchant", "why", "bucket", "gets {newer}"),
-                "at": "at {at}",
-                "always": "always",
-                "never": "never (gets {older})",
-                "since": "from {since}",
-                "span": "from {since} until {until}",
-                "step": (
-                    "{percentage} % from {at}: {n} of {all} merchants get {newer}, {m} get {older}"
-                ),
-            }
-        ),
-    }
-)
-
-
-_ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
-
 
 def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang: Lang) -> None:
-    words, names = _WORDS[lang], {"older": rollout.older, "newer": rollout.newer}
-    heads = [head.format(**names) for head in words["heads"]]
-    heads += [] if at is None else [words["at"].format(at=local_time(at, _ZONE))]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for name in ("merchant", "reason", "bucket", "newer"):
+        table.add_column(ROLLOUT(lang, name, newer=rollout.newer), overflow="fold")
+    if at is not None:
+        table.add_column(ROLLOUT(lang, "at", at=local_time(at, _ZONE)), overflow="fold")
     for merchant in merchants:
-        spans = "; ".join(_span(span, words) for span in rollout.spans(merchant)) or words[
-            "never"
-        ].format(**names)
+        spans = "; ".join(_span(span, lang) for span in rollout.spans(merchant))
         now = [] if at is None else [rollout.decide(merchant, at).version]
-        shown = escape(printable(merchant))
         table.add_row(
-            shown,
+            escape(printable(merchant)),
             rollout.reason(merchant).label(lang),
             str(bucket_of(rollout.salt, merchant)),
-            spans,
+            spans or ROLLOUT(lang, "never", older=rollout.older),
             *map(escape, now),
         )
-    output.print(table)
-    for step in _totals(rollout, merchants):
-        counts = {
-            "n": step["merchants"][rollout.newer],
-            "m": step["merchants"][rollout.older],
-            "all": len(merchants),
-        }
-        say(
-            words["step"].format(
-                **names,
-                **counts,
-                at=local_time(parse_instant(step["at"]), _ZONE),
-                percentage=step["percentage"],
-            )
+    console.print(table)
+    for step in _steps(rollout, merchants):
+        line = ROLLOUT(
+            lang,
+            "step",
+            newer=rollout.newer,
+            older=rollout.older,
+            n=step["merchants"][rollout.newer],
+            m=step["merchants"][rollout.older],
+            all=len(merchants),
+            at=local_time(parse_instant(step["at"]), _ZONE),
+            percentage=step["percentage"],
         )
+        print_line(line)
 
 
-def _span(span: Span, words: Mapping[str, str]) -> str:
+def _span(span: Span, lang: Lang) -> str:
     if span.since is None:
-        return words["always"]
+        return ROLLOUT(lang, "always")
     since = local_time(span.since, _ZONE)
-    return (
-        words["since"].format(since=since)
-        if span.until is None
-        else words["span"].format(since=since, until=local_time(span.until, _ZONE))
-    )
+    if span.until is None:
+        return ROLLOUT(lang, "since", since=since)
+    return ROLLOUT(lang, "span", since=since, until=local_time(span.until, _ZONE))

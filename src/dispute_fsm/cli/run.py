@@ -1,9 +1,10 @@
-"""`dispute-fsm run`: run scenario files and say what came of each."""
+"""`dispute-fsm run`: run scenario files and report their results."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -14,30 +15,32 @@ from dispute_fsm.cli.app import (
     Exit,
     JsonOption,
     LangOption,
-    LanguageChoice,
-    as_lang,
-    complain,
-    emit,
-    output,
+    app,
+    console,
+    print_error,
+    print_json,
+    print_line,
+    print_written_into,
     progress_bar,
     reported,
-    say,
-    wrote_into,
 )
-from dispute_fsm.cli.store import opened_store
+from dispute_fsm.cli.database import open_store
+from dispute_fsm.cli.inputs import ScenarioFile, scenario_files
+from dispute_fsm.cli.messages import RUN
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import ConflictError, InputError
-from dispute_fsm.history.jsonl import NO_PATH, write_history
-from dispute_fsm.history.jsonl import SUFFIX as HISTORY_SUFFIX
+from dispute_fsm.history.jsonl import SUFFIX as HISTORY
+from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.timeline_text import state_label
 from dispute_fsm.scenarios.reader import SUFFIX, read_scenario
-from dispute_fsm.scenarios.runner import Failure, ScenarioResult, run_scenario
+from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
 
 if TYPE_CHECKING:
     from dispute_fsm.store.repository import Store
 
 
+@app.command()
 @reported
 def run(
     paths: Annotated[
@@ -57,86 +60,68 @@ def run(
             "--db",
             metavar="URL",
             help=(
-                "Store the disputes in this database, e.g. sqlite:///disputes.db; none of another "
-                "content."
+                "Store the disputes in this database, e.g. sqlite:///disputes.db; a stored dispute "
+                "with other content is an error."
             ),
         ),
     ] = None,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Run scenario files and say what came of each.
+    """Run scenario files and report their results.
 
     Example: dispute-fsm run examples/ --histories out/
 
-    Exit code: 0 all as expected, 1 a scenario came out otherwise, 2 a file cannot be found or read,
-    or its dispute does not fit into the database (the others still run), 3 the database cannot be
-    reached.
+    Exit code: 0 all passed, 1 a scenario failed, 2 a file cannot be found or read, or its dispute
+    conflicts with the database (the others still run), 3 the database cannot be reached.
     """
-    if url is None:
-        return _run(paths, as_json, histories, lang, None)
-    with opened_store(url, make=True) as store:
-        return _run(paths, as_json, histories, lang, store)
-
-
-def _run(
-    paths: list[str],
-    as_json: bool,
-    histories: Path | None,
-    lang: LanguageChoice,
-    store: "Store | None",
-) -> Exit:
-    began = monotonic()
-    files, lost = scenario_files(paths)
-    targets = {} if histories is None else _history_files(files, histories)
-    for fault in lost:
-        complain(fault)
+    start = monotonic()
     results: list[ScenarioResult] = []
     written: list[Path] = []
-    unreadable = len(lost)
-    with progress_bar() as progress:
-        for file in progress.track(list(files), description="scenarios"):
-            result = _ran(file, store)
-            if not isinstance(result, ScenarioResult):
-                complain(result)
-                unreadable += 1
-                continue
-            if file in targets:
-                write_history(
-                    targets[file],
-                    ((event, result.scenario.opening.policy) for event in result.events),
-                )
-                written.append(targets[file])
-            if as_json:
-                emit(_as_json(result))
-            results.append(result)
+    with nullcontext() if url is None else open_store(url, create=True) as store:
+        files, errors = scenario_files(paths)
+        targets = {} if histories is None else _history_files(files, histories)
+        for error in errors:
+            print_error(error)
+        with progress_bar() as progress:
+            for file in progress.track(files, description="scenarios"):
+                try:
+                    result = _run(file.path, store)
+                except (InputError, OSError) as error:
+                    print_error(error)
+                    errors.append(error)
+                    continue
+                if file in targets:
+                    policy = result.scenario.opening.policy
+                    write_history(targets[file], ((event, policy) for event in result.events))
+                    written.append(targets[file])
+                if as_json:
+                    print_json(_as_json(result))
+                results.append(result)
     if histories is not None:
-        wrote_into(histories, written, as_lang(lang))
-    if not as_json:
-        _show(results, monotonic() - began, as_lang(lang))
-    if unreadable:
-        return Exit.BAD_INPUT
-    return Exit.WELL if all(result.ok for result in results) else Exit.FELL_SHORT
+        print_written_into(histories, written, lang)
+    if results and not as_json:
+        _show(results, monotonic() - start, lang)
+    if errors:
+        return Exit.INVALID_INPUT
+    return Exit.OK if all(result.ok for result in results) else Exit.FAILED
 
 
-def _ran(file: Path, store: "Store | None") -> ScenarioResult | InputError | OSError:
-    """Run a scenario and store what happened; what is wrong with it comes back, so that the others still run."""
+def _run(file: Path, store: "Store | None") -> ScenarioResult:
+    """Run a scenario and store its dispute. Every `InputError` names the file."""
     try:
         result = run_scenario(read_scenario(file))
         if store is not None:
-            _keep(store, result)
-    except InputError as fault:
-        return fault.within(str(file))
-    except ConflictError as fault:
-        return InputError(str(fault), file=str(file))
-    except OSError as fault:
-        return fault
+            _store(store, result)
+    except InputError as error:
+        raise error.within(str(file)) from None
+    except ConflictError as error:
+        raise InputError(str(error), file=str(file)) from None
     return result
 
 
-def _keep(store: "Store", result: ScenarioResult) -> None:
-    """Store what happened in a scenario. Raises `InputError` where the database has another dispute in its place."""
-    from dispute_fsm.store.event_log import event_row  # noqa: PLC0415 -- as above
-    from dispute_fsm.store.import_export import write_batch  # noqa: PLC0415 -- `opened_store` has checked that the extra is installed
+def _store(store: "Store", result: ScenarioResult) -> None:
+    from dispute_fsm.store.event_log import event_row  # noqa: PLC0415 -- as below
+    from dispute_fsm.store.import_export import write_batch  # noqa: PLC0415 -- `open_store` has checked that the extra is installed
 
     if result.dispute is not None:
         batch = [(event, event_row(event), result.dispute) for event in result.events]
@@ -144,62 +129,20 @@ def _keep(store: "Store", result: ScenarioResult) -> None:
             write_batch(store, session, batch)
 
 
-class FoundScenarios(NamedTuple):
-    """The scenario files below some paths, each with its path below the folder that was named, and what is wrong with paths."""
-
-    files: dict[Path, Path]
-    lost: tuple[InputError | OSError, ...]
-
-
-def scenario_files(paths: Iterable[str]) -> FoundScenarios:
-    """Find scenario files, each once.
-
-    A path that does not exist, and a folder that holds none, is an error of that path alone: to
-    check nothing is no success.
-    """
-    found: dict[Path, Path] = {}
-    lost = list[InputError | OSError]()
-    resolved: set[Path] = set()
-    for name in paths:
-        try:
-            for file, below in _below(name):
-                if file.resolve() not in resolved:
-                    resolved.add(file.resolve())
-                    found[file] = below
-        except (InputError, OSError) as fault:
-            lost.append(fault)
-    return FoundScenarios(found, tuple(lost))
-
-
-def _below(name: str) -> list[tuple[Path, Path]]:
-    if not name:
-        raise InputError(NO_PATH)
-    path = Path(name)
-    if path.is_dir():
-        below = sorted(file for file in path.rglob(f"*{SUFFIX}") if not file.is_dir())
-        if not below:
-            raise InputError(f"no *{SUFFIX} file in this folder", file=str(path))
-        return [(file, file.relative_to(path)) for file in below]
-    if not path.exists():
-        raise InputError("no such file or folder", file=str(path))
-    return [(path, Path(path.name))]
-
-
-def _history_files(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Name the history file of each scenario: the same name and sub-folder, another ending. No two may share one."""
-    named = {
-        file: folder / below.with_name(below.name.removesuffix(SUFFIX) + HISTORY_SUFFIX)
-        for file, below in files.items()
-    }
+def _history_files(files: Iterable[ScenarioFile], folder: Path) -> dict[ScenarioFile, Path]:
+    """Name the history file of each scenario. Raises `InputError` where two would share one."""
+    targets: dict[ScenarioFile, Path] = {}
     owners: dict[Path, Path] = {}
-    for file, target in named.items():
-        if (other := owners.setdefault(target, file)) is not file:
-            msg = (
-                f"its history would overwrite that of {other}, both are {target}: run them apart, "
-                "or name their common folder"
+    for file in files:
+        name = file.relative.name.removesuffix(SUFFIX) + HISTORY
+        target = targets[file] = folder / file.relative.with_name(name)
+        if (other := owners.setdefault(target, file.path)) is not file.path:
+            raise InputError(
+                f"its history would overwrite that of {other}, both are {target}: run them "
+                "separately, or name their common folder",
+                file=str(file.path),
             )
-            raise InputError(msg, file=str(file))
-    return named
+    return targets
 
 
 def _as_json(result: ScenarioResult) -> dict[str, Any]:
@@ -226,23 +169,11 @@ def _as_json(result: ScenarioResult) -> dict[str, Any]:
     }
 
 
-_HEADS = {
-    "zh": ("", "场景", "结束状态", "结果", "事件数"),
-    "en": ("", "scenario", "ends in", "outcome", "events"),
-}
-_SUMMARY = {
-    "zh": "{passed} 个通过，{failed} 个未通过，用时 {seconds:.1f} 秒",
-    "en": "{passed} passed, {failed} failed in {seconds:.1f} s",
-}
-_FAILURE = {
-    "zh": "{file}:{line}: {where}：预期 {expected}，实际 {found}",
-    "en": "{file}:{line}: {where}: expected {expected}; found {found}",
-}
-
-
 def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
+    columns = ("scenario", "state", "outcome", "events")
     table = Table(
-        *(Column(head, overflow="fold") for head in _HEADS[lang]),
+        Column(""),
+        *(Column(RUN(lang, name), overflow="fold") for name in columns),
         box=None,
         pad_edge=False,
         header_style="bold",
@@ -258,25 +189,23 @@ def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
             str(len(result.events)),
             style=None if result.ok else "red",
         )
-    if not results:
-        return
-    output.print(table)
+    console.print(table)
     for result in results:
         for failure in result.failures:
-            say(_failure(result, failure, lang))
+            step = failure.step
+            where = RUN(lang, "end") if step is None else RUN(lang, "step", step)
+            print_line(
+                RUN(
+                    lang,
+                    "failure",
+                    file=result.scenario.file,
+                    line=failure.line,
+                    where=where,
+                    expected=failure.expected,
+                    found=failure.actual,
+                )
+            )
     passed = sum(result.ok for result in results)
-    output.print(
-        _SUMMARY[lang].format(passed=passed, failed=len(results) - passed, seconds=seconds)
-    )
-
-
-def _failure(result: ScenarioResult, failure: Failure, lang: Lang) -> str:
-    end, step = {"zh": ("结束时", "第 {} 步"), "en": ("at the end", "step {}")}[lang]
-    where = end if failure.step is None else step.format(failure.step)
-    return _FAILURE[lang].format(
-        file=result.scenario.file,
-        line=failure.line,
-        where=where,
-        expected=failure.expected,
-        found=failure.actual,
+    console.print(
+        RUN(lang, "summary", passed=passed, failed=len(results) - passed, seconds=seconds)
     )

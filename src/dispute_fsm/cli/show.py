@@ -1,4 +1,4 @@
-"""`dispute-fsm show`: one dispute as a timeline, and how it stands; with `--at` as it stood then."""
+"""`dispute-fsm show`: the timeline and the state of one dispute; with `--at` after that event."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -8,8 +8,20 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import LANG, Exit, JsonOption, LangOption, as_lang, emit, output, reported
-from dispute_fsm.cli.histories import chosen
+from dispute_fsm.cli.app import (
+    LANG,
+    DisputeOption,
+    Exit,
+    HistoryArgument,
+    JsonOption,
+    LangOption,
+    app,
+    console,
+    print_json,
+    reported,
+)
+from dispute_fsm.cli.inputs import select_steps
+from dispute_fsm.cli.messages import SHOW
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
 from dispute_fsm.domain.rollout import RolloutDecision
@@ -28,18 +40,11 @@ from dispute_fsm.history.timeline_text import details, headline, state_details
 from dispute_fsm.terminal import printable
 
 
+@app.command()
 @reported
 def show(
-    path: Annotated[
-        str,
-        typer.Argument(
-            metavar="HISTORY",
-            help="A history file, also one that ends in .gz; - is standard input.",
-        ),
-    ],
-    dispute: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which dispute, where the file holds several.")
-    ] = None,
+    path: HistoryArgument,
+    dispute: DisputeOption = None,
     at: Annotated[
         int | None,
         typer.Option(metavar="SEQ", help="Go back to just after the event of this number."),
@@ -47,22 +52,28 @@ def show(
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Show one dispute as a timeline: what happened, who did it, what was seen, which deadline ran, and how it stands.
+    """Show the timeline of one dispute, and its state.
+
+    Each entry has what happened, the actor, what the guards saw, and the deadlines.
 
     Example: dispute-fsm show out/15-promise-missed.history.jsonl --at 3
     """
-    story = chosen(path, dispute)
-    if at is not None and not 1 <= at <= len(story):
-        there = f"dispute {story[0].event.dispute_id} has the events 1 to {len(story)}"
-        raise InputError(f"there is no event {at}: {there}", file=path, field="--at")
-    story = story[:at]
-    entries = timeline([step.event for step in story], story[0].policy)
+    steps = select_steps(path, dispute)
+    if at is not None and not 1 <= at <= len(steps):
+        raise InputError(
+            f"there is no event {at}: dispute {steps[0].event.dispute_id} has the events 1 to "
+            f"{len(steps)}",
+            file=path,
+            field="--at",
+        )
+    steps = steps[:at]
+    entries = timeline([step.event for step in steps], steps[0].policy)
     if as_json:
         for entry in entries:
-            emit(_as_json(entry))
+            print_json(_as_json(entry))
     else:
-        _show(entries, story[-1].after, as_lang(lang))
-    return Exit.WELL
+        _show(entries, steps[-1].after, lang)
+    return Exit.OK
 
 
 # ---- for programs --------------------------------------------------------------------------------
@@ -88,20 +99,19 @@ def _as_json(entry: TimelineEntry) -> dict[str, Any]:
     }
 
 
-def _deadlines_json(deadlines: DeadlineChanges) -> dict[str, Any]:
-    expired = deadlines.expired
+def _deadlines_json(changes: DeadlineChanges) -> dict[str, Any]:
+    expired = changes.expired
     return {
         "began": {
-            deadline.value: format_instant(start.due)
-            for deadline, start in deadlines.started.items()
+            deadline.value: format_instant(start.due) for deadline, start in changes.started.items()
         },
         "moved": {
             deadline.value: {"from": format_instant(was), "to": format_instant(due)}
-            for deadline, (was, due) in deadlines.moved.items()
+            for deadline, (was, due) in changes.moved.items()
         },
-        "ended": {deadline.value: format_instant(due) for deadline, due in deadlines.ended.items()},
+        "ended": {deadline.value: format_instant(due) for deadline, due in changes.ended.items()},
         "standing": {
-            deadline.value: format_instant(due) for deadline, due in deadlines.current.items()
+            deadline.value: format_instant(due) for deadline, due in changes.current.items()
         },
         "passed": expired
         and {
@@ -112,102 +122,79 @@ def _deadlines_json(deadlines: DeadlineChanges) -> dict[str, Any]:
     }
 
 
-def _payload_json(payload: Iterable[PayloadEntry]) -> dict[str, Any]:
+def _payload_json(fields: Iterable[PayloadEntry]) -> dict[str, Any]:
     record: dict[str, Any] = {}
-    for each in payload:
-        match each.value:
+    for field in fields:
+        match field.value:
             case VoucherEntry(kind, media_type, size, name, uri):
-                voucher = {"kind": kind.value, "media_type": media_type, "size": size}
-                personal = {
+                voucher = {
+                    "kind": kind.value,
+                    "media_type": media_type,
+                    "size": size,
                     "file_name": name and _personal_json(name),
                     "uri": uri and _personal_json(uri),
                 }
-                record.setdefault(each.name, []).append(voucher | personal)
+                record.setdefault(field.name, []).append(voucher)
             case PersonalValue():
-                record[each.name] = _personal_json(each.value)
-            case Labelled():
-                record[each.name] = each.value.value
+                record[field.name] = _personal_json(field.value)
             case RolloutDecision():
-                record[each.name] = each.value.version
+                record[field.name] = field.value.version
+            case Labelled():
+                record[field.name] = field.value.value
             case str():
-                record[each.name] = each.value
+                record[field.name] = field.value
             case _:
-                record[each.name] = format_instant(each.value)
+                record[field.name] = format_instant(field.value)
     return record
 
 
-def _personal_json(said: PersonalValue) -> dict[str, Any]:
-    return {"length": said.length, "value": said.value}
+def _personal_json(value: PersonalValue) -> dict[str, Any]:
+    return {"length": value.length, "value": value.value}
 
 
 # ---- for people ----------------------------------------------------------------------------------
 
-_WORDS: dict[Lang, dict[str, str]] = {
-    "zh": {
-        "head": (
-            "纠纷 {dispute} · 订单 {order} · 商家 {merchant} · 消费者 {consumer} · 规则 {rules}"
-        ),
-        "stands": "截至 {at}，事件 {seq} 之后（版本序号 {revision}）",
-    },
-    "en": {
-        "head": (
-            "dispute {dispute} · order {order} · merchant {merchant} · consumer {consumer} · "
-            "rules {rules}"
-        ),
-        "stands": "as it stands at {at}, after event {seq} (revision {revision})",
-    },
-}
-
 
 def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> None:
-    words, zone = _WORDS[lang], ZoneInfo(dispute.policy.calendar.zone)
-    names = {
-        "order": dispute.order_id,
-        "merchant": dispute.merchant_id,
-        "consumer": dispute.consumer_id,
-        "rules": dispute.rules.id,
-    }
-    output.print(
-        Text(printable(words["head"].format(dispute=dispute.dispute_id, **names)), style="bold")
+    head = SHOW(
+        lang,
+        "head",
+        dispute=dispute.dispute_id,
+        order=dispute.order_id,
+        merchant=dispute.merchant_id,
+        consumer=dispute.consumer_id,
+        rules=dispute.rules.id,
     )
+    console.print(Text(printable(head), style="bold"))
     width = len(str(entries[-1].seq))
     for entry in entries:
         when, what, by = headline(entry, lang)
-        output.print()
-        output.print(
+        console.print()
+        console.print(
             Text.assemble(
                 (f"#{entry.seq:<{width}}  {when}  ", "dim"), (what, _style(entry)), f"  {by}"
             )
         )
-        _details(details(entry, lang))
-    output.print()
-    output.print(
-        Text(
-            words["stands"].format(
-                at=local_time(dispute.last_at, zone), seq=dispute.seq, revision=dispute.revision
-            ),
-            style="bold",
-        )
-    )
-    _details(state_details(dispute, lang))
+        _show_details(details(entry, lang))
+    console.print()
+    at = local_time(dispute.last_at, ZoneInfo(dispute.policy.calendar.zone))
+    state = SHOW(lang, "state", at=at, seq=dispute.seq, revision=dispute.revision)
+    console.print(Text(state, style="bold"))
+    _show_details(state_details(dispute, lang))
 
 
 def _style(entry: TimelineEntry) -> str:
     if entry.refused:
         return "bold yellow"
-    return (
-        "bold"
-        if entry.outcome is None
-        else "bold red"
-        if entry.outcome in LIABILITIES
-        else "bold green"
-    )
+    if entry.outcome is None:
+        return "bold"
+    return "bold red" if entry.outcome in LIABILITIES else "bold green"
 
 
-def _details(told: Iterable[tuple[str, str]]) -> None:
+def _show_details(rows: Iterable[tuple[str, str]]) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
-    for label, text in told:
+    for label, text in rows:
         grid.add_row(f"    {label}", Text(text))
-    output.print(grid)
+    console.print(grid)

@@ -1,4 +1,4 @@
-"""`dispute-fsm verify`: go through every reachable situation of the rules and decide the properties that have to hold."""
+"""`dispute-fsm verify`: explore the state space of the rules and check their properties."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,27 +12,27 @@ from dispute_fsm.cli.app import (
     Exit,
     JsonOption,
     LangOption,
-    as_lang,
-    emit,
+    app,
+    print_json,
+    print_line,
+    print_written_into,
     progress_bar,
     reported,
-    say,
-    wrote_into,
 )
+from dispute_fsm.cli.messages import VERIFY
 from dispute_fsm.domain.enums import Lang
-from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.jsonl import atomic_text_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
-from dispute_fsm.verify.checker import PROPERTIES, Verification
-from dispute_fsm.verify.checker import verify as verify_version
+from dispute_fsm.verify.checker import PROPERTIES, Verification, verify
 from dispute_fsm.verify.counterexample import file_name, scenario_text
 
 
+@app.command("verify")
 @reported
 def verify_command(
     rules: Annotated[
         str | None,
-        typer.Option("--rules", metavar="V", help="Only this rule version; default: every one."),
+        typer.Option(metavar="V", help="Only this rule version; default: every one."),
     ] = None,
     as_json: JsonOption = False,
     counterexamples: Annotated[
@@ -44,13 +44,13 @@ def verify_command(
     ] = None,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Go through every reachable situation of the rules and decide the properties that have to hold.
+    """Explore the state space of the rules and check their properties.
 
     Example: dispute-fsm verify --rules 2023-03
 
     Every state, event, role and guard outcome, with the clock before, at and after each deadline,
-    under policies with each switch on and off. A counter-example is a scenario: `dispute-fsm run`
-    goes through it again.
+    under policies with each switch on and off. A counter-example is a scenario for
+    `dispute-fsm run`.
 
     Exit code: 0 every property holds, 1 one fails, 2 wrong usage.
     """
@@ -58,91 +58,56 @@ def verify_command(
     ok, files = True, list[Path]()
     with progress_bar() as progress:
         for version in progress.track(versions, description="verify"):
-            found = verify_version(version)
-            ok &= found.ok
-            violated = [one for one in PROPERTIES if one.id in found.violations]
-            texts = {one.id: scenario_text(one, found.violations[one.id]) for one in violated}
-            if counterexamples is not None and texts:
-                counterexamples.mkdir(parents=True, exist_ok=True)
-                for one in violated:
-                    files.append(counterexamples / file_name(one, version.id))
+            verification = verify(version)
+            ok &= verification.ok
+            scenarios: dict[str, str] = {}
+            for violated in (one for one in PROPERTIES if one.id in verification.violations):
+                violation = verification.violations[violated.id]
+                text = scenarios[violated.id] = scenario_text(violated, violation)
+                if counterexamples is not None:
+                    counterexamples.mkdir(parents=True, exist_ok=True)
+                    files.append(counterexamples / file_name(violated, version.id))
                     with atomic_text_file(files[-1]) as stream:
-                        stream.write(texts[one.id])
+                        stream.write(text)
             if as_json:
-                emit(_as_json(found, texts))
+                print_json(_as_json(verification, scenarios))
             else:
-                _show(found, texts, as_lang(lang))
+                _show(verification, scenarios, lang)
     if counterexamples is not None:
-        wrote_into(counterexamples, files, as_lang(lang))
-    return Exit.WELL if ok else Exit.FELL_SHORT
+        print_written_into(counterexamples, files, lang)
+    return Exit.OK if ok else Exit.FAILED
 
 
-def _as_json(found: Verification, texts: Mapping[str, str]) -> dict[str, object]:
+def _as_json(verification: Verification, scenarios: Mapping[str, str]) -> dict[str, object]:
     return {
-        "rules": found.version.id,
-        "ok": found.ok,
-        "counts": asdict(found.counts),
+        "rules": verification.version.id,
+        "ok": verification.ok,
+        "counts": asdict(verification.counts),
         "properties": [
             {
-                "id": one.id,
-                "zh": one.sentence.zh,
-                "en": one.sentence.en,
-                "holds": one.id not in found.violations,
-                "wrong": found.violations[one.id].wrong._asdict()
-                if one.id in found.violations
+                "id": checked.id,
+                "zh": checked.sentence.zh,
+                "en": checked.sentence.en,
+                "holds": checked.id not in verification.violations,
+                "wrong": verification.violations[checked.id].wrong._asdict()
+                if checked.id in verification.violations
                 else None,
-                "counterexample": texts.get(one.id),
+                "counterexample": scenarios.get(checked.id),
             }
-            for one in PROPERTIES
+            for checked in PROPERTIES
         ],
     }
 
 
-_WORDS: Mapping[Lang, Mapping[str, str]] = FrozenMap(
-    {
-        "zh": FrozenMap(
-            {
-                "counts": (
-                    "规则 {rules}：{policies} 组规则参数，{states} 个状态，{situations} 种情形，"
-                    "{questions} 个请求："
-                    "接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，因缺少订单数据未判定 "
-                    "{unknown}"
-                ),
-                "waiting": (
-                    "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，"
-                    "时限因规则参数停用 {deadline_switched_off}"
-                ),
-                "shortest": "最短反例：",
-            }
-        ),
-        "en": FrozenMap(
-            {
-                "counts": (
-                    "rules {rules}: {policies} policies, {states} states, {situations} "
-                    "situations, {questions} questions: "
-                    "{accepted} accepted, {refused} refused, {unchanged} unchanged, {unknown} "
-                    "undecided for want of facts"
-                ),
-                "waiting": (
-                    "situations that wait on while everybody is silent: {waiting_for_platform} "
-                    "for the platform, "
-                    "{deadline_switched_off} because the policy has switched a deadline off"
-                ),
-                "shortest": "shortest counter-example:",
-            }
-        ),
-    }
-)
-
-
-def _show(found: Verification, texts: Mapping[str, str], lang: Lang) -> None:
-    words, counts = _WORDS[lang], asdict(found.counts)
-    say(words["counts"].format(rules=found.version.id, **counts))
-    say(words["waiting"].format(**counts))
-    for one in PROPERTIES:
-        violation = found.violations.get(one.id)
+def _show(verification: Verification, scenarios: Mapping[str, str], lang: Lang) -> None:
+    counts = asdict(verification.counts)
+    print_line(VERIFY(lang, "counts", rules=verification.version.id, **counts))
+    print_line(VERIFY(lang, "waiting", **counts))
+    for checked in PROPERTIES:
+        violation = verification.violations.get(checked.id)
         mark, style = ("✓", None) if violation is None else ("✗", "red")
-        say(f"{mark} {one.id}: {one.sentence.label(lang)}", style)
+        print_line(f"{mark} {checked.id}: {checked.sentence.label(lang)}", style)
         if violation is not None:
-            say(f"  {violation.wrong.label(lang)}; {words['shortest']}")
-            say(texts[one.id])
+            wrong = violation.wrong.label(lang)
+            print_line(f"  {VERIFY(lang, 'shortest', wrong=wrong)}")
+            print_line(scenarios[checked.id])

@@ -1,18 +1,4 @@
-"""Disputes in a host's own tests, told as given, when, then.
-
-The words are those of scenario files, and so is what runs: the real `Disputes` before an order
-system in memory.
-
-    with given("2023-03-28T10:00:00+08:00", policy={"silence": "denial"}) as case: case.when("+1h",
-    "choose_option", option="already_shipped").then(refused=["not_shipped", "no_pickup_scan"])
-    case.order("+2h", shipment={"shipped_at": "2023-03-28T11:30:00+08:00", "waybill": "W1"})
-    case.when("+3h", "choose_option",
-    option="out_of_stock_refund").then(state="awaiting_confirmation") case.when("+28h",
-    "sweep").then(state="penalized", outcome="out_of_stock")
-
-A refusal or an error that the next `then` does not name fails the test, also where there is no
-`then`.
-"""
+"""Given, when, then: one dispute in a test."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -38,7 +24,7 @@ T = TypeVar("T")
 
 
 class Given(TypedDict, total=False):
-    """What a dispute begins with, beside `opened_at`; what is left out is as in a scenario file."""
+    """The start of a dispute, without `opened_at`; the defaults are those of a scenario file."""
 
     dispute_id: str
     order_id: str
@@ -50,7 +36,7 @@ class Given(TypedDict, total=False):
 
 
 class Then(TypedDict, total=False):
-    """What can be expected: what a step of a scenario file can, and the end."""
+    """What can be expected: as of a step of a scenario file, and of its end."""
 
     state: str
     outcome: str | None
@@ -69,47 +55,47 @@ def given(opened_at: str | datetime, **fields: Unpack[Given]) -> "DisputeCase":
     """Open a dispute.
 
     `policy` is what differs from the default policy, or a whole `Policy`; `order` is what the order
-    system shows at the start, None: it knows no such order. Raises `InputError` that names the
-    field which cannot be read.
+    system shows at the start, None: it has no such order. Raises `InputError` with the name of an
+    invalid field.
     """
+    known = tuple(Given.__annotations__)
     for name in fields:
-        if name not in Given.__annotations__:
-            known = tuple(Given.__annotations__)
+        if name not in known:
             raise InputError(f"unknown field{suggestion(name, known)}", field=name)
-    apart = {"rules", "policy", "order"}
-    content: dict[str, object] = {name: value for name, value in fields.items() if name in apart}
+    top_level = {"rules", "policy", "order"}
+    content: dict[str, object] = {
+        name: value for name, value in fields.items() if name in top_level
+    }
     content["dispute"] = {
         "opened_at": opened_at,
-        **{name: value for name, value in fields.items() if name not in apart},
+        **{name: value for name, value in fields.items() if name not in top_level},
     }
     policy = content.pop("policy") if isinstance(fields.get("policy"), Policy) else None
-    scenario = _read("dispute", lambda: scenario_from(_plain(content)))
-    opening = (
-        scenario.opening
-        if policy is None
-        else scenario.opening.model_copy(update={"policy": policy})
-    )
+    scenario = _read("dispute", lambda: scenario_from(_source(content)))
+    opening = scenario.opening
+    if policy is not None:
+        opening = opening.model_copy(update={"policy": policy})
     run = Run.open(opening, scenario.opened_at, order_system(opening.order_id, scenario.order))
     return DisputeCase(opening, scenario.opened_at, scenario.order, run, opening.policy)
 
 
 def given_history(events: Iterable[AuditEvent], policy: Policy) -> "DisputeCase":
-    """Take up a dispute where its recorded events end, under the policy that it opened under.
+    """Continue a dispute after its recorded events, under the policy that it opened under.
 
-    The order system shows the facts that were seen last. Raises `InputError` where there is no
+    The order system shows the facts that were recorded last. Raises `InputError` where there is no
     event, `ImpossibleEventError` where the events cannot be one dispute's.
     """
-    happened = tuple(events)
-    if not happened:
+    recorded = tuple(events)
+    if not recorded:
         raise InputError("a history has at least its opening", field="events")
-    dispute = begin(happened[0], policy)
-    for event in happened[1:]:
+    dispute = begin(recorded[0], policy)
+    for event in recorded[1:]:
         dispute = evolve(dispute, event)
-    seen = next((event.facts for event in reversed(happened) if event.facts is not None), None)
-    order = seen and Order.model_validate(
-        {name: getattr(seen, name) for name in Order.model_fields}
+    facts = next((event.facts for event in reversed(recorded) if event.facts is not None), None)
+    order = facts and Order.model_validate(
+        {name: getattr(facts, name) for name in Order.model_fields}
     )
-    run = Run(dispute, happened, order_system(dispute.order_id, order))
+    run = Run(dispute, recorded, order_system(dispute.order_id, order))
     return DisputeCase(dispute.opening, dispute.opening.at, order, run, policy)
 
 
@@ -127,30 +113,30 @@ class DisputeCase:
         run: Run | Refused,
         policy: Policy,
     ) -> None:
-        whose = {
+        ids = {
             name: getattr(opening, name)
             for name in ("dispute_id", "order_id", "merchant_id", "consumer_id")
         }
         self._reader = ScenarioReader(
-            _plain(None),
-            DisputeBlock.model_construct(**whose, opened_at=opened_at),
+            _source(None),
+            DisputeBlock.model_construct(**ids, opened_at=opened_at),
             rule_version(opening.rules),
         )
         self._facts = plain_facts(order)
         self._run = run
         self._policy = policy
-        self._found = refused_opening(run) if isinstance(run, Refused) else run.result
+        self._result = refused_opening(run) if isinstance(run, Refused) else run.result
         self._last = f"{format_instant(opened_at)} open_dispute"
         self._checked = False
 
     @property
     def dispute(self) -> Dispute:
-        """The dispute as it stands."""
+        """The dispute as it is now."""
         return self._running().dispute
 
     @property
     def events(self) -> tuple[AuditEvent, ...]:
-        """All that happened, the opening and recorded refusals included; nothing where the opening was refused."""
+        """All events, with the opening and recorded refusals; none if the opening was refused."""
         return () if isinstance(self._run, Refused) else tuple(self._run.events)
 
     @property
@@ -168,25 +154,19 @@ class DisputeCase:
         key: str | None = None,
         **payload: object,
     ) -> Self:
-        """Let something happen: an event, `sweep` or `expire`, with the fields of its payload.
+        """Send a command, `sweep` or `expire`, with the fields of its payload.
 
         `at` is an instant, or `+` and a duration since the opening. Raises `InputError` for the
-        first field that cannot be read.
+        first invalid field.
         """
         __tracebackhide__ = True
-        given = {
+        optional = {
             "by": dict(by) if isinstance(by, Mapping) else by,
             "key": key,
             "with": payload or None,
         }
-        return self._step(
-            do,
-            {
-                "at": at,
-                "do": do,
-                **{name: value for name, value in given.items() if value is not None},
-            },
-        )
+        content = {name: value for name, value in optional.items() if value is not None}
+        return self._step(do, {"at": at, "do": do, **content})
 
     def order(
         self,
@@ -195,16 +175,20 @@ class DisputeCase:
         /,
         **facts: object,
     ) -> Self:
-        """Let the order system show other facts, laid over those that stand (None removes); or be `unavailable`, or `available`."""
+        """Change the order system's facts (None removes), or make it `unavailable` or `available`.
+
+        The facts are merged into those before.
+        """
         __tracebackhide__ = True
         if shows is not None and facts:
             raise InputError("give facts, or available or unavailable; not both", field="order")
         return self._step("order", {"at": at, "order": facts if shows is None else shows})
 
     def then(self, **expected: Unpack[Then]) -> Self:
-        """Require what came of the step before. What is named is checked, and a refusal or an error that is not named.
+        """Require a result of the step before.
 
-        Raises `AssertionError` with the story so far; `InputError` for a word that is not known.
+        What is named is checked; a refusal or an error that is not named fails too. Raises
+        `AssertionError` with the events so far; `InputError` for an invalid expectation.
         """
         __tracebackhide__ = True
         self._checked = True
@@ -214,7 +198,10 @@ class DisputeCase:
         return self
 
     def settle(self) -> None:
-        """Require that no refusal and no error has passed in silence. Raises `AssertionError`."""
+        """Require that the last step had no refusal and no error, if no `then` followed it.
+
+        Raises `AssertionError`.
+        """
         __tracebackhide__ = True
         if not self._checked:
             self._checked = True
@@ -226,11 +213,11 @@ class DisputeCase:
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        fault: BaseException | None,
+        error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         __tracebackhide__ = True
-        if fault is None:
+        if error is None:
             self.settle()
 
     def _running(self) -> Run:
@@ -241,33 +228,30 @@ class DisputeCase:
             f"there is no dispute: its opening was refused ({', '.join(self._run.codes)})"
         )
 
-    def _step(self, told: str, content: dict[str, object]) -> Self:
+    def _step(self, name: str, content: dict[str, object]) -> Self:
         __tracebackhide__ = True
         self.settle()
         run = self._running()
         step, self._facts = _read(
             "with", lambda: self._reader.step(content, (), run.now, self._facts)
         )
-        self._last = f"{format_instant(step.at)} {told}"
-        self._found = run.step(step)
+        self._last = f"{format_instant(step.at)} {name}"
+        self._result = run.step(step)
         self._checked = False
         return self
 
     def _compare(self, expect: Expect) -> None:
         __tracebackhide__ = True
-        if missed := mismatches(expect, self._found):
-            told = (
+        if failures := mismatches(expect, self._result):
+            lines = (
                 f"  expected {name}: {expected}; found {name}: {actual}"
-                for name, (expected, actual) in missed.items()
+                for name, (expected, actual) in failures.items()
             )
-            raise AssertionError(
-                "\n".join(
-                    [f"{self._last}: not as expected", *told, "the story so far", *self._story()]
-                )
-            )
+            head = f"{self._last}: not as expected"
+            raise AssertionError("\n".join([head, *lines, "the story so far", *self._story()]))
 
     def _story(self) -> Iterator[str]:
-        """Tell each event in a line: when, what, by whom, the state after it, and the codes of a refusal."""
+        """Describe each event in a line: instant, command, actor, state, codes of a refusal."""
         for event in self.events:
             state = ", ".join(self.dispute.rules.table.configurations[event.target].states)
             refused = f", refused: {', '.join(event.refused)}" if event.refused else ""
@@ -275,19 +259,21 @@ class DisputeCase:
                 f"  {format_instant(event.at)} {event.command} by {event.actor.role} "
                 f"{event.actor.id}: {state}{refused}"
             )
-        yield f"  now: {self._found.state or 'no dispute'}"
+        yield f"  now: {self._result.state or 'no dispute'}"
 
 
-def _plain(content: object) -> YamlSource:
+def _source(content: object) -> YamlSource:
     return YamlSource("", content, {(): 1})
 
 
 def _read(part: str, read: Callable[[], T]) -> T:
-    """Read what a test hands in: there is no file and no line, and the fields of this part stand in a call by their own names."""
+    """Read what a test passes in.
+
+    There is no file and no line, and in a call the fields of this part have their own names.
+    """
     __tracebackhide__ = True
     try:
         return read()
-    except InputError as fault:
-        raise InputError(
-            fault.message, field=(fault.field or "").removeprefix(f"{part}.") or None
-        ) from None
+    except InputError as error:
+        field = (error.field or "").removeprefix(f"{part}.")
+        raise InputError(error.message, field=field or None) from None
