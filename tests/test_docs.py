@@ -585,7 +585,8 @@ def test_a_class_name_means_one_thing_in_the_package() -> None:
     where: dict[str, list[str]] = {}
     for name, tree in trees().items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
+            # A class within a chart is a state, which versions may share.
+            if isinstance(node, ast.ClassDef) and node.name[:1] != node.name[:1].lower():
                 where.setdefault(node.name, []).append(name)
     assert len(where) > 200
     assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}

@@ -160,10 +160,8 @@ def _side(name: str, rules: str) -> Machine:
     if name in VERSIONS:
         return machine_of(VERSIONS[name], DEFAULT_POLICY)
     if not Path(name).is_file():
-        raise InputError(
-            f"no policy file {name!r:.60}, and {unknown_value(name, tuple(VERSIONS), 'rule version')}",
-            field="diff",
-        )
+        unknown = unknown_value(name, tuple(VERSIONS), "rule version")
+        raise InputError(f"no policy file {name!r:.60}, and {unknown}", field="diff")
     return machine_of(rule_version(rules), read_policy_changes(Path(name))(DEFAULT_POLICY))
 
 

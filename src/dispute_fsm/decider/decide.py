@@ -1,10 +1,10 @@
 """Decide a command, given the dispute, the order system's facts and the time. Pure.
 
 A command is evaluated (see `evaluate`), then concluded: the `Conclusion` is all that its event says
-beside what was asked, by whom and when, and a replay compares it with the event that was recorded.
-`decide` makes an event or a refusal of it. It does not ask, wait, store or log: facts come in as an
-argument (`needs_facts` says when), so does the time, and so do the id, the moment of writing and
-the salts of the event (`Stamp`). The same arguments always give the same decision.
+beyond the command and the time, and a replay compares it with the recorded event. `decide` makes an
+event or a refusal of it. It does not query, wait, store or log: facts are an argument
+(`needs_facts` says when), and so are the time, and the id, the moment of writing and the salts of
+the event (`Stamp`). The same arguments always give the same decision.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from dispute_fsm.domain.events import (
     DisputeOpened,
 )
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.domain.reasons import PayloadUnlock, Reason
+from dispute_fsm.domain.reasons import ANOTHER_ID, Reason
 from dispute_fsm.domain.scalars import FrozenMap, format_instant
 from dispute_fsm.errors import ClockWentBackError, InputError
 from dispute_fsm.machine.guard import Guard, GuardResult, Seen
@@ -58,7 +58,7 @@ class Conclusion(NamedTuple):
 
     type: EventType
     target: str
-    answers: tuple[tuple[Guard, GuardResult], ...]
+    results: tuple[tuple[Guard, GuardResult], ...]
     facts: OrderFacts | None
     deadlines: Mapping[Deadline, datetime]
     outcome: Outcome | None = None
@@ -70,28 +70,31 @@ class Conclusion(NamedTuple):
         return tuple([reason.code for reason in self.reasons])
 
     @property
-    def beside(self) -> tuple[Reason, ...]:
+    def further_reasons(self) -> tuple[Reason, ...]:
         """The reasons that no guard of the table gave; they follow the guards' checks."""
-        named = {guard.recorded for guard, _ in self.answers}
+        named = {guard.recorded for guard, _ in self.results}
         return tuple([reason for reason in self.reasons if reason.guard not in named])
 
     @property
     def checks(self) -> tuple[RecordedCheck, ...]:
         """Every guard's answer, as it is recorded."""
-        answers = (
-            RecordedCheck(guard.recorded, finding.passed, finding.saw)
-            for guard, finding in self.answers
+        results = (
+            RecordedCheck(guard.recorded, result.passed, result.saw)
+            for guard, result in self.results
         )
         return (
-            *answers,
-            *(RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in self.beside),
+            *results,
+            *(
+                RecordedCheck(reason.guard, passed=False, saw=reason.saw)
+                for reason in self.further_reasons
+            ),
         )
 
 
 def conclude(
     dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
 ) -> tuple[Evaluation, Conclusion | None]:
-    """Judge a command, and say what is to be recorded of it; None where nothing is.
+    """Evaluate a command, and conclude what is to be recorded of it; None where nothing is.
 
     Raises `ClockWentBackError`, `FactsNeededError` and `StaleFactsError` as `decide` does.
     """
@@ -104,17 +107,17 @@ def conclude(
             f"({format_instant(dispute.last_at)})"
         )
         raise ClockWentBackError(msg)
-    looked_at = evaluation.facts
-    check_facts(looked_at, dispute.order_id, dispute.policy.max_facts_age, now)
+    facts_used = evaluation.facts
+    check_facts(facts_used, dispute.order_id, dispute.policy.max_facts_age, now)
     if evaluation.transition is not None:
-        return evaluation, _fired(dispute, evaluation, evaluation.transition, looked_at)
+        return evaluation, _fired(dispute, evaluation, evaluation.transition, facts_used)
     if evaluation.reasons and dispute.refusals < dispute.policy.max_recorded_refusals:
-        return evaluation, _stood(dispute, evaluation, looked_at)
+        return evaluation, _refused(dispute, evaluation, facts_used)
     return evaluation, None
 
 
 def _fired(
-    dispute: Dispute, evaluation: Evaluation, row: Transition, looked_at: OrderFacts | None
+    dispute: Dispute, evaluation: Evaluation, row: Transition, facts_used: OrderFacts | None
 ) -> Conclusion:
     rule, command = row.rule, evaluation.case.command
     option, agreed_until = dispute.option, dispute.agreed_until
@@ -125,19 +128,19 @@ def _fired(
     return Conclusion(
         type=row.records,
         target=row.target,
-        answers=evaluation.checks,
-        facts=looked_at,
+        results=evaluation.checks,
+        facts=facts_used,
         deadlines={**kept, **_started(rule.starts, evaluation.case, agreed_until)},
         outcome=row.outcome(option, dispute.outcome),
     )
 
 
-def _stood(dispute: Dispute, evaluation: Evaluation, looked_at: OrderFacts | None) -> Conclusion:
+def _refused(dispute: Dispute, evaluation: Evaluation, facts_used: OrderFacts | None) -> Conclusion:
     return Conclusion(
         type=EventType.REFUSED,
         target=dispute.path,
-        answers=evaluation.checks,
-        facts=looked_at,
+        results=evaluation.checks,
+        facts=facts_used,
         deadlines=dispute.deadlines,
         outcome=dispute.outcome,
         reasons=evaluation.reasons,
@@ -174,12 +177,12 @@ def conclude_opening(
     if checks[0][1]:
         check_facts(facts, opening.order_id, opening.policy.max_facts_age, now)
         checks += [(guard, guard.check(case)) for guard in table.entry.needs]
-    if reasons := tuple(reason_of(guard, finding) for guard, finding in checks if not finding):
+    if reasons := tuple(reason_of(guard, result) for guard, result in checks if not result):
         return reasons
     return Conclusion(
         type=EventType.DISPUTE_OPENED,
         target=table.initial,
-        answers=tuple(checks),
+        results=tuple(checks),
         facts=facts,
         deadlines=_started(table.entry.starts, case, None),
     )
@@ -277,17 +280,8 @@ def _again(existing: Dispute, opening: OpenDispute) -> Decision:
     )
     if same and first.policy == opening.policy.digest:
         return Repeated(first)
-    unlock = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
-    return Refused(
-        (
-            Reason(
-                RefusalCode.DISPUTE_EXISTS,
-                "dispute_id_unused",
-                FrozenMap(dispute_id=opening.dispute_id),
-                unlock,
-            ),
-        )
-    )
+    saw = FrozenMap(dispute_id=opening.dispute_id)
+    return Refused((Reason(RefusalCode.DISPUTE_EXISTS, "dispute_id_unused", saw, ANOTHER_ID),))
 
 
 def decide(

@@ -15,7 +15,7 @@ from dispute_fsm.domain.commands import ChooseOption, Command
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.domain.reasons import LINKED, NEVER, PayloadUnlock, Reason
+from dispute_fsm.domain.reasons import ANOTHER_KEY, LINKED, NEVER, Reason, one_of
 from dispute_fsm.domain.scalars import FrozenMap, format_duration, format_instant
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.machine.guard import Guard, GuardResult, Seen
@@ -53,15 +53,9 @@ def evaluate(
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
             return Evaluation(case, earlier=event)
-        unlock = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
-        return Evaluation(
-            case,
-            reasons=(
-                Reason(
-                    RefusalCode.KEY_REUSED, "key_unused", FrozenMap({"used_by": event.seq}), unlock
-                ),
-            ),
-        )
+        saw = FrozenMap({"used_by": event.seq})
+        reused = Reason(RefusalCode.KEY_REUSED, "key_unused", saw, ANOTHER_KEY)
+        return Evaluation(case, reasons=(reused,))
     table = dispute.rules.table
     evaluated = table.evaluate(dispute.path, command.type, case)
     if isinstance(evaluated, Fires):
@@ -107,7 +101,7 @@ def needs_facts(dispute: Dispute, command: Command, now: datetime) -> bool:
 
 
 def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime) -> Case:
-    """Return the situation in which a command is judged, as guards see it."""
+    """Return the situation in which a command is decided, as guards see it."""
     return Case(
         command=command,
         now=now,
@@ -151,15 +145,15 @@ def _observed(facts: OrderFacts, now: datetime) -> str:
     )
 
 
-def reason_of(guard: Guard, finding: GuardResult, dispute: Dispute | None = None) -> Reason:
-    """Return a guard's "no" as a reason, with the link to the order page where that helps."""
-    code = cast("RefusalCode", finding.code)
+def reason_of(guard: Guard, result: GuardResult, dispute: Dispute | None = None) -> Reason:
+    """Return the result of a guard that did not pass as a reason, with a link where that helps."""
+    code = cast("RefusalCode", result.code)
     link = (
         dispute.policy.order_link(dispute.order_id)
         if dispute is not None and code in LINKED
         else None
     )
-    return Reason(code, guard.name, finding.saw, finding.unlock, link)
+    return Reason(code, guard.name, result.saw, result.unlock, link)
 
 
 def _misplaced(dispute: Dispute, case: Case) -> Reason:
@@ -177,11 +171,7 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))
     if isinstance(command, ChooseOption):
         if command.option not in rules.options:
-            zh, en = (
-                "、".join(option.zh for option in rules.options),
-                ", ".join(option.value for option in rules.options),
-            )
-            unlock = PayloadUnlock("option", f"可选方案：{zh}", f"offered are: {en}")
+            unlock = one_of(rules.options)
             return Reason(RefusalCode.OPTION_NOT_OFFERED, "option_offered", FrozenMap(saw), unlock)
         if dispute.option is not None:
             return Reason(RefusalCode.OPTION_ALREADY_CHOSEN, "no_option_chosen", FrozenMap(saw))

@@ -1,11 +1,11 @@
 """Why a command is refused, and what would unlock it: values that programs compare."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from dispute_fsm.domain.enums import CommandType, Lang, RefusalCode, Role
+from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode, Role
 from dispute_fsm.machine.guard import Seen
 
 
@@ -90,6 +90,20 @@ Unlock = FactUnlock | PayloadUnlock | WaitUnlock | ActorUnlock | NeverUnlock
 """What would change a "no"."""
 
 NEVER = NeverUnlock()
+
+ANOTHER_KEY = PayloadUnlock("key", "请使用新的请求编号", "send it under another key")
+ANOTHER_ID = PayloadUnlock("dispute_id", "请使用新的纠纷编号", "open it under another dispute id")
+
+
+def one_of(options: Iterable[Option]) -> PayloadUnlock:
+    """Name the options that are offered."""
+    offered = tuple(options)
+    return PayloadUnlock(
+        "option",
+        f"可选方案：{'、'.join(option.zh for option in offered)}",
+        f"offered are: {', '.join(option.value for option in offered)}",
+    )
+
 
 LINKED = frozenset(
     {RefusalCode.NOT_SHIPPED, RefusalCode.NO_PICKUP_SCAN, RefusalCode.PICKUP_NOT_VALID}

@@ -151,11 +151,11 @@ def _changes(event: AuditEvent, now: Conclusion | AuditEvent) -> Iterator[Change
 def _same_checks(event: AuditEvent, now: Conclusion | AuditEvent) -> bool:
     # The usual case, without building the checks as they would be recorded.
     if isinstance(now, Conclusion) and not now.reasons:
-        return len(event.checks) == len(now.answers) and all(
+        return len(event.checks) == len(now.results) and all(
             check.guard == guard.recorded
             and check.passed is result.passed
             and _same_values(check.saw, result.saw)
-            for check, (guard, result) in zip(event.checks, now.answers, strict=True)
+            for check, (guard, result) in zip(event.checks, now.results, strict=True)
         )
     return len(event.checks) == len(now.checks) and all(map(_same_check, event.checks, now.checks))
 
