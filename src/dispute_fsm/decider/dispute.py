@@ -38,7 +38,6 @@ class Dispute:
     confirmed: bool = False
     submissions: int = 0
     extra_rounds: int = 0
-    appealed: bool = False
     refusals: int = 0
     liability: Outcome | None = None
     outcome: Outcome | None = None
@@ -89,7 +88,6 @@ class Dispute:
             confirmed=self.confirmed,
             submissions=self.submissions,
             extra_rounds=self.extra_rounds,
-            appealed=self.appealed,
         )
 
     @property
