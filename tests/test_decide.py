@@ -1,4 +1,4 @@
-"""What comes of a command: accepted, refused with every reason, unchanged or repeated, or a fault that decides nothing."""
+"""What comes of a command: accepted, refused with every reason, unchanged, repeated, an error."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -89,7 +89,7 @@ PRIVATE = "█秘密"
 
 
 def every(dispute: Dispute) -> Iterator[Command]:
-    """Give commands of every event, each choice of its own, with and without what they have to say."""
+    """Return every command, one per option, with a full and an empty payload."""
     for option in Option:
         yield choose(option)
         yield command(E.CHOOSE_OPTION, option=option)
@@ -610,7 +610,7 @@ def test_a_promise_that_passed_during_review_is_judged_at_once_when_the_agreemen
     ids=["default", "no limit", "grace"],
 )
 def test_instants_at_the_end_of_the_years_that_are_read_are_decided_too(policy: Policy) -> None:
-    """What could be read must be decided: whatever the grace adds to it, there is an event or a refusal."""
+    """What can be read is decided: whatever the grace adds, there is an event or a refusal."""
     last = datetime.fromisoformat("2199-12-31T23:59:59Z")
     assert isinstance(
         decided(opened(policy), choose(O.SHIP_BY_AGREED_DATE, agreed_until=last)),
@@ -853,7 +853,8 @@ def test_every_code_is_reached_by_some_test_here() -> None:
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_only_the_chart_says_which_refusals_come_alone(name: str) -> None:
     alone = {
-        C.KEY_REUSED, C.WRONG_ACTOR, C.DISPUTE_CLOSED, C.OPTION_NOT_OFFERED, C.OPTION_ALREADY_CHOSEN, C.NOT_IN_THIS_STATE,
+        C.KEY_REUSED, C.WRONG_ACTOR, C.DISPUTE_CLOSED,
+        C.OPTION_NOT_OFFERED, C.OPTION_ALREADY_CHOSEN, C.NOT_IN_THIS_STATE,
         C.DEADLINE_PASSED, C.DEADLINE_NOT_PASSED,
     }  # fmt: skip
     dispute = SITUATIONS[name]
@@ -980,7 +981,7 @@ def test_at_most_so_many_refusals_are_recorded(most: int) -> None:
 
 
 def test_numbers_in_what_was_seen_stay_within_53_bits() -> None:
-    """A host may name any size; what is recorded of all together has to be readable by every JSON reader."""
+    """A host may name any size; the recorded sum has to be readable by every JSON reader."""
     huge = [voucher(n, size=MAX_INTEGER) for n in range(3)]
     decision = decided(opened(), choose(O.OUT_OF_STOCK_REFUND, vouchers=huge))
     assert isinstance(decision, Refused)
@@ -998,7 +999,7 @@ KEYED = submission(
 
 
 def _submitted(*erased: str) -> Dispute:
-    """Make a dispute in which `KEYED` was accepted, and some of its personal values were erased since, or all (`*`)."""
+    """Make a dispute in which `KEYED` was accepted, and personal values were erased (`*`: all)."""
     dispute = in_state(S.AWAITING_EVIDENCE)
     event = happens(dispute, KEYED)
     kept = (

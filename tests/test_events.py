@@ -1,4 +1,4 @@
-"""Audit events: told apart by type, strict, frozen, with exactly the members of the format, and the same again when read."""
+"""Audit events: one class per type, strict, frozen, with the members of the format."""
 
 import json
 from typing import Any
@@ -29,14 +29,18 @@ Record = dict[str, Any]
 
 # From the format of history files, word by word.
 MEMBERS = {
-    "dispute_id", "seq", "revision", "event_id", "type", "at", "recorded_at", "actor", "command", "payload", "source", "target",
-    "checks", "facts", "deadlines", "outcome", "rules", "policy", "key", "correlation_id", "refused", "prev_hash", "hash", "private",
+    "dispute_id", "seq", "revision", "event_id", "type", "at",
+    "recorded_at", "actor", "command", "payload", "source", "target",
+    "checks", "facts", "deadlines", "outcome", "rules", "policy",
+    "key", "correlation_id", "refused", "prev_hash", "hash", "private",
     "schema_version",
 }  # fmt: skip
 OPENING_MEMBERS = {"order_id", "merchant_id", "consumer_id", "chart", "package"}
 TYPES = {
-    "dispute_opened", "option_chosen", "agreement_confirmed", "agreement_denied", "agreement_upheld", "evidence_submitted",
-    "evidence_requested", "evidence_overdue", "deadline_extended", "dispute_resolved", "dispute_penalized", "penalty_annulled", "refused",
+    "dispute_opened", "option_chosen", "agreement_confirmed",
+    "agreement_denied", "agreement_upheld", "evidence_submitted",
+    "evidence_requested", "evidence_overdue", "deadline_extended",
+    "dispute_resolved", "dispute_penalized", "penalty_annulled", "refused",
     "settlement_failed", "evidence_failed",
 }  # fmt: skip
 CLOSING = {"dispute_resolved", "dispute_penalized", "penalty_annulled"}

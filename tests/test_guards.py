@@ -1,4 +1,4 @@
-"""Guards: when each holds, with which code it refuses, what it saw, what would unlock it; and that each looks once per case."""
+"""Guards: when each passes, its code, what it saw, its unlock hint; evaluated once per case."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -135,7 +135,7 @@ def extend(
 
 @dataclass(frozen=True)
 class Example:
-    """One case of one requirement: it holds, or it refuses with `code`; `saw` is part of what it saw."""
+    """One case of one requirement, the expected code, and a part of what the guard saw."""
 
     guard: str
     case: Case
@@ -661,7 +661,7 @@ def test_every_requirement_and_every_one_of_its_codes_has_an_example() -> None:
 
 @pytest.mark.parametrize("guard", REQUIREMENTS.values(), ids=list(REQUIREMENTS))
 def test_a_requirement_looks_at_facts_only_where_it_says_so(guard: Guard) -> None:
-    """`order_exists` is asked at the opening: there, no facts mean that the order system knows no such order."""
+    """At the opening, no facts mean that the order does not exist."""
     case = next(
         replace(example.case, facts=None, results={})
         for example in EXAMPLES
@@ -1127,9 +1127,7 @@ def test_just_after_is_the_first_whole_second_after(instant: datetime) -> None:
 # ---- findings ------------------------------------------------------------------------------------
 
 
-def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_where_it_does_not_hold() -> (
-    None
-):
+def test_a_result_is_true_or_false_and_has_code_and_unlock_only_where_it_did_not_pass() -> None:
     unlock = PayloadUnlock("note", "甲", "a")
     yes, no = (
         result_of(holds, RefusalCode.NOT_SHIPPED, unlock, count=1) for holds in (True, False)

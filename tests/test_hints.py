@@ -1,4 +1,4 @@
-"""What would unlock a refusal: every hint is followed here, and has to lead where it says; `never` has to mean never."""
+"""Unlock hints: every hint is followed here and has to help; `never` has to mean never."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -123,7 +123,7 @@ def _facts(fact: str) -> dict[str, object]:
 
 
 def _good(asked: Asked, field: str) -> object:
-    """Give a member of the payload that leaves nothing to be desired, given the rest of the command."""
+    """Return a complete member of the payload, given the rest of the command."""
     payload = asked.command
     if field == "vouchers" and isinstance(payload, SubmitEvidence):
         entry = asked.dispute.policy.evidence_reasons.get(payload.reason or "")
@@ -149,7 +149,7 @@ def _good(asked: Asked, field: str) -> object:
 
 
 def unlocked(asked: Asked, steps: int = MOST_STEPS) -> bool:
-    """Follow every hint, the next one too, until the command is accepted; false where that leads nowhere."""
+    """Follow every hint, and the next, until the command is accepted; false where none helps."""
     against = refusal(asked)
     if against is None:
         return True
@@ -165,7 +165,7 @@ def unlocked(asked: Asked, steps: int = MOST_STEPS) -> bool:
 
 
 def done_first(asked: Asked, unlock: ActorUnlock) -> Iterator[Asked]:
-    """Let the role of a hint do its event, in every way that it can be done, and be back with the command after it."""
+    """Let the role of a hint send its command, in every way, and try the first command again."""
     assert unlock.event is not None
     for each, at, shown in ways(asked.dispute, asked.at, [unlock.event]):
         assert each.by.role is unlock.role
@@ -179,7 +179,7 @@ def done_first(asked: Asked, unlock: ActorUnlock) -> Iterator[Asked]:
 def ways(
     dispute: Dispute, now: datetime, events: list[CommandType]
 ) -> Iterator[tuple[Command, datetime, Order]]:
-    """Give every sort of command of these events, by whose they are, with the orders that make a difference."""
+    """Return every sort of these commands, by their actor, with the orders that matter."""
     soon = max(now, dispute.last_at + MINUTE)
     for event in events:
         if event is E.CHOOSE_OPTION:
@@ -211,7 +211,7 @@ UNTIL = {"until": OPENED_AT + 90 * DAY}
 
 
 def every(dispute: Dispute) -> Iterator[Command]:
-    """Give commands of every event, each option and each deadline of its own, with and without what they have to say."""
+    """Return every command, one per option and deadline, with a full and an empty payload."""
     for event in COMMANDS:
         yield well_formed(dispute, event)
         if event not in {E.CHOOSE_OPTION, E.EXTEND_DEADLINE}:
@@ -226,7 +226,7 @@ def every(dispute: Dispute) -> Iterator[Command]:
 
 
 def instants(dispute: Dispute) -> list[datetime]:
-    """Give moments at which different things are late: soon, once each deadline has passed, and long after."""
+    """Return moments at which different things are late: soon, after each deadline, much later."""
     return sorted(
         {
             dispute.last_at + MINUTE,
@@ -278,7 +278,7 @@ def _what(asked: Command) -> What:
 
 
 def still_possible(dispute: Dispute, now: datetime) -> set[What]:
-    """Find everything that can still be accepted, at once or after anything else, by trying all ways onward."""
+    """Find everything that can still be accepted, now or later, by trying all paths."""
     possible, known = set[What](), set[object]()
     todo = [(dispute, now)]
     while todo:

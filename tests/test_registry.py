@@ -1,4 +1,4 @@
-"""The registry of rule versions: what a version says of itself, and a third one, added as CONTRIBUTING says: a module and a line."""
+"""The registry of rule versions, and a third one that is added as CONTRIBUTING says."""
 
 import importlib.util
 from pathlib import Path
