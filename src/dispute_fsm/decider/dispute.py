@@ -38,6 +38,7 @@ class Dispute:
     confirmed: bool = False
     submissions: int = 0
     extra_rounds: int = 0
+    appealed: bool = False
     refusals: int = 0
     liability: Outcome | None = None
     outcome: Outcome | None = None
@@ -88,6 +89,7 @@ class Dispute:
             confirmed=self.confirmed,
             submissions=self.submissions,
             extra_rounds=self.extra_rounds,
+            appealed=self.appealed,
         )
 
     @property

@@ -163,6 +163,9 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
         "state": ",".join(dispute.states),
         "option": None if dispute.option is None else dispute.option.value,
     }
+    once = type(command).once
+    if once is not None and once[0](dispute.memory):
+        return Reason(once[1], once[2], FrozenMap(saw))
     offered = (dispute.path, command.type) in rules.table.transitions
     if dispute.closed_for_good or (dispute.closed and not offered):
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))

@@ -5,7 +5,7 @@ What a command says is declared once and exists in two forms. In the command the
 an audit event they are commitments.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
@@ -16,6 +16,7 @@ from dispute_fsm.domain.enums import (
     Deadline,
     EventType,
     Option,
+    RefusalCode,
     Role,
     VoucherKind,
 )
@@ -221,6 +222,7 @@ class Memory(NamedTuple):
     confirmed: bool = False
     submissions: int = 0
     extra_rounds: int = 0
+    appealed: bool = False
 
 
 _PayloadClass: TypeAlias = type[Payload]
@@ -258,6 +260,9 @@ class Command(Strict):
     """The event that records it while the dispute goes on; None where it always closes or fails."""
     records_end: ClassVar[EventType | None] = None
     """The event that records it where it closes the dispute, instead of the closed state's."""
+    once: ClassVar[tuple[Callable[[Memory], bool], RefusalCode, str] | None] = None
+    """For a command that is accepted once: whether it was, the code that refuses it from then on in
+    any state, and the name of that check as it is recorded."""
     quiet: ClassVar[bool] = False
     """Whether it is no error where it changes nothing: nobody asked for anything."""
 
@@ -467,6 +472,39 @@ class Annul(Command, _Ruling[Text]):
     records_end = EventType.PENALTY_ANNULLED
 
 
+class Appeal(Command, _Ruling[Text]):
+    """The merchant appeals against a penalty, once; `rationale` says why."""
+
+    type = CommandType.APPEAL
+    roles = (Role.MERCHANT,)
+    payload = RulingPayload
+    records = EventType.PENALTY_APPEALED
+    once = (lambda memory: memory.appealed, RefusalCode.ALREADY_APPEALED, "not_appealed")
+
+    @staticmethod
+    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:  # noqa: ARG004 -- whatever came of it
+        """Remember that there was an appeal."""
+        return memory._replace(appealed=True)
+
+
+class UpholdPenalty(Command, _Ruling[Text]):
+    """The adjudicator upholds a penalty that was appealed; `rationale` says why."""
+
+    type = CommandType.UPHOLD_PENALTY
+    roles = (Role.ADJUDICATOR,)
+    payload = RulingPayload
+    records_end = EventType.PENALTY_UPHELD
+
+
+class OverturnPenalty(Command, _Ruling[Text]):
+    """The adjudicator overturns a penalty that was appealed; `rationale` says why."""
+
+    type = CommandType.OVERTURN_PENALTY
+    roles = (Role.ADJUDICATOR,)
+    payload = RulingPayload
+    records_end = EventType.PENALTY_OVERTURNED
+
+
 class ExpireResponse(Command):
     """Act on the response deadline, which has passed."""
 
@@ -501,6 +539,15 @@ class ExpireEvidence(Command):
     by: GivenActor = SYSTEM
 
 
+class ExpireAppeal(Command):
+    """Act on the appeal deadline, which has passed: the penalty is final."""
+
+    type = CommandType.APPEAL_EXPIRED
+    roles = (Role.SYSTEM,)
+    records = EventType.PENALTY_FINAL
+    by: GivenActor = SYSTEM
+
+
 AnyCommand = (
     OpenDispute
     | ChooseOption
@@ -518,6 +565,10 @@ AnyCommand = (
     | ExpireConfirmation
     | ExpirePromise
     | ExpireEvidence
+    | Appeal
+    | ExpireAppeal
+    | UpholdPenalty
+    | OverturnPenalty
 )
 """Any command, told apart by its class."""
 

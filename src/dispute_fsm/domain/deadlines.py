@@ -14,6 +14,7 @@ _TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = {
     Deadline.CONFIRMATION: lambda policy: policy.confirmation,
     Deadline.PROMISE: None,
     Deadline.EVIDENCE: lambda policy: policy.evidence,
+    Deadline.APPEAL: lambda policy: policy.appeal,
 }
 
 TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = FrozenMap(

@@ -234,10 +234,12 @@ class EvidenceOverdue(_Progressed):
     type: Literal[EventType.EVIDENCE_OVERDUE]
 
 
-class DeadlineExtended(_Progressed):
-    """The adjudicator extended a deadline."""
+class DeadlineExtended(AuditEvent):
+    """The adjudicator extended a deadline; that of an appeal leaves the outcome as it was."""
 
     type: Literal[EventType.DEADLINE_EXTENDED]
+    source: Path
+    refused: NoCodes
     command: Literal[CommandType.EXTEND_DEADLINE]
     payload: SerializeAsAny[ExtensionPayload]
 
@@ -254,7 +256,7 @@ class EvidenceFailed(_Progressed):
     type: Literal[EventType.EVIDENCE_FAILED]
 
 
-class _Closed(AuditEvent):  # the dispute is closed
+class _Closed(AuditEvent):  # the dispute has an outcome
     source: Path
     outcome: Named[Outcome]
     refused: NoCodes
@@ -277,6 +279,36 @@ class PenaltyAnnulled(_Closed):
 
     type: Literal[EventType.PENALTY_ANNULLED]
     command: Literal[CommandType.ANNUL]
+    payload: SerializeAsAny[RulingPayload]
+
+
+class PenaltyAppealed(_Closed):
+    """The merchant appealed against the penalty; `outcome` is the liability, as before."""
+
+    type: Literal[EventType.PENALTY_APPEALED]
+    command: Literal[CommandType.APPEAL]
+    payload: SerializeAsAny[RulingPayload]
+
+
+class PenaltyFinal(_Closed):
+    """Nobody appealed in time; `outcome` is the liability, as before."""
+
+    type: Literal[EventType.PENALTY_FINAL]
+
+
+class PenaltyUpheld(_Closed):
+    """The adjudicator upheld the penalty; `outcome` is the liability, as before."""
+
+    type: Literal[EventType.PENALTY_UPHELD]
+    command: Literal[CommandType.UPHOLD_PENALTY]
+    payload: SerializeAsAny[RulingPayload]
+
+
+class PenaltyOverturned(_Closed):
+    """The adjudicator overturned the penalty on appeal."""
+
+    type: Literal[EventType.PENALTY_OVERTURNED]
+    command: Literal[CommandType.OVERTURN_PENALTY]
     payload: SerializeAsAny[RulingPayload]
 
 
@@ -304,6 +336,10 @@ AnyEvent = (
     | DisputePenalized
     | PenaltyAnnulled
     | CommandRefused
+    | PenaltyAppealed
+    | PenaltyFinal
+    | PenaltyUpheld
+    | PenaltyOverturned
 )
 """Any audit event, told apart by its class, and in JSON by its `type`."""
 

@@ -102,6 +102,16 @@ class OrderFacts(Order):
         return refund if counts else None
 
     @property
+    def partial_refund(self) -> Refund | None:
+        """The refund, if it is completed and partial, and not dated in the future."""
+        refund = self.refund
+        completed = refund is not None and refund.status is RefundStatus.COMPLETED
+        if refund is None or not completed or refund.scope is not RefundScope.PARTIAL:
+            return None
+        at = refund.completed_at
+        return refund if at is None or self._happened(at) else None
+
+    @property
     def counted_shipment(self) -> Shipment | None:
         """The shipment, if it is dated and has happened."""
         shipment = self.shipment

@@ -133,6 +133,7 @@ class Policy(Strict):
     response: Term | None
     confirmation: Term | None
     evidence: Term | None
+    appeal: Term | None = None
     max_promise: Duration | None
     scan_grace: Duration
     max_facts_age: Duration

@@ -52,6 +52,7 @@ class Case:
     running: tuple[tuple[Deadline, ...], ...] = ()
     submissions: int = 0
     extra_rounds: int = 0
+    appealed: bool = False
     liability: Outcome | None = None
     results: dict[str, GuardResult] = field(default_factory=dict[str, GuardResult])
 

@@ -31,7 +31,7 @@ SETTLEMENT = FrozenMap(
 RESOLUTIONS = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
 """How a dispute can be resolved."""
 
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
+RESPONSE, CONFIRMATION, PROMISE, EVIDENCE, APPEAL = Deadline
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
 opener = by(Role.CONSUMER, Role.SYSTEM)
 

@@ -12,7 +12,7 @@ from dispute_fsm.rules.guards.selectors import extended_deadline
 from dispute_fsm.rules.guards.timing import instant_unlock
 
 if TYPE_CHECKING:
-    from dispute_fsm.domain.commands import Annul, ExtendDeadline, RuleAtFault, RuleNoFault
+    from dispute_fsm.domain.commands import Annul, Appeal, ExtendDeadline, RuleAtFault, RuleNoFault
 
 _RATIONALE = PayloadUnlock("rationale", "请填写理由", "give a rationale")
 
@@ -28,6 +28,18 @@ def rationale_given(case: Case) -> GuardResult:
     written = length(
         cast("RuleNoFault | RuleAtFault | Annul | ExtendDeadline", case.command).rationale
     )
+    return result_of(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)
+
+
+@requirement(
+    "已填写申诉理由",
+    "a rationale for the appeal is given",
+    assumed("申诉须说明理由", "an appeal gives its rationale"),
+    RefusalCode.RATIONALE_MISSING,
+)
+def appeal_reasoned(case: Case) -> GuardResult:
+    """Require a rationale of the appeal that is not blank; its length has no limit."""
+    written = length(cast("Appeal", case.command).rationale)
     return result_of(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)
 
 

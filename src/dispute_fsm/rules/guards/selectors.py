@@ -126,6 +126,17 @@ NAMED = Dimension[Case](
         "several deadlines run at once, so an extension names the one that it means",
     ),
 )
+APPEALABLE = Dimension[Case](
+    "appealable",
+    {
+        "running": ("申诉期内", "an appeal is possible"),
+        "none": ("不可申诉", "no appeal is possible"),
+    },
+    lambda case: "running" if Deadline.APPEAL in case.deadlines else "none",
+    assumed(
+        "判责后在申诉时限内可申诉一次", "a penalty may be appealed once, while its deadline runs"
+    ),
+)
 FAILED = Dimension[Case](
     "failed",
     {"none": ("另一路径仍在进行", "the other region has not failed"), **answers_of(LIABILITIES)},
