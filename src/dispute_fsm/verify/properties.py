@@ -6,6 +6,7 @@ The properties of whole paths are in `liveness`.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from dispute_fsm.decider.decide import decide
@@ -104,15 +105,16 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
             yield violation(exploration, decision, "no_result")
         elif _is_due_expiry(decision) and RefusalCode.WRONG_ACTOR not in decision.codes:
             yield violation(exploration, decision, "expiry_not_handled")
-    root = next(iter(exploration.situations.values()))
-    for option in exploration.version.options:
-        choices = [
-            decision
-            for decision in root.decisions
-            if decision.complete and getattr(decision.command, "option", None) is option
-        ]
-        if not any(decision.after for decision in choices):
-            yield violation(exploration, choices[0], "option_not_handled")
+    opened = (s for s in exploration.situations.values() if s.dispute.path == table.initial)
+    for root in islice(opened, 1):
+        for option in exploration.version.options:
+            choices = [
+                decision
+                for decision in root.decisions
+                if decision.complete and getattr(decision.command, "option", None) is option
+            ]
+            if not any(decision.after for decision in choices):
+                yield violation(exploration, (*choices, root)[0], "option_not_handled")
 
 
 def _is_due_expiry(decision: ExploredDecision) -> bool:
@@ -213,8 +215,8 @@ def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
     for decision, before, _ in exploration.accepted():
         deadline = decision.command.type.expires
         if deadline is None:
-            timed = decision.transition is not None and decision.transition.rule.timing
-            if timed and _is_late_everywhere(before, decision):
+            annuls = decision.command.type is CommandType.ANNUL  # possible at any time
+            if not annuls and _is_late_everywhere(before, decision):
                 yield violation(exploration, decision, "accepted_late")
         elif deadline not in before.deadlines or before.deadlines[deadline] >= decision.at:
             yield violation(exploration, decision, "expired_early")
