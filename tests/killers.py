@@ -133,12 +133,16 @@ Left out are those that choose an option which only the newer version offers.
 def scenarios_of(rules: str) -> Mapping[Path, Scenario]:
     """Return the scenarios of a version by their files, and those of its base under its rules."""
     read = {path: read_scenario(path) for path in dict.fromkeys(SCENARIOS)}
-    base = BASE.get(rules)
+    base = VERSIONS.get(BASE.get(rules, ""))
     return {
         path: under(rules, scenario)
         for path, scenario in read.items()
         if scenario.opening.rules == rules
-        or (scenario.opening.rules == base and options_in(scenario) <= {*VERSIONS[base].options})
+        or (
+            base is not None
+            and scenario.opening.rules == base.id
+            and options_in(scenario) <= {*base.options}
+        )
     }
 
 

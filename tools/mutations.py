@@ -176,9 +176,7 @@ def _selectors(version: RuleVersion, transition: Transition) -> Iterator[_Change
         answers = _answers(version, dimension)
         for answer in answers:
             accepts = [
-                other
-                for other in answers
-                if (other in selector.accepts) != (other == answer)
+                other for other in answers if (other in selector.accepts) != (other == answer)
             ]
             if accepts:
                 verb = "also" if answer in accepts else "no longer"
@@ -222,28 +220,33 @@ def _timing(version: RuleVersion, transition: Transition) -> Iterator[_Change]:
 
 def _outcomes(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
     outcome, liability = transition.rule.outcome, transition.rule.liability
-    before = table.configurations[transition.source].outcomes
-    after = table.configurations[transition.target].outcomes
     liabilities, resolving = _outcomes_of(table)
-    if outcome is AS_BEFORE:
-        for other in (*liabilities, *resolving):
-            if other in after:
-                yield "outcome changed", f"ends with {other.value}", {"outcome": other}
-    elif isinstance(outcome, Outcome):
-        for other in liabilities if outcome in liabilities else resolving:
-            if other is not outcome:
-                yield "outcome changed", f"ends with {other.value}", {"outcome": other}
-        if before & after:
-            yield "outcome changed", "ends as before", {"outcome": AS_BEFORE}
-    elif isinstance(outcome, Mapping):
+    if isinstance(outcome, Mapping):
         for option in outcome:
             other = next(end for end in resolving if end is not outcome[option])
             what = f"{option.value} ends with {other.value}"
             yield "outcome changed", what, {"outcome": FrozenMap({**outcome, option: other})}
+    elif outcome is not None:
+        for other in _other_outcomes(table, transition):
+            what = "as before" if other is AS_BEFORE else f"with {other.value}"
+            yield "outcome changed", f"ends {what}", {"outcome": other}
     if liability is not None:
         for other in liabilities:
             if other is not liability:
                 yield "liability changed", f"fails for {other.value}", {"liability": other}
+
+
+def _other_outcomes(table: TransitionTable, transition: Transition) -> Iterator[Any]:
+    """Yield the outcomes that the compiler would permit instead of this one."""
+    liabilities, resolving = _outcomes_of(table)
+    before = table.configurations[transition.source].outcomes
+    after = table.configurations[transition.target].outcomes
+    outcome = transition.rule.outcome
+    if outcome is not AS_BEFORE and before & after:
+        yield AS_BEFORE
+    for other in (*liabilities, *resolving):
+        if other in after and other is not outcome:
+            yield other
 
 
 def _outcomes_of(table: TransitionTable) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:

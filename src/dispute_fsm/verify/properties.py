@@ -28,7 +28,7 @@ from dispute_fsm.domain.enums import (
     StateName,
 )
 from dispute_fsm.domain.messages import Message
-from dispute_fsm.domain.reasons import Reason
+from dispute_fsm.domain.reasons import Reason, just_after
 from dispute_fsm.verify.messages import NO_OUTCOME, SENTENCES, VIOLATIONS
 from dispute_fsm.verify.representatives import EVERYTHING
 from dispute_fsm.verify.state_space import (
@@ -114,7 +114,8 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
                 if decision.complete and getattr(decision.command, "option", None) is option
             ]
             if not any(decision.after for decision in choices):
-                yield violation(exploration, (*choices, root)[0], "option_not_handled")
+                where = choices[0] if choices else root
+                yield violation(exploration, where, "option_not_handled")
 
 
 def _is_due_expiry(decision: ExploredDecision) -> bool:
@@ -185,7 +186,7 @@ def repetition_is_harmless(exploration: Exploration) -> Iterator[Violation]:
 
 @checked
 def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
-    """Find commands that are accepted after the end."""
+    """Find commands that are accepted after the end, and penalties that are not final."""
     for decision, before, after in exploration.accepted():
         annuls = (
             before.outcome in LIABILITIES
@@ -197,6 +198,11 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
         may_change = not before.closed_for_good and after.outcome is before.outcome
         if before.closed and not (annuls or may_change):
             yield violation(exploration, decision, "changed_after_end")
+        elif before.appealed and decision.command.type is CommandType.APPEAL:
+            yield violation(exploration, decision, "second_appeal")
+        elif after.appealed and after.closed and not after.closed_for_good:
+            sweep = PathStep(just_after(max(after.running.values())), decision.order, None)
+            yield violation(exploration, decision, "not_final", sweep)
 
 
 @checked
