@@ -50,7 +50,12 @@ from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.rules.v2023_03 import ENTRY, OPTIONS, Rules202303
 from dispute_fsm.rules.version import VOCABULARY, Version
 
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
+RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = (
+    Deadline.RESPONSE,
+    Deadline.CONFIRMATION,
+    Deadline.PROMISE,
+    Deadline.EVIDENCE,
+)
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
 asked, not_asked = when(g.CONFIRMATION, "asked"), when(g.CONFIRMATION, "off")
 kept, refunded, neither = (when(g.FULFILMENT, answer) for answer in ("kept", "refunded", "neither"))
@@ -1105,7 +1110,7 @@ def test_the_digest_is_the_same_in_every_process(seed: str) -> None:
 
 def test_a_version_is_known_by_its_id() -> None:
     version = rule_version("2023-03")
-    assert (version.id, version.options, version.chart) == ("2023-03", tuple(Option), Rules202303)
+    assert (version.id, version.options, version.chart) == ("2023-03", OPTIONS, Rules202303)
     assert version.table == compile_chart(Rules202303, ENTRY, VOCABULARY)
     assert all(name == known.id and rule_version(name) is known for name, known in VERSIONS.items())
     assert DEFAULT_VERSION in VERSIONS

@@ -24,6 +24,7 @@ from tests.support import (
     OPENED_AT,
     PAID,
     after,
+    all_situations,
     choose,
     command,
     decided,
@@ -36,14 +37,13 @@ from tests.support import (
     play,
     ran,
     ruling,
-    situations,
     submission,
     well_formed,
 )
 
 TICK = timedelta(microseconds=1)
 E, S = CommandType, StateName
-SITUATIONS = situations()
+SITUATIONS = all_situations()
 
 
 def read_again(event: AuditEvent) -> AuditEvent:

@@ -32,7 +32,14 @@ from dispute_fsm.errors import InputError
 from tests.strategies import identifiers, policies, policy_changes
 
 MIB = 1024 * 1024
-SWITCHED_OFF_BY_NULL = {"response", "confirmation", "evidence", "max_promise", "order_url"}
+SWITCHED_OFF_BY_NULL = {
+    "response",
+    "confirmation",
+    "evidence",
+    "appeal",
+    "max_promise",
+    "order_url",
+}
 
 Path = tuple[str | int, ...]
 
@@ -295,7 +302,7 @@ def test_mappings_are_merged_key_by_key() -> None:
     ("term", "expected"),
     [({"hours": 48}, Term(hours=48)), ({"working_hours": 8}, Term(working_hours=8)), (None, None)],
 )
-@pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence"])
+@pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence", "appeal"])
 def test_deadline_terms_are_replaced_whole(
     deadline: str, term: object, expected: Term | None
 ) -> None:
@@ -384,7 +391,8 @@ def test_changed_fields_are_set_and_the_others_stay(
     laid = policy.lay_over(changes)
     for field in Policy.model_fields:
         if field not in said:
-            assert laid.record[field] == policy.record[field]
+            assert laid.record.get(field) == policy.record.get(field)
+            assert (field in laid.record) == (field in policy.record)
         elif field in {"calendar", "voucher_limits"}:
             members_said = cast("dict[str, object]", said[field])
             assert laid.record[field] == policy.record[field] | {
