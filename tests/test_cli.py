@@ -594,8 +594,8 @@ def test_options_say_what_is_open_what_is_closed_and_why(tmp_path: Path) -> None
         "promise_missing",
         "agreement_voucher_missing",
     }
-    assert [found[option.value]["label"] for option in Option] == [
-        {"zh": option.zh, "en": option.en} for option in Option
+    assert [found[option.value]["label"] for option in OPTIONS] == [
+        {"zh": option.zh, "en": option.en} for option in OPTIONS
     ]
 
 

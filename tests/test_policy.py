@@ -273,6 +273,8 @@ def test_a_field_of_a_version_that_is_not_given_differs_from_one_that_is_null() 
     assert off.lay_over({"denial": "review"}).record["appeal"] is None
     for policy in (DEFAULT_POLICY, off, on):
         assert Policy.model_validate(policy.record) == policy
+        assert Policy.model_validate_json(policy.model_dump_json()) == policy
+        assert Policy.model_validate(policy.model_dump()) == policy
         assert Policy.model_validate_json(json.dumps(policy.record)).digest == policy.digest
 
 

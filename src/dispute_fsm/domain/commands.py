@@ -575,8 +575,26 @@ AnyCommand = (
 
 _CLASSES: Mapping[CommandType, type[Command]] = {one.type: one for one in get_args(AnyCommand)}
 
+
+def _declared(name: CommandType) -> type[Command]:
+    """Return the class of a command. Raises `TypeError` where it leaves out roles or a payload.
+
+    An opening is different: most of its members are members of its event.
+    """
+    of = _CLASSES[name]
+    if not hasattr(of, "roles"):
+        raise TypeError(f"{of.__name__} declares no roles")
+    members, recorded = of.model_fields.keys() - Command.model_fields, of.payload.model_fields
+    if members != recorded.keys() and name is not CommandType.OPEN_DISPUTE:
+        raise TypeError(
+            f"{of.__name__} says {', '.join(sorted(members)) or 'nothing'}, but "
+            f"{of.payload.__name__} records {', '.join(sorted(recorded)) or 'nothing'}"
+        )
+    return of
+
+
 COMMAND_CLASSES: Mapping[CommandType, type[Command]] = FrozenMap(
-    {name: _CLASSES[name] for name in CommandType}
+    {name: _declared(name) for name in CommandType}
 )
 """The class of each type of command."""
 

@@ -10,7 +10,14 @@ from functools import cached_property
 from typing import Annotated, Any, Self, cast
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.enums import Denial, Lang, Silence, VoucherKind
@@ -166,9 +173,14 @@ class Policy(Strict):
     @property
     def record(self) -> dict[str, Any]:
         """The policy as it is recorded in a history file: plain JSON, complete."""
-        record = self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json", by_alias=True)
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a rule version's field that was not given, so that it is read back so."""
         absent = VERSION_FIELDS - self.model_fields_set
-        return {name: value for name, value in record.items() if name not in absent}
+        members: dict[str, Any] = serialize(self)
+        return {name: value for name, value in members.items() if name not in absent}
 
     @cached_property
     def digest(self) -> str:
