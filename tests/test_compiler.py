@@ -76,7 +76,7 @@ def a_compound(
     words: Mapping[str, Any] = MappingProxyType({}),
     **inner: object,
 ) -> object:
-    """Make a state around others; the library's class statement leaves a State behind, which no type can say."""
+    """Make a state around others; no type says that a class statement leaves a State behind."""
     return new_class(name, (kind,), dict(words), lambda members: members.update(inner))
 
 
@@ -100,7 +100,7 @@ def an_edge(source: Any, target: Any, actor: ActorGuard, **words: Any) -> Transi
 
 
 def withdrawn(at: Any, actor: ActorGuard = consumer, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever transition() takes
-    """Make the row that most of the charts here add, with something about it that the test asks for."""
+    """Make the transition that most of the charts here add, with what the test asks for."""
     return an_edge(at.opened, at.resolved, actor, **{"outcome": Outcome.WITHDRAWN, **words})
 
 
@@ -268,7 +268,7 @@ def test_an_edge_to_a_parallel_state_enters_every_region() -> None:
 
 
 def effect() -> Callable[[object], None]:
-    """Make a callback. A new one each time, for the library writes on the functions that it is given."""
+    """Make a new callback each time: the library writes on the functions that it is given."""
 
     def effect(_self: object) -> None:
         """Do something beside deciding."""
@@ -552,8 +552,10 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
     "the opening as an event": ({"open_dispute": withdrawn}, f"opened on open_dispute: {AS_NAMED}"),
     "an event with nothing to be recorded as": (
         {"withdraw": lambda at: an_edge(at.opened, review(at), consumer)},
-        "opened on withdraw: neither the command nor the state that it enters says as what it is "
-        "recorded",
+        (
+            "opened on withdraw: neither the command nor the state that it enters says as what it is "
+            "recorded"
+        ),
     ),
     # Deadlines
     "an expiry of no deadline": (
@@ -1072,7 +1074,7 @@ def test_no_wording_changes_the_digest(what: str) -> None:
 
 
 def test_another_source_changes_the_digest() -> None:
-    """The rows of both charts come in the same order, for a transition's place among the others would change the digest too."""
+    """The transitions of both charts have the same order, since order changes the digest too."""
     other: dict[str, Make] = {
         "rule_no_fault": lambda at: an_edge(
             evidence(at), at.resolved, adjudicator, outcome=Outcome.NO_FAULT

@@ -68,15 +68,19 @@ LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
         COMMANDS,
         "    type = CommandType.APPEAL\n    roles = (Role.MERCHANT,)\n",
         "    type = CommandType.APPEAL\n    roles = (Role.CONSUMER,)\n",
-        "ChartError: RulesExtended: appeal: by the merchant in the chart, "
-        "by the consumer as declared in Appeal",
+        (
+            "ChartError: RulesExtended: appeal: by the merchant in the chart, "
+            "by the consumer as declared in Appeal"
+        ),
     ),
     "the event that records it": (
         COMMANDS,
         "    records = EventType.PENALTY_APPEALED\n",
         "",
-        "ChartError: RulesExtended: penalized on appeal: neither the command nor the state that it "
-        "enters says as what it is recorded",
+        (
+            "ChartError: RulesExtended: penalized on appeal: neither the command nor the state that it "
+            "enters says as what it is recorded"
+        ),
     ),
     "the class of an event": (
         EVENTS,
@@ -102,7 +106,7 @@ def test_what_is_left_out_is_an_error_at_import_that_names_it(
     source = (copy / file).read_text("utf-8")
     assert source.count(old) == 1
     (copy / file).write_text(source.replace(old, new), "utf-8")
-    ran = subprocess.run(  # noqa: S603 -- our own code
+    ran = subprocess.run(
         [sys.executable, "-c", "import dispute_fsm.public, dispute_fsm.events"],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=tmp_path,
@@ -148,7 +152,7 @@ def test_the_vocabulary_of_charts_is_what_the_classes_declare() -> None:
         E.OVERTURN_PENALTY: (None, T.PENALTY_OVERTURNED),
     }
     assert {name for name, rule in VOCABULARY.commands.items() if rule.quiet} == QUIET
-    assert QUIET == {E.OBSERVE_ORDER}
+    assert {E.OBSERVE_ORDER} == QUIET
 
 
 def test_the_usual_sender_of_a_command_is_the_first_of_its_roles() -> None:
@@ -164,7 +168,7 @@ def test_every_deadline_has_a_term_in_the_policy_but_the_promise() -> None:
     )
     for deadline, term in TERMS.items():
         assert term is None or term(changed) == getattr(changed, deadline.value) != Term(hours=24)
-    assert VERSION_FIELDS == {"appeal"}
+    assert {"appeal"} == VERSION_FIELDS
 
 
 # ---- remembered ----------------------------------------------------------------------------------

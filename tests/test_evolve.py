@@ -1,4 +1,4 @@
-"""Folding: every history at hand gives the dispute that `Disputes` returned, and what cannot have happened is an error."""
+"""Folding: a history gives the dispute of `Disputes`; an impossible event is an error."""
 
 import json
 from dataclasses import replace

@@ -139,7 +139,7 @@ def extend(
 
 @dataclass(frozen=True)
 class Example:
-    """One case of one requirement: it passes, or refuses with `code`; `saw` is part of what it saw."""
+    """One case of one requirement, the expected code, and a part of what the guard saw."""
 
     guard: str
     case: Case
@@ -1212,9 +1212,7 @@ def test_just_after_is_the_first_whole_second_after(instant: datetime) -> None:
 # ---- findings ------------------------------------------------------------------------------------
 
 
-def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_where_it_does_not_hold() -> (
-    None
-):
+def test_a_result_is_true_or_false_and_carries_code_and_unlock_only_where_it_fails() -> None:
     unlock = PayloadUnlock("note", "甲", "a")
     yes, no = (
         result_of(holds, RefusalCode.NOT_SHIPPED, unlock, count=1) for holds in (True, False)

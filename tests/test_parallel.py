@@ -1,4 +1,4 @@
-"""What files cannot say of version `parallel`: commands put to it directly, hints, options, impossible events, and what if."""
+"""What files cannot say of `parallel`: commands, hints, options, impossible events, what-if."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -104,9 +104,7 @@ def test_the_events_of_a_failed_region_have_no_outcome() -> None:
     assert (event.type, event.outcome) == (EventType.EVIDENCE_FAILED, None)
 
 
-def test_while_the_order_system_is_down_the_promise_stays_pending_and_the_evidence_deadline_fires() -> (
-    None
-):
+def test_with_the_order_system_down_the_promise_stays_pending_and_the_evidence_fires() -> None:
     orders = InMemoryOrderSystem({"O-1": PAID})
     dispute = after(
         disputing(), choose(Option.SHIP_BY_AGREED_DATE, agreed_until=OPENED_AT + 2 * HOUR)

@@ -1,4 +1,4 @@
-"""The service against a deliberately naive model: random commands, clocks, facts and restarts, on a real store.
+"""The service against a naive model: random commands, clocks, facts and restarts, a real store.
 
 The model knows nothing of the package. It keeps a handful of plain values per dispute, counts
 deadlines in hours, and asks the oracle, the rules as written by hand, what has to come of a

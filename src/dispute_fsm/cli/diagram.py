@@ -161,7 +161,8 @@ def _side(name: str, rules: str) -> Machine:
         return machine_of(VERSIONS[name], DEFAULT_POLICY)
     if not Path(name).is_file():
         raise InputError(
-            f"no policy file {name!r:.60}, and {unknown_value(name, tuple(VERSIONS), 'rule version')}",
+            f"no policy file {name!r:.60}, and "
+            f"{unknown_value(name, tuple(VERSIONS), 'rule version')}",
             field="diff",
         )
     return machine_of(rule_version(rules), read_policy_changes(Path(name))(DEFAULT_POLICY))

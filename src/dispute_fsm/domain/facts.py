@@ -103,7 +103,7 @@ class OrderFacts(Order):
 
     @property
     def partial_refund(self) -> Refund | None:
-        """The refund, if it is completed and partial, and not dated in the future; the amount does not matter."""
+        """The refund, if completed, partial and not dated in the future, of any amount."""
         refund = self.refund
         completed = refund is not None and refund.status is RefundStatus.COMPLETED
         if refund is None or not completed or refund.scope is not RefundScope.PARTIAL:
