@@ -553,8 +553,8 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
     "an event with nothing to be recorded as": (
         {"withdraw": lambda at: an_edge(at.opened, review(at), consumer)},
         (
-            "opened on withdraw: neither the command nor the state that it enters says as what it is "
-            "recorded"
+            "opened on withdraw: neither the command nor the state that it enters says as what "
+            "it is recorded"
         ),
     ),
     # Deadlines
@@ -594,7 +594,15 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         },
         "opened on choose_option: it starts a deadline that does not run in awaiting_evidence",
     ),
+    "a deadline of a closed state that no expiry acts on": (
+        {"penalized": lambda _: penalized(deadlines=[EVIDENCE])},
+        "penalized: a deadline that runs in a closed state has to expire there",
+    ),
     # Outcomes
+    "a closed state without outcomes": (
+        {"penalized": lambda _: Leaf(StateName.PENALIZED, closed=True)},
+        "penalized: say which outcomes a closed state may have",
+    ),
     "an outcome while the dispute goes on": (
         {
             "choose_option": lambda at: an_edge(
@@ -1164,6 +1172,16 @@ def a_version(changes: Mapping[str, Make], *options: Option) -> Version:
 
 def past_the_choice(at: Any) -> TransitionList:  # noqa: ANN401 -- the members of a chart
     return an_edge(at.opened, at.contesting, consumer)
+
+
+def test_the_roles_of_a_command_in_a_chart_are_those_that_its_class_declares() -> None:
+    changes = {"withdraw": lambda at: withdrawn(at, merchant)}
+    with pytest.raises(
+        ChartError,
+        match=r"^Small: withdraw: by the merchant in the chart, by the consumer as declared in "
+        r"Withdraw$",
+    ):
+        registry.compiled(a_version(changes))
 
 
 def test_an_unknown_version_is_an_error_that_lists_the_known_ones() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import dispute_fsm
 from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain import commands
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     EXPIRIES,
@@ -24,6 +25,8 @@ from dispute_fsm.domain.commands import (
     Memory,
     Payload,
     RecordedCommand,
+    RulingPayload,
+    Withdraw,
 )
 from dispute_fsm.domain.deadlines import TERMS
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, RefusalCode
@@ -78,8 +81,8 @@ LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
         "    records = EventType.PENALTY_APPEALED\n",
         "",
         (
-            "ChartError: RulesExtended: penalized on appeal: neither the command nor the state that it "
-            "enters says as what it is recorded"
+            "ChartError: RulesExtended: penalized on appeal: neither the command nor the state "
+            "that it enters says as what it is recorded"
         ),
     ),
     "the class of an event": (
@@ -117,6 +120,18 @@ def test_what_is_left_out_is_an_error_at_import_that_names_it(
     assert ran.returncode == 1
     assert str(copy) in ran.stderr
     assert ran.stderr.splitlines()[-1].removeprefix("dispute_fsm.errors.") == error
+
+
+def test_the_payload_of_a_command_records_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Appeal, "payload", Payload)
+    with pytest.raises(TypeError, match=r"^Appeal says rationale, but Payload records nothing$"):
+        commands._declared(E.APPEAL)  # noqa: SLF001 -- at import it is too late for a test
+    monkeypatch.setattr(Withdraw, "payload", RulingPayload)
+    with pytest.raises(TypeError, match=r"^Withdraw says nothing, but RulingPayload records rati"):
+        commands._declared(E.WITHDRAW)  # noqa: SLF001 -- at import it is too late for a test
+    monkeypatch.delattr(Withdraw, "roles")
+    with pytest.raises(TypeError, match=r"^Withdraw declares no roles$"):
+        commands._declared(E.WITHDRAW)  # noqa: SLF001 -- at import it is too late for a test
 
 
 # ---- read by everybody else ----------------------------------------------------------------------

@@ -331,6 +331,12 @@ def test_a_disabled_term_can_be_set_again() -> None:
     )
 
 
+@pytest.mark.parametrize("length", [timedelta(seconds=-1), timedelta(microseconds=1)])
+def test_a_duration_is_in_whole_seconds_and_not_negative(length: timedelta) -> None:
+    with pytest.raises(ValidationError, match="in whole seconds and not negative"):
+        over(scan_grace=length)
+
+
 def test_lists_are_replaced_whole() -> None:
     prompt = {"kind": "photo", "at_least": 3, "shows": "the shelf"}
     laid = over(
