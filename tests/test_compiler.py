@@ -378,6 +378,21 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
             "a transition has a liability where it fails a region, and only there"
         ),
     ),
+    "a region that fails for what is no liability": (
+        {
+            **TWO_REGIONS,
+            "withdraw": lambda at: an_edge(
+                at.disputing.settlement.proposing,
+                at.disputing.settlement.settlement_failed,
+                consumer,
+                liability=Outcome.NO_FAULT,
+            ),
+        },
+        (
+            "disputing.settlement.proposing,disputing.evidence.under_review on withdraw: "
+            "the liability does not belong to settlement_failed"
+        ),
+    ),
     "a history state": (
         {
             "settling": lambda _: a_compound(
