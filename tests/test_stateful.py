@@ -124,8 +124,16 @@ class Naive:
             in_time=not self.late(now),
             window_open="confirmation" not in self.due or now <= self.due["confirmation"],
             expired=deadline in self.due and now > self.due[deadline],
-            unmet=frozenset(self.unmet(fault)),
+            unmet=frozenset(self.unmet(fault) | self.too_early(asked, means)),
         )
+
+    def too_early(self, asked: Command, means: str | None) -> set[str]:
+        """Tell whether an extension is no later than what it extends."""
+        until = getattr(asked, "until", None)
+        if until is None or means is None:
+            return set()
+        was = self.due[means] - (GRACE if means == "promise" else 0 * HOUR)
+        return {"deadline_not_later"} if until <= was else set()
 
     def unmet(self, fault: str | None) -> set[str]:
         unmet = {fault} if fault else set[str]()
