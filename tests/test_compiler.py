@@ -50,7 +50,12 @@ from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.rules.v2023_03 import ENTRY, OPTIONS, Rules202303
 from dispute_fsm.rules.version import VOCABULARY, Version
 
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
+RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = (
+    Deadline.RESPONSE,
+    Deadline.CONFIRMATION,
+    Deadline.PROMISE,
+    Deadline.EVIDENCE,
+)
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
 asked, not_asked = when(g.CONFIRMATION, "asked"), when(g.CONFIRMATION, "off")
 kept, refunded, neither = (when(g.FULFILMENT, answer) for answer in ("kept", "refunded", "neither"))
@@ -373,6 +378,21 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
             "a transition has a liability where it fails a region, and only there"
         ),
     ),
+    "a region that fails for what is no liability": (
+        {
+            **TWO_REGIONS,
+            "withdraw": lambda at: an_edge(
+                at.disputing.settlement.proposing,
+                at.disputing.settlement.settlement_failed,
+                consumer,
+                liability=Outcome.NO_FAULT,
+            ),
+        },
+        (
+            "disputing.settlement.proposing,disputing.evidence.under_review on withdraw: "
+            "the liability does not belong to settlement_failed"
+        ),
+    ),
     "a history state": (
         {
             "settling": lambda _: a_compound(
@@ -548,8 +568,8 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
     "an event with nothing to be recorded as": (
         {"withdraw": lambda at: an_edge(at.opened, review(at), consumer)},
         (
-            "opened on withdraw: neither the command nor the state that it enters says as what it "
-            "is recorded"
+            "opened on withdraw: neither the command nor the state that it enters says as what "
+            "it is recorded"
         ),
     ),
     # Deadlines
@@ -589,7 +609,15 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         },
         "opened on choose_option: it starts a deadline that does not run in awaiting_evidence",
     ),
+    "a deadline of a closed state that no expiry acts on": (
+        {"penalized": lambda _: penalized(deadlines=[EVIDENCE])},
+        "penalized: a deadline that runs in a closed state has to expire there",
+    ),
     # Outcomes
+    "a closed state without outcomes": (
+        {"penalized": lambda _: Leaf(StateName.PENALIZED, closed=True)},
+        "penalized: say which outcomes a closed state may have",
+    ),
     "an outcome while the dispute goes on": (
         {
             "choose_option": lambda at: an_edge(
@@ -1107,7 +1135,7 @@ def test_the_digest_is_the_same_in_every_process(seed: str) -> None:
 
 def test_a_version_is_known_by_its_id() -> None:
     version = rule_version("2023-03")
-    assert (version.id, version.options, version.chart) == ("2023-03", tuple(Option), Rules202303)
+    assert (version.id, version.options, version.chart) == ("2023-03", OPTIONS, Rules202303)
     assert version.table == compile_chart(Rules202303, ENTRY, VOCABULARY)
     assert all(name == known.id and rule_version(name) is known for name, known in VERSIONS.items())
     assert DEFAULT_VERSION in VERSIONS
@@ -1159,6 +1187,16 @@ def a_version(changes: Mapping[str, Make], *options: Option) -> Version:
 
 def past_the_choice(at: Any) -> TransitionList:  # noqa: ANN401 -- the members of a chart
     return an_edge(at.opened, at.contesting, consumer)
+
+
+def test_the_roles_of_a_command_in_a_chart_are_those_that_its_class_declares() -> None:
+    changes = {"withdraw": lambda at: withdrawn(at, merchant)}
+    with pytest.raises(
+        ChartError,
+        match=r"^Small: withdraw: by the merchant in the chart, by the consumer as declared in "
+        r"Withdraw$",
+    ):
+        registry.compiled(a_version(changes))
 
 
 def test_an_unknown_version_is_an_error_that_lists_the_known_ones() -> None:

@@ -26,7 +26,10 @@ ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "scenarios"
 FOLDERS = (
     ROOT / "examples",
-    *(CORPUS / name for name in ("rows", "codes", "boundaries", "doubtful", "parallel")),
+    *(
+        CORPUS / name
+        for name in ("rows", "codes", "boundaries", "doubtful", "parallel", "extended")
+    ),
 )
 FILES = tuple(file for folder in FOLDERS for file in sorted(folder.rglob(f"*{SUFFIX}")))
 EXAMPLES = tuple(file for file in FILES if file.parent == FOLDERS[0])

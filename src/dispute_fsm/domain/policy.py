@@ -163,6 +163,13 @@ class Policy(Strict):
                 )
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Compare by content: a field that was not given differs from one that is null."""
+        return isinstance(other, Policy) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     @property
     def record(self) -> dict[str, Any]:
         """The policy as it is recorded in a history file: plain JSON, complete."""
@@ -189,8 +196,8 @@ class Policy(Strict):
         """Make a policy that differs from this one in the given fields.
 
         Mappings are merged key by key; deadline terms and lists are replaced as a whole; `None`
-        disables `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and removes
-        a single evidence reason.
+        disables `response`, `confirmation`, `evidence`, `appeal`, `max_promise` and `order_url`,
+        and removes a single evidence reason.
 
         Raises `InputError` if a reason to be removed does not exist, pydantic's `ValidationError`
         for every other error.
