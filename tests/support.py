@@ -34,6 +34,7 @@ from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import read_steps
+from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 
@@ -77,6 +78,10 @@ WHOSE = {
     CommandType.EXTEND_DEADLINE: Role.ADJUDICATOR,
     CommandType.WITHDRAW: Role.CONSUMER,
     CommandType.ANNUL: Role.ADJUDICATOR,
+    CommandType.APPEAL: Role.MERCHANT,
+    CommandType.APPEAL_EXPIRED: Role.SYSTEM,
+    CommandType.UPHOLD_PENALTY: Role.ADJUDICATOR,
+    CommandType.OVERTURN_PENALTY: Role.ADJUDICATOR,
 }
 """Whose event it is; written out from the rules page, not read off the chart."""
 
@@ -88,8 +93,15 @@ WHOSE_ORDER: dict[str, Any] = {
 }
 """Whose dispute is opened, about which order."""
 
-COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
-"""Every event that can be asked of a dispute that stands."""
+
+def commands_of(rules: str) -> tuple[CommandType, ...]:
+    """Return the commands of a rule version, without the opening."""
+    known = rule_version(rules).table.actors
+    return tuple(event for event in CommandType if event in known)
+
+
+COMMANDS = commands_of("2023-03")
+"""The commands of version 2023-03, without the opening; those of `parallel` are the same."""
 
 
 # ---- orders and facts ----------------------------------------------------------------------------
@@ -240,7 +252,7 @@ def extension(until: datetime, *, key: str | None = None, **payload: object) -> 
 
 
 def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
-    """Make a ruling or an annulment, with a rationale."""
+    """Make a ruling, an annulment or an appeal, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
 
 
@@ -253,7 +265,14 @@ def well_formed(dispute: Dispute, event: CommandType) -> Command:
             return submission()
         case CommandType.EXTEND_DEADLINE:
             return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
-        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
+        case (
+            CommandType.RULE_NO_FAULT
+            | CommandType.RULE_AT_FAULT
+            | CommandType.ANNUL
+            | CommandType.APPEAL
+            | CommandType.UPHOLD_PENALTY
+            | CommandType.OVERTURN_PENALTY
+        ):
             return ruling(event)
         case _:
             return command(event)
