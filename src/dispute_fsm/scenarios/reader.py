@@ -350,7 +350,7 @@ class ScenarioReader:
         """Read the actor; by default, the role that the rules name for the event."""
         path = (*path, "by")
         if "by" not in content:
-            role = self.rules.table.actors[kind].roles[0]
+            role = COMMAND_CLASSES[kind].roles[0]
         elif isinstance(by := content["by"], dict):
             return Actor(**vars(self.source.validate(_By, cast("object", by), path)))
         else:
