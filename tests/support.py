@@ -93,15 +93,14 @@ WHOSE_ORDER: dict[str, Any] = {
 }
 """Whose dispute is opened, about which order."""
 
+COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
+"""Every event that can be asked of a dispute that stands."""
+
 
 def commands_of(rules: str) -> tuple[CommandType, ...]:
     """Return the commands of a rule version, without the opening."""
     known = rule_version(rules).table.actors
     return tuple(event for event in CommandType if event in known)
-
-
-COMMANDS = commands_of("2023-03")
-"""The commands of version 2023-03, without the opening; those of `parallel` are the same."""
 
 
 # ---- orders and facts ----------------------------------------------------------------------------

@@ -347,7 +347,7 @@ class ScenarioReader:
         return command
 
     def _actor(self, content: Mapping[str, object], kind: CommandType, path: FieldPath) -> Actor:
-        """Read the actor; by default, the role that the rules name for the event."""
+        """Read the actor; by default, the role that usually sends the command."""
         path = (*path, "by")
         if "by" not in content:
             role = COMMAND_CLASSES[kind].roles[0]
