@@ -98,6 +98,12 @@ COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN
 """Every event that can be asked of a dispute that stands."""
 
 
+def commands_of(rules: str) -> tuple[CommandType, ...]:
+    """Return the commands of a rule version, without the opening."""
+    known = rule_version(rules).table.actors
+    return tuple(event for event in CommandType if event in known)
+
+
 # ---- orders and facts ----------------------------------------------------------------------------
 
 
