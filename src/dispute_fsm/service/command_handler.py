@@ -101,9 +101,9 @@ class CommandHandler:
             with self.session(host) as session:
                 now = self.now(session)
                 loaded = self.store.load(session, opening.dispute_id)
-                live = (
-                    self.store.live_dispute(session, opening.order_id) if loaded is None else None
-                )
+                live = None
+                if loaded is None:
+                    live = self.store.live_dispute(session, opening.order_id, now)
             if live == opening.dispute_id:  # it was opened between the two statements
                 continue
             existing, known = None if loaded is None else loaded.dispute, facts

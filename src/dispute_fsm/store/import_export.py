@@ -148,9 +148,9 @@ def _insert(store: Store, session: Session, opened: list[Dispute]) -> None:
 
 def _reason_of_conflict(session: Session, opened: list[Dispute]) -> str:
     ids = {dispute.dispute_id for dispute in opened}
-    live = {dispute.order_id: dispute.dispute_id for dispute in opened if not dispute.closed}
+    live = {dispute.order_id: dispute.dispute_id for dispute in opened if dispute.outcome is None}
     query = select(disputes.c.dispute_id, disputes.c.order_id).where(
-        disputes.c.order_id.in_(list(live)), disputes.c.closed.is_(False)
+        disputes.c.order_id.in_(list(live)), disputes.c.outcome.is_(None)
     )
     for dispute_id, order_id in Statement(query).rows(session):
         if dispute_id not in ids or live[order_id] != dispute_id:

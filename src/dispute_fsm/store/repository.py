@@ -43,15 +43,26 @@ from dispute_fsm.store.projection import (
     read_snapshot,
     snapshot_version,
 )
-from dispute_fsm.store.schema import disputes, migrate, policies, private_values
+from dispute_fsm.store.schema import (
+    UtcInstant,
+    deadlines,
+    disputes,
+    migrate,
+    policies,
+    private_values,
+)
 from dispute_fsm.store.session import HostSession, Session, Statement
 
 _LOCK = Statement(
     select(disputes.c.seq).where(disputes.c.dispute_id == bindparam("dispute_id")).with_for_update()
 )
+_RUNNING = (deadlines.c.dispute_id == disputes.c.dispute_id) & (
+    deadlines.c.due_at >= bindparam("now", type_=UtcInstant)
+)
 _LIVE = Statement(
     select(disputes.c.dispute_id).where(
-        disputes.c.order_id == bindparam("order_id"), disputes.c.closed == false()
+        disputes.c.order_id == bindparam("order_id"),
+        (disputes.c.closed == false()) | select(deadlines.c.due_at).where(_RUNNING).exists(),
     )
 )
 _NOW = Statement(select(DATABASE_CLOCK.label("now")))
@@ -197,9 +208,12 @@ class Store:
         if session.dialect.name == POSTGRESQL:
             _ANNOUNCE.rows(session)
 
-    def live_dispute(self, session: Session, order_id: str) -> str | None:
-        """Return the id of the live dispute about this order, or None."""
-        row = _LIVE.row(session, {"order_id": order_id})
+    def live_dispute(self, session: Session, order_id: str, now: datetime) -> str | None:
+        """Return the id of a dispute about this order that is live or may still change, or None.
+
+        A closed dispute may still change while a deadline runs that has not passed at `now`.
+        """
+        row = _LIVE.row(session, {"order_id": order_id, "now": now})
         return None if row is None else str(row.dispute_id)
 
     def policy(self, session: Session, digest: str) -> Policy:

@@ -27,7 +27,6 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    false,
     insert,
     select,
     update,
@@ -42,7 +41,7 @@ from dispute_fsm.store.address import POSTGRESQL, SQLITE
 from dispute_fsm.store.pool import Pool
 from dispute_fsm.store.session import Session, Statement
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The version of these tables; a new one comes with a step in `MIGRATIONS`."""
 
 
@@ -148,13 +147,15 @@ disputes = Table(
 """The projection: one row for each dispute. `xid` is that of its last event; `snapshot` see
 `projection`."""
 
-Index(
+ONE_LIVE_PER_ORDER = Index(
     "disputes_one_live_per_order",
     disputes.c.order_id,
     unique=True,
-    sqlite_where=disputes.c.closed == false(),
-    postgresql_where=disputes.c.closed == false(),
+    sqlite_where=disputes.c.outcome.is_(None),
+    postgresql_where=disputes.c.outcome.is_(None),
 )
+"""An order has one dispute without an outcome. A live dispute with one goes on from an end that may
+still change: it does not keep out what was opened since."""
 
 deadlines = Table(
     "dispute_deadlines",
@@ -249,8 +250,15 @@ def _sqlite_triggers(table: Table) -> tuple[str, ...]:
 Migration = Callable[[Session], None]
 """Changes the tables of one version into those of the next, in the transaction of the session."""
 
-MIGRATIONS: Mapping[int, Migration] = FrozenMap({})
-"""By the version that each starts from. Version 1 is the first, so there is no migration yet."""
+
+def _index_disputes_without_outcome(session: Session) -> None:
+    """Replace the unique index of version 1, which was on disputes that are not closed."""
+    session.execute(f"DROP INDEX {ONE_LIVE_PER_ORDER.name}")
+    session.execute(str(CreateIndex(ONE_LIVE_PER_ORDER).compile(dialect=session.dialect)))
+
+
+MIGRATIONS: Mapping[int, Migration] = FrozenMap({1: _index_disputes_without_outcome})
+"""By the version that each starts from."""
 
 # The number is "dispute". The lock excludes others with this number, and ends with the transaction.
 _LOCK = f"SELECT pg_advisory_xact_lock({0x64697370757465})"
