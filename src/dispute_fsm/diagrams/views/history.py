@@ -263,7 +263,7 @@ def transition_of(machine: Machine, event: AuditEvent) -> TransitionView | None:
         and transition.source in sources
         and transition.target in targets
         and (
-            event.outcome in {ending.outcome for ending in transition.endings}
+            {event.outcome, None} & {ending.outcome for ending in transition.endings}
             if transition.endings
             else event.outcome is None
         )
