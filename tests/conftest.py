@@ -1,4 +1,4 @@
-"""What every test shares: whether a sample runs or the whole, and how a test tells a count to whoever looks on."""
+"""What every test shares: whether a sample or the whole runs, and how a test reports a count."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from tests.databases import KINDS, database, unreachable
 from tests.sampling import LEFT_OUT, configure_hypothesis
 
 collect_ignore_glob = ["scenarios/invalid/*"]
-"""The plugin runs every other scenario as a test of its own; what must not be read is `test_scenarios.py`'s."""
+"""The plugin runs every other scenario as a test; invalid files are for `test_scenarios.py`."""
 
 TOLD, COUNTED = "told", "counted"
 
@@ -48,7 +48,7 @@ def whole(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(autouse=True)
 def _its_own_logging() -> Iterator[None]:
-    """Let no test hear what another made of structlog: commands that are called in this process configure it."""
+    """Reset structlog after each test: commands that run in this process configure it."""
     configured = structlog.get_config() if structlog.is_configured() else None
     yield
     structlog.reset_defaults()

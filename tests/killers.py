@@ -16,12 +16,13 @@ from dispute_fsm.decider.decide import conclude
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import case_of
 from dispute_fsm.domain.commands import ChooseOption, Command
+from dispute_fsm.domain.enums import Option
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import DisputeError
 from dispute_fsm.history.redecide import recorded_command
 from dispute_fsm.machine.transition_table import Fails, Fires, NoEffect, TransitionTable
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.registry import RuleVersion, standing_in
+from dispute_fsm.rules.registry import VERSIONS, RuleVersion, standing_in
 from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import Run, order_system, run_scenario
@@ -121,24 +122,54 @@ _MORE = [
     for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))
 ]
 SCENARIOS = (*CORPUS, *_MORE)
+BASE: Mapping[str, str] = {"extended": "2023-03"}
+"""A version that only adds to another: the scenarios of that one have the same end under it.
+
+Left out are those that choose an option which only the newer version offers.
+"""
+
+
+@cache
+def scenarios_of(rules: str) -> Mapping[Path, Scenario]:
+    """Return the scenarios of a version by their files, and those of its base under its rules."""
+    read = {path: read_scenario(path) for path in dict.fromkeys(SCENARIOS)}
+    base = VERSIONS.get(BASE.get(rules, ""))
+    return {
+        path: under(rules, scenario)
+        for path, scenario in read.items()
+        if scenario.opening.rules == rules
+        or (
+            base is not None
+            and scenario.opening.rules == base.id
+            and options_in(scenario) <= {*base.options}
+        )
+    }
+
+
+def options_in(scenario: Scenario) -> set[Option]:
+    """Return the options that are asked for in a scenario."""
+    actions = (step.action for step in scenario.steps)
+    return {action.option for action in actions if isinstance(action, ChooseOption)}
+
+
+def under(rules: str, scenario: Scenario) -> Scenario:
+    """Return the scenario with an opening under this rule version."""
+    opening = scenario.opening
+    if opening.rules == rules:
+        return scenario
+    policy = VERSIONS[rules].policy(opening.policy)
+    changes = {"rules": rules, "rollout": None, "policy": policy}
+    return replace(scenario, opening=opening.model_copy(update=changes))
 
 
 @cache
 def of_scenarios(rules: str) -> Mapping[Cell, list[tuple[KnownDecision, Path]]]:
     """Return the decisions in the scenario files of a version, each with its file."""
     grouped: dict[Cell, list[tuple[KnownDecision, Path]]] = defaultdict(list)
-    for path in dict.fromkeys(SCENARIOS):
-        scenario = read(path)
-        if scenario.opening.rules == rules:
-            for decision in _of_scenario(scenario):
-                grouped[decision.cell].append((decision, path))
+    for path, scenario in scenarios_of(rules).items():
+        for decision in _of_scenario(scenario):
+            grouped[decision.cell].append((decision, path))
     return grouped
-
-
-@cache
-def read(path: Path) -> Scenario:
-    """Read a scenario once."""
-    return read_scenario(path)
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[KnownDecision]:
@@ -161,10 +192,10 @@ def _of_scenario(scenario: Scenario) -> Iterator[KnownDecision]:
             yield _known(before, step.action, facts, step.at)
 
 
-def fails(path: Path) -> bool:
+def fails(scenario: Scenario) -> bool:
     """Check whether a scenario fails under the current rules."""
     try:
-        return not run_scenario(read(path)).ok
+        return not run_scenario(scenario).ok
     except _BROKEN:
         return True
 
@@ -245,7 +276,7 @@ def killer(mutation: Mutation, real: RuleVersion) -> str | None:
             for decision, path in scenarios.get(cell, ())
             if decision.differs()
         }
-        if any(fails(path) for path in sorted(touched)):
+        if any(fails(scenarios_of(real.id)[path]) for path in sorted(touched)):
             return "scenarios"
     if same_everywhere(mutation, real):
         return EQUIVALENT
@@ -307,5 +338,6 @@ def evaluated(table: TransitionTable, prepared_case: PreparedCase) -> Result:
         return (isinstance(found, NoEffect), frozenset(result.code for _, result in failed))
     transition, rule = found.transition, found.transition.rule
     option = case.command.option if isinstance(case.command, ChooseOption) else case.option
-    effects = (transition.target, transition.records, transition.outcome(option))
+    outcome = transition.outcome(option, prepared_case.decision.dispute.outcome)
+    effects = (transition.target, transition.records, outcome)
     return (*effects, rule.liability, rule.starts, rule.ends)

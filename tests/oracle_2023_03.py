@@ -133,7 +133,7 @@ _ROUNDS_LEFT = frozenset({"no_rounds_left"})
 _RATIONALE = frozenset({"rationale_missing"})
 _LATER = frozenset({"deadline_not_later"})
 
-_ALL_REQUIREMENTS = (
+ALL_REQUIREMENTS = (
     _VOUCHER_LIMITS
     | _CANCEL_OR_REFUND
     | _SHIPPED
@@ -419,5 +419,5 @@ def _check(leaf: str, event: str, seen: Seen) -> None:
     for name, known in names:
         if name not in known:
             raise ValueError(f"{name!r} is none of {known}")
-    if not seen.unmet <= _ALL_REQUIREMENTS:
-        raise ValueError(f"no requirement codes: {sorted(seen.unmet - _ALL_REQUIREMENTS)}")
+    if not seen.unmet <= ALL_REQUIREMENTS:
+        raise ValueError(f"no requirement codes: {sorted(seen.unmet - ALL_REQUIREMENTS)}")

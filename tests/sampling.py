@@ -1,4 +1,4 @@
-"""What `make test` runs of the long tests, and what only `make test-all` runs: a sample, the same in every run, and the whole.
+"""`make test` runs a sample of the long tests, the same in every run; `make test-all` runs all.
 
 There is one switch, pytest's option `--whole` (`conftest.py`). Left out, tests with the mark
 `whole` are not run, and loops and Hypothesis try less. Nothing here depends on chance: the seed is
@@ -17,14 +17,17 @@ LEFT_OUT = pytest.StashKey[int]()
 """How many tests of the session only the whole run has."""
 
 EXAMPLES = 100
-"""How many examples Hypothesis tries where a test does not say otherwise; `examples` says otherwise."""
+"""How many examples Hypothesis tries, unless a test sets another number with `examples`."""
 
 _SAMPLED = 25
 """How many of each hundred it tries in the sample."""
 
 
 def few(cases: Iterable[object], number: int) -> list[ParameterSet]:
-    """Let this many of the cases of a test run always, and the others with `--whole` only. A tuple fills several arguments."""
+    """Run this many of the cases always, and the others with `--whole` only.
+
+    A tuple fills several arguments.
+    """
     every = list(cases)
     always = set(Random(len(every)).sample(range(len(every)), number))
     arguments = [case if isinstance(case, tuple) else (case,) for case in every]
@@ -40,7 +43,10 @@ def examples(whole: int) -> settings:
 
 
 def configure_hypothesis(*, whole: bool) -> None:
-    """Let Hypothesis try the same examples in every run, however long each takes. Call this before test modules are imported."""
+    """Let Hypothesis try the same examples in every run, however long each takes.
+
+    Call this before test modules are imported.
+    """
     settings.register_profile(
         "ours",
         max_examples=EXAMPLES if whole else _SAMPLED,

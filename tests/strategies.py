@@ -311,6 +311,7 @@ def policy_changes() -> SearchStrategy[dict[str, object]]:
             "response": _terms(),
             "confirmation": _terms(),
             "evidence": _terms(),
+            "appeal": _terms(),
             "max_promise": st.none() | durations().map(_spell),
             "scan_grace": durations(timedelta(days=30)).map(_spell),
             "max_facts_age": durations(timedelta(days=1)).map(_spell),

@@ -19,6 +19,7 @@ from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
+    DEFAULT_VERSION,
     SYSTEM,
     Actor,
     Command,
@@ -34,6 +35,7 @@ from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import read_steps
+from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 
@@ -77,6 +79,10 @@ WHOSE = {
     CommandType.EXTEND_DEADLINE: Role.ADJUDICATOR,
     CommandType.WITHDRAW: Role.CONSUMER,
     CommandType.ANNUL: Role.ADJUDICATOR,
+    CommandType.APPEAL: Role.MERCHANT,
+    CommandType.APPEAL_EXPIRED: Role.SYSTEM,
+    CommandType.UPHOLD_PENALTY: Role.ADJUDICATOR,
+    CommandType.OVERTURN_PENALTY: Role.ADJUDICATOR,
 }
 """Whose event it is; written out from the rules page, not read off the chart."""
 
@@ -90,6 +96,12 @@ WHOSE_ORDER: dict[str, Any] = {
 
 COMMANDS = tuple(event for event in CommandType if event is not CommandType.OPEN_DISPUTE)
 """Every event that can be asked of a dispute that stands."""
+
+
+def commands_of(rules: str) -> tuple[CommandType, ...]:
+    """Return the commands of a rule version, without the opening."""
+    known = rule_version(rules).table.actors
+    return tuple(event for event in CommandType if event in known)
 
 
 # ---- orders and facts ----------------------------------------------------------------------------
@@ -117,7 +129,13 @@ SHIPPED = order(shipment=shipment())
 PICKED_UP = order(shipment=shipment(), pickup=pickup())
 CANCELLING = order(cancel_request={"status": "submitted"})
 REFUNDED = order(refund={"status": "completed"})
-CLAIMABLE = order(cancel_request={"status": "submitted"}, shipment=shipment(), pickup=pickup())
+PARTLY_REFUNDED = order(refund={"status": "completed", "scope": "partial"})
+CLAIMABLE = order(
+    cancel_request={"status": "submitted"},
+    refund={"status": "completed", "scope": "partial"},
+    shipment=shipment(),
+    pickup=pickup(),
+)
 """Shows what every option asks for."""
 
 KEPT = order(shipment=shipment(AGREED - DAY), pickup=pickup(AGREED - DAY))
@@ -129,6 +147,7 @@ ORDERS = {
     "picked up": PICKED_UP,
     "cancelling": CANCELLING,
     "refunded": REFUNDED,
+    "partly refunded": PARTLY_REFUNDED,
     "kept": KEPT,
 }
 
@@ -180,7 +199,8 @@ def opened_event(
 
 def opened(policy: Policy = DEFAULT_POLICY, at: datetime = OPENED_AT, **changes: Any) -> Dispute:  # noqa: ANN401 -- as above
     """Make a dispute that has just opened."""
-    return begin(opened_event(policy, at, **changes), policy)
+    version = rule_version(changes.get("rules", DEFAULT_VERSION))
+    return begin(opened_event(policy, at, **changes), version.policy(policy))
 
 
 def voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> Voucher:
@@ -240,7 +260,7 @@ def extension(until: datetime, *, key: str | None = None, **payload: object) -> 
 
 
 def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
-    """Make a ruling or an annulment, with a rationale."""
+    """Make a ruling, an annulment or an appeal, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
 
 
@@ -253,7 +273,14 @@ def well_formed(dispute: Dispute, event: CommandType) -> Command:
             return submission()
         case CommandType.EXTEND_DEADLINE:
             return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
-        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
+        case (
+            CommandType.RULE_NO_FAULT
+            | CommandType.RULE_AT_FAULT
+            | CommandType.ANNUL
+            | CommandType.APPEAL
+            | CommandType.UPHOLD_PENALTY
+            | CommandType.OVERTURN_PENALTY
+        ):
             return ruling(event)
         case _:
             return command(event)
@@ -322,8 +349,9 @@ def in_state(
     *,
     confirmed: bool = False,
     submitted: bool = False,
+    rules: str = DEFAULT_VERSION,
 ) -> Dispute:
-    """Make a dispute in a state that is reachable under the policy.
+    """Make a dispute in a state that is reachable under the policy and the rules.
 
     Denials go to review if the state requires it. `option` is the settlement that was chosen;
     `confirmed` means that the consumer has consented already, `submitted` that there is an earlier
@@ -351,8 +379,13 @@ def in_state(
         StateName.UNDER_REVIEW: contest,
         StateName.RESOLVED: (command(CommandType.WITHDRAW),),
         StateName.PENALIZED: (*contest, ruling(CommandType.RULE_AT_FAULT)),
+        StateName.APPEAL_UNDER_REVIEW: (
+            *contest,
+            ruling(CommandType.RULE_AT_FAULT),
+            ruling(CommandType.APPEAL),
+        ),
     }
-    dispute = play(opened(policy), *ways[state])
+    dispute = play(opened(policy, rules=rules), *ways[state])
     assert dispute.state is state
     return dispute
 
@@ -370,25 +403,30 @@ LEAVES = (
 """Every state that a dispute of version 2023-03 can be in."""
 
 
-def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
+def situations(policy: Policy = DEFAULT_POLICY, rules: str = DEFAULT_VERSION) -> dict[str, Dispute]:
     """Make a dispute in each reachable state and variant (by option, confirmed, submitted)."""
-    claims = (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
+    version = rule_version(rules)
+    claims = tuple(
+        option
+        for option in (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.PARTIAL_REFUND)
+        if option in version.options
+    )
     made = {
-        state.value: in_state(state, policy)
+        state.value: in_state(state, policy, rules=rules)
         for state in LEAVES
         if state not in _ASKED or policy.confirmation is not None
     }
     if policy.confirmation is not None:
         for option in (*claims, Option.OUT_OF_STOCK_REFUND):
             made[f"awaiting_confirmation by {option.value}"] = in_state(
-                StateName.AWAITING_CONFIRMATION, policy, option
+                StateName.AWAITING_CONFIRMATION, policy, option, rules=rules
             )
         for option in (*claims, Option.SHIP_BY_AGREED_DATE):
             made[f"denial_under_review by {option.value}"] = in_state(
-                StateName.DENIAL_UNDER_REVIEW, policy, option
+                StateName.DENIAL_UNDER_REVIEW, policy, option, rules=rules
             )
         made["awaiting_shipment, confirmed"] = in_state(
-            StateName.AWAITING_SHIPMENT, policy, confirmed=True
+            StateName.AWAITING_SHIPMENT, policy, confirmed=True, rules=rules
         )
         upheld = ruling(CommandType.RULE_NO_FAULT)
         made["awaiting_shipment, upheld"] = play(
@@ -396,12 +434,26 @@ def situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
         )
     if policy.extra_evidence_rounds:
         made["awaiting_evidence, submitted"] = in_state(
-            StateName.AWAITING_EVIDENCE, policy, submitted=True
+            StateName.AWAITING_EVIDENCE, policy, submitted=True, rules=rules
         )
         made["under_review, a round used"] = play(
             made["awaiting_evidence, submitted"], submission()
         )
+    if made["penalized"].running:
+        appealed = in_state(StateName.APPEAL_UNDER_REVIEW, policy, rules=rules)
+        made |= {
+            "appeal_under_review": appealed,
+            "penalized, final": play(made["penalized"], command(CommandType.APPEAL_EXPIRED)),
+            "penalized, upheld": play(appealed, ruling(CommandType.UPHOLD_PENALTY)),
+            "resolved, overturned": play(appealed, ruling(CommandType.OVERTURN_PENALTY)),
+        }
     return made
+
+
+def all_situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
+    """Make the situations of 2023-03 and those of extended, which has all of them and more."""
+    extended = situations(policy, "extended")
+    return situations(policy) | {f"extended: {name}": extended[name] for name in extended}
 
 
 _ASKED = {StateName.AWAITING_CONFIRMATION, StateName.DENIAL_UNDER_REVIEW}
@@ -435,7 +487,7 @@ CORPUS = tuple(
         ROOT / "examples",
         *(
             ROOT / "tests" / "scenarios" / name
-            for name in ("boundaries", "codes", "doubtful", "rows")
+            for name in ("boundaries", "codes", "doubtful", "extended", "rows")
         ),
     )
     for path in sorted(folder.glob(f"*{SUFFIX}"))

@@ -46,6 +46,7 @@ from tests.support import (
     OPENED_AT,
     OWN,
     WHOSE,
+    all_situations,
     choose,
     command,
     corpus_events,
@@ -57,14 +58,13 @@ from tests.support import (
     opened_event,
     ran,
     ruling,
-    situations,
     stamp,
     submission,
     voucher,
 )
 
 Record = dict[str, Any]
-SITUATIONS = situations()
+SITUATIONS = all_situations()
 SUBMITTED = happens(
     in_state(StateName.AWAITING_EVIDENCE),
     submission(vouchers=[voucher(1, kind="carrier_certificate"), voucher(2)]),
@@ -480,6 +480,9 @@ def _marked(event: CommandType, text: str) -> list[Command]:
         CommandType.RULE_NO_FAULT: [{"rationale": text}],
         CommandType.RULE_AT_FAULT: [{"rationale": text}],
         CommandType.ANNUL: [{"rationale": text}],
+        CommandType.APPEAL: [{"rationale": text}],
+        CommandType.UPHOLD_PENALTY: [{"rationale": text}],
+        CommandType.OVERTURN_PENALTY: [{"rationale": text}],
         CommandType.EXTEND_DEADLINE: [
             {"until": OPENED_AT + days * DAY, "rationale": text} for days in (0, 90)
         ],

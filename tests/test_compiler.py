@@ -50,7 +50,12 @@ from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.rules.v2023_03 import ENTRY, OPTIONS, Rules202303
 from dispute_fsm.rules.version import VOCABULARY, Version
 
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
+RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = (
+    Deadline.RESPONSE,
+    Deadline.CONFIRMATION,
+    Deadline.PROMISE,
+    Deadline.EVIDENCE,
+)
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
 asked, not_asked = when(g.CONFIRMATION, "asked"), when(g.CONFIRMATION, "off")
 kept, refunded, neither = (when(g.FULFILMENT, answer) for answer in ("kept", "refunded", "neither"))
@@ -71,7 +76,7 @@ def a_compound(
     words: Mapping[str, Any] = MappingProxyType({}),
     **inner: object,
 ) -> object:
-    """Make a state around others; the library's class statement leaves a State behind, which no type can say."""
+    """Make a state around others; no type says that a class statement leaves a State behind."""
     return new_class(name, (kind,), dict(words), lambda members: members.update(inner))
 
 
@@ -95,7 +100,7 @@ def an_edge(source: Any, target: Any, actor: ActorGuard, **words: Any) -> Transi
 
 
 def withdrawn(at: Any, actor: ActorGuard = consumer, **words: Any) -> TransitionList:  # noqa: ANN401 -- whatever transition() takes
-    """Make the row that most of the charts here add, with something about it that the test asks for."""
+    """Make the transition that most of the charts here add, with what the test asks for."""
     return an_edge(at.opened, at.resolved, actor, **{"outcome": Outcome.WITHDRAWN, **words})
 
 
@@ -263,7 +268,7 @@ def test_an_edge_to_a_parallel_state_enters_every_region() -> None:
 
 
 def effect() -> Callable[[object], None]:
-    """Make a callback. A new one each time, for the library writes on the functions that it is given."""
+    """Make a new callback each time: the library writes on the functions that it is given."""
 
     def effect(_self: object) -> None:
         """Do something beside deciding."""
@@ -371,6 +376,21 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         (
             "disputing.settlement.proposing,disputing.evidence.under_review on withdraw: "
             "a transition has a liability where it fails a region, and only there"
+        ),
+    ),
+    "a region that fails for what is no liability": (
+        {
+            **TWO_REGIONS,
+            "withdraw": lambda at: an_edge(
+                at.disputing.settlement.proposing,
+                at.disputing.settlement.settlement_failed,
+                consumer,
+                liability=Outcome.NO_FAULT,
+            ),
+        },
+        (
+            "disputing.settlement.proposing,disputing.evidence.under_review on withdraw: "
+            "the liability does not belong to settlement_failed"
         ),
     ),
     "a history state": (
@@ -547,8 +567,10 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
     "the opening as an event": ({"open_dispute": withdrawn}, f"opened on open_dispute: {AS_NAMED}"),
     "an event with nothing to be recorded as": (
         {"withdraw": lambda at: an_edge(at.opened, review(at), consumer)},
-        "opened on withdraw: neither the command nor the state that it enters says as what it is "
-        "recorded",
+        (
+            "opened on withdraw: neither the command nor the state that it enters says as what "
+            "it is recorded"
+        ),
     ),
     # Deadlines
     "an expiry of no deadline": (
@@ -587,7 +609,15 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         },
         "opened on choose_option: it starts a deadline that does not run in awaiting_evidence",
     ),
+    "a deadline of a closed state that no expiry acts on": (
+        {"penalized": lambda _: penalized(deadlines=[EVIDENCE])},
+        "penalized: a deadline that runs in a closed state has to expire there",
+    ),
     # Outcomes
+    "a closed state without outcomes": (
+        {"penalized": lambda _: Leaf(StateName.PENALIZED, closed=True)},
+        "penalized: say which outcomes a closed state may have",
+    ),
     "an outcome while the dispute goes on": (
         {
             "choose_option": lambda at: an_edge(
@@ -1067,7 +1097,7 @@ def test_no_wording_changes_the_digest(what: str) -> None:
 
 
 def test_another_source_changes_the_digest() -> None:
-    """The rows of both charts come in the same order, for a transition's place among the others would change the digest too."""
+    """The transitions of both charts have the same order, since order changes the digest too."""
     other: dict[str, Make] = {
         "rule_no_fault": lambda at: an_edge(
             evidence(at), at.resolved, adjudicator, outcome=Outcome.NO_FAULT
@@ -1105,7 +1135,7 @@ def test_the_digest_is_the_same_in_every_process(seed: str) -> None:
 
 def test_a_version_is_known_by_its_id() -> None:
     version = rule_version("2023-03")
-    assert (version.id, version.options, version.chart) == ("2023-03", tuple(Option), Rules202303)
+    assert (version.id, version.options, version.chart) == ("2023-03", OPTIONS, Rules202303)
     assert version.table == compile_chart(Rules202303, ENTRY, VOCABULARY)
     assert all(name == known.id and rule_version(name) is known for name, known in VERSIONS.items())
     assert DEFAULT_VERSION in VERSIONS
@@ -1157,6 +1187,16 @@ def a_version(changes: Mapping[str, Make], *options: Option) -> Version:
 
 def past_the_choice(at: Any) -> TransitionList:  # noqa: ANN401 -- the members of a chart
     return an_edge(at.opened, at.contesting, consumer)
+
+
+def test_the_roles_of_a_command_in_a_chart_are_those_that_its_class_declares() -> None:
+    changes = {"withdraw": lambda at: withdrawn(at, merchant)}
+    with pytest.raises(
+        ChartError,
+        match=r"^Small: withdraw: by the merchant in the chart, by the consumer as declared in "
+        r"Withdraw$",
+    ):
+        registry.compiled(a_version(changes))
 
 
 def test_an_unknown_version_is_an_error_that_lists_the_known_ones() -> None:

@@ -13,8 +13,14 @@ from dispute_fsm.domain.enums import Deadline
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy, Term
 from tests.strategies import instants, policies
 
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = Deadline
-WITH_A_TERM = [RESPONSE, CONFIRMATION, EVIDENCE]
+RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = (
+    Deadline.RESPONSE,
+    Deadline.CONFIRMATION,
+    Deadline.PROMISE,
+    Deadline.EVIDENCE,
+)
+APPEAL = Deadline.APPEAL
+WITH_A_TERM = [RESPONSE, CONFIRMATION, EVIDENCE, APPEAL]
 START = datetime(2023, 3, 28, 2, tzinfo=UTC)  # a Tuesday, 10:00 in Shanghai
 AGREED = datetime(2023, 3, 30, 10, tzinfo=UTC)
 IN_2023 = instants(datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 12, 31, tzinfo=UTC))
@@ -79,9 +85,11 @@ def test_a_deadline_that_is_switched_off_is_never_due(deadline: Deadline) -> Non
 
 
 def test_a_deadline_is_on_unless_it_is_switched_off_and_a_promise_always_is() -> None:
-    off = over(response=None, confirmation=None, evidence=None)
+    off = over(response=None, confirmation=None, evidence=None, appeal=None)
+    on = over(appeal={"hours": 48})
     for deadline in Deadline:
-        assert is_on(deadline, DEFAULT_POLICY)
+        assert is_on(deadline, on)
+        assert is_on(deadline, DEFAULT_POLICY) is (deadline is not APPEAL)
         assert is_on(deadline, off) is (deadline is PROMISE)
 
 

@@ -1,4 +1,4 @@
-"""What comes of a command: accepted, refused with every reason, unchanged or repeated, or a fault that decides nothing."""
+"""Decisions: accepted, refused with every reason, unchanged, repeated, or an error."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -48,10 +48,12 @@ from tests.support import (
     ORDERS,
     OWN,
     PAID,
+    PARTLY_REFUNDED,
     PICKED_UP,
     REFUNDED,
     SECOND,
     SHIPPED,
+    all_situations,
     choose,
     command,
     decided,
@@ -70,7 +72,6 @@ from tests.support import (
     ruling,
     seen,
     shipment,
-    situations,
     stamp,
     submission,
     voucher,
@@ -78,7 +79,7 @@ from tests.support import (
 )
 
 TICK = timedelta(microseconds=1)
-SITUATIONS = situations()
+SITUATIONS = all_situations()
 C = RefusalCode
 E = CommandType
 O = Option  # noqa: E741 -- read beside C and E
@@ -89,7 +90,7 @@ PRIVATE = "█秘密"
 
 
 def every(dispute: Dispute) -> Iterator[Command]:
-    """Give commands of every event, each choice of its own, with and without what they have to say."""
+    """Give commands of every event and option, with and without what they have to say."""
     for option in Option:
         yield choose(option)
         yield command(E.CHOOSE_OPTION, option=option)
@@ -169,7 +170,9 @@ CONFIRM, DENY, WITHDRAW = (
     command(E.WITHDRAW),
 )
 EXPIRED = {deadline: command(deadline.expiry) for deadline in Deadline}
-NO_FAULT, AT_FAULT, ANNUL = (ruling(event) for event in (E.RULE_NO_FAULT, E.RULE_AT_FAULT, E.ANNUL))
+NO_FAULT, AT_FAULT, ANNUL, APPEAL = (
+    ruling(event) for event in (E.RULE_NO_FAULT, E.RULE_AT_FAULT, E.ANNUL, E.APPEAL)
+)
 PROMISED = choose(O.SHIP_BY_AGREED_DATE)
 CONTEST = (choose(O.PROVE_NO_FAULT), submission())
 MORE = command(E.REQUEST_EVIDENCE)
@@ -610,7 +613,7 @@ def test_a_promise_that_passed_during_review_is_judged_at_once_when_the_agreemen
     ids=["default", "no limit", "grace"],
 )
 def test_instants_at_the_end_of_the_years_that_are_read_are_decided_too(policy: Policy) -> None:
-    """What could be read must be decided: whatever the grace adds to it, there is an event or a refusal."""
+    """What could be read is decided, whatever the grace adds: an event or a refusal."""
     last = datetime.fromisoformat("2199-12-31T23:59:59Z")
     assert isinstance(
         decided(opened(policy), choose(O.SHIP_BY_AGREED_DATE, agreed_until=last)),
@@ -771,6 +774,44 @@ REFUSALS: list[tuple[set[RefusalCode], Made]] = [
         {C.RATIONALE_MISSING, C.DEADLINE_NOT_LATER},
         lambda: (opened(), extension(OPENED_AT, rationale=None), None),
     ),
+    ({C.NO_PARTIAL_REFUND}, lambda: (opened(rules="extended"), choose(O.PARTIAL_REFUND), PAID)),
+    ({C.NO_PARTIAL_REFUND}, lambda: (opened(rules="extended"), choose(O.PARTIAL_REFUND), REFUNDED)),
+    (
+        {C.NO_PARTIAL_REFUND, C.VOUCHER_TOO_LARGE},
+        lambda: (
+            opened(rules="extended"),
+            choose(O.PARTIAL_REFUND, vouchers=[voucher(size=BIG)]),
+            SHIPPED,
+        ),
+    ),
+    ({C.OPTION_NOT_OFFERED}, lambda: (opened(), choose(O.PARTIAL_REFUND), PARTLY_REFUNDED)),
+    *(
+        (
+            {C.RATIONALE_MISSING},
+            lambda name=name, event=event: (
+                SITUATIONS[name],
+                ruling(event, rationale="\u3000"),
+                None,
+            ),
+        )
+        for name, event in (
+            ("extended: penalized", E.APPEAL),
+            ("extended: appeal_under_review", E.UPHOLD_PENALTY),
+            ("extended: appeal_under_review", E.OVERTURN_PENALTY),
+        )
+    ),
+    *(
+        ({C.ALREADY_APPEALED}, lambda name=name: (SITUATIONS[name], ruling(E.APPEAL), None))
+        for name in (
+            "extended: appeal_under_review",
+            "extended: penalized, upheld",
+            "extended: resolved, overturned",
+        )
+    ),
+    ({C.DISPUTE_CLOSED}, lambda: (SITUATIONS["extended: penalized, final"], APPEAL, None)),
+    ({C.DISPUTE_CLOSED}, lambda: (SITUATIONS["penalized"], APPEAL, None)),
+    ({C.DISPUTE_CLOSED}, lambda: (SITUATIONS["extended: penalized"], WITHDRAW, None)),
+    ({C.NOT_IN_THIS_STATE}, lambda: (SITUATIONS["under_review"], APPEAL, None)),
     ({C.NO_ROUNDS_LEFT}, lambda: (SITUATIONS["under_review, a round used"], MORE, None)),
     (
         {C.NO_ROUNDS_LEFT},
@@ -853,8 +894,8 @@ def test_every_code_is_reached_by_some_test_here() -> None:
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_only_the_chart_says_which_refusals_come_alone(name: str) -> None:
     alone = {
-        C.KEY_REUSED, C.WRONG_ACTOR, C.DISPUTE_CLOSED, C.OPTION_NOT_OFFERED, C.OPTION_ALREADY_CHOSEN, C.NOT_IN_THIS_STATE,
-        C.DEADLINE_PASSED, C.DEADLINE_NOT_PASSED,
+        C.KEY_REUSED, C.WRONG_ACTOR, C.ALREADY_APPEALED, C.DISPUTE_CLOSED, C.OPTION_NOT_OFFERED,
+        C.OPTION_ALREADY_CHOSEN, C.NOT_IN_THIS_STATE, C.DEADLINE_PASSED, C.DEADLINE_NOT_PASSED,
     }  # fmt: skip
     dispute = SITUATIONS[name]
     for asked in every(dispute):
@@ -980,7 +1021,7 @@ def test_at_most_so_many_refusals_are_recorded(most: int) -> None:
 
 
 def test_numbers_in_what_was_seen_stay_within_53_bits() -> None:
-    """A host may name any size; what is recorded of all together has to be readable by every JSON reader."""
+    """A host may name any size; every JSON reader can read the recorded sum."""
     huge = [voucher(n, size=MAX_INTEGER) for n in range(3)]
     decision = decided(opened(), choose(O.OUT_OF_STOCK_REFUND, vouchers=huge))
     assert isinstance(decision, Refused)
@@ -998,7 +1039,7 @@ KEYED = submission(
 
 
 def _submitted(*erased: str) -> Dispute:
-    """Make a dispute in which `KEYED` was accepted, and some of its personal values were erased since, or all (`*`)."""
+    """Make a dispute in which `KEYED` was accepted and personal values were erased (`*`: all)."""
     dispute = in_state(S.AWAITING_EVIDENCE)
     event = happens(dispute, KEYED)
     kept = (
@@ -1347,7 +1388,7 @@ def _written(decision: Decision) -> str:
 
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_the_same_arguments_give_the_same_bytes(name: str) -> None:
-    for dispute, again in ((SITUATIONS[name], situations()[name]),):
+    for dispute, again in ((SITUATIONS[name], all_situations()[name]),):
         assert dispute == again
         for one, other in zip(every(dispute), every(again), strict=True):
             for now in moments(dispute):

@@ -1,4 +1,4 @@
-"""The pages say what is so: their links lead somewhere, their commands run, their tables are those of the rules."""
+"""The pages are right: links exist, commands run, tables are those of the rules."""
 
 import ast
 import json
@@ -52,7 +52,7 @@ PAGES = [path.relative_to(ROOT).as_posix() for path in project_files() if path.s
 def ran(
     *command: str | Path, check: bool = True, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in the root of the repository or of a copy, as on a wide terminal without colours."""
+    """Run a command in the root of the repository or a copy, wide and without colours."""
     others = {
         name: value
         for name, value in os.environ.items()
@@ -116,7 +116,7 @@ def test_the_pages_that_people_look_for_are_there() -> None:
 
 
 def shown() -> Iterator[tuple[str, list[str]]]:
-    """Yield the commands of this package that the README and the page on them show, each with the lines of output below it."""
+    """Yield the commands that the README and their page show, each with its output."""
     for block in re.findall(
         r"^```console\n(.*?)^```$", README + COMMAND_LINE, flags=re.DOTALL | re.MULTILINE
     ):
@@ -157,7 +157,7 @@ def test_the_commands_of_the_pages_print_what_they_show(
 
 
 def lines_that_join() -> list[str]:
-    """Give the commands of the page on joining that need nothing but a shell; jq is not everywhere."""
+    """Give the commands about joining that need only a shell; jq is not everywhere."""
     told = texts()["docs/replay.md"].split("### Joining and filtering", 1)[1].split("\n## ", 1)[0]
     return re.findall(r"^\$ ((?:cat|grep) .+)$", told, flags=re.MULTILINE)
 

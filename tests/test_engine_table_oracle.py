@@ -55,12 +55,11 @@ from dispute_fsm.machine.chart import Vocabulary
 from dispute_fsm.machine.compiler import compile_chart
 from dispute_fsm.machine.transition_table import TransitionTable
 from dispute_fsm.rules import common, v2023_03
-from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.rules.version import VOCABULARY
 from tests import oracle_2023_03 as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Seen, Unchanged
 from tests.sampling import examples
-from tests.support import COMMANDS as EVENTS
 from tests.support import WHOSE
 from tests.walk import (
     DIMENSIONS,
@@ -88,7 +87,7 @@ from tests.walk import (
 # It covers everything, also what no example tests.
 pytestmark = pytest.mark.no_cover
 
-TABLE = rule_version("2023-03").table
+OPTIONS, TABLE = VERSIONS["2023-03"].options, VERSIONS["2023-03"].table
 # The states whose running deadline may have passed; elsewhere nothing runs, so every event is in
 # time.
 RUNNING: Mapping[str, Deadline] = MappingProxyType(
@@ -106,6 +105,7 @@ RUNNING: Mapping[str, Deadline] = MappingProxyType(
 class Subject202303(Subject):
     """The version as its oracle defines it."""
 
+    rules = "2023-03"
     dimensions = (
         "option",
         "confirmation",
@@ -148,6 +148,7 @@ def seen(situation: Situation) -> Seen:
 
 
 SUBJECT = Subject202303()
+EVENTS = SUBJECT.events
 
 
 @cache
@@ -189,8 +190,9 @@ def test_engine_table_and_oracle_agree_in(
         count(what, number)
 
 
-def test_every_requirement_is_used_by_a_transition() -> None:
-    assert required_guards(TABLE) == set(NEEDS)
+def test_every_requirement_is_used_by_a_transition_of_a_version() -> None:
+    used = (required_guards(version.table) for version in VERSIONS.values())
+    assert set().union(*used) == set(NEEDS)
 
 
 # ---- assumptions of the walk ---------------------------------------------------------------------
@@ -198,12 +200,13 @@ def test_every_requirement_is_used_by_a_transition() -> None:
 
 def test_oracle_and_vocabulary_name_the_same_states_events_and_codes() -> None:
     assert {event.value for event in EVENTS} == set(oracle.EVENTS)
-    assert set(WHOSE) == {*EVENTS, CommandType.OPEN_DISPUTE}
+    assert set(WHOSE) == set(CommandType)
     assert {configuration.state.value for configuration in TABLE.configurations.values()} == set(
         oracle.LEAVES
     )
     assert set(oracle.LEAVES) <= {state.value for state in StateName}
-    codes = Counter(code for guard in NEEDS.values() for code in guard.codes)
+    codes = Counter(code for guard in SUBJECT.needs.values() for code in guard.codes)
+    assert set(codes) == oracle.ALL_REQUIREMENTS
     assert set(codes.values()) == {1}, (
         "a code belongs to one guard, so that the oracle can get a guard's result as a code"
     )
@@ -230,8 +233,8 @@ def test_the_possible_options_in_each_state_are_those_of_the_rules() -> None:
         },
         "awaiting_evidence": {Option.PROVE_NO_FAULT},
         "under_review": {Option.PROVE_NO_FAULT},
-        "resolved": {None, *Option},
-        "penalized": {None, *Option},
+        "resolved": {None, *OPTIONS},
+        "penalized": {None, *OPTIONS},
     }
 
 
@@ -295,12 +298,12 @@ def _situations_that_fire_each_transition_and_one_that_does_not(
     leaf=st.sampled_from(oracle.LEAVES),
     event=st.sampled_from(EVENTS),
     answers=st.fixed_dictionaries(
-        {name: st.sampled_from(list(dimension.answers)) for name, dimension in DIMENSIONS.items()}
+        {name: st.sampled_from(SUBJECT.answers(name, "opened")) for name in DIMENSIONS}
     ),
     role=st.sampled_from([*Role, None]),
     timing=st.fixed_dictionaries({name: st.booleans() for name in TIMING}),
     failing=st.fixed_dictionaries(
-        {}, optional={name: st.sampled_from(guard.codes) for name, guard in NEEDS.items()}
+        {}, optional={name: st.sampled_from(guard.codes) for name, guard in SUBJECT.needs.items()}
     ),
 )
 def test_guards_of_no_transition_of_the_event_change_nothing(

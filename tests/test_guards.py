@@ -1,4 +1,7 @@
-"""Guards: when each holds, with which code it refuses, what it saw, what would unlock it; and that each looks once per case."""
+"""Guards: when each passes, with which code it refuses, what it saw, what would unlock it.
+
+Each is evaluated once per case.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,6 +38,7 @@ from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case, assumed, result_of, shown, stated
 from dispute_fsm.rules.guards.actors import by
 from dispute_fsm.rules.guards.timing import has_passed
+from dispute_fsm.rules.registry import VERSIONS
 from tests.strategies import (
     CONSUMER,
     MERCHANT,
@@ -135,7 +139,7 @@ def extend(
 
 @dataclass(frozen=True)
 class Example:
-    """One case of one requirement: it holds, or it refuses with `code`; `saw` is part of what it saw."""
+    """One case of one requirement, the expected code, and a part of what the guard saw."""
 
     guard: str
     case: Case
@@ -180,6 +184,24 @@ NOT_CANCELLED: list[tuple[dict[str, object], dict[str, Seen]]] = [
     ),
 ]
 
+PARTIALLY_NOT_REFUNDED: list[tuple[dict[str, object], dict[str, Seen]]] = [
+    ({}, {}),
+    ({"cancel_request": {"status": "accepted"}}, {}),
+    ({"refund": {"status": "completed"}}, {"refund": "completed", "refund_scope": "full"}),
+    (
+        {"refund": {"status": "requested", "scope": "partial"}},
+        {"refund": "requested", "refund_scope": "partial"},
+    ),
+    (
+        {"refund": {"status": "completed", "scope": "partial", "completed_at": NOW + TICK}},
+        {
+            "refund": "completed",
+            "refund_scope": "partial",
+            "refund_completed_at": "2023-03-28T02:00:00.000001Z",
+        },
+    ),
+]
+
 CANCELS = [
     Example(
         "cancel_requested_or_refunded",
@@ -214,6 +236,35 @@ CANCELS = [
             SEEN_NOTHING | saw,
         )
         for order, saw in NOT_CANCELLED
+    ),
+]
+
+PARTIALLY_REFUNDED = [
+    Example(
+        "partially_refunded",
+        case(facts=facts(refund={"status": "completed", "scope": "partial"})),
+        saw={"refund": "completed", "refund_scope": "partial", "refund_completed_at": None},
+    ),
+    *(
+        Example(
+            "partially_refunded",
+            case(facts=facts(refund={"status": "completed", "scope": "partial", **members})),
+        )
+        for members in (
+            {"completed_at": NOW},
+            {"amount": "0", "currency": "CNY"},
+            {"amount": "99.90", "currency": "USD"},
+        )
+    ),
+    *(
+        Example(
+            "partially_refunded",
+            case(facts=facts(**order)),
+            "no_partial_refund",
+            fact("refund"),
+            {"refund": None, "refund_scope": None, "refund_completed_at": None} | saw,
+        )
+        for order, saw in PARTIALLY_NOT_REFUNDED
     ),
 ]
 
@@ -455,18 +506,26 @@ EVIDENCE = [
 RULINGS = [
     *(
         example
-        for event in (CommandType.RULE_NO_FAULT, CommandType.RULE_AT_FAULT, CommandType.ANNUL)
+        for name, event in (
+            ("rationale_given", CommandType.RULE_NO_FAULT),
+            ("rationale_given", CommandType.RULE_AT_FAULT),
+            ("rationale_given", CommandType.ANNUL),
+            ("rationale_given", CommandType.UPHOLD_PENALTY),
+            ("rationale_given", CommandType.OVERTURN_PENALTY),
+            ("appeal_reasoned", CommandType.APPEAL),
+        )
         for example in (
-            Example("rationale_given", case(event, {"rationale": "x"}), saw={"length": 1}),
+            Example(name, case(event, {"rationale": "x"}), saw={"length": 1}),
+            Example(name, case(event, {"rationale": "字" * 9_000}), saw={"length": 9_000}),
             Example(
-                "rationale_given",
+                name,
                 case(event, {"rationale": " \u3000\n"}),
                 "rationale_missing",
                 say("rationale"),
                 {"length": 0},
             ),
             Example(
-                "rationale_given",
+                name,
                 case(event, {}),
                 "rationale_missing",
                 say("rationale"),
@@ -521,7 +580,8 @@ AGREED = NOW - HOUR
 EXTENSIONS = [
     *(
         example
-        for deadline in (Deadline.RESPONSE, Deadline.CONFIRMATION, Deadline.EVIDENCE)
+        for deadline in Deadline
+        if deadline is not Deadline.PROMISE
         for example in (
             Example(
                 "until_later",
@@ -587,7 +647,9 @@ EXTENSIONS = [
     ),
 ]
 
-EXAMPLES = list(chain(CANCELS, SHIPS, PROMISES, LIMITS, EVIDENCE, RULINGS, EXTENSIONS))
+EXAMPLES = list(
+    chain(CANCELS, PARTIALLY_REFUNDED, SHIPS, PROMISES, LIMITS, EVIDENCE, RULINGS, EXTENSIONS)
+)
 
 
 @pytest.mark.parametrize(
@@ -623,7 +685,8 @@ def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(
     finding = guard.check(replace(example.case, results={}))
     check = Check(guard=guard.recorded, passed=finding.passed, saw=dict(finding.saw))
     refused = () if finding.code is None else (finding.code,)
-    event = opened_event(example.case.policy).model_copy(
+    rules = next(name for name, known in VERSIONS.items() if guard in known.table.guards().values())
+    event = opened_event(example.case.policy, rules=rules).model_copy(
         update={"checks": (check,), "refused": refused}
     )
     (entry,) = timeline([event], example.case.policy)
@@ -661,7 +724,7 @@ def test_every_requirement_and_every_one_of_its_codes_has_an_example() -> None:
 
 @pytest.mark.parametrize("guard", REQUIREMENTS.values(), ids=list(REQUIREMENTS))
 def test_a_requirement_looks_at_facts_only_where_it_says_so(guard: Guard) -> None:
-    """`order_exists` is asked at the opening: there, no facts mean that the order system knows no such order."""
+    """At the opening, no facts mean that the order system knows no such order: `order_exists`."""
     case = next(
         replace(example.case, facts=None, results={})
         for example in EXAMPLES
@@ -696,6 +759,7 @@ def test_the_limits_and_the_extension_are_the_requirements_of_the_rules() -> Non
     assert {guard.name for guard in g.EXTENSION} == {"rationale_given", "until_later"}
     assert {name for name, guard in REQUIREMENTS.items() if guard.needs_facts} == {
         "cancel_requested_or_refunded",
+        "partially_refunded",
         "shipped",
         "picked_up",
     }
@@ -850,7 +914,13 @@ def test_the_role_and_the_id_must_fit(
 
 # ---- in time or not ------------------------------------------------------------------------------
 
-RESPONSE, CONFIRMATION, PROMISE, PROOF = Deadline
+RESPONSE, CONFIRMATION, PROMISE, PROOF, APPEAL = (
+    Deadline.RESPONSE,
+    Deadline.CONFIRMATION,
+    Deadline.PROMISE,
+    Deadline.EVIDENCE,
+    Deadline.APPEAL,
+)
 
 
 @pytest.mark.parametrize(
@@ -943,7 +1013,16 @@ def test_the_consumers_window_is_open_up_to_the_confirmation_deadline(
 
 # ---- which row -----------------------------------------------------------------------------------
 
-DIMENSIONS = (g.OPTION, g.CONFIRMATION, g.DENIAL, g.SILENCE, g.EVIDENCE, g.FULFILMENT, g.EXTENDED)
+DIMENSIONS = (
+    g.OPTION,
+    g.CONFIRMATION,
+    g.DENIAL,
+    g.SILENCE,
+    g.EVIDENCE,
+    g.FULFILMENT,
+    g.EXTENDED,
+    g.APPEALABLE,
+)
 KEPT = {"shipment": SHIPMENT, "pickup": PICKUP}
 REFUNDED = {"refund": {"status": "completed"}}
 
@@ -992,6 +1071,10 @@ REFUNDED = {"refund": {"status": "completed"}}
             "neither",
         ),
         (g.FULFILMENT, case(facts=facts(**KEPT)), "neither"),
+        (g.APPEALABLE, case(CommandType.APPEAL), "none"),
+        (g.APPEALABLE, case(CommandType.APPEAL, deadlines={RESPONSE: DUE}), "none"),
+        (g.APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: DUE}), "running"),
+        (g.APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: NOW - HOUR}), "running"),
         (g.EXTENDED, extend(NOW), "none"),
         *(
             (g.EXTENDED, extend(NOW, deadlines={deadline: NOW}), deadline.value)
@@ -1081,9 +1164,11 @@ PAYLOAD_OF = {
         *(v.name for v in g.VOUCHER_LIMITS),
     ),
     CommandType.RULE_AT_FAULT: ("rationale_given",),
+    CommandType.APPEAL: ("appeal_reasoned",),
 }
 ANYWHERE = (
     "cancel_requested_or_refunded",
+    "partially_refunded",
     "shipped",
     "picked_up",
     "not_confirmed",
@@ -1127,9 +1212,7 @@ def test_just_after_is_the_first_whole_second_after(instant: datetime) -> None:
 # ---- findings ------------------------------------------------------------------------------------
 
 
-def test_a_finding_is_true_or_false_by_itself_and_carries_code_and_unlock_only_where_it_does_not_hold() -> (
-    None
-):
+def test_a_result_is_true_or_false_and_carries_code_and_unlock_only_where_it_fails() -> None:
     unlock = PayloadUnlock("note", "甲", "a")
     yes, no = (
         result_of(holds, RefusalCode.NOT_SHIPPED, unlock, count=1) for holds in (True, False)

@@ -1,4 +1,4 @@
-"""What would unlock a refusal: every hint is followed here, and has to lead where it says; `never` has to mean never."""
+"""Unlock hints: each is followed here, and has to lead where it says; `never` means never."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,6 +37,7 @@ from tests.support import (
     REFUNDED,
     SECOND,
     SHIPPED,
+    all_situations,
     choose,
     command,
     decided,
@@ -70,6 +71,7 @@ POLICIES = {
     "no extra rounds": over(extra_evidence_rounds=0),
     "two extra rounds": over(extra_evidence_rounds=2),
 }
+OF_EXTENDED = {"no appeal": over(appeal=None), "an appeal of an hour": over(appeal={"hours": 1})}
 
 MOST_STEPS = 7
 
@@ -118,12 +120,13 @@ def _facts(fact: str) -> dict[str, object]:
         "cancel_request | refund": {"cancel_request": CLAIMABLE.cancel_request},
         "shipment.shipped_at": {"shipment": CLAIMABLE.shipment},
         "pickup": {"pickup": CLAIMABLE.pickup},
+        "refund": {"refund": CLAIMABLE.refund},
     }
     return shows[fact]
 
 
 def _good(asked: Asked, field: str) -> object:
-    """Give a member of the payload that leaves nothing to be desired, given the rest of the command."""
+    """Give a member of the payload that is valid, given the rest of the command."""
     payload = asked.command
     if field == "vouchers" and isinstance(payload, SubmitEvidence):
         entry = asked.dispute.policy.evidence_reasons.get(payload.reason or "")
@@ -149,7 +152,7 @@ def _good(asked: Asked, field: str) -> object:
 
 
 def unlocked(asked: Asked, steps: int = MOST_STEPS) -> bool:
-    """Follow every hint, the next one too, until the command is accepted; false where that leads nowhere."""
+    """Follow every hint until the command is accepted; return False where that leads nowhere."""
     against = refusal(asked)
     if against is None:
         return True
@@ -165,7 +168,7 @@ def unlocked(asked: Asked, steps: int = MOST_STEPS) -> bool:
 
 
 def done_first(asked: Asked, unlock: ActorUnlock) -> Iterator[Asked]:
-    """Let the role of a hint do its event, in every way that it can be done, and be back with the command after it."""
+    """Let the role of a hint do its event in every way, and send the command again after it."""
     assert unlock.event is not None
     for each, at, shown in ways(asked.dispute, asked.at, [unlock.event]):
         assert each.by.role is unlock.role
@@ -179,7 +182,7 @@ def done_first(asked: Asked, unlock: ActorUnlock) -> Iterator[Asked]:
 def ways(
     dispute: Dispute, now: datetime, events: list[CommandType]
 ) -> Iterator[tuple[Command, datetime, Order]]:
-    """Give every sort of command of these events, by whose they are, with the orders that make a difference."""
+    """Give every sort of command of these events, with the orders that make a difference."""
     soon = max(now, dispute.last_at + MINUTE)
     for event in events:
         if event is E.CHOOSE_OPTION:
@@ -211,12 +214,12 @@ UNTIL = {"until": OPENED_AT + 90 * DAY}
 
 
 def every(dispute: Dispute) -> Iterator[Command]:
-    """Give commands of every event, each option and each deadline of its own, with and without what they have to say."""
+    """Give commands of every event, option and deadline, with a full payload and without."""
     for event in COMMANDS:
         yield well_formed(dispute, event)
         if event not in {E.CHOOSE_OPTION, E.EXTEND_DEADLINE}:
             yield command(event)
-    for option in Option:
+    for option in dispute.rules.options:
         yield from (choose(option), command(E.CHOOSE_OPTION, option=option))
     for deadline in (None, *Deadline):
         yield from (
@@ -226,7 +229,7 @@ def every(dispute: Dispute) -> Iterator[Command]:
 
 
 def instants(dispute: Dispute) -> list[datetime]:
-    """Give moments at which different things are late: soon, once each deadline has passed, and long after."""
+    """Give moments: soon, once each deadline has passed, and long after."""
     return sorted(
         {
             dispute.last_at + MINUTE,
@@ -238,10 +241,12 @@ def instants(dispute: Dispute) -> list[datetime]:
 
 @cache
 def made(policy: str) -> dict[str, Dispute]:
-    return situations(POLICIES[policy])
+    if policy in OF_EXTENDED:
+        return situations(OF_EXTENDED[policy], "extended")
+    return all_situations(POLICIES[policy])
 
 
-CASES = [(policy, name) for policy in POLICIES for name in made(policy)]
+CASES = [(policy, name) for policy in (*POLICIES, *OF_EXTENDED) for name in made(policy)]
 
 
 @pytest.mark.parametrize(("policy", "name"), few(CASES, 15), ids=lambda part: part)
@@ -278,7 +283,7 @@ def _what(asked: Command) -> What:
 
 
 def still_possible(dispute: Dispute, now: datetime) -> set[What]:
-    """Find everything that can still be accepted, at once or after anything else, by trying all ways onward."""
+    """Find everything that can still be accepted, at once or later, by trying all ways onward."""
     possible, known = set[What](), set[object]()
     todo = [(dispute, now)]
     while todo:
@@ -295,6 +300,7 @@ def still_possible(dispute: Dispute, now: datetime) -> set[What]:
                     then.confirmed,
                     then.submissions > 0,
                     then.extra_rounds,
+                    then.appealed,
                     frozenset(late.items()),
                 )
                 if asked.type is not E.EXTEND_DEADLINE and sort not in known:
@@ -372,6 +378,12 @@ PAYLOAD_HINTS: list[tuple[RefusalCode, str, Dispute, Command]] = [
         in_state(S.UNDER_REVIEW),
         ruling(E.RULE_AT_FAULT, rationale=None),
     ),
+    (
+        C.RATIONALE_MISSING,
+        "rationale",
+        in_state(S.PENALIZED, rules="extended"),
+        ruling(E.APPEAL, rationale=" "),
+    ),
     (C.DEADLINE_NOT_LATER, "until", opened(), extension(OPENED_AT)),
     (C.KEY_REUSED, "key", KEYED, command(E.WITHDRAW, key="k-1")),
 ]
@@ -426,11 +438,16 @@ FACT_HINTS: list[tuple[RefusalCode, str, Option, Order]] = [
 ]
 
 
+FACT_HINTS += [
+    (C.NO_PARTIAL_REFUND, "refund", Option.PARTIAL_REFUND, shown) for shown in (PAID, REFUNDED)
+]
+
+
 @pytest.mark.parametrize(("code", "fact", "option", "shown"), FACT_HINTS)
 def test_fact_let_the_order_system_show_it(
     code: RefusalCode, fact: str, option: Option, shown: Order
 ) -> None:
-    sent = Asked(opened(), choose(option), OPENED_AT + MINUTE, shown)
+    sent = Asked(opened(rules="extended"), choose(option), OPENED_AT + MINUTE, shown)
     against = refusal(sent)
     assert against is not None
     unlock = only(sent, code).unlock
@@ -468,6 +485,8 @@ def test_actor_send_it_as_that_one(event: CommandType) -> None:
         ):
             continue
         for dispute in made("default").values():
+            if event not in dispute.rules.table.actors:
+                continue
             sent = Asked(
                 dispute,
                 well_formed(dispute, event).model_copy(update={"by": wrong}),
@@ -475,7 +494,7 @@ def test_actor_send_it_as_that_one(event: CommandType) -> None:
             )
             unlock = only(sent, C.WRONG_ACTOR).unlock
             if (
-                dispute.closed
+                dispute.closed_for_good
                 and (dispute.state, event) != (S.PENALIZED, E.ANNUL)
                 and event is not E.OBSERVE_ORDER
             ):
@@ -512,6 +531,16 @@ NEXT: list[tuple[str, str, CommandType, Role, CommandType]] = [
         Role.ADJUDICATOR,
         E.RULE_NO_FAULT,
     ),
+    ("default", "extended: opened", E.APPEAL, Role.SYSTEM, E.RESPONSE_EXPIRED),
+    ("default", "extended: under_review", E.OVERTURN_PENALTY, Role.ADJUDICATOR, E.RULE_AT_FAULT),
+    (
+        "default",
+        "extended: appeal_under_review",
+        E.ANNUL,
+        Role.ADJUDICATOR,
+        E.UPHOLD_PENALTY,
+    ),
+    ("default", "extended: penalized", E.UPHOLD_PENALTY, Role.MERCHANT, E.APPEAL),
 ]
 
 
@@ -520,9 +549,9 @@ def test_actor_somebody_has_to_act_first(
     policy: str, name: str, event: CommandType, role: Role, first: CommandType
 ) -> None:
     dispute = made(policy)[name]
-    unlock = only(
-        Asked(dispute, well_formed(dispute, event), dispute.last_at + MINUTE), C.NOT_IN_THIS_STATE
-    ).unlock
+    code = C.DISPUTE_CLOSED if dispute.closed else C.NOT_IN_THIS_STATE
+    sent = Asked(dispute, well_formed(dispute, event), dispute.last_at + MINUTE)
+    unlock = only(sent, code).unlock
     assert isinstance(unlock, ActorUnlock)
     assert (unlock.role, unlock.event) == (role, first)
     assert unlock.id == (OWN[role].id if role in {Role.MERCHANT, Role.CONSUMER} else None)
@@ -544,6 +573,14 @@ NEVER_HINTS: list[tuple[RefusalCode, str, str, Command]] = [
     (C.OPTION_ALREADY_CHOSEN, "default", "awaiting_evidence", choose(Option.OUT_OF_STOCK_REFUND)),
     (C.DISPUTE_CLOSED, "default", "resolved", ruling(E.ANNUL)),
     (C.DISPUTE_CLOSED, "default", "penalized", command(E.WITHDRAW)),
+    (C.DISPUTE_CLOSED, "default", "extended: penalized", command(E.WITHDRAW)),
+    (C.DISPUTE_CLOSED, "default", "extended: penalized, final", ruling(E.APPEAL)),
+    (C.DISPUTE_CLOSED, "no appeal", "penalized", ruling(E.APPEAL)),
+    *(
+        (C.ALREADY_APPEALED, "default", f"extended: {name}", ruling(E.APPEAL))
+        for name in ("appeal_under_review", "penalized, upheld", "resolved, overturned")
+    ),
+    (C.NOT_IN_THIS_STATE, "no appeal", "under_review", ruling(E.OVERTURN_PENALTY)),
     (C.ALREADY_CONFIRMED, "default", "awaiting_shipment, confirmed", command(E.DENY_AGREEMENT)),
     (C.NO_ROUNDS_LEFT, "no extra rounds", "under_review", command(E.REQUEST_EVIDENCE)),
     (C.NO_ROUNDS_LEFT, "default", "under_review, a round used", command(E.REQUEST_EVIDENCE)),

@@ -387,7 +387,9 @@ def test_contesting_shows_the_evidence_catalogue_and_what_silence_costs() -> Non
     fewer = preview_of(O.PROVE_NO_FAULT, over(evidence_reasons={"public_holiday": None}))
     assert "public_holiday" not in dict(fewer.reasons)
     assert all(
-        not preview_of(option).reasons for option in Option if option is not O.PROVE_NO_FAULT
+        not preview_of(option).reasons
+        for option in opened().rules.options
+        if option is not O.PROVE_NO_FAULT
     )
 
 

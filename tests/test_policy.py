@@ -32,7 +32,14 @@ from dispute_fsm.errors import InputError
 from tests.strategies import identifiers, policies, policy_changes
 
 MIB = 1024 * 1024
-SWITCHED_OFF_BY_NULL = {"response", "confirmation", "evidence", "max_promise", "order_url"}
+SWITCHED_OFF_BY_NULL = {
+    "response",
+    "confirmation",
+    "evidence",
+    "appeal",
+    "max_promise",
+    "order_url",
+}
 
 Path = tuple[str | int, ...]
 
@@ -255,6 +262,22 @@ def test_equal_content_has_an_equal_digest_however_it_was_written(
     assert DEFAULT_POLICY.lay_over(same).digest == DEFAULT_POLICY.digest
 
 
+def test_a_field_of_a_version_that_is_not_given_differs_from_one_that_is_null() -> None:
+    off, on = over(appeal=None), over(appeal={"hours": 48})
+    assert "appeal" not in DEFAULT_POLICY.record
+    assert (off.record["appeal"], on.record["appeal"]) == (None, {"hours": 48})
+    assert len({DEFAULT_POLICY, off, on}) == 3
+    assert len({DEFAULT_POLICY.digest, off.digest, on.digest}) == 3
+    assert off != DEFAULT_POLICY != on
+    assert off != off.record
+    assert off.lay_over({"denial": "review"}).record["appeal"] is None
+    for policy in (DEFAULT_POLICY, off, on):
+        assert Policy.model_validate(policy.record) == policy
+        assert Policy.model_validate_json(policy.model_dump_json()) == policy
+        assert Policy.model_validate(policy.model_dump()) == policy
+        assert Policy.model_validate_json(json.dumps(policy.record)).digest == policy.digest
+
+
 def test_the_order_of_fields_and_reasons_makes_no_difference_to_the_digest() -> None:
     backwards = dict(reversed(record().items()))
     backwards["evidence_reasons"] = dict(reversed(backwards["evidence_reasons"].items()))
@@ -295,7 +318,7 @@ def test_mappings_are_merged_key_by_key() -> None:
     ("term", "expected"),
     [({"hours": 48}, Term(hours=48)), ({"working_hours": 8}, Term(working_hours=8)), (None, None)],
 )
-@pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence"])
+@pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence", "appeal"])
 def test_deadline_terms_are_replaced_whole(
     deadline: str, term: object, expected: Term | None
 ) -> None:
@@ -306,6 +329,12 @@ def test_a_disabled_term_can_be_set_again() -> None:
     assert over(response=None).lay_over({"response": {"working_hours": 2}}).response == Term(
         working_hours=2
     )
+
+
+@pytest.mark.parametrize("length", [timedelta(seconds=-1), timedelta(microseconds=1)])
+def test_a_duration_is_in_whole_seconds_and_not_negative(length: timedelta) -> None:
+    with pytest.raises(ValidationError, match="in whole seconds and not negative"):
+        over(scan_grace=length)
 
 
 def test_lists_are_replaced_whole() -> None:
@@ -384,7 +413,8 @@ def test_changed_fields_are_set_and_the_others_stay(
     laid = policy.lay_over(changes)
     for field in Policy.model_fields:
         if field not in said:
-            assert laid.record[field] == policy.record[field]
+            assert laid.record.get(field) == policy.record.get(field)
+            assert (field in laid.record) == (field in policy.record)
         elif field in {"calendar", "voucher_limits"}:
             members_said = cast("dict[str, object]", said[field])
             assert laid.record[field] == policy.record[field] | {

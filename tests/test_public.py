@@ -26,6 +26,7 @@ from dispute_fsm import (
     Option,
     Order,
     OrderSystemUnavailableError,
+    Role,
     StateName,
     commands,
     consumer,
@@ -34,7 +35,7 @@ from dispute_fsm import (
     needs_facts,
 )
 from dispute_fsm.commands import Command
-from dispute_fsm.domain.commands import ChoicePayload
+from dispute_fsm.domain.commands import COMMAND_CLASSES, ChoicePayload
 from dispute_fsm.domain.events import EVENT_CLASSES
 from dispute_fsm.errors import ClockWentBackError
 from dispute_fsm.events import EVENT, AuditEvent, OptionChosen
@@ -94,6 +95,31 @@ def test_the_top_has_some_fifty_names_and_none_of_them_is_a_command_or_an_event(
     )
     assert {model.__name__ for model in get_args(commands.AnyCommand)} <= set(commands.__all__)
     assert {model.__name__ for model in get_args(events.AnyEvent)} <= set(events.__all__)
+
+
+def test_the_page_on_python_lists_every_command_and_event_by_who_sends_it() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    section = page.partition("## Commands and events\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| the (\w+) \| (.*) \|$", section, re.MULTILINE))
+    assert {role: set(re.findall(r"`(\w+)`", row)) for role, row in rows.items()} == {
+        role.value: {model.__name__ for model in COMMAND_CLASSES.values() if model.roles[0] is role}
+        for role in Role
+    }
+    named = set(re.findall(r"`(\w+)`", section.partition("dispute_fsm.events")[2]))
+    assert {model.__name__ for model in get_args(events.AnyEvent)} <= named
+
+
+def test_nothing_else_of_a_version_is_public() -> None:
+    of_extended = {"Appeal", "ExpireAppeal", "UpholdPenalty", "OverturnPenalty"}
+    assert {name for name in commands.__all__ if re.search("Appeal|Penalty", name)} == of_extended
+    assert {name for name in events.__all__ if re.search("Appeal|Penalty", name)} == {
+        "PenaltyAnnulled",
+        "PenaltyAppealed",
+        "PenaltyFinal",
+        "PenaltyOverturned",
+        "PenaltyUpheld",
+    }
+    assert not {name for name in dispute_fsm.__all__ if re.search("Appeal|Penalty", name)}
 
 
 def test_without_the_extra_the_store_says_what_to_install() -> None:

@@ -1,4 +1,4 @@
-"""python-statemachine's own tools on our charts: what they draw names every guard where it belongs, and what they run asks for a case."""
+"""python-statemachine's own tools draw our charts with every guard, and running asks for a case."""
 
 import re
 import shlex

@@ -1,38 +1,67 @@
-"""The registry of rule versions: what a version says of itself, and a third one, added as CONTRIBUTING says: a module and a line."""
+"""The registry of rule versions: what a version declares, and how one more is added.
+
+As CONTRIBUTING says, that takes a module and a line.
+"""
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from dispute_fsm.decider.decisions import Refused
-from dispute_fsm.domain.enums import Option, RefusalCode
+from dispute_fsm.decider.decide import open_dispute
+from dispute_fsm.decider.decisions import Refused, Repeated
+from dispute_fsm.domain.enums import Option, Outcome, RefusalCode
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Term
 from dispute_fsm.errors import InputError
+from dispute_fsm.handler import Disputes
 from dispute_fsm.history.messages import Drift
 from dispute_fsm.history.reader import InvalidRecord
-from dispute_fsm.rules import v2023_03
+from dispute_fsm.orders import InMemoryOrderSystem
+from dispute_fsm.rules import extended, v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, registered
+from dispute_fsm.scenarios.reader import parse_scenario
 from tests.command_line import run
 from tests.histories.corpus import line_of, rechained, recorded, replayed
-from tests.support import choose, decided, opened
+from tests.support import (
+    OPENED_AT,
+    PAID,
+    WHOSE_ORDER,
+    choose,
+    decided,
+    opened,
+    opening,
+    seen,
+    stamp,
+)
 
-THIRD = '''
+ORDERS = InMemoryOrderSystem({"O-1": PAID})
+HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
+
+ANOTHER = '''
 from datetime import date
 
-from dispute_fsm.rules.common import OPENED, RESPONSE, WITHDRAW, consumer, opener
-from dispute_fsm.machine.chart import Chart, Leaf, Version, transition
+from dispute_fsm.rules.common import OPENED, RESPONSE, WITHDRAW, consumer, opener, transition
+from dispute_fsm.machine.chart import Chart, Leaf
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import guards as g
+from dispute_fsm.rules.version import Version
 from dispute_fsm.domain.policy import Bilingual
-from dispute_fsm.domain.enums import Outcome, StateName
+from dispute_fsm.domain.enums import EventType, Outcome, StateName
 
 
 class Rules209901(Chart):
     """Nobody answers; it can only be withdrawn."""
 
     opened = Leaf(StateName.OPENED, deadlines=[RESPONSE], initial=True)
-    resolved = Leaf(StateName.RESOLVED, closed=True, final=True)
+    resolved = Leaf(
+        StateName.RESOLVED,
+        closed=True,
+        outcomes=[Outcome.WITHDRAWN],
+        records=EventType.DISPUTE_RESOLVED,
+        final=True,
+    )
     withdraw = transition(opened, resolved, consumer, outcome=Outcome.WITHDRAWN, origin=WITHDRAW)
 
 
@@ -50,15 +79,15 @@ VERSION = Version(
 
 
 @pytest.fixture
-def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
-    """Add a third version: its module, and its line."""
-    (tmp_path / "v2099_01.py").write_text(THIRD, "utf-8")
+def another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
+    """Add one more version: its module, and its line."""
+    (tmp_path / "v2099_01.py").write_text(ANOTHER, "utf-8")
     spec = importlib.util.spec_from_file_location("v2099_01", tmp_path / "v2099_01.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    versions = registered((parallel.VERSION, v2023_03.VERSION, module.VERSION))
+    versions = registered((parallel.VERSION, v2023_03.VERSION, extended.VERSION, module.VERSION))
     for known in (
         "dispute_fsm.rules.registry",
         "dispute_fsm.scenarios.reader",
@@ -68,29 +97,177 @@ def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
     return versions["2099-01"]
 
 
-def test_a_third_version_runs_beside_the_others(third: RuleVersion, tmp_path: Path) -> None:
-    file = tmp_path / "third.dispute.yaml"
+def test_another_version_runs_beside_the_others(another: RuleVersion, tmp_path: Path) -> None:
+    file = tmp_path / "another.dispute.yaml"
     file.write_text(
         'rules: "2099-01"\ndispute: {opened_at: 2099-01-02T10:00:00+08:00}\n'
         "steps:\n  - {at: +1h, do: withdraw}\nexpect: {state: resolved, outcome: withdrawn}\n",
         "utf-8",
     )
     assert run("run", str(file), "--histories", str(tmp_path)).code == 0
-    found = run("replay", str(tmp_path / "third.history.jsonl"), "--json")
+    found = run("replay", str(tmp_path / "another.history.jsonl"), "--json")
     assert found.code == 0
-    assert found.lines[0]["rules"] == third.id
+    assert found.lines[0]["rules"] == another.id
     refusal = decided(opened(rules="2099-01"), choose(Option.OUT_OF_STOCK_REFUND))
     assert isinstance(refusal, Refused)
     assert refusal.codes == (RefusalCode.OPTION_NOT_OFFERED,)
 
 
 def test_a_version_says_what_it_is() -> None:
-    assert list(VERSIONS) == ["parallel", "2023-03"]
-    assert VERSIONS["parallel"].options == tuple(
-        option for option in Option if option is not Option.PROVE_NO_FAULT
+    assert list(VERSIONS) == ["parallel", "2023-03", "extended"]
+    five = (
+        Option.CONSUMER_CANCELS,
+        Option.ALREADY_SHIPPED,
+        Option.SHIP_BY_AGREED_DATE,
+        Option.OUT_OF_STOCK_REFUND,
+        Option.PROVE_NO_FAULT,
     )
+    assert VERSIONS["parallel"].options == five[:4]
+    assert VERSIONS["2023-03"].options == five
+    assert VERSIONS["extended"].options == (*five, Option.PARTIAL_REFUND)
     assert VERSIONS["2023-03"].label.en == "one answer of five"
     assert VERSIONS["parallel"].change.zh.startswith("和解与举证同时进行")
+    assert {name: dict(known.policy_fields) for name, known in VERSIONS.items()} == {
+        "parallel": {},
+        "2023-03": {},
+        "extended": {"appeal": {"hours": 48}},
+    }
+
+
+# The words of each version, written out: a word of a newer version is none of an older one.
+OF_2023_03 = {
+    "choose_option", "response_expired", "confirm_agreement", "deny_agreement",
+    "confirmation_expired", "observe_order", "promise_expired", "submit_evidence",
+    "evidence_expired", "request_evidence", "rule_no_fault", "rule_at_fault", "extend_deadline",
+    "withdraw", "annul",
+}  # fmt: skip
+DEADLINES = {"response", "confirmation", "promise", "evidence"}
+ENDS = {
+    "settled_by_cancellation", "settled_by_shipment", "settled_by_agreed_shipment",
+    "settled_by_out_of_stock_refund", "no_fault", "withdrawn", "annulled", "breach_of_promise",
+    "out_of_stock", "promise_missed", "at_fault", "no_response", "evidence_overdue",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "commands", "deadlines", "ends"),
+    [
+        ("parallel", OF_2023_03, DEADLINES, ENDS),
+        ("2023-03", OF_2023_03, DEADLINES, ENDS),
+        (
+            "extended",
+            OF_2023_03 | {"appeal", "appeal_expired", "uphold_penalty", "overturn_penalty"},
+            DEADLINES | {"appeal"},
+            ENDS | {"settled_by_partial_refund", "overturned"},
+        ),
+    ],
+)
+def test_a_version_has_the_words_of_its_own_table_and_no_others(
+    name: str, commands: set[str], deadlines: set[str], ends: set[str]
+) -> None:
+    table = VERSIONS[name].table
+    assert set(table.actors) == {command for _, command in table.transitions} == commands
+    assert {one for at in table.configurations.values() for one in at.deadlines} == deadlines
+    rules = [row.rule for rows in table.transitions.values() for row in rows]
+    outcomes = [rule.outcome for rule in rules]
+    assert ends == {
+        outcome
+        for each in outcomes
+        for outcome in (each.values() if isinstance(each, Mapping) else [each])
+        if isinstance(outcome, Outcome)
+    } | {rule.liability for rule in rules if rule.liability is not None}
+
+
+DIGESTS = {
+    "parallel": "e83ba2d5",
+    "2023-03": "af9e803b",
+}
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_a_newer_version_moves_no_older_one(name: str) -> None:
+    assert VERSIONS[name].table.digest.startswith(DIGESTS[name])
+
+
+# ---- the policy fields of a version --------------------------------------------------------------
+
+APPEAL = {"hours": 12}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_a_policy_is_completed_by_the_fields_of_the_version(name: str) -> None:
+    version = VERSIONS[name]
+    version.check_policy(DEFAULT_POLICY)
+    complete = version.policy(DEFAULT_POLICY)
+    assert complete.record == DEFAULT_POLICY.record | dict(version.policy_fields)
+    assert version.policy(complete) is complete
+    assert (complete is DEFAULT_POLICY) == (complete.digest == DEFAULT_POLICY.digest)
+    assert (complete is DEFAULT_POLICY) == (name != "extended")
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("term", [APPEAL, {"working_hours": 8}, None])
+def test_a_field_of_another_version_is_an_error_and_a_field_of_its_own_is_kept(
+    name: str, term: object
+) -> None:
+    version, policy = VERSIONS[name], DEFAULT_POLICY.lay_over({"appeal": term})
+    assert policy.record["appeal"] == term
+    if name == "extended":
+        version.check_policy(policy)
+        assert version.policy(policy) is policy
+        return
+    with pytest.raises(InputError, match=f"rules {name} have no appeal") as caught:
+        version.check_policy(policy)
+    assert caught.value.field == "policy.appeal"
+    assert "appeal" not in version.policy(policy).record
+    assert version.policy(policy).digest == DEFAULT_POLICY.digest
+
+
+@pytest.mark.parametrize("name", [name for name in VERSIONS if name != "extended"])
+def test_an_opening_with_a_field_of_another_version_is_an_input_error(name: str) -> None:
+    policy, disputes = DEFAULT_POLICY.lay_over({"appeal": None}), Disputes(ORDERS)
+    for ask in (
+        lambda: disputes.open(opening(policy, rules=name), at=OPENED_AT),
+        lambda: disputes.open(**WHOSE_ORDER, rules=name, policy=policy, at=OPENED_AT),
+        lambda: open_dispute(
+            None, opening(policy, rules=name), seen(PAID, OPENED_AT), OPENED_AT, stamp=stamp()
+        ),
+    ):
+        with pytest.raises(InputError, match=f"rules {name} have no appeal") as caught:
+            ask()
+        assert caught.value.field == "policy.appeal"
+    with pytest.raises(InputError, match=f"rules {name} have no appeal") as caught:
+        parse_scenario(f'rules: "{name}"\n{HEAD}policy: {{appeal: null}}\n', "x.dispute.yaml")
+    assert (caught.value.field, caught.value.line) == ("policy.appeal", 3)
+
+
+def test_the_default_of_a_version_is_laid_over_the_policy_of_an_opening() -> None:
+    disputes, complete = Disputes(ORDERS), VERSIONS["extended"].policy(DEFAULT_POLICY)
+    for policy in (DEFAULT_POLICY, complete):
+        opened = disputes.open(opening(policy, rules="extended"), at=OPENED_AT)
+        assert opened.event is not None
+        assert opened.event.policy == complete.digest == opened.dispute.policy.digest
+        assert opened.dispute.policy.appeal == Term(hours=48)
+    without = DEFAULT_POLICY.lay_over({"appeal": None})
+    opened = disputes.open(opening(without, rules="extended"), at=OPENED_AT)
+    assert opened.dispute.policy.digest == without.digest != complete.digest
+    again = open_dispute(
+        disputes.open(opening(rules="extended"), at=OPENED_AT).dispute,
+        opening(complete, rules="extended"),
+        None,
+        OPENED_AT,
+        stamp=stamp(),
+    )
+    assert isinstance(again, Repeated), "a default that is given is the same opening"
+    scenario = parse_scenario(f"rules: extended\n{HEAD}", "x.dispute.yaml")
+    assert scenario.opening.policy.digest == complete.digest
+    changed = parse_scenario(
+        f"rules: extended\n{HEAD}policy: {{appeal: {{working_hours: 8}}}}\n", "x.dispute.yaml"
+    )
+    assert changed.opening.policy.appeal == Term(working_hours=8)
+
+
+# ---- what is not known ---------------------------------------------------------------------------
 
 
 def test_an_unknown_version_in_a_history_is_an_error_that_lists_the_known_ones(
@@ -100,7 +277,8 @@ def test_an_unknown_version_in_a_history_is_an_error_that_lists_the_known_ones(
     for event in events[1:]:
         event["rules"] = "2001-01"
     with pytest.raises(
-        InputError, match=r"unknown rule version '2001-01'; expected one of: parallel, 2023-03"
+        InputError,
+        match=r"unknown rule version '2001-01'; expected one of: parallel, 2023-03, extended",
     ):
         replayed(tmp_path, map(line_of, rechained(events)))
 

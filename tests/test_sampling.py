@@ -1,4 +1,4 @@
-"""The sample that `make test` runs is a part of the whole that `make test-all` runs, and the same in every run."""
+"""The sample of `make test` is a part of what `make test-all` runs, and always the same."""
 
 from collections.abc import Callable
 

@@ -7,46 +7,50 @@ error in its first line.
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode, StateName
+from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import write_records
-from dispute_fsm.machine.transition_table import AS_BEFORE
+from dispute_fsm.machine.transition_table import AS_BEFORE, Outcomes
 from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from tests.sampling import few
 from tests.support import read_back
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "scenarios"
-FOLDERS = (
-    ROOT / "examples",
-    *(CORPUS / name for name in ("rows", "codes", "boundaries", "doubtful", "parallel")),
-)
+OF_2023_03 = tuple(CORPUS / name for name in ("rows", "codes", "boundaries", "doubtful"))
+FOLDERS = (ROOT / "examples", *OF_2023_03, CORPUS / "parallel", CORPUS / "extended")
 FILES = tuple(file for folder in FOLDERS for file in sorted(folder.rglob(f"*{SUFFIX}")))
 EXAMPLES = tuple(file for file in FILES if file.parent == FOLDERS[0])
 INVALID = tuple(sorted((CORPUS / "invalid").rglob(f"*{SUFFIX}")))
+MUTANTS = tuple(sorted((CORPUS / "mutants").glob(f"parallel-*{SUFFIX}")))
+"""Further scenarios of `parallel`; the pytest plugin runs them."""
 
-TABLE = VERSIONS["2023-03"].table
-Edge = tuple[str, CommandType, str, Outcome | None]
+Row = tuple[str, CommandType, str, Outcomes]
 
-# The table has one row for the three settlements, but a denied out-of-stock refund is judged at
-# once: it never gets to review.
-NEVER: frozenset[Edge] = frozenset(
-    {
-        (
-            "option_chosen.settling.denial_under_review",
-            CommandType.RULE_NO_FAULT,
-            "resolved",
-            Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
-        )
-    }
+# The table has one row for all settlements, but a denied out-of-stock refund never gets to review:
+# it penalizes at once.
+REVIEWED_OUT_OF_STOCK: Row = (
+    "option_chosen.settling.denial_under_review",
+    CommandType.RULE_NO_FAULT,
+    "resolved",
+    Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
 )
+NEVER: Mapping[str, set[Row]] = {
+    "2023-03": {REVIEWED_OUT_OF_STOCK},
+    "extended": {REVIEWED_OUT_OF_STOCK},
+    "parallel": set(),
+}
 # It needs somebody who opens a dispute twice: no file can say that.
 NOT_FOR_SCENARIOS = {RefusalCode.DISPUTE_EXISTS}
 
@@ -103,31 +107,53 @@ def test_an_invalid_file_is_refused_at_the_line_and_field_that_it_names(file: Pa
 # ---- what the corpus reaches ---------------------------------------------------------------------
 
 
-def edges_of_the_table() -> set[Edge]:
-    edges: set[Edge] = set()
-    for row in (row for rows in TABLE.transitions.values() for row in rows):
+def rows_of_the_table(rules: str) -> set[Row]:
+    """Return the rows of a version's table, one for each outcome; `AS_BEFORE` is one outcome."""
+    rows: set[Row] = set()
+    for row in (row for found in VERSIONS[rules].table.transitions.values() for row in found):
         by_option = row.rule.outcome
-        assert by_option is not AS_BEFORE
         outcomes = set(by_option.values()) if isinstance(by_option, Mapping) else {by_option}
-        edges |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
-    return edges
+        rows |= {(row.source, row.event, row.target, outcome) for outcome in outcomes}
+    return rows
 
 
-def test_the_corpus_reaches_every_row_of_the_table(tell: Callable[[object], None]) -> None:
-    table = edges_of_the_table()
-    reached = {
-        (event.source, event.command, event.target, event.outcome)
-        for file in FILES
-        for event in ran(file).events
-        if event.source is not None
-        and event.type is not EventType.REFUSED
-        and event.rules == "2023-03"
-    }
+def rows_reached(rules: str) -> set[Row]:
+    """Return the rows that the corpus reaches in disputes of a version."""
+    table, reached = rows_of_the_table(rules), set[Row]()
+    for event in (event for result in results_of(rules) for event in result.events):
+        if (
+            event.rules == rules
+            and event.source is not None
+            and event.type is not EventType.REFUSED
+        ):
+            to = (event.source, event.command, event.target)
+            reached.add((*to, AS_BEFORE if (*to, AS_BEFORE) in table else event.outcome))
+    return reached
+
+
+def results_of(rules: str) -> Iterator[ScenarioResult]:
+    """Run the scenarios of a version; those of `extended` include the rows of 2023-03."""
+    match rules:
+        case "2023-03":
+            yield from (ran(file) for file in FILES if file.parent in OF_2023_03)
+        case "parallel":
+            yield from (ran(file) for file in (*FILES, *MUTANTS) if "parallel" in str(file))
+        case _:
+            yield from (ran(file) for file in FILES if file.parent.name == rules)
+            yield from (run_scenario(as_extended(file)) for file in ROWS)
+    yield from (ran(file) for file in EXAMPLES)
+
+
+@pytest.mark.parametrize("rules", VERSIONS)
+def test_the_corpus_reaches_every_row_of_the_table(
+    rules: str, tell: Callable[[object], None]
+) -> None:
+    table, reached = rows_of_the_table(rules), rows_reached(rules)
     assert reached <= table
-    assert table - reached == NEVER
+    assert table - reached == NEVER[rules]
     tell(
-        f"{len(FILES)} scenarios reach {len(reached)} of {len(table)} rows (source, event, "
-        "target, outcome)"
+        f"{rules}: scenarios reach {len(reached)} of {len(table)} rows (source, event, target, "
+        "outcome)"
     )
 
 
@@ -152,6 +178,32 @@ def test_the_corpus_reaches_every_event_type_state_and_outcome(
         f"{len(FILES)} scenarios reach {len({event.type for event in events})} of "
         f"{len(EventType)} event types"
     )
+
+
+# ---- version extended is 2023-03, and more -------------------------------------------------------
+
+
+def as_extended(file: Path) -> Scenario:
+    """Read a scenario of 2023-03 as one of `extended`, without an appeal."""
+    scenario = read_scenario(file)
+    policy = VERSIONS["extended"].policy(scenario.opening.policy).lay_over({"appeal": None})
+    changes = {"rules": "extended", "policy": policy}
+    return replace(scenario, opening=scenario.opening.model_copy(update=changes))
+
+
+ROWS = tuple(file for file in FILES if file.parent.name == "rows")
+OTHERS = tuple(file for file in FILES if file.parent in OF_2023_03 and file not in ROWS)
+
+
+@pytest.mark.parametrize("file", [*few(ROWS, 20), *few(OTHERS, 10)], ids=named)
+def test_a_scenario_of_2023_03_ends_the_same_under_extended_without_an_appeal(file: Path) -> None:
+    result, other = ran(file), run_scenario(as_extended(file))
+    assert other.failures == ()
+    assert [effect(event) for event in other.events] == [effect(event) for event in result.events]
+
+
+def effect(event: AuditEvent) -> tuple[object, ...]:
+    return (event.type, event.target, event.outcome, event.refused, event.deadlines, event.revision)
 
 
 # ---- a wrong expectation is reported -------------------------------------------------------------

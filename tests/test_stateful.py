@@ -1,4 +1,4 @@
-"""The service against a deliberately naive model: random commands, clocks, facts and restarts, on a real store.
+"""The service against a naive model: random commands, clocks, facts and restarts, a real store.
 
 The model knows nothing of the package. It keeps a handful of plain values per dispute, counts
 deadlines in hours, and asks the oracle, the rules as written by hand, what has to come of a
@@ -28,6 +28,7 @@ from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import CommandType, Option, Role
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import OrderSystemUnavailableError
+from dispute_fsm.rules.v2023_03 import OPTIONS
 from dispute_fsm.service import DisputeService
 from dispute_fsm.store.repository import Store
 from tests import oracle_2023_03 as oracle
@@ -35,7 +36,6 @@ from tests.oracle_2023_03 import Fires, Refuses, Seen
 from tests.sampling import examples
 from tests.service_support import AnyOrder, Time, request
 from tests.support import (
-    COMMANDS,
     ORDERS,
     OWN,
     WHOSE,
@@ -67,6 +67,10 @@ RECORDED = 3
 """How many refusals are recorded under the policies of this test."""
 
 STEPS = 40
+
+SILENCE, DENIAL = st.sampled_from(["consent", "denial"]), st.sampled_from(["penalize", "review"])
+EVENTS = tuple(map(CommandType, oracle.EVENTS))
+"""What the oracle knows: the events of 2023-03."""
 
 SHOWS = {
     "paid": set[str](),
@@ -120,8 +124,16 @@ class Naive:
             in_time=not self.late(now),
             window_open="confirmation" not in self.due or now <= self.due["confirmation"],
             expired=deadline in self.due and now > self.due[deadline],
-            unmet=frozenset(self.unmet(fault)),
+            unmet=frozenset(self.unmet(fault) | self.too_early(asked, means)),
         )
+
+    def too_early(self, asked: Command, means: str | None) -> set[str]:
+        """Tell whether an extension is no later than what it extends."""
+        until = getattr(asked, "until", None)
+        if until is None or means is None:
+            return set()
+        was = self.due[means] - (GRACE if means == "promise" else 0 * HOUR)
+        return {"deadline_not_later"} if until <= was else set()
 
     def unmet(self, fault: str | None) -> set[str]:
         unmet = {fault} if fault else set[str]()
@@ -217,14 +229,15 @@ class ServiceMachine(RuleBasedStateMachine):
 
     url = ""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(silence=SILENCE, denial=DENIAL)
+    def begin(self, silence: str, denial: str) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{Path(self.folder.name) / 'disputes.db'}"
         self.orders, self.time = AnyOrder(ORDERS["paid"]), Time()
         self.model: dict[str, Naive] = {}
         self.keys = 0
         self.start()
+        self.open(silence, denial)
 
     def start(self) -> None:
         self.store = Store(self.url)
@@ -238,10 +251,10 @@ class ServiceMachine(RuleBasedStateMachine):
     # ---- what happens ----
 
     @precondition(lambda self: len(self.model) < 3 and self.orders.available)
-    @rule(
-        silence=st.sampled_from(["consent", "denial"]),
-        denial=st.sampled_from(["penalize", "review"]),
-    )
+    @rule(silence=SILENCE, denial=DENIAL)
+    def open_another(self, silence: str, denial: str) -> None:
+        self.open(silence, denial)
+
     def open(self, silence: str, denial: str) -> None:
         name = f"D-{len(self.model) + 1}"
         naive = Naive(silence, denial, {"response": self.time.now + TERMS["response"] * HOUR})
@@ -254,17 +267,29 @@ class ServiceMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model)
     @rule(
         data=st.data(),
-        event=st.sampled_from(
-            [*COMMANDS, *[CommandType.CHOOSE_OPTION] * 4, CommandType.SUBMIT_EVIDENCE]
+        asked=st.lists(
+            st.tuples(
+                st.sampled_from(
+                    [*EVENTS, *[CommandType.CHOOSE_OPTION] * 4, CommandType.SUBMIT_EVIDENCE]
+                ),
+                st.sampled_from(OPTIONS),
+                st.sampled_from([False, False, False, True]),
+                st.sampled_from([False] * 9 + [True]),
+            ),
+            min_size=3,
+            max_size=9,
         ),
-        option=st.sampled_from(Option),
-        faulty=st.sampled_from([False, False, False, True]),
-        stranger=st.sampled_from([False] * 9 + [True]),
     )
-    def ask(
-        self, data: st.DataObject, event: CommandType, option: Option, faulty: bool, stranger: bool
+    def ask_some(
+        self, data: st.DataObject, asked: list[tuple[CommandType, Option, bool, bool]]
     ) -> None:
-        name = data.draw(st.sampled_from(sorted(self.model)))
+        """Send some commands in one step: Hypothesis spends most steps on the other rules."""
+        for each in asked:
+            self.ask(data.draw(st.sampled_from(sorted(self.model))), *each)
+
+    def ask(
+        self, name: str, event: CommandType, option: Option, faulty: bool, stranger: bool
+    ) -> None:
         self.keys += 1
         asked, fault = asked_of(event, option, self.time.now, f"k-{self.keys}", faulty=faulty)
         if stranger:
@@ -392,7 +417,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
 def test_the_service_does_what_a_naive_model_says() -> None:
     run_state_machine_as_test(
-        ServiceMachine, settings=settings(examples(30), stateful_step_count=STEPS)
+        ServiceMachine, settings=settings(examples(100), stateful_step_count=STEPS)
     )
 
 

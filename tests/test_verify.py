@@ -5,18 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from dispute_fsm.decider import evaluate as evaluate_module
-from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode
+from dispute_fsm.domain.commands import Appeal
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Outcome, RefusalCode
+from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.reasons import FactUnlock, PayloadUnlock
 from dispute_fsm.machine.guard import Guard, GuardResult
 from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.guards.rulings import rationale_given
+from dispute_fsm.rules.guards.timing import in_time
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version, standing_in
 from dispute_fsm.verify.checker import PROPERTIES, verify
 from dispute_fsm.verify.counterexample import run_text, scenario_text
+from dispute_fsm.verify.messages import VIOLATIONS
+from dispute_fsm.verify.properties import Property, Violation
 from dispute_fsm.verify.representatives import SWITCHES, representative_policies
 from dispute_fsm.verify.state_space import explore
 from tests.command_line import complained, run
@@ -24,7 +30,7 @@ from tests.sampling import few
 from tools.mutations import negated, with_rule, with_transitions
 
 E = CommandType
-REAL = rule_version("2023-03")
+REAL, EXTENDED = rule_version("2023-03"), rule_version("extended")
 OPENED = REAL.table.initial
 CONFIRMATION, SHIPMENT = (
     "option_chosen.settling.awaiting_confirmation",
@@ -34,8 +40,10 @@ RULING = "option_chosen.contesting.under_review"
 BY_ID = {checked.id: checked for checked in PROPERTIES}
 
 
-def transitions_on(path: str, event: CommandType) -> tuple[Transition, ...]:
-    return REAL.table.transitions[path, event]
+def transitions_on(
+    path: str, event: CommandType, version: RuleVersion = REAL
+) -> tuple[Transition, ...]:
+    return version.table.transitions[path, event]
 
 
 def with_guard(guard: Guard, condition: Callable[[Case], GuardResult]) -> Guard:
@@ -54,15 +62,15 @@ def changed(
     path: str,
     event: CommandType,
     *,
-    at: int = 0,
+    version: RuleVersion = REAL,
     target: str | None = None,
     records: EventType | None = None,
     **rule: Any,  # noqa: ANN401 -- any member of a rule
 ) -> RuleVersion:
-    """Return the version with one transition, or its target, changed."""
-    transitions = list(transitions_on(path, event))
-    transitions[at] = moved(with_rule(transitions[at], **rule), target, records)
-    return with_transitions(REAL, {(path, event): tuple(transitions)})
+    """Return the version with the first transition there, or its target, changed."""
+    first, *others = transitions_on(path, event, version)
+    first = moved(with_rule(first, **rule), target, records)
+    return with_transitions(version, {(path, event): (first, *others)})
 
 
 def moved(
@@ -141,29 +149,116 @@ IN_TEXT_ONLY = {"refusal_explains", "never_means_never"}
 """Bugs in the texts of a refusal, which a scenario does not compare."""
 
 
-@pytest.mark.parametrize("name", BY_ID)
-def test_a_planted_bug_is_found_and_its_counterexample_runs(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    violated = BY_ID[name]
-    if name in BROKEN:
-        monkeypatch.setattr(evaluate_module, *BROKEN[name])
-    version = PLANTED[name]()
+APPEALED = "appeal_under_review"
+
+
+def appealing(path: str, event: CommandType, **rule: Any) -> Callable[[], RuleVersion]:  # noqa: ANN401 -- any member of a rule
+    """Return the version `extended` with one transition changed."""
+    return lambda: changed(path, event, version=EXTENDED, **rule)
+
+
+PLANTED_IN_EXTENDED: Mapping[str, tuple[str, str, Callable[[], RuleVersion]]] = {
+    "an appeal is accepted twice": (
+        "closed_stays_closed",
+        "second_appeal",
+        appealing(APPEALED, E.UPHOLD_PENALTY, starts=(Deadline.APPEAL,)),
+    ),
+    "a penalty that was upheld is not final": (
+        "closed_stays_closed",
+        "not_final",
+        appealing(APPEALED, E.UPHOLD_PENALTY, starts=(Deadline.APPEAL,)),
+    ),
+    "an appeal changes the liability": (
+        "closed_stays_closed",
+        "changed_after_end",
+        appealing("penalized", E.APPEAL, outcome=Outcome.AT_FAULT),
+    ),
+    "a ruling on an appeal changes the liability": (
+        "penalty_has_a_cause",
+        "no_cause",
+        appealing(APPEALED, E.UPHOLD_PENALTY, outcome=Outcome.AT_FAULT),
+    ),
+    "the appeal expires before its time": (
+        "deadline_is_inclusive",
+        "expired_early",
+        appealing("penalized", E.APPEAL_EXPIRED, timing=()),
+    ),
+    "an appeal is accepted late": (
+        "deadline_is_inclusive",
+        "accepted_late",
+        appealing("penalized", E.APPEAL, timing=()),
+    ),
+    "the time to appeal never ends": (
+        "silence_closes",
+        "never_ends",
+        appealing("penalized", E.APPEAL_EXPIRED, ends=()),
+    ),
+    "an annulment has to be in time": (
+        "sweeps_do_not_decide",
+        "sweep_permits",
+        appealing("penalized", E.ANNUL, timing=(in_time,)),
+    ),
+}
+"""Bugs in what only version `extended` has, each with the property and the violation to find."""
+
+
+def shortest(
+    violated: Property, version: RuleVersion, wrong: Message | None = None
+) -> tuple[Violation, str]:
+    """Return the shortest violation (of this kind), and its scenario: the wrong rules pass it."""
+    policy = version.policy(DEFAULT_POLICY)
     with standing_in(version):
         violation = min(
-            violated.violations(explore(version, DEFAULT_POLICY)),
+            (
+                violation
+                for violation in violated.violations(explore(version, policy))
+                if wrong in {None, violation.wrong}
+            ),
             key=lambda violation: len(violation.path),
         )
         text = scenario_text(violated, violation)
         result = run_text(text)
     assert result.ok, result.failures
     assert result.scenario.expect.model_fields_set
-    assert name in text
+    assert violated.id in text
     assert violation.wrong.zh in text
+    return violation, text
+
+
+@pytest.mark.parametrize("name", BY_ID)
+def test_a_planted_bug_is_found_and_its_counterexample_runs(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name in BROKEN:
+        monkeypatch.setattr(evaluate_module, *BROKEN[name])
+    violation, text = shortest(BY_ID[name], PLANTED[name]())
     assert len(violation.path) <= 3
     monkeypatch.undo()
     if name not in IN_TEXT_ONLY:
         assert not run_text(text).ok  # the right rules decide otherwise
+
+
+@pytest.mark.parametrize("bug", few(PLANTED_IN_EXTENDED, 4))
+def test_a_bug_planted_in_the_appeal_is_found_and_its_counterexample_runs(
+    bug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, wrong, planted = PLANTED_IN_EXTENDED[bug]
+    if wrong == "second_appeal":
+        monkeypatch.setattr(Appeal, "once", None)
+    violation, text = shortest(BY_ID[name], planted(), VIOLATIONS[wrong])
+    assert len(violation.path) <= 5
+    monkeypatch.undo()
+    assert not run_text(text).ok
+
+
+def test_an_appeal_that_loses_the_liability_is_found_and_cannot_be_recorded() -> None:
+    version = changed("penalized", E.APPEAL, version=EXTENDED, outcome=None)
+    with standing_in(version):
+        exploration = explore(version, version.policy(DEFAULT_POLICY))
+        violation = next(BY_ID["ends_agree"].violations(exploration))
+        assert "no outcome" in violation.wrong.en
+        with pytest.raises(ValidationError, match=r"penalty_appealed\.outcome"):
+            scenario_text(BY_ID["ends_agree"], violation)
 
 
 def test_every_property_has_a_planted_bug_and_a_sentence_in_both_languages() -> None:

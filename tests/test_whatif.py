@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from dispute_fsm.decider.decide import open_dispute
 from dispute_fsm.decider.decisions import Accepted
-from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.domain.commands import DEFAULT_VERSION, Command
 from dispute_fsm.domain.enums import (
@@ -32,6 +32,7 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.messages import Drift, EndComparison, Missing
@@ -784,7 +785,11 @@ def swept(scenario: Scenario) -> Scenario:
 
 
 def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) -> tuple[Run, bool]:
-    """Run the steps up to an instant; return also whether every command recorded an event."""
+    """Run the steps up to an instant; return also whether every command recorded an event.
+
+    Under `extended` the time of a penalty matters, so there a sweep runs just after each deadline,
+    as `what_if` assumes.
+    """
     started = Run.open(
         scenario.opening.model_copy(update={"policy": policy}),
         scenario.opened_at,
@@ -793,6 +798,13 @@ def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) 
     assert isinstance(started, Run)
     every_one = True
     for step in (step for step in scenario.steps if until is None or step.at <= until):
+        while (
+            scenario.opening.rules == "extended"
+            and (due := next_due(started.dispute)) is not None
+            and due[1] < step.at
+        ):
+            at = max(min(just_after(due[1]), step.at), started.dispute.last_at)
+            started.step(ScenarioStep(at, step.line, Sweep(), Expect()))
         before = len(started.events)
         started.step(step)
         every_one &= len(started.events) > before or not isinstance(step.action, Command)

@@ -15,10 +15,10 @@ import pytest
 
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.scenarios.runner import run_scenario
 from tests.flowcharts import node
 from tests.histories import corpus
-from tests.killers import SCENARIOS
-from tests.support import ran
+from tests.killers import scenarios_of
 from tools.xstate import machine, path_of, recorded_results
 
 JS = Path(__file__).parent / "js"
@@ -33,15 +33,16 @@ class History(NamedTuple):
 
 @cache
 def histories(rules: str) -> tuple[History, ...]:
-    return tuple(history for history in _histories() if history.events[0].rules == rules)
+    return tuple(_histories(rules))
 
 
-def _histories() -> Iterator[History]:
+def _histories(rules: str) -> Iterator[History]:
     for path in corpus.FILES:
         for name, (_, events) in corpus.disputes(path).items():
-            yield History(f"{path.name}: {name}", events)
-    for path in dict.fromkeys(SCENARIOS):
-        if events := ran(path).events:
+            if events[0].rules == rules:
+                yield History(f"{path.name}: {name}", events)
+    for path, scenario in scenarios_of(rules).items():
+        if events := run_scenario(scenario).events:
             yield History(path.name, events)
 
 
@@ -99,6 +100,29 @@ def test_xstate_reaches_the_states_of_every_history(
         f"{rules}: XState agrees on {len(recorded)} histories, {len(events)} steps, "
         f"{moved} of which change the state"
     )
+
+
+@pytest.mark.parametrize("rules", VERSIONS)
+def test_a_closed_state_that_may_still_change_is_not_final(rules: str) -> None:
+    table = VERSIONS[rules].table
+    left = {source for source, _ in table.transitions}
+    states = machine(VERSIONS[rules])["states"]
+    final = {name for name, state in states.items() if state.get("type") == "final"}
+    assert final == {
+        path for path, here in table.configurations.items() if here.closed and path not in left
+    }
+    assert "penalized" not in final
+
+
+def test_a_planted_appeal_is_found() -> None:
+    wrong = machine(VERSIONS["extended"])
+    (transition,) = wrong["states"]["penalized"]["on"]["appeal"]
+    transition["guard"]["params"]["wants"]["appealable"] = ["none"]
+    different = different_steps(wrong, histories("extended"))
+    assert {(state, target) for _, _, state, target in different} == {
+        ("penalized", "appeal_under_review"),
+        ("penalized", "resolved"),
+    }
 
 
 def test_a_planted_difference_is_found() -> None:

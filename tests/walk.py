@@ -1,8 +1,9 @@
 """The walk of every rule version: compares engine, table and oracle in every situation.
 
-A version has its chart, its table, and a `Subject`: the expected results of its oracle. What the
-walk does with them, and why, is explained in `test_engine_table_oracle`. Mutants of the table show
-that the walk notices differences.
+A version has its chart, its table, and a `Subject`: the expected results of its oracle. Events,
+answers and requirements are those of the version's own table. What the walk does with them, and
+why, is explained in `test_engine_table_oracle`. Mutants of the table show that the walk notices
+differences.
 """
 
 import importlib.util
@@ -11,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
@@ -36,9 +37,9 @@ from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult
 from dispute_fsm.machine.transition_table import Evaluated, Rule, Transition, TransitionTable
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.registry import rule_version
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
-from tests.support import COMMANDS as EVENTS
-from tests.support import WHOSE
+from tests.support import WHOSE, commands_of
 
 OPTIONS: Mapping[str, Option | None] = MappingProxyType(
     {"none": None} | {option.value: option for option in Option}
@@ -73,7 +74,13 @@ NEEDS: Mapping[str, Guard] = MappingProxyType(
 # The codes for an event that is not offered in the state. `decide` selects one of them, not the
 # table.
 MISPLACED = frozenset(
-    {"dispute_closed", "option_not_offered", "option_already_chosen", "not_in_this_state"}
+    {
+        "already_appealed",
+        "dispute_closed",
+        "option_not_offered",
+        "option_already_chosen",
+        "not_in_this_state",
+    }
 )
 
 
@@ -88,7 +95,10 @@ class Situation:
     """The leaves, with commas between them."""
     event: CommandType
     answers: Mapping[str, str]
-    """The true answer to each dimension's question, by the dimension's name."""
+    """The true answer to each dimension's question, by the dimension's name.
+
+    A subject can have more questions. The answer to `liability` is the outcome before the event.
+    """
     role: Role | None
     """The only role that fits the actor, role and id; None where none does."""
     timing: Mapping[str, bool]
@@ -101,6 +111,12 @@ class Situation:
         return OPTIONS[self.answers["option"]]
 
     @property
+    def outcome(self) -> Outcome | None:
+        """The outcome before the event; some transitions leave it unchanged."""
+        liability = self.answers.get("liability", "none")
+        return None if liability == "none" else Outcome(liability)
+
+    @property
     def fits(self) -> bool:
         return self.role is WHOSE[self.event]
 
@@ -108,15 +124,58 @@ class Situation:
 class Subject(ABC):
     """A rule version as its oracle defines it; also the key in caches."""
 
+    rules: ClassVar[str]
+    """The id of the version."""
+
     dimensions: ClassVar[tuple[str, ...]]
     """The questions that the oracle knows."""
 
     most_failing: ClassVar[int | None] = None
     """How many requirements fail at once at the most; None: any number."""
 
+    @cached_property
+    def table(self) -> TransitionTable:
+        """The version's own table, whichever table is compared."""
+        return rule_version(self.rules).table
+
+    @cached_property
+    def events(self) -> tuple[CommandType, ...]:
+        """The commands of the version."""
+        return commands_of(self.rules)
+
+    @cached_property
+    def needs(self) -> Mapping[str, Guard]:
+        """The requirements of the version's transitions, by name."""
+        own = required_guards(self.table)
+        return {name: guard for name, guard in NEEDS.items() if name in own}
+
+    def timing(self, event: CommandType) -> list[str]:
+        """Return the timing guards that can matter for an event; no other event's expiry does."""
+        own = {guard.name for one in transitions_of(self.table) for guard in one.rule.timing}
+        others = {guards.has_passed(one).name for one in Deadline if one is not event.expires}
+        return [name for name in TIMING if name in own - others]
+
     def answers(self, name: str, configuration: str) -> list[str]:  # noqa: ARG002 -- where regions can fail, it depends on the configuration
-        """Return the answers that the walk tries in a configuration, reachable or not."""
-        return list(DIMENSIONS[name].answers)
+        """Return the answers that the walk tries in a configuration, reachable or not.
+
+        If the version's table has this question, they are those that a transition accepts, and
+        `none`.
+        """
+        every, own = list(DIMENSIONS[name].answers), self._accepted.get(name)
+        return [answer for answer in every if own is None or answer in own | {"none"}]
+
+    @cached_property
+    def _accepted(self) -> Mapping[str, frozenset[str]]:
+        accepted = dict[str, frozenset[str]]()
+        for transition in transitions_of(self.table):
+            for one in transition.rule.when:
+                name = one.dimension.name
+                accepted[name] = accepted.get(name, frozenset()) | one.accepts
+        return accepted
+
+    def combinations(self, configuration: str) -> Iterator[tuple[str, ...]]:
+        """Return the combinations of answers to the oracle's questions in a configuration."""
+        return itertools.product(*(self.answers(name, configuration) for name in self.dimensions))
 
     @abstractmethod
     def options_in(self, configuration: str) -> frozenset[Option | None]:
@@ -149,27 +208,24 @@ def reachable_configurations(subject: Subject, start: str) -> frozenset[tuple[st
     """Return the reachable configurations with their options, by following the oracle."""
     reached: set[tuple[str, Option | None]] = {(start, None)}
     queue = list(reached)
-    names = [name for name in subject.dimensions if name != "option"]
     while queue:
         configuration, chosen = queue.pop()
-        for event in EVENTS:
-            options = list(Option) if event is CommandType.CHOOSE_OPTION else [chosen]
-            for option, answers in itertools.product(
-                options,
-                itertools.product(*(subject.answers(name, configuration) for name in names)),
-            ):
-                named = {
-                    **dict(zip(names, answers, strict=True)),
-                    "option": "none" if option is None else option.value,
-                }
-                answer = subject.expected(
-                    Situation(
-                        configuration, event, named, WHOSE[event], dict.fromkeys(TIMING, True), {}
-                    )
+        for event, answers in itertools.product(
+            subject.events, subject.combinations(configuration)
+        ):
+            named = dict(zip(subject.dimensions, answers, strict=True))
+            option = OPTIONS[named["option"]]
+            chooses = event is CommandType.CHOOSE_OPTION
+            if (option is None) if chooses else (option is not chosen):
+                continue
+            answer = subject.expected(
+                Situation(
+                    configuration, event, named, WHOSE[event], dict.fromkeys(TIMING, True), {}
                 )
-                if isinstance(answer, Fires) and (answer.target, option) not in reached:
-                    reached.add((answer.target, option))
-                    queue.append((answer.target, option))
+            )
+            if isinstance(answer, Fires) and (answer.target, option) not in reached:
+                reached.add((answer.target, option))
+                queue.append((answer.target, option))
     return frozenset(reached)
 
 
@@ -346,7 +402,7 @@ def oracle_agrees(
         case Fires(target, outcome, event_type):
             effect = transition and (
                 comparison.names[transition.target],
-                transition.outcome(situation.option),
+                transition.outcome(situation.option, situation.outcome),
                 transition.records,
             )
             return effect == (target, outcome, event_type)
@@ -397,11 +453,16 @@ def relevant(comparison: Comparison, configuration: str, event: CommandType) -> 
             (comparison.paths[configuration], event), ()
         )
     ]
-    dimensions, timing, needs = _relevant_to_the_oracle(comparison.subject, configuration, event)
+    dimensions, timing, codes = _relevant_to_the_oracle(comparison.subject, configuration, event)
+    needs = {guard.name: guard for rule in rules for guard in rule.needs}
+    # The oracle knows codes. If several guards have the same code, it means that of the transition.
+    for code in codes.difference(*(guard.codes for guard in needs.values())):
+        guard = next(one for one in comparison.subject.needs.values() if code in one.codes)
+        needs[guard.name] = guard
     return Relevant(
         dimensions.union(selector.dimension.name for rule in rules for selector in rule.when),
         timing.union(guard.name for rule in rules for guard in rule.timing),
-        needs.union(guard.name for rule in rules for guard in rule.needs),
+        frozenset(needs),
     )
 
 
@@ -411,11 +472,12 @@ def _relevant_to_the_oracle(
 ) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     dimensions, timing, codes = set[str](), set[str](), set[str]()
     answers_to = dict[tuple[str, ...], tuple[object, frozenset[str]]]()
+    may_matter = subject.timing(event)
     for situation in _with_every_answer(subject, configuration, event):
         answer, required = subject.expected(situation), subject.required(situation)
         codes |= required
         answers_to[tuple(situation.answers[name] for name in subject.dimensions)] = answer, required
-        for name in TIMING:
+        for name in may_matter:
             late = replace(situation, timing={**situation.timing, name: False})
             if name not in timing and subject.reachable(late) and subject.expected(late) != answer:
                 timing.add(name)
@@ -425,20 +487,14 @@ def _relevant_to_the_oracle(
             by_the_others.setdefault((*answers[:index], *answers[index + 1 :]), set()).add(result)
         if any(len(results) > 1 for results in by_the_others.values()):
             dimensions.add(name)
-    return (
-        frozenset(dimensions),
-        frozenset(timing),
-        frozenset(guard.name for guard in NEEDS.values() if codes.intersection(guard.codes)),
-    )
+    return frozenset(dimensions), frozenset(timing), frozenset(codes)
 
 
 def _with_every_answer(
     subject: Subject, configuration: str, event: CommandType
 ) -> Iterator[Situation]:
     base = plain(subject, configuration, event)
-    for answers in itertools.product(
-        *(subject.answers(name, configuration) for name in subject.dimensions)
-    ):
+    for answers in subject.combinations(configuration):
         situation = replace(
             base, answers={**base.answers, **dict(zip(subject.dimensions, answers, strict=True))}
         )
@@ -448,7 +504,8 @@ def _with_every_answer(
 
 def plain(subject: Subject, configuration: str, event: CommandType) -> Situation:
     """Return the situation with default values: every guard passes, and no option if possible."""
-    answers = {name: subject.answers(name, configuration)[0] for name in DIMENSIONS}
+    names = dict.fromkeys((*DIMENSIONS, *subject.dimensions))
+    answers = {name: subject.answers(name, configuration)[0] for name in names}
     possible = (
         set(Option) if event is CommandType.CHOOSE_OPTION else subject.options_in(configuration)
     )
@@ -533,7 +590,7 @@ def walk_all(comparison: Comparison, configuration: str, *, whole: bool) -> Tall
     In the sample no two requirements fail at once.
     """
     tally, path = Tally(), comparison.paths[configuration]
-    for event in EVENTS:
+    for event in comparison.subject.events:
         walk(comparison, configuration, event, tally, None if whole else 1)
     here = {
         event: transitions
@@ -543,7 +600,7 @@ def walk_all(comparison: Comparison, configuration: str, *, whole: bool) -> Tall
     assert set(tally.fired) == {
         (event, index) for event, transitions in here.items() for index in range(len(transitions))
     }, "a transition never fired"
-    assert all(tally.events[event] >= 2 for event in EVENTS), (
+    assert all(tally.events[event] >= 2 for event in comparison.subject.events), (
         "an event was not sent, or not by both a fitting and another actor"
     )
     needs = {
@@ -562,12 +619,12 @@ def walk_all(comparison: Comparison, configuration: str, *, whole: bool) -> Tall
 
 def required_guards(table: TransitionTable) -> set[str]:
     """Return the requirements of all transitions of a table."""
-    return {
-        guard.name
-        for transitions in table.transitions.values()
-        for transition in transitions
-        for guard in transition.rule.needs
-    }
+    return {guard.name for one in transitions_of(table) for guard in one.rule.needs}
+
+
+def transitions_of(table: TransitionTable) -> Iterator[Transition]:
+    """Return every transition of a table."""
+    return itertools.chain.from_iterable(table.transitions.values())
 
 
 def walk(
@@ -611,6 +668,7 @@ def mutants(
     table: TransitionTable,
 ) -> Iterator[tuple[tuple[str, CommandType, str], TransitionTable]]:
     """Make every table with one difference; yield configuration, event, difference, and table."""
+    own = required_guards(table)
     for (path, event), transitions in table.transitions.items():
         here = ",".join(table.configurations[path].states)
 
@@ -652,7 +710,7 @@ def mutants(
                 yield mutant(
                     f"{where}not {need.name}", *before, replace(transition, rule=less), *after
                 )
-            more = next(guard for guard in NEEDS.values() if guard not in rule.needs)
+            more = next(NEEDS[name] for name in NEEDS if name in own - set(names_of(rule)))
             yield mutant(
                 f"{where}also {more.name}",
                 *before,

@@ -22,19 +22,24 @@ from dispute_fsm.domain.enums import (
     StateName,
 )
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.machine.guard import Guard, GuardResult, when
-from dispute_fsm.machine.transition_table import Transition, TransitionTable
+from dispute_fsm.machine.guard import Dimension, Guard, GuardResult, when
+from dispute_fsm.machine.transition_table import (
+    AS_BEFORE,
+    Configuration,
+    Transition,
+    TransitionTable,
+)
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.guards.actors import by
-from dispute_fsm.rules.guards.timing import has_passed
+from dispute_fsm.rules.guards.timing import has_passed, in_time
 from dispute_fsm.rules.registry import RuleVersion
+from dispute_fsm.verify.representatives import deadlines_of, options_of
 
 Cell = tuple[str, CommandType]
 """Where a mutation takes effect: a configuration and a command."""
 
 _TICK = timedelta(microseconds=1)
-_RESOLVING = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +67,9 @@ def mutations(version: RuleVersion) -> Iterator[Mutation]:
                     (kind, what, (with_rule(transition, **changed),))
                     for kind, what, changed in chain(
                         _needs(version.table, transition),
-                        _selectors(transition),
-                        _timing(transition),
-                        _outcomes(transition),
+                        _selectors(version, transition),
+                        _timing(version, transition),
+                        _outcomes(version.table, transition),
                         _deadlines(version.table, transition),
                     )
                 ),
@@ -106,20 +111,32 @@ def _replaced(items: tuple[Any, ...], number: int, *new: object) -> tuple[Any, .
 
 def _retargeted(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
     rule, was = transition.rule, table.configurations[transition.target]
+    source = table.configurations[transition.source]
     decides = rule.outcome is not None or rule.liability is not None
     for path, target in table.configurations.items():
-        if path == transition.target or (target.closed and not was.closed and not decides):
+        if path == transition.target or (target.outcomes and not was.outcomes and not decides):
             continue
-        outcome: Outcome | None = None
-        records = COMMAND_CLASSES[transition.event].records or transition.records
-        if target.closed and target.state is StateName.RESOLVED:
-            outcome, records = Outcome.WITHDRAWN, EventType.DISPUTE_RESOLVED
-        elif target.closed:
-            outcome, records = rule.liability or Outcome.AT_FAULT, EventType.DISPUTE_PENALIZED
+        outcome: object = None
+        if source.outcomes & target.outcomes:
+            outcome = AS_BEFORE
+        elif target.state is StateName.RESOLVED:
+            outcome = Outcome.WITHDRAWN
+        elif target.outcomes:
+            outcome = rule.liability or Outcome.AT_FAULT
         starts = tuple(deadline for deadline in rule.starts if deadline in target.deadlines)
-        moved = replace(transition, target=path, records=records)
+        moved = replace(transition, target=path, records=_recorded(transition, target))
         changed = with_rule(moved, outcome=outcome, starts=starts, liability=None)
         yield "transition retargeted", f"leads to {path}", (changed,)
+
+
+def _recorded(transition: Transition, target: Configuration[StateName, Deadline]) -> EventType:
+    """Return as what a transition to another target is recorded, as the compiler would."""
+    command = COMMAND_CLASSES[transition.event]
+    if not target.closed or (target.path == transition.source and command.records is not None):
+        return command.records or transition.records
+    is_resolved = target.state is StateName.RESOLVED
+    by_state = EventType.DISPUTE_RESOLVED if is_resolved else EventType.DISPUTE_PENALIZED
+    return command.records_end or by_state
 
 
 def _needs(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
@@ -147,7 +164,7 @@ def _needs(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
             yield kind, what, {"needs": _replaced(needs, number, *new)}
 
 
-def _selectors(transition: Transition) -> Iterator[_Change]:
+def _selectors(version: RuleVersion, transition: Transition) -> Iterator[_Change]:
     selectors = transition.rule.when
     for number, selector in enumerate(selectors):
         dimension = selector.dimension
@@ -156,11 +173,10 @@ def _selectors(transition: Transition) -> Iterator[_Change]:
             f"without {selector.name}",
             {"when": _replaced(selectors, number)},
         )
-        for answer in dimension.answers:
+        answers = _answers(version, dimension)
+        for answer in answers:
             accepts = [
-                other
-                for other in dimension.answers
-                if (other in selector.accepts) != (other == answer)
+                other for other in answers if (other in selector.accepts) != (other == answer)
             ]
             if accepts:
                 verb = "also" if answer in accepts else "no longer"
@@ -172,8 +188,22 @@ def _selectors(transition: Transition) -> Iterator[_Change]:
                 )
 
 
-def _timing(transition: Transition) -> Iterator[_Change]:
+def _answers(version: RuleVersion, dimension: Dimension) -> tuple[str, ...]:
+    """Return the answers to a question in the words of the version, and one option beside them."""
+    words = {
+        guards.OPTION: options_of(version),
+        guards.EXTENDED: deadlines_of(version),
+        guards.NAMED: deadlines_of(version),
+    }
+    if dimension not in words:
+        return tuple(dimension.answers)
+    return tuple(answer for answer in dimension.answers if answer in {"none", *words[dimension]})
+
+
+def _timing(version: RuleVersion, transition: Transition) -> Iterator[_Change]:
     timing, expires = transition.rule.timing, transition.rule.expires
+    if not timing:
+        yield "time added", f"only {in_time.name}", {"timing": (in_time,)}
     for number, guard in enumerate(timing):
         changes: list[_Change] = [
             ("time dropped", f"whenever, not only {guard.name}", ()),
@@ -182,27 +212,54 @@ def _timing(transition: Transition) -> Iterator[_Change]:
         ]
         for kind, what, new in changes:
             yield kind, what, {"timing": _replaced(timing, number, *new)}
-    for deadline in Deadline if expires is not None else ():
+    for deadline in deadlines_of(version) if expires is not None else ():
         if deadline is not expires:
             changed = {"timing": (has_passed(deadline),)}
             yield "deadline changed", f"acts on {deadline.value}", changed
 
 
-def _outcomes(transition: Transition) -> Iterator[_Change]:
+def _outcomes(table: TransitionTable, transition: Transition) -> Iterator[_Change]:
     outcome, liability = transition.rule.outcome, transition.rule.liability
-    if isinstance(outcome, Outcome):
-        for other in LIABILITIES if outcome in LIABILITIES else _RESOLVING:
-            if other is not outcome:
-                yield "outcome changed", f"ends with {other.value}", {"outcome": other}
-    elif isinstance(outcome, Mapping):
+    liabilities, resolving = _outcomes_of(table)
+    if isinstance(outcome, Mapping):
         for option in outcome:
-            other = next(end for end in _RESOLVING if end is not outcome[option])
+            other = next(end for end in resolving if end is not outcome[option])
             what = f"{option.value} ends with {other.value}"
             yield "outcome changed", what, {"outcome": FrozenMap({**outcome, option: other})}
+    elif outcome is not None:
+        for other in _other_outcomes(table, transition):
+            what = "as before" if other is AS_BEFORE else f"with {other.value}"
+            yield "outcome changed", f"ends {what}", {"outcome": other}
     if liability is not None:
-        for other in LIABILITIES:
+        for other in liabilities:
             if other is not liability:
                 yield "liability changed", f"fails for {other.value}", {"liability": other}
+
+
+def _other_outcomes(table: TransitionTable, transition: Transition) -> Iterator[Any]:
+    """Yield the outcomes that the compiler would permit instead of this one."""
+    liabilities, resolving = _outcomes_of(table)
+    before = table.configurations[transition.source].outcomes
+    after = table.configurations[transition.target].outcomes
+    outcome = transition.rule.outcome
+    if outcome is not AS_BEFORE and before & after:
+        yield AS_BEFORE
+    for other in (*liabilities, *resolving):
+        if other in after and other is not outcome:
+            yield other
+
+
+def _outcomes_of(table: TransitionTable) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
+    """Return the liabilities of the table, and its other outcomes."""
+    own = set[object]()
+    for transition in chain(*table.transitions.values()):
+        outcome = transition.rule.outcome
+        own.update(outcome.values() if isinstance(outcome, Mapping) else (outcome,))
+        own.add(transition.rule.liability)
+    return (
+        tuple(outcome for outcome in LIABILITIES if outcome in own),
+        tuple(outcome for outcome in Outcome if outcome in own and outcome not in LIABILITIES),
+    )
 
 
 def _deadlines(table: TransitionTable, transition: Transition) -> Iterator[_Change]:

@@ -1,4 +1,4 @@
-"""The recorded histories, line by line, and what tests do with lines: change them, seal them anew, replay them.
+"""The recorded histories, line by line; tests change lines, seal them anew and replay them.
 
 Hashes are made with an independent implementation of RFC 8785, as somebody would who knows only the
 format.
@@ -130,7 +130,7 @@ def replayed(
 
 
 def of_blank_ids() -> bytes:
-    """Give a history, of a dispute that awaits evidence, whose ids and key were recorded before such were refused."""
+    """Give a history whose ids and key are refused today; the dispute awaits evidence."""
     blanks = {"D-104": " ", "O-1001": "\u3000", "M-1": "\u00a0", "C-1": "\u2003", "k-1": "\u200b"}
     text = b"".join(map(line_of, recorded("key-reused")[:-1])).decode()
     for name, blank in blanks.items():

@@ -22,7 +22,9 @@ from dispute_fsm.machine.guard import Guard, GuardResult, Seen
 from dispute_fsm.machine.transition_table import Fires, NoEffect, NotOffered, Transition
 from dispute_fsm.rules.case import Case
 
-_OUT_OF_PLACE = frozenset({RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED})
+_OUT_OF_PLACE = frozenset(
+    {RefusalCode.NOT_IN_THIS_STATE, RefusalCode.DEADLINE_PASSED, RefusalCode.DISPUTE_CLOSED}
+)
 
 
 class Evaluation(NamedTuple):
@@ -65,7 +67,7 @@ def evaluate(
     if isinstance(evaluated, NotOffered):
         return Evaluation(case, evaluated.results, reasons=(_misplaced(dispute, case),))
     reasons = tuple(reason_of(guard, result, dispute) for guard, result in evaluated.failed)
-    if dispute.closed and not table.select(dispute.path, command.type, case):
+    if dispute.closed_for_good and not table.select(dispute.path, command.type, case):
         reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
     return Evaluation(case, evaluated.results, reasons=reasons)
 

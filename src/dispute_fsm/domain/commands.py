@@ -450,8 +450,10 @@ class ExtendDeadline(Command, _Extension[Text]):
     @staticmethod
     def remember(memory: Memory, recorded: RecordedCommand) -> Memory:
         """Remember the new agreed instant, where it is the promise that was extended."""
-        promised = recorded.payload is not None and Deadline.PROMISE in recorded.moved
-        return memory._replace(agreed_until=recorded.payload.until) if promised else memory
+        extension = recorded.payload
+        if extension is None or Deadline.PROMISE not in recorded.moved:
+            return memory
+        return memory._replace(agreed_until=extension.until)
 
 
 class Withdraw(Command):
@@ -575,8 +577,26 @@ AnyCommand = (
 
 _CLASSES: Mapping[CommandType, type[Command]] = {one.type: one for one in get_args(AnyCommand)}
 
+
+def _declared(name: CommandType) -> type[Command]:
+    """Return the class of a command. Raises `TypeError` where it leaves out roles or a payload.
+
+    An opening is different: most of its members are members of its event.
+    """
+    of = _CLASSES[name]
+    if not hasattr(of, "roles"):
+        raise TypeError(f"{of.__name__} declares no roles")
+    members, recorded = of.model_fields.keys() - Command.model_fields, of.payload.model_fields
+    if members != recorded.keys() and name is not CommandType.OPEN_DISPUTE:
+        raise TypeError(
+            f"{of.__name__} says {', '.join(sorted(members)) or 'nothing'}, but "
+            f"{of.payload.__name__} records {', '.join(sorted(recorded)) or 'nothing'}"
+        )
+    return of
+
+
 COMMAND_CLASSES: Mapping[CommandType, type[Command]] = FrozenMap(
-    {name: _CLASSES[name] for name in CommandType}
+    {name: _declared(name) for name in CommandType}
 )
 """The class of each type of command."""
 

@@ -343,8 +343,12 @@ AnyEvent = (
 )
 """Any audit event, told apart by its class, and in JSON by its `type`."""
 
+_CLASSES: Mapping[str, type[AuditEvent]] = {
+    get_args(one.model_fields["type"].annotation)[0]: one for one in get_args(AnyEvent)
+}
+
 EVENT_CLASSES: Mapping[str, type[AuditEvent]] = FrozenMap(
-    {get_args(one.model_fields["type"].annotation)[0]: one for one in get_args(AnyEvent)}
+    {name: _CLASSES[name] for name in EventType}
 )
 """The class of each type of event."""
 

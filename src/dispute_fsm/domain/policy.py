@@ -10,7 +10,14 @@ from functools import cached_property
 from typing import Annotated, Any, Self, cast
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, PlainSerializer, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.enums import Denial, Lang, Silence, VoucherKind
@@ -156,12 +163,24 @@ class Policy(Strict):
                 )
         return self
 
+    def __eq__(self, other: object) -> bool:
+        """Compare by content: a field that was not given differs from one that is null."""
+        return isinstance(other, Policy) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     @property
     def record(self) -> dict[str, Any]:
         """The policy as it is recorded in a history file: plain JSON, complete."""
-        record = self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json", by_alias=True)
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a rule version's field that was not given, so that it is read back so."""
         absent = VERSION_FIELDS - self.model_fields_set
-        return {name: value for name, value in record.items() if name not in absent}
+        members: dict[str, Any] = serialize(self)
+        return {name: value for name, value in members.items() if name not in absent}
 
     @cached_property
     def digest(self) -> str:
@@ -177,8 +196,8 @@ class Policy(Strict):
         """Make a policy that differs from this one in the given fields.
 
         Mappings are merged key by key; deadline terms and lists are replaced as a whole; `None`
-        disables `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and removes
-        a single evidence reason.
+        disables `response`, `confirmation`, `evidence`, `appeal`, `max_promise` and `order_url`,
+        and removes a single evidence reason.
 
         Raises `InputError` if a reason to be removed does not exist, pydantic's `ValidationError`
         for every other error.

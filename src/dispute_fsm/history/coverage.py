@@ -25,13 +25,17 @@ from dispute_fsm.rules.registry import VERSIONS, rule_version
 
 @dataclass(frozen=True, slots=True)
 class CoveredTransition:
-    """A transition of the table, for one of its outcomes; `source` is None at the opening."""
+    """A transition of the table, for one of its outcomes; `source` is None at the opening.
+
+    `keeps_outcome` means that any outcome remains as it was; then `outcome` is None.
+    """
 
     source: str | None
     event: CommandType
     target: str
     outcome: Outcome | None
     when: tuple[Selector, ...]
+    keeps_outcome: bool = False
 
     @property
     def key(self) -> str:
@@ -41,8 +45,10 @@ class CoveredTransition:
 
     def fired(self, event: AuditEvent, saw: Mapping[str, object]) -> bool:
         """Return whether an accepted event, with the answers of its selectors, is this one."""
-        return (event.target, event.outcome) == (self.target, self.outcome) and all(
-            saw.get(selector.dimension.name) in selector.accepts for selector in self.when
+        return (
+            event.target == self.target
+            and (self.keeps_outcome or event.outcome == self.outcome)
+            and all(saw.get(selector.dimension.name) in selector.accepts for selector in self.when)
         )
 
     def record(self) -> dict[str, Any]:
@@ -220,8 +226,8 @@ def _transition_goals(transition: Transition) -> Iterator[CoveredTransition]:
     source, event, target = transition.source, transition.event, transition.target
     selectors, outcome = transition.rule.when, transition.rule.outcome
     if not isinstance(outcome, Mapping):
-        end = None if outcome is AS_BEFORE else outcome
-        yield CoveredTransition(source, event, target, end, selectors)
+        keeps, end = (True, None) if outcome is AS_BEFORE else (False, outcome)
+        yield CoveredTransition(source, event, target, end, selectors, keeps)
         return
     # The compiler checks that such a transition selects by exactly these options.
     for option, of_option in outcome.items():

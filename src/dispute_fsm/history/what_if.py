@@ -46,7 +46,7 @@ from dispute_fsm.history.redecide import (
     unrecorded_result,
 )
 from dispute_fsm.rules.guards.selectors import NAMED
-from dispute_fsm.rules.registry import RuleVersion
+from dispute_fsm.rules.registry import RuleVersion, rule_version
 
 
 class EndState(Strict):
@@ -91,8 +91,11 @@ def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question)
     unknown rule version, `ValidationError` where the policy cannot be changed in this way.
     """
     first = recorded.opening
-    policy = recorded.policy if question.policy is None else question.policy(recorded.policy)
-    opening = recorded_opening(first, policy, question.rules or first.rules)
+    rules = question.rules or first.rules
+    policy = rule_version(rules).policy(recorded.policy)
+    if question.policy is not None:
+        policy = question.policy(policy)
+    opening = recorded_opening(first, policy, rules)
     then = _end_state(recorded)
     try:
         opened = open_dispute(

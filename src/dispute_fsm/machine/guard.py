@@ -44,6 +44,7 @@ class AnyCase(Protocol):
     @property
     def results(self) -> dict[str, GuardResult]:
         """The results so far, by the guards' names: a guard is evaluated once."""
+        ...
 
 
 CaseT = TypeVar("CaseT", bound=AnyCase, default=Any)

@@ -347,10 +347,10 @@ class ScenarioReader:
         return command
 
     def _actor(self, content: Mapping[str, object], kind: CommandType, path: FieldPath) -> Actor:
-        """Read the actor; by default, the role that the rules name for the event."""
+        """Read the actor; by default, the role that usually sends the command."""
         path = (*path, "by")
         if "by" not in content:
-            role = self.rules.table.actors[kind].roles[0]
+            role = COMMAND_CLASSES[kind].roles[0]
         elif isinstance(by := content["by"], dict):
             return Actor(**vars(self.source.validate(_By, cast("object", by), path)))
         else:

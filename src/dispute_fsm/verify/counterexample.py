@@ -58,7 +58,8 @@ def _scenario(title: str, violation: Violation) -> dict[str, Any]:
             current = order
         steps.append({"at": format_instant(at), **_step(command)})
     content: dict[str, Any] = {"title": title, "rules": exploration.version.id}
-    record, default = exploration.policy.record, DEFAULT_POLICY.record
+    record = exploration.policy.record
+    default = exploration.version.policy(DEFAULT_POLICY).record
     if changes := {name: term for name, term in record.items() if term != default[name]}:
         content["policy"] = changes
     return {

@@ -118,6 +118,8 @@ def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
         is_parallel = len(dispute.configuration.running) > 1
         for decision in situation.decisions:
             passed = [due for due in dispute.running.values() if due < decision.at]
+            if passed and dispute.closed and RefusalCode.DEADLINE_PASSED in decision.codes:
+                yield from _permitted_by_sweep(exploration, decision)
             if decision.after is None or not passed:
                 continue
             swept_after = _sweep(decision.after, decision.at, decision.order)
@@ -141,6 +143,21 @@ def sweeps_do_not_decide(exploration: Exploration) -> Iterator[Violation]:
                         state=swept_before.state,
                         outcome=swept_before.outcome or NO_OUTCOME,
                     )
+
+
+def _permitted_by_sweep(
+    exploration: Exploration, decision: ExploredDecision
+) -> Iterator[Violation]:
+    """Find a late command to a closed dispute that is accepted once the sweep has run.
+
+    Where a dispute goes on after an expiry, a late command may be sent again. A closed one only
+    stays closed.
+    """
+    at, order, command = decision.at, decision.order, decision.command
+    swept = _sweep(decision.situation.dispute, at, order)
+    if decide_with_order(swept, command, order, at)[1] is not None:
+        steps = PathStep(at, order, None), PathStep(at, order, command)
+        yield violation(exploration, decision, "sweep_permits", *steps)
 
 
 def _sweep(dispute: Dispute, at: datetime, order: Order) -> Dispute:

@@ -17,7 +17,8 @@ SENTENCES: Mapping[str, Message] = FrozenMap(
             "off or the platform has to act",
         ),
         "closed_stays_closed": Message(
-            "已结束的纠纷只接受撤销判责", "a closed dispute accepts nothing but an annulment"
+            "已结束的纠纷，其结果只因撤销判责或时限内的一次申诉而改变",
+            "nothing but an annulment, or one appeal in time, changes a dispute after its end",
         ),
         "one_response": Message(
             "商家只能响应一次，且不可更改",
@@ -85,6 +86,10 @@ VIOLATIONS: Mapping[str, Message] = FrozenMap(
             "各方沉默时，纠纷永远不会结束", "if everybody is silent, the dispute never ends"
         ),
         "changed_after_end": Message("纠纷结束后仍发生变化", "a dispute changes after its end"),
+        "second_appeal": Message("第二次申诉被接受", "a second appeal is accepted"),
+        "not_final": Message(
+            "申诉已有结论，判责却仍可变更", "the appeal is over, but the penalty may still change"
+        ),
         "second_response": Message("第二次选择方案被接受", "a second choice is accepted"),
         "response_changed": Message("所选方案被更改", "the chosen option has changed"),
         # penalty_has_a_cause, merchant_is_heard, unknown_never_penalizes
@@ -128,6 +133,10 @@ VIOLATIONS: Mapping[str, Message] = FrozenMap(
         "sweep_decides": Message(
             "若先于 {at:%m-%d %H:%M:%S} 处理届满，结果则为：{state.zh}，{outcome.zh}",
             "after a sweep at {at:%m-%d %H:%M:%S}, it ends as “{state.en}”, “{outcome.en}”",
+        ),
+        "sweep_permits": Message(
+            "纠纷已结束，处理届满之前被拒绝，之后却被接受",
+            "the dispute is closed, and this is refused before a sweep, but accepted after it",
         ),
         # ends_agree
         "outcome_in_state": Message(

@@ -6,6 +6,7 @@ The properties of whole paths are in `liveness`.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from dispute_fsm.decider.decide import decide
@@ -27,7 +28,7 @@ from dispute_fsm.domain.enums import (
     StateName,
 )
 from dispute_fsm.domain.messages import Message
-from dispute_fsm.domain.reasons import Reason
+from dispute_fsm.domain.reasons import Reason, just_after
 from dispute_fsm.verify.messages import NO_OUTCOME, SENTENCES, VIOLATIONS
 from dispute_fsm.verify.representatives import EVERYTHING
 from dispute_fsm.verify.state_space import (
@@ -104,15 +105,17 @@ def one_answer(exploration: Exploration) -> Iterator[Violation]:
             yield violation(exploration, decision, "no_result")
         elif _is_due_expiry(decision) and RefusalCode.WRONG_ACTOR not in decision.codes:
             yield violation(exploration, decision, "expiry_not_handled")
-    root = next(iter(exploration.situations.values()))
-    for option in exploration.version.options:
-        choices = [
-            decision
-            for decision in root.decisions
-            if decision.complete and getattr(decision.command, "option", None) is option
-        ]
-        if not any(decision.after for decision in choices):
-            yield violation(exploration, choices[0], "option_not_handled")
+    opened = (s for s in exploration.situations.values() if s.dispute.path == table.initial)
+    for root in islice(opened, 1):
+        for option in exploration.version.options:
+            choices = [
+                decision
+                for decision in root.decisions
+                if decision.complete and getattr(decision.command, "option", None) is option
+            ]
+            if not any(decision.after for decision in choices):
+                where = choices[0] if choices else root
+                yield violation(exploration, where, "option_not_handled")
 
 
 def _is_due_expiry(decision: ExploredDecision) -> bool:
@@ -183,7 +186,7 @@ def repetition_is_harmless(exploration: Exploration) -> Iterator[Violation]:
 
 @checked
 def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
-    """Find commands that are accepted after the end."""
+    """Find commands that are accepted after the end, and penalties that are not final."""
     for decision, before, after in exploration.accepted():
         annuls = (
             before.outcome in LIABILITIES
@@ -195,6 +198,11 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
         may_change = not before.closed_for_good and after.outcome is before.outcome
         if before.closed and not (annuls or may_change):
             yield violation(exploration, decision, "changed_after_end")
+        elif before.appealed and decision.command.type is CommandType.APPEAL:
+            yield violation(exploration, decision, "second_appeal")
+        elif after.appealed and after.closed and not after.closed_for_good:
+            sweep = PathStep(just_after(max(after.running.values())), decision.order, None)
+            yield violation(exploration, decision, "not_final", sweep)
 
 
 @checked
@@ -213,8 +221,8 @@ def deadline_is_inclusive(exploration: Exploration) -> Iterator[Violation]:
     for decision, before, _ in exploration.accepted():
         deadline = decision.command.type.expires
         if deadline is None:
-            timed = decision.transition is not None and decision.transition.rule.timing
-            if timed and _is_late_everywhere(before, decision):
+            annuls = decision.command.type is CommandType.ANNUL  # possible at any time
+            if not annuls and _is_late_everywhere(before, decision):
                 yield violation(exploration, decision, "accepted_late")
         elif deadline not in before.deadlines or before.deadlines[deadline] >= decision.at:
             yield violation(exploration, decision, "expired_early")

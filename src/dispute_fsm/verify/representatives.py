@@ -231,7 +231,7 @@ def deadlines_of(version: RuleVersion) -> tuple[Deadline, ...]:
     return tuple(deadline for deadline in Deadline if deadline in running)
 
 
-def _options(version: RuleVersion) -> tuple[Option, ...]:
+def options_of(version: RuleVersion) -> tuple[Option, ...]:
     """Return the options that are offered, and one that is not."""
     others = [option for option in Option if option not in version.options]
     return tuple(option for option in Option if option in {*version.options, *others[:1]})
@@ -241,7 +241,7 @@ def variants(dispute: Dispute, event: CommandType, now: datetime) -> Iterator[Va
     """Return the variants of a command; the first one is complete."""
     match event:
         case CommandType.CHOOSE_OPTION:
-            for option in _options(dispute.rules):
+            for option in options_of(dispute.rules):
                 # pyright cannot see that a policy is frozen, and so hashable.
                 yield from _choices(dispute.policy, option, now)  # pyright: ignore[reportArgumentType]
         case CommandType.SUBMIT_EVIDENCE:

@@ -51,7 +51,7 @@ def _named(case: Case) -> str:
     )
 
 
-OPTION = Dimension(
+OPTION: Dimension[Case] = Dimension(
     "option",
     {"none": ("未选择", "none chosen"), **answers_of(Option)},
     _option,
@@ -89,7 +89,7 @@ SILENCE = _by_policy(
         "the announcement does not say what the consumer's silence means",
     ),
 )
-EVIDENCE = Dimension(
+EVIDENCE: Dimension[Case] = Dimension(
     "evidence",
     {
         "none": ("尚未提交举证", "nothing submitted so far"),
@@ -100,7 +100,7 @@ EVIDENCE = Dimension(
         "补充举证逾期的，按已有材料判责", "overdue extra evidence does not undo what was submitted"
     ),
 )
-FULFILMENT = Dimension(
+FULFILMENT: Dimension[Case] = Dimension(
     "fulfilment",
     {
         "kept": ("已在约定时间前发货并揽件", "shipped and picked up by the agreed instant"),
@@ -111,13 +111,13 @@ FULFILMENT = Dimension(
     stated("协商日期前未发货属于违规", "not shipped before the agreed date is a violation"),
     needs_facts=True,
 )
-EXTENDED = Dimension(
+EXTENDED: Dimension[Case] = Dimension(
     "extended",
     {"none": ("无可延长的时限", "no such deadline runs"), **answers_of(Deadline)},
     extended_deadline,
     assumed("公告未提及延长时限", "the announcement does not mention extensions"),
 )
-NAMED = Dimension(
+NAMED: Dimension[Case] = Dimension(
     "named",
     {"none": ("未指明进行中的时限", "no deadline that runs is named"), **answers_of(Deadline)},
     _named,
@@ -126,7 +126,7 @@ NAMED = Dimension(
         "several deadlines run at once, so an extension names the one that it means",
     ),
 )
-APPEALABLE = Dimension(
+APPEALABLE: Dimension[Case] = Dimension(
     "appealable",
     {
         "running": ("申诉期内", "an appeal is possible"),
@@ -138,7 +138,7 @@ APPEALABLE = Dimension(
     ),
     of_policy=lambda policy: "none" if policy.appeal is None else None,
 )
-FAILED = Dimension(
+FAILED: Dimension[Case] = Dimension(
     "failed",
     {"none": ("另一路径仍在进行", "the other region has not failed"), **answers_of(LIABILITIES)},
     lambda case: "none" if case.liability is None else case.liability.value,

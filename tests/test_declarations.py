@@ -1,0 +1,271 @@
+"""What is declared once: a declaration that is left out is an error at import that names it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import dispute_fsm
+from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.domain import commands
+from dispute_fsm.domain.commands import (
+    COMMAND_CLASSES,
+    EXPIRIES,
+    PAYLOAD_CLASSES,
+    QUIET,
+    SYSTEM,
+    Appeal,
+    ChoicePayload,
+    Command,
+    ExtensionPayload,
+    Memory,
+    Payload,
+    RecordedCommand,
+    RulingPayload,
+    Withdraw,
+)
+from dispute_fsm.domain.deadlines import TERMS
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, RefusalCode
+from dispute_fsm.domain.policy import DEFAULT_POLICY, TERM_FIELDS, VERSION_FIELDS, Term
+from dispute_fsm.machine.chart import CommandRule
+from dispute_fsm.rules.case import Case
+from dispute_fsm.rules.version import VOCABULARY
+from tests.support import AGREED, WHOSE
+
+PACKAGE = Path(dispute_fsm.__file__).parent
+COMMANDS, EVENTS, DEADLINES = "domain/commands.py", "domain/events.py", "domain/deadlines.py"
+E, T = CommandType, EventType
+
+# ---- left out ------------------------------------------------------------------------------------
+
+LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
+    "the class of a command": (
+        COMMANDS,
+        "    | OverturnPenalty\n",
+        "",
+        "KeyError: <CommandType.OVERTURN_PENALTY: 'overturn_penalty'>",
+    ),
+    "its payload": (
+        COMMANDS,
+        "    payload = RulingPayload\n    records_end = EventType.PENALTY_OVERTURNED\n",
+        "    records_end = EventType.PENALTY_OVERTURNED\n",
+        "TypeError: OverturnPenalty says rationale, but Payload records nothing",
+    ),
+    "what its payload records": (
+        COMMANDS,
+        "    payload = RulingPayload\n    records_end = EventType.PENALTY_OVERTURNED\n",
+        "    payload = RequestPayload\n    records_end = EventType.PENALTY_OVERTURNED\n",
+        "TypeError: OverturnPenalty says rationale, but RequestPayload records note",
+    ),
+    "its roles": (
+        COMMANDS,
+        "    type = CommandType.APPEAL\n    roles = (Role.MERCHANT,)\n",
+        "    type = CommandType.APPEAL\n",
+        "TypeError: Appeal declares no roles",
+    ),
+    "that its roles are those of the chart": (
+        COMMANDS,
+        "    type = CommandType.APPEAL\n    roles = (Role.MERCHANT,)\n",
+        "    type = CommandType.APPEAL\n    roles = (Role.CONSUMER,)\n",
+        (
+            "ChartError: RulesExtended: appeal: by the merchant in the chart, "
+            "by the consumer as declared in Appeal"
+        ),
+    ),
+    "the event that records it": (
+        COMMANDS,
+        "    records = EventType.PENALTY_APPEALED\n",
+        "",
+        (
+            "ChartError: RulesExtended: penalized on appeal: neither the command nor the state "
+            "that it enters says as what it is recorded"
+        ),
+    ),
+    "the class of an event": (
+        EVENTS,
+        "    | PenaltyOverturned\n",
+        "",
+        "KeyError: <EventType.PENALTY_OVERTURNED: 'penalty_overturned'>",
+    ),
+    "the term of a deadline": (
+        DEADLINES,
+        "    Deadline.APPEAL: lambda policy: policy.appeal,\n",
+        "",
+        "KeyError: <Deadline.APPEAL: 'appeal'>",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "old", "new", "error"), LEFT_OUT.values(), ids=list(LEFT_OUT))
+def test_what_is_left_out_is_an_error_at_import_that_names_it(
+    file: str, old: str, new: str, error: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "dispute_fsm"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    source = (copy / file).read_text("utf-8")
+    assert source.count(old) == 1
+    (copy / file).write_text(source.replace(old, new), "utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", "import dispute_fsm.public, dispute_fsm.events"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert str(copy) in ran.stderr
+    assert ran.stderr.splitlines()[-1].removeprefix("dispute_fsm.errors.") == error
+
+
+def test_the_payload_of_a_command_records_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Appeal, "payload", Payload)
+    with pytest.raises(TypeError, match=r"^Appeal says rationale, but Payload records nothing$"):
+        commands._declared(E.APPEAL)  # noqa: SLF001 -- at import it is too late for a test
+    monkeypatch.setattr(Withdraw, "payload", RulingPayload)
+    with pytest.raises(TypeError, match=r"^Withdraw says nothing, but RulingPayload records rati"):
+        commands._declared(E.WITHDRAW)  # noqa: SLF001 -- at import it is too late for a test
+    monkeypatch.delattr(Withdraw, "roles")
+    with pytest.raises(TypeError, match=r"^Withdraw declares no roles$"):
+        commands._declared(E.WITHDRAW)  # noqa: SLF001 -- at import it is too late for a test
+
+
+# ---- read by everybody else ----------------------------------------------------------------------
+
+
+def test_the_vocabulary_of_charts_is_what_the_classes_declare() -> None:
+    assert set(VOCABULARY.commands) == set(E) - {E.OPEN_DISPUTE}
+    for name, rule in VOCABULARY.commands.items():
+        declared = COMMAND_CLASSES[name]
+        assert rule == CommandRule(
+            records=declared.records,
+            records_end=declared.records_end,
+            expires=name.expires,
+            quiet=declared.quiet,
+        )
+    assert {
+        name: (rule.records, rule.records_end) for name, rule in VOCABULARY.commands.items()
+    } == {
+        **dict.fromkeys(set(E) - {E.OPEN_DISPUTE}, (None, None)),
+        E.CHOOSE_OPTION: (T.OPTION_CHOSEN, None),
+        E.CONFIRM_AGREEMENT: (T.AGREEMENT_CONFIRMED, None),
+        E.DENY_AGREEMENT: (T.AGREEMENT_DENIED, None),
+        E.CONFIRMATION_EXPIRED: (T.AGREEMENT_DENIED, None),
+        E.SUBMIT_EVIDENCE: (T.EVIDENCE_SUBMITTED, None),
+        E.REQUEST_EVIDENCE: (T.EVIDENCE_REQUESTED, None),
+        E.EVIDENCE_EXPIRED: (T.EVIDENCE_OVERDUE, None),
+        E.RULE_NO_FAULT: (T.AGREEMENT_UPHELD, None),
+        E.EXTEND_DEADLINE: (T.DEADLINE_EXTENDED, None),
+        E.ANNUL: (None, T.PENALTY_ANNULLED),
+        E.APPEAL: (T.PENALTY_APPEALED, None),
+        E.APPEAL_EXPIRED: (T.PENALTY_FINAL, None),
+        E.UPHOLD_PENALTY: (None, T.PENALTY_UPHELD),
+        E.OVERTURN_PENALTY: (None, T.PENALTY_OVERTURNED),
+    }
+    assert {name for name, rule in VOCABULARY.commands.items() if rule.quiet} == QUIET
+    assert {E.OBSERVE_ORDER} == QUIET
+
+
+def test_the_usual_sender_of_a_command_is_the_first_of_its_roles() -> None:
+    assert {name: of.roles[0] for name, of in COMMAND_CLASSES.items()} == WHOSE
+    assert {name for name, of in COMMAND_CLASSES.items() if len(of.roles) > 1} == {E.OPEN_DISPUTE}
+
+
+def test_every_deadline_has_a_term_in_the_policy_but_the_promise() -> None:
+    assert list(TERMS) == list(EXPIRIES) == list(Deadline)
+    assert {deadline.value for deadline, term in TERMS.items() if term is not None} == TERM_FIELDS
+    changed = DEFAULT_POLICY.lay_over(
+        {name: {"hours": hours} for hours, name in enumerate(sorted(TERM_FIELDS), 1)}
+    )
+    for deadline, term in TERMS.items():
+        assert term is None or term(changed) == getattr(changed, deadline.value) != Term(hours=24)
+    assert {"appeal"} == VERSION_FIELDS
+
+
+# ---- remembered ----------------------------------------------------------------------------------
+
+
+def test_guards_and_disputes_have_all_that_is_remembered() -> None:
+    remembered = set(Memory._fields)
+    assert remembered <= {field.name for field in fields(Case)}
+    assert remembered <= {field.name for field in fields(Dispute)}
+
+
+BEFORE = Memory(option=Option.ALREADY_SHIPPED, agreed_until=AGREED, submissions=2, extra_rounds=1)
+CHOSEN = ChoicePayload(option=Option.OUT_OF_STOCK_REFUND)
+UNTIL = ExtensionPayload(until=AGREED.replace(year=2024))
+PROMISE, CONFIRMATION = frozenset({Deadline.PROMISE}), frozenset({Deadline.CONFIRMATION})
+
+
+@pytest.mark.parametrize(
+    ("command", "recorded", "changes"),
+    [
+        (
+            E.CHOOSE_OPTION,
+            RecordedCommand(T.OPTION_CHOSEN, CHOSEN),
+            {"option": Option.OUT_OF_STOCK_REFUND, "agreed_until": None},
+        ),
+        (E.CHOOSE_OPTION, RecordedCommand(T.OPTION_CHOSEN), {}),
+        (
+            E.CONFIRM_AGREEMENT,
+            RecordedCommand(T.AGREEMENT_CONFIRMED, Payload()),
+            {"confirmed": True},
+        ),
+        (E.CONFIRM_AGREEMENT, RecordedCommand(T.DISPUTE_RESOLVED, Payload()), {}),
+        (E.RULE_NO_FAULT, RecordedCommand(T.AGREEMENT_UPHELD), {"confirmed": True}),
+        (E.RULE_NO_FAULT, RecordedCommand(T.DISPUTE_RESOLVED), {}),
+        (E.SUBMIT_EVIDENCE, RecordedCommand(T.EVIDENCE_SUBMITTED), {"submissions": 3}),
+        (E.REQUEST_EVIDENCE, RecordedCommand(T.EVIDENCE_REQUESTED), {"extra_rounds": 2}),
+        (
+            E.EXTEND_DEADLINE,
+            RecordedCommand(T.DEADLINE_EXTENDED, UNTIL, PROMISE),
+            {"agreed_until": UNTIL.until},
+        ),
+        (E.EXTEND_DEADLINE, RecordedCommand(T.DEADLINE_EXTENDED, UNTIL, CONFIRMATION), {}),
+        (E.EXTEND_DEADLINE, RecordedCommand(T.DEADLINE_EXTENDED, None, PROMISE), {}),
+        (E.APPEAL, RecordedCommand(T.PENALTY_APPEALED), {"appealed": True}),
+    ],
+)
+def test_a_command_says_what_later_guards_remember_of_it(
+    command: CommandType, recorded: RecordedCommand, changes: dict[str, object]
+) -> None:
+    remember = COMMAND_CLASSES[command].remember
+    assert remember(BEFORE, recorded) == BEFORE._replace(**changes)  # type: ignore[arg-type]  # by name
+    confirmed = BEFORE._replace(confirmed=True)
+    assert remember(confirmed, recorded).confirmed, "what is confirmed stays so"
+
+
+def test_of_every_other_command_nothing_is_remembered() -> None:
+    remembering = {
+        name for name, of in COMMAND_CLASSES.items() if of.remember is not Command.remember
+    }
+    assert remembering == {
+        E.CHOOSE_OPTION,
+        E.CONFIRM_AGREEMENT,
+        E.RULE_NO_FAULT,
+        E.SUBMIT_EVIDENCE,
+        E.REQUEST_EVIDENCE,
+        E.EXTEND_DEADLINE,
+        E.APPEAL,
+    }
+    recorded = RecordedCommand(T.DISPUTE_RESOLVED)
+    for name in set(E) - remembering:
+        assert COMMAND_CLASSES[name].remember(BEFORE, recorded) == BEFORE
+
+
+def test_only_an_appeal_is_accepted_once() -> None:
+    assert [name for name, of in COMMAND_CLASSES.items() if of.once is not None] == [E.APPEAL]
+    assert Appeal.once is not None
+    was, code, check = Appeal.once
+    assert (was(BEFORE), was(BEFORE._replace(appealed=True))) == (False, True)
+    assert (code, check) == (RefusalCode.ALREADY_APPEALED, "not_appealed")
+
+
+def test_what_an_event_records_of_each_command_is_what_the_class_declares() -> None:
+    assert dict(PAYLOAD_CLASSES) == {name: of.payload for name, of in COMMAND_CLASSES.items()}
+    for deadline, expiry in EXPIRIES.items():
+        assert (expiry.type, expiry.by) == (deadline.expiry, SYSTEM)
