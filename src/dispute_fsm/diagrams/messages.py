@@ -292,6 +292,7 @@ HISTORY = Messages(
         "paid": ("付款", "paid"),
         "cancel": ("申请取消", "cancel request"),
         "refund": ("退款完成", "refunded"),
+        "partial_refund": ("部分退款完成", "partially refunded"),
         "shipped": ("发货", "shipped"),
         "scanned": ("揽件", "picked up"),
         "record": ("物流记录（非揽件）", "carrier record, not a pickup"),
@@ -341,6 +342,7 @@ REPORT = Messages(
         "state": ("状态", "State"),
         "outcome": ("结果", "Outcome"),
         "open": ("尚未结束", "still open"),
+        "may_change": ("{}（仍可能变更）", "{} (may still change)"),
         "integrity": ("记录完整性", "Integrity"),
         "valid": (
             "完整：{count} 个事件的哈希链与流程均有效",
