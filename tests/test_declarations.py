@@ -40,6 +40,8 @@ PACKAGE = Path(dispute_fsm.__file__).parent
 COMMANDS, EVENTS, DEADLINES = "domain/commands.py", "domain/events.py", "domain/deadlines.py"
 E, T = CommandType, EventType
 
+IMPORTS = "import dispute_fsm.public, dispute_fsm.events, dispute_fsm.history.timeline_text"
+
 # ---- left out ------------------------------------------------------------------------------------
 
 LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
@@ -97,6 +99,18 @@ LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
         "",
         "KeyError: <Deadline.APPEAL: 'appeal'>",
     ),
+    "the commands that meet a deadline": (
+        "history/timeline_text.py",
+        "    Deadline.APPEAL: (CommandType.APPEAL,),\n",
+        "",
+        "KeyError: <Deadline.APPEAL: 'appeal'>",
+    ),
+    "the text for a command that is accepted once": (
+        "history/messages.py",
+        '    {"not_appealed": Message("此前未申诉过", "no appeal was accepted before")}\n',
+        "    {}\n",
+        "KeyError: 'not_appealed'",
+    ),
 }
 
 
@@ -110,7 +124,7 @@ def test_what_is_left_out_is_an_error_at_import_that_names_it(
     assert source.count(old) == 1
     (copy / file).write_text(source.replace(old, new), "utf-8")
     ran = subprocess.run(
-        [sys.executable, "-c", "import dispute_fsm.public, dispute_fsm.events"],
+        [sys.executable, "-c", IMPORTS],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=tmp_path,
         capture_output=True,

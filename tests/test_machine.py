@@ -123,4 +123,4 @@ def test_what_a_policy_disables_or_makes_unreachable_is_known() -> None:
         transition.event
         for transition in silent.transitions
         if silent.disabled(transition) and transition.id not in disabled
-    ] == [CommandType.RESPONSE_EXPIRED]
+    ] == [CommandType.RESPONSE_EXPIRED, CommandType.EXTEND_DEADLINE]

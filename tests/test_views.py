@@ -10,7 +10,12 @@ import pytest
 
 from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.diagrams.completeness import events_not_offered, inconsistencies, not_offered_codes
+from dispute_fsm.diagrams.completeness import (
+    events_not_offered,
+    gap_codes,
+    inconsistencies,
+    not_offered_codes,
+)
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.model import (
     Machine,
@@ -42,9 +47,9 @@ from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import VERSIONS
 from tests.sampling import few
 from tests.support import (
-    COMMANDS,
     CORPUS,
     ORDERS,
+    commands_of,
     decided,
     moments,
     over,
@@ -232,15 +237,29 @@ def offered(machine: Machine, dispute: Dispute, event: CommandType) -> list[Tran
 
 @pytest.mark.no_cover  # a hundred thousand decisions
 @pytest.mark.parametrize(
-    "policy", few([{}, {"denial": "review"}, {"silence": "denial"}, {"confirmation": None}], 1)
+    ("rules", "policy"),
+    few(
+        [
+            ("2023-03", {}),
+            ("2023-03", {"denial": "review"}),
+            ("2023-03", {"silence": "denial"}),
+            ("2023-03", {"confirmation": None}),
+            ("extended", {}),
+            ("extended", {"denial": "review"}),
+            ("extended", {"appeal": None}),
+        ],
+        2,
+    ),
 )
 def test_what_the_tables_say_is_what_is_decided(
-    policy: dict[str, object], count: Callable[[str, int], None]
+    rules: str, policy: dict[str, object], count: Callable[[str, int], None]
 ) -> None:
     """Decide many cases: what is accepted took a row, what is refused has a code of the table."""
-    machine = machine_of(VERSIONS["2023-03"], over(**policy))
+    version = VERSIONS[rules]
+    of_rules = version.policy(DEFAULT_POLICY).lay_over(policy)
+    machine = machine_of(version, of_rules)
     tried = 0
-    for dispute, event in product(situations(over(**policy)).values(), COMMANDS):
+    for dispute, event in product(situations(of_rules, rules).values(), commands_of(rules)):
         state = machine.state(active_leaves(dispute.path)[0])
         transitions = offered(machine, dispute, event)
         assert (event in events_not_offered(machine, state)) is not bool(transitions)
@@ -250,10 +269,10 @@ def test_what_the_tables_say_is_what_is_decided(
             for name in (transition.by, *transition.timing, *transition.needs)
             for code in machine.conditions[name].codes
         }
-        allowed |= (
-            {RefusalCode.NOT_IN_THIS_STATE}
+        allowed |= set(
+            gap_codes(machine, transitions)
             if transitions
-            else set(not_offered_codes(machine, state, event))
+            else not_offered_codes(machine, state, event)
         )
         for at, shown in product(moments(dispute), ORDERS.values()):
             decision = decided(dispute, well_formed(dispute, event), at, shown)
@@ -271,10 +290,15 @@ def test_what_the_tables_say_is_what_is_decided(
 # ---- texts ---------------------------------------------------------------------------------------
 
 
+def test_the_options_are_those_of_the_version(machine: Machine) -> None:
+    (table, _) = tables(options(machine, "zh"))
+    offered = VERSIONS[machine.rules].options
+    assert list(table.heads[1:]) == [f"{option.zh} ({option.value})" for option in offered]
+
+
 def test_the_options_say_what_each_takes_and_how_it_is_refused() -> None:
     view = options(plain(), "zh")
     (table, _) = tables(view)
-    assert [head.split(" (")[0] for head in table.heads[1:]] == [option.zh for option in Option]
     rows = {
         row.id.removeprefix("options-"): [[line.text for line in cell] for cell in row.cells[1:]]
         for row in table.rows
@@ -290,7 +314,7 @@ def test_the_options_say_what_each_takes_and_how_it_is_refused() -> None:
     assert any(
         "逾期未举证" in text for text in rows["ends"][list(Option).index(Option.PROVE_NO_FAULT)]
     )
-    assert {box.id for box in view.graph.boxes} >= {option.value for option in Option}
+    assert {box.id for box in view.graph.boxes} >= {option.value for option in plain().options}
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -532,7 +556,8 @@ def test_every_two_rule_versions_can_be_compared() -> None:
             if edge.mark is Mark.REMOVED
             and edge.id not in {transition.id for transition in after.transitions}
         ]
-        assert bool(gone) is (one.id != other.id)
+        adds = (one.id, other.id) == ("2023-03", "extended")
+        assert bool(gone) is (one.id != other.id and not adds)
 
 
 def test_coverage_counts_each_transition_and_marks_those_never_taken(

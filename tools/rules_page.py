@@ -13,13 +13,13 @@ from itertools import chain
 from pathlib import Path
 
 from dispute_fsm import DEFAULT_POLICY
+from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.deadlines import term_of
 from dispute_fsm.domain.enums import (
     LIABILITIES,
     CommandType,
     Deadline,
     Labelled,
-    Outcome,
     RefusalCode,
     StateName,
 )
@@ -28,16 +28,16 @@ from dispute_fsm.domain.scalars import format_duration
 from dispute_fsm.history.messages import Drift
 from dispute_fsm.history.redecide import CHECKED_BY_FOLDING, COMPARED, INPUTS, NOT_COMPARED
 from dispute_fsm.machine.guard import Guard, Selector, Source
-from dispute_fsm.machine.transition_table import Configuration, Rule, Transition
+from dispute_fsm.machine.transition_table import AS_BEFORE, Configuration, Rule, Transition
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAILED = frozenset({StateName.SETTLEMENT_FAILED, StateName.EVIDENCE_FAILED})
 """The leaves of failed regions, which have no transitions."""
-PREFIXES = {"2023-03": "", "parallel": "parallel-"}
+PREFIXES = {name: "" if name == DEFAULT_VERSION else f"{name}-" for name in VERSIONS}
 """What the markers of a rule version begin with."""
-MARKED = re.compile(r"(<!-- begin ([a-z-]+) -->\n).*?(<!-- end \2 -->\n)", re.DOTALL)
+MARKED = re.compile(r"(<!-- begin ([a-z0-9-]+) -->\n).*?(<!-- end \2 -->\n)", re.DOTALL)
 
 
 # ---- cells ---------------------------------------------------------------------------------------
@@ -98,6 +98,8 @@ def _outcome(rule: Rule) -> str:
         return ", ".join(f"{code(end)} (on {code(option)})" for option, end in rule.outcome.items())
     if rule.liability is not None:
         return f"the region fails: {code(rule.liability)}"
+    if rule.outcome is AS_BEFORE:
+        return "as before"
     return "–" if rule.outcome is None else code(rule.outcome)
 
 
@@ -164,14 +166,18 @@ def _configuration(configuration: Configuration) -> tuple[str, ...]:
     )
 
 
-def outcomes() -> str:
-    """Write how a dispute can end."""
-    states = dict.fromkeys(Outcome, StateName.RESOLVED)
-    states |= dict.fromkeys(LIABILITIES, StateName.PENALIZED)
-    return table(
-        ("outcome", "中文", "English", "state"),
-        ((code(end), end.zh, end.en, code(state)) for end, state in states.items()),
+def outcomes(version: RuleVersion) -> str:
+    """Write how a dispute can end, the liabilities last."""
+    rows = (
+        (
+            code(end),
+            end.zh,
+            end.en,
+            code(StateName.PENALIZED if end in LIABILITIES else StateName.RESOLVED),
+        )
+        for end in sorted(version.outcomes, key=lambda end: end in LIABILITIES)
     )
+    return table(("outcome", "中文", "English", "state"), rows)
 
 
 def transitions(version: RuleVersion) -> str:
@@ -230,7 +236,8 @@ def questions(version: RuleVersion) -> str:
             (
                 code(dimension.name),
                 "<br>".join(
-                    f"{code(answer)} {en} {zh}" for answer, (zh, en) in dimension.answers.items()
+                    f"{code(answer)} {en} {zh}"
+                    for answer, (zh, en) in version.answers(dimension).items()
                 ),
                 origin(dimension.source),
             )
@@ -259,11 +266,11 @@ def requirements(version: RuleVersion) -> str:
 def deadlines(version: RuleVersion) -> str:
     """Write the deadlines: their defaults, what starts them, and what follows when they pass."""
     heads = ("deadline", "中文", "default", "starts with", "its passing leads to")
-    return table(heads, (_deadline(version, deadline) for deadline in Deadline))
+    return table(heads, (_deadline(version, deadline) for deadline in version.deadlines))
 
 
 def _deadline(version: RuleVersion, deadline: Deadline) -> tuple[str, ...]:
-    term = term_of(deadline, DEFAULT_POLICY)
+    term = term_of(deadline, version.policy(DEFAULT_POLICY))
     if deadline is Deadline.PROMISE:
         grace = format_duration(DEFAULT_POLICY.scan_grace)
         default = f"the agreed instant + {code('scan_grace')} {grace}"
@@ -291,6 +298,8 @@ def _end(version: RuleVersion, transition: Transition) -> str:
     outcome = transition.rule.outcome
     if isinstance(outcome, Mapping):
         return listed(outcome.values())
+    if outcome is AS_BEFORE:
+        return "the outcome as before"
     return code(outcome or _entered(version, transition))
 
 
@@ -370,8 +379,23 @@ def drift() -> str:
 
 
 OF_A_VERSION = (options, states, transitions, questions, requirements, deadlines)
-OF_ALL = (outcomes, reasons, refusals, members, drift)
-"""Every table; its marker has the name of the function."""
+OF_ALL = (reasons, refusals, members, drift)
+"""Every table, beside the outcomes; its marker has the name of the function."""
+
+
+def tables() -> dict[str, str]:
+    """Return every table by its marker.
+
+    The page of a version has no outcomes where they are those of the default version.
+    """
+    default = VERSIONS[DEFAULT_VERSION]
+    found = {write.__name__: write() for write in OF_ALL}
+    for name, prefix in PREFIXES.items():
+        version = VERSIONS[name]
+        found |= {prefix + write.__name__: write(version) for write in OF_A_VERSION}
+        if version is default or version.outcomes != default.outcomes:
+            found[f"{prefix}{outcomes.__name__}"] = outcomes(version)
+    return found
 
 
 # ---- pages ---------------------------------------------------------------------------------------
@@ -383,22 +407,18 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; show differences")
     parser.add_argument("--docs", type=Path, default=DOCS, metavar="DIR", help="folder of pages")
     arguments = parser.parse_args()
-    tables = {write.__name__: write() for write in OF_ALL} | {
-        prefix + write.__name__: write(VERSIONS[name])
-        for name, prefix in PREFIXES.items()
-        for write in OF_A_VERSION
-    }
+    written = tables()
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(arguments.docs.glob("*.md"))}
     marked = sorted(match[2] for text in pages.values() for match in MARKED.finditer(text))
-    if marked != sorted(tables):
+    if marked != sorted(written):
         sys.stdout.write(
-            f"{arguments.docs}: the pages have the tables {marked}, not {sorted(tables)}\n"
+            f"{arguments.docs}: the pages have the tables {marked}, not {sorted(written)}\n"
         )
         return 1
     differences = list[str]()
     for path, before in pages.items():
         after = MARKED.sub(
-            lambda match: f"{match[1]}\n{tables[match[2]].strip()}\n\n{match[3]}", before
+            lambda match: f"{match[1]}\n{written[match[2]].strip()}\n\n{match[3]}", before
         )
         differences += difflib.unified_diff(
             before.splitlines(keepends=True),

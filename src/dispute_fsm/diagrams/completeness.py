@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise, product
 
 from dispute_fsm.diagrams.model import Machine, StateNode, TransitionView
-from dispute_fsm.domain.commands import QUIET
+from dispute_fsm.domain.commands import COMMAND_CLASSES, QUIET
 from dispute_fsm.domain.enums import CommandType, RefusalCode
-from dispute_fsm.rules.guards.selectors import FAILED, OPTION
+from dispute_fsm.rules.guards.selectors import EXTENDED, FAILED, NAMED, OPTION
 
 NO_OPTION = "none"
 """The answer to the question for the option where none was chosen."""
@@ -40,10 +40,41 @@ def not_offered_codes(
 ) -> tuple[RefusalCode, ...]:
     """Return how an event is refused where a state does not offer it. None: nothing changes.
 
-    Of two codes, the first applies where an option was chosen.
+    Of two codes, the first applies where an option was chosen; for a command that is accepted once,
+    where it was accepted.
     """
     if event in QUIET:
         return ()
+    once = COMMAND_CLASSES[event].once
+    if once is not None and (before := accepted_before(machine, event)[state.id]):
+        others = _misplaced(machine, state, event) if False in before else ()
+        return (once[1], *others) if True in before else others
+    return _misplaced(machine, state, event)
+
+
+def gap_codes(machine: Machine, transitions: Sequence[TransitionView]) -> tuple[RefusalCode, ...]:
+    """Return how an event that a state offers is refused where no transition applies.
+
+    Of two codes, the first applies where the command is accepted once and was accepted, or else
+    where no deadline runs in a closed state.
+    """
+    first = transitions[0]
+    state = None if first.source is None else machine.state(first.source)
+    if state is None or not state.closed:
+        return (RefusalCode.NOT_IN_THIS_STATE,)
+    once = COMMAND_CLASSES[first.event].once
+    if once is not None:
+        return (once[1], RefusalCode.DISPUTE_CLOSED)
+    names_a_deadline = any(
+        machine.conditions[name].question in {EXTENDED.name, NAMED.name}
+        for transition in transitions
+        for name in transition.when
+    )
+    others = (RefusalCode.NOT_IN_THIS_STATE,) if names_a_deadline else ()
+    return (RefusalCode.DISPUTE_CLOSED, *others)
+
+
+def _misplaced(machine: Machine, state: StateNode, event: CommandType) -> tuple[RefusalCode, ...]:
     if state.closed:
         return (RefusalCode.DISPUTE_CLOSED,)
     if event is not CommandType.CHOOSE_OPTION:
@@ -59,6 +90,24 @@ def _region(machine: Machine, name: str) -> str | None:
     return next(
         (inner for inner, outer in pairwise(path) if machine.state(outer).kind == "parallel"), None
     )
+
+
+def accepted_before(machine: Machine, event: CommandType) -> Mapping[str, frozenset[bool]]:
+    """Return for each leaf whether a command can have been accepted when a dispute is there."""
+    start = next(state for state in machine.states if state.initial and state.parent is None)
+    reached = {(leaf, False) for leaf in machine.entered(start.id)}
+    waiting = list(reached)
+    while waiting:
+        leaf, accepted = waiting.pop()
+        for transition in machine.leaving(leaf):
+            now = accepted or transition.event is event
+            new = set(product(machine.entered(transition.target), [now])) - reached
+            reached |= new
+            waiting += new
+    return {
+        state.id: frozenset(accepted for leaf, accepted in reached if leaf == state.id)
+        for state in machine.states
+    }
 
 
 def options_chosen_at(machine: Machine) -> Mapping[str, frozenset[str]]:

@@ -1,12 +1,12 @@
 """A machine formatted as text, zh or en: its states, transitions, conditions and deadlines."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from dispute_fsm.diagrams.messages import PHRASES
 from dispute_fsm.diagrams.model import GuardLabel, Machine, Provenance, TransitionView
 from dispute_fsm.domain.deadlines import term_of
-from dispute_fsm.domain.enums import Deadline, Labelled, Lang
+from dispute_fsm.domain.enums import Deadline, Labelled, Lang, Outcome
 from dispute_fsm.domain.policy import Bilingual, Policy, Term
 from dispute_fsm.history.timeline_text import duration_text
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
@@ -145,17 +145,27 @@ class Formatter:
 
     # ---- outcomes and deadlines ------------------------------------------------------------------
 
+    def outcome(self, outcome: Outcome | None) -> str:
+        """Return the label of a transition's outcome, None being the one from before."""
+        return self.message("as_before") if outcome is None else self.label(outcome)
+
     def endings(self, transition: TransitionView) -> list[str]:
         """Return the outcomes of a transition, and the liability of a region that fails by it."""
         texts: list[str] = []
         if transition.liability is not None:
             texts.append(self.message("fails", self.label(transition.liability)))
         for ending in transition.endings:
-            outcome = self.label(ending.outcome)
+            outcome = self.outcome(ending.outcome)
             if ending.option is not None:
                 outcome = self.message("on", outcome=outcome, option=self.label(ending.option))
             texts.append(outcome)
         return texts
+
+    def ends_as(self, outcomes: Sequence[str]) -> str:
+        """Say with which outcomes a transition ends; that it remains the same is a sentence."""
+        if list(outcomes) == [self.message("as_before")]:
+            return outcomes[0]
+        return self.message("ends_as", " / ".join(outcomes))
 
     def deadline_changes(self, transition: TransitionView) -> list[str]:
         """Return which deadlines a transition starts and stops."""

@@ -15,6 +15,7 @@ PHRASES = Messages(
         "needs": ("必须满足：{}", "needs: {}"),
         "ends_as": ("结果：{}", "ends as {}"),
         "on": ("{outcome}（方案：{option}）", "{outcome} (on: {option})"),
+        "as_before": ("结果不变", "the outcome as before"),
         "fails": ("该路径未成立，责任：{}", "this side fails for: {}"),
         "rules": ("{rules}（{label}）", "{rules} ({label})"),
         "failed": ("另一路径未成立，责任：{}", "the other side has failed: {}"),
@@ -79,6 +80,10 @@ CHART = Messages(
                 "At the due instant is in time."
             ),
         ),
+        "may_change": (
+            "已结束的状态列有时限的，时限届满前仍可能变更。",
+            "A closed state that shows a deadline may still change until it has passed.",
+        ),
         "unreachable": ("【当前参数下不适用】", "[never under this policy]"),
     }
 )
@@ -136,6 +141,14 @@ DECISIONS = Messages(
         "if_chosen": (
             "{}（已选择方案时）、{}（尚未选择方案时）",
             "{} (where one was chosen), {} (where none was)",
+        ),
+        "if_accepted": (
+            "{}（此前已受理过时）、{}（此前未受理时）",
+            "{} (where it was accepted before), {} (where it was not)",
+        ),
+        "if_waiting": (
+            "{}（当前无时限时）、{}（时限仍在计时时）",
+            "{} (where no deadline runs), {} (where one runs)",
         ),
         "nothing_leads_out": ("无后续操作", "nothing leads out"),
     }
@@ -279,6 +292,7 @@ HISTORY = Messages(
         "paid": ("付款", "paid"),
         "cancel": ("申请取消", "cancel request"),
         "refund": ("退款完成", "refunded"),
+        "partial_refund": ("部分退款完成", "partially refunded"),
         "shipped": ("发货", "shipped"),
         "scanned": ("揽件", "picked up"),
         "record": ("物流记录（非揽件）", "carrier record, not a pickup"),
@@ -328,6 +342,7 @@ REPORT = Messages(
         "state": ("状态", "State"),
         "outcome": ("结果", "Outcome"),
         "open": ("尚未结束", "still open"),
+        "may_change": ("{}（仍可能变更）", "{} (may still change)"),
         "integrity": ("记录完整性", "Integrity"),
         "valid": (
             "完整：{count} 个事件的哈希链与流程均有效",

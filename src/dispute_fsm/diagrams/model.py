@@ -31,7 +31,7 @@ from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict
 from dispute_fsm.errors import ChartError
 from dispute_fsm.machine.chart import ChartTransition, Leaf
 from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, Selector, Source
-from dispute_fsm.machine.transition_table import Outcomes, Rule
+from dispute_fsm.machine.transition_table import AS_BEFORE, Outcomes, Rule
 from dispute_fsm.rules.registry import RuleVersion
 
 T = TypeVar("T")
@@ -100,10 +100,13 @@ class SelectorQuestion(MachinePart):
 
 
 class Ending(MachinePart):
-    """An outcome of a transition, for one option or (`option` null) for any."""
+    """An outcome of a transition, for one option or (`option` null) for any.
+
+    `outcome` is null where it remains the one that the dispute had before.
+    """
 
     option: Named[Option] | None
-    outcome: Named[Outcome]
+    outcome: Named[Outcome] | None
 
 
 class TransitionView(MachinePart):
@@ -195,13 +198,18 @@ class Machine(MachinePart):
         )
 
     def disabled(self, transition: TransitionView) -> bool:
-        """Tell whether the policy excludes a transition: by an answer, or its deadline is off."""
+        """Tell whether the policy excludes a transition: by an answer, or its deadline is off.
+
+        An extension of a deadline that is off is excluded, too.
+        """
         settled = {
             name: question.settled
             for name, question in self.questions.items()
             if question.settled is not None
         }
-        return transition.event.expires in self.off or not self.is_for(transition, settled)
+        extends = transition.event is CommandType.EXTEND_DEADLINE
+        deadlines = transition.starts if extends else (transition.event.expires,)
+        return not set(self.off).isdisjoint(deadlines) or not self.is_for(transition, settled)
 
     def unreachable(self) -> frozenset[str]:
         """Return the ids of the states and transitions that no dispute reaches with this policy."""
@@ -236,7 +244,11 @@ class Machine(MachinePart):
 
 
 def machine_of(version: RuleVersion, policy: Policy) -> Machine:
-    """Read a rule version's chart. Raises `ChartError` where two transitions have the same id."""
+    """Read a rule version's chart, under the policy with just the fields of this version.
+
+    Raises `ChartError` where two transitions have the same id.
+    """
+    policy = version.policy(policy)
     rules = list(_rules(version))
     guards = {
         guard.name: guard
@@ -259,13 +271,13 @@ def machine_of(version: RuleVersion, policy: Policy) -> Machine:
         transitions=tuple(transitions),
         conditions={name: _condition(guard) for name, guard in guards.items()},
         questions={
-            guard.dimension.name: _question(guard.dimension, policy)
+            guard.dimension.name: _question(guard.dimension, version, policy)
             for guard in guards.values()
             if isinstance(guard, Selector)
         },
         labels=_labels(version, transitions, guards.values()),
         policy=policy.record,
-        off=tuple(deadline for deadline in Deadline if not is_on(deadline, policy)),
+        off=tuple(deadline for deadline in version.deadlines if not is_on(deadline, policy)),
     )
 
 
@@ -318,7 +330,9 @@ def _transition(source: str | None, target: str, event: CommandType, rule: Rule)
 
 
 def _endings(outcome: Outcomes) -> Iterator[Ending]:
-    if isinstance(outcome, Outcome):
+    if outcome is AS_BEFORE:
+        yield Ending(option=None, outcome=None)
+    elif isinstance(outcome, Outcome):
         yield Ending(option=None, outcome=outcome)
     elif isinstance(outcome, Mapping):
         for option, result in outcome.items():
@@ -364,12 +378,13 @@ def _condition(guard: Guard) -> GuardLabel:
 
 
 def _accepted(selector: Selector) -> tuple[str, ...]:
-    return tuple(answer for answer in selector.dimension.answers if answer in selector.accepts)
+    return tuple(str(one) for one in selector.dimension.answers if one in selector.accepts)
 
 
-def _question(dimension: Dimension, policy: Policy) -> SelectorQuestion:
+def _question(dimension: Dimension, version: RuleVersion, policy: Policy) -> SelectorQuestion:
+    answers = version.answers(dimension)
     return SelectorQuestion(
-        answers={answer: Bilingual(zh=zh, en=en) for answer, (zh, en) in dimension.answers.items()},
+        answers={str(answer): Bilingual(zh=zh, en=en) for answer, (zh, en) in answers.items()},
         needs_facts=dimension.needs_facts,
         settled=None if dimension.of_policy is None else dimension.of_policy(policy),
         origin=_provenance(dimension.source),
@@ -392,8 +407,12 @@ def _labels(
         *(("option", option) for option in version.options),
         *(("event", each.event) for each in transitions),
         *(("role", role) for each in transitions for role in each.roles),
-        *(("outcome", ending.outcome) for each in transitions for ending in each.endings),
-        *(("outcome", each.liability) for each in transitions if each.liability is not None),
+        *(
+            ("outcome", outcome)
+            for each in transitions
+            for outcome in (each.liability, *(ending.outcome for ending in each.endings))
+            if outcome is not None
+        ),
         *(("deadline", name) for each in transitions for name in (*each.starts, *each.ends)),
         *(("code", code) for guard in guards for code in guard.codes),
     ]

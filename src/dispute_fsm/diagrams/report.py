@@ -123,7 +123,9 @@ def _summary(parts: HistoryParts, replayed: Replayed, lang: Lang) -> Iterator[st
     last = parts.events[-1]
     outcome = (text("open"), "")
     if last.outcome is not None:
-        outcome = (last.outcome.label(lang), "bad" if last.outcome in LIABILITIES else "good")
+        label = last.outcome.label(lang)
+        label = label if parts.ended else text("may_change", label)
+        outcome = (label, "bad" if last.outcome in LIABILITIES else "good")
     integrity = (text("valid", count=replayed.events), "good")
     if replayed.fault is not None:
         error = text("invalid", error=replayed.fault)

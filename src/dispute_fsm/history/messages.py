@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import Labelled, RefusalCode, VoucherKind
 from dispute_fsm.domain.messages import Message, Messages
 from dispute_fsm.domain.scalars import FrozenMap
@@ -53,6 +54,7 @@ TIMELINE = Messages(
             "{deadline} ends with {left} left",
         ),
         "evidence_met": ("商家已举证，比时限提前 {left}", "{deadline} ends with {left} left"),
+        "appeal_met": ("商家已申诉，比时限提前 {left}", "{deadline} ends with {left} left"),
         "ended": ("{deadline}停止计时，剩余 {left}", "{deadline} ends with {left} left"),
         "over": ("{deadline}已于 {due} 届满", "{deadline} ends; it was due {due}"),
         "passed": (
@@ -117,6 +119,11 @@ EVENT_MEMBERS = Messages(
 )
 """The members of an event that a replay compares."""
 
+_ACCEPTED_ONCE: Mapping[str, Message] = FrozenMap(
+    {"not_appealed": Message("此前未申诉过", "no appeal was accepted before")}
+)
+"""For a command that is accepted once, the text of the check that it was not accepted before."""
+
 CHECKS_OUTSIDE_TABLE: Mapping[str, tuple[Message, RefusalCode]] = FrozenMap(
     {
         "live": (Message("纠纷尚未结束", "the dispute is live"), RefusalCode.DISPUTE_CLOSED),
@@ -136,6 +143,11 @@ CHECKS_OUTSIDE_TABLE: Mapping[str, tuple[Message, RefusalCode]] = FrozenMap(
             Message("请求编号未被使用", "the key was not used before"),
             RefusalCode.KEY_REUSED,
         ),
+        **{
+            of.once[2]: (_ACCEPTED_ONCE[of.once[2]], of.once[1])
+            for of in COMMAND_CLASSES.values()
+            if of.once is not None
+        },
     }
 )
 """Recorded checks that are no guards of the transition table, each with its refusal code."""

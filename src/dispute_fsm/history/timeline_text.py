@@ -53,14 +53,14 @@ _MEMBER_VALUES: Mapping[str, type[Labelled]] = FrozenMap(
 _UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
 """The selectors whose answers are unclear without the question."""
 
-_MET_BY: Mapping[Deadline, tuple[CommandType, ...]] = FrozenMap(
-    {
-        Deadline.RESPONSE: (CommandType.CHOOSE_OPTION,),
-        Deadline.CONFIRMATION: (CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT),
-        Deadline.PROMISE: (),
-        Deadline.EVIDENCE: (CommandType.SUBMIT_EVIDENCE,),
-    }
-)
+_COMMANDS: Mapping[Deadline, tuple[CommandType, ...]] = {
+    Deadline.RESPONSE: (CommandType.CHOOSE_OPTION,),
+    Deadline.CONFIRMATION: (CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT),
+    Deadline.PROMISE: (),
+    Deadline.EVIDENCE: (CommandType.SUBMIT_EVIDENCE,),
+    Deadline.APPEAL: (CommandType.APPEAL,),
+}
+_MET_BY = FrozenMap({deadline: _COMMANDS[deadline] for deadline in Deadline})
 """The commands that meet a deadline; a promise is met by the order's facts."""
 _STATES = FrozenMap({state.value: state for state in StateName})
 _NO_NOTES: Mapping[int, Sequence[str]] = FrozenMap({})

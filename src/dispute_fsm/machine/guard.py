@@ -120,8 +120,9 @@ class Dimension(Generic[CaseT]):
     """A question with finitely many answers, of which one is true: it tells transitions apart.
 
     `answers` are the answers with their labels in Chinese and English. `of_policy` answers the
-    question where something that never changes for this case's subject decides it alone. `failed`
-    marks the question which region has failed: its answer is `none` until one has.
+    question where something that never changes for this case's subject decides it alone, and is
+    None where that does not. `failed` marks the question which region has failed: its answer is
+    `none` until one has.
     """
 
     name: str
@@ -129,7 +130,7 @@ class Dimension(Generic[CaseT]):
     ask: Callable[[CaseT], str]
     source: Source
     needs_facts: bool = False
-    of_policy: Callable[[Any], str] | None = None
+    of_policy: Callable[[Any], str | None] | None = None
     failed: bool = False
 
 

@@ -74,8 +74,11 @@ def assumed(zh: str, en: str) -> Source:
 
 
 def answers_of(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:
-    """Return the answers to a question whose answers are words of the domain, with their labels."""
-    return {word.value: (word.zh, word.en) for word in words}
+    """Return the answers to a question whose answers are words of the domain, with their labels.
+
+    They stay words of the domain, so that a rule version can leave out those that it does not have.
+    """
+    return {word: (word.zh, word.en) for word in words}
 
 
 def result_of(passed: bool, code: RefusalCode, unlock: Unlock, **saw: Seen) -> GuardResult:  # noqa: FBT001 -- the condition is what it is about

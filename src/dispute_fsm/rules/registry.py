@@ -9,11 +9,12 @@ from typing import Any
 
 from dispute_fsm.documents.source import unknown_value
 from dispute_fsm.domain.commands import COMMAND_CLASSES
-from dispute_fsm.domain.enums import CommandType
+from dispute_fsm.domain.enums import CommandType, Deadline, Labelled, Outcome
 from dispute_fsm.domain.policy import VERSION_FIELDS, Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.machine.compiler import compile_chart
+from dispute_fsm.machine.guard import Dimension
 from dispute_fsm.rules import extended, v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.case import DisputeTable
@@ -27,6 +28,36 @@ class RuleVersion(Version):
     """A rule version as its chart module declares it, with the table as compiled."""
 
     table: DisputeTable
+
+    @property
+    def deadlines(self) -> tuple[Deadline, ...]:
+        """The deadlines that can run under these rules."""
+        configurations = self.table.configurations.values()
+        known = {deadline for each in configurations for deadline in each.deadlines}
+        return tuple(deadline for deadline in Deadline if deadline in known)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcomes with which a dispute can end under these rules, or a region can fail."""
+        rules = [each.rule for rows in self.table.transitions.values() for each in rows]
+        known: set[object] = {rule.liability for rule in rules}
+        for rule in rules:
+            known.update(
+                rule.outcome.values() if isinstance(rule.outcome, Mapping) else [rule.outcome]
+            )
+        return tuple(outcome for outcome in Outcome if outcome in known)
+
+    def answers(self, dimension: Dimension) -> dict[str, tuple[str, str]]:
+        """Return the answers that a question can have under these rules, with their labels.
+
+        Of the answers that are words of the domain, these are the ones that the version has.
+        """
+        own = {*self.options, *self.not_offered, *self.deadlines, *self.outcomes}
+        return {
+            answer: label
+            for answer, label in dimension.answers.items()
+            if not isinstance(answer, Labelled) or answer in own
+        }
 
     def check_policy(self, policy: Policy) -> None:
         """Raise `InputError` where the policy has a field that only another rule version has."""

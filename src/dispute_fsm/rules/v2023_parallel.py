@@ -341,6 +341,7 @@ VERSION = Version(
         en="the rules before 2023-03-27; they run on while the change goes out gradually",
     ),
     options=OPTIONS,
+    not_offered=(Option.PROVE_NO_FAULT,),
     chart=RulesParallel,
     entry=ENTRY,
 )

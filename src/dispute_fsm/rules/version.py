@@ -31,7 +31,8 @@ class Version:
 
     `valid_from` is the day, in Beijing, from which disputes may open under it; None where that is
     not known. `policy_fields` are the policy fields that only this version has, with their
-    defaults.
+    defaults. `not_offered` are the options that it names in order to leave them out; any option
+    beside `options` is refused in the same way.
     """
 
     id: str
@@ -43,3 +44,4 @@ class Version:
     chart: type[Chart]
     entry: InitialTransition[Case, Deadline]
     policy_fields: Mapping[str, object] = FrozenMap()
+    not_offered: tuple[Option, ...] = ()

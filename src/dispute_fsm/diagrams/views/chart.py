@@ -47,11 +47,14 @@ def chart(machine: Machine, lang: Lang) -> View:
     fmt = Formatter(machine, lang)
     unreachable = Remark(Mark.PLAIN, CHART(lang, "unreachable"))
     picture = machine_picture(fmt, dict.fromkeys(machine.unreachable(), unreachable))
+    notes = ["read", "time"]
+    if any(state.closed and state.running for state in machine.states):
+        notes.append("may_change")
     return View(
         name="chart",
         lang=lang,
         title=CHART(lang, "title", fmt.rules),
-        notes=(CHART(lang, "read"), CHART(lang, "time")),
+        notes=tuple(CHART(lang, note) for note in notes),
         parts=(picture, sources(fmt)),
         graph=picture,
     )
@@ -123,8 +126,8 @@ def _lines(fmt: Formatter, transition: TransitionView, *, brief: bool) -> Iterat
         yield Line(fmt.message("needs", fmt.join("and", fmt.with_sources(requirements))))
     if transition.liability is not None:
         yield Line(fmt.message("fails", fmt.label(transition.liability)), Face.STRONG)
-    if outcomes := dict.fromkeys(fmt.label(ending.outcome) for ending in transition.endings):
-        yield Line(fmt.message("ends_as", " / ".join(outcomes)), Face.STRONG)
+    if outcomes := dict.fromkeys(fmt.outcome(ending.outcome) for ending in transition.endings):
+        yield Line(fmt.ends_as([*outcomes]), Face.STRONG)
     if not brief:
         yield from (Line(text, Face.FAINT) for text in fmt.deadline_changes(transition))
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from dispute_fsm.diagrams.completeness import (
+    NO_OPTION,
     events_not_offered,
+    gap_codes,
     has_gap,
     inconsistencies,
     not_offered_codes,
@@ -36,9 +38,10 @@ from dispute_fsm.diagrams.views.chart import (
     state_name,
     transition_edge,
 )
-from dispute_fsm.domain.commands import QUIET
-from dispute_fsm.domain.enums import CommandType, Lang, Option, RefusalCode
+from dispute_fsm.domain.commands import COMMAND_CLASSES, QUIET
+from dispute_fsm.domain.enums import CommandType, Lang, RefusalCode
 from dispute_fsm.errors import ChartError
+from dispute_fsm.rules.guards.selectors import OPTION
 
 _HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
 _WIDTHS = (13, 9, 20, 28, 12, 14, 14, 5)
@@ -141,11 +144,19 @@ class _DecisionTables:
                 self.text("timing", self.fmt.label(guard.label), ", ".join(guard.codes))
                 for guard in timing
             ]
-            if first.event is CommandType.CHOOSE_OPTION and set(self.machine.options) < set(Option):
+            if first.event is CommandType.CHOOSE_OPTION and self.leaves_out_options():
                 lines.append(self.text("not_offered", RefusalCode.OPTION_NOT_OFFERED.value))
             if gap:
-                lines.append(self.text("nothing", RefusalCode.NOT_IN_THIS_STATE.value))
+                once = COMMAND_CLASSES[first.event].once
+                codes = gap_codes(self.machine, transitions)
+                phrase = "if_waiting" if once is None else "if_accepted"
+                lines.append(self.text("nothing", self.one_of(codes, phrase)))
         return self.merged(f"otherwise-{first.source}-{first.event.value}", "otherwise", lines)
+
+    def leaves_out_options(self) -> bool:
+        """Tell whether the version names options that it does not offer."""
+        named = self.machine.questions[OPTION.name].answers
+        return not set(named) <= {NO_OPTION, *self.machine.options}
 
     def others(self, state: StateNode, events: tuple[CommandType, ...]) -> TextRow:
         """Make the row for the events that a state does not offer, by what happens on them."""
@@ -159,10 +170,19 @@ class _DecisionTables:
         return self.merged(f"others-{state.id}", "others", lines)
 
     def not_offered(self, state: StateNode, event: CommandType) -> str:
-        codes = [code.value for code in not_offered_codes(self.machine, state, event)]
-        if not codes:
-            return self.text("unchanged")
-        return codes[0] if len(codes) == 1 else self.text("if_chosen", *codes)
+        codes = not_offered_codes(self.machine, state, event)
+        chooses = event is CommandType.CHOOSE_OPTION
+        return self.one_of(codes, "if_chosen" if chooses else "if_accepted")
+
+    def one_of(self, codes: Sequence[RefusalCode], phrase: str) -> str:
+        """Name the one code, or format the phrase that says which of two applies."""
+        match [code.value for code in codes]:
+            case []:
+                return self.text("unchanged")
+            case [code]:
+                return code
+            case two:
+                return self.text(phrase, *two)
 
     def merged(self, name: str, head: str, lines: list[str]) -> TextRow:
         texts = (self.text(head), self.fmt.join("and", lines))
@@ -221,4 +241,4 @@ def _lines(fmt: Formatter, transition: TransitionView) -> Iterator[Line]:
     for text in _requirements(fmt, transition):
         yield Line(fmt.message("needs", text))
     if endings := fmt.endings(transition):
-        yield Line(fmt.message("ends_as", fmt.join("and", endings)), Face.STRONG)
+        yield Line(fmt.ends_as([fmt.join("and", endings)]), Face.STRONG)

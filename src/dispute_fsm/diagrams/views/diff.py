@@ -216,6 +216,8 @@ class _Comparison:
         for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
             lines: tuple[str, ...] = ()
             mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED
+            if mark is Mark.ADDED and _is_term(now):
+                lines = (_value(self.after, path, now),)
             if was is not _ABSENT and now is not _ABSENT:
                 mark = Mark.CHANGED
                 values = _value(self.before, path, was), _value(self.after, path, now)
@@ -338,9 +340,13 @@ def _differing(
         yield path, was, now
 
 
+def _is_term(value: object) -> bool:
+    return isinstance(value, dict) and not _TERM.isdisjoint(value)
+
+
 def _value(fmt: Formatter, path: tuple[str, ...], value: object) -> str:
     if path in _POLICY_ENUMS:
         return fmt.label(_POLICY_ENUMS[path](str(value)))
-    if isinstance(value, dict) and _TERM & set(value):
+    if _is_term(value):
         return fmt.term(Term.model_validate(value))
     return fmt.message("off") if value is None else json.dumps(value, ensure_ascii=False)

@@ -22,7 +22,7 @@ from dispute_fsm.diagrams.picture import (
     cell,
 )
 from dispute_fsm.diagrams.views.chart import BEGIN, Remark, machine_picture
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Lang, PickupKind
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Lang, PickupKind, RefundScope
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
@@ -63,6 +63,13 @@ class HistoryParts:
         }
         return (self.message("who", **ids), read)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the dispute is closed, and no deadline runs within which that may change."""
+        last = self.events[-1]
+        leaves = map(self.fmt.machine.state, active_leaves(last.target))
+        return not last.deadlines and all(leaf.closed for leaf in leaves)
+
     # ---- the path over the chart -----------------------------------------------------------------
 
     def picture(self) -> Picture:
@@ -86,8 +93,7 @@ class HistoryParts:
             if state.kind == "leaf" and state.id not in visited:
                 remarks[state.id] = Remark(Mark.FADED)
         leaves = active_leaves(self.events[-1].target)
-        ended = all(machine.state(leaf).closed for leaf in leaves)
-        here = Remark(Mark.LIT, self.message("ended" if ended else "here"))
+        here = Remark(Mark.LIT, self.message("ended" if self.ended else "here"))
         return machine_picture(self.fmt, {**remarks, **dict.fromkeys(leaves, here)}, brief=True)
 
     # ---- the timeline ----------------------------------------------------------------------------
@@ -231,11 +237,12 @@ def _dated(facts: OrderFacts) -> Iterator[tuple[datetime, str]]:
     shipment, pickup, refund = facts.shipment, facts.pickup, facts.refund
     cancel = facts.cancel_request
     picked_up = pickup is not None and pickup.kind is PickupKind.PICKED_UP
+    partial = refund is not None and refund.scope is RefundScope.PARTIAL
     dates = {
         "paid": facts.paid_at,
         "shipped": shipment.shipped_at if shipment else None,
         "scanned" if picked_up else "record": pickup.scanned_at if pickup else None,
-        "refund": refund.completed_at if refund else None,
+        "partial_refund" if partial else "refund": refund.completed_at if refund else None,
         "cancel": cancel.submitted_at if cancel else None,
     }
     return ((at, name) for name, at in dates.items() if at is not None)
@@ -263,7 +270,7 @@ def transition_of(machine: Machine, event: AuditEvent) -> TransitionView | None:
         and transition.source in sources
         and transition.target in targets
         and (
-            event.outcome in {ending.outcome for ending in transition.endings}
+            {event.outcome, None} & {ending.outcome for ending in transition.endings}
             if transition.endings
             else event.outcome is None
         )

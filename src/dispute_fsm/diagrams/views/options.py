@@ -156,7 +156,7 @@ class _OptionColumn:
 
     def outcome(self, transition: TransitionView) -> str | None:
         outcomes = (
-            self.fmt.label(ending.outcome)
+            self.fmt.outcome(ending.outcome)
             for ending in transition.endings
             if ending.option in {None, self.option}
         )
@@ -247,6 +247,6 @@ def _edge(column: _OptionColumn, transition: TransitionView, option: Option | No
     lines = [] if option else [Line(fmt.trigger(transition), Face.HEAD)]
     if answers := column.answers(transition, with_option=option is None):
         lines.append(Line(fmt.message("when", answers)))
-    lines += [Line(fmt.message("ends_as", text), Face.STRONG) for text in fmt.endings(transition)]
+    lines += [Line(fmt.ends_as([text]), Face.STRONG) for text in fmt.endings(transition)]
     source = option.value if option else str(transition.source)
     return transition_edge(fmt, transition, ends=(source, transition.target), lines=lines)

@@ -136,6 +136,7 @@ APPEALABLE: Dimension[Case] = Dimension(
     assumed(
         "判责后在申诉时限内可申诉一次", "a penalty may be appealed once, while its deadline runs"
     ),
+    of_policy=lambda policy: "none" if policy.appeal is None else None,
 )
 FAILED: Dimension[Case] = Dimension(
     "failed",
