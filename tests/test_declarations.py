@@ -123,7 +123,7 @@ def test_what_is_left_out_is_an_error_at_import_that_names_it(
     source = (copy / file).read_text("utf-8")
     assert source.count(old) == 1
     (copy / file).write_text(source.replace(old, new), "utf-8")
-    ran = subprocess.run(
+    ran = subprocess.run(  # noqa: S603 -- this very Python
         [sys.executable, "-c", IMPORTS],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=tmp_path,

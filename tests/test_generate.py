@@ -47,7 +47,11 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 UNRECORDED = {RefusalCode.ORDER_NOT_FOUND, RefusalCode.DISPUTE_EXISTS}
 """Refusals of an opening, which leave no dispute to record them in."""
 
-NOT_IN_2023_03 = {RefusalCode.OPTION_NOT_OFFERED}
+NOT_IN_2023_03 = {
+    RefusalCode.OPTION_NOT_OFFERED,
+    RefusalCode.NO_PARTIAL_REFUND,
+    RefusalCode.ALREADY_APPEALED,
+}
 """This version offers every option."""
 
 RARE = {StateName.DENIAL_UNDER_REVIEW, StateName.AWAITING_EVIDENCE}
@@ -218,12 +222,32 @@ def test_every_option_outcome_and_type_of_event_occurs() -> None:
         if event.type is EventType.OPTION_CHOSEN
     }
     assert chosen == set(rule_version(DEFAULT_VERSION).options)
-    assert {event.outcome for event in recorded} - {None} == set(Outcome)
+    assert {event.outcome for event in recorded} - {None} == {
+        outcome
+        for configuration in TABLE.configurations.values()
+        for outcome in configuration.outcomes
+    }
     types = {row.records for rows in TABLE.transitions.values() for row in rows}
     assert {event.type for event in recorded} == types | {
         EventType.DISPUTE_OPENED,
         EventType.REFUSED,
     }
+
+
+def test_under_extended_merchants_appeal_and_penalties_are_upheld_overturned_and_final() -> None:
+    recorded = [event for event, _ in generate(400, 1, rules="extended")]
+    assert {event.type for event in recorded} >= {
+        EventType.PENALTY_APPEALED,
+        EventType.PENALTY_FINAL,
+        EventType.PENALTY_UPHELD,
+        EventType.PENALTY_OVERTURNED,
+    }
+    penalties = {
+        event.dispute_id for event in recorded if event.type is EventType.DISPUTE_PENALIZED
+    }
+    appeals = [event for event in recorded if event.type is EventType.PENALTY_APPEALED]
+    assert 0.1 < len(appeals) / len(penalties) < 0.6
+    assert "settled_by_partial_refund" in {event.outcome for event in recorded}
 
 
 def test_every_refusal_code_occurs_but_those_that_cannot() -> None:

@@ -37,13 +37,16 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.handler import Disputes, Result
 from dispute_fsm.history.messages import (
     ANNULMENT_RATIONALES,
+    APPEAL_RATIONALES,
     AT_FAULT_RATIONALES,
     EVIDENCE_REQUESTS,
     EXTENSION_RATIONALES,
     LONG_STATEMENT,
     NO_FAULT_RATIONALES,
     NOTES,
+    OVERTURN_RATIONALES,
     STATEMENTS,
+    UPHOLD_RATIONALES,
     VOUCHER_FILES,
 )
 from dispute_fsm.orders import InMemoryOrderSystem
@@ -145,6 +148,7 @@ _ANSWERS: Sequence[tuple[Option, float]] = (
     (Option.SHIP_BY_AGREED_DATE, 22),
     (Option.OUT_OF_STOCK_REFUND, 11),
     (Option.PROVE_NO_FAULT, 20),
+    (Option.PARTIAL_REFUND, 9),
 )
 """The options that merchants intend to choose, with weights."""
 
@@ -221,7 +225,7 @@ class _Simulation:
         self.number = number
         self.random = random
         self.now = opened_at
-        self.policy = self._draw(_POLICIES)
+        self.policy = rule_version(rules).policy(self._draw(_POLICIES))
         self.merchant = random.choice(_MERCHANTS)
         self.adjudicator = random.choice(_ADJUDICATORS)
         self.shop = Actor(role=Role.MERCHANT, id=self.merchant.id)
@@ -319,6 +323,7 @@ class _Simulation:
             StateName.UNDER_REVIEW: self._when_under_review,
             StateName.RESOLVED: self._when_resolved,
             StateName.PENALIZED: self._when_penalized,
+            StateName.APPEAL_UNDER_REVIEW: self._when_appeal_under_review,
         }
         before, self._turns = self._turns, {}
         for leaf in self.dispute.states:
@@ -407,13 +412,15 @@ class _Simulation:
                 )
             if self._happens(0.5):
                 self._plan_refund(asked_at + self._between(1, 12))
+        if self.answer is Option.PARTIAL_REFUND:
+            self._plan_refund(self.now + self._between(-5, 8), scope="partial")
 
-    def _plan_refund(self, at: datetime) -> None:
+    def _plan_refund(self, at: datetime, scope: str | None = None) -> None:
         money = {
             "amount": f"{self.random.randint(9, 899)}.{self.random.randrange(100):02d}",
             "currency": "CNY",
         }
-        scope = "partial" if self._happens(0.1) else "full"
+        scope = scope or ("partial" if self._happens(0.1) else "full")
         self._plan_fact(
             at - self._between(0.5, 24), refund={"status": "requested", "scope": scope, **money}
         )
@@ -526,6 +533,8 @@ class _Simulation:
             CommandType.RULE_NO_FAULT: NO_FAULT_RATIONALES,
             CommandType.RULE_AT_FAULT: AT_FAULT_RATIONALES,
             CommandType.ANNUL: ANNULMENT_RATIONALES,
+            CommandType.UPHOLD_PENALTY: UPHOLD_RATIONALES,
+            CommandType.OVERTURN_PENALTY: OVERTURN_RATIONALES,
         }[event]
         return self._command(
             event,
@@ -681,6 +690,25 @@ class _Simulation:
             self._plan(self._soon(3), partial(self._choose, self.answer))
         if self._happens(0.06):
             self._plan(self._soon(40), partial(self._rule, CommandType.ANNUL))
+        if Deadline.APPEAL in self.dispute.deadlines:
+            if self._happens(0.4):
+                late = self._happens(0.1)
+                at = self._near_deadline(Deadline.APPEAL) if late else self._soon(12)
+                if self._happens(self.merchant.careless):
+                    self._plan(at, partial(self._command, CommandType.APPEAL, self.shop))
+                    at += self._between(0.1, 1)
+                self._plan(at, self._appeal)
+            self._maybe_extend(Deadline.APPEAL)
+
+    def _appeal(self) -> Command:
+        rationale = self.random.choice(APPEAL_RATIONALES)
+        return self._command(CommandType.APPEAL, self.shop, self._key(), rationale=rationale)
+
+    def _when_appeal_under_review(self) -> None:
+        if self._happens(0.1):
+            self._plan(self._soon(4), self._appeal)
+        upheld = self._happens(0.7)
+        self._plan_ruling(CommandType.UPHOLD_PENALTY if upheld else CommandType.OVERTURN_PENALTY)
 
     def _plan_ruling(self, event: CommandType, at: datetime | None = None) -> None:
         at = at or self._soon(20)

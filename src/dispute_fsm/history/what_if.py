@@ -110,7 +110,8 @@ def what_if(recorded: Dispute, events: Sequence[AuditEvent], question: Question)
     replayed.note(compare(first, opened.event))
     missing = replayed.run()
     if missing is None and (
-        replayed.assumes_silence or (recorded.closed and not replayed.dispute.closed)
+        replayed.assumes_silence
+        or (recorded.closed_for_good and not replayed.dispute.closed_for_good)
     ):
         missing = Undetermined(seq=recorded.seq, missing=Missing.ANSWERS)
     now = None if missing is not None else _end_state(replayed.dispute)

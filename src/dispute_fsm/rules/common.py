@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statemachine import State
 from statemachine.transition_list import TransitionList
 
-from dispute_fsm.domain.enums import LIABILITIES, Deadline, Option, Outcome, Role
+from dispute_fsm.domain.enums import Deadline, Option, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.machine import chart
 from dispute_fsm.machine.guard import ActorGuard, Guard, Selector, Source, when
@@ -28,7 +28,15 @@ SETTLEMENT = FrozenMap(
 )
 """The outcome when the consumer agrees; `ship_by_agreed_date` ends by the shipment instead."""
 
-RESOLUTIONS = tuple(outcome for outcome in Outcome if outcome not in LIABILITIES)
+RESOLUTIONS = (
+    Outcome.SETTLED_BY_CANCELLATION,
+    Outcome.SETTLED_BY_SHIPMENT,
+    Outcome.SETTLED_BY_AGREED_SHIPMENT,
+    Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND,
+    Outcome.NO_FAULT,
+    Outcome.WITHDRAWN,
+    Outcome.ANNULLED,
+)
 """How a dispute can be resolved."""
 
 RESPONSE, CONFIRMATION, PROMISE, EVIDENCE, APPEAL = Deadline

@@ -153,7 +153,7 @@ class RulesExtended(Chart):
     resolved = Leaf(
         StateName.RESOLVED.en,
         closed=True,
-        outcomes=RESOLUTIONS,
+        outcomes=(*RESOLUTIONS, Outcome.SETTLED_BY_PARTIAL_REFUND, Outcome.OVERTURNED),
         records=EventType.DISPUTE_RESOLVED,
         final=True,
     )
