@@ -5,7 +5,7 @@ from statemachine import State
 
 from dispute_fsm.diagrams.model import OPENING, Machine, machine_of
 from dispute_fsm.domain.enums import CommandType, Deadline
-from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.domain.policy import DEFAULT_POLICY, VERSION_FIELDS
 from dispute_fsm.machine.chart import ChartTransition
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 from tests.support import over
@@ -91,6 +91,68 @@ def test_every_name_is_defined(machine: Machine) -> None:
     for condition in machine.conditions.values():
         assert condition.origin.text.zh
         assert all(f"code.{code.value}" in machine.labels for code in condition.codes)
+
+
+def test_a_machine_has_every_word_of_its_version_and_no_other(
+    version: RuleVersion, machine: Machine
+) -> None:
+    words = {
+        "option": version.options,
+        "deadline": version.deadlines,
+        "outcome": version.outcomes,
+        "event": (CommandType.OPEN_DISPUTE, *version.table.actors),
+    }
+    for kind, of_version in words.items():
+        labels = {name for name in machine.labels if name.startswith(f"{kind}.")}
+        assert labels == {f"{kind}.{word.value}" for word in of_version}
+    assert set(machine.off) <= set(version.deadlines)
+    assert set(machine.policy) & VERSION_FIELDS == set(version.policy_fields)
+
+
+def test_a_question_has_the_answers_of_the_version() -> None:
+    """An option of another version is listed where the version names it as left out."""
+    asked = {
+        name: machine_of(version, DEFAULT_POLICY).questions for name, version in VERSIONS.items()
+    }
+    five = ["none", *(option.value for option in VERSIONS["2023-03"].options)]
+    assert list(asked["parallel"]["option"].answers) == five
+    assert list(asked["2023-03"]["option"].answers) == five
+    assert list(asked["extended"]["option"].answers) == [*five, "partial_refund"]
+    four = ["none", "response", "confirmation", "promise", "evidence"]
+    assert list(asked["parallel"]["named"].answers) == four
+    assert list(asked["2023-03"]["extended"].answers) == four
+    assert list(asked["extended"]["extended"].answers) == [*four, "appeal"]
+
+
+def test_an_outcome_can_remain_as_before() -> None:
+    machine = machine_of(VERSIONS["extended"], DEFAULT_POLICY)
+    as_before = {
+        transition.id
+        for transition in machine.transitions
+        if [(end.option, end.outcome) for end in transition.endings] == [(None, None)]
+    }
+    assert as_before == {
+        "penalized--extend_deadline--appeal",
+        "penalized--appeal--running",
+        "penalized--appeal_expired--running",
+        "appeal_under_review--uphold_penalty",
+    }
+
+
+def test_without_an_appeal_deadline_nobody_appeals() -> None:
+    version = VERSIONS["extended"]
+    default = machine_of(version, DEFAULT_POLICY)
+    policy = version.policy(DEFAULT_POLICY).lay_over({"appeal": None})
+    machine = machine_of(version, policy)
+    assert machine.off == (Deadline.APPEAL,)
+    assert machine.unreachable() - default.unreachable() == {
+        "penalized--extend_deadline--appeal",
+        "penalized--appeal--running",
+        "penalized--appeal_expired--running",
+        "appeal_under_review",
+        "appeal_under_review--uphold_penalty",
+        "appeal_under_review--overturn_penalty",
+    }
 
 
 def test_a_machine_survives_as_json(machine: Machine) -> None:

@@ -162,7 +162,10 @@ def _side(name: str, rules: str) -> Machine:
     if not Path(name).is_file():
         unknown = unknown_value(name, tuple(VERSIONS), "rule version")
         raise InputError(f"no policy file {name!r:.60}, and {unknown}", field="diff")
-    return machine_of(rule_version(rules), read_policy_changes(Path(name))(DEFAULT_POLICY))
+    version = rule_version(rules)
+    changed = read_policy_changes(Path(name))
+    version.check_policy(changed(DEFAULT_POLICY))
+    return machine_of(version, changed(version.policy(DEFAULT_POLICY)))
 
 
 def _format(to: Path | None) -> Format:
