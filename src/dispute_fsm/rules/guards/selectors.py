@@ -42,7 +42,7 @@ def _by_policy(
     name: str, answers: Mapping[str, tuple[str, str]], ask: Callable[[Policy], str], source: Source
 ) -> Dimension:
     """Make a question that the policy alone answers."""
-    return Dimension[Case](name, answers, lambda case: ask(case.policy), source, of_policy=ask)
+    return Dimension(name, answers, lambda case: ask(case.policy), source, of_policy=ask)
 
 
 def _named(case: Case) -> str:
@@ -51,7 +51,7 @@ def _named(case: Case) -> str:
     )
 
 
-OPTION = Dimension[Case](
+OPTION: Dimension[Case] = Dimension(
     "option",
     {"none": ("未选择", "none chosen"), **answers_of(Option)},
     _option,
@@ -89,7 +89,7 @@ SILENCE = _by_policy(
         "the announcement does not say what the consumer's silence means",
     ),
 )
-EVIDENCE = Dimension[Case](
+EVIDENCE: Dimension[Case] = Dimension(
     "evidence",
     {
         "none": ("尚未提交举证", "nothing submitted so far"),
@@ -100,7 +100,7 @@ EVIDENCE = Dimension[Case](
         "补充举证逾期的，按已有材料判责", "overdue extra evidence does not undo what was submitted"
     ),
 )
-FULFILMENT = Dimension[Case](
+FULFILMENT: Dimension[Case] = Dimension(
     "fulfilment",
     {
         "kept": ("已在约定时间前发货并揽件", "shipped and picked up by the agreed instant"),
@@ -111,13 +111,13 @@ FULFILMENT = Dimension[Case](
     stated("协商日期前未发货属于违规", "not shipped before the agreed date is a violation"),
     needs_facts=True,
 )
-EXTENDED = Dimension[Case](
+EXTENDED: Dimension[Case] = Dimension(
     "extended",
     {"none": ("无可延长的时限", "no such deadline runs"), **answers_of(Deadline)},
     extended_deadline,
     assumed("公告未提及延长时限", "the announcement does not mention extensions"),
 )
-NAMED = Dimension[Case](
+NAMED: Dimension[Case] = Dimension(
     "named",
     {"none": ("未指明进行中的时限", "no deadline that runs is named"), **answers_of(Deadline)},
     _named,
@@ -126,7 +126,7 @@ NAMED = Dimension[Case](
         "several deadlines run at once, so an extension names the one that it means",
     ),
 )
-FAILED = Dimension[Case](
+FAILED: Dimension[Case] = Dimension(
     "failed",
     {"none": ("另一路径仍在进行", "the other region has not failed"), **answers_of(LIABILITIES)},
     lambda case: "none" if case.liability is None else case.liability.value,
