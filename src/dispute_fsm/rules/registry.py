@@ -22,7 +22,7 @@ from dispute_fsm.rules.guards.selectors import OPTION
 from dispute_fsm.rules.version import VOCABULARY, Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class RuleVersion(Version):
     """A rule version as its chart module declares it, with the table as compiled."""
 

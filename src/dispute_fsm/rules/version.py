@@ -25,7 +25,7 @@ VOCABULARY: Vocabulary[StateName, CommandType, EventType, Deadline] = Vocabulary
 """The words that every chart is written in; the classes of the commands declare the rest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Version:
     """A rule version as its chart module declares it: what it is, what is different in it and why.
 
