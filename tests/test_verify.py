@@ -160,7 +160,7 @@ def appealing(path: str, event: CommandType, **rule: Any) -> Callable[[], RuleVe
 PLANTED_IN_EXTENDED: Mapping[str, tuple[str, str, Callable[[], RuleVersion]]] = {
     "an appeal is accepted twice": (
         "closed_stays_closed",
-        "second_appeal",
+        "second_time",
         appealing(APPEALED, E.UPHOLD_PENALTY, starts=(Deadline.APPEAL,)),
     ),
     "a penalty that was upheld is not final": (

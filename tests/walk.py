@@ -33,11 +33,11 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.machine import transition_table
 from dispute_fsm.machine.chart import Chart, ChartTransition
-from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult, Selector
 from dispute_fsm.machine.transition_table import Evaluated, Rule, Transition, TransitionTable
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.rules.registry import VERSIONS, rule_version
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.support import WHOSE, commands_of
 
@@ -45,8 +45,9 @@ OPTIONS: Mapping[str, Option | None] = MappingProxyType(
     {"none": None} | {option.value: option for option in Option}
 )
 
+GUARDS = [guard for version in VERSIONS.values() for guard in version.table.guards().values()]
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
-    {found.name: found for found in vars(guards).values() if isinstance(found, Dimension)}
+    {guard.dimension.name: guard.dimension for guard in GUARDS if isinstance(guard, Selector)}
 )
 TIMING: Mapping[str, Guard] = MappingProxyType(
     {
@@ -64,10 +65,8 @@ TIMING: Mapping[str, Guard] = MappingProxyType(
 NEEDS: Mapping[str, Guard] = MappingProxyType(
     {
         found.name: found
-        for found in vars(guards).values()
-        if isinstance(found, Guard)
-        and found.kind is GuardKind.REQUIRES
-        and found is not guards.order_exists
+        for found in GUARDS
+        if found.kind is GuardKind.REQUIRES and found is not guards.order_exists
     }
 )
 

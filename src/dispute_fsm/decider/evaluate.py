@@ -113,7 +113,7 @@ def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: d
         facts=facts,
         deadlines=dispute.deadlines,
         running=dispute.running_regions,
-        **dispute.memory._asdict(),
+        memory=dispute.memory,
         liability=dispute.liability,
     )
 
@@ -166,8 +166,8 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
         "option": None if dispute.option is None else dispute.option.value,
     }
     once = type(command).once
-    if once is not None and once[0](dispute.memory):
-        return Reason(once[1], once[2], FrozenMap(saw))
+    if once is not None and command.type in dispute.memory.once:
+        return Reason(once.code, once.check, FrozenMap(saw))
     offered = (dispute.path, command.type) in rules.table.transitions
     if dispute.closed_for_good or (dispute.closed and not offered):
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))

@@ -135,7 +135,7 @@ def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
     row = next((row for row in rows if all(selector.check(case) for selector in row.when)), None)
     if row is None:
         return None
-    chosen = replace(case, option=option, results={})
+    chosen = replace(case, memory=case.memory._replace(option=option), results={})
     proves = (row.target, CommandType.SUBMIT_EVIDENCE) in table.transitions and (
         row.source,
         CommandType.SUBMIT_EVIDENCE,
@@ -168,7 +168,7 @@ def _consequences(
             if all(selector.needs_facts or selector.check(case) for selector in row.when):
                 given = tuple(_given(selector) for selector in row.when_facts)
                 yield Consequence(
-                    event, role, _leads_to(table, row), row.outcome(case.option), given
+                    event, role, _leads_to(table, row), row.outcome(case.memory.option), given
                 )
 
 

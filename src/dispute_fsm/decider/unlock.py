@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from dispute_fsm.domain.commands import COMMAND_CLASSES, EXPIRIES, Memory, RecordedCommand
+from dispute_fsm.domain.commands import EXPIRIES, Memory, RecordedCommand, remembered
 from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, Role
 from dispute_fsm.domain.reasons import ActorUnlock
@@ -32,8 +32,7 @@ class _SearchNode(NamedTuple):
 def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first to make the command possible; None where nobody can."""
     running = frozenset(case.deadlines)
-    memory = Memory(*(getattr(case, name) for name in Memory._fields))
-    start = _SearchNode(path, memory, running, running, case.liability)
+    start = _SearchNode(path, case.memory, running, running, case.liability)
     seen = set[_SearchNode]()
     queue: deque[tuple[_SearchNode, DisputeTransition | None]] = deque([(start, None)])
     while queue:
@@ -79,9 +78,9 @@ def _case_there(table: DisputeTable, node: _SearchNode, case: Case) -> Case:
         case,
         deadlines=due,
         running=running,
+        memory=node.memory,
         liability=node.liability,
         results={},
-        **node.memory._asdict(),
     )
 
 
@@ -105,7 +104,7 @@ def _after(
     rule = row.rule
     started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
     kept = (node.deadlines & set(table.configurations[row.target].deadlines)) - set(rule.ends)
-    memory = COMMAND_CLASSES[row.event].remember(node.memory, RecordedCommand(row.records))
+    memory = remembered(node.memory, row.event, RecordedCommand(row.records))
     # Counts would make the search endless; whether there is a submission is all that selects.
     memory = memory._replace(
         submissions=min(memory.submissions, 1), extra_rounds=node.memory.extra_rounds

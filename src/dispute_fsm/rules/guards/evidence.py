@@ -226,6 +226,6 @@ PROVEN = (
 )
 def rounds_left(case: Case) -> GuardResult:
     """Require that the adjudicator has a further request left."""
-    used, most = case.extra_rounds, case.policy.extra_evidence_rounds
+    used, most = case.memory.extra_rounds, case.policy.extra_evidence_rounds
     code = RefusalCode.NO_ROUNDS_LEFT
     return result_of(used < most, code, NEVER, used=used, extra_evidence_rounds=most)
