@@ -33,7 +33,7 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.machine import transition_table
 from dispute_fsm.machine.chart import Chart, ChartTransition
-from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult, Selector
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult, Selector, answered
 from dispute_fsm.machine.transition_table import Evaluated, Rule, Transition, TransitionTable
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
@@ -230,7 +230,7 @@ def reachable_configurations(subject: Subject, start: str) -> frozenset[tuple[st
 
 # ---- engine, table and oracle --------------------------------------------------------------------
 
-PASSED, FAILED = GuardResult(passed=True), GuardResult(passed=False)
+PASSED = GuardResult(passed=True)
 WRONG_ACTOR = GuardResult(passed=False, code=RefusalCode.WRONG_ACTOR)
 
 
@@ -320,10 +320,10 @@ class Comparison:
         results |= {name: self.failures[name, code] for name, code in situation.failing.items()}
         for name, by in self.actors.items():
             results[name] = PASSED if situation.role in by.roles else WRONG_ACTOR
-        for name, selector in self.selectors.items():
-            results[name] = (
-                PASSED if situation.answers[selector.dimension.name] in selector.accepts else FAILED
-            )
+        results |= {
+            name: answered(name, situation.answers[name])
+            for name in {selector.dimension.name for selector in self.selectors.values()}
+        }
         return Case(
             command=cast("Any", SimpleNamespace(type=situation.event)),
             now=cast("Any", None),
@@ -352,7 +352,11 @@ def compare(comparison: Comparison, situation: Situation) -> CommonResult:
     )
     prepared = len(case.results)
     evaluated = table.evaluate(path, situation.event, case)
-    failing = {name for name, result in case.results.items() if result is not PASSED}
+    failing = {name for name, result in case.results.items() if not result.passed} | {
+        name
+        for name, selector in comparison.selectors.items()
+        if situation.answers[selector.dimension.name] not in selector.accepts
+    }
     able = [
         transition
         for transition in table.transitions.get((path, situation.event), ())

@@ -51,7 +51,12 @@ def evaluate(
     dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
 ) -> Evaluation:
     """Evaluate a command. Raises `FactsNeededError` where facts are missing that it needs."""
-    case = case_of(dispute, command, facts, now)
+    return evaluate_case(dispute, case_of(dispute, command, facts, now))
+
+
+def evaluate_case(dispute: Dispute, case: Case) -> Evaluation:
+    """Evaluate a command in its case, which `case_of` has made for the dispute."""
+    command = case.command
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
             return Evaluation(case, earlier=event)

@@ -53,9 +53,8 @@ def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
 def _steps(
     table: DisputeTable, node: _SearchNode, case: Case
 ) -> Iterator[tuple[DisputeTransition, _SearchNode]]:
-    for (path, command), rows in table.transitions.items():
-        # An extension leads nowhere.
-        if path != node.path or command is CommandType.EXTEND_DEADLINE:
+    for command, rows in table.leaving(node.path).items():
+        if command is CommandType.EXTEND_DEADLINE:  # it leads nowhere
             continue
         for row in rows:
             for option in Option if command is CommandType.CHOOSE_OPTION else (node.memory.option,):
