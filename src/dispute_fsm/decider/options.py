@@ -4,9 +4,9 @@ Nothing here knows an option by name: each is put before the chart as a command 
 payload, and what choosing leads to is read off the rows behind it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from dispute_fsm.decider.dispute import Dispute
@@ -19,7 +19,7 @@ from dispute_fsm.domain.policy import EvidenceReason, Policy
 from dispute_fsm.domain.reasons import PayloadUnlock, Reason
 from dispute_fsm.domain.working_time import Count, count
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard import Selector
+from dispute_fsm.machine.guard import Dimension, Selector
 from dispute_fsm.rules.case import Case, DisputeTable, DisputeTransition
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
@@ -109,17 +109,19 @@ def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[
     of another order, or dated after `now`.
     """
     check_facts(facts, dispute.order_id, None, now)
+    offered = dispute.rules.options
     merchant = Actor(role=Role.MERCHANT, id=dispute.merchant_id)
+    # Not validated, because the id of a recorded dispute may be blank.
+    choice = ChooseOption.model_construct(by=merchant, option=offered[0])
     started = _Started(dispute.policy, now)
     return tuple(
         _view(
             dispute,
-            # Not validated, because the id of a recorded dispute may be blank.
-            case_of(dispute, ChooseOption.model_construct(by=merchant, option=option), facts, now),
+            case_of(dispute, choice.model_copy(update={"option": option}), facts, now),
             option,
             started,
         )
-        for option in dispute.rules.options
+        for option in offered
     )
 
 
@@ -143,40 +145,64 @@ def _preview(
     if not rows:
         return None
     row = rows[0]
-    chosen = replace(case, memory=case.memory._replace(option=option), results={})
     proves = (row.target, CommandType.SUBMIT_EVIDENCE) in table.transitions and (
         row.source,
         CommandType.SUBMIT_EVIDENCE,
     ) not in table.transitions
     begun = [begins for deadline in row.rule.starts if (begins := started[deadline]) is not None]
+    _, questions = _acts_of_others(table, row.target)
+    # The case is that of the choice itself: what others may do depends on the same answers.
+    answers = tuple([question.answer(case) for question in questions])
     return Preview(
         state=_leads_to(table, row),
         settles=row.outcome(option),
         deadlines=tuple(begun),
-        consequences=tuple(
-            _consequences(table, row.target, chosen, {begins.deadline for begins in begun})
+        consequences=_consequences(
+            table, row.target, option, frozenset({begins.deadline for begins in begun}), answers
         ),
         reasons=tuple(case.policy.evidence_reasons.items()) if proves else (),
     )
 
 
+@lru_cache
+def _acts_of_others(
+    table: DisputeTable, path: str
+) -> tuple[tuple[DisputeTransition, ...], tuple[Dimension, ...]]:
+    """Return what the consumer and the deadlines may do next, and the questions that it takes.
+
+    A withdrawal goes without saying.
+    """
+    rows = tuple(
+        row
+        for command, rows in table.leaving(path).items()
+        for row in rows
+        if row.rule.by.roles[0] in _OTHERS and command is not CommandType.WITHDRAW
+    )
+    return rows, tuple(dict.fromkeys(one.dimension for row in rows for one in row.when))
+
+
+@lru_cache(maxsize=1_024)
 def _consequences(
-    table: DisputeTable, path: str, case: Case, running: set[Deadline]
-) -> Iterator[Consequence]:
-    """List what the consumer and the deadlines may do next; a withdrawal goes without saying."""
-    for event, rows in table.leaving(path).items():
-        role, expires = rows[0].rule.by.roles[0], event.expires
-        if (
-            role not in _OTHERS
-            or event is CommandType.WITHDRAW
-            or (expires is not None and expires not in running)
-        ):
-            continue
-        for row in table.select(path, event, case):
-            given = tuple(_given(selector) for selector in row.when_facts)
-            yield Consequence(
-                event, role, _leads_to(table, row), row.outcome(case.memory.option), given
-            )
+    table: DisputeTable,
+    path: str,
+    option: Option,
+    running: frozenset[Deadline],
+    answers: tuple[str, ...],
+) -> tuple[Consequence, ...]:
+    """List what others may do next; it is settled by the answers, so it is the same each time."""
+    rows, questions = _acts_of_others(table, path)
+    given = dict(zip(questions, answers, strict=True))
+    return tuple(
+        Consequence(
+            row.event,
+            row.rule.by.roles[0],
+            _leads_to(table, row),
+            row.outcome(option),
+            tuple(map(_given, row.when_facts)),
+        )
+        for row in rows
+        if (row.rule.expires is None or row.rule.expires in running) and row.is_for(given)
+    )
 
 
 def _given(selector: Selector) -> GivenFact:

@@ -199,6 +199,9 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
     ] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
     """What `select` has found by the answers, which settle it: no case is looked at twice."""
 
+    __hash__ = object.__hash__
+    """By identity: it is a key of caches, and to go through all that it says costs too much."""
+
     def __post_init__(self) -> None:
         leaving: dict[str, dict[CommandT, Any]] = {}
         for (path, command), rows in self.transitions.items():
