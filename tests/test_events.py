@@ -11,7 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.domain import events
-from dispute_fsm.domain.commands import PAYLOAD_CLASSES
+from dispute_fsm.domain.commands import (
+    PAYLOAD_CLASSES,
+    ChoicePayload,
+    EvidencePayload,
+    Payload,
+)
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, StateName
 from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, AuditEvent, Check
 from tests.support import (
@@ -284,6 +289,22 @@ def test_a_payload_is_that_of_the_command_and_of_no_other() -> None:
                 with pytest.raises(ValidationError):
                     EVENT.validate_python({**record, "payload": other})
                 assert name is not event.command
+
+
+def test_a_payload_that_is_a_model_already_is_of_the_command_too_and_adds_no_member() -> None:
+    class Longer(ChoicePayload):
+        more: str = "the host's own"
+
+    for event in (CHOSEN, CLAIMED, SUBMITTED, ONE_OF_EACH["dispute_resolved"]):
+        record = record_of(event)
+        read = EVENT.validate_python({**record, "payload": event.payload})
+        assert read.payload is event.payload
+        models: set[type[Payload]] = {Payload, ChoicePayload, EvidencePayload}
+        others = [model.model_construct() for model in models - {type(event.payload)}]
+        others.append(Longer(option=Option.OUT_OF_STOCK_REFUND))
+        for other in others:
+            with pytest.raises(ValidationError):
+                EVENT.validate_python({**record, "payload": other})
 
 
 def test_the_common_base_reads_a_payload_too() -> None:

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dispute_fsm.domain.enums import (
     CommandType,
@@ -175,6 +182,9 @@ class _Extension(Strict, Generic[P]):
 
 class Payload(Strict):
     """What an event records of a command beyond who and when; this base records nothing more."""
+
+    # One of a host's subclass is validated again: the members that it adds are not recorded.
+    model_config = ConfigDict(revalidate_instances="subclass-instances")
 
 
 class OpeningPayload(Payload):
@@ -655,13 +665,3 @@ def content(command: Command) -> dict[str, Any]:
 def content_as_json(command: Command) -> dict[str, Any]:
     """Return the same in plain values, as JSON holds them."""
     return command.model_dump(mode="json", include=set(PAYLOAD_CLASSES[command.type].model_fields))
-
-
-def read_payload(command: CommandType, value: object) -> Payload:
-    """Read what an event records of a command."""
-    expected = PAYLOAD_CLASSES[command]
-    if type(value) is expected:  # it passed this very model, and cannot have changed
-        return value
-    if isinstance(value, Payload):
-        raise ValueError(f"{type(value).__name__} is the payload of another command")  # noqa: TRY004 -- pydantic reports ValueError as a field's fault
-    return expected.model_validate(value)

@@ -16,13 +16,14 @@ from pydantic import (
     AfterValidator,
     Field,
     PlainSerializer,
+    PlainValidator,
     SerializeAsAny,
     TypeAdapter,
     ValidationInfo,
-    field_validator,
 )
 
 from dispute_fsm.domain.commands import (
+    PAYLOAD_CLASSES,
     Actor,
     ChoicePayload,
     EvidencePayload,
@@ -32,7 +33,6 @@ from dispute_fsm.domain.commands import (
     RequestPayload,
     RulingPayload,
     Sha256,
-    read_payload,
 )
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
@@ -108,6 +108,14 @@ NoCodes = Annotated[tuple[()], Field(strict=False)]
 Path = Annotated[str, Field(pattern=r"^[a-z_.,]{1,400}$")]
 
 
+def _of_the_command(value: object, info: ValidationInfo) -> Payload:
+    command = info.data.get("command")  # an invalid one is an error already
+    return Payload() if command is None else PAYLOAD_CLASSES[command].model_validate(value)
+
+
+PayloadOfCommand = Annotated[SerializeAsAny[Payload], PlainValidator(_of_the_command)]
+
+
 class AuditEvent(Strict):
     """What all events have in common.
 
@@ -126,7 +134,7 @@ class AuditEvent(Strict):
     recorded_at: Instant
     actor: Actor
     command: Named[CommandType]
-    payload: SerializeAsAny[Payload]
+    payload: PayloadOfCommand
     source: Path | None
     target: Path
     checks: Series[Check]
@@ -142,11 +150,6 @@ class AuditEvent(Strict):
     hash: Sha256
     private: Private
     schema_version: Literal[1]
-
-    @field_validator("payload", mode="plain")
-    @classmethod
-    def _of_the_command(cls, value: object, info: ValidationInfo) -> Payload:
-        return read_payload(info.data["command"], value) if "command" in info.data else Payload()
 
     def __repr__(self) -> str:
         ended = "" if self.outcome is None else f", {self.outcome.value}"
@@ -167,7 +170,7 @@ class DisputeOpened(AuditEvent):
 
     type: Literal[EventType.DISPUTE_OPENED]
     command: Literal[CommandType.OPEN_DISPUTE]
-    payload: SerializeAsAny[OpeningPayload]
+    payload: OpeningPayload
     source: None
     outcome: None
     refused: NoCodes
@@ -189,7 +192,7 @@ class OptionChosen(_Progressed):
 
     type: Literal[EventType.OPTION_CHOSEN]
     command: Literal[CommandType.CHOOSE_OPTION]
-    payload: SerializeAsAny[ChoicePayload]
+    payload: ChoicePayload
 
 
 class AgreementConfirmed(_Progressed):
@@ -209,7 +212,7 @@ class AgreementUpheld(_Progressed):
 
     type: Literal[EventType.AGREEMENT_UPHELD]
     command: Literal[CommandType.RULE_NO_FAULT]
-    payload: SerializeAsAny[RulingPayload]
+    payload: RulingPayload
 
 
 class EvidenceSubmitted(_Progressed):
@@ -217,7 +220,7 @@ class EvidenceSubmitted(_Progressed):
 
     type: Literal[EventType.EVIDENCE_SUBMITTED]
     command: Literal[CommandType.SUBMIT_EVIDENCE]
-    payload: SerializeAsAny[EvidencePayload]
+    payload: EvidencePayload
 
 
 class EvidenceRequested(_Progressed):
@@ -225,7 +228,7 @@ class EvidenceRequested(_Progressed):
 
     type: Literal[EventType.EVIDENCE_REQUESTED]
     command: Literal[CommandType.REQUEST_EVIDENCE]
-    payload: SerializeAsAny[RequestPayload]
+    payload: RequestPayload
 
 
 class EvidenceOverdue(_Progressed):
@@ -241,7 +244,7 @@ class DeadlineExtended(AuditEvent):
     source: Path
     refused: NoCodes
     command: Literal[CommandType.EXTEND_DEADLINE]
-    payload: SerializeAsAny[ExtensionPayload]
+    payload: ExtensionPayload
 
 
 class SettlementFailed(_Progressed):
@@ -279,7 +282,7 @@ class PenaltyAnnulled(_Closed):
 
     type: Literal[EventType.PENALTY_ANNULLED]
     command: Literal[CommandType.ANNUL]
-    payload: SerializeAsAny[RulingPayload]
+    payload: RulingPayload
 
 
 class PenaltyAppealed(_Closed):
@@ -287,7 +290,7 @@ class PenaltyAppealed(_Closed):
 
     type: Literal[EventType.PENALTY_APPEALED]
     command: Literal[CommandType.APPEAL]
-    payload: SerializeAsAny[RulingPayload]
+    payload: RulingPayload
 
 
 class PenaltyFinal(_Closed):
@@ -301,7 +304,7 @@ class PenaltyUpheld(_Closed):
 
     type: Literal[EventType.PENALTY_UPHELD]
     command: Literal[CommandType.UPHOLD_PENALTY]
-    payload: SerializeAsAny[RulingPayload]
+    payload: RulingPayload
 
 
 class PenaltyOverturned(_Closed):
@@ -309,7 +312,7 @@ class PenaltyOverturned(_Closed):
 
     type: Literal[EventType.PENALTY_OVERTURNED]
     command: Literal[CommandType.OVERTURN_PENALTY]
-    payload: SerializeAsAny[RulingPayload]
+    payload: RulingPayload
 
 
 class CommandRefused(AuditEvent):
