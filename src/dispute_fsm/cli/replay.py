@@ -9,21 +9,12 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    console,
-    print_error,
-    print_json,
-    print_line,
-    progress_bar,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app, console, print_error
+from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import history_files
 from dispute_fsm.cli.messages import REPLAY
+from dispute_fsm.cli.output import print_json, print_line, progress_bar
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError

@@ -10,23 +10,13 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    console,
-    print_error,
-    print_json,
-    print_line,
-    print_written_into,
-    progress_bar,
-    reported,
-)
-from dispute_fsm.cli.database import open_store
+from dispute_fsm.cli.app import Exit, app, console, print_error
+from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
+from dispute_fsm.cli.db import open_store
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import ScenarioFile, scenario_files
 from dispute_fsm.cli.messages import RUN
+from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY

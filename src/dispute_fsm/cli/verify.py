@@ -7,19 +7,11 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    print_json,
-    print_line,
-    print_written_into,
-    progress_bar,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.messages import VERIFY
+from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.history.jsonl import atomic_text_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
