@@ -153,9 +153,7 @@ def _side(name: str, rules: str) -> Machine:
         unknown = unknown_value(name, tuple(VERSIONS), "rule version")
         raise InputError(f"no policy file {name!r:.60}, and {unknown}", field="diff")
     version = rule_version(rules)
-    changed = read_policy_changes(Path(name))
-    version.check_policy(changed(DEFAULT_POLICY))
-    return machine_of(version, changed(version.policy(DEFAULT_POLICY)))
+    return machine_of(version, read_policy_changes(Path(name))(version.policy(DEFAULT_POLICY)))
 
 
 def _format(to: Path | None) -> Format:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from dispute_fsm.documents.source import NOT_A_MAPPING, FieldPath, YamlSource, suggestion
 from dispute_fsm.documents.yaml_text import read_file
-from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.policy import DEFAULT_POLICY, VERSION_FIELDS, Policy
 from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.registry import VERSIONS
@@ -33,14 +33,18 @@ def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:
     """Read a file of policy fields; return a function that applies them to a policy.
 
     Raises `InputError` for the first field that does not fit the default policy, `OSError` if the
-    file cannot be read. The function raises `InputError` if they do not fit its policy.
+    file cannot be read. The function raises `InputError` if they do not fit its policy, which has
+    the fields of its rule version.
     """
     source = read_file(path)
 
     def apply(base: Policy) -> Policy:
-        return policy_at(source, source.value, (), base)
+        changed = policy_at(source, source.value, (), base)
+        if foreign := (VERSION_FIELDS & changed.model_fields_set) - base.model_fields_set:
+            raise source.error((min(foreign),), "the rule version has no such field")
+        return changed
 
-    apply(DEFAULT_POLICY)
+    policy_at(source, source.value, (), DEFAULT_POLICY)
     return apply
 
 
