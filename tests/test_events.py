@@ -4,10 +4,11 @@ Written and read, an event is the same again.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.domain import events
@@ -132,6 +133,27 @@ def test_every_event_is_equal_to_itself_once_written_and_read() -> None:
         ):
             assert read == event
             assert read.model_dump_json() == written
+
+
+def in_detail(value: object) -> object:
+    """Return a value with the types of all its parts, in their order."""
+    parts: object = value
+    if isinstance(value, BaseModel):
+        parts = in_detail_of(vars(value))
+    elif isinstance(value, dict):
+        parts = in_detail_of(value)
+    elif isinstance(value, tuple):
+        parts = [in_detail(part) for part in value]
+    return type(value), parts
+
+
+def in_detail_of(members: Mapping[Any, object]) -> list[object]:
+    return [(in_detail(name), in_detail(member)) for name, member in members.items()]
+
+
+def test_an_event_that_is_made_without_validation_is_what_validation_makes_of_it() -> None:
+    for event in (*CORPUS, CHOSEN, CLAIMED, SUBMITTED):
+        assert in_detail(EVENT.validate_python(record_of(event))) == in_detail(event)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from pydantic import (
     SerializeAsAny,
     TypeAdapter,
     ValidationInfo,
+    create_model,
 )
 
 from dispute_fsm.domain.commands import (
@@ -354,6 +355,28 @@ EVENT_CLASSES: Mapping[str, type[AuditEvent]] = FrozenMap(
     {name: _CLASSES[name] for name in EventType}
 )
 """The class of each type of event."""
+
+
+def _part(event: type[AuditEvent], *names: str) -> type[Strict]:
+    declared = event.model_fields
+    fields: dict[str, Any] = {name: (declared[name].annotation, declared[name]) for name in names}
+    return create_model(f"{event.__name__}Part", __base__=Strict, **fields)
+
+
+HANDED_IN = _part(
+    AuditEvent,
+    *("event_id", "at", "recorded_at", "actor", "facts", "deadlines", "key", "correlation_id"),
+)
+"""The members of an event that a host handed in, and what is counted from them.
+
+A host may have changed a model without validation (`model_copy`), so they are validated before they
+are recorded, as a payload is. All other members are ours.
+"""
+
+HANDED_IN_AT_OPENING = _part(
+    DisputeOpened, "dispute_id", "rules", "order_id", "merchant_id", "consumer_id"
+)
+"""Those that an opening has besides; later events repeat them from it."""
 
 
 class _EventAdapter(TypeAdapter[AnyEvent]):  # type: ignore[misc]  # it is final, but how it is pickled can be said nowhere else

@@ -1,8 +1,8 @@
 """The strict base of every model, and the scalar types that they share.
 
-Everything that enters the package is validated once, at the border; inside, values are trusted. An
-event is validated when it is made, so that every recorded event can be read back. Unknown fields
-are errors, and nothing is coerced: a number is not a string, a naive datetime is not an instant.
+Everything that enters the package is validated once, at the border; inside, values are trusted, and
+models are made of them without validation (`Strict.made`). Unknown fields are errors, and nothing
+is coerced: a number is not a string, a naive datetime is not an instant.
 """
 
 import re
@@ -10,7 +10,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
-from typing import Annotated, NoReturn, Self, TypeVar
+from typing import Annotated, Any, NoReturn, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -87,12 +87,28 @@ for _name in (
     setattr(FrozenMap, _name, _reject_change)
 
 
+_set = object.__setattr__  # as pydantic itself sets the members of a frozen model
+
+
 class Strict(BaseModel):
     """Frozen; unknown fields are errors; no coercion."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
     )
+
+    @classmethod
+    def made(cls, members: dict[str, Any]) -> Self:
+        """Make a model of all its members, in the order of its fields, without validation.
+
+        Only for members that are valid already: validated at the border, or computed from such.
+        """
+        model = cls.__new__(cls)
+        _set(model, "__dict__", members)
+        _set(model, "__pydantic_fields_set__", set(members))
+        _set(model, "__pydantic_extra__", None)
+        _set(model, "__pydantic_private__", None)
+        return model
 
 
 class Recorded(Strict):

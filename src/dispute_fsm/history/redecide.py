@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from dispute_fsm.decider.decide import Conclusion, RecordedCheck, conclude, conclude_opening
+from dispute_fsm.decider.decide import Conclusion, conclude, conclude_opening, recorded_check
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import erased, reveal
 from dispute_fsm.domain.commands import COMMAND_CLASSES, Command, OpenDispute
@@ -51,9 +51,6 @@ class Difference(Strict):
 
 _COMPARED_MEMBERS = ("type", "target", "deadlines", "outcome", "refused")
 
-AnyCheck = Check | RecordedCheck
-"""One guard's result, as it was recorded or as it is evaluated now."""
-
 
 def compare(event: AuditEvent, now: Conclusion | AuditEvent) -> Difference | None:
     """Compare an event with the decision now; None where they are equal.
@@ -83,7 +80,7 @@ def no_event_difference(
         drift = Drift.NEWLY_REFUSED
     else:
         drift = Drift.EXPLANATION if reasons else Drift.NEWLY_ACCEPTED
-    checks = [RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in reasons]
+    checks = [recorded_check(reason.guard, reason.saw, passed=False) for reason in reasons]
     change = Change(field="type", recorded=event.type.value, now=result)
     return _difference(event, drift, checks, (change,))
 
@@ -160,7 +157,7 @@ def _same_checks(event: AuditEvent, now: Conclusion | AuditEvent) -> bool:
     return len(event.checks) == len(now.checks) and all(map(_same_check, event.checks, now.checks))
 
 
-def _same_check(then: AnyCheck, now: AnyCheck) -> bool:
+def _same_check(then: Check, now: Check) -> bool:
     return then.guard == now.guard and then.passed is now.passed and _same_values(then.saw, now.saw)
 
 
@@ -173,7 +170,7 @@ def _same_values(then: Mapping[str, Seen], now: Mapping[str, Seen]) -> bool:
 
 
 def _difference(
-    event: AuditEvent, drift: Drift, now: Sequence[AnyCheck], changes: tuple[Change, ...]
+    event: AuditEvent, drift: Drift, now: Sequence[Check], changes: tuple[Change, ...]
 ) -> Difference:
     name = _decisive_guard(event.checks, now, drift)
     saw_then, saw_now = (
@@ -191,7 +188,7 @@ def _difference(
     )
 
 
-def _decisive_guard(then: Sequence[AnyCheck], now: Sequence[AnyCheck], drift: Drift) -> str | None:
+def _decisive_guard(then: Sequence[Check], now: Sequence[Check], drift: Drift) -> str | None:
     """Return the name of the guard that makes the difference.
 
     It is the first with another result, else the first that saw something else, else the first
@@ -212,16 +209,16 @@ def _decisive_guard(then: Sequence[AnyCheck], now: Sequence[AnyCheck], drift: Dr
     return next(iter(candidates), None)
 
 
-def _passes(check: AnyCheck | None) -> bool:
+def _passes(check: Check | None) -> bool:
     """Return whether a guard lets the command pass; one that is not evaluated does."""
     return check is None or check.passed
 
 
-def _checks_json(checks: Sequence[AnyCheck]) -> JsonValue:
+def _checks_json(checks: Sequence[Check]) -> JsonValue:
     return [{"guard": check.guard, "passed": check.passed, "saw": _saw(check)} for check in checks]
 
 
-def _saw(check: AnyCheck) -> dict[str, JsonValue]:
+def _saw(check: Check) -> dict[str, JsonValue]:
     return {name: _json(value) for name, value in check.saw.items()}
 
 
