@@ -44,7 +44,9 @@ class Evaluation(NamedTuple):
     @property
     def facts(self) -> OrderFacts | None:
         """What the order system showed, where that was looked at."""
-        return self.case.facts if any(guard.needs_facts for guard, _ in self.checks) else None
+        facts = self.case.facts
+        looked_at = facts is not None and any(guard.needs_facts for guard, _ in self.checks)
+        return facts if looked_at else None
 
 
 def evaluate(

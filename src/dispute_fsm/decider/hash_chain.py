@@ -209,11 +209,15 @@ def event_hash(record: Mapping[str, Any]) -> str:
 def seal(kind: type[E], members: Mapping[str, Any]) -> tuple[E, bytes]:
     """Make an event of its valid members; return it with its hash, and the bytes it covers."""
     event = {name: members[name] for name in kind.model_fields}
-    # Only an opening has a payload whose form in JSON is another than the one in which it is held.
+    payload = members["payload"]
     hashed = hashed_form(
-        {**event, "payload": members["payload"].model_dump(mode="json")}
-        if kind is DisputeOpened
-        else event
+        {
+            **event,
+            "actor": vars(members["actor"]),
+            # Only an opening's has another form in JSON than the one in which it is held.
+            "payload": payload.model_dump(mode="json") if kind is DisputeOpened else vars(payload),
+            "checks": [vars(check) for check in members["checks"]],
+        }
     )
     event["hash"] = hashlib.sha256(hashed).hexdigest()
     return kind.made(event), hashed
