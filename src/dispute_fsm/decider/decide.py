@@ -37,7 +37,7 @@ from dispute_fsm.domain.events import (
 )
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.reasons import ANOTHER_ID, Reason
-from dispute_fsm.domain.scalars import FrozenMap, format_instant, parse_instant
+from dispute_fsm.domain.scalars import FrozenMap, format_instant, made, parse_instant
 from dispute_fsm.errors import ClockWentBackError, InputError
 from dispute_fsm.machine.guard import Guard, GuardResult, Seen
 from dispute_fsm.machine.transition_table import Transition
@@ -88,7 +88,7 @@ class Conclusion(NamedTuple):
 def recorded_check(guard: str, saw: Mapping[str, Seen], *, passed: bool) -> Check:
     """Make a guard's answer as it is recorded; what a guard saw is valid."""
     seen = saw if isinstance(saw, FrozenMap) else FrozenMap(saw)
-    return Check.made({"guard": guard, "passed": passed, "saw": seen})
+    return made(Check, {"guard": guard, "passed": passed, "saw": seen})
 
 
 def conclude(

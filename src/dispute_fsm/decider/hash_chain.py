@@ -26,7 +26,7 @@ from dispute_fsm.domain.commands import (
     content_as_json,
 )
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened, PrivateValue
-from dispute_fsm.domain.scalars import Strict
+from dispute_fsm.domain.scalars import Strict, made
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.guards.evidence import length
 
@@ -220,7 +220,7 @@ def seal(kind: type[E], members: Mapping[str, Any]) -> tuple[E, bytes]:
         }
     )
     event["hash"] = hashlib.sha256(hashed).hexdigest()
-    return kind.made(event), hashed
+    return made(kind, event), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:

@@ -1,7 +1,7 @@
 """The strict base of every model, and the scalar types that they share.
 
 Everything that enters the package is validated once, at the border; inside, values are trusted, and
-models are made of them without validation (`Strict.made`). Unknown fields are errors, and nothing
+models are made of them without validation (`made`). Unknown fields are errors, and nothing
 is coerced: a number is not a string, a naive datetime is not an instant.
 """
 
@@ -50,6 +50,7 @@ _LONGEST = timedelta(days=36_500)
 K = TypeVar("K")
 V = TypeVar("V")
 E = TypeVar("E", bound=StrEnum)
+M = TypeVar("M", bound=BaseModel)
 
 
 class FrozenMap(dict[K, V]):
@@ -87,9 +88,6 @@ for _name in (
     setattr(FrozenMap, _name, _reject_change)
 
 
-_set = object.__setattr__  # as pydantic itself sets the members of a frozen model
-
-
 class Strict(BaseModel):
     """Frozen; unknown fields are errors; no coercion."""
 
@@ -97,18 +95,21 @@ class Strict(BaseModel):
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
     )
 
-    @classmethod
-    def made(cls, members: dict[str, Any]) -> Self:
-        """Make a model of all its members, in the order of its fields, without validation.
 
-        Only for members that are valid already: validated at the border, or computed from such.
-        """
-        model = cls.__new__(cls)
-        _set(model, "__dict__", members)
-        _set(model, "__pydantic_fields_set__", set(members))
-        _set(model, "__pydantic_extra__", None)
-        _set(model, "__pydantic_private__", None)
-        return model
+_new, _set = object.__new__, object.__setattr__  # as pydantic makes a frozen model
+
+
+def made(model: type[M], members: dict[str, Any]) -> M:
+    """Make a model of all its members, in the order of its fields, without validation.
+
+    Only for members that are valid already: validated at the border, or computed from such.
+    """
+    value = _new(model)
+    _set(value, "__dict__", members)
+    _set(value, "__pydantic_fields_set__", set(members))
+    _set(value, "__pydantic_extra__", None)
+    _set(value, "__pydantic_private__", None)
+    return value
 
 
 class Recorded(Strict):
