@@ -1,6 +1,7 @@
 """Policies and rollout plans as people write them: a block of a scenario, or a file of its own."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -36,12 +37,13 @@ def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:
     file cannot be read. The function raises `InputError` if they do not fit its policy.
     """
     source = read_file(path)
-
-    def apply(base: Policy) -> Policy:
-        return policy_at(source, source.value, (), base)
-
+    apply = partial(_apply, source)  # a function that another process can get, too
     apply(DEFAULT_POLICY)
     return apply
+
+
+def _apply(source: YamlSource, base: Policy) -> Policy:
+    return policy_at(source, source.value, (), base)
 
 
 def rollout_at(source: YamlSource, value: object, path: FieldPath) -> Rollout:
