@@ -11,8 +11,10 @@ from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import SUFFIX
 from dispute_fsm.terminal import default_lang
+from dispute_fsm.workers import usable_cores
 
 LANG = default_lang()
+CORES = usable_cores()
 
 
 def choice_option(name: str, choices: Sequence[str], what: str, text: str) -> Any:  # noqa: ANN401 -- as `typer.Option`
@@ -34,6 +36,16 @@ LangOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")
+]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Processes to use; default: one for each core.",
+        show_default=False,
+    ),
 ]
 HistoryArgument = Annotated[
     str,

@@ -17,7 +17,7 @@ from dispute_fsm.domain.enums import CommandType, Deadline, EventType, RefusalCo
 from dispute_fsm.domain.events import AuditEvent, Check, DisputeOpened
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.reasons import Reason
-from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict, format_instant
+from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict, format_instant, made
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.messages import Drift, Missing
 from dispute_fsm.machine.guard import Seen
@@ -287,7 +287,7 @@ class Undetermined(Strict):
 def recorded_command(event: AuditEvent) -> Command:
     """Return the command of an event; an erased text comes back as another of the same length."""
     said = {**reveal(event), "by": event.actor, "key": event.key}  # an event is valid already
-    return COMMAND_CLASSES[event.command].made(said)
+    return made(COMMAND_CLASSES[event.command], said)
 
 
 def recorded_opening(event: DisputeOpened, policy: Policy, rules: str) -> OpenDispute:

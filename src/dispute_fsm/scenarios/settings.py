@@ -1,6 +1,7 @@
 """Policies and rollout plans as people write them: a block of a scenario, or a file of its own."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -37,15 +38,15 @@ def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:
     the fields of its rule version.
     """
     source = read_file(path)
-
-    def apply(base: Policy) -> Policy:
-        changed = policy_at(source, source.value, (), base)
-        if foreign := (VERSION_FIELDS & changed.model_fields_set) - base.model_fields_set:
-            raise source.error((min(foreign),), "the rule version has no such field")
-        return changed
-
     policy_at(source, source.value, (), DEFAULT_POLICY)
-    return apply
+    return partial(_apply, source)  # a function that another process can get, too
+
+
+def _apply(source: YamlSource, base: Policy) -> Policy:
+    changed = policy_at(source, source.value, (), base)
+    if foreign := (VERSION_FIELDS & changed.model_fields_set) - base.model_fields_set:
+        raise source.error((min(foreign),), "the rule version has no such field")
+    return changed
 
 
 def rollout_at(source: YamlSource, value: object, path: FieldPath) -> Rollout:
