@@ -6,6 +6,7 @@ difference has its class, the decisive guard, and what that guard saw.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from pydantic import JsonValue
 
@@ -50,6 +51,7 @@ class Difference(Strict):
 
 
 _COMPARED_MEMBERS = ("type", "target", "deadlines", "outcome", "refused")
+_compared = attrgetter(*_COMPARED_MEMBERS)
 
 
 def compare(event: AuditEvent, now: Conclusion | AuditEvent) -> Difference | None:
@@ -57,6 +59,9 @@ def compare(event: AuditEvent, now: Conclusion | AuditEvent) -> Difference | Non
 
     Of two refusals only the reasons are compared: a refusal does not change the dispute's state.
     """
+    same_facts = event.facts is now.facts or event.facts == now.facts
+    if same_facts and _compared(event) == _compared(now) and _same_checks(event, now):
+        return None  # without looking for what differs: nearly always nothing does
     changes = tuple(_changes(event, now))
     if not changes:
         return None
