@@ -79,10 +79,6 @@ WHOSE = {
     CommandType.EXTEND_DEADLINE: Role.ADJUDICATOR,
     CommandType.WITHDRAW: Role.CONSUMER,
     CommandType.ANNUL: Role.ADJUDICATOR,
-    CommandType.APPEAL: Role.MERCHANT,
-    CommandType.APPEAL_EXPIRED: Role.SYSTEM,
-    CommandType.UPHOLD_PENALTY: Role.ADJUDICATOR,
-    CommandType.OVERTURN_PENALTY: Role.ADJUDICATOR,
 }
 """Whose event it is; written out from the rules page, not read off the chart."""
 
@@ -260,7 +256,7 @@ def extension(until: datetime, *, key: str | None = None, **payload: object) -> 
 
 
 def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
-    """Make a ruling, an annulment or an appeal, with a rationale."""
+    """Make a ruling or an annulment, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
 
 
@@ -273,14 +269,7 @@ def well_formed(dispute: Dispute, event: CommandType) -> Command:
             return submission()
         case CommandType.EXTEND_DEADLINE:
             return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
-        case (
-            CommandType.RULE_NO_FAULT
-            | CommandType.RULE_AT_FAULT
-            | CommandType.ANNUL
-            | CommandType.APPEAL
-            | CommandType.UPHOLD_PENALTY
-            | CommandType.OVERTURN_PENALTY
-        ):
+        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
             return ruling(event)
         case _:
             return command(event)
@@ -379,11 +368,6 @@ def in_state(
         StateName.UNDER_REVIEW: contest,
         StateName.RESOLVED: (command(CommandType.WITHDRAW),),
         StateName.PENALIZED: (*contest, ruling(CommandType.RULE_AT_FAULT)),
-        StateName.APPEAL_UNDER_REVIEW: (
-            *contest,
-            ruling(CommandType.RULE_AT_FAULT),
-            ruling(CommandType.APPEAL),
-        ),
     }
     dispute = play(opened(policy, rules=rules), *ways[state])
     assert dispute.state is state
@@ -408,7 +392,7 @@ def situations(policy: Policy = DEFAULT_POLICY, rules: str = DEFAULT_VERSION) ->
     version = rule_version(rules)
     claims = tuple(
         option
-        for option in (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.PARTIAL_REFUND)
+        for option in (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
         if option in version.options
     )
     made = {
@@ -439,21 +423,12 @@ def situations(policy: Policy = DEFAULT_POLICY, rules: str = DEFAULT_VERSION) ->
         made["under_review, a round used"] = play(
             made["awaiting_evidence, submitted"], submission()
         )
-    if made["penalized"].running:
-        appealed = in_state(StateName.APPEAL_UNDER_REVIEW, policy, rules=rules)
-        made |= {
-            "appeal_under_review": appealed,
-            "penalized, final": play(made["penalized"], command(CommandType.APPEAL_EXPIRED)),
-            "penalized, upheld": play(appealed, ruling(CommandType.UPHOLD_PENALTY)),
-            "resolved, overturned": play(appealed, ruling(CommandType.OVERTURN_PENALTY)),
-        }
     return made
 
 
 def all_situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
-    """Make the situations of 2023-03 and those of extended, which has all of them and more."""
-    extended = situations(policy, "extended")
-    return situations(policy) | {f"extended: {name}": extended[name] for name in extended}
+    """Make the situations of 2023-03."""
+    return situations(policy)
 
 
 _ASKED = {StateName.AWAITING_CONFIRMATION, StateName.DENIAL_UNDER_REVIEW}
@@ -487,7 +462,7 @@ CORPUS = tuple(
         ROOT / "examples",
         *(
             ROOT / "tests" / "scenarios" / name
-            for name in ("boundaries", "codes", "doubtful", "extended", "rows")
+            for name in ("boundaries", "codes", "doubtful", "rows")
         ),
     )
     for path in sorted(folder.glob(f"*{SUFFIX}"))

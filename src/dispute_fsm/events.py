@@ -28,10 +28,6 @@ from dispute_fsm.domain.events import (
     EvidenceSubmitted,
     OptionChosen,
     PenaltyAnnulled,
-    PenaltyAppealed,
-    PenaltyFinal,
-    PenaltyOverturned,
-    PenaltyUpheld,
     PrivateValue,
     SettlementFailed,
 )
@@ -57,10 +53,6 @@ __all__ = [
     "EvidenceSubmitted",
     "OptionChosen",
     "PenaltyAnnulled",
-    "PenaltyAppealed",
-    "PenaltyFinal",
-    "PenaltyOverturned",
-    "PenaltyUpheld",
     "PrivateValue",
     "SettlementFailed",
 ]
