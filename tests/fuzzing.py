@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, StringIO
 from types import MappingProxyType
 from typing import Any
 
@@ -19,8 +19,11 @@ from dispute_fsm.documents.yaml_text import read_yaml
 from dispute_fsm.domain.canonical_json import digest
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
+from dispute_fsm.history.jsonl import write_records
 from dispute_fsm.history.reader import read_steps
+from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.runner import run_scenario
 from dispute_fsm.scenarios.settings import policy_at, rollout_at
 from tests.support import ROOT
 
@@ -102,7 +105,7 @@ def _history(data: bytes) -> object:
 
 _ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**53, 10**30, 0.5, "", " ", "none", "no", "0012", [], {},
-    "2023-03", "parallel", "rollout", "sweep", "expire", "withdraw", "+1h", "+9999999d",
+    "2023-03", "parallel", "extended", "rollout", "sweep", "expire", "withdraw", "+1h", "+9999999d",
     "2023-03-28T10:00:00+08:00", "2023-02-30T10:00:00Z", "2199-12-31T23:59:59Z",
     "9999-12-31T23:59:59-23:59", "x" * 300, "a" * 64, "\u0000", "\ud7ff",
     {"hours": 1}, {"working_hours": 2000}, {"role": "merchant", "id": "M-1"}, ["chat_screenshot"],
@@ -209,6 +212,18 @@ def _parts(name: str, scenarios: tuple[bytes, ...]) -> tuple[bytes, ...]:
     )
 
 
+def _recorded(scenarios: tuple[bytes, ...], rules: str) -> tuple[bytes, ...]:
+    """Return what scenarios under a rule version record, as one history file each."""
+    histories: list[bytes] = []
+    for data in scenarios:
+        scenario, stream = parse_scenario(data, FILE), StringIO()
+        if scenario.opening.rules == rules:
+            policy = VERSIONS[rules].policy(scenario.opening.policy)
+            write_records(stream, ((event, policy) for event in run_scenario(scenario).events))
+            histories.append(stream.getvalue().encode())
+    return tuple(histories)
+
+
 _SCENARIOS = _files("examples/*.dispute.yaml", "tests/scenarios/[!i]*/*.dispute.yaml")
 
 _ROLLOUTS = (
@@ -222,7 +237,15 @@ schedule:
   - {at: 2023-04-03T00:00:00+08:00, percentage: 50}
   - {at: 2023-04-10T00:00:00+08:00, percentage: 100}
 """,
+    b"""salt: appeals
+from: "2023-03"
+to: extended
+allow: [M-2]
+schedule:
+  - {at: 2023-04-03T00:00:00+08:00, percentage: 50}
+""",
 )
+_POLICIES = (b"appeal: {working_hours: 8}\n", b"appeal: null\nsilence: denial\n")
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
@@ -232,13 +255,16 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "history": Target(
             _json_lines,
             _history,
-            _files("tests/histories/*.jsonl"),
+            (
+                *_files("tests/histories/*.jsonl"),
+                *_recorded(_files("tests/scenarios/mutants/extended-*.yaml"), "extended"),
+            ),
             _lines_changed,
         ),
         "policy": Target(
             _yaml,
             _policy,
-            (*_files("examples/policies/*.yaml"), *_parts("policy", _SCENARIOS)),
+            (*_files("examples/policies/*.yaml"), *_parts("policy", _SCENARIOS), *_POLICIES),
             _yaml_changed,
         ),
         "rollout": Target(_yaml, _rollout, _ROLLOUTS, _yaml_changed),

@@ -122,7 +122,7 @@ _MORE = [
     for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))
 ]
 SCENARIOS = (*CORPUS, *_MORE)
-BASE: Mapping[str, str] = {}
+BASE: Mapping[str, str] = {"extended": "2023-03"}
 """A version that only adds to another: the scenarios of that one have the same end under it.
 
 Left out are those that choose an option which only the newer version offers.

@@ -79,6 +79,10 @@ WHOSE = {
     CommandType.EXTEND_DEADLINE: Role.ADJUDICATOR,
     CommandType.WITHDRAW: Role.CONSUMER,
     CommandType.ANNUL: Role.ADJUDICATOR,
+    CommandType.APPEAL: Role.MERCHANT,
+    CommandType.APPEAL_EXPIRED: Role.SYSTEM,
+    CommandType.UPHOLD_PENALTY: Role.ADJUDICATOR,
+    CommandType.OVERTURN_PENALTY: Role.ADJUDICATOR,
 }
 """Whose event it is; written out from the rules page, not read off the chart."""
 
@@ -256,7 +260,7 @@ def extension(until: datetime, *, key: str | None = None, **payload: object) -> 
 
 
 def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
-    """Make a ruling or an annulment, with a rationale."""
+    """Make a ruling, an annulment or an appeal, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
 
 
@@ -269,7 +273,14 @@ def well_formed(dispute: Dispute, event: CommandType) -> Command:
             return submission()
         case CommandType.EXTEND_DEADLINE:
             return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
-        case CommandType.RULE_NO_FAULT | CommandType.RULE_AT_FAULT | CommandType.ANNUL:
+        case (
+            CommandType.RULE_NO_FAULT
+            | CommandType.RULE_AT_FAULT
+            | CommandType.ANNUL
+            | CommandType.APPEAL
+            | CommandType.UPHOLD_PENALTY
+            | CommandType.OVERTURN_PENALTY
+        ):
             return ruling(event)
         case _:
             return command(event)
@@ -368,6 +379,11 @@ def in_state(
         StateName.UNDER_REVIEW: contest,
         StateName.RESOLVED: (command(CommandType.WITHDRAW),),
         StateName.PENALIZED: (*contest, ruling(CommandType.RULE_AT_FAULT)),
+        StateName.APPEAL_UNDER_REVIEW: (
+            *contest,
+            ruling(CommandType.RULE_AT_FAULT),
+            ruling(CommandType.APPEAL),
+        ),
     }
     dispute = play(opened(policy, rules=rules), *ways[state])
     assert dispute.state is state
@@ -392,7 +408,7 @@ def situations(policy: Policy = DEFAULT_POLICY, rules: str = DEFAULT_VERSION) ->
     version = rule_version(rules)
     claims = tuple(
         option
-        for option in (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED)
+        for option in (Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.PARTIAL_REFUND)
         if option in version.options
     )
     made = {
@@ -423,12 +439,21 @@ def situations(policy: Policy = DEFAULT_POLICY, rules: str = DEFAULT_VERSION) ->
         made["under_review, a round used"] = play(
             made["awaiting_evidence, submitted"], submission()
         )
+    if made["penalized"].running:
+        appealed = in_state(StateName.APPEAL_UNDER_REVIEW, policy, rules=rules)
+        made |= {
+            "appeal_under_review": appealed,
+            "penalized, final": play(made["penalized"], command(CommandType.APPEAL_EXPIRED)),
+            "penalized, upheld": play(appealed, ruling(CommandType.UPHOLD_PENALTY)),
+            "resolved, overturned": play(appealed, ruling(CommandType.OVERTURN_PENALTY)),
+        }
     return made
 
 
 def all_situations(policy: Policy = DEFAULT_POLICY) -> dict[str, Dispute]:
-    """Make the situations of 2023-03."""
-    return situations(policy)
+    """Make the situations of 2023-03 and those of extended, which has all of them and more."""
+    extended = situations(policy, "extended")
+    return situations(policy) | {f"extended: {name}": extended[name] for name in extended}
 
 
 _ASKED = {StateName.AWAITING_CONFIRMATION, StateName.DENIAL_UNDER_REVIEW}
@@ -462,7 +487,7 @@ CORPUS = tuple(
         ROOT / "examples",
         *(
             ROOT / "tests" / "scenarios" / name
-            for name in ("boundaries", "codes", "doubtful", "rows")
+            for name in ("boundaries", "codes", "doubtful", "extended", "rows")
         ),
     )
     for path in sorted(folder.glob(f"*{SUFFIX}"))

@@ -481,6 +481,9 @@ def _marked(event: CommandType, text: str) -> list[Command]:
         CommandType.RULE_NO_FAULT: [{"rationale": text}],
         CommandType.RULE_AT_FAULT: [{"rationale": text}],
         CommandType.ANNUL: [{"rationale": text}],
+        CommandType.APPEAL: [{"rationale": text}],
+        CommandType.UPHOLD_PENALTY: [{"rationale": text}],
+        CommandType.OVERTURN_PENALTY: [{"rationale": text}],
         CommandType.EXTEND_DEADLINE: [
             {"until": OPENED_AT + days * DAY, "rationale": text} for days in (0, 90)
         ],

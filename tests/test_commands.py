@@ -74,6 +74,9 @@ MEMBERS: Mapping[CommandType, Json] = {
     CommandType.RULE_NO_FAULT: {"rationale": "as stated"},
     CommandType.RULE_AT_FAULT: {"rationale": "not as stated"},
     CommandType.ANNUL: {"rationale": "a mistake"},
+    CommandType.APPEAL: {"rationale": "it was delivered"},
+    CommandType.UPHOLD_PENALTY: {"rationale": "it was not"},
+    CommandType.OVERTURN_PENALTY: {"rationale": "it was"},
     CommandType.EXTEND_DEADLINE: {
         "until": UNTIL,
         "rationale": "the system was down",

@@ -51,6 +51,7 @@ from tests.support import (
     ORDERS,
     OWN,
     PAID,
+    PARTLY_REFUNDED,
     PICKED_UP,
     REFUNDED,
     SECOND,
@@ -172,7 +173,9 @@ CONFIRM, DENY, WITHDRAW = (
     command(E.WITHDRAW),
 )
 EXPIRED = {deadline: command(deadline.expiry) for deadline in Deadline}
-NO_FAULT, AT_FAULT, ANNUL = (ruling(event) for event in (E.RULE_NO_FAULT, E.RULE_AT_FAULT, E.ANNUL))
+NO_FAULT, AT_FAULT, ANNUL, APPEAL = (
+    ruling(event) for event in (E.RULE_NO_FAULT, E.RULE_AT_FAULT, E.ANNUL, E.APPEAL)
+)
 PROMISED = choose(O.SHIP_BY_AGREED_DATE)
 CONTEST = (choose(O.PROVE_NO_FAULT), submission())
 MORE = command(E.REQUEST_EVIDENCE)
@@ -774,6 +777,44 @@ REFUSALS: list[tuple[set[RefusalCode], Made]] = [
         {C.RATIONALE_MISSING, C.DEADLINE_NOT_LATER},
         lambda: (opened(), extension(OPENED_AT, rationale=None), None),
     ),
+    ({C.NO_PARTIAL_REFUND}, lambda: (opened(rules="extended"), choose(O.PARTIAL_REFUND), PAID)),
+    ({C.NO_PARTIAL_REFUND}, lambda: (opened(rules="extended"), choose(O.PARTIAL_REFUND), REFUNDED)),
+    (
+        {C.NO_PARTIAL_REFUND, C.VOUCHER_TOO_LARGE},
+        lambda: (
+            opened(rules="extended"),
+            choose(O.PARTIAL_REFUND, vouchers=[voucher(size=BIG)]),
+            SHIPPED,
+        ),
+    ),
+    ({C.OPTION_NOT_OFFERED}, lambda: (opened(), choose(O.PARTIAL_REFUND), PARTLY_REFUNDED)),
+    *(
+        (
+            {C.RATIONALE_MISSING},
+            lambda name=name, event=event: (
+                SITUATIONS[name],
+                ruling(event, rationale="\u3000"),
+                None,
+            ),
+        )
+        for name, event in (
+            ("extended: penalized", E.APPEAL),
+            ("extended: appeal_under_review", E.UPHOLD_PENALTY),
+            ("extended: appeal_under_review", E.OVERTURN_PENALTY),
+        )
+    ),
+    *(
+        ({C.ALREADY_APPEALED}, lambda name=name: (SITUATIONS[name], ruling(E.APPEAL), None))
+        for name in (
+            "extended: appeal_under_review",
+            "extended: penalized, upheld",
+            "extended: resolved, overturned",
+        )
+    ),
+    ({C.DISPUTE_CLOSED}, lambda: (SITUATIONS["extended: penalized, final"], APPEAL, None)),
+    ({C.DISPUTE_CLOSED}, lambda: (SITUATIONS["penalized"], APPEAL, None)),
+    ({C.DISPUTE_CLOSED}, lambda: (SITUATIONS["extended: penalized"], WITHDRAW, None)),
+    ({C.NOT_IN_THIS_STATE}, lambda: (SITUATIONS["under_review"], APPEAL, None)),
     ({C.NO_ROUNDS_LEFT}, lambda: (SITUATIONS["under_review, a round used"], MORE, None)),
     (
         {C.NO_ROUNDS_LEFT},
@@ -856,7 +897,7 @@ def test_every_code_is_reached_by_some_test_here() -> None:
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_only_the_chart_says_which_refusals_come_alone(name: str) -> None:
     alone = {
-        C.KEY_REUSED, C.WRONG_ACTOR, C.DISPUTE_CLOSED, C.OPTION_NOT_OFFERED,
+        C.KEY_REUSED, C.WRONG_ACTOR, C.ALREADY_APPEALED, C.DISPUTE_CLOSED, C.OPTION_NOT_OFFERED,
         C.OPTION_ALREADY_CHOSEN, C.NOT_IN_THIS_STATE, C.DEADLINE_PASSED, C.DEADLINE_NOT_PASSED,
     }  # fmt: skip
     dispute = SITUATIONS[name]

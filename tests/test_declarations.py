@@ -19,6 +19,7 @@ from dispute_fsm.domain.commands import (
     QUIET,
     SYSTEM,
     Annul,
+    Appeal,
     ChoicePayload,
     Command,
     ExtensionPayload,
@@ -30,8 +31,8 @@ from dispute_fsm.domain.commands import (
     remembered,
 )
 from dispute_fsm.domain.deadlines import TERMS
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option
-from dispute_fsm.domain.policy import DEFAULT_POLICY, TERM_FIELDS, Term
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, RefusalCode
+from dispute_fsm.domain.policy import DEFAULT_POLICY, TERM_FIELDS, VERSION_FIELDS, Term
 from dispute_fsm.machine.chart import CommandRule
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.version import VOCABULARY
@@ -93,11 +94,23 @@ LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
         "",
         "KeyError: <EventType.PENALTY_ANNULLED: 'penalty_annulled'>",
     ),
+    "the term of a deadline": (
+        "domain/policy.py",
+        "    appeal: Term | None = None\n",
+        "",
+        "TypeError: Policy has no field appeal, the term of the appeal deadline",
+    ),
     "the commands that meet a deadline": (
         COMMANDS,
         "    meets = Deadline.EVIDENCE\n",
         "",
         "TypeError: no command meets the evidence deadline",
+    ),
+    "the text for a command that is accepted once": (
+        COMMANDS,
+        '        Message("此前未申诉过", "no appeal was accepted before"),\n',
+        "",
+        "TypeError: OnceOnly.__new__() missing 1 required positional argument: 'text'",
     ),
 }
 
@@ -167,6 +180,10 @@ def test_the_vocabulary_of_charts_is_what_the_classes_declare() -> None:
         E.RULE_NO_FAULT: (T.AGREEMENT_UPHELD, None),
         E.EXTEND_DEADLINE: (T.DEADLINE_EXTENDED, None),
         E.ANNUL: (None, T.PENALTY_ANNULLED),
+        E.APPEAL: (T.PENALTY_APPEALED, None),
+        E.APPEAL_EXPIRED: (T.PENALTY_FINAL, None),
+        E.UPHOLD_PENALTY: (None, T.PENALTY_UPHELD),
+        E.OVERTURN_PENALTY: (None, T.PENALTY_OVERTURNED),
     }
     assert {name for name, rule in VOCABULARY.commands.items() if rule.quiet} == QUIET
     assert {E.OBSERVE_ORDER} == QUIET
@@ -185,6 +202,7 @@ def test_every_deadline_has_a_term_in_the_policy_but_the_promise() -> None:
     )
     for deadline, term in TERMS.items():
         assert term is None or term(changed) == getattr(changed, deadline.value) != Term(hours=24)
+    assert {"appeal"} == VERSION_FIELDS
 
 
 # ---- remembered ----------------------------------------------------------------------------------
@@ -228,6 +246,7 @@ PROMISE, CONFIRMATION = frozenset({Deadline.PROMISE}), frozenset({Deadline.CONFI
         ),
         (E.EXTEND_DEADLINE, RecordedCommand(T.DEADLINE_EXTENDED, UNTIL, CONFIRMATION), {}),
         (E.EXTEND_DEADLINE, RecordedCommand(T.DEADLINE_EXTENDED, None, PROMISE), {}),
+        (E.APPEAL, RecordedCommand(T.PENALTY_APPEALED), {"once": frozenset({E.APPEAL})}),
     ],
 )
 def test_a_command_says_what_later_guards_remember_of_it(
@@ -251,10 +270,17 @@ def test_of_every_other_command_nothing_is_remembered() -> None:
         E.SUBMIT_EVIDENCE,
         E.REQUEST_EVIDENCE,
         E.EXTEND_DEADLINE,
+        E.APPEAL,
     }
     recorded = RecordedCommand(T.DISPUTE_RESOLVED)
     for name in set(E) - remembering:
         assert remembered(BEFORE, name, recorded) == BEFORE
+
+
+def test_only_an_appeal_is_accepted_once() -> None:
+    assert [name for name, of in COMMAND_CLASSES.items() if of.once is not None] == [E.APPEAL]
+    assert Appeal.once is not None
+    assert Appeal.once[:2] == (RefusalCode.ALREADY_APPEALED, "not_appealed")
 
 
 def test_what_an_event_records_of_each_command_is_what_the_class_declares() -> None:

@@ -165,6 +165,7 @@ def test_an_unknown_rule_version_is_the_hosts_fault() -> None:
 ASKS = {
     ("opened", E.CHOOSE_OPTION, Option.CONSUMER_CANCELS),
     ("opened", E.CHOOSE_OPTION, Option.ALREADY_SHIPPED),
+    ("opened", E.CHOOSE_OPTION, Option.PARTIAL_REFUND),
     ("awaiting_shipment", E.OBSERVE_ORDER, None),
     ("awaiting_shipment", E.PROMISE_EXPIRED, None),
 }

@@ -47,10 +47,12 @@ TYPES = {
     "dispute_opened", "option_chosen", "agreement_confirmed", "agreement_denied",
     "agreement_upheld", "evidence_submitted", "evidence_requested", "evidence_overdue",
     "deadline_extended", "dispute_resolved", "dispute_penalized", "penalty_annulled", "refused",
-    "settlement_failed", "evidence_failed",
+    "settlement_failed", "evidence_failed", "penalty_appealed", "penalty_final", "penalty_upheld",
+    "penalty_overturned",
 }  # fmt: skip
 CLOSING = {
-    "dispute_resolved", "dispute_penalized", "penalty_annulled",
+    "dispute_resolved", "dispute_penalized", "penalty_annulled", "penalty_appealed",
+    "penalty_final", "penalty_upheld", "penalty_overturned",
 }  # fmt: skip
 """Those that always have an outcome; an extension and a refusal may have one, as it was before."""
 EITHER = {"deadline_extended", "refused"}
@@ -64,6 +66,9 @@ PAYLOADS: dict[CommandType, set[str]] = {
     CommandType.RULE_AT_FAULT: {"rationale"},
     CommandType.ANNUL: {"rationale"},
     CommandType.EXTEND_DEADLINE: {"until", "rationale", "deadline"},
+    CommandType.APPEAL: {"rationale"},
+    CommandType.UPHOLD_PENALTY: {"rationale"},
+    CommandType.OVERTURN_PENALTY: {"rationale"},
 }
 
 CORPUS = corpus_events()

@@ -49,6 +49,8 @@ UNRECORDED = {RefusalCode.ORDER_NOT_FOUND, RefusalCode.DISPUTE_EXISTS}
 
 NOT_IN_2023_03 = {
     RefusalCode.OPTION_NOT_OFFERED,
+    RefusalCode.NO_PARTIAL_REFUND,
+    RefusalCode.ALREADY_APPEALED,
 }
 """This version offers every option."""
 

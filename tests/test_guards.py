@@ -36,6 +36,7 @@ from dispute_fsm.history.timeline_text import check_lines, saw_text
 from dispute_fsm.machine.guard import Guard, GuardKind, GuardResult, Seen, when
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case, assumed, result_of, shown, stated
+from dispute_fsm.rules.extended import APPEALABLE
 from dispute_fsm.rules.guards.actors import by
 from dispute_fsm.rules.guards.timing import has_passed
 from dispute_fsm.rules.registry import VERSIONS
@@ -188,6 +189,23 @@ NOT_CANCELLED: list[tuple[dict[str, object], dict[str, Seen]]] = [
     ),
 ]
 
+PARTIALLY_NOT_REFUNDED: list[tuple[dict[str, object], dict[str, Seen]]] = [
+    ({}, {}),
+    ({"cancel_request": {"status": "accepted"}}, {}),
+    ({"refund": {"status": "completed"}}, {"refund": "completed", "refund_scope": "full"}),
+    (
+        {"refund": {"status": "requested", "scope": "partial"}},
+        {"refund": "requested", "refund_scope": "partial"},
+    ),
+    (
+        {"refund": {"status": "completed", "scope": "partial", "completed_at": NOW + TICK}},
+        {
+            "refund": "completed",
+            "refund_scope": "partial",
+            "refund_completed_at": "2023-03-28T02:00:00.000001Z",
+        },
+    ),
+]
 
 CANCELS = [
     Example(
@@ -223,6 +241,35 @@ CANCELS = [
             SEEN_NOTHING | saw,
         )
         for order, saw in NOT_CANCELLED
+    ),
+]
+
+PARTIALLY_REFUNDED = [
+    Example(
+        "partially_refunded",
+        case(facts=facts(refund={"status": "completed", "scope": "partial"})),
+        saw={"refund": "completed", "refund_scope": "partial", "refund_completed_at": None},
+    ),
+    *(
+        Example(
+            "partially_refunded",
+            case(facts=facts(refund={"status": "completed", "scope": "partial", **members})),
+        )
+        for members in (
+            {"completed_at": NOW},
+            {"amount": "0", "currency": "CNY"},
+            {"amount": "99.90", "currency": "USD"},
+        )
+    ),
+    *(
+        Example(
+            "partially_refunded",
+            case(facts=facts(**order)),
+            "no_partial_refund",
+            fact("refund"),
+            {"refund": None, "refund_scope": None, "refund_completed_at": None} | saw,
+        )
+        for order, saw in PARTIALLY_NOT_REFUNDED
     ),
 ]
 
@@ -468,6 +515,9 @@ RULINGS = [
             ("rationale_given", CommandType.RULE_NO_FAULT),
             ("rationale_given", CommandType.RULE_AT_FAULT),
             ("rationale_given", CommandType.ANNUL),
+            ("rationale_given", CommandType.UPHOLD_PENALTY),
+            ("rationale_given", CommandType.OVERTURN_PENALTY),
+            ("appeal_reasoned", CommandType.APPEAL),
         )
         for example in (
             Example(name, case(event, {"rationale": "x"}), saw={"length": 1}),
@@ -602,7 +652,9 @@ EXTENSIONS = [
     ),
 ]
 
-EXAMPLES = list(chain(CANCELS, SHIPS, PROMISES, LIMITS, EVIDENCE, RULINGS, EXTENSIONS))
+EXAMPLES = list(
+    chain(CANCELS, PARTIALLY_REFUNDED, SHIPS, PROMISES, LIMITS, EVIDENCE, RULINGS, EXTENSIONS)
+)
 
 
 @pytest.mark.parametrize(
@@ -712,6 +764,7 @@ def test_the_limits_and_the_extension_are_the_requirements_of_the_rules() -> Non
     assert {guard.name for guard in g.EXTENSION} == {"rationale_given", "until_later"}
     assert {name for name, guard in REQUIREMENTS.items() if guard.needs_facts} == {
         "cancel_requested_or_refunded",
+        "partially_refunded",
         "shipped",
         "picked_up",
     }
@@ -866,11 +919,12 @@ def test_the_role_and_the_id_must_fit(
 
 # ---- in time or not ------------------------------------------------------------------------------
 
-RESPONSE, CONFIRMATION, PROMISE, PROOF = (
+RESPONSE, CONFIRMATION, PROMISE, PROOF, APPEAL = (
     Deadline.RESPONSE,
     Deadline.CONFIRMATION,
     Deadline.PROMISE,
     Deadline.EVIDENCE,
+    Deadline.APPEAL,
 )
 
 
@@ -972,6 +1026,7 @@ DIMENSIONS = (
     g.EVIDENCE,
     g.FULFILMENT,
     g.EXTENDED,
+    APPEALABLE,
 )
 KEPT = {"shipment": SHIPMENT, "pickup": PICKUP}
 REFUNDED = {"refund": {"status": "completed"}}
@@ -1021,6 +1076,10 @@ REFUNDED = {"refund": {"status": "completed"}}
             "neither",
         ),
         (g.FULFILMENT, case(facts=facts(**KEPT)), "neither"),
+        (APPEALABLE, case(CommandType.APPEAL), "none"),
+        (APPEALABLE, case(CommandType.APPEAL, deadlines={RESPONSE: DUE}), "none"),
+        (APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: DUE}), "running"),
+        (APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: NOW - HOUR}), "running"),
         (g.EXTENDED, extend(NOW), "none"),
         *(
             (g.EXTENDED, extend(NOW, deadlines={deadline: NOW}), deadline.value)
@@ -1110,9 +1169,11 @@ PAYLOAD_OF = {
         *(v.name for v in g.VOUCHER_LIMITS),
     ),
     CommandType.RULE_AT_FAULT: ("rationale_given",),
+    CommandType.APPEAL: ("appeal_reasoned",),
 }
 ANYWHERE = (
     "cancel_requested_or_refunded",
+    "partially_refunded",
     "shipped",
     "picked_up",
     "not_confirmed",

@@ -52,6 +52,7 @@ from tests.support import (
     ruling,
     seen,
     shipment,
+    situations,
     stamp,
     submission,
     voucher,
@@ -70,6 +71,7 @@ POLICIES = {
     "no extra rounds": over(extra_evidence_rounds=0),
     "two extra rounds": over(extra_evidence_rounds=2),
 }
+OF_EXTENDED = {"no appeal": over(appeal=None), "an appeal of an hour": over(appeal={"hours": 1})}
 
 MOST_STEPS = 7
 
@@ -239,10 +241,12 @@ def instants(dispute: Dispute) -> list[datetime]:
 
 @cache
 def made(policy: str) -> dict[str, Dispute]:
+    if policy in OF_EXTENDED:
+        return situations(OF_EXTENDED[policy], "extended")
     return all_situations(POLICIES[policy])
 
 
-CASES = [(policy, name) for policy in POLICIES for name in made(policy)]
+CASES = [(policy, name) for policy in (*POLICIES, *OF_EXTENDED) for name in made(policy)]
 
 
 @pytest.mark.parametrize(("policy", "name"), few(CASES, 15), ids=lambda part: part)
@@ -374,6 +378,12 @@ PAYLOAD_HINTS: list[tuple[RefusalCode, str, Dispute, Command]] = [
         in_state(S.UNDER_REVIEW),
         ruling(E.RULE_AT_FAULT, rationale=None),
     ),
+    (
+        C.RATIONALE_MISSING,
+        "rationale",
+        in_state(S.PENALIZED, rules="extended"),
+        ruling(E.APPEAL, rationale=" "),
+    ),
     (C.DEADLINE_NOT_LATER, "until", opened(), extension(OPENED_AT)),
     (C.KEY_REUSED, "key", KEYED, command(E.WITHDRAW, key="k-1")),
 ]
@@ -428,11 +438,16 @@ FACT_HINTS: list[tuple[RefusalCode, str, Option, Order]] = [
 ]
 
 
+FACT_HINTS += [
+    (C.NO_PARTIAL_REFUND, "refund", Option.PARTIAL_REFUND, shown) for shown in (PAID, REFUNDED)
+]
+
+
 @pytest.mark.parametrize(("code", "fact", "option", "shown"), FACT_HINTS)
 def test_fact_let_the_order_system_show_it(
     code: RefusalCode, fact: str, option: Option, shown: Order
 ) -> None:
-    sent = Asked(opened(), choose(option), OPENED_AT + MINUTE, shown)
+    sent = Asked(opened(rules="extended"), choose(option), OPENED_AT + MINUTE, shown)
     against = refusal(sent)
     assert against is not None
     unlock = only(sent, code).unlock
@@ -516,6 +531,16 @@ NEXT: list[tuple[str, str, CommandType, Role, CommandType]] = [
         Role.ADJUDICATOR,
         E.RULE_NO_FAULT,
     ),
+    ("default", "extended: opened", E.APPEAL, Role.SYSTEM, E.RESPONSE_EXPIRED),
+    ("default", "extended: under_review", E.OVERTURN_PENALTY, Role.ADJUDICATOR, E.RULE_AT_FAULT),
+    (
+        "default",
+        "extended: appeal_under_review",
+        E.ANNUL,
+        Role.ADJUDICATOR,
+        E.UPHOLD_PENALTY,
+    ),
+    ("default", "extended: penalized", E.UPHOLD_PENALTY, Role.MERCHANT, E.APPEAL),
 ]
 
 
@@ -548,6 +573,14 @@ NEVER_HINTS: list[tuple[RefusalCode, str, str, Command]] = [
     (C.OPTION_ALREADY_CHOSEN, "default", "awaiting_evidence", choose(Option.OUT_OF_STOCK_REFUND)),
     (C.DISPUTE_CLOSED, "default", "resolved", ruling(E.ANNUL)),
     (C.DISPUTE_CLOSED, "default", "penalized", command(E.WITHDRAW)),
+    (C.DISPUTE_CLOSED, "default", "extended: penalized", command(E.WITHDRAW)),
+    (C.DISPUTE_CLOSED, "default", "extended: penalized, final", ruling(E.APPEAL)),
+    (C.DISPUTE_CLOSED, "no appeal", "penalized", ruling(E.APPEAL)),
+    *(
+        (C.ALREADY_APPEALED, "default", f"extended: {name}", ruling(E.APPEAL))
+        for name in ("appeal_under_review", "penalized, upheld", "resolved, overturned")
+    ),
+    (C.NOT_IN_THIS_STATE, "no appeal", "under_review", ruling(E.OVERTURN_PENALTY)),
     (C.ALREADY_CONFIRMED, "default", "awaiting_shipment, confirmed", command(E.DENY_AGREEMENT)),
     (C.NO_ROUNDS_LEFT, "no extra rounds", "under_review", command(E.REQUEST_EVIDENCE)),
     (C.NO_ROUNDS_LEFT, "default", "under_review, a round used", command(E.REQUEST_EVIDENCE)),

@@ -36,6 +36,7 @@ SWITCHED_OFF_BY_NULL = {
     "response",
     "confirmation",
     "evidence",
+    "appeal",
     "max_promise",
     "order_url",
 }
@@ -301,7 +302,7 @@ def test_mappings_are_merged_key_by_key() -> None:
     ("term", "expected"),
     [({"hours": 48}, Term(hours=48)), ({"working_hours": 8}, Term(working_hours=8)), (None, None)],
 )
-@pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence"])
+@pytest.mark.parametrize("deadline", ["response", "confirmation", "evidence", "appeal"])
 def test_deadline_terms_are_replaced_whole(
     deadline: str, term: object, expected: Term | None
 ) -> None:

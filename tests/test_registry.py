@@ -9,22 +9,36 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.decider.decisions import Refused
+from dispute_fsm.decider.decide import open_dispute
+from dispute_fsm.decider.decisions import Refused, Repeated
 from dispute_fsm.domain.enums import Option, Outcome, RefusalCode
-from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Term
 from dispute_fsm.errors import InputError
+from dispute_fsm.handler import Disputes
 from dispute_fsm.history.messages import Drift
 from dispute_fsm.history.reader import InvalidRecord
-from dispute_fsm.rules import v2023_03
+from dispute_fsm.orders import InMemoryOrderSystem
+from dispute_fsm.rules import extended, v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, registered
+from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.settings import read_policy_changes
 from tests.command_line import run
 from tests.histories.corpus import line_of, rechained, recorded, replayed
 from tests.support import (
+    OPENED_AT,
+    PAID,
+    WHOSE_ORDER,
     choose,
     decided,
     opened,
+    opening,
+    seen,
+    stamp,
 )
+
+ORDERS = InMemoryOrderSystem({"O-1": PAID})
+HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
 
 ANOTHER = '''
 from datetime import date
@@ -74,7 +88,7 @@ def another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    versions = registered((parallel.VERSION, v2023_03.VERSION, module.VERSION))
+    versions = registered((parallel.VERSION, v2023_03.VERSION, extended.VERSION, module.VERSION))
     for known in (
         "dispute_fsm.rules.registry",
         "dispute_fsm.scenarios.reader",
@@ -101,7 +115,7 @@ def test_another_version_runs_beside_the_others(another: RuleVersion, tmp_path: 
 
 
 def test_a_version_says_what_it_is() -> None:
-    assert list(VERSIONS) == ["parallel", "2023-03"]
+    assert list(VERSIONS) == ["parallel", "2023-03", "extended"]
     five = (
         Option.CONSUMER_CANCELS,
         Option.ALREADY_SHIPPED,
@@ -111,11 +125,13 @@ def test_a_version_says_what_it_is() -> None:
     )
     assert VERSIONS["parallel"].options == five[:4]
     assert VERSIONS["2023-03"].options == five
+    assert VERSIONS["extended"].options == (*five, Option.PARTIAL_REFUND)
     assert VERSIONS["2023-03"].label.en == "one answer of five"
     assert VERSIONS["parallel"].change.zh.startswith("和解与举证同时进行")
     assert {name: dict(known.policy_fields) for name, known in VERSIONS.items()} == {
         "parallel": {},
         "2023-03": {},
+        "extended": {"appeal": {"hours": 48}},
     }
 
 
@@ -139,6 +155,12 @@ ENDS = {
     [
         ("parallel", OF_2023_03, DEADLINES, ENDS),
         ("2023-03", OF_2023_03, DEADLINES, ENDS),
+        (
+            "extended",
+            OF_2023_03 | {"appeal", "appeal_expired", "uphold_penalty", "overturn_penalty"},
+            DEADLINES | {"appeal"},
+            ENDS | {"settled_by_partial_refund", "overturned"},
+        ),
     ],
 )
 def test_a_version_has_the_words_of_its_own_table_and_no_others(
@@ -170,6 +192,8 @@ def test_a_newer_version_moves_no_older_one(name: str) -> None:
 
 # ---- the policy fields of a version --------------------------------------------------------------
 
+APPEAL = {"hours": 12}
+
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_a_policy_is_completed_by_the_fields_of_the_version(name: str) -> None:
@@ -179,6 +203,84 @@ def test_a_policy_is_completed_by_the_fields_of_the_version(name: str) -> None:
     assert complete.record == DEFAULT_POLICY.record | dict(version.policy_fields)
     assert version.policy(complete) is complete
     assert (complete is DEFAULT_POLICY) == (complete.digest == DEFAULT_POLICY.digest)
+    assert (complete is DEFAULT_POLICY) == (name != "extended")
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("term", [APPEAL, {"working_hours": 8}, None])
+def test_a_field_of_another_version_is_an_error_and_a_field_of_its_own_is_kept(
+    name: str, term: object
+) -> None:
+    version, policy = VERSIONS[name], DEFAULT_POLICY.lay_over({"appeal": term})
+    assert policy.record["appeal"] == term
+    if name == "extended":
+        version.check_policy(policy)
+        assert version.policy(policy) is policy
+        return
+    with pytest.raises(InputError, match=f"rules {name} have no appeal") as caught:
+        version.check_policy(policy)
+    assert caught.value.field == "policy.appeal"
+    assert "appeal" not in version.policy(policy).record
+    assert version.policy(policy).digest == DEFAULT_POLICY.digest
+
+
+@pytest.mark.parametrize("name", [name for name in VERSIONS if name != "extended"])
+def test_an_opening_with_a_field_of_another_version_is_an_input_error(name: str) -> None:
+    policy, disputes = DEFAULT_POLICY.lay_over({"appeal": None}), Disputes(ORDERS)
+    for ask in (
+        lambda: disputes.open(opening(policy, rules=name), at=OPENED_AT),
+        lambda: disputes.open(**WHOSE_ORDER, rules=name, policy=policy, at=OPENED_AT),
+        lambda: open_dispute(
+            None, opening(policy, rules=name), seen(PAID, OPENED_AT), OPENED_AT, stamp=stamp()
+        ),
+    ):
+        with pytest.raises(InputError, match=f"rules {name} have no appeal") as caught:
+            ask()
+        assert caught.value.field == "policy.appeal"
+    with pytest.raises(InputError, match=f"rules {name} have no appeal") as caught:
+        parse_scenario(f'rules: "{name}"\n{HEAD}policy: {{appeal: null}}\n', "x.dispute.yaml")
+    assert (caught.value.field, caught.value.line) == ("policy.appeal", 3)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_a_policy_file_may_only_change_fields_that_the_version_has(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "longer.yaml"
+    file.write_text("response: {hours: 48}\nappeal: {hours: 72}\n", "utf-8")
+    changed = read_policy_changes(file)
+    if name == "extended":
+        assert changed(VERSIONS[name].policy(DEFAULT_POLICY)).appeal == Term(hours=72)
+        return
+    with pytest.raises(InputError) as caught:
+        changed(VERSIONS[name].policy(DEFAULT_POLICY))
+    assert (caught.value.file, caught.value.line, caught.value.field) == (str(file), 2, "appeal")
+
+
+def test_the_default_of_a_version_is_laid_over_the_policy_of_an_opening() -> None:
+    disputes, complete = Disputes(ORDERS), VERSIONS["extended"].policy(DEFAULT_POLICY)
+    for policy in (DEFAULT_POLICY, complete):
+        opened = disputes.open(opening(policy, rules="extended"), at=OPENED_AT)
+        assert opened.event is not None
+        assert opened.event.policy == complete.digest == opened.dispute.policy.digest
+        assert opened.dispute.policy.appeal == Term(hours=48)
+    without = DEFAULT_POLICY.lay_over({"appeal": None})
+    opened = disputes.open(opening(without, rules="extended"), at=OPENED_AT)
+    assert opened.dispute.policy.digest == without.digest != complete.digest
+    again = open_dispute(
+        disputes.open(opening(rules="extended"), at=OPENED_AT).dispute,
+        opening(complete, rules="extended"),
+        None,
+        OPENED_AT,
+        stamp=stamp(),
+    )
+    assert isinstance(again, Repeated), "a default that is given is the same opening"
+    scenario = parse_scenario(f"rules: extended\n{HEAD}", "x.dispute.yaml")
+    assert scenario.opening.policy.digest == complete.digest
+    changed = parse_scenario(
+        f"rules: extended\n{HEAD}policy: {{appeal: {{working_hours: 8}}}}\n", "x.dispute.yaml"
+    )
+    assert changed.opening.policy.appeal == Term(working_hours=8)
 
 
 # ---- what is not known ---------------------------------------------------------------------------
@@ -192,7 +294,7 @@ def test_an_unknown_version_in_a_history_is_an_error_that_lists_the_known_ones(
         event["rules"] = "2001-01"
     with pytest.raises(
         InputError,
-        match=r"unknown rule version '2001-01'; expected one of: parallel, 2023-03",
+        match=r"unknown rule version '2001-01'; expected one of: parallel, 2023-03, extended",
     ):
         replayed(tmp_path, map(line_of, rechained(events)))
 

@@ -49,6 +49,23 @@ def test_a_page_shows_the_outcome_the_integrity_and_every_event(tmp_path: Path, 
     assert "promise_has_passed" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("appeal-extension-faults", True),  # penalized, and the deadline runs
+        ("appeal-extended", True),  # under review
+        ("appeal-one-second-late", False),
+    ],
+)
+def test_an_outcome_that_may_still_change_says_so(tmp_path: Path, name: str, changes: bool) -> None:
+    history = HISTORIES / f"extended-{name}.history.jsonl"
+    for lang, outcome in {
+        "zh": "缺货/无货（仍可能变更）",
+        "en": "out of stock (may still change)",
+    }.items():
+        assert (outcome in words(page(tmp_path, history, lang=lang))) is changes
+
+
 def test_every_check_is_listed_with_its_values(tmp_path: Path) -> None:
     text = words(page(tmp_path, STORY))
     for guard in (

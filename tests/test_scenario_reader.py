@@ -365,6 +365,10 @@ BY_DEFAULT = {
     "confirmation_expired": ("system", "system"),
     "promise_expired": ("system", "system"),
     "evidence_expired": ("system", "system"),
+    "appeal": ("merchant", "M-7"),
+    "appeal_expired": ("system", "system"),
+    "uphold_penalty": ("adjudicator", "adjudicator"),
+    "overturn_penalty": ("adjudicator", "adjudicator"),
 }
 
 

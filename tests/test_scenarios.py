@@ -8,6 +8,7 @@ error in its first line.
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,12 +16,15 @@ import pytest
 
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode, StateName
+from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import write_records
 from dispute_fsm.machine.transition_table import AS_BEFORE, Outcomes
 from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.scenarios.model import Scenario
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from tests.sampling import few
 from tests.support import read_back
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +50,7 @@ REVIEWED_OUT_OF_STOCK: Row = (
 )
 NEVER: Mapping[str, set[Row]] = {
     "2023-03": {REVIEWED_OUT_OF_STOCK},
+    "extended": {REVIEWED_OUT_OF_STOCK},
     "parallel": set(),
 }
 # It needs somebody who opens a dispute twice: no file can say that.
@@ -129,7 +134,7 @@ def rows_reached(rules: str) -> set[Row]:
 
 
 def results_of(rules: str) -> Iterator[ScenarioResult]:
-    """Run the scenarios of a version."""
+    """Run the scenarios of a version; those of `extended` include the rows of 2023-03."""
     match rules:
         case "2023-03":
             yield from (ran(file) for file in FILES if file.parent in OF_2023_03)
@@ -137,6 +142,7 @@ def results_of(rules: str) -> Iterator[ScenarioResult]:
             yield from (ran(file) for file in (*FILES, *MUTANTS) if "parallel" in str(file))
         case _:
             yield from (ran(file) for file in FILES if file.parent.name == rules)
+            yield from (run_scenario(as_extended(file)) for file in ROWS)
     yield from (ran(file) for file in EXAMPLES)
 
 
@@ -174,6 +180,32 @@ def test_the_corpus_reaches_every_event_type_state_and_outcome(
         f"{len(FILES)} scenarios reach {len({event.type for event in events})} of "
         f"{len(EventType)} event types"
     )
+
+
+# ---- version extended is 2023-03, and more -------------------------------------------------------
+
+
+def as_extended(file: Path) -> Scenario:
+    """Read a scenario of 2023-03 as one of `extended`, without an appeal."""
+    scenario = read_scenario(file)
+    policy = VERSIONS["extended"].policy(scenario.opening.policy).lay_over({"appeal": None})
+    changes = {"rules": "extended", "policy": policy}
+    return replace(scenario, opening=scenario.opening.model_copy(update=changes))
+
+
+ROWS = tuple(file for file in FILES if file.parent.name == "rows")
+OTHERS = tuple(file for file in FILES if file.parent in OF_2023_03 and file not in ROWS)
+
+
+@pytest.mark.parametrize("file", [*few(ROWS, 20), *few(OTHERS, 10)], ids=named)
+def test_a_scenario_of_2023_03_ends_the_same_under_extended_without_an_appeal(file: Path) -> None:
+    result, other = ran(file), run_scenario(as_extended(file))
+    assert other.failures == ()
+    assert [effect(event) for event in other.events] == [effect(event) for event in result.events]
+
+
+def effect(event: AuditEvent) -> tuple[object, ...]:
+    return (event.type, event.target, event.outcome, event.refused, event.deadlines, event.revision)
 
 
 # ---- a wrong expectation is reported -------------------------------------------------------------

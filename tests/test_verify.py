@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from dispute_fsm.decider import evaluate as evaluate_module
-from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode
+from dispute_fsm.domain.commands import Appeal
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.reasons import FactUnlock, PayloadUnlock
@@ -15,9 +17,11 @@ from dispute_fsm.machine.guard import Guard, GuardResult
 from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.guards.rulings import rationale_given
+from dispute_fsm.rules.guards.timing import in_time
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version, standing_in
 from dispute_fsm.verify.checker import PROPERTIES, verify
 from dispute_fsm.verify.counterexample import run_text, scenario_text
+from dispute_fsm.verify.messages import VIOLATIONS
 from dispute_fsm.verify.properties import Property, Violation
 from dispute_fsm.verify.representatives import SWITCHES, representative_policies
 from dispute_fsm.verify.state_space import explore
@@ -26,7 +30,7 @@ from tests.sampling import few
 from tools.mutations import negated, with_rule, with_transitions
 
 E = CommandType
-REAL = rule_version("2023-03")
+REAL, EXTENDED = rule_version("2023-03"), rule_version("extended")
 OPENED = REAL.table.initial
 CONFIRMATION, SHIPMENT = (
     "option_chosen.settling.awaiting_confirmation",
@@ -145,6 +149,59 @@ IN_TEXT_ONLY = {"refusal_explains", "never_means_never"}
 """Bugs in the texts of a refusal, which a scenario does not compare."""
 
 
+APPEALED = "appeal_under_review"
+
+
+def appealing(path: str, event: CommandType, **rule: Any) -> Callable[[], RuleVersion]:  # noqa: ANN401 -- any member of a rule
+    """Return the version `extended` with one transition changed."""
+    return lambda: changed(path, event, version=EXTENDED, **rule)
+
+
+PLANTED_IN_EXTENDED: Mapping[str, tuple[str, str, Callable[[], RuleVersion]]] = {
+    "an appeal is accepted twice": (
+        "closed_stays_closed",
+        "second_time",
+        appealing(APPEALED, E.UPHOLD_PENALTY, starts=(Deadline.APPEAL,)),
+    ),
+    "a penalty that was upheld is not final": (
+        "closed_stays_closed",
+        "not_final",
+        appealing(APPEALED, E.UPHOLD_PENALTY, starts=(Deadline.APPEAL,)),
+    ),
+    "an appeal changes the liability": (
+        "closed_stays_closed",
+        "changed_after_end",
+        appealing("penalized", E.APPEAL, outcome=Outcome.AT_FAULT),
+    ),
+    "a ruling on an appeal changes the liability": (
+        "penalty_has_a_cause",
+        "no_cause",
+        appealing(APPEALED, E.UPHOLD_PENALTY, outcome=Outcome.AT_FAULT),
+    ),
+    "the appeal expires before its time": (
+        "deadline_is_inclusive",
+        "expired_early",
+        appealing("penalized", E.APPEAL_EXPIRED, timing=()),
+    ),
+    "an appeal is accepted late": (
+        "deadline_is_inclusive",
+        "accepted_late",
+        appealing("penalized", E.APPEAL, timing=()),
+    ),
+    "the time to appeal never ends": (
+        "silence_closes",
+        "never_ends",
+        appealing("penalized", E.APPEAL_EXPIRED, ends=()),
+    ),
+    "an annulment has to be in time": (
+        "sweeps_do_not_decide",
+        "sweep_permits",
+        appealing("penalized", E.ANNUL, timing=(in_time,)),
+    ),
+}
+"""Bugs in what only version `extended` has, each with the property and the violation to find."""
+
+
 def shortest(
     violated: Property, version: RuleVersion, wrong: Message | None = None
 ) -> tuple[Violation, str]:
@@ -179,6 +236,29 @@ def test_a_planted_bug_is_found_and_its_counterexample_runs(
     monkeypatch.undo()
     if name not in IN_TEXT_ONLY:
         assert not run_text(text).ok  # the right rules decide otherwise
+
+
+@pytest.mark.parametrize("bug", few(PLANTED_IN_EXTENDED, 4))
+def test_a_bug_planted_in_the_appeal_is_found_and_its_counterexample_runs(
+    bug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, wrong, planted = PLANTED_IN_EXTENDED[bug]
+    if wrong == "second_appeal":
+        monkeypatch.setattr(Appeal, "once", None)
+    violation, text = shortest(BY_ID[name], planted(), VIOLATIONS[wrong])
+    assert len(violation.path) <= 5
+    monkeypatch.undo()
+    assert not run_text(text).ok
+
+
+def test_an_appeal_that_loses_the_liability_is_found_and_cannot_be_recorded() -> None:
+    version = changed("penalized", E.APPEAL, version=EXTENDED, outcome=None)
+    with standing_in(version):
+        exploration = explore(version, version.policy(DEFAULT_POLICY))
+        violation = next(BY_ID["ends_agree"].violations(exploration))
+        assert "no outcome" in violation.wrong.en
+        with pytest.raises(ValidationError, match=r"penalty_appealed\.outcome"):
+            scenario_text(BY_ID["ends_agree"], violation)
 
 
 def test_every_property_has_a_planted_bug_and_a_sentence_in_both_languages() -> None:

@@ -114,6 +114,17 @@ def test_a_closed_state_that_may_still_change_is_not_final(rules: str) -> None:
     assert "penalized" not in final
 
 
+def test_a_planted_appeal_is_found() -> None:
+    wrong = machine(VERSIONS["extended"])
+    (transition,) = wrong["states"]["penalized"]["on"]["appeal"]
+    transition["guard"]["params"]["wants"]["appealable"] = ["none"]
+    different = different_steps(wrong, histories("extended"))
+    assert {(state, target) for _, _, state, target in different} == {
+        ("penalized", "appeal_under_review"),
+        ("penalized", "resolved"),
+    }
+
+
 def test_a_planted_difference_is_found() -> None:
     wrong = machine(VERSIONS["2023-03"])
     (transition,) = wrong["states"]["penalized"]["on"]["annul"]

@@ -28,6 +28,10 @@ from dispute_fsm.domain.events import (
     EvidenceSubmitted,
     OptionChosen,
     PenaltyAnnulled,
+    PenaltyAppealed,
+    PenaltyFinal,
+    PenaltyOverturned,
+    PenaltyUpheld,
     PrivateValue,
     SettlementFailed,
 )
@@ -53,6 +57,10 @@ __all__ = [
     "EvidenceSubmitted",
     "OptionChosen",
     "PenaltyAnnulled",
+    "PenaltyAppealed",
+    "PenaltyFinal",
+    "PenaltyOverturned",
+    "PenaltyUpheld",
     "PrivateValue",
     "SettlementFailed",
 ]

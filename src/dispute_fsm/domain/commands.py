@@ -503,6 +503,39 @@ class Annul(Command, _Ruling[Text]):
     records_end = EventType.PENALTY_ANNULLED
 
 
+class Appeal(Command, _Ruling[Text]):
+    """The merchant appeals against a penalty, once; `rationale` says why."""
+
+    type = CommandType.APPEAL
+    roles = (Role.MERCHANT,)
+    payload = RulingPayload
+    records = EventType.PENALTY_APPEALED
+    meets = Deadline.APPEAL
+    once = OnceOnly(
+        RefusalCode.ALREADY_APPEALED,
+        "not_appealed",
+        Message("此前未申诉过", "no appeal was accepted before"),
+    )
+
+
+class UpholdPenalty(Command, _Ruling[Text]):
+    """The adjudicator upholds a penalty that was appealed; `rationale` says why."""
+
+    type = CommandType.UPHOLD_PENALTY
+    roles = (Role.ADJUDICATOR,)
+    payload = RulingPayload
+    records_end = EventType.PENALTY_UPHELD
+
+
+class OverturnPenalty(Command, _Ruling[Text]):
+    """The adjudicator overturns a penalty that was appealed; `rationale` says why."""
+
+    type = CommandType.OVERTURN_PENALTY
+    roles = (Role.ADJUDICATOR,)
+    payload = RulingPayload
+    records_end = EventType.PENALTY_OVERTURNED
+
+
 class ExpireResponse(Command):
     """Act on the response deadline, which has passed."""
 
@@ -537,6 +570,15 @@ class ExpireEvidence(Command):
     by: GivenActor = SYSTEM
 
 
+class ExpireAppeal(Command):
+    """Act on the appeal deadline, which has passed: the penalty is final."""
+
+    type = CommandType.APPEAL_EXPIRED
+    roles = (Role.SYSTEM,)
+    records = EventType.PENALTY_FINAL
+    by: GivenActor = SYSTEM
+
+
 AnyCommand = (
     OpenDispute
     | ChooseOption
@@ -554,6 +596,10 @@ AnyCommand = (
     | ExpireConfirmation
     | ExpirePromise
     | ExpireEvidence
+    | Appeal
+    | ExpireAppeal
+    | UpholdPenalty
+    | OverturnPenalty
 )
 """Any command, told apart by its class."""
 

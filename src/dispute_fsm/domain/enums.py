@@ -61,6 +61,7 @@ class Option(Labelled):
         "需举证后依据规则判责",
         "submit evidence, then a ruling by the rules",
     )
+    PARTIAL_REFUND = "partial_refund", "已协商一致，部分退款", "agreed: partial refund"
 
 
 class Role(Labelled):
@@ -79,6 +80,7 @@ class Deadline(Labelled):
     CONFIRMATION = "confirmation", "消费者确认时限", "confirmation deadline"
     PROMISE = "promise", "约定发货时限", "promise deadline"
     EVIDENCE = "evidence", "商家举证时限", "evidence deadline"
+    APPEAL = "appeal", "商家申诉时限", "appeal deadline"
 
     @property
     def expiry(self) -> "CommandType":
@@ -105,6 +107,10 @@ class CommandType(Labelled):
     EXTEND_DEADLINE = "extend_deadline", "延长时限", "extend a deadline"
     WITHDRAW = "withdraw", "撤销纠纷", "withdraw the dispute"
     ANNUL = "annul", "撤销判责", "annul the penalty"
+    APPEAL = "appeal", "提出申诉", "appeal"
+    APPEAL_EXPIRED = "appeal_expired", "申诉时限届满", "appeal deadline passed"
+    UPHOLD_PENALTY = "uphold_penalty", "维持判责", "uphold the penalty"
+    OVERTURN_PENALTY = "overturn_penalty", "撤销原判", "overturn the penalty"
 
     @property
     def expires(self) -> Deadline | None:
@@ -141,6 +147,11 @@ class StateName(Labelled):
     EVIDENCE_FAILED = "evidence_failed", "举证未成立", "evidence failed"
     RESOLVED = "resolved", "已解决", "resolved"
     PENALIZED = "penalized", "已判责", "penalized"
+    APPEAL_UNDER_REVIEW = (
+        "appeal_under_review",
+        "待平台复核申诉",
+        "waiting for the ruling on the appeal",
+    )
 
 
 class Outcome(Labelled):
@@ -175,6 +186,12 @@ class Outcome(Labelled):
     AT_FAULT = "at_fault", "判定商家有责", "at fault by ruling"
     NO_RESPONSE = "no_response", "逾期未响应", "no response in time"
     EVIDENCE_OVERDUE = "evidence_overdue", "逾期未举证", "no evidence in time"
+    SETTLED_BY_PARTIAL_REFUND = (
+        "settled_by_partial_refund",
+        "协商一致，已部分退款",
+        "settled: partially refunded",
+    )
+    OVERTURNED = "overturned", "申诉成立，撤销判责", "penalty overturned on appeal"
 
 
 LIABILITIES = (
@@ -196,10 +213,16 @@ OPTIONS_BEFORE: Mapping[Outcome, frozenset[Option | None]] = FrozenMap(
         Outcome.SETTLED_BY_SHIPMENT: frozenset({Option.ALREADY_SHIPPED}),
         Outcome.SETTLED_BY_AGREED_SHIPMENT: frozenset({Option.SHIP_BY_AGREED_DATE}),
         Outcome.SETTLED_BY_OUT_OF_STOCK_REFUND: frozenset({Option.OUT_OF_STOCK_REFUND}),
+        Outcome.SETTLED_BY_PARTIAL_REFUND: frozenset({Option.PARTIAL_REFUND}),
         Outcome.OUT_OF_STOCK: frozenset({Option.OUT_OF_STOCK_REFUND}),
         Outcome.PROMISE_MISSED: frozenset({Option.SHIP_BY_AGREED_DATE}),
         Outcome.BREACH_OF_PROMISE: frozenset(
-            {Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.SHIP_BY_AGREED_DATE}
+            {
+                Option.CONSUMER_CANCELS,
+                Option.ALREADY_SHIPPED,
+                Option.SHIP_BY_AGREED_DATE,
+                Option.PARTIAL_REFUND,
+            }
         ),
         Outcome.NO_RESPONSE: frozenset({None}),
     }
@@ -233,6 +256,10 @@ class EventType(Labelled):
     DISPUTE_PENALIZED = "dispute_penalized", "纠纷已判责", "dispute penalized"
     PENALTY_ANNULLED = "penalty_annulled", "判责已撤销", "penalty annulled"
     REFUSED = "refused", "请求被拒绝", "request refused"
+    PENALTY_APPEALED = "penalty_appealed", "商家已提出申诉", "penalty appealed"
+    PENALTY_FINAL = "penalty_final", "申诉时限届满，判责生效", "penalty final"
+    PENALTY_UPHELD = "penalty_upheld", "申诉不成立，维持判责", "penalty upheld"
+    PENALTY_OVERTURNED = "penalty_overturned", "申诉成立，判责已撤销", "penalty overturned"
 
 
 class VoucherKind(Labelled):
@@ -405,6 +432,16 @@ class RefusalCode(Labelled):
         "this cannot be done in the present state",
     )
     DISPUTE_CLOSED = "dispute_closed", "纠纷已结束", "the dispute is closed"
+    NO_PARTIAL_REFUND = (
+        "no_partial_refund",
+        "订单系统中没有已完成的部分退款",
+        "the order system shows no completed partial refund",
+    )
+    ALREADY_APPEALED = (
+        "already_appealed",
+        "本次判责已申诉过，不可再次申诉",
+        "the penalty was appealed already; that is possible once",
+    )
     KEY_REUSED = (
         "key_reused",
         "该请求编号已用于内容不同的请求",
@@ -493,6 +530,7 @@ QUESTIONS: Mapping[str, tuple[str, str]] = FrozenMap(
         "extended": ("延长的时限", "deadline extended"),
         "named": ("指明的时限", "deadline named"),
         "failed": ("另一路径的情况", "the other region"),
+        "appealable": ("申诉期情况", "the window for an appeal"),
     }
 )
 """What rows of a chart are told apart by, by the names under which the answers are recorded."""

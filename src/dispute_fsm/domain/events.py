@@ -286,6 +286,36 @@ class PenaltyAnnulled(_Closed):
     payload: RulingPayload
 
 
+class PenaltyAppealed(_Closed):
+    """The merchant appealed against the penalty; `outcome` is the liability, as before."""
+
+    type: Literal[EventType.PENALTY_APPEALED]
+    command: Literal[CommandType.APPEAL]
+    payload: RulingPayload
+
+
+class PenaltyFinal(_Closed):
+    """Nobody appealed in time; `outcome` is the liability, as before."""
+
+    type: Literal[EventType.PENALTY_FINAL]
+
+
+class PenaltyUpheld(_Closed):
+    """The adjudicator upheld the penalty; `outcome` is the liability, as before."""
+
+    type: Literal[EventType.PENALTY_UPHELD]
+    command: Literal[CommandType.UPHOLD_PENALTY]
+    payload: RulingPayload
+
+
+class PenaltyOverturned(_Closed):
+    """The adjudicator overturned the penalty on appeal."""
+
+    type: Literal[EventType.PENALTY_OVERTURNED]
+    command: Literal[CommandType.OVERTURN_PENALTY]
+    payload: RulingPayload
+
+
 class CommandRefused(AuditEvent):
     """A command was refused; nothing changed."""
 
@@ -310,6 +340,10 @@ AnyEvent = (
     | DisputePenalized
     | PenaltyAnnulled
     | CommandRefused
+    | PenaltyAppealed
+    | PenaltyFinal
+    | PenaltyUpheld
+    | PenaltyOverturned
 )
 """Any audit event, told apart by its class, and in JSON by its `type`."""
 

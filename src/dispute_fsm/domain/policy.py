@@ -133,6 +133,7 @@ class Policy(Strict):
     response: Term | None
     confirmation: Term | None
     evidence: Term | None
+    appeal: Term | None = None
     max_promise: Duration | None
     scan_grace: Duration
     max_facts_age: Duration
@@ -195,8 +196,8 @@ class Policy(Strict):
         """Make a policy that differs from this one in the given fields.
 
         Mappings are merged key by key; deadline terms and lists are replaced as a whole; `None`
-        disables `response`, `confirmation`, `evidence`, `max_promise` and `order_url`, and
-        removes a single evidence reason.
+        disables `response`, `confirmation`, `evidence`, `appeal`, `max_promise` and `order_url`,
+        and removes a single evidence reason.
 
         Raises `InputError` if a reason to be removed does not exist, pydantic's `ValidationError`
         for every other error.

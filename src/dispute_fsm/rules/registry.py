@@ -15,7 +15,7 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.machine.compiler import compile_chart
 from dispute_fsm.machine.guard import Dimension
-from dispute_fsm.rules import v2023_03
+from dispute_fsm.rules import extended, v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.case import DisputeTable
 from dispute_fsm.rules.guards.actors import by
@@ -132,6 +132,7 @@ VERSIONS = registered(
     (
         parallel.VERSION,
         v2023_03.VERSION,
+        extended.VERSION,
     )
 )
 """Every known version by its id, the oldest first."""
