@@ -18,6 +18,7 @@ from dispute_fsm.domain.commands import (
     PAYLOAD_CLASSES,
     QUIET,
     SYSTEM,
+    Annul,
     Appeal,
     ChoicePayload,
     Command,
@@ -46,51 +47,52 @@ E, T = CommandType, EventType
 LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
     "the class of a command": (
         COMMANDS,
-        "    | OverturnPenalty\n",
+        "    | Annul\n",
         "",
-        "KeyError: <CommandType.OVERTURN_PENALTY: 'overturn_penalty'>",
+        "KeyError: <CommandType.ANNUL: 'annul'>",
     ),
     "its payload": (
         COMMANDS,
-        "    payload = RulingPayload\n    records_end = EventType.PENALTY_OVERTURNED\n",
-        "    records_end = EventType.PENALTY_OVERTURNED\n",
-        "TypeError: OverturnPenalty says rationale, but Payload records nothing",
+        "    payload = RulingPayload\n    records_end = EventType.PENALTY_ANNULLED\n",
+        "    records_end = EventType.PENALTY_ANNULLED\n",
+        "TypeError: Annul says rationale, but Payload records nothing",
     ),
     "what its payload records": (
         COMMANDS,
-        "    payload = RulingPayload\n    records_end = EventType.PENALTY_OVERTURNED\n",
-        "    payload = RequestPayload\n    records_end = EventType.PENALTY_OVERTURNED\n",
-        "TypeError: OverturnPenalty says rationale, but RequestPayload records note",
+        "    payload = RulingPayload\n    records_end = EventType.PENALTY_ANNULLED\n",
+        "    payload = RequestPayload\n    records_end = EventType.PENALTY_ANNULLED\n",
+        "TypeError: Annul says rationale, but RequestPayload records note",
     ),
     "its roles": (
         COMMANDS,
-        "    type = CommandType.APPEAL\n    roles = (Role.MERCHANT,)\n",
-        "    type = CommandType.APPEAL\n",
-        "TypeError: Appeal declares no roles",
+        "    type = CommandType.ANNUL\n    roles = (Role.ADJUDICATOR,)\n",
+        "    type = CommandType.ANNUL\n",
+        "TypeError: Annul declares no roles",
     ),
     "that its roles are those of the chart": (
         COMMANDS,
-        "    type = CommandType.APPEAL\n    roles = (Role.MERCHANT,)\n",
-        "    type = CommandType.APPEAL\n    roles = (Role.CONSUMER,)\n",
+        "    type = CommandType.ANNUL\n    roles = (Role.ADJUDICATOR,)\n",
+        "    type = CommandType.ANNUL\n    roles = (Role.CONSUMER,)\n",
         (
-            "ChartError: RulesExtended: appeal: by the merchant in the chart, "
-            "by the consumer as declared in Appeal"
+            "ChartError: RulesParallel: annul: by the adjudicator in the chart, "
+            "by the consumer as declared in Annul"
         ),
     ),
     "the event that records it": (
         COMMANDS,
-        "    records = EventType.PENALTY_APPEALED\n",
+        "    records = EventType.EVIDENCE_SUBMITTED\n",
         "",
         (
-            "ChartError: RulesExtended: penalized on appeal: neither the command nor the state "
-            "that it enters says as what it is recorded"
+            "ChartError: RulesParallel: disputing.settlement.proposing,"
+            "disputing.evidence.awaiting_evidence on submit_evidence: neither the command nor the "
+            "state that it enters says as what it is recorded"
         ),
     ),
     "the class of an event": (
         EVENTS,
-        "    | PenaltyOverturned\n",
+        "    | PenaltyAnnulled\n",
         "",
-        "KeyError: <EventType.PENALTY_OVERTURNED: 'penalty_overturned'>",
+        "KeyError: <EventType.PENALTY_ANNULLED: 'penalty_annulled'>",
     ),
     "the term of a deadline": (
         "domain/policy.py",
@@ -100,9 +102,9 @@ LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
     ),
     "the commands that meet a deadline": (
         COMMANDS,
-        "    meets = Deadline.APPEAL\n",
+        "    meets = Deadline.EVIDENCE\n",
         "",
-        "TypeError: no command meets the appeal deadline",
+        "TypeError: no command meets the evidence deadline",
     ),
     "the text for a command that is accepted once": (
         COMMANDS,
@@ -140,9 +142,9 @@ def test_what_is_left_out_is_an_error_at_import_that_names_it(
 
 
 def test_the_payload_of_a_command_records_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Appeal, "payload", Payload)
-    with pytest.raises(TypeError, match=r"^Appeal says rationale, but Payload records nothing$"):
-        commands._declared(E.APPEAL)  # noqa: SLF001 -- at import it is too late for a test
+    monkeypatch.setattr(Annul, "payload", Payload)
+    with pytest.raises(TypeError, match=r"^Annul says rationale, but Payload records nothing$"):
+        commands._declared(E.ANNUL)  # noqa: SLF001 -- at import it is too late for a test
     monkeypatch.setattr(Withdraw, "payload", RulingPayload)
     with pytest.raises(TypeError, match=r"^Withdraw says nothing, but RulingPayload records rati"):
         commands._declared(E.WITHDRAW)  # noqa: SLF001 -- at import it is too late for a test

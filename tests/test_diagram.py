@@ -144,14 +144,6 @@ def test_wrong_usage_is_a_clear_error(
     complained(run(*arguments), *named)
 
 
-def test_a_policy_field_of_another_version_is_an_error(tmp_path: Path) -> None:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("appeal: {hours: 24}\n", encoding="utf-8")
-    complained(run("diff", "2023-03", policy), "policy.appeal", "2023-03")
-    done = run("diff", "extended", policy, "--rules", "extended", "--format", "md", "--lang", "en")
-    assert "was 48 h, is 24 h" in done.out
-
-
 def test_without_the_extra_an_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

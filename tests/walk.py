@@ -22,6 +22,7 @@ from statemachine import StateChart
 from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
 
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
@@ -74,7 +75,7 @@ NEEDS: Mapping[str, Guard] = MappingProxyType(
 # table.
 MISPLACED = frozenset(
     {
-        "already_appealed",
+        *(of.once.code.value for of in COMMAND_CLASSES.values() if of.once),
         "dispute_closed",
         "option_not_offered",
         "option_already_chosen",

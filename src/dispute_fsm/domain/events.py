@@ -239,7 +239,7 @@ class EvidenceOverdue(_Progressed):
 
 
 class DeadlineExtended(AuditEvent):
-    """The adjudicator extended a deadline; that of an appeal leaves the outcome as it was."""
+    """The adjudicator extended a deadline; after the end that leaves the outcome as it was."""
 
     type: Literal[EventType.DEADLINE_EXTENDED]
     source: Path
