@@ -29,9 +29,6 @@ LINES = gzip.decompress(SIXTY.read_bytes()).splitlines(keepends=True)
 POLICY = next(number for number, line in enumerate(LINES) if b'"type":"policy"' in line)
 STRICTER = ROOT / "examples" / "policies" / "shorter-response.yaml"
 
-# Where Python copies processes, it warns of the threads that pytest-xdist has.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-
 
 @pytest.fixture(autouse=True)
 def _every_file_is_shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -20,13 +20,13 @@ from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import ScenarioFile, scenario_files
 from dispute_fsm.cli.messages import RUN
 from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
-from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.enums import Lang, Outcome, RefusalCode
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.timeline_text import state_label
 from dispute_fsm.scenarios.reader import SUFFIX, read_scenario
-from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from dispute_fsm.scenarios.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
 from dispute_fsm.workers import in_order
 
@@ -73,7 +73,7 @@ def run(
     conflicts with the database (the others still run), 3 the database cannot be reached.
     """
     start = monotonic()
-    results: list[ScenarioResult] = []
+    results: list[_Result] = []
     written: list[Path] = []
     with nullcontext() if url is None else open_store(url, create=True) as store:
         files, errors = scenario_files(paths)
@@ -83,7 +83,10 @@ def run(
         tasks = [_Task(file.path, targets.get(file)) for file in files]
         count = 1 if store is not None or _is_one_process_enough(tasks) else jobs
         # The processes begin before the progress bar, which has a thread: it must not be copied.
-        with in_order(partial(_run, store), tasks, count) as ran, progress_bar() as progress:
+        with (
+            in_order(partial(_run, store, as_json), tasks, count) as ran,
+            progress_bar() as progress,
+        ):
             each = zip(tasks, ran, strict=True)
             for task, result in progress.track(each, total=len(tasks), description="scenarios"):
                 if isinstance(result, InputError | OSError):
@@ -92,8 +95,8 @@ def run(
                     continue
                 if task.history is not None:
                     written.append(task.history)
-                if as_json:
-                    print_json(_as_json(result))
+                if result.record is not None:
+                    print_json(result.record)
                 results.append(result)
     if histories is not None:
         print_written_into(histories, written, lang)
@@ -123,7 +126,21 @@ def _is_one_process_enough(tasks: Sequence[_Task]) -> bool:
     )
 
 
-def _run(store: "Store | None", task: _Task) -> ScenarioResult | InputError | OSError:
+class _Result(NamedTuple):
+    """What is printed of a scenario; all else stays in the process that has run it."""
+
+    file: str
+    title: str
+    ok: bool
+    path: str | None
+    outcome: Outcome | None
+    refused: tuple[RefusalCode, ...]
+    events: int
+    failures: tuple[Failure, ...]
+    record: dict[str, Any] | None
+
+
+def _run(store: "Store | None", as_json: bool, task: _Task) -> _Result | InputError | OSError:
     """Run a scenario and store its dispute; write its history. Every `InputError` names the file.
 
     An error is a result, but not where the history cannot be written: then it ends the command.
@@ -141,7 +158,18 @@ def _run(store: "Store | None", task: _Task) -> ScenarioResult | InputError | OS
     if task.history is not None:
         policy = result.scenario.opening.policy
         write_history(task.history, ((event, policy) for event in result.events))
-    return result
+    dispute = result.dispute
+    return _Result(
+        file=result.scenario.file,
+        title=result.scenario.title,
+        ok=result.ok,
+        path=None if dispute is None else dispute.path,
+        outcome=None if dispute is None else dispute.outcome,
+        refused=result.refused,
+        events=len(result.events),
+        failures=result.failures,
+        record=_as_json(result) if as_json else None,
+    )
 
 
 def _store(store: "Store", result: ScenarioResult) -> None:
@@ -194,7 +222,7 @@ def _as_json(result: ScenarioResult) -> dict[str, Any]:
     }
 
 
-def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
+def _show(results: list[_Result], seconds: float, lang: Lang) -> None:
     columns = ("scenario", "state", "outcome", "events")
     table = Table(
         Column(""),
@@ -204,14 +232,13 @@ def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
         header_style="bold",
     )
     for result in results:
-        dispute = result.dispute
         refused = ", ".join(code.label(lang) for code in result.refused)
         table.add_row(
             "✓" if result.ok else "✗",
-            escape(printable(result.scenario.title)),
-            refused if dispute is None else state_label(dispute.path, lang),
-            "" if dispute is None or dispute.outcome is None else dispute.outcome.label(lang),
-            str(len(result.events)),
+            escape(printable(result.title)),
+            refused if result.path is None else state_label(result.path, lang),
+            "" if result.outcome is None else result.outcome.label(lang),
+            str(result.events),
             style=None if result.ok else "red",
         )
     console.print(table)
@@ -223,7 +250,7 @@ def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
                 RUN(
                     lang,
                     "failure",
-                    file=result.scenario.file,
+                    file=result.file,
                     line=failure.line,
                     where=where,
                     expected=failure.expected,
