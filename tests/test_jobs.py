@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import pytest
 
+from dispute_fsm.cli import run as run_module
 from dispute_fsm.errors import DisputeError
 from dispute_fsm.history import replay_files
 from dispute_fsm.history.replay import Share
@@ -26,13 +29,11 @@ LINES = gzip.decompress(SIXTY.read_bytes()).splitlines(keepends=True)
 POLICY = next(number for number, line in enumerate(LINES) if b'"type":"policy"' in line)
 STRICTER = ROOT / "examples" / "policies" / "shorter-response.yaml"
 
-# Where Python copies processes, it warns of the threads that pytest-xdist has.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-
 
 @pytest.fixture(autouse=True)
 def _every_file_is_shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(replay_files, "_LEAST_SHARED", 0)
+    monkeypatch.setattr(run_module, "_LEAST_SHARED", 0)
     yield
     assert active_children() == []
 
@@ -158,6 +159,66 @@ def test_the_number_of_processes_is_a_whole_number_from_one(jobs: str) -> None:
     ran = run("replay", SIXTY, "--jobs", jobs)
     assert ran.code == 2
     assert "--jobs" in ran.err
+
+
+# ---- run -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scenarios(tmp_path: Path) -> Path:
+    """Make a folder of the examples, and of scenarios that fail or cannot be read."""
+    for file in (ROOT / "examples").glob("*.dispute.yaml"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    head = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\nsteps: []\n"
+    (tmp_path / "05-short.dispute.yaml").write_text(f"{head}expect: {{state: resolved}}\n")
+    (tmp_path / "06-wrong.dispute.yaml").write_text(f"{head}unknown: 1\n")
+    (tmp_path / "07-folder.dispute.yaml").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("mode", [["--json"], ["--lang=zh"], ["--lang=en", "--histories"]])
+def test_scenarios_have_the_same_results_in_several_processes(
+    scenarios: Path, tmp_path_factory: pytest.TempPathFactory, mode: list[str]
+) -> None:
+    ran: list[tuple[int, str, str]] = []
+    histories: list[dict[str, bytes]] = []
+    for jobs in ("1", "3"):
+        out = tmp_path_factory.mktemp("out")
+        folder = [out] if "--histories" in mode else []
+        paths = [scenarios, scenarios / "absent.dispute.yaml"]
+        done = run("run", *mode, *folder, *paths, "--jobs", jobs)
+        seconds = re.compile(r"(in|用时) [0-9.]+ ")
+        ran.append((done.code, seconds.sub("", done.out), done.err.replace(str(out), "")))
+        histories.append({file.name: file.read_bytes() for file in out.iterdir()})
+    assert ran[0] == ran[1]
+    assert ran[0][0] == 2
+    assert histories[0] == histories[1]
+    assert bool(histories[0]) is ("--histories" in mode)
+
+
+def test_a_history_that_cannot_be_written_ends_the_command(scenarios: Path) -> None:
+    (scenarios / "file").touch()
+    ran = [
+        run("run", scenarios, "--histories", scenarios / "file", "--jobs", jobs)
+        for jobs in ("1", "3")
+    ]
+    assert ran[0] == ran[1]
+    assert ran[0].code == 2
+
+
+@pytest.mark.parametrize("options", [["--db", "sqlite:///x.db"], []])
+def test_one_process_runs_what_is_stored_or_logged(
+    scenarios: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_only(work: Any, items: Any, jobs: int) -> Any:  # noqa: ANN401 -- as the original
+        assert jobs == 1
+        return in_order(work, items, jobs)
+
+    monkeypatch.chdir(scenarios)
+    monkeypatch.setattr(run_module, "in_order", one_only)
+    verbose = [] if options else ["--verbose"]
+    files = sorted(scenarios.glob("0[0-4]*.yaml"))
+    assert run(*verbose, "run", *files, *options, "--jobs", "3").code == 0
 
 
 # ---- ended by the user ---------------------------------------------------------------------------

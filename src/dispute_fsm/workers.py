@@ -79,10 +79,12 @@ def _results(idle: list[Connection], items: Sequence[Any]) -> Iterator[Any]:
             while idle and waiting:
                 pipe = idle.pop()
                 busy[pipe], item = waiting.popleft()
-                pipe.send(item)
+                with _alive():
+                    pipe.send(item)
             ready = wait(list(busy), 0 if number in done else None)
             for pipe in [each for each in busy if each in ready]:
-                done[busy.pop(pipe)] = _received(pipe)
+                with _alive():
+                    done[busy.pop(pipe)] = pipe.recv()
                 idle.append(pipe)
             if number in done:
                 break
@@ -92,14 +94,14 @@ def _results(idle: list[Connection], items: Sequence[Any]) -> Iterator[Any]:
         yield outcome.result
 
 
-def _received(pipe: Connection) -> _Outcome:
+@contextmanager
+def _alive() -> Generator[None]:
     try:
-        outcome: _Outcome = pipe.recv()
+        yield
     except (EOFError, OSError):
         raise DisputeError(
             "one of the processes was killed, perhaps for lack of memory: try --jobs 1"
         ) from None
-    return outcome
 
 
 # ---- in another process --------------------------------------------------------------------------

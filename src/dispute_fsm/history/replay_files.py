@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.jsonl import COMPRESSED
+from dispute_fsm.history.jsonl import COMPRESSED, is_history
 from dispute_fsm.history.reader import InvalidRecord, Step
 from dispute_fsm.history.replay import EVERYTHING, Replayed, Share, rare_garbage_collection, replay
 from dispute_fsm.history.what_if import Question
@@ -71,7 +71,7 @@ def replay_files(
 def _size(file: str) -> int | None:
     """Return about how many bytes a history has; None where only one process can read it."""
     path = Path(file)
-    if not path.is_file():  # standard input, a pipe, or nothing at all
+    if not is_history(file) or not path.is_file():  # perhaps standard input, or a pipe
         return None
     return path.stat().st_size * (_COMPRESSION if file.endswith(COMPRESSED) else 1)
 
