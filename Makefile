@@ -117,6 +117,11 @@ $(VENV)/.fuzz: $(VENV)/.dev
 	@$(VENV)/bin/python $(PIP) --group fuzz
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.dev
+	@echo 'Installing what is compared with'
+	@$(VENV)/bin/python $(PIP) --group bench
+	@touch $@
+
 $(VENV)/.build: $(VENV)/.pip pyproject.toml
 	@echo 'Installing the build tools'
 	@$(VENV)/bin/python $(PIP) --group build
