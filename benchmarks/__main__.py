@@ -32,7 +32,7 @@ MODULES: Mapping[str, str] = {
 SIZES: Mapping[str, tuple[int, int, int]] = {
     "rounds": (5, 15, 15),
     "disputes": (100, 1_000, 1_000),
-    "events": (4_000, 40_000, 1_000_000),
+    "events": (4_000, 20_000, 1_000_000),
     "commands": (100, 500, 500),
     "imported": (100, 1_000, 1_000),
     "overdue": (200, 2_000, 100_000),
@@ -90,8 +90,7 @@ def _table(verdicts: list[dict[str, Any]]) -> list[str]:
     """Lay out the verdicts."""
     rows = [("bound", "hope", "measured", "verdict", "comparison")]
     for row in verdicts:
-        unit = "s" if row["name"] == "the chart as PNG" else ""
-        sign = "≥" if row["least"] else "≤"
+        unit, sign = row["unit"], "≥" if row["least"] else "≤"
         measured = "" if row["measured"] is None else quantity(row["measured"], unit)
         bound, hope = quantity(row["bound"], unit), quantity(row["hope"], unit)
         rows.append((f"{sign} {bound}", hope, measured, row["verdict"], row["name"]))

@@ -46,3 +46,4 @@ def measure(report: Report, folder: Path) -> None:
     report.add(f"{CHOICE} / {TRANSITIONS_NEW}", samples.ratio(CHOICE, TRANSITIONS_NEW))
     report.add(f"{OPTIONS} / {CHOICE}", samples.ratio(OPTIONS, CHOICE))
     report.add(f"{PARSE} / {BARE_PYDANTIC}", samples.ratio(PARSE, BARE_PYDANTIC))
+    report.add(f"{REPLAY} / {PARSE}", samples.ratio(REPLAY, PARSE))

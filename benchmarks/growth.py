@@ -1,13 +1,13 @@
 """How time and memory grow with the number of events; what a dispute takes in memory."""
 
 from pathlib import Path
-from time import perf_counter
 
-from benchmarks.measure import Report, python
+from benchmarks.measure import Report, children_time, python
 from benchmarks.replay import write_part
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 
+REPLAY, PEAK_MEMORY = "replay, events:", "peak of memory, events:"
 TEN_TIMES = "memory of ten times the file / of the file"
 
 PEAK = """
@@ -42,10 +42,10 @@ def measure(report: Report, folder: Path) -> None:
     for power in range(len(str(report.sizes["events"]))):
         number = 10**power
         write_part(path, 1, number)
-        began = perf_counter()
+        began = children_time()
         _, peak = _peak(path)
-        report.add(f"replay of {number:,} events in a new process", perf_counter() - began, "s")
-        report.add(f"its peak of memory at {number:,}", peak, "bytes")
+        report.add(f"{REPLAY} {number:,}", children_time() - began, "s", "in a new process")
+        report.add(f"{PEAK_MEMORY} {number:,}", peak, "bytes")
     peaks: list[int] = []
     for times in (1, 10):
         write_history(path, generate(report.sizes["disputes"] * times, 1))

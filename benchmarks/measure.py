@@ -32,13 +32,18 @@ def children_time() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Seconds per operation of each work, round by round."""
+    """Seconds per operation of each work, round by round; and the CPU time of this process."""
 
     taken: Mapping[str, Sequence[float]]
+    cpu: Mapping[str, Sequence[float]]
 
     def median(self, name: str) -> float:
         """Return the median of a work."""
         return median(self.taken[name])
+
+    def cpu_median(self, name: str) -> float:
+        """Return the median CPU time of a work, whatever the clock."""
+        return median(self.cpu[name])
 
     def ratio(self, name: str, to: str) -> float:
         """Return the median of the ratios of each round."""
@@ -49,22 +54,29 @@ class Samples:
         return min(self.taken[name]) / min(self.taken[to])
 
 
-def interleaved(works: Mapping[str, Work], rounds: int, clock: Clock = process_time) -> Samples:
-    """Run all works in each round, every other round backwards; a first round only warms up."""
+def interleaved(
+    works: Mapping[str, Work], rounds: int, clock: Clock = process_time, *, warm: bool = True
+) -> Samples:
+    """Run all works in each round, every other round backwards.
+
+    The round 0 only warms up; without `warm` there is none.
+    """
     taken: dict[str, list[float]] = {name: [] for name in works}
+    cpu: dict[str, list[float]] = {name: [] for name in works}
     gc.collect()
     gc.freeze()  # or each collection would go through what was prepared
     try:
-        for turn in range(rounds + 1):
+        for turn in range(0 if warm else 1, rounds + 1):
             for name in [*works][:: 1 if turn % 2 else -1]:
-                began = clock()
+                cpu_began, began = process_time(), clock()
                 number = works[name](turn)
-                took = clock() - began
+                took, cpu_took = clock() - began, process_time() - cpu_began
                 if turn:
                     taken[name].append(took / number)
+                    cpu[name].append(cpu_took / number)
     finally:
         gc.unfreeze()
-    return Samples(taken)
+    return Samples(taken, cpu)
 
 
 def run(*command: str | Path, **options: Any) -> bytes:  # noqa: ANN401 -- those of subprocess
@@ -84,11 +96,15 @@ def python(program: str, *arguments: str | Path) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound, and what is hoped for: at most so much, or with `least` at least."""
+    """A bound, and what is hoped for: at most so much, or with `least` at least.
+
+    `unit` is "" for a ratio.
+    """
 
     bound: float
     hope: float
     least: bool = False
+    unit: str = ""
 
     def verdict(self, measured: float | None) -> str:
         """Say what a measured value comes to."""
@@ -130,17 +146,21 @@ class Report:
 
     def verdicts(self, expected: Sequence[str]) -> list[dict[str, Any]]:
         """Compare with the targets that were expected to be measured."""
-        measured = {figure.name: figure.value for figure in self.figures}
-        return [
-            {
-                "name": name,
-                **asdict(target),
-                "measured": measured.get(name),
-                "verdict": target.verdict(measured.get(name)),
-            }
-            for name, target in self.targets.items()
-            if name in expected or name in measured
-        ]
+        figures = {figure.name: figure for figure in self.figures}
+        verdicts: list[dict[str, Any]] = []
+        for name in expected:
+            target, figure = self.targets[name], figures.get(name)
+            measured = None if figure is None else figure.value
+            verdicts.append(
+                {
+                    "name": name,
+                    **asdict(target),
+                    "measured": measured,
+                    "verdict": target.verdict(measured),
+                    "note": "" if figure is None else figure.note,
+                }
+            )
+        return verdicts
 
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -152,8 +172,8 @@ def quantity(value: float, unit: str = "") -> str:
         size, unit = next((pair for pair in _UNITS if value >= pair[0]), _UNITS[-1])
         value /= size
     elif unit == "bytes":
-        power = next((power for power in (3, 2, 1) if value >= 1024**power), 0)
-        value, unit = value / 1024**power, ("bytes", "KiB", "MiB", "GiB")[power]
+        power = next((power for power in (4, 3, 2, 1) if value >= 1024**power), 0)
+        value, unit = value / 1024**power, ("bytes", "KiB", "MiB", "GiB", "TiB")[power]
     digits = max(0, 2 - len(str(int(abs(value)))) + 1) if abs(value) >= 1 else 3
     return f"{value:,.{digits}f} {unit}".rstrip()
 

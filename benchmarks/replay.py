@@ -1,5 +1,7 @@
 """What a replay costs: of many files in one process and two, against parsing, under pytest."""
 
+import gzip
+import os
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
@@ -8,14 +10,16 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.measure import Report, Work, interleaved, python, run
-from dispute_fsm.domain.events import EVENT
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.replay import rare_garbage_collection, replay
 from dispute_fsm.history.what_if import Question
 
-AGAINST_PARSING = "replay / EVENT.validate_json"
+ONE, TWO = "an event replayed, one process", "an event replayed, two processes"
+WHAT_IF = "an event replayed with a what-if, one process"
+WHAT_IF_TWO = "an event replayed with a what-if, two processes"
+EVENT_BYTES, COMPRESSED_BYTES = "an event in a file", "an event in a file, gzip"
 TWO_PROCESSES = "replay with two processes / with one"
 AGAINST_PYTEST = "2,000 files with pytest / without"
 _PART = 20_000
@@ -63,7 +67,6 @@ def _sound(file: str, question: Question | None) -> int:
 def measure(report: Report, folder: Path) -> None:
     """Measure all of it."""
     _many_files(report, folder)
-    _against_parsing(report, folder)
     _against_pytest(report, folder)
 
 
@@ -75,42 +78,26 @@ def _many_files(report: Report, folder: Path) -> None:
         list(pool.map(write_part, files, range(parts), [events // parts] * parts))
         names = list(map(str, files))
         works: dict[str, Work] = {
-            "one": lambda _turn: sum(map(replay_file, names)),
-            "two": lambda _turn: sum(pool.map(replay_file, names)),
-            "what if": lambda _turn: sum(map(what_if_file, names)),
-            "what if, two": lambda _turn: sum(pool.map(what_if_file, names)),
+            ONE: lambda _turn: sum(map(replay_file, names)),
+            TWO: lambda _turn: sum(pool.map(replay_file, names)),
+            WHAT_IF: lambda _turn: sum(map(what_if_file, names)),
+            WHAT_IF_TWO: lambda _turn: sum(pool.map(what_if_file, names)),
         }
-        rounds = 1 if events > 20 * _PART else 3
-        samples = interleaved(works, rounds, perf_counter)
-    size = sum(file.stat().st_size for file in files) / events
-    report.add("an event in a history file", size, "bytes")
+        large = events > 10 * _PART
+        samples = interleaved(works, 1 if large else 2, perf_counter, warm=not large)
+    part = files[0].read_bytes()
+    report.add(EVENT_BYTES, len(part) / (events // parts), "bytes")
+    report.add(COMPRESSED_BYTES, len(gzip.compress(part)) / (events // parts), "bytes")
     report.add("events in many files", events, note=f"{parts} files, by the clock")
-    for name, work in (("replay", "one"), ("what-if", "what if")):
-        report.add(f"{name}, an event, one process", samples.median(work), "s")
-    for name, work in (("replay", "two"), ("what-if", "what if, two")):
-        report.add(f"{name}, an event, two processes", samples.median(work), "s")
-    report.add(TWO_PROCESSES, samples.ratio("two", "one"))
-    report.add("what-if with two processes / with one", samples.ratio("what if, two", "what if"))
+    for name in works:
+        report.add(f"{name}, by the clock", samples.median(name), "s")
+    for name in (ONE, WHAT_IF):
+        report.add(f"{name}, CPU time", samples.cpu_median(name), "s")
+    load = f"by the clock; the load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    report.add(TWO_PROCESSES, samples.ratio(TWO, ONE), note=load)
+    report.add("what-if with two processes / with one", samples.ratio(WHAT_IF_TWO, WHAT_IF))
     for file in files:
         file.unlink()
-
-
-def _against_parsing(report: Report, folder: Path) -> None:
-    path = folder / "one.history.jsonl"
-    write_history(path, generate(report.sizes["disputes"], 1))
-    lines = [
-        line for line in path.read_bytes().splitlines() if not line.startswith(b'{"type":"policy"')
-    ]
-
-    def read(_turn: int) -> int:
-        for line in lines:
-            EVENT.validate_json(line)
-        return len(lines)
-
-    works: dict[str, Work] = {"read": read, "replay": lambda _turn: replay_file(str(path))}
-    with rare_garbage_collection():  # as the command does; for both
-        samples = interleaved(works, report.sizes["rounds"] // 2)
-    report.add(AGAINST_PARSING, samples.ratio("replay", "read"), note=f"{len(lines)} events")
 
 
 def _against_pytest(report: Report, folder: Path) -> None:
@@ -121,26 +108,16 @@ def _against_pytest(report: Report, folder: Path) -> None:
         by_dispute[event.dispute_id].append((event, policy))
     for dispute_id, events in by_dispute.items():
         write_history(files / f"{dispute_id}.history.jsonl", events)
-    options = (
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        folder,
-        "-c",
-        "/dev/null",
-    )
+    options = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir"]
 
     def alone(_turn: int) -> int:
         python(ALONE, files)
         return 2_000
 
     def with_pytest(_turn: int) -> int:
-        run(sys.executable, *options, files, cwd=folder)
+        run(sys.executable, *options, folder, files, cwd=folder)
         return 2_000
 
-    rounds = max(1, report.sizes["rounds"] // 5)
+    rounds = max(1, report.sizes["rounds"] // 7)
     samples = interleaved({"alone": alone, "pytest": with_pytest}, rounds, perf_counter)
     report.add(AGAINST_PYTEST, samples.ratio("pytest", "alone"), note="start-up included")

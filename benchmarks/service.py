@@ -25,10 +25,12 @@ _NO_WAIT = "-csynchronous_commit=off"
 
 def measure(report: Report, folder: Path) -> None:
     """Sweep and read on both databases."""
+    history = folder / "feed.history.jsonl"
+    write_history(history, generate(report.sizes["feed"] // _EVENTS_OF_A_DISPUTE, 3))
     with store.memory_folder() as in_memory:
         for kind in store.KINDS:
             _sweep(report, kind, in_memory)
-            _feed(report, kind, in_memory, folder)
+            _feed(report, kind, in_memory, history)
 
 
 def _sweep(report: Report, kind: str, folder: Path) -> None:
@@ -48,16 +50,14 @@ def _sweep(report: Report, kind: str, folder: Path) -> None:
     report.add(f"{kind}: a sweep, an overdue dispute", took / number, "s", f"of {number:,}")
 
 
-def _feed(report: Report, kind: str, in_memory: Path, folder: Path) -> None:
-    path = folder / "feed.history.jsonl"
-    write_history(path, generate(report.sizes["feed"] // _EVENTS_OF_A_DISPUTE, 3))
+def _feed(report: Report, kind: str, folder: Path, history: Path) -> None:
     with (
-        store.bases(kind, in_memory, 1, options=_NO_WAIT) as (base,),
-        path.open("rb") as stream,
+        store.bases(kind, folder, 1, options=_NO_WAIT) as (base,),
+        history.open("rb") as stream,
         rare_garbage_collection(),
     ):
         with base.store.pool.transaction() as session:
-            number = import_history(base.store, session, stream, str(path))
+            number = import_history(base.store, session, stream, str(history))
         began, read, position = perf_counter(), 0, None
         while read < number:
             page = base.service.feed(position, _PAGE)

@@ -28,7 +28,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import Dialect, make_url
 
-from benchmarks.measure import Report, Work, interleaved
+from benchmarks.measure import Report, Work, interleaved, quantity
 from dispute_fsm.decider.decisions import Accepted
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import Stamp, derived_stamp
@@ -226,7 +226,8 @@ def measure_commands(report: Report, kind: str, folder: Path, *, waits: bool) ->
     report.add(f"{where}: the statements of a command alone", samples.median("raw"), "s", what)
     report.add(f"{where}: a full command", samples.median("command"), "s")
     report.add(f"{where}: load and append", samples.median("append"), "s")
-    report.add(command_row(where), samples.ratio("raw", "command"))
+    flush = f"a flush to this disk takes {quantity(flush_time(folder), 's')}" if waits else ""
+    report.add(command_row(where), samples.ratio("raw", "command"), note=flush)
 
 
 def command_row(where: str) -> str:
@@ -303,7 +304,6 @@ def import_row(kind: str) -> str:
 
 def measure(report: Report, folder: Path) -> None:
     """Measure commands and imports on both databases."""
-    report.add("a flush to this disk", flush_time(folder), "s")
     with memory_folder() as in_memory:
         for kind in KINDS:
             measure_commands(report, kind, folder, waits=True)
