@@ -5,6 +5,8 @@ PYTHON ?= python3
 JOBS ?= 2
 # How long each parser is fuzzed.
 FUZZ_SECONDS ?= 30
+# Options of the benchmarks: `.venv/bin/python -m benchmarks --help` lists them.
+BENCH ?=
 # The packages that decide; of them every line and branch must run.
 CORE := domain machine rules decider
 
@@ -68,10 +70,8 @@ format: $(VENV)/.dev ## format the code and apply automatic fixes
 diagrams: $(VENV)/.demo ## draw the pictures in diagrams/ anew
 	$(VENV)/bin/dispute-fsm diagram all
 
-bench: $(VENV)/.dev ## measure what replaying and storing cost, against what they are compared with; look at plans
-	$(VENV)/bin/python benchmarks/replay.py
-	$(VENV)/bin/python -m benchmarks.store
-	$(VENV)/bin/python -m benchmarks.queries
+bench: $(VENV)/.bench ## measure everything side by side with its peers: make bench BENCH="--only decisions start"
+	$(VENV)/bin/python -m benchmarks $(BENCH)
 
 dev: $(VENV)/.dev $(JS) ## set up .venv for work: `.venv/bin/pytest tests/...` then runs on the source tree
 
@@ -80,7 +80,7 @@ constraints: ## write constraints.txt anew with the newest versions that fit tog
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
 	unset PIP_CONSTRAINT PIP_BUILD_CONSTRAINT; cd build/constraints && \
 	  bin/python $(PIP) --upgrade pip && bin/python -m pip uninstall --quiet --yes setuptools && \
-	  bin/python $(PIP) --group ../../pyproject.toml:dev editables -e '../..[all]'
+	  bin/python $(PIP) $(foreach group,dev fuzz bench,--group ../../pyproject.toml:$(group)) editables -e '../..[all]'
 	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude dispute-fsm; } >build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/constraints
 
@@ -115,6 +115,11 @@ $(VENV)/.dev: $(VENV)/.demo
 $(VENV)/.fuzz: $(VENV)/.dev
 	@echo 'Installing the fuzzer'
 	@$(VENV)/bin/python $(PIP) --group fuzz
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo 'Installing what is compared with'
+	@$(VENV)/bin/python $(PIP) --group bench
 	@touch $@
 
 $(VENV)/.build: $(VENV)/.pip pyproject.toml

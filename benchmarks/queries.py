@@ -1,25 +1,21 @@
 """Do the queries use their indexes with a million disputes? Their plans, and how long a page takes.
 
-    python -m benchmarks.queries [--disputes N]
-
 The rows are made by the database itself, on SQLite and on the PostgreSQL at
-DISPUTE_FSM_TEST_POSTGRES. Exit code 1 where a plan reads a whole table, or sorts what an index has
-in order. `tests/test_queries.py` asks the same of a smaller table.
+DISPUTE_FSM_TEST_POSTGRES. A plan is wrong that reads a whole table, or sorts what an index has in
+order. `tests/test_queries.py` asks the same of a smaller table.
 """
 
-import argparse
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, literal, text
 
+from benchmarks.measure import Report
 from benchmarks.store import schema
 from dispute_fsm.domain.enums import StateName
 from dispute_fsm.store.address import POSTGRESQL
@@ -29,6 +25,7 @@ from dispute_fsm.store.projection import loading
 from dispute_fsm.store.queries import DUE, DisputeQuery, dispute_query, paths_in
 from dispute_fsm.store.repository import Store
 
+NOT_BY_INDEX = "queries that do not go by an index"
 BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
 _STATE = """CASE WHEN g % 100 < 80 THEN 'resolved' WHEN g % 100 < 92 THEN 'penalized'
   WHEN g % 100 < 96 THEN 'opened'
@@ -164,32 +161,17 @@ def explained(engine: Engine, number: int) -> Iterator[tuple[str, list[str], flo
             yield name, lines, min(times)
 
 
-def main() -> int:
-    """Fill, explain, run; returns the exit code."""
-    arguments = argparse.ArgumentParser(description="Looks at the plans of the queries.")
-    arguments.add_argument(
-        "--disputes", type=int, default=1_000_000, help="how many disputes there are"
-    )
-    number: int = arguments.parse_args().disputes
-    missed = False
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        for url in (f"sqlite:///{Path(folder) / 'disputes.db'}", stack.enter_context(schema())):
+def measure(report: Report, folder: Path) -> None:
+    """Fill both databases, explain and run every query."""
+    number, wrong = report.sizes["rows"], 0
+    with ExitStack() as stack:
+        for url in (f"sqlite:///{folder / 'queries.db'}", stack.enter_context(schema())):
             store = Store(url)
             stack.callback(store.close)
             kind = store.engine.dialect.name
-            began = perf_counter()
             fill(store.engine, number)
-            sys.stdout.write(f"{kind}: {number} disputes made in {perf_counter() - began:.0f} s\n")
             for name, lines, took in explained(store.engine, number):
-                wrong = faults(lines)
-                missed |= bool(wrong)
-                sys.stdout.write(
-                    f"{'MISS' if wrong else 'ok  '} {kind}, {name}: by index, {took * 1e3:.2f} "
-                    f"ms{' '.join(['', *wrong])}\n"
-                )
-                sys.stdout.flush()
-    return int(missed)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+                found = faults(lines)
+                wrong += bool(found)
+                report.add(f"{kind}: query {name}", took, "s", "; ".join(found) or "by index")
+    report.add(NOT_BY_INDEX, wrong, note=f"{number:,} disputes")

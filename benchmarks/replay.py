@@ -1,34 +1,29 @@
-"""What a replay costs compared with parsing alone, a file ten times as long, and no pytest.
+"""What a replay costs: of many files in one process and two, against parsing, under pytest."""
 
-    python benchmarks/replay.py [--disputes N] [--rounds R]
-
-Each pair is measured in turns and its best times are compared, for the machine may be noisy. Exit
-code 1 where a bound is missed.
-"""
-
-import argparse
-import logging
-import subprocess
+import gzip
+import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import perf_counter, process_time
+from time import perf_counter
 
-import structlog
-
-from dispute_fsm.domain.events import EVENT
+from benchmarks.measure import Report, Work, interleaved, python, run
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.replay import rare_garbage_collection, replay
+from dispute_fsm.history.what_if import Question
 
-BOUNDS = {
-    "replay / validate_json": 6.0,
-    "memory, ten times the file": 1.2,
-    "pytest / replay, 2,000 files": 3.0,
-}
-"""The most that each ratio may be."""
+ONE, TWO = "an event replayed, one process", "an event replayed, two processes"
+WHAT_IF = "an event replayed with a what-if, one process"
+WHAT_IF_TWO = "an event replayed with a what-if, two processes"
+EVENT_BYTES, COMPRESSED_BYTES = "an event in a file", "an event in a file, gzip"
+TWO_PROCESSES = "replay with two processes / with one"
+AGAINST_PYTEST = "2,000 files with pytest / without"
+_PART = 20_000
+"""Events in a file of many: replaying one is a job."""
 
 ALONE = """
 import sys
@@ -38,71 +33,74 @@ for file in sorted(Path(sys.argv[1]).iterdir()):
     for found in replay(str(file)):
         assert found.sound
 """
-PEAK = """
-import resource, sys
-from dispute_fsm.history.replay import replay
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-count = sum(1 for _ in replay(sys.argv[1]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
 
 
-def best(rounds: int, measured: Sequence[Callable[[], float]]) -> list[float]:
-    """Measure each in turns; return the least of each."""
-    found = [[measure() for measure in measured] for _ in range(rounds)]
-    return [min(times) for times in zip(*found, strict=True)]
+def write_part(file: Path, seed: int, events: int) -> None:
+    """Generate a history of so many events; its last disputes may still be open."""
+    write_history(file, islice(generate(events, seed), events))
 
 
-def against_reading(folder: Path, disputes: int, rounds: int) -> float:
-    """Compare a replay (hashes, fold, decisions) with pydantic's parsing of the same lines."""
-    path = folder / "one.history.jsonl"
-    write_history(path, generate(disputes, 1))
-    lines = [
-        line for line in path.read_bytes().splitlines() if not line.startswith(b'{"type":"policy"')
-    ]
-
-    def read() -> float:
-        began = process_time()
-        for line in lines:
-            EVENT.validate_json(line)
-        return process_time() - began
-
-    def replayed() -> float:
-        began = process_time()
-        for _ in replay(str(path)):
-            pass
-        return process_time() - began
-
-    with rare_garbage_collection():  # as the command does; for both
-        reading, replaying = best(rounds, [read, replayed])
-    told = (
-        f"{len(lines)} events: validate_json {reading / len(lines) * 1e6:.1f} us, replay "
-        f"{replaying / len(lines) * 1e6:.1f} us per event"
-    )
-    sys.stdout.write(f"{told}\n")
-    return replaying / reading
+def replay_file(file: str) -> int:
+    """Replay a file, as one job of many; returns how many events it has."""
+    with rare_garbage_collection():
+        return _sound(file, None)
 
 
-def memory(folder: Path, disputes: int) -> float:
-    """Compare the peak memory of replaying a file and one of ten times its length."""
-    peaks: list[int] = []
-    for times in (1, 10):
-        path = folder / f"{times}.history.jsonl"
-        write_history(path, generate(disputes * times, 1))
-        peaks.append(
-            int(
-                subprocess.run(  # noqa: S603 -- our own program
-                    [sys.executable, "-c", PEAK, path], check=True, capture_output=True
-                ).stdout
-            )
-        )
-        sys.stdout.write(
-            f"{path.stat().st_size / 2**20:.1f} MiB: peak {peaks[-1] / 1024:.1f} MiB\n"
-        )
-    return peaks[1] / peaks[0]
+def what_if_file(file: str) -> int:
+    """Replay a file and ask of each dispute how it ends where silence is no consent."""
+    with rare_garbage_collection():
+        return _sound(file, Question(policy=_silence_denies))
 
 
-def against_no_pytest(folder: Path, rounds: int) -> float:
+def _silence_denies(policy: Policy) -> Policy:
+    return policy.lay_over({"silence": "denial"})
+
+
+def _sound(file: str, question: Question | None) -> int:
+    events = 0
+    for result in replay(file, question):
+        assert getattr(result, "sound", False), result  # noqa: S101 -- else it measures nothing
+        events += getattr(result, "events", 0)
+    return events
+
+
+def measure(report: Report, folder: Path) -> None:
+    """Measure all of it."""
+    _many_files(report, folder)
+    _against_pytest(report, folder)
+
+
+def _many_files(report: Report, folder: Path) -> None:
+    events = report.sizes["events"]
+    parts = max(4, events // _PART)
+    files = [folder / f"part-{number}.history.jsonl" for number in range(parts)]
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(write_part, files, range(parts), [events // parts] * parts))
+        names = list(map(str, files))
+        works: dict[str, Work] = {
+            ONE: lambda _turn: sum(map(replay_file, names)),
+            TWO: lambda _turn: sum(pool.map(replay_file, names)),
+            WHAT_IF: lambda _turn: sum(map(what_if_file, names)),
+            WHAT_IF_TWO: lambda _turn: sum(pool.map(what_if_file, names)),
+        }
+        large = events > 10 * _PART
+        samples = interleaved(works, 1 if large else 2, perf_counter, warm=not large)
+    part = files[0].read_bytes()
+    report.add(EVENT_BYTES, len(part) / (events // parts), "bytes")
+    report.add(COMPRESSED_BYTES, len(gzip.compress(part)) / (events // parts), "bytes")
+    report.add("events in many files", events, note=f"{parts} files, by the clock")
+    for name in works:
+        report.add(f"{name}, by the clock", samples.median(name), "s")
+    for name in (ONE, WHAT_IF):
+        report.add(f"{name}, CPU time", samples.cpu_median(name), "s")
+    load = f"by the clock; the load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    report.add(TWO_PROCESSES, samples.ratio(TWO, ONE), note=load)
+    report.add("what-if with two processes / with one", samples.ratio(WHAT_IF_TWO, WHAT_IF))
+    for file in files:
+        file.unlink()
+
+
+def _against_pytest(report: Report, folder: Path) -> None:
     """Compare pytest with a plain replay of 2,000 files; both with their start-up time."""
     files = folder / "cases"
     by_dispute = defaultdict(list)
@@ -110,55 +108,16 @@ def against_no_pytest(folder: Path, rounds: int) -> float:
         by_dispute[event.dispute_id].append((event, policy))
     for dispute_id, events in by_dispute.items():
         write_history(files / f"{dispute_id}.history.jsonl", events)
-    with_pytest: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--rootdir",
-        folder,
-        "-c",
-        "/dev/null",
-        files,
-    ]
+    options = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir"]
 
-    def took(*command: str | Path) -> float:
-        began = perf_counter()
-        subprocess.run(command, check=True, capture_output=True, cwd=folder)  # noqa: S603 -- our own program
-        return perf_counter() - began
+    def alone(_turn: int) -> int:
+        python(ALONE, files)
+        return 2_000
 
-    alone, tested = best(
-        rounds, [lambda: took(sys.executable, "-c", ALONE, files), lambda: took(*with_pytest)]
-    )
-    sys.stdout.write(
-        f"{len(by_dispute)} files: replayed {alone:.2f} s, with pytest {tested:.2f} s\n"
-    )
-    return tested / alone
+    def with_pytest(_turn: int) -> int:
+        run(sys.executable, *options, folder, files, cwd=folder)
+        return 2_000
 
-
-def main() -> int:
-    """Measure and compare; returns the exit code."""
-    arguments = argparse.ArgumentParser(description="Measures what replaying costs.")
-    arguments.add_argument(
-        "--disputes", type=int, default=1_000, help="how many disputes the larger files are made of"
-    )
-    arguments.add_argument("--rounds", type=int, default=10, help="how often each is measured")
-    asked = arguments.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        ratios = {
-            "replay / validate_json": against_reading(folder, asked.disputes, asked.rounds),
-            "memory, ten times the file": memory(folder, asked.disputes),
-            "pytest / replay, 2,000 files": against_no_pytest(folder, max(asked.rounds // 3, 1)),
-        }
-    for measured, ratio in ratios.items():
-        sys.stdout.write(
-            f"{'ok  ' if ratio <= BOUNDS[measured] else 'MISS'} {measured}: {ratio:.2f} (at most "
-            f"{BOUNDS[measured]})\n"
-        )
-    return int(any(ratio > BOUNDS[measured] for measured, ratio in ratios.items()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    rounds = max(1, report.sizes["rounds"] // 7)
+    samples = interleaved({"alone": alone, "pytest": with_pytest}, rounds, perf_counter)
+    report.add(AGAINST_PYTEST, samples.ratio("pytest", "alone"), note="start-up included")

@@ -1,39 +1,41 @@
 """What the service costs beyond the database: its own statements, run again by the bare driver.
 
-    python -m benchmarks.store [--commands N] [--disputes N] [--rounds R]
-
-SQLite in a temporary folder, and the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES, in schemas of its
+SQLite, and the PostgreSQL at DISPUTE_FSM_TEST_POSTGRES, in schemas of its
 own. A command is one full command: loaded, decided, and written with key, head, event, projection
-and deadline in one commit. Three databases begin the same: in the first the statements are
-recorded, in the second the driver runs them, in the third the service does, in turns. Of an import
-both sides read and check the file. Exit code 1 where a bound is missed.
+and deadline in one commit. The databases begin the same: in the first the statements are recorded,
+in the second the driver runs them, in the third the service does, in turns; in the fourth the store
+loads a dispute and appends an event that was decided before. Of an import both sides read and check
+the file.
+
+A commit waits for the disk, and the slower the disk, the less the rest counts. So commands are
+measured once more where nobody waits: SQLite's folder is in memory, if there is such a folder, and
+PostgreSQL commits without waiting.
 """
 
-import argparse
-import logging
 import os
-import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import psycopg
-import structlog
 from psycopg import sql
 from sqlalchemy.engine import Dialect, make_url
 
+from benchmarks.measure import Report, Work, interleaved, quantity
+from dispute_fsm.decider.decisions import Accepted
+from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import Stamp, derived_stamp
 from dispute_fsm.domain.commands import ChooseOption, Command, OpenDispute, merchant
 from dispute_fsm.domain.enums import Option
 from dispute_fsm.domain.facts import Order
+from dispute_fsm.handler import Result
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.reader import steps
@@ -44,20 +46,10 @@ from dispute_fsm.store.import_export import import_history
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
 
-BOUNDS = {
-    "sqlite, a full command": 0.5,
-    "sqlite, an import": 0.6,
-    "postgresql, a full command": 0.6,
-    "postgresql, an import": 0.6,
-}
-"""The least that the throughput may be, as a part of the bare driver's."""
-
+KINDS = ("sqlite", "postgresql")
 SERVER = os.environ.get("DISPUTE_FSM_TEST_POSTGRES", "postgresql+psycopg:///test")
 OPENED_AT = datetime(2023, 3, 28, 2, tzinfo=UTC)
 ANSWERED_AT = OPENED_AT + timedelta(hours=1)
-TURN = 1
-"""How many commands are a turn: one, so that what else the machine does meets both alike."""
-
 Recorded = tuple[str, Any, bool]
 """A statement as the driver gets it, its parameters, and whether these are many."""
 
@@ -71,15 +63,15 @@ class Base:
 
 
 @contextmanager
-def bases(kind: str, folder: Path, number: int) -> Generator[list[Base]]:
-    """Make empty databases of a kind."""
+def bases(kind: str, folder: Path, number: int, *, options: str = "") -> Generator[list[Base]]:
+    """Make empty databases of a kind; `options` are PostgreSQL's."""
     with ExitStack() as stack:
         made: list[Base] = []
         for _ in range(number):
             url = (
                 f"sqlite:///{folder / uuid4().hex}.db"
                 if kind == "sqlite"
-                else stack.enter_context(schema())
+                else stack.enter_context(schema(options))
             )
             store = Store(url)
             stack.callback(store.close)
@@ -102,7 +94,7 @@ def _shows(shown: Order, order_id: str, now: datetime) -> Any:  # noqa: ANN401 -
 
 
 @contextmanager
-def schema() -> Generator[str]:
+def schema(options: str = "") -> Generator[str]:
     """Make a schema in the PostgreSQL at hand, and drop it afterwards."""
     name = f"dispute_bench_{uuid4().hex[:12]}"
     server = make_url(SERVER).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -111,7 +103,7 @@ def schema() -> Generator[str]:
     try:
         yield (
             make_url(SERVER)
-            .update_query_dict({"options": f"-csearch_path={name}"})
+            .update_query_dict({"options": f"-csearch_path={name} {options}"})
             .render_as_string(hide_password=False)
         )
     finally:
@@ -191,136 +183,150 @@ def asked(number: int) -> tuple[str, Command]:
     )
 
 
-def commands(kind: str, folder: Path, number: int) -> float:
+def measure_commands(report: Report, kind: str, folder: Path, *, waits: bool) -> None:
     """Compare commands of the service with the same statements by the driver."""
-    with bases(kind, folder, 3) as (first, second, third):
-        for base in (first, second, third):
+    number = report.sizes["commands"] + 2  # the first is answered before, the second warms up
+    asks = [asked(each) for each in range(number)]
+    options = "" if waits else "-csynchronous_commit=off"
+    with bases(kind, folder, 4, options=options) as (first, second, third, fourth):
+        for base in (first, second, third, fourth):
             for each in range(number):
                 base.service.open(opening(each))
-            base.service.send(*asked(0))
+            base.service.send(*asks[0])
         statements: list[list[Recorded]] = []
+        decided: list[Appended] = []
         with recording(first.store) as told:
-            for each in range(1, number):
+            for dispute_id, command in asks[1:]:
+                before = first.service.get(dispute_id)
                 told.clear()
-                first.service.send(*asked(each))
+                result = first.service.send(dispute_id, command)
                 statements.append(list(told))
-        shown = [statement.split("\n")[0][:60] for statement, _, _ in statements[-1]]
-        wait = (
-            f"{len(shown)} statements: "
-            f"{', '.join(dict.fromkeys(one.split()[0] + ' ' + _table(one) for one in shown))}"
-        )
-        asks = [
-            asked(each) for each in range(1, number)
-        ]  # who asks makes these, as the driver's parameters are at hand
-        by_driver: list[float] = []
-        by_service: list[float] = []
+                assert before is not None  # noqa: S101 -- it was opened above
+                decided.append(Appended(before, result))
         with bare(second.store) as connection, rare_garbage_collection():
-            for begin in range(0, number - 1 - TURN, TURN):
-                began = perf_counter()
-                for each in range(begin, begin + TURN):
-                    run_bare(connection, statements[each])
-                between = perf_counter()
-                for each in range(begin, begin + TURN):
-                    third.service.send(*asks[each])
-                by_driver.append(between - began)
-                by_service.append(perf_counter() - between)
-        same = second.service.get("D-7") == third.service.get("D-7")
-        assert same, "the two sides did not do the same"  # noqa: S101 -- else the numbers would say nothing
-    driver, service = median(by_driver) / TURN, median(by_service) / TURN
-    sys.stdout.write(f"{kind}: {wait}\n")
-    sys.stdout.write(
-        f"{kind}: a command {service * 1e6:.0f} us, the driver alone {driver * 1e6:.0f} us "
-        f"(medians of {len(by_driver)} turns)\n"
-    )
-    return float(driver / service)
+
+            def raw(turn: int) -> int:
+                run_bare(connection, statements[turn])
+                return 1
+
+            def sent(turn: int) -> int:
+                third.service.send(*asks[turn + 1])
+                return 1
+
+            works: dict[str, Work] = {
+                "raw": raw,
+                "command": sent,
+                "append": lambda turn: load_and_append(fourth.store, decided[turn]),
+            }
+            samples = interleaved(works, number - 2, perf_counter)
+        same = second.service.get("D-7") == third.service.get("D-7") == fourth.service.get("D-7")
+        assert same, "the sides did not do the same"  # noqa: S101 -- else it says nothing
+    where = kind if waits else f"{kind} without waiting for a disk"
+    what = f"{len(statements[-1])} statements; {number - 2} commands in turns, by the clock"
+    report.add(f"{where}: the statements of a command alone", samples.median("raw"), "s", what)
+    report.add(f"{where}: a full command", samples.median("command"), "s")
+    report.add(f"{where}: load and append", samples.median("append"), "s")
+    flush = f"a flush to this disk takes {quantity(flush_time(folder), 's')}" if waits else ""
+    report.add(command_row(where), samples.ratio("raw", "command"), note=flush)
 
 
-def _table(statement: str) -> str:
-    words = statement.replace('"', "").split()
-    return next((word for word in words if word.startswith("dispute")), "").split(".")[0]
+def command_row(where: str) -> str:
+    """Name the row of the full command."""
+    return f"{where}: a full command, throughput / that of its statements alone"
+
+
+class Appended(NamedTuple):
+    """A dispute, and what a command to it came to."""
+
+    before: Dispute
+    result: Result
+
+
+def load_and_append(store: Store, appended: Appended) -> int:
+    """Load a dispute and append an event of it that was decided before, as the service does."""
+    before, result = appended
+    decision = result.decision
+    assert isinstance(decision, Accepted)  # noqa: S101 -- every one of these commands is
+    with store.pool.take() as session:
+        loaded = store.load(session, before.dispute_id)
+        assert loaded is not None  # noqa: S101 -- it was opened before
+        with session.transaction():
+            store.append(session, loaded.dispute, decision.event, result.dispute, decision.hashed)
+    return 1
 
 
 # ---- an import -----------------------------------------------------------------------------------
 
 
-def imports(kind: str, folder: Path, disputes: int, rounds: int) -> float:
+def measure_import(report: Report, kind: str, folder: Path) -> None:
     """Compare an import with parsing as strictly, and with the same statements by the driver."""
     path = folder / f"{kind}.history.jsonl"
-    write_history(path, generate(disputes, 1))
+    write_history(path, generate(report.sizes["imported"], 1))
     events = sum(1 for _ in steps(str(path)))
 
-    def brought(base: Base) -> float:
-        began = perf_counter()
+    def imported(base: Base) -> int:
         with path.open("rb") as stream, base.store.pool.transaction() as session:
             import_history(base.store, session, stream, str(path))
-        return perf_counter() - began
+        return events
 
-    def by_driver(base: Base, statements: list[Recorded]) -> tuple[float, float]:
-        began = perf_counter()
-        for _ in steps(str(path)):
-            pass
-        read = perf_counter() - began
-        with bare(base.store) as connection:
-            began = perf_counter()
-            run_bare(connection, statements)
-            return read, perf_counter() - began
+    def read(_turn: int) -> int:
+        return sum(1 for _ in steps(str(path)))
 
-    found: list[tuple[float, float, float]] = []
-    with bases(kind, folder, 1) as (first,), rare_garbage_collection():
+    rounds = max(2, report.sizes["rounds"] // 5)
+    with bases(kind, folder, 1 + 2 * (rounds + 1)) as (first, *others):
         with recording(first.store) as told:
-            brought(first)
-        for _ in range(rounds):
-            with bases(kind, folder, 2) as (second, third):
-                read, wrote = by_driver(second, list(told))
-                found.append((read, wrote, brought(third)))
-    read, wrote, service = (min(times) for times in zip(*found, strict=True))
-    sys.stdout.write(
-        f"{kind}: an import of {events} events {service:.2f} s; reading it {read:.2f} s, the "
-        f"driver alone {wrote:.2f} s "
-        f"(writing alone: {wrote / max(service - read, 1e-9):.2f} of the driver's throughput)\n"
-    )
-    return float((read + wrote) / service)
+            imported(first)
+        statements = list(told)
+        by_driver, by_service = others[::2], others[1::2]
+
+        def wrote(turn: int) -> int:
+            with bare(by_driver[turn].store) as connection:
+                run_bare(connection, statements)
+            return events
+
+        works: dict[str, Work] = {
+            "read": read,
+            "wrote": wrote,
+            "imported": lambda turn: imported(by_service[turn]),
+        }
+        with rare_garbage_collection():
+            samples = interleaved(works, rounds, perf_counter)
+    alone = samples.median("read") + samples.median("wrote")
+    report.add(f"{kind}: an imported event", samples.median("imported"), "s", f"of {events}")
+    report.add(f"{kind}: reading it, and the statements alone", alone, "s")
+    report.add(import_row(kind), alone / samples.median("imported"))
 
 
-def measured(folder: Path, asked_for: argparse.Namespace) -> Iterator[tuple[str, float]]:
-    """Go through all ratios."""
-    ways: dict[str, Callable[[str], float]] = {
-        "a full command": lambda kind: commands(kind, folder, asked_for.commands),
-        "an import": lambda kind: imports(kind, folder, asked_for.disputes, asked_for.rounds),
-    }
-    for kind in ("sqlite", "postgresql"):
-        for name, way in ways.items():
-            yield f"{kind}, {name}", way(kind)
+def import_row(kind: str) -> str:
+    """Name the row of the import."""
+    return f"{kind}: an import, throughput / that of reading and its statements alone"
 
 
-def main() -> int:
-    """Measure and compare; returns the exit code."""
-    arguments = argparse.ArgumentParser(
-        description="Measures what the service costs beyond the database."
-    )
-    arguments.add_argument(
-        "--commands", type=int, default=500, help="how many commands are measured"
-    )
-    arguments.add_argument(
-        "--disputes", type=int, default=1_000, help="how many disputes are brought in"
-    )
-    arguments.add_argument("--rounds", type=int, default=3, help="how often an import is measured")
-    asked_for = arguments.parse_args()
-    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
-    structlog.configure(
-        wrapper_class=quiet, cache_logger_on_first_use=True
-    )  # as a host does that cares
-    missed = False
-    with TemporaryDirectory() as name:
-        for what, ratio in measured(Path(name), asked_for):
-            missed |= ratio < BOUNDS[what]
-            sys.stdout.write(
-                f"{'ok  ' if ratio >= BOUNDS[what] else 'MISS'} {what}: {ratio:.2f} (at least "
-                f"{BOUNDS[what]})\n"
-            )
-            sys.stdout.flush()
-    return int(missed)
+def measure(report: Report, folder: Path) -> None:
+    """Measure commands and imports on both databases."""
+    with memory_folder() as in_memory:
+        for kind in KINDS:
+            measure_commands(report, kind, folder, waits=True)
+            measure_commands(report, kind, in_memory, waits=False)
+            measure_import(report, kind, folder)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def flush_time(folder: Path) -> float:
+    """Return how long the disk takes to keep a page."""
+
+    def flush(_turn: int) -> int:
+        with (folder / "flushed").open("wb") as file:
+            file.write(b"." * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+        return 1
+
+    return interleaved({"flush": flush}, 20, perf_counter).median("flush")
+
+
+@contextmanager
+def memory_folder() -> Generator[Path]:
+    """Make a folder in memory, or a temporary one where there is none."""
+    shared = Path("/dev/shm")  # noqa: S108 -- a folder of our own in it
+    with TemporaryDirectory(dir=shared if shared.is_dir() else None) as name:
+        yield Path(name)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import dispute_fsm
+from benchmarks import page as performance
 from dispute_fsm import DEFAULT_POLICY, Policy, errors
 from dispute_fsm.commands import ChooseOption
 from dispute_fsm.documents.yaml_text import MAX_BYTES, MAX_DEPTH
@@ -359,6 +360,17 @@ def test_a_missing_table_is_detected(tmp_path: Path) -> None:
     (docs / "formats.md").unlink()
     done = ran(sys.executable, SCRIPT, "--check", "--docs", docs, check=False)
     assert (done.returncode, "refusals" in done.stdout) == (1, True)
+
+
+# ---- the page of what was measured ---------------------------------------------------------------
+
+
+def test_the_tables_of_the_performance_page_are_what_was_measured() -> None:
+    text = texts()["docs/performance.md"]
+    assert sorted(match[2] for match in performance.MARKED.finditer(text)) == sorted(
+        performance.TABLES
+    )
+    assert performance.page(text, performance.MEASURED.read_text(encoding="utf-8")) == text
 
 
 # ---- the checker of histories --------------------------------------------------------------------
