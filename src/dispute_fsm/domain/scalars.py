@@ -190,6 +190,7 @@ def parse_duration(value: object) -> timedelta:
     return length
 
 
+@lru_cache(64)  # the same terms of the same policies
 def format_duration(value: timedelta) -> str:
     """Format a duration in its one canonical form: `1d` for 24 hours, `1h30m`, `0s`."""
     rest, text = int(value.total_seconds()), ""

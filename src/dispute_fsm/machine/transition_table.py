@@ -109,6 +109,11 @@ class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
     when_facts: tuple[Selector[CaseT], ...]
     """The selectors that look at facts."""
 
+    @property
+    def selectors(self) -> tuple[Selector[CaseT], ...]:
+        """Every selector, in the order in which their answers are recorded."""
+        return (*self.when, *self.when_facts)
+
     def is_for(self, answers: Mapping[Dimension[CaseT], str]) -> bool:
         """Tell whether the transition may apply where these are the answers to some questions."""
         return all(
@@ -276,9 +281,9 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
                 break
         else:  # the compiler lets only quiet commands get here
             # It is recorded that facts were looked at.
-            _failed(results, case, applying[0].when_facts)
+            results.extend([(one, one.check(case)) for one in applying[0].when_facts])
             return NoEffect(tuple(results))
-        _failed(results, case, (*transition.when, *transition.when_facts))
+        results.extend([(one, one.check(case)) for one in transition.selectors])
         failed = _failed(results, case, transition.rule.needs)
         return Fails(tuple(results), failed) if failed else Fires(tuple(results), transition)
 
