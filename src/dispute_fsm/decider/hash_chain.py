@@ -25,7 +25,7 @@ from dispute_fsm.domain.commands import (
     content,
     content_as_json,
 )
-from dispute_fsm.domain.events import AuditEvent, DisputeOpened, PrivateValue
+from dispute_fsm.domain.events import FROM_OUTSIDE, AuditEvent, DisputeOpened, PrivateValue
 from dispute_fsm.domain.scalars import Strict, made
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.guards.evidence import length
@@ -206,17 +206,23 @@ def event_hash(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(hashed_form(record)).hexdigest()
 
 
-def seal(kind: type[E], members: Mapping[str, Any]) -> tuple[E, bytes]:
-    """Make an event of its valid members; return it with its hash, and the bytes it covers."""
-    event = {name: members[name] for name in kind.model_fields}
+def seal(kind: type[E], members: dict[str, Any]) -> tuple[E, bytes]:
+    """Make an event of its members; return it with its hash, and the bytes that the hash covers.
+
+    Raises `ValidationError` where what came from outside is invalid.
+    """
+    outside = FROM_OUTSIDE[kind]
+    valid = members | vars(
+        outside.model_validate({name: members[name] for name in outside.model_fields})
+    )
     # Only an opening has a payload whose form in JSON is another than the one in which it is held.
     hashed = hashed_form(
-        {**event, "payload": members["payload"].model_dump(mode="json")}
+        {**valid, "payload": valid["payload"].model_dump(mode="json")}
         if kind is DisputeOpened
-        else event
+        else valid
     )
-    event["hash"] = hashlib.sha256(hashed).hexdigest()
-    return made(kind, event), hashed
+    valid["hash"] = hashlib.sha256(hashed).hexdigest()
+    return made(kind, {name: valid[name] for name in kind.model_fields}), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:
