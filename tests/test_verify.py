@@ -259,7 +259,7 @@ def test_an_appeal_that_loses_the_liability_is_found_and_cannot_be_recorded() ->
         exploration = explore(version, version.policy(DEFAULT_POLICY))
         violation = next(BY_ID["ends_agree"].violations(exploration))
         assert "no outcome" in violation.wrong.en
-        with pytest.raises(ValidationError, match=r"penalty_appealed\.outcome"):
+        with pytest.raises(ValidationError, match=r"PenaltyAppealed\noutcome"):
             scenario_text(BY_ID["ends_agree"], violation)
 
 

@@ -27,8 +27,6 @@ from dispute_fsm.domain.enums import Deadline, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.events import (
     EVENT_CLASSES,
     GENESIS,
-    HANDED_IN,
-    HANDED_IN_AT_OPENING,
     SCHEMA_VERSION,
     AuditEvent,
     Check,
@@ -243,25 +241,20 @@ def open_dispute(
     conclusion = conclude_opening(opening, facts, now)
     if not isinstance(conclusion, Conclusion):
         return Refused(conclusion)
-    handed_in = HANDED_IN_AT_OPENING.model_validate(
-        {
-            "dispute_id": opening.dispute_id,
-            "rules": opening.rules,
-            "order_id": opening.order_id,
-            "merchant_id": opening.merchant_id,
-            "consumer_id": opening.consumer_id,
-        }
-    )
     members = {
         **_members(opening, conclusion, now, stamp),
-        **vars(handed_in),
+        "dispute_id": opening.dispute_id,
         "seq": 1,
         "revision": 1,
         "payload": OpeningPayload(rollout=opening.rollout),
         "source": None,
+        "rules": opening.rules,
         "policy": opening.policy.digest,
         "prev_hash": GENESIS,
         "private": FrozenMap({}),
+        "order_id": opening.order_id,
+        "merchant_id": opening.merchant_id,
+        "consumer_id": opening.consumer_id,
         "chart": rule_version(opening.rules).table.digest,
         "package": VERSION,
     }
@@ -336,26 +329,20 @@ def _members(
     command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp
 ) -> dict[str, Any]:
     """Return the members that every event has from its command, what it came to, and its stamp."""
-    handed_in = HANDED_IN.model_validate(
-        {
-            "event_id": stamp.event_id,
-            "at": now,
-            "recorded_at": stamp.recorded_at,
-            "actor": command.by,
-            "facts": conclusion.facts,
-            "deadlines": conclusion.deadlines,
-            "key": command.key,
-            "correlation_id": stamp.correlation_id,
-        }
-    )
     return {
-        **vars(handed_in),
+        "event_id": stamp.event_id,
         "type": conclusion.type,
+        "at": now,
+        "recorded_at": stamp.recorded_at,
+        "actor": command.by,
         "command": command.type,
         "target": conclusion.target,
         "checks": conclusion.checks,
+        "facts": conclusion.facts,
+        "deadlines": conclusion.deadlines,
         "outcome": conclusion.outcome,
+        "key": command.key,
+        "correlation_id": stamp.correlation_id,
         "refused": conclusion.refused,
-        "hash": GENESIS,
         "schema_version": SCHEMA_VERSION,
     }

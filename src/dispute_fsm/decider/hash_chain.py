@@ -25,7 +25,7 @@ from dispute_fsm.domain.commands import (
     content,
     content_as_json,
 )
-from dispute_fsm.domain.events import AuditEvent, DisputeOpened, PrivateValue
+from dispute_fsm.domain.events import AuditEvent, DisputeOpened, PrivateValue, from_outside
 from dispute_fsm.domain.scalars import Strict, made
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.guards.evidence import length
@@ -206,21 +206,27 @@ def event_hash(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(hashed_form(record)).hexdigest()
 
 
-def seal(kind: type[E], members: Mapping[str, Any]) -> tuple[E, bytes]:
-    """Make an event of its valid members; return it with its hash, and the bytes it covers."""
-    event = {name: members[name] for name in kind.model_fields}
-    payload = members["payload"]
+def seal(kind: type[E], members: dict[str, Any]) -> tuple[E, bytes]:
+    """Make an event of its members; return it with its hash, and the bytes that the hash covers.
+
+    Raises `ValidationError` where what came from outside is invalid.
+    """
+    outside = from_outside(kind)
+    valid = members | vars(
+        outside.model_validate({name: members[name] for name in outside.model_fields})
+    )
+    payload = valid["payload"]
     hashed = hashed_form(
         {
-            **event,
-            "actor": vars(members["actor"]),
+            **valid,
+            "actor": vars(valid["actor"]),
             # Only an opening's has another form in JSON than the one in which it is held.
             "payload": payload.model_dump(mode="json") if kind is DisputeOpened else vars(payload),
-            "checks": [vars(check) for check in members["checks"]],
+            "checks": [vars(check) for check in valid["checks"]],
         }
     )
-    event["hash"] = hashlib.sha256(hashed).hexdigest()
-    return made(kind, event), hashed
+    valid["hash"] = hashlib.sha256(hashed).hexdigest()
+    return made(kind, {name: valid[name] for name in kind.model_fields}), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:

@@ -10,6 +10,7 @@ text.
 # Events are frozen, so a member may mean something narrower in one type of event than in all.
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -114,7 +115,7 @@ def _of_the_command(value: object, info: ValidationInfo) -> Payload:
     return Payload() if command is None else PAYLOAD_CLASSES[command].model_validate(value)
 
 
-PayloadOfCommand = Annotated[SerializeAsAny[Payload], PlainValidator(_of_the_command)]
+_PayloadOfCommand = Annotated[SerializeAsAny[Payload], PlainValidator(_of_the_command)]
 
 
 class AuditEvent(Strict):
@@ -135,7 +136,7 @@ class AuditEvent(Strict):
     recorded_at: Instant
     actor: Actor
     command: Named[CommandType]
-    payload: PayloadOfCommand
+    payload: _PayloadOfCommand
     source: Path | None
     target: Path
     checks: Series[Check]
@@ -357,26 +358,25 @@ EVENT_CLASSES: Mapping[str, type[AuditEvent]] = FrozenMap(
 """The class of each type of event."""
 
 
-def _part(event: type[AuditEvent], *names: str) -> type[Strict]:
+_FROM_OUTSIDE = (
+    *("event_id", "at", "recorded_at", "actor", "facts", "deadlines", "key", "correlation_id"),
+    *("command", "outcome", "refused"),
+)
+_FROM_AN_OPENING = ("dispute_id", "rules", "order_id", "merchant_id", "consumer_id")
+
+
+@cache
+def from_outside(event: type[AuditEvent]) -> type[Strict]:
+    """Return the members of a type of event that are validated before one is recorded.
+
+    They are what a host handed in, who may have changed a model without validation (`model_copy`),
+    what is counted from that, and what a wrong chart could make contradict the type. The payload is
+    validated as such, and all others are ours.
+    """
+    names = _FROM_OUTSIDE + (_FROM_AN_OPENING if event is DisputeOpened else ())
     declared = event.model_fields
     fields: dict[str, Any] = {name: (declared[name].annotation, declared[name]) for name in names}
-    return create_model(f"{event.__name__}Part", __base__=Strict, **fields)
-
-
-HANDED_IN = _part(
-    AuditEvent,
-    *("event_id", "at", "recorded_at", "actor", "facts", "deadlines", "key", "correlation_id"),
-)
-"""The members of an event that a host handed in, and what is counted from them.
-
-A host may have changed a model without validation (`model_copy`), so they are validated before they
-are recorded, as a payload is. All other members are ours.
-"""
-
-HANDED_IN_AT_OPENING = _part(
-    DisputeOpened, "dispute_id", "rules", "order_id", "merchant_id", "consumer_id"
-)
-"""Those that an opening has besides; later events repeat them from it."""
+    return create_model(event.__name__, __base__=Strict, **fields)
 
 
 class _EventAdapter(TypeAdapter[AnyEvent]):  # type: ignore[misc]  # it is final, but how it is pickled can be said nowhere else
