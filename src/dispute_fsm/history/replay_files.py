@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -132,8 +133,10 @@ def _spilled(
         task.spill.unlink()
 
 
-def _line(error: InputError | OSError) -> int:
-    return (isinstance(error, InputError) and error.line) or 0
+def _line(error: InputError | OSError) -> float:
+    """Return where an error ended the reading; after the last line where it has none."""
+    line = error.line if isinstance(error, InputError) else None
+    return inf if line is None else line
 
 
 def _place(result: InvalidRecord | Replayed) -> tuple[bool, int]:
