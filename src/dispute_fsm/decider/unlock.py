@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from dispute_fsm.domain.commands import EXPIRIES, Memory, RecordedCommand, remembered
+from dispute_fsm.domain.commands import EXPIRIES, Command, Memory, RecordedCommand, remembered
 from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, Role
 from dispute_fsm.domain.reasons import ActorUnlock
@@ -53,17 +53,21 @@ def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
 def _steps(
     table: DisputeTable, node: _SearchNode, case: Case
 ) -> Iterator[tuple[DisputeTransition, _SearchNode]]:
+    by_option: dict[Option | None, tuple[_SearchNode, Case]] = {}  # the same for every row
     for command, rows in table.leaving(node.path).items():
         if command is CommandType.EXTEND_DEADLINE:  # it leads nowhere
             continue
         for row in rows:
             for option in Option if command is CommandType.CHOOSE_OPTION else (node.memory.option,):
-                here = node._replace(memory=node.memory._replace(option=option))
-                if _may_fire(row, here, _case_there(table, here, replace(case, command=_NEUTRAL))):
+                if option not in by_option:
+                    here = node._replace(memory=node.memory._replace(option=option))
+                    by_option[option] = here, _case_there(table, here, case, _NEUTRAL)
+                here, there = by_option[option]
+                if _may_fire(row, here, there):
                     yield row, _after(table, row, here, case)
 
 
-def _case_there(table: DisputeTable, node: _SearchNode, case: Case) -> Case:
+def _case_there(table: DisputeTable, node: _SearchNode, case: Case, command: Command) -> Case:
     """Return the case as it would be there; a deadline that begins on the way has time left."""
     due = {
         deadline: case.deadlines[deadline] if deadline in node.from_start else _LATER
@@ -75,6 +79,7 @@ def _case_there(table: DisputeTable, node: _SearchNode, case: Case) -> Case:
     )
     return replace(
         case,
+        command=command,
         deadlines=due,
         running=running,
         memory=node.memory,
@@ -87,13 +92,13 @@ def _may_fire(row: DisputeTransition, node: _SearchNode, there: Case) -> bool:
     """Tell whether the transition may fire there, given facts and a payload that fit."""
     rule = row.rule
     return (
-        all(selector.needs_facts or selector.condition(there) for selector in rule.when)
+        all(selector.needs_facts or selector.check(there) for selector in rule.when)
         and (
             rule.expires in node.deadlines
             if rule.expires is not None
-            else all(guard.condition(there) for guard in rule.timing)
+            else all(guard.check(there) for guard in rule.timing)
         )
-        and all(guard.condition(there) for guard in rule.needs if guard.lasting)
+        and all(guard.check(there) for guard in rule.needs if guard.lasting)
     )
 
 
@@ -118,6 +123,6 @@ def _after(
 
 
 def _offered(table: DisputeTable, node: _SearchNode, case: Case) -> bool:
-    there = _case_there(table, node, case)
+    there = _case_there(table, node, case, case.command)
     rows = table.transitions.get((node.path, case.command.type), ())
     return any(_may_fire(row, node, there) for row in rows)
