@@ -337,7 +337,7 @@ def evaluated(table: TransitionTable, prepared_case: PreparedCase) -> Result:
         failed = found.failed if isinstance(found, Fails) else ()
         return (isinstance(found, NoEffect), frozenset(result.code for _, result in failed))
     transition, rule = found.transition, found.transition.rule
-    option = case.command.option if isinstance(case.command, ChooseOption) else case.option
+    option = case.command.option if isinstance(case.command, ChooseOption) else case.memory.option
     outcome = transition.outcome(option, prepared_case.decision.dispute.outcome)
     effects = (transition.target, transition.records, outcome)
     return (*effects, rule.liability, rule.starts, rule.ends)

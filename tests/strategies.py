@@ -27,7 +27,7 @@ from dispute_fsm.domain.enums import (
     VoucherKind,
 )
 from dispute_fsm.domain.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
-from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.policy import DEFAULT_POLICY, TERM_FIELDS, Policy
 from dispute_fsm.domain.scalars import MAX_INTEGER
 
 MERCHANT, CONSUMER = "M-1", "C-1"
@@ -308,10 +308,7 @@ def policy_changes() -> SearchStrategy[dict[str, object]]:
     return st.fixed_dictionaries(
         {},
         optional={
-            "response": _terms(),
-            "confirmation": _terms(),
-            "evidence": _terms(),
-            "appeal": _terms(),
+            **{name: _terms() for name in sorted(TERM_FIELDS)},
             "max_promise": st.none() | durations().map(_spell),
             "scan_grace": durations(timedelta(days=30)).map(_spell),
             "max_facts_age": durations(timedelta(days=1)).map(_spell),

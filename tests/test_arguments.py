@@ -12,7 +12,7 @@ import pytest
 from dispute_fsm import InputError, replay
 from dispute_fsm.cli import COMMANDS
 from dispute_fsm.cli.app import app
-from dispute_fsm.cli.database import db
+from dispute_fsm.cli.db import db
 from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import rule_version
 from tests.command_line import Ran, complained, run

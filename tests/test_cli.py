@@ -23,7 +23,8 @@ import structlog
 import typer
 
 from dispute_fsm import cli
-from dispute_fsm.cli.app import Exit, reported
+from dispute_fsm.cli.app import Exit
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Option, Outcome, RefusalCode, StateName
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import OrderSystemUnavailableError

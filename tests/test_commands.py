@@ -28,14 +28,12 @@ from dispute_fsm.domain.commands import (
     ExtendDeadline,
     ObserveOrder,
     OpenDispute,
-    Payload,
     SubmitEvidence,
     Voucher,
     adjudicator,
     consumer,
     content_as_json,
     merchant,
-    read_payload,
 )
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, VoucherKind
 from dispute_fsm.domain.policy import DEFAULT_POLICY
@@ -655,9 +653,3 @@ def test_a_recorded_payload_has_the_same_members_with_commitments_for_what_is_pe
 def test_a_voucher_kind_is_read_by_its_id() -> None:
     for kind in VoucherKind:
         assert Voucher.model_validate({**VOUCHER, "kind": kind.value}).kind is kind
-
-
-def test_the_payload_of_another_command_is_an_error() -> None:
-    assert type(read_payload(CommandType.WITHDRAW, Payload())) is Payload
-    with pytest.raises(ValueError, match="Payload is the payload of another command"):
-        read_payload(CommandType.CHOOSE_OPTION, Payload())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from dispute_fsm.cli import database
+from dispute_fsm.cli import db as module
 from dispute_fsm.domain.enums import Option
 from dispute_fsm.service import DisputeService
 from dispute_fsm.store.repository import Store
@@ -192,7 +192,7 @@ def test_a_url_that_is_none_is_wrong_usage(call: tuple[str, ...]) -> None:
 
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "find_spec", lambda _name: None)
+    monkeypatch.setattr(module, "find_spec", lambda _name: None)
     complained(run("db", "check", "--db", "sqlite:///x.db"), "pip install 'dispute-fsm[cli,sql]'")
     assert not Path("x.db").exists()
 

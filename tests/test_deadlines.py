@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispute_fsm.domain.deadlines import due_instant, is_on, term_of
 from dispute_fsm.domain.enums import Deadline
-from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy, Term
+from dispute_fsm.domain.policy import DEFAULT_POLICY, VERSION_FIELDS, Policy, Term
 from tests.strategies import instants, policies
 
 RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = (
@@ -19,8 +19,7 @@ RESPONSE, CONFIRMATION, PROMISE, EVIDENCE = (
     Deadline.PROMISE,
     Deadline.EVIDENCE,
 )
-APPEAL = Deadline.APPEAL
-WITH_A_TERM = [RESPONSE, CONFIRMATION, EVIDENCE, APPEAL]
+WITH_A_TERM = [deadline for deadline in Deadline if deadline is not PROMISE]
 START = datetime(2023, 3, 28, 2, tzinfo=UTC)  # a Tuesday, 10:00 in Shanghai
 AGREED = datetime(2023, 3, 30, 10, tzinfo=UTC)
 IN_2023 = instants(datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 12, 31, tzinfo=UTC))
@@ -85,11 +84,11 @@ def test_a_deadline_that_is_switched_off_is_never_due(deadline: Deadline) -> Non
 
 
 def test_a_deadline_is_on_unless_it_is_switched_off_and_a_promise_always_is() -> None:
-    off = over(response=None, confirmation=None, evidence=None, appeal=None)
-    on = over(appeal={"hours": 48})
+    off = over(**{deadline.value: None for deadline in WITH_A_TERM})
+    on = over(**{name: {"hours": 48} for name in VERSION_FIELDS})
     for deadline in Deadline:
         assert is_on(deadline, on)
-        assert is_on(deadline, DEFAULT_POLICY) is (deadline is not APPEAL)
+        assert is_on(deadline, DEFAULT_POLICY) is (deadline.value not in VERSION_FIELDS)
         assert is_on(deadline, off) is (deadline is PROMISE)
 
 

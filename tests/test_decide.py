@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dispute_fsm.decider.decide import decide, open_dispute
 from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Repeated, Unchanged
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.domain.commands import Actor, Command, SubmitEvidence, Voucher
 from dispute_fsm.domain.enums import (
     CommandType,
@@ -26,9 +29,9 @@ from dispute_fsm.domain.enums import (
     Role,
     StateName,
 )
-from dispute_fsm.domain.facts import Order
+from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
-from dispute_fsm.domain.scalars import MAX_INTEGER
+from dispute_fsm.domain.scalars import MAX_INTEGER, MAX_TEXT
 from dispute_fsm.errors import ClockWentBackError, FactsNeededError, InputError, StaleFactsError
 from dispute_fsm.rules.checklist import checklist
 from tests import support
@@ -1401,6 +1404,61 @@ def test_the_same_instant_on_another_clock_gives_the_same_bytes() -> None:
     assert _written(decided(opened(), asked, elsewhere)) == _written(
         decided(opened(), asked, OPENED_AT + MINUTE)
     )
+
+
+def test_a_day_is_counted_in_absolute_time_whatever_clock_the_host_reads() -> None:
+    before_dst = datetime.fromisoformat("2023-03-11T12:00:00-05:00")
+    read = before_dst.astimezone(ZoneInfo("America/New_York"))
+    one, other = (
+        open_dispute(None, opening(), seen(PAID, before_dst), now, stamp=stamp())
+        for now in (before_dst, read)
+    )
+    assert isinstance(one, Accepted)
+    assert isinstance(other, Accepted)
+    assert (one.event, one.hashed) == (other.event, other.hashed)
+    assert one.event.deadlines[Deadline.RESPONSE] - before_dst == DAY
+
+
+class _MoreFacts(OrderFacts):
+    more: str = "the host's own"
+
+
+IN_SHANGHAI = timezone(timedelta(hours=8))
+
+
+def test_what_a_host_changes_without_validation_is_validated_before_it_is_recorded() -> None:
+    now, until = OPENED_AT + HOUR, OPENED_AT + DAY
+    facts = seen(CLAIMABLE, now)
+    promised = choose(O.SHIP_BY_AGREED_DATE, agreed_until=until, vouchers=[voucher()])
+    shipped = choose(O.ALREADY_SHIPPED)
+
+    def written(asked: Command, facts: OrderFacts = facts, stamped: Stamp | None = None) -> str:
+        return _written(decide(opened(), asked, facts, now, stamp=stamped or stamp()))
+
+    elsewhere = promised.model_copy(update={"agreed_until": until.astimezone(IN_SHANGHAI)})
+    assert written(elsewhere) == written(promised)
+    paid_at = facts.paid_at
+    assert paid_at is not None
+    same = facts.model_copy(update={"paid_at": paid_at.astimezone(IN_SHANGHAI)})
+    assert written(shipped, same) == written(shipped)
+    late = replace(stamp(), recorded_at=stamp().recorded_at.astimezone(IN_SHANGHAI))
+    assert written(shipped, stamped=late) == written(shipped)
+    for asked, wrong in (
+        (promised.model_copy(update={"key": "k" * 201}), facts),
+        (promised.model_copy(update={"note": "n" * (MAX_TEXT + 1)}), facts),
+        (promised.model_copy(update={"by": promised.by.model_copy(update={"more": 1})}), facts),
+        (shipped, facts.model_copy(update={"revision": "r" * 201})),
+        (shipped, facts.model_copy(update={"more": 1})),
+        (shipped, _MoreFacts(**vars(facts))),
+    ):
+        with pytest.raises(ValidationError):
+            decide(opened(), asked, wrong, now, stamp=stamp())
+    for stamped in (replace(stamp(), event_id=""), replace(stamp(), correlation_id="a\n")):
+        with pytest.raises(ValidationError):
+            decide(opened(), promised, facts, now, stamp=stamped)
+    for no_instant in (now.replace(tzinfo=None), now.replace(year=2200)):
+        with pytest.raises(ValueError, match=r"offset|outside"):
+            decide(opened(), promised, facts, no_instant, stamp=stamp())
 
 
 def test_the_stamp_decides_nothing_but_ids_and_salts() -> None:

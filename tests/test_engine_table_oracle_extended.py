@@ -478,12 +478,12 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
     "an appeal that need not be in time": (
         "penalized",
         E.APPEAL,
-        {"needs=[g.appeal_reasoned], outcome": "needs=[g.appeal_reasoned], on_time=None, outcome"},
+        {"needs=[appeal_reasoned], outcome": "needs=[appeal_reasoned], on_time=None, outcome"},
     ),
     "an appeal without a rationale": (
         "penalized",
         E.APPEAL,
-        {"needs=[g.appeal_reasoned], outcome": "outcome"},
+        {"needs=[appeal_reasoned], outcome": "outcome"},
     ),
     "the consumer appeals": (
         "penalized",
@@ -521,7 +521,7 @@ PLANTED: dict[str, tuple[str, CommandType, dict[str, str]]] = {
     "the wrong refund": (
         "opened",
         E.CHOOSE_OPTION,
-        {"(g.partially_refunded, *VOUCHER": "(g.cancel_requested_or_refunded, *VOUCHER"},
+        {"(partially_refunded, *VOUCHER": "(g.cancel_requested_or_refunded, *VOUCHER"},
     ),
     "a partial refund that cannot be denied": (
         "awaiting_confirmation",

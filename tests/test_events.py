@@ -4,14 +4,20 @@ Written and read, an event is the same again.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.domain import events
-from dispute_fsm.domain.commands import PAYLOAD_CLASSES
+from dispute_fsm.domain.commands import (
+    PAYLOAD_CLASSES,
+    ChoicePayload,
+    EvidencePayload,
+    Payload,
+)
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, StateName
 from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, AuditEvent, Check
 from tests.support import (
@@ -127,6 +133,27 @@ def test_every_event_is_equal_to_itself_once_written_and_read() -> None:
         ):
             assert read == event
             assert read.model_dump_json() == written
+
+
+def in_detail(value: object) -> object:
+    """Return a value with the types of all its parts, in their order."""
+    parts: object = value
+    if isinstance(value, BaseModel):
+        parts = in_detail_of(vars(value))
+    elif isinstance(value, dict):
+        parts = in_detail_of(value)
+    elif isinstance(value, tuple):
+        parts = [in_detail(part) for part in value]
+    return type(value), parts
+
+
+def in_detail_of(members: Mapping[Any, object]) -> list[object]:
+    return [(in_detail(name), in_detail(member)) for name, member in members.items()]
+
+
+def test_an_event_that_is_made_without_validation_is_what_validation_makes_of_it() -> None:
+    for event in (*CORPUS, CHOSEN, CLAIMED, SUBMITTED):
+        assert in_detail(EVENT.validate_python(record_of(event))) == in_detail(event)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +311,22 @@ def test_a_payload_is_that_of_the_command_and_of_no_other() -> None:
                 with pytest.raises(ValidationError):
                     EVENT.validate_python({**record, "payload": other})
                 assert name is not event.command
+
+
+def test_a_payload_that_is_a_model_already_is_of_the_command_too_and_adds_no_member() -> None:
+    class Longer(ChoicePayload):
+        more: str = "the host's own"
+
+    for event in (CHOSEN, CLAIMED, SUBMITTED, ONE_OF_EACH["dispute_resolved"]):
+        record = record_of(event)
+        read = EVENT.validate_python({**record, "payload": event.payload})
+        assert read.payload is event.payload
+        models: set[type[Payload]] = {Payload, ChoicePayload, EvidencePayload}
+        others = [model.model_construct() for model in models - {type(event.payload)}]
+        others.append(Longer(option=Option.OUT_OF_STOCK_REFUND))
+        for other in others:
+            with pytest.raises(ValidationError):
+                EVENT.validate_python({**record, "payload": other})
 
 
 def test_the_common_base_reads_a_payload_too() -> None:

@@ -241,13 +241,17 @@ def test_an_appeal_is_in_time_at_the_due_instant_and_its_expiry_too_early() -> N
     for at in (dispute.last_at, due(dispute)):
         appealed = after(dispute, APPEAL, at)
         assert (appealed.state, appealed.outcome) == (S.APPEAL_UNDER_REVIEW, Outcome.NO_RESPONSE)
-        assert (appealed.appealed, appealed.closed, dict(appealed.deadlines)) == (True, False, {})
+        assert (appealed.memory.once == {E.APPEAL}, appealed.closed, dict(appealed.deadlines)) == (
+            True,
+            False,
+            {},
+        )
         assert refused(dispute, EXPIRED, at) == {C.DEADLINE_NOT_PASSED}
     for late in (due(dispute) + TICK, due(dispute) + 99 * DAY):
         for asked in (APPEAL, ruling(E.APPEAL, rationale=" "), command(E.APPEAL)):
             assert refused(dispute, asked, late) == {C.DEADLINE_PASSED}
         final = after(dispute, EXPIRED, late)
-        assert (final.state, final.outcome, final.appealed) == (
+        assert (final.state, final.outcome, bool(final.memory.once)) == (
             S.PENALIZED,
             Outcome.NO_RESPONSE,
             False,
@@ -255,7 +259,7 @@ def test_an_appeal_is_in_time_at_the_due_instant_and_its_expiry_too_early() -> N
         assert dict(final.deadlines) == {}
         assert final.closed_for_good
         assert refused(final, APPEAL, late) == {C.DISPUTE_CLOSED}
-    assert not dispute.appealed
+    assert not dispute.memory.once
 
 
 def test_the_rationale_of_an_appeal_may_not_be_blank_and_has_no_limit() -> None:
@@ -309,7 +313,7 @@ def test_in_penalized_all_else_is_closed_and_looking_at_the_order_changes_nothin
                     assert isinstance(decided(dispute, asked, at, KEPT), Unchanged)
             elif event is E.ANNUL or (live and event in IN_PENALIZED):
                 assert isinstance(decided(dispute, asked), Accepted)
-            elif event is E.APPEAL and dispute.appealed:
+            elif event is E.APPEAL and dispute.memory.once:
                 assert refused(dispute, asked) == {C.ALREADY_APPEALED}
             else:
                 assert refused(dispute, asked) == {C.DISPUTE_CLOSED}, (name, event)

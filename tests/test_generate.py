@@ -234,22 +234,6 @@ def test_every_option_outcome_and_type_of_event_occurs() -> None:
     }
 
 
-def test_under_extended_merchants_appeal_and_penalties_are_upheld_overturned_and_final() -> None:
-    recorded = [event for event, _ in generate(400, 1, rules="extended")]
-    assert {event.type for event in recorded} >= {
-        EventType.PENALTY_APPEALED,
-        EventType.PENALTY_FINAL,
-        EventType.PENALTY_UPHELD,
-        EventType.PENALTY_OVERTURNED,
-    }
-    penalties = {
-        event.dispute_id for event in recorded if event.type is EventType.DISPUTE_PENALIZED
-    }
-    appeals = [event for event in recorded if event.type is EventType.PENALTY_APPEALED]
-    assert 0.1 < len(appeals) / len(penalties) < 0.6
-    assert "settled_by_partial_refund" in {event.outcome for event in recorded}
-
-
 def test_every_refusal_code_occurs_but_those_that_cannot() -> None:
     assert {code for event in events(2_000) for code in event.refused} == set(
         RefusalCode

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_fsm.domain.commands import COMMAND_CLASSES, Actor, Command
+from dispute_fsm.domain.commands import COMMAND_CLASSES, Actor, Command, Memory
 from dispute_fsm.domain.enums import SEEN, CommandType, Deadline, Lang, Option, RefusalCode, Role
 from dispute_fsm.domain.events import Check
 from dispute_fsm.domain.facts import OrderFacts
@@ -36,6 +36,7 @@ from dispute_fsm.history.timeline_text import check_lines, saw_text
 from dispute_fsm.machine.guard import Guard, GuardKind, GuardResult, Seen, when
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case, assumed, result_of, shown, stated
+from dispute_fsm.rules.extended import APPEALABLE
 from dispute_fsm.rules.guards.actors import by
 from dispute_fsm.rules.guards.timing import has_passed
 from dispute_fsm.rules.registry import VERSIONS
@@ -66,8 +67,9 @@ PICKUP: Mapping[str, object] = {"scanned_at": NOW - HOUR, "waybill": "W1", "kind
 
 REQUIREMENTS = {
     guard.name: guard
-    for guard in vars(g).values()
-    if isinstance(guard, Guard) and guard.kind is GuardKind.REQUIRES
+    for version in VERSIONS.values()
+    for guard in version.table.guards().values()
+    if guard.kind is GuardKind.REQUIRES
 }
 """Every requirement there is."""
 
@@ -107,8 +109,11 @@ def case(
         merchant_id=MERCHANT,
         consumer_id=CONSUMER,
     )
+    remembered: dict[str, Any] = {
+        name: situation.pop(name) for name in Memory._fields if name in situation
+    }
     changes: dict[str, Any] = situation
-    return replace(made, **changes)
+    return replace(made, memory=Memory(**remembered), **changes)
 
 
 def choose(option: str = "ship_by_agreed_date", **members: object) -> Case:
@@ -1021,7 +1026,7 @@ DIMENSIONS = (
     g.EVIDENCE,
     g.FULFILMENT,
     g.EXTENDED,
-    g.APPEALABLE,
+    APPEALABLE,
 )
 KEPT = {"shipment": SHIPMENT, "pickup": PICKUP}
 REFUNDED = {"refund": {"status": "completed"}}
@@ -1038,7 +1043,7 @@ REFUNDED = {"refund": {"status": "completed"}}
         (g.OPTION, case(CommandType.WITHDRAW), "none"),
         (
             g.OPTION,
-            replace(choose("prove_no_fault"), option=Option.ALREADY_SHIPPED),
+            replace(choose("prove_no_fault"), memory=Memory(option=Option.ALREADY_SHIPPED)),
             "prove_no_fault",
         ),
         (g.CONFIRMATION, case(), "asked"),
@@ -1071,10 +1076,10 @@ REFUNDED = {"refund": {"status": "completed"}}
             "neither",
         ),
         (g.FULFILMENT, case(facts=facts(**KEPT)), "neither"),
-        (g.APPEALABLE, case(CommandType.APPEAL), "none"),
-        (g.APPEALABLE, case(CommandType.APPEAL, deadlines={RESPONSE: DUE}), "none"),
-        (g.APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: DUE}), "running"),
-        (g.APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: NOW - HOUR}), "running"),
+        (APPEALABLE, case(CommandType.APPEAL), "none"),
+        (APPEALABLE, case(CommandType.APPEAL, deadlines={RESPONSE: DUE}), "none"),
+        (APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: DUE}), "running"),
+        (APPEALABLE, case(CommandType.APPEAL, deadlines={APPEAL: NOW - HOUR}), "running"),
         (g.EXTENDED, extend(NOW), "none"),
         *(
             (g.EXTENDED, extend(NOW, deadlines={deadline: NOW}), deadline.value)

@@ -300,7 +300,7 @@ def still_possible(dispute: Dispute, now: datetime) -> set[What]:
                     then.confirmed,
                     then.submissions > 0,
                     then.extra_rounds,
-                    then.appealed,
+                    then.memory.once,
                     frozenset(late.items()),
                 )
                 if asked.type is not E.EXTEND_DEADLINE and sort not in known:

@@ -117,42 +117,9 @@ def test_a_question_has_the_answers_of_the_version() -> None:
     five = ["none", *(option.value for option in VERSIONS["2023-03"].options)]
     assert list(asked["parallel"]["option"].answers) == five
     assert list(asked["2023-03"]["option"].answers) == five
-    assert list(asked["extended"]["option"].answers) == [*five, "partial_refund"]
     four = ["none", "response", "confirmation", "promise", "evidence"]
     assert list(asked["parallel"]["named"].answers) == four
     assert list(asked["2023-03"]["extended"].answers) == four
-    assert list(asked["extended"]["extended"].answers) == [*four, "appeal"]
-
-
-def test_an_outcome_can_remain_as_before() -> None:
-    machine = machine_of(VERSIONS["extended"], DEFAULT_POLICY)
-    as_before = {
-        transition.id
-        for transition in machine.transitions
-        if [(end.option, end.outcome) for end in transition.endings] == [(None, None)]
-    }
-    assert as_before == {
-        "penalized--extend_deadline--appeal",
-        "penalized--appeal--running",
-        "penalized--appeal_expired--running",
-        "appeal_under_review--uphold_penalty",
-    }
-
-
-def test_without_an_appeal_deadline_nobody_appeals() -> None:
-    version = VERSIONS["extended"]
-    default = machine_of(version, DEFAULT_POLICY)
-    policy = version.policy(DEFAULT_POLICY).lay_over({"appeal": None})
-    machine = machine_of(version, policy)
-    assert machine.off == (Deadline.APPEAL,)
-    assert machine.unreachable() - default.unreachable() == {
-        "penalized--extend_deadline--appeal",
-        "penalized--appeal--running",
-        "penalized--appeal_expired--running",
-        "appeal_under_review",
-        "appeal_under_review--uphold_penalty",
-        "appeal_under_review--overturn_penalty",
-    }
 
 
 def test_a_machine_survives_as_json(machine: Machine) -> None:

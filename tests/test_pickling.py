@@ -211,10 +211,6 @@ def recorded(folder: Path) -> Iterator[object]:
             yield from (
                 what_if(result.dispute, result.events, Question(rules=rules)) for rules in VERSIONS
             )
-    for path in sorted((HERE / "scenarios" / "extended").glob("*.dispute.yaml")):
-        for event in ran(path).events[1:]:
-            yield event
-            yield recorded_command(event)
     histories = sorted((HERE / "histories").glob("*.jsonl"))
     for path in histories:
         yield from replay(str(path))

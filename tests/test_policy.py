@@ -262,22 +262,6 @@ def test_equal_content_has_an_equal_digest_however_it_was_written(
     assert DEFAULT_POLICY.lay_over(same).digest == DEFAULT_POLICY.digest
 
 
-def test_a_field_of_a_version_that_is_not_given_differs_from_one_that_is_null() -> None:
-    off, on = over(appeal=None), over(appeal={"hours": 48})
-    assert "appeal" not in DEFAULT_POLICY.record
-    assert (off.record["appeal"], on.record["appeal"]) == (None, {"hours": 48})
-    assert len({DEFAULT_POLICY, off, on}) == 3
-    assert len({DEFAULT_POLICY.digest, off.digest, on.digest}) == 3
-    assert off != DEFAULT_POLICY != on
-    assert off != off.record
-    assert off.lay_over({"denial": "review"}).record["appeal"] is None
-    for policy in (DEFAULT_POLICY, off, on):
-        assert Policy.model_validate(policy.record) == policy
-        assert Policy.model_validate_json(policy.model_dump_json()) == policy
-        assert Policy.model_validate(policy.model_dump()) == policy
-        assert Policy.model_validate_json(json.dumps(policy.record)).digest == policy.digest
-
-
 def test_the_order_of_fields_and_reasons_makes_no_difference_to_the_digest() -> None:
     backwards = dict(reversed(record().items()))
     backwards["evidence_reasons"] = dict(reversed(backwards["evidence_reasons"].items()))

@@ -109,19 +109,6 @@ def test_the_page_on_python_lists_every_command_and_event_by_who_sends_it() -> N
     assert {model.__name__ for model in get_args(events.AnyEvent)} <= named
 
 
-def test_nothing_else_of_a_version_is_public() -> None:
-    of_extended = {"Appeal", "ExpireAppeal", "UpholdPenalty", "OverturnPenalty"}
-    assert {name for name in commands.__all__ if re.search("Appeal|Penalty", name)} == of_extended
-    assert {name for name in events.__all__ if re.search("Appeal|Penalty", name)} == {
-        "PenaltyAnnulled",
-        "PenaltyAppealed",
-        "PenaltyFinal",
-        "PenaltyOverturned",
-        "PenaltyUpheld",
-    }
-    assert not {name for name in dispute_fsm.__all__ if re.search("Appeal|Penalty", name)}
-
-
 def test_without_the_extra_the_store_says_what_to_install() -> None:
     code = """
 import sys

@@ -22,6 +22,7 @@ from dispute_fsm.rules import extended, v2023_03
 from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, registered
 from dispute_fsm.scenarios.reader import parse_scenario
+from dispute_fsm.scenarios.settings import read_policy_changes
 from tests.command_line import run
 from tests.histories.corpus import line_of, rechained, recorded, replayed
 from tests.support import (
@@ -239,6 +240,21 @@ def test_an_opening_with_a_field_of_another_version_is_an_input_error(name: str)
     with pytest.raises(InputError, match=f"rules {name} have no appeal") as caught:
         parse_scenario(f'rules: "{name}"\n{HEAD}policy: {{appeal: null}}\n', "x.dispute.yaml")
     assert (caught.value.field, caught.value.line) == ("policy.appeal", 3)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_a_policy_file_may_only_change_fields_that_the_version_has(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "longer.yaml"
+    file.write_text("response: {hours: 48}\nappeal: {hours: 72}\n", "utf-8")
+    changed = read_policy_changes(file)
+    if name == "extended":
+        assert changed(VERSIONS[name].policy(DEFAULT_POLICY)).appeal == Term(hours=72)
+        return
+    with pytest.raises(InputError) as caught:
+        changed(VERSIONS[name].policy(DEFAULT_POLICY))
+    assert (caught.value.file, caught.value.line, caught.value.field) == (str(file), 2, "appeal")
 
 
 def test_the_default_of_a_version_is_laid_over_the_policy_of_an_opening() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.enums import CommandType, EventType, Outcome, RefusalCode, StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import InputError
@@ -29,7 +30,8 @@ from tests.support import read_back
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "scenarios"
 OF_2023_03 = tuple(CORPUS / name for name in ("rows", "codes", "boundaries", "doubtful"))
-FOLDERS = (ROOT / "examples", *OF_2023_03, CORPUS / "parallel", CORPUS / "extended")
+OF_OTHERS = tuple(CORPUS / name for name in VERSIONS if name != DEFAULT_VERSION)
+FOLDERS = (ROOT / "examples", *OF_2023_03, *OF_OTHERS)
 FILES = tuple(file for folder in FOLDERS for file in sorted(folder.rglob(f"*{SUFFIX}")))
 EXAMPLES = tuple(file for file in FILES if file.parent == FOLDERS[0])
 INVALID = tuple(sorted((CORPUS / "invalid").rglob(f"*{SUFFIX}")))

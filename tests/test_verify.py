@@ -1,6 +1,7 @@
 """Every version satisfies the properties, and each property finds the bug planted for it."""
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from dispute_fsm.decider import evaluate as evaluate_module
 from dispute_fsm.domain.commands import Appeal
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.messages import Message
-from dispute_fsm.domain.policy import DEFAULT_POLICY
+from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.reasons import FactUnlock, PayloadUnlock
 from dispute_fsm.machine.guard import Guard, GuardResult
 from dispute_fsm.machine.transition_table import Transition
@@ -19,6 +20,7 @@ from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.guards.rulings import rationale_given
 from dispute_fsm.rules.guards.timing import in_time
 from dispute_fsm.rules.registry import VERSIONS, RuleVersion, rule_version, standing_in
+from dispute_fsm.verify import checker
 from dispute_fsm.verify.checker import PROPERTIES, verify
 from dispute_fsm.verify.counterexample import run_text, scenario_text
 from dispute_fsm.verify.messages import VIOLATIONS
@@ -160,7 +162,7 @@ def appealing(path: str, event: CommandType, **rule: Any) -> Callable[[], RuleVe
 PLANTED_IN_EXTENDED: Mapping[str, tuple[str, str, Callable[[], RuleVersion]]] = {
     "an appeal is accepted twice": (
         "closed_stays_closed",
-        "second_appeal",
+        "second_time",
         appealing(APPEALED, E.UPHOLD_PENALTY, starts=(Deadline.APPEAL,)),
     ),
     "a penalty that was upheld is not final": (
@@ -348,6 +350,17 @@ def test_the_command_shows_and_writes_a_counterexample_that_run_accepts(
         assert file.read_text("utf-8").strip() in done.out
         assert run("run", file).code == 0
     assert run("run", file).code == 1
+
+
+def test_several_processes_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def two(version: RuleVersion) -> dict[str, Policy]:
+        return dict(islice(representative_policies(version).items(), 2))
+
+    monkeypatch.setattr(checker, "representative_policies", two)
+    with standing_in(PLANTED["silence_closes"]()):
+        one, several = (run("verify", "--rules", "2023-03", "--jobs", jobs) for jobs in "12")
+    assert one.code == 1
+    assert several == one
 
 
 def test_the_command_refuses_unknown_rules() -> None:

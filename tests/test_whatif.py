@@ -784,11 +784,16 @@ def swept(scenario: Scenario) -> Scenario:
     return replace(scenario, steps=tuple(steps))
 
 
+def ends_may_change(rules: str) -> bool:
+    """Return whether a deadline can run in a closed state of the version."""
+    return any(at.closed and at.deadlines for at in VERSIONS[rules].table.configurations.values())
+
+
 def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) -> tuple[Run, bool]:
     """Run the steps up to an instant; return also whether every command recorded an event.
 
-    Under `extended` the time of a penalty matters, so there a sweep runs just after each deadline,
-    as `what_if` assumes.
+    Where an end may still change, the time of it matters, so there a sweep runs just after each
+    deadline, as `what_if` assumes.
     """
     started = Run.open(
         scenario.opening.model_copy(update={"policy": policy}),
@@ -799,7 +804,7 @@ def run_anew(scenario: Scenario, policy: Policy, until: datetime | None = None) 
     every_one = True
     for step in (step for step in scenario.steps if until is None or step.at <= until):
         while (
-            scenario.opening.rules == "extended"
+            ends_may_change(scenario.opening.rules)
             and (due := next_due(started.dispute)) is not None
             and due[1] < step.at
         ):

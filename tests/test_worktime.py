@@ -296,7 +296,7 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         asked.append([*arguments.get("years", [])])
         return original(country, **arguments)
 
-    monkeypatch.setattr(working_time, "country_holidays", counted)
+    monkeypatch.setattr(holidays, "country_holidays", counted)
     calendar_of.cache_clear()
     return asked
 

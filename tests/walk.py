@@ -22,6 +22,7 @@ from statemachine import StateChart
 from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
 
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
@@ -33,11 +34,11 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.machine import transition_table
 from dispute_fsm.machine.chart import Chart, ChartTransition
-from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult
+from dispute_fsm.machine.guard import Dimension, Guard, GuardKind, GuardResult, Selector, answered
 from dispute_fsm.machine.transition_table import Evaluated, Rule, Transition, TransitionTable
 from dispute_fsm.rules import guards
 from dispute_fsm.rules.case import Case
-from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.rules.registry import VERSIONS, rule_version
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.support import WHOSE, commands_of
 
@@ -45,8 +46,9 @@ OPTIONS: Mapping[str, Option | None] = MappingProxyType(
     {"none": None} | {option.value: option for option in Option}
 )
 
+GUARDS = [guard for version in VERSIONS.values() for guard in version.table.guards().values()]
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
-    {found.name: found for found in vars(guards).values() if isinstance(found, Dimension)}
+    {guard.dimension.name: guard.dimension for guard in GUARDS if isinstance(guard, Selector)}
 )
 TIMING: Mapping[str, Guard] = MappingProxyType(
     {
@@ -64,10 +66,8 @@ TIMING: Mapping[str, Guard] = MappingProxyType(
 NEEDS: Mapping[str, Guard] = MappingProxyType(
     {
         found.name: found
-        for found in vars(guards).values()
-        if isinstance(found, Guard)
-        and found.kind is GuardKind.REQUIRES
-        and found is not guards.order_exists
+        for found in GUARDS
+        if found.kind is GuardKind.REQUIRES and found is not guards.order_exists
     }
 )
 
@@ -75,7 +75,7 @@ NEEDS: Mapping[str, Guard] = MappingProxyType(
 # table.
 MISPLACED = frozenset(
     {
-        "already_appealed",
+        *(of.once.code.value for of in COMMAND_CLASSES.values() if of.once),
         "dispute_closed",
         "option_not_offered",
         "option_already_chosen",
@@ -231,7 +231,7 @@ def reachable_configurations(subject: Subject, start: str) -> frozenset[tuple[st
 
 # ---- engine, table and oracle --------------------------------------------------------------------
 
-PASSED, FAILED = GuardResult(passed=True), GuardResult(passed=False)
+PASSED = GuardResult(passed=True)
 WRONG_ACTOR = GuardResult(passed=False, code=RefusalCode.WRONG_ACTOR)
 
 
@@ -321,10 +321,10 @@ class Comparison:
         results |= {name: self.failures[name, code] for name, code in situation.failing.items()}
         for name, by in self.actors.items():
             results[name] = PASSED if situation.role in by.roles else WRONG_ACTOR
-        for name, selector in self.selectors.items():
-            results[name] = (
-                PASSED if situation.answers[selector.dimension.name] in selector.accepts else FAILED
-            )
+        results |= {
+            name: answered(name, situation.answers[name])
+            for name in {selector.dimension.name for selector in self.selectors.values()}
+        }
         return Case(
             command=cast("Any", SimpleNamespace(type=situation.event)),
             now=cast("Any", None),
@@ -353,7 +353,11 @@ def compare(comparison: Comparison, situation: Situation) -> CommonResult:
     )
     prepared = len(case.results)
     evaluated = table.evaluate(path, situation.event, case)
-    failing = {name for name, result in case.results.items() if result is not PASSED}
+    failing = {name for name, result in case.results.items() if not result.passed} | {
+        name
+        for name, selector in comparison.selectors.items()
+        if situation.answers[selector.dimension.name] not in selector.accepts
+    }
     able = [
         transition
         for transition in table.transitions.get((path, situation.event), ())

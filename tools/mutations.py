@@ -347,13 +347,18 @@ def _earlier(case: Case) -> Case:
     return replace(case, now=case.now - _TICK, results={})
 
 
+def _extra_rounds(case: Case, more: int) -> Case:
+    memory = case.memory._replace(extra_rounds=case.memory.extra_rounds + more)
+    return replace(case, memory=memory, results={})
+
+
 SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
     {
         guards.promise_in_future.name: {"at the moment of choosing too": _earlier},
         guards.promise_not_too_far.name: {"before the limit only": _earlier},
         guards.rounds_left.name: {
-            "one more": lambda case: replace(case, extra_rounds=case.extra_rounds - 1, results={}),
-            "one less": lambda case: replace(case, extra_rounds=case.extra_rounds + 1, results={}),
+            "one more": lambda case: _extra_rounds(case, -1),
+            "one less": lambda case: _extra_rounds(case, +1),
         },
         guards.until_later.name: {
             "the same instant too": lambda case: _payload(

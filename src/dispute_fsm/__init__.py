@@ -15,12 +15,12 @@ and `dispute_fsm.history` reads and writes history files.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from dispute_fsm.version import VERSION
 
 __version__ = VERSION
 
+TYPE_CHECKING = False  # as in `typing`, whose import takes as long as that of this module
 if TYPE_CHECKING:
     from dispute_fsm.public import *  # noqa: F403 -- the names are listed in `public.__all__`
     from dispute_fsm.public import __all__ as __all__

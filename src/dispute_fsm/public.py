@@ -40,12 +40,12 @@ from dispute_fsm.errors import (
     UnknownDisputeError,
 )
 from dispute_fsm.handler import Disputes, Expiry, Result
-from dispute_fsm.history.replay import replay
-from dispute_fsm.history.what_if import what_if
 from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.checklist import checklist
 
 if TYPE_CHECKING:
+    from dispute_fsm.history.replay import replay
+    from dispute_fsm.history.what_if import what_if
     from dispute_fsm.service import DisputeService
     from dispute_fsm.store.repository import Store
 
@@ -105,18 +105,21 @@ __all__ = [
     "what_if",
 ]
 
-_SQL_NAMES = {
+_LATER = {
     "DisputeService": "dispute_fsm.service",
     "Store": "dispute_fsm.store.repository",
+    "replay": "dispute_fsm.history.replay",
+    "what_if": "dispute_fsm.history.what_if",
 }
+"""The names that no decision needs, each with its module: imported when they are first used."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a name that needs the extra `sql`. Raises `ImportError` where it is not installed."""
-    if name not in _SQL_NAMES:
+    """Import a name of `_LATER`. Raises `ImportError` where the extra `sql` is not installed."""
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(_SQL_NAMES[name]), name)
+        return getattr(import_module(_LATER[name]), name)
     except ModuleNotFoundError as missing:
         raise ImportError(
             f"{name} needs {missing.name}, which is not installed: pip install 'dispute-fsm[sql]'"

@@ -2,12 +2,11 @@
 
 import codecs
 import os
-import socket
 import sys
 from errno import EBADF
 from io import BufferedWriter, FileIO, RawIOBase, TextIOWrapper
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in `typing`, whose import takes as long as `--version`
 if TYPE_CHECKING:  # the pytest plugin imports this module in every test run, disputes or not
     from _typeshed import ReadableBuffer
 
@@ -120,6 +119,8 @@ def _occupy(number: int) -> None:
     A socket without a peer, so that a program that opens `/dev/stdin` or `/dev/stdout` gets an
     error, not an empty file.
     """
+    import socket  # noqa: PLC0415 -- hardly ever needed
+
     if number != _ERRORS and hasattr(socket, "AF_UNIX"):
         opened = socket.socket(socket.AF_UNIX).detach()
     else:

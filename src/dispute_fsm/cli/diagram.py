@@ -7,22 +7,12 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import (
-    LANG,
-    STANDARD_OUTPUT,
-    DisputeOption,
-    Exit,
-    LangOption,
-    app,
-    choice_option,
-    print_error,
-    print_line,
-    print_written,
-    reported,
-    write_output,
-)
+from dispute_fsm.cli.app import Exit, app, print_error
+from dispute_fsm.cli.arguments import LANG, DisputeOption, LangOption, choice_option
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import history_files, read_events
 from dispute_fsm.cli.messages import DIAGRAM
+from dispute_fsm.cli.output import STANDARD_OUTPUT, print_line, print_written, write_output
 from dispute_fsm.diagrams.catalogue import SUFFIXES, VIEWS, Format, drifts, render, write
 from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.picture import View
@@ -163,9 +153,7 @@ def _side(name: str, rules: str) -> Machine:
         unknown = unknown_value(name, tuple(VERSIONS), "rule version")
         raise InputError(f"no policy file {name!r:.60}, and {unknown}", field="diff")
     version = rule_version(rules)
-    changed = read_policy_changes(Path(name))
-    version.check_policy(changed(DEFAULT_POLICY))
-    return machine_of(version, changed(version.policy(DEFAULT_POLICY)))
+    return machine_of(version, read_policy_changes(Path(name))(version.policy(DEFAULT_POLICY)))
 
 
 def _format(to: Path | None) -> Format:

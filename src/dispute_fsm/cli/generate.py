@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from dispute_fsm.cli.app import Exit, HistoryOutputOption, app, open_output, progress_bar, reported
+from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.arguments import HistoryOutputOption
+from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.output import open_output, progress_bar
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy

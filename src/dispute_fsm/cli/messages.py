@@ -2,11 +2,6 @@
 
 from dispute_fsm.domain.messages import Messages
 
-HELP = """Disputes about parcels that do not move (催单), as explicit state machines.
-
-Example: dispute-fsm run examples/
-"""
-
 OUTPUT = Messages(
     {
         "file": ("已写入 {to}（{size}）", "wrote {to} ({size})"),

@@ -11,20 +11,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    console,
-    print_error,
-    print_json,
-    print_line,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app, console, print_error
+from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import run_dispute
 from dispute_fsm.cli.messages import OPTIONS
+from dispute_fsm.cli.output import print_json, print_line
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import Consequence, OptionView, Preview, StartedDeadline, options
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Lang

@@ -6,15 +6,11 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import (
-    Exit,
-    HistoryArgument,
-    HistoryOutputOption,
-    app,
-    open_output,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.arguments import HistoryArgument, HistoryOutputOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import require_history
+from dispute_fsm.cli.output import open_output
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import open_history
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines

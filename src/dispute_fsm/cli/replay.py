@@ -1,7 +1,8 @@
 """`dispute-fsm replay`: check histories, and decide them again, also under other rules."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -9,21 +10,12 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    console,
-    print_error,
-    print_json,
-    print_line,
-    progress_bar,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app, console, print_error
+from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import history_files
 from dispute_fsm.cli.messages import REPLAY
+from dispute_fsm.cli.output import print_json, print_line, progress_bar
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
@@ -38,7 +30,8 @@ from dispute_fsm.history.jsonl import COMPRESSED, SUFFIX
 from dispute_fsm.history.messages import EVENT_MEMBERS, Drift, EndComparison
 from dispute_fsm.history.reader import InvalidRecord, Step
 from dispute_fsm.history.redecide import Difference
-from dispute_fsm.history.replay import Replayed, rare_garbage_collection, replay
+from dispute_fsm.history.replay import Replayed, rare_garbage_collection
+from dispute_fsm.history.replay_files import replay_files
 from dispute_fsm.history.timeline_text import changed_value, guard_label, saw_text
 from dispute_fsm.history.what_if import EndState, Question, WhatIf
 from dispute_fsm.rules.registry import rule_version
@@ -77,6 +70,7 @@ def replay_command(
         typer.Option(metavar="FILE", help="Differences that are intended, and why (YAML)."),
     ] = None,
     as_json: JsonOption = False,
+    jobs: JobsOption = CORES,
     lang: LangOption = LANG,
 ) -> Exit:
     """Replay histories: check all hashes and transitions, and decide every command again.
@@ -95,25 +89,17 @@ def replay_command(
     for error in errors:
         print_error(error)
     summary = _Summary()
-    with rare_garbage_collection(), progress_bar() as progress:
-        task = progress.add_task("histories", total=_size(files))
-
-        def advance(line: bytes, _step: Step | None) -> None:
-            progress.advance(task, len(line))
-
-        for file in files:
-            for replayed in _replay(file, question, advance):
-                if isinstance(replayed, InputError | OSError):
-                    print_error(replayed)
-                    errors.append(replayed)
-                    continue
-                unapproved = (
-                    () if isinstance(replayed, InvalidRecord) else drift.unapproved(replayed)
-                )
-                result = _Result(replayed, unapproved)
-                summary.add(result)
-                if as_json:
-                    print_json(_as_json(result))
+    with closing(_replay(files, question, jobs)) as results:
+        for replayed in results:
+            if isinstance(replayed, InputError | OSError):
+                print_error(replayed)
+                errors.append(replayed)
+                continue
+            unapproved = () if isinstance(replayed, InvalidRecord) else drift.unapproved(replayed)
+            result = _Result(replayed, unapproved)
+            summary.add(result)
+            if as_json:
+                print_json(_as_json(result))
     unused = list(drift.unused())
     for line, approval in unused:
         message = f"this approval no longer fits any difference: {approval.why}"
@@ -134,16 +120,26 @@ def _question(rules: str | None, policy: Path | None) -> Question | None:
 
 
 def _replay(
-    file: str, question: Question | None, watch: Callable[[bytes, Step | None], None]
-) -> Iterator[InvalidRecord | Replayed | InputError | OSError]:
-    """Replay a file; an error that ends its reading comes last.
+    files: Sequence[str], question: Question | None, jobs: int
+) -> Generator[InvalidRecord | Replayed | InputError | OSError]:
+    """Replay the files behind a progress bar; an error that ends a file's reading is its last."""
+    # The processes begin before the progress bar, which has a thread: it must not be copied.
+    with (
+        rare_garbage_collection(),
+        replay_files(files, question, jobs) as histories,
+        progress_bar() as progress,
+    ):
+        total, read = _size(files), 0
+        task = progress.add_task("histories", total=total)
 
-    Errors in writing the results are not caught here: they are no errors of the file.
-    """
-    try:
-        yield from replay(file, question, watch=watch)
-    except (InputError, OSError) as error:
-        yield error
+        def advance(line: bytes, _step: Step | None) -> None:
+            progress.advance(task, len(line))
+
+        for file, results in histories:
+            yield from results(advance)
+            if total is not None:  # other processes have read the file
+                read += Path(file).stat().st_size
+                progress.update(task, completed=read)
 
 
 def _size(files: Sequence[str]) -> int | None:

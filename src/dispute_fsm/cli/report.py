@@ -5,18 +5,11 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import (
-    LANG,
-    DisputeOption,
-    Exit,
-    HistoryArgument,
-    LangOption,
-    app,
-    print_error,
-    reported,
-    write_output,
-)
+from dispute_fsm.cli.app import Exit, app, print_error
+from dispute_fsm.cli.arguments import LANG, DisputeOption, HistoryArgument, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import replay_steps
+from dispute_fsm.cli.output import write_output
 from dispute_fsm.diagrams.report import report
 
 

@@ -10,18 +10,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    console,
-    print_json,
-    print_line,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app, console
+from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.messages import ROLLOUT
+from dispute_fsm.cli.output import print_json, print_line
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.rollout import Rollout, Span, bucket_of

@@ -1,43 +1,40 @@
 """`dispute-fsm run`: run scenario files and report their results."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import structlog
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    console,
-    print_error,
-    print_json,
-    print_line,
-    print_written_into,
-    progress_bar,
-    reported,
-)
-from dispute_fsm.cli.database import open_store
+from dispute_fsm.cli.app import Exit, app, console, print_error
+from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption
+from dispute_fsm.cli.db import open_store
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import ScenarioFile, scenario_files
 from dispute_fsm.cli.messages import RUN
-from dispute_fsm.domain.enums import Lang
+from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
+from dispute_fsm.domain.enums import Lang, Outcome, RefusalCode
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.timeline_text import state_label
 from dispute_fsm.scenarios.reader import SUFFIX, read_scenario
-from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from dispute_fsm.scenarios.runner import Failure, ScenarioResult, run_scenario
 from dispute_fsm.terminal import printable
+from dispute_fsm.workers import in_order
 
 if TYPE_CHECKING:
     from dispute_fsm.store.repository import Store
+
+_LEAST_SHARED = 200
+"""Scenarios that take about as long to run as a process to begin: fewer are not spread."""
 
 
 @app.command()
@@ -65,6 +62,7 @@ def run(
             ),
         ),
     ] = None,
+    jobs: JobsOption = CORES,
     lang: LangOption = LANG,
 ) -> Exit:
     """Run scenario files and report their results.
@@ -75,27 +73,30 @@ def run(
     conflicts with the database (the others still run), 3 the database cannot be reached.
     """
     start = monotonic()
-    results: list[ScenarioResult] = []
+    results: list[_Result] = []
     written: list[Path] = []
     with nullcontext() if url is None else open_store(url, create=True) as store:
         files, errors = scenario_files(paths)
         targets = {} if histories is None else _history_files(files, histories)
         for error in errors:
             print_error(error)
-        with progress_bar() as progress:
-            for file in progress.track(files, description="scenarios"):
-                try:
-                    result = _run(file.path, store)
-                except (InputError, OSError) as error:
-                    print_error(error)
-                    errors.append(error)
+        tasks = [_Task(file.path, targets.get(file)) for file in files]
+        count = 1 if store is not None or _is_one_process_enough(tasks) else jobs
+        # The processes begin before the progress bar, which has a thread: it must not be copied.
+        with (
+            in_order(partial(_run, store, as_json), tasks, count) as ran,
+            progress_bar() as progress,
+        ):
+            each = zip(tasks, ran, strict=True)
+            for task, result in progress.track(each, total=len(tasks), description="scenarios"):
+                if isinstance(result, InputError | OSError):
+                    print_error(result)
+                    errors.append(result)
                     continue
-                if file in targets:
-                    policy = result.scenario.opening.policy
-                    write_history(targets[file], ((event, policy) for event in result.events))
-                    written.append(targets[file])
-                if as_json:
-                    print_json(_as_json(result))
+                if task.history is not None:
+                    written.append(task.history)
+                if result.record is not None:
+                    print_json(result.record)
                 results.append(result)
     if histories is not None:
         print_written_into(histories, written, lang)
@@ -106,17 +107,69 @@ def run(
     return Exit.OK if all(result.ok for result in results) else Exit.FAILED
 
 
-def _run(file: Path, store: "Store | None") -> ScenarioResult:
-    """Run a scenario and store its dispute. Every `InputError` names the file."""
+class _Task(NamedTuple):
+    """A scenario file, and where its history is to be written."""
+
+    file: Path
+    history: Path | None
+
+
+def _is_one_process_enough(tasks: Sequence[_Task]) -> bool:
+    """Return whether there is little to run, or what only this process can read, or log in order.
+
+    A file without the usual ending may be standard input.
+    """
+    return (
+        len(tasks) < _LEAST_SHARED
+        or not all(task.file.name.endswith(SUFFIX) and task.file.is_file() for task in tasks)
+        or structlog.get_logger().is_enabled_for(logging.INFO)
+    )
+
+
+class _Result(NamedTuple):
+    """What is printed of a scenario; all else stays in the process that has run it."""
+
+    file: str
+    title: str
+    ok: bool
+    path: str | None
+    outcome: Outcome | None
+    refused: tuple[RefusalCode, ...]
+    events: int
+    failures: tuple[Failure, ...]
+    record: dict[str, Any] | None
+
+
+def _run(store: "Store | None", as_json: bool, task: _Task) -> _Result | InputError | OSError:
+    """Run a scenario and store its dispute; write its history. Every `InputError` names the file.
+
+    An error is a result, but not where the history cannot be written: then it ends the command.
+    """
     try:
-        result = run_scenario(read_scenario(file))
+        result = run_scenario(read_scenario(task.file))
         if store is not None:
             _store(store, result)
     except InputError as error:
-        raise error.within(str(file)) from None
+        return error.within(str(task.file))
     except ConflictError as error:
-        raise InputError(str(error), file=str(file)) from None
-    return result
+        return InputError(str(error), file=str(task.file))
+    except OSError as error:
+        return error
+    if task.history is not None:
+        policy = result.scenario.opening.policy
+        write_history(task.history, ((event, policy) for event in result.events))
+    dispute = result.dispute
+    return _Result(
+        file=result.scenario.file,
+        title=result.scenario.title,
+        ok=result.ok,
+        path=None if dispute is None else dispute.path,
+        outcome=None if dispute is None else dispute.outcome,
+        refused=result.refused,
+        events=len(result.events),
+        failures=result.failures,
+        record=_as_json(result) if as_json else None,
+    )
 
 
 def _store(store: "Store", result: ScenarioResult) -> None:
@@ -169,7 +222,7 @@ def _as_json(result: ScenarioResult) -> dict[str, Any]:
     }
 
 
-def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
+def _show(results: list[_Result], seconds: float, lang: Lang) -> None:
     columns = ("scenario", "state", "outcome", "events")
     table = Table(
         Column(""),
@@ -179,14 +232,13 @@ def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
         header_style="bold",
     )
     for result in results:
-        dispute = result.dispute
         refused = ", ".join(code.label(lang) for code in result.refused)
         table.add_row(
             "✓" if result.ok else "✗",
-            escape(printable(result.scenario.title)),
-            refused if dispute is None else state_label(dispute.path, lang),
-            "" if dispute is None or dispute.outcome is None else dispute.outcome.label(lang),
-            str(len(result.events)),
+            escape(printable(result.title)),
+            refused if result.path is None else state_label(result.path, lang),
+            "" if result.outcome is None else result.outcome.label(lang),
+            str(result.events),
             style=None if result.ok else "red",
         )
     console.print(table)
@@ -198,7 +250,7 @@ def _show(results: list[ScenarioResult], seconds: float, lang: Lang) -> None:
                 RUN(
                     lang,
                     "failure",
-                    file=result.scenario.file,
+                    file=result.file,
                     line=failure.line,
                     where=where,
                     expected=failure.expected,

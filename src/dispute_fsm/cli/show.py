@@ -8,20 +8,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import (
-    LANG,
-    DisputeOption,
-    Exit,
-    HistoryArgument,
-    JsonOption,
-    LangOption,
-    app,
-    console,
-    print_json,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app, console
+from dispute_fsm.cli.arguments import LANG, DisputeOption, HistoryArgument, JsonOption, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import select_steps
 from dispute_fsm.cli.messages import SHOW
+from dispute_fsm.cli.output import print_json
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
 from dispute_fsm.domain.rollout import RolloutDecision

@@ -8,8 +8,11 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from dispute_fsm.cli.app import Exit, JsonOption, app, print_json, print_line, reported
-from dispute_fsm.cli.database import DbOption, open_store
+from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.arguments import JsonOption
+from dispute_fsm.cli.db import DbOption, open_store
+from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.output import print_json, print_line
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.orders import OrderSystem
 

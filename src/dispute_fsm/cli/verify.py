@@ -7,23 +7,15 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import (
-    LANG,
-    Exit,
-    JsonOption,
-    LangOption,
-    app,
-    print_json,
-    print_line,
-    print_written_into,
-    progress_bar,
-    reported,
-)
+from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption
+from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.messages import VERIFY
+from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.history.jsonl import atomic_text_file
 from dispute_fsm.rules.registry import VERSIONS, rule_version
-from dispute_fsm.verify.checker import PROPERTIES, Verification, verify
+from dispute_fsm.verify.checker import PROPERTIES, Verification, verifications
 from dispute_fsm.verify.counterexample import file_name, scenario_text
 
 
@@ -42,6 +34,7 @@ def verify_command(
             help="Write the shortest counter-example of each failing property into this folder.",
         ),
     ] = None,
+    jobs: JobsOption = CORES,
     lang: LangOption = LANG,
 ) -> Exit:
     """Explore the state space of the rules and check their properties.
@@ -56,9 +49,9 @@ def verify_command(
     """
     versions = list(VERSIONS.values()) if rules is None else [rule_version(rules)]
     ok, files = True, list[Path]()
-    with progress_bar() as progress:
-        for version in progress.track(versions, description="verify"):
-            verification = verify(version)
+    # The processes begin before the progress bar, which has a thread: it must not be copied.
+    with verifications(versions, jobs) as results, progress_bar() as progress:
+        for verification in progress.track(results, total=len(versions), description="verify"):
             ok &= verification.ok
             scenarios: dict[str, str] = {}
             for violated in (one for one in PROPERTIES if one.id in verification.violations):
@@ -66,7 +59,7 @@ def verify_command(
                 text = scenarios[violated.id] = scenario_text(violated, violation)
                 if counterexamples is not None:
                     counterexamples.mkdir(parents=True, exist_ok=True)
-                    files.append(counterexamples / file_name(violated, version.id))
+                    files.append(counterexamples / file_name(violated, verification.version.id))
                     with atomic_text_file(files[-1]) as stream:
                         stream.write(text)
             if as_json:

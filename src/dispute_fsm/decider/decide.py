@@ -25,16 +25,19 @@ from dispute_fsm.domain.commands import (
 from dispute_fsm.domain.deadlines import due_instant
 from dispute_fsm.domain.enums import Deadline, EventType, Outcome, RefusalCode
 from dispute_fsm.domain.events import (
-    EVENT,
+    EVENT_CLASSES,
     GENESIS,
+    HANDED_IN,
+    HANDED_IN_AT_OPENING,
     SCHEMA_VERSION,
     AuditEvent,
+    Check,
     CommandRefused,
     DisputeOpened,
 )
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.reasons import ANOTHER_ID, Reason
-from dispute_fsm.domain.scalars import FrozenMap, format_instant
+from dispute_fsm.domain.scalars import FrozenMap, format_instant, made, parse_instant
 from dispute_fsm.errors import ClockWentBackError, InputError
 from dispute_fsm.machine.guard import Guard, GuardResult, Seen
 from dispute_fsm.machine.transition_table import Transition
@@ -43,14 +46,6 @@ from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.version import VERSION
 
 _ANY_TIME = datetime(2023, 3, 27, tzinfo=UTC)  # who may open does not depend on when
-
-
-class RecordedCheck(NamedTuple):
-    """One guard's answer, as it is recorded."""
-
-    guard: str
-    passed: bool
-    saw: Mapping[str, Seen]
 
 
 class Conclusion(NamedTuple):
@@ -76,19 +71,24 @@ class Conclusion(NamedTuple):
         return tuple([reason for reason in self.reasons if reason.guard not in named])
 
     @property
-    def checks(self) -> tuple[RecordedCheck, ...]:
+    def checks(self) -> tuple[Check, ...]:
         """Every guard's answer, as it is recorded."""
-        results = (
-            RecordedCheck(guard.recorded, result.passed, result.saw)
+        checks = [
+            recorded_check(guard.recorded, result.saw, passed=result.passed)
             for guard, result in self.results
-        )
-        return (
-            *results,
-            *(
-                RecordedCheck(reason.guard, passed=False, saw=reason.saw)
+        ]
+        if self.reasons:
+            checks += [
+                recorded_check(reason.guard, reason.saw, passed=False)
                 for reason in self.further_reasons
-            ),
-        )
+            ]
+        return tuple(checks)
+
+
+def recorded_check(guard: str, saw: Mapping[str, Seen], *, passed: bool) -> Check:
+    """Make a guard's answer as it is recorded; what a guard saw is valid."""
+    seen = saw if isinstance(saw, FrozenMap) else FrozenMap(saw)
+    return made(Check, {"guard": guard, "passed": passed, "saw": seen})
 
 
 def conclude(
@@ -237,30 +237,35 @@ def open_dispute(
     `StaleFactsError` for facts that are too old, dated ahead or of another order; `InputError` for
     an unknown rule version, or where `existing` is another dispute.
     """
-    opening = under_its_version(opening)
+    opening, now = under_its_version(opening), parse_instant(now)
     if existing is not None:
         return _again(existing, opening)
     conclusion = conclude_opening(opening, facts, now)
     if not isinstance(conclusion, Conclusion):
         return Refused(conclusion)
-    event = DisputeOpened(
-        **_members(opening, conclusion, now, stamp),
-        dispute_id=opening.dispute_id,
-        seq=1,
-        revision=1,
-        payload=OpeningPayload(rollout=opening.rollout),
-        source=None,
-        rules=opening.rules,
-        policy=opening.policy.digest,
-        prev_hash=GENESIS,
-        private={},
-        order_id=opening.order_id,
-        merchant_id=opening.merchant_id,
-        consumer_id=opening.consumer_id,
-        chart=rule_version(opening.rules).table.digest,
-        package=VERSION,
+    handed_in = HANDED_IN_AT_OPENING.model_validate(
+        {
+            "dispute_id": opening.dispute_id,
+            "rules": opening.rules,
+            "order_id": opening.order_id,
+            "merchant_id": opening.merchant_id,
+            "consumer_id": opening.consumer_id,
+        }
     )
-    return Accepted(*seal(event))
+    members = {
+        **_members(opening, conclusion, now, stamp),
+        **vars(handed_in),
+        "seq": 1,
+        "revision": 1,
+        "payload": OpeningPayload(rollout=opening.rollout),
+        "source": None,
+        "policy": opening.policy.digest,
+        "prev_hash": GENESIS,
+        "private": FrozenMap({}),
+        "chart": rule_version(opening.rules).table.digest,
+        "package": VERSION,
+    }
+    return Accepted(*seal(DisputeOpened, members))
 
 
 def _again(existing: Dispute, opening: OpenDispute) -> Decision:
@@ -291,14 +296,16 @@ def decide(
 
     `now` is business time. Raises `ClockWentBackError` where it lies before the dispute's last
     event, `FactsNeededError` where `needs_facts` would have said so and none were given,
-    `StaleFactsError` for facts that are too old, dated ahead or of another order.
+    `StaleFactsError` for facts that are too old, dated ahead or of another order; `ValueError` for
+    a `now` without an offset, and for what a host handed in without validation and cannot be valid.
     """
+    now = parse_instant(now)  # in UTC, for a deadline of a day runs a day on every clock
     evaluation, conclusion = conclude(dispute, command, facts, now)
     if evaluation.earlier is not None:
         return Repeated(evaluation.earlier)
     if conclusion is None:
         return Refused(hinted(dispute, evaluation)) if evaluation.reasons else Unchanged()
-    event, hashed = seal(_event(dispute, command, conclusion, now, stamp))
+    event, hashed = _event(dispute, command, conclusion, now, stamp)
     return (
         Refused(hinted(dispute, evaluation), event, hashed)
         if isinstance(event, CommandRefused)
@@ -308,7 +315,7 @@ def decide(
 
 def _event(
     dispute: Dispute, command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp
-) -> AuditEvent:
+) -> tuple[AuditEvent, bytes]:
     payload, private = conceal(command, stamp.salt)
     members = {
         **_members(command, conclusion, now, stamp),
@@ -320,32 +327,34 @@ def _event(
         "rules": dispute.opening.rules,
         "policy": dispute.opening.policy,
         "prev_hash": dispute.last_hash,
-        "private": private,
+        "private": FrozenMap(private),
     }
-    return EVENT.validate_python(members)
+    return seal(EVENT_CLASSES[conclusion.type], members)
 
 
 def _members(
     command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp
 ) -> dict[str, Any]:
     """Return the members that every event has from its command, what it came to, and its stamp."""
+    handed_in = HANDED_IN.model_validate(
+        {
+            "event_id": stamp.event_id,
+            "at": now,
+            "recorded_at": stamp.recorded_at,
+            "actor": command.by,
+            "facts": conclusion.facts,
+            "deadlines": conclusion.deadlines,
+            "key": command.key,
+            "correlation_id": stamp.correlation_id,
+        }
+    )
     return {
-        "event_id": stamp.event_id,
+        **vars(handed_in),
         "type": conclusion.type,
-        "at": now,
-        "recorded_at": stamp.recorded_at,
-        "actor": command.by,
         "command": command.type,
         "target": conclusion.target,
-        "checks": tuple(
-            {"guard": check.guard, "passed": check.passed, "saw": check.saw}
-            for check in conclusion.checks
-        ),
-        "facts": conclusion.facts,
-        "deadlines": conclusion.deadlines,
+        "checks": conclusion.checks,
         "outcome": conclusion.outcome,
-        "key": command.key,
-        "correlation_id": stamp.correlation_id,
         "refused": conclusion.refused,
         "hash": GENESIS,
         "schema_version": SCHEMA_VERSION,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispute_fsm.domain.commands import Memory
+from dispute_fsm.domain.commands import NOTHING_REMEMBERED, Memory
 from dispute_fsm.domain.enums import Deadline, Option, Outcome, StateName
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.policy import Policy
@@ -18,10 +18,9 @@ class Dispute:
     """One dispute. Made by `evolve` only; nothing in it changes, every event makes a new one.
 
     `policy` is the one it opened under and is kept to the end. `revision` counts accepted events,
-    `seq` all events. `submissions` counts evidence handed in, `extra_rounds` the adjudicator's
-    further requests, `refusals` the recorded ones. `liability` is that of the region that has
-    failed, where regions run side by side. `keys` maps each idempotency key that was used up to the
-    event that it led to.
+    `seq` all events, `refusals` the recorded ones. `memory` is what later guards remember of the
+    accepted commands. `liability` is that of the region that has failed, where regions run side by
+    side. `keys` maps each idempotency key that was used up to the event that it led to.
     """
 
     opening: DisputeOpened
@@ -33,12 +32,7 @@ class Dispute:
     last_hash: str
     seq: int = 1
     revision: int = 1
-    option: Option | None = None
-    agreed_until: datetime | None = None
-    confirmed: bool = False
-    submissions: int = 0
-    extra_rounds: int = 0
-    appealed: bool = False
+    memory: Memory = NOTHING_REMEMBERED
     refusals: int = 0
     liability: Outcome | None = None
     outcome: Outcome | None = None
@@ -81,16 +75,29 @@ class Dispute:
         return self.rules.table.configurations[self.path]
 
     @property
-    def memory(self) -> Memory:
-        """What later guards remember of its accepted commands."""
-        return Memory(
-            option=self.option,
-            agreed_until=self.agreed_until,
-            confirmed=self.confirmed,
-            submissions=self.submissions,
-            extra_rounds=self.extra_rounds,
-            appealed=self.appealed,
-        )
+    def option(self) -> Option | None:
+        """The option that the merchant has chosen."""
+        return self.memory.option
+
+    @property
+    def agreed_until(self) -> datetime | None:
+        """The instant (UTC) until which the parties agreed that it ships; extensions move it."""
+        return self.memory.agreed_until
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the agreement is confirmed, by the consumer or by a ruling that upheld it."""
+        return self.memory.confirmed
+
+    @property
+    def submissions(self) -> int:
+        """How often the merchant has handed in evidence."""
+        return self.memory.submissions
+
+    @property
+    def extra_rounds(self) -> int:
+        """How often the adjudicator has asked for more evidence."""
+        return self.memory.extra_rounds
 
     @property
     def state(self) -> StateName:

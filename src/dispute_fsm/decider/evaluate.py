@@ -44,14 +44,21 @@ class Evaluation(NamedTuple):
     @property
     def facts(self) -> OrderFacts | None:
         """What the order system showed, where that was looked at."""
-        return self.case.facts if any(guard.needs_facts for guard, _ in self.checks) else None
+        facts = self.case.facts
+        looked_at = facts is not None and any(guard.needs_facts for guard, _ in self.checks)
+        return facts if looked_at else None
 
 
 def evaluate(
     dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
 ) -> Evaluation:
     """Evaluate a command. Raises `FactsNeededError` where facts are missing that it needs."""
-    case = case_of(dispute, command, facts, now)
+    return evaluate_case(dispute, case_of(dispute, command, facts, now))
+
+
+def evaluate_case(dispute: Dispute, case: Case) -> Evaluation:
+    """Evaluate a command in its case, which `case_of` has made for the dispute."""
+    command = case.command
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
         if same_content(event, command):
             return Evaluation(case, earlier=event)
@@ -113,7 +120,7 @@ def case_of(dispute: Dispute, command: Command, facts: OrderFacts | None, now: d
         facts=facts,
         deadlines=dispute.deadlines,
         running=dispute.running_regions,
-        **dispute.memory._asdict(),
+        memory=dispute.memory,
         liability=dispute.liability,
     )
 
@@ -166,8 +173,8 @@ def _misplaced(dispute: Dispute, case: Case) -> Reason:
         "option": None if dispute.option is None else dispute.option.value,
     }
     once = type(command).once
-    if once is not None and once[0](dispute.memory):
-        return Reason(once[1], once[2], FrozenMap(saw))
+    if once is not None and command.type in dispute.memory.once:
+        return Reason(once.code, once.check, FrozenMap(saw))
     offered = (dispute.path, command.type) in rules.table.transitions
     if dispute.closed_for_good or (dispute.closed and not offered):
         return Reason(RefusalCode.DISPUTE_CLOSED, "live", FrozenMap(saw))

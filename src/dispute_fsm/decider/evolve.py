@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.domain.commands import COMMAND_CLASSES, Command, RecordedCommand
+from dispute_fsm.domain.commands import Memory, RecordedCommand, remembered
 from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType
 from dispute_fsm.domain.events import GENESIS, AuditEvent, DisputeOpened
@@ -79,19 +79,15 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
         outcome=event.outcome,
         keys=dispute.keys if event.key is None else FrozenMap({**dispute.keys, event.key: event}),
         liability=row.rule.liability or dispute.liability,
-        **_remembered(dispute, event),
+        memory=_remembered(dispute, event),
     )
 
 
-def _remembered(dispute: Dispute, event: AuditEvent) -> dict[str, Any]:
-    """Return what later guards remember, as the class of the command declares it."""
-    remember = COMMAND_CLASSES[event.command].remember
-    if remember is Command.remember:
-        return {}
+def _remembered(dispute: Dispute, event: AuditEvent) -> Memory:
     before, after = dispute.deadlines, event.deadlines
     moved = frozenset(deadline for deadline in after if after[deadline] != before.get(deadline))
     recorded = RecordedCommand(event.type, event.payload, moved)
-    return remember(dispute.memory, recorded)._asdict()
+    return remembered(dispute.memory, event.command, recorded)
 
 
 def _expect_row(dispute: Dispute, event: AuditEvent) -> DisputeTransition:

@@ -26,7 +26,7 @@ from dispute_fsm.domain.commands import (
     content_as_json,
 )
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened, PrivateValue
-from dispute_fsm.domain.scalars import Strict
+from dispute_fsm.domain.scalars import Strict, made
 from dispute_fsm.errors import IntegrityError
 from dispute_fsm.rules.guards.evidence import length
 
@@ -81,8 +81,9 @@ def conceal(
     private: dict[str, PrivateValue] = {}
 
     def commit(value: str, pointer: str) -> dict[str, Any]:
-        private[pointer] = PrivateValue(salt=salt(pointer).hex(), value=value)
-        return _committed(value, salt(pointer))
+        secret = salt(pointer)
+        private[pointer] = PrivateValue(salt=secret.hex(), value=value)
+        return _committed(value, secret)
 
     return PAYLOAD_CLASSES[command.type].model_validate(
         _recorded(content(command), "/payload", commit)
@@ -205,13 +206,21 @@ def event_hash(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(hashed_form(record)).hexdigest()
 
 
-def seal(event: E) -> tuple[E, bytes]:
-    """Return the event with its hash, and the bytes that the hash covers."""
-    # Only an opening has members whose form in JSON is another than the one in which they are held.
+def seal(kind: type[E], members: Mapping[str, Any]) -> tuple[E, bytes]:
+    """Make an event of its valid members; return it with its hash, and the bytes it covers."""
+    event = {name: members[name] for name in kind.model_fields}
+    payload = members["payload"]
     hashed = hashed_form(
-        event.model_dump(mode="json") if isinstance(event, DisputeOpened) else vars(event)
+        {
+            **event,
+            "actor": vars(members["actor"]),
+            # Only an opening's has another form in JSON than the one in which it is held.
+            "payload": payload.model_dump(mode="json") if kind is DisputeOpened else vars(payload),
+            "checks": [vars(check) for check in members["checks"]],
+        }
     )
-    return event.model_copy(update={"hash": hashlib.sha256(hashed).hexdigest()}), hashed
+    event["hash"] = hashlib.sha256(hashed).hexdigest()
+    return made(kind, event), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:

@@ -4,22 +4,22 @@ Nothing here knows an option by name: each is put before the chart as a command 
 payload, and what choosing leads to is read off the rows behind it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.decider.evaluate import case_of, check_facts, evaluate, hinted
+from dispute_fsm.decider.evaluate import case_of, check_facts, evaluate_case, hinted
 from dispute_fsm.domain.commands import Actor, ChooseOption
 from dispute_fsm.domain.deadlines import due_instant, term_of
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role, StateName
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.domain.policy import EvidenceReason
+from dispute_fsm.domain.policy import EvidenceReason, Policy
 from dispute_fsm.domain.reasons import PayloadUnlock, Reason
 from dispute_fsm.domain.working_time import Count, count
 from dispute_fsm.errors import FactsNeededError
-from dispute_fsm.machine.guard import Selector
+from dispute_fsm.machine.guard import Dimension, Selector
 from dispute_fsm.rules.case import Case, DisputeTable, DisputeTransition
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
@@ -109,17 +109,26 @@ def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[
     of another order, or dated after `now`.
     """
     check_facts(facts, dispute.order_id, None, now)
-    return tuple(_view(dispute, option, facts, now) for option in dispute.rules.options)
+    offered = dispute.rules.options
+    merchant = Actor(role=Role.MERCHANT, id=dispute.merchant_id)
+    # Not validated, because the id of a recorded dispute may be blank.
+    choice = ChooseOption.model_construct(by=merchant, option=offered[0])
+    started = _Started(dispute.policy, now)
+    return tuple(
+        _view(
+            dispute,
+            case_of(dispute, choice.model_copy(update={"option": option}), facts, now),
+            option,
+            started,
+        )
+        for option in offered
+    )
 
 
-def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datetime) -> OptionView:
-    actor = Actor(role=Role.MERCHANT, id=dispute.merchant_id)
-    command = ChooseOption.model_construct(
-        by=actor, option=option
-    )  # the id of a recorded dispute may be blank
-    preview = _preview(dispute, option, case_of(dispute, command, facts, now))
+def _view(dispute: Dispute, case: Case, option: Option, started: "_Started") -> OptionView:
+    preview = _preview(dispute.rules.table, dispute.path, case, option, started)
     try:
-        evaluation = evaluate(dispute, command, facts, now)
+        evaluation = evaluate_case(dispute, case)
     except FactsNeededError:
         return OptionView(option, None, (), (), None, preview)
     against = hinted(dispute, evaluation)
@@ -129,47 +138,71 @@ def _view(dispute: Dispute, option: Option, facts: OrderFacts | None, now: datet
     return OptionView(option, not reasons, reasons, needs, link, preview)
 
 
-def _preview(dispute: Dispute, option: Option, case: Case) -> Preview | None:
-    table = dispute.rules.table
-    rows = table.transitions.get((dispute.path, case.command.type), ())
-    row = next((row for row in rows if all(selector.check(case) for selector in row.when)), None)
-    if row is None:
+def _preview(
+    table: DisputeTable, path: str, case: Case, option: Option, started: "_Started"
+) -> Preview | None:
+    rows = table.select(path, CommandType.CHOOSE_OPTION, case)
+    if not rows:
         return None
-    chosen = replace(case, option=option, results={})
+    row = rows[0]
     proves = (row.target, CommandType.SUBMIT_EVIDENCE) in table.transitions and (
         row.source,
         CommandType.SUBMIT_EVIDENCE,
     ) not in table.transitions
-    begun = [
-        started for deadline in row.rule.starts if (started := _started(deadline, case)) is not None
-    ]
+    begun = [begins for deadline in row.rule.starts if (begins := started[deadline]) is not None]
+    _, questions = _acts_of_others(table, row.target)
+    # The case is that of the choice itself: what others may do depends on the same answers.
+    answers = tuple([question.answer(case) for question in questions])
     return Preview(
         state=_leads_to(table, row),
         settles=row.outcome(option),
         deadlines=tuple(begun),
-        consequences=tuple(
-            _consequences(table, row.target, chosen, {started.deadline for started in begun})
+        consequences=_consequences(
+            table, row.target, option, frozenset({begins.deadline for begins in begun}), answers
         ),
         reasons=tuple(case.policy.evidence_reasons.items()) if proves else (),
     )
 
 
+@lru_cache
+def _acts_of_others(
+    table: DisputeTable, path: str
+) -> tuple[tuple[DisputeTransition, ...], tuple[Dimension, ...]]:
+    """Return what the consumer and the deadlines may do next, and the questions that it takes.
+
+    A withdrawal goes without saying.
+    """
+    rows = tuple(
+        row
+        for command, rows in table.leaving(path).items()
+        for row in rows
+        if row.rule.by.roles[0] in _OTHERS and command is not CommandType.WITHDRAW
+    )
+    return rows, tuple(dict.fromkeys(one.dimension for row in rows for one in row.when))
+
+
+@lru_cache(maxsize=1_024)
 def _consequences(
-    table: DisputeTable, path: str, case: Case, running: set[Deadline]
-) -> Iterator[Consequence]:
-    """List what the consumer and the deadlines may do next; a withdrawal goes without saying."""
-    for (source, event), rows in table.transitions.items():
-        if source != path or event is CommandType.WITHDRAW:
-            continue
-        for row in rows:
-            role, expires = row.rule.by.roles[0], row.rule.expires
-            if role not in _OTHERS or (expires is not None and expires not in running):
-                continue
-            if all(selector.needs_facts or selector.check(case) for selector in row.when):
-                given = tuple(_given(selector) for selector in row.when_facts)
-                yield Consequence(
-                    event, role, _leads_to(table, row), row.outcome(case.option), given
-                )
+    table: DisputeTable,
+    path: str,
+    option: Option,
+    running: frozenset[Deadline],
+    answers: tuple[str, ...],
+) -> tuple[Consequence, ...]:
+    """List what others may do next; it is settled by the answers, so it is the same each time."""
+    rows, questions = _acts_of_others(table, path)
+    given = dict(zip(questions, answers, strict=True))
+    return tuple(
+        Consequence(
+            row.event,
+            row.rule.by.roles[0],
+            _leads_to(table, row),
+            row.outcome(option),
+            tuple(map(_given, row.when_facts)),
+        )
+        for row in rows
+        if (row.rule.expires is None or row.rule.expires in running) and row.is_for(given)
+    )
 
 
 def _given(selector: Selector) -> GivenFact:
@@ -184,21 +217,26 @@ def _leads_to(table: DisputeTable, row: DisputeTransition) -> StateName:
     return next((state for state in after.states if state not in before.states), after.state)
 
 
-def _started(deadline: Deadline, case: Case) -> StartedDeadline | None:
-    if deadline is Deadline.PROMISE:
-        longest = case.policy.max_promise
-        latest = (
-            None
-            if longest is None
-            else due_instant(deadline, case.policy, case.now, case.now + longest)
-        )
-        return StartedDeadline(deadline, None, latest=latest)
-    term = term_of(deadline, case.policy)
-    if term is None:
-        return None
-    counted = (
-        None
-        if term.working_hours is None
-        else count(term.working_hours, case.now, case.policy.calendar)
-    )
-    return StartedDeadline(deadline, due_instant(deadline, case.policy, case.now), count=counted)
+class _Started(dict[Deadline, StartedDeadline | None]):
+    """The deadlines that begin now, by policy: the same for all options, and counted once."""
+
+    def __init__(self, policy: Policy, now: datetime) -> None:
+        self._policy, self._now = policy, now
+
+    def __missing__(self, deadline: Deadline) -> StartedDeadline | None:
+        self[deadline] = started = self._start(deadline)
+        return started
+
+    def _start(self, deadline: Deadline) -> StartedDeadline | None:
+        policy, now = self._policy, self._now
+        if deadline is Deadline.PROMISE:
+            longest = policy.max_promise
+            latest = None if longest is None else due_instant(deadline, policy, now, now + longest)
+            return StartedDeadline(deadline, None, latest=latest)
+        term = term_of(deadline, policy)
+        if term is None:
+            return None
+        if term.working_hours is None:
+            return StartedDeadline(deadline, due_instant(deadline, policy, now))
+        counted = count(term.working_hours, now, policy.calendar)
+        return StartedDeadline(deadline, counted.due, count=counted)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from dispute_fsm.domain.commands import COMMAND_CLASSES, EXPIRIES, Memory, RecordedCommand
+from dispute_fsm.domain.commands import EXPIRIES, Memory, RecordedCommand, remembered
 from dispute_fsm.domain.deadlines import is_on
 from dispute_fsm.domain.enums import CommandType, Deadline, Option, Outcome, Role
 from dispute_fsm.domain.reasons import ActorUnlock
@@ -32,8 +32,7 @@ class _SearchNode(NamedTuple):
 def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
     """Return who has to do what first to make the command possible; None where nobody can."""
     running = frozenset(case.deadlines)
-    memory = Memory(*(getattr(case, name) for name in Memory._fields))
-    start = _SearchNode(path, memory, running, running, case.liability)
+    start = _SearchNode(path, case.memory, running, running, case.liability)
     seen = set[_SearchNode]()
     queue: deque[tuple[_SearchNode, DisputeTransition | None]] = deque([(start, None)])
     while queue:
@@ -54,9 +53,8 @@ def way_there(table: DisputeTable, path: str, case: Case) -> ActorUnlock | None:
 def _steps(
     table: DisputeTable, node: _SearchNode, case: Case
 ) -> Iterator[tuple[DisputeTransition, _SearchNode]]:
-    for (path, command), rows in table.transitions.items():
-        # An extension leads nowhere.
-        if path != node.path or command is CommandType.EXTEND_DEADLINE:
+    for command, rows in table.leaving(node.path).items():
+        if command is CommandType.EXTEND_DEADLINE:  # it leads nowhere
             continue
         for row in rows:
             for option in Option if command is CommandType.CHOOSE_OPTION else (node.memory.option,):
@@ -79,9 +77,9 @@ def _case_there(table: DisputeTable, node: _SearchNode, case: Case) -> Case:
         case,
         deadlines=due,
         running=running,
+        memory=node.memory,
         liability=node.liability,
         results={},
-        **node.memory._asdict(),
     )
 
 
@@ -105,7 +103,7 @@ def _after(
     rule = row.rule
     started = {deadline for deadline in rule.starts if is_on(deadline, case.policy)}
     kept = (node.deadlines & set(table.configurations[row.target].deadlines)) - set(rule.ends)
-    memory = COMMAND_CLASSES[row.event].remember(node.memory, RecordedCommand(row.records))
+    memory = remembered(node.memory, row.event, RecordedCommand(row.records))
     # Counts would make the search endless; whether there is a submission is all that selects.
     memory = memory._replace(
         submissions=min(memory.submissions, 1), extra_rounds=node.memory.extra_rounds

@@ -48,7 +48,7 @@ def not_offered_codes(
     once = COMMAND_CLASSES[event].once
     if once is not None and (before := accepted_before(machine, event)[state.id]):
         others = _misplaced(machine, state, event) if False in before else ()
-        return (once[1], *others) if True in before else others
+        return (once.code, *others) if True in before else others
     return _misplaced(machine, state, event)
 
 
@@ -64,7 +64,7 @@ def gap_codes(machine: Machine, transitions: Sequence[TransitionView]) -> tuple[
         return (RefusalCode.NOT_IN_THIS_STATE,)
     once = COMMAND_CLASSES[first.event].once
     if once is not None:
-        return (once[1], RefusalCode.DISPUTE_CLOSED)
+        return (once.code, RefusalCode.DISPUTE_CLOSED)
     names_a_deadline = any(
         machine.conditions[name].question in {EXTENDED.name, NAMED.name}
         for transition in transitions

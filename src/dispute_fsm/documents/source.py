@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dispute_fsm.domain.scalars import format_instant
+from dispute_fsm.domain.scalars import NOT_WRITTEN, format_instant
 from dispute_fsm.errors import InputError
 
 FieldPath: TypeAlias = tuple[str | int, ...]
@@ -218,6 +218,8 @@ def _message(details: ErrorDetails, field: FieldPath, model: type[BaseModel]) ->
         return unknown_value(details["input"], known, "value")
     if kind == "value_error":
         return message.removeprefix("Value error, ")
+    if kind == NOT_WRITTEN:
+        return f"{details['input']!r:.60} is not {message.removeprefix('expected ')}"
     return _MESSAGES.get(kind, message[0].lower() + message[1:])
 
 

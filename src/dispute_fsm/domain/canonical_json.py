@@ -23,10 +23,12 @@ def _is_model(kind: type[Any]) -> bool:
 
 def _encode_other(value: Any) -> object:  # noqa: ANN401 -- whatever msgspec does not know
     """Encode a value that msgspec does not know: for a model, its members."""
+    if _is_model(type(value)):  # type: ignore[arg-type]  # mypy: a class can be hashed
+        return value.__dict__
     if isinstance(value, datetime):  # of a subclass, e.g. if a host's tests stop the clock
         return format_instant(value)
-    if _is_model(type(value)):  # type: ignore[arg-type]  # mypy: a class can be hashed
-        return vars(value)
+    if isinstance(value, str):  # of a subclass, e.g. if a host marks safe HTML
+        return str.__str__(value)
     raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 

@@ -5,11 +5,18 @@ What a command says is declared once and exists in two forms. In the command the
 an audit event they are commitments.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dispute_fsm.domain.enums import (
     CommandType,
@@ -20,6 +27,7 @@ from dispute_fsm.domain.enums import (
     Role,
     VoucherKind,
 )
+from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.rollout import RolloutDecision
 from dispute_fsm.domain.scalars import (
@@ -175,6 +183,9 @@ class _Extension(Strict, Generic[P]):
 class Payload(Strict):
     """What an event records of a command beyond who and when; this base records nothing more."""
 
+    # One of a host's subclass is validated again: the members that it adds are not recorded.
+    model_config = ConfigDict(revalidate_instances="subclass-instances")
+
 
 class OpeningPayload(Payload):
     """An opening; `rollout` is the decision of a gradual release on its rules, where there was one.
@@ -214,7 +225,8 @@ class Memory(NamedTuple):
     """What later guards remember of the accepted commands of a dispute.
 
     `confirmed`: by the consumer, or by the adjudicator who upheld the agreement. `submissions`
-    counts the evidence handed in, `extra_rounds` the adjudicator's further requests.
+    counts the evidence handed in, `extra_rounds` the adjudicator's further requests. `once` are the
+    accepted commands that are accepted once.
     """
 
     option: Option | None = None
@@ -222,7 +234,21 @@ class Memory(NamedTuple):
     confirmed: bool = False
     submissions: int = 0
     extra_rounds: int = 0
-    appealed: bool = False
+    once: frozenset[CommandType] = frozenset()
+
+
+NOTHING_REMEMBERED = Memory()
+
+
+class OnceOnly(NamedTuple):
+    """What a command that is accepted once meets from then on, in any state.
+
+    The check refuses it with this code and is recorded under this name; `text` says what it checks.
+    """
+
+    code: RefusalCode
+    check: str
+    text: Message
 
 
 _PayloadClass: TypeAlias = type[Payload]
@@ -260,9 +286,10 @@ class Command(Strict):
     """The event that records it while the dispute goes on; None where it always closes or fails."""
     records_end: ClassVar[EventType | None] = None
     """The event that records it where it closes the dispute, instead of the closed state's."""
-    once: ClassVar[tuple[Callable[[Memory], bool], RefusalCode, str] | None] = None
-    """For a command that is accepted once: whether it was, the code that refuses it from then on in
-    any state, and the name of that check as it is recorded."""
+    meets: ClassVar[Deadline | None] = None
+    """The deadline that asks a person for it; a promise is met by the order's facts instead."""
+    once: ClassVar[OnceOnly | None] = None
+    """For a command that is accepted once: what it meets from then on."""
     quiet: ClassVar[bool] = False
     """Whether it is no error where it changes nothing: nobody asked for anything."""
 
@@ -343,6 +370,7 @@ class ChooseOption(Command, _Choice[Text, Voucher]):
 
     type = CommandType.CHOOSE_OPTION
     roles = (Role.MERCHANT,)
+    meets = Deadline.RESPONSE
     payload = ChoicePayload
     records = EventType.OPTION_CHOSEN
 
@@ -360,6 +388,7 @@ class ConfirmAgreement(Command):
 
     type = CommandType.CONFIRM_AGREEMENT
     roles = (Role.CONSUMER,)
+    meets = Deadline.CONFIRMATION
     records = EventType.AGREEMENT_CONFIRMED
 
     @staticmethod
@@ -375,6 +404,7 @@ class DenyAgreement(Command):
 
     type = CommandType.DENY_AGREEMENT
     roles = (Role.CONSUMER,)
+    meets = Deadline.CONFIRMATION
     records = EventType.AGREEMENT_DENIED
 
 
@@ -392,6 +422,7 @@ class SubmitEvidence(Command, _Evidence[Text, Voucher]):
 
     type = CommandType.SUBMIT_EVIDENCE
     roles = (Role.MERCHANT,)
+    meets = Deadline.EVIDENCE
     payload = EvidencePayload
     records = EventType.EVIDENCE_SUBMITTED
 
@@ -479,12 +510,12 @@ class Appeal(Command, _Ruling[Text]):
     roles = (Role.MERCHANT,)
     payload = RulingPayload
     records = EventType.PENALTY_APPEALED
-    once = (lambda memory: memory.appealed, RefusalCode.ALREADY_APPEALED, "not_appealed")
-
-    @staticmethod
-    def remember(memory: Memory, recorded: RecordedCommand) -> Memory:  # noqa: ARG004 -- whatever came of it
-        """Remember that there was an appeal."""
-        return memory._replace(appealed=True)
+    meets = Deadline.APPEAL
+    once = OnceOnly(
+        RefusalCode.ALREADY_APPEALED,
+        "not_appealed",
+        Message("此前未申诉过", "no appeal was accepted before"),
+    )
 
 
 class UpholdPenalty(Command, _Ruling[Text]):
@@ -614,6 +645,18 @@ EXPIRIES: Mapping[Deadline, Command] = FrozenMap(
 """The command by which the system acts on each deadline once it has passed."""
 
 
+if unmet := set(Deadline) - {Deadline.PROMISE, *(of.meets for of in COMMAND_CLASSES.values())}:
+    raise TypeError(f"no command meets the {min(unmet).en}")
+
+
+def remembered(memory: Memory, command: CommandType, recorded: RecordedCommand) -> Memory:
+    """Return what later guards remember after the command, as its class declares it."""
+    of = COMMAND_CLASSES[command]
+    if of.once is not None:
+        memory = memory._replace(once=memory.once | {command})
+    return of.remember(memory, recorded)
+
+
 def content(command: Command) -> dict[str, Any]:
     """Return what a command says beyond who and under which key, by the names of its payload."""
     return {name: getattr(command, name) for name in PAYLOAD_CLASSES[command.type].model_fields}
@@ -622,13 +665,3 @@ def content(command: Command) -> dict[str, Any]:
 def content_as_json(command: Command) -> dict[str, Any]:
     """Return the same in plain values, as JSON holds them."""
     return command.model_dump(mode="json", include=set(PAYLOAD_CLASSES[command.type].model_fields))
-
-
-def read_payload(command: CommandType, value: object) -> Payload:
-    """Read what an event records of a command."""
-    expected = PAYLOAD_CLASSES[command]
-    if type(value) is expected:  # it passed this very model, and cannot have changed
-        return value
-    if isinstance(value, Payload):
-        raise ValueError(f"{type(value).__name__} is the payload of another command")  # noqa: TRY004 -- pydantic reports ValueError as a field's fault
-    return expected.model_validate(value)

@@ -2,25 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import cast
 
 from dispute_fsm.domain.enums import Deadline
-from dispute_fsm.domain.policy import Policy, Term
+from dispute_fsm.domain.policy import TERM_FIELDS, Policy, Term
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.domain.working_time import count
 
-_TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = {
-    Deadline.RESPONSE: lambda policy: policy.response,
-    Deadline.CONFIRMATION: lambda policy: policy.confirmation,
-    Deadline.PROMISE: None,
-    Deadline.EVIDENCE: lambda policy: policy.evidence,
-    Deadline.APPEAL: lambda policy: policy.appeal,
-}
+
+def _term(deadline: Deadline) -> Callable[[Policy], Term | None] | None:
+    if deadline is Deadline.PROMISE:
+        return None
+    if deadline.value not in TERM_FIELDS:
+        raise TypeError(f"Policy has no field {deadline.value}, the term of the {deadline.en}")
+    return attrgetter(deadline.value)
+
 
 TERMS: Mapping[Deadline, Callable[[Policy], Term | None] | None] = FrozenMap(
-    {deadline: _TERMS[deadline] for deadline in Deadline}
+    {deadline: _term(deadline) for deadline in Deadline}
 )
-"""The policy field of each deadline's term, which also switches it off.
+"""The policy field of each deadline's term, of the same name, which also switches it off.
 
 The promise has none, it runs to the agreed instant. A sweep settles ties in the order of
 `Deadline`.

@@ -417,8 +417,8 @@ class RefusalCode(Labelled):
     )
     DISPUTE_EXISTS = (
         "dispute_exists",
-        "该纠纷编号已用于另一纠纷，或该订单已有进行中的纠纷",
-        "this dispute id was opened with other content, or the order has a live dispute already",
+        "该纠纷编号已用于另一纠纷，或该订单的另一纠纷尚可变更",
+        "this id belongs to a dispute opened with other content, or the order has another dispute",
     )
     OPTION_NOT_OFFERED = (
         "option_not_offered",

@@ -92,24 +92,18 @@ class OrderFacts(Order):
     @property
     def full_refund(self) -> Refund | None:
         """The refund, if it is completed and full, and not dated in the future."""
+        return self.completed_refund(RefundScope.FULL)
+
+    def completed_refund(self, scope: RefundScope) -> Refund | None:
+        """Return the refund, if it is completed, of this scope and not dated in the future."""
         refund = self.refund
         counts = (
             refund is not None
             and refund.status is RefundStatus.COMPLETED
-            and refund.scope is RefundScope.FULL
+            and refund.scope is scope
             and (refund.completed_at is None or self._happened(refund.completed_at))
         )
         return refund if counts else None
-
-    @property
-    def partial_refund(self) -> Refund | None:
-        """The refund, if it is completed and partial, and not dated in the future."""
-        refund = self.refund
-        completed = refund is not None and refund.status is RefundStatus.COMPLETED
-        if refund is None or not completed or refund.scope is not RefundScope.PARTIAL:
-            return None
-        at = refund.completed_at
-        return refund if at is None or self._happened(at) else None
 
     @property
     def counted_shipment(self) -> Shipment | None:

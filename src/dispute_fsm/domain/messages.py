@@ -33,6 +33,9 @@ class Messages:
     def __init__(self, messages: Mapping[str, tuple[str, str]]) -> None:
         self._messages = FrozenMap({name: Message(*pair) for name, pair in messages.items()})
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._messages
+
     def __call__(self, lang: Lang, name: str, /, *values: object, **named: object) -> str:
         """Return a text, filled in. Raises `KeyError` for a name that does not exist."""
         return self._messages[name].format(lang, *values, **named)

@@ -110,7 +110,7 @@ class VoucherLimits(Strict):
 OrderUrl = Annotated[
     Text,
     written(
-        r"https?://[^\s{}]+\{order_id\}[^\s{}]*",
+        r"https?://[^\s\x1c-\x1f{}]+\{order_id\}[^\s\x1c-\x1f{}]*",
         "an http(s) URL with {order_id} in it, and no other braces",
     ),
 ]

@@ -1,15 +1,16 @@
 """The strict base of every model, and the scalar types that they share.
 
-Everything that enters the package is validated once, at the border; inside, values are trusted. An
-event is validated when it is made, so that every recorded event can be read back. Unknown fields
-are errors, and nothing is coerced: a number is not a string, a naive datetime is not an instant.
+Everything that enters the package is validated once, at the border; inside, values are trusted, and
+models are made of them without validation (`made`). Unknown fields are errors, and nothing
+is coerced: a number is not a string, a naive datetime is not an instant.
 """
 
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, NoReturn, Self, TypeVar, cast
+from enum import Enum, StrEnum
+from functools import lru_cache
+from typing import Annotated, Any, NoReturn, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,15 +18,22 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
     PlainSerializer,
+    PlainValidator,
     StringConstraints,
 )
+from pydantic_core import CoreSchema, core_schema
 
 MAX_TEXT = 65_536
 """Technical limit of one text, in code points: far above every limit of the rules."""
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8785 uses IEEE doubles)."""
+
+NOT_WRITTEN = "not_written"
+"""The type of the error about a text that does not have the form it must have."""
 
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
@@ -42,6 +50,7 @@ _LONGEST = timedelta(days=36_500)
 K = TypeVar("K")
 V = TypeVar("V")
 E = TypeVar("E", bound=StrEnum)
+M = TypeVar("M", bound=BaseModel)
 
 
 class FrozenMap(dict[K, V]):
@@ -87,6 +96,22 @@ class Strict(BaseModel):
     )
 
 
+_new, _set = object.__new__, object.__setattr__  # as pydantic makes a frozen model
+
+
+def made(model: type[M], members: dict[str, Any]) -> M:
+    """Make a model of all its members, in the order of its fields, without validation.
+
+    Only for members that are valid already: validated at the border, or computed from such.
+    """
+    value = _new(model)
+    _set(value, "__dict__", members)
+    _set(value, "__pydantic_fields_set__", set(members))
+    _set(value, "__pydantic_extra__", None)
+    _set(value, "__pydantic_private__", None)
+    return value
+
+
 class Recorded(Strict):
     """A model from outside that is part of an event: validated again there.
 
@@ -103,34 +128,33 @@ def parse_instant(value: object) -> datetime:
     Raises `ValueError` if the offset is missing (a naive time is a different instant in every
     zone), if the text is not RFC 3339, or outside the years 1971 to 2199 (UTC).
     """
-    return _within(_aware(value), _END)
+    return _read(value, _END) if isinstance(value, str) else _within(value, _END)
 
 
 def _parse_due(value: object) -> datetime:
     # A due instant is counted from an instant, so it may be later than the last of these.
-    return _within(_aware(value), _END_OF_DUE)
+    return _read(value, _END_OF_DUE) if isinstance(value, str) else _within(value, _END_OF_DUE)
 
 
-def _within(instant: datetime, end: datetime) -> datetime:
-    if not _FIRST <= instant < end:
-        raise ValueError(
-            f"{instant.isoformat()} is outside the years {_FIRST.year} to {end.year - 1} (UTC)"
-        )
-    return instant.astimezone(UTC)
+@lru_cache(4_096)  # the instants of a dispute recur in its events, facts and deadlines
+def _read(text: str, end: datetime) -> datetime:
+    if not _RFC3339.fullmatch(text):
+        too_fine = _RFC3339.fullmatch(_FINER.sub(r"\1", text))
+        hint = "at most six digits of a second (microseconds)" if too_fine else _INSTANT_HINT
+        raise ValueError(f"{text[:40]!r} is not an instant: {hint}")
+    return _within(datetime.fromisoformat(text.upper()), end)
 
 
-def _aware(value: object) -> datetime:
-    if isinstance(value, str):
-        if not _RFC3339.fullmatch(value):
-            too_fine = _RFC3339.fullmatch(_FINER.sub(r"\1", value))
-            hint = "at most six digits of a second (microseconds)" if too_fine else _INSTANT_HINT
-            raise ValueError(f"{value[:40]!r} is not an instant: {hint}")
-        value = datetime.fromisoformat(value.upper())
+def _within(value: object, end: datetime) -> datetime:
     if not isinstance(value, datetime):
         raise ValueError(f"not an instant: {_INSTANT_HINT}")  # noqa: TRY004 -- for pydantic
     if value.utcoffset() is None:
         raise ValueError(f"{value.isoformat()} has no offset from UTC: add one, e.g. +08:00 or Z")
-    return value
+    if not _FIRST <= value < end:
+        raise ValueError(
+            f"{value.isoformat()} is outside the years {_FIRST.year} to {end.year - 1} (UTC)"
+        )
+    return value.astimezone(UTC)
 
 
 def format_instant(value: datetime) -> str:
@@ -166,6 +190,7 @@ def parse_duration(value: object) -> timedelta:
     return length
 
 
+@lru_cache(64)  # the same terms of the same policies
 def format_duration(value: timedelta) -> str:
     """Format a duration in its one canonical form: `1d` for 24 hours, `1h30m`, `0s`."""
     rest, text = int(value.total_seconds()), ""
@@ -175,43 +200,42 @@ def format_duration(value: timedelta) -> str:
     return text or "0s"
 
 
-def written(pattern: str, description: str) -> AfterValidator:
+def written(pattern: str, description: str) -> GetPydanticSchema:
     """Require a text that matches a pattern; the error has its description."""
-    form = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if form.fullmatch(value) is None:
-            raise ValueError(f"{value!r:.60} is not {description}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _no_bytes(value: object) -> object:
-    if isinstance(value, bytes):
-        raise ValueError("expected a string, not bytes")  # noqa: TRY004 -- for pydantic
-    return value
+    form = core_schema.custom_error_schema(
+        core_schema.str_schema(pattern=f"^(?:{pattern})$"),
+        custom_error_type=NOT_WRITTEN,
+        custom_error_message="expected {description}",
+        custom_error_context={"description": description},
+    )
+    return GetPydanticSchema(lambda kind, text: core_schema.chain_schema([text(kind), form]))
 
 
-def _as_tuple(value: object) -> object:
-    # Not for a set: it has no order, so its records would differ from run to run.
-    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+def _named(kind: type[Enum], _: GetCoreSchemaHandler) -> CoreSchema:
+    return core_schema.enum_schema(kind, list(kind), strict=False)
 
 
-Named = Annotated[E, Field(strict=False), BeforeValidator(_no_bytes)]
+def _in_order(kind: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+    # Not from a set: it has no order, so its records would differ from run to run.
+    listed = core_schema.custom_error_schema(
+        core_schema.is_instance_schema((list, tuple)), custom_error_type="tuple_type"
+    )
+    series = handler(kind)
+    return core_schema.json_or_python_schema(series, core_schema.chain_schema([listed, series]))
+
+
+Named = Annotated[E, GetPydanticSchema(_named)]
 """A member of an enumeration, or its id as a string."""
 
-Series = Annotated[tuple[V, ...], BeforeValidator(_as_tuple)]
+Series = Annotated[tuple[V, ...], Field(strict=False), GetPydanticSchema(_in_order)]
 """A list or tuple, stored as a tuple."""
 
-Instant = Annotated[
-    datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)
-]
+_AS_TEXT = PlainSerializer(format_instant, return_type=str)
+
+Instant = Annotated[datetime, PlainValidator(parse_instant), _AS_TEXT]
 """An aware instant, stored in UTC, written as RFC 3339."""
 
-DueInstant = Annotated[
-    datetime, BeforeValidator(_parse_due), PlainSerializer(format_instant, return_type=str)
-]
+DueInstant = Annotated[datetime, PlainValidator(_parse_due), _AS_TEXT]
 """An instant at which a deadline is due: counted from an `Instant`, so it may be later than any."""
 
 Duration = Annotated[
@@ -222,9 +246,9 @@ Duration = Annotated[
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 """Free text without lone surrogates. This limit is technical; rules refuse with a code."""
 
-_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+_LINE = r"[\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]{1,200}"
 
-Identifier = Annotated[Text, written(_LINE.pattern, "one line of 1 to 200 characters")]
+Identifier = Annotated[Text, written(_LINE, "one line of 1 to 200 characters")]
 """An id of another system, as it is recorded: opaque, one line, never empty."""
 
 
@@ -241,7 +265,7 @@ GivenIdentifier = Annotated[Identifier, AfterValidator(visible)]
 
 def is_identifier(value: str) -> bool:
     """Tell whether a text can be an `Identifier`; if not, nothing has this id."""
-    return _LINE.fullmatch(value) is not None
+    return re.fullmatch(_LINE, value) is not None
 
 
 ReasonId = Annotated[

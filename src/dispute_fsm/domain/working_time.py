@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from typing import Annotated, Self, cast
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Annotated, Self, cast
 from zoneinfo import ZoneInfo
 
-from holidays import HolidayBase, country_holidays, list_supported_countries
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -34,9 +33,13 @@ from dispute_fsm.domain.messages import Message, Messages
 from dispute_fsm.domain.scalars import Series, Strict, parse_instant
 from dispute_fsm.errors import InputError
 
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
 HORIZON_DAYS = 3660
 """The number of days after which a count gives up: ten years, far beyond any sensible term."""
 
+_DEFAULT_COUNTRY = "CN"
 _DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -81,7 +84,11 @@ def _known_zone(name: str) -> str:
 
 
 def _known_country(code: str) -> str:
-    if code not in list_supported_countries():
+    if code == _DEFAULT_COUNTRY:  # no need to import the list for it
+        return code
+    import holidays  # noqa: PLC0415 -- as in `WorkCalendar`
+
+    if code not in holidays.list_supported_countries():
         raise ValueError(f"unknown country {code!r:.40}: write an ISO 3166 code, e.g. CN")
     return code
 
@@ -147,7 +154,7 @@ class CalendarPolicy(Strict, frozen=True):  # pyright: ignore[reportGeneralTypeI
 DEFAULT_CALENDAR = CalendarPolicy.model_validate(
     {
         "zone": "Asia/Shanghai",
-        "country": "CN",
+        "country": _DEFAULT_COUNTRY,
         "day": {"from": "09:00", "to": "18:00"},
         "holidays": [],
         "workdays": [],
@@ -200,7 +207,10 @@ class WorkCalendar:
     """The days of one policy, cached; call `calendar_of` to get it."""
 
     def __init__(self, policy: CalendarPolicy) -> None:
-        country = country_holidays(policy.country)
+        import holidays  # noqa: PLC0415 -- imports 300 modules, which only counting hours needs
+
+        self._country_holidays = partial(holidays.country_holidays, policy.country)
+        country = self._country_holidays()
         self._policy = policy
         self.zone = ZoneInfo(policy.zone)
         self.opens, self.closes = (
@@ -243,7 +253,7 @@ class WorkCalendar:
             return DayKind.MAKE_UP_WORKDAY if official.is_weekend(day) else DayKind.WORKDAY
         return DayKind.HOLIDAY if day in official else DayKind.WEEKEND
 
-    def _year(self, year: int) -> tuple[HolidayBase, ...]:
+    def _year(self, year: int) -> tuple["HolidayBase", ...]:
         if year not in self._years:
             # A notice may declare the last weekend of the year before a workday, so the adjacent
             # years are needed too. Each year gets its own objects, which never grow: no result
@@ -252,8 +262,7 @@ class WorkCalendar:
                 # Some countries warn of dates that can only be estimated.
                 warnings.simplefilter("ignore")
                 self._years[year] = tuple(
-                    country_holidays(
-                        self._policy.country,
+                    self._country_holidays(
                         years=range(year - 1, year + 2),
                         expand=False,
                         language=language,

@@ -36,17 +36,13 @@ from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.errors import InputError
 from dispute_fsm.handler import Disputes, Result
 from dispute_fsm.history.messages import (
-    ANNULMENT_RATIONALES,
-    APPEAL_RATIONALES,
-    AT_FAULT_RATIONALES,
     EVIDENCE_REQUESTS,
     EXTENSION_RATIONALES,
     LONG_STATEMENT,
-    NO_FAULT_RATIONALES,
     NOTES,
-    OVERTURN_RATIONALES,
+    OTHER_RATIONALES,
+    RATIONALES,
     STATEMENTS,
-    UPHOLD_RATIONALES,
     VOUCHER_FILES,
 )
 from dispute_fsm.orders import InMemoryOrderSystem
@@ -57,6 +53,22 @@ MOST_DISPUTES = 3_000_000
 """So many surely open within the years that an instant can have."""
 
 T = TypeVar("T")
+
+_PLANNED = frozenset(
+    {
+        CommandType.CHOOSE_OPTION,
+        CommandType.CONFIRM_AGREEMENT,
+        CommandType.DENY_AGREEMENT,
+        CommandType.SUBMIT_EVIDENCE,
+        CommandType.REQUEST_EVIDENCE,
+        CommandType.RULE_NO_FAULT,
+        CommandType.RULE_AT_FAULT,
+        CommandType.EXTEND_DEADLINE,
+        CommandType.WITHDRAW,
+        CommandType.ANNUL,
+    }
+)
+"""The commands of people that have plans of their own below; any other gives a rationale."""
 
 _RULINGS = ((CommandType.RULE_NO_FAULT, 55), (CommandType.RULE_AT_FAULT, 45))
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -148,9 +160,9 @@ _ANSWERS: Sequence[tuple[Option, float]] = (
     (Option.SHIP_BY_AGREED_DATE, 22),
     (Option.OUT_OF_STOCK_REFUND, 11),
     (Option.PROVE_NO_FAULT, 20),
-    (Option.PARTIAL_REFUND, 9),
 )
-"""The options that merchants intend to choose, with weights."""
+"""The options that merchants intend to choose, with weights; others have `_OTHER_ANSWER`."""
+_OTHER_ANSWER = 9.0
 
 _CARRIERS = ("qingniao", "baima", "yunque")
 
@@ -230,12 +242,9 @@ class _Simulation:
         self.adjudicator = random.choice(_ADJUDICATORS)
         self.shop = Actor(role=Role.MERCHANT, id=self.merchant.id)
         self.consumer = Actor(role=Role.CONSUMER, id=f"C-{random.randrange(10**9):09d}")
+        weights = dict(_ANSWERS)
         self.answer = self._draw(
-            [
-                (option, weight)
-                for option, weight in _ANSWERS
-                if option in rule_version(rules).options
-            ]
+            [(option, weights.get(option, _OTHER_ANSWER)) for option in rule_version(rules).options]
         )
         self.waybill = f"W{random.randrange(10**11):011d}"
         # A turn begins when the dispute enters a leaf; these are the turns of its active leaves.
@@ -323,7 +332,6 @@ class _Simulation:
             StateName.UNDER_REVIEW: self._when_under_review,
             StateName.RESOLVED: self._when_resolved,
             StateName.PENALIZED: self._when_penalized,
-            StateName.APPEAL_UNDER_REVIEW: self._when_appeal_under_review,
         }
         before, self._turns = self._turns, {}
         for leaf in self.dispute.states:
@@ -332,8 +340,9 @@ class _Simulation:
                 continue
             self._turn += 1
             self._turns[leaf] = self._turn
-            if leaf in turns:  # else the region has failed, and waits for the other one
+            if leaf in turns:
                 turns[leaf]()
+            self._plan_others()
         if self._happens(0.05):
             self._plan(self._soon(3), self._invalid_command)
 
@@ -412,8 +421,9 @@ class _Simulation:
                 )
             if self._happens(0.5):
                 self._plan_refund(asked_at + self._between(1, 12))
-        if self.answer is Option.PARTIAL_REFUND:
-            self._plan_refund(self.now + self._between(-5, 8), scope="partial")
+        if self.answer not in dict(_ANSWERS):  # what it takes is not known here; perhaps a refund
+            scope = self.random.choice(("partial", "full"))
+            self._plan_refund(self.now + self._between(-5, 8), scope)
 
     def _plan_refund(self, at: datetime, scope: str | None = None) -> None:
         money = {
@@ -528,19 +538,13 @@ class _Simulation:
         )
         return self._submit_evidence(**self.random.choice(changes))
 
-    def _rule(self, event: CommandType, *, without_rationale: bool = False) -> Command:
-        rationales = {
-            CommandType.RULE_NO_FAULT: NO_FAULT_RATIONALES,
-            CommandType.RULE_AT_FAULT: AT_FAULT_RATIONALES,
-            CommandType.ANNUL: ANNULMENT_RATIONALES,
-            CommandType.UPHOLD_PENALTY: UPHOLD_RATIONALES,
-            CommandType.OVERTURN_PENALTY: OVERTURN_RATIONALES,
-        }[event]
-        return self._command(
-            event,
-            self.adjudicator,
-            rationale=" " if without_rationale else self.random.choice(rationales),
-        )
+    def _decide(self, event: CommandType, *, without_rationale: bool = False) -> Command:
+        """Send a command that gives a rationale, as its usual sender."""
+        role = COMMAND_CLASSES[event].roles[0]
+        by = {Role.MERCHANT: self.shop, Role.CONSUMER: self.consumer}.get(role, self.adjudicator)
+        rationales = RATIONALES.get(event) or OTHER_RATIONALES
+        rationale = " " if without_rationale else self.random.choice(rationales)
+        return self._command(event, by, rationale=rationale)
 
     def _extend(self, deadline: Deadline) -> Command:
         due = self.dispute.deadlines[deadline]
@@ -572,7 +576,7 @@ class _Simulation:
                 partial(self._command, CommandType.DENY_AGREEMENT, self.shop),
                 partial(self._command, CommandType.RESPONSE_EXPIRED, SYSTEM),
                 partial(self._command, CommandType.PROMISE_EXPIRED, SYSTEM),
-                partial(self._rule, CommandType.RULE_NO_FAULT),
+                partial(self._decide, CommandType.RULE_NO_FAULT),
             )
         )()
 
@@ -648,7 +652,7 @@ class _Simulation:
             self._plan_shipment(max(self.now, scanned_at - self._between(0.3, 9)), scanned_at)
 
     def _when_denial_under_review(self) -> None:
-        self._plan_ruling(self._draw(_RULINGS))
+        self._plan_decision(self._draw(_RULINGS))
         self._maybe_withdraw()
         # The promise continues to run during the review.
         if Deadline.PROMISE in self.dispute.deadlines and self._happens(0.4):
@@ -675,7 +679,7 @@ class _Simulation:
                 note=self.random.choice(EVIDENCE_REQUESTS),
             )
             self._plan(at, request)
-        self._plan_ruling(self._draw(_RULINGS), at + self._between(0.1, 3))
+        self._plan_decision(self._draw(_RULINGS), at + self._between(0.1, 3))
         self._maybe_withdraw()
 
     def _when_resolved(self) -> None:
@@ -689,33 +693,40 @@ class _Simulation:
         if self._happens(0.05):
             self._plan(self._soon(3), partial(self._choose, self.answer))
         if self._happens(0.06):
-            self._plan(self._soon(40), partial(self._rule, CommandType.ANNUL))
-        if Deadline.APPEAL in self.dispute.deadlines:
-            if self._happens(0.4):
-                late = self._happens(0.1)
-                at = self._near_deadline(Deadline.APPEAL) if late else self._soon(12)
-                if self._happens(self.merchant.careless):
-                    self._plan(at, partial(self._command, CommandType.APPEAL, self.shop))
-                    at += self._between(0.1, 1)
-                self._plan(at, self._appeal)
-            self._maybe_extend(Deadline.APPEAL)
+            self._plan(self._soon(40), partial(self._decide, CommandType.ANNUL))
+        for deadline in self.dispute.running:
+            self._maybe_extend(deadline)
 
-    def _appeal(self) -> Command:
-        rationale = self.random.choice(APPEAL_RATIONALES)
-        return self._command(CommandType.APPEAL, self.shop, self._key(), rationale=rationale)
+    def _plan_others(self) -> None:
+        """Plan what else this rule version offers here: of each role one of its commands."""
+        for again in self.dispute.memory.once:
+            if self._happens(0.1):
+                self._plan(self._soon(4), partial(self._decide, again))
+        for role in (Role.MERCHANT, Role.CONSUMER, Role.ADJUDICATOR):
+            others = [
+                command
+                for path, command in self.dispute.rules.table.transitions
+                if path == self.dispute.path
+                and command not in _PLANNED
+                and COMMAND_CLASSES[command].roles[0] is role
+            ]
+            if others:
+                self._plan_other(self.random.choice(others))
 
-    def _when_appeal_under_review(self) -> None:
-        if self._happens(0.1):
-            self._plan(self._soon(4), self._appeal)
-        upheld = self._happens(0.7)
-        self._plan_ruling(CommandType.UPHOLD_PENALTY if upheld else CommandType.OVERTURN_PENALTY)
+    def _plan_other(self, command: CommandType) -> None:
+        deadline = COMMAND_CLASSES[command].meets
+        if deadline is None:
+            self._plan_decision(command)
+        elif deadline in self.dispute.deadlines and self._happens(0.4):
+            late = self._happens(0.1)
+            self._plan_decision(command, self._near_deadline(deadline) if late else self._soon(12))
 
-    def _plan_ruling(self, event: CommandType, at: datetime | None = None) -> None:
+    def _plan_decision(self, event: CommandType, at: datetime | None = None) -> None:
         at = at or self._soon(20)
         if self._happens(0.04):
-            self._plan(at, partial(self._rule, event, without_rationale=True))
+            self._plan(at, partial(self._decide, event, without_rationale=True))
             at += self._between(0.05, 0.5)
-        self._plan(at, partial(self._rule, event))
+        self._plan(at, partial(self._decide, event))
 
     def _maybe_withdraw(self) -> None:
         if self._happens(0.05):

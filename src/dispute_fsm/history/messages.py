@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dispute_fsm.domain.commands import COMMAND_CLASSES
-from dispute_fsm.domain.enums import Labelled, RefusalCode, VoucherKind
+from dispute_fsm.domain.enums import CommandType, Labelled, RefusalCode, VoucherKind
 from dispute_fsm.domain.messages import Message, Messages
 from dispute_fsm.domain.scalars import FrozenMap
 
@@ -54,7 +54,7 @@ TIMELINE = Messages(
             "{deadline} ends with {left} left",
         ),
         "evidence_met": ("商家已举证，比时限提前 {left}", "{deadline} ends with {left} left"),
-        "appeal_met": ("商家已申诉，比时限提前 {left}", "{deadline} ends with {left} left"),
+        "met": ("{event}，比时限提前 {left}", "{deadline} ends with {left} left"),
         "ended": ("{deadline}停止计时，剩余 {left}", "{deadline} ends with {left} left"),
         "over": ("{deadline}已于 {due} 届满", "{deadline} ends; it was due {due}"),
         "passed": (
@@ -119,11 +119,6 @@ EVENT_MEMBERS = Messages(
 )
 """The members of an event that a replay compares."""
 
-_ACCEPTED_ONCE: Mapping[str, Message] = FrozenMap(
-    {"not_appealed": Message("此前未申诉过", "no appeal was accepted before")}
-)
-"""For a command that is accepted once, the text of the check that it was not accepted before."""
-
 CHECKS_OUTSIDE_TABLE: Mapping[str, tuple[Message, RefusalCode]] = FrozenMap(
     {
         "live": (Message("纠纷尚未结束", "the dispute is live"), RefusalCode.DISPUTE_CLOSED),
@@ -144,7 +139,7 @@ CHECKS_OUTSIDE_TABLE: Mapping[str, tuple[Message, RefusalCode]] = FrozenMap(
             RefusalCode.KEY_REUSED,
         ),
         **{
-            of.once[2]: (_ACCEPTED_ONCE[of.once[2]], of.once[1])
+            of.once.check: (of.once.text, of.once.code)
             for of in COMMAND_CLASSES.values()
             if of.once is not None
         },
@@ -253,29 +248,31 @@ EVIDENCE_REQUESTS = (
     "请补充能显示时间的记录。",
     "请说明未按时发货的具体原因并补充材料。",
 )
-NO_FAULT_RATIONALES = (
-    "凭证完整，情况属实，支持商家。",
-    "聊天记录能证明双方已协商一致。",
-    "属于规则规定的免责情形。",
+RATIONALES: Mapping[CommandType, tuple[str, ...]] = FrozenMap(
+    {
+        CommandType.RULE_NO_FAULT: (
+            "凭证完整，情况属实，支持商家。",
+            "聊天记录能证明双方已协商一致。",
+            "属于规则规定的免责情形。",
+        ),
+        CommandType.RULE_AT_FAULT: (
+            "凭证不足以证明所述情况。",
+            "未见消费者同意的记录。",
+            "所述原因不属于免责情形，判定商家责任。",
+        ),
+        CommandType.ANNUL: (
+            "复核发现物流信息同步延迟，撤销判责。",
+            "申诉成立，原判定依据有误。",
+        ),
+    }
 )
-AT_FAULT_RATIONALES = (
-    "凭证不足以证明所述情况。",
-    "未见消费者同意的记录。",
-    "所述原因不属于免责情形，判定商家责任。",
+OTHER_RATIONALES = (
+    "揽件信息回传延迟，以交接单为准。",
+    "消费者当时已同意延后发货，有聊天记录。",
+    "已核对双方提交的材料。",
 )
 EXTENSION_RATIONALES = (
     "受天气影响，适当延长时限。",
     "系统维护期间无法操作，顺延。",
     "商家申请延期，理由成立。",
-)
-APPEAL_RATIONALES = (
-    "发货后物流信息未及时回传，请平台复核。",
-    "消费者当时已同意延后发货，聊天记录可以证明。",
-    "仓库当日已交接包裹，有交接单为凭。",
-)
-UPHOLD_RATIONALES = ("申诉未提供新的依据，维持判责。", "揽件时间晚于约定时间，维持判责。")
-OVERTURN_RATIONALES = ("交接单显示已按时发货，撤销原判。", "经核实消费者同意延后，撤销原判。")
-ANNULMENT_RATIONALES = (
-    "复核发现物流信息同步延迟，撤销判责。",
-    "申诉成立，原判定依据有误。",
 )

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO, Any, Literal, NamedTuple
 
+import msgspec
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
@@ -324,7 +324,7 @@ def _parse_and_canonicalize(line: bytes) -> tuple[dict[str, Any], bytes]:
     and needs no strict parser.
     """
     try:
-        record: object = from_json(line, allow_inf_nan=False, cache_strings="keys")
+        record: object = msgspec.json.decode(line)
         if isinstance(record, dict) and record.keys() >= NOT_HASHED:
             members: dict[str, Any] = record
             hashed = hashed_form(members)
@@ -335,8 +335,8 @@ def _parse_and_canonicalize(line: bytes) -> tuple[dict[str, Any], bytes]:
                 else _UNHASHED_LENGTH
             ):
                 return members, hashed
-    except ValueError:  # the strict parser reports the error in our words
-        pass
+    except (ValueError, RecursionError):
+        pass  # the strict parser reports the error in our words
     members = parse_line(line)
     return members, hashed_form(members)
 

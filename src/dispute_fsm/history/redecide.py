@@ -6,10 +6,11 @@ difference has its class, the decisive guard, and what that guard saw.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from pydantic import JsonValue
 
-from dispute_fsm.decider.decide import Conclusion, RecordedCheck, conclude, conclude_opening
+from dispute_fsm.decider.decide import Conclusion, conclude, conclude_opening, recorded_check
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.hash_chain import erased, reveal
 from dispute_fsm.domain.commands import COMMAND_CLASSES, Command, OpenDispute
@@ -17,7 +18,7 @@ from dispute_fsm.domain.enums import CommandType, Deadline, EventType, RefusalCo
 from dispute_fsm.domain.events import AuditEvent, Check, DisputeOpened
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.reasons import Reason
-from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict, format_instant
+from dispute_fsm.domain.scalars import FrozenMap, Named, Series, Strict, format_instant, made
 from dispute_fsm.errors import FactsNeededError, StaleFactsError
 from dispute_fsm.history.messages import Drift, Missing
 from dispute_fsm.machine.guard import Seen
@@ -50,9 +51,7 @@ class Difference(Strict):
 
 
 _COMPARED_MEMBERS = ("type", "target", "deadlines", "outcome", "refused")
-
-AnyCheck = Check | RecordedCheck
-"""One guard's result, as it was recorded or as it is evaluated now."""
+_compared = attrgetter(*_COMPARED_MEMBERS)
 
 
 def compare(event: AuditEvent, now: Conclusion | AuditEvent) -> Difference | None:
@@ -60,6 +59,9 @@ def compare(event: AuditEvent, now: Conclusion | AuditEvent) -> Difference | Non
 
     Of two refusals only the reasons are compared: a refusal does not change the dispute's state.
     """
+    same_facts = event.facts is now.facts or event.facts == now.facts
+    if same_facts and _compared(event) == _compared(now) and _same_checks(event, now):
+        return None  # without looking for what differs: nearly always nothing does
     changes = tuple(_changes(event, now))
     if not changes:
         return None
@@ -83,7 +85,7 @@ def no_event_difference(
         drift = Drift.NEWLY_REFUSED
     else:
         drift = Drift.EXPLANATION if reasons else Drift.NEWLY_ACCEPTED
-    checks = [RecordedCheck(reason.guard, passed=False, saw=reason.saw) for reason in reasons]
+    checks = [recorded_check(reason.guard, reason.saw, passed=False) for reason in reasons]
     change = Change(field="type", recorded=event.type.value, now=result)
     return _difference(event, drift, checks, (change,))
 
@@ -160,7 +162,7 @@ def _same_checks(event: AuditEvent, now: Conclusion | AuditEvent) -> bool:
     return len(event.checks) == len(now.checks) and all(map(_same_check, event.checks, now.checks))
 
 
-def _same_check(then: AnyCheck, now: AnyCheck) -> bool:
+def _same_check(then: Check, now: Check) -> bool:
     return then.guard == now.guard and then.passed is now.passed and _same_values(then.saw, now.saw)
 
 
@@ -173,7 +175,7 @@ def _same_values(then: Mapping[str, Seen], now: Mapping[str, Seen]) -> bool:
 
 
 def _difference(
-    event: AuditEvent, drift: Drift, now: Sequence[AnyCheck], changes: tuple[Change, ...]
+    event: AuditEvent, drift: Drift, now: Sequence[Check], changes: tuple[Change, ...]
 ) -> Difference:
     name = _decisive_guard(event.checks, now, drift)
     saw_then, saw_now = (
@@ -191,7 +193,7 @@ def _difference(
     )
 
 
-def _decisive_guard(then: Sequence[AnyCheck], now: Sequence[AnyCheck], drift: Drift) -> str | None:
+def _decisive_guard(then: Sequence[Check], now: Sequence[Check], drift: Drift) -> str | None:
     """Return the name of the guard that makes the difference.
 
     It is the first with another result, else the first that saw something else, else the first
@@ -212,16 +214,16 @@ def _decisive_guard(then: Sequence[AnyCheck], now: Sequence[AnyCheck], drift: Dr
     return next(iter(candidates), None)
 
 
-def _passes(check: AnyCheck | None) -> bool:
+def _passes(check: Check | None) -> bool:
     """Return whether a guard lets the command pass; one that is not evaluated does."""
     return check is None or check.passed
 
 
-def _checks_json(checks: Sequence[AnyCheck]) -> JsonValue:
+def _checks_json(checks: Sequence[Check]) -> JsonValue:
     return [{"guard": check.guard, "passed": check.passed, "saw": _saw(check)} for check in checks]
 
 
-def _saw(check: AnyCheck) -> dict[str, JsonValue]:
+def _saw(check: Check) -> dict[str, JsonValue]:
     return {name: _json(value) for name, value in check.saw.items()}
 
 
@@ -289,9 +291,8 @@ class Undetermined(Strict):
 
 def recorded_command(event: AuditEvent) -> Command:
     """Return the command of an event; an erased text comes back as another of the same length."""
-    return COMMAND_CLASSES[event.command].model_construct(
-        by=event.actor, key=event.key, **reveal(event)
-    )  # an event is valid already
+    said = {**reveal(event), "by": event.actor, "key": event.key}  # an event is valid already
+    return made(COMMAND_CLASSES[event.command], said)
 
 
 def recorded_opening(event: DisputeOpened, policy: Policy, rules: str) -> OpenDispute:

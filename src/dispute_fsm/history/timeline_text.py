@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo
 from pydantic import JsonValue
 
 from dispute_fsm.decider.dispute import Dispute, next_due
-from dispute_fsm.domain.commands import Actor
+from dispute_fsm.domain.commands import COMMAND_CLASSES, Actor
 from dispute_fsm.domain.enums import (
     QUESTIONS,
     SEEN,
     SEEN_VALUES,
-    CommandType,
     Deadline,
     EventType,
     Labelled,
@@ -53,15 +52,6 @@ _MEMBER_VALUES: Mapping[str, type[Labelled]] = FrozenMap(
 _UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
 """The selectors whose answers are unclear without the question."""
 
-_COMMANDS: Mapping[Deadline, tuple[CommandType, ...]] = {
-    Deadline.RESPONSE: (CommandType.CHOOSE_OPTION,),
-    Deadline.CONFIRMATION: (CommandType.CONFIRM_AGREEMENT, CommandType.DENY_AGREEMENT),
-    Deadline.PROMISE: (),
-    Deadline.EVIDENCE: (CommandType.SUBMIT_EVIDENCE,),
-    Deadline.APPEAL: (CommandType.APPEAL,),
-}
-_MET_BY = FrozenMap({deadline: _COMMANDS[deadline] for deadline in Deadline})
-"""The commands that meet a deadline; a promise is met by the order's facts."""
 _STATES = FrozenMap({state.value: state for state in StateName})
 _NO_NOTES: Mapping[int, Sequence[str]] = FrozenMap({})
 _INDENT = "    "
@@ -120,8 +110,12 @@ def ended_deadline_text(
 ) -> str:
     """Return how a deadline ended before it was due: met, or ended by another event."""
     shipped = deadline is Deadline.PROMISE and entry.outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
-    name = f"{deadline.value}_met" if shipped or entry.command in _MET_BY[deadline] else "ended"
-    return TIMELINE(lang, name, deadline=deadline.label(lang), left=duration_text(left, lang))
+    names = [f"{deadline.value}_met", "met"]
+    if not shipped and COMMAND_CLASSES[entry.command].meets is not deadline:
+        names = ["ended"]
+    name = next(name for name in names if name in TIMELINE)
+    event, label = entry.type.label(lang), deadline.label(lang)
+    return TIMELINE(lang, name, event=event, deadline=label, left=duration_text(left, lang))
 
 
 def saw_text(guard: str, saw: Mapping[str, JsonValue], lang: Lang, zone: ZoneInfo) -> str:

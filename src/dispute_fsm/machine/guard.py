@@ -13,8 +13,9 @@ own. There are four kinds, and the kind decides what it means that a guard does 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Generic, Literal, NamedTuple, Protocol
+from typing import Any, Generic, Literal, NamedTuple, Protocol, cast
 
 from typing_extensions import TypeVar
 
@@ -133,6 +134,19 @@ class Dimension(Generic[CaseT]):
     of_policy: Callable[[Any], str | None] | None = None
     failed: bool = False
 
+    def answer(self, case: CaseT) -> str:
+        """Return the answer, asked once per case. Raises what asking raises."""
+        result = case.results.get(self.name)
+        if result is None:
+            result = case.results[self.name] = answered(self.name, self.ask(case))
+        return cast("str", result.saw[self.name])
+
+
+@cache
+def answered(question: str, answer: str, *, accepted: bool = True) -> GuardResult:
+    """Return the result of asking a question: one frozen value for each answer."""
+    return GuardResult(accepted, MappingProxyType({question: answer}))
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Selector(Guard[CaseT]):
@@ -140,6 +154,14 @@ class Selector(Guard[CaseT]):
 
     dimension: Dimension[CaseT]
     accepts: frozenset[str]
+
+    def check(self, case: CaseT) -> GuardResult:
+        """Compare the answer, which is asked for once per case."""
+        return self.of(self.dimension.answer(case))
+
+    def of(self, answer: str) -> GuardResult:
+        """Compare an answer."""
+        return answered(self.dimension.name, answer, accepted=answer in self.accepts)
 
     @property
     def recorded(self) -> str:
@@ -153,17 +175,15 @@ def when(dimension: Dimension[CaseT], *accepts: str) -> Selector[CaseT]:
         allowed, given = ", ".join(dimension.answers), ", ".join(accepts) or "nothing"
         raise ValueError(f"{dimension.name} is one of {allowed}, not {given}")
 
-    def condition(case: CaseT) -> GuardResult:
-        answer = dimension.ask(case)
-        return GuardResult(answer in accepts, MappingProxyType({dimension.name: answer}))
-
     return Selector(
         name=f"{dimension.name}_is_{'_or_'.join(accepts)}",
         kind=GuardKind.SELECTS,
         zh=" / ".join(dimension.answers[answer][0] for answer in accepts),
         en=" / ".join(dimension.answers[answer][1] for answer in accepts),
         source=dimension.source,
-        condition=condition,
+        condition=lambda case: answered(
+            dimension.name, answer := dimension.ask(case), accepted=answer in accepts
+        ),
         needs_facts=dimension.needs_facts,
         dimension=dimension,
         accepts=frozenset(accepts),

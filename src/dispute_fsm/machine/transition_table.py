@@ -10,8 +10,8 @@ The types are generic in the case and in the words of a domain: its states, comm
 deadlines and outcomes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias
 
@@ -109,6 +109,11 @@ class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
     when_facts: tuple[Selector[CaseT], ...]
     """The selectors that look at facts."""
 
+    @property
+    def selectors(self) -> tuple[Selector[CaseT], ...]:
+        """Every selector, in the order in which their answers are recorded."""
+        return (*self.when, *self.when_facts)
+
     def is_for(self, answers: Mapping[Dimension[CaseT], str]) -> bool:
         """Tell whether the transition may apply where these are the answers to some questions."""
         return all(
@@ -186,6 +191,33 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
     actors: Mapping[CommandT, ActorGuard[CaseT]]
     quiet: frozenset[CommandT]
     digest: str
+    _leaving: Mapping[
+        str,
+        Mapping[CommandT, tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], ...]],
+    ] = field(init=False, repr=False, compare=False)
+    _questions: Mapping[tuple[str, CommandT], tuple[Dimension[CaseT], ...]] = field(
+        init=False, repr=False, compare=False
+    )
+    _selected: dict[
+        tuple[str, CommandT, tuple[str, ...]],
+        tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], ...],
+    ] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
+    """What `select` has found by the answers, which settle it: no case is looked at twice."""
+
+    __hash__ = object.__hash__
+    """By identity: it is a key of caches, and to go through all that it says costs too much."""
+
+    def __post_init__(self) -> None:
+        leaving: dict[str, dict[CommandT, Any]] = {}
+        for (path, command), rows in self.transitions.items():
+            leaving.setdefault(path, {})[command] = rows
+        questions = {
+            key: tuple(dict.fromkeys(one.dimension for row in rows for one in row.when))
+            for key, rows in self.transitions.items()
+        }
+        # The only way to set a member of a frozen value.
+        object.__setattr__(self, "_leaving", leaving)
+        object.__setattr__(self, "_questions", questions)
 
     def guards(self) -> dict[str, Guard[CaseT]]:
         """Return every guard by the name under which it is recorded, the opening's first."""
@@ -201,12 +233,29 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
         """Tell whether this question tells transitions of the table apart."""
         return dimension.name in self.guards()
 
+    def leaving(
+        self, path: str
+    ) -> Mapping[CommandT, tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], ...]]:
+        """Return the transitions out of a configuration, by command."""
+        return self._leaving.get(path, {})
+
     def select(
         self, path: str, command: CommandT, case: CaseT
-    ) -> list[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT]]:
-        """Return the transitions that apply, as far as can be told without facts."""
-        alternatives = self.transitions.get((path, command), ())
-        return [one for one in alternatives if _selected(one.when, case)]
+    ) -> tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], ...]:
+        """Return the transitions that apply, as far as can be told without facts.
+
+        Each question is asked once, whichever transitions ask it.
+        """
+        questions = self._questions.get((path, command))
+        if questions is None:
+            return ()
+        answers = tuple([question.answer(case) for question in questions])
+        found = self._selected.get((path, command, answers))
+        if found is None:
+            given = dict(zip(questions, answers, strict=True))
+            found = tuple(row for row in self.transitions[path, command] if row.is_for(given))
+            self._selected[path, command, answers] = found
+        return found
 
     def evaluate(
         self, path: str, command: CommandT, case: CaseT
@@ -217,7 +266,7 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
         """
         results: list[tuple[Guard[CaseT], GuardResult]] = []
         actor = self.actors.get(command)
-        if actor is not None and (failed := _failed(results, case, actor)):
+        if actor is not None and (failed := _failed(results, case, (actor,))):
             return Fails(tuple(results), failed)
         applying = self.select(path, command, case)
         quiet = command in self.quiet
@@ -225,21 +274,22 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
             return NoEffect(tuple(results)) if quiet else NotOffered(tuple(results))
         # The compiler makes sure that transitions which only facts tell apart agree on these.
         for guard in applying[0].rule.timing:
-            if failed := _failed(results, case, guard):
+            if failed := _failed(results, case, (guard,)):
                 return NoEffect(tuple(results)) if quiet else Fails(tuple(results), failed)
-        transition = next((one for one in applying if _selected(one.when_facts, case)), None)
-        if transition is None:  # the compiler lets only quiet commands get here
-            _failed(
-                results, case, *applying[0].when_facts
-            )  # it is recorded that facts were looked at
+        for transition in applying:
+            if all(selector.check(case) for selector in transition.when_facts):
+                break
+        else:  # the compiler lets only quiet commands get here
+            # It is recorded that facts were looked at.
+            results.extend([(one, one.check(case)) for one in applying[0].when_facts])
             return NoEffect(tuple(results))
-        _failed(results, case, *transition.when, *transition.when_facts)
-        failed = _failed(results, case, *transition.rule.needs)
+        results.extend([(one, one.check(case)) for one in transition.selectors])
+        failed = _failed(results, case, transition.rule.needs)
         return Fails(tuple(results), failed) if failed else Fires(tuple(results), transition)
 
 
 def _failed(
-    results: list[tuple[Guard[CaseT], GuardResult]], case: CaseT, *guards: Guard[CaseT]
+    results: list[tuple[Guard[CaseT], GuardResult]], case: CaseT, guards: Sequence[Guard[CaseT]]
 ) -> Results[CaseT]:
     """Evaluate guards, add their results, and return those that do not pass."""
     failed: Results[CaseT] = ()
@@ -249,11 +299,3 @@ def _failed(
         if not result.passed:
             failed += ((guard, result),)
     return failed
-
-
-def _selected(selectors: tuple[Selector[CaseT], ...], case: CaseT) -> bool:
-    """Tell whether all of the selectors pass; the first that does not settles it."""
-    for selector in selectors:  # noqa: SIM110 -- a generator for each transition would cost more than the check
-        if not selector.check(case).passed:
-            return False
-    return True

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from dispute_fsm.domain.commands import Command
+from dispute_fsm.domain.commands import NOTHING_REMEMBERED, Command, Memory
 from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
     EventType,
     Labelled,
-    Option,
     Outcome,
     RefusalCode,
     StateName,
@@ -33,10 +32,9 @@ class Case:
 
     `deadlines` are those that run, with their due instants; `running` those of them that the
     present state acts on, for each region that still runs (one, where nothing runs side by side).
-    `liability` is that of the region that has failed. `submissions` counts the evidence handed in
-    so far, `extra_rounds` the adjudicator's further requests. `facts` is None where nobody asked
-    the order system. `results` keeps each guard's result, so that a guard of several transitions is
-    evaluated once per decision.
+    `liability` is that of the region that has failed, `memory` what is remembered of the accepted
+    commands. `facts` is None where nobody asked the order system. `results` keeps each guard's
+    result, so that a guard of several transitions is evaluated once per decision.
     """
 
     command: Command
@@ -45,14 +43,9 @@ class Case:
     merchant_id: str
     consumer_id: str
     facts: OrderFacts | None = None
-    option: Option | None = None
-    agreed_until: datetime | None = None
-    confirmed: bool = False
+    memory: Memory = NOTHING_REMEMBERED
     deadlines: Mapping[Deadline, datetime] = field(default_factory=dict[Deadline, datetime])
     running: tuple[tuple[Deadline, ...], ...] = ()
-    submissions: int = 0
-    extra_rounds: int = 0
-    appealed: bool = False
     liability: Outcome | None = None
     results: dict[str, GuardResult] = field(default_factory=dict[str, GuardResult])
 

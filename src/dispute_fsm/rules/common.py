@@ -39,7 +39,8 @@ RESOLUTIONS = (
 )
 """How a dispute can be resolved."""
 
-RESPONSE, CONFIRMATION, PROMISE, EVIDENCE, APPEAL = Deadline
+RESPONSE, CONFIRMATION = Deadline.RESPONSE, Deadline.CONFIRMATION
+PROMISE, EVIDENCE = Deadline.PROMISE, Deadline.EVIDENCE
 consumer, merchant, adjudicator, system = (by(role) for role in Role)
 opener = by(Role.CONSUMER, Role.SYSTEM)
 

@@ -16,19 +16,28 @@ from types import SimpleNamespace
 
 from statemachine import State
 
-from dispute_fsm.domain.enums import LIABILITIES, EventType, Option, Outcome, StateName
+from dispute_fsm.domain.enums import (
+    LIABILITIES,
+    Deadline,
+    EventType,
+    Option,
+    Outcome,
+    RefundScope,
+    RefusalCode,
+    StateName,
+)
 from dispute_fsm.domain.policy import Bilingual
+from dispute_fsm.domain.reasons import FactUnlock
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.machine.chart import Chart, Leaf
-from dispute_fsm.machine.guard import when
+from dispute_fsm.machine.guard import Dimension, GuardResult, when
 from dispute_fsm.machine.transition_table import AS_BEFORE, InitialTransition
 from dispute_fsm.rules import guards as g
-from dispute_fsm.rules.case import assumed
+from dispute_fsm.rules.case import Case, assumed, requirement, result_of, shown
 from dispute_fsm.rules.common import (
     ACCEPTS,
     AGREED,
     ANNUL,
-    APPEAL,
     ASKED,
     CANCELLED,
     CANCELS,
@@ -82,7 +91,10 @@ from dispute_fsm.rules.common import (
     transition,
 )
 from dispute_fsm.rules.guards.evidence import PROVEN, VOUCHER_LIMITS
+from dispute_fsm.rules.guards.order_facts import facts_of
 from dispute_fsm.rules.version import Version
+
+APPEAL = Deadline.APPEAL
 
 OPTIONS = (
     Option.CONSUMER_CANCELS,
@@ -97,14 +109,66 @@ OPTIONS = (
 SETTLEMENTS = FrozenMap({**SETTLEMENT, Option.PARTIAL_REFUND: Outcome.SETTLED_BY_PARTIAL_REFUND})
 """How a settlement ends when the consumer agrees."""
 
+
+@requirement(
+    "已有已完成的部分退款",
+    "a completed partial refund",
+    assumed(
+        "协商部分退款的，须已完成部分退款", "a partial refund that was agreed has to be completed"
+    ),
+    RefusalCode.NO_PARTIAL_REFUND,
+    needs_facts=True,
+)
+def partially_refunded(case: Case) -> GuardResult:
+    """Look for a completed partial refund of any amount; a full one does not count."""
+    facts = facts_of(case)
+    refund = facts.refund
+    return result_of(
+        facts.completed_refund(RefundScope.PARTIAL) is not None,
+        RefusalCode.NO_PARTIAL_REFUND,
+        FactUnlock(
+            "refund",
+            "订单系统须显示已完成的部分退款",
+            "the order system has to show a completed partial refund",
+        ),
+        refund=None if refund is None else refund.status.value,
+        refund_scope=None if refund is None else refund.scope.value,
+        refund_completed_at=None if refund is None else shown(refund.completed_at),
+    )
+
+
+@requirement(
+    "已填写申诉理由",
+    "a rationale for the appeal is given",
+    assumed("申诉须说明理由", "an appeal gives its rationale"),
+    RefusalCode.RATIONALE_MISSING,
+)
+def appeal_reasoned(case: Case) -> GuardResult:
+    """Require a rationale of the appeal that is not blank; its length has no limit."""
+    return g.rationale_given.condition(case)
+
+
+APPEALABLE: Dimension[Case] = Dimension(
+    "appealable",
+    {
+        "running": ("申诉期内", "an appeal is possible"),
+        "none": ("不可申诉", "no appeal is possible"),
+    },
+    lambda case: "running" if APPEAL in case.deadlines else "none",
+    assumed(
+        "判责后在申诉时限内可申诉一次", "a penalty may be appealed once, while its deadline runs"
+    ),
+    of_policy=lambda policy: "none" if policy.appeal is None else None,
+)
+
 contests = when(g.OPTION, Option.PROVE_NO_FAULT)
 refunds = when(g.OPTION, Option.PARTIAL_REFUND)
 settles, claims = (
     when(g.OPTION, *SETTLEMENTS),
     when(g.OPTION, Option.CONSUMER_CANCELS, Option.ALREADY_SHIPPED, Option.PARTIAL_REFUND),
 )
-appealable = when(g.APPEALABLE, "running")
-PARTIALLY_REFUNDED = (g.partially_refunded, *VOUCHER_LIMITS)
+appealable = when(APPEALABLE, "running")
+PARTIALLY_REFUNDED = (partially_refunded, *VOUCHER_LIMITS)
 
 REFUNDS = assumed(
     "协商部分退款，须已完成部分退款", "a partial refund that was agreed and completed"
@@ -292,7 +356,7 @@ class RulesExtended(Chart):
     annul = transition(penalized, resolved, adjudicator, needs=[g.rationale_given], on_time=None,
             outcome=Outcome.ANNULLED, origin=ANNUL)
     appeal = transition(penalized, appeal_under_review, merchant, when=[appealable],
-            needs=[g.appeal_reasoned], outcome=AS_BEFORE, origin=APPEALS)
+            needs=[appeal_reasoned], outcome=AS_BEFORE, origin=APPEALS)
     appeal_expired = transition(penalized, penalized, system, when=[appealable], expires=APPEAL,
             ends=[APPEAL], outcome=AS_BEFORE, origin=STANDS)
     uphold_penalty = transition(appeal_under_review, penalized, adjudicator,

@@ -1,6 +1,7 @@
 """Policies and rollout plans as people write them: a block of a scenario, or a file of its own."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 
 from dispute_fsm.documents.source import NOT_A_MAPPING, FieldPath, YamlSource, suggestion
 from dispute_fsm.documents.yaml_text import read_file
-from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
+from dispute_fsm.domain.policy import DEFAULT_POLICY, VERSION_FIELDS, Policy
 from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.registry import VERSIONS
@@ -33,15 +34,19 @@ def read_policy_changes(path: Path) -> Callable[[Policy], Policy]:
     """Read a file of policy fields; return a function that applies them to a policy.
 
     Raises `InputError` for the first field that does not fit the default policy, `OSError` if the
-    file cannot be read. The function raises `InputError` if they do not fit its policy.
+    file cannot be read. The function raises `InputError` if they do not fit its policy, which has
+    the fields of its rule version.
     """
     source = read_file(path)
+    policy_at(source, source.value, (), DEFAULT_POLICY)
+    return partial(_apply, source)  # a function that another process can get, too
 
-    def apply(base: Policy) -> Policy:
-        return policy_at(source, source.value, (), base)
 
-    apply(DEFAULT_POLICY)
-    return apply
+def _apply(source: YamlSource, base: Policy) -> Policy:
+    changed = policy_at(source, source.value, (), base)
+    if foreign := (VERSION_FIELDS & changed.model_fields_set) - base.model_fields_set:
+        raise source.error((min(foreign),), "the rule version has no such field")
+    return changed
 
 
 def rollout_at(source: YamlSource, value: object, path: FieldPath) -> Rollout:

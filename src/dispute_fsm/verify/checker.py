@@ -1,9 +1,15 @@
 """Checks a rule version: every property on the state space under every representative policy."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import NamedTuple, Self
 
 from dispute_fsm.domain.commands import ExtendDeadline
+from dispute_fsm.domain.messages import Message
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.rules.guards.selectors import NAMED
 from dispute_fsm.rules.registry import RuleVersion
 from dispute_fsm.verify.liveness import (
@@ -27,7 +33,8 @@ from dispute_fsm.verify.properties import (
     unknown_never_penalizes,
 )
 from dispute_fsm.verify.representatives import representative_policies
-from dispute_fsm.verify.state_space import Exploration, explore
+from dispute_fsm.verify.state_space import Exploration, PathStep, explore
+from dispute_fsm.workers import in_order
 
 PROPERTIES = (
     one_answer,
@@ -63,21 +70,34 @@ class Counts:
     waiting_for_platform: int = 0
     deadline_switched_off: int = 0
 
-    def add(self, exploration: Exploration) -> None:
-        """Add the counts of one exploration."""
+    @classmethod
+    def of(cls, exploration: Exploration) -> Self:
+        """Count one exploration."""
         situations = exploration.situations.values()
-        self.policies += 1
-        self.states = max(self.states, len({situation.dispute.path for situation in situations}))
-        self.situations += len(situations)
-        for decision in exploration.decisions():
-            self.questions += 1
-            self.accepted += decision.after is not None
-            self.refused += bool(decision.codes)
-            self.unknown += decision.evaluation is None
-            self.unchanged += not (decision.evaluation is None or decision.after or decision.codes)
+        decisions = list(exploration.decisions())
         ends = Counter(let_expire(situation)[1] for situation in situations)
-        self.waiting_for_platform += ends["platform"]
-        self.deadline_switched_off += ends["switched_off"]
+        return cls(
+            policies=1,
+            states=len({situation.dispute.path for situation in situations}),
+            situations=len(situations),
+            questions=len(decisions),
+            accepted=sum(each.after is not None for each in decisions),
+            refused=sum(bool(each.codes) for each in decisions),
+            unchanged=sum(
+                not (each.evaluation is None or each.after or each.codes) for each in decisions
+            ),
+            unknown=sum(each.evaluation is None for each in decisions),
+            waiting_for_platform=ends["platform"],
+            deadline_switched_off=ends["switched_off"],
+        )
+
+    def add(self, other: "Counts") -> None:
+        """Add the counts of other policies of the same version, which has the same states."""
+        states = max(self.states, other.states)
+        for field in fields(self):
+            total = getattr(self, field.name) + getattr(other, field.name)
+            setattr(self, field.name, total)
+        self.states = states
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +116,58 @@ class Verification:
 
 def verify(version: RuleVersion) -> Verification:
     """Explore a rule version and check every property."""
+    with verifications([version], jobs=1) as results:
+        return next(results)
+
+
+@contextmanager
+def verifications(versions: Sequence[RuleVersion], jobs: int) -> Generator[Iterator[Verification]]:
+    """Verify rule versions in at most this many processes; the results are as from one."""
+    policies = [tuple(representative_policies(version).values()) for version in versions]
+    tasks = [_Task(number, policy) for number, each in enumerate(policies) for policy in each]
+    with in_order(partial(_check, tuple(versions)), tasks, jobs) as checked:
+        yield (
+            _verification(version, zip(each, checked, strict=False))
+            for version, each in zip(versions, policies, strict=True)
+        )
+
+
+def _verification(
+    version: RuleVersion, checked: Iterable[tuple[Policy, "_Checked"]]
+) -> Verification:
+    """Put together what was found under each policy; of violations of a length the last counts."""
     counts, shortest = Counts(), dict[str, Violation]()
-    for policy in representative_policies(version).values():
-        exploration = explore(version, policy)
-        counts.add(exploration)
-        for checked in PROPERTIES:
-            violations = list(checked.violations(exploration))
-            if checked.id in shortest:
-                violations.append(shortest[checked.id])
-            if violations:
-                shortest[checked.id] = min(violations, key=_length)
+    for policy, (counted, found) in checked:
+        counts.add(counted)
+        for name, (path, wrong) in found.items():
+            violation = Violation(Exploration(version, policy, {}), path, wrong)
+            if name not in shortest or _length(violation) <= _length(shortest[name]):
+                shortest[name] = violation
     return Verification(version, counts, shortest)
+
+
+class _Task(NamedTuple):
+    """The number of a version, and one of its policies."""
+
+    version: int
+    policy: Policy
+
+
+class _Checked(NamedTuple):
+    """Counts, and the shortest violation of each failed property: its path, and what is wrong."""
+
+    counts: Counts
+    violations: dict[str, tuple[tuple[PathStep, ...], Message]]
+
+
+def _check(versions: Sequence[RuleVersion], task: _Task) -> _Checked:
+    exploration = explore(versions[task.version], task.policy)
+    shortest = {
+        checked.id: min(checked.violations(exploration), key=_length, default=None)
+        for checked in PROPERTIES
+    }
+    found = {name: (one.path, one.wrong) for name, one in shortest.items() if one is not None}
+    return _Checked(Counts.of(exploration), found)
 
 
 def _length(violation: Violation) -> tuple[bool, int]:

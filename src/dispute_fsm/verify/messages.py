@@ -17,8 +17,9 @@ SENTENCES: Mapping[str, Message] = FrozenMap(
             "off or the platform has to act",
         ),
         "closed_stays_closed": Message(
-            "已结束的纠纷，其结果只因撤销判责或时限内的一次申诉而改变",
-            "nothing but an annulment, or one appeal in time, changes a dispute after its end",
+            "已结束的纠纷，其结果只因撤销判责或规则版本允许的一次复核而改变",
+            "nothing but an annulment, or one review where the version has it, changes a dispute "
+            "after its end",
         ),
         "one_response": Message(
             "商家只能响应一次，且不可更改",
@@ -86,9 +87,11 @@ VIOLATIONS: Mapping[str, Message] = FrozenMap(
             "各方沉默时，纠纷永远不会结束", "if everybody is silent, the dispute never ends"
         ),
         "changed_after_end": Message("纠纷结束后仍发生变化", "a dispute changes after its end"),
-        "second_appeal": Message("第二次申诉被接受", "a second appeal is accepted"),
+        "second_time": Message(
+            "“{command.zh}”第二次被接受", "“{command.en}” is accepted a second time"
+        ),
         "not_final": Message(
-            "申诉已有结论，判责却仍可变更", "the appeal is over, but the penalty may still change"
+            "复核已有结论，结果却仍可变更", "the review is over, but the outcome may still change"
         ),
         "second_response": Message("第二次选择方案被接受", "a second choice is accepted"),
         "response_changed": Message("所选方案被更改", "the chosen option has changed"),

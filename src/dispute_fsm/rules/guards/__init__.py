@@ -26,14 +26,11 @@ from dispute_fsm.rules.guards.order_facts import (
 )
 from dispute_fsm.rules.guards.order_facts import facts_of as facts_of
 from dispute_fsm.rules.guards.order_facts import order_exists as order_exists
-from dispute_fsm.rules.guards.order_facts import partially_refunded as partially_refunded
 from dispute_fsm.rules.guards.order_facts import picked_up as picked_up
 from dispute_fsm.rules.guards.order_facts import shipped as shipped
 from dispute_fsm.rules.guards.rulings import EXTENSION as EXTENSION
-from dispute_fsm.rules.guards.rulings import appeal_reasoned as appeal_reasoned
 from dispute_fsm.rules.guards.rulings import rationale_given as rationale_given
 from dispute_fsm.rules.guards.rulings import until_later as until_later
-from dispute_fsm.rules.guards.selectors import APPEALABLE as APPEALABLE
 from dispute_fsm.rules.guards.selectors import CONFIRMATION as CONFIRMATION
 from dispute_fsm.rules.guards.selectors import DENIAL as DENIAL
 from dispute_fsm.rules.guards.selectors import EVIDENCE as EVIDENCE

@@ -15,7 +15,11 @@ def by(*roles: Role) -> ActorGuard[Case]:
     def condition(case: Case) -> GuardResult:
         actor = case.command.by
         role = actor.role if actor.role in roles else roles[0]
-        own = {Role.MERCHANT: case.merchant_id, Role.CONSUMER: case.consumer_id}.get(role)
+        own = None
+        if role is Role.MERCHANT:
+            own = case.merchant_id
+        elif role is Role.CONSUMER:
+            own = case.consumer_id
         fits = actor.role is role and (own is None or own == actor.id)
         unlock = NEVER if fits else ActorUnlock(role, own)
         return result_of(fits, RefusalCode.WRONG_ACTOR, unlock, role=actor.role.value, id=actor.id)

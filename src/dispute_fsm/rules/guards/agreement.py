@@ -103,5 +103,8 @@ def agreement_voucher(case: Case) -> GuardResult:
 def not_confirmed(case: Case) -> GuardResult:
     """Require that neither the consumer nor the adjudicator has confirmed the agreement."""
     return result_of(
-        not case.confirmed, RefusalCode.ALREADY_CONFIRMED, NEVER, confirmed=case.confirmed
+        not case.memory.confirmed,
+        RefusalCode.ALREADY_CONFIRMED,
+        NEVER,
+        confirmed=case.memory.confirmed,
     )

@@ -67,14 +67,19 @@ def vouchers_small_enough(case: Case) -> GuardResult:
     limits = case.policy.voucher_limits
     sizes = [voucher.size for voucher in distinct(vouchers_of(case))]
     largest, together = max(sizes, default=0), sum(sizes)
-    unlock = PayloadUnlock(
-        "vouchers",
-        f"每个文件不超过 {limits.max_bytes} 字节，合计不超过 {limits.max_bytes_together} 字节",
-        f"keep each file within {limits.max_bytes} bytes and all together within "
-        f"{limits.max_bytes_together}",
+    fit = largest <= limits.max_bytes and together <= limits.max_bytes_together
+    unlock = (
+        NEVER
+        if fit
+        else PayloadUnlock(
+            "vouchers",
+            f"每个文件不超过 {limits.max_bytes} 字节，合计不超过 {limits.max_bytes_together} 字节",
+            f"keep each file within {limits.max_bytes} bytes and all together within "
+            f"{limits.max_bytes_together}",
+        )
     )
     return result_of(
-        largest <= limits.max_bytes and together <= limits.max_bytes_together,
+        fit,
         RefusalCode.VOUCHER_TOO_LARGE,
         unlock,
         largest=largest,
@@ -91,8 +96,15 @@ def media_types_supported(case: Case) -> GuardResult:
     """Require supported file formats."""
     supported = case.policy.voucher_limits.media_types
     others = sorted({voucher.media_type for voucher in vouchers_of(case)}.difference(supported))
-    zh, en = f"支持的格式：{'、'.join(supported)}", f"supported formats: {', '.join(supported)}"
-    unlock = PayloadUnlock("vouchers", zh, en)
+    unlock = (
+        NEVER
+        if not others
+        else PayloadUnlock(
+            "vouchers",
+            f"支持的格式：{'、'.join(supported)}",
+            f"supported formats: {', '.join(supported)}",
+        )
+    )
     code = RefusalCode.VOUCHER_MEDIA_TYPE
     return result_of(not others, code, unlock, not_supported=tuple(others))
 
@@ -101,9 +113,13 @@ def media_types_supported(case: Case) -> GuardResult:
 def vouchers_few_enough(case: Case) -> GuardResult:
     """Require at most the allowed number of files."""
     count, most = len(distinct(vouchers_of(case))), case.policy.voucher_limits.max_count
-    unlock = PayloadUnlock("vouchers", f"最多 {most} 个文件", f"hand in at most {most} files")
-    code = RefusalCode.TOO_MANY_VOUCHERS
-    return result_of(count <= most, code, unlock, count=count, max_count=most)
+    few = count <= most
+    unlock = (
+        NEVER
+        if few
+        else PayloadUnlock("vouchers", f"最多 {most} 个文件", f"hand in at most {most} files")
+    )
+    return result_of(few, RefusalCode.TOO_MANY_VOUCHERS, unlock, count=count, max_count=most)
 
 
 VOUCHER_LIMITS = (vouchers_small_enough, media_types_supported, vouchers_few_enough)
@@ -117,11 +133,15 @@ def reason_known(case: Case) -> GuardResult:
     """Require a reason of the policy's catalogue."""
     reasons = tuple(sorted(case.policy.evidence_reasons))
     known = _submission(case).reason in reasons
-    labels = "、".join(case.policy.evidence_reasons[name].label.zh for name in reasons)
-    unlock = PayloadUnlock(
-        "reason",
-        f"请从以下举证理由中选择：{labels}",
-        f"give one of the catalogue's reasons: {', '.join(reasons)}",
+    unlock = (
+        NEVER
+        if known
+        else PayloadUnlock(
+            "reason",
+            "请从以下举证理由中选择："
+            + "、".join(case.policy.evidence_reasons[name].label.zh for name in reasons),
+            f"give one of the catalogue's reasons: {', '.join(reasons)}",
+        )
     )
     code = RefusalCode.REASON_UNKNOWN
     return result_of(known, code, unlock, reason_known=known, reasons=reasons)
@@ -138,10 +158,14 @@ def vouchers_there(case: Case) -> GuardResult:
         for prompt, given in prompted(case)
         if given < prompt.at_least
     ]
-    unlock = PayloadUnlock(
-        "vouchers",
-        f"请补充：{'、'.join(f'{kind.zh} × {count}' for kind, count in missing)}",
-        f"add: {', '.join(f'{kind.en} × {count}' for kind, count in missing)}",
+    unlock = (
+        NEVER
+        if not missing
+        else PayloadUnlock(
+            "vouchers",
+            f"请补充：{'、'.join(f'{kind.zh} × {count}' for kind, count in missing)}",
+            f"add: {', '.join(f'{kind.en} × {count}' for kind, count in missing)}",
+        )
     )
     return result_of(
         not missing,
@@ -163,10 +187,14 @@ def vouchers_accepted(case: Case) -> GuardResult:
     entry = _entry(case)
     kinds = {voucher.kind for voucher in vouchers_of(case)}
     refused = sorted(kinds.intersection(entry.not_accepted if entry else ()))
-    unlock = PayloadUnlock(
-        "vouchers",
-        f"请移除：{'、'.join(kind.zh for kind in refused)}",
-        f"take out: {', '.join(kind.en for kind in refused)}",
+    unlock = (
+        NEVER
+        if not refused
+        else PayloadUnlock(
+            "vouchers",
+            f"请移除：{'、'.join(kind.zh for kind in refused)}",
+            f"take out: {', '.join(kind.en for kind in refused)}",
+        )
     )
     code = RefusalCode.VOUCHER_NOT_ACCEPTED
     return result_of(
@@ -197,10 +225,16 @@ def statement_there(case: Case) -> GuardResult:
 def statement_short_enough(case: Case) -> GuardResult:
     """Require that the statement stays within the limit, in code points."""
     written, most = length(_submission(case).statement), case.policy.voucher_limits.max_statement
-    zh, en = f"情况说明不超过 {most} 字", f"keep the statement within {most} characters"
-    unlock = PayloadUnlock("statement", zh, en)
+    short = written <= most
+    unlock = (
+        NEVER
+        if short
+        else PayloadUnlock(
+            "statement", f"情况说明不超过 {most} 字", f"keep the statement within {most} characters"
+        )
+    )
     code = RefusalCode.STATEMENT_TOO_LONG
-    return result_of(written <= most, code, unlock, length=written, max_statement=most)
+    return result_of(short, code, unlock, length=written, max_statement=most)
 
 
 PROVEN = (
@@ -226,6 +260,6 @@ PROVEN = (
 )
 def rounds_left(case: Case) -> GuardResult:
     """Require that the adjudicator has a further request left."""
-    used, most = case.extra_rounds, case.policy.extra_evidence_rounds
+    used, most = case.memory.extra_rounds, case.policy.extra_evidence_rounds
     code = RefusalCode.NO_ROUNDS_LEFT
     return result_of(used < most, code, NEVER, used=used, extra_evidence_rounds=most)

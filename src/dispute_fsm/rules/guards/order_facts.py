@@ -6,7 +6,7 @@ from dispute_fsm.domain.reasons import FactUnlock
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.machine.guard import GuardResult
-from dispute_fsm.rules.case import Case, assumed, requirement, result_of, shown, stated
+from dispute_fsm.rules.case import Case, requirement, result_of, shown, stated
 
 
 def facts_of(case: Case) -> OrderFacts:
@@ -27,11 +27,6 @@ _CANCEL_OR_REFUND = FactUnlock(
         "the order system has to show a cancel request (submitted or accepted) or a completed "
         "full refund"
     ),
-)
-_PARTIAL_REFUND = FactUnlock(
-    "refund",
-    "订单系统须显示已完成的部分退款",
-    "the order system has to show a completed partial refund",
 )
 _SHIPMENT = FactUnlock(
     "shipment.shipped_at",
@@ -66,29 +61,6 @@ def cancel_requested_or_refunded(case: Case) -> GuardResult:
         _CANCEL_OR_REFUND,
         cancel_request=None if request is None else request.status.value,
         cancel_request_submitted_at=None if request is None else shown(request.submitted_at),
-        refund=None if refund is None else refund.status.value,
-        refund_scope=None if refund is None else refund.scope.value,
-        refund_completed_at=None if refund is None else shown(refund.completed_at),
-    )
-
-
-@requirement(
-    "已有已完成的部分退款",
-    "a completed partial refund",
-    assumed(
-        "协商部分退款的，须已完成部分退款", "a partial refund that was agreed has to be completed"
-    ),
-    RefusalCode.NO_PARTIAL_REFUND,
-    needs_facts=True,
-)
-def partially_refunded(case: Case) -> GuardResult:
-    """Look for a completed partial refund of any amount; a full one does not count."""
-    facts = facts_of(case)
-    refund = facts.refund
-    return result_of(
-        facts.partial_refund is not None,
-        RefusalCode.NO_PARTIAL_REFUND,
-        _PARTIAL_REFUND,
         refund=None if refund is None else refund.status.value,
         refund_scope=None if refund is None else refund.scope.value,
         refund_completed_at=None if refund is None else shown(refund.completed_at),

@@ -12,7 +12,7 @@ from dispute_fsm.rules.guards.selectors import extended_deadline
 from dispute_fsm.rules.guards.timing import instant_unlock
 
 if TYPE_CHECKING:
-    from dispute_fsm.domain.commands import Annul, Appeal, ExtendDeadline, RuleAtFault, RuleNoFault
+    from dispute_fsm.domain.commands import Annul, ExtendDeadline, RuleAtFault, RuleNoFault
 
 _RATIONALE = PayloadUnlock("rationale", "请填写理由", "give a rationale")
 
@@ -32,18 +32,6 @@ def rationale_given(case: Case) -> GuardResult:
 
 
 @requirement(
-    "已填写申诉理由",
-    "a rationale for the appeal is given",
-    assumed("申诉须说明理由", "an appeal gives its rationale"),
-    RefusalCode.RATIONALE_MISSING,
-)
-def appeal_reasoned(case: Case) -> GuardResult:
-    """Require a rationale of the appeal that is not blank; its length has no limit."""
-    written = length(cast("Appeal", case.command).rationale)
-    return result_of(written > 0, RefusalCode.RATIONALE_MISSING, _RATIONALE, length=written)
-
-
-@requirement(
     "新时限晚于原时限",
     "the new deadline is later than it was",
     assumed("时限只能延长，不能缩短", "a deadline can be extended, never shortened"),
@@ -53,8 +41,8 @@ def until_later(case: Case) -> GuardResult:
     """Require a later deadline; for the promise, a later agreed instant, the grace comes on top."""
     until, meant = cast("ExtendDeadline", case.command).until, Deadline(extended_deadline(case))
     was = (
-        case.agreed_until
-        if meant is Deadline.PROMISE and case.agreed_until is not None
+        case.memory.agreed_until
+        if meant is Deadline.PROMISE and case.memory.agreed_until is not None
         else case.deadlines[meant]
     )
     unlock = (

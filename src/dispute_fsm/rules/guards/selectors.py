@@ -17,14 +17,14 @@ def _option(case: Case) -> str:
     option = (
         cast("ChooseOption", case.command).option
         if case.command.type is CommandType.CHOOSE_OPTION
-        else case.option
+        else case.memory.option
     )
     return "none" if option is None else option.value
 
 
 def _fulfilment(case: Case) -> str:
     facts = facts_of(case)
-    if case.agreed_until is not None and facts.promise_kept(case.agreed_until):
+    if case.memory.agreed_until is not None and facts.promise_kept(case.memory.agreed_until):
         return "kept"
     return "neither" if facts.full_refund is None else "refunded"
 
@@ -95,7 +95,7 @@ EVIDENCE: Dimension[Case] = Dimension(
         "none": ("尚未提交举证", "nothing submitted so far"),
         "standing": ("已有举证材料", "an earlier submission stands"),
     },
-    lambda case: "standing" if case.submissions else "none",
+    lambda case: "standing" if case.memory.submissions else "none",
     assumed(
         "补充举证逾期的，按已有材料判责", "overdue extra evidence does not undo what was submitted"
     ),
@@ -125,18 +125,6 @@ NAMED: Dimension[Case] = Dimension(
         "多个时限同时计时，须指明延长哪一个",
         "several deadlines run at once, so an extension names the one that it means",
     ),
-)
-APPEALABLE: Dimension[Case] = Dimension(
-    "appealable",
-    {
-        "running": ("申诉期内", "an appeal is possible"),
-        "none": ("不可申诉", "no appeal is possible"),
-    },
-    lambda case: "running" if Deadline.APPEAL in case.deadlines else "none",
-    assumed(
-        "判责后在申诉时限内可申诉一次", "a penalty may be appealed once, while its deadline runs"
-    ),
-    of_policy=lambda policy: "none" if policy.appeal is None else None,
 )
 FAILED: Dimension[Case] = Dimension(
     "failed",

@@ -32,9 +32,10 @@ def before_the_last_deadline(case: Case, regions: tuple[tuple[Deadline, ...], ..
     """Tell whether one of these regions has time left: its last deadline has not passed."""
     in_time, saw = not regions, dict[str, Seen]()
     for running in regions:
-        dues = [case.deadlines[deadline] for deadline in running]
-        in_time = in_time or not dues or case.now <= max(dues)
-        for deadline, due in zip(running, dues, strict=True):
+        in_time = in_time or not running
+        for deadline in running:
+            due = case.deadlines[deadline]
+            in_time = in_time or case.now <= due
             saw[deadline.value] = format_instant(due)
     return result_of(in_time, RefusalCode.DEADLINE_PASSED, NEVER, **saw)
 

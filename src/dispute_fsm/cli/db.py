@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dispute_fsm.cli.app import (
-    Exit,
-    HistoryOutputOption,
-    JsonOption,
-    app,
-    open_output,
-    print_error,
-    print_json,
-    print_line,
-    reported,
-)
+from dispute_fsm.cli import COMMANDS
+from dispute_fsm.cli.app import Exit, app, print_error
+from dispute_fsm.cli.arguments import HistoryOutputOption, JsonOption
+from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.output import open_output, print_json, print_line
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX, open_history
 
@@ -34,10 +28,7 @@ DbOption = Annotated[
     ),
 ]
 
-_HELP = """Check a database, import and export histories.
-
-Example: dispute-fsm db check --db sqlite:///disputes.db
-"""
+_HELP = f"{COMMANDS['db']}\n\nExample: dispute-fsm db check --db sqlite:///disputes.db\n"
 
 db = typer.Typer(help=_HELP, no_args_is_help=True)
 app.add_typer(db, name="db")

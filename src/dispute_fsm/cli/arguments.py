@@ -1,0 +1,68 @@
+"""The options and arguments that several commands share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from dispute_fsm.documents.source import unknown_value
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.jsonl import SUFFIX
+from dispute_fsm.terminal import default_lang
+from dispute_fsm.workers import usable_cores
+
+LANG = default_lang()
+CORES = usable_cores()
+
+
+def choice_option(name: str, choices: Sequence[str], what: str, text: str) -> Any:  # noqa: ANN401 -- as `typer.Option`
+    """Declare an option that takes one of a few words; an unknown one is an `InputError`."""
+
+    def choice(value: str) -> str:
+        if value not in choices:
+            raise InputError(unknown_value(value, choices, what), field=name)
+        return value
+
+    return typer.Option(name, help=text, parser=choice, metavar="|".join(choices))
+
+
+LangOption = Annotated[
+    Lang,
+    choice_option(
+        "--lang", get_args(Lang), "language", "Language of texts; default: the terminal's."
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")
+]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Processes to use; default: one for each core.",
+        show_default=False,
+    ),
+]
+HistoryArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="HISTORY", help="A history file, also one that ends in .gz; - is standard input."
+    ),
+]
+DisputeOption = Annotated[
+    str | None,
+    typer.Option("--dispute", metavar="ID", help="Which dispute, where the history has several."),
+]
+HistoryOutputOption = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=f"File to write (*{SUFFIX}[.gz]); - is standard output.",
+    ),
+]
