@@ -32,7 +32,7 @@ MODULES: Mapping[str, str] = {
 SIZES: Mapping[str, tuple[int, int, int]] = {
     "rounds": (5, 15, 15),
     "disputes": (100, 1_000, 1_000),
-    "events": (4_000, 20_000, 1_000_000),
+    "events": (8_000, 40_000, 1_000_000),
     "commands": (100, 500, 500),
     "imported": (100, 1_000, 1_000),
     "overdue": (200, 2_000, 100_000),

@@ -1,9 +1,10 @@
-"""What a replay costs: of many files in one process and two, against parsing, under pytest."""
+"""What a replay costs: of many files, in one process and in two, and under pytest."""
 
 import gzip
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,8 @@ from benchmarks.measure import Report, Work, interleaved, python, run
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
-from dispute_fsm.history.replay import rare_garbage_collection, replay
+from dispute_fsm.history.replay import Replayed, rare_garbage_collection
+from dispute_fsm.history.replay_files import replay_files
 from dispute_fsm.history.what_if import Question
 
 ONE, TWO = "an event replayed, one process", "an event replayed, two processes"
@@ -40,28 +42,27 @@ def write_part(file: Path, seed: int, events: int) -> None:
     write_history(file, islice(generate(events, seed), events))
 
 
-def replay_file(file: str) -> int:
-    """Replay a file, as one job of many; returns how many events it has."""
-    with rare_garbage_collection():
-        return _sound(file, None)
-
-
-def what_if_file(file: str) -> int:
-    """Replay a file and ask of each dispute how it ends where silence is no consent."""
-    with rare_garbage_collection():
-        return _sound(file, Question(policy=_silence_denies))
+def replayed(files: Sequence[Path], jobs: int, question: Question | None = None) -> int:
+    """Replay files as the command does; returns how many events they have."""
+    events = 0
+    with (
+        rare_garbage_collection(),
+        replay_files(list(map(str, files)), question, jobs) as histories,
+    ):
+        for _, results in histories:
+            for result in results(lambda _line, _step: None):
+                assert isinstance(result, Replayed), result  # noqa: S101 -- else it measures nothing
+                assert result.sound, result  # noqa: S101 -- the same
+                events += result.events
+    return events
 
 
 def _silence_denies(policy: Policy) -> Policy:
     return policy.lay_over({"silence": "denial"})
 
 
-def _sound(file: str, question: Question | None) -> int:
-    events = 0
-    for result in replay(file, question):
-        assert getattr(result, "sound", False), result  # noqa: S101 -- else it measures nothing
-        events += getattr(result, "events", 0)
-    return events
+SILENCE = Question(policy=_silence_denies)
+"""How would each dispute have ended if silence were no consent?"""
 
 
 def measure(report: Report, folder: Path) -> None:
@@ -76,26 +77,27 @@ def _many_files(report: Report, folder: Path) -> None:
     files = [folder / f"part-{number}.history.jsonl" for number in range(parts)]
     with ProcessPoolExecutor(2) as pool:
         list(pool.map(write_part, files, range(parts), [events // parts] * parts))
-        names = list(map(str, files))
-        works: dict[str, Work] = {
-            ONE: lambda _turn: sum(map(replay_file, names)),
-            TWO: lambda _turn: sum(pool.map(replay_file, names)),
-            WHAT_IF: lambda _turn: sum(map(what_if_file, names)),
-            WHAT_IF_TWO: lambda _turn: sum(pool.map(what_if_file, names)),
-        }
-        large = events > 10 * _PART
-        samples = interleaved(works, 1 if large else 2, perf_counter, warm=not large)
+    works: dict[str, Work] = {
+        ONE: lambda _turn: replayed(files, 1),
+        TWO: lambda _turn: replayed(files, 2),
+    }
+    asking: dict[str, Work] = {
+        WHAT_IF: lambda _turn: replayed(files, 1, SILENCE),
+        WHAT_IF_TWO: lambda _turn: replayed(files, 2, SILENCE),
+    }
+    samples = interleaved(works, 1 if events > 10 * _PART else 2, perf_counter, warm=False)
+    asked = interleaved(asking, 1, perf_counter, warm=False)
     part = files[0].read_bytes()
     report.add(EVENT_BYTES, len(part) / (events // parts), "bytes")
     report.add(COMPRESSED_BYTES, len(gzip.compress(part)) / (events // parts), "bytes")
     report.add("events in many files", events, note=f"{parts} files, by the clock")
-    for name in works:
-        report.add(f"{name}, by the clock", samples.median(name), "s")
-    for name in (ONE, WHAT_IF):
-        report.add(f"{name}, CPU time", samples.cpu_median(name), "s")
+    for measured, single, double in ((samples, ONE, TWO), (asked, WHAT_IF, WHAT_IF_TWO)):
+        report.add(f"{single}, by the clock", measured.median(single), "s")
+        report.add(f"{double}, by the clock", measured.median(double), "s")
+        report.add(f"{single}, CPU time", measured.cpu_median(single), "s")
     load = f"by the clock; the load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     report.add(TWO_PROCESSES, samples.ratio(TWO, ONE), note=load)
-    report.add("what-if with two processes / with one", samples.ratio(WHAT_IF_TWO, WHAT_IF))
+    report.add("what-if with two processes / with one", asked.ratio(WHAT_IF_TWO, WHAT_IF))
     for file in files:
         file.unlink()
 
