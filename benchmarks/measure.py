@@ -80,7 +80,9 @@ def interleaved(
 
 
 def run(*command: str | Path, **options: Any) -> bytes:  # noqa: ANN401 -- those of subprocess
-    """Run a program of ours; return what it wrote."""
+    """Run a program of ours, and let Python keep what it compiles; return what it wrote."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    options = {"env": environment, **options}
     done = subprocess.run(list(map(str, command)), check=True, capture_output=True, **options)  # noqa: S603 -- our own
     output: bytes = done.stdout
     return output
