@@ -96,16 +96,15 @@ def _recorded(
     """Return the members of a payload or voucher, with commitments for the personal ones."""
     members: dict[str, Any] = {}
     for name, member in asked.items():
-        place = f"{pointer}/{name}"
         if name == "vouchers":
             members[name] = tuple(
                 [
-                    _recorded(vars(voucher), f"{place}/{index}", commit)
+                    _recorded(vars(voucher), f"{pointer}/vouchers/{index}", commit)
                     for index, voucher in enumerate(member)
                 ]
             )
         elif name in PERSONAL and member is not None:
-            members[name] = commit(member, place)
+            members[name] = commit(member, f"{pointer}/{name}")
         else:
             members[name] = member
     return members
@@ -120,17 +119,16 @@ def _plain(recorded: Strict, pointer: str, private: Mapping[str, PrivateValue]) 
     """Return the members of a payload or voucher, with the personal ones in the clear."""
     members: dict[str, Any] = {}
     for name, member in vars(recorded).items():
-        place = f"{pointer}/{name}"
         if isinstance(member, Commitment):
-            kept = private.get(place)
+            kept = private.get(f"{pointer}/{name}")
             members[name] = "█" * member.length if kept is None else kept.value
-        elif name == "vouchers":
-            plain = [
-                _plain(voucher, f"{place}/{index}", private) for index, voucher in enumerate(member)
-            ]
+        elif name == "vouchers":  # what was recorded is valid
             members[name] = tuple(
-                [Voucher.model_construct(**voucher) for voucher in plain]
-            )  # what was recorded is valid
+                [
+                    made(Voucher, _plain(voucher, f"{pointer}/vouchers/{index}", private))
+                    for index, voucher in enumerate(member)
+                ]
+            )
         else:
             members[name] = member
     return members

@@ -160,7 +160,7 @@ def _within(value: object, end: datetime) -> datetime:
 def format_instant(value: datetime) -> str:
     """Format an instant as RFC 3339 in UTC, its canonical form, e.g. `2023-03-28T02:00:00Z`."""
     at = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return at.isoformat().replace("+00:00", "Z")
+    return f"{at.isoformat()[:-6]}Z"
 
 
 def parse_duration(value: object) -> timedelta:

@@ -293,8 +293,12 @@ def _failed(
 ) -> Results[CaseT]:
     """Evaluate guards, add their results, and return those that do not pass."""
     failed: Results[CaseT] = ()
-    for guard in guards:
-        result = guard.check(case)
+    known = case.results
+    for guard in guards:  # as `Guard.check`, without a call for each
+        name = guard.name
+        result = known.get(name)
+        if result is None:
+            result = known[name] = guard.condition(case)
         results.append((guard, result))
         if not result.passed:
             failed += ((guard, result),)
