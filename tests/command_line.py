@@ -59,6 +59,7 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
         "PYTHONIOENCODING",
         "PYTHONUTF8",
         "PYTHONHASHSEED",
+        "PYTHONUNBUFFERED",
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "300", **changes}

@@ -1,5 +1,6 @@
 """The command line `dispute-fsm` (extra `cli`); one module per command."""
 
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -58,11 +59,11 @@ def main() -> None:
 def _print_version() -> bool:
     """Print the version without the application, which takes 50 times as long to import.
 
-    False where that cannot be written: the application tries again, and reports the error.
+    False where that cannot be written: the application tries again, and reports the error. So
+    nothing of it may wait in a buffer.
     """
     try:
-        sys.stdout.write(f"dispute-fsm {VERSION}\n")
-        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), f"dispute-fsm {VERSION}\n".encode())
     except OSError:
         return False
     return True
