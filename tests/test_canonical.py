@@ -92,3 +92,10 @@ def test_what_has_no_canonical_form_is_an_error(value: object, fault: type[Excep
         canonical(value)
     with pytest.raises(fault):
         digest(value)
+
+
+def test_a_text_of_a_subclass_is_a_text() -> None:
+    class Safe(str):
+        __slots__ = ()
+
+    assert canonical({"title": Safe("催单")}) == canonical({"title": "催单"})

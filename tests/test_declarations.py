@@ -11,7 +11,7 @@ import pytest
 
 import dispute_fsm
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.domain import commands
+from dispute_fsm.domain import commands, deadlines
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     EXPIRIES,
@@ -151,6 +151,15 @@ def test_the_payload_of_a_command_records_what_it_says(monkeypatch: pytest.Monke
     monkeypatch.delattr(Withdraw, "roles")
     with pytest.raises(TypeError, match=r"^Withdraw declares no roles$"):
         commands._declared(E.WITHDRAW)  # noqa: SLF001 -- at import it is too late for a test
+
+
+def test_every_deadline_is_met_by_a_command_and_has_a_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [of for of in COMMAND_CLASSES.values() if of.meets is not Deadline.EVIDENCE]
+    with pytest.raises(TypeError, match=r"^no command meets the evidence deadline$"):
+        commands._check_every_deadline_is_met(others)  # noqa: SLF001 -- at import it is too late for a test
+    monkeypatch.setattr(deadlines, "TERM_FIELDS", TERM_FIELDS - {"evidence"})
+    with pytest.raises(TypeError, match=r"^Policy has no field evidence, the term of the evidence"):
+        deadlines._term(Deadline.EVIDENCE)  # noqa: SLF001 -- at import it is too late for a test
 
 
 # ---- read by everybody else ----------------------------------------------------------------------

@@ -5,7 +5,7 @@ What a command says is declared once and exists in two forms. In the command the
 an audit event they are commitments.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
@@ -645,8 +645,13 @@ EXPIRIES: Mapping[Deadline, Command] = FrozenMap(
 """The command by which the system acts on each deadline once it has passed."""
 
 
-if unmet := set(Deadline) - {Deadline.PROMISE, *(of.meets for of in COMMAND_CLASSES.values())}:
-    raise TypeError(f"no command meets the {min(unmet).en}")
+def _check_every_deadline_is_met(classes: Iterable[type[Command]]) -> None:
+    """Raise `TypeError` where no command meets a deadline; the order's facts meet a promise."""
+    if unmet := set(Deadline) - {Deadline.PROMISE, *(of.meets for of in classes)}:
+        raise TypeError(f"no command meets the {min(unmet).en}")
+
+
+_check_every_deadline_is_met(COMMAND_CLASSES.values())
 
 
 def remembered(memory: Memory, command: CommandType, recorded: RecordedCommand) -> Memory:

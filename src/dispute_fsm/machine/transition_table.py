@@ -293,12 +293,8 @@ def _failed(
 ) -> Results[CaseT]:
     """Evaluate guards, add their results, and return those that do not pass."""
     failed: Results[CaseT] = ()
-    known = case.results
-    for guard in guards:  # as `Guard.check`, without a call for each
-        name = guard.name
-        result = known.get(name)
-        if result is None:
-            result = known[name] = guard.condition(case)
+    for guard in guards:
+        result = guard.check(case)
         results.append((guard, result))
         if not result.passed:
             failed += ((guard, result),)
