@@ -209,10 +209,8 @@ def seal(kind: type[E], members: dict[str, Any]) -> tuple[E, bytes]:
 
     Raises `ValidationError` where what came from outside is invalid.
     """
-    outside = from_outside(kind)
-    valid = members | vars(
-        outside.model_validate({name: members[name] for name in outside.model_fields})
-    )
+    names, validate = from_outside(kind)
+    valid = members | validate({name: members[name] for name in names})
     payload = valid["payload"]
     hashed = hashed_form(
         {
@@ -224,7 +222,7 @@ def seal(kind: type[E], members: dict[str, Any]) -> tuple[E, bytes]:
         }
     )
     valid["hash"] = hashlib.sha256(hashed).hexdigest()
-    return made(kind, {name: valid[name] for name in kind.model_fields}), hashed
+    return made(kind, {name: valid[name] for name in kind.__pydantic_fields__}), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:

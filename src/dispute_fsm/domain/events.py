@@ -9,9 +9,9 @@ text.
 # pyright: reportIncompatibleVariableOverride=false
 # Events are frozen, so a member may mean something narrower in one type of event than in all.
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import (
     AfterValidator,
@@ -365,8 +365,15 @@ _FROM_OUTSIDE = (
 _FROM_AN_OPENING = ("dispute_id", "rules", "order_id", "merchant_id", "consumer_id")
 
 
+class FromOutside(NamedTuple):
+    """Members of an event by name, and the function that validates them and returns them so."""
+
+    names: tuple[str, ...]
+    validate: Callable[[dict[str, Any]], dict[str, Any]]
+
+
 @cache
-def from_outside(event: type[AuditEvent]) -> type[Strict]:
+def from_outside(event: type[AuditEvent]) -> FromOutside:
     """Return the members of a type of event that are validated before one is recorded.
 
     They are what a host handed in, who may have changed a model without validation (`model_copy`),
@@ -376,7 +383,12 @@ def from_outside(event: type[AuditEvent]) -> type[Strict]:
     names = _FROM_OUTSIDE + (_FROM_AN_OPENING if event is DisputeOpened else ())
     declared = event.model_fields
     fields: dict[str, Any] = {name: (declared[name].annotation, declared[name]) for name in names}
-    return create_model(event.__name__, __base__=Strict, **fields)
+    model = create_model(event.__name__, __base__=Strict, **fields)
+
+    def validate(members: dict[str, Any]) -> dict[str, Any]:
+        return vars(model.model_validate(members))
+
+    return FromOutside(names, validate)
 
 
 class _EventAdapter(TypeAdapter[AnyEvent]):  # type: ignore[misc]  # it is final, but how it is pickled can be said nowhere else

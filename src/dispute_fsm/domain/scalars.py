@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, NoReturn, Self, TypeVar
 
+import msgspec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -96,6 +97,7 @@ class Strict(BaseModel):
     )
 
 
+_ENCODE = msgspec.json.Encoder().encode
 _new, _set = object.__new__, object.__setattr__  # as pydantic makes a frozen model
 
 
@@ -146,6 +148,8 @@ def _read(text: str, end: datetime) -> datetime:
 
 
 def _within(value: object, end: datetime) -> datetime:
+    if type(value) is datetime and value.tzinfo is UTC and _FIRST <= value < end:
+        return value  # the common case, as told by one comparison
     if not isinstance(value, datetime):
         raise ValueError(f"not an instant: {_INSTANT_HINT}")  # noqa: TRY004 -- for pydantic
     if value.utcoffset() is None:
@@ -160,6 +164,8 @@ def _within(value: object, end: datetime) -> datetime:
 def format_instant(value: datetime) -> str:
     """Format an instant as RFC 3339 in UTC, its canonical form, e.g. `2023-03-28T02:00:00Z`."""
     at = value if value.tzinfo is UTC else value.astimezone(UTC)
+    if type(at) is datetime:
+        return _ENCODE(at)[1:-1].decode()  # several times as fast as `isoformat`
     return f"{at.isoformat()[:-6]}Z"
 
 

@@ -135,6 +135,11 @@ class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
 Results = tuple[tuple[Guard[CaseT], GuardResult], ...]
 """Guards with their results, in the order in which they were evaluated."""
 
+_Applying: TypeAlias = tuple[
+    tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], Results[CaseT]], ...
+]
+"""Transitions that may apply, with what their selectors answer that look at no facts."""
+
 
 class Fires(NamedTuple, Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
     """Every guard of the selected transition passes."""
@@ -198,11 +203,11 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
     _questions: Mapping[tuple[str, CommandT], tuple[Dimension[CaseT], ...]] = field(
         init=False, repr=False, compare=False
     )
-    _selected: dict[
+    _applying: dict[
         tuple[str, CommandT, tuple[str, ...]],
-        tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], ...],
+        _Applying[CaseT, CommandT, EventT, DeadlineT, OutcomeT],
     ] = field(default_factory=dict[Any, Any], init=False, repr=False, compare=False)
-    """What `select` has found by the answers, which settle it: no case is looked at twice."""
+    """What was found by the answers, which settle it: the same answers are compared once."""
 
     __hash__ = object.__hash__
     """By identity: it is a key of caches, and to go through all that it says costs too much."""
@@ -242,19 +247,26 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
     def select(
         self, path: str, command: CommandT, case: CaseT
     ) -> tuple[Transition[CaseT, CommandT, EventT, DeadlineT, OutcomeT], ...]:
-        """Return the transitions that apply, as far as can be told without facts.
+        """Return the transitions that apply, as far as can be told without facts."""
+        return tuple([transition for transition, _ in self._select(path, command, case)])
 
-        Each question is asked once, whichever transitions ask it.
-        """
+    def _select(
+        self, path: str, command: CommandT, case: CaseT
+    ) -> _Applying[CaseT, CommandT, EventT, DeadlineT, OutcomeT]:
+        """Ask each question once, whichever transitions ask it, and find what applies."""
         questions = self._questions.get((path, command))
         if questions is None:
             return ()
         answers = tuple([question.answer(case) for question in questions])
-        found = self._selected.get((path, command, answers))
+        found = self._applying.get((path, command, answers))
         if found is None:
             given = dict(zip(questions, answers, strict=True))
-            found = tuple(row for row in self.transitions[path, command] if row.is_for(given))
-            self._selected[path, command, answers] = found
+            found = tuple(
+                (row, tuple([(one, one.of(given[one.dimension])) for one in row.when]))
+                for row in self.transitions[path, command]
+                if row.is_for(given)
+            )
+            self._applying[path, command, answers] = found
         return found
 
     def evaluate(
@@ -268,24 +280,26 @@ class TransitionTable(Generic[CaseT, StateT, CommandT, EventT, DeadlineT, Outcom
         actor = self.actors.get(command)
         if actor is not None and (failed := _failed(results, case, (actor,))):
             return Fails(tuple(results), failed)
-        applying = self.select(path, command, case)
+        applying = self._select(path, command, case)
         quiet = command in self.quiet
         if not applying:
             return NoEffect(tuple(results)) if quiet else NotOffered(tuple(results))
         # The compiler makes sure that transitions which only facts tell apart agree on these.
-        for guard in applying[0].rule.timing:
+        first = applying[0][0]
+        for guard in first.rule.timing:
             if failed := _failed(results, case, (guard,)):
                 return NoEffect(tuple(results)) if quiet else Fails(tuple(results), failed)
-        for transition in applying:
-            if all(selector.check(case) for selector in transition.when_facts):
-                break
-        else:  # the compiler lets only quiet commands get here
-            # It is recorded that facts were looked at.
-            results.extend([(one, one.check(case)) for one in applying[0].when_facts])
-            return NoEffect(tuple(results))
-        results.extend([(one, one.check(case)) for one in transition.selectors])
-        failed = _failed(results, case, transition.rule.needs)
-        return Fails(tuple(results), failed) if failed else Fires(tuple(results), transition)
+        for transition, selected in applying:
+            by_facts = [(one, one.check(case)) for one in transition.when_facts]
+            if all(result.passed for _, result in by_facts):
+                results += [*selected, *by_facts]
+                failed = _failed(results, case, transition.rule.needs)
+                return (
+                    Fails(tuple(results), failed) if failed else Fires(tuple(results), transition)
+                )
+        # The compiler lets only quiet commands get here. It is recorded that facts were looked at.
+        results += [(one, one.check(case)) for one in first.when_facts]
+        return NoEffect(tuple(results))
 
 
 def _failed(
