@@ -33,9 +33,16 @@ PHRASES = Messages(
         "working_hours": ("{n} 个工作小时", "{n} working hours"),
         "off": ("未启用", "off"),
         "promise": ("约定时间后 {grace}", "the agreed instant + {grace}"),
-        "S": ("公告要点", "stated"),
-        "A": ("本系统约定（公告未明确）", "assumed"),
+        "S": ("公告要点 · {}", "announcement {}"),
+        "A": ("本系统约定", "assumed"),
         "source": ("依据 {ref} · {kind}：{text}", "source {ref} ({kind}): {text}"),
+        "space": ("", " "),
+        "sentence": ("{}。", "{}."),
+        "quote": ("“{}”", "“{}”"),
+        "paraphrase": ("转述：{}。", "Paraphrase: {}."),
+        "because": ("原因：{}。", "Because: {}."),
+        "by_policy": ("可由规则参数 {} 调整。", "Policy {} changes it."),
+        "by_chart": ("调整须修改状态图。", "The chart changes it."),
         "chosen": ("所选的方案", "the option chosen"),
         "stays": ("状态不变", "stays"),
         "none": ("–", "–"),
@@ -45,10 +52,14 @@ PHRASES = Messages(
 SOURCES = Messages(
     {
         "sources": ("依据", "Sources"),
-        "number": ("编号", "no."),
+        "id": ("编号", "id"),
         "kind": ("性质", "kind"),
         "text": ("内容", "what it says"),
         "of": ("适用于", "behind"),
+        "announcement": (
+            "公告：《{title}》，{date}。引号内为公告原文，其余为转述。",
+            "Announcement: 《{title}》, {date}. What stands in quotation marks is its own text.",
+        ),
     }
 )
 
@@ -288,6 +299,7 @@ HISTORY = Messages(
         "when": ("时间", "when"),
         "what": ("事件", "what happened"),
         "details": ("处理经过与核查结果", "details and check results"),
+        "source": ("依据", "source"),
         "order": ("订单系统：{}", "order system: {}"),
         "paid": ("付款", "paid"),
         "cancel": ("申请取消", "cancel request"),
@@ -332,6 +344,7 @@ COVERAGE = Messages(
         "transition": ("流程", "transition"),
         "from": ("起始状态", "from"),
         "to": ("下一状态", "to"),
+        "source": ("依据", "source"),
         "answer": ("条件与结果", "guard and outcome"),
         "count": ("次数", "count"),
     }
@@ -366,6 +379,7 @@ REPORT = Messages(
         "path": ("处理路径", "Path over the chart"),
         "steps": ("处理经过与核查结果", "Every step"),
         "checks": ("全部核查结果（{count}）", "all checks ({count})"),
+        "source": ("依据", "source"),
         "hover": (
             "点选某一步，图中高亮对应路径。",
             "Point at a step to highlight its transition.",

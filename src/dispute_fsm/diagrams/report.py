@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from html import escape
 
-from dispute_fsm.diagrams.messages import REPORT
+from dispute_fsm.diagrams.messages import REPORT, SOURCES
 from dispute_fsm.diagrams.picture import Part, Picture, View
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
@@ -19,6 +19,7 @@ from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.timeline import TimelineEntry
 from dispute_fsm.history.timeline_text import check_lines, details, headline, state_label
+from dispute_fsm.rules.sources import ANNOUNCEMENT
 from dispute_fsm.version import VERSION
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -110,7 +111,10 @@ def report(events: Sequence[AuditEvent], policy: Policy, replayed: Replayed, lan
                 for line in _step(parts, event, entry)
             ),
             "</ol></section>",
-            f"<footer>{escape(text('made', version=VERSION, policy=policy.digest))}</footer>",
+            "<footer>",
+            f"<p>{escape(SOURCES(lang, 'announcement', **ANNOUNCEMENT._asdict()))}</p>",
+            f"<p>{escape(text('made', version=VERSION, policy=policy.digest))}</p>",
+            "</footer>",
             f"<script>{_SCRIPT}</script>",
             "</body></html>",
             "",
@@ -172,6 +176,13 @@ def _step(parts: HistoryParts, event: AuditEvent, entry: TimelineEntry) -> Itera
     yield "<table>"
     for label, value in details(entry, lang):
         yield f"<tr><th scope='row'>{escape(label)}</th><td>{escape(value)}</td></tr>"
+    for name in parts.cited(event):
+        source = parts.fmt.sources[name]
+        says = parts.fmt.join("space", parts.fmt.source_lines(source))
+        yield (
+            f"<tr><th scope='row'>{REPORT(lang, 'source')}</th><td><b>{name}</b> "
+            f"{escape(parts.fmt.source_kind(source))}<br>{escape(says)}</td></tr>"
+        )
     yield "</table>"
     yield f"<details><summary>{REPORT(lang, 'checks', count=len(entry.checks))}</summary><ul>"
     yield from (f"<li>{escape(check)}</li>" for check in check_lines(entry, lang))

@@ -19,6 +19,7 @@ from dispute_fsm.diagrams.model import (
 )
 from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
+from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import POLICY_FIELDS, Denial, Labelled, Lang, Silence
 from dispute_fsm.domain.policy import Term
 from dispute_fsm.domain.scalars import FrozenMap
@@ -76,7 +77,10 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         for change in differences
         if change.kind in {"state", "transition"}
     }
-    picture = machine_picture(Formatter(_together(before[1], after[1]), lang), remarks)
+    fmt = Formatter(_together(before[1], after[1]), lang)
+    picture = machine_picture(fmt, remarks)
+    was = Formatter(before[1], lang)
+    cited = {**uses(was, was.machine.transitions), **uses(fmt, fmt.machine.transitions)}
     versions = tuple(
         text(
             "change",
@@ -110,7 +114,7 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         lang=lang,
         title=text("title", before=before[0], after=after[0]),
         notes=(*versions, text("read" if differences else "none")),
-        parts=(table, picture),
+        parts=(table, picture, source_table(fmt, cited, was.sources)),
         graph=picture,
     )
 
@@ -251,7 +255,7 @@ def _parts(fmt: Formatter) -> dict[ChangeKind, dict[str, _Part]]:
                 {
                     "label": (fmt.label(condition.label),),
                     "codes": condition.codes,
-                    "origin": (fmt.label(condition.origin.text),),
+                    "origin": (condition.origin.id,),
                 },
             )
             for name, condition in machine.conditions.items()
@@ -263,7 +267,7 @@ def _parts(fmt: Formatter) -> dict[ChangeKind, dict[str, _Part]]:
                     "answers": [
                         f"{answer} {fmt.label(label)}" for answer, label in question.answers.items()
                     ],
-                    "origin": (fmt.label(question.origin.text),),
+                    "origin": (question.origin.id,),
                 },
             )
             for name, question in machine.questions.items()
@@ -301,7 +305,7 @@ def _transition(fmt: Formatter, transition: TransitionView) -> _Part:
             "endings": fmt.endings(transition),
             "starts": [fmt.label(deadline) for deadline in transition.starts],
             "ends": [fmt.label(deadline) for deadline in transition.ends],
-            "origin": (fmt.label(transition.origin.text),),
+            "origin": (transition.origin.id,),
         },
     )
 

@@ -1,6 +1,6 @@
 """The view `history`: one dispute's path over the chart, its deadlines and every step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from dispute_fsm.diagrams.picture import (
     cell,
 )
 from dispute_fsm.diagrams.views.chart import BEGIN, Remark, machine_picture
+from dispute_fsm.diagrams.views.sources import source_table
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Lang, PickupKind, RefundScope
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
@@ -185,12 +186,32 @@ class HistoryParts:
         return TextTable(
             id="steps",
             title=self.message("table"),
-            heads=tuple(self.message(name) for name in ("number", "when", "what", "details")),
-            widths=(4, 18, 26, 70),
-            rows=tuple(self._row(entry) for entry in self.entries),
+            heads=tuple(map(self.message, ("number", "when", "what", "details", "source"))),
+            widths=(4, 18, 24, 58, 14),
+            rows=tuple(map(self._row, self.events, self.entries)),
         )
 
-    def _row(self, entry: TimelineEntry) -> TextRow:
+    def cited(self, event: AuditEvent) -> Mapping[str, str]:
+        """Return the sources that an event rests on, by id, with what each is cited for.
+
+        They are that of the transition that it took, or of the guards that refused it.
+        """
+        machine = self.fmt.machine
+        if (transition := transition_of(machine, event)) is not None:
+            return {transition.origin.id: self.fmt.label(transition.event)}
+        failed = (check.guard for check in event.checks if not check.passed)
+        known = [machine.conditions[name] for name in failed if name in machine.conditions]
+        return {guard.origin.id: self.fmt.condition(guard) for guard in known}
+
+    def sources(self) -> TextTable:
+        """List the sources of all steps."""
+        used: dict[str, dict[str, None]] = {}
+        for event in self.events:
+            for name, of in self.cited(event).items():
+                used.setdefault(name, {})[of] = None
+        return source_table(self.fmt, used)
+
+    def _row(self, event: AuditEvent, entry: TimelineEntry) -> TextRow:
         when, what, who = headline(entry, self.fmt.lang)
         colon = self.fmt.message("colon")
         texts = (
@@ -205,6 +226,7 @@ class HistoryParts:
                 cell(when),
                 (Line(what, Face.STRONG), Line(who)),
                 cell(*(text.translate(_DRAWN) for text in texts)),
+                cell(*self.cited(event)) or cell(self.fmt.message("none")),
             ),
         )
 
@@ -221,7 +243,7 @@ def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
         lang=lang,
         title=parts.title(),
         notes=parts.notes(),
-        parts=(picture, parts.bars(), parts.table()),
+        parts=(picture, parts.bars(), parts.table(), parts.sources()),
         graph=picture,
     )
 
