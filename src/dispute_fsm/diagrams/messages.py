@@ -376,7 +376,7 @@ REPORT = Messages(
             "有 {count} 步因原文已清除等原因无法复核",
             "{count} decisions cannot be reproduced: personal data or facts are missing",
         ),
-        "path": ("处理路径", "Path over the chart"),
+        "path": ("处理路径与其他可能", "The way taken, and the alternatives"),
         "steps": ("处理经过与核查结果", "Every step"),
         "checks": ("全部核查结果（{count}）", "all checks ({count})"),
         "source": ("依据", "source"),
@@ -384,6 +384,7 @@ REPORT = Messages(
             "点选某一步，图中高亮对应路径。",
             "Point at a step to highlight its transition.",
         ),
+        "technical": ("技术信息", "technical information"),
         "hash": ("哈希 {hash}", "hash {hash}"),
         "made": (
             "由 dispute-fsm {version} 生成；规则参数 {policy}",

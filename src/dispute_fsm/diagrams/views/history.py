@@ -75,27 +75,57 @@ class HistoryParts:
 
     def picture(self) -> Picture:
         """Draw its path over the chart."""
+        return machine_picture(self.fmt, self._remarks(self.fmt.machine), brief=True)
+
+    def way(self) -> Picture:
+        """Draw only the way that was taken, with the alternatives at each fork.
+
+        What the policy excludes is no alternative.
+        """
         machine = self.fmt.machine
-        steps: dict[str, list[str]] = {}
+        taken, visited = self._course()
+        excluded = machine.unreachable()
+
+        def is_alternative(transition: TransitionView) -> bool:
+            forks = transition.source in visited and not transition.stays
+            return forks and transition.id not in excluded
+
+        transitions = [
+            transition
+            for transition in machine.transitions
+            if transition.id in taken or is_alternative(transition)
+        ]
+        ends = {end for each in transitions for end in (each.source, each.target) if end}
+        shown = ends | visited | {outer for end in ends for outer in machine.around(end)}
+        part = machine.model_copy(
+            update={
+                "transitions": tuple(transitions),
+                "states": tuple(state for state in machine.states if state.id in shown),
+            }
+        )
+        return machine_picture(Formatter(part, self.fmt.lang), self._remarks(part), brief=True)
+
+    def _course(self) -> tuple[dict[str, list[str]], set[str]]:
+        """Return the transitions that were taken, with the numbers of the steps, and the states."""
+        taken: dict[str, list[str]] = {}
         visited = {BEGIN}
         for event in self.events:
-            if (transition := transition_of(machine, event)) is not None:
-                steps.setdefault(transition.id, []).append(str(event.seq))
+            if (transition := transition_of(self.fmt.machine, event)) is not None:
+                taken.setdefault(transition.id, []).append(str(event.seq))
                 visited.update(active_states(event.target))
-        remarks = {
-            transition.id: Remark(Mark.FADED)
-            for transition in machine.transitions
-            if transition.id not in steps
-        }
-        for name, numbers in steps.items():
+        return taken, visited
+
+    def _remarks(self, machine: Machine) -> dict[str, Remark]:
+        """Mark the states and transitions of a picture: taken, where it is now, or neither."""
+        taken, visited = self._course()
+        leaves = {state.id for state in machine.states if state.kind == "leaf"}
+        others = {transition.id for transition in machine.transitions} - taken.keys()
+        remarks = dict.fromkeys((leaves - visited) | others, Remark(Mark.FADED))
+        for name, numbers in taken.items():
             text = self.message("steps", self.fmt.join("comma", numbers))
             remarks[name] = Remark(Mark.LIT, text)
-        for state in machine.states:
-            if state.kind == "leaf" and state.id not in visited:
-                remarks[state.id] = Remark(Mark.FADED)
-        leaves = active_leaves(self.events[-1].target)
         here = Remark(Mark.LIT, self.message("ended" if self.ended else "here"))
-        return machine_picture(self.fmt, {**remarks, **dict.fromkeys(leaves, here)}, brief=True)
+        return remarks | dict.fromkeys(active_leaves(self.events[-1].target), here)
 
     # ---- the timeline ----------------------------------------------------------------------------
 
