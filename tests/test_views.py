@@ -10,6 +10,7 @@ import pytest
 
 from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.diagrams.changes import ChartChange, changes
 from dispute_fsm.diagrams.completeness import (
     events_not_offered,
     gap_codes,
@@ -30,7 +31,7 @@ from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
 from dispute_fsm.diagrams.views.decisions import decisions
-from dispute_fsm.diagrams.views.diff import ChartChange, changes, diff
+from dispute_fsm.diagrams.views.diff import diff, sentences
 from dispute_fsm.diagrams.views.history import active_leaves, history, transition_of
 from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.domain.enums import (
@@ -385,7 +386,11 @@ def test_the_timeline_shows_each_deadline_against_what_happened(lang: Lang) -> N
     view = history(result.events, result.scenario.opening.policy, lang)
     bars = next(part for part in view.parts if part.__class__.__name__ == "Bars")
     lanes = {lane.id: lane.bars for lane in bars.lanes}  # type: ignore[union-attr] # the assertion below says which part it is
-    assert list(lanes) == ["lane-response", "lane-confirmation", "lane-promise"]
+    ids = ["lane-response", "lane-confirmation", "lane-promise", "lane-agreed"]
+    assert list(lanes) == ids
+    (agreed,) = lanes["lane-agreed"]
+    assert agreed.start == agreed.end == vars(result.events[1].payload)["agreed_until"]
+    assert agreed.end < lanes["lane-promise"][0].end
     used, left = lanes["lane-response"]
     assert (used.mark, left.mark, used.end) == (Mark.LIT, Mark.FADED, left.start)
     ran_out, late = lanes["lane-promise"]
@@ -536,7 +541,8 @@ def test_a_policy_shows_its_terms_and_the_transitions_that_it_enables_or_disable
     }
     assert (edges[enabled].mark, edges[disabled].mark) == (Mark.ADDED, Mark.REMOVED)
     assert edges[enabled].badge
-    assert edges["opened--withdraw"].mark is Mark.PLAIN
+    assert "opened--withdraw" not in edges
+    assert edges["opened--response_expired"].mark is Mark.PLAIN  # beside the deadline that changed
     assert edges["denial_under_review--rule_at_fault"].mark is Mark.ADDED
     assert found["denial_under_review"].lines == (
         "happens under the new policy, not under the old one",
@@ -546,10 +552,21 @@ def test_a_policy_shows_its_terms_and_the_transitions_that_it_enables_or_disable
 def test_every_two_rule_versions_can_be_compared() -> None:
     for one, other in product(VERSIONS.values(), repeat=2):
         before, after = machine_of(one, DEFAULT_POLICY), machine_of(other, DEFAULT_POLICY)
-        picture = the_picture(diff((one.id, before), (other.id, after), "zh"))
+        view = diff((one.id, before), (other.id, after), "zh")
+        picture = the_picture(view)
         ids = [edge.id for edge in picture.edges]
         assert len(set(ids)) == len(ids)
-        assert {transition.id for transition in after.transitions} <= set(ids)
+        changed = {
+            change.id
+            for change in changes(before, after, "zh")
+            if change.kind == "transition" and change.aspects != ("origin",)
+        }
+        assert {edge.id for edge in picture.edges if edge.mark is not Mark.PLAIN} == changed
+        assert changed <= set(ids)
+        assert bool(changed) is (one.id != other.id)
+        told = sentences([*changes(before, after, "zh")], before, after, "zh")
+        assert len(told) <= 8
+        assert set(sentences([], before, before, "zh")) == set()
         gone = [
             edge
             for edge in picture.edges

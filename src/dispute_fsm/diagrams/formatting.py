@@ -109,9 +109,11 @@ class Formatter:
 
     def requirements(self, transition: TransitionView) -> list[GuardLabel]:
         """Return what a transition requires, except that it has to be in time."""
-        return self.conditions(
-            name for name in (*transition.timing, *transition.needs) if name not in _IN_TIME
-        )
+        return [*self.timing(transition), *self.conditions(transition.needs)]
+
+    def timing(self, transition: TransitionView) -> list[GuardLabel]:
+        """Return what a transition requires of the time, except that it has to be in time."""
+        return self.conditions(name for name in transition.timing if name not in _IN_TIME)
 
     def guards(self, transition: TransitionView) -> list[GuardLabel]:
         """Return every condition of a transition."""

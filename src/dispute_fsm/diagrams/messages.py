@@ -257,6 +257,20 @@ DIFF = Messages(
         ),
         "change": ("{rules}：{change}。原因：{why}。", "{rules}: {change}. Why: {why}."),
         "none": ("两者没有差异。", "The two do not differ."),
+        "value": ("{what}：{says}。", "{what}: {says}."),
+        "options_added": ("新增方案：{}。", "New options: {}."),
+        "options_removed": ("不再有方案：{}。", "No longer an option: {}."),
+        "states_added": ("新增状态：{}。", "New states: {}."),
+        "states_removed": ("移除状态：{}。", "States removed: {}."),
+        "count_added": ("新增 {} 项", "{} added"),
+        "count_removed": ("移除 {} 项", "{} removed"),
+        "count_changed": ("改动 {} 项", "{} changed"),
+        "rest": ("另有 {} 项改动，见下表。", "{} more changes are in the table below."),
+        "items": ("{} 项", "{} of them"),
+        "reworded": (
+            "另有 {} 项只改了措辞、依据或选择条件的名称，未逐项列出。",
+            "{} more differ only in words, sources or names of selectors, and are not listed.",
+        ),
         "changes": ("差异一览", "What differs"),
         "mark": ("变化", "change"),
         "kind": ("种类", "kind"),
@@ -313,6 +327,8 @@ HISTORY = Messages(
         "in_time": ("截止 {due}，{ended}", "due {due}, {ended}"),
         "overdue": ("截止 {due}，届满 {late}后系统处理", "due {due}, processed {late} later"),
         "open": ("截止 {due}，仍在计时", "due {due}, still running"),
+        "agreed": ("约定的发货时间", "agreed instant"),
+        "agreed_at": ("{}，发货与揽件均不得晚于此时", "{}; shipped and scanned by then"),
     }
 )
 

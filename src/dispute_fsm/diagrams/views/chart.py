@@ -65,7 +65,8 @@ def machine_picture(
     `brief` leaves out what the transitions require.
     """
     machine = fmt.machine
-    boxes = [Box(id=BEGIN, lines=(), shape=Shape.START)]
+    begins = any(transition.source is None for transition in machine.transitions)
+    boxes = [Box(id=BEGIN, lines=(), shape=Shape.START)] if begins else []
     frames: list[Frame] = []
     for state in machine.states:
         remark = remarks.get(state.id, _PLAIN)

@@ -28,7 +28,7 @@ from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
+from dispute_fsm.history.timeline import DeadlineChanges, TimelineEntry, local_time, timeline
 from dispute_fsm.history.timeline_text import details, duration_text, ended_deadline_text, headline
 from dispute_fsm.rules.registry import rule_version
 
@@ -138,7 +138,7 @@ class HistoryParts:
             for deadline in Deadline
             if bars[deadline]
         ]
-        lanes += self._fact_lanes()
+        lanes += [*self._agreed_lane(), *self._fact_lanes()]
         instants = [entry.at for entry in self.entries]
         instants += [at for lane in lanes for bar in lane.bars for at in (bar.start, bar.end)]
         return Bars(
@@ -196,6 +196,21 @@ class HistoryParts:
         else:
             text = self.message("due", due=self._time(due))
             yield Bar(start=started, end=due, text=text, mark=Mark.LIT)
+
+    def _agreed_lane(self) -> Iterator[Lane]:
+        """Show the agreed instant apart from the promise deadline, which runs on after it.
+
+        The scan may not be later than the instant. The time after it is only for its record to
+        arrive, so a scan that is a second late lies well before the deadline.
+        """
+        dues = [due for entry in self.entries for due in _promise_dues(entry.deadlines)]
+        if dues:
+            agreed = [due - self.fmt.policy.scan_grace for due in dues]
+            bars = tuple(
+                Bar(start=at, end=at, text=self.message("agreed_at", self._time(at)), mark=Mark.LIT)
+                for at in agreed
+            )
+            yield Lane(id="lane-agreed", label=self.message("agreed"), bars=bars)
 
     def _fact_lanes(self) -> Iterator[Lane]:
         """Iterate over the last known order facts that are dated after the opening."""
@@ -282,6 +297,14 @@ def history_parts(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> H
     """Make the parts of the view."""
     machine = machine_of(rule_version(events[0].rules), policy)
     return HistoryParts(Formatter(machine, lang), tuple(events), timeline(events, policy))
+
+
+def _promise_dues(changes: DeadlineChanges) -> Iterator[datetime]:
+    """Iterate over the due instants that a promise deadline gets."""
+    if (start := changes.started.get(Deadline.PROMISE)) is not None:
+        yield start.due
+    if (moved := changes.moved.get(Deadline.PROMISE)) is not None:
+        yield moved[1]
 
 
 def _dated(facts: OrderFacts) -> Iterator[tuple[datetime, str]]:
