@@ -2,14 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -51,8 +51,47 @@ async def working(client: Client, service: DisputeService) -> AsyncGenerator[Tem
             activities=[clock.expire],
             activity_executor=threads,
             workflow_runner=SANDBOX,
+            # so each step is replayed from the history, also by the worker after this one
+            max_cached_workflows=0,
         ):
             yield clock
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds that nobody tells of."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 -- other threads and processes make it hold
+            await asyncio.sleep(0.005)  # looks again; what it waits for is the condition
+
+
+async def run_of(client: Client, dispute_id: str, revision: int) -> WorkflowExecutionDescription:
+    """Return the workflow of a dispute at a revision. Raises `RPCError` where there is none."""
+    return await client.get_workflow_handle(f"due:{dispute_id}:{revision}").describe()
+
+
+async def waiting(client: Client, dispute_id: str, revision: int) -> str:
+    """Wait until the workflow of a dispute at a revision has set its timer, and return its id."""
+    handle = client.get_workflow_handle(f"due:{dispute_id}:{revision}")
+    async with asyncio.timeout(PATIENCE):
+        while not any(  # noqa: ASYNC110 -- the server is another process
+            event.HasField("timer_started_event_attributes")
+            for event in (await handle.fetch_history()).events
+        ):
+            await asyncio.sleep(0.005)  # looks again; what it waits for is the condition
+    return handle.id
+
+
+async def result(environment: WorkflowEnvironment, workflow_id: str) -> str:
+    """Return what came of a workflow, while the server's time moves on by seconds.
+
+    The client's own way to wait makes the server's time jump, over the end of its own request too.
+    """
+    handle = environment.client.get_workflow_handle(workflow_id, result_type=str)
+    async with asyncio.timeout(PATIENCE):
+        while (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
+            await environment.sleep(1)
+    came: str = await handle.result()
+    return came
 
 
 @dataclass
@@ -68,8 +107,10 @@ class Player:
     environment: WorkflowEnvironment
     clock: TemporalClock
     stage: Stage
+    server_moved_to: datetime = field(init=False)
 
     async def play(self) -> None:
+        self.server_moved_to = self.stage.scenario.opened_at
         revision_before = 0
         for sweeps in self.stage.play():
             if sweeps:
@@ -92,28 +133,24 @@ class Player:
                 id=f"{kind}:{wakeup.workflow_id}",
                 task_queue=QUEUE,
             )
-        await self._rung(revision)
-        await self._rung(revision + 1)
+        await until(lambda: self._has_rung(revision) and self._has_rung(revision + 1))
 
     async def _release(self) -> None:
         """Let every deadline that has passed ring; one that stays pending once."""
         now = self.stage.time.now
+        pause = max(now - self.server_moved_to, timedelta(seconds=1))
+        self.server_moved_to = now
         while (due := self.stage.due()) is not None and due[1] < now:
             if self._has_rung(due[0]):
                 return
             await self.clock.deliver()
-            await self._rung(due[0], skipping=True)
+            while not self._has_rung(due[0]):
+                await self.environment.sleep(pause)
+                await asyncio.sleep(0)  # looks again; what it waits for is the condition
 
     def _has_rung(self, revision: int) -> bool:
+        """Tell whether the alarm of a revision has rung at this time of the scenario."""
         return any(
             (attempt.revision, attempt.at) == (revision, self.stage.time.now)
             for attempt in self.stage.service.attempts
         )
-
-    async def _rung(self, revision: int, *, skipping: bool = False) -> None:
-        """Wait until the alarm of a revision has rung at this time of the scenario."""
-        async with asyncio.timeout(PATIENCE):
-            while not self._has_rung(revision):
-                if skipping:
-                    await self.environment.sleep(timedelta(days=1))
-                await asyncio.sleep(0.005)  # looks again; what it waits for is the condition

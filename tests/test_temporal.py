@@ -1,17 +1,32 @@
-"""Temporal as the alarm clock: every deadline fires once, at its time, as the plain service does."""
+"""Temporal as the alarm clock: every deadline fires once, and nothing personal goes to Temporal."""
 
 import asyncio
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+from temporalio.service import RetryConfig, RPCError
 
+from dispute_fsm.domain.enums import CommandType, Deadline, Option
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.engines.temporal import TemporalClock
+from dispute_fsm.errors import OrderSystemUnavailableError, SinkUnavailableError
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import run_scenario
+from dispute_fsm.service import DisputeService
+from dispute_fsm.service.consumer import DeliveryResult
 from tests.engine_scenarios import FILES, named, stage
 from tests.sampling import few
-from tests.temporal_support import Player, server, working
+from tests.service_support import AnyOrder, House, house, settle
+from tests.support import DAY, MINUTE, PAID, SECOND, choose, command
+from tests.temporal_support import Player, result, run_of, server, waiting, working
 
+PERSONAL = "personal-value"
 SWEEPING = [file for file in FILES if "do: sweep" in file.read_text(encoding="utf-8")]
 OTHERS = [file for file in FILES if file not in SWEEPING]
 
@@ -38,3 +53,223 @@ def test_a_scenario_has_the_same_events_when_temporal_fires_its_deadlines(
     for status in ("early", "stale"):
         number = sum(expiry.status == status for expiry in timed.service.expiries)
         count(f"alarms of Temporal that were {status} in scenarios", number)
+
+
+@pytest.fixture
+def home(url: str) -> Iterator[House]:
+    with house(url) as home:
+        yield home
+
+
+def expiries(service: DisputeService, dispute_id: str) -> int:
+    """Count the deadlines of a dispute that have fired."""
+    events = service.history(dispute_id)
+    return sum(event.command.expires is not None and not event.refused for event in events)
+
+
+# ---- what is started -----------------------------------------------------------------------------
+
+
+def test_a_feed_that_is_delivered_again_starts_nothing_twice(home: House) -> None:
+    home.open("D-1")
+    home.open("D-2")
+    home.service.send("D-2", choose(Option.OUT_OF_STOCK_REFUND))
+    settle(home.store)
+
+    async def deliver_twice() -> None:
+        async with server() as environment:
+            client = environment.client
+            async with working(client, home.service) as clock:
+                assert await clock.deliver() == DeliveryResult(delivered=3)
+                pending = await run_of(client, "D-1", 1), await run_of(client, "D-2", 2)
+                home.time.pass_(DAY * 2)
+                await environment.sleep(DAY * 2)
+                assert await result(environment, "due:D-1:1") == "fired"
+                settle(home.store)
+                with home.store.engine.begin() as connection:
+                    connection.execute(text("DELETE FROM dispute_consumers"))
+                assert (await clock.deliver()).delivered == 5  # with the two expiries
+                again = await run_of(client, "D-1", 1), await run_of(client, "D-2", 2)
+                assert [each.run_id for each in again] == [each.run_id for each in pending]
+
+    asyncio.run(deliver_twice())
+    assert (expiries(home.service, "D-1"), expiries(home.service, "D-2")) == (1, 1)
+
+
+def test_nothing_is_started_for_what_is_past_refused_or_without_a_deadline(home: House) -> None:
+    home.orders.shown = PAID
+    home.open("D-1")
+    home.service.send("D-1", choose(Option.ALREADY_SHIPPED))  # refused: it has not been shipped
+    home.service.send("D-1", choose(Option.PROVE_NO_FAULT))
+    home.open("D-2")
+    home.service.send("D-2", command(CommandType.WITHDRAW))
+    settle(home.store)
+
+    async def deliver() -> None:
+        async with server() as environment, working(environment.client, home.service) as clock:
+            assert await clock.deliver() == DeliveryResult(delivered=5)
+            assert (await run_of(environment.client, "D-1", 2)).run_id
+            for dispute_id, revision in (("D-1", 1), ("D-2", 1), ("D-2", 2)):
+                with pytest.raises(RPCError, match=r"(?i)not found"):
+                    await run_of(environment.client, dispute_id, revision)
+
+    asyncio.run(deliver())
+
+
+def test_while_temporal_is_unavailable_the_feed_waits(home: House) -> None:
+    home.open("D-1")
+    settle(home.store)
+
+    async def deliver() -> None:
+        async with server() as environment:
+            impatient = RetryConfig(max_elapsed_time_millis=1, max_retries=1)
+            client = await environment.connect_client(retry_config=impatient)
+            await environment.shutdown()
+            clock = TemporalClock(home.service, client, task_queue="disputes")
+            with pytest.raises(SinkUnavailableError):
+                await clock.deliver()
+        async with server() as environment, working(environment.client, home.service) as clock:
+            assert await clock.deliver() == DeliveryResult(delivered=1)
+
+    asyncio.run(deliver())
+
+
+# ---- what fails ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", [pytest.param(OrderSystemUnavailableError, marks=pytest.mark.whole), ValueError]
+)
+def test_a_deadline_is_attempted_until_it_fires_and_no_personal_value_goes_to_temporal(
+    tmp_path: Path, error: type[Exception]
+) -> None:
+    asked: list[str] = []
+
+    class Failing(AnyOrder):
+        def look(self, order_id: str, now: datetime) -> OrderFacts | None:
+            asked.append(order_id)
+            if self.available:
+                facts: OrderFacts | None = super().look(order_id, now)
+                return facts
+            raise error(f"{PERSONAL}: a host may write anything into an error")
+
+    async def fire(home: House) -> tuple[bytes, bytes]:
+        """Return everything that Temporal had of the dispute: while it failed, and in the end."""
+        async with server() as environment, working(environment.client, home.service) as clock:
+            home.open("D-1")
+            await clock.deliver()
+            choice = choose(Option.SHIP_BY_AGREED_DATE, note=PERSONAL)
+            promised = home.service.send("D-1", choice)
+            await clock.deliver()
+            await waiting(environment.client, "D-1", 2)
+            failing = Failing(PAID)
+            failing.available = False
+            home.orders.look = failing.look  # type: ignore[method-assign]  # from here on it fails
+            due_at = promised.dispute.running[Deadline.PROMISE]
+            pause = due_at - home.time.now
+            home.time.now = due_at + SECOND
+            while len(asked) < 3:
+                await environment.sleep(pause)
+                pause = MINUTE
+            alarms = [environment.client.get_workflow_handle(f"due:D-1:{of}") for of in (1, 2)]
+            failed = (await alarms[1].describe()).raw_description.SerializeToString()
+            failing.available = True
+            results = [await result(environment, alarm.id) for alarm in alarms]
+            assert results == ["stale", "fired"]
+            histories = [await alarm.fetch_history() for alarm in alarms]
+            events = [event for history in histories for event in history.events]
+            return failed, b"".join(event.SerializeToString() for event in events)
+
+    with house(f"sqlite:///{tmp_path / 'disputes.db'}") as home, capture_logs():
+        failed, history = asyncio.run(fire(home))
+        assert expiries(home.service, "D-1") == 1
+        private = "".join(event.model_dump_json() for event in home.service.history("D-1"))
+    assert private.count(PERSONAL) == 1, "nothing was planted"
+    assert error.__name__.encode() in failed, "why an attempt failed is to be seen"
+    assert b'"dispute_id":"D-1"' in history, "texts are not found in it"
+    assert PERSONAL.encode() not in failed + history
+    for who in ("M-1", "C-1", "O-D-1"):
+        assert f'"{who}"'.encode() not in failed + history
+
+
+# ---- beside the sweeper --------------------------------------------------------------------------
+
+
+def test_a_host_can_move_from_the_sweeper_to_temporal_and_back(home: House) -> None:
+    passed = DAY + SECOND
+
+    async def move() -> None:
+        async with server() as environment:
+
+            async def adopted(dispute_id: str, clock: TemporalClock) -> str:
+                """See that Temporal waits for a deadline."""
+                settle(home.store)
+                await clock.deliver()
+                return await waiting(environment.client, dispute_id, 1)
+
+            async def opened(dispute_id: str, clock: TemporalClock) -> str:
+                home.open(dispute_id)
+                return await adopted(dispute_id, clock)
+
+            home.open("swept")
+            home.time.pass_(passed)
+            assert home.service.sweep().fired == 1
+            home.open("adopted")
+            async with working(environment.client, home.service) as clock:  # it is switched on
+                both = await adopted("adopted", clock), await opened("both", clock)
+                home.time.pass_(passed)  # the sweeper still runs, and each has its turn
+                swept, _ = await asyncio.gather(
+                    asyncio.to_thread(home.service.sweep), environment.sleep(passed)
+                )
+                results = [await result(environment, alarm) for alarm in both]
+                assert swept.fired + results.count("fired") == len(results)
+                assert set(results) <= {"fired", "stale"}
+                alone = await opened("alone", clock)  # the sweeper is switched off
+                home.time.pass_(passed)
+                await environment.sleep(passed)
+                assert await result(environment, alone) == "fired"
+                left = await opened("left", clock)
+            home.time.pass_(passed)  # Temporal is switched off
+            assert home.service.sweep().fired == 1
+            async with working(environment.client, home.service):  # what waits there is past
+                await environment.sleep(passed)
+                assert await result(environment, left) == "stale"
+
+    asyncio.run(move())
+    for dispute_id in ("swept", "adopted", "both", "alone", "left"):
+        assert expiries(home.service, dispute_id) == 1
+
+
+def threads() -> int:
+    """Count the threads of this process, also those that are not Python's."""
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def test_a_pending_deadline_costs_no_thread(tmp_path: Path, *, whole: bool) -> None:
+    few_pending, many_pending = 10, 1_000 if whole else 60
+
+    async def pend(home: House) -> tuple[int, int]:
+        counted: list[int] = []
+        async with server() as environment, working(environment.client, home.service) as clock:
+            for number in range(many_pending):
+                home.open(f"D-{number}")
+                if number + 1 in {few_pending, many_pending}:
+                    while (await clock.deliver()).more:
+                        pass
+                    await waiting(environment.client, f"D-{number}", 1)
+                    counted.append(threads())
+        return counted[0], counted[1]
+
+    with house(f"sqlite:///{tmp_path / 'disputes.db'}") as home:
+        first, last = asyncio.run(pend(home))
+    assert last - first < few_pending, f"{first} threads for {few_pending}, {last} for many"
+
+
+def test_importing_the_core_or_the_service_imports_no_engine() -> None:
+    code = (
+        "import sys, dispute_fsm; dispute_fsm.Disputes, dispute_fsm.DisputeService; "
+        "import dispute_fsm.service.async_service, dispute_fsm.engines; "
+        "print([name for name in sys.modules if name.partition('.')[0] == 'temporalio'])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)  # noqa: S603 -- our own line
+    assert ran.stdout.strip() == "[]"

@@ -24,7 +24,11 @@ from threading import Event
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ApplicationError,
+    ApplicationErrorCategory,
+    WorkflowAlreadyStartedError,
+)
 from temporalio.service import RPCError
 
 from dispute_fsm.decider.dispute import next_due
@@ -79,7 +83,7 @@ class TemporalClock:
 
     # ---- the activity ----------------------------------------------------------------------------
 
-    @activity.defn(name=EXPIRE)
+    @activity.defn(name=EXPIRE, no_thread_cancel_exception=True)  # it ends what it has begun
     def expire(self, wakeup: Wakeup) -> Attempt:
         """Fire the deadlines of a dispute that have passed, unless its revision is another one.
 
@@ -89,15 +93,7 @@ class TemporalClock:
         try:
             expiry = self._service.expire(wakeup.dispute_id, revision=wakeup.revision)
         except Exception as error:  # noqa: BLE001 -- a host's order system may raise anything, and Temporal is to try again
-            name = type(error).__name__
-            if not isinstance(error, (OrderSystemUnavailableError, StaleFactsError)):  # logged
-                log().error(
-                    "deadline_failed",
-                    dispute_id=wakeup.dispute_id,
-                    error=name,
-                    detail=str(error) if isinstance(error, DisputeError) else None,
-                )
-            raise ApplicationError(f"{name}, see the log of this worker", type=name) from None
+            raise _attempt_failed(wakeup.dispute_id, error) from None
         early_by = timedelta() if expiry.early_by is None else expiry.early_by
         return Attempt(expiry.status, early_by.total_seconds())
 
@@ -189,3 +185,19 @@ class TemporalClock:
             sweeper.stop()
             await running
             raise
+
+
+def _attempt_failed(dispute_id: str, error: Exception) -> ApplicationError:
+    """Log an error, and return what Temporal gets of it, in order to try again."""
+    name = type(error).__name__
+    category = ApplicationErrorCategory.UNSPECIFIED
+    if isinstance(error, OrderSystemUnavailableError | StaleFactsError):
+        category = ApplicationErrorCategory.BENIGN  # the service has logged it: it stays pending
+    else:
+        log().error(
+            "deadline_failed",
+            dispute_id=dispute_id,
+            error=name,
+            detail=str(error) if isinstance(error, DisputeError) else None,
+        )
+    return ApplicationError(f"{name}, see the log of the worker", type=name, category=category)
