@@ -30,6 +30,7 @@ from dispute_fsm.handler import (
 )
 from dispute_fsm.orders import OrderSystem
 from dispute_fsm.rules.checklist import Checklist
+from dispute_fsm.service.alarms import AlarmHook
 from dispute_fsm.service.command_handler import Clock, CommandHandler
 from dispute_fsm.service.consumer import SOURCE, Consumer, FeedEvent, Sink, feed_event
 from dispute_fsm.service.sweeper import (
@@ -55,7 +56,8 @@ class DisputeService:
 
     Any number of threads may use it. `orders` is the host's order system. `clock` gives business
     time; the default is the database's clock where it has one, or else this machine's. `stamp`
-    makes ids and salts.
+    makes ids and salts. `alarms` is called in each transaction in which a dispute's revision
+    changes, for an engine that is to call `expire`: see `dispute_fsm.service.alarms`.
 
     Every call may raise `StoreUnavailableError`: database unavailable. Nothing is half-written. If
     the connection broke during a commit, send the same command with the same key again to learn
@@ -70,9 +72,10 @@ class DisputeService:
         *,
         clock: Clock | None = None,
         stamp: StampMaker = fresh_stamp,
+        alarms: AlarmHook | None = None,
     ) -> None:
         self.store = store
-        self._handler = CommandHandler(store, Disputes(orders, stamp), clock)
+        self._handler = CommandHandler(store, Disputes(orders, stamp), clock, alarms)
 
     # ---- openings and commands -------------------------------------------------------------------
 
@@ -270,7 +273,10 @@ class DisputeService:
     def due_before(
         self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE
     ) -> Page[Due]:
-        """Return the deadlines that are due before an instant, the first due first."""
+        """Return the deadlines that are due before an instant, the first due first.
+
+        Each carries the revision of its dispute, for `expire`.
+        """
         with self.store.pool.take() as session:
             return queries.due_before(session, instant, cursor, limit)
 

@@ -31,6 +31,7 @@ from dispute_fsm.errors import (
     UnknownDisputeError,
 )
 from dispute_fsm.handler import Disputes, MakeCommand, Result, log_decision, read_instant
+from dispute_fsm.service.alarms import AlarmHook, alarm_of
 from dispute_fsm.service.messages import CONTINUE_LIVE_DISPUTE
 from dispute_fsm.store.pool import translated_errors
 from dispute_fsm.store.repository import Loaded, Store
@@ -75,13 +76,14 @@ class _PendingCommand:
 class CommandHandler:
     """Handles openings and commands for the disputes of a store.
 
-    `clock` None: the database's clock, where it has one. `wakes` are set when a deadline may be due
-    sooner than before.
+    `clock` None: the database's clock, where it has one. `alarms` is the host's hook. `wakes` are
+    set when a deadline may be due sooner than before.
     """
 
     store: Store
     disputes: Disputes
     clock: Clock | None
+    alarms: AlarmHook | None = None
     wakes: list[Event] = field(default_factory=list[Event])
 
     def now(self, session: Session) -> datetime:
@@ -135,6 +137,7 @@ class CommandHandler:
             with self.session(host, writes=True) as session:
                 due = self.store.insert(session, result.dispute, result.decision.hashed)
                 self._announce(session, result.dispute, due)
+                self._set_alarm(session, result.dispute)
             self._wake()
 
     # ---- commands --------------------------------------------------------------------------------
@@ -254,8 +257,10 @@ class CommandHandler:
                 session, pending.dispute, decision.event, result.dispute, decision.hashed
             )
             self._announce(session, result.dispute, due)
+            if result.accepted:  # a recorded refusal leaves the revision as it is
+                self._set_alarm(session, result.dispute)
 
-    # ---- sessions and announcements --------------------------------------------------------------
+    # ---- sessions, announcements, alarms ---------------------------------------------------------
 
     @contextmanager
     def session(self, host: Connection | None, *, writes: bool = False) -> Generator[Session]:
@@ -270,6 +275,11 @@ class CommandHandler:
     def _announce(self, session: Session, dispute: Dispute, due: Sequence[datetime]) -> None:
         if any(at - dispute.last_at < ANNOUNCE_WITHIN for at in due):
             self.store.announce(session)
+
+    def _set_alarm(self, session: Session, dispute: Dispute) -> None:
+        """Call the host's hook, if there is one, in the transaction of the session."""
+        if self.alarms is not None:
+            self.alarms(alarm_of(dispute), session)
 
     def _wake(self) -> None:
         for wake in self.wakes:

@@ -9,7 +9,7 @@ from collections import namedtuple
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, bindparam
@@ -17,6 +17,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
 from dispute_fsm.store.address import POSTGRESQL, SQLITE, behind_pooler
+
+Backend = Literal["sqlite", "postgresql"]
 
 _STREAMED = 200
 """How many rows of a long result are read at a time."""
@@ -39,6 +41,11 @@ class Session:
         self.dialect = dialect
         self.driver = driver
         self.execute: Callable[..., Any] = driver.execute
+
+    @property
+    def backend(self) -> Backend:
+        """The kind of the database."""
+        return cast("Backend", self.dialect.name)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
