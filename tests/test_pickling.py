@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 import dispute_fsm
 from dispute_fsm import testing
-from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Stale, Unchanged
 from dispute_fsm.decider.options import options
 from dispute_fsm.domain.commands import RecordedVoucher, Voucher
 from dispute_fsm.domain.enums import CommandType, Option, Role, StateName, VoucherKind
@@ -236,6 +236,7 @@ def kept(folder: Path) -> Iterator[object]:
         home.open("D-1")
         home.open("D-2")
         home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=None)
+        yield home.service.send("D-1", choose(Option.CONSUMER_CANCELS), revision=1)
         service = home.service
         yield from (
             service.get("D-1"),
@@ -347,7 +348,7 @@ def test_there_is_a_value_of_every_public_class(values: list[object]) -> None:
     public = {
         each for each in offered().values() if isinstance(each, type) and not is_typeddict(each)
     } | results()
-    assert public >= {Accepted, Refused, Repeated, Unchanged}
+    assert public >= {Accepted, Refused, Repeated, Stale, Unchanged}
     without = public - {kind for value in values for kind in type(value).__mro__}
     assert without - WITHOUT.keys() == set(), (
         "make one in this file, or say in WITHOUT why there is none"

@@ -125,6 +125,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         connection: HostConnection | None = None,
     ) -> Result: ...
     @overload
@@ -137,6 +138,7 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         connection: HostConnection | None = None,
         **payload: object,
     ) -> Result: ...
@@ -149,6 +151,7 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         connection: HostConnection | None = None,
         **payload: object,
     ) -> Result:
@@ -156,6 +159,10 @@ class DisputeService:
 
         The command is decided as of the time when it arrived, or the time of the dispute's last
         event where a clock went back. `facts` is a snapshot that the host already has.
+
+        `revision` is the revision for which the command is meant: at another one nothing is
+        recorded, and the decision is `Stale`. A command that was accepted before, under the same
+        key, is `Repeated` at any revision.
 
         `connection` is a connection of the host's with an open transaction: of SQLAlchemy, psycopg
         3 or sqlite3, or Django's. Everything is written in that transaction, and the dispute stays
@@ -168,7 +175,7 @@ class DisputeService:
         invalid, or the `connection` has no open transaction.
         """
         parsed = parse_command(command, by, key, payload)
-        return self._handler.send(dispute_id, parsed, facts, connection)
+        return self._handler.send(dispute_id, parsed, facts, revision, connection)
 
     def expire(
         self,

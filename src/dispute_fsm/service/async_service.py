@@ -54,7 +54,13 @@ class AsyncDisputeService:
 
     @overload
     async def send(
-        self, dispute_id: str, command: Command, /, *, facts: OrderFacts | None = None
+        self,
+        dispute_id: str,
+        command: Command,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        revision: int | None = None,
     ) -> Result: ...
     @overload
     async def send(
@@ -66,9 +72,10 @@ class AsyncDisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         **payload: object,
     ) -> Result: ...
-    async def send(
+    async def send(  # noqa: PLR0913 -- as the service's own
         self,
         dispute_id: str,
         command: Command | str,
@@ -77,11 +84,14 @@ class AsyncDisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         **payload: object,
     ) -> Result:
         """Send a command to a dispute."""
         parsed = parse_command(command, by, key, payload)
-        return await asyncio.to_thread(self.service.send, dispute_id, parsed, facts=facts)
+        return await asyncio.to_thread(
+            self.service.send, dispute_id, parsed, facts=facts, revision=revision
+        )
 
     async def expire(self, dispute_id: str, *, revision: int | None = None) -> Expiry:
         """Fire the deadlines of a dispute that have passed."""
