@@ -42,7 +42,7 @@ from dispute_fsm.rules.v2023_03 import VERSION
 from dispute_fsm.service import DisputeService
 from dispute_fsm.service.async_service import AsyncDisputeService
 from dispute_fsm.service.consumer import Consumer
-from dispute_fsm.service.sweeper import Runner
+from dispute_fsm.service.sweeper import Sweeper
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from dispute_fsm.store.repository import Store
 from tests.service_support import house
@@ -70,7 +70,7 @@ WITHOUT = {
     DisputeService: "holds a store",
     AsyncDisputeService: "holds a store, and threads",
     Consumer: "holds a store, and the host's sink",
-    Runner: "holds a store, and waits",
+    Sweeper: "holds a store, and waits",
 }
 """The public classes that are no values, and why."""
 
@@ -108,7 +108,7 @@ def offered() -> dict[str, object]:
 def results() -> set[type]:
     """Give the classes of the package that a method of the service or of a consumer returns."""
     found = set[type]()
-    for handle in (DisputeService, Consumer, Runner):
+    for handle in (DisputeService, Consumer, Sweeper):
         for _, method in inspect.getmembers(handle, inspect.isfunction):
             if not method.__name__.startswith("_"):
                 found |= set(classes_in(inspect.get_annotations(method, eval_str=True)["return"]))

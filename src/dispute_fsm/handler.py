@@ -137,11 +137,13 @@ class Expiry:
 class ExpiryRun:
     """Fires the deadlines of a dispute that have passed, by due instant, and attempts each once.
 
-    With a `revision`, a dispute that has another one is left as it is. `dispute` and `now` are
-    those of the last attempt, `unavailable` the errors that leave a deadline pending.
+    With a `revision`, a dispute that has another one is left as it is. A deadline that has not been
+    over for `behind` is left to others. `dispute` and `now` are those of the last attempt,
+    `unavailable` the errors that leave a deadline pending.
     """
 
     revision: int | None = None
+    behind: timedelta = timedelta(0)
     current: Deadline | None = None
     attempted: set[Deadline] = field(default_factory=set[Deadline])
     results: list[Result] = field(default_factory=list[Result])
@@ -173,7 +175,7 @@ class ExpiryRun:
     def _next_command(self, dispute: Dispute, now: datetime) -> Command | None:
         self.dispute, self.now = dispute, now
         due = None if self._is_stale() else next_due(dispute, but=self.attempted)
-        if due is None or due[0] in self.attempted or due[1] >= now:
+        if due is None or due[0] in self.attempted or due[1] >= now - self.behind:
             return None
         self.current = due[0]
         return EXPIRIES[self.current]

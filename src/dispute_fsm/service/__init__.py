@@ -35,7 +35,7 @@ from dispute_fsm.service.sweeper import (
     BATCH,
     LEASE,
     POLL_INTERVAL,
-    Runner,
+    Sweeper,
     SweepResult,
     expire,
     sweep,
@@ -303,19 +303,35 @@ class DisputeService:
     # ---- deadlines -------------------------------------------------------------------------------
 
     def sweep(
-        self, *, batch: int = BATCH, lease: timedelta = LEASE, stop: Callable[[], bool] = bool
+        self,
+        *,
+        batch: int = BATCH,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
+        stop: Callable[[], bool] = bool,
     ) -> SweepResult:
         """Fire every deadline that has passed, once, however many processes sweep.
 
-        `stop` is called between two disputes and ends the sweep when it returns true.
-        """
-        return sweep(self._handler, batch, lease, stop)
+        Only what has passed for longer than `behind`, in business time: what is newer is left to an
+        engine that sets `alarms`. `stop` is called between two disputes and ends the sweep when it
+        returns true.
 
-    def runner(
-        self, *, poll_interval: timedelta = POLL_INTERVAL, lease: timedelta = LEASE
-    ) -> Runner:
-        """Make a runner that sweeps whenever a deadline is due, from its `run` until its `stop`."""
-        return Runner(self._handler, poll_interval=poll_interval, lease=lease)
+        Raises `InputError` for an empty batch, and for a negative `behind`.
+        """
+        return sweep(self._handler, batch, lease, behind, stop)
+
+    def sweeper(
+        self,
+        *,
+        poll_interval: timedelta = POLL_INTERVAL,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
+    ) -> Sweeper:
+        """Make a sweeper: it sweeps whenever a deadline is due, from its `run` until its `stop`.
+
+        `behind` is as in `sweep`. Raises `InputError` for a negative one.
+        """
+        return Sweeper(self._handler, poll_interval=poll_interval, lease=lease, behind=behind)
 
     # ---- the feed --------------------------------------------------------------------------------
 
