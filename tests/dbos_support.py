@@ -1,0 +1,92 @@
+"""DBOS for tests: its schema, its configuration, a launched one with disputes."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from dbos import DBOS, DBOSConfig
+from sqlalchemy.engine import make_url
+
+from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
+from dispute_fsm.orders import OrderSystem
+from tests.patience import until
+
+NAME = "disputes"
+
+
+def schema_of(url: str) -> str:
+    """Return where DBOS has its tables: on PostgreSQL in the schema of the test, with ours."""
+    options = make_url(url).query.get("options", "")
+    assert isinstance(options, str)
+    return options.rpartition("=")[2] or "dbos"
+
+
+def config(url: str, name: str = "executor", version: str = "version") -> DBOSConfig:
+    """Return the configuration of DBOS for an executor."""
+    return {
+        "name": NAME,
+        "system_database_url": url,
+        "dbos_system_schema": schema_of(url),
+        "executor_id": name,
+        "application_version": version,
+        "log_level": "ERROR",
+    }
+
+
+@contextmanager
+def made(url: str, orders: OrderSystem, **options: Any) -> Generator[DbosDisputes]:  # noqa: ANN401 -- as `DbosDisputes` takes them
+    """Make disputes whose alarms go to DBOS, which does not run."""
+    disputes = DbosDisputes(url, orders, schema=schema_of(url), **options)
+    try:
+        yield disputes
+    finally:
+        disputes.close()
+        DBOS.destroy(destroy_registry=True)
+
+
+@contextmanager
+def launched(url: str, orders: OrderSystem, **options: Any) -> Generator[DbosDisputes]:  # noqa: ANN401 -- as above
+    """Make disputes whose alarms go to DBOS, and run it in this process."""
+    with made(url, orders, **options) as disputes:
+        DBOS(config=config(url))
+        DBOS.launch()
+        disputes.start()
+        yield disputes
+
+
+# ---- alarms as DBOS has them ---------------------------------------------------------------------
+
+
+def waiting(dispute_id: str, revision: int) -> str | None:
+    """Return the id of the alarm that waits for this revision of a dispute; None without one."""
+    prefixes = [f"due:{dispute_id}:{revision}", f"again:{dispute_id}:{revision}:"]
+    found = DBOS.list_workflows(
+        name=EXPIRE, status="DELAYED", workflow_id_prefix=prefixes, load_input=True
+    )
+    mine = [
+        alarm.workflow_id
+        for alarm in found
+        if alarm.input is not None and alarm.input["kwargs"]["revision"] == revision
+    ]
+    assert len(mine) <= 1, mine
+    return mine[0] if mine else None
+
+
+def released(workflow_id: str) -> str:
+    """Let an alarm go off now, whenever it is due; return what came of it."""
+    DBOS.set_workflow_delay(workflow_id, delay_until_epoch_ms=0)
+    result: str = DBOS.retrieve_workflow(workflow_id).get_result(polling_interval_sec=0.01)
+    return result
+
+
+def results(*wanted: str) -> list[str]:
+    """Return the results of all alarms that were worked off, those wanted, in order."""
+    done = DBOS.list_workflows(name=EXPIRE, status="SUCCESS")
+    return [str(alarm.output) for alarm in done if alarm.output in wanted]
+
+
+def gone_off(workflow_id: str) -> str:
+    """Wait until an alarm has gone off by itself, and return what came of it."""
+    until(lambda: DBOS.get_workflow_status(workflow_id) is not None, f"no alarm {workflow_id}")
+    result: str = DBOS.retrieve_workflow(workflow_id).get_result(polling_interval_sec=0.01)
+    return result
