@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import make_url
 
@@ -52,6 +53,12 @@ def launched(url: str, orders: OrderSystem, **options: Any) -> Generator[DbosDis
         DBOS.launch()
         disputes.start()
         yield disputes
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let DBOS look for work more often than it lets a host choose."""
+    monkeypatch.setattr("dbos._workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC", 0.02)
+    monkeypatch.setattr("dispute_fsm.engines.dbos._POLL_SECONDS", 0.02)
 
 
 # ---- alarms as DBOS has them ---------------------------------------------------------------------
