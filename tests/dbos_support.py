@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -64,23 +65,24 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- alarms as DBOS has them ---------------------------------------------------------------------
 
 
-def waiting(dispute_id: str, revision: int) -> str | None:
-    """Return the id of the alarm that waits for this revision of a dispute; None without one."""
-    prefixes = [f"due:{dispute_id}:{revision}", f"again:{dispute_id}:{revision}:"]
-    found = DBOS.list_workflows(
-        name=EXPIRE, status="DELAYED", workflow_id_prefix=prefixes, load_input=True
-    )
-    mine = [
-        alarm.workflow_id
-        for alarm in found
-        if alarm.input is not None and alarm.input["kwargs"]["revision"] == revision
-    ]
-    assert len(mine) <= 1, mine
-    return mine[0] if mine else None
+def last_alarm(dispute_id: str, revision: int) -> str | None:
+    """Return the id of the last alarm for this revision of a dispute; None without one."""
+    last, following = None, f"due:{dispute_id}:{revision}"
+    for attempt in count(1):
+        if DBOS.get_workflow_status(following) is None:
+            return last
+        last, following = following, f"again:{dispute_id}:{revision}:{attempt}"
+    return None
+
+
+def is_waiting(workflow_id: str | None) -> bool:
+    """Tell whether an alarm is still to go off."""
+    status = None if workflow_id is None else DBOS.get_workflow_status(workflow_id)
+    return status is not None and status.status == "DELAYED"
 
 
 def released(workflow_id: str) -> str:
-    """Let an alarm go off now, whenever it is due; return what came of it."""
+    """Let an alarm go off now, if it has not; return what came of it."""
     DBOS.set_workflow_delay(workflow_id, delay_until_epoch_ms=0)
     result: str = DBOS.retrieve_workflow(workflow_id).get_result(polling_interval_sec=0.01)
     return result
