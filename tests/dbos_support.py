@@ -32,6 +32,7 @@ def config(url: str, name: str = "executor", version: str = "version") -> DBOSCo
         "executor_id": name,
         "application_version": version,
         "log_level": "ERROR",
+        "use_listen_notify": False,  # DBOS may end while its listener connects, and leaves that open
     }
 
 

@@ -3,11 +3,12 @@
 Time is the scenario's. Where a scenario sweeps, the caller does, by whatever means.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from random import Random
 
 from dispute_fsm.decider.hash_chain import Stamp, derived_stamp
@@ -23,7 +24,7 @@ from tests.service_support import Time
 from tests.support import CORPUS, ROOT
 
 _PARALLEL = ROOT / "tests" / "scenarios" / "parallel"
-_FILES = (*CORPUS, *sorted(_PARALLEL.glob(f"*{SUFFIX}")))  # there two deadlines may run at once
+FILES = (*CORPUS, *sorted(_PARALLEL.glob(f"*{SUFFIX}")))  # there two deadlines may run at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +43,31 @@ def stamp_at(time: Time) -> Callable[[str, int], Stamp]:
 
 
 @cache
-def scenarios() -> tuple[Scenario, ...]:
-    """Return all scenarios, each with a dispute and an order of its own."""
-    return tuple(_numbered(number, read_scenario(path)) for number, path in enumerate(_FILES))
+def scenario(number: int) -> Scenario:
+    """Read one of the scenarios, and give it a dispute and an order of its own."""
+    read = read_scenario(FILES[number])
+    ids = {"dispute_id": f"S-{number}", "order_id": f"O-{number}"}
+    return replace(read, opening=read.opening.model_copy(update=ids))
 
 
-def sample(number: int) -> list[Scenario]:
-    """Return some of the scenarios in which a deadline fires, the same in every run."""
-    return Random(number).sample([one for one in scenarios() if expiries(expected(one))], number)
+@cache
+def expected(number: int) -> tuple[AuditEvent, ...]:
+    """Return the history of a scenario without any service."""
+    return run_scenario(scenario(number)).events
+
+
+def chosen(size: int, *, whole: bool) -> Iterable[int]:
+    """Return all scenarios, or some in which a deadline fires, the same in every run."""
+    numbers = range(len(FILES))
+    if whole:
+        return numbers
+    shuffled = Random(size).sample(numbers, len(numbers))
+    return islice((number for number in shuffled if expiries(expected(number))), size)
 
 
 def expiries(history: tuple[AuditEvent, ...]) -> int:
     """Count the deadlines that have fired."""
     return sum(event.command.expires is not None and not event.refused for event in history)
-
-
-def _numbered(number: int, scenario: Scenario) -> Scenario:
-    ids = {"dispute_id": f"S-{number}", "order_id": f"O-{number}"}
-    return replace(scenario, opening=scenario.opening.model_copy(update=ids))
-
-
-@cache
-def expected(scenario: Scenario) -> tuple[AuditEvent, ...]:
-    """Return the history of a scenario without any service."""
-    return run_scenario(scenario).events
 
 
 @dataclass(frozen=True, slots=True)

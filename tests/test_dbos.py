@@ -21,10 +21,10 @@ from tests.engine_chaos import SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import (
     Player,
     Shop,
+    chosen,
     expected,
     expiries,
-    sample,
-    scenarios,
+    scenario,
     stamp_at,
 )
 from tests.service_support import AnyOrder, Time
@@ -94,7 +94,7 @@ def test_the_scenarios_have_the_same_histories_where_dbos_fires_their_deadlines(
 ) -> None:
     hurry(monkeypatch)
     monkeypatch.setattr("dispute_fsm.engines.dbos._PAUSE", FOREVER)  # none goes off by itself
-    time, shop, played = Time(), Shop(), scenarios() if whole else sample(6)
+    time, shop, played = Time(), Shop(), list(chosen(6, whole=whole))
     with launched(url, shop, clock=time, stamp=stamp_at(time), behind=FOREVER) as disputes:
         expire, by_dbos = disputes.service.expire, list[Result]()
 
@@ -106,8 +106,8 @@ def test_the_scenarios_have_the_same_histories_where_dbos_fires_their_deadlines(
         monkeypatch.setattr(disputes.service, "expire", counted)
         sweeper = Sweeper(disputes, time)
         player = Player(disputes.service, shop, time, sweeper)
-        for scenario in played:
-            assert player.play(scenario) == expected(scenario)
+        for number in played:
+            assert player.play(scenario(number)) == expected(number)
         early, stale = len(results("early")), len(results("stale"))
     assert sum(result.accepted for result in by_dbos) == sweeper.fired
     assert min(early, stale, sweeper.fired) >= 1
@@ -128,8 +128,8 @@ def test_the_scenarios_have_the_same_histories_through_the_plain_service(
         service.sweep(lease=timedelta(0))
 
     player = Player(service, shop, time, sweep)
-    for scenario in scenarios() if whole else sample(6):
-        assert player.play(scenario) == expected(scenario)
+    for number in chosen(6, whole=whole):
+        assert player.play(scenario(number)) == expected(number)
     store.close()
 
 
