@@ -133,6 +133,207 @@ def test_the_scenarios_have_the_same_histories_through_the_plain_service(
     store.close()
 
 
+# ---- an alarm and its event ----------------------------------------------------------------------
+
+
+def test_an_alarm_is_committed_or_rolled_back_with_its_event(url: str) -> None:
+    with launched(url, AnyOrder(CANCELLING), behind=FOREVER) as disputes:
+        opened = {"D-1": False, "D-2": True}
+        for dispute_id, commits in opened.items():
+            with disputes.store.engine.connect() as connection, connection.begin() as transaction:
+                disputes.service.open(
+                    request(dispute_id), facts=facts_of(disputes, dispute_id), connection=connection
+                )
+                if not commits:
+                    transaction.rollback()
+        alarms = [alarm.workflow_id for alarm in DBOS.list_workflows(name=EXPIRE)]
+        assert {id_: disputes.service.get(id_) is not None for id_ in opened} == opened
+        assert alarms == ["due:D-2:1"]
+
+
+def test_where_the_alarm_cannot_be_written_the_event_is_not_either(url: str) -> None:
+    with made(url, AnyOrder(CANCELLING)) as disputes:
+        with disputes.store.pool.take() as session:
+            session.execute("ALTER TABLE workflow_status RENAME TO workflow_status_gone")
+        with pytest.raises((StoreInvalidError, DBAPIError)):
+            disputes.service.open(request("D-1"))
+        assert disputes.service.get("D-1") is None
+
+
+def test_a_process_that_only_sends_commands_does_not_launch_dbos(url: str) -> None:
+    with made(url, AnyOrder(CANCELLING)) as disputes:
+        disputes.service.open(request("D-1"))
+        with disputes.store.pool.take() as session:
+            rows = session.execute("SELECT status, application_version FROM workflow_status")
+            assert rows.fetchall() == [("DELAYED", None)]  # any newer version may run it
+
+
+def test_an_alarm_that_is_enqueued_again_stays_as_it_is(url: str) -> None:
+    with launched(url, AnyOrder(CANCELLING), behind=FOREVER) as disputes:
+        due = disputes.service.open(request("D-1")).dispute.running[Deadline.RESPONSE]
+        before = DBOS.list_workflows(name=EXPIRE)
+        assert disputes.adopt() == 1
+        assert [alarm.delay_until_epoch_ms for alarm in before] == [
+            alarm.delay_until_epoch_ms for alarm in DBOS.list_workflows(name=EXPIRE)
+        ]
+        at = before[0].delay_until_epoch_ms
+        assert at is not None
+        assert 0 < at / 1000 - due.timestamp() < 0.01  # after its instant: it is inclusive
+
+
+# ---- attempts ------------------------------------------------------------------------------------
+
+
+def test_a_pending_deadline_is_attempted_again_until_the_order_system_can_answer(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    monkeypatch.setattr("dispute_fsm.engines.dbos._PAUSE", timedelta(milliseconds=1))
+    orders = AnyOrder(CANCELLING)
+    with launched(url, orders, behind=FOREVER) as disputes:
+        disputes.service.open(request("D-1", POLICY))
+        promised(disputes.service, "D-1")
+        orders.available = False
+        until(lambda: len(results("pending")) >= 3, "it is not attempted again")
+        assert disputes.service.history("D-1")[-1].outcome is None
+        orders.available = True
+        until(lambda: results("fired") == ["fired"], "it does not fire")
+        assert expiries(disputes.service.history("D-1")) == 1
+        failed = DBOS.list_workflows(status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"])
+        assert failed == []
+
+
+def test_a_thousand_pending_deadlines_cost_no_thread(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    with launched(url, AnyOrder(CANCELLING), behind=FOREVER, concurrency=4) as disputes:
+        disputes.service.open(request("D-1"))
+        assert released("due:D-1:1") == "early"  # by now every thread of DBOS's own has started
+        threads = active_count()
+        with disputes.store.pool.transaction() as session:
+            for revision in range(2, 1_002):
+                alarm = Alarm("D-1", revision, datetime.now(UTC) + timedelta(days=1))
+                disputes.set_alarm(alarm, session)
+        assert len(DBOS.list_workflows(status="DELAYED", load_input=False)) == 1_001
+        assert released("due:D-1:1001") == "stale"
+        assert active_count() <= threads + 4
+
+
+# ---- moving there and back -----------------------------------------------------------------------
+
+
+def test_deadlines_move_to_dbos_and_back_and_none_is_lost(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    time, orders = Time(datetime.now(UTC)), AnyOrder(CANCELLING)
+    ids = [f"D-{number}" for number in range(6)]
+    with house(url) as home:  # with the sweeper first
+        home.time.now = time.now
+        for dispute_id in ids:
+            home.open(dispute_id)
+        home.service.send("D-5", extension(time.now + 3 * DAY))
+    with launched(url, orders, clock=time, behind=FOREVER) as disputes:
+        assert disputes.adopt() == len(ids)
+        time.pass_(DAY + SECOND)
+        for dispute_id in ids[:3]:
+            assert released(f"due:{dispute_id}:1") == "fired"
+    with house(url) as home:  # and back: what DBOS has not fired is left to the sweeper
+        home.time.now = time.now
+        assert home.service.sweep().fired == 2
+        home.time.pass_(2 * DAY)
+        assert home.service.sweep().fired == 1
+        assert [expiries(home.service.history(dispute_id)) for dispute_id in ids] == [1] * len(ids)
+
+
+def test_both_at_once_fire_each_deadline_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+    time = Time(datetime.now(UTC))
+    ids = [f"D-{number}" for number in range(20)]
+    with launched(url, AnyOrder(CANCELLING), clock=time, behind=FOREVER) as disputes:
+        for dispute_id in ids:
+            disputes.service.open(request(dispute_id))
+        time.pass_(DAY + SECOND)
+        for dispute_id in ids:
+            DBOS.set_workflow_delay(f"due:{dispute_id}:1", delay_until_epoch_ms=0)
+        disputes.service.sweep(batch=1)
+        codes = {gone_off(f"due:{dispute_id}:1") for dispute_id in ids}
+        assert codes <= {"fired", "stale"}
+        assert [expiries(disputes.service.history(dispute_id)) for dispute_id in ids] == [1] * 20
+
+
+# ---- the feed ------------------------------------------------------------------------------------
+
+
+def test_a_sink_that_cannot_take_anything_now_does_not_stop_the_others(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    taken: dict[str, list[str]] = {"good": [], "bad": []}
+    available = Event()
+
+    def bad(event: CloudEvent) -> None:
+        if not available.is_set():
+            raise SinkUnavailableError("not now")
+        taken["bad"].append(event["id"])
+
+    sinks = {"bad": bad, "good": lambda event: taken["good"].append(event["id"])}
+    with launched(
+        url, AnyOrder(CANCELLING), sinks=sinks, behind=FOREVER, feed_schedule="* * * * * *"
+    ) as disputes:
+        disputes.service.open(request("D-1"))
+        disputes.service.send("D-1", extension(datetime.now(UTC) + 3 * DAY))
+        until(lambda: len(taken["good"]) == 2, "the good sink gets nothing")
+        assert taken["bad"] == []
+        available.set()
+        until(lambda: len(taken["bad"]) == 2, "the other sink gets nothing")
+    assert taken == {name: ["D-1/1", "D-1/2"] for name in taken}
+
+
+# ---- personal values -----------------------------------------------------------------------------
+
+
+def test_no_personal_value_lies_in_the_tables_of_dbos(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    monkeypatch.setattr("dispute_fsm.engines.dbos._PAUSE", timedelta(milliseconds=1))
+
+    class Talkative(AnyOrder):
+        def look(self, order_id: str, now: datetime) -> Any:  # noqa: ANN401 -- as the class it extends
+            if not self.available:
+                raise ValueError("the order of Zhang San")
+            return super().look(order_id, now)
+
+    def sink(_event: CloudEvent) -> None:
+        raise ValueError("a mail to Zhang San")
+
+    orders = Talkative(CANCELLING)
+    with launched(
+        url, orders, sinks={"mail": sink}, behind=FOREVER, feed_schedule="* * * * * *"
+    ) as disputes:
+        disputes.service.open(request("D-1", POLICY, statement="I am Zhang San"))
+        promised(disputes.service, "D-1", note="Zhang San will see to it")
+        orders.available = False
+        until(lambda: "pending" in results("pending"), "the order system is not asked")
+        orders.available = True
+        until(lambda: "fired" in results("fired"), "it does not fire")
+        until(lambda: bool(disputes.consumers[0].parked()), "the sink is not asked")
+        tables = dump(disputes.store)
+    assert "due:D-1:2" in tables
+    assert "Zhang" not in tables
+
+
+# ---- what is imported ----------------------------------------------------------------------------
+
+
+def test_the_core_and_the_service_import_no_engine() -> None:
+    modules = imported("import dispute_fsm.service, dispute_fsm.store.repository")
+    assert "dispute_fsm.service.alarms" in modules
+    assert not {name.partition(".")[0] for name in modules} & {"dbos", "temporalio", "django"}
+
+
 # ---- chaos ---------------------------------------------------------------------------------------
 
 
