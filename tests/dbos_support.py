@@ -1,12 +1,14 @@
 """DBOS for tests: its schema, its configuration, a launched one with disputes."""
 
+from base64 import b64decode
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
 import pytest
 from dbos import DBOS, DBOSConfig
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
 from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
@@ -100,3 +102,27 @@ def gone_off(workflow_id: str) -> str:
     until(lambda: DBOS.get_workflow_status(workflow_id) is not None, f"no alarm {workflow_id}")
     result: str = DBOS.retrieve_workflow(workflow_id).get_result(polling_interval_sec=0.01)
     return result
+
+
+def dump(url: str) -> str:
+    """Return all that lies in the tables of DBOS, what is encoded there decoded too."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        names = inspect(connection).get_table_names()
+        lines = [
+            f"{name}: {_readable(value)}"
+            for name in names
+            if not name.startswith("dispute_")
+            for row in connection.execute(text(f'SELECT * FROM "{name}"'))  # noqa: S608 -- a table's own name
+            for value in row
+        ]
+    engine.dispose()
+    return "\n".join(lines)
+
+
+def _readable(value: object) -> str:
+    """Return a value as text; of what DBOS has pickled, also the bytes."""
+    readable = str(value)
+    with suppress(ValueError):
+        readable += str(b64decode(readable, validate=True))
+    return readable

@@ -3,32 +3,43 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, active_count
+from typing import Any
 
 import pytest
+from dbos import DBOS
+from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.decider.dispute import Dispute, next_due
-from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.domain.enums import Deadline
+from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
+from dispute_fsm.errors import SinkUnavailableError, StoreInvalidError
 from dispute_fsm.handler import Expiry, Result
 from dispute_fsm.service import DisputeService
 from dispute_fsm.service.alarms import Alarm
+from dispute_fsm.service.consumer import CloudEvent
 from dispute_fsm.store.repository import Store
 from tests import dbos_executor
-from tests.crash import PROMISES
-from tests.dbos_support import hurry, is_waiting, last_alarm, launched, made, released, results
-from tests.engine_chaos import SAMPLE, WHOLE, chaos
-from tests.engine_scenarios import (
-    Player,
-    Shop,
-    chosen,
-    expected,
-    expiries,
-    scenario,
-    stamp_at,
+from tests.crash import POLICY, PROMISES
+from tests.dbos_support import (
+    dump,
+    gone_off,
+    hurry,
+    is_waiting,
+    last_alarm,
+    launched,
+    made,
+    released,
+    results,
 )
-from tests.service_support import AnyOrder, Time
-from tests.support import CANCELLING
+from tests.engine_chaos import SAMPLE, WHOLE, chaos
+from tests.engine_scenarios import Player, Shop, chosen, expected, expiries, scenario, stamp_at
+from tests.patience import until
+from tests.service_support import AnyOrder, Time, house, promised, request
+from tests.support import CANCELLING, DAY, SECOND, extension
+from tests.test_start_up import imported
 
 FOREVER = timedelta(days=30_000)
 """So long behind that the backstop never fires anything."""
@@ -142,7 +153,7 @@ def test_an_alarm_is_committed_or_rolled_back_with_its_event(url: str) -> None:
         for dispute_id, commits in opened.items():
             with disputes.store.engine.connect() as connection, connection.begin() as transaction:
                 disputes.service.open(
-                    request(dispute_id), facts=facts_of(disputes, dispute_id), connection=connection
+                    request(dispute_id), connection=connection
                 )
                 if not commits:
                     transaction.rollback()
@@ -313,15 +324,17 @@ def test_no_personal_value_lies_in_the_tables_of_dbos(
     with launched(
         url, orders, sinks={"mail": sink}, behind=FOREVER, feed_schedule="* * * * * *"
     ) as disputes:
-        disputes.service.open(request("D-1", POLICY, statement="I am Zhang San"))
-        promised(disputes.service, "D-1", note="Zhang San will see to it")
+        disputes.service.open(request("D-1", POLICY, consumer_id="C-Zhang"))
+        due = promised(disputes.service, "D-1")
+        longer = extension(due + SECOND, rationale="Zhang San was ill", key="k-Zhang")
+        assert disputes.service.send("D-1", longer).accepted
         orders.available = False
         until(lambda: "pending" in results("pending"), "the order system is not asked")
         orders.available = True
         until(lambda: "fired" in results("fired"), "it does not fire")
-        until(lambda: bool(disputes.consumers[0].parked()), "the sink is not asked")
-        tables = dump(disputes.store)
-    assert "due:D-1:2" in tables
+        until(lambda: bool(disputes.consumers["mail"].parked()), "the sink is not asked")
+        tables = dump(url)
+    assert "due:D-1:3" in tables
     assert "Zhang" not in tables
 
 

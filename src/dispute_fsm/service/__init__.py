@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Unpack, overload
 
-from sqlalchemy import Connection
-
 from dispute_fsm.commands import OpeningFields
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import OptionView
@@ -44,6 +42,7 @@ from dispute_fsm.service.sweeper import (
 )
 from dispute_fsm.store import queries
 from dispute_fsm.store.event_log import parse_position, read_feed
+from dispute_fsm.store.host import HostConnection
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 from dispute_fsm.store.repository import Store
 
@@ -86,7 +85,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
     ) -> Result: ...
     @overload
     def open(
@@ -95,7 +94,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
         **fields: Unpack[OpeningFields],
     ) -> Result: ...
     def open(
@@ -104,7 +103,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
         **fields: object,
     ) -> Result:
         """Open a dispute, by a command or by its fields.
@@ -126,7 +125,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
     ) -> Result: ...
     @overload
     def send(
@@ -138,7 +137,7 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
         **payload: object,
     ) -> Result: ...
     def send(  # noqa: PLR0913 -- a command may be given by its fields
@@ -150,7 +149,7 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
         **payload: object,
     ) -> Result:
         """Send a command, or the name of its type and its fields, to a dispute; store its event.
@@ -158,9 +157,10 @@ class DisputeService:
         The command is decided as of the time when it arrived, or the time of the dispute's last
         event where a clock went back. `facts` is a snapshot that the host already has.
 
-        `connection` is a connection of the host's with an open transaction. Everything is written
-        in that transaction, and the dispute stays locked until it ends. The order system is not
-        asked in it: where a guard needs facts, hand them in, as of `now`.
+        `connection` is a connection of the host's with an open transaction: of SQLAlchemy, psycopg
+        3 or sqlite3, or Django's. Everything is written in that transaction, and the dispute stays
+        locked until it ends. The order system is not asked in it: where a guard needs facts, hand
+        them in, as of `now`.
 
         Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: too
         many concurrent changes, send it again; `UnknownDisputeError`; `FactsNeededError`, with a
@@ -171,7 +171,11 @@ class DisputeService:
         return self._handler.send(dispute_id, parsed, facts, connection)
 
     def expire(
-        self, dispute_id: str, *, revision: int | None = None, connection: Connection | None = None
+        self,
+        dispute_id: str,
+        *,
+        revision: int | None = None,
+        connection: HostConnection | None = None,
     ) -> Expiry:
         """Fire the deadlines of a dispute that have passed, and say when to call again.
 
@@ -183,7 +187,7 @@ class DisputeService:
         """
         return expire(self._handler, dispute_id, revision, connection)
 
-    def now(self, connection: Connection | None = None) -> datetime:
+    def now(self, connection: HostConnection | None = None) -> datetime:
         """Return the time as of which a command would be decided now, in UTC.
 
         Date facts that you hand in by it.

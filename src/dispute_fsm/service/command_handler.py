@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Any, cast
-
-from sqlalchemy import Connection
+from typing import cast
 
 from dispute_fsm.decider.decide import opening_needs_facts, under_its_version
 from dispute_fsm.decider.decisions import Accepted, Refused
@@ -26,13 +24,13 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import (
     ConflictError,
     FactsNeededError,
-    InputError,
     StaleFactsError,
     UnknownDisputeError,
 )
 from dispute_fsm.handler import Disputes, MakeCommand, Result, log_decision, read_instant
 from dispute_fsm.service.alarms import AlarmHook, alarm_of
 from dispute_fsm.service.messages import CONTINUE_LIVE_DISPUTE
+from dispute_fsm.store.host import HostConnection, host_session
 from dispute_fsm.store.pool import translated_errors
 from dispute_fsm.store.repository import Loaded, Store
 from dispute_fsm.store.session import Session
@@ -93,10 +91,9 @@ class CommandHandler:
     # ---- openings --------------------------------------------------------------------------------
 
     def open(
-        self, opening: OpenDispute, facts: OrderFacts | None, host: Connection | None
+        self, opening: OpenDispute, facts: OrderFacts | None, host: HostConnection | None
     ) -> Result:
         """Open a dispute; see `DisputeService.open`."""
-        _require_transaction(host)
         opening = under_its_version(opening)
         for _ in range(_MAX_ATTEMPTS):
             # load
@@ -131,7 +128,7 @@ class CommandHandler:
             "send it again"
         )
 
-    def _insert(self, result: Result, host: Connection | None) -> None:
+    def _insert(self, result: Result, host: HostConnection | None) -> None:
         """Write a new dispute. Raises `ConflictError` where another one was written first."""
         if isinstance(result.decision, Accepted):
             with self.session(host, writes=True) as session:
@@ -143,24 +140,27 @@ class CommandHandler:
     # ---- commands --------------------------------------------------------------------------------
 
     def send(
-        self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None
+        self,
+        dispute_id: str,
+        command: Command,
+        facts: OrderFacts | None,
+        host: HostConnection | None,
     ) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
         pending = _PendingCommand(dispute_id, lambda _dispute, _now: command, command.key, facts)
         return cast("Result", self._handle(pending, host))
 
     def send_made(
-        self, dispute_id: str, make_command: MakeCommand, host: Connection | None = None
+        self, dispute_id: str, make_command: MakeCommand, host: HostConnection | None = None
     ) -> Result | None:
         """Send the command that is made for the dispute as loaded; None where it needs none."""
         return self._handle(_PendingCommand(dispute_id, make_command), host)
 
-    def _handle(self, pending: _PendingCommand, host: Connection | None) -> Result | None:
+    def _handle(self, pending: _PendingCommand, host: HostConnection | None) -> Result | None:
         """Handle a command, and log its decision once it is stored."""
         if host is None:
             result = self._retry(pending)
         else:
-            _require_transaction(host)
             with self.session(host, writes=True) as session:
                 result = self._attempt_locked(pending, session)
         if result is not None and pending.command is not None:
@@ -263,14 +263,14 @@ class CommandHandler:
     # ---- sessions, announcements, alarms ---------------------------------------------------------
 
     @contextmanager
-    def session(self, host: Connection | None, *, writes: bool = False) -> Generator[Session]:
+    def session(self, host: HostConnection | None, *, writes: bool = False) -> Generator[Session]:
         """Yield a session in the host's transaction, if there is one, or else from the pool."""
         if host is None:
             with self.store.pool.transaction() if writes else self.store.pool.take() as session:
                 yield session
         else:
-            with translated_errors():
-                yield self.store.host_session(host)
+            with translated_errors(), host_session(host, self.store.address.dialect) as session:
+                yield session
 
     def _announce(self, session: Session, dispute: Dispute, due: Sequence[datetime]) -> None:
         if any(at - dispute.last_at < ANNOUNCE_WITHIN for at in due):
@@ -284,14 +284,6 @@ class CommandHandler:
     def _wake(self) -> None:
         for wake in self.wakes:
             wake.set()
-
-
-def _require_transaction(host: Connection | None) -> None:
-    if host is None:
-        return
-    driver: Any = host.connection.driver_connection
-    if not host.in_transaction() or getattr(driver, "autocommit", False) is True:
-        raise InputError("the connection is not in a transaction: begin one", field="connection")
 
 
 def _facts_needed(order_id: str) -> FactsNeededError:

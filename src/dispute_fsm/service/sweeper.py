@@ -14,8 +14,6 @@ from functools import partial
 from threading import Event, Thread
 from time import monotonic
 
-from sqlalchemy import Connection
-
 from dispute_fsm.errors import (
     DisputeError,
     InputError,
@@ -27,6 +25,7 @@ from dispute_fsm.log import log
 from dispute_fsm.service.command_handler import ANNOUNCE_WITHIN, CommandHandler
 from dispute_fsm.store.address import POSTGRESQL, behind_pooler
 from dispute_fsm.store.deadlines import CHANNEL, claim, next_to_sweep, release
+from dispute_fsm.store.host import HostConnection
 from dispute_fsm.store.pool import translated_errors
 
 LEASE = timedelta(minutes=1)
@@ -112,7 +111,7 @@ def _expire_claimed(handler: CommandHandler, dispute_id: str) -> SweepResult:
 
 
 def expire(
-    handler: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None
+    handler: CommandHandler, dispute_id: str, revision: int | None, host: HostConnection | None
 ) -> Expiry:
     """Fire the deadlines of one dispute that have passed; see `DisputeService.expire`."""
     run = ExpiryRun(revision)

@@ -12,11 +12,11 @@ from itertools import count
 from typing import Any, Literal, NamedTuple, cast
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
-from dispute_fsm.store.address import POSTGRESQL, SQLITE, behind_pooler
+from dispute_fsm.store.address import POSTGRESQL, SQLITE
 
 Backend = Literal["sqlite", "postgresql"]
 
@@ -122,22 +122,6 @@ class PostgresqlSession(Session):
         if self.driver.pgconn.transaction_status != TransactionStatus.IDLE:
             self.driver.rollback()
         return not self.driver.closed
-
-
-class HostSession(Session):
-    """The transaction of a host, on its connection of SQLAlchemy.
-
-    So the host's events, logs and savepoints see our statements too.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, connection: Connection, dialect: Dialect) -> None:
-        self.dialect = dialect
-        self.driver: Any = connection.connection.driver_connection
-        self.execute = connection.exec_driver_sql
-        if dialect.name == POSTGRESQL and hasattr(self.driver, "prepare_threshold"):
-            behind_pooler(self.driver, self.execute)
 
 
 # ---- statements ----------------------------------------------------------------------------------
