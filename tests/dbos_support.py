@@ -4,6 +4,7 @@ from base64 import b64decode
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from itertools import count
+from threading import enumerate as threads
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def config(url: str, name: str = "executor", version: str = "version") -> DBOSCo
         "executor_id": name,
         "application_version": version,
         "log_level": "ERROR",
-        "use_listen_notify": False,  # DBOS may end while its listener connects, and leaves that open
+        "use_listen_notify": False,  # it could connect while DBOS ends, and nobody would close that
     }
 
 
@@ -45,8 +46,12 @@ def made(url: str, orders: OrderSystem, **options: Any) -> Generator[DbosDispute
     try:
         yield disputes
     finally:
-        disputes.close()
         DBOS.destroy(destroy_registry=True)
+        until(
+            lambda: not any(thread.name.startswith("dbos-executor") for thread in threads()),
+            "a workflow does not end",
+        )
+        disputes.close()
 
 
 @contextmanager
@@ -112,7 +117,7 @@ def dump(url: str) -> str:
         lines = [
             f"{name}: {_readable(value)}"
             for name in names
-            if not name.startswith("dispute_")
+            if not name.startswith("dispute")
             for row in connection.execute(text(f'SELECT * FROM "{name}"'))  # noqa: S608 -- a table's own name
             for value in row
         ]
