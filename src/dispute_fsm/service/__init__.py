@@ -35,7 +35,7 @@ from dispute_fsm.service.sweeper import (
     BATCH,
     LEASE,
     POLL_INTERVAL,
-    Runner,
+    Sweeper,
     SweepResult,
     expire,
     sweep,
@@ -125,6 +125,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         connection: HostConnection | None = None,
     ) -> Result: ...
     @overload
@@ -137,6 +138,7 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         connection: HostConnection | None = None,
         **payload: object,
     ) -> Result: ...
@@ -149,6 +151,7 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         connection: HostConnection | None = None,
         **payload: object,
     ) -> Result:
@@ -156,6 +159,10 @@ class DisputeService:
 
         The command is decided as of the time when it arrived, or the time of the dispute's last
         event where a clock went back. `facts` is a snapshot that the host already has.
+
+        `revision` is the revision for which the command is meant: at another one nothing is
+        recorded, and the decision is `Stale`. A command that was accepted before, under the same
+        key, is `Repeated` at any revision.
 
         `connection` is a connection of the host's with an open transaction: of SQLAlchemy, psycopg
         3 or sqlite3, or Django's. Everything is written in that transaction, and the dispute stays
@@ -168,7 +175,7 @@ class DisputeService:
         invalid, or the `connection` has no open transaction.
         """
         parsed = parse_command(command, by, key, payload)
-        return self._handler.send(dispute_id, parsed, facts, connection)
+        return self._handler.send(dispute_id, parsed, facts, revision, connection)
 
     def expire(
         self,
@@ -296,19 +303,35 @@ class DisputeService:
     # ---- deadlines -------------------------------------------------------------------------------
 
     def sweep(
-        self, *, batch: int = BATCH, lease: timedelta = LEASE, stop: Callable[[], bool] = bool
+        self,
+        *,
+        batch: int = BATCH,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
+        stop: Callable[[], bool] = bool,
     ) -> SweepResult:
         """Fire every deadline that has passed, once, however many processes sweep.
 
-        `stop` is called between two disputes and ends the sweep when it returns true.
-        """
-        return sweep(self._handler, batch, lease, stop)
+        Only what has passed for longer than `behind`, in business time: what is newer is left to an
+        engine that sets `alarms`. `stop` is called between two disputes and ends the sweep when it
+        returns true.
 
-    def runner(
-        self, *, poll_interval: timedelta = POLL_INTERVAL, lease: timedelta = LEASE
-    ) -> Runner:
-        """Make a runner that sweeps whenever a deadline is due, from its `run` until its `stop`."""
-        return Runner(self._handler, poll_interval=poll_interval, lease=lease)
+        Raises `InputError` for an empty batch, and for a negative `behind`.
+        """
+        return sweep(self._handler, batch, lease, behind, stop)
+
+    def sweeper(
+        self,
+        *,
+        poll_interval: timedelta = POLL_INTERVAL,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
+    ) -> Sweeper:
+        """Make a sweeper: it sweeps whenever a deadline is due, from its `run` until its `stop`.
+
+        `behind` is as in `sweep`. Raises `InputError` for a negative one.
+        """
+        return Sweeper(self._handler, poll_interval=poll_interval, lease=lease, behind=behind)
 
     # ---- the feed --------------------------------------------------------------------------------
 

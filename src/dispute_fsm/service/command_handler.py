@@ -54,15 +54,17 @@ _MAX_ATTEMPTS = 10
 class _PendingCommand:
     """A command to handle, and what an attempt leaves to the next one.
 
-    The host hands in `facts`, or the order system returns `queried_facts`. `received_at` is when
-    the command arrived: it is decided as of that time, however slow the order system is. `dispute`,
-    `command` and `now` are those of the last attempt.
+    The host hands in `facts`, or the order system returns `queried_facts`. `revision` is the one
+    for which the command is meant; None: any. `received_at` is when the command arrived: it is
+    decided as of that time, however slow the order system is. `dispute`, `command` and `now` are
+    those of the last attempt.
     """
 
     dispute_id: str
     make_command: MakeCommand
     key: str | None = None
     facts: OrderFacts | None = None
+    revision: int | None = None
     queried_facts: OrderFacts | None = None
     received_at: datetime | None = None
     dispute: Dispute = field(init=False)
@@ -144,10 +146,13 @@ class CommandHandler:
         dispute_id: str,
         command: Command,
         facts: OrderFacts | None,
+        revision: int | None,
         host: HostConnection | None,
     ) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
-        pending = _PendingCommand(dispute_id, lambda _dispute, _now: command, command.key, facts)
+        pending = _PendingCommand(
+            dispute_id, lambda _dispute, _now: command, command.key, facts, revision
+        )
         return cast("Result", self._handle(pending, host))
 
     def send_made(
@@ -199,13 +204,13 @@ class CommandHandler:
             if command is None:
                 return None
             try:
-                result = self.disputes.decide(pending.dispute, command, pending.facts, pending.now)
+                result = self._decide(pending, command, pending.facts)
             except FactsNeededError:
                 pass  # queried below, after the connection went back to the pool
             else:
                 return self._append(pending, session, result)
         pending.queried_facts = self.disputes.query_facts(pending.dispute, pending.now)
-        result = self.disputes.decide(pending.dispute, command, pending.queried_facts, pending.now)
+        result = self._decide(pending, command, pending.queried_facts)
         with self.store.pool.take() as session:
             return self._append(pending, session, result)
 
@@ -218,9 +223,8 @@ class CommandHandler:
         command = self._prepare(pending, session, loaded)
         if command is None:
             return None
-        facts = pending.facts or pending.queried_facts
         try:
-            result = self.disputes.decide(pending.dispute, command, facts, pending.now)
+            result = self._decide(pending, command, pending.facts or pending.queried_facts)
         except FactsNeededError:
             raise _facts_needed(pending.dispute.order_id) from None
         self._write(pending, session, result)
@@ -242,6 +246,11 @@ class CommandHandler:
         pending.dispute = loaded.dispute
         pending.command = pending.make_command(pending.dispute, pending.now)
         return pending.command
+
+    def _decide(
+        self, pending: _PendingCommand, command: Command, facts: OrderFacts | None
+    ) -> Result:
+        return self.disputes.decide(pending.dispute, command, facts, pending.now, pending.revision)
 
     def _append(self, pending: _PendingCommand, session: Session, result: Result) -> Result:
         """Write the event, if there is one, in a transaction of its own."""
