@@ -14,11 +14,17 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.engines.temporal import DisputeDue, TemporalClock, Wakeup
+from dispute_fsm.handler import Expiry
+from dispute_fsm.orders import OrderSystem
 from dispute_fsm.service import DisputeService
-from tests.engine_scenarios import Stage
+from dispute_fsm.store.host import HostConnection
+from dispute_fsm.store.repository import Store
+from tests.engine_scenarios import expiries, stamp_at
 from tests.patience import PATIENCE
+from tests.service_support import Time
 
 SERVER = Path(sys.executable).with_name("temporal-test-server")
 QUEUE = "disputes"
@@ -94,63 +100,85 @@ async def result(environment: WorkflowEnvironment, workflow_id: str) -> str:
     return came
 
 
-@dataclass
-class Player:
-    """Plays a scenario with Temporal as the only one that fires its deadlines.
+class ObservedService(DisputeService):
+    """A service that notes each call of `expire`: the dispute, the revision, when, its result."""
 
-    Scenario time lies years behind the server's. So each alarm rings at once, is told that it is
-    early, and waits for the rest; where the scenario sweeps, the server's time is moved on until
-    the alarm of the first deadline that has passed has rung. Each is set twice, and with it one for
-    a revision that the dispute does not have.
+    def __init__(self, store: Store, orders: OrderSystem, time: Time) -> None:
+        super().__init__(store, orders, clock=time, stamp=stamp_at(time))
+        self.time = time
+        self.attempts: list[tuple[str, int | None, datetime]] = []
+        self.expiries: list[Expiry] = []
+        self.swept = 0  # how many deadlines have fired where a scenario sweeps
+
+    def expire(
+        self,
+        dispute_id: str,
+        *,
+        revision: int | None = None,
+        connection: HostConnection | None = None,
+    ) -> Expiry:
+        attempt = dispute_id, revision, self.time.now
+        try:
+            expiry = super().expire(dispute_id, revision=revision, connection=connection)
+            self.expiries.append(expiry)
+            return expiry
+        finally:
+            self.attempts.append(attempt)
+
+
+@dataclass
+class Alarms:
+    """Lets Temporal fire what has passed of a dispute: the `sweep` of a player in another thread.
+
+    The alarm of a deadline first rings when the service's clock is at its instant, which is early,
+    and waits. Then both clocks are moved on, and it rings again. Each is set twice, and with it one
+    for a revision that the dispute does not have.
     """
 
     environment: WorkflowEnvironment
     clock: TemporalClock
-    stage: Stage
-    server_moved_to: datetime = field(init=False)
+    service: ObservedService
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    set_at: dict[tuple[str, int], datetime] = field(default_factory=dict[tuple[str, int], datetime])
 
-    async def play(self) -> None:
-        self.server_moved_to = self.stage.scenario.opened_at
-        revision_before = 0
-        for sweeps in self.stage.play():
-            if sweeps:
-                await self._release()
-            due = self.stage.due()
-            # one that has passed already waits for the next sweep
-            if due is not None and due[0] != revision_before and due[1] >= self.stage.time.now:
-                await self._set(due)
-                revision_before = due[0]
+    def __call__(self, dispute_id: str) -> None:
+        before = expiries(self.service.history(dispute_id))
+        asyncio.run_coroutine_threadsafe(self._sweep(dispute_id), self.loop).result(PATIENCE)
+        self.service.swept += expiries(self.service.history(dispute_id)) - before
 
-    async def _set(self, due: tuple[int, datetime]) -> None:
+    async def _sweep(self, dispute_id: str) -> None:
+        at = self.service.time.now
+        dispute, due_at = self._due(dispute_id)
+        alarm = dispute_id, dispute.revision
+        if due_at is not None and due_at >= dispute.last_at and alarm not in self.set_at:
+            self.service.time.now = self.set_at[alarm] = min(at, due_at)
+            await self._set(*alarm, due_at)
+            self.service.time.now = at
+        pause = at - self.set_at.get(alarm, at) + timedelta(seconds=1)
+        while due_at is not None and due_at < at and not self._has_rung(dispute_id, alarm[1], at):
+            await self.clock.deliver()
+            while not self._has_rung(*alarm, at):
+                await self.environment.sleep(pause)
+            dispute, due_at = self._due(dispute_id)
+            alarm = dispute_id, dispute.revision
+
+    async def _set(self, dispute_id: str, revision: int, due_at: datetime) -> None:
         """Have Temporal wait for a deadline, and see that it knows how long."""
-        revision, due_at = due
         await self.clock.deliver()
         for kind, of in (("again", revision), ("stale", revision + 1)):
-            wakeup = Wakeup(self.stage.dispute_id, of, format_instant(due_at))
+            wakeup = Wakeup(dispute_id, of, format_instant(due_at))
             await self.environment.client.start_workflow(
-                DisputeDue.run,
-                wakeup,
-                id=f"{kind}:{wakeup.workflow_id}",
-                task_queue=QUEUE,
+                DisputeDue.run, wakeup, id=f"{kind}:{wakeup.workflow_id}", task_queue=QUEUE
             )
-        await until(lambda: self._has_rung(revision) and self._has_rung(revision + 1))
+        await waiting(self.environment.client, dispute_id, revision)
+        await until(lambda: self._has_rung(dispute_id, revision + 1, self.service.time.now))
 
-    async def _release(self) -> None:
-        """Let every deadline that has passed ring; one that stays pending once."""
-        now = self.stage.time.now
-        pause = max(now - self.server_moved_to, timedelta(seconds=1))
-        self.server_moved_to = now
-        while (due := self.stage.due()) is not None and due[1] < now:
-            if self._has_rung(due[0]):
-                return
-            await self.clock.deliver()
-            while not self._has_rung(due[0]):
-                await self.environment.sleep(pause)
-                await asyncio.sleep(0)  # looks again; what it waits for is the condition
+    def _due(self, dispute_id: str) -> tuple[Dispute, datetime | None]:
+        dispute = self.service.get(dispute_id)
+        assert dispute is not None
+        due = next_due(dispute)
+        return dispute, None if due is None else due[1]
 
-    def _has_rung(self, revision: int) -> bool:
+    def _has_rung(self, dispute_id: str, revision: int, at: datetime) -> bool:
         """Tell whether the alarm of a revision has rung at this time of the scenario."""
-        return any(
-            (attempt.revision, attempt.at) == (revision, self.stage.time.now)
-            for attempt in self.stage.service.attempts
-        )
+        return (dispute_id, revision, at) in self.service.attempts

@@ -16,10 +16,10 @@ late or for an older revision does nothing. Temporal gets ids and instants, no p
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from threading import Event
+from typing import TypeVar
 
 from temporalio import activity
 from temporalio.client import Client
@@ -48,6 +48,8 @@ from dispute_fsm.service.consumer import CloudEvent, DeliveryResult
 from dispute_fsm.service.sweeper import LEASE
 
 __all__ = ["CONSUMER", "Attempt", "DisputeDue", "TemporalClock", "Wakeup"]
+
+T = TypeVar("T")
 
 CONSUMER = "temporal-clock"
 """The name under which the position in the feed is stored."""
@@ -105,8 +107,9 @@ class TemporalClock:
         It then ends after the event and the dispute that it is working on. Every error, such as an
         unavailable Temporal or database, is logged, and it tries again.
         """
+        sweeper = self._service.sweeper(behind=self._behind)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._run_sweeper())
+            tasks.create_task(_run_in_thread(sweeper.run, sweeper.stop))
             tasks.create_task(self._run_delivery())
 
     async def deliver(self, limit: int = 100) -> DeliveryResult:
@@ -118,14 +121,7 @@ class TemporalClock:
         stopped = Event()
         sink = partial(self._start, asyncio.get_running_loop(), stopped.is_set)
         consumer = self._service.consumer(CONSUMER, sink, lease=self._lease)
-        delivery = asyncio.ensure_future(asyncio.to_thread(consumer.deliver, limit))
-        try:
-            return await asyncio.shield(delivery)
-        except asyncio.CancelledError:
-            stopped.set()
-            with suppress(SinkUnavailableError):
-                await delivery
-            raise
+        return await _run_in_thread(partial(consumer.deliver, limit), stopped.set)
 
     async def _run_delivery(self) -> None:
         while True:
@@ -174,17 +170,16 @@ class TemporalClock:
             rpc_timeout=_RPC_TIMEOUT,
         )
 
-    # ---- the backstop ----------------------------------------------------------------------------
 
-    async def _run_sweeper(self) -> None:
-        sweeper = self._service.runner()
-        running = asyncio.ensure_future(asyncio.to_thread(sweeper.run))
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            sweeper.stop()
-            await running
-            raise
+async def _run_in_thread(work: Callable[[], T], stop: Callable[[], None]) -> T:
+    """Run what blocks in a thread. Where this is cancelled, stop it and wait for its end."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop()
+        await asyncio.gather(running, return_exceptions=True)
+        raise
 
 
 def _attempt_failed(dispute_id: str, error: Exception) -> ApplicationError:
