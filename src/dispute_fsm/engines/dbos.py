@@ -258,7 +258,7 @@ class _Attempt:
     @property
     def pause(self) -> timedelta:
         """How long after it failed the next one comes."""
-        return _PAUSE * 2 ** min(self.number, _DOUBLINGS)
+        return _PAUSE * (1 << min(self.number, _DOUBLINGS))
 
 
 _Enqueue = Callable[[Transaction, _Attempt, datetime], None]
