@@ -69,8 +69,8 @@ _MARGIN_MS = 2
 _AFTER_ALL = datetime(2399, 12, 31, tzinfo=UTC)
 """No deadline that the package accepts is due later."""
 
-_LONGEST_PAUSE = timedelta(minutes=1)
-"""How long an alarm waits at most before its next attempt."""
+_PAUSE, _DOUBLINGS = timedelta(seconds=1), 6
+"""How long after a failure the next attempt comes: at first, and how often it is doubled."""
 
 
 class DbosDisputes:
@@ -112,11 +112,11 @@ class DbosDisputes:
         self._clock = clock
         self._concurrency = concurrency
         self._feed_schedule = feed_schedule
-        self._consumers = [
-            self.service.consumer(name, sink, lease=lease) for name, sink in sinks.items()
-        ]
+        self.consumers = {
+            name: self.service.consumer(name, sink, lease=lease) for name, sink in sinks.items()
+        }
         self._enqueue = _enqueuer(self.store, schema)
-        self._backstop = self.service.runner(lease=lease)
+        self._backstop = self.service.sweeper(behind=behind, lease=lease)
         self._thread = threading.Thread(
             target=self._backstop.run, name="dispute-backstop", daemon=True
         )
@@ -192,7 +192,7 @@ class DbosDisputes:
 
     def _deliver(self) -> None:
         """Deliver to each sink what there is. Where one cannot take it, the next tick continues."""
-        for consumer in self._consumers:
+        for consumer in self.consumers.values():
             try:
                 while consumer.deliver().more:
                     pass
@@ -212,7 +212,7 @@ class DbosDisputes:
         DBOS.register_queue(
             QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_POLL_SECONDS
         )
-        if self._consumers:
+        if self.consumers:
             DBOS.apply_schedules(
                 [
                     {
@@ -258,7 +258,7 @@ class _Attempt:
     @property
     def pause(self) -> timedelta:
         """How long after it failed the next one comes."""
-        return min(timedelta(seconds=2 ** min(self.number, 10)), _LONGEST_PAUSE)
+        return _PAUSE * (1 << min(self.number, _DOUBLINGS))
 
 
 _Enqueue = Callable[[Transaction, _Attempt, datetime], None]
