@@ -63,6 +63,12 @@ async def working(client: Client, service: DisputeService) -> AsyncGenerator[Tem
             yield clock
 
 
+async def deliver_all(clock: TemporalClock) -> None:
+    """Start the workflows for everything in the feed."""
+    while (await clock.deliver()).more:
+        pass
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until a condition holds that nobody tells of."""
     async with asyncio.timeout(PATIENCE):
@@ -156,7 +162,7 @@ class Alarms:
             self.service.time.now = at
         pause = at - self.set_at.get(alarm, at) + timedelta(seconds=1)
         while due_at is not None and due_at < at and not self._has_rung(dispute_id, alarm[1], at):
-            await self.clock.deliver()
+            await deliver_all(self.clock)
             while not self._has_rung(*alarm, at):
                 await self.environment.sleep(pause)
             dispute, due_at = self._due(dispute_id)
@@ -164,7 +170,7 @@ class Alarms:
 
     async def _set(self, dispute_id: str, revision: int, due_at: datetime) -> None:
         """Have Temporal wait for a deadline, and see that it knows how long."""
-        await self.clock.deliver()
+        await deliver_all(self.clock)
         for kind, of in (("again", revision), ("stale", revision + 1)):
             wakeup = Wakeup(dispute_id, of, format_instant(due_at))
             await self.environment.client.start_workflow(

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,26 @@ from dispute_fsm.service import DisputeService
 from dispute_fsm.service.consumer import DeliveryResult
 from dispute_fsm.store.repository import Store
 from tests import temporal_executor
-from tests.crash import PROMISES, Notes
+from tests.crash import POLICY, PROMISES, Notes
 from tests.engine_chaos import NOTES, SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import FILES, Player, Shop, chosen, expected, expiries, scenario
-from tests.service_support import AnyOrder, House, Time, house, settle
-from tests.support import CANCELLING, DAY, MINUTE, PAID, SECOND, choose, command
-from tests.temporal_support import Alarms, ObservedService, result, run_of, server, waiting, working
+from tests.patience import PATIENCE
+from tests.service_support import AnyOrder, House, Time, house, promised, request, settle
+from tests.support import CANCELLING, DAY, MINUTE, PAID, ROOT, SECOND, choose, command
+from tests.temporal_support import (
+    Alarms,
+    ObservedService,
+    deliver_all,
+    result,
+    run_of,
+    server,
+    until,
+    waiting,
+    working,
+)
 
 PERSONAL = "personal-value"
+EXAMPLES = ROOT / "examples"
 
 
 # ---- the scenarios -------------------------------------------------------------------------------
@@ -242,6 +254,43 @@ def test_a_host_can_move_from_the_sweeper_to_temporal_and_back(home: House) -> N
         assert fired(home.service, dispute_id) == 1
 
 
+def test_what_temporal_does_not_fire_the_backstop_does_until_the_clock_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    async def run(service: DisputeService) -> None:
+        async with server() as environment:
+            # no worker runs, so what is started there waits for ever
+            clock = TemporalClock(
+                service, environment.client, task_queue="nobody", behind=timedelta(0)
+            )
+            running = asyncio.create_task(clock.run())
+            service.open(request("D-1", POLICY))
+            await asyncio.to_thread(promised, service, "D-1")
+            await until(lambda: fired(service, "D-1") == 1)
+            assert (await run_of(environment.client, "D-1", 2)).run_id
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert await clock.deliver() == DeliveryResult()  # nobody else holds the feed
+
+    with closing(Store(f"sqlite:///{tmp_path / 'disputes.db'}")) as store:
+        asyncio.run(run(DisputeService(store, AnyOrder(PAID))))
+
+
+def test_the_example_ends_with_a_deadline_that_temporal_has_fired() -> None:
+    ran = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, EXAMPLES / "temporal_clock.py"],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    # the library writes of what the test server cannot do
+    lines = [line for line in ran.stdout.splitlines() if "WARN" not in line]
+    assert lines == ["promise: Accepted", "due:D-1:2: fired", "penalized: promise_missed"]
+
+
 def threads() -> int:
     """Count the threads of this process, also those that are not Python's."""
     return len(list(Path("/proc/self/task").iterdir()))
@@ -256,8 +305,7 @@ def test_a_pending_deadline_costs_no_thread(tmp_path: Path, *, whole: bool) -> N
             for number in range(many_pending):
                 home.open(f"D-{number}")
                 if number + 1 in {few_pending, many_pending}:
-                    while (await clock.deliver()).more:
-                        pass
+                    await deliver_all(clock)
                     await waiting(environment.client, f"D-{number}", 1)
                     counted.append(threads())
         return counted[0], counted[1]
