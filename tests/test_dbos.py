@@ -1,5 +1,6 @@
 """DBOS as the alarm clock: the same histories as without it, nothing lost, nothing twice."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,9 +37,9 @@ from tests.dbos_support import (
 )
 from tests.engine_chaos import SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import Player, Shop, chosen, expected, expiries, scenario, stamp_at
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, Time, house, promised, request
-from tests.support import CANCELLING, DAY, SECOND, extension
+from tests.support import CANCELLING, DAY, ROOT, SECOND, extension
 from tests.test_start_up import imported
 
 FOREVER = timedelta(days=30_000)
@@ -236,6 +237,15 @@ def test_a_thousand_pending_deadlines_cost_no_thread(
         assert active_count() <= threads + 4
 
 
+def test_a_deadline_whose_alarm_is_lost_is_fired_by_the_backstop(url: str) -> None:
+    with launched(url, AnyOrder(CANCELLING), behind=timedelta(seconds=1)) as disputes:
+        disputes.service.open(request("D-1", POLICY))
+        due = promised(disputes.service, "D-1")
+        DBOS.delete_workflow("due:D-1:2")
+        until(lambda: expiries(disputes.service.history("D-1")) == 1, "it does not fire")
+        assert disputes.service.history("D-1")[-1].at - due > SECOND  # DBOS had the first turn
+
+
 # ---- moving there and back -----------------------------------------------------------------------
 
 
@@ -341,6 +351,23 @@ def test_no_personal_value_lies_in_the_tables_of_dbos(
         tables = dump(url)
     assert "due:D-1:3" in tables
     assert "Zhang" not in tables
+
+
+# ---- the example ---------------------------------------------------------------------------------
+
+
+def test_the_example_ends_by_itself_and_dbos_has_fired_the_deadline() -> None:
+    ran = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, ROOT / "examples" / "dbos_app.py"],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    first, *delivered, last = ran.stdout.splitlines()
+    assert (first, last) == ("the merchant promises: Accepted", "alarms of DBOS: ['fired']")
+    assert [line.split()[0] for line in delivered] == ["D-1/1", "D-1/2", "D-1/3"]
 
 
 # ---- what is imported ----------------------------------------------------------------------------
