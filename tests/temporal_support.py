@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
@@ -24,7 +25,7 @@ from dispute_fsm.store.host import HostConnection
 from dispute_fsm.store.repository import Store
 from tests.engine_scenarios import expiries, stamp_at
 from tests.patience import PATIENCE
-from tests.service_support import Time
+from tests.service_support import Time, house
 
 SERVER = Path(sys.executable).with_name("temporal-test-server")
 QUEUE = "disputes"
@@ -188,3 +189,33 @@ class Alarms:
     def _has_rung(self, dispute_id: str, revision: int, at: datetime) -> bool:
         """Tell whether the alarm of a revision has rung at this time of the scenario."""
         return (dispute_id, revision, at) in self.service.attempts
+
+
+# ---- a recorded alarm ----------------------------------------------------------------------------
+
+RECORDED = Path(__file__).with_name("temporal_due.history.json")
+"""The history of an alarm that was early once and then fired, as version 0.1.0 has recorded it.
+
+    python -m tests.temporal_support
+
+records it anew. Do that only for a version whose pending alarms the next one need not replay.
+"""
+
+
+async def record() -> str:
+    """Return the history of such an alarm."""
+    with TemporaryDirectory() as folder, house(f"sqlite:///{Path(folder) / 'x.db'}") as home:
+        async with server() as environment:
+            client = await environment.connect_client(identity="recorder")
+            async with working(client, home.service) as clock:
+                home.open("D-1")
+                await clock.deliver()
+                alarm = await waiting(client, "D-1", 1)
+                home.time.pass_(timedelta(days=2))
+                await environment.sleep(timedelta(days=2))
+                assert await result(environment, alarm) == "fired"
+            return (await client.get_workflow_handle(alarm).fetch_history()).to_json()
+
+
+if __name__ == "__main__":
+    RECORDED.write_text(f"{asyncio.run(record())}\n", encoding="utf-8")

@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHistory
 from temporalio.service import RetryConfig, RPCError
+from temporalio.worker import Replayer
 
 from dispute_fsm.domain.enums import CommandType, Deadline, Option
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.engines.temporal import TemporalClock
+from dispute_fsm.engines.temporal import DisputeDue, TemporalClock
 from dispute_fsm.errors import OrderSystemUnavailableError, SinkUnavailableError
 from dispute_fsm.handler import Expiry
 from dispute_fsm.service import DisputeService
@@ -31,6 +34,8 @@ from tests.patience import PATIENCE
 from tests.service_support import AnyOrder, House, Time, house, promised, request, settle
 from tests.support import CANCELLING, DAY, MINUTE, PAID, ROOT, SECOND, choose, command
 from tests.temporal_support import (
+    RECORDED,
+    SANDBOX,
     Alarms,
     ObservedService,
     deliver_all,
@@ -208,6 +213,15 @@ def test_a_deadline_is_attempted_until_it_fires_and_no_personal_value_goes_to_te
     assert PERSONAL.encode() not in failed + history
     for who in ("M-1", "C-1", "O-D-1"):
         assert f'"{who}"'.encode() not in failed + history
+
+
+def test_an_alarm_that_an_older_version_has_set_is_replayed() -> None:
+    history = WorkflowHistory.from_json("due:D-1:1", RECORDED.read_text(encoding="utf-8"))
+    ends = [event.event_type for event in history.events]
+    assert ends.count(EventType.EVENT_TYPE_TIMER_FIRED) == 1
+    assert ends[-1] == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
+    replayer = Replayer(workflows=[DisputeDue], workflow_runner=SANDBOX)
+    asyncio.run(replayer.replay_workflow(history))
 
 
 # ---- beside the sweeper --------------------------------------------------------------------------
