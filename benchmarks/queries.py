@@ -116,8 +116,8 @@ def queries(dialect: str, number: int) -> Mapping[str, tuple[DisputeQuery, Mappi
             DUE,
             {**page, "after_name": "", "instant": middle + timedelta(days=9)},
         ),
-        "overdue": (OVERDUE, {"now": middle, "limit": 20}),
-        "lapsed": (LAPSED, {"now": middle, "limit": 20}),
+        "overdue": (OVERDUE, {"due_before": middle, "limit": 20}),
+        "lapsed": (LAPSED, {"now": middle, "due_before": middle, "limit": 20}),
         "next due": (NEXT_FREE, {"now": middle}),
         "next lapse": (NEXT_LAPSE, {"now": middle}),
         "feed": (

@@ -59,7 +59,7 @@ def serve(url: str) -> None:
     # sqlite:///disputes.db, or postgresql://user@host/base
     service = DisputeService(Store(url), Shop())
     # each deadline fires once, however many processes run a sweeper
-    sweeper = service.runner()
+    sweeper = service.sweeper()
     threading.Thread(target=sweeper.run, daemon=True).start()
     write_line("ready")
 

@@ -44,6 +44,19 @@ SHARED = 6
 MOST_DONE = 120
 """How many actions the workers of a round have done at most before the kill, on any machine."""
 
+PROMISES = (
+    "damages",
+    "lost",
+    "twice",
+    "never asked",
+    "fired twice",
+    "refused expiries",
+    "not fired",
+    "not delivered",
+    "out of order",
+)
+"""What a report finds nothing of."""
+
 
 class Notes:
     """A file to which many processes append lines; one write per line, seldom cut off by a kill."""

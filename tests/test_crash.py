@@ -14,22 +14,12 @@ from sqlalchemy import text
 from dispute_fsm.domain.enums import Option
 from dispute_fsm.store.schema import events
 from tests import crash
+from tests.crash import PROMISES
 from tests.patience import PATIENCE
 from tests.service_support import house
 from tests.support import choose
 
 KILLS, SAMPLED = 200, 40
-PROMISES = (
-    "damages",
-    "lost",
-    "twice",
-    "never asked",
-    "fired twice",
-    "refused expiries",
-    "not fired",
-    "not delivered",
-    "out of order",
-)
 
 
 def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(

@@ -248,6 +248,13 @@ def test_sweep_asks_the_order_system_that_is_named(
     )
 
 
+def test_sweep_may_leave_the_first_turn_to_an_engine(overdue: str) -> None:
+    ran = run("sweep", "--db", overdue, "--behind", "36500d")
+    assert (ran.code, ran.out.strip()) == (0, "fired 0, pending 0, failed 0")
+    assert run("sweep", "--db", overdue, "--behind", "2m").out.strip().startswith("fired 1,")
+    complained(run("sweep", "--db", overdue, "--behind", "soon"), "--behind")
+
+
 @pytest.mark.parametrize(
     ("named", "said"),
     [

@@ -126,7 +126,7 @@ def test_the_facade_has_every_call_of_the_service_that_talks_to_the_database() -
         for name, _ in inspect.getmembers(AsyncDisputeService, inspect.isfunction)
         if not name.startswith("_")
     }
-    assert ours - theirs == {"consumer", "runner"}, (
+    assert ours - theirs == {"consumer", "sweeper"}, (
         "these only make an object; `deliver` and `run_sweeper` run it"
     )
 

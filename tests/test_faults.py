@@ -449,17 +449,17 @@ def test_a_server_that_is_killed_in_mid_transaction_and_started_again_has_lost_n
 def test_a_runner_goes_on_once_the_database_is_back(server: Server) -> None:
     with house(server.url) as home:
         home.open("D-1")
-        runner = home.service.runner(poll_interval=timedelta(seconds=0.05))
-        thread = threading.Thread(target=runner.run, daemon=True)
+        sweeper = home.service.sweeper(poll_interval=timedelta(seconds=0.05))
+        thread = threading.Thread(target=sweeper.run, daemon=True)
         thread.start()
         server.stop("immediate")
         server.start()
         home.time.now = OPENED_AT + DAY + TICK
         until(
             lambda: not thread.is_alive() or len(home.service.history("D-1")) > 1,
-            "the runner did not fire the deadline",
+            "the sweeper did not fire the deadline",
         )
-        runner.stop()
+        sweeper.stop()
         thread.join(PATIENCE)
         assert not thread.is_alive()
         assert home.service.history("D-1")[-1].outcome is Outcome.NO_RESPONSE

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 import dispute_fsm
 from dispute_fsm import testing
-from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Stale, Unchanged
 from dispute_fsm.decider.options import options
 from dispute_fsm.domain.commands import RecordedVoucher, Voucher
 from dispute_fsm.domain.enums import CommandType, Option, Role, StateName, VoucherKind
@@ -42,7 +42,7 @@ from dispute_fsm.rules.v2023_03 import VERSION
 from dispute_fsm.service import DisputeService
 from dispute_fsm.service.async_service import AsyncDisputeService
 from dispute_fsm.service.consumer import Consumer
-from dispute_fsm.service.sweeper import Runner
+from dispute_fsm.service.sweeper import Sweeper
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from dispute_fsm.store.repository import Store
 from tests.service_support import house
@@ -70,7 +70,7 @@ WITHOUT = {
     DisputeService: "holds a store",
     AsyncDisputeService: "holds a store, and threads",
     Consumer: "holds a store, and the host's sink",
-    Runner: "holds a store, and waits",
+    Sweeper: "holds a store, and waits",
 }
 """The public classes that are no values, and why."""
 
@@ -108,7 +108,7 @@ def offered() -> dict[str, object]:
 def results() -> set[type]:
     """Give the classes of the package that a method of the service or of a consumer returns."""
     found = set[type]()
-    for handle in (DisputeService, Consumer, Runner):
+    for handle in (DisputeService, Consumer, Sweeper):
         for _, method in inspect.getmembers(handle, inspect.isfunction):
             if not method.__name__.startswith("_"):
                 found |= set(classes_in(inspect.get_annotations(method, eval_str=True)["return"]))
@@ -236,6 +236,7 @@ def kept(folder: Path) -> Iterator[object]:
         home.open("D-1")
         home.open("D-2")
         home.service.send("D-1", choose(Option.CONSUMER_CANCELS), facts=None)
+        yield home.service.send("D-1", choose(Option.CONSUMER_CANCELS), revision=1)
         service = home.service
         yield from (
             service.get("D-1"),
@@ -347,7 +348,7 @@ def test_there_is_a_value_of_every_public_class(values: list[object]) -> None:
     public = {
         each for each in offered().values() if isinstance(each, type) and not is_typeddict(each)
     } | results()
-    assert public >= {Accepted, Refused, Repeated, Unchanged}
+    assert public >= {Accepted, Refused, Repeated, Stale, Unchanged}
     without = public - {kind for value in values for kind in type(value).__mro__}
     assert without - WITHOUT.keys() == set(), (
         "make one in this file, or say in WITHOUT why there is none"

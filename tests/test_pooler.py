@@ -169,10 +169,10 @@ def test_a_connection_finds_out_whether_a_pooler_answers(pooler: PgBouncer) -> N
 def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: PgBouncer) -> None:
     store, heard = Store(pooler.url), list[str]()
     service = DisputeService(store, AnyOrder(PAID))
-    runner = DisputeService(store, AnyOrder(PAID)).runner(poll_interval=timedelta(seconds=0.1))
+    sweeper = DisputeService(store, AnyOrder(PAID)).sweeper(poll_interval=timedelta(seconds=0.1))
     consumer = service.consumer("c", lambda event: heard.append(event["id"]))
     with capture_logs() as logs, ThreadPoolExecutor(1) as threads:
-        running = threads.submit(runner.run)
+        running = threads.submit(sweeper.run)
         try:
             for number in range(8):
                 service.open(request(f"D-{number}", over(scan_grace="0s")))
@@ -184,7 +184,7 @@ def test_a_runner_looks_by_itself_and_a_consumer_hears_everything_once(pooler: P
                 "nothing fired",
             )
         finally:
-            runner.stop()
+            sweeper.stop()
         assert running.result() == SweepResult(fired=8)
     settle(store)
     happened = sum(len(service.history(f"D-{number}")) for number in range(8))

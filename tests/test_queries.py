@@ -164,9 +164,9 @@ def test_what_is_due_before_an_instant_is_what_runs(seven: House) -> None:
     )
     seven.service.send("D-1", choose(Option.PROVE_NO_FAULT))
     found = seven.service.due_before(OPENED_AT + DAY + MINUTE).items
-    assert [(one.dispute_id, one.deadline) for one in found] == [
-        ("D-1", Deadline.EVIDENCE),
-        ("D-0", Deadline.RESPONSE),
+    assert [(one.dispute_id, one.revision, one.deadline) for one in found] == [
+        ("D-1", 2, Deadline.EVIDENCE),
+        ("D-0", 1, Deadline.RESPONSE),
     ]
 
 

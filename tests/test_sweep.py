@@ -1,4 +1,4 @@
-"""Sweeps and the runner: a deadline fires once; a pending one does not stop the others."""
+"""Sweeps and sweepers: a deadline fires once; a pending one does not stop the others."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.errors import InputError, StoreUnavailableError
 from dispute_fsm.service import DisputeService
 from dispute_fsm.service.command_handler import CommandHandler
-from dispute_fsm.service.sweeper import Runner, SweepResult
+from dispute_fsm.service.sweeper import Sweeper, SweepResult
 from dispute_fsm.store.deadlines import claim, next_to_sweep
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
@@ -107,6 +107,42 @@ def test_the_order_system_is_asked_anew_when_the_promise_is_over(home: House) ->
     assert home.service.sweep() == SweepResult(fired=1)
     assert home.orders.looks == looks + 1
     assert home.service.history("D-1")[-1].outcome is Outcome.SETTLED_BY_AGREED_SHIPMENT
+
+
+def test_behind_leaves_the_first_turn_to_others(home: House) -> None:
+    home.open()
+    home.time.now = OPENED_AT + DAY + MINUTE
+    assert home.service.sweep(behind=MINUTE) == SweepResult()
+    with home.store.pool.take() as session:
+        assert next_to_sweep(session, home.time.now, MINUTE) == home.time.now
+    home.time.pass_(TICK)
+    assert home.service.sweep(behind=MINUTE) == SweepResult(fired=1)
+    assert home.service.history("D-1")[-1].at == home.time.now, "decided as of now"
+
+
+def test_behind_is_for_each_deadline_of_a_dispute(home: House) -> None:
+    home.open(rules="parallel")
+    home.time.now = OPENED_AT + DAY + SECOND  # the evidence was due long ago
+    assert home.service.sweep(behind=MINUTE) == SweepResult(fired=1)
+    home.time.pass_(MINUTE)
+    assert home.service.sweep(behind=MINUTE) == SweepResult(fired=1)
+
+
+def test_behind_changes_no_claim(home: House) -> None:
+    promised(home)
+    home.orders.available = False
+    home.time.now = AGREED + DAY
+    assert home.service.sweep(behind=HOUR, lease=MINUTE) == SweepResult(pending=1)
+    assert home.service.sweep(behind=HOUR, lease=MINUTE) == SweepResult(), "claimed by the first"
+    home.time.pass_(MINUTE)
+    assert home.service.sweep(behind=HOUR, lease=MINUTE) == SweepResult(pending=1)
+
+
+def test_a_negative_behind_is_an_error(home: House) -> None:
+    for ask in (home.service.sweep, home.service.sweeper):
+        with pytest.raises(InputError) as error:
+            ask(behind=-TICK)
+        assert error.value.field == "behind"
 
 
 # ---- what stays pending --------------------------------------------------------------------------
@@ -205,10 +241,10 @@ def test_a_sweep_that_is_asked_to_stop_gives_back_what_it_did_not_work_on(home: 
     assert home.service.sweep() == SweepResult(fired=2)
 
 
-# ---- the runner ----------------------------------------------------------------------------------
+# ---- the sweeper ---------------------------------------------------------------------------------
 
 SOON, FAR = timedelta(seconds=1), timedelta(seconds=2 * PATIENCE)
-"""The poll interval of a runner where polling has to help it, and where it must not."""
+"""The poll interval of a sweeper where polling has to help it, and where it must not."""
 
 
 @pytest.fixture
@@ -231,67 +267,81 @@ def closed(service: DisputeService, dispute_id: str) -> bool:
 
 
 @contextmanager
-def running(runner: Runner) -> Iterator[None]:
-    """Let a runner run meanwhile; it has to end once it is stopped."""
-    thread = threading.Thread(target=runner.run, daemon=True)
+def running(sweeper: Sweeper) -> Iterator[None]:
+    """Let a sweeper run meanwhile; it has to end once it is stopped."""
+    thread = threading.Thread(target=sweeper.run, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        runner.stop()
+        sweeper.stop()
         thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
 def until_closed(service: DisputeService, dispute_id: str) -> None:
-    until(lambda: closed(service, dispute_id), "the runner did not fire the deadline")
+    until(lambda: closed(service, dispute_id), "the sweeper did not fire the deadline")
 
 
-def test_the_runner_sleeps_until_the_deadline_is_due_and_stops_when_asked(
+def test_the_sweeper_sleeps_until_the_deadline_is_due_and_stops_when_asked(
     real: DisputeService,
 ) -> None:
     due = promise(real, "D-1")
-    runner = real.runner(poll_interval=FAR)
-    with running(runner):
+    sweeper = real.sweeper(poll_interval=FAR)
+    with running(sweeper):
         until_closed(real, "D-1")
     assert due < real.history("D-1")[-1].at < due + FAR
 
 
-def test_the_runner_wakes_when_an_earlier_deadline_appears_in_this_process(
+def test_the_sweeper_wakes_when_an_earlier_deadline_appears_in_this_process(
     real: DisputeService,
 ) -> None:
     real.open(request("D-0"))  # due in a day
-    runner = real.runner(poll_interval=FAR)
-    with running(runner):
+    sweeper = real.sweeper(poll_interval=FAR)
+    with running(sweeper):
         promise(real, "D-1")
         until_closed(real, "D-1")
 
 
-def test_the_runner_hears_of_an_earlier_deadline_of_another_process(
+def test_the_sweeper_hears_of_an_earlier_deadline_of_another_process(
     real: DisputeService, url: str
 ) -> None:
     # On PostgreSQL it is told; on SQLite it looks.
     look = FAR if url.startswith("postgresql") else SOON
-    runner = real.runner(poll_interval=look)
-    with running(runner):
+    sweeper = real.sweeper(poll_interval=look)
+    with running(sweeper):
         other = Store(url)
         promise(DisputeService(other, AnyOrder(PAID)), "D-1")
         other.close()
         until_closed(real, "D-1")
 
 
-def test_a_runner_that_was_stopped_before_it_ran_does_nothing(real: DisputeService) -> None:
-    runner = real.runner()
-    runner.stop()
-    assert runner.run() == SweepResult()
+def test_a_sweeper_that_was_stopped_before_it_ran_does_nothing(real: DisputeService) -> None:
+    sweeper = real.sweeper()
+    sweeper.stop()
+    assert sweeper.run() == SweepResult()
 
 
 def test_the_instant_of_a_second_is_no_matter_for_the_clock_of_the_host(home: House) -> None:
     home.open()
     home.time.now = OPENED_AT + DAY + SECOND
-    runner = home.service.runner(poll_interval=timedelta(seconds=0.01))
-    with running(runner):
+    sweeper = home.service.sweeper(poll_interval=timedelta(seconds=0.01))
+    with running(sweeper):
         until_closed(home.service, "D-1")
+
+
+def test_a_sweeper_that_stays_behind_fires_what_nobody_else_has_fired(home: House) -> None:
+    home.open("D-1")
+    home.time.pass_(MINUTE)
+    home.open("D-2")
+    home.time.now = OPENED_AT + DAY + MINUTE + SECOND
+    sweeper = home.service.sweeper(poll_interval=timedelta(seconds=0.01), behind=MINUTE)
+    with running(sweeper):
+        until_closed(home.service, "D-1")
+        assert "dispute-due" not in {thread.name for thread in threading.enumerate()}, (
+            "polling is soon enough"
+        )
+    assert not closed(home.service, "D-2")
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------
@@ -345,25 +395,27 @@ def test_a_clock_that_tells_no_instant_is_an_error_of_ours(home: House, wrong: d
         assert fault.value.field == "now"
 
 
-def test_a_runner_goes_on_whatever_goes_wrong(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweeper_goes_on_whatever_goes_wrong(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home.open()
     home.time.now = OPENED_AT + 2 * DAY
     really, failures = (
         CommandHandler.now,
         [ZeroDivisionError(), StoreUnavailableError("away"), InputError("no instant", field="now")],
     )
-    runner = home.service.runner(poll_interval=timedelta(milliseconds=1))
+    sweeper = home.service.sweeper(poll_interval=timedelta(milliseconds=1))
 
     def fails(decider: CommandHandler, session: Session) -> datetime:
         if failures:
             raise failures.pop()
         if home.service.history("D-1")[-1].outcome is not None:
-            runner.stop()
+            sweeper.stop()
         return really(decider, session)
 
     monkeypatch.setattr(CommandHandler, "now", fails)
     with capture_logs() as logs:
-        assert runner.run() == SweepResult(fired=1)
+        assert sweeper.run() == SweepResult(fired=1)
     assert [line["event"] for line in logs if line["log_level"] in {"warning", "error"}] == [
         "sweep_failed",
         "sweep_unavailable",
@@ -377,8 +429,8 @@ def test_stopping_takes_no_lock_so_that_a_signal_handler_may_do_it(
     def deadlocks(_event: threading.Event) -> None:
         raise AssertionError("a lock that the interrupted thread may hold")
 
-    runner = home.service.runner()
+    sweeper = home.service.sweeper()
     monkeypatch.setattr(threading.Event, "set", deadlocks)
-    runner.stop()
+    sweeper.stop()
     monkeypatch.undo()
-    assert runner.run() == SweepResult()
+    assert sweeper.run() == SweepResult()

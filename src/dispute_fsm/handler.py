@@ -18,9 +18,9 @@ from dispute_fsm.decider.decide import (
     opening_needs_facts,
     under_its_version,
 )
-from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Stale, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
-from dispute_fsm.decider.evaluate import needs_facts
+from dispute_fsm.decider.evaluate import earlier_event, needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.decider.options import OptionView, options
@@ -75,7 +75,7 @@ class Result:
     opening was refused; everywhere else, use `dispute`.
     """
 
-    decision: Decision
+    decision: Decision | Stale
     event: AuditEvent | None
     dispute_or_none: Dispute | None
 
@@ -92,6 +92,11 @@ class Result:
     def accepted(self) -> bool:
         """Whether this call accepted the command. A repeated command was accepted earlier."""
         return isinstance(self.decision, Accepted)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the dispute has another revision than the sender expects: load it again."""
+        return isinstance(self.decision, Stale)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -132,11 +137,13 @@ class Expiry:
 class ExpiryRun:
     """Fires the deadlines of a dispute that have passed, by due instant, and attempts each once.
 
-    With a `revision`, a dispute that has another one is left as it is. `dispute` and `now` are
-    those of the last attempt, `unavailable` the errors that leave a deadline pending.
+    With a `revision`, a dispute that has another one is left as it is. A deadline that has not been
+    over for `behind` is left to others. `dispute` and `now` are those of the last attempt,
+    `unavailable` the errors that leave a deadline pending.
     """
 
     revision: int | None = None
+    behind: timedelta = timedelta(0)
     current: Deadline | None = None
     attempted: set[Deadline] = field(default_factory=set[Deadline])
     results: list[Result] = field(default_factory=list[Result])
@@ -168,7 +175,7 @@ class ExpiryRun:
     def _next_command(self, dispute: Dispute, now: datetime) -> Command | None:
         self.dispute, self.now = dispute, now
         due = None if self._is_stale() else next_due(dispute, but=self.attempted)
-        if due is None or due[0] in self.attempted or due[1] >= now:
+        if due is None or due[0] in self.attempted or due[1] >= now - self.behind:
             return None
         self.current = due[0]
         return EXPIRIES[self.current]
@@ -292,6 +299,7 @@ class Disputes:
         *,
         at: datetime | str,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
     ) -> Result: ...
     @overload
     def send(
@@ -304,6 +312,7 @@ class Disputes:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         **payload: object,
     ) -> Result: ...
     def send(  # noqa: PLR0913 -- a command may be given by its fields
@@ -316,6 +325,7 @@ class Disputes:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         **payload: object,
     ) -> Result:
         """Send a command, or the name of its type and its fields, to a dispute.
@@ -324,13 +334,18 @@ class Disputes:
         already has; it may be as old as the policy's `max_facts_age`. Without it the order system
         is asked, but only where a guard needs facts.
 
+        `revision` is the revision for which the command is meant: at another one nothing is
+        recorded, and the decision is `Stale`. A command that was accepted before, under the same
+        key, is `Repeated` at any revision.
+
         Raises `OrderSystemUnavailableError`: nothing happened, send the same command again;
         `ClockWentBackError`; `StaleFactsError`; `InputError` for an invalid command.
         """
         parsed, now = parse_command(command, by, key, payload), read_instant(at)
-        if facts is None and needs_facts(dispute, parsed, now):
+        stale = _is_stale(dispute, parsed, revision)
+        if facts is None and not stale and needs_facts(dispute, parsed, now):
             facts = self.query_facts(dispute, now)
-        result = self.decide(dispute, parsed, facts, now)
+        result = self.decide(dispute, parsed, facts, now, revision)
         log_decision(dispute.dispute_id, parsed, result.decision)
         return result
 
@@ -413,9 +428,19 @@ class Disputes:
         return Result(decision, None, None if isinstance(decision, Refused) else existing)
 
     def decide(
-        self, dispute: Dispute, command: Command, facts: OrderFacts | None, now: datetime
+        self,
+        dispute: Dispute,
+        command: Command,
+        facts: OrderFacts | None,
+        now: datetime,
+        revision: int | None = None,
     ) -> Result:
-        """Decide a command on these facts, and evolve the dispute by the event."""
+        """Decide a command on these facts, and evolve the dispute by the event.
+
+        Without facts, raises `FactsNeededError` where a guard needs them.
+        """
+        if _is_stale(dispute, command, revision):
+            return Result(Stale(dispute.revision), None, dispute)
         stamp = self.stamp(dispute.dispute_id, dispute.seq + 1)
         decision = decide(dispute, command, facts, now, stamp=stamp)
         event = decision.event if isinstance(decision, Accepted | Refused) else None
@@ -433,9 +458,18 @@ class Disputes:
         return run
 
 
-def log_decision(dispute_id: str, command: Command, decision: Decision) -> None:
+def _is_stale(dispute: Dispute, command: Command, revision: int | None) -> bool:
+    """Return whether a command is meant for another revision, and is not a repeated one."""
+    return (
+        revision is not None
+        and revision != dispute.revision
+        and earlier_event(dispute, command) is None
+    )
+
+
+def log_decision(dispute_id: str, command: Command, decision: Decision | Stale) -> None:
     """Write one log line for a decision: ids and codes only, no personal data."""
-    event = None if isinstance(decision, Unchanged) else decision.event
+    event = None if isinstance(decision, Unchanged | Stale) else decision.event
     log().info(
         "dispute_decision",
         decision=type(decision).__name__.lower(),

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dispute_fsm.decider.decide import decide, open_dispute
-from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Unchanged
+from dispute_fsm.decider.decisions import Accepted, Refused, Repeated, Stale, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evaluate import evaluate, needs_facts
 from dispute_fsm.decider.evolve import begin, evolve
@@ -82,6 +82,7 @@ __all__ = [
     "Repeated",
     "Result",
     "Role",
+    "Stale",
     "StateName",
     "Store",
     "StoreInvalidError",

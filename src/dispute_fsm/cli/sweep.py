@@ -13,6 +13,7 @@ from dispute_fsm.cli.arguments import JsonOption
 from dispute_fsm.cli.db import DbOption, open_store
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.output import print_json, print_line
+from dispute_fsm.domain.scalars import parse_duration
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
 from dispute_fsm.orders import OrderSystem
 
@@ -49,6 +50,16 @@ def sweep_command(
             ),
         ),
     ] = None,
+    behind: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help=(
+                "Fire only what has been overdue for longer than this, e.g. 2m: an engine that "
+                "fires deadlines has the first turn."
+            ),
+        ),
+    ] = "0s",
     as_json: JsonOption = False,
 ) -> Exit:
     """Fire every deadline that has passed. Any number of sweepers may run at once.
@@ -59,18 +70,22 @@ def sweep_command(
     deadline stays pending because the order system cannot answer. With --forever these are tried
     again, and the exit code is 0 once it was stopped.
     """
+    try:
+        left = parse_duration(behind)
+    except ValueError as error:
+        raise InputError(str(error), field="--behind") from None
     system = NoOrderSystem() if orders is None else _order_system(orders)
     with open_store(url) as store:
         from dispute_fsm.service import DisputeService  # noqa: PLC0415 -- `open_store` has checked that the extra is installed
 
         service = DisputeService(store, system)
         if forever:
-            runner = service.runner()
+            sweeper = service.sweeper(behind=left)
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda _number, _frame: runner.stop())
-            swept = runner.run()
+                signal.signal(number, lambda _number, _frame: sweeper.stop())
+            swept = sweeper.run()
         else:
-            swept = service.sweep()
+            swept = service.sweep(behind=left)
     if as_json:
         print_json({"fired": swept.fired, "pending": swept.pending, "failed": swept.failed})
     else:

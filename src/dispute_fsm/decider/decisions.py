@@ -1,4 +1,4 @@
-"""What comes of a command: accepted, refused, unchanged or repeated. All of them are values."""
+"""What comes of a command: accepted, refused, unchanged, repeated or stale. All are values."""
 
 from dataclasses import dataclass, field
 
@@ -54,5 +54,15 @@ class Repeated:
         return f"Repeated({self.event!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The dispute has another revision than the sender expects; nothing is decided or appended.
+
+    `revision` is the one that it has.
+    """
+
+    revision: int
+
+
 Decision = Accepted | Refused | Unchanged | Repeated
-"""What may come of a command."""
+"""What may come of a command that is decided."""

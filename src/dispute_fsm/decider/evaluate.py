@@ -59,9 +59,9 @@ def evaluate(
 def evaluate_case(dispute: Dispute, case: Case) -> Evaluation:
     """Evaluate a command in its case, which `case_of` has made for the dispute."""
     command = case.command
+    if (earlier := earlier_event(dispute, command)) is not None:
+        return Evaluation(case, earlier=earlier)
     if command.key is not None and (event := dispute.keys.get(command.key)) is not None:
-        if same_content(event, command):
-            return Evaluation(case, earlier=event)
         saw = FrozenMap({"used_by": event.seq})
         reused = Reason(RefusalCode.KEY_REUSED, "key_unused", saw, ANOTHER_KEY)
         return Evaluation(case, reasons=(reused,))
@@ -77,6 +77,12 @@ def evaluate_case(dispute: Dispute, case: Case) -> Evaluation:
     if dispute.closed_for_good and not table.select(dispute.path, command.type, case):
         reasons = tuple(replace(reason, unlock=NEVER) for reason in reasons)
     return Evaluation(case, evaluated.results, reasons=reasons)
+
+
+def earlier_event(dispute: Dispute, command: Command) -> AuditEvent | None:
+    """Return the event of the same command under the same key; None where there is none."""
+    event = None if command.key is None else dispute.keys.get(command.key)
+    return event if event is not None and same_content(event, command) else None
 
 
 def hinted(dispute: Dispute, evaluation: Evaluation) -> tuple[Reason, ...]:

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Unpack, overload
 
-from sqlalchemy import Connection
-
 from dispute_fsm.commands import OpeningFields
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import OptionView
@@ -30,19 +28,21 @@ from dispute_fsm.handler import (
 )
 from dispute_fsm.orders import OrderSystem
 from dispute_fsm.rules.checklist import Checklist
+from dispute_fsm.service.alarms import AlarmHook
 from dispute_fsm.service.command_handler import Clock, CommandHandler
 from dispute_fsm.service.consumer import SOURCE, Consumer, FeedEvent, Sink, feed_event
 from dispute_fsm.service.sweeper import (
     BATCH,
     LEASE,
     POLL_INTERVAL,
-    Runner,
+    Sweeper,
     SweepResult,
     expire,
     sweep,
 )
 from dispute_fsm.store import queries
 from dispute_fsm.store.event_log import parse_position, read_feed
+from dispute_fsm.store.host import HostConnection
 from dispute_fsm.store.queries import DisputeSnapshot, Due, Page
 from dispute_fsm.store.repository import Store
 
@@ -55,7 +55,8 @@ class DisputeService:
 
     Any number of threads may use it. `orders` is the host's order system. `clock` gives business
     time; the default is the database's clock where it has one, or else this machine's. `stamp`
-    makes ids and salts.
+    makes ids and salts. `alarms` is called in each transaction in which a dispute's revision
+    changes, for an engine that is to call `expire`: see `dispute_fsm.service.alarms`.
 
     Every call may raise `StoreUnavailableError`: database unavailable. Nothing is half-written. If
     the connection broke during a commit, send the same command with the same key again to learn
@@ -70,9 +71,10 @@ class DisputeService:
         *,
         clock: Clock | None = None,
         stamp: StampMaker = fresh_stamp,
+        alarms: AlarmHook | None = None,
     ) -> None:
         self.store = store
-        self._handler = CommandHandler(store, Disputes(orders, stamp), clock)
+        self._handler = CommandHandler(store, Disputes(orders, stamp), clock, alarms)
 
     # ---- openings and commands -------------------------------------------------------------------
 
@@ -83,7 +85,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
     ) -> Result: ...
     @overload
     def open(
@@ -92,7 +94,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
         **fields: Unpack[OpeningFields],
     ) -> Result: ...
     def open(
@@ -101,7 +103,7 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        connection: HostConnection | None = None,
         **fields: object,
     ) -> Result:
         """Open a dispute, by a command or by its fields.
@@ -123,7 +125,8 @@ class DisputeService:
         /,
         *,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        revision: int | None = None,
+        connection: HostConnection | None = None,
     ) -> Result: ...
     @overload
     def send(
@@ -135,7 +138,8 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        revision: int | None = None,
+        connection: HostConnection | None = None,
         **payload: object,
     ) -> Result: ...
     def send(  # noqa: PLR0913 -- a command may be given by its fields
@@ -147,7 +151,8 @@ class DisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
-        connection: Connection | None = None,
+        revision: int | None = None,
+        connection: HostConnection | None = None,
         **payload: object,
     ) -> Result:
         """Send a command, or the name of its type and its fields, to a dispute; store its event.
@@ -155,9 +160,14 @@ class DisputeService:
         The command is decided as of the time when it arrived, or the time of the dispute's last
         event where a clock went back. `facts` is a snapshot that the host already has.
 
-        `connection` is a connection of the host's with an open transaction. Everything is written
-        in that transaction, and the dispute stays locked until it ends. The order system is not
-        asked in it: where a guard needs facts, hand them in, as of `now`.
+        `revision` is the revision for which the command is meant: at another one nothing is
+        recorded, and the decision is `Stale`. A command that was accepted before, under the same
+        key, is `Repeated` at any revision.
+
+        `connection` is a connection of the host's with an open transaction: of SQLAlchemy, psycopg
+        3 or sqlite3, or Django's. Everything is written in that transaction, and the dispute stays
+        locked until it ends. The order system is not asked in it: where a guard needs facts, hand
+        them in, as of `now`.
 
         Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: too
         many concurrent changes, send it again; `UnknownDisputeError`; `FactsNeededError`, with a
@@ -165,10 +175,14 @@ class DisputeService:
         invalid, or the `connection` has no open transaction.
         """
         parsed = parse_command(command, by, key, payload)
-        return self._handler.send(dispute_id, parsed, facts, connection)
+        return self._handler.send(dispute_id, parsed, facts, revision, connection)
 
     def expire(
-        self, dispute_id: str, *, revision: int | None = None, connection: Connection | None = None
+        self,
+        dispute_id: str,
+        *,
+        revision: int | None = None,
+        connection: HostConnection | None = None,
     ) -> Expiry:
         """Fire the deadlines of a dispute that have passed, and say when to call again.
 
@@ -180,7 +194,7 @@ class DisputeService:
         """
         return expire(self._handler, dispute_id, revision, connection)
 
-    def now(self, connection: Connection | None = None) -> datetime:
+    def now(self, connection: HostConnection | None = None) -> datetime:
         """Return the time as of which a command would be decided now, in UTC.
 
         Date facts that you hand in by it.
@@ -270,7 +284,10 @@ class DisputeService:
     def due_before(
         self, instant: datetime, *, cursor: str | None = None, limit: int = PAGE
     ) -> Page[Due]:
-        """Return the deadlines that are due before an instant, the first due first."""
+        """Return the deadlines that are due before an instant, the first due first.
+
+        Each carries the revision of its dispute, for `expire`.
+        """
         with self.store.pool.take() as session:
             return queries.due_before(session, instant, cursor, limit)
 
@@ -286,19 +303,35 @@ class DisputeService:
     # ---- deadlines -------------------------------------------------------------------------------
 
     def sweep(
-        self, *, batch: int = BATCH, lease: timedelta = LEASE, stop: Callable[[], bool] = bool
+        self,
+        *,
+        batch: int = BATCH,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
+        stop: Callable[[], bool] = bool,
     ) -> SweepResult:
         """Fire every deadline that has passed, once, however many processes sweep.
 
-        `stop` is called between two disputes and ends the sweep when it returns true.
-        """
-        return sweep(self._handler, batch, lease, stop)
+        Only what has passed for longer than `behind`, in business time: what is newer is left to an
+        engine that sets `alarms`. `stop` is called between two disputes and ends the sweep when it
+        returns true.
 
-    def runner(
-        self, *, poll_interval: timedelta = POLL_INTERVAL, lease: timedelta = LEASE
-    ) -> Runner:
-        """Make a runner that sweeps whenever a deadline is due, from its `run` until its `stop`."""
-        return Runner(self._handler, poll_interval=poll_interval, lease=lease)
+        Raises `InputError` for an empty batch, and for a negative `behind`.
+        """
+        return sweep(self._handler, batch, lease, behind, stop)
+
+    def sweeper(
+        self,
+        *,
+        poll_interval: timedelta = POLL_INTERVAL,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
+    ) -> Sweeper:
+        """Make a sweeper: it sweeps whenever a deadline is due, from its `run` until its `stop`.
+
+        `behind` is as in `sweep`. Raises `InputError` for a negative one.
+        """
+        return Sweeper(self._handler, poll_interval=poll_interval, lease=lease, behind=behind)
 
     # ---- the feed --------------------------------------------------------------------------------
 

@@ -54,7 +54,13 @@ class AsyncDisputeService:
 
     @overload
     async def send(
-        self, dispute_id: str, command: Command, /, *, facts: OrderFacts | None = None
+        self,
+        dispute_id: str,
+        command: Command,
+        /,
+        *,
+        facts: OrderFacts | None = None,
+        revision: int | None = None,
     ) -> Result: ...
     @overload
     async def send(
@@ -66,9 +72,10 @@ class AsyncDisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         **payload: object,
     ) -> Result: ...
-    async def send(
+    async def send(  # noqa: PLR0913 -- as the service's own
         self,
         dispute_id: str,
         command: Command | str,
@@ -77,11 +84,14 @@ class AsyncDisputeService:
         by: Actor | None = None,
         key: str | None = None,
         facts: OrderFacts | None = None,
+        revision: int | None = None,
         **payload: object,
     ) -> Result:
         """Send a command to a dispute."""
         parsed = parse_command(command, by, key, payload)
-        return await asyncio.to_thread(self.service.send, dispute_id, parsed, facts=facts)
+        return await asyncio.to_thread(
+            self.service.send, dispute_id, parsed, facts=facts, revision=revision
+        )
 
     async def expire(self, dispute_id: str, *, revision: int | None = None) -> Expiry:
         """Fire the deadlines of a dispute that have passed."""
@@ -154,23 +164,33 @@ class AsyncDisputeService:
         """Erase the personal values of a dispute."""
         return await asyncio.to_thread(self.service.erase, dispute_id)
 
-    async def sweep(self, *, batch: int = BATCH, lease: timedelta = LEASE) -> SweepResult:
+    async def sweep(
+        self,
+        *,
+        batch: int = BATCH,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
+    ) -> SweepResult:
         """Fire every deadline that has passed."""
-        return await asyncio.to_thread(self.service.sweep, batch=batch, lease=lease)
+        return await asyncio.to_thread(self.service.sweep, batch=batch, lease=lease, behind=behind)
 
     async def run_sweeper(
-        self, *, poll_interval: timedelta = POLL_INTERVAL, lease: timedelta = LEASE
+        self,
+        *,
+        poll_interval: timedelta = POLL_INTERVAL,
+        lease: timedelta = LEASE,
+        behind: timedelta = timedelta(0),
     ) -> SweepResult:
         """Sweep whenever a deadline is due, until this is cancelled.
 
         It then ends after the dispute that it is working on.
         """
-        runner = self.service.runner(poll_interval=poll_interval, lease=lease)
-        running = asyncio.create_task(asyncio.to_thread(runner.run))
+        sweeper = self.service.sweeper(poll_interval=poll_interval, lease=lease, behind=behind)
+        running = asyncio.create_task(asyncio.to_thread(sweeper.run))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            runner.stop()
+            sweeper.stop()
             await running
             raise
 

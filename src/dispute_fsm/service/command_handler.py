@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Any, cast
-
-from sqlalchemy import Connection
+from typing import cast
 
 from dispute_fsm.decider.decide import opening_needs_facts, under_its_version
 from dispute_fsm.decider.decisions import Accepted, Refused
@@ -26,12 +24,13 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import (
     ConflictError,
     FactsNeededError,
-    InputError,
     StaleFactsError,
     UnknownDisputeError,
 )
 from dispute_fsm.handler import Disputes, MakeCommand, Result, log_decision, read_instant
+from dispute_fsm.service.alarms import AlarmHook, alarm_of
 from dispute_fsm.service.messages import CONTINUE_LIVE_DISPUTE
+from dispute_fsm.store.host import HostConnection, host_session
 from dispute_fsm.store.pool import translated_errors
 from dispute_fsm.store.repository import Loaded, Store
 from dispute_fsm.store.session import Session
@@ -55,15 +54,17 @@ _MAX_ATTEMPTS = 10
 class _PendingCommand:
     """A command to handle, and what an attempt leaves to the next one.
 
-    The host hands in `facts`, or the order system returns `queried_facts`. `received_at` is when
-    the command arrived: it is decided as of that time, however slow the order system is. `dispute`,
-    `command` and `now` are those of the last attempt.
+    The host hands in `facts`, or the order system returns `queried_facts`. `revision` is the one
+    for which the command is meant; None: any. `received_at` is when the command arrived: it is
+    decided as of that time, however slow the order system is. `dispute`, `command` and `now` are
+    those of the last attempt.
     """
 
     dispute_id: str
     make_command: MakeCommand
     key: str | None = None
     facts: OrderFacts | None = None
+    revision: int | None = None
     queried_facts: OrderFacts | None = None
     received_at: datetime | None = None
     dispute: Dispute = field(init=False)
@@ -75,13 +76,14 @@ class _PendingCommand:
 class CommandHandler:
     """Handles openings and commands for the disputes of a store.
 
-    `clock` None: the database's clock, where it has one. `wakes` are set when a deadline may be due
-    sooner than before.
+    `clock` None: the database's clock, where it has one. `alarms` is the host's hook. `wakes` are
+    set when a deadline may be due sooner than before.
     """
 
     store: Store
     disputes: Disputes
     clock: Clock | None
+    alarms: AlarmHook | None = None
     wakes: list[Event] = field(default_factory=list[Event])
 
     def now(self, session: Session) -> datetime:
@@ -91,10 +93,9 @@ class CommandHandler:
     # ---- openings --------------------------------------------------------------------------------
 
     def open(
-        self, opening: OpenDispute, facts: OrderFacts | None, host: Connection | None
+        self, opening: OpenDispute, facts: OrderFacts | None, host: HostConnection | None
     ) -> Result:
         """Open a dispute; see `DisputeService.open`."""
-        _require_transaction(host)
         opening = under_its_version(opening)
         for _ in range(_MAX_ATTEMPTS):
             # load
@@ -129,35 +130,42 @@ class CommandHandler:
             "send it again"
         )
 
-    def _insert(self, result: Result, host: Connection | None) -> None:
+    def _insert(self, result: Result, host: HostConnection | None) -> None:
         """Write a new dispute. Raises `ConflictError` where another one was written first."""
         if isinstance(result.decision, Accepted):
             with self.session(host, writes=True) as session:
                 due = self.store.insert(session, result.dispute, result.decision.hashed)
                 self._announce(session, result.dispute, due)
+                self._set_alarm(session, result.dispute)
             self._wake()
 
     # ---- commands --------------------------------------------------------------------------------
 
     def send(
-        self, dispute_id: str, command: Command, facts: OrderFacts | None, host: Connection | None
+        self,
+        dispute_id: str,
+        command: Command,
+        facts: OrderFacts | None,
+        revision: int | None,
+        host: HostConnection | None,
     ) -> Result:
         """Send a command to a dispute; see `DisputeService.send`."""
-        pending = _PendingCommand(dispute_id, lambda _dispute, _now: command, command.key, facts)
+        pending = _PendingCommand(
+            dispute_id, lambda _dispute, _now: command, command.key, facts, revision
+        )
         return cast("Result", self._handle(pending, host))
 
     def send_made(
-        self, dispute_id: str, make_command: MakeCommand, host: Connection | None = None
+        self, dispute_id: str, make_command: MakeCommand, host: HostConnection | None = None
     ) -> Result | None:
         """Send the command that is made for the dispute as loaded; None where it needs none."""
         return self._handle(_PendingCommand(dispute_id, make_command), host)
 
-    def _handle(self, pending: _PendingCommand, host: Connection | None) -> Result | None:
+    def _handle(self, pending: _PendingCommand, host: HostConnection | None) -> Result | None:
         """Handle a command, and log its decision once it is stored."""
         if host is None:
             result = self._retry(pending)
         else:
-            _require_transaction(host)
             with self.session(host, writes=True) as session:
                 result = self._attempt_locked(pending, session)
         if result is not None and pending.command is not None:
@@ -196,13 +204,13 @@ class CommandHandler:
             if command is None:
                 return None
             try:
-                result = self.disputes.decide(pending.dispute, command, pending.facts, pending.now)
+                result = self._decide(pending, command, pending.facts)
             except FactsNeededError:
                 pass  # queried below, after the connection went back to the pool
             else:
                 return self._append(pending, session, result)
         pending.queried_facts = self.disputes.query_facts(pending.dispute, pending.now)
-        result = self.disputes.decide(pending.dispute, command, pending.queried_facts, pending.now)
+        result = self._decide(pending, command, pending.queried_facts)
         with self.store.pool.take() as session:
             return self._append(pending, session, result)
 
@@ -215,9 +223,8 @@ class CommandHandler:
         command = self._prepare(pending, session, loaded)
         if command is None:
             return None
-        facts = pending.facts or pending.queried_facts
         try:
-            result = self.disputes.decide(pending.dispute, command, facts, pending.now)
+            result = self._decide(pending, command, pending.facts or pending.queried_facts)
         except FactsNeededError:
             raise _facts_needed(pending.dispute.order_id) from None
         self._write(pending, session, result)
@@ -240,6 +247,11 @@ class CommandHandler:
         pending.command = pending.make_command(pending.dispute, pending.now)
         return pending.command
 
+    def _decide(
+        self, pending: _PendingCommand, command: Command, facts: OrderFacts | None
+    ) -> Result:
+        return self.disputes.decide(pending.dispute, command, facts, pending.now, pending.revision)
+
     def _append(self, pending: _PendingCommand, session: Session, result: Result) -> Result:
         """Write the event, if there is one, in a transaction of its own."""
         if result.event is not None:
@@ -254,34 +266,33 @@ class CommandHandler:
                 session, pending.dispute, decision.event, result.dispute, decision.hashed
             )
             self._announce(session, result.dispute, due)
+            if result.accepted:  # a recorded refusal leaves the revision as it is
+                self._set_alarm(session, result.dispute)
 
-    # ---- sessions and announcements --------------------------------------------------------------
+    # ---- sessions, announcements, alarms ---------------------------------------------------------
 
     @contextmanager
-    def session(self, host: Connection | None, *, writes: bool = False) -> Generator[Session]:
+    def session(self, host: HostConnection | None, *, writes: bool = False) -> Generator[Session]:
         """Yield a session in the host's transaction, if there is one, or else from the pool."""
         if host is None:
             with self.store.pool.transaction() if writes else self.store.pool.take() as session:
                 yield session
         else:
-            with translated_errors():
-                yield self.store.host_session(host)
+            with translated_errors(), host_session(host, self.store.address.dialect) as session:
+                yield session
 
     def _announce(self, session: Session, dispute: Dispute, due: Sequence[datetime]) -> None:
         if any(at - dispute.last_at < ANNOUNCE_WITHIN for at in due):
             self.store.announce(session)
 
+    def _set_alarm(self, session: Session, dispute: Dispute) -> None:
+        """Call the host's hook, if there is one, in the transaction of the session."""
+        if self.alarms is not None:
+            self.alarms(alarm_of(dispute), session)
+
     def _wake(self) -> None:
         for wake in self.wakes:
             wake.set()
-
-
-def _require_transaction(host: Connection | None) -> None:
-    if host is None:
-        return
-    driver: Any = host.connection.driver_connection
-    if not host.in_transaction() or getattr(driver, "autocommit", False) is True:
-        raise InputError("the connection is not in a transaction: begin one", field="connection")
 
 
 def _facts_needed(order_id: str) -> FactsNeededError:

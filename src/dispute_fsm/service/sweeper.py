@@ -3,7 +3,8 @@
 A sweeper claims expired deadlines in batches, so that many can work side by side. Each expiry is
 decided with the dispute as it is then, so a second sweeper has nothing left to do. Where the order
 system cannot answer, that deadline stays pending until the claim ends, and the others fire. A
-`Runner` sweeps when the next deadline is due, and wakes when an earlier one appears.
+`Sweeper` sweeps when the next deadline is due, and wakes when an earlier one appears. Where an
+engine fires the deadlines, a sweeper that stays `behind` fires what that has missed.
 """
 
 from collections.abc import Callable
@@ -13,8 +14,6 @@ from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
 from time import monotonic
-
-from sqlalchemy import Connection
 
 from dispute_fsm.errors import (
     DisputeError,
@@ -27,6 +26,7 @@ from dispute_fsm.log import log
 from dispute_fsm.service.command_handler import ANNOUNCE_WITHIN, CommandHandler
 from dispute_fsm.store.address import POSTGRESQL, behind_pooler
 from dispute_fsm.store.deadlines import CHANNEL, claim, next_to_sweep, release
+from dispute_fsm.store.host import HostConnection
 from dispute_fsm.store.pool import translated_errors
 
 LEASE = timedelta(minutes=1)
@@ -36,10 +36,10 @@ BATCH = 20
 """How many deadlines are claimed at once."""
 
 POLL_INTERVAL = ANNOUNCE_WITHIN / 2
-"""How often a runner looks for deadlines without being woken."""
+"""How often a sweeper looks for deadlines without being woken."""
 
 _STOP_INTERVAL = 0.5
-"""How many seconds a runner waits at most before it checks whether it was stopped."""
+"""How many seconds a sweeper waits at most before it checks whether it was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,24 @@ class SweepResult:
 
 
 def sweep(
-    handler: CommandHandler, batch: int, lease: timedelta, stop: Callable[[], bool]
+    handler: CommandHandler,
+    batch: int,
+    lease: timedelta,
+    behind: timedelta,
+    stop: Callable[[], bool],
 ) -> SweepResult:
     """Fire what has passed and nobody else has claimed, batch by batch, or until `stop` says so.
 
-    A dispute that stays pending or fails is attempted once. Raises `InputError` for an empty batch.
+    A dispute that stays pending or fails is attempted once. Raises `InputError` for an empty batch,
+    and for a negative `behind`.
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} fires nothing; claim at least one", field="batch")
+    _check_behind(behind)
     total, unfinished = SweepResult(), set[str]()
     while not stop():
         with handler.store.pool.transaction() as session:
-            claimed = claim(session, handler.now(session), lease, batch)
+            claimed = claim(session, handler.now(session), lease, batch, behind)
         # the unfinished ones are attempted again after their claim ends, by a later sweep: a slow
         # order system must not keep this one going for ever
         claimed = [dispute_id for dispute_id in claimed if dispute_id not in unfinished]
@@ -84,15 +90,20 @@ def sweep(
                     for untouched in claimed[number:]:
                         release(session, untouched)
                 break
-            result = _expire_claimed(handler, dispute_id)
+            result = _expire_claimed(handler, dispute_id, behind)
             if result.pending or result.failed:
                 unfinished.add(dispute_id)
             total += result
     return total
 
 
-def _expire_claimed(handler: CommandHandler, dispute_id: str) -> SweepResult:
-    run, failed = ExpiryRun(), 0
+def _check_behind(behind: timedelta) -> None:
+    if behind < timedelta(0):
+        raise InputError(f"{behind} is negative; no deadline fires early", field="behind")
+
+
+def _expire_claimed(handler: CommandHandler, dispute_id: str, behind: timedelta) -> SweepResult:
+    run, failed = ExpiryRun(behind=behind), 0
     try:
         run.fire(partial(handler.send_made, dispute_id))
     except (StoreUnavailableError, StoreInvalidError):
@@ -112,7 +123,7 @@ def _expire_claimed(handler: CommandHandler, dispute_id: str) -> SweepResult:
 
 
 def expire(
-    handler: CommandHandler, dispute_id: str, revision: int | None, host: Connection | None
+    handler: CommandHandler, dispute_id: str, revision: int | None, host: HostConnection | None
 ) -> Expiry:
     """Fire the deadlines of one dispute that have passed; see `DisputeService.expire`."""
     run = ExpiryRun(revision)
@@ -120,13 +131,14 @@ def expire(
     return run.expiry()
 
 
-class Runner:
+class Sweeper:
     """Sweeps for ever in the thread that calls `run`; any thread or signal handler may call `stop`.
 
     It sleeps until the next deadline is due or a claim ends, at most for `poll_interval`. The
-    commands of this process wake it, and on PostgreSQL those of other processes too. With a clock
-    of the host's, only `poll_interval` is certain, because that clock may run faster. Every error,
-    such as an unavailable database, is logged, and the runner tries again after `poll_interval`.
+    commands of this process wake it, and on PostgreSQL those of other processes too, unless it
+    stays `behind` for longer than it polls. With a clock of the host's, only `poll_interval` is
+    certain, because that clock may run faster. Every error, such as an unavailable database, is
+    logged, and the sweeper tries again after `poll_interval`.
     """
 
     def __init__(
@@ -136,8 +148,11 @@ class Runner:
         poll_interval: timedelta = POLL_INTERVAL,
         lease: timedelta = LEASE,
         batch: int = BATCH,
+        behind: timedelta = timedelta(0),
     ) -> None:
+        _check_behind(behind)
         self._handler = handler
+        self._behind = behind
         self._poll_interval = poll_interval
         self._lease = lease
         self._batch = batch
@@ -154,27 +169,32 @@ class Runner:
         """Sweep until `stop` is called. Returns the sum of all sweeps."""
         total = SweepResult()
         listener = Thread(target=self._listen, name="dispute-due", daemon=True)
-        self._handler.wakes.append(self._wake)
-        if self._handler.store.address.dialect.name == POSTGRESQL:
-            listener.start()
+        if self._behind < self._poll_interval:  # or else polling is always soon enough
+            self._handler.wakes.append(self._wake)
+            if self._handler.store.address.dialect.name == POSTGRESQL:
+                listener.start()
         try:
             while not self._stopped:
-                self._wake.clear()  # before the sweep: what appears from here on wakes the runner
+                self._wake.clear()  # before the sweep: what appears from here on wakes the sweeper
                 pause = self._poll_interval
                 try:
-                    total += sweep(self._handler, self._batch, self._lease, lambda: self._stopped)
+                    total += self._sweep()
                     pause = self._time_to_next()
                 except StoreUnavailableError as error:
                     log().warning("sweep_unavailable", error=type(error).__name__)
-                except Exception as error:  # noqa: BLE001 -- a runner that ended would let every later deadline pass, and nobody would notice
+                except Exception as error:  # noqa: BLE001 -- a sweeper that ended would let every later deadline pass, and nobody would notice
                     log().error("sweep_failed", error=type(error).__name__)
                 self._sleep(pause, self._wake)
         finally:
-            self._handler.wakes.remove(self._wake)
+            if self._wake in self._handler.wakes:
+                self._handler.wakes.remove(self._wake)
             self._stopped = True
             if listener.is_alive():
                 listener.join()
         return total
+
+    def _sweep(self) -> SweepResult:
+        return sweep(self._handler, self._batch, self._lease, self._behind, lambda: self._stopped)
 
     def _sleep(self, pause: timedelta, wake: Event) -> None:
         until = monotonic() + pause.total_seconds()
@@ -186,16 +206,16 @@ class Runner:
         """Return how long there is nothing to sweep."""
         with self._handler.store.pool.take() as session:
             now = self._handler.now(session)
-            due = next_to_sweep(session, now)
+            due = next_to_sweep(session, now, self._behind)
         if due is None:
             return self._poll_interval
         # A deadline is inclusive: it has passed only after its instant.
         return min(self._poll_interval, due - now + timedelta(microseconds=1))
 
     def _listen(self) -> None:
-        """Wake the runner when another process announces a deadline that is due soon.
+        """Wake the sweeper when another process announces a deadline that is due soon.
 
-        While the database is unavailable, the runner polls.
+        While the database is unavailable, the sweeper polls.
         """
         while not self._stopped:
             try:
@@ -208,9 +228,9 @@ class Runner:
                 return
 
     def _receive_announcements(self) -> None:
-        """Receive announcements until the runner stops.
+        """Receive announcements until the sweeper stops.
 
-        A pooler would give the session to others, so behind one the runner only polls.
+        A pooler would give the session to others, so behind one the sweeper only polls.
         """
         # a connection of its own, because it waits for notifications and may break
         with closing(self._handler.store.address.connect()) as connection:

@@ -67,6 +67,7 @@ def write_deadlines(
 
 _KEY = (deadlines.c.dispute_id, deadlines.c.deadline)
 _NOW = bindparam("now", type_=deadlines.c.due_at.type)
+_DUE_BEFORE = bindparam("due_before", type_=deadlines.c.due_at.type)
 _UNCLAIMED: ColumnElement[bool] = deadlines.c.leased_until.is_(None)
 _LAPSED: ColumnElement[bool] = deadlines.c.leased_until <= _NOW
 
@@ -74,7 +75,7 @@ _LAPSED: ColumnElement[bool] = deadlines.c.leased_until <= _NOW
 def _overdue(condition: ColumnElement[bool], *order: ColumnElement[Any]) -> Query:
     return (
         select(*_KEY)
-        .where(deadlines.c.due_at < _NOW, condition)
+        .where(deadlines.c.due_at < _DUE_BEFORE, condition)
         .order_by(*order)
         .limit(bindparam("limit", type_=Integer))
         .with_for_update(skip_locked=True)  # left out on SQLite, which has one writer at a time
@@ -115,13 +116,17 @@ _NEXT = Statement(
 )
 
 
-def claim(session: Session, now: datetime, lease: timedelta, limit: int) -> list[str]:
+def claim(
+    session: Session, now: datetime, lease: timedelta, limit: int, behind: timedelta = timedelta(0)
+) -> list[str]:
     """Claim up to `limit` deadlines that have passed; return their disputes, the first due first.
 
-    Those whose claim has lapsed are claimed once nothing else is left.
+    They have passed for longer than `behind`. Those whose claim has lapsed are claimed once nothing
+    else is left.
     """
+    values = {"now": now, "due_before": now - behind, "until": now + lease, "limit": limit}
     for statement in _CLAIMS:
-        claimed = statement.rows(session, {"now": now, "until": now + lease, "limit": limit})
+        claimed = statement.rows(session, values)
         if claimed:
             claimed.sort(key=attrgetter("due_at", "dispute_id"))
             return list(dict.fromkeys(row.dispute_id for row in claimed))
@@ -133,6 +138,9 @@ def release(session: Session, dispute_id: str) -> None:
     _RELEASE.run(session, {"of_dispute": dispute_id})
 
 
-def next_to_sweep(session: Session, now: datetime) -> datetime | None:
-    """Return when a deadline is due or a claim lapses; None where no deadline runs."""
-    return min((at for at in _NEXT.rows(session, {"now": now})[0] if at is not None), default=None)
+def next_to_sweep(
+    session: Session, now: datetime, behind: timedelta = timedelta(0)
+) -> datetime | None:
+    """Return when a deadline has been due for `behind`, or a claim lapses; None where none runs."""
+    free, lapse = _NEXT.rows(session, {"now": now})[0]
+    return min((at for at in (free and free + behind, lapse) if at is not None), default=None)

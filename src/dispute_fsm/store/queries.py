@@ -79,9 +79,10 @@ class DisputeSnapshot(Strict):
 
 
 class Due(Strict):
-    """A running deadline: its dispute, its name, and when it is due."""
+    """A running deadline: its dispute, the revision of that, its name, and when it is due."""
 
     dispute_id: Identifier
+    revision: int
     deadline: Named[Deadline]
     due_at: DueInstant
 
@@ -108,7 +109,8 @@ _AFTER = (
 _LIMIT = bindparam("limit", type_=Integer)
 
 DUE = (
-    select(deadlines.c.dispute_id, deadlines.c.deadline, deadlines.c.due_at)
+    select(*_BY_DUE, disputes.c.revision)
+    .join(disputes, disputes.c.dispute_id == deadlines.c.dispute_id)
     .where(
         deadlines.c.due_at < bindparam("instant", type_=UtcInstant),
         tuple_(*_BY_DUE) > tuple_(*_AFTER),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, Engine, bindparam, delete, false, func, insert, select
+from sqlalchemy import Engine, bindparam, delete, false, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.engine import URL
 
@@ -51,7 +51,7 @@ from dispute_fsm.store.schema import (
     policies,
     private_values,
 )
-from dispute_fsm.store.session import HostSession, Session, Statement
+from dispute_fsm.store.session import Session, Statement
 
 _LOCK = Statement(
     select(disputes.c.seq).where(disputes.c.dispute_id == bindparam("dispute_id")).with_for_update()
@@ -119,10 +119,6 @@ class Store:
         """Close all connections."""
         self.pool.close()
         self.engine.dispose()
-
-    def host_session(self, connection: Connection) -> Session:
-        """Return a session within the transaction of a host."""
-        return HostSession(connection, self.address.dialect)
 
     # ---- reading ---------------------------------------------------------------------------------
 

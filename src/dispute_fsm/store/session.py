@@ -9,14 +9,16 @@ from collections import namedtuple
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
-from dispute_fsm.store.address import POSTGRESQL, SQLITE, behind_pooler
+from dispute_fsm.store.address import POSTGRESQL, SQLITE
+
+Backend = Literal["sqlite", "postgresql"]
 
 _STREAMED = 200
 """How many rows of a long result are read at a time."""
@@ -39,6 +41,11 @@ class Session:
         self.dialect = dialect
         self.driver = driver
         self.execute: Callable[..., Any] = driver.execute
+
+    @property
+    def backend(self) -> Backend:
+        """The kind of the database."""
+        return cast("Backend", self.dialect.name)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
@@ -115,22 +122,6 @@ class PostgresqlSession(Session):
         if self.driver.pgconn.transaction_status != TransactionStatus.IDLE:
             self.driver.rollback()
         return not self.driver.closed
-
-
-class HostSession(Session):
-    """The transaction of a host, on its connection of SQLAlchemy.
-
-    So the host's events, logs and savepoints see our statements too.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, connection: Connection, dialect: Dialect) -> None:
-        self.dialect = dialect
-        self.driver: Any = connection.connection.driver_connection
-        self.execute = connection.exec_driver_sql
-        if dialect.name == POSTGRESQL and hasattr(self.driver, "prepare_threshold"):
-            behind_pooler(self.driver, self.execute)
 
 
 # ---- statements ----------------------------------------------------------------------------------

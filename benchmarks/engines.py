@@ -1,0 +1,271 @@
+"""What fires deadlines, side by side: the own sweeper, DBOS, Temporal, the core inside Temporal.
+
+    python -m benchmarks.engines [--disputes N] [--seconds S]
+
+The same work for each: N disputes are opened, and their merchants promise to ship until one and the
+same instant, S seconds later. Then all of these deadlines are due at once. It prints how many
+commands a second were handled one after the other while the engine set its alarms, and how many
+deadlines a second fired. Temporal is its test server: one process, everything in memory. PostgreSQL
+is the one at DISPUTE_FSM_TEST_POSTGRES.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import structlog
+from dbos import DBOS
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from benchmarks.measure import machine
+from dispute_fsm import DEFAULT_POLICY, DisputeService, OrderFacts, Store, merchant
+from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.engines.temporal import DisputeDue, TemporalClock
+from dispute_fsm.events import EVENT, AuditEvent
+from examples import temporal_core
+from tests.databases import KINDS, database
+from tests.dbos_support import config, schema_of
+
+POLICY = DEFAULT_POLICY.lay_over({"scan_grace": "0s"})
+VOUCHER = {"kind": "chat_screenshot", "media_type": "image/png", "size": 1_000, "sha256": "0" * 64}
+QUEUE = "disputes"
+SERVER = str(Path(sys.executable).with_name("temporal-test-server"))
+
+
+class Shop:
+    """An order system that answers at once: paid, not shipped."""
+
+    def look(self, order_id: str, now: datetime) -> OrderFacts:
+        """Return the facts of an order."""
+        paid_at = now - timedelta(days=3)
+        return OrderFacts(
+            order_id=order_id, asked="shop", observed_at=now, revision="1", paid_at=paid_at
+        )
+
+
+Histories = Sequence[Sequence[AuditEvent]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How many disputes there are, and how long after the start their deadlines are due."""
+
+    disputes: int
+    seconds: float
+
+    @property
+    def due_at(self) -> datetime:
+        """Return when they are due if the task starts now."""
+        return datetime.now(UTC) + timedelta(seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A row of the table: both in a second."""
+
+    commands: float
+    deadlines: float
+
+    @classmethod
+    def of(cls, took: float, due_at: datetime, histories: Histories) -> "Measured":
+        """Read it off the histories. Raises `SystemExit` where they show something else."""
+        asked = max(history[1].at for history in histories)
+        if asked >= due_at:
+            raise SystemExit("the commands took too long: give more --seconds, or fewer --disputes")
+        fired = [event.at for history in histories for event in history if event.command.expires]
+        if len(fired) != len(histories):
+            raise SystemExit(f"{len(fired)} of {len(histories)} deadlines fired")
+        return cls(2 * len(histories) / took, len(fired) / (max(fired) - due_at).total_seconds())
+
+
+# ---- engines with a store ------------------------------------------------------------------------
+
+
+@contextmanager
+def swept(url: str) -> Generator[DisputeService]:
+    """Run the package's own sweeper in a thread."""
+    service = DisputeService(Store(url), Shop())
+    sweeper = service.sweeper()
+    thread = threading.Thread(target=sweeper.run)
+    thread.start()
+    try:
+        yield service
+    finally:
+        sweeper.stop()
+        thread.join()
+        service.store.close()
+
+
+@contextmanager
+def with_dbos(url: str) -> Generator[DisputeService]:
+    """Run DBOS in this process."""
+    disputes = DbosDisputes(url, Shop(), schema=schema_of(url))
+    DBOS(config=config(url))
+    DBOS.launch()
+    disputes.start()
+    try:
+        yield disputes.service
+    finally:
+        DBOS.destroy(destroy_registry=True)
+        disputes.close()
+
+
+@contextmanager
+def with_temporal(url: str) -> Generator[DisputeService]:
+    """Run a worker and the clock in another thread of this process."""
+    service, ready, stop = DisputeService(Store(url), Shop()), threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with temporal() as client:
+            clock = TemporalClock(service, client, task_queue=QUEUE)
+            worker = Worker(
+                client,
+                task_queue=QUEUE,
+                workflows=[DisputeDue],
+                activities=[clock.expire],
+                activity_executor=ThreadPoolExecutor(16),
+            )
+            async with worker:
+                running = asyncio.create_task(clock.run())
+                ready.set()
+                await stop.wait()
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
+    thread.start()
+    ready.wait()
+    try:
+        yield service
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        service.store.close()
+
+
+class temporal:  # noqa: N801 -- used as a context manager
+    """Temporal's test server, whose time is real time here."""
+
+    async def __aenter__(self) -> Client:
+        """Start it, and connect."""
+        self.environment = await WorkflowEnvironment.start_time_skipping(
+            test_server_existing_path=SERVER
+        )
+        return await Client.connect(self.environment.client.service_client.config.target_host)
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Stop it."""
+        await self.environment.shutdown()
+
+
+def serve(service: DisputeService, task: Task) -> Measured:
+    """Send the commands, and wait until all deadlines have fired."""
+    due_at, names = task.due_at, [f"D-{number}" for number in range(task.disputes)]
+    began = time.perf_counter()
+    for name in names:
+        service.open(
+            dispute_id=name,
+            order_id=f"O-{name}",
+            merchant_id="M-1",
+            consumer_id="C-1",
+            policy=POLICY,
+        )
+        result = service.send(
+            name,
+            "choose_option",
+            by=merchant("M-1"),
+            option="ship_by_agreed_date",
+            agreed_until=due_at,
+            vouchers=[VOUCHER],
+        )
+        if not result.accepted:
+            raise SystemExit(f"the promise was not accepted: {result.decision}")
+    took = time.perf_counter() - began
+    while service.due_before(due_at + timedelta(seconds=1), limit=1).items:
+        time.sleep(0.05)
+    return Measured.of(took, due_at, [list(service.history(name)) for name in names])
+
+
+# ---- the core inside Temporal --------------------------------------------------------------------
+
+
+async def inside_temporal(task: Task) -> Measured:
+    """Do the same work with each dispute in a workflow of its own."""
+    due_at, names = task.due_at, [f"D-{number}" for number in range(task.disputes)]
+    payload: dict[str, Any] = {
+        "option": "ship_by_agreed_date",
+        "agreed_until": due_at.isoformat(),
+        "vouchers": [VOUCHER],
+    }
+    async with temporal() as client, temporal_core.worker(client):
+        began = time.perf_counter()
+        handles = []
+        for name in names:
+            opening = temporal_core.Opening(name, f"O-{name}", "M-1", "C-1", dict(POLICY.record))
+            handle = await client.start_workflow(
+                temporal_core.DisputeWorkflow.run, opening, id=name, task_queue=QUEUE
+            )
+            request = temporal_core.Request("choose_option", "merchant", "M-1", payload=payload)
+            answer = await handle.execute_update(temporal_core.DisputeWorkflow.send, request)
+            if answer.decision != "accepted":
+                raise SystemExit(f"the promise was not accepted: {answer}")
+            handles.append(handle)
+        took = time.perf_counter() - began
+        ended = [await handle.result() for handle in handles]
+    histories = [[EVENT.validate_python(record) for record in records] for records in ended]
+    return Measured.of(took, due_at, histories)
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+ENGINES: dict[str, Callable[[str], Any]] = {
+    "own sweeper": swept,
+    "DBOS": with_dbos,
+    "Temporal clock": with_temporal,
+}
+
+
+def main() -> None:
+    """Measure one engine after the other, and print a row for each."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engines")
+    parser.add_argument("--disputes", type=int, default=200, metavar="N")
+    parser.add_argument("--seconds", type=float, default=20.0, metavar="S")
+    asked = parser.parse_args()
+    task = Task(asked.disputes, asked.seconds)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    sys.stdout.write(f"{json.dumps(machine())}\n\n")
+    sys.stdout.write(
+        "| engine | store | commands a second | deadlines a second |\n|---|---|--:|--:|\n"
+    )
+    for name, engine in ENGINES.items():
+        for kind in KINDS:
+            with ExitStack() as stack:
+                folder = Path(stack.enter_context(TemporaryDirectory()))
+                url = stack.enter_context(database(kind, folder))
+                _row(name, kind, serve(stack.enter_context(engine(url)), task))
+    _row("core in Temporal", "Temporal", asyncio.run(inside_temporal(task)))
+
+
+def _row(engine: str, kind: str, measured: Measured) -> None:
+    row = f"| {engine} | {kind} | {measured.commands:,.0f} | {measured.deadlines:,.0f} |\n"
+    sys.stdout.write(row)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
