@@ -26,9 +26,10 @@ from dispute_fsm.handler import (
     parse_command,
     parse_opening,
 )
-from dispute_fsm.orders import OrderSystem
+from dispute_fsm.orders import AsyncOrderSystem, OrderSystem
 from dispute_fsm.rules.checklist import Checklist
 from dispute_fsm.service.alarms import AlarmHook
+from dispute_fsm.service.async_orders import waiting
 from dispute_fsm.service.command_handler import Clock, CommandHandler
 from dispute_fsm.service.consumer import SOURCE, Consumer, FeedEvent, Sink, feed_event
 from dispute_fsm.service.sweeper import (
@@ -53,7 +54,8 @@ PAGE = 100
 class DisputeService:
     """Opens disputes, handles commands, fires deadlines and publishes events, on a store.
 
-    Any number of threads may use it. `orders` is the host's order system. `clock` gives business
+    Any number of threads may use it. `orders` is the host's order system; one that is awaited needs
+    an `AsyncDisputeService`. `clock` gives business
     time; the default is the database's clock where it has one, or else this machine's. `stamp`
     makes ids and salts. `alarms` is called in each transaction in which a dispute's revision
     changes, for an engine that is to call `expire`: see `dispute_fsm.service.alarms`.
@@ -67,14 +69,14 @@ class DisputeService:
     def __init__(
         self,
         store: Store,
-        orders: OrderSystem,
+        orders: OrderSystem | AsyncOrderSystem,
         *,
         clock: Clock | None = None,
         stamp: StampMaker = fresh_stamp,
         alarms: AlarmHook | None = None,
     ) -> None:
         self.store = store
-        self._handler = CommandHandler(store, Disputes(orders, stamp), clock, alarms)
+        self._handler = CommandHandler(store, Disputes(waiting(orders), stamp), clock, alarms)
 
     # ---- openings and commands -------------------------------------------------------------------
 
