@@ -145,6 +145,19 @@ class AsyncDisputeService:
         """Fire the deadlines of a dispute that have passed."""
         return await self._command(self.service.expire, dispute_id, revision=revision)
 
+    @overload
+    async def facts(self, opening: OpenDispute, /) -> OrderFacts | None: ...
+    @overload
+    async def facts(self, dispute_id: str, command: Command, /) -> OrderFacts | None: ...
+    async def facts(
+        self, subject: OpenDispute | str, command: Command | None = None, /
+    ) -> OrderFacts | None:
+        """Return the facts for an opening or a command in a transaction of the host's."""
+        if isinstance(subject, OpenDispute):
+            return await self._command(self.service.facts, subject)
+        parsed = parse_command(command, None, None, {})
+        return await self._command(self.service.facts, subject, parsed)
+
     async def now(self) -> datetime:
         """Return the time as of which a command would be decided now."""
         return await self._read(self.service.now)
