@@ -92,7 +92,7 @@ OVERVIEW = Messages(
             "两条路径均未成立 → {}：取较重的责任",
             "both sides failed → {}: the weightier liability",
         ),
-        "parallel": ("{}（两条路径同时进行）", "{} (both sides run at once)"),
+        "parallel": ("{}（两条路径同时进行）", "{} (side by side)"),
         "outcome": ("· {}", "· {}"),
         "anytime": ("结束之前还可以", "Before the end"),
         "legend": ("图例", "Legend"),

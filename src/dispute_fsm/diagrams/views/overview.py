@@ -373,7 +373,8 @@ class _Overview:
             expiring = [each for each in shown if each.event.expires is deadline]
             lines = (Line(text, Face.HEAD), *self._targets(expiring, "passed"))
             off = deadline in self.machine.off
-            yield self._row(state.id, deadline.value, lines, tone=Role.SYSTEM.value, off=off)
+            row = deadline.expiry.value
+            yield self._row(state.id, row, lines, tone=Role.SYSTEM.value, off=off)
         if any(transition.liability and transition.target == state.id for transition in self.told):
             yield self._row(state.id, "failed", self._both_failed(), tone=Role.SYSTEM.value)
         hidden = [each for each in leaving if each not in (*shown, *self.choices)]
