@@ -29,7 +29,7 @@ from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import TYPES
 from dispute_fsm.diagrams.views.chart import deadline_lines, shape_of
 from dispute_fsm.diagrams.views.overview import ANYTIME, overview
-from dispute_fsm.domain.enums import CommandType, Deadline, Lang
+from dispute_fsm.domain.enums import CommandType, Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.rules.registry import VERSIONS
 
@@ -79,7 +79,8 @@ def deadlines(machine: Machine) -> list[str]:
 def missing(machine: Machine, picture: Picture, lang: Lang) -> Iterator[str]:
     """Iterate over what the overview of a machine does not show, or shows more than once."""
     fmt = Formatter(machine, lang)
-    shown = Counter(part.id for part in (*picture.boxes, *picture.edges))
+    shown = Counter(box.id for box in picture.boxes)
+    shown.update(edge.id for edge in picture.edges)
     shown.update(frame.id for frame in picture.frames)
     states = [state.id for state in machine.states]
     options = [option.value for option in machine.options]
@@ -188,22 +189,13 @@ def test_every_state_that_waits_says_for_whom(rules: str) -> None:
     assert "to act: adjudicator" in texts(picture, "under_review")
 
 
-def test_each_deadline_says_who_has_to_act() -> None:
-    running = {
-        deadline
-        for rules in VERSIONS
-        for state in machine_with(rules).states
-        for deadline in state.running
-    }
-    assert running == set(Deadline)
-
-
 def test_what_is_not_in_force_is_marked_and_all_else_is_not(rules: str) -> None:
     for policy in POLICIES:
         machine = machine_with(rules, policy)
         never = machine.unreachable()
         picture = drawing(machine)
-        marks = {part.id: part.mark for part in (*picture.boxes, *picture.frames)}
+        marks = {box.id: box.mark for box in picture.boxes}
+        marks |= {frame.id: frame.mark for frame in picture.frames}
         for state in machine.states:
             assert (marks[state.id] is Mark.INACTIVE) is (state.id in never)
     inactive = {

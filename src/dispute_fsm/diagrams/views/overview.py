@@ -48,10 +48,12 @@ _ACTS = FrozenMap(
         Deadline.CONFIRMATION: Role.CONSUMER,
         Deadline.PROMISE: Role.MERCHANT,
         Deadline.EVIDENCE: Role.MERCHANT,
-        Deadline.APPEAL: Role.MERCHANT,
     }
 )
-"""Who has to act before a deadline passes; of a promise no event tells, as the order shows it."""
+"""Who has to act before a deadline of a live state passes.
+
+The events do not tell: what keeps a promise is shown by the order, not sent by the merchant.
+"""
 _LIMITS = frozenset(guard.name for guard in VOUCHER_LIMITS)
 _FACES = FrozenMap({Shape.GOOD_END: Face.GOOD, Shape.BAD_END: Face.BAD})
 _TONES = FrozenMap({Shape.GOOD_END: GOOD, Shape.BAD_END: BAD})
