@@ -60,7 +60,8 @@ consumer, merchant, adjudicator, system = (by(role) for role in Role)
 asked, not_asked = when(g.CONFIRMATION, "asked"), when(g.CONFIRMATION, "off")
 kept, refunded, neither = (when(g.FULFILMENT, answer) for answer in ("kept", "refunded", "neither"))
 contests, settles = when(g.OPTION, Option.PROVE_NO_FAULT), when(g.OPTION, *SETTLEMENT)
-BECAUSE, OTHERWISE = stated("测试", "a test"), assumed("另有来由", "from elsewhere")
+BECAUSE = stated("S-test", ("一", "测试"), "测试", "a test")
+OTHERWISE = assumed("A-test", "另有来由", "from elsewhere", because=("测试", "a test"))
 START = InitialTransition(by=consumer, needs=(g.order_exists,), starts=(RESPONSE,), origin=BECAUSE)
 
 # ---- a small chart -------------------------------------------------------------------------------

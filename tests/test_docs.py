@@ -86,7 +86,11 @@ def prose(text: str) -> str:
 
 def anchors(text: str) -> set[str]:
     heads = re.findall(r"^#+ (.+)$", prose(text), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in heads}
+    named = re.findall(r'<a id="([^"]+)"></a>', text)
+    return {
+        *named,
+        *(re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in heads),
+    }
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -40,6 +40,7 @@ from dispute_fsm.rules.extended import APPEALABLE
 from dispute_fsm.rules.guards.actors import by
 from dispute_fsm.rules.guards.timing import has_passed
 from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.rules.sources import ORDER
 from tests.strategies import (
     CONSUMER,
     MERCHANT,
@@ -787,7 +788,10 @@ def test_every_guard_has_words_in_both_languages_and_says_where_it_comes_from() 
         assert guard.source.kind in {"S", "A"}
     assert [
         (source.kind, source.text("zh"), source.text("en"))
-        for source in (stated("甲", "a"), assumed("乙", "b"))
+        for source in (
+            stated("S-a", ("一", "甲"), "甲", "a"),
+            assumed("A-b", "乙", "b", because=("丙", "c")),
+        )
     ] == [
         ("S", "甲", "a"),
         ("A", "乙", "b"),
@@ -843,7 +847,7 @@ def counting(answers: Sequence[bool]) -> tuple[Guard, list[Case]]:
         kind=GuardKind.REQUIRES,
         zh="数",
         en="counts",
-        source=assumed("", ""),
+        source=ORDER,
         condition=condition,
     ), looks
 

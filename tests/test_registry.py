@@ -43,7 +43,16 @@ HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
 ANOTHER = '''
 from datetime import date
 
-from dispute_fsm.rules.common import OPENED, RESPONSE, WITHDRAW, consumer, opener, transition
+from dispute_fsm.rules.common import (
+    RESPONSE,
+    consumer,
+    opener,
+    transition,
+)
+from dispute_fsm.rules.sources import (
+    OPENED,
+    WITHDRAW,
+)
 from dispute_fsm.machine.chart import Chart, Leaf
 from dispute_fsm.machine.transition_table import InitialTransition
 from dispute_fsm.rules import guards as g

@@ -1,11 +1,15 @@
 """`dispute-fsm report`: a self-contained page that shows a valid or invalid record."""
 
 import re
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
 import pytest
 
+from dispute_fsm.diagrams.picture import Mark
+from dispute_fsm.diagrams.views.history import active_states, history_parts
+from dispute_fsm.history.reader import steps
 from tests import command_line
 from tests.browser import opened, started
 from tests.command_line import Ran, complained
@@ -154,3 +158,88 @@ def test_a_real_browser_opens_it_asks_for_nothing_and_complains_of_nothing(
         assert shown.left == []
         assert shown.complaints == []
     assert (tmp_path / "page.png").stat().st_size > 50_000
+
+
+# ---- the order of things -------------------------------------------------------------------------
+
+REASONS = HISTORIES / "reason-unknown-with-all-other-faults.history.jsonl"
+
+
+def visible(html: str) -> str:
+    """Return the words of a page that are shown before anything is unfolded or pointed at."""
+    return words(re.sub(r"<(details|title)[ >].*?</\1>", "", html, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_conclusion_and_its_clause_come_first_and_the_map_last(
+    tmp_path: Path, lang: str
+) -> None:
+    refused = ROOT / "examples" / "14-out-of-stock-refused.dispute.yaml"
+    assert command_line.run("run", refused, "--histories", tmp_path).code == 0
+    html = page(tmp_path, tmp_path / "14-out-of-stock-refused.history.jsonl", lang=lang)
+    parts = ["class='conclusion'", "id='timeline-figure'", "class='steps'", "id='way-figure'"]
+    assert sorted(parts, key=html.index) == parts
+    conclusion = html[html.index(parts[0]) : html.index(parts[1])]
+    assert "<b>S-not-accepted</b>" in conclusion
+    assert "按照缺货/无货进行判责" in conclusion
+
+
+def test_ids_and_hashes_are_only_in_what_is_folded(tmp_path: Path) -> None:
+    shown = visible(page(tmp_path, REASONS))
+    assert not re.findall(r"\b[0-9a-f]{64}\b", shown)
+    assert "reason_unknown" not in shown
+    assert "reason_unknown" in command_line.run("show", REASONS, "--lang", "en").out
+
+
+def test_the_map_has_the_way_and_the_alternatives_at_each_fork_and_nothing_else(
+    count: Callable[[str, int], None],
+) -> None:
+    for path in sorted(HISTORIES.glob("*-*.history.jsonl"))[::25]:
+        taken = list(steps(str(path)))
+        if len({step.event.dispute_id for step in taken}) != 1:
+            continue
+        events, policy = [step.event for step in taken], taken[0].policy
+        parts = history_parts(events, policy, "en")
+        way, whole = parts.way(), parts.picture()
+        lit = {edge.id for edge in whole.edges if edge.mark is Mark.LIT}
+        assert {edge.id for edge in way.edges if edge.mark is Mark.LIT} == lit
+        visited = {name for event in events for name in active_states(event.target)}
+        for edge in way.edges:
+            assert edge.id in lit or edge.source in visited
+        missing = {edge.id for edge in whole.edges} - {edge.id for edge in way.edges}
+        machine = parts.fmt.machine
+        for name in missing:
+            transition = machine.transition(name)
+            assert (
+                transition.source not in visited
+                or transition.stays
+                or name in machine.unreachable()
+            )
+        count("transitions left out of the maps of disputes", len(missing))
+
+
+@pytest.mark.parametrize(("width", "narrow"), [(1440, False), (830, False), (390, True)])
+def test_a_narrow_page_has_its_timeline_from_top_to_bottom(
+    tmp_path: Path, width: int, narrow: bool
+) -> None:
+    page(tmp_path, STORY, lang="zh")
+    with started() as browser, opened(browser, tmp_path / "page.html") as shown:
+        shown.page.set_viewport_size({"width": width, "height": 844})
+        assert shown.page.is_visible("#timeline-figure") is not narrow
+        assert shown.page.is_visible("ol.moments") is narrow
+        assert shown.evaluate("() => document.documentElement.scrollWidth") == width
+
+
+def test_a_printed_page_breaks_within_no_step_and_not_after_a_title(tmp_path: Path) -> None:
+    page(tmp_path, STORY)
+    with started() as browser, opened(browser, tmp_path / "page.html") as shown:
+        shown.show(media="print")
+
+        def styles(selector: str, name: str) -> set[str]:
+            script = """([selector, name]) => [...document.querySelectorAll(selector)].map(
+                (one) => getComputedStyle(one).getPropertyValue(name))"""
+            return set(shown.evaluate(script, [selector, name]))
+
+        assert styles("ol.steps > li, figure, dl", "break-inside") == {"avoid"}
+        assert styles("h2, h3", "break-after") == {"avoid"}
+        assert styles("details, .hint", "display") == {"none"}

@@ -307,7 +307,7 @@ def test_a_voucher_without_a_name_says_none() -> None:
     entry = told(choose(Option.SHIP_BY_AGREED_DATE, vouchers=[voucher(file_name=None, uri=None)]))[
         1
     ]
-    assert said(entry)["voucher"] == ["chat screenshot · image/png · 1,000 B"]
+    assert said(entry)["voucher"] == ["chat screenshot · image/png · 1000 B"]
 
 
 # ---- values: seen and refused --------------------------------------------------------------------
@@ -613,7 +613,7 @@ def test_a_whole_timeline_in_english() -> None:
         "#2  2023-03-28 11:00:00 +0800  option chosen  merchant M-1 · choose an option",
         "    option       agreed: ship and pickup before an agreed date",
         "    agreed date  2023-03-31 10:00:00",
-        "    voucher      chat screenshot · 1.png · s3://1 · image/png · 1,000 B",
+        "    voucher      chat screenshot · 1.png · s3://1 · image/png · 1000 B",
         "    note         as agreed",
         "    state        waiting for shipment by the agreed date",
         "    deadline     response deadline ends with 23h left",
@@ -637,7 +637,7 @@ def test_a_timeline_in_chinese_stands_in_columns() -> None:
         "#2  2023-03-28 11:00:00 +0800  商家已选择方案  商家 M-1 · 选择方案",
         "    方案      已协商一致，协商日期前发货且物流揽件",
         "    约定时间  2023-03-31 10:00:00",
-        "    凭证      聊天截图 · 1.png · s3://1 · image/png · 1,000 B",
+        "    凭证      聊天截图 · 1.png · s3://1 · image/png · 1000 B",
         "    备注      as agreed",
         "    状态      待商家按协商日期发货",
         "    时限      商家已响应，比时限提前 23 小时",

@@ -69,7 +69,7 @@ class Visit:
     results: dict[str, GuardResult] = field(default_factory=dict)
 
 
-HOUSE = Source("S", "馆规", "the rules of the house")
+HOUSE = Source("S-house", "馆规", "the rules of the house")
 
 
 def who(role: str) -> ActorGuard[Visit]:

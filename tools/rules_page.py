@@ -62,8 +62,8 @@ def listed(names: Iterable[object]) -> str:
 
 
 def origin(source: Source) -> str:
-    """Write where a rule comes from."""
-    return f"[{source.kind}] {source.en}<br>{source.zh}"
+    """Write where a rule comes from: the id of the source, and what it says."""
+    return f"[{source.id}](sources.md#{source.id.lower()}) {source.en}<br>{source.zh}"
 
 
 def unique(guards: Iterable[Guard]) -> list[Guard]:
@@ -303,6 +303,67 @@ def _end(version: RuleVersion, transition: Transition) -> str:
     return code(outcome or _entered(version, transition))
 
 
+def of_version(version: RuleVersion) -> Mapping[str, Source]:
+    """Return the sources of a version by id, as its chart first names them."""
+    entry, rules = version.table.entry, [found.rule for found in all_transitions(version)]
+    guards = chain((entry.by, *entry.needs), *(rule.guards for rule in rules))
+    cited = (entry.origin, *(rule.origin for rule in rules), *(guard.source for guard in guards))
+    return {source.id: source for source in cited}
+
+
+def all_sources() -> Mapping[str, Source]:
+    """Return the sources of all versions by id, the newest version's first."""
+    found: dict[str, Source] = {}
+    for version in sorted(VERSIONS.values(), key=lambda version: version.id != DEFAULT_VERSION):
+        for name, source in of_version(version).items():
+            found.setdefault(name, source)
+    return found
+
+
+def _anchor(source: Source) -> str:
+    return f'<a id="{source.id.lower()}"></a>{code(source.id)}'
+
+
+def _cited_in(source: Source) -> str:
+    return listed(name for name, version in VERSIONS.items() if source.id in of_version(version))
+
+
+def stated() -> str:
+    """Write what the announcement states: place, deciding words, and paraphrases."""
+    return table(
+        ("id", "place 出处", "words 原文", "paraphrase 转述", "versions"),
+        (
+            (
+                _anchor(source),
+                source.locator,
+                f"“{source.quote}”",
+                f"{source.en}<br>{source.zh}",
+                _cited_in(source),
+            )
+            for source in all_sources().values()
+            if source.kind == "S"
+        ),
+    )
+
+
+def assumed() -> str:
+    """Write what is assumed, why, and what changes it."""
+    return table(
+        ("id", "assumed 约定", "because 原因", "change it in 调整", "versions"),
+        (
+            (
+                _anchor(source),
+                f"{source.en}<br>{source.zh}",
+                f"{source.because[1]}<br>{source.because[0]}",
+                f"policy {listed(source.policy)}" if source.policy else "the chart 状态图",
+                _cited_in(source),
+            )
+            for source in all_sources().values()
+            if source.kind == "A"
+        ),
+    )
+
+
 def reasons() -> str:
     """Write the evidence catalogue of the default policy."""
     heads = ("reason", "中文", "English", "prompts for", "not accepted", "statement")
@@ -379,7 +440,7 @@ def drift() -> str:
 
 
 OF_A_VERSION = (options, states, transitions, questions, requirements, deadlines)
-OF_ALL = (reasons, refusals, members, drift)
+OF_ALL = (reasons, refusals, members, drift, stated, assumed)
 """Every table, beside the outcomes; its marker has the name of the function."""
 
 

@@ -148,7 +148,7 @@ def _view(
         case "history", [path]:
             return history(*read_events(path, dispute), lang)
         case "diff", [before, after]:
-            return diff((before, _side(before, rules)), (after, _side(after, rules)), lang)
+            return diff(_side(before, rules), _side(after, rules), lang)
         case "coverage", [_, *_]:
             corpus = Corpus(machine_of(rule_version(rules), DEFAULT_POLICY))
             files, errors = history_files(of)
@@ -167,15 +167,19 @@ def _view(
     raise InputError(unknown_value(name, (*VIEWS, *_SUBJECTS, _ALL), "view"), field="VIEW")
 
 
-def _side(name: str, rules: str) -> Machine:
-    """Read one side of a comparison: a rule version by its id, else a policy from a file."""
+def _side(name: str, rules: str) -> tuple[str, Machine]:
+    """Read one side of a comparison: a rule version by its id, else a policy from a file.
+
+    A file is named without its folder and its ending.
+    """
     if name in VERSIONS:
-        return machine_of(VERSIONS[name], DEFAULT_POLICY)
+        return name, machine_of(VERSIONS[name], DEFAULT_POLICY)
     if not Path(name).is_file():
         unknown = unknown_value(name, tuple(VERSIONS), "rule version")
         raise InputError(f"no policy file {name!r:.60}, and {unknown}", field="diff")
     version = rule_version(rules)
-    return machine_of(version, read_policy_changes(Path(name))(version.policy(DEFAULT_POLICY)))
+    policy = read_policy_changes(Path(name))(version.policy(DEFAULT_POLICY))
+    return Path(name).stem, machine_of(version, policy)
 
 
 def _format(to: Path | None) -> Format:

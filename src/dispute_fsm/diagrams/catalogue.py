@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
+from dispute_fsm.diagrams.changes import changes
 from dispute_fsm.diagrams.messages import DRIFT
 from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.picture import View
@@ -22,7 +23,7 @@ from dispute_fsm.diagrams.render.png import png
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.decisions import decisions
-from dispute_fsm.diagrams.views.diff import changes, diff
+from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.options import options
 from dispute_fsm.diagrams.views.overview import overview
 from dispute_fsm.domain.enums import Lang

@@ -20,10 +20,7 @@ _LIMITS = frozenset(guard.name for guard in VOUCHER_LIMITS)
 
 
 class Formatter:
-    """Formats a machine in one language.
-
-    Sources have numbers (S1, A1 …), by which pictures and legends refer to them.
-    """
+    """Formats a machine in one language. Sources are cited by their ids."""
 
     def __init__(self, machine: Machine, lang: Lang) -> None:
         self.machine = machine
@@ -67,29 +64,35 @@ class Formatter:
     # ---- sources ---------------------------------------------------------------------------------
 
     @cached_property
-    def sources(self) -> Mapping[Provenance, str]:
-        """The number of every source, in the order in which the machine first names them."""
+    def sources(self) -> Mapping[str, Provenance]:
+        """The sources by id: first the stated ones, as the machine first names them."""
         origins = [transition.origin for transition in self.machine.transitions]
         origins += [condition.origin for condition in self.machine.conditions.values()]
-        counts = {"S": 0, "A": 0}
-        numbers: dict[Provenance, str] = {}
-        for origin in dict.fromkeys(origins):
-            counts[origin.kind] += 1
-            numbers[origin] = f"{origin.kind}{counts[origin.kind]}"
-        return numbers
+        in_order = sorted(origins, key=lambda origin: origin.kind == "A")
+        return {origin.id: origin for origin in in_order}
 
     def ref(self, part: TransitionView | GuardLabel) -> str:
-        """Return the number of a source."""
-        return self.sources[part.origin]
+        """Return the id of a source."""
+        return part.origin.id
 
-    def source(self, part: TransitionView | GuardLabel) -> str:
-        """Return a source in full."""
-        return self.message(
-            "source",
-            ref=self.ref(part),
-            kind=self.message(part.origin.kind),
-            text=self.label(part.origin.text),
-        )
+    def source(self, origin: Provenance) -> str:
+        """Return a source in full, on one line."""
+        text = self.join("space", self.source_lines(origin))
+        return self.message("source", ref=origin.id, kind=self.source_kind(origin), text=text)
+
+    def source_kind(self, origin: Provenance) -> str:
+        """Return the kind of a source, with the place in the announcement of one that is stated."""
+        return self.message(origin.kind, origin.locator)
+
+    def source_lines(self, origin: Provenance) -> list[str]:
+        """Return what a source says: the quotation and its paraphrase, or why it is assumed."""
+        text = self.label(origin.text)
+        if origin.because is None:
+            return [self.message("quote", origin.quote), self.message("paraphrase", text)]
+        because = self.message("because", self.label(origin.because))
+        fields = self.join("comma", origin.policy)
+        change = self.message("by_policy", fields) if fields else self.message("by_chart")
+        return [self.message("sentence", text), self.join("space", (because, change))]
 
     # ---- conditions ------------------------------------------------------------------------------
 
@@ -106,9 +109,11 @@ class Formatter:
 
     def requirements(self, transition: TransitionView) -> list[GuardLabel]:
         """Return what a transition requires, except that it has to be in time."""
-        return self.conditions(
-            name for name in (*transition.timing, *transition.needs) if name not in _IN_TIME
-        )
+        return [*self.timing(transition), *self.conditions(transition.needs)]
+
+    def timing(self, transition: TransitionView) -> list[GuardLabel]:
+        """Return what a transition requires of the time, except that it has to be in time."""
+        return self.conditions(name for name in transition.timing if name not in _IN_TIME)
 
     def guards(self, transition: TransitionView) -> list[GuardLabel]:
         """Return every condition of a transition."""
@@ -127,13 +132,13 @@ class Formatter:
         return text
 
     def with_sources(self, conditions: Iterable[GuardLabel]) -> list[str]:
-        """Format conditions, each with the number of its source."""
+        """Format conditions, each with the id of its source."""
         return [f"{text} {ref}" for text, ref, _ in self.grouped(conditions)]
 
     def grouped(
         self, conditions: Iterable[GuardLabel]
     ) -> Iterator[tuple[str, str, tuple[GuardLabel, ...]]]:
-        """Iterate over texts with their source's number; all limits of vouchers are one text."""
+        """Iterate over texts with their source's id; all limits of vouchers are one text."""
         listed = list(conditions)
         limits = tuple(condition for condition in listed if condition.name in _LIMITS)
         together = len(limits) == len(_LIMITS)

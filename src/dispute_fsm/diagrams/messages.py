@@ -33,9 +33,16 @@ PHRASES = Messages(
         "working_hours": ("{n} 个工作小时", "{n} working hours"),
         "off": ("未启用", "off"),
         "promise": ("约定时间后 {grace}", "the agreed instant + {grace}"),
-        "S": ("公告要点", "stated"),
-        "A": ("本系统约定（公告未明确）", "assumed"),
+        "S": ("公告要点 · {}", "announcement {}"),
+        "A": ("本系统约定", "assumed"),
         "source": ("依据 {ref} · {kind}：{text}", "source {ref} ({kind}): {text}"),
+        "space": ("", " "),
+        "sentence": ("{}。", "{}."),
+        "quote": ("“{}”", "“{}”"),
+        "paraphrase": ("转述：{}。", "Paraphrase: {}."),
+        "because": ("原因：{}。", "Because: {}."),
+        "by_policy": ("可由规则参数 {} 调整。", "Policy {} changes it."),
+        "by_chart": ("调整须修改状态图。", "The chart changes it."),
         "chosen": ("所选的方案", "the option chosen"),
         "stays": ("状态不变", "stays"),
         "none": ("–", "–"),
@@ -45,10 +52,14 @@ PHRASES = Messages(
 SOURCES = Messages(
     {
         "sources": ("依据", "Sources"),
-        "number": ("编号", "no."),
+        "id": ("编号", "id"),
         "kind": ("性质", "kind"),
         "text": ("内容", "what it says"),
         "of": ("适用于", "behind"),
+        "announcement": (
+            "公告：《{title}》，{date}。引号内为公告原文，其余为转述。",
+            "Announcement: 《{title}》, {date}. What stands in quotation marks is its own text.",
+        ),
     }
 )
 
@@ -311,6 +322,20 @@ DIFF = Messages(
         ),
         "change": ("{rules}：{change}。原因：{why}。", "{rules}: {change}. Why: {why}."),
         "none": ("两者没有差异。", "The two do not differ."),
+        "value": ("{what}：{says}。", "{what}: {says}."),
+        "options_added": ("新增方案：{}。", "New options: {}."),
+        "options_removed": ("不再有方案：{}。", "No longer an option: {}."),
+        "states_added": ("新增状态：{}。", "New states: {}."),
+        "states_removed": ("移除状态：{}。", "States removed: {}."),
+        "count_added": ("新增 {} 项", "{} added"),
+        "count_removed": ("移除 {} 项", "{} removed"),
+        "count_changed": ("改动 {} 项", "{} changed"),
+        "rest": ("另有 {} 项改动，见下表。", "{} more changes are in the table below."),
+        "items": ("{} 项", "{} of them"),
+        "reworded": (
+            "另有 {} 项只改了措辞、依据或选择条件的名称，未逐项列出。",
+            "{} more differ only in words, sources or names of selectors, and are not listed.",
+        ),
         "changes": ("差异一览", "What differs"),
         "mark": ("变化", "change"),
         "kind": ("种类", "kind"),
@@ -353,6 +378,7 @@ HISTORY = Messages(
         "when": ("时间", "when"),
         "what": ("事件", "what happened"),
         "details": ("处理经过与核查结果", "details and check results"),
+        "source": ("依据", "source"),
         "order": ("订单系统：{}", "order system: {}"),
         "paid": ("付款", "paid"),
         "cancel": ("申请取消", "cancel request"),
@@ -366,6 +392,8 @@ HISTORY = Messages(
         "in_time": ("截止 {due}，{ended}", "due {due}, {ended}"),
         "overdue": ("截止 {due}，届满 {late}后系统处理", "due {due}, processed {late} later"),
         "open": ("截止 {due}，仍在计时", "due {due}, still running"),
+        "agreed": ("约定的发货时间", "agreed instant"),
+        "agreed_at": ("{}，发货与揽件均不得晚于此时", "{}; shipped and scanned by then"),
     }
 )
 
@@ -397,6 +425,7 @@ COVERAGE = Messages(
         "transition": ("流程", "transition"),
         "from": ("起始状态", "from"),
         "to": ("下一状态", "to"),
+        "source": ("依据", "source"),
         "answer": ("条件与结果", "guard and outcome"),
         "count": ("次数", "count"),
     }
@@ -428,13 +457,15 @@ REPORT = Messages(
             "有 {count} 步因原文已清除等原因无法复核",
             "{count} decisions cannot be reproduced: personal data or facts are missing",
         ),
-        "path": ("处理路径", "Path over the chart"),
+        "path": ("处理路径与其他可能", "The way taken, and the alternatives"),
         "steps": ("处理经过与核查结果", "Every step"),
         "checks": ("全部核查结果（{count}）", "all checks ({count})"),
+        "source": ("依据", "source"),
         "hover": (
             "点选某一步，图中高亮对应路径。",
             "Point at a step to highlight its transition.",
         ),
+        "technical": ("技术信息", "technical information"),
         "hash": ("哈希 {hash}", "hash {hash}"),
         "made": (
             "由 dispute-fsm {version} 生成；规则参数 {policy}",

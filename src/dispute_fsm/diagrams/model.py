@@ -51,10 +51,19 @@ class MachinePart(Strict):
 
 
 class Provenance(MachinePart):
-    """The source of a rule: `S` is stated in the announcement, `A` is assumed; `text` says why."""
+    """The source of a rule: `S` is stated in the announcement, `A` is assumed.
 
+    `id` cites it. `locator` and `quote` are the place and the words there of what is stated;
+    `because` says why something is assumed, and `policy` which policy fields change it.
+    """
+
+    id: str
     kind: Literal["S", "A"]
     text: Annotated[Bilingual, Field(alias="words")]
+    locator: str
+    quote: str
+    because: Bilingual | None
+    policy: Series[str]
 
 
 class StateNode(MachinePart):
@@ -392,7 +401,16 @@ def _question(dimension: Dimension, version: RuleVersion, policy: Policy) -> Sel
 
 
 def _provenance(source: Source) -> Provenance:
-    return Provenance(kind=source.kind, text=_bilingual(source))
+    zh, en = source.because
+    return Provenance(
+        id=source.id,
+        kind=source.kind,
+        text=_bilingual(source),
+        locator=source.locator,
+        quote=source.quote,
+        because=Bilingual(zh=zh, en=en) if zh else None,
+        policy=source.policy,
+    )
 
 
 def _bilingual(labelled: Labelled | Guard | Source) -> Bilingual:

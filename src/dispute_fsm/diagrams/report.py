@@ -1,14 +1,15 @@
-"""One dispute as an HTML page: its result, its path over the chart, its deadlines, every step.
+"""One dispute as an HTML page: its conclusion, its deadlines, every step, and its way.
 
 The page is one file that loads nothing: no script, style, font or picture from elsewhere. Its
 content security policy says so to the browser. Pointing at a step highlights its transition.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 
-from dispute_fsm.diagrams.messages import REPORT
+from dispute_fsm.diagrams.messages import REPORT, SOURCES
 from dispute_fsm.diagrams.picture import Part, Picture, View
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
@@ -18,29 +19,39 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.timeline import TimelineEntry
-from dispute_fsm.history.timeline_text import check_lines, details, headline, state_label
+from dispute_fsm.history.timeline_text import (
+    check_lines,
+    deadline_lines,
+    details,
+    headline,
+    state_label,
+)
+from dispute_fsm.rules.sources import ANNOUNCEMENT
 from dispute_fsm.version import VERSION
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _STYLE = """
-body { margin: 2rem auto; max-width: 1500px; padding: 0 1.5rem;
+body { margin: 2rem auto; max-width: 1100px; padding: 0 1.5rem;
        background: var(--paper); color: var(--ink); font: 15px/1.6 var(--fonts) }
-h1 { font-size: 1.5rem; margin: 0 }
+h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 }
 h2 { font-size: 1.2rem; margin: 2rem 0 .3rem }
 h3 { font-size: 1rem; margin: 0 }
 h3 small { font-weight: normal }
-header p, section > p, footer, dt, h3 small, th, summary { color: var(--faint) }
+header p, section > p, footer, dt, dd small, h3 small, th, summary, .moments time {
+  color: var(--faint) }
 header p, section > p { margin: .2rem 0 }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1px;
+dl { display: grid; grid-template-columns: 1fr 1fr; gap: 1px;
      margin: 1.2rem 0; background: var(--line); border: 1px solid var(--line) }
 dl div { background: var(--paper); padding: .6rem .8rem }
+dl .wide { grid-column: 1 / -1 }
 dt { font-size: .85rem }
 dd { margin: 0; font-weight: bold; overflow-wrap: anywhere }
+dd small { display: block; font-weight: normal }
+.conclusion dd { font-size: 1.2rem }
 dd.good { color: var(--good-line) }
 dd.bad { color: var(--bad-line) }
 figure { margin: 1rem 0; overflow-x: auto; border: 1px solid var(--line) }
 figure svg { display: block; max-width: 100%; height: auto }
-#way-figure svg { min-width: 1700px }
 ol.steps { padding-left: 2.4rem }
 ol.steps > li { border-left: 5px solid var(--line); padding: .3rem 0 .5rem .9rem; margin: .6rem 0 }
 ol.steps > li::marker { font-weight: bold }
@@ -50,6 +61,9 @@ ol.steps > li:hover, ol.steps > li:focus { background: var(--stripe) }
 .by-adjudicator { border-left-color: var(--adjudicator) !important }
 .by-system { border-left-color: var(--system) !important }
 .by-refused { border-left-style: dashed !important }
+ol.moments { display: none; list-style: none; padding: 0 }
+ol.moments > li { border-left: 5px solid var(--line); padding: .2rem 0 .7rem .9rem }
+ol.moments b, ol.moments time, ol.moments span { display: block }
 table { border-collapse: collapse }
 th { font-weight: normal; text-align: left; vertical-align: top;
      padding: 0 1rem 0 0; white-space: nowrap }
@@ -58,11 +72,22 @@ summary { cursor: pointer }
 .hash { font-family: monospace; font-size: .8rem; overflow-wrap: anywhere }
 footer { margin: 2rem 0; font-size: .85rem; overflow-wrap: anywhere }
 .pointed > .course, .pointed > .label, .pointed > .box { stroke-width: 5 }
+@media (max-width: 640px) {
+  body { margin: 1rem auto; padding: 0 1rem }
+  #timeline-figure { display: none }
+  ol.moments { display: block }
+  ol.steps { padding-left: 1.6rem }
+  th, td { display: block }
+  td { padding-bottom: .4rem }
+  #way-figure svg { max-width: none; width: 960px }
+}
 @media print {
-  body { margin: 0; max-width: none }
-  details { display: none }
-  ol.steps > li { break-inside: avoid }
-  #way-figure svg { min-width: 0 }
+  body { margin: 0; max-width: none; font-size: 12px }
+  h2, h3, dl { break-after: avoid }
+  figure, dl, ol.steps > li, footer { break-inside: avoid }
+  figure { border: 0 }
+  figure svg { max-height: 24cm }
+  ol.steps details, footer details, .hint { display: none }
 }
 """
 _SCRIPT = """
@@ -85,8 +110,9 @@ def report(events: Sequence[AuditEvent], policy: Policy, replayed: Replayed, lan
     """
     text = partial(REPORT, lang)
     parts = history_parts(events, policy, lang)
-    picture, bars = parts.picture(), parts.bars()
+    way, bars = parts.way(), parts.bars()
     title = escape(parts.title())
+    made = escape(text("made", version=VERSION, policy=policy.digest))
     return "\n".join(
         [
             "<!doctype html>",
@@ -98,10 +124,11 @@ def report(events: Sequence[AuditEvent], policy: Policy, replayed: Replayed, lan
             f"<style>{_stylesheet()}</style></head>",
             "<body>",
             f"<header><h1>{title}</h1><p>{escape(parts.notes()[0])}</p></header>",
-            *_summary(parts, replayed, lang),
-            f"<section><h2>{text('path')}</h2><p>{text('hover')}</p>",
-            _figure("way", text("path"), picture, picture, lang),
-            _figure("timeline", bars.title, bars, picture, lang),
+            *_conclusion(parts, lang),
+            *_checked(replayed, lang),
+            f"<section><h2>{escape(bars.title)}</h2>",
+            _figure("timeline", bars.title, replace(bars, title=""), way, lang),
+            *_moments(parts),
             "</section>",
             f"<section><h2>{text('steps')}</h2><ol class='steps'>",
             *(
@@ -110,7 +137,13 @@ def report(events: Sequence[AuditEvent], policy: Policy, replayed: Replayed, lan
                 for line in _step(parts, event, entry)
             ),
             "</ol></section>",
-            f"<footer>{escape(text('made', version=VERSION, policy=policy.digest))}</footer>",
+            f"<section><h2>{text('path')}</h2><p class='hint'>{text('hover')}</p>",
+            _figure("way", text("path"), way, way, lang),
+            "</section>",
+            "<footer>",
+            f"<p>{escape(SOURCES(lang, 'announcement', **ANNOUNCEMENT._asdict()))}</p>",
+            f"<details><summary>{text('technical')}</summary><p>{made}</p></details>",
+            "</footer>",
             f"<script>{_SCRIPT}</script>",
             "</body></html>",
             "",
@@ -118,14 +151,28 @@ def report(events: Sequence[AuditEvent], policy: Policy, replayed: Replayed, lan
     )
 
 
-def _summary(parts: HistoryParts, replayed: Replayed, lang: Lang) -> Iterator[str]:
+def _conclusion(parts: HistoryParts, lang: Lang) -> Iterator[str]:
+    """Say first where the dispute stands, with which outcome, and by which clause."""
     text = partial(REPORT, lang)
     last = parts.events[-1]
-    outcome = (text("open"), "")
+    outcome, kind = text("open"), ""
     if last.outcome is not None:
         label = last.outcome.label(lang)
-        label = label if parts.ended else text("may_change", label)
-        outcome = (label, "bad" if last.outcome in LIABILITIES else "good")
+        outcome = label if parts.ended else text("may_change", label)
+        kind = "bad" if last.outcome in LIABILITIES else "good"
+    yield "<dl class='conclusion'>"
+    yield _item(text("state"), escape(state_label(last.target, lang)))
+    yield _item(text("outcome"), escape(outcome), kind)
+    decisive = next(event for event in reversed(parts.events) if not event.refused)
+    for name in parts.cited(decisive):
+        clause = _clause(parts, name, "<small>{}</small>")
+        yield f"<div class='wide'><dt>{text('source')}</dt><dd>{clause}</dd></div>"
+    yield "</dl>"
+
+
+def _checked(replayed: Replayed, lang: Lang) -> Iterator[str]:
+    """Say whether the record is complete, and decided now as it was then."""
+    text = partial(REPORT, lang)
     integrity = (text("valid", count=replayed.events), "good")
     if replayed.fault is not None:
         error = text("invalid", error=replayed.fault)
@@ -137,17 +184,39 @@ def _summary(parts: HistoryParts, replayed: Replayed, lang: Lang) -> Iterator[st
     if replayed.undetermined:
         undetermined = text("undetermined", count=len(replayed.undetermined))
         decisions = (f"{decisions[0]} · {undetermined}", decisions[1])
-    rows = {
-        "state": (state_label(last.target, lang), ""),
-        "outcome": outcome,
-        "integrity": integrity,
-        "decisions": decisions,
-    }
     yield "<dl>"
-    for name, (value, kind) in rows.items():
-        sign = {"good": "✓ ", "bad": "✗ "}.get(kind, "")
-        yield f"<div><dt>{text(name)}</dt><dd class='{kind}'>{sign}{escape(value)}</dd></div>"
+    for name, (value, kind) in (("integrity", integrity), ("decisions", decisions)):
+        yield _item(text(name), escape(value), kind)
     yield "</dl>"
+
+
+def _item(label: str, value: str, kind: str = "") -> str:
+    sign = {"good": "✓ ", "bad": "✗ "}.get(kind, "")
+    return f"<div><dt>{label}</dt><dd class='{kind}'>{sign}{value}</dd></div>"
+
+
+def _clause(parts: HistoryParts, name: str, says: str) -> str:
+    """Cite a source: its id and place, and what it says."""
+    source = parts.fmt.sources[name]
+    text = escape(parts.fmt.join("space", parts.fmt.source_lines(source)))
+    return f"<b>{name}</b> {escape(parts.fmt.source_kind(source))}{says.format(text)}"
+
+
+def _moments(parts: HistoryParts) -> Iterator[str]:
+    """List what happened, from top to bottom, for pages too narrow for the timeline."""
+    lang = parts.fmt.lang
+    yield "<ol class='moments'>"
+    for entry in parts.entries:
+        when, what, _ = headline(entry, lang)
+        yield f"<li class='by-{_kind(entry)}'><time>{escape(when)}</time><b>{escape(what)}</b>"
+        for line in deadline_lines(entry, lang):
+            yield f"<span>{escape(line)}</span>"
+        yield "</li>"
+    yield "</ol>"
+
+
+def _kind(entry: TimelineEntry) -> str:
+    return "refused" if entry.refused else entry.actor.role.value
 
 
 def _figure(name: str, title: str, part: Part, graph: Picture, lang: Lang) -> str:
@@ -163,15 +232,20 @@ def _step(parts: HistoryParts, event: AuditEvent, entry: TimelineEntry) -> Itera
     when, what, who = headline(entry, lang)
     transition = transition_of(parts.fmt.machine, event)
     edge = "" if transition is None else f' data-edge="{escape(transition.id)}"'
-    kind = "refused" if entry.refused else entry.actor.role.value
-    yield f'<li id="event-{entry.seq}" class="by-{kind}" value="{entry.seq}" tabindex="0"{edge}>'
+    yield (
+        f'<li id="event-{entry.seq}" class="by-{_kind(entry)}" value="{entry.seq}" '
+        f'tabindex="0"{edge}>'
+    )
     yield (
         f"<h3>{escape(what)} <small>{escape(who)} · <time "
         f"datetime='{entry.at.isoformat()}'>{escape(when)}</time></small></h3>"
     )
     yield "<table>"
-    for label, value in details(entry, lang):
+    for label, value in details(entry, lang, ids=False):
         yield f"<tr><th scope='row'>{escape(label)}</th><td>{escape(value)}</td></tr>"
+    for name in parts.cited(event):
+        clause = _clause(parts, name, "<br>{}")
+        yield f"<tr><th scope='row'>{REPORT(lang, 'source')}</th><td>{clause}</td></tr>"
     yield "</table>"
     yield f"<details><summary>{REPORT(lang, 'checks', count=len(entry.checks))}</summary><ul>"
     yield from (f"<li>{escape(check)}</li>" for check in check_lines(entry, lang))

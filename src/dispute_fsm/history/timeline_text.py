@@ -55,6 +55,7 @@ _UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
 _STATES = FrozenMap({state.value: state for state in StateName})
 _NO_NOTES: Mapping[int, Sequence[str]] = FrozenMap({})
 _INDENT = "    "
+_KB = 1_024
 
 
 def duration_text(duration: timedelta, lang: Lang) -> str:
@@ -63,6 +64,13 @@ def duration_text(duration: timedelta, lang: Lang) -> str:
     for unit in "dhms":
         text = text.replace(unit, TIMELINE(lang, unit))
     return " ".join(text.split())
+
+
+def size_text(size: int) -> str:
+    """Format the size of a file in bytes, e.g. `844 KB`; a KB is 1,024 bytes, as in the limits."""
+    if size < _KB:
+        return f"{size} B"
+    return f"{size / _KB:.0f} KB" if size < _KB**2 else f"{size / _KB**2:.1f} MB"
 
 
 def state_label(path: str, lang: Lang) -> str:
@@ -83,14 +91,23 @@ def headline(entry: TimelineEntry, lang: Lang) -> tuple[str, str, str]:
     return entry.local, entry.type.label(lang), f"{actor} · {entry.command.label(lang)}"
 
 
-def details(entry: TimelineEntry, lang: Lang) -> Iterator[tuple[str, str]]:
-    """Yield the details of an entry line by line, each with its label (empty if repeated)."""
-    return _labelled_lines(_formatter(entry, lang).entry(entry))
+def details(entry: TimelineEntry, lang: Lang, *, ids: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield the details of an entry line by line, each with its label (empty if repeated).
+
+    Without `ids` what has a label is not followed by its id.
+    """
+    formatter = _Formatter(lang, entry.zone, entry.at, entry.reasons, ids)
+    return _labelled_lines(formatter.entry(entry))
+
+
+def deadline_lines(entry: TimelineEntry, lang: Lang) -> Iterator[str]:
+    """Yield what an entry did to the deadlines, line by line."""
+    return _Formatter(lang, entry.zone, entry.at, entry.reasons).deadlines(entry)
 
 
 def check_lines(entry: TimelineEntry, lang: Lang) -> Iterator[str]:
     """Yield every check of an entry with all that the guard saw, which `details` shortens."""
-    formatter = _formatter(entry, lang)
+    formatter = _Formatter(lang, entry.zone, entry.at, entry.reasons)
     return (f"{formatter.check(check, full=True)} · {check.guard}" for check in entry.checks)
 
 
@@ -184,12 +201,16 @@ def _note_lines(notes: Sequence[str]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Formatter:
-    """Formats values in one language and zone; `at` is the instant of the entry or state."""
+    """Formats values in one language and zone; `at` is the instant of the entry or state.
+
+    With `ids`, a label is followed by its id.
+    """
 
     lang: Lang
     zone: ZoneInfo
     at: datetime | None = None
     reasons: Mapping[str, Bilingual] = FrozenMap({})
+    ids: bool = True
 
     def text(self, name: str, **values: object) -> str:
         return TIMELINE(self.lang, name, **values)
@@ -206,7 +227,7 @@ class _Formatter:
         for member in entry.payload:
             yield PAYLOAD_MEMBERS(self.lang, member.name), self.payload(member)
         for code in entry.refused:
-            yield self.text("refused"), f"{code.label(self.lang)} ({code.value})"
+            yield self.text("refused"), self.with_id(code.label(self.lang), code.value)
         refused = {code.label(self.lang) for code in entry.refused}
         for check in entry.checks:
             text = self.check(check)
@@ -265,14 +286,17 @@ class _Formatter:
                 return self.text("rollout", reason=reason, **values)
             case str():
                 reason = "" if member.reason is None else member.reason.label(self.lang)
-                return f"{reason} ({member.value})" if reason else member.value
+                return self.with_id(reason, member.value) if reason else member.value
+
+    def with_id(self, label: str, name: str) -> str:
+        return f"{label} ({name})" if self.ids else label
 
     def voucher(self, voucher: VoucherEntry) -> str:
         personal = dict.fromkeys(
             self.personal(value) for value in (voucher.file_name, voucher.uri) if value is not None
         )
-        kind, size = voucher.kind.label(self.lang), f"{voucher.size:,} B"
-        return " · ".join([kind, *personal, voucher.media_type, size])
+        kind = voucher.kind.label(self.lang)
+        return " · ".join([kind, *personal, voucher.media_type, size_text(voucher.size)])
 
     def personal(self, personal: PersonalValue) -> str:
         if personal.value is None:
@@ -406,10 +430,6 @@ class _Formatter:
                 return self.text("hours", hours=hours)
             case Term():
                 return self.text("working_hours", hours=term.working_hours)
-
-
-def _formatter(entry: TimelineEntry, lang: Lang) -> _Formatter:
-    return _Formatter(lang, entry.zone, entry.at, entry.reasons)
 
 
 def _is_implied(name: str, value: Seen) -> bool:

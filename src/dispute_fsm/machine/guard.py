@@ -53,11 +53,26 @@ CaseT = TypeVar("CaseT", bound=AnyCase, default=Any)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a rule comes from. `S`: stated by whoever sets the rules; `A`: assumed, and why."""
+    """Where a rule comes from. It is cited by its `id`, which begins with its kind.
 
-    kind: Literal["S", "A"]
+    `S`: stated by whoever sets the rules. `locator` says where, `quote` has the deciding words to
+    the letter; the text is a paraphrase. `A`: assumed. The text is what is assumed, `because` says
+    why in Chinese and English, and `policy` names the fields of the policy that change it; where
+    there is none, the chart does.
+    """
+
+    id: str
     zh: str
     en: str
+    locator: str = ""
+    quote: str = ""
+    because: tuple[str, str] = ("", "")
+    policy: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Literal["S", "A"]:
+        """Whether it is stated or assumed."""
+        return "S" if self.id.startswith("S-") else "A"
 
     def text(self, lang: Literal["zh", "en"]) -> str:
         """Return what the source says."""

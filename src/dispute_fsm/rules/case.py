@@ -56,14 +56,22 @@ DisputeTable: TypeAlias = TransitionTable[
 ]
 
 
-def stated(zh: str, en: str) -> Source:
-    """Name what the announcement says (`S`)."""
-    return Source("S", zh, en)
+def stated(name: str, quoted: tuple[str, str], zh: str, en: str) -> Source:
+    """Cite what the announcement says: `quoted` is the place there, and its words to the letter.
+
+    `zh` and `en` are paraphrases.
+    """
+    return Source(name, zh, en, *quoted)
 
 
-def assumed(zh: str, en: str) -> Source:
-    """Name what is assumed (`A`), and why, where the announcement is silent or open to reading."""
-    return Source("A", zh, en)
+def assumed(
+    name: str, zh: str, en: str, *, because: tuple[str, str], policy: tuple[str, ...] = ()
+) -> Source:
+    """Name what is assumed where the announcement is silent or open to reading, and why.
+
+    `policy` names the fields of the policy that change it; where there is none, the chart does.
+    """
+    return Source(name, zh, en, because=because, policy=policy)
 
 
 def answers_of(words: Iterable[Labelled]) -> dict[str, tuple[str, str]]:

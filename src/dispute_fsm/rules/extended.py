@@ -35,41 +35,15 @@ from dispute_fsm.machine.transition_table import AS_BEFORE, InitialTransition
 from dispute_fsm.rules import guards as g
 from dispute_fsm.rules.case import Case, assumed, requirement, result_of, shown
 from dispute_fsm.rules.common import (
-    ACCEPTS,
     AGREED,
-    ANNUL,
-    ASKED,
     CANCELLED,
-    CANCELS,
     CONFIRMATION,
-    CONTESTS,
-    DENIED,
     EVIDENCE,
-    EXTEND,
-    KEPT,
-    KEPT_AT_LAST,
-    MISSED,
-    NOT_ACCEPTED,
-    NOT_UPHELD,
-    NOTHING_SHOWN,
-    ON_WHAT_IS_THERE,
-    ONCE_MORE,
-    OPENED,
-    PICKED_UP,
     PROMISE,
-    PROMISED,
-    REASONED,
-    REFUND,
     RESOLUTIONS,
     RESPONSE,
-    RULING,
-    RUNS_ON,
     SETTLEMENT,
     SHIPPED,
-    SILENT,
-    UNANSWERED,
-    UPHELD,
-    WITHDRAW,
     adjudicator,
     asked,
     cancels,
@@ -92,6 +66,34 @@ from dispute_fsm.rules.common import (
 )
 from dispute_fsm.rules.guards.evidence import PROVEN, VOUCHER_LIMITS
 from dispute_fsm.rules.guards.order_facts import facts_of
+from dispute_fsm.rules.sources import (
+    ACCEPTS,
+    ANNUL,
+    ASKED,
+    CANCELS,
+    CONTESTS,
+    DENIED,
+    EXTEND,
+    KEPT,
+    KEPT_AT_LAST,
+    MISSED,
+    NOT_ACCEPTED,
+    NOT_UPHELD,
+    NOTHING_SHOWN,
+    ON_WHAT_IS_THERE,
+    ONCE_MORE,
+    OPENED,
+    PICKED_UP,
+    PROMISED,
+    REASONED,
+    REFUND,
+    RULING,
+    RUNS_ON,
+    SILENT,
+    UNANSWERED,
+    UPHELD,
+    WITHDRAW,
+)
 from dispute_fsm.rules.version import Version
 
 APPEAL = Deadline.APPEAL
@@ -110,12 +112,40 @@ SETTLEMENTS = FrozenMap({**SETTLEMENT, Option.PARTIAL_REFUND: Outcome.SETTLED_BY
 """How a settlement ends when the consumer agrees."""
 
 
+_NO_APPEAL = ("公告未提及申诉", "the announcement does not mention appeals")
+
+REFUNDS = assumed(
+    "A-partial-refund",
+    "协商部分退款，须已完成部分退款",
+    "a partial refund that was agreed has to be completed",
+    because=("公告未提及部分退款", "the announcement does not mention partial refunds"),
+)
+APPEALS = assumed(
+    "A-appeal",
+    "判责后商家可在时限内申诉一次",
+    "a penalty may be appealed once, in time",
+    because=_NO_APPEAL,
+    policy=("appeal",),
+)
+APPEAL_REASONED = assumed(
+    "A-appeal-rationale", "申诉须说明理由", "an appeal gives its rationale", because=_NO_APPEAL
+)
+STANDS = assumed(
+    "A-appeal-final",
+    "逾期未申诉的，判责生效",
+    "without an appeal in time the penalty is final",
+    because=_NO_APPEAL,
+    policy=("appeal",),
+)
+REVIEWED = assumed(
+    "A-appeal-review", "申诉由平台复核", "the platform rules on an appeal", because=_NO_APPEAL
+)
+
+
 @requirement(
     "已有已完成的部分退款",
     "a completed partial refund",
-    assumed(
-        "协商部分退款的，须已完成部分退款", "a partial refund that was agreed has to be completed"
-    ),
+    REFUNDS,
     RefusalCode.NO_PARTIAL_REFUND,
     needs_facts=True,
 )
@@ -140,7 +170,7 @@ def partially_refunded(case: Case) -> GuardResult:
 @requirement(
     "已填写申诉理由",
     "a rationale for the appeal is given",
-    assumed("申诉须说明理由", "an appeal gives its rationale"),
+    APPEAL_REASONED,
     RefusalCode.RATIONALE_MISSING,
 )
 def appeal_reasoned(case: Case) -> GuardResult:
@@ -155,9 +185,7 @@ APPEALABLE: Dimension[Case] = Dimension(
         "none": ("不可申诉", "no appeal is possible"),
     },
     lambda case: "running" if APPEAL in case.deadlines else "none",
-    assumed(
-        "判责后在申诉时限内可申诉一次", "a penalty may be appealed once, while its deadline runs"
-    ),
+    APPEALS,
     of_policy=lambda policy: "none" if policy.appeal is None else None,
 )
 
@@ -169,13 +197,6 @@ settles, claims = (
 )
 appealable = when(APPEALABLE, "running")
 PARTIALLY_REFUNDED = (partially_refunded, *VOUCHER_LIMITS)
-
-REFUNDS = assumed(
-    "协商部分退款，须已完成部分退款", "a partial refund that was agreed and completed"
-)
-APPEALS = assumed("判责后商家可在时限内申诉一次", "a penalty may be appealed once, in time")
-STANDS = assumed("逾期未申诉的，判责生效", "without an appeal in time the penalty is final")
-REVIEWED = assumed("申诉由平台复核", "the platform rules on an appeal")
 
 penalizes, reviewed = when(g.DENIAL, "penalize"), when(g.DENIAL, "review")
 

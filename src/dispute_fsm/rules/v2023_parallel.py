@@ -24,31 +24,19 @@ from dispute_fsm.domain.policy import Bilingual
 from dispute_fsm.machine.chart import Chart, Leaf
 from dispute_fsm.machine.guard import ActorGuard, Selector, Source, when
 from dispute_fsm.machine.transition_table import InitialTransition
-from dispute_fsm.rules import common
 from dispute_fsm.rules import guards as g
+from dispute_fsm.rules import sources
 from dispute_fsm.rules.case import assumed
 from dispute_fsm.rules.common import (
     AGREED,
-    ANNUL,
-    ASKED,
     CANCELLED,
     CONFIRMATION,
-    DENIED,
     EVIDENCE,
-    EXTEND,
-    KEPT_AT_LAST,
-    NOTHING_SHOWN,
-    ON_WHAT_IS_THERE,
-    ONCE_MORE,
     PROMISE,
-    REFUND,
     RESOLUTIONS,
     RESPONSE,
     SETTLEMENT,
     SHIPPED,
-    SILENT,
-    UNANSWERED,
-    WITHDRAW,
     adjudicator,
     asked,
     cancels,
@@ -72,6 +60,20 @@ from dispute_fsm.rules.common import (
     transition,
 )
 from dispute_fsm.rules.guards.evidence import PROVEN, VOUCHER_LIMITS
+from dispute_fsm.rules.sources import (
+    ANNUL,
+    ASKED,
+    DENIED,
+    EXTEND,
+    KEPT_AT_LAST,
+    NOTHING_SHOWN,
+    ON_WHAT_IS_THERE,
+    ONCE_MORE,
+    REFUND,
+    SILENT,
+    UNANSWERED,
+    WITHDRAW,
+)
 from dispute_fsm.rules.version import Version
 
 OPTIONS = (
@@ -92,28 +94,29 @@ OF_EVIDENCE = (Outcome.AT_FAULT, Outcome.EVIDENCE_OVERDUE)
 """For what each region can fail."""
 
 
-def alike(source: Source) -> Source:
+def alike(name: str, source: Source) -> Source:
     """Take over a source of 2023-03 as assumed: of these rules the announcement does not say it."""
     return assumed(
-        f"{source.zh}（公告未说明旧规则，推定与新规则相同）",
-        f"{source.en} (not said of the older rules; taken to be alike)",
+        name,
+        source.zh,
+        source.en,
+        because=(
+            "公告未说明旧规则，推定与新规则相同",
+            "the announcement does not say it of the older rules; they are taken to be alike",
+        ),
     )
 
 
-ACCEPTS, CANCELS, KEPT, MISSED, NOT_ACCEPTED, OPENED = map(
-    alike,
-    (
-        common.ACCEPTS,
-        common.CANCELS,
-        common.KEPT,
-        common.MISSED,
-        common.NOT_ACCEPTED,
-        common.OPENED,
-    ),
-)
-PICKED_UP, PROMISED, REASONED, RULING = map(
-    alike, (common.PICKED_UP, common.PROMISED, common.REASONED, common.RULING)
-)
+OPENED = alike("A-old-open", sources.OPENED)
+CANCELS = alike("A-old-cancel", sources.CANCELS)
+PICKED_UP = alike("A-old-pickup", sources.PICKED_UP)
+PROMISED = alike("A-old-promise", sources.PROMISED)
+KEPT = alike("A-old-kept", sources.KEPT)
+MISSED = alike("A-old-missed", sources.MISSED)
+ACCEPTS = alike("A-old-out-of-stock", sources.ACCEPTS)
+NOT_ACCEPTED = alike("A-old-not-accepted", sources.NOT_ACCEPTED)
+REASONED = alike("A-old-evidence", sources.REASONED)
+RULING = alike("A-old-ruling", sources.RULING)
 
 settling, proving = (
     partial(transition, on_time=g.settlement_in_time),

@@ -55,7 +55,9 @@ class _Axis:
 def bars_svg(bars: Bars, width: float) -> Drawing:
     """Draw a timeline of this width."""
     axis = _Axis(bars, width)
-    top, title = paragraph(bars.title, Face.TITLE, -PADDING, width)
+    top, title = 0.0, list[str]()
+    if bars.title:
+        top, title = paragraph(bars.title, Face.TITLE, -PADDING, width)
     moments, rows = _moments(bars.moments, axis, top + _AXIS)
     bottom = top + _AXIS + rows * _ROW + PADDING
     lanes: list[str] = []

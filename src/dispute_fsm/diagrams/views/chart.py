@@ -3,11 +3,11 @@
 Other views use the same picture and mark its elements.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from dispute_fsm.diagrams.formatting import Formatter
-from dispute_fsm.diagrams.messages import CHART, SOURCES
+from dispute_fsm.diagrams.messages import CHART
 from dispute_fsm.diagrams.model import Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
     Box,
@@ -18,14 +18,11 @@ from dispute_fsm.diagrams.picture import (
     Picture,
     PictureEdge,
     Shape,
-    TextRow,
-    TextTable,
     View,
-    cell,
 )
+from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
-from dispute_fsm.rules.guards.selectors import OPTION
 
 BEGIN = "begin"
 """The id of the dot from which a dispute begins."""
@@ -55,7 +52,7 @@ def chart(machine: Machine, lang: Lang) -> View:
         lang=lang,
         title=CHART(lang, "title", fmt.rules),
         notes=tuple(CHART(lang, note) for note in notes),
-        parts=(picture, sources(fmt)),
+        parts=(picture, source_table(fmt, uses(fmt, machine.transitions))),
         graph=picture,
     )
 
@@ -68,7 +65,8 @@ def machine_picture(
     `brief` leaves out what the transitions require.
     """
     machine = fmt.machine
-    boxes = [Box(id=BEGIN, lines=(), shape=Shape.START)]
+    begins = any(transition.source is None for transition in machine.transitions)
+    boxes = [Box(id=BEGIN, lines=(), shape=Shape.START)] if begins else []
     frames: list[Frame] = []
     for state in machine.states:
         remark = remarks.get(state.id, _PLAIN)
@@ -181,46 +179,11 @@ def transition_edge(
 
 def _tooltip(fmt: Formatter, transition: TransitionView) -> str:
     """Format a transition in full, with its source and that of each of its conditions."""
-    lines = [f"{fmt.trigger(transition)} ({transition.event.value})", fmt.source(transition)]
+    lines = [
+        f"{fmt.trigger(transition)} ({transition.event.value})",
+        fmt.source(transition.origin),
+    ]
     for guard in fmt.guards(transition):
         codes = f" → {', '.join(guard.codes)}" if guard.codes else ""
-        lines.append(f"{fmt.condition(guard)} ({guard.name}){codes}: {fmt.source(guard)}")
+        lines.append(f"{fmt.condition(guard)} ({guard.name}){codes}: {fmt.source(guard.origin)}")
     return "\n".join([*lines, *fmt.endings(transition)])
-
-
-def sources(
-    fmt: Formatter,
-    transitions: Iterable[TransitionView] | None = None,
-    named: Container[str] | None = None,
-) -> TextTable:
-    """List the sources of the rules: what the announcement states, or what is assumed and why.
-
-    By default of all transitions, else of these; and of their sources all, or those in `named`.
-    """
-    used: dict[str, dict[str, None]] = {}
-    for transition in fmt.machine.transitions if transitions is None else transitions:
-        used.setdefault(fmt.ref(transition), {})[fmt.label(transition.event)] = None
-        for guard in fmt.guards(transition):
-            # The picture shows which option it is.
-            is_option = guard.question == OPTION.name
-            text = fmt.message("chosen") if is_option else fmt.condition(guard)
-            used.setdefault(fmt.ref(guard), {})[text] = None
-    return TextTable(
-        id="sources",
-        title=SOURCES(fmt.lang, "sources"),
-        heads=tuple(SOURCES(fmt.lang, name) for name in ("number", "kind", "text", "of")),
-        widths=(6, 16, 42, 36),
-        rows=tuple(
-            TextRow(
-                id=f"source-{ref}",
-                cells=(
-                    cell(ref, face=Face.STRONG),
-                    cell(fmt.message(source.kind)),
-                    cell(fmt.label(source.text)),
-                    cell(fmt.join("and", used[ref])),
-                ),
-            )
-            for source, ref in fmt.sources.items()
-            if ref in used and (named is None or ref in named)
-        ),
-    )

@@ -9,6 +9,7 @@ from dispute_fsm.diagrams.model import OPENING, Machine
 from dispute_fsm.diagrams.picture import Face, Mark, TextRow, TextTable, View, cell
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
 from dispute_fsm.diagrams.views.history import transition_of
+from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.history.coverage import Coverage
@@ -34,6 +35,9 @@ class Corpus:
         self.guards.add(event)
         if (transition := transition_of(self.machine, event)) is not None:
             self.transitions[transition.id] += 1
+
+
+_TRANSITIONS = ("count", "transition", "from", "to", "source")
 
 
 def coverage(corpus: Corpus, lang: Lang) -> View:
@@ -68,6 +72,7 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
             fmt.transition(transition),
             fmt.state(transition.source or transition.target),
             fmt.state(transition.target),
+            fmt.ref(transition),
         )
         for transition in machine.transitions
     ]
@@ -99,8 +104,9 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
         notes=(numbers, text("read")),
         parts=(
             picture,
-            table("edges", ("count", "transition", "from", "to"), (8, 60, 24, 24), transitions),
+            table("edges", _TRANSITIONS, (8, 52, 22, 20, 14), transitions),
             table("answers", ("count", "answer"), (8, 108), outcomes),
+            source_table(fmt, uses(fmt, machine.transitions)),
         ),
         graph=picture,
     )

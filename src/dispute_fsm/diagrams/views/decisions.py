@@ -34,17 +34,17 @@ from dispute_fsm.diagrams.picture import (
 from dispute_fsm.diagrams.views.chart import (
     deadline_lines,
     shape_of,
-    sources,
     state_name,
     transition_edge,
 )
+from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.commands import COMMAND_CLASSES, QUIET
 from dispute_fsm.domain.enums import CommandType, Lang, RefusalCode
 from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.guards.selectors import OPTION
 
 _HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
-_WIDTHS = (13, 9, 20, 28, 12, 14, 14, 5)
+_WIDTHS = (13, 9, 20, 28, 12, 14, 14, 12)
 
 
 def decisions(machine: Machine, lang: Lang) -> View:
@@ -61,7 +61,7 @@ def decisions(machine: Machine, lang: Lang) -> View:
         lang=lang,
         title=DECISIONS(lang, "title", fmt.rules),
         notes=tuple(DECISIONS(lang, note) for note in notes),
-        parts=(*tables.tables(), sources(fmt)),
+        parts=(*tables.tables(), source_table(fmt, uses(fmt, machine.transitions))),
         graph=_sketch(fmt),
     )
 

@@ -1,118 +1,206 @@
-"""The view `diff`: how two machines differ, as a list and on the chart.
+"""The view `diff`: how two machines differ, in sentences, as a list and on the chart."""
 
-`dispute-fsm diagram --check` uses the same `changes` to name what differs from the committed
-pictures.
-"""
-
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NamedTuple, cast
 
+from dispute_fsm.diagrams.changes import ChartChange, changes, renamed_transitions
 from dispute_fsm.diagrams.formatting import Formatter
-from dispute_fsm.diagrams.messages import CHANGES, DIFF, KINDS
-from dispute_fsm.diagrams.model import (
-    Machine,
-    StateNode,
-    TransitionView,
-)
+from dispute_fsm.diagrams.messages import DIFF, KINDS, PHRASES
+from dispute_fsm.diagrams.model import Machine, TransitionView
 from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
-from dispute_fsm.domain.enums import POLICY_FIELDS, Denial, Labelled, Lang, Silence
-from dispute_fsm.domain.policy import Term
-from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.diagrams.views.sources import source_table, uses
+from dispute_fsm.domain.enums import Deadline, Lang
 
-ChangeKind = Literal["state", "transition", "condition", "question", "label", "policy"]
-Aspects = Mapping[str, Sequence[str]]
-"""What is compared of a part of the machine, as formatted texts by the name of the aspect."""
-Ends = tuple[str | None, str, str]
-"""A transition's source, event and target."""
-
-_ABSENT = object()
-_TERM = frozenset(Term.model_fields)
-_POLICY_ENUMS: Mapping[tuple[str, ...], type[Labelled]] = FrozenMap(
-    {("silence",): Silence, ("denial",): Denial}
-)
-"""The fields of a policy whose values have labels."""
-_STATE_ASPECTS = frozenset({"source", "target", "parent"})
-"""The aspects that are ids of states."""
-_SIGNS: Mapping[Mark, str] = FrozenMap({Mark.ADDED: "+", Mark.REMOVED: "-", Mark.CHANGED: "~"})
-
-
-@dataclass(frozen=True, slots=True)
-class ChartChange:
-    """One difference: the part that was added, removed or changed, and what changed in it."""
-
-    kind: ChangeKind
-    id: str
-    mark: Mark
-    name: str
-    lines: tuple[str, ...] = ()
-
-    def text(self, lang: Lang) -> str:
-        """Return the difference on one line."""
-        name = f"{self.id} {self.name}" if self.name and self.name != self.id else self.id
-        text = f"{_SIGNS[self.mark]} {KINDS(lang, self.kind)} {name}"
-        return f"{text}: {'; '.join(self.lines)}" if self.lines else text
-
-
-class _Part(NamedTuple):
-    """A part of a machine, formatted."""
-
-    name: str
-    aspects: Aspects
-
-
-# ---- the view ------------------------------------------------------------------------------------
+_SENTENCES = 7
+"""How many changes are told in a sentence each."""
 
 
 def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) -> View:
-    """Show how two machines differ; each is given with the name that it was asked for by."""
+    """Show how two machines differ; each is given with the name that it was asked for by.
+
+    First come sentences, then the list, and last a picture of what changed and what is next to it.
+    """
     text = partial(DIFF, lang)
-    differences = changes(before[1], after[1], lang)
+    every = changes(before[1], after[1], lang)
+    listed = [change for change in every if not _is_rewording(change)]
+    fmt, was = Formatter(_together(before[1], after[1]), lang), Formatter(before[1], lang)
     remarks = {
         change.id: Remark(change.mark, text(change.mark))
-        for change in differences
+        for change in listed
         if change.kind in {"state", "transition"}
     }
-    picture = machine_picture(Formatter(_together(before[1], after[1]), lang), remarks)
-    versions = tuple(
-        text(
-            "change",
-            rules=machine.rules,
-            change=machine.change.label(lang),
-            why=machine.why.label(lang),
-        )
-        for _, machine in (before, after)
-        if before[1].rules != after[1].rules
-    )
-    table = TextTable(
-        id="changes",
-        title=text("changes"),
-        heads=tuple(text(head) for head in ("mark", "kind", "which", "what")),
-        widths=(8, 8, 34, 60),
-        rows=tuple(
-            TextRow(
-                id=f"change-{number}",
-                cells=(
-                    cell(text(change.mark), face=Face.STRONG),
-                    cell(KINDS(lang, change.kind)),
-                    (*cell(change.name, face=Face.STRONG), Line(change.id, Face.FAINT)),
-                    cell(*change.lines),
-                ),
-            )
-            for number, change in enumerate(differences, 1)
-        ),
-    )
+    terms = _new_terms(listed)
+    retimed = [
+        state.id
+        for state in fmt.machine.states
+        if state.kind == "leaf" and not terms.isdisjoint(state.deadlines)
+    ]
+    remarks = dict.fromkeys(retimed, Remark(Mark.CHANGED, text("changed"))) | remarks
+    near = _neighbourhood(fmt.machine, remarks, terms)
+    picture = machine_picture(Formatter(near, lang), remarks, brief=True)
+    renamed = renamed_transitions(before[1], after[1])
+    gone = [each for each in before[1].transitions if renamed.get(each.id, each.id) in remarks]
+    cited = {**uses(was, gone), **uses(fmt, near.transitions)}
+    notes = [*_versions(before[1], after[1], lang), *sentences(listed, before[1], after[1], lang)]
+    table = _table(fmt, listed, len(every) - len(listed))
     return View(
         name="diff",
         lang=lang,
         title=text("title", before=before[0], after=after[0]),
-        notes=(*versions, text("read" if differences else "none")),
-        parts=(table, picture),
+        notes=(*notes, text("read" if listed else "none")),
+        parts=(table, picture, source_table(fmt, cited, was.sources)),
         graph=picture,
     )
+
+
+def _versions(before: Machine, after: Machine, lang: Lang) -> Iterator[str]:
+    """Say of two rule versions what each changed, and why."""
+    if before.rules != after.rules:
+        for machine in (before, after):
+            change, why = machine.change.label(lang), machine.why.label(lang)
+            yield DIFF(lang, "change", rules=machine.rules, change=change, why=why)
+
+
+def sentences(
+    listed: Sequence[ChartChange], before: Machine, after: Machine, lang: Lang
+) -> tuple[str, ...]:
+    """Say what changed, one sentence a change, at most seven; of more the rest is counted.
+
+    The policy's values come first, then options and states, then what can be done, most changed
+    first.
+    """
+    summary = _Summary(listed, before, after, lang)
+    found = [*summary.policy(), *summary.options(), *summary.states(), *summary.events()]
+    rest = sum(count for _, count in found[_SENTENCES:])
+    more = (DIFF(lang, "rest", rest),) if rest else ()
+    return (*(sentence for sentence, _ in found[:_SENTENCES]), *more)
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    """Makes sentences, each with how many changes it speaks of."""
+
+    listed: Sequence[ChartChange]
+    before: Machine
+    after: Machine
+    lang: Lang
+
+    def policy(self) -> Iterator[tuple[str, int]]:
+        for change in self.listed:
+            if change.kind == "policy":
+                says = PHRASES(self.lang, "and").join(change.lines) or self.text(change.mark)
+                yield self.text("value", what=change.name or change.id, says=says), 1
+
+    def options(self) -> Iterator[tuple[str, int]]:
+        for name, one, other in (
+            ("options_added", self.after, self.before),
+            ("options_removed", self.before, self.after),
+        ):
+            labels = [each.label(self.lang) for each in one.options if each not in other.options]
+            if labels:
+                yield self.text(name, self.join(labels)), len(labels)
+
+    def states(self) -> Iterator[tuple[str, int]]:
+        for mark in (Mark.ADDED, Mark.REMOVED):
+            names = [one.name for one in self.listed if (one.kind, one.mark) == ("state", mark)]
+            if names:
+                yield self.text(f"states_{mark}", self.join(names)), len(names)
+
+    def events(self) -> Iterator[tuple[str, int]]:
+        events = {
+            each.id: each.event.label(self.lang)
+            for each in (*self.before.transitions, *self.after.transitions)
+        }
+        counts: dict[str, Counter[Mark]] = {}
+        for change in self.listed:
+            if change.kind == "transition":
+                counts.setdefault(events[change.id], Counter())[change.mark] += 1
+        for event, marks in sorted(counts.items(), key=lambda item: -item[1].total()):
+            says = self.join(self.text(f"count_{mark}", marks[mark]) for mark in sorted(marks))
+            yield self.text("value", what=event, says=says), marks.total()
+
+    def text(self, name: str, /, *values: object, **named: object) -> str:
+        return DIFF(self.lang, name, *values, **named)
+
+    def join(self, texts: Iterable[str]) -> str:
+        return PHRASES(self.lang, "comma").join(dict.fromkeys(texts))
+
+
+def _is_rewording(change: ChartChange) -> bool:
+    """Tell whether only words or sources changed, or what the transitions' own changes say too."""
+    if change.kind == "transition":
+        return change.aspects == ("origin",)
+    if change.kind == "condition":
+        return "codes" not in change.aspects
+    return change.kind in {"label", "question"}
+
+
+def _new_terms(listed: Iterable[ChartChange]) -> frozenset[Deadline]:
+    """Return the deadlines whose terms the policies give differently."""
+    fields = {change.id.partition(".")[0] for change in listed if change.kind == "policy"}
+    fields |= {Deadline.PROMISE.value} if "scan_grace" in fields else set()
+    return frozenset(deadline for deadline in Deadline if deadline.value in fields)
+
+
+def _neighbourhood(
+    machine: Machine, remarks: Container[str], terms: frozenset[Deadline]
+) -> Machine:
+    """Keep what is marked, its ends, and the transitions that start these deadlines or expire."""
+    transitions = [
+        each
+        for each in machine.transitions
+        if each.id in remarks
+        or (not each.stays and not terms.isdisjoint({each.event.expires, *each.starts}))
+    ]
+    ends = {end for each in transitions for end in (each.source, each.target) if end}
+    ends |= {leaf for end in ends for leaf in machine.entered(end)}
+    ends |= {state.id for state in machine.states if state.id in remarks}
+    kept = ends | {outer for end in ends for outer in machine.around(end)}
+    states = tuple(state for state in machine.states if state.id in kept)
+    return machine.model_copy(update={"transitions": tuple(transitions), "states": states})
+
+
+def _table(fmt: Formatter, listed: Sequence[ChartChange], reworded: int) -> TextTable:
+    """List the changes; transitions that came or went are one row for each event."""
+    text = partial(DIFF, fmt.lang)
+    rows: dict[str, TextRow] = {}
+    together: dict[tuple[Mark, str], list[Line]] = {}
+    for number, change in enumerate(listed, 1):
+        row = f"change-{number}"
+        head = (cell(text(change.mark), face=Face.STRONG), cell(KINDS(fmt.lang, change.kind)))
+        if change.kind == "transition" and change.mark is not Mark.CHANGED and not change.lines:
+            transition = fmt.machine.transition(change.id)
+            event = fmt.trigger(transition)
+            lines = together.setdefault((change.mark, event), [])
+            lines.append(Line(_course(fmt, transition)))
+            rows.setdefault(f"{change.mark}-{event}", TextRow(id=row, cells=(*head, cell(event))))
+        else:
+            which = (*cell(change.name, face=Face.STRONG), Line(change.id, Face.FAINT))
+            rows[row] = TextRow(id=row, cells=(*head, which, cell(*change.lines)))
+    for (mark, event), lines in together.items():
+        first = rows[f"{mark}-{event}"]
+        which = (Line(event, Face.STRONG), Line(text("items", len(lines)), Face.FAINT))
+        cells = (*first.cells[:2], which, tuple(lines))
+        rows[f"{mark}-{event}"] = replace(first, cells=cells)
+    return TextTable(
+        id="changes",
+        title=text("changes"),
+        heads=tuple(text(head) for head in ("mark", "kind", "which", "what")),
+        widths=(8, 8, 28, 66),
+        rows=tuple(rows.values()),
+        notes=(text("reworded", reworded),) if reworded else (),
+    )
+
+
+def _course(fmt: Formatter, transition: TransitionView) -> str:
+    """Say from where to where a transition leads, and what selects it."""
+    source = "" if transition.source is None else fmt.state(transition.source)
+    target = fmt.message("stays") if transition.stays else fmt.state(transition.target)
+    answers = fmt.join("and", map(fmt.condition, fmt.selectors(transition)))
+    return f"{source} → {target}" + (f" [{answers}]" if answers else "")
 
 
 def _together(before: Machine, after: Machine) -> Machine:
@@ -142,211 +230,3 @@ def _together(before: Machine, after: Machine) -> Machine:
             "labels": {**before.labels, **after.labels},
         }
     )
-
-
-# ---- the differences -----------------------------------------------------------------------------
-
-
-def changes(before: Machine, after: Machine, lang: Lang) -> tuple[ChartChange, ...]:
-    """Compare two machines as formatted in one language, each with its own labels.
-
-    Within a kind the order is that of the newer machine; removed parts come last.
-    """
-    comparison = _Comparison(Formatter(before, lang), Formatter(after, lang))
-    return (*comparison.parts(), *comparison.policy())
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """Compares two machines."""
-
-    before: Formatter
-    after: Formatter
-
-    def parts(self) -> Iterator[ChartChange]:
-        was, now = _parts(self.before), _parts(self.after)
-        renamed = _renamed(self.before.machine, self.after.machine)
-        was["transition"] = {
-            renamed.get(name, name): part for name, part in was["transition"].items()
-        }
-        unreachable = self.after.machine.unreachable()
-        changed = unreachable ^ {
-            renamed.get(name, name) for name in self.before.machine.unreachable()
-        }
-        for kind, parts in now.items():
-            for name, part in parts.items():
-                if kind in {"state", "transition"} and name in changed and name in was[kind]:
-                    gone = name in unreachable
-                    text = self.text("unreachable" if gone else "reachable")
-                    mark = Mark.REMOVED if gone else Mark.ADDED
-                    yield ChartChange(kind, name, mark, part.name, (text,))
-            yield from self.collections(kind, was[kind], parts)
-
-    def collections(
-        self, kind: ChangeKind, was: Mapping[str, _Part], now: Mapping[str, _Part]
-    ) -> Iterator[ChartChange]:
-        """Compare all parts of a kind."""
-        for name, part in now.items():
-            if name in was:
-                if lines := tuple(self.lines(was[name].aspects, part.aspects)):
-                    yield ChartChange(kind, name, Mark.CHANGED, part.name, lines)
-            elif kind != "label":  # a label comes and goes with what it names
-                yield ChartChange(kind, name, Mark.ADDED, part.name)
-        for name, part in was.items():
-            if name not in now and kind != "label":
-                yield ChartChange(kind, name, Mark.REMOVED, part.name)
-
-    def lines(self, before: Aspects, after: Aspects) -> Iterator[str]:
-        """Format the differences of a part: per aspect what was added or removed, else both."""
-        for aspect, now in after.items():
-            was = before[aspect]
-            removed = [text for text in was if text not in now]
-            added = [text for text in now if text not in was]
-            if list(was) != list(now):
-                one_way = bool(removed) is not bool(added)
-                yield self.text(
-                    ("more" if added else "less") if one_way else "was_is",
-                    what=self.text(aspect),
-                    was=_list(self.before, aspect, removed if one_way else was),
-                    now=_list(self.after, aspect, added if one_way else now),
-                )
-
-    def policy(self) -> Iterator[ChartChange]:
-        """Compare the policies."""
-        for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
-            lines: tuple[str, ...] = ()
-            mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED
-            if mark is Mark.ADDED and _is_term(now):
-                lines = (_value(self.after, path, now),)
-            if was is not _ABSENT and now is not _ABSENT:
-                mark = Mark.CHANGED
-                values = _value(self.before, path, was), _value(self.after, path, now)
-                lines = (self.text("changed", was=values[0], now=values[1]),)
-            labels = POLICY_FIELDS.get(path[0], ("", ""))
-            label = labels[self.after.lang == "en"]
-            yield ChartChange("policy", ".".join(path), mark, label, lines)
-
-    def text(self, name: str, **named: str) -> str:
-        return CHANGES(self.after.lang, name, **named)
-
-
-def _list(fmt: Formatter, aspect: str, texts: Sequence[str]) -> str:
-    """Join the texts of an aspect. States and kinds are compared by id, which is English."""
-    if aspect in _STATE_ASPECTS and fmt.lang == "zh":
-        texts = [f"{fmt.state(name)} ({name})" for name in texts]
-    elif aspect == "kind":
-        texts = [CHANGES(fmt.lang, kind) for kind in texts]
-    return fmt.join("comma", texts) or CHANGES(fmt.lang, "nothing")
-
-
-def _parts(fmt: Formatter) -> dict[ChangeKind, dict[str, _Part]]:
-    """Format the parts of a machine by kind and id. Questions and labels have no name."""
-    machine = fmt.machine
-    return {
-        "state": {state.id: _state(fmt, state) for state in machine.states},
-        "transition": {each.id: _transition(fmt, each) for each in machine.transitions},
-        "condition": {
-            name: _Part(
-                fmt.label(condition.label),
-                {
-                    "label": (fmt.label(condition.label),),
-                    "codes": condition.codes,
-                    "origin": (fmt.label(condition.origin.text),),
-                },
-            )
-            for name, condition in machine.conditions.items()
-        },
-        "question": {
-            name: _Part(
-                "",
-                {
-                    "answers": [
-                        f"{answer} {fmt.label(label)}" for answer, label in question.answers.items()
-                    ],
-                    "origin": (fmt.label(question.origin.text),),
-                },
-            )
-            for name, question in machine.questions.items()
-        },
-        "label": {
-            name: _Part("", {"label": (fmt.label(label),)})
-            for name, label in machine.labels.items()
-        },
-    }
-
-
-def _state(fmt: Formatter, state: StateNode) -> _Part:
-    return _Part(
-        fmt.label(state.label),
-        {
-            "label": (fmt.label(state.label),),
-            "kind": (state.kind,),
-            "parent": () if state.parent is None else (state.parent,),
-            "deadlines": [fmt.label(deadline) for deadline in state.deadlines],
-            "running": [fmt.label(deadline) for deadline in state.running],
-        },
-    )
-
-
-def _transition(fmt: Formatter, transition: TransitionView) -> _Part:
-    return _Part(
-        fmt.transition(transition),
-        {
-            "source": () if transition.source is None else (transition.source,),
-            "target": (transition.target,),
-            "by": [fmt.label(role) for role in transition.roles],
-            "when": [fmt.condition(guard) for guard in fmt.selectors(transition)],
-            "timing": [fmt.label(guard.label) for guard in fmt.conditions(transition.timing)],
-            "needs": [fmt.label(guard.label) for guard in fmt.conditions(transition.needs)],
-            "endings": fmt.endings(transition),
-            "starts": [fmt.label(deadline) for deadline in transition.starts],
-            "ends": [fmt.label(deadline) for deadline in transition.ends],
-            "origin": (fmt.label(transition.origin.text),),
-        },
-    )
-
-
-def _renamed(before: Machine, after: Machine) -> dict[str, str]:
-    """Map old ids to new ids of transitions that are only selected differently.
-
-    Such a transition is the only one that came or went with its event between the same states.
-    """
-    common = {each.id for each in before.transitions} & {each.id for each in after.transitions}
-    by_ends: tuple[dict[Ends, list[str]], dict[Ends, list[str]]] = ({}, {})
-    for ids, machine in zip(by_ends, (before, after), strict=True):
-        for each in machine.transitions:
-            if each.id not in common:
-                ids.setdefault((each.source, each.event, each.target), []).append(each.id)
-    was, now = by_ends
-    return {
-        old[0]: now[ends][0] for ends, old in was.items() if len(old) == 1 == len(now.get(ends, ()))
-    }
-
-
-def _differing(
-    was: object, now: object, path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], object, object]]:
-    """Iterate over the paths at which two policies differ, with both values.
-
-    The term of a deadline is one value, and so is what only one of the policies has.
-    """
-    if isinstance(was, dict) and isinstance(now, dict) and not _TERM & {*was, *now}:
-        before, after = cast("dict[str, object]", was), cast("dict[str, object]", now)
-        for name in dict.fromkeys((*before, *after)):
-            yield from _differing(
-                before.get(name, _ABSENT), after.get(name, _ABSENT), (*path, name)
-            )
-    elif was != now:
-        yield path, was, now
-
-
-def _is_term(value: object) -> bool:
-    return isinstance(value, dict) and not _TERM.isdisjoint(value)
-
-
-def _value(fmt: Formatter, path: tuple[str, ...], value: object) -> str:
-    if path in _POLICY_ENUMS:
-        return fmt.label(_POLICY_ENUMS[path](str(value)))
-    if _is_term(value):
-        return fmt.term(Term.model_validate(value))
-    return fmt.message("off") if value is None else json.dumps(value, ensure_ascii=False)

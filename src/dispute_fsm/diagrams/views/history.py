@@ -1,6 +1,6 @@
 """The view `history`: one dispute's path over the chart, its deadlines and every step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,12 +22,13 @@ from dispute_fsm.diagrams.picture import (
     cell,
 )
 from dispute_fsm.diagrams.views.chart import BEGIN, Remark, machine_picture
+from dispute_fsm.diagrams.views.sources import source_table
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Lang, PickupKind, RefundScope
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.errors import InputError
-from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
+from dispute_fsm.history.timeline import DeadlineChanges, TimelineEntry, local_time, timeline
 from dispute_fsm.history.timeline_text import details, duration_text, ended_deadline_text, headline
 from dispute_fsm.rules.registry import rule_version
 
@@ -74,27 +75,57 @@ class HistoryParts:
 
     def picture(self) -> Picture:
         """Draw its path over the chart."""
+        return machine_picture(self.fmt, self._remarks(self.fmt.machine), brief=True)
+
+    def way(self) -> Picture:
+        """Draw only the way that was taken, with the alternatives at each fork.
+
+        What the policy excludes is no alternative.
+        """
         machine = self.fmt.machine
-        steps: dict[str, list[str]] = {}
+        taken, visited = self._course()
+        excluded = machine.unreachable()
+
+        def is_alternative(transition: TransitionView) -> bool:
+            forks = transition.source in visited and not transition.stays
+            return forks and transition.id not in excluded
+
+        transitions = [
+            transition
+            for transition in machine.transitions
+            if transition.id in taken or is_alternative(transition)
+        ]
+        ends = {end for each in transitions for end in (each.source, each.target) if end}
+        shown = ends | visited | {outer for end in ends for outer in machine.around(end)}
+        part = machine.model_copy(
+            update={
+                "transitions": tuple(transitions),
+                "states": tuple(state for state in machine.states if state.id in shown),
+            }
+        )
+        return machine_picture(Formatter(part, self.fmt.lang), self._remarks(part), brief=True)
+
+    def _course(self) -> tuple[dict[str, list[str]], set[str]]:
+        """Return the transitions that were taken, with the numbers of the steps, and the states."""
+        taken: dict[str, list[str]] = {}
         visited = {BEGIN}
         for event in self.events:
-            if (transition := transition_of(machine, event)) is not None:
-                steps.setdefault(transition.id, []).append(str(event.seq))
+            if (transition := transition_of(self.fmt.machine, event)) is not None:
+                taken.setdefault(transition.id, []).append(str(event.seq))
                 visited.update(active_states(event.target))
-        remarks = {
-            transition.id: Remark(Mark.FADED)
-            for transition in machine.transitions
-            if transition.id not in steps
-        }
-        for name, numbers in steps.items():
+        return taken, visited
+
+    def _remarks(self, machine: Machine) -> dict[str, Remark]:
+        """Mark the states and transitions of a picture: taken, where it is now, or neither."""
+        taken, visited = self._course()
+        leaves = {state.id for state in machine.states if state.kind == "leaf"}
+        others = {transition.id for transition in machine.transitions} - taken.keys()
+        remarks = dict.fromkeys((leaves - visited) | others, Remark(Mark.FADED))
+        for name, numbers in taken.items():
             text = self.message("steps", self.fmt.join("comma", numbers))
             remarks[name] = Remark(Mark.LIT, text)
-        for state in machine.states:
-            if state.kind == "leaf" and state.id not in visited:
-                remarks[state.id] = Remark(Mark.FADED)
-        leaves = active_leaves(self.events[-1].target)
         here = Remark(Mark.LIT, self.message("ended" if self.ended else "here"))
-        return machine_picture(self.fmt, {**remarks, **dict.fromkeys(leaves, here)}, brief=True)
+        return remarks | dict.fromkeys(active_leaves(self.events[-1].target), here)
 
     # ---- the timeline ----------------------------------------------------------------------------
 
@@ -107,7 +138,7 @@ class HistoryParts:
             for deadline in Deadline
             if bars[deadline]
         ]
-        lanes += self._fact_lanes()
+        lanes += [*self._agreed_lane(), *self._fact_lanes()]
         instants = [entry.at for entry in self.entries]
         instants += [at for lane in lanes for bar in lane.bars for at in (bar.start, bar.end)]
         return Bars(
@@ -166,6 +197,21 @@ class HistoryParts:
             text = self.message("due", due=self._time(due))
             yield Bar(start=started, end=due, text=text, mark=Mark.LIT)
 
+    def _agreed_lane(self) -> Iterator[Lane]:
+        """Show the agreed instant apart from the promise deadline, which runs on after it.
+
+        The scan may not be later than the instant. The time after it is only for its record to
+        arrive, so a scan that is a second late lies well before the deadline.
+        """
+        dues = [due for entry in self.entries for due in _promise_dues(entry.deadlines)]
+        if dues:
+            agreed = [due - self.fmt.policy.scan_grace for due in dues]
+            bars = tuple(
+                Bar(start=at, end=at, text=self.message("agreed_at", self._time(at)), mark=Mark.LIT)
+                for at in agreed
+            )
+            yield Lane(id="lane-agreed", label=self.message("agreed"), bars=bars)
+
     def _fact_lanes(self) -> Iterator[Lane]:
         """Iterate over the last known order facts that are dated after the opening."""
         known = [entry.facts for entry in self.entries if entry.facts is not None]
@@ -185,12 +231,32 @@ class HistoryParts:
         return TextTable(
             id="steps",
             title=self.message("table"),
-            heads=tuple(self.message(name) for name in ("number", "when", "what", "details")),
-            widths=(4, 18, 26, 70),
-            rows=tuple(self._row(entry) for entry in self.entries),
+            heads=tuple(map(self.message, ("number", "when", "what", "details", "source"))),
+            widths=(4, 18, 24, 58, 14),
+            rows=tuple(map(self._row, self.events, self.entries)),
         )
 
-    def _row(self, entry: TimelineEntry) -> TextRow:
+    def cited(self, event: AuditEvent) -> Mapping[str, str]:
+        """Return the sources that an event rests on, by id, with what each is cited for.
+
+        They are that of the transition that it took, or of the guards that refused it.
+        """
+        machine = self.fmt.machine
+        if (transition := transition_of(machine, event)) is not None:
+            return {transition.origin.id: self.fmt.label(transition.event)}
+        failed = (check.guard for check in event.checks if not check.passed)
+        known = [machine.conditions[name] for name in failed if name in machine.conditions]
+        return {guard.origin.id: self.fmt.condition(guard) for guard in known}
+
+    def sources(self) -> TextTable:
+        """List the sources of all steps."""
+        used: dict[str, dict[str, None]] = {}
+        for event in self.events:
+            for name, of in self.cited(event).items():
+                used.setdefault(name, {})[of] = None
+        return source_table(self.fmt, used)
+
+    def _row(self, event: AuditEvent, entry: TimelineEntry) -> TextRow:
         when, what, who = headline(entry, self.fmt.lang)
         colon = self.fmt.message("colon")
         texts = (
@@ -205,6 +271,7 @@ class HistoryParts:
                 cell(when),
                 (Line(what, Face.STRONG), Line(who)),
                 cell(*(text.translate(_DRAWN) for text in texts)),
+                cell(*self.cited(event)) or cell(self.fmt.message("none")),
             ),
         )
 
@@ -221,7 +288,7 @@ def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
         lang=lang,
         title=parts.title(),
         notes=parts.notes(),
-        parts=(picture, parts.bars(), parts.table()),
+        parts=(picture, parts.bars(), parts.table(), parts.sources()),
         graph=picture,
     )
 
@@ -230,6 +297,14 @@ def history_parts(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> H
     """Make the parts of the view."""
     machine = machine_of(rule_version(events[0].rules), policy)
     return HistoryParts(Formatter(machine, lang), tuple(events), timeline(events, policy))
+
+
+def _promise_dues(changes: DeadlineChanges) -> Iterator[datetime]:
+    """Iterate over the due instants that a promise deadline gets."""
+    if (start := changes.started.get(Deadline.PROMISE)) is not None:
+        yield start.due
+    if (moved := changes.moved.get(Deadline.PROMISE)) is not None:
+        yield moved[1]
 
 
 def _dated(facts: OrderFacts) -> Iterator[tuple[datetime, str]]:

@@ -18,7 +18,8 @@ from dispute_fsm.diagrams.picture import (
     View,
     cell,
 )
-from dispute_fsm.diagrams.views.chart import shape_of, sources, state_name, transition_edge
+from dispute_fsm.diagrams.views.chart import shape_of, state_name, transition_edge
+from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option
 from dispute_fsm.domain.reasons import LINKED
 from dispute_fsm.rules.guards.selectors import OPTION
@@ -31,18 +32,20 @@ def options(machine: Machine, lang: Lang) -> View:
     """Show the options side by side."""
     fmt = Formatter(machine, lang)
     columns = [_OptionColumn(fmt, option) for option in machine.options]
-    named = {ref for column in columns for _, ref, _ in fmt.grouped(column.requirements)}
-    choices = [
+    shown = [
         transition
         for transition in machine.transitions
-        if transition.event is CommandType.CHOOSE_OPTION
+        if any(transition in (*column.choices, *column.next) for column in columns)
     ]
+    cited = {ref for column in columns for _, ref, _ in fmt.grouped(column.requirements)}
+    cited |= {fmt.ref(transition) for transition in shown}
+    used = {ref: of for ref, of in uses(fmt, shown).items() if ref in cited}
     return View(
         name="options",
         lang=lang,
         title=OPTIONS(lang, "title", fmt.rules),
         notes=(OPTIONS(lang, "once"),),
-        parts=(_table(fmt, columns), sources(fmt, choices, named)),
+        parts=(_table(fmt, columns), source_table(fmt, used)),
         graph=_sketch(fmt, columns),
     )
 
@@ -62,6 +65,9 @@ class _OptionColumn:
         """The transitions by which it is chosen."""
         self.following = list(self._following())
         """The transitions that can follow, directly or later, each once."""
+        first = {transition.target for transition in self.choices}
+        self.next = [transition for transition in self.following if transition.source in first]
+        """The transitions that can follow directly."""
         self.requirements: list[GuardLabel] = list(
             {
                 guard.name: guard
@@ -110,28 +116,25 @@ class _OptionColumn:
         for transition in self.choices:
             answers = self.answers(transition)
             state = self.settled(transition, self.fmt.state(transition.target))
-            yield answers + self.fmt.message("colon") + state if answers else state
+            text = answers + self.fmt.message("colon") + state if answers else state
+            yield f"{text} {self.fmt.ref(transition)}"
 
     def deadlines(self) -> Iterator[str]:
         started = (deadline for transition in self.choices for deadline in transition.starts)
         return map(self.fmt.deadline, dict.fromkeys(started))
 
     def next_steps(self) -> Iterator[str]:
-        first = {transition.target for transition in self.choices}
-        for transition in self.following:
-            if transition.source in first:
-                answers = self.answers(transition)
-                state = (
-                    self.fmt.message("stays")
-                    if transition.stays
-                    else self.fmt.state(transition.target)
-                )
-                yield self.text(
-                    "leads_to",
-                    trigger=self.fmt.trigger(transition),
-                    when=self.text("given", answers) if answers else "",
-                    state=self.settled(transition, state),
-                )
+        for transition in self.next:
+            answers = self.answers(transition)
+            stays = self.fmt.message("stays")
+            state = stays if transition.stays else self.fmt.state(transition.target)
+            text = self.text(
+                "leads_to",
+                trigger=self.fmt.trigger(transition),
+                when=self.text("given", answers) if answers else "",
+                state=self.settled(transition, state),
+            )
+            yield f"{text} {self.fmt.ref(transition)}"
 
     def endings(self) -> Iterator[str]:
         endings = {

@@ -5,7 +5,8 @@ from functools import cache
 from dispute_fsm.domain.enums import RefusalCode, Role
 from dispute_fsm.domain.reasons import NEVER, ActorUnlock
 from dispute_fsm.machine.guard import ActorGuard, GuardKind, GuardResult
-from dispute_fsm.rules.case import Case, result_of, stated
+from dispute_fsm.rules.case import Case, result_of
+from dispute_fsm.rules.sources import OWN_PART
 
 
 @cache
@@ -29,7 +30,7 @@ def by(*roles: Role) -> ActorGuard[Case]:
         kind=GuardKind.ACTOR,
         zh="操作人为" + "或".join(role.zh for role in roles),
         en="by the " + " or ".join(role.en for role in roles),
-        source=stated("各方只能以自己的身份操作", "each party acts for itself only"),
+        source=OWN_PART,
         condition=condition,
         codes=(RefusalCode.WRONG_ACTOR,),
         roles=roles,

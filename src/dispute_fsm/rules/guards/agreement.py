@@ -6,9 +6,10 @@ from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.reasons import NEVER, PayloadUnlock
 from dispute_fsm.domain.scalars import format_duration, format_instant
 from dispute_fsm.machine.guard import GuardResult
-from dispute_fsm.rules.case import Case, assumed, requirement, result_of, shown, stated
+from dispute_fsm.rules.case import Case, requirement, result_of, shown
 from dispute_fsm.rules.guards.evidence import distinct, vouchers_of
 from dispute_fsm.rules.guards.timing import instant_unlock
+from dispute_fsm.rules.sources import AGREED_DATE, AGREEMENT_SHOWN, CONSENT_FINAL, MAX_PROMISE
 
 if TYPE_CHECKING:
     from dispute_fsm.domain.commands import ChooseOption
@@ -19,11 +20,8 @@ _AGREEMENT_VOUCHER = PayloadUnlock(
 )
 
 
-_AGREED = stated("须填写明确的协商日期", "an explicit agreed date")
-
-
 @requirement(
-    "已填写约定的发货时间", "an agreed instant is given", _AGREED, RefusalCode.PROMISE_MISSING
+    "已填写约定的发货时间", "an agreed instant is given", AGREED_DATE, RefusalCode.PROMISE_MISSING
 )
 def promise_given(case: Case) -> GuardResult:
     """Require an explicit agreed instant."""
@@ -36,7 +34,7 @@ def promise_given(case: Case) -> GuardResult:
 @requirement(
     "约定的发货时间晚于选择方案的时间",
     "the agreed instant lies ahead",
-    _AGREED,
+    AGREED_DATE,
     RefusalCode.PROMISE_NOT_IN_FUTURE,
 )
 def promise_in_future(case: Case) -> GuardResult:
@@ -55,10 +53,7 @@ def promise_in_future(case: Case) -> GuardResult:
 @requirement(
     "约定的发货时间不超过最长期限",
     "the agreed instant is not too far ahead",
-    assumed(
-        "公告未限制协商日期，日期过远会使纠纷长期无法结案",
-        "the announcement sets no limit; a far date would leave the dispute hanging",
-    ),
+    MAX_PROMISE,
     RefusalCode.PROMISE_TOO_FAR,
 )
 def promise_not_too_far(case: Case) -> GuardResult:
@@ -82,7 +77,7 @@ def promise_not_too_far(case: Case) -> GuardResult:
 @requirement(
     "已上传能证明协商一致的凭证",
     "a voucher shows the agreement",
-    stated("须上传协商一致的凭证", "a voucher that shows the agreement"),
+    AGREEMENT_SHOWN,
     RefusalCode.AGREEMENT_VOUCHER_MISSING,
 )
 def agreement_voucher(case: Case) -> GuardResult:
@@ -96,7 +91,7 @@ def agreement_voucher(case: Case) -> GuardResult:
 @requirement(
     "协商一致尚未确认",
     "not confirmed before",
-    assumed("确认之后不可再否认", "consent cannot be taken back"),
+    CONSENT_FINAL,
     RefusalCode.ALREADY_CONFIRMED,
     lasting=True,
 )

@@ -15,13 +15,9 @@ from dispute_fsm.domain.policy import EvidenceReason, Prompt
 from dispute_fsm.domain.reasons import NEVER, PayloadUnlock
 from dispute_fsm.domain.scalars import MAX_INTEGER
 from dispute_fsm.machine.guard import GuardResult
-from dispute_fsm.rules.case import Case, assumed, requirement, result_of, stated
+from dispute_fsm.rules.case import Case, requirement, result_of
+from dispute_fsm.rules.sources import LIMITS, ONCE_MORE, REASONED
 
-LIMITS = assumed("公告未给出凭证的格式与大小限制", "the announcement gives no limits for vouchers")
-_PROMPTED = stated(
-    "须选择正确理由，按提示上传凭证并填写说明",
-    "a correct reason, the vouchers that it prompts for, a statement",
-)
 _STATEMENT = PayloadUnlock("statement", "请填写情况说明", "write a statement")
 
 
@@ -126,9 +122,7 @@ VOUCHER_LIMITS = (vouchers_small_enough, media_types_supported, vouchers_few_eno
 """The limits for every command with vouchers."""
 
 
-@requirement(
-    "举证理由有效", "the reason is in the catalogue", _PROMPTED, RefusalCode.REASON_UNKNOWN
-)
+@requirement("举证理由有效", "the reason is in the catalogue", REASONED, RefusalCode.REASON_UNKNOWN)
 def reason_known(case: Case) -> GuardResult:
     """Require a reason of the policy's catalogue."""
     reasons = tuple(sorted(case.policy.evidence_reasons))
@@ -148,7 +142,7 @@ def reason_known(case: Case) -> GuardResult:
 
 
 @requirement(
-    "所需凭证齐全", "every prompted voucher is there", _PROMPTED, RefusalCode.VOUCHER_MISSING
+    "所需凭证齐全", "every prompted voucher is there", REASONED, RefusalCode.VOUCHER_MISSING
 )
 def vouchers_there(case: Case) -> GuardResult:
     """Require every voucher that the reason prompts for, as many as it asks."""
@@ -179,7 +173,7 @@ def vouchers_there(case: Case) -> GuardResult:
 @requirement(
     "凭证类型均符合要求",
     "every voucher is of an accepted kind",
-    _PROMPTED,
+    REASONED,
     RefusalCode.VOUCHER_NOT_ACCEPTED,
 )
 def vouchers_accepted(case: Case) -> GuardResult:
@@ -202,7 +196,7 @@ def vouchers_accepted(case: Case) -> GuardResult:
     )
 
 
-@requirement("已填写情况说明", "there is a statement", _PROMPTED, RefusalCode.STATEMENT_MISSING)
+@requirement("已填写情况说明", "there is a statement", REASONED, RefusalCode.STATEMENT_MISSING)
 def statement_there(case: Case) -> GuardResult:
     """Require a statement where the reason asks for one, or is unknown."""
     entry = _entry(case)
@@ -251,10 +245,7 @@ PROVEN = (
 @requirement(
     "补充举证次数未用完",
     "a round of extra evidence is left",
-    assumed(
-        "公告未提及补充举证；限制次数，避免久拖不决",
-        "the announcement does not mention further evidence; rounds are limited so that it ends",
-    ),
+    ONCE_MORE,
     RefusalCode.NO_ROUNDS_LEFT,
     lasting=True,
 )

@@ -6,7 +6,8 @@ from dispute_fsm.domain.reasons import FactUnlock
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import FactsNeededError
 from dispute_fsm.machine.guard import GuardResult
-from dispute_fsm.rules.case import Case, requirement, result_of, shown, stated
+from dispute_fsm.rules.case import Case, requirement, result_of, shown
+from dispute_fsm.rules.sources import CANCELS, ORDER, PICKED_UP
 
 
 def facts_of(case: Case) -> OrderFacts:
@@ -47,7 +48,7 @@ _ORDER = FactUnlock("order", "订单系统须有该订单", "the order system ha
 @requirement(
     "已有有效的取消申请，或已完成全额退款",
     "a cancel request that stands, or a completed full refund",
-    stated("消费者已申请取消，或已退款", "the consumer has asked to cancel, or was refunded"),
+    CANCELS,
     RefusalCode.NO_CANCEL_REQUEST_OR_REFUND,
     needs_facts=True,
 )
@@ -70,7 +71,7 @@ def cancel_requested_or_refunded(case: Case) -> GuardResult:
 @requirement(
     "已发货",
     "shipped",
-    stated("订单已发货", "the order is shipped"),
+    PICKED_UP,
     RefusalCode.NOT_SHIPPED,
     needs_facts=True,
 )
@@ -89,10 +90,7 @@ def shipped(case: Case) -> GuardResult:
 @requirement(
     "已有有效的物流揽件记录",
     "a valid pickup scan",
-    stated(
-        "有物流揽件信息；标题写揽件、正文写拦截，按揽件理解",
-        "pickup by the carrier; the text says 拦截 beside a heading that says 揽件",
-    ),
+    PICKED_UP,
     RefusalCode.NO_PICKUP_SCAN,
     RefusalCode.PICKUP_NOT_VALID,
     needs_facts=True,
@@ -120,7 +118,7 @@ def picked_up(case: Case) -> GuardResult:
 @requirement(
     "订单存在",
     "the order exists",
-    stated("纠纷针对一笔订单发起", "a dispute is about an order"),
+    ORDER,
     RefusalCode.ORDER_NOT_FOUND,
 )
 def order_exists(case: Case) -> GuardResult:

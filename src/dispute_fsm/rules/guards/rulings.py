@@ -6,10 +6,11 @@ from dispute_fsm.domain.enums import Deadline, RefusalCode
 from dispute_fsm.domain.reasons import NEVER, PayloadUnlock
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.machine.guard import GuardResult
-from dispute_fsm.rules.case import Case, assumed, requirement, result_of
+from dispute_fsm.rules.case import Case, requirement, result_of
 from dispute_fsm.rules.guards.evidence import length
 from dispute_fsm.rules.guards.selectors import extended_deadline
 from dispute_fsm.rules.guards.timing import instant_unlock
+from dispute_fsm.rules.sources import ONLY_LONGER, RATIONALE
 
 if TYPE_CHECKING:
     from dispute_fsm.domain.commands import Annul, ExtendDeadline, RuleAtFault, RuleNoFault
@@ -20,7 +21,7 @@ _RATIONALE = PayloadUnlock("rationale", "请填写理由", "give a rationale")
 @requirement(
     "已填写判定理由",
     "a rationale is given",
-    assumed("平台的每项决定都应说明理由", "every decision of the adjudicator gives its rationale"),
+    RATIONALE,
     RefusalCode.RATIONALE_MISSING,
 )
 def rationale_given(case: Case) -> GuardResult:
@@ -34,7 +35,7 @@ def rationale_given(case: Case) -> GuardResult:
 @requirement(
     "新时限晚于原时限",
     "the new deadline is later than it was",
-    assumed("时限只能延长，不能缩短", "a deadline can be extended, never shortened"),
+    ONLY_LONGER,
     RefusalCode.DEADLINE_NOT_LATER,
 )
 def until_later(case: Case) -> GuardResult:

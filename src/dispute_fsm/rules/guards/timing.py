@@ -10,7 +10,8 @@ from dispute_fsm.domain.enums import Deadline, RefusalCode, StateName
 from dispute_fsm.domain.reasons import NEVER, PayloadUnlock, WaitUnlock, just_after
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.machine.guard import Guard, GuardKind, GuardResult, Seen
-from dispute_fsm.rules.case import Case, assumed, result_of, shown
+from dispute_fsm.rules.case import Case, result_of, shown
+from dispute_fsm.rules.sources import EXPIRY, INCLUSIVE, OWN_REGION, WINDOW
 
 
 def local_text(case: Case, instant: datetime) -> str:
@@ -45,9 +46,7 @@ in_time = Guard(
     kind=GuardKind.TIMING,
     zh="时限未过",
     en="the running deadline has not passed",
-    source=assumed(
-        "恰在截止时刻操作的，视为按时", "a deadline is inclusive: at the due instant is in time"
-    ),
+    source=INCLUSIVE,
     condition=_in_time,
     codes=(RefusalCode.DEADLINE_PASSED,),
 )
@@ -73,9 +72,7 @@ def has_passed(deadline: Deadline) -> Guard:
         kind=GuardKind.TIMING,
         zh=f"{deadline.zh}已届满",
         en=f"the {deadline.en} has passed",
-        source=assumed(
-            "时限届满后，届满事件方可生效", "an expiry is accepted only after the due instant"
-        ),
+        source=EXPIRY,
         condition=condition,
         codes=(RefusalCode.DEADLINE_NOT_PASSED,),
     )
@@ -98,9 +95,7 @@ def in_time_of(region: StateName, zh: str, *deadlines: Deadline) -> Guard:
         kind=GuardKind.TIMING,
         zh=zh,
         en=f"the running deadline of the {region.en} has not passed",
-        source=assumed(
-            "操作是否逾期，只看所在路径的时限", "an event is late by its own region's deadline"
-        ),
+        source=OWN_REGION,
         condition=condition,
         codes=(RefusalCode.DEADLINE_PASSED,),
     )
@@ -122,10 +117,7 @@ window_open = Guard(
     kind=GuardKind.TIMING,
     zh="消费者确认时限未过",
     en="the consumer's window is open",
-    source=assumed(
-        "待发货期间，确认时限只限制消费者表态",
-        "while shipment is awaited, this deadline only closes the consumer's window",
-    ),
+    source=WINDOW,
     condition=_window_open,
     codes=(RefusalCode.DEADLINE_PASSED,),
 )
