@@ -134,7 +134,7 @@ def test_every_path_and_every_choice_of_every_command_is_read_strictly() -> None
         (("diagram", "decision"), "VIEW: unknown view 'decision'; did you mean decisions?"),
         (
             ("diagram", "nothing like it"),
-            "expected one of: chart, decisions, options, history, diff, coverage, all",
+            "expected one of: overview, chart, decisions, options, history, diff, coverage, all",
         ),
         (
             ("diagram", "--rules", "paralel"),

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 
 import dispute_fsm
-from dispute_fsm.diagrams.catalogue import MACHINE, SUFFIXES, Format, catalogue, write
+from dispute_fsm.diagrams.catalogue import MACHINE, SUFFIXES, VIEWS, Format, catalogue, write
 from dispute_fsm.diagrams.picture import Face, Line
 from dispute_fsm.diagrams.render import compiled, extra
 from dispute_fsm.diagrams.render.png import _characters, png
@@ -31,6 +31,7 @@ EXAMPLE = ROOT / "examples" / "15-promise-missed.dispute.yaml"
 HISTORY = ROOT / "tests" / "histories" / "extend-promise.history.jsonl"
 POLICY = ROOT / "examples" / "policies" / "shorter-response.yaml"
 OF: dict[str, list[Path | str]] = {
+    "overview": [],
     "chart": [],
     "decisions": [],
     "options": [],
@@ -92,6 +93,16 @@ def test_the_format_is_as_asked_or_as_the_file_ends_or_svg() -> None:
     assert command_line.script("diagram", "options", "--format", "md").out.startswith("# ")
 
 
+def test_the_overview_is_drawn_for_phones_too(tmp_path: Path) -> None:
+    wide, narrow = tmp_path / "wide.svg", tmp_path / "narrow.svg"
+    assert run("overview", "-o", wide).code == run("overview", "--narrow", "-o", narrow).code == 0
+    widths = [
+        float(file.read_text(encoding="utf-8").partition(' width="')[2].partition('"')[0])
+        for file in (wide, narrow)
+    ]
+    assert widths == [1100, 390]
+
+
 @pytest.mark.parametrize(
     ("size", "pixels"),
     [
@@ -127,6 +138,8 @@ def test_a_scenario_is_drawn_as_the_dispute_that_comes_of_it(tmp_path: Path) -> 
         (("chart", "--rules", "1999"), ("1999", "2023-03")),
         (("chart", "-o", "x.bmp"), (".bmp", "--format")),
         (("chart", "--check"), ("--check",)),
+        (("chart", "--narrow"), ("--narrow", "chart", "overview")),
+        (("history", HISTORY, "--narrow"), ("--narrow", "history", "overview")),
         (("history", ROOT / "examples" / "no-such.dispute.yaml"), ("no-such",)),
         (
             ("history", ROOT / "tests" / "histories" / "sixty-disputes.history.jsonl.gz"),
@@ -213,12 +226,15 @@ def test_nothing_lies_beside_the_committed_pictures() -> None:
     assert {path.relative_to(DIAGRAMS).as_posix() for path in project_files(DIAGRAMS)} == known
 
 
-def test_chart_decisions_and_options_are_there_in_each_language_and_format() -> None:
+def test_the_views_of_the_rules_are_there_in_each_language_and_format() -> None:
+    assert list(VIEWS) == ["overview", "chart", "decisions", "options"]
     for version, view, lang, format_ in product(
-        VERSIONS, ("chart", "decisions", "options"), ("zh", "en"), ("svg", "mermaid", "md")
+        VERSIONS, VIEWS, ("zh", "en"), ("svg", "mermaid", "md")
     ):
         suffix = next(suffix for name, suffix in SUFFIXES.items() if name == format_)
         assert (DIAGRAMS / version / f"{view}.{lang}{suffix}").is_file()
+    for version, lang in product(VERSIONS, ("zh", "en")):
+        assert (DIAGRAMS / version / f"overview-narrow.{lang}.svg").is_file()
     assert set(get_args(Format)) == set(SUFFIXES)
 
 

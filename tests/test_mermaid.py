@@ -6,6 +6,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -311,11 +312,13 @@ def test_marks_ends_and_regions_can_be_told_apart_without_colour(real: flowchart
         "dotted",
         "thick",
         "dotted",
+        "dotted",
     ]
     styles = [set(edge["style"]) for edge in understood["edges"]]
     assert {"stroke:#0969da", "stroke-width:1.5px"} <= styles[0]
     assert "opacity:0.4" in styles[marks.index(Mark.FADED)]
-    assert styles[marks.index(Mark.REMOVED)] != styles[marks.index(Mark.MISSED)]
+    dotted = [styles[marks.index(one)] for one in (Mark.REMOVED, Mark.MISSED, Mark.INACTIVE)]
+    assert all(one != other for one, other in combinations(dotted, 2))
     assert [understood["nodes"][node_id(mark)]["look"] for mark in marks] == [
         [],
         *([mark] for mark in marks[1:]),

@@ -81,7 +81,7 @@ SAMPLE = {
     "history.zh.svg",
     "coverage.en.svg",
     "diagrams/2023-03/options.zh.svg",
-    "diagrams/parallel/options.en.svg",
+    "diagrams/parallel/overview.en.svg",
 }
 
 

@@ -16,7 +16,7 @@ COMMANDS = {
     ),
     "show": "Show the timeline of one dispute, and its state.",
     "diagram": (
-        "Draw the rules: the chart, decisions, options, one dispute, differences, coverage."
+        "Draw the rules: overview, chart, decisions, options, one dispute, differences, coverage."
     ),
     "report": (
         "Write one dispute as a page: its path in the chart, its deadlines, its steps, its "

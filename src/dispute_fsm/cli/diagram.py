@@ -13,7 +13,16 @@ from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import history_files, read_events
 from dispute_fsm.cli.messages import DIAGRAM
 from dispute_fsm.cli.output import STANDARD_OUTPUT, print_line, print_written, write_output
-from dispute_fsm.diagrams.catalogue import SUFFIXES, VIEWS, Format, drifts, render, write
+from dispute_fsm.diagrams.catalogue import (
+    NARROW,
+    SUFFIXES,
+    VIEWS,
+    Format,
+    RuleViews,
+    drifts,
+    render,
+    write,
+)
 from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.picture import View
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
@@ -79,13 +88,16 @@ def diagram(
         bool,
         typer.Option("--check", help="Draw nothing: compare diagrams/ with what would be drawn."),
     ] = False,
+    narrow: Annotated[
+        bool, typer.Option("--narrow", help=f"For phones, 390 px wide ({', '.join(NARROW)}).")
+    ] = False,
     dispute: DisputeOption = None,
     font: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A font for PNG, in addition to the bundled one."),
     ] = None,
 ) -> Exit:
-    """Draw the rules: the chart, decisions, options, one dispute, differences, coverage.
+    """Draw the rules: overview, chart, decisions, options, one dispute, differences, coverage.
 
     Example: dispute-fsm diagram decisions --lang zh -o decisions.svg
 
@@ -108,20 +120,30 @@ def diagram(
     to = to or STANDARD_OUTPUT
     if to == STANDARD_OUTPUT and chosen_format == "png" and sys.stdout.isatty():
         raise InputError("a terminal cannot show a picture: name a file", field="-o")
-    picture = render(
-        _view(view or "chart", of or [], rules, lang, dispute), chosen_format, font or ()
-    )
-    write_output(picture, to, lang)
+    name = view or "chart"
+    if narrow and name not in NARROW:
+        raise InputError(
+            f"{name} cannot be drawn narrow; {', '.join(NARROW)} can", field="--narrow"
+        )
+    drawn = _view(name, of or [], rules, lang, dispute, NARROW if narrow else VIEWS)
+    write_output(render(drawn, chosen_format, font or ()), to, lang)
     return Exit.OK
 
 
-def _view(name: str, of: Sequence[str], rules: str, lang: Lang, dispute: str | None) -> View:
-    if name in VIEWS:
+def _view(
+    name: str,
+    of: Sequence[str],
+    rules: str,
+    lang: Lang,
+    dispute: str | None,
+    views: RuleViews,
+) -> View:
+    if name in views:
         if of:
             raise InputError(
                 f"{name} shows a rule version and takes no subject: use --rules", field="OF"
             )
-        return VIEWS[name](machine_of(rule_version(rules), DEFAULT_POLICY), lang)
+        return views[name](machine_of(rule_version(rules), DEFAULT_POLICY), lang)
     match name, list(of):
         case "history", [path]:
             return history(*read_events(path, dispute), lang)

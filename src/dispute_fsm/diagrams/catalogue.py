@@ -4,7 +4,8 @@ The machine of each rule version is committed as JSON next to its pictures. Wher
 changed, the changes are named; only where it is the same are the other files compared by text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Literal, get_args
@@ -24,6 +25,7 @@ from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.options import options
+from dispute_fsm.diagrams.views.overview import overview
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.scalars import FrozenMap
@@ -31,8 +33,14 @@ from dispute_fsm.history.jsonl import atomic_text_file
 from dispute_fsm.rules.registry import VERSIONS
 
 MACHINE = "machine.json"
-VIEWS = {"chart": chart, "decisions": decisions, "options": options}
-"""The views that need only a rule version."""
+RuleViews = Mapping[str, Callable[[Machine, Lang], View]]
+"""Views that need only a rule version, by name."""
+
+VIEWS: RuleViews = FrozenMap(
+    {"overview": overview, "chart": chart, "decisions": decisions, "options": options}
+)
+NARROW: RuleViews = FrozenMap({"overview": partial(overview, narrow=True)})
+"""Those of them that can be drawn for phones, too."""
 
 Format = Literal["svg", "png", "mermaid", "dot", "md"]
 SUFFIXES: Mapping[Format, str] = FrozenMap(
@@ -74,13 +82,18 @@ def catalogue() -> Iterator[tuple[str, str]]:
         for view in VIEWS.values():
             for lang in _LANGS:
                 yield from _files(name, view(machine, lang))
+        for view in NARROW.values():
+            for lang in _LANGS:
+                yield from _files(name, view(machine, lang), ("svg",))
     for before, after in pairwise(machines.items()):
         for lang in _LANGS:
             yield from _files(f"{before[0]}-to-{after[0]}", diff(before, after, lang))
 
 
-def _files(folder: str, view: View) -> Iterator[tuple[str, str]]:
-    for name in _COMMITTED:
+def _files(
+    folder: str, view: View, formats: Sequence[Format] = _COMMITTED
+) -> Iterator[tuple[str, str]]:
+    for name in formats:
         yield f"{folder}/{view.name}.{view.lang}{SUFFIXES[name]}", render(view, name).decode()
 
 

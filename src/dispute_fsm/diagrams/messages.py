@@ -63,6 +63,71 @@ SOURCES = Messages(
     }
 )
 
+OVERVIEW = Messages(
+    {
+        "title": ("催单纠纷处理总览 · 规则 {}", "Disputes at a glance · rules {}"),
+        "read": (
+            (
+                "自上而下阅读。方框是状态，框内各行是可能的操作与结果，色带和文字说明由谁操作。"
+                "绿线汇入“已解决”，红线汇入“已判责”。"
+            ),
+            (
+                "Read from top to bottom. A box is a state, a row in it what may happen and what "
+                "comes of it; the band and the text say who acts. Green lines lead to resolved, "
+                "red ones to penalized."
+            ),
+        ),
+        "more": (
+            "恰在截止时刻操作，视为按时。完整的条件与依据见状态图（chart）和决策表（decisions）。",
+            (
+                "At the due instant is in time. All conditions and their sources are in the views "
+                "chart and decisions."
+            ),
+        ),
+        "to_act": ("操作方：{}", "to act: {}"),
+        "choose": (
+            "从以下 {count} 个方案中选择一个，选择后不可更改",
+            "one of the {count} below; it cannot be taken back",
+        ),
+        "needs": ("前提：{}", "needs: {}"),
+        "needs_nothing": ("无前提条件", "needs nothing"),
+        "to_as": ("{state}：{outcome}", "{state}: {outcome}"),
+        "leads": ("→ {to}", "→ {to}"),
+        "passed": ("届满 → {to}", "passed → {to}"),
+        "event": ("{event} → {to}", "{event} → {to}"),
+        "given": ("{text}（{when}）", "{text} ({when})"),
+        "final": ("判责生效", "the penalty is final"),
+        "by_option": ("按所选方案", "as the option says"),
+        "waits": ("等待另一路径的结果", "waits for the other side"),
+        "both_failed": (
+            "两条路径均未成立 → {}：取较重的责任",
+            "both sides failed → {}: the weightier liability",
+        ),
+        "parallel": ("{}（两条路径同时进行）", "{} (side by side)"),
+        "outcome": ("· {}", "· {}"),
+        "anytime": ("结束之前还可以", "Before the end"),
+        "legend": ("图例", "Legend"),
+        "end": ("双线框：已结束", "double line: closed"),
+        "inactive": ("虚线：当前参数下不适用", "dashed: never under this policy"),
+    }
+)
+
+PRECONDITIONS = Messages(
+    {
+        "cancel_requested_or_refunded": (
+            "已申请取消或已全额退款",
+            "a cancel request or a full refund",
+        ),
+        "shipped": ("已发货", "shipped"),
+        "picked_up": ("已有有效揽件", "validly picked up"),
+        "promise_given": ("已约定发货时间", "an agreed date"),
+        "promise_in_future": ("晚于当前时间", "in the future"),
+        "promise_not_too_far": ("最长期限 {longest}", "at most {longest} ahead"),
+        "agreement_voucher": ("有协商一致的凭证", "a voucher of the agreement"),
+    }
+)
+"""What an option requires, in a few words, by the names of the guards."""
+
 CHART = Messages(
     {
         "title": ("催单纠纷状态图 · 规则 {}", "Rush-delivery disputes · rules {}"),

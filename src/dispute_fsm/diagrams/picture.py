@@ -1,8 +1,8 @@
 """The parts of a view, independent of the format: pictures, tables and time bars.
 
 Views make them, renderers decide how they look. A transition is drawn as an edge. Colour alone
-carries no meaning: the `tone` of an element is the role that acts, and its `mark` (visited, faded,
-added, …) has a text as well.
+carries no meaning: the `tone` of an element is the role that acts (or `GOOD`, `BAD`: the end that a
+line leads to), and its `mark` (visited, faded, added, …) has a text as well.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ class Face(StrEnum):
     HEAD = "head"
     TEXT = "text"
     STRONG = "strong"
+    GOOD = "good"
+    BAD = "bad"
     FAINT = "faint"
 
 
@@ -56,11 +58,16 @@ class Mark(StrEnum):
     REMOVED = "removed"
     CHANGED = "changed"
     MISSED = "missed"
+    INACTIVE = "inactive"
+
+
+GOOD, BAD = "good-line", "bad-line"
+"""The tones of lines that lead to the good and to the bad end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureEdge:
-    """An edge with its label. One that leads back to its own box is written inside that box."""
+    """An edge with its label. One that leads back to its own box is a row inside that box."""
 
     id: str
     source: str
@@ -88,6 +95,7 @@ class Box:
     mark: Mark = Mark.PLAIN
     badge: str = ""
     tooltip: str = ""
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +109,42 @@ class Frame:
     mark: Mark = Mark.PLAIN
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Parts of a plan side by side, equally high."""
+
+    parts: "tuple[Plan, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Parts of a plan below each other, in a frame or not.
+
+    `joined`: they touch, and lines start and end at all of them together.
+    """
+
+    parts: "tuple[Plan, ...]"
+    frame: str | None = None
+    joined: bool = False
+
+
+Plan = str | Row | Stack
+"""How boxes are arranged; a text is the id of a box."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A graph, read from left to right. An edge may start or end at a frame."""
+    """A graph. An edge may start or end at a frame.
+
+    Without a `plan`, Graphviz arranges the boxes from left to right.
+    """
 
     id: str
     title: str
     boxes: tuple[Box, ...]
     edges: tuple[PictureEdge, ...]
     frames: tuple[Frame, ...] = ()
+    plan: Plan | None = None
 
     def inner(self, box: str) -> Sequence[PictureEdge]:
         """Return the edges that lead from a box back to itself."""
@@ -193,6 +228,19 @@ Part = Picture | TextTable | Bars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The page of a drawing: its least width and its margin in px, and how far all is enlarged.
+
+    `one_page`: in print it is scaled to the paper.
+    """
+
+    width: float = 1228.0
+    margin: float = 24.0
+    zoom: float = 1.0
+    one_page: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """A page for reviewers in one language; every renderer can draw it."""
 
@@ -203,3 +251,4 @@ class View:
     parts: tuple[Part, ...]
     graph: Picture
     """For formats that have only graphs: the picture among the parts, or a sketch of them."""
+    sheet: Sheet = Sheet()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from dispute_fsm.diagrams.picture import Box, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.compiled import graphviz
-from dispute_fsm.diagrams.render.typography import Block, badge_lines, block, edge_lines
+from dispute_fsm.diagrams.render.typography import MAX_WIDTH, Block, badge_lines, block, edge_lines
 from dispute_fsm.domain.scalars import FrozenMap
 
 IN, OUT = "--in", "--out"
@@ -27,6 +27,7 @@ _TITLE = 20
 _STYLES = {
     Mark.REMOVED: "dashed",
     Mark.MISSED: "dashed",
+    Mark.INACTIVE: "dashed",
     Mark.FADED: "dotted",
     Mark.ADDED: "bold",
     Mark.LIT: "bold",
@@ -38,10 +39,10 @@ _NUMBER = re.compile(r"-?[0-9.]+(?:e[-+]?[0-9]+)?")
 # ---- blocks of text ------------------------------------------------------------------------------
 
 
-def box_blocks(picture: Picture, box: Box) -> tuple[Block, ...]:
+def box_blocks(picture: Picture, box: Box, max_width: float = MAX_WIDTH) -> tuple[Block, ...]:
     """Set a box: its own lines, and below them a block for each edge inside it."""
-    own = block((*badge_lines(box.badge), *box.lines))
-    return (own, *(block(edge_lines(edge)) for edge in picture.inner(box.id)))
+    own = block((*badge_lines(box.badge), *box.lines), max_width)
+    return (own, *(block(edge_lines(edge), max_width) for edge in picture.inner(box.id)))
 
 
 # ---- the language of Graphviz --------------------------------------------------------------------

@@ -60,7 +60,14 @@ _RULE = Line("────────", Face.FAINT)
 """Separates the text of a box from each edge inside it."""
 
 _TAGS: Mapping[Face, str] = FrozenMap(
-    {Face.TITLE: "b", Face.HEAD: "b", Face.STRONG: "b", Face.FAINT: "small"}
+    {
+        Face.TITLE: "b",
+        Face.HEAD: "b",
+        Face.STRONG: "b",
+        Face.GOOD: "b",
+        Face.BAD: "b",
+        Face.FAINT: "small",
+    }
 )
 _BRACKETS: Mapping[Shape, tuple[str, str]] = FrozenMap(
     {
@@ -75,6 +82,7 @@ _ARROWS: Mapping[Mark, str] = FrozenMap(
     {
         Mark.REMOVED: "-.->",
         Mark.MISSED: "-.->",
+        Mark.INACTIVE: "-.->",
         Mark.ADDED: "==>",
         Mark.LIT: "==>",
         Mark.CHANGED: "==>",
@@ -96,6 +104,7 @@ _MARKS: Mapping[Mark, str] = FrozenMap(
         Mark.REMOVED: f"stroke:{LIGHT['bad-line']},stroke-width:2px,stroke-dasharray:7 4",
         Mark.CHANGED: f"stroke:{LIGHT['changed']},stroke-width:3px",
         Mark.MISSED: f"stroke:{LIGHT['bad-line']},stroke-width:2px,stroke-dasharray:2 4",
+        Mark.INACTIVE: "opacity:0.6,stroke-dasharray:5 4",
     }
 )
 _FRAME = f"fill:{LIGHT['line']}14,stroke:{LIGHT['line']}"
@@ -159,10 +168,15 @@ def _line(line: Line) -> str:
 def _classes(picture: Picture) -> Iterator[str]:
     """Write the styles of elements: by what they are, then by their marks."""
     elements: list[Box | Frame] = [*picture.boxes, *picture.frames]
+    tones = sorted({box.tone for box in picture.boxes if box.tone})
     classes = [
         *(
             (shape.name.lower(), style, [box.id for box in picture.boxes if box.shape is shape])
             for shape, style in _SHAPES.items()
+        ),
+        *(
+            (tone, f"stroke:{LIGHT[tone]}", [box.id for box in picture.boxes if box.tone == tone])
+            for tone in tones
         ),
         ("frame", _FRAME, [frame.id for frame in picture.frames]),
         ("parallel", _PARALLEL, [frame.id for frame in picture.frames if frame.parallel]),

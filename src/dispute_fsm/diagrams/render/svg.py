@@ -1,7 +1,7 @@
 """SVG: pictures, tables and timelines on one page, with stable ids, titles and tooltips.
 
 The same parts are always the same bytes: coordinates are rounded, no name comes from an object's
-address, no clock is read. Graphviz lays the pictures out.
+address, no clock is read. A picture is laid out by its plan, or else by Graphviz.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ from dispute_fsm.diagrams.picture import (
     TextTable,
     View,
 )
+from dispute_fsm.diagrams.render.arrangement import TIGHTER, arrange, text_width
 from dispute_fsm.diagrams.render.graphviz import (
     IN,
     OUT,
@@ -42,30 +43,43 @@ from dispute_fsm.diagrams.render.svg_elements import (
     rectangle,
     rule,
 )
-from dispute_fsm.diagrams.render.typography import PADDING, block, edge_lines, stylesheet, wrapped
+from dispute_fsm.diagrams.render.typography import (
+    MAX_WIDTH,
+    PADDING,
+    block,
+    edge_lines,
+    stylesheet,
+    wrapped,
+)
 
-_MARGIN, _GAP = 24.0, 26.0
-_MIN_WIDTH = 1180.0
+_GAP = 26.0
 _TITLE, _NOTE = 22.0, 12.0
 _TIP, _TIP_HALF = 10.0, 4.0
 
 
 def svg(view: View) -> str:
     """Draw a view as one SVG. Raises `InputError` where the extra `diagrams` is missing."""
-    layouts = {part.id: lay_out(part) for part in view.parts if isinstance(part, Picture)}
+    sheet = view.sheet
+    margin = sheet.margin / sheet.zoom
+    width = sheet.width / sheet.zoom - 2 * margin
+    layouts = {
+        part.id: lay_out(part) if part.plan is None else arrange(part, part.plan, width)
+        for part in view.parts
+        if isinstance(part, Picture)
+    }
     tables = (part.page for part in view.parts if isinstance(part, TextTable))
-    width = max([_MIN_WIDTH, *tables, *(layout.width for layout in layouts.values())])
+    width = max([width, *tables, *(layout.width for layout in layouts.values())])
     body: list[str] = []
-    top = _MARGIN
+    top = margin
     for text in wrapped(view.title, width, _TITLE, bold=True) if view.title else ():
         body.append(
-            f'<text x="{n(_MARGIN)}" y="{n(top + _TITLE)}" font-size="{n(_TITLE)}" '
+            f'<text x="{n(margin)}" y="{n(top + _TITLE)}" font-size="{n(_TITLE)}" '
             f'font-weight="bold">{escape(text)}</text>'
         )
         top += _TITLE * 1.4
     for text in (line for note in view.notes for line in wrapped(note, width, _NOTE)):
         body.append(
-            f'<text class="faint" x="{n(_MARGIN)}" y="{n(top + _NOTE)}" '
+            f'<text class="faint" x="{n(margin)}" y="{n(top + _NOTE)}" '
             f'font-size="{n(_NOTE)}">{escape(text)}</text>'
         )
         top += _NOTE * 1.45
@@ -77,11 +91,13 @@ def svg(view: View) -> str:
         else:
             drawing = bars_svg(part, width)
         top += _GAP
-        body += [f'<g transform="translate({n(_MARGIN)} {n(top)})">', *drawing.elements, "</g>"]
+        body += [f'<g transform="translate({n(margin)} {n(top)})">', *drawing.elements, "</g>"]
         top += drawing.height
     lang = "zh-CN" if view.lang == "zh" else "en"
-    size = f'width="{n(width + 2 * _MARGIN)}" height="{n(top + _MARGIN)}"'
-    box = f'viewBox="0 0 {n(width + 2 * _MARGIN)} {n(top + _MARGIN)}"'
+    full = width + 2 * margin, top + margin
+    size = f'width="{n(full[0] * sheet.zoom)}" height="{n(full[1] * sheet.zoom)}"'
+    box = f'viewBox="0 0 {n(full[0])} {n(full[1])}"'
+    paper = f'width="{n(full[0])}" height="{n(full[1])}"'
     return "\n".join(
         [
             (
@@ -89,8 +105,8 @@ def svg(view: View) -> str:
                 f'aria-labelledby="{view.name}-title" lang="{lang}">'
             ),
             f'<title id="{view.name}-title">{escape(view.title)}</title>',
-            f"<style>{escape(stylesheet())}</style>",
-            f'<rect class="paper" {size}/>',
+            f"<style>{escape(stylesheet(one_page=sheet.one_page))}</style>",
+            f'<rect class="paper" {paper}/>',
             *body,
             "</svg>",
             "",
@@ -125,7 +141,7 @@ def _heading(frame: Frame, area: Rectangle) -> Iterator[str]:
 
 
 def _box(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
-    yield group(box.id, ("state", box.shape, box.mark), box.tooltip)
+    yield group(box.id, ("state", box.shape, box.tone, box.mark), box.tooltip)
     if box.shape is Shape.START:
         radius = area.width / 2
         x, y = n(area.left + radius), n(area.top + radius)
@@ -140,16 +156,22 @@ def _box(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
 
 
 def _content(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
-    own, *inner = box_blocks(picture, box)
-    yield from block_text(own, area.left, area.top)
+    planned = picture.plan is not None
+    max_width, tighter = (text_width(area), TIGHTER) if planned else (MAX_WIDTH, 0.0)
+    own, *inner = box_blocks(picture, box, max_width)
+    if box.tone:
+        high = own.height if inner else area.height
+        yield rectangle("band", Rectangle(area.left + 2, area.top + 4, BAND - 2, high - 8))
+    yield from block_text(own, area.left + (2 if box.tone else 0), area.top)
     top = area.top + own.height
     for content, edge in zip(inner, picture.inner(box.id), strict=True):
+        height = content.height - tighter
         yield group(edge.id, ("edge", edge.tone, edge.mark), edge.tooltip)
         yield rule((area.left, top), (area.left + area.width, top))
-        yield rectangle("band", Rectangle(area.left + 2, top + 4, BAND - 2, content.height - 8))
-        yield from block_text(content, area.left + 2, top)
+        yield rectangle("band", Rectangle(area.left + 2, top + 4, BAND - 2, height - 8))
+        yield from block_text(content, area.left + 2, top - tighter / 2)
         yield "</g>"
-        top += content.height
+        top += height
 
 
 def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:

@@ -7,9 +7,11 @@ from xml.sax.saxutils import escape, quoteattr
 from dispute_fsm.diagrams.picture import Face, Line, Mark
 from dispute_fsm.diagrams.render.graphviz import Point, Rectangle
 from dispute_fsm.diagrams.render.typography import PADDING, TYPES, Block, block
+from dispute_fsm.domain.scalars import FrozenMap
 
 BAND = 5.0
 """The width of the band that shows the tone of an element, in px."""
+_SHADES = FrozenMap({Face.FAINT: "faint", Face.GOOD: "good-text", Face.BAD: "bad-text"})
 _BASELINE = 0.24
 """How far a text is above the bottom of its line, as a share of the line height."""
 
@@ -35,7 +37,7 @@ def line_text(line: Line, x: float, y: float, *, anchor: str = "start") -> str:
     """Write a line with its baseline at this point."""
     face = TYPES[line.face]
     weight = ' font-weight="bold"' if face.bold else ""
-    shade = ' class="faint"' if line.face is Face.FAINT else ""
+    shade = f' class="{_SHADES[line.face]}"' if line.face in _SHADES else ""
     aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
     return (
         f'<text{shade} x="{n(x)}" y="{n(y)}" '

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from dispute_fsm.diagrams.picture import Face, Line, PictureEdge
+from dispute_fsm.diagrams.picture import BAD, GOOD, Face, Line, PictureEdge
 from dispute_fsm.domain.scalars import FrozenMap
 
 FONTS = (
@@ -26,6 +26,7 @@ LIGHT: Mapping[str, str] = FrozenMap(
         "box": "#ffffff",
         "good": "#e6f4ea",
         "good-line": "#1a7f37",
+        "good-text": "#116329",
         "bad": "#fdecea",
         "bad-line": "#b42318",
         "stripe": "#eef1f4",
@@ -46,6 +47,7 @@ DARK: Mapping[str, str] = FrozenMap(
         "box": "#0d1117",
         "good": "#12261e",
         "good-line": "#3fb950",
+        "good-text": "#3fb950",
         "bad": "#2d1214",
         "bad-line": "#ff7b72",
         "stripe": "#1c2128",
@@ -68,7 +70,9 @@ _MARKED = {
 _COLOURED = (
     (".paper", "fill", "paper"),
     ("text", "fill", "ink"),
-    (".faint,.faded > text", "fill", "faint"),
+    (".good-text", "fill", "good-text"),
+    (".bad-text", "fill", "bad-line"),
+    (".faint,.faded > text,.inactive > text", "fill", "faint"),
     (".frame", "fill", "frame"),
     (".frame", "stroke", "line"),
     (".heading", "stroke", "frame"),
@@ -88,7 +92,7 @@ _COLOURED = (
     *(
         (f".{role} > .{part}", attribute, role)
         for part, attribute in _TONED.items()
-        for role in ("merchant", "consumer", "adjudicator", "system")
+        for role in ("merchant", "consumer", "adjudicator", "system", GOOD, BAD)
     ),
     (".bar.lit > .box", "fill", "line"),
     *(
@@ -115,16 +119,28 @@ _STYLES = (
         ".added > .course,.added > .label,.added > .box,.changed > .course,.changed > "
         ".label{stroke-width:2.4}"
     ),
+    ".inactive > .course,.inactive > .box{stroke-dasharray:5 4;stroke-opacity:.6}",
+    ".inactive > .frame,.inactive > .rule{stroke-dasharray:5 4;stroke-opacity:.6}",
+    ".inactive > .tip,.inactive > .band{opacity:.4}",
     ".removed > .course,.removed > .label,.removed > .box{stroke-width:2;stroke-dasharray:7 4}",
     ".missed > .course,.missed > .label,.missed > .box{stroke-width:2;stroke-dasharray:2 4}",
 )
+_ONE_PAGE = "@page{margin:8mm}@media print{svg{width:100%;height:100%}}"
 
 
-def stylesheet() -> str:
-    """Return the style of a page: light (also in print), or dark on a dark screen."""
+def stylesheet(*, one_page: bool = False) -> str:
+    """Return the style of a page: light (also in print), or dark on a dark screen.
+
+    `one_page` scales a drawing to the paper.
+    """
     dark = "".join(_rules(DARK))
     return "".join(
-        [*_STYLES, *_rules(LIGHT), f"@media screen and (prefers-color-scheme:dark){{{dark}}}"]
+        [
+            *_STYLES,
+            *_rules(LIGHT),
+            f"@media screen and (prefers-color-scheme:dark){{{dark}}}",
+            *([_ONE_PAGE] if one_page else []),
+        ]
     )
 
 
@@ -152,6 +168,7 @@ _ADVANCES = {
 
 _ADVANCE = {character: em for em, characters in _ADVANCES.items() for character in characters}
 _BOLD = 1.1
+"""How much wider these are in bold; all others fill a square, in bold as well."""
 _OPENING, _CLOSING = "（“《【(\\[", "，。；：！？、）”》】,.;:!?)\\]"
 _PIECE = re.compile(rf"[{_OPENING}]*(?:[!-~]+|[^\s!-~])[{_CLOSING}]*|\s+")
 """Stays together on a line: a word or a Chinese character, with its punctuation."""
@@ -173,11 +190,14 @@ TYPES: Mapping[Face, Type] = FrozenMap(
         Face.HEAD: Type(13, 18, bold=True),
         Face.TEXT: Type(12, 16, bold=False),
         Face.STRONG: Type(12, 16, bold=True),
+        Face.GOOD: Type(12, 16, bold=True),
+        Face.BAD: Type(12, 16, bold=True),
         Face.FAINT: Type(10.5, 14.5, bold=False),
     }
 )
 PADDING = 8.0
-_MAX_WIDTH = 250.0
+MAX_WIDTH = 250.0
+"""How wide a text is where nothing else says it, in px."""
 
 
 class Block(NamedTuple):
@@ -188,7 +208,7 @@ class Block(NamedTuple):
     height: float
 
 
-def block(lines: Iterable[Line], max_width: float = _MAX_WIDTH) -> Block:
+def block(lines: Iterable[Line], max_width: float = MAX_WIDTH) -> Block:
     """Break lines to fit into this width without padding; only a long word makes it wider."""
     broken = tuple(
         Line(text, line.face)
@@ -219,8 +239,9 @@ def line_width(line: Line) -> float:
 
 
 def _width(text: str, size: float, *, bold: bool) -> float:
-    em = sum(_ADVANCE.get(character, 1.0) for character in text)
-    return em * size * (_BOLD if bold else 1.0)
+    wider = _BOLD if bold else 1.0
+    em = sum(_ADVANCE[each] * wider if each in _ADVANCE else 1.0 for each in text)
+    return em * size
 
 
 def wrapped(text: str, limit: float, size: float, *, bold: bool = False) -> tuple[str, ...]:
