@@ -36,7 +36,7 @@ OF: dict[str, list[Path | str]] = {
     "decisions": [],
     "options": [],
     "history": [HISTORY],
-    "diff": ["2023-03", POLICY],
+    "diff": ["parallel", POLICY],
     "coverage": [ROOT / "tests" / "histories"],
 }
 

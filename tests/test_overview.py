@@ -331,6 +331,20 @@ def test_a_line_runs_beside_what_is_in_its_way_within_the_frame_of_both_ends() -
     assert frame.left + frame.width < max(right) <= layout.width
 
 
+def test_lines_to_notes_have_a_lane_of_their_own() -> None:
+    note = replace(box("note"), shape=Shape.NOTE)
+    picture = Picture(
+        id="p",
+        title="",
+        boxes=(box("a"), box("b"), note, box("c")),
+        edges=edges("a>note", "a>c", "b>c"),
+        plan=Stack(("a", "b", "note", "c")),
+    )
+    layout = laid_out(picture)
+    lanes = {edge.id: min(x for x, _ in corners(layout, edge.id)) for edge in picture.edges}
+    assert lanes["a>c"] == lanes["b>c"] < lanes["a>note"]
+
+
 def test_what_is_joined_touches_and_has_one_line_out() -> None:
     picture = Picture(
         id="p",

@@ -8,8 +8,6 @@ frame that holds both its ends: on the right towards the bad end, on the left to
 from collections.abc import Iterable, Iterator, Mapping
 
 from dispute_fsm.diagrams.picture import (
-    BAD,
-    GOOD,
     Box,
     Frame,
     Picture,
@@ -40,8 +38,8 @@ _INSET, _HEADING = 14.0, 26.0
 """The gutters inside a frame, and the space for its title."""
 _GUTTER = 20.0
 """The gutters of the page."""
-_LANE, _NEXT_LANE = 4.0, 10.0
-"""Where lines run in a gutter. The next lane is for the page, where lines to an end have theirs."""
+_PAGE_LANES, _FRAME_LANES = (4.0, 10.0), (2.0, 6.0)
+"""Where lines run in a gutter: the outer lane, and the inner one, which is for lines to notes."""
 _COLUMN = 1.6
 """A column is at least as wide as this many boxes of a row."""
 _PAIR = 12.0
@@ -164,6 +162,7 @@ class _Lines:
         elements: list[Box | Frame] = [*picture.boxes, *picture.frames]
         self._around = {element.id: element.frame for element in elements}
         self._pairs = {(edge.source, edge.target) for edge in picture.outer}
+        self._notes = {box.id for box in picture.boxes if box.shape is Shape.NOTE}
         self._right = {box.id for box in picture.boxes if box.shape is Shape.BAD_END}
 
     def course(self, edge: PictureEdge) -> Course:
@@ -206,7 +205,8 @@ class _Lines:
         source, target = self._places[edge.source], self._places[edge.target]
         around = [name for name in self._frames(edge.source) if name in self._frames(edge.target)]
         region = self._places[around[0]] if around else self._page
-        lane = _NEXT_LANE if region is self._page and edge.tone not in {GOOD, BAD} else _LANE
+        outer, inner = _FRAME_LANES if around else _PAGE_LANES
+        lane = inner if edge.target in self._notes else outer
         start, end = _middle(source), _middle(target)
         if edge.target in self._right:
             x = _right(region) - lane

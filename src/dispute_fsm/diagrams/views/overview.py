@@ -6,8 +6,7 @@ of these is a row in its box. Lines show the way on; those to an end gather in o
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property, partial
-from itertools import groupby
+from functools import partial
 
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import CHART, OVERVIEW, PRECONDITIONS
@@ -23,13 +22,13 @@ from dispute_fsm.diagrams.picture import (
     Picture,
     PictureEdge,
     Plan,
-    Row,
     Shape,
     Sheet,
     Stack,
     View,
 )
-from dispute_fsm.diagrams.views.chart import BEGIN, deadline_lines, shape_of
+from dispute_fsm.diagrams.views.chart import BEGIN, deadline_lines
+from dispute_fsm.diagrams.views.process import GENERAL, Planner, Process
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.timeline_text import duration_text
@@ -41,7 +40,6 @@ ANYTIME = "anytime"
 LEGEND = "legend"
 """The id of the frame around the legend."""
 
-_GENERAL = (CommandType.WITHDRAW, CommandType.EXTEND_DEADLINE)
 _ACTS = FrozenMap(
     {
         Deadline.RESPONSE: Role.MERCHANT,
@@ -85,22 +83,11 @@ class _Overview:
         self.fmt = fmt
         self.lang: Lang = fmt.lang
         self.machine = fmt.machine
+        self.process = Process(fmt.machine)
         self.narrow = narrow
         self.text = partial(OVERVIEW, self.lang)
-        self.never = self.machine.unreachable()
-        self.shapes = {
-            state.id: shape_of(self.machine, state)
-            for state in self.machine.states
-            if state.kind == "leaf"
-        }
-        self.told = [
-            transition
-            for transition in self.machine.transitions
-            if transition.source is not None and transition.event not in _GENERAL
-        ]
-        self.choices = [
-            transition for transition in self.told if transition.event is CommandType.CHOOSE_OPTION
-        ]
+        self.never = self.process.never
+        self.shapes = self.process.shapes
 
     def picture(self) -> Picture:
         return Picture(
@@ -108,131 +95,29 @@ class _Overview:
             title=self.fmt.rules,
             boxes=(
                 self._begin(),
-                *map(self._state, self._leaves),
+                *map(self._state, self.process.leaves),
                 *map(self._option, self.machine.options),
                 Box(id=ANYTIME, lines=(Line(self.text("anytime"), Face.HEAD),), shape=Shape.NOTE),
                 *self._legend(),
             ),
             frames=tuple(self._frames()),
             edges=(
-                *(row for state in self._leaves for row in self._rows(state)),
+                *(row for state in self.process.leaves for row in self._rows(state)),
                 *self._general_rows(),
                 *self._lines(),
             ),
             plan=self._plan(),
         )
 
-    # ---- what leads where ------------------------------------------------------------------------
-
-    @cached_property
-    def _leaves(self) -> list[StateNode]:
-        return [self.machine.state(name) for name in self.shapes]
-
-    @cached_property
-    def _entries(self) -> dict[str, list[str]]:
-        """The states that options lead to, each with these options."""
-        entries: dict[str, list[str]] = {}
-        for option in self.machine.options:
-            for transition in self._choosing(option):
-                if not self.machine.state(transition.target).closed:
-                    entries.setdefault(transition.target, []).append(option.value)
-        return entries
-
-    @cached_property
-    def _late(self) -> list[str]:
-        """The live states that a dispute reaches only after it was closed."""
-        sources: dict[str, set[str | None]] = {}
-        for transition in self.machine.transitions:
-            sources.setdefault(transition.target, set()).add(transition.source)
-        return [
-            state.id
-            for state in self._leaves
-            if not state.closed
-            and state.id in sources
-            and all(source and self.machine.state(source).closed for source in sources[state.id])
-        ]
-
-    @cached_property
-    def _settled(self) -> list[str]:
-        """The questions that the policy answers."""
-        return [name for name, question in self.machine.questions.items() if question.settled]
-
-    def _choosing(self, option: Option) -> list[TransitionView]:
-        answer = {OPTION.name: option.value}
-        return [choice for choice in self.choices if self.machine.is_for(choice, answer)]
-
-    def _leaving(self, state: StateNode) -> list[TransitionView]:
-        """Return the transitions that the rows of a state tell of.
-
-        Of two sides that fail, the first one is told; the second is told where the first waits.
-        """
-        around = {state.id, *self.machine.around(state.id)}
-        return [
-            transition
-            for transition in self.told
-            if transition.source in around
-            and all(
-                condition.question != FAILED.name or "none" in condition.accepts
-                for condition in self.fmt.conditions(transition.when)
-            )
-        ]
+    def _plan(self) -> Plan:
+        planner = Planner(self.process, narrow=self.narrow)
+        ends = planner.beside([ANYTIME, *planner.ends()])
+        legend = planner.beside([box.id for box in self._legend()], joined=True)
+        return Stack((BEGIN, *planner.level(), ends, Stack((legend,), frame=LEGEND)))
 
     def _mark(self, *ids: str) -> Mark:
         """Return how elements are drawn that stand for these states or transitions."""
         return Mark.INACTIVE if self.never.issuperset(ids) else Mark.PLAIN
-
-    def _outermost(self, element: str) -> str:
-        return (element, *self.machine.around(element))[-1]
-
-    # ---- the plan --------------------------------------------------------------------------------
-
-    def _plan(self) -> Plan:
-        good, bad = (
-            next(name for name, shape in self.shapes.items() if shape is end) for end in _FACES
-        )
-        ends = self._beside([ANYTIME, good, Stack((bad, *self._late)) if self._late else bad])
-        legend = self._beside([box.id for box in self._legend()], joined=True)
-        return Stack((BEGIN, *self._level(None), ends, Stack((legend,), frame=LEGEND)))
-
-    def _level(self, frame: str | None) -> list[Plan]:
-        """Arrange what is in a frame: regions, and what options lead to, are side by side."""
-        states = [
-            state
-            for state in self.machine.states
-            if state.parent == frame and not state.closed and state.id not in self._late
-        ]
-        if frame is not None and self.machine.state(frame).kind == "parallel":
-            return [self._beside(list(map(self._part, states)))]
-        levels: list[Plan] = []
-        for entered, group in groupby(states, self._is_entered):
-            parts = list(map(self._part, group))
-            if entered:
-                levels.append(self._beside(parts))
-            elif levels and isinstance(levels[-1], Row):
-                first, *others = levels[-1].parts
-                levels[-1] = Row((Stack((first, *parts)), *others))
-            else:
-                levels += parts
-        return levels
-
-    def _is_entered(self, state: StateNode) -> bool:
-        """Tell whether options lead into a state from outside."""
-        inside = {leaf.id for leaf in self.machine.leaves(state.id)}
-        return not inside.isdisjoint(self._entries) and all(
-            choice.source not in inside for choice in self.choices
-        )
-
-    def _part(self, state: StateNode) -> Plan:
-        if state.kind != "leaf":
-            return Stack(tuple(self._level(state.id)), frame=state.id)
-        if state.id not in self._entries:
-            return state.id
-        return Stack((self._beside(self._entries[state.id], joined=True), state.id))
-
-    def _beside(self, parts: Sequence[Plan], *, joined: bool = False) -> Plan:
-        if len(parts) == 1:
-            return parts[0]
-        return Stack(tuple(parts), joined=joined) if self.narrow else Row(tuple(parts))
 
     # ---- boxes and frames ------------------------------------------------------------------------
 
@@ -263,7 +148,7 @@ class _Overview:
 
     def _acting(self, state: StateNode) -> Iterator[Line]:
         roles = [_ACTS[deadline] for deadline in state.running] or [
-            role for transition in self._leaving(state) for role in transition.roles
+            role for transition in self.process.leaving(state) for role in transition.roles
         ]
         if roles:
             labels = map(self.fmt.label, dict.fromkeys(roles))
@@ -281,7 +166,7 @@ class _Overview:
             yield Line(self.text("outcome", self.fmt.label(outcome) + badge))
 
     def _option(self, option: Option) -> Box:
-        choices = self._choosing(option)
+        choices = self.process.choosing(option)
         needs = {
             guard.name: self._precondition(guard.name)
             for choice in choices
@@ -304,7 +189,7 @@ class _Overview:
             lines=(Line(self.fmt.label(option), Face.HEAD), Line(text), *self._targets(ends)),
             frame=next(
                 self.machine.state(entry).parent
-                for entry, options in self._entries.items()
+                for entry, options in self.process.entries.items()
                 if option.value in options
             ),
             shape=Shape.NOTE,
@@ -363,7 +248,7 @@ class _Overview:
     # ---- rows: what may be done in a state -------------------------------------------------------
 
     def _rows(self, state: StateNode) -> Iterator[PictureEdge]:
-        leaving = self._leaving(state)
+        leaving = self.process.leaving(state)
         # Of a state that is never reached, all is shown as if it were.
         shown = [each for each in leaving if state.id in self.never or each.id not in self.never]
         for event in dict.fromkeys(transition.event for transition in shown):
@@ -377,9 +262,12 @@ class _Overview:
             off = deadline in self.machine.off
             row = deadline.expiry.value
             yield self._row(state.id, row, lines, tone=Role.SYSTEM.value, off=off)
-        if any(transition.liability and transition.target == state.id for transition in self.told):
+        if any(
+            transition.liability and transition.target == state.id
+            for transition in self.process.told
+        ):
             yield self._row(state.id, "failed", self._both_failed(), tone=Role.SYSTEM.value)
-        hidden = [each for each in leaving if each not in (*shown, *self.choices)]
+        hidden = [each for each in leaving if each not in (*shown, *self.process.choices)]
         if others := [
             line
             for event in dict.fromkeys(transition.event for transition in hidden)
@@ -432,7 +320,7 @@ class _Overview:
             for guard in self.fmt.selectors(transition)
             if not self.machine.state(transition.target).closed
             and transition.liability is None
-            and guard.question not in {OPTION.name, FAILED.name, *self._settled}
+            and guard.question not in {OPTION.name, FAILED.name, *self.process.settled}
         )
 
     def _to(self, transitions: Sequence[TransitionView]) -> str:
@@ -452,14 +340,14 @@ class _Overview:
     def _both_failed(self) -> Iterator[Line]:
         """Say what a side waits for that has failed."""
         yield Line(self.text("waits"), Face.HEAD)
-        told = {each.id for leaf in self._leaves for each in self._leaving(leaf)}
-        second = [each for each in self.told if each.id not in told]
+        told = {each.id for leaf in self.process.leaves for each in self.process.leaving(leaf)}
+        second = [each for each in self.process.told if each.id not in told]
         for target in dict.fromkeys(each.target for each in second):
             yield Line(self.text("both_failed", self.fmt.state(target)), self._face(target))
 
     def _general_rows(self) -> Iterator[PictureEdge]:
         """Iterate over what is possible nearly everywhere: where, and what comes of it."""
-        for event in _GENERAL:
+        for event in GENERAL:
             transitions = [
                 transition
                 for transition in self.machine.transitions
@@ -502,19 +390,19 @@ class _Overview:
         closes = self.shapes.get(target, Shape.STATE) in _TONES
         if source is None:
             yield BEGIN, target
-        elif transition.event in _GENERAL:
+        elif transition.event in GENERAL:
             if closes and transition.event is CommandType.WITHDRAW:
                 yield ANYTIME, target
-        elif transition in self.choices:
+        elif transition in self.process.choices:
             for option in self.machine.options:
-                if transition in self._choosing(option):
+                if transition in self.process.choosing(option):
                     yield source, option.value
                     if not closes:
                         yield option.value, target
             if closes:
-                entry = next(iter(self._entries))
-                yield self._outermost(entry), target
+                entry = next(iter(self.process.entries))
+                yield self.process.outermost(entry), target
         elif closes:
-            yield self._outermost(source), target
+            yield self.process.outermost(source), target
         else:
             yield source, target
