@@ -49,7 +49,7 @@ class Jobs:
         due_at = alarm.due_at and format_instant(alarm.due_at)
         transaction.execute(
             f"INSERT INTO jobs VALUES ({mark}, {mark}, {mark})",  # noqa: S608 -- placeholders
-            (alarm.dispute_id, alarm.revision, due_at),
+            [alarm.dispute_id, alarm.revision, due_at],
         )
         if self.failing:
             raise HookError

@@ -51,7 +51,9 @@ class Transaction(Protocol):
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Any:  # noqa: ANN401 -- a cursor of either driver
         """Run a statement with parameters as the driver takes them, and return its cursor.
 
-        Their placeholders are `?` or `:name` on SQLite, `%s` or `%(name)s` on PostgreSQL.
+        Their placeholders are `?` or `:name` on SQLite, `%s` or `%(name)s` on PostgreSQL. In a
+        transaction of SQLAlchemy the cursor is a result of SQLAlchemy, with the same `fetchone`,
+        `fetchall` and `rowcount`.
         """
         ...
 

@@ -103,7 +103,7 @@ def _on_sqlalchemy(given: Connection, dialect: Dialect) -> Session:
         dialect.name == SQLITE and driver.isolation_level is None and not driver.in_transaction
     ):
         _no_transaction("it commits each statement by itself; begin one")
-    return HostSession(driver, dialect, given.exec_driver_sql)
+    return HostSession(driver, dialect, partial(_execute_sqlalchemy, given))
 
 
 def _on_django(given: DjangoConnection, dialect: Dialect) -> Session:
@@ -125,6 +125,12 @@ def _on_driver(driver: psycopg.Connection[Any] | sqlite3.Connection, dialect: Di
         return HostSession(driver, dialect, partial(_execute_sqlite, driver))
     _check_kind(POSTGRESQL, dialect)
     return HostSession(driver, dialect, partial(_execute_postgresql, driver))
+
+
+def _execute_sqlalchemy(given: Connection, sql: str, parameters: Any = None) -> Any:  # noqa: ANN401 -- as the driver takes them
+    # to SQLAlchemy, a list is the parameters of many executions
+    values = tuple(parameters) if isinstance(parameters, list) else parameters
+    return given.exec_driver_sql(sql, values)
 
 
 def _execute_sqlite(driver: sqlite3.Connection, sql: str, parameters: Any = ()) -> Any:  # noqa: ANN401 -- as the driver takes them
