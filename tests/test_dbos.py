@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.domain.enums import Deadline
-from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
+from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.engines.dbos_queue import EXPIRE
 from dispute_fsm.errors import SinkUnavailableError, StoreInvalidError
 from dispute_fsm.handler import Expiry, Result
 from dispute_fsm.service import DisputeService
