@@ -38,6 +38,7 @@ from tests.dbos_support import (
 )
 from tests.engine_chaos import SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import Player, Shop, chosen, expected, expiries, scenario, stamp_at
+from tests.hosts import HOSTS, Begin, Host
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, Time, house, promised, request
 from tests.support import CANCELLING, DAY, ROOT, SECOND, extension
@@ -162,17 +163,26 @@ def alarms(disputes: DbosDisputes) -> list[Any]:
     return rows
 
 
-@pytest.mark.parametrize("commits", [True, False])
-def test_an_alarm_is_committed_or_rolled_back_with_its_event(url: str, *, commits: bool) -> None:
+@pytest.mark.parametrize(("host", "begin"), HOSTS.values(), ids=HOSTS)
+def test_an_alarm_is_committed_or_rolled_back_with_its_event(
+    url: str, host: Host, begin: Begin
+) -> None:
     orders = AnyOrder(CANCELLING)
-    with made(url, orders) as disputes:
-        facts = orders.look("O-D-1", disputes.service.now())
-        with disputes.store.engine.connect() as connection, connection.begin() as transaction:
-            disputes.service.open(request("D-1"), facts=facts, connection=connection)
-            if not commits:
-                transaction.rollback()
-        stored = disputes.service.get("D-1") is not None
-        assert (stored, alarms(disputes)) == (commits, [("due:D-1:1", "DELAYED", None)] * commits)
+    with made(url, orders) as disputes, host(url) as connection:
+        now = disputes.service.now()
+
+        def open_(dispute_id: str, *, fails: bool) -> None:
+            facts = orders.look(f"O-{dispute_id}", now)
+            with begin(connection):
+                disputes.service.open(request(dispute_id), facts=facts, connection=connection)
+                if fails:
+                    raise ZeroDivisionError
+
+        open_("D-1", fails=False)
+        with pytest.raises(ZeroDivisionError):
+            open_("D-2", fails=True)
+        stored = [disputes.service.get(dispute_id) is not None for dispute_id in ("D-1", "D-2")]
+        assert (stored, alarms(disputes)) == ([True, False], [("due:D-1:1", "DELAYED", None)])
 
 
 def test_where_the_alarm_cannot_be_written_the_event_is_not_either(url: str) -> None:

@@ -119,6 +119,10 @@ class _Borrowed:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- as the driver's
         return getattr(self._driver, name)
 
+    def cursor(self) -> sqlite3.Cursor:
+        """Return a cursor with plain rows, whatever a host has set for its own."""
+        return sqlite3.Cursor(self._driver)
+
     def commit(self) -> None:
         """Leave the transaction as it is."""
 
