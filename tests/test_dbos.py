@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.domain.enums import Deadline
-from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
+from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.engines.dbos_queue import EXPIRE
 from dispute_fsm.errors import SinkUnavailableError, StoreInvalidError
 from dispute_fsm.handler import Expiry, Result
 from dispute_fsm.service import DisputeService
@@ -37,6 +38,7 @@ from tests.dbos_support import (
 )
 from tests.engine_chaos import SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import Player, Shop, chosen, expected, expiries, scenario, stamp_at
+from tests.hosts import HOSTS, Begin, Host
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, Time, house, promised, request
 from tests.support import CANCELLING, DAY, ROOT, SECOND, extension
@@ -44,6 +46,11 @@ from tests.test_start_up import imported
 
 FOREVER = timedelta(days=30_000)
 """So long behind that the backstop never fires anything."""
+
+on_one_database = pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.whole)], indirect=True
+)
+"""For what depends little on the database: on PostgreSQL with `--whole` only."""
 
 
 # ---- the scenarios -------------------------------------------------------------------------------
@@ -156,17 +163,26 @@ def alarms(disputes: DbosDisputes) -> list[Any]:
     return rows
 
 
-@pytest.mark.parametrize("commits", [True, False])
-def test_an_alarm_is_committed_or_rolled_back_with_its_event(url: str, *, commits: bool) -> None:
+@pytest.mark.parametrize(("host", "begin"), HOSTS.values(), ids=HOSTS)
+def test_an_alarm_is_committed_or_rolled_back_with_its_event(
+    url: str, host: Host, begin: Begin
+) -> None:
     orders = AnyOrder(CANCELLING)
-    with made(url, orders) as disputes:
-        facts = orders.look("O-D-1", disputes.service.now())
-        with disputes.store.engine.connect() as connection, connection.begin() as transaction:
-            disputes.service.open(request("D-1"), facts=facts, connection=connection)
-            if not commits:
-                transaction.rollback()
-        stored = disputes.service.get("D-1") is not None
-        assert (stored, alarms(disputes)) == (commits, [("due:D-1:1", "DELAYED", None)] * commits)
+    with made(url, orders) as disputes, host(url) as connection:
+        now = disputes.service.now()
+
+        def open_(dispute_id: str, *, fails: bool) -> None:
+            facts = orders.look(f"O-{dispute_id}", now)
+            with begin(connection):
+                disputes.service.open(request(dispute_id), facts=facts, connection=connection)
+                if fails:
+                    raise ZeroDivisionError
+
+        open_("D-1", fails=False)
+        with pytest.raises(ZeroDivisionError):
+            open_("D-2", fails=True)
+        stored = [disputes.service.get(dispute_id) is not None for dispute_id in ("D-1", "D-2")]
+        assert (stored, alarms(disputes)) == ([True, False], [("due:D-1:1", "DELAYED", None)])
 
 
 def test_where_the_alarm_cannot_be_written_the_event_is_not_either(url: str) -> None:
@@ -201,6 +217,7 @@ def test_an_alarm_that_is_enqueued_again_stays_as_it_is(url: str) -> None:
 # ---- attempts ------------------------------------------------------------------------------------
 
 
+@on_one_database
 def test_a_pending_deadline_is_attempted_again_until_the_order_system_can_answer(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +237,7 @@ def test_a_pending_deadline_is_attempted_again_until_the_order_system_can_answer
         assert failed == []
 
 
+@on_one_database
 def test_a_thousand_pending_deadlines_cost_no_thread(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +255,7 @@ def test_a_thousand_pending_deadlines_cost_no_thread(
         assert active_count() <= threads + 4
 
 
+@on_one_database
 def test_a_deadline_whose_alarm_is_lost_is_fired_by_the_backstop(url: str) -> None:
     with launched(url, AnyOrder(CANCELLING), behind=timedelta(seconds=1)) as disputes:
         disputes.service.open(request("D-1", POLICY))
@@ -249,6 +268,7 @@ def test_a_deadline_whose_alarm_is_lost_is_fired_by_the_backstop(url: str) -> No
 # ---- moving there and back -----------------------------------------------------------------------
 
 
+@on_one_database
 def test_deadlines_move_to_dbos_and_back_and_none_is_lost(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +293,7 @@ def test_deadlines_move_to_dbos_and_back_and_none_is_lost(
         assert [expiries(home.service.history(dispute_id)) for dispute_id in ids] == [1] * len(ids)
 
 
+@on_one_database
 def test_both_at_once_fire_each_deadline_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     time = Time(datetime.now(UTC))
@@ -292,6 +313,7 @@ def test_both_at_once_fire_each_deadline_once(url: str, monkeypatch: pytest.Monk
 # ---- the feed ------------------------------------------------------------------------------------
 
 
+@on_one_database
 def test_a_sink_that_cannot_take_anything_now_does_not_stop_the_others(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +342,7 @@ def test_a_sink_that_cannot_take_anything_now_does_not_stop_the_others(
 # ---- personal values -----------------------------------------------------------------------------
 
 
+@on_one_database
 def test_no_personal_value_lies_in_the_tables_of_dbos(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
