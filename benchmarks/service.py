@@ -1,4 +1,4 @@
-"""A sweep of many overdue disputes, and the feed of many events, on both databases.
+"""A sweep of many overdue disputes, the feed of many events, and what a hook costs by being called.
 
 As in `store`, nobody waits for a disk.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 from benchmarks import store
-from benchmarks.measure import Report
+from benchmarks.measure import Report, Work, interleaved
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.replay import rare_garbage_collection
@@ -20,6 +20,9 @@ from dispute_fsm.store.repository import Store
 _PAGE = 1_000
 _EVENTS_OF_A_DISPUTE = 4
 _LATER = store.OPENED_AT + timedelta(days=30)
+NOBODY = InMemoryOrderSystem()
+"""The order system of commands that need no facts."""
+
 _NO_WAIT = "-csynchronous_commit=off"
 
 
@@ -31,6 +34,7 @@ def measure(report: Report, folder: Path) -> None:
         for kind in store.KINDS:
             _sweep(report, kind, in_memory)
             _feed(report, kind, in_memory, history)
+            _hook(report, kind, in_memory)
 
 
 def _sweep(report: Report, kind: str, folder: Path) -> None:
@@ -69,6 +73,31 @@ def _feed(report: Report, kind: str, folder: Path, history: Path) -> None:
         took = perf_counter() - began
         report.add(f"{kind}: the feed, an event", took / number, "s", f"of {number:,}")
         report.add(f"{kind}: an event in the database", _bytes(base.store, number), "bytes")
+
+
+def _hook(report: Report, kind: str, folder: Path) -> None:
+    """Compare commands with a hook that does nothing, and without one, in interleaved pairs."""
+    pairs = report.sizes["pairs"]
+    with store.bases(kind, folder, 2, options=_NO_WAIT) as (plain, hooked):
+        for base in (plain, hooked):
+            for each in range(pairs + 1):
+                base.service.open(store.opening(each))
+        with_hook = DisputeService(
+            hooked.store, NOBODY, clock=lambda: store.ANSWERED_AT, alarms=lambda _alarm, _tx: None
+        )
+        without = DisputeService(plain.store, NOBODY, clock=lambda: store.ANSWERED_AT)
+
+        def sending(service: DisputeService) -> Work:
+            def send(turn: int) -> int:
+                return int(service.send(*store.asked(turn)).accepted)
+
+            return send
+
+        with rare_garbage_collection():
+            works = {"with": sending(with_hook), "without": sending(without)}
+            samples = interleaved(works, pairs, perf_counter)
+    name = f"{kind}: a command with a hook that does nothing / without one"
+    report.add(name, samples.ratio("with", "without"), note=f"{pairs} interleaved pairs")
 
 
 def _bytes(filled: Store, events: int) -> float:

@@ -88,6 +88,8 @@ def test_an_asyncio_host_gets_the_same_answers(home: House) -> None:
         ]
         assert await service.get("D-1") == home.service.get("D-1")
         assert await service.history("D-1") == home.service.history("D-1")
+        assert await service.facts("D-1", asked) is None
+        assert await service.facts(request("D-2")) == home.service.facts(request("D-2"))
         assert await service.snapshot("D-1") == home.service.snapshot("D-1")
         assert await service.options("D-1") == home.service.options("D-1")
         assert await service.checklist("D-1", "carrier_fault") == home.service.checklist(

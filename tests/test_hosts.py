@@ -17,14 +17,20 @@ from sqlalchemy.orm import Session
 
 from dispute_fsm.decider.decisions import Accepted
 from dispute_fsm.domain.enums import Option
-from dispute_fsm.errors import InputError, StoreUnavailableError
+from dispute_fsm.errors import (
+    InputError,
+    OrderSystemUnavailableError,
+    StoreUnavailableError,
+    UnknownDisputeError,
+)
+from dispute_fsm.orders import InMemoryOrderSystem
 from dispute_fsm.service import DisputeService
 from dispute_fsm.store.host import HostConnection
 from dispute_fsm.store.repository import Store
 from tests.databases import SERVER, conninfo, unreachable
 from tests.hosts import HOSTS, Begin, Host, execute, is_sqlite
 from tests.service_support import AnyOrder, House, house, request
-from tests.support import CANCELLING, OPENED_AT, choose, seen
+from tests.support import CANCELLING, DAY, OPENED_AT, choose, seen
 
 
 @pytest.fixture
@@ -138,6 +144,67 @@ def test_the_time_is_read_as_it_is_whatever_the_host_makes_of_it(
             result = service.send("D-1", choose(Option.OUT_OF_STOCK_REFUND), connection=connection)
         assert result.event is not None
         assert before <= now <= result.event.at <= service.now()
+
+
+# ---- facts ---------------------------------------------------------------------------------------
+
+
+def test_facts_are_had_before_the_transaction_and_handed_in(
+    url: str, host: Host, begin: Begin
+) -> None:
+    orders = AnyOrder()
+    with closing(Store(url)) as store, host(url) as connection:
+        service = DisputeService(store, orders)  # by the real clock
+        facts = service.facts(request())
+        with begin(connection):
+            assert service.open(request(), facts=facts, connection=connection).accepted
+        facts = service.facts("D-1", ANSWER)
+        with begin(connection):
+            assert service.send("D-1", ANSWER, facts=facts, connection=connection).accepted
+        assert orders.looks == 2
+
+
+def test_facts_are_asked_for_only_where_a_guard_needs_them(home: House) -> None:
+    answered = choose(Option.ALREADY_SHIPPED, key="k-1")
+    facts = home.service.facts(request())
+    assert facts is not None
+    assert facts.observed_at == home.time.now
+    home.service.open(request(), facts=facts)
+    looks = home.orders.looks
+    assert home.service.facts(request()) is None, "it exists"
+    assert home.service.facts("D-1", choose(Option.OUT_OF_STOCK_REFUND)) is None
+    assert home.orders.looks == looks
+    assert home.service.facts("D-1", answered) is not None
+    assert home.orders.looks == looks + 1
+    home.service.send("D-1", answered)
+    looks = home.orders.looks
+    assert home.service.facts("D-1", answered) is None, "it was chosen"
+    assert home.orders.looks == looks
+
+
+def test_facts_that_cannot_be_had_are_errors(home: House) -> None:
+    with pytest.raises(UnknownDisputeError):
+        home.service.facts("D-9", ANSWER)
+    home.open()
+    home.orders.available = False
+    with pytest.raises(OrderSystemUnavailableError):
+        home.service.facts("D-1", ANSWER)
+    unknown = DisputeService(home.store, InMemoryOrderSystem(), clock=home.time)
+    with pytest.raises(InputError) as error:
+        unknown.facts(request("D-2"))
+    assert error.value.field == "order_id"
+    with pytest.raises(InputError, match="command"):
+        home.service.facts("D-1", None)  # type: ignore[call-overload]  # a host's mistake
+
+
+def test_facts_of_a_dispute_whose_clock_went_back_are_as_of_its_last_event(home: House) -> None:
+    home.open()
+    home.time.now = OPENED_AT - DAY
+    facts = home.service.facts("D-1", ANSWER)
+    assert facts is not None
+    assert facts.observed_at == OPENED_AT
+    with home.store.engine.begin() as connection:
+        assert home.service.send("D-1", ANSWER, facts=facts, connection=connection).accepted
 
 
 # ---- what is an error ----------------------------------------------------------------------------

@@ -315,9 +315,9 @@ def test_nobody_is_asked_while_the_hosts_transaction_is_open(home: House) -> Non
     home.open()
     looks = home.orders.looks
     with home.store.engine.begin() as connection:
-        with pytest.raises(FactsNeededError, match="hand in facts"):
+        with pytest.raises(FactsNeededError, match="hand in what facts"):
             home.service.send("D-1", choose(A.ALREADY_SHIPPED), connection=connection)
-        with pytest.raises(FactsNeededError, match="hand in facts"):
+        with pytest.raises(FactsNeededError, match="hand in what facts"):
             home.service.open(request("D-2"), connection=connection)
         answer = home.service.send("D-1", choose(A.OUT_OF_STOCK_REFUND), connection=connection)
     assert isinstance(answer.decision, Accepted)

@@ -92,6 +92,18 @@ def test_a_decision_needs_the_models_and_the_chart_only() -> None:
     assert libraries(DECISION) == {"msgspec", "pydantic", "statemachine"}
 
 
+def test_the_service_needs_no_engine_and_no_framework_of_a_host() -> None:
+    modules = imported(
+        "from dispute_fsm import DisputeService, Store\n"
+        "from dispute_fsm.service.async_service import AsyncDisputeService\n"
+        "from dispute_fsm.store import host"
+    )
+    # python-statemachine itself imports Django where that is installed
+    roots = {name.partition(".")[0] for name in modules - imported("import statemachine")}
+    assert {"sqlalchemy", "psycopg"} <= roots
+    assert roots.isdisjoint({"dbos", "django", "fastapi", "httpx", "starlette", "temporalio"})
+
+
 def test_counting_working_hours_needs_the_holidays() -> None:
     assert "holidays" in libraries(HOURS)
 

@@ -210,7 +210,7 @@ def parse_opening(opening: object, fields: Mapping[str, object]) -> OpenDispute:
 
 
 def parse_command(
-    given: Command | str, by: Actor | None, key: str | None, payload: Mapping[str, object]
+    given: object, by: Actor | None, key: str | None, payload: Mapping[str, object]
 ) -> Command:
     """Return the command from the arguments of `send`. Raises `InputError` for invalid ones."""
     fields = {"by": by, "key": key, **payload}

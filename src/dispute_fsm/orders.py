@@ -23,6 +23,17 @@ class OrderSystem(Protocol):
         ...
 
 
+class AsyncOrderSystem(Protocol):
+    """An order system that is awaited, for hosts with asyncio.
+
+    `AsyncDisputeService` asks it on the event loop that called.
+    """
+
+    async def look(self, order_id: str, now: datetime) -> OrderFacts | None:
+        """Return the current facts of an order, as `OrderSystem.look` does."""
+        ...
+
+
 class InMemoryOrderSystem:
     """An order system in memory. It counts its calls in `looks`.
 

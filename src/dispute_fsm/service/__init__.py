@@ -16,7 +16,6 @@ from dispute_fsm.domain.commands import Actor, Command, OpenDispute, Voucher
 from dispute_fsm.domain.enums import StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.errors import UnknownDisputeError
 from dispute_fsm.handler import (
     Disputes,
     Expiry,
@@ -26,9 +25,10 @@ from dispute_fsm.handler import (
     parse_command,
     parse_opening,
 )
-from dispute_fsm.orders import OrderSystem
+from dispute_fsm.orders import AsyncOrderSystem, OrderSystem
 from dispute_fsm.rules.checklist import Checklist
 from dispute_fsm.service.alarms import AlarmHook
+from dispute_fsm.service.async_orders import waiting
 from dispute_fsm.service.command_handler import Clock, CommandHandler
 from dispute_fsm.service.consumer import SOURCE, Consumer, FeedEvent, Sink, feed_event
 from dispute_fsm.service.sweeper import (
@@ -53,7 +53,8 @@ PAGE = 100
 class DisputeService:
     """Opens disputes, handles commands, fires deadlines and publishes events, on a store.
 
-    Any number of threads may use it. `orders` is the host's order system. `clock` gives business
+    Any number of threads may use it. `orders` is the host's order system; one that is awaited needs
+    an `AsyncDisputeService`. `clock` gives business
     time; the default is the database's clock where it has one, or else this machine's. `stamp`
     makes ids and salts. `alarms` is called in each transaction in which a dispute's revision
     changes, for an engine that is to call `expire`: see `dispute_fsm.service.alarms`.
@@ -67,14 +68,14 @@ class DisputeService:
     def __init__(
         self,
         store: Store,
-        orders: OrderSystem,
+        orders: OrderSystem | AsyncOrderSystem,
         *,
         clock: Clock | None = None,
         stamp: StampMaker = fresh_stamp,
         alarms: AlarmHook | None = None,
     ) -> None:
         self.store = store
-        self._handler = CommandHandler(store, Disputes(orders, stamp), clock, alarms)
+        self._handler = CommandHandler(store, Disputes(waiting(orders), stamp), clock, alarms)
 
     # ---- openings and commands -------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class DisputeService:
         `connection` is a connection of the host's with an open transaction: of SQLAlchemy, psycopg
         3 or sqlite3, or Django's. Everything is written in that transaction, and the dispute stays
         locked until it ends. The order system is not asked in it: where a guard needs facts, hand
-        them in, as of `now`.
+        them in; `facts` returns them.
 
         Raises `OrderSystemUnavailableError`: nothing happened, send it again; `ConflictError`: too
         many concurrent changes, send it again; `UnknownDisputeError`; `FactsNeededError`, with a
@@ -194,10 +195,30 @@ class DisputeService:
         """
         return expire(self._handler, dispute_id, revision, connection)
 
+    @overload
+    def facts(self, opening: OpenDispute, /) -> OrderFacts | None: ...
+    @overload
+    def facts(self, dispute_id: str, command: Command, /) -> OrderFacts | None: ...
+    def facts(
+        self, subject: OpenDispute | str, command: Command | None = None, /
+    ) -> OrderFacts | None:
+        """Return the facts for an opening or a command in a transaction of the host's.
+
+        Call it before the transaction, and hand the facts in with the `connection`. The order
+        system is asked only where a guard needs facts; None where none does. If the dispute changes
+        in between, `send` may raise `FactsNeededError`: begin again.
+
+        Raises `OrderSystemUnavailableError`; `UnknownDisputeError`; `InputError` where the order of
+        an opening does not exist: without a transaction `open` refuses that.
+        """
+        if isinstance(subject, OpenDispute):
+            return self._handler.facts_of_opening(subject)
+        return self._handler.facts_of_command(subject, parse_command(command, None, None, {}))
+
     def now(self, connection: HostConnection | None = None) -> datetime:
         """Return the time as of which a command would be decided now, in UTC.
 
-        Date facts that you hand in by it.
+        Date facts of your own by it.
         """
         with self._handler.session(connection) as session:
             return self._handler.now(session)
@@ -224,7 +245,7 @@ class DisputeService:
         Where the order system cannot answer, an option that depends on it is neither open nor
         closed. Raises `UnknownDisputeError`.
         """
-        dispute, now = self._load(dispute_id)
+        dispute, now = self._handler.load(dispute_id)
         return self._handler.disputes.options(dispute, at=now)
 
     def checklist(
@@ -238,7 +259,7 @@ class DisputeService:
 
         Raises `UnknownDisputeError`.
         """
-        dispute, _ = self._load(dispute_id)
+        dispute, _ = self._handler.load(dispute_id)
         return self._handler.disputes.checklist(dispute, reason, vouchers, statement)
 
     def snapshot(self, dispute_id: str) -> DisputeSnapshot | None:
@@ -356,12 +377,3 @@ class DisputeService:
     ) -> Consumer:
         """Make a consumer whose position is stored under this name."""
         return Consumer(self._handler, name, sink, source=source, tries=tries, lease=lease)
-
-    def _load(self, dispute_id: str) -> tuple[Dispute, datetime]:
-        """Load a dispute, and the time as of which a command to it would be decided."""
-        with self.store.pool.take() as session:
-            loaded = self.store.load(session, dispute_id)
-            now = self._handler.now(session)
-        if loaded is None:
-            raise UnknownDisputeError(f"there is no dispute {dispute_id}", field="dispute_id")
-        return loaded.dispute, max(now, loaded.dispute.last_at)

@@ -16,6 +16,7 @@ from typing import cast
 from dispute_fsm.decider.decide import opening_needs_facts, under_its_version
 from dispute_fsm.decider.decisions import Accepted, Refused
 from dispute_fsm.decider.dispute import Dispute
+from dispute_fsm.decider.evaluate import needs_facts
 from dispute_fsm.domain.commands import Command, OpenDispute
 from dispute_fsm.domain.enums import RefusalCode
 from dispute_fsm.domain.facts import OrderFacts
@@ -24,6 +25,7 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import (
     ConflictError,
     FactsNeededError,
+    InputError,
     StaleFactsError,
     UnknownDisputeError,
 )
@@ -89,6 +91,40 @@ class CommandHandler:
     def now(self, session: Session) -> datetime:
         """Return the current time in UTC."""
         return self.store.now(session) if self.clock is None else read_instant(self.clock(), "now")
+
+    def load(self, dispute_id: str) -> tuple[Dispute, datetime]:
+        """Load a dispute, and the time as of which a command to it would be decided.
+
+        Raises `UnknownDisputeError`.
+        """
+        with self.store.pool.take() as session:
+            loaded = self.store.load(session, dispute_id)
+            now = self.now(session)
+        if loaded is None:
+            raise _unknown(dispute_id)
+        return loaded.dispute, max(now, loaded.dispute.last_at)
+
+    # ---- facts for a transaction of the host -----------------------------------------------------
+
+    def facts_of_opening(self, opening: OpenDispute) -> OrderFacts | None:
+        """Return the facts that an opening needs; see `DisputeService.facts`."""
+        with self.store.pool.take() as session:
+            loaded = self.store.load(session, opening.dispute_id)
+            now = self.now(session)
+        if not opening_needs_facts(None if loaded is None else loaded.dispute, opening):
+            return None
+        facts = self.disputes.orders.look(opening.order_id, now)
+        if facts is None:
+            raise InputError(
+                f"the order system knows no order {opening.order_id}", field="order_id"
+            )
+        return facts
+
+    def facts_of_command(self, dispute_id: str, command: Command) -> OrderFacts | None:
+        """Return the facts that a command needs; see `DisputeService.facts`."""
+        dispute, now = self.load(dispute_id)
+        needed = needs_facts(dispute, command, now)
+        return self.disputes.query_facts(dispute, now) if needed else None
 
     # ---- openings --------------------------------------------------------------------------------
 
@@ -235,9 +271,7 @@ class CommandHandler:
     ) -> Command | None:
         """Note the dispute as loaded and the time, and return the command for it."""
         if loaded is None:
-            raise UnknownDisputeError(
-                f"there is no dispute {pending.dispute_id}", field="dispute_id"
-            )
+            raise _unknown(pending.dispute_id)
         if pending.received_at is None:
             database_now = loaded.now if self.clock is None else None
             pending.received_at = database_now or self.now(session)
@@ -295,10 +329,14 @@ class CommandHandler:
             wake.set()
 
 
+def _unknown(dispute_id: str) -> UnknownDisputeError:
+    return UnknownDisputeError(f"there is no dispute {dispute_id}", field="dispute_id")
+
+
 def _facts_needed(order_id: str) -> FactsNeededError:
     return FactsNeededError(
         f"facts of order {order_id} are needed, but the order system is not asked while a "
-        "transaction is open: hand in facts"
+        "transaction is open: hand in what facts() returned before it"
     )
 
 
