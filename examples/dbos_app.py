@@ -17,7 +17,8 @@ from dbos import DBOS
 
 from dispute_fsm import DEFAULT_POLICY, Option, OrderFacts, merchant
 from dispute_fsm.commands import Voucher, VoucherKind
-from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
+from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.engines.dbos_queue import EXPIRE
 from dispute_fsm.service.consumer import CloudEvent
 
 

@@ -9,10 +9,12 @@ import os
 import sys
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 from dbos import DBOS
 
 from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.service.consumer import CloudEvent
 from tests.crash import Notes
 from tests.dbos_support import config, schema_of
 from tests.engine_chaos import NOTES
@@ -23,10 +25,16 @@ from tests.support import CANCELLING
 def main() -> None:
     url, folder, name, version = sys.argv[1:]
     notes = Notes(Path(folder) / NOTES)
+    never = Event()
+
+    def slowly(event: CloudEvent) -> None:
+        notes.write(delivered=event["id"])
+        never.wait(0.02)  # so that a kill hits deliveries too
+
     disputes = DbosDisputes(
         url,
         AnyOrder(CANCELLING),
-        sinks={"notes": lambda event: notes.write(delivered=event["id"])},
+        sinks={"notes": slowly},
         schema=schema_of(url),
         behind=timedelta(seconds=2),
         lease=timedelta(seconds=1),

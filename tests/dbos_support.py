@@ -12,7 +12,8 @@ from dbos import DBOS, DBOSConfig
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
-from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
+from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.engines.dbos_queue import EXPIRE
 from dispute_fsm.orders import OrderSystem
 from tests.patience import until
 

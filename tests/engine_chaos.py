@@ -43,7 +43,7 @@ class Plan:
     seed: int = 2023
 
 
-SAMPLE, WHOLE = Plan(disputes=12, kills=2), Plan(disputes=150, kills=10)
+SAMPLE, WHOLE = Plan(disputes=8, kills=1), Plan(disputes=150, kills=10)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.domain.enums import Deadline
-from dispute_fsm.engines.dbos import EXPIRE, DbosDisputes
+from dispute_fsm.engines.dbos import DbosDisputes
+from dispute_fsm.engines.dbos_queue import EXPIRE
 from dispute_fsm.errors import SinkUnavailableError, StoreInvalidError
 from dispute_fsm.handler import Expiry, Result
 from dispute_fsm.service import DisputeService
@@ -44,6 +45,11 @@ from tests.test_start_up import imported
 
 FOREVER = timedelta(days=30_000)
 """So long behind that the backstop never fires anything."""
+
+on_one_database = pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.whole)], indirect=True
+)
+"""For what depends little on the database: on PostgreSQL with `--whole` only."""
 
 
 # ---- the scenarios -------------------------------------------------------------------------------
@@ -201,6 +207,7 @@ def test_an_alarm_that_is_enqueued_again_stays_as_it_is(url: str) -> None:
 # ---- attempts ------------------------------------------------------------------------------------
 
 
+@on_one_database
 def test_a_pending_deadline_is_attempted_again_until_the_order_system_can_answer(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +227,7 @@ def test_a_pending_deadline_is_attempted_again_until_the_order_system_can_answer
         assert failed == []
 
 
+@on_one_database
 def test_a_thousand_pending_deadlines_cost_no_thread(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +245,7 @@ def test_a_thousand_pending_deadlines_cost_no_thread(
         assert active_count() <= threads + 4
 
 
+@on_one_database
 def test_a_deadline_whose_alarm_is_lost_is_fired_by_the_backstop(url: str) -> None:
     with launched(url, AnyOrder(CANCELLING), behind=timedelta(seconds=1)) as disputes:
         disputes.service.open(request("D-1", POLICY))
@@ -249,6 +258,7 @@ def test_a_deadline_whose_alarm_is_lost_is_fired_by_the_backstop(url: str) -> No
 # ---- moving there and back -----------------------------------------------------------------------
 
 
+@on_one_database
 def test_deadlines_move_to_dbos_and_back_and_none_is_lost(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +283,7 @@ def test_deadlines_move_to_dbos_and_back_and_none_is_lost(
         assert [expiries(home.service.history(dispute_id)) for dispute_id in ids] == [1] * len(ids)
 
 
+@on_one_database
 def test_both_at_once_fire_each_deadline_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     time = Time(datetime.now(UTC))
@@ -292,6 +303,7 @@ def test_both_at_once_fire_each_deadline_once(url: str, monkeypatch: pytest.Monk
 # ---- the feed ------------------------------------------------------------------------------------
 
 
+@on_one_database
 def test_a_sink_that_cannot_take_anything_now_does_not_stop_the_others(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +332,7 @@ def test_a_sink_that_cannot_take_anything_now_does_not_stop_the_others(
 # ---- personal values -----------------------------------------------------------------------------
 
 
+@on_one_database
 def test_no_personal_value_lies_in_the_tables_of_dbos(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,22 +14,16 @@ and none is lost with a killed executor or an old application version for longer
 leaves DBOS the first turn.
 """
 
-import json
-import sqlite3
 import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
-from dbos import DBOS, DBOSClient, EnqueueOptions, WorkflowSerializationFormat
-from psycopg import sql
-from sqlalchemy import Connection, NullPool, create_engine
+from dbos import DBOS
 from sqlalchemy.engine import URL
 
 from dispute_fsm.domain.scalars import FrozenMap
+from dispute_fsm.engines.dbos_queue import EXPIRE, QUEUE, AlarmAttempt, enqueuer
 from dispute_fsm.errors import DisputeError, StoreUnavailableError
 from dispute_fsm.handler import StampMaker, fresh_stamp
 from dispute_fsm.log import log
@@ -39,14 +33,10 @@ from dispute_fsm.service.alarms import Alarm, Transaction
 from dispute_fsm.service.command_handler import Clock
 from dispute_fsm.service.consumer import Sink
 from dispute_fsm.service.sweeper import LEASE
-from dispute_fsm.store.address import POSTGRESQL
 from dispute_fsm.store.repository import Store
 
-QUEUE = "disputes"
-"""The queue of the alarms."""
-
-EXPIRE, DELIVER = "dispute_fsm.expire", "dispute_fsm.deliver"
-"""The workflows, and the schedule of the second one, by name."""
+DELIVER = "dispute_fsm.deliver"
+"""The workflow that delivers the feed, and its schedule, by name."""
 
 CONCURRENCY = 8
 """How many alarms an executor works on at once; each needs a connection of the store."""
@@ -63,9 +53,6 @@ _POLL_SECONDS = 0.2
 _STEP_ATTEMPTS = 1_000
 """How often DBOS tries an alarm while the database is unavailable, before the backstop has to."""
 
-_MARGIN_MS = 2
-"""A deadline is inclusive, and DBOS cuts an instant to milliseconds."""
-
 _AFTER_ALL = datetime(2399, 12, 31, tzinfo=UTC)
 """No deadline that the package accepts is due later."""
 
@@ -78,8 +65,8 @@ class DbosDisputes:
 
     Make it before `DBOS.launch()`: it creates the tables of both, so that the first command finds
     them, and registers its workflows. A process that only sends commands needs no more; one that
-    works off alarms also calls `start`. All executors of an application name the same `sinks`, by
-    the names of their consumers.
+    works off alarms also calls `start`. `service` takes the commands; `consumers` are those of the
+    feed, by the names in `sinks`, which are the same in all executors of an application.
 
     `url` is the database of the disputes, and the system database of DBOS; `schema` is DBOS's
     schema there, on PostgreSQL. `orders`, `clock` and `stamp` are as in `DisputeService`. With a
@@ -115,7 +102,7 @@ class DbosDisputes:
         self.consumers = {
             name: self.service.consumer(name, sink, lease=lease) for name, sink in sinks.items()
         }
-        self._enqueue = _enqueuer(self.store, schema)
+        self._enqueue = enqueuer(self.store.address, schema)
         self._backstop = self.service.sweeper(behind=behind, lease=lease)
         self._thread = threading.Thread(
             target=self._backstop.run, name="dispute-backstop", daemon=True
@@ -127,7 +114,7 @@ class DbosDisputes:
 
         @DBOS.step(name=f"{EXPIRE}.step", retries_allowed=True, max_attempts=_STEP_ATTEMPTS)
         def step(dispute_id: str, revision: int, number: int) -> str:
-            return self._expire(_Attempt(dispute_id, revision, number))
+            return self._expire(AlarmAttempt(dispute_id, revision, number))
 
         @DBOS.workflow(name=EXPIRE)
         def expire(dispute_id: str, revision: int, number: int) -> str:  # pyright: ignore[reportUnusedFunction] -- DBOS calls it by its name
@@ -147,7 +134,7 @@ class DbosDisputes:
             at = alarm.due_at
             if self._clock is not None:
                 at = datetime.now(UTC) + (at - self._clock())
-            self._enqueue(transaction, _Attempt(alarm.dispute_id, alarm.revision), at)
+            self._enqueue(transaction, AlarmAttempt(alarm.dispute_id, alarm.revision), at)
 
     def adopt(self) -> int:
         """Enqueue an alarm for every running deadline; return how many deadlines there are.
@@ -166,7 +153,7 @@ class DbosDisputes:
             if cursor is None:
                 return number
 
-    def _expire(self, attempt: "_Attempt") -> str:
+    def _expire(self, attempt: AlarmAttempt) -> str:
         """Work off an alarm, and enqueue its next attempt where there has to be one.
 
         Returns `fired`, `stale`, `early` or `pending`. Raises `StoreUnavailableError`.
@@ -179,7 +166,7 @@ class DbosDisputes:
             log().warning(
                 "alarm_pending", dispute_id=attempt.dispute_id, error=type(error).__name__
             )
-            status, pause = "pending", attempt.pause
+            status, pause = "pending", _PAUSE * (1 << min(attempt.number, _DOUBLINGS))
         else:
             if expiry.early_by is None:
                 return expiry.status
@@ -231,108 +218,3 @@ class DbosDisputes:
         if self._thread.is_alive():
             self._thread.join()
         self.store.close()
-
-
-# ---- one row, in the transaction of another ------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """An attempt to expire one revision of a dispute: the arguments of its workflow."""
-
-    dispute_id: str
-    revision: int
-    number: int = 0
-
-    @property
-    def workflow_id(self) -> str:
-        """The id of its workflow: enqueued again, it stays as it is."""
-        if self.number == 0:
-            return f"due:{self.dispute_id}:{self.revision}"
-        return f"again:{self.dispute_id}:{self.revision}:{self.number}"
-
-    @property
-    def next(self) -> "_Attempt":
-        return replace(self, number=self.number + 1)
-
-    @property
-    def pause(self) -> timedelta:
-        """How long after it failed the next one comes."""
-        return _PAUSE * (1 << min(self.number, _DOUBLINGS))
-
-
-_Enqueue = Callable[[Transaction, _Attempt, datetime], None]
-"""Writes the workflow of an attempt, delayed until an instant."""
-
-
-def _enqueuer(store: Store, schema: str) -> _Enqueue:
-    """Create the tables of DBOS, and return what enqueues there."""
-    url = store.address.url.render_as_string(hide_password=False)
-    DBOS.migrate(url, schema=schema)
-    if store.address.dialect.name == POSTGRESQL:
-        return partial(_enqueue_on_postgresql, _ENQUEUE.format(sql.Identifier(schema)).as_string())
-    return partial(_enqueue_on_sqlite, _BorrowedEngine())
-
-
-def _delay_until(at: datetime) -> int:
-    """Return an instant in milliseconds, a little later: a deadline is inclusive."""
-    return max(0, int(at.timestamp() * 1000) + _MARGIN_MS)
-
-
-# Never with `app_version`: a workflow without one is run by the newest version there is.
-_ENQUEUE = sql.SQL(
-    "SELECT {}.enqueue_workflow(workflow_name => %s, queue_name => %s, named_args => %s,"
-    " workflow_id => %s, delay_until_epoch_ms => %s)"
-)
-
-
-def _enqueue_on_postgresql(
-    statement: str, transaction: Transaction, attempt: _Attempt, at: datetime
-) -> None:
-    arguments = json.dumps(asdict(attempt))
-    values = (EXPIRE, QUEUE, arguments, attempt.workflow_id, _delay_until(at))
-    transaction.execute(statement, values)
-
-
-class _Borrowed:
-    """A connection of the driver within a transaction that SQLAlchemy must not end."""
-
-    def __init__(self, driver: sqlite3.Connection) -> None:
-        self._driver = driver
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- as the driver's
-        return getattr(self._driver, name)
-
-    def commit(self) -> None:
-        """Leave the transaction as it is."""
-
-    rollback = close = commit
-
-
-class _BorrowedEngine:
-    """DBOS's client, on connections that have a transaction already."""
-
-    def __init__(self) -> None:
-        self._borrowed = threading.local()
-        self.engine = create_engine(
-            "sqlite://", creator=lambda: self._borrowed.connection, poolclass=NullPool
-        )
-        self.client = DBOSClient(system_database_engine=self.engine, lazy=True)
-
-    def connect(self, driver: sqlite3.Connection) -> Connection:
-        self._borrowed.connection = _Borrowed(driver)
-        return self.engine.connect()
-
-
-def _enqueue_on_sqlite(
-    borrowed: _BorrowedEngine, transaction: Transaction, attempt: _Attempt, at: datetime
-) -> None:
-    options: EnqueueOptions = {
-        "workflow_name": EXPIRE,
-        "queue_name": QUEUE,
-        "workflow_id": attempt.workflow_id,
-        "delay_seconds": _delay_until(at) / 1000 - time.time(),
-        "serialization_type": WorkflowSerializationFormat.PORTABLE,
-    }
-    with borrowed.connect(transaction.driver) as connection:
-        borrowed.client.enqueue_in_transaction(connection, options, **asdict(attempt))
