@@ -5,8 +5,9 @@
 The same work for each: N disputes are opened, and their merchants promise to ship until one and the
 same instant, S seconds later. Then all of these deadlines are due at once. It prints how many
 commands a second were handled one after the other while the engine set its alarms, and how many
-deadlines a second fired, each in the best of R rounds, in which the engines take turns. Temporal is its test server: one process, everything in memory. PostgreSQL
-is the one at DISPUTE_FSM_TEST_POSTGRES.
+deadlines a second fired, each in the best of R rounds, in which the engines take turns. Temporal is
+its test server: one process, everything in memory. PostgreSQL is the one at
+DISPUTE_FSM_TEST_POSTGRES.
 """
 
 import argparse

@@ -3,7 +3,7 @@
     clock = TemporalClock(service, client, task_queue="disputes")
     worker = Worker(
         client, task_queue="disputes", workflows=[DisputeDue], activities=[clock.expire],
-        activity_executor=ThreadPoolExecutor(16),
+        activity_executor=ThreadPoolExecutor(16), max_concurrent_activities=16,
     )
     async with worker:
         await clock.run()
