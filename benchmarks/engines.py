@@ -1,12 +1,12 @@
 """What fires deadlines, side by side: the own sweeper, DBOS, Temporal, the core inside Temporal.
 
-    python -m benchmarks.engines [--disputes N] [--seconds S]
+    python -m benchmarks.engines [--disputes N] [--rounds R]
 
 The same work for each: N disputes are opened, and their merchants promise to ship until one and the
-same instant, S seconds later. Then all of these deadlines are due at once. It prints how many
-commands a second were handled one after the other while the engine set its alarms, and how many
-deadlines a second fired. Temporal is its test server: one process, everything in memory. PostgreSQL
-is the one at DISPUTE_FSM_TEST_POSTGRES.
+same instant. Then all of these deadlines are due at once. It prints how many commands a second were
+handled one after the other while the engine set its alarms, and how many deadlines a second fired,
+each in the best of R rounds, in which the engines take turns. Temporal is its test server: one
+process, everything in memory. PostgreSQL is the one at DISPUTE_FSM_TEST_POSTGRES.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -60,17 +60,12 @@ class Shop:
 Histories = Sequence[Sequence[AuditEvent]]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """How many disputes there are, and how long after the start their deadlines are due."""
+def due_after(openings: float) -> datetime:
+    """Return when all deadlines are to be due, if the openings took so many seconds.
 
-    disputes: int
-    seconds: float
-
-    @property
-    def due_at(self) -> datetime:
-        """Return when they are due if the task starts now."""
-        return datetime.now(UTC) + timedelta(seconds=self.seconds)
+    The promises have to be given before.
+    """
+    return datetime.now(UTC) + timedelta(seconds=max(3.0, 4 * openings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +75,16 @@ class Measured:
     commands: float
     deadlines: float
 
+    def best(self, other: "Measured") -> "Measured":
+        """Return the better of two rounds, in each column."""
+        return Measured(max(self.commands, other.commands), max(self.deadlines, other.deadlines))
+
     @classmethod
     def of(cls, took: float, due_at: datetime, histories: Histories) -> "Measured":
         """Read it off the histories. Raises `SystemExit` where they show something else."""
         asked = max(history[1].at for history in histories)
         if asked >= due_at:
-            raise SystemExit("the commands took too long: give more --seconds, or fewer --disputes")
+            raise SystemExit("the commands took too long: the machine is too busy")
         fired = [event.at for history in histories for event in history if event.command.expires]
         if len(fired) != len(histories):
             raise SystemExit(f"{len(fired)} of {len(histories)} deadlines fired")
@@ -173,9 +172,9 @@ class temporal:  # noqa: N801 -- used as a context manager
         await self.environment.shutdown()
 
 
-def serve(service: DisputeService, task: Task) -> Measured:
+def serve(service: DisputeService, disputes: int) -> Measured:
     """Send the commands, and wait until all deadlines have fired."""
-    due_at, names = task.due_at, [f"D-{number}" for number in range(task.disputes)]
+    names = [f"D-{number}" for number in range(disputes)]
     began = time.perf_counter()
     for name in names:
         service.open(
@@ -185,6 +184,8 @@ def serve(service: DisputeService, task: Task) -> Measured:
             consumer_id="C-1",
             policy=POLICY,
         )
+    due_at = due_after(time.perf_counter() - began)
+    for name in names:
         result = service.send(
             name,
             "choose_option",
@@ -198,33 +199,36 @@ def serve(service: DisputeService, task: Task) -> Measured:
     took = time.perf_counter() - began
     while service.due_before(due_at + timedelta(seconds=1), limit=1).items:
         time.sleep(0.05)
-    return Measured.of(took, due_at, [list(service.history(name)) for name in names])
+    return Measured.of(took, due_at, [service.history(name) for name in names])
 
 
 # ---- the core inside Temporal --------------------------------------------------------------------
 
 
-async def inside_temporal(task: Task) -> Measured:
+async def inside_temporal(disputes: int) -> Measured:
     """Do the same work with each dispute in a workflow of its own."""
-    due_at, names = task.due_at, [f"D-{number}" for number in range(task.disputes)]
-    payload: dict[str, Any] = {
-        "option": "ship_by_agreed_date",
-        "agreed_until": due_at.isoformat(),
-        "vouchers": [VOUCHER],
-    }
+    names = [f"D-{number}" for number in range(disputes)]
     async with temporal() as client, temporal_core.worker(client):
-        began = time.perf_counter()
-        handles = []
+        began, handles = time.perf_counter(), []
         for name in names:
             opening = temporal_core.Opening(name, f"O-{name}", "M-1", "C-1", dict(POLICY.record))
             handle = await client.start_workflow(
                 temporal_core.DisputeWorkflow.run, opening, id=name, task_queue=QUEUE
             )
-            request = temporal_core.Request("choose_option", "merchant", "M-1", payload=payload)
+            while await handle.query(temporal_core.DisputeWorkflow.state) is None:
+                pass  # an opening is a command as others are: it is decided before the next one
+            handles.append(handle)
+        due_at = due_after(time.perf_counter() - began)
+        payload: dict[str, Any] = {
+            "option": "ship_by_agreed_date",
+            "agreed_until": due_at.isoformat(),
+            "vouchers": [VOUCHER],
+        }
+        request = temporal_core.Request("choose_option", "merchant", "M-1", payload=payload)
+        for handle in handles:
             answer = await handle.execute_update(temporal_core.DisputeWorkflow.send, request)
             if answer.decision != "accepted":
                 raise SystemExit(f"the promise was not accepted: {answer}")
-            handles.append(handle)
         took = time.perf_counter() - began
         ended = [await handle.result() for handle in handles]
     histories = [[EVENT.validate_python(record) for record in records] for records in ended]
@@ -241,30 +245,33 @@ ENGINES: dict[str, Callable[[str], Any]] = {
 
 
 def main() -> None:
-    """Measure one engine after the other, and print a row for each."""
+    """Measure the engines in turn, and print a row for each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engines")
     parser.add_argument("--disputes", type=int, default=200, metavar="N")
-    parser.add_argument("--seconds", type=float, default=20.0, metavar="S")
+    parser.add_argument("--rounds", type=int, default=3, metavar="R")
     asked = parser.parse_args()
-    task = Task(asked.disputes, asked.seconds)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    best: dict[tuple[str, str], Measured] = {}
+    for number in range(asked.rounds):
+        for row, measured in _round(asked.disputes):
+            sys.stderr.write(f"round {number + 1}, {', '.join(row)}: {measured}\n")
+            best[row] = measured.best(best.get(row, measured))
     sys.stdout.write(f"{json.dumps(machine())}\n\n")
-    sys.stdout.write(
-        "| engine | store | commands a second | deadlines a second |\n|---|---|--:|--:|\n"
-    )
+    sys.stdout.write("| engine | store | commands a second | deadlines a second |\n")
+    sys.stdout.write("|---|---|--:|--:|\n")
+    for row, measured in best.items():
+        figures = f"{measured.commands:,.0f} | {measured.deadlines:,.0f}"
+        sys.stdout.write(f"| {' | '.join(row)} | {figures} |\n")
+
+
+def _round(disputes: int) -> Iterator[tuple[tuple[str, str], Measured]]:
     for name, engine in ENGINES.items():
         for kind in KINDS:
             with ExitStack() as stack:
                 folder = Path(stack.enter_context(TemporaryDirectory()))
                 url = stack.enter_context(database(kind, folder))
-                _row(name, kind, serve(stack.enter_context(engine(url)), task))
-    _row("core in Temporal", "Temporal", asyncio.run(inside_temporal(task)))
-
-
-def _row(engine: str, kind: str, measured: Measured) -> None:
-    row = f"| {engine} | {kind} | {measured.commands:,.0f} | {measured.deadlines:,.0f} |\n"
-    sys.stdout.write(row)
-    sys.stdout.flush()
+                yield (name, kind), serve(stack.enter_context(engine(url)), disputes)
+    yield ("core in Temporal", "Temporal"), asyncio.run(inside_temporal(disputes))
 
 
 if __name__ == "__main__":

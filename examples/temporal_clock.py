@@ -49,6 +49,7 @@ async def serve(url: str, client: Client) -> None:
         workflows=[DisputeDue],
         activities=[clock.expire],
         activity_executor=ThreadPoolExecutor(16),
+        max_concurrent_activities=16,
     )
     async with worker:
         running = asyncio.create_task(clock.run())

@@ -20,7 +20,8 @@ from temporalio.worker import Replayer
 
 from dispute_fsm.domain.enums import CommandType, Deadline, Option
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.engines.temporal import DisputeDue, TemporalClock
+from dispute_fsm.domain.scalars import format_instant
+from dispute_fsm.engines.temporal import DisputeDue, TemporalClock, Wakeup
 from dispute_fsm.errors import OrderSystemUnavailableError, SinkUnavailableError
 from dispute_fsm.handler import Expiry
 from dispute_fsm.service import DisputeService
@@ -32,8 +33,9 @@ from tests.engine_chaos import NOTES, SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import FILES, Player, Shop, chosen, expected, expiries, scenario
 from tests.patience import PATIENCE
 from tests.service_support import AnyOrder, House, Time, house, promised, request, settle
-from tests.support import CANCELLING, DAY, MINUTE, PAID, ROOT, SECOND, choose, command
+from tests.support import CANCELLING, DAY, MINUTE, OPENED_AT, PAID, ROOT, SECOND, choose, command
 from tests.temporal_support import (
+    QUEUE,
     RECORDED,
     SANDBOX,
     Alarms,
@@ -94,29 +96,33 @@ def fired(service: DisputeService, dispute_id: str) -> int:
 
 
 def test_a_feed_that_is_delivered_again_starts_nothing_twice(home: House) -> None:
-    home.open("D-1")
-    home.open("D-2")
-    home.service.send("D-2", choose(Option.OUT_OF_STOCK_REFUND))
+    pending, ended, killed = "D-1", "D-2", "D-3"
+    for dispute_id in (pending, ended, killed):
+        home.open(dispute_id)
     settle(home.store)
 
     async def deliver_twice() -> None:
-        async with server() as environment:
+        async with server() as environment, working(environment.client, home.service) as clock:
             client = environment.client
-            async with working(client, home.service) as clock:
-                assert await clock.deliver() == DeliveryResult(delivered=3)
-                pending = await run_of(client, "D-1", 1), await run_of(client, "D-2", 2)
-                home.time.pass_(DAY * 2)
-                await environment.sleep(DAY * 2)
-                assert await result(environment, "due:D-1:1") == "fired"
-                settle(home.store)
-                with home.store.engine.begin() as connection:
-                    connection.execute(text("DELETE FROM dispute_consumers"))
-                assert (await clock.deliver()).delivered == 5  # with the two expiries
-                again = await run_of(client, "D-1", 1), await run_of(client, "D-2", 2)
-                assert [each.run_id for each in again] == [each.run_id for each in pending]
+            for_another = Wakeup(ended, 9, format_instant(OPENED_AT))
+            await client.start_workflow(
+                DisputeDue.run, for_another, id=f"due:{ended}:1", task_queue=QUEUE
+            )
+            assert await result(environment, f"due:{ended}:1") == "stale"
+            ran = await run_of(client, ended, 1)
+            assert await clock.deliver() == DeliveryResult(delivered=3)
+            assert (await run_of(client, ended, 1)).run_id == ran.run_id
+            await client.get_workflow_handle(f"due:{killed}:1").terminate()
+            first = [(await run_of(client, each, 1)).run_id for each in (pending, ended, killed)]
+            with home.store.engine.begin() as connection:
+                connection.execute(text("DELETE FROM dispute_consumers"))
+            settle(home.store)
+            assert await clock.deliver() == DeliveryResult(delivered=3)
+            again = [(await run_of(client, each, 1)).run_id for each in (pending, ended, killed)]
+            assert again[:2] == first[:2]
+            assert again[2] != first[2], "what somebody has terminated is started again"
 
     asyncio.run(deliver_twice())
-    assert (fired(home.service, "D-1"), fired(home.service, "D-2")) == (1, 1)
 
 
 def test_nothing_is_started_for_what_is_past_refused_or_without_a_deadline(home: House) -> None:

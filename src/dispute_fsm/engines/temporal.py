@@ -3,7 +3,7 @@
     clock = TemporalClock(service, client, task_queue="disputes")
     worker = Worker(
         client, task_queue="disputes", workflows=[DisputeDue], activities=[clock.expire],
-        activity_executor=ThreadPoolExecutor(16),
+        activity_executor=ThreadPoolExecutor(16), max_concurrent_activities=16,
     )
     async with worker:
         await clock.run()
@@ -32,7 +32,6 @@ from temporalio.exceptions import (
 from temporalio.service import RPCError
 
 from dispute_fsm.decider.dispute import next_due
-from dispute_fsm.domain.enums import EventType
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.engines.temporal_workflow import EXPIRE, Attempt, DisputeDue, Wakeup
 from dispute_fsm.errors import (
@@ -142,8 +141,6 @@ class TemporalClock:
         if is_stopped():
             raise SinkUnavailableError("the clock was stopped")
         record = event["data"]
-        if record["type"] == EventType.REFUSED or not record["deadlines"]:
-            return
         try:
             wakeup = self._wakeup(record["dispute_id"], record["revision"])
             if wakeup is not None:
