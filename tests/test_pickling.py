@@ -28,6 +28,8 @@ from dispute_fsm.domain.enums import CommandType, Option, Role, StateName, Vouch
 from dispute_fsm.domain.events import DisputeOpened
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.rollout import Rollout
+from dispute_fsm.engines.temporal import TemporalClock
+from dispute_fsm.engines.temporal_workflow import Attempt, DisputeDue, Wakeup
 from dispute_fsm.errors import DisputeError, InputError, IntegrityError, SinkUnavailableError
 from dispute_fsm.handler import Disputes
 from dispute_fsm.history.reader import steps
@@ -71,6 +73,8 @@ WITHOUT = {
     AsyncDisputeService: "holds a store, and threads",
     Consumer: "holds a store, and the host's sink",
     Sweeper: "holds a store, and waits",
+    TemporalClock: "holds a store, and a client",
+    DisputeDue: "a workflow, of which Temporal makes each object",
 }
 """The public classes that are no values, and why."""
 
@@ -296,7 +300,8 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
         dict[int, object](),
         defaultdict[type, list[object]](list),
     )
-    for root in (*decided(), *recorded(folder), *kept(folder)):
+    alarms = Wakeup("D-1", 2, "2023-03-28T02:00:00Z"), Attempt("early", 0.5)
+    for root in (*decided(), *recorded(folder), *kept(folder), *alarms):
         for part in parts(root, seen):
             if len(by_type[type(part)]) < FEW:
                 by_type[type(part)].append(part)
