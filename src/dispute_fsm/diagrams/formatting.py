@@ -27,6 +27,16 @@ class Formatter:
         self.lang: Lang = lang
         self.policy = Policy.model_validate(machine.policy)
 
+    @cached_property
+    def inactive(self) -> frozenset[str]:
+        """The ids of the states and transitions that the policy excludes."""
+        return self.machine.unreachable()
+
+    def marked(self, text: str, *ids: str) -> str:
+        """Add to a text that the policy excludes all of what it is about."""
+        words = [self.message("inactive")] if self.inactive.issuperset(ids) else []
+        return self.join("space", [text, *words])
+
     def message(self, name: str, /, *values: object, **named: object) -> str:
         """Format one of the shared phrases."""
         return PHRASES(self.lang, name, *values, **named)

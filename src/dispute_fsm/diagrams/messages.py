@@ -46,6 +46,21 @@ PHRASES = Messages(
         "chosen": ("所选的方案", "the option chosen"),
         "stays": ("状态不变", "stays"),
         "none": ("–", "–"),
+        "inactive": ("【当前参数下不适用】", "[never under this policy]"),
+        "policy": ("规则参数：{}。", "Policy: {}."),
+        "default": ("默认", "the default"),
+        "differs": ("默认，但 {}", "the default, but {}"),
+        "field": ("{label}（{field}）：{value}", "{label} ({field}): {value}"),
+        "edited": ("已修改", "edited"),
+        "removed": ("已移除", "removed"),
+        "pale": (
+            "浅色虚线、标有“当前参数下不适用”的，在此参数下不会发生。",
+            "What is pale and dashed, and marked “never under this policy”, cannot happen then.",
+        ),
+        "any_policy": (
+            "各种规则参数下的流程均同样显示；时限长短按：{}。",
+            "What any policy allows is shown alike; the terms of deadlines are those of: {}.",
+        ),
     }
 )
 
@@ -160,7 +175,6 @@ CHART = Messages(
             "已结束的状态列有时限的，时限届满前仍可能变更。",
             "A closed state that shows a deadline may still change until it has passed.",
         ),
-        "unreachable": ("【当前参数下不适用】", "[never under this policy]"),
     }
 )
 

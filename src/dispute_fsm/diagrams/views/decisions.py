@@ -31,8 +31,10 @@ from dispute_fsm.diagrams.picture import (
     View,
     cell,
 )
+from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.chart import (
     deadline_lines,
+    remark_on,
     shape_of,
     state_name,
     transition_edge,
@@ -60,7 +62,7 @@ def decisions(machine: Machine, lang: Lang) -> View:
         name="decisions",
         lang=lang,
         title=DECISIONS(lang, "title", fmt.rules),
-        notes=tuple(DECISIONS(lang, note) for note in notes),
+        notes=(policy_note(fmt), *(DECISIONS(lang, note) for note in notes)),
         parts=(*tables.tables(), source_table(fmt, uses(fmt, machine.transitions))),
         graph=_sketch(fmt),
     )
@@ -86,6 +88,7 @@ class _DecisionTables:
                     leaves = (leaf.label for leaf in self.machine.leaves(state.id))
                     labels = self.fmt.join("comma", map(self.fmt.label, leaves))
                     title += self.fmt.message("colon") + self.text("within", labels)
+                title = self.fmt.marked(title, state.id)
                 notes = tuple(deadline_lines(self.fmt, state))
                 yield self.table(state.id, title, list(self.rows(state, here)), notes)
 
@@ -114,6 +117,7 @@ class _DecisionTables:
         fmt = self.fmt
         target = fmt.message("stays") if transition.stays else fmt.state(transition.target)
         none = cell(fmt.message("none"))
+        remark = remark_on(fmt, transition.id)
         return TextRow(
             id=f"decision-{transition.id}",
             tone=transition.roles[0].value,
@@ -121,6 +125,7 @@ class _DecisionTables:
                 (
                     Line(fmt.label(transition.event), Face.STRONG),
                     Line(transition.event.value, Face.FAINT),
+                    *cell(remark.badge),
                 ),
                 cell(fmt.roles(transition)),
                 cell(*fmt.with_sources(fmt.selectors(transition))) or none,
@@ -130,6 +135,7 @@ class _DecisionTables:
                 cell(*fmt.deadline_changes(transition)) or none,
                 cell(fmt.ref(transition)),
             ),
+            mark=remark.mark,
         )
 
     def otherwise(self, transitions: Sequence[TransitionView], *, gap: bool) -> TextRow:
@@ -151,7 +157,8 @@ class _DecisionTables:
                 codes = gap_codes(self.machine, transitions)
                 phrase = "if_waiting" if once is None else "if_accepted"
                 lines.append(self.text("nothing", self.one_of(codes, phrase)))
-        return self.merged(f"otherwise-{first.source}-{first.event.value}", "otherwise", lines)
+        name = f"otherwise-{first.source}-{first.event.value}"
+        return self.merged(name, "otherwise", lines, first.source)
 
     def leaves_out_options(self) -> bool:
         """Tell whether the version names options that it does not offer."""
@@ -167,7 +174,7 @@ class _DecisionTables:
             self.fmt.join("comma", map(self.fmt.label, group)) + self.fmt.message("colon") + answer
             for answer, group in answers.items()
         ]
-        return self.merged(f"others-{state.id}", "others", lines)
+        return self.merged(f"others-{state.id}", "others", lines, state.id)
 
     def not_offered(self, state: StateNode, event: CommandType) -> str:
         codes = not_offered_codes(self.machine, state, event)
@@ -184,9 +191,13 @@ class _DecisionTables:
             case two:
                 return self.text(phrase, *two)
 
-    def merged(self, name: str, head: str, lines: list[str]) -> TextRow:
+    def merged(self, name: str, head: str, lines: list[str], state: str | None) -> TextRow:
         texts = (self.text(head), self.fmt.join("and", lines))
-        return TextRow(id=name, cells=tuple(cell(text, face=Face.FAINT) for text in texts))
+        return TextRow(
+            id=name,
+            cells=tuple(cell(text, face=Face.FAINT) for text in texts),
+            mark=remark_on(self.fmt, str(state)).mark,
+        )
 
 
 def _requirements(fmt: Formatter, transition: TransitionView) -> Iterator[str]:
@@ -207,12 +218,18 @@ def _sketch(fmt: Formatter) -> Picture:
         transitions = [each for each in machine.transitions if each.source == state.id]
         if not transitions:
             continue
+        name = "  ".join(line.text for line in state_name(fmt, state))
         frame, start = f"of-{state.id}", f"in-{state.id}"
+        remark = remark_on(fmt, state.id)
         frames.append(
-            Frame(id=frame, title="  ".join(line.text for line in state_name(fmt, state)))
+            Frame(
+                id=frame,
+                title=fmt.marked(name, state.id),
+                mark=remark.mark,
+            )
         )
         title = Line(fmt.label(state.label), Face.TITLE)
-        boxes[start] = Box(id=start, frame=frame, lines=(title,))
+        boxes[start] = Box(id=start, frame=frame, lines=(title,), mark=remark.mark)
         for transition in transitions:
             end = start if transition.stays else f"to-{state.id}-{transition.target}"
             if end not in boxes:
@@ -224,7 +241,15 @@ def _sketch(fmt: Formatter) -> Picture:
                     lines=(Line(fmt.label(target.label), Face.TITLE),),
                 )
             lines = _lines(fmt, transition)
-            edges.append(transition_edge(fmt, transition, ends=(start, end), lines=lines))
+            edges.append(
+                transition_edge(
+                    fmt,
+                    transition,
+                    ends=(start, end),
+                    lines=lines,
+                    remark=remark_on(fmt, transition.id),
+                )
+            )
     return Picture(
         id="decisions",
         title=fmt.rules,
