@@ -109,7 +109,7 @@ class _OptionColumn:
     def refusals(self) -> Iterator[str]:
         codes = dict.fromkeys(code for guard in self.requirements for code in guard.codes)
         for code in codes:
-            yield f"{self.fmt.label(code)} ({code.value})"
+            yield self.fmt.refusal(code)
         if set(codes) & LINKED:
             yield self.text("link", ORDER_PAGE_LINK)
 
