@@ -140,6 +140,9 @@ def test_a_scenario_is_drawn_as_the_dispute_that_comes_of_it(tmp_path: Path) -> 
         (("chart", "--check"), ("--check",)),
         (("chart", "--narrow"), ("--narrow", "chart", "overview")),
         (("history", HISTORY, "--narrow"), ("--narrow", "history", "overview")),
+        (("--check", "--all-policies"), ("--check",)),
+        (("all", "--all-policies"), ("--all-policies", "all", "chart")),
+        (("diff", "2023-03", POLICY, "--all-policies"), ("--all-policies", "diff", "chart")),
         (("history", ROOT / "examples" / "no-such.dispute.yaml"), ("no-such",)),
         (
             ("history", ROOT / "tests" / "histories" / "sixty-disputes.history.jsonl.gz"),
@@ -333,7 +336,7 @@ PLANTED = {
         "domain/policy.py",
         '"scan_grace": "6h",',
         '"scan_grace": "8h",',
-        ("policy scan_grace", 'was "6h", is "8h"'),
+        ("policy scan_grace", "was 6h, is 8h"),
     ),
 }
 

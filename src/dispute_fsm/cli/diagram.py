@@ -1,7 +1,8 @@
 """`dispute-fsm diagram`: draw the rules for reviewers, and compare the committed pictures."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,6 @@ from dispute_fsm.diagrams.catalogue import (
     SUFFIXES,
     VIEWS,
     Format,
-    RuleViews,
     drifts,
     render,
     write,
@@ -92,6 +92,13 @@ def diagram(
         bool, typer.Option("--narrow", help=f"For phones, 390 px wide ({', '.join(NARROW)}).")
     ] = False,
     dispute: DisputeOption = None,
+    all_policies: Annotated[
+        bool,
+        typer.Option(
+            "--all-policies",
+            help="Show what the default policy excludes like everything else.",
+        ),
+    ] = False,
     font: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A font for PNG, in addition to the bundled one."),
@@ -105,11 +112,16 @@ def diagram(
     wrong usage, unreadable input.
     """
     if check:
-        if view is not None or of or format_ is not None:
+        if view is not None or of or format_ is not None or all_policies:
             raise InputError(
                 "cannot be combined: it compares every committed picture", field="--check"
             )
         return _check(to or _FOLDER, lang)
+    if all_policies and view in {_ALL, "history", "diff"}:
+        raise InputError(
+            f"cannot be combined with {view}: {', '.join((*VIEWS, 'coverage'))} can be drawn so",
+            field="--all-policies",
+        )
     if view == _ALL:
         folder = to or _FOLDER
         require_folder(folder.parent)
@@ -125,7 +137,15 @@ def diagram(
         raise InputError(
             f"{name} cannot be drawn narrow; {', '.join(NARROW)} can", field="--narrow"
         )
-    drawn = _view(name, of or [], rules, lang, dispute, NARROW if narrow else VIEWS)
+    machine = partial(_machine, rules, all_policies)
+    if name in VIEWS:
+        if of:
+            raise InputError(
+                f"{name} shows a rule version and takes no subject: use --rules", field="OF"
+            )
+        drawn = (NARROW if narrow else VIEWS)[name](machine(), lang)
+    else:
+        drawn = _view(name, of or [], rules, lang, dispute, machine)
     write_output(render(drawn, chosen_format, font or ()), to, lang)
     return Exit.OK
 
@@ -136,28 +156,15 @@ def _view(
     rules: str,
     lang: Lang,
     dispute: str | None,
-    views: RuleViews,
+    machine: Callable[[], Machine],
 ) -> View:
-    if name in views:
-        if of:
-            raise InputError(
-                f"{name} shows a rule version and takes no subject: use --rules", field="OF"
-            )
-        return views[name](machine_of(rule_version(rules), DEFAULT_POLICY), lang)
     match name, list(of):
         case "history", [path]:
             return history(*read_events(path, dispute), lang)
         case "diff", [before, after]:
             return diff(_side(before, rules), _side(after, rules), lang)
         case "coverage", [_, *_]:
-            corpus = Corpus(machine_of(rule_version(rules), DEFAULT_POLICY))
-            files, errors = history_files(of)
-            if errors:
-                raise errors[0]
-            for path in files:
-                for step in steps(path):
-                    corpus.add(step.event)
-            return coverage(corpus, lang)
+            return coverage(_corpus(of, machine()), lang)
         case _:
             pass
     if name in _SUBJECTS:
@@ -165,6 +172,21 @@ def _view(
             f"this view needs a subject: dispute-fsm diagram {name} {_SUBJECTS[name]}", field=name
         )
     raise InputError(unknown_value(name, (*VIEWS, *_SUBJECTS, _ALL), "view"), field="VIEW")
+
+
+def _machine(rules: str, all_policies: bool) -> Machine:
+    return machine_of(rule_version(rules), DEFAULT_POLICY, any_policy=all_policies)
+
+
+def _corpus(of: Sequence[str], machine: Machine) -> Corpus:
+    files, errors = history_files(of)
+    if errors:
+        raise errors[0]
+    corpus = Corpus(machine)
+    for path in files:
+        for step in steps(path):
+            corpus.add(step.event)
+    return corpus
 
 
 def _side(name: str, rules: str) -> tuple[str, Machine]:

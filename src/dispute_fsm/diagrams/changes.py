@@ -4,17 +4,22 @@ The view `diff` shows them, and `dispute-fsm diagram --check` names by them what
 committed pictures.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import CHANGES, KINDS
 from dispute_fsm.diagrams.model import Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import Mark
-from dispute_fsm.domain.enums import POLICY_FIELDS, Denial, Labelled, Lang, Silence
-from dispute_fsm.domain.policy import Term
+from dispute_fsm.diagrams.policy_text import (
+    ABSENT,
+    field_label,
+    is_term,
+    policy_differences,
+    value_text,
+)
+from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
 
 ChangeKind = Literal["state", "transition", "condition", "question", "label", "policy"]
@@ -23,12 +28,6 @@ Aspects = Mapping[str, Sequence[str]]
 Ends = tuple[str | None, str, str]
 """A transition's source, event and target."""
 
-_ABSENT = object()
-_TERM = frozenset(Term.model_fields)
-_POLICY_ENUMS: Mapping[tuple[str, ...], type[Labelled]] = FrozenMap(
-    {("silence",): Silence, ("denial",): Denial}
-)
-"""The fields of a policy whose values have labels."""
 _STATE_ASPECTS = frozenset({"source", "target", "parent"})
 """The aspects that are ids of states."""
 _SIGNS: Mapping[Mark, str] = FrozenMap({Mark.ADDED: "+", Mark.REMOVED: "-", Mark.CHANGED: "~"})
@@ -130,17 +129,17 @@ class _Comparison:
 
     def policy(self) -> Iterator[ChartChange]:
         """Compare the policies."""
-        for path, was, now in _differing(self.before.machine.policy, self.after.machine.policy, ()):
+        policies = self.before.machine.policy, self.after.machine.policy
+        for path, was, now in policy_differences(*policies):
             lines: tuple[str, ...] = ()
-            mark = Mark.ADDED if was is _ABSENT else Mark.REMOVED
-            if mark is Mark.ADDED and _is_term(now):
-                lines = (_value(self.after, path, now),)
-            if was is not _ABSENT and now is not _ABSENT:
+            mark = Mark.ADDED if was is ABSENT else Mark.REMOVED
+            if mark is Mark.ADDED and is_term(now):
+                lines = (value_text(self.after, path, now),)
+            if was is not ABSENT and now is not ABSENT:
                 mark = Mark.CHANGED
-                values = _value(self.before, path, was), _value(self.after, path, now)
+                values = value_text(self.before, path, was), value_text(self.after, path, now)
                 lines = (self.text("changed", was=values[0], now=values[1]),)
-            labels = POLICY_FIELDS.get(path[0], ("", ""))
-            label = labels[self.after.lang == "en"]
+            label = field_label(self.after, path)
             yield ChartChange("policy", ".".join(path), mark, label, lines)
 
     def text(self, name: str, **named: str) -> str:
@@ -238,32 +237,3 @@ def renamed_transitions(before: Machine, after: Machine) -> dict[str, str]:
     return {
         old[0]: now[ends][0] for ends, old in was.items() if len(old) == 1 == len(now.get(ends, ()))
     }
-
-
-def _differing(
-    was: object, now: object, path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], object, object]]:
-    """Iterate over the paths at which two policies differ, with both values.
-
-    The term of a deadline is one value, and so is what only one of the policies has.
-    """
-    if isinstance(was, dict) and isinstance(now, dict) and not _TERM & {*was, *now}:
-        before, after = cast("dict[str, object]", was), cast("dict[str, object]", now)
-        for name in dict.fromkeys((*before, *after)):
-            yield from _differing(
-                before.get(name, _ABSENT), after.get(name, _ABSENT), (*path, name)
-            )
-    elif was != now:
-        yield path, was, now
-
-
-def _is_term(value: object) -> bool:
-    return isinstance(value, dict) and not _TERM.isdisjoint(value)
-
-
-def _value(fmt: Formatter, path: tuple[str, ...], value: object) -> str:
-    if path in _POLICY_ENUMS:
-        return fmt.label(_POLICY_ENUMS[path](str(value)))
-    if _is_term(value):
-        return fmt.term(Term.model_validate(value))
-    return fmt.message("off") if value is None else json.dumps(value, ensure_ascii=False)

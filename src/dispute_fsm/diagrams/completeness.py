@@ -74,6 +74,16 @@ def gap_codes(machine: Machine, transitions: Sequence[TransitionView]) -> tuple[
     return (RefusalCode.DISPUTE_CLOSED, *others)
 
 
+def late_in(machine: Machine, source: str | None) -> tuple[StateNode, ...]:
+    """Return the leaves of a state in which a deadline may have passed.
+
+    Elsewhere no deadline runs that the state acts on, so no event is too late there.
+    """
+    leaves = () if source is None else machine.leaves(source)
+    off = () if machine.any_policy else machine.off
+    return tuple(leaf for leaf in leaves if not set(leaf.running) <= set(off))
+
+
 def _misplaced(machine: Machine, state: StateNode, event: CommandType) -> tuple[RefusalCode, ...]:
     if state.closed:
         return (RefusalCode.DISPUTE_CLOSED,)

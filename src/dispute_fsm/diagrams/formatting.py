@@ -6,14 +6,14 @@ from functools import cached_property
 from dispute_fsm.diagrams.messages import PHRASES
 from dispute_fsm.diagrams.model import GuardLabel, Machine, Provenance, TransitionView
 from dispute_fsm.domain.deadlines import term_of
-from dispute_fsm.domain.enums import Deadline, Labelled, Lang, Outcome
+from dispute_fsm.domain.enums import Deadline, Labelled, Lang, Outcome, RefusalCode
 from dispute_fsm.domain.policy import Bilingual, Policy, Term
 from dispute_fsm.history.timeline_text import duration_text
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.selectors import EXTENDED, FAILED, NAMED, OPTION
 from dispute_fsm.rules.guards.timing import evidence_in_time, in_time, settlement_in_time
 
-_IN_TIME = frozenset({in_time.name, settlement_in_time.name, evidence_in_time.name})
+IN_TIME = frozenset({in_time.name, settlement_in_time.name, evidence_in_time.name})
 """Required of every transition that is not an expiry, so it is not repeated on each."""
 _EXTENSIONS = frozenset({EXTENDED.name, NAMED.name})
 _LIMITS = frozenset(guard.name for guard in VOUCHER_LIMITS)
@@ -26,6 +26,16 @@ class Formatter:
         self.machine = machine
         self.lang: Lang = lang
         self.policy = Policy.model_validate(machine.policy)
+
+    @cached_property
+    def inactive(self) -> frozenset[str]:
+        """The ids of the states and transitions that the policy excludes."""
+        return self.machine.unreachable()
+
+    def marked(self, text: str, *ids: str) -> str:
+        """Add to a text that the policy excludes all of what it is about."""
+        words = [self.message("inactive")] if self.inactive.issuperset(ids) else []
+        return self.join("space", [text, *words])
 
     def message(self, name: str, /, *values: object, **named: object) -> str:
         """Format one of the shared phrases."""
@@ -113,7 +123,7 @@ class Formatter:
 
     def timing(self, transition: TransitionView) -> list[GuardLabel]:
         """Return what a transition requires of the time, except that it has to be in time."""
-        return self.conditions(name for name in transition.timing if name not in _IN_TIME)
+        return self.conditions(name for name in transition.timing if name not in IN_TIME)
 
     def guards(self, transition: TransitionView) -> list[GuardLabel]:
         """Return every condition of a transition."""
@@ -147,6 +157,10 @@ class Formatter:
                 yield self.condition(condition), self.ref(condition), (condition,)
         if together:
             yield self.message("limits"), self.ref(limits[0]), limits
+
+    def refusal(self, code: RefusalCode) -> str:
+        """Return how a refusal is explained, with its code."""
+        return f"{self.label(code)} ({code.value})"
 
     # ---- outcomes and deadlines ------------------------------------------------------------------
 

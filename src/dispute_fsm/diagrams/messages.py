@@ -46,6 +46,21 @@ PHRASES = Messages(
         "chosen": ("所选的方案", "the option chosen"),
         "stays": ("状态不变", "stays"),
         "none": ("–", "–"),
+        "inactive": ("【当前参数下不适用】", "[never under this policy]"),
+        "policy": ("规则参数：{}。", "Policy: {}."),
+        "default": ("默认", "the default"),
+        "differs": ("默认，但 {}", "the default, but {}"),
+        "field": ("{label}（{field}）：{value}", "{label} ({field}): {value}"),
+        "edited": ("已修改", "edited"),
+        "removed": ("已移除", "removed"),
+        "pale": (
+            "浅色虚线、标有“当前参数下不适用”的，在此参数下不会发生。",
+            "What is pale and dashed, and marked “never under this policy”, cannot happen then.",
+        ),
+        "any_policy": (
+            "各种规则参数下的流程均同样显示；时限长短按：{}。",
+            "What any policy allows is shown alike; the terms of deadlines are those of: {}.",
+        ),
     }
 )
 
@@ -160,7 +175,6 @@ CHART = Messages(
             "已结束的状态列有时限的，时限届满前仍可能变更。",
             "A closed state that shows a deadline may still change until it has passed.",
         ),
-        "unreachable": ("【当前参数下不适用】", "[never under this policy]"),
     }
 )
 
@@ -169,22 +183,23 @@ DECISIONS = Messages(
         "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),
         "read": (
             (
-                "每个状态一张表。先看事件与“适用条件”：至多一行适用；再看“必须满足”："
-                "有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。"
+                "每个状态一张表。先看事件（及所选方案）与“适用条件”：至多一行适用；"
+                "再看“必须满足”：有一项不满足即被拒绝，不满足的各项连同括号中的代码一并返回。"
             ),
             (
-                "One table for each state. First the event and “if”: at most one row applies. "
+                "One table for each state. First the event, with the option that is chosen, and "
+                "“if”: at most one row applies. "
                 "Then “needs”: where any of it is unmet the "
                 "request is refused, and every unmet item comes back with the code in brackets."
             ),
         ),
         "time": (
             (
-                "除届满事件外，每一行都要求所在状态的时限未过（恰在截止时刻操作，视为按时）；"
+                "状态有时限的，除届满事件外，每一行都要求时限未过（恰在截止时刻操作，视为按时）；"
                 "逾期的后果见“否则”一行。"
             ),
             (
-                "Every row but an expiry demands that the running deadline of its state has not "
+                "Where a state has a deadline, every row but an expiry demands that it has not "
                 "passed (at the due instant is in time); "
                 "what being late means stands under “otherwise”."
             ),
@@ -210,21 +225,22 @@ DECISIONS = Messages(
         "otherwise": ("否则", "otherwise"),
         "others": ("其他事件", "any other event"),
         "someone": ("由他人操作：{}", "by anybody else: {}"),
-        "timing": ("不满足“{}”：{}", "not “{}”: {}"),
+        "refused": ("否则：{}", "else: {}"),
+        "in": ("在“{}”状态：{}", "in {}: {}"),
         "nothing": ("以上均不适用：{}", "where no row applies: {}"),
         "unchanged": ("无变化，不视为错误", "nothing changes, no error"),
         "not_offered": ("本规则版本没有的方案：{}", "an option of another rule version: {}"),
         "if_chosen": (
-            "{}（已选择方案时）、{}（尚未选择方案时）",
-            "{} (where one was chosen), {} (where none was)",
+            "若已选择方案，{}；若尚未选择，{}",
+            "where one was chosen, {}; where none was, {}",
         ),
         "if_accepted": (
-            "{}（此前已受理过时）、{}（此前未受理时）",
-            "{} (where it was accepted before), {} (where it was not)",
+            "若此前已受理过，{}；若此前未受理，{}",
+            "where it was accepted before, {}; where it was not, {}",
         ),
         "if_waiting": (
-            "{}（当前无时限时）、{}（时限仍在计时时）",
-            "{} (where no deadline runs), {} (where one runs)",
+            "若当前无时限，{}；若时限仍在计时，{}",
+            "where no deadline runs, {}; where one runs, {}",
         ),
         "nothing_leads_out": ("无后续操作", "nothing leads out"),
     }

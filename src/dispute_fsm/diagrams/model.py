@@ -162,6 +162,8 @@ class Machine(MachinePart):
     policy: dict[str, Any]
     off: Series[Named[Deadline]]
     """The deadlines that the policy switches off."""
+    any_policy: Annotated[bool, Field(exclude=True)] = False
+    """Whether it is shown for any policy: then nothing counts as excluded by its own."""
 
     def state(self, name: str) -> StateNode:
         """Return a state by its id."""
@@ -211,6 +213,8 @@ class Machine(MachinePart):
 
         An extension of a deadline that is off is excluded, too.
         """
+        if self.any_policy:
+            return False
         settled = {
             name: question.settled
             for name, question in self.questions.items()
@@ -252,8 +256,10 @@ class Machine(MachinePart):
 # ---- reading a chart -----------------------------------------------------------------------------
 
 
-def machine_of(version: RuleVersion, policy: Policy) -> Machine:
+def machine_of(version: RuleVersion, policy: Policy, *, any_policy: bool = False) -> Machine:
     """Read a rule version's chart, under the policy with just the fields of this version.
+
+    `any_policy` says that what the policy excludes is to be shown like everything else.
 
     Raises `ChartError` where two transitions have the same id.
     """
@@ -287,6 +293,7 @@ def machine_of(version: RuleVersion, policy: Policy) -> Machine:
         labels=_labels(version, transitions, guards.values()),
         policy=policy.record,
         off=tuple(deadline for deadline in version.deadlines if not is_on(deadline, policy)),
+        any_policy=any_policy,
     )
 
 

@@ -163,6 +163,7 @@ class TextRow:
     id: str
     cells: tuple[tuple[Line, ...], ...]
     tone: str = ""
+    mark: Mark = Mark.PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Markdown: tables and timelines as tables, pictures as Mermaid, which many readers draw."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -8,15 +9,35 @@ from zoneinfo import ZoneInfo
 from dispute_fsm.diagrams.picture import Bars, Face, Line, Part, Picture, TextTable, View
 from dispute_fsm.diagrams.render.mermaid import mermaid
 
+_FEW = 3
+"""How many tables a reader finds without links to them."""
+_NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
 def markdown(view: View) -> str:
     """Write a view as Markdown."""
     paragraphs = [f"# {_escaped(view.title)}", *map(_escaped, view.notes)]
+    titles = [part.title for part in view.parts if not isinstance(part, Picture) and part.title]
+    if len(titles) > _FEW:
+        paragraphs.append("\n".join(_links(view.title, titles)))
     for part in view.parts:
         paragraphs += _part(part)
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _links(first: str, titles: Iterable[str]) -> Iterator[str]:
+    """Link to the headings below the first one, by the anchors that GitHub gives them."""
+    seen = Counter([_anchor(first)])
+    for title in titles:
+        anchor = _anchor(title)
+        number = f"-{seen[anchor]}" if seen[anchor] else ""
+        seen[anchor] += 1
+        yield f"- [{_escaped(title)}](#{anchor}{number})"
+
+
+def _anchor(title: str) -> str:
+    return _NOT_IN_ANCHOR.sub("", title.lower()).replace(" ", "-")
 
 
 def _part(part: Part) -> Iterator[str]:

@@ -237,7 +237,7 @@ def _row(row: TextRow, columns: Sequence[float], top: float, *, striped: bool) -
         block(lines, width - 2 * PADDING) for lines, width in zip(row.cells, widths, strict=True)
     ]
     height, width = max(cell.height for cell in cells) - PADDING, sum(columns)
-    body = [group(row.id, ("row", row.tone))]
+    body = [group(row.id, ("row", row.tone, row.mark))]
     if striped:
         body.append(rectangle("stripe", Rectangle(0, top, width, height)))
     body.append(rule((0, top), (width, top)))

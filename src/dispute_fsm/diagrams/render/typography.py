@@ -119,8 +119,10 @@ _STYLES = (
         ".added > .course,.added > .label,.added > .box,.changed > .course,.changed > "
         ".label{stroke-width:2.4}"
     ),
-    ".inactive > .course,.inactive > .box{stroke-dasharray:5 4;stroke-opacity:.6}",
-    ".inactive > .frame,.inactive > .rule{stroke-dasharray:5 4;stroke-opacity:.6}",
+    (
+        ".inactive > .course,.inactive > .label,.inactive > .box,.inactive > .frame,.inactive > "
+        ".rule{stroke-dasharray:5 4;stroke-opacity:.6}"
+    ),
     ".inactive > .tip,.inactive > .band{opacity:.4}",
     ".removed > .course,.removed > .label,.removed > .box{stroke-width:2;stroke-dasharray:7 4}",
     ".missed > .course,.missed > .label,.missed > .box{stroke-width:2;stroke-dasharray:2 4}",

@@ -20,6 +20,7 @@ from dispute_fsm.diagrams.picture import (
     Shape,
     View,
 )
+from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.scalars import FrozenMap
@@ -36,14 +37,14 @@ class Remark(NamedTuple):
 
 
 _NONE: Mapping[str, Remark] = FrozenMap({})
-_PLAIN = Remark(Mark.PLAIN)
+PLAIN = Remark(Mark.PLAIN)
+"""Says nothing about an element."""
 
 
 def chart(machine: Machine, lang: Lang) -> View:
     """Show a whole machine."""
     fmt = Formatter(machine, lang)
-    unreachable = Remark(Mark.PLAIN, CHART(lang, "unreachable"))
-    picture = machine_picture(fmt, dict.fromkeys(machine.unreachable(), unreachable))
+    picture = machine_picture(fmt, inactive_remarks(fmt))
     notes = ["read", "time"]
     if any(state.closed and state.running for state in machine.states):
         notes.append("may_change")
@@ -51,7 +52,7 @@ def chart(machine: Machine, lang: Lang) -> View:
         name="chart",
         lang=lang,
         title=CHART(lang, "title", fmt.rules),
-        notes=tuple(CHART(lang, note) for note in notes),
+        notes=(policy_note(fmt), *(CHART(lang, note) for note in notes)),
         parts=(picture, source_table(fmt, uses(fmt, machine.transitions))),
         graph=picture,
     )
@@ -69,7 +70,7 @@ def machine_picture(
     boxes = [Box(id=BEGIN, lines=(), shape=Shape.START)] if begins else []
     frames: list[Frame] = []
     for state in machine.states:
-        remark = remarks.get(state.id, _PLAIN)
+        remark = remarks.get(state.id, PLAIN)
         if state.kind == "leaf":
             boxes.append(_box(fmt, state, remark))
         else:
@@ -85,7 +86,7 @@ def machine_picture(
                 transition,
                 ends=(transition.source or BEGIN, transition.target),
                 lines=_lines(fmt, transition, brief=brief),
-                remark=remarks.get(transition.id, _PLAIN),
+                remark=remarks.get(transition.id, PLAIN),
             )
             for transition in machine.transitions
         ),
@@ -106,9 +107,10 @@ def _box(fmt: Formatter, state: StateNode, remark: Remark) -> Box:
 
 def _frame(fmt: Formatter, state: StateNode, remark: Remark) -> Frame:
     label, *ids = state_name(fmt, state)
+    badge = [remark.badge] if remark.badge else []
     return Frame(
         id=state.id,
-        title=" ".join([label.text, *(f"({line.text})" for line in ids)]),
+        title=" ".join([label.text, *(f"({line.text})" for line in ids), *badge]),
         frame=state.parent,
         parallel=state.kind == "parallel",
         mark=remark.mark,
@@ -131,6 +133,17 @@ def _lines(fmt: Formatter, transition: TransitionView, *, brief: bool) -> Iterat
 
 
 # ---- shared with other views ---------------------------------------------------------------------
+
+
+def inactive_remarks(fmt: Formatter) -> dict[str, Remark]:
+    """Mark the states and transitions that the policy excludes."""
+    return {name: remark_on(fmt, name) for name in fmt.inactive}
+
+
+def remark_on(fmt: Formatter, *ids: str) -> Remark:
+    """Return the remark on an element; the policy may exclude all that it stands for."""
+    excluded = fmt.inactive.issuperset(ids)
+    return Remark(Mark.INACTIVE, fmt.message("inactive")) if excluded else PLAIN
 
 
 def state_name(fmt: Formatter, state: StateNode) -> tuple[Line, ...]:
@@ -162,7 +175,7 @@ def transition_edge(
     *,
     ends: tuple[str, str],
     lines: Iterable[Line],
-    remark: Remark = _PLAIN,
+    remark: Remark = PLAIN,
 ) -> PictureEdge:
     """Draw a transition between two elements of a picture."""
     return PictureEdge(

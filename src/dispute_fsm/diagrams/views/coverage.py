@@ -7,6 +7,7 @@ from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import COVERAGE
 from dispute_fsm.diagrams.model import OPENING, Machine
 from dispute_fsm.diagrams.picture import Face, Mark, TextRow, TextTable, View, cell
+from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.chart import Remark, machine_picture
 from dispute_fsm.diagrams.views.history import transition_of
 from dispute_fsm.diagrams.views.sources import source_table, uses
@@ -50,9 +51,21 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
     def times(count: int) -> str:
         return text("never") if not count else text("once") if count == 1 else text("times", count)
 
-    def row(name: str, count: int, *texts: str) -> TextRow:
-        counted = cell(times(count), face=Face.TEXT if count else Face.STRONG)
-        return TextRow(id=name, cells=(counted, *map(cell, texts)))
+    def remark(name: str) -> Remark:
+        badge = times(corpus.transitions[name])
+        if corpus.transitions[name]:
+            return Remark(Mark.PLAIN, badge)
+        if name in fmt.inactive:
+            return Remark(Mark.INACTIVE, fmt.marked(badge, name))
+        return Remark(Mark.MISSED, badge)
+
+    def row(name: str, counted: Remark, *texts: str) -> TextRow:
+        face = Face.STRONG if counted.mark is Mark.MISSED else Face.TEXT
+        return TextRow(
+            id=name,
+            cells=(cell(counted.badge, face=face), *map(cell, texts)),
+            mark=counted.mark,
+        )
 
     def table(
         name: str, heads: tuple[str, ...], widths: tuple[int, ...], rows: list[TextRow]
@@ -65,10 +78,11 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
             rows=tuple(rows),
         )
 
+    remarks = {transition.id: remark(transition.id) for transition in machine.transitions}
     transitions = [
         row(
             f"edges-{transition.id}",
-            corpus.transitions[transition.id],
+            remarks[transition.id],
             fmt.transition(transition),
             fmt.state(transition.source or transition.target),
             fmt.state(transition.target),
@@ -77,16 +91,13 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
         for transition in machine.transitions
     ]
     outcomes = [
-        row(f"answers-{answer.key.replace(' ', '-')}", count, answer.text(lang))
+        row(
+            f"answers-{answer.key.replace(' ', '-')}",
+            Remark(Mark.PLAIN if count else Mark.MISSED, times(count)),
+            answer.text(lang),
+        )
         for answer, count in answers
     ]
-    remarks = {
-        transition.id: Remark(
-            Mark.PLAIN if corpus.transitions[transition.id] else Mark.MISSED,
-            times(corpus.transitions[transition.id]),
-        )
-        for transition in machine.transitions
-    }
     picture = machine_picture(fmt, remarks, brief=True)
     numbers = text(
         "numbers",
@@ -101,7 +112,7 @@ def coverage(corpus: Corpus, lang: Lang) -> View:
         name="coverage",
         lang=lang,
         title=text("title", fmt.rules),
-        notes=(numbers, text("read")),
+        notes=(policy_note(fmt), numbers, text("read")),
         parts=(
             picture,
             table("edges", _TRANSITIONS, (8, 52, 22, 20, 14), transitions),

@@ -5,7 +5,8 @@ of a state what happens on every event that it does not offer. So the tables are
 that overlap are an error.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from dispute_fsm.diagrams.completeness import (
@@ -14,11 +15,12 @@ from dispute_fsm.diagrams.completeness import (
     gap_codes,
     has_gap,
     inconsistencies,
+    late_in,
     not_offered_codes,
 )
-from dispute_fsm.diagrams.formatting import Formatter
+from dispute_fsm.diagrams.formatting import IN_TIME, Formatter
 from dispute_fsm.diagrams.messages import DECISIONS
-from dispute_fsm.diagrams.model import OPENING, Machine, StateNode, TransitionView
+from dispute_fsm.diagrams.model import OPENING, GuardLabel, Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
     Box,
     Face,
@@ -31,8 +33,10 @@ from dispute_fsm.diagrams.picture import (
     View,
     cell,
 )
+from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.chart import (
     deadline_lines,
+    remark_on,
     shape_of,
     state_name,
     transition_edge,
@@ -44,7 +48,7 @@ from dispute_fsm.errors import ChartError
 from dispute_fsm.rules.guards.selectors import OPTION
 
 _HEADS = ("event", "who", "when", "needs", "to", "outcome", "clocks", "source")
-_WIDTHS = (13, 9, 20, 28, 12, 14, 14, 12)
+_WIDTHS = (18, 8, 17, 33, 11, 14, 12, 12)
 
 
 def decisions(machine: Machine, lang: Lang) -> View:
@@ -60,7 +64,7 @@ def decisions(machine: Machine, lang: Lang) -> View:
         name="decisions",
         lang=lang,
         title=DECISIONS(lang, "title", fmt.rules),
-        notes=tuple(DECISIONS(lang, note) for note in notes),
+        notes=(policy_note(fmt), *(DECISIONS(lang, note) for note in notes)),
         parts=(*tables.tables(), source_table(fmt, uses(fmt, machine.transitions))),
         graph=_sketch(fmt),
     )
@@ -82,12 +86,11 @@ class _DecisionTables:
             here = [each for each in self.machine.transitions if each.source == state.id]
             if here or state.kind == "leaf":
                 title = self.text("table", self.fmt.label(state.label), state.id)
+                title = self.fmt.marked(title, state.id)
+                notes = list(deadline_lines(self.fmt, state))
                 if state.kind != "leaf":
-                    leaves = (leaf.label for leaf in self.machine.leaves(state.id))
-                    labels = self.fmt.join("comma", map(self.fmt.label, leaves))
-                    title += self.fmt.message("colon") + self.text("within", labels)
-                notes = tuple(deadline_lines(self.fmt, state))
-                yield self.table(state.id, title, list(self.rows(state, here)), notes)
+                    notes.append(self.text("within", self.states(self.machine.leaves(state.id))))
+                yield self.table(state.id, title, list(self.rows(state, here)), tuple(notes))
 
     def table(
         self, name: str, title: str, rows: list[TextRow], notes: tuple[str, ...] = ()
@@ -114,44 +117,66 @@ class _DecisionTables:
         fmt = self.fmt
         target = fmt.message("stays") if transition.stays else fmt.state(transition.target)
         none = cell(fmt.message("none"))
+        options, others = _conditions(fmt, transition)
+        ids = [option for guard in options for option in guard.accepts]
+        remark = remark_on(fmt, transition.id)
         return TextRow(
             id=f"decision-{transition.id}",
             tone=transition.roles[0].value,
             cells=(
                 (
                     Line(fmt.label(transition.event), Face.STRONG),
-                    Line(transition.event.value, Face.FAINT),
+                    *cell(*fmt.with_sources(options)),
+                    Line(" · ".join([transition.event.value, *ids]), Face.FAINT),
+                    *cell(remark.badge),
                 ),
                 cell(fmt.roles(transition)),
-                cell(*fmt.with_sources(fmt.selectors(transition))) or none,
-                cell(*_requirements(fmt, transition)) or none,
+                cell(*fmt.with_sources(others)) or none,
+                tuple(_requirements(fmt, transition)) or none,
                 cell(target, face=Face.STRONG),
                 cell(*fmt.endings(transition), face=Face.STRONG) or none,
                 cell(*fmt.deadline_changes(transition)) or none,
                 cell(fmt.ref(transition)),
             ),
+            mark=remark.mark,
         )
 
     def otherwise(self, transitions: Sequence[TransitionView], *, gap: bool) -> TextRow:
         """Make the row that says what happens where no row of an event applies."""
         first = transitions[0]
-        by, *timing = self.fmt.conditions((first.by, *first.timing))
-        lines = [self.text("someone", ", ".join(by.codes))]
+        (by,) = self.fmt.conditions((first.by,))
+        lines = [self.text("someone", self.refusals(by.codes))]
         if first.event in QUIET:
             lines.append(self.text("nothing", self.text("unchanged")))
         else:
-            lines += [
-                self.text("timing", self.fmt.label(guard.label), ", ".join(guard.codes))
-                for guard in timing
-            ]
+            lines += self.late(first)
             if first.event is CommandType.CHOOSE_OPTION and self.leaves_out_options():
-                lines.append(self.text("not_offered", RefusalCode.OPTION_NOT_OFFERED.value))
+                code = self.fmt.refusal(RefusalCode.OPTION_NOT_OFFERED)
+                lines.append(self.text("not_offered", code))
             if gap:
                 once = COMMAND_CLASSES[first.event].once
                 codes = gap_codes(self.machine, transitions)
                 phrase = "if_waiting" if once is None else "if_accepted"
                 lines.append(self.text("nothing", self.one_of(codes, phrase)))
-        return self.merged(f"otherwise-{first.source}-{first.event.value}", "otherwise", lines)
+        name = f"otherwise-{first.source}-{first.event.value}"
+        return self.merged(name, "otherwise", lines, first.source)
+
+    def late(self, transition: TransitionView) -> Iterator[str]:
+        """Say how an event is refused that comes too late, where its state has a deadline."""
+        leaves = late_in(self.machine, transition.source)
+        for guard in self.fmt.conditions(IN_TIME.intersection(transition.timing)):
+            if not leaves:
+                break
+            text = self.refusals(guard.codes)
+            if leaves != self.machine.leaves(str(transition.source)):
+                text = self.text("in", self.states(leaves), text)
+            yield text
+
+    def states(self, states: Iterable[StateNode]) -> str:
+        return self.fmt.join("comma", (self.fmt.label(state.label) for state in states))
+
+    def refusals(self, codes: Iterable[RefusalCode]) -> str:
+        return self.fmt.join("and", map(self.fmt.refusal, codes))
 
     def leaves_out_options(self) -> bool:
         """Tell whether the version names options that it does not offer."""
@@ -167,7 +192,7 @@ class _DecisionTables:
             self.fmt.join("comma", map(self.fmt.label, group)) + self.fmt.message("colon") + answer
             for answer, group in answers.items()
         ]
-        return self.merged(f"others-{state.id}", "others", lines)
+        return self.merged(f"others-{state.id}", "others", lines, state.id)
 
     def not_offered(self, state: StateNode, event: CommandType) -> str:
         codes = not_offered_codes(self.machine, state, event)
@@ -176,7 +201,7 @@ class _DecisionTables:
 
     def one_of(self, codes: Sequence[RefusalCode], phrase: str) -> str:
         """Name the one code, or format the phrase that says which of two applies."""
-        match [code.value for code in codes]:
+        match list(map(self.fmt.refusal, codes)):
             case []:
                 return self.text("unchanged")
             case [code]:
@@ -184,16 +209,31 @@ class _DecisionTables:
             case two:
                 return self.text(phrase, *two)
 
-    def merged(self, name: str, head: str, lines: list[str]) -> TextRow:
-        texts = (self.text(head), self.fmt.join("and", lines))
-        return TextRow(id=name, cells=tuple(cell(text, face=Face.FAINT) for text in texts))
+    def merged(self, name: str, head: str, lines: list[str], state: str | None) -> TextRow:
+        return TextRow(
+            id=name,
+            cells=(cell(self.text(head), face=Face.FAINT), cell(*lines, face=Face.FAINT)),
+            mark=remark_on(self.fmt, str(state)).mark,
+        )
 
 
-def _requirements(fmt: Formatter, transition: TransitionView) -> Iterator[str]:
-    """Iterate over what a transition requires, with sources and refusal codes."""
+def _conditions(
+    fmt: Formatter, transition: TransitionView
+) -> tuple[list[GuardLabel], list[GuardLabel]]:
+    """Return what selects a transition: the option that its command chooses, and the rest."""
+    selectors = fmt.selectors(transition)
+    chooses = transition.event is CommandType.CHOOSE_OPTION
+    options = [guard for guard in selectors if chooses and guard.question == OPTION.name]
+    return options, [guard for guard in selectors if guard not in options]
+
+
+def _requirements(fmt: Formatter, transition: TransitionView) -> Iterator[Line]:
+    """Iterate over what a transition requires, with sources, and how it is refused otherwise."""
     for text, ref, guards in fmt.grouped(fmt.requirements(transition)):
-        codes = ", ".join(dict.fromkeys(code.value for guard in guards for code in guard.codes))
-        yield f"{text} {ref} ({codes})"
+        codes = dict.fromkeys(code for guard in guards for code in guard.codes)
+        yield Line(f"{text} {ref}")
+        refused = fmt.join("and", map(fmt.refusal, codes))
+        yield Line(DECISIONS(fmt.lang, "refused", refused), Face.FAINT)
 
 
 # ---- as a graph ----------------------------------------------------------------------------------
@@ -207,12 +247,18 @@ def _sketch(fmt: Formatter) -> Picture:
         transitions = [each for each in machine.transitions if each.source == state.id]
         if not transitions:
             continue
+        name = "  ".join(line.text for line in state_name(fmt, state))
         frame, start = f"of-{state.id}", f"in-{state.id}"
+        remark = remark_on(fmt, state.id)
         frames.append(
-            Frame(id=frame, title="  ".join(line.text for line in state_name(fmt, state)))
+            Frame(
+                id=frame,
+                title=fmt.marked(name, state.id),
+                mark=remark.mark,
+            )
         )
         title = Line(fmt.label(state.label), Face.TITLE)
-        boxes[start] = Box(id=start, frame=frame, lines=(title,))
+        boxes[start] = Box(id=start, frame=frame, lines=(title,), mark=remark.mark)
         for transition in transitions:
             end = start if transition.stays else f"to-{state.id}-{transition.target}"
             if end not in boxes:
@@ -224,7 +270,15 @@ def _sketch(fmt: Formatter) -> Picture:
                     lines=(Line(fmt.label(target.label), Face.TITLE),),
                 )
             lines = _lines(fmt, transition)
-            edges.append(transition_edge(fmt, transition, ends=(start, end), lines=lines))
+            edges.append(
+                transition_edge(
+                    fmt,
+                    transition,
+                    ends=(start, end),
+                    lines=lines,
+                    remark=remark_on(fmt, transition.id),
+                )
+            )
     return Picture(
         id="decisions",
         title=fmt.rules,
@@ -238,7 +292,8 @@ def _lines(fmt: Formatter, transition: TransitionView) -> Iterator[Line]:
     yield Line(f"{fmt.trigger(transition)}  {fmt.ref(transition)}", Face.HEAD)
     if selectors := fmt.selectors(transition):
         yield Line(fmt.message("when", fmt.join("and", map(fmt.condition, selectors))))
-    for text in _requirements(fmt, transition):
-        yield Line(fmt.message("needs", text))
+    for line in _requirements(fmt, transition):
+        needs = line.face is Face.TEXT
+        yield replace(line, text=fmt.message("needs", line.text)) if needs else line
     if endings := fmt.endings(transition):
         yield Line(fmt.ends_as([fmt.join("and", endings)]), Face.STRONG)

@@ -10,7 +10,7 @@ from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import DIFF, KINDS, PHRASES
 from dispute_fsm.diagrams.model import Machine, TransitionView
 from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
-from dispute_fsm.diagrams.views.chart import Remark, machine_picture
+from dispute_fsm.diagrams.views.chart import Remark, inactive_remarks, machine_picture
 from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import Deadline, Lang
 
@@ -40,6 +40,7 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
     ]
     remarks = dict.fromkeys(retimed, Remark(Mark.CHANGED, text("changed"))) | remarks
     near = _neighbourhood(fmt.machine, remarks, terms)
+    remarks = inactive_remarks(Formatter(after[1], lang)) | remarks
     picture = machine_picture(Formatter(near, lang), remarks, brief=True)
     renamed = renamed_transitions(before[1], after[1])
     gone = [each for each in before[1].transitions if renamed.get(each.id, each.id) in remarks]

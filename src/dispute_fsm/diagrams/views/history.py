@@ -21,7 +21,8 @@ from dispute_fsm.diagrams.picture import (
     View,
     cell,
 )
-from dispute_fsm.diagrams.views.chart import BEGIN, Remark, machine_picture
+from dispute_fsm.diagrams.policy_text import policy_note
+from dispute_fsm.diagrams.views.chart import BEGIN, Remark, inactive_remarks, machine_picture
 from dispute_fsm.diagrams.views.sources import source_table
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Lang, PickupKind, RefundScope
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
@@ -121,6 +122,7 @@ class HistoryParts:
         leaves = {state.id for state in machine.states if state.kind == "leaf"}
         others = {transition.id for transition in machine.transitions} - taken.keys()
         remarks = dict.fromkeys((leaves - visited) | others, Remark(Mark.FADED))
+        remarks |= inactive_remarks(self.fmt)
         for name, numbers in taken.items():
             text = self.message("steps", self.fmt.join("comma", numbers))
             remarks[name] = Remark(Mark.LIT, text)
@@ -287,7 +289,7 @@ def history(events: Sequence[AuditEvent], policy: Policy, lang: Lang) -> View:
         name="history",
         lang=lang,
         title=parts.title(),
-        notes=parts.notes(),
+        notes=(policy_note(parts.fmt), *parts.notes()),
         parts=(picture, parts.bars(), parts.table(), parts.sources()),
         graph=picture,
     )

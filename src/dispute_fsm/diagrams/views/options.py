@@ -18,7 +18,8 @@ from dispute_fsm.diagrams.picture import (
     View,
     cell,
 )
-from dispute_fsm.diagrams.views.chart import shape_of, state_name, transition_edge
+from dispute_fsm.diagrams.policy_text import policy_note
+from dispute_fsm.diagrams.views.chart import remark_on, shape_of, state_name, transition_edge
 from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option
 from dispute_fsm.domain.reasons import LINKED
@@ -44,7 +45,7 @@ def options(machine: Machine, lang: Lang) -> View:
         name="options",
         lang=lang,
         title=OPTIONS(lang, "title", fmt.rules),
-        notes=(OPTIONS(lang, "once"),),
+        notes=(policy_note(fmt), OPTIONS(lang, "once")),
         parts=(_table(fmt, columns), source_table(fmt, used)),
         graph=_sketch(fmt, columns),
     )
@@ -108,22 +109,24 @@ class _OptionColumn:
     def refusals(self) -> Iterator[str]:
         codes = dict.fromkeys(code for guard in self.requirements for code in guard.codes)
         for code in codes:
-            yield f"{self.fmt.label(code)} ({code.value})"
+            yield self.fmt.refusal(code)
         if set(codes) & LINKED:
             yield self.text("link", ORDER_PAGE_LINK)
 
-    def results(self) -> Iterator[str]:
+    def results(self) -> Iterator[Line]:
         for transition in self.choices:
             answers = self.answers(transition)
             state = self.settled(transition, self.fmt.state(transition.target))
             text = answers + self.fmt.message("colon") + state if answers else state
-            yield f"{text} {self.fmt.ref(transition)}"
+            yield self.cited(text, transition, Face.STRONG)
 
-    def deadlines(self) -> Iterator[str]:
+    def deadlines(self) -> Iterator[Line]:
         started = (deadline for transition in self.choices for deadline in transition.starts)
-        return map(self.fmt.deadline, dict.fromkeys(started))
+        for deadline in dict.fromkeys(started):
+            face = Face.FAINT if deadline in self.fmt.machine.off else Face.TEXT
+            yield Line(self.fmt.deadline(deadline), face)
 
-    def next_steps(self) -> Iterator[str]:
+    def next_steps(self) -> Iterator[Line]:
         for transition in self.next:
             answers = self.answers(transition)
             stays = self.fmt.message("stays")
@@ -134,17 +137,24 @@ class _OptionColumn:
                 when=self.text("given", answers) if answers else "",
                 state=self.settled(transition, state),
             )
-            yield f"{text} {self.fmt.ref(transition)}"
+            yield self.cited(text, transition)
 
-    def endings(self) -> Iterator[str]:
-        endings = {
-            (transition.target, outcome)
-            for transition in (*self.choices, *self.following)
-            if (outcome := self.outcome(transition)) is not None
-        }
+    def endings(self) -> Iterator[Line]:
+        by_ending: dict[tuple[str, str], list[str]] = {}
+        for transition in (*self.choices, *self.following):
+            if (outcome := self.outcome(transition)) is not None:
+                by_ending.setdefault((transition.target, outcome), []).append(transition.id)
         states = [state.id for state in self.fmt.machine.states]
-        for state, outcome in sorted(endings, key=lambda end: (states.index(end[0]), end[1])):
-            yield self.text("as", state=self.fmt.state(state), outcome=outcome)
+        for ending in sorted(by_ending, key=lambda end: (states.index(end[0]), end[1])):
+            text = self.text("as", state=self.fmt.state(ending[0]), outcome=ending[1])
+            inactive = self.fmt.inactive.issuperset(by_ending[ending])
+            text = self.fmt.marked(text, *by_ending[ending])
+            yield Line(text, Face.FAINT if inactive else Face.TEXT)
+
+    def cited(self, text: str, transition: TransitionView, face: Face = Face.TEXT) -> Line:
+        """Make a line about a transition, with its source."""
+        text = f"{self.fmt.marked(text, transition.id)} {self.fmt.ref(transition)}"
+        return Line(text, Face.FAINT if transition.id in self.fmt.inactive else face)
 
     def answers(self, transition: TransitionView, *, with_option: bool = False) -> str:
         """Return the answers that select a transition, by default without the option."""
@@ -176,10 +186,10 @@ def _table(fmt: Formatter, columns: list[_OptionColumn]) -> TextTable:
         "facts": [cell(*column.required(facts=True)) for column in columns],
         "payload": [cell(*column.required(facts=False)) for column in columns],
         "refusals": [cell(*column.refusals()) for column in columns],
-        "leads": [cell(*column.results(), face=Face.STRONG) for column in columns],
-        "clocks": [cell(*column.deadlines()) for column in columns],
-        "then": [cell(*column.next_steps()) for column in columns],
-        "ends": [cell(*column.endings()) for column in columns],
+        "leads": [tuple(column.results()) for column in columns],
+        "clocks": [tuple(column.deadlines()) for column in columns],
+        "then": [tuple(column.next_steps()) for column in columns],
+        "ends": [tuple(column.endings()) for column in columns],
     }
     nothing = cell(OPTIONS(fmt.lang, "nothing"), face=Face.FAINT)
     heads = (f"{fmt.label(column.option)} ({column.option.value})" for column in columns)
@@ -212,7 +222,16 @@ def _sketch(fmt: Formatter, columns: list[_OptionColumn]) -> Picture:
     def add_state(name: str) -> None:
         state = fmt.machine.state(name)
         shape = shape_of(fmt.machine, state)
-        boxes.setdefault(name, Box(id=name, lines=state_name(fmt, state), shape=shape))
+        boxes.setdefault(
+            name,
+            Box(
+                id=name,
+                lines=state_name(fmt, state),
+                shape=shape,
+                mark=remark_on(fmt, name).mark,
+                badge=remark_on(fmt, name).badge,
+            ),
+        )
 
     for column in columns:
         option = column.option
@@ -252,4 +271,10 @@ def _edge(column: _OptionColumn, transition: TransitionView, option: Option | No
         lines.append(Line(fmt.message("when", answers)))
     lines += [Line(fmt.ends_as([text]), Face.STRONG) for text in fmt.endings(transition)]
     source = option.value if option else str(transition.source)
-    return transition_edge(fmt, transition, ends=(source, transition.target), lines=lines)
+    return transition_edge(
+        fmt,
+        transition,
+        ends=(source, transition.target),
+        lines=lines,
+        remark=remark_on(fmt, transition.id),
+    )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from dispute_fsm.diagrams.formatting import Formatter
-from dispute_fsm.diagrams.messages import CHART, OVERVIEW, PRECONDITIONS
+from dispute_fsm.diagrams.messages import OVERVIEW, PRECONDITIONS
 from dispute_fsm.diagrams.model import OPENING, Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
     BAD,
@@ -27,6 +27,7 @@ from dispute_fsm.diagrams.picture import (
     Stack,
     View,
 )
+from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.chart import BEGIN, deadline_lines
 from dispute_fsm.diagrams.views.process import GENERAL, Planner, Process
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role
@@ -64,12 +65,13 @@ _NARROW = Sheet(width=390, margin=10, zoom=_ZOOM)
 
 def overview(machine: Machine, lang: Lang, *, narrow: bool = False) -> View:
     """Show the process on one page. `narrow` puts everything below each other, for phones."""
-    picture = _Overview(Formatter(machine, lang), narrow=narrow).picture()
+    fmt = Formatter(machine, lang)
+    picture = _Overview(fmt, narrow=narrow).picture()
     return View(
         name="overview-narrow" if narrow else "overview",
         lang=lang,
         title=OVERVIEW(lang, "title", picture.title),
-        notes=(OVERVIEW(lang, "read"), OVERVIEW(lang, "more")),
+        notes=(policy_note(fmt), OVERVIEW(lang, "read"), OVERVIEW(lang, "more")),
         parts=(picture,),
         graph=picture,
         sheet=_NARROW if narrow else _WIDE,
@@ -86,7 +88,7 @@ class _Overview:
         self.process = Process(fmt.machine)
         self.narrow = narrow
         self.text = partial(OVERVIEW, self.lang)
-        self.never = self.process.never
+        self.never = fmt.inactive
         self.shapes = self.process.shapes
 
     def picture(self) -> Picture:
@@ -144,7 +146,7 @@ class _Overview:
         )
 
     def _badge(self, mark: Mark) -> str:
-        return CHART(self.lang, "unreachable") if mark is Mark.INACTIVE else ""
+        return self.fmt.message("inactive") if mark is Mark.INACTIVE else ""
 
     def _acting(self, state: StateNode) -> Iterator[Line]:
         roles = [_ACTS[deadline] for deadline in state.running] or [
@@ -211,7 +213,8 @@ class _Overview:
         for role in sorted(acting, key=list(Role).index):
             yield self._legend_box(role.value, self.fmt.label(role), tone=role.value)
         yield self._legend_box("end", self.text("end"), shape=Shape.GOOD_END)
-        yield self._legend_box("inactive", self.text("inactive"), mark=Mark.INACTIVE)
+        if self.never:
+            yield self._legend_box("inactive", self.text("inactive"), mark=Mark.INACTIVE)
 
     def _legend_box(
         self,
