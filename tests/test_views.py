@@ -21,6 +21,7 @@ from dispute_fsm.diagrams.completeness import (
     not_offered_codes,
 )
 from dispute_fsm.diagrams.formatting import IN_TIME, Formatter
+from dispute_fsm.diagrams.messages import LEGEND
 from dispute_fsm.diagrams.model import (
     Machine,
     TransitionView,
@@ -44,6 +45,7 @@ from dispute_fsm.domain.enums import (
     Lang,
     Option,
     RefusalCode,
+    Role,
 )
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual
 from dispute_fsm.errors import ChartError, InputError
@@ -694,3 +696,22 @@ def test_coverage_counts_each_transition_and_marks_those_never_taken(
 def test_an_unknown_message_is_an_error() -> None:
     with pytest.raises(KeyError):
         Formatter(plain(), "zh").message("no such phrase")
+
+
+def test_the_legend_of_a_picture_explains_what_occurs_in_it_and_nothing_else(
+    machine: Machine,
+) -> None:
+    for lang in LANGS:
+        view = chart(machine, lang)
+        picture, drawn = the_picture(view), svg(view).partition('class="legend"')[2]
+        legend = drawn.partition('class="table"')[0]
+        tones = {edge.tone for edge in picture.edges}
+        for role in Role:
+            assert (f">{role.label(lang)}</text>" in legend) is (role.value in tones)
+        marks = {edge.mark for edge in picture.edges}
+        marks |= {box.mark for box in picture.boxes} | {frame.mark for frame in picture.frames}
+        for mark in Mark:
+            if mark is not Mark.PLAIN:
+                assert (f">{LEGEND(lang, mark)}</text>" in legend) is (mark in marks)
+        parallel = any(frame.parallel for frame in picture.frames)
+        assert (f">{LEGEND(lang, 'parallel')}</text>" in legend) is parallel

@@ -178,6 +178,22 @@ CHART = Messages(
     }
 )
 
+LEGEND = Messages(
+    {
+        "good-end": ("双线框：已结束，未判责", "double line: closed without a penalty"),
+        "bad-end": ("双线框：已结束，已判责", "double line: closed with a penalty"),
+        "parallel": ("虚线外框：其中各路径同时进行", "dashed frame: its regions run side by side"),
+        "lit": ("粗线：已走过", "thick: taken"),
+        "faded": ("淡色：未走到", "pale: not taken"),
+        "added": ("＋ 新增", "+ added"),
+        "removed": ("－ 移除", "− removed"),
+        "changed": ("～ 改动", "~ changed"),
+        "missed": ("点线：从未发生", "dotted: never"),
+        "inactive": ("淡色虚线：当前参数下不适用", "pale and dashed: not under this policy"),
+    }
+)
+"""What the legend below a picture explains."""
+
 DECISIONS = Messages(
     {
         "title": ("决策表 · 规则 {}", "Decision tables · rules {}"),

@@ -43,6 +43,7 @@ from dispute_fsm.diagrams.render.svg_elements import (
     rectangle,
     rule,
 )
+from dispute_fsm.diagrams.render.svg_legend import legend
 from dispute_fsm.diagrams.render.typography import (
     MAX_WIDTH,
     PADDING,
@@ -86,6 +87,8 @@ def svg(view: View) -> str:
     for part in view.parts:
         if isinstance(part, Picture):
             drawing = _picture(part, layouts[part.id])
+            if part.plan is None:  # a picture with a plan has its own
+                drawing = _with_legend(drawing, legend(part, view.lang, width))
         elif isinstance(part, TextTable):
             drawing = _table(part, width)
         else:
@@ -131,6 +134,12 @@ def _picture(picture: Picture, layout: Layout) -> Drawing:
     for box in picture.boxes:
         body += _box(picture, box, layout.boxes[box.id])
     return Drawing(layout.height, [*body, "</g>"])
+
+
+def _with_legend(drawing: Drawing, below: Drawing) -> Drawing:
+    top = drawing.height + 2 * PADDING
+    moved = [f'<g transform="translate(0 {n(top)})">', *below.elements, "</g>"]
+    return Drawing(top + below.height, [*drawing.elements, *moved])
 
 
 def _heading(frame: Frame, area: Rectangle) -> Iterator[str]:
