@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -80,6 +81,18 @@ async def until(condition: Callable[[], bool]) -> None:
 async def run_of(client: Client, dispute_id: str, revision: int) -> WorkflowExecutionDescription:
     """Return the workflow of a dispute at a revision. Raises `RPCError` where there is none."""
     return await client.get_workflow_handle(f"due:{dispute_id}:{revision}").describe()
+
+
+async def started(client: Client, dispute_id: str, revision: int) -> None:
+    """Wait until there is a workflow of a dispute at a revision."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await run_of(client, dispute_id, revision)
+            except RPCError:
+                await asyncio.sleep(0.005)  # looks again; what it waits for is the condition
+            else:
+                return
 
 
 async def waiting(client: Client, dispute_id: str, revision: int) -> str:

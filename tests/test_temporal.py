@@ -44,6 +44,7 @@ from tests.temporal_support import (
     result,
     run_of,
     server,
+    started,
     until,
     waiting,
     working,
@@ -278,9 +279,7 @@ def test_a_host_can_move_from_the_sweeper_to_temporal_and_back(home: House) -> N
         assert fired(home.service, dispute_id) == 1
 
 
-def test_what_temporal_does_not_fire_the_backstop_does_until_the_clock_is_cancelled(
-    tmp_path: Path,
-) -> None:
+def test_what_temporal_does_not_fire_the_backstop_does(tmp_path: Path) -> None:
     async def run(service: DisputeService) -> None:
         async with server() as environment:
             # no worker runs, so what is started there waits for ever
@@ -289,16 +288,34 @@ def test_what_temporal_does_not_fire_the_backstop_does_until_the_clock_is_cancel
             )
             running = asyncio.create_task(clock.run())
             service.open(request("D-1", POLICY))
+            await started(environment.client, "D-1", 1)
             await asyncio.to_thread(promised, service, "D-1")
             await until(lambda: fired(service, "D-1") == 1)
-            assert (await run_of(environment.client, "D-1", 2)).run_id
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
-            assert await clock.deliver() == DeliveryResult()  # nobody else holds the feed
 
     with closing(Store(f"sqlite:///{tmp_path / 'disputes.db'}")) as store:
         asyncio.run(run(DisputeService(store, AnyOrder(PAID))))
+
+
+def test_a_delivery_that_is_cancelled_releases_the_feed_and_parks_nothing(home: House) -> None:
+    home.open("D-1")
+    settle(home.store)
+
+    async def cancel() -> None:
+        async with server() as environment:
+            clock = TemporalClock(home.service, environment.client, task_queue="nobody")
+            delivery = asyncio.create_task(clock.deliver())
+            await asyncio.sleep(0)  # it has begun
+            delivery.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await delivery
+            again = await clock.deliver()
+            assert (again.busy, again.parked, again.held) == (False, 0, 0)
+            assert (await run_of(environment.client, "D-1", 1)).run_id
+
+    asyncio.run(cancel())
 
 
 def test_the_example_ends_with_a_deadline_that_temporal_has_fired() -> None:
