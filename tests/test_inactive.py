@@ -103,7 +103,7 @@ def test_lines_about_what_the_policy_excludes_are_pale_and_say_so(lang: Lang) ->
     assert said > 40
     text = {line.text for row in rows(options(plain(), "en")) for line in lines(row)}
     denied = "consumer · deny the agreement (a denial goes to the adjudicator)"
-    assert f"{denied} → denial under review [never under this policy] A-denial" in text
+    assert f"- {denied} → denial under review [never under this policy] A-denial" in text
 
 
 def test_a_dispute_s_chart_marks_what_its_policy_excludes() -> None:

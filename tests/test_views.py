@@ -380,14 +380,14 @@ def test_what_the_tables_say_is_what_is_decided(
 
 
 def test_the_options_are_those_of_the_version(machine: Machine) -> None:
-    (table, _) = tables(options(machine, "zh"))
+    table, *_ = tables(options(machine, "zh"))
     offered = VERSIONS[machine.rules].options
     assert list(table.heads[1:]) == [f"{option.zh} ({option.value})" for option in offered]
 
 
 def test_the_options_say_what_each_takes_and_how_it_is_refused() -> None:
     view = options(plain(), "zh")
-    (table, _) = tables(view)
+    table, *_ = tables(view)
     rows = {
         row.id.removeprefix("options-"): [[line.text for line in cell] for cell in row.cells[1:]]
         for row in table.rows
@@ -597,14 +597,9 @@ def test_what_no_dispute_reaches_is_marked_on_the_chart() -> None:
 
 
 def test_the_options_list_the_sources_that_they_name_and_no_other(machine: Machine) -> None:
-    answers, listed = (part for part in options(machine, "en").parts if isinstance(part, TextTable))
-    said = {
-        word
-        for row in answers.rows
-        for lines in row.cells
-        for line in lines
-        for word in re.findall(r"\b[SA]-[a-z-]+$", line.text)
-    }
+    *answers, listed = tables(options(machine, "en"))
+    lines = [line for table in answers for line in (*cells(table), *table.notes)]
+    said = {word for line in lines for word in re.findall(r"\b[SA]-[a-z-]+(?=\.?$)", line)}
     assert {row.cells[0][0].text for row in listed.rows} == said
 
 

@@ -39,7 +39,9 @@ RuleViews = Mapping[str, Callable[[Machine, Lang], View]]
 VIEWS: RuleViews = FrozenMap(
     {"overview": overview, "chart": chart, "decisions": decisions, "options": options}
 )
-NARROW: RuleViews = FrozenMap({"overview": partial(overview, narrow=True)})
+NARROW: RuleViews = FrozenMap(
+    {"overview": partial(overview, narrow=True), "options": partial(options, narrow=True)}
+)
 """Those of them that can be drawn for phones, too."""
 
 Format = Literal["svg", "png", "mermaid", "dot", "md"]

@@ -289,6 +289,44 @@ OPTIONS = Messages(
         "given": (" [{}]", " ({})"),
         "as": ("{state}：{outcome}", "{state}: {outcome}"),
         "settled": ("{state}（{outcome}）", "{state} ({outcome})"),
+        "ends_by": (
+            "{event} ({name}) → {state}：{outcome}",
+            "{event} ({name}) → {state}: {outcome}",
+        ),
+        "item": ("- {}", "- {}"),
+    }
+)
+
+EVIDENCE = Messages(
+    {
+        "reasons": ("举证理由与所需凭证", "Evidence reasons and the vouchers that each asks for"),
+        "reason": ("举证理由", "reason"),
+        "vouchers": ("所需凭证（至少几份）", "vouchers (at least how many)"),
+        "not_accepted": ("不接受的凭证", "not accepted"),
+        "statement": ("情况说明", "statement"),
+        "prompt": ("{kind} × {count}：{shows}", "{kind} × {count}: {shows}"),
+        "none": ("无", "none"),
+        "required": ("必填", "required"),
+        "optional": ("选填", "optional"),
+        "catalogue": (
+            "公告未列出举证理由；目录由规则参数 evidence_reasons 设定。其他类型的凭证也可上传。",
+            (
+                "The announcement lists no reasons; the catalogue is the policy's "
+                "evidence_reasons. Vouchers of other kinds are welcome, too."
+            ),
+        ),
+        "refused": ("不满足时：{}。依据：{}。", "Else refused: {}. Source: {}."),
+        "limits": ("凭证与情况说明的限制", "Limits for vouchers and the statement"),
+        "limit": ("限制", "limit"),
+        "at_most": ("要求", "allowed"),
+        "refusal": ("不满足时", "else refused with"),
+        "source": ("依据", "source"),
+        "media_types": ("凭证文件格式", "file formats"),
+        "max_bytes": ("单个凭证文件，最大", "a voucher's file, at most"),
+        "together": ("全部凭证文件合计，最大", "all files together, at most"),
+        "max_count": ("凭证数量，最多", "vouchers, at most"),
+        "max_statement": ("情况说明，最长", "the statement, at most"),
+        "characters": ("{} 字", "{} characters"),
     }
 )
 

@@ -241,6 +241,10 @@ class Sheet:
     one_page: bool = False
 
 
+PHONE = Sheet(width=390, margin=10, zoom=14 / 12)
+"""As wide as a phone; texts of 12 px are set in 14 px."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """A page for reviewers in one language; every renderer can draw it."""

@@ -70,7 +70,9 @@ def size_text(size: int) -> str:
     """Format the size of a file in bytes, e.g. `844 KB`; a KB is 1,024 bytes, as in the limits."""
     if size < _KB:
         return f"{size} B"
-    return f"{size / _KB:.0f} KB" if size < _KB**2 else f"{size / _KB**2:.1f} MB"
+    if size < _KB**2:
+        return f"{size / _KB:.0f} KB"
+    return f"{size / _KB**2:.1f}".removesuffix(".0") + " MB"
 
 
 def state_label(path: str, lang: Lang) -> str:

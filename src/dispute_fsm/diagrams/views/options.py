@@ -1,25 +1,38 @@
-"""The view `options`: the merchant's options side by side, with requirements and results."""
+"""The view `options`: the merchant's options side by side, with requirements and results.
 
-from collections.abc import Iterator
+Below them stand the evidence reasons and the limits. For phones each option is a card.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import OPTIONS
 from dispute_fsm.diagrams.model import GuardLabel, Machine, TransitionView
 from dispute_fsm.diagrams.picture import (
+    PHONE,
     Box,
     Face,
     Line,
     Picture,
     PictureEdge,
     Shape,
+    Sheet,
     TextRow,
     TextTable,
     View,
     cell,
 )
 from dispute_fsm.diagrams.policy_text import policy_note
+from dispute_fsm.diagrams.views.cards import stacked
 from dispute_fsm.diagrams.views.chart import remark_on, shape_of, state_name, transition_edge
+from dispute_fsm.diagrams.views.evidence import (
+    evidence_sources,
+    limits_table,
+    reasons_table,
+    submissions,
+)
 from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, CommandType, Lang, Option
 from dispute_fsm.domain.reasons import LINKED
@@ -29,25 +42,28 @@ _GENERAL = frozenset({CommandType.EXTEND_DEADLINE, CommandType.WITHDRAW})
 """Events that are possible nearly everywhere, whatever was chosen: not shown for an option."""
 
 
-def options(machine: Machine, lang: Lang) -> View:
-    """Show the options side by side."""
+def options(machine: Machine, lang: Lang, *, narrow: bool = False) -> View:
+    """Show the options side by side, or `narrow`: below each other, for phones."""
     fmt = Formatter(machine, lang)
     columns = [_OptionColumn(fmt, option) for option in machine.options]
     shown = [
         transition
         for transition in machine.transitions
-        if any(transition in (*column.choices, *column.next) for column in columns)
+        if any(transition in (*one.choices, *one.next, *one.later) for one in columns)
     ]
     cited = {ref for column in columns for _, ref, _ in fmt.grouped(column.requirements)}
-    cited |= {fmt.ref(transition) for transition in shown}
-    used = {ref: of for ref, of in uses(fmt, shown).items() if ref in cited}
+    cited |= {fmt.ref(transition) for transition in shown} | evidence_sources(fmt)
+    used = {ref: of for ref, of in uses(fmt, (*shown, *submissions(fmt))).items() if ref in cited}
+    others = (reasons_table(fmt), limits_table(fmt), source_table(fmt, used))
+    cards = (*map(_card, columns), *(stacked(fmt, table) for table in others))
     return View(
-        name="options",
+        name="options-narrow" if narrow else "options",
         lang=lang,
         title=OPTIONS(lang, "title", fmt.rules),
         notes=(policy_note(fmt), OPTIONS(lang, "once")),
-        parts=(_table(fmt, columns), source_table(fmt, used)),
+        parts=cards if narrow else (_table(fmt, columns), *others),
         graph=_sketch(fmt, columns),
+        sheet=PHONE if narrow else Sheet(),
     )
 
 
@@ -69,6 +85,15 @@ class _OptionColumn:
         first = {transition.target for transition in self.choices}
         self.next = [transition for transition in self.following if transition.source in first]
         """The transitions that can follow directly."""
+        self.later = [
+            transition
+            for transition in self._reached(frozenset())
+            if transition not in (*self.choices, *self.following)
+            and self.outcome(transition) is not None
+        ]
+        """The other transitions to an end: nearly everywhere, or after the dispute was closed."""
+        self.possible = frozenset(each.id for each in self._reached(fmt.inactive))
+        """The ids of the transitions that the policy allows after it."""
         self.requirements: list[GuardLabel] = list(
             {
                 guard.name: guard
@@ -97,6 +122,21 @@ class _OptionColumn:
                     if not machine.state(transition.target).closed and not transition.stays:
                         leaves.append(transition.target)
                     yield transition
+
+    def _reached(self, excluded: frozenset[str]) -> Iterator[TransitionView]:
+        """Iterate over all transitions that it can lead to, but for those excluded, each once."""
+        machine = self.fmt.machine
+        waiting, seen = list(self.choices), set(excluded)
+        for transition in waiting:
+            if transition.id not in seen:
+                seen.add(transition.id)
+                waiting += (
+                    next_
+                    for leaf in machine.entered(transition.target)
+                    for next_ in machine.leaving(leaf)
+                    if self.is_for(next_)
+                )
+                yield transition
 
     # ---- the cells -------------------------------------------------------------------------------
 
@@ -140,21 +180,40 @@ class _OptionColumn:
             yield self.cited(text, transition)
 
     def endings(self) -> Iterator[Line]:
-        by_ending: dict[tuple[str, str], list[str]] = {}
+        by_ending: dict[tuple[str, str], list[TransitionView]] = {}
         for transition in (*self.choices, *self.following):
             if (outcome := self.outcome(transition)) is not None:
-                by_ending.setdefault((transition.target, outcome), []).append(transition.id)
+                by_ending.setdefault((transition.target, outcome), []).append(transition)
         states = [state.id for state in self.fmt.machine.states]
         for ending in sorted(by_ending, key=lambda end: (states.index(end[0]), end[1])):
             text = self.text("as", state=self.fmt.state(ending[0]), outcome=ending[1])
-            inactive = self.fmt.inactive.issuperset(by_ending[ending])
-            text = self.fmt.marked(text, *by_ending[ending])
-            yield Line(text, Face.FAINT if inactive else Face.TEXT)
+            yield self.line(text, by_ending[ending])
+        for transition in self.later:
+            text = self.text(
+                "ends_by",
+                event=self.fmt.label(transition.event),
+                name=transition.event.value,
+                state=self.fmt.state(transition.target),
+                outcome=self.outcome(transition),
+            )
+            yield self.line(text, [transition], self.fmt.ref(transition))
 
     def cited(self, text: str, transition: TransitionView, face: Face = Face.TEXT) -> Line:
         """Make a line about a transition, with its source."""
-        text = f"{self.fmt.marked(text, transition.id)} {self.fmt.ref(transition)}"
-        return Line(text, Face.FAINT if transition.id in self.fmt.inactive else face)
+        return self.line(text, [transition], self.fmt.ref(transition), face)
+
+    def line(
+        self,
+        text: str,
+        transitions: Iterable[TransitionView],
+        ref: str = "",
+        face: Face = Face.TEXT,
+    ) -> Line:
+        """Make a line about transitions; faint where the policy excludes all after this option."""
+        inactive = self.possible.isdisjoint(transition.id for transition in transitions)
+        words = [self.fmt.message("inactive")] if inactive else []
+        text = self.fmt.join("space", [text, *words])
+        return Line(f"{text} {ref}" if ref else text, Face.FAINT if inactive else face)
 
     def answers(self, transition: TransitionView, *, with_option: bool = False) -> str:
         """Return the answers that select a transition, by default without the option."""
@@ -171,9 +230,34 @@ class _OptionColumn:
         outcomes = (
             self.fmt.outcome(ending.outcome)
             for ending in transition.endings
-            if ending.option in {None, self.option}
+            if ending.option in {None, self.option} and ending.outcome is not None
         )
         return next(outcomes, None)
+
+    def cells(self) -> Iterator[tuple[str, tuple[Line, ...]]]:
+        """Iterate over the cells below its name, with the names of their rows."""
+        cells = {
+            "facts": cell(*self.required(facts=True)),
+            "payload": cell(*self.required(facts=False)),
+            "refusals": cell(*self.refusals()),
+            "leads": tuple(self.results()),
+            "clocks": tuple(self.deadlines()),
+            "then": tuple(self.next_steps()),
+            "ends": tuple(self.endings()),
+        }
+        for name, lines in cells.items():
+            if len(lines) > 1:
+                yield (
+                    name,
+                    tuple(replace(line, text=self.text("item", line.text)) for line in lines),
+                )
+            else:
+                yield name, lines or (Line(self.text("nothing"), Face.FAINT),)
+
+    @property
+    def name(self) -> str:
+        """The option's label and id."""
+        return f"{self.fmt.label(self.option)} ({self.option.value})"
 
     def settled(self, transition: TransitionView, state: str) -> str:
         """Return a state, with the outcome where the transition has one."""
@@ -182,33 +266,36 @@ class _OptionColumn:
 
 
 def _table(fmt: Formatter, columns: list[_OptionColumn]) -> TextTable:
-    rows = {
-        "facts": [cell(*column.required(facts=True)) for column in columns],
-        "payload": [cell(*column.required(facts=False)) for column in columns],
-        "refusals": [cell(*column.refusals()) for column in columns],
-        "leads": [tuple(column.results()) for column in columns],
-        "clocks": [tuple(column.deadlines()) for column in columns],
-        "then": [tuple(column.next_steps()) for column in columns],
-        "ends": [tuple(column.endings()) for column in columns],
-    }
-    nothing = cell(OPTIONS(fmt.lang, "nothing"), face=Face.FAINT)
-    heads = (f"{fmt.label(column.option)} ({column.option.value})" for column in columns)
+    rows: dict[str, list[tuple[Line, ...]]] = {}
+    for column in columns:
+        for name, lines in column.cells():
+            rows.setdefault(name, [cell(OPTIONS(fmt.lang, name), face=Face.STRONG)]).append(lines)
     return TextTable(
         id="options",
         title="",
-        heads=("", *heads),
+        heads=("", *(column.name for column in columns)),
         widths=(10, *(18 for _ in columns)),
         rows=tuple(
-            TextRow(
-                id=f"options-{name}",
-                cells=(
-                    cell(OPTIONS(fmt.lang, name), face=Face.STRONG),
-                    *(lines or nothing for lines in cells),
-                ),
-            )
-            for name, cells in rows.items()
+            TextRow(id=f"options-{name}", cells=tuple(cells)) for name, cells in rows.items()
         ),
         page=1480,
+    )
+
+
+def _card(column: _OptionColumn) -> TextTable:
+    return TextTable(
+        id=f"card-{column.option.value}",
+        title="",
+        heads=(column.name,),
+        widths=(1,),
+        rows=tuple(
+            TextRow(
+                id=f"card-{column.option.value}-{name}",
+                cells=((Line(column.text(name), Face.FAINT), *lines),),
+            )
+            for name, lines in column.cells()
+        ),
+        page=0,
     )
 
 

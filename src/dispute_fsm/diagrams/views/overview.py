@@ -14,6 +14,7 @@ from dispute_fsm.diagrams.model import OPENING, Machine, StateNode, TransitionVi
 from dispute_fsm.diagrams.picture import (
     BAD,
     GOOD,
+    PHONE,
     Box,
     Face,
     Frame,
@@ -60,7 +61,6 @@ _TONES = FrozenMap({Shape.GOOD_END: GOOD, Shape.BAD_END: BAD})
 _ZOOM = 14 / 12
 """Sets texts in 14 px, so that they are legible where the page is shown 830 px wide."""
 _WIDE = Sheet(width=1100, margin=24, zoom=_ZOOM, one_page=True)
-_NARROW = Sheet(width=390, margin=10, zoom=_ZOOM)
 
 
 def overview(machine: Machine, lang: Lang, *, narrow: bool = False) -> View:
@@ -74,7 +74,7 @@ def overview(machine: Machine, lang: Lang, *, narrow: bool = False) -> View:
         notes=(policy_note(fmt), OVERVIEW(lang, "read"), OVERVIEW(lang, "more")),
         parts=(picture,),
         graph=picture,
-        sheet=_NARROW if narrow else _WIDE,
+        sheet=PHONE if narrow else _WIDE,
     )
 
 
