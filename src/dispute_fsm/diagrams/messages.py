@@ -481,10 +481,15 @@ COVERAGE = Messages(
             ),
         ),
         "read": (
-            "每条流程标有发生次数；从未发生的以点线框和“从未发生”标出。",
             (
-                "Each transition shows how often it was taken; one that never was has a dotted "
-                "border and says “never”."
+                "每条流程标有发生次数，线越粗次数越多"
+                "（1 至 9 次、10 至 99 次、100 至 999 次、1000 次以上）；"
+                "从未发生的以点线框和“从未发生”标出，在表中列在最前。"
+            ),
+            (
+                "Each transition shows how often it was taken; a thicker line was taken more often "
+                "(1 to 9, 10 to 99, 100 to 999, 1000 times or more). One that never was has a "
+                "dotted border, says “never”, and comes first in the table."
             ),
         ),
         "times": ("{} 次", "{} times"),
@@ -496,7 +501,8 @@ COVERAGE = Messages(
         "from": ("起始状态", "from"),
         "to": ("下一状态", "to"),
         "source": ("依据", "source"),
-        "answer": ("条件与结果", "guard and outcome"),
+        "question": ("条件", "guard"),
+        "answer": ("结果", "outcome"),
         "count": ("次数", "count"),
     }
 )

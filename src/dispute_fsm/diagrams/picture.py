@@ -65,6 +65,9 @@ GOOD, BAD = "good-line", "bad-line"
 """The tones of lines that lead to the good and to the bad end."""
 
 
+MOST_WEIGHT = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureEdge:
     """An edge with its label. One that leads back to its own box is a row inside that box."""
@@ -77,6 +80,8 @@ class PictureEdge:
     mark: Mark = Mark.PLAIN
     badge: str = ""
     tooltip: str = ""
+    weight: int = 0
+    """How thick the line is: a step from 0 to `MOST_WEIGHT`."""
 
     @property
     def stays(self) -> bool:

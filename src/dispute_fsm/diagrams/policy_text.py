@@ -22,7 +22,7 @@ _ENUMS: Mapping[tuple[str, ...], type[Labelled]] = FrozenMap(
 """The fields whose values have labels."""
 
 
-class Difference(NamedTuple):
+class PolicyDifference(NamedTuple):
     """A field that differs, by the names that lead to it, and both values."""
 
     path: tuple[str, ...]
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
 def policy_differences(
     was: object, now: object, path: tuple[str, ...] = ()
-) -> Iterator[Difference]:
+) -> Iterator[PolicyDifference]:
     """Iterate over the fields at which two recorded policies differ.
 
     The term of a deadline is one value, and so is what only one of the policies has.
@@ -43,7 +43,7 @@ def policy_differences(
             here = (*path, name)
             yield from policy_differences(before.get(name, ABSENT), after.get(name, ABSENT), here)
     elif was != now:
-        yield Difference(path, was, now)
+        yield PolicyDifference(path, was, now)
 
 
 def is_term(value: object) -> bool:
@@ -70,8 +70,8 @@ def value_text(fmt: Formatter, path: tuple[str, ...], value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def policy_note(fmt: Formatter) -> str:
-    """Name the machine's policy by where it differs from the default, and say what is pale."""
+def policy_note(fmt: Formatter, *, pale: bool = True) -> str:
+    """Name the machine's policy by where it differs from the default, and say what is `pale`."""
     machine = fmt.machine
     default = rule_version(machine.rules).policy(DEFAULT_POLICY).record
     fields = [_field(fmt, each) for each in policy_differences(default, machine.policy)]
@@ -80,11 +80,11 @@ def policy_note(fmt: Formatter) -> str:
         name = fmt.message("differs", fmt.join("and", fields))
     if machine.any_policy:
         return fmt.message("any_policy", name)
-    pale = [fmt.message("pale")] if fmt.inactive else []
-    return fmt.join("space", [fmt.message("policy", name), *pale])
+    more = [fmt.message("pale")] if pale and fmt.inactive else []
+    return fmt.join("space", [fmt.message("policy", name), *more])
 
 
-def _field(fmt: Formatter, difference: Difference) -> str:
+def _field(fmt: Formatter, difference: PolicyDifference) -> str:
     path, was, now = difference
     if now is ABSENT:
         value = fmt.message("removed")

@@ -99,14 +99,19 @@ class GuardOutcome:
         """Return it as JSON."""
         return {"guard": self.guard, "answer": self.answer}
 
+    def question(self, lang: Lang) -> str:
+        """Return the label of the guard, or of what a selector asks."""
+        return (Message(*QUESTIONS[self.guard]) if self.selects else self.label).label(lang)
+
+    def result(self, lang: Lang) -> str:
+        """Return the label of the result or the answer."""
+        return self.label.label(lang) if self.selects else COVERAGE(lang, self.answer)
+
     def text(self, lang: Lang) -> str:
-        """Return its label."""
-        label = self.label.label(lang)
-        if self.selects:
-            question = Message(*QUESTIONS[self.guard]).label(lang)
-            return COVERAGE(lang, "selector", name=self.guard, question=question, answer=label)
-        result = COVERAGE(lang, self.answer)
-        return COVERAGE(lang, "guard", name=self.guard, label=label, result=result)
+        """Return both on one line, with the name of the guard."""
+        name = "selector" if self.selects else "guard"
+        question, result = self.question(lang), self.result(lang)
+        return COVERAGE(lang, name, name=self.guard, question=question, result=result)
 
 
 class Coverage:

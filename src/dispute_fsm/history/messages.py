@@ -197,8 +197,8 @@ COVERAGE = Messages(
         "transitions": ("流程", "transitions"),
         "guards": ("条件结果", "guard outcomes"),
         "and": ("；", "; "),
-        "guard": ("{label} ({name})：{result}", "{label} ({name}): {result}"),
-        "selector": ("{question} ({name})：{answer}", "{name}: {answer}"),
+        "guard": ("{question} ({name})：{result}", "{question} ({name}): {result}"),
+        "selector": ("{question} ({name})：{result}", "{name}: {result}"),
         "passed": ("通过", "passed"),
         "not_passed": ("未通过", "not passed"),
     }

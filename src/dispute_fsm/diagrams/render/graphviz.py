@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 from dispute_fsm.diagrams.picture import Box, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.compiled import graphviz
-from dispute_fsm.diagrams.render.typography import MAX_WIDTH, Block, badge_lines, block, edge_lines
+from dispute_fsm.diagrams.render.typography import (
+    MAX_WIDTH,
+    WEIGHTS,
+    Block,
+    badge_lines,
+    block,
+    edge_lines,
+)
 from dispute_fsm.domain.scalars import FrozenMap
 
 IN, OUT = "--in", "--out"
@@ -114,7 +121,7 @@ def _edge(picture: Picture, edge: PictureEdge) -> Iterator[str]:
     )
     leaves = f", ltail={_quoted(_FRAME + edge.source)}" if edge.source in frames else ""
     enters = f", lhead={_quoted(_FRAME + edge.target)}" if edge.target in frames else ""
-    style, label = _style(edge.mark), _quoted(edge.id)
+    style, label = _style(edge.mark) + _weight(edge), _quoted(edge.id)
     into, out = _quoted(edge.id + IN), _quoted(edge.id + OUT)
     if edge.lines:
         yield f"{tail} -> {label} [id={into}, arrowhead=none{leaves}{style}]"
@@ -146,6 +153,10 @@ def _frames(picture: Picture, element: str) -> list[str]:
 
 def _style(mark: Mark) -> str:
     return f", style={_STYLES[mark]}" if mark in _STYLES else ""
+
+
+def _weight(edge: PictureEdge) -> str:
+    return f", penwidth={WEIGHTS[edge.weight]}" if edge.weight else ""
 
 
 def _size(width: float, height: float) -> str:

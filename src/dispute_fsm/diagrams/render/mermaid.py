@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
-from dispute_fsm.diagrams.render.typography import LIGHT, badge_lines, edge_lines
+from dispute_fsm.diagrams.render.typography import LIGHT, WEIGHTS, badge_lines, edge_lines
 from dispute_fsm.domain.scalars import FrozenMap
 
 _UNSAFE = re.compile(
@@ -110,6 +110,8 @@ _MARKS: Mapping[Mark, str] = FrozenMap(
 _FRAME = f"fill:{LIGHT['line']}14,stroke:{LIGHT['line']}"
 """Translucent, so that the text of any theme is readable on it."""
 _PARALLEL = "stroke-dasharray:6 3"
+_LINE = 1.5
+"""How thick a line without a weight is, in px."""
 
 
 def mermaid(picture: Picture, description: str = "") -> str:
@@ -197,7 +199,8 @@ def _line_styles(edges: Iterable[PictureEdge]) -> Iterator[str]:
     for number, edge in enumerate(edges):
         style = _MARKS.get(edge.mark, "")
         if edge.tone in LIGHT and "stroke:" not in style:
-            tone = f"stroke:{LIGHT[edge.tone]},stroke-width:1.5px"
+            width = WEIGHTS[edge.weight] if edge.weight else _LINE
+            tone = f"stroke:{LIGHT[edge.tone]},stroke-width:{width}px"
             style = f"{tone},{style}" if style else tone
         if style:
             numbers.setdefault(style, []).append(str(number))

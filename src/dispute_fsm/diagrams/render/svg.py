@@ -184,10 +184,11 @@ def _content(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
 
 
 def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:
-    yield group(edge.id, ("edge", edge.tone, edge.mark), edge.tooltip)
+    weight = f"weight-{edge.weight}" if edge.weight else ""
+    yield group(edge.id, ("edge", edge.tone, edge.mark, weight), edge.tooltip)
     for end in (IN, OUT):
         if (course := layout.lines.get(edge.id + end)) is not None:
-            yield from _course(course)
+            yield from _course(course, edge.weight)
     if (area := layout.boxes.get(edge.id)) is not None:
         yield rectangle("label", area, 3)
         yield rectangle("band", area._replace(width=BAND))
@@ -195,24 +196,23 @@ def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:
     yield "</g>"
 
 
-def _course(course: Course) -> Iterator[str]:
+def _course(course: Course, weight: int) -> Iterator[str]:
     first, *rest = course.points
     curves = " ".join(
         f"C{p(rest[i])} {p(rest[i + 1])} {p(rest[i + 2])}" for i in range(0, len(rest), 3)
     )
     yield f'<path class="course" d="M{p(first)} {curves}"/>'
     if course.tip is not None:
-        yield f'<path class="tip" d="{_arrowhead(course.points[-1], course.tip)}"/>'
+        tip = _arrowhead(course.points[-1], course.tip, _TIP_HALF + weight)
+        yield f'<path class="tip" d="{tip}"/>'
 
 
-def _arrowhead(end: Point, tip: Point) -> str:
+def _arrowhead(end: Point, tip: Point, half: float) -> str:
     dx, dy = tip[0] - end[0], tip[1] - end[1]
     length = (dx * dx + dy * dy) ** 0.5 or 1.0
     dx, dy = dx / length, dy / length
     base = (tip[0] - dx * _TIP, tip[1] - dy * _TIP)
-    left, right = (
-        (base[0] + side * dy * _TIP_HALF, base[1] - side * dx * _TIP_HALF) for side in (1, -1)
-    )
+    left, right = ((base[0] + side * dy * half, base[1] - side * dx * half) for side in (1, -1))
     return f"M{p(tip)} L{p(left)} L{p(right)} Z"
 
 

@@ -59,6 +59,9 @@ DARK: Mapping[str, str] = FrozenMap(
     }
 )
 
+WEIGHTS = (1.2, 2.6, 4.2, 6.0)
+"""How thick lines are, in px, by their weight."""
+
 _TONED = {"label": "stroke", "course": "stroke", "tip": "fill", "band": "fill"}
 """The parts of an element in the colour of the role that acts."""
 _MARKED = {
@@ -110,7 +113,12 @@ _STYLES = (
     ".parallel{stroke-dasharray:6 3}",
     ".box{stroke-width:1.4}",
     ".label{stroke-width:1}",
-    ".course{fill:none;stroke-width:1.2}",
+    f".course{{fill:none;stroke-width:{WEIGHTS[0]}}}",
+    *(
+        f".weight-{weight} > .course{{stroke-width:{width}}}"
+        for weight, width in enumerate(WEIGHTS)
+        if weight
+    ),
     ".rule{stroke-width:.7}",
     ".faded > .course,.faded > .tip,.faded > .band{opacity:.3}",
     ".faded > .label,.faded > .box{stroke-opacity:.3}",

@@ -30,10 +30,11 @@ BEGIN = "begin"
 
 
 class Remark(NamedTuple):
-    """A mark on a state or a transition, and its text."""
+    """A mark on a state or a transition with its text, and how thick a line is."""
 
     mark: Mark
     badge: str = ""
+    weight: int = 0
 
 
 _NONE: Mapping[str, Remark] = FrozenMap({})
@@ -187,6 +188,7 @@ def transition_edge(
         mark=remark.mark,
         badge=remark.badge,
         tooltip=_tooltip(fmt, transition),
+        weight=remark.weight,
     )
 
 
