@@ -227,30 +227,25 @@ class Machine(MachinePart):
     def unreachable(self) -> frozenset[str]:
         """Return the ids of the states and transitions that no dispute reaches with this policy."""
         enabled = [transition for transition in self.transitions if not self.disabled(transition)]
+        leaves = {
+            state.id: frozenset(leaf.id for leaf in self.leaves(state.id)) for state in self.states
+        }
         reached: set[str] = set()
+
+        def is_reached(name: str | None) -> bool:
+            return name is None or not reached.isdisjoint(leaves[name])
+
         while more := {
             leaf
             for transition in enabled
-            if self._starts_in(transition, reached)
+            if is_reached(transition.source)
             for leaf in self.entered(transition.target)
         }.difference(reached):
             reached |= more
-        states = (
-            state.id
-            for state in self.states
-            if reached.isdisjoint(leaf.id for leaf in self.leaves(state.id))
-        )
-        transitions = (
-            transition.id
-            for transition in self.transitions
-            if transition not in enabled or not self._starts_in(transition, reached)
-        )
+        possible = {each.id for each in enabled if is_reached(each.source)}
+        states = (state.id for state in self.states if not is_reached(state.id))
+        transitions = (each.id for each in self.transitions if each.id not in possible)
         return frozenset((*states, *transitions))
-
-    def _starts_in(self, transition: TransitionView, leaves: set[str]) -> bool:
-        return transition.source is None or not leaves.isdisjoint(
-            leaf.id for leaf in self.leaves(transition.source)
-        )
 
 
 # ---- reading a chart -----------------------------------------------------------------------------

@@ -257,11 +257,14 @@ def _width(text: str, size: float, *, bold: bool) -> float:
 def wrapped(text: str, limit: float, size: float, *, bold: bool = False) -> tuple[str, ...]:
     """Break a text into lines of at most this width; a piece that is too long has its own line."""
     lines: list[str] = [""]
+    width = 0.0
     for piece in _pieces(text, limit, size, bold=bold):
-        if lines[-1] and _width((lines[-1] + piece).rstrip(), size, bold=bold) > limit:
+        if lines[-1] and width + _width(piece.rstrip(), size, bold=bold) > limit:
             lines.append(piece.lstrip())
+            width = _width(lines[-1], size, bold=bold)
         else:
             lines[-1] += piece
+            width += _width(piece, size, bold=bold)
     return tuple(line.rstrip() for line in lines)
 
 

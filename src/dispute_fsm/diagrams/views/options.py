@@ -46,11 +46,8 @@ def options(machine: Machine, lang: Lang, *, narrow: bool = False) -> View:
     """Show the options side by side, or `narrow`: below each other, for phones."""
     fmt = Formatter(machine, lang)
     columns = [_OptionColumn(fmt, option) for option in machine.options]
-    shown = [
-        transition
-        for transition in machine.transitions
-        if any(transition in (*one.choices, *one.next, *one.later) for one in columns)
-    ]
+    named = {each.id for one in columns for each in (*one.choices, *one.next, *one.later)}
+    shown = [transition for transition in machine.transitions if transition.id in named]
     cited = {ref for column in columns for _, ref, _ in fmt.grouped(column.requirements)}
     cited |= {fmt.ref(transition) for transition in shown} | evidence_sources(fmt)
     used = {ref: of for ref, of in uses(fmt, (*shown, *submissions(fmt))).items() if ref in cited}
@@ -85,11 +82,11 @@ class _OptionColumn:
         first = {transition.target for transition in self.choices}
         self.next = [transition for transition in self.following if transition.source in first]
         """The transitions that can follow directly."""
+        own = {transition.id for transition in (*self.choices, *self.following)}
         self.later = [
             transition
             for transition in self._reached(frozenset())
-            if transition not in (*self.choices, *self.following)
-            and self.outcome(transition) is not None
+            if transition.id not in own and self.outcome(transition) is not None
         ]
         """The other transitions to an end: nearly everywhere, or after the dispute was closed."""
         self.possible = frozenset(each.id for each in self._reached(fmt.inactive))
