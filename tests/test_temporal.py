@@ -31,7 +31,6 @@ from tests import temporal_executor
 from tests.crash import POLICY, PROMISES, Notes
 from tests.engine_chaos import NOTES, SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import FILES, Player, Shop, chosen, expected, expiries, scenario
-from tests.patience import PATIENCE
 from tests.service_support import AnyOrder, House, Time, house, promised, request, settle
 from tests.support import CANCELLING, DAY, MINUTE, OPENED_AT, PAID, ROOT, SECOND, choose, command
 from tests.temporal_support import (
@@ -41,6 +40,7 @@ from tests.temporal_support import (
     Alarms,
     ObservedService,
     deliver_all,
+    ran_example,
     result,
     run_of,
     server,
@@ -319,13 +319,7 @@ def test_a_delivery_that_is_cancelled_releases_the_feed_and_parks_nothing(home: 
 
 
 def test_the_example_ends_with_a_deadline_that_temporal_has_fired() -> None:
-    ran = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, EXAMPLES / "temporal_clock.py"],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=PATIENCE,
-    )
+    ran = ran_example(EXAMPLES / "temporal_clock.py")
     assert (ran.returncode, ran.stderr) == (0, "")
     # the library writes of what the test server cannot do
     lines = [line for line in ran.stdout.splitlines() if "WARN" not in line]

@@ -1,8 +1,6 @@
 """The core inside a workflow: the same rules, and a replay that folds what was recorded."""
 
 import asyncio
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,8 @@ from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.replay import Replayed
 from examples import temporal_core
 from examples.temporal_core import DisputeWorkflow, Opening, Request, Shop
-from tests.patience import PATIENCE
 from tests.support import ROOT, submission
-from tests.temporal_support import QUEUE, SANDBOX, server
+from tests.temporal_support import QUEUE, SANDBOX, ran_example, running, server
 
 PERSONAL = "personal-value"
 Records = list[dict[str, Any]]
@@ -61,14 +58,15 @@ async def run_story(longest: int) -> tuple[Records, list[WorkflowHistory]]:
     async with server() as environment:
         client = environment.client
         with ThreadPoolExecutor(2) as threads:
-            async with Worker(
+            worker = Worker(
                 client,
                 task_queue=QUEUE,
                 workflows=[DisputeWorkflow],
                 activities=[Shop().look, temporal_core.decide],
                 activity_executor=threads,
                 workflow_runner=SANDBOX,
-            ):
+            )
+            async with running(worker):
                 dispute = await client.start_workflow(
                     DisputeWorkflow.run, opening, id="D-1", task_queue=QUEUE
                 )
@@ -129,13 +127,7 @@ def test_personal_values_are_in_temporals_history_as_the_example_says() -> None:
 
 
 def test_the_example_runs_to_the_end_of_its_dispute() -> None:
-    ran = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, ROOT / "examples" / "temporal_core.py"],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=PATIENCE,
-    )
+    ran = ran_example(ROOT / "examples" / "temporal_core.py")
     assert (ran.returncode, ran.stderr) == (0, "")
     # the library writes of what the test server cannot do
     assert [line for line in ran.stdout.splitlines() if "WARN" not in line] == [
