@@ -109,11 +109,6 @@ class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
     when_facts: tuple[Selector[CaseT], ...]
     """The selectors that look at facts."""
 
-    @property
-    def selectors(self) -> tuple[Selector[CaseT], ...]:
-        """Every selector, in the order in which their answers are recorded."""
-        return (*self.when, *self.when_facts)
-
     def is_for(self, answers: Mapping[Dimension[CaseT], str]) -> bool:
         """Tell whether the transition may apply where these are the answers to some questions."""
         return all(
