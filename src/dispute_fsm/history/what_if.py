@@ -157,6 +157,26 @@ _ABOUT_STATE = frozenset(
 _EVIDENCE_STATES = frozenset({StateName.AWAITING_EVIDENCE, StateName.UNDER_REVIEW})
 
 
+def applies_to(
+    event: AuditEvent,
+    dispute: Dispute,
+    option: Option | None,
+    states: Sequence[StateName],
+) -> bool:
+    """Tell whether a recorded command is about the same thing in another course of the dispute.
+
+    That is one agreement, or one review. `option` and `states` are those of the recorded dispute
+    before the command.
+    """
+    if event.command in _ABOUT_AGREEMENT:
+        return dispute.option is option
+    if event.command not in _ABOUT_STATE:
+        return True
+    both = set(dispute.states).intersection(states)
+    # Evidence is the same in every configuration; an agreement must be the same one.
+    return bool(both & _EVIDENCE_STATES) or (bool(both) and dispute.option is option)
+
+
 class _UndeterminedError(Exception):
     """The replay cannot continue from what was recorded."""
 
@@ -214,7 +234,8 @@ class _WhatIfReplay:
         """Decide the recorded command for the dispute as it would be."""
         before = self.dispute
         decision = self.decide(recorded_command(event), event.facts, event.at)
-        if isinstance(decision, Accepted) and not self.applies_to(event, before):
+        states = self.configurations[str(event.source)].states
+        if isinstance(decision, Accepted) and not applies_to(event, before, self.option, states):
             raise _UndeterminedError(Missing.ANSWERS)
         if isinstance(event.payload, ChoicePayload) and event.type is not EventType.REFUSED:
             self.option = event.payload.option
@@ -227,16 +248,6 @@ class _WhatIfReplay:
         if not needs_erased_data(event, earlier):  # else repeated or refused: both change nothing
             reasons = decision.reasons if isinstance(decision, Refused) else ()
             self.note(no_event_difference(event, unrecorded_result(reasons, earlier), reasons))
-
-    def applies_to(self, event: AuditEvent, before: Dispute) -> bool:
-        """Return whether the command is about the same thing here: one agreement, one review."""
-        if event.command in _ABOUT_AGREEMENT:
-            return before.option is self.option
-        if event.command not in _ABOUT_STATE:
-            return True
-        both = set(before.states).intersection(self.configurations[str(event.source)].states)
-        # Evidence is the same in every configuration; an agreement must be the same one.
-        return bool(both & _EVIDENCE_STATES) or (bool(both) and before.option is self.option)
 
     def lacks_deadline(self, event: AuditEvent, refused: Refused) -> bool:
         """Return whether an accepted extension is refused only because it names no deadline."""

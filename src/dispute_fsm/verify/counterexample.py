@@ -6,21 +6,14 @@ are wrong, and fails once they are corrected.
 
 from typing import Any
 
-import yaml
-
-from dispute_fsm.domain.commands import Command
-from dispute_fsm.domain.facts import Order
-from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from dispute_fsm.scenarios.update import update_expectations
+from dispute_fsm.scenarios.writer import command_step, order_step, policy_changes, yaml_text
 from dispute_fsm.verify.messages import COMMENT
 from dispute_fsm.verify.properties import Property, Violation
 from dispute_fsm.verify.representatives import OPENED_AT, PLAIN
-
-_WIDTH = 10_000
-"""The line width of the YAML: no text is wrapped."""
 
 
 def scenario_text(violated: Property, violation: Violation) -> str:
@@ -31,7 +24,7 @@ def scenario_text(violated: Property, violation: Violation) -> str:
         for lang in ("en", "zh")
     )
     content = _scenario(f"{violated.id}: {wrong.en}", violation)
-    text = comment + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=_WIDTH)
+    text = comment + yaml_text(content)
     return update_expectations(text, run_text(text), change=False)
 
 
@@ -47,20 +40,18 @@ def file_name(violated: Property, rules: str) -> str:
 
 def _scenario(title: str, violation: Violation) -> dict[str, Any]:
     exploration, current = violation.exploration, PLAIN
+    rules = exploration.version.id
     steps: list[dict[str, Any]] = []
     for at, order, command in violation.path:
         if order != current:
-            # A missing fact is null, which removes the fact before it.
-            facts = dict.fromkeys(Order.model_fields) | order.model_dump(
-                mode="json", exclude_none=True
-            )
-            steps.append({"at": format_instant(at), "order": facts})
+            steps.append(order_step(at, order))
             current = order
-        steps.append({"at": format_instant(at), **_step(command)})
-    content: dict[str, Any] = {"title": title, "rules": exploration.version.id}
-    record = exploration.policy.record
-    default = exploration.version.policy(DEFAULT_POLICY).record
-    if changes := {name: term for name, term in record.items() if term != default[name]}:
+        if command is None:
+            steps.append({"at": format_instant(at), "do": "sweep"})
+        else:
+            steps.append(command_step(at, command, command.by.model_dump(mode="json")))
+    content: dict[str, Any] = {"title": title, "rules": rules}
+    if changes := policy_changes(exploration.policy, rules):
         content["policy"] = changes
     return {
         **content,
@@ -68,15 +59,3 @@ def _scenario(title: str, violation: Violation) -> dict[str, Any]:
         "order": PLAIN.model_dump(mode="json", exclude_none=True),
         "steps": steps,
     }
-
-
-def _step(command: Command | None) -> dict[str, Any]:
-    if command is None:
-        return {"do": "sweep"}
-    step: dict[str, Any] = {"do": command.type.value, "by": command.by.model_dump(mode="json")}
-    if command.key is not None:
-        step["key"] = command.key
-    members = command.model_dump(mode="json", exclude={"by", "key"}, exclude_none=True)
-    if payload := {name: member for name, member in members.items() if member != []}:
-        step["with"] = payload
-    return step

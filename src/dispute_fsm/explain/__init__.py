@@ -1,0 +1,1 @@
+"""Why a dispute ended so, and what would have changed it."""

@@ -1,0 +1,270 @@
+"""A supposed course of a dispute: what would have been decided, had something been otherwise. Pure.
+
+A course leaves the record at one event. From there the acts are decided again, one by one, with the
+facts of a supposed world. It stops where a deadline passes of which the record does not say that
+nobody answered: there it waits, and what silence would lead to is foreseen, not supposed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+from dispute_fsm.decider.decide import decide, open_dispute
+from dispute_fsm.decider.decisions import Accepted, Decision, Refused
+from dispute_fsm.decider.dispute import Dispute, next_due
+from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.hash_chain import derived_stamp
+from dispute_fsm.domain.commands import COMMAND_CLASSES, EXPIRIES, Command
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, RefusalCode, Role
+from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.policy import Policy
+from dispute_fsm.domain.reasons import just_after
+from dispute_fsm.errors import InputError
+from dispute_fsm.history.redecide import recorded_command, recorded_opening
+from dispute_fsm.history.what_if import applies_to
+
+
+class Act(NamedTuple):
+    """A command as it is sent in a course; `event` is the record that it comes from, if any."""
+
+    command: Command
+    at: datetime
+    event: AuditEvent | None = None
+
+
+class World(Protocol):
+    """What the order system shows in a course."""
+
+    def of(self, act: Act) -> OrderFacts | None:
+        """Return the facts for an act: those recorded with it, or those known at its time."""
+        ...
+
+
+class Record:
+    """A recorded dispute: its events, the dispute after each, and its policy.
+
+    Raises `ImpossibleEventError` where the events are no history.
+    """
+
+    def __init__(self, events: Sequence[AuditEvent], policy: Policy) -> None:
+        self.events = tuple(events)
+        self.policy = policy
+        dispute = begin(self.events[0], policy)
+        self.disputes = [dispute]
+        for event in self.events[1:]:
+            dispute = evolve(dispute, event)
+            self.disputes.append(dispute)
+
+    @cached_property
+    def looks(self) -> tuple[OrderFacts, ...]:
+        """What the order system showed, look after look."""
+        return tuple(event.facts for event in self.events if event.facts is not None)
+
+    @property
+    def end(self) -> Dispute:
+        """The dispute after the last event."""
+        return self.disputes[-1]
+
+    def before(self, seq: int) -> Dispute:
+        """Return the dispute before an event, from 2; after the last one: its end."""
+        return self.disputes[seq - 2]
+
+    def acts(self, seq: int, *, without: int | None = None) -> tuple[Act, ...]:
+        """Return the acts from an event on, from 2; `without` is the one that is left out."""
+        return tuple(act for act in self._acts[seq - 2 :] if _seq(act) != without)
+
+    def act(self, seq: int) -> Act:
+        """Return the act that an event records, from 2."""
+        return self._acts[seq - 2]
+
+    @cached_property
+    def _acts(self) -> tuple[Act, ...]:
+        return tuple(Act(recorded_command(event), event.at, event) for event in self.events[1:])
+
+    def unanswered(self, dispute: Dispute, deadline: Deadline, due: datetime) -> bool:
+        """Tell whether the record shows that nobody answered until the deadline was due.
+
+        It does where the recorded dispute was in the same states with the same option then, the
+        deadline was due at the same instant, and the record goes on after it. Nor could anybody
+        answer a deadline that had passed before the dispute came to wait for it.
+        """
+        if due < dispute.last_at:
+            return True
+        after = [one for one in self.disputes if one.last_at <= due]
+        if not after or self.events[-1].at <= due:
+            return False
+        then = after[-1]
+        return (
+            then.running.get(deadline) == due
+            and then.option is dispute.option
+            and then.states == dispute.states
+        )
+
+
+def _seq(act: Act) -> int | None:
+    return None if act.event is None else act.event.seq
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An act that was decided: the event that it led to, and the codes if it was refused.
+
+    `event` is None where nothing was recorded.
+    """
+
+    act: Act
+    event: AuditEvent | None
+    refused: tuple[RefusalCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What was decided again, and where that leads.
+
+    `start` is the dispute where the course leaves the record, `dispute` where it ends or waits,
+    `foreseen` what it would come to if nobody did anything more. `left_out` are the recorded acts
+    that were about something else. `counts_otherwise`: today's calendar counts a recorded due
+    instant otherwise.
+    """
+
+    start: Dispute
+    steps: tuple[Step, ...]
+    dispute: Dispute
+    foreseen: Dispute
+    silence: tuple[Step, ...]
+    left_out: tuple[int, ...]
+    counts_otherwise: bool
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """The due instant (UTC) until which it waits; None where it does not, or for no time."""
+        due = next_due(self.dispute)
+        return None if due is None else due[1]
+
+
+def awaited(dispute: Dispute) -> tuple[Role, ...]:
+    """Return whose turn it is: who can meet a running deadline, else who can end the dispute."""
+    if dispute.closed:
+        return ()
+    running = dispute.running
+    if running:
+        meets = {of.meets: of.roles[0] for of in COMMAND_CLASSES.values() if of.meets is not None}
+        return tuple(dict.fromkeys(meets.get(deadline, Role.MERCHANT) for deadline in running))
+    leaving = dispute.rules.table.leaving(dispute.path)
+    last = {CommandType.WITHDRAW, CommandType.ANNUL, CommandType.EXTEND_DEADLINE}
+    senders = (COMMAND_CLASSES[command].roles[0] for command in leaving if command not in last)
+    return tuple(dict.fromkeys(role for role in senders if role is not Role.SYSTEM))
+
+
+def reopened(record: Record, policy: Policy) -> Dispute:
+    """Return the dispute as it would have been opened under another policy.
+
+    Raises `InputError` where it would not have been opened.
+    """
+    first = record.events[0]
+    opening = recorded_opening(record.end.opening, policy, first.rules)
+    stamp = derived_stamp(first.at, first.dispute_id, 1)
+    opened = open_dispute(None, opening, first.facts, first.at, stamp=stamp)
+    if not isinstance(opened, Accepted):
+        raise InputError("the dispute would not have been opened")
+    return begin(opened.event, policy)
+
+
+def follow(record: Record, start: Dispute, acts: Sequence[Act], world: World) -> Course:
+    """Decide the acts again, from a dispute on, until they end or somebody's answer is missing."""
+    walk = _Walk(record, start, world)
+    for act in acts:
+        if walk.waits(until=act.at):
+            break
+        walk.take(act)
+    walk.let_known_deadlines_pass()
+    foreseen = _Walk(record, walk.dispute, world)
+    foreseen.let_every_deadline_pass()
+    return Course(
+        start=start,
+        steps=tuple(walk.steps),
+        dispute=walk.dispute,
+        foreseen=foreseen.dispute,
+        silence=tuple(foreseen.steps),
+        left_out=tuple(walk.left_out),
+        counts_otherwise=walk.counts_otherwise,
+    )
+
+
+class _Walk:
+    """Decides act after act."""
+
+    def __init__(self, record: Record, start: Dispute, world: World) -> None:
+        self.record = record
+        self.dispute = start
+        self.world = world
+        self.steps = list[Step]()
+        self.left_out = list[int]()
+        self.counts_otherwise = False
+
+    def waits(self, *, until: datetime) -> bool:
+        """Tell whether a deadline passes before this instant that somebody might have met."""
+        return any(
+            due < until and not self.record.unanswered(self.dispute, deadline, due)
+            for deadline, due in self.dispute.running.items()
+        )
+
+    def take(self, act: Act) -> None:
+        """Decide one act, if it is about what the dispute is about here."""
+        event, dispute = act.event, self.dispute
+        expires = act.command.type.expires
+        if expires is not None and expires not in dispute.running:
+            return
+        if event is not None and event.type is not EventType.REFUSED and expires is None:
+            recorded = self.record.before(event.seq)
+            if not applies_to(event, dispute, recorded.option, recorded.states):
+                self.left_out.append(event.seq)
+                return
+        decided = self.send(act)
+        if event is not None and decided is not None and act.at == event.at:
+            self.counts_otherwise |= _counts_otherwise(
+                self.record.before(event.seq), event, dispute, decided
+            )
+
+    def send(self, act: Act) -> AuditEvent | None:
+        """Send one act; return the event of an accepted one."""
+        at = max(act.at, self.dispute.last_at)
+        facts = self.world.of(act._replace(at=at))
+        stamp = derived_stamp(at, self.dispute.dispute_id, self.dispute.seq + 1)
+        decision: Decision = decide(self.dispute, act.command, facts, at, stamp=stamp)
+        event = decision.event if isinstance(decision, Accepted | Refused) else None
+        refused = decision.codes if isinstance(decision, Refused) else ()
+        self.steps.append(Step(act, event, refused))
+        if event is not None:
+            self.dispute = evolve(self.dispute, event)
+        return event if isinstance(decision, Accepted) else None
+
+    def let_known_deadlines_pass(self) -> None:
+        """Let those pass of which the record shows that nobody answered, though nobody swept."""
+        while (due := next_due(self.dispute)) is not None:
+            if not self.record.unanswered(self.dispute, *due):
+                return
+            self.send(Act(EXPIRIES[due[0]], just_after(due[1])))
+
+    def let_every_deadline_pass(self) -> None:
+        """Let the deadlines pass one after the other, until none runs."""
+        while (due := next_due(self.dispute)) is not None:
+            if self.send(Act(EXPIRIES[due[0]], just_after(due[1]))) is None:
+                return
+
+
+def _counts_otherwise(
+    recorded: Dispute, event: AuditEvent, dispute: Dispute, decided: AuditEvent
+) -> bool:
+    """Tell whether a deadline began at the same instant in both, but is due at another one."""
+    if dispute.policy != recorded.policy:
+        return False
+    return any(
+        due != decided.deadlines.get(deadline, due)
+        for deadline, due in event.deadlines.items()
+        if recorded.deadlines.get(deadline) != due
+        and dispute.deadlines.get(deadline) != decided.deadlines.get(deadline)
+    )
