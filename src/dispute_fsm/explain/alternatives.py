@@ -208,6 +208,23 @@ def for_reader(found: Iterable[Alternative], reader: Hands) -> tuple[Alternative
     return tuple(sorted(advice, key=place))
 
 
+class _Place(NamedTuple):
+    """Where something might have been sent: before a recorded event, or after the last one.
+
+    `before` is the dispute there, `seq` the number of the event, `at` when it might have been sent.
+    """
+
+    before: Dispute
+    seq: int
+    event: AuditEvent | None
+    at: datetime
+
+    @property
+    def precedes(self) -> int | None:
+        """The event at whose time it would be sent; None at a due instant."""
+        return None if self.event is None or self.event.at != self.at else self.seq
+
+
 class _Candidate(NamedTuple):
     """A command that might have been sent: where, with which facts, and what was recorded after it.
 
@@ -237,7 +254,9 @@ class _Search:
         self.attempts = [
             event
             for event in record.events
-            if event.type is EventType.REFUSED and event.actor.role is not Role.SYSTEM
+            if event.type is EventType.REFUSED
+            and event.actor.role is not Role.SYSTEM
+            and event.command not in _LAST_RESORTS
         ]
         self.silence = follow(record, record.end, (), SupposedWorld(record)).foreseen
 
@@ -248,12 +267,14 @@ class _Search:
             for one in self.found.values()
             if (command := _only_attempt(one)) is not None
         }
+        sets = {frozenset(edit.key for edit in one.edits) for one in self.found.values()}
         for one in self.found.values():
-            edit = one.edits[0]
+            edit, keys = one.edits[0], frozenset(edit.key for edit in one.edits)
             same = (edit.key[1:], one.grade, one.course.dispute.states, one.outcome)
             if isinstance(edit, Acted) and same in sent:
                 continue
-            yield one
+            if not any(fewer < keys for fewer in sets):
+                yield one
 
     def run(self) -> None:
         """Look at every event, and after the last one."""
@@ -269,25 +290,26 @@ class _Search:
                 )
                 continue
             for at in _moments(before, event):
-                self.send_attempts(before, event, seq, at)
-                self.send(before, event, seq, at)
+                place = _Place(before, seq, event, at)
+                self.send_attempts(place)
+                self.send(place)
         self.change_policy()
 
     # ---- what might have been sent ---------------------------------------------------------------
 
-    def send_attempts(
-        self, before: Dispute, event: AuditEvent | None, seq: int, at: datetime
-    ) -> None:
+    def send_attempts(self, place: _Place) -> None:
         """Send each refused attempt from here on earlier; the one that is here as it should be."""
+        before, seq, _, at = place
         for attempt in self.attempts:
-            here = event is not None and attempt.seq == event.seq and at == event.at
+            here = attempt.seq == place.precedes
             if attempt.seq < seq or not (here or at < attempt.at):
                 continue
             act = self.record.act(attempt.seq)
             facts = attempt.facts if here and attempt.facts is not None else known(self.record, at)
-            moved = () if here else (Moved(attempt.seq, act.command, act.at, at),)
+            moved = Moved(attempt.seq, act.command, act.at, at, place.precedes)
             rest = self.record.acts(seq, without=attempt.seq)
-            self.complete(_Candidate(before, act._replace(at=at), facts, moved, rest))
+            edits = () if here else (moved,)
+            self.complete(_Candidate(before, act._replace(at=at), facts, edits, rest))
 
     def complete(self, candidate: _Candidate) -> None:
         """Send an attempt with what it lacked, where it lacked anything that it could say."""
@@ -298,13 +320,14 @@ class _Search:
         if whole is not None:
             seq, command = cast("AuditEvent", act.event).seq, whole.command
             until = command.agreed_until if isinstance(command, ChooseOption) else None
-            completed = Completed(seq, command, whole.reasons, until)
+            completed = Completed(seq, command, whole.reasons, whole.one_less, until)
             act, edits = Act(command, act.at), (*edits, completed)
         self.try_command(candidate._replace(act=Act(act.command, act.at), edits=edits))
 
-    def send(self, before: Dispute, event: AuditEvent | None, seq: int, at: datetime) -> None:
+    def send(self, place: _Place) -> None:
         """Send what a person could have sent here; of what was sent here, something else."""
-        here = event if event is not None and event.at == at else None
+        before, seq, event, at = place
+        here = event if place.precedes is not None else None
         facts = known(self.record, at)
         for command in before.rules.table.leaving(before.path):
             if COMMAND_CLASSES[command].roles[0] is Role.SYSTEM:
@@ -313,28 +336,25 @@ class _Search:
                 self.last_resorts.add(command)
                 continue
             sent = here is not None and here.command is command and here.type != EventType.REFUSED
-            rest = self.record.acts(seq + 1 if sent else seq)
-            instead_of = seq if sent else None
             if sent and command is not CommandType.CHOOSE_OPTION:
                 continue
             if command is CommandType.SUBMIT_EVIDENCE:
-                self.submit(before, seq, at, rest)
+                self.submit(place)
                 continue
-            for one in self.complete_commands(before, command, seq, at):
-                same = sent and isinstance(one, ChooseOption) and one.option is _chosen(here)
-                if same:
+            rest = self.record.acts(seq + 1 if sent else seq)
+            for one in self.complete_commands(place, command):
+                if sent and isinstance(one, ChooseOption) and one.option is _chosen(here):
                     self.agree_later(_Candidate(before, self.record.act(seq), facts, (), rest))
-                else:
-                    edit = Acted(seq - 1, one, at, instead_of, until=_limit(one))
-                    self.try_command(_Candidate(before, Act(one, at), facts, (edit,), rest))
+                    continue
+                instead_of = seq if sent else None
+                edit = Acted(seq - 1, one, at, place.precedes, instead_of, until=_limit(one))
+                self.try_command(_Candidate(before, Act(one, at), facts, (edit,), rest))
 
-    def complete_commands(
-        self, before: Dispute, command: CommandType, seq: int, at: datetime
-    ) -> Iterator[Command]:
+    def complete_commands(self, place: _Place, command: CommandType) -> Iterator[Command]:
         """Iterate over commands of a type that lack nothing; extensions are just long enough."""
-        for one in complete(before, command, at):
+        for one in complete(place.before, command, place.at):
             if isinstance(one, ExtendDeadline):
-                yield from self.extensions(before, one, seq)
+                yield from self.extensions(place, one)
             else:
                 yield one
 
@@ -345,11 +365,12 @@ class _Search:
         if isinstance(choice, ChooseOption) and choice.agreed_until is not None:
             until = agreed_at_most(before.policy, act.at)
             later = choice.model_copy(update={"agreed_until": until})
-            edit = Completed(cast("AuditEvent", act.event).seq, later, (), until)
+            edit = Completed(cast("AuditEvent", act.event).seq, later, until=until)
             self.try_command(candidate._replace(act=Act(later, act.at), edits=(edit,)))
 
-    def submit(self, before: Dispute, seq: int, at: datetime, rest: Sequence[Act]) -> None:
+    def submit(self, place: _Place) -> None:
         """Send evidence: one alternative for every reason that fits, as they lead the same way."""
+        before, seq, _, at = place
         fit = list[SubmitEvidence]()
         for one in complete(before, CommandType.SUBMIT_EVIDENCE, at):
             evaluation = self.look(before, one, None, at)
@@ -358,14 +379,13 @@ class _Search:
         if fit:
             fewest = min(fit, key=lambda one: len(one.vouchers))
             reasons = tuple(str(one.reason) for one in fit)
-            edit = Acted(seq - 1, fewest, at, reasons=reasons)
-            self.claim(before, (edit,), (Act(fewest, at), *rest))
+            edit = Acted(seq - 1, fewest, at, place.precedes, reasons=reasons)
+            self.claim(before, (edit,), (Act(fewest, at), *self.record.acts(seq)))
 
-    def extensions(
-        self, before: Dispute, like: ExtendDeadline, seq: int
-    ) -> Iterator[ExtendDeadline]:
+    def extensions(self, place: _Place, like: ExtendDeadline) -> Iterator[ExtendDeadline]:
         """Iterate over extensions that are just long enough for what came too late."""
-        late = {one.at for one in self.attempts if one.seq >= seq}
+        before = place.before
+        late = {one.at for one in self.attempts if one.seq >= place.seq}
         last = known(self.record, self.record.events[-1].at)
         dates = (date_of(last, member) for member in ("shipment", "pickup")) if last else ()
         scans = {date for date in dates if date is not None}
@@ -393,25 +413,31 @@ class _Search:
     def suppose_facts(self, candidate: _Candidate) -> None:
         """Send it with the smallest sets of facts with which it fires."""
         before, act, _, edits, rest = candidate
-        for supposed in self.minimal(candidate, act.at, lambda one: one.transition is not None):
+        for supposed in self.minimal(candidate, (act.at,), lambda one: one.transition is not None):
             shown = self.shown(supposed, before.seq + 1)
             self.claim(before, (*edits, shown), (act, *rest), supposed)
 
     def minimal(
-        self, candidate: _Candidate, by: datetime, fits: Callable[[Evaluation], bool]
+        self,
+        candidate: _Candidate,
+        limits: Sequence[datetime],
+        fits: Callable[[Evaluation], bool],
     ) -> Iterator[Supposition]:
-        """Iterate over the smallest sets of facts under which the evaluation fits."""
+        """Iterate over the smallest sets of facts, each by the latest limit, that let it fit."""
         before, act, facts, _, _ = candidate
         enough = list[set[str]]()
         for chosen in sets_of_facts() if facts is not None else ():
             names = {fact.name for fact in chosen}
             if any(smaller <= names for smaller in enough):
                 continue
-            supposed = Supposition(chosen, by)
-            evaluation = self.look(before, act.command, supposed(cast("OrderFacts", facts)), act.at)
-            if evaluation is not None and fits(evaluation):
-                enough.append(names)
-                yield supposed
+            for by in limits:
+                supposed = Supposition(chosen, by)
+                shown = supposed(cast("OrderFacts", facts))
+                evaluation = self.look(before, act.command, shown, act.at)
+                if evaluation is not None and fits(evaluation):
+                    enough.append(names)
+                    yield supposed
+                    break
 
     # ---- what might have been otherwise ----------------------------------------------------------
 
@@ -421,14 +447,15 @@ class _Search:
             return
         if event.type is EventType.REFUSED or not _asks_fulfilment(before, event):
             return
-        act, by = self.record.act(event.seq), before.agreed_until or event.at
+        act = self.record.act(event.seq)
+        limits = (event.at, before.agreed_until or event.at)
         candidate = _Candidate(before, act, event.facts, (), self.record.acts(event.seq))
 
         def differs(evaluation: Evaluation) -> bool:
             row = evaluation.transition
             return row is not None and row.target != event.target
 
-        for supposed in self.minimal(candidate, by, differs):
+        for supposed in self.minimal(candidate, limits, differs):
             self.claim(before, (self.shown(supposed, event.seq),), candidate.rest, supposed)
 
     def shown(self, supposed: Supposition, seq: int) -> Shown:
@@ -522,15 +549,22 @@ class _Search:
         """Decide the course again; keep it where it ends otherwise, and nothing nearer does."""
         course = follow(self.record, start, acts, SupposedWorld(self.record, suppose))
         grade = self.grade(course)
-        if grade is None:
+        if grade is None or (grade is Grade.CHANCE and self.only_the_winner_acts(edits)):
             return
-        if course.counts_otherwise:
+        if course.counts_otherwise or (
+            isinstance(edits[0], OtherPolicy) and self.record.miscounted
+        ):
             self.counted_otherwise += 1
             return
         one = Alternative(edits, grade, course)
         nearest = self.found.get(one.key)
         if nearest is None or one.distance < nearest.distance:
             self.found[one.key] = one
+
+    def only_the_winner_acts(self, edits: Sequence[Edit]) -> bool:
+        """Tell whether a resolved dispute would only have given the consumer the same chance."""
+        hands = {Hands.MERCHANT, Hands.CARRIER}
+        return self.silence.state is StateName.RESOLVED and hands.issuperset(hands_of(edits))
 
     def grade(self, course: Course) -> Grade | None:
         """Return what the record carries of it; None where it ends as it did."""

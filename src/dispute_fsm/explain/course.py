@@ -5,7 +5,7 @@ facts of a supposed world. It stops where a deadline passes of which the record 
 nobody answered: there it waits, and what silence would lead to is foreseen, not supposed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +17,8 @@ from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import derived_stamp
 from dispute_fsm.domain.commands import COMMAND_CLASSES, EXPIRIES, Command
-from dispute_fsm.domain.enums import CommandType, Deadline, EventType, RefusalCode, Role
+from dispute_fsm.domain.deadlines import due_instant
+from dispute_fsm.domain.enums import CommandType, Deadline, EventType, RefusalCode, Role, StateName
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
@@ -63,6 +64,16 @@ class Record:
         """What the order system showed, look after look."""
         return tuple(event.facts for event in self.events if event.facts is not None)
 
+    @cached_property
+    def miscounted(self) -> frozenset[int]:
+        """The events that began a deadline which today's calendar counts otherwise."""
+        before = ({}, *(dispute.deadlines for dispute in self.disputes))
+        return frozenset(
+            event.seq
+            for deadlines, event, after in zip(before, self.events, self.disputes, strict=False)
+            if counts_otherwise(deadlines, event, after)
+        )
+
     @property
     def end(self) -> Dispute:
         """The dispute after the last event."""
@@ -87,9 +98,10 @@ class Record:
     def unanswered(self, dispute: Dispute, deadline: Deadline, due: datetime) -> bool:
         """Tell whether the record shows that nobody answered until the deadline was due.
 
-        It does where the recorded dispute was in the same states with the same option then, the
+        It does where the recorded dispute was in the same state with the same option then, the
         deadline was due at the same instant, and the record goes on after it. Nor could anybody
-        answer a deadline that had passed before the dispute came to wait for it.
+        answer a deadline that had passed before the dispute came to wait for it. Of regions side by
+        side only the one counts in which the deadline runs, and evidence there is about no option.
         """
         if due < dispute.last_at:
             return True
@@ -97,11 +109,24 @@ class Record:
         if not after or self.events[-1].at <= due:
             return False
         then = after[-1]
+        beside_settlement = deadline is Deadline.EVIDENCE and len(dispute.states) > 1
         return (
             then.running.get(deadline) == due
-            and then.option is dispute.option
-            and then.states == dispute.states
+            and (then.option is dispute.option or beside_settlement)
+            and not _leaves(then, deadline).isdisjoint(dispute.states)
         )
+
+
+def _leaves(dispute: Dispute, deadline: Deadline) -> set[StateName]:
+    """Return the active leaf in which a deadline runs: it runs wherever that leaf is active."""
+    configurations = dispute.rules.table.configurations.values()
+    without = {
+        state
+        for one in configurations
+        if not any(deadline in running for running in one.running)
+        for state in one.states
+    }
+    return set(dispute.states) - without
 
 
 def _seq(act: Act) -> int | None:
@@ -109,7 +134,7 @@ def _seq(act: Act) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CourseStep:
     """An act that was decided: the event that it led to, and the codes if it was refused.
 
     `event` is None where nothing was recorded.
@@ -131,10 +156,10 @@ class Course:
     """
 
     start: Dispute
-    steps: tuple[Step, ...]
+    steps: tuple[CourseStep, ...]
     dispute: Dispute
     foreseen: Dispute
-    silence: tuple[Step, ...]
+    silence: tuple[CourseStep, ...]
     left_out: tuple[int, ...]
     counts_otherwise: bool
 
@@ -201,7 +226,7 @@ class _Walk:
         self.record = record
         self.dispute = start
         self.world = world
-        self.steps = list[Step]()
+        self.steps = list[CourseStep]()
         self.left_out = list[int]()
         self.counts_otherwise = False
 
@@ -224,10 +249,8 @@ class _Walk:
                 self.left_out.append(event.seq)
                 return
         decided = self.send(act)
-        if event is not None and decided is not None and act.at == event.at:
-            self.counts_otherwise |= _counts_otherwise(
-                self.record.before(event.seq), event, dispute, decided
-            )
+        if event is not None and decided is not None and event.seq in self.record.miscounted:
+            self.counts_otherwise = True
 
     def send(self, act: Act) -> AuditEvent | None:
         """Send one act; return the event of an accepted one."""
@@ -237,7 +260,7 @@ class _Walk:
         decision: Decision = decide(self.dispute, act.command, facts, at, stamp=stamp)
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         refused = decision.codes if isinstance(decision, Refused) else ()
-        self.steps.append(Step(act, event, refused))
+        self.steps.append(CourseStep(act, event, refused))
         if event is not None:
             self.dispute = evolve(self.dispute, event)
         return event if isinstance(decision, Accepted) else None
@@ -256,15 +279,17 @@ class _Walk:
                 return
 
 
-def _counts_otherwise(
-    recorded: Dispute, event: AuditEvent, dispute: Dispute, decided: AuditEvent
+def counts_otherwise(
+    before: Mapping[Deadline, datetime], event: AuditEvent, after: Dispute
 ) -> bool:
-    """Tell whether a deadline began at the same instant in both, but is due at another one."""
-    if dispute.policy != recorded.policy:
+    """Tell whether today's calendar gives another due instant to a deadline that began here.
+
+    `before` are the deadlines before the event, `after` is the dispute after it.
+    """
+    if event.command is CommandType.EXTEND_DEADLINE:
         return False
     return any(
-        due != decided.deadlines.get(deadline, due)
+        due != due_instant(deadline, after.policy, event.at, after.agreed_until)
         for deadline, due in event.deadlines.items()
-        if recorded.deadlines.get(deadline) != due
-        and dispute.deadlines.get(deadline) != decided.deadlines.get(deadline)
+        if before.get(deadline) != due
     )

@@ -58,7 +58,10 @@ def _hands(command: Command) -> tuple[Hands, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A refused attempt, sent earlier: at an instant (UTC) at which it was in time."""
+    """A refused attempt, sent earlier.
+
+    At an instant (UTC) at which it was just in time; or before a recorded event, at its time.
+    """
 
     kind: ClassVar = EditKind.MOMENT
     presupposes: ClassVar = False
@@ -66,6 +69,7 @@ class Moved:
     command: Command
     was: datetime
     at: datetime
+    before: int | None = None
 
     @property
     def earlier(self) -> timedelta:
@@ -92,16 +96,22 @@ class Moved:
 class Completed:
     """An attempt that was refused for what it said, with what it lacked.
 
-    `reasons` are those that it would not have met. `until` is the latest agreed instant where that
-    is what had to differ, or might have.
+    `reasons` are those that it would not have met, `one_less` the same command one step nearer to
+    what was sent: each is refused. `until` is the latest agreed instant where that is what had to
+    differ, or might have.
     """
 
     kind: ClassVar = EditKind.PAYLOAD
-    presupposes: ClassVar = False
     seq: int
     command: Command
     reasons: tuple[Reason, ...] = ()
+    one_less: tuple[Command, ...] = ()
     until: datetime | None = None
+
+    @property
+    def presupposes(self) -> bool:
+        """Whether it claims an agreement on another date, which has to be true."""
+        return self.until is not None and not self.reasons
 
     @property
     def hands(self) -> tuple[Hands, ...]:
@@ -123,7 +133,8 @@ class Completed:
 class Acted:
     """A command that nobody sent, or that was sent instead of the recorded one `instead_of`.
 
-    `after` is the recorded event that it follows. `reasons` are the reasons of the catalogue that
+    `after` is the recorded event that it follows. It is sent at a due instant (UTC), or before a
+    recorded event, at its time. `reasons` are the reasons of the catalogue that
     evidence may give. `until` is the limit of what may be agreed on, or what it is extended to.
     """
 
@@ -131,6 +142,7 @@ class Acted:
     after: int
     command: Command
     at: datetime
+    before: int | None = None
     instead_of: int | None = None
     reasons: tuple[str, ...] = ()
     until: datetime | None = None
@@ -143,7 +155,7 @@ class Acted:
     @property
     def seq(self) -> int:
         """The recorded event that it rests on."""
-        return self.instead_of or self.after
+        return self.instead_of or self.before or self.after
 
     @property
     def hands(self) -> tuple[Hands, ...]:

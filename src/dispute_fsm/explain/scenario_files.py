@@ -14,7 +14,7 @@ from dispute_fsm.domain.enums import RefusalCode, Role
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.explain.alternatives import Alternative
-from dispute_fsm.explain.course import Act, Record, Step
+from dispute_fsm.explain.course import Act, CourseStep, Record
 from dispute_fsm.explain.payloads import FILLER
 from dispute_fsm.explain.supposed_facts import date_of
 from dispute_fsm.scenarios.reader import SUFFIX
@@ -53,13 +53,15 @@ def scenario_text(record: Record, alternative: Alternative, title: str) -> str:
     return yaml_text(content)
 
 
-def _recorded(record: Record, count: int) -> Iterator[Step]:
+def _recorded(record: Record, count: int) -> Iterator[CourseStep]:
     for act in record.acts(2)[:count]:
         event = act.event
-        yield Step(act, event, () if event is None else event.refused)
+        yield CourseStep(act, event, () if event is None else event.refused)
 
 
-def _steps(steps: tuple[Step, ...], order: Order, names: "_Names") -> Iterator[dict[str, Any]]:
+def _steps(
+    steps: tuple[CourseStep, ...], order: Order, names: "_Names"
+) -> Iterator[dict[str, Any]]:
     for step in steps:
         event = step.event
         at = step.act.at if event is None else event.at
