@@ -39,7 +39,7 @@ def report_command(
     decided differently now; 2 unreadable input.
     """
     steps, replayed = replay_steps(path, dispute)
-    page = report([step.event for step in steps], steps[0].policy, replayed, lang)
+    page = report(steps[-1].after, [step.event for step in steps], replayed, lang)
     write_output(page.encode(), to, lang)
     if replayed.sound:
         return Exit.OK
