@@ -44,7 +44,7 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.checklist import checklist
 
 if TYPE_CHECKING:
-    from dispute_fsm.explain.explanation import explain
+    from dispute_fsm.explain.explanation import explain_dispute
     from dispute_fsm.explain.values import Explanation
     from dispute_fsm.history.replay import replay
     from dispute_fsm.history.what_if import what_if

@@ -1,4 +1,4 @@
-"""One dispute as an HTML page: its conclusion in three sentences, its deadlines, every step, and its way.
+"""One dispute as an HTML page: its conclusion, its deadlines, every step, and its way.
 
 The page is one file that loads nothing: no script, style, font or picture from elsewhere. Its
 content security policy says so to the browser. Pointing at a step highlights its transition.

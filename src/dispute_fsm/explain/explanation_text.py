@@ -26,7 +26,7 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.scalars import FrozenMap, parse_instant
-from dispute_fsm.explain.messages import ACTS, CAN, LACKS, NEVER, SENTENCES, SUBMITTED
+from dispute_fsm.explain.messages import ACTS, CAN, FACTS, LACKS, NEVER, SENTENCES, SUBMITTED
 from dispute_fsm.explain.values import (
     Clause,
     DecidedBy,
@@ -38,7 +38,6 @@ from dispute_fsm.explain.values import (
     LateAct,
     Margin,
     NoAttempt,
-    Remedy,
     Shortfall,
 )
 from dispute_fsm.history.timeline import check_text, local_time
@@ -118,7 +117,7 @@ class _Writer:
         parts.append(("second", duration.total_seconds()))
         named = [(unit, count) for unit, count in parts if count] or [("second", 0)]
         return " ".join(
-            self.text(unit, f"{count:.6f}".rstrip("0").rstrip("."), s="" if count == 1 else "s")
+            self.text(unit, f"{count:.6f}".rstrip("0").rstrip("."), s=_plural(count))
             for unit, count in named
         )
 
@@ -236,7 +235,7 @@ class _Writer:
 
     def fact_margin(self, margin: FactMargin) -> str:
         self.day = None
-        fact, clause = self.text(margin.fact), margin.clause
+        fact, clause = FACTS(self.lang, margin.fact), margin.clause
         if not margin.by:
             limit = self.time(margin.limit)
             return self.text("fact_exact", fact=fact, limit=limit, clause=self.clause(clause))
@@ -270,9 +269,11 @@ class _Writer:
         """Say what was missing or too much, counted where it can be counted."""
         for missing in lack.vouchers:
             kind = missing.kind.label(self.lang)
-            yield LACKS(self.lang, "vouchers", count=missing.count, kind=kind)
+            count = missing.count
+            yield LACKS(self.lang, "vouchers", count=count, s=_plural(count), kind=kind)
         for ahead in lack.ahead:
-            fact, at = Message(*SEEN[ahead.fact]).label(self.lang), self.time(ahead.at)
+            self.day = None
+            fact, at = FACTS(self.lang, ahead.fact), self.time(ahead.at)
             yield LACKS(self.lang, "ahead", fact=fact, at=at, observed=self.time(ahead.observed_at))
         if lack.vouchers or lack.ahead:
             return
@@ -280,18 +281,22 @@ class _Writer:
 
     def over(self, lack: Lack, by: int) -> Iterator[str]:
         name = _OVER.get(lack.code)
-        yield lack.code.label(self.lang) if name is None else LACKS(self.lang, name, by=by)
+        yield (
+            lack.code.label(self.lang)
+            if name is None
+            else LACKS(self.lang, name, by=by, s=_plural(by))
+        )
 
     def uncounted(self, lack: Lack) -> Iterator[str]:
         saw = lack.saw
         match lack.code:
             case RefusalCode.AGREEMENT_VOUCHER_MISSING:
                 yield LACKS(self.lang, "agreement_voucher")
-            case RefusalCode.VOUCHER_MEDIA_TYPE:
-                for name in dict.fromkeys(_media(one) for one in _listed(saw, "not_supported")):
+            case RefusalCode.VOUCHER_MEDIA_TYPE if formats := _listed(saw, "not_supported"):
+                for name in dict.fromkeys(map(_media, formats)):
                     yield LACKS(self.lang, name)
-            case RefusalCode.VOUCHER_NOT_ACCEPTED:
-                kinds = [VoucherKind(one).label(self.lang) for one in _listed(saw, "not_accepted")]
+            case RefusalCode.VOUCHER_NOT_ACCEPTED if refused := _listed(saw, "not_accepted"):
+                kinds = [VoucherKind(kind).label(self.lang) for kind in refused]
                 yield LACKS(self.lang, "kinds", kinds=self.text("comma").join(kinds))
             case RefusalCode.PROMISE_TOO_FAR if limits := _instants(saw, "agreed_until", "latest"):
                 yield LACKS(self.lang, "too_far", by=self.duration(limits[0] - limits[1]))
@@ -325,7 +330,7 @@ class _Writer:
 
     def forecast(self, forecast: Forecast) -> str:
         failed = [one for one in self.explanation.happened if one.region_failed]
-        steps = list[str]()
+        steps, self.day = list[str](), None
         for step in forecast.steps:
             due = self.time(step.due or step.at)
             failed += [step] if step.region_failed else []
@@ -335,7 +340,8 @@ class _Writer:
             steps.append(self.text("open_end"))
         elif forecast.waits_for:
             roles = [role.label(self.lang) for role in forecast.waits_for]
-            steps.append(self.text("waits", who=self.join("or", roles)))
+            waits = "then_waits" if steps else "waits"
+            steps.append(self.text(waits, who=self.join("or", roles)))
         name = "forecast_facts" if forecast.on_facts else "forecast"
         return self.text(name, steps=self.text("forecast_then").join(steps))
 
@@ -352,32 +358,41 @@ class _Writer:
     # ---- what can still be done ------------------------------------------------------------------
 
     def remedies(self) -> Iterator[str]:
-        explanation, self.day = self.explanation, None
-        live = not explanation.closed
-        annuls = [one for one in explanation.remedies if one.command is CommandType.ANNUL]
-        others = [
-            one
-            for one in explanation.remedies
-            if one.command not in {CommandType.ANNUL, CommandType.WITHDRAW}
+        live, self.day = not self.explanation.closed, None
+        possible = [
+            one for one in self.explanation.remedies if one.command is not CommandType.WITHDRAW
         ]
+        annuls = [one for one in possible if one.command is CommandType.ANNUL]
+        others = [one for one in possible if one not in annuls]
         for (role, until), group in groupby(others, key=lambda one: (one.role, one.until)):
-            acts = [CAN(self.lang, _can(one)) for one in group]
-            name = f"{'next' if live else 'possible'}{'' if until else '_open'}"
-            yield self.text(
-                name,
-                who=role.label(self.lang),
-                can=self.join("or", acts),
-                until=until and self.time(until),
-            )
+            acts = [one.command for one in group]
+            yield self.remedy(role, until, acts, first=live and acts[0] is others[0].command)
         for one in annuls:
-            who, can = one.role.label(self.lang), CAN(self.lang, _can(one))
-            yield self.text("else_annul" if others else "only_annul", who=who, can=can)
-        if not others and not annuls:
+            name = "else_annul" if others else "only_annul"
+            yield self.text(name, who=one.role.label(self.lang))
+        if not possible:
             yield self.text("system_only" if live else "final")
 
+    def remedy(
+        self,
+        role: Role,
+        until: datetime | None,
+        commands: Sequence[CommandType | None],
+        *,
+        first: bool,
+    ) -> str:
+        name = f"{'next' if first else 'possible'}{'' if until else '_open'}"
+        acts = [CAN(self.lang, command.value) for command in commands if command is not None]
+        return self.text(
+            name if acts else "has_to_ship",
+            who=role.label(self.lang),
+            can=self.join("or", acts) if acts else "",
+            until=until and self.time(until),
+        )
 
-def _can(remedy: Remedy) -> str:
-    return "ship" if remedy.command is None else remedy.command.value
+
+def _plural(count: float) -> str:
+    return "" if count == 1 else "s"
 
 
 def _media(media_type: str) -> str:

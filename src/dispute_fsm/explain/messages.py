@@ -28,8 +28,6 @@ SENTENCES = Messages(
             "{what}于 {at} 提交，晚 {by}{clause}",
             "{what} came at {at}, {by} late{clause}",
         ),
-        "scanned_at": ("揽件时间", "the pickup scan"),
-        "shipped_at": ("发货时间", "the shipment"),
         "fact_late": (
             "{fact} {at}，比约定时间 {limit} 晚 {by}{clause}",
             "{fact} is dated {at}; the agreed time was {limit}, so it was {by} late{clause}",
@@ -44,7 +42,7 @@ SENTENCES = Messages(
         ),
         "shortfall": (
             "最接近的一次尝试：{at} {what}，未被受理：{lacks}",
-            "the nearest attempt was {what} at {at}, which was refused: {lacks}",
+            "the nearest attempt was {what}, sent at {at} and refused: {lacks}",
         ),
         "order_showed": ("当时订单数据显示：{lacks}{clause}", "the order showed: {lacks}{clause}"),
         "decided_by": (
@@ -95,19 +93,24 @@ SENTENCES = Messages(
         ),
         "becomes_resolved": ("纠纷以“{outcome}”结束", "the dispute ends as “{outcome}”"),
         "waits": ("纠纷一直等待{who}", "the dispute waits for the {who} without a limit"),
+        "then_waits": ("此后一直等待{who}", "and then it waits for the {who} without a limit"),
         "open_end": ("如何处理取决于届时的订单数据", "what follows depends on the order"),
         # What can still be done.
         "next": ("接下来由{who}{can}，最迟 {until}", "next, the {who} can {can}, until {until}"),
         "next_open": ("接下来由{who}{can}，没有时限", "next, the {who} can {can}, without a limit"),
         "possible": ("{who}可{can}，最迟 {until}", "the {who} can {can}, until {until}"),
         "possible_open": ("{who}可{can}，没有时限", "the {who} can {can}, without a limit"),
+        "has_to_ship": (
+            "{who}须发货并由物流揽件，最迟 {until}",
+            "the {who} has to ship and have it picked up, until {until}",
+        ),
         "only_annul": (
-            "现在只有{who}写明理由{can}，才能改变结果",
-            "only the {who} can change this now: {can}, with a rationale",
+            "现在只有{who}写明理由撤销判责，才能改变结果",
+            "only the {who} can change this now, by annulling the penalty with a rationale",
         ),
         "else_annul": (
-            "此外只有{who}写明理由{can}，才能改变结果",
-            "beyond that only the {who} can change it: {can}, with a rationale",
+            "此外只有{who}写明理由撤销判责，才能改变结果",
+            "beyond that only the {who} can change it, by annulling the penalty with a rationale",
         ),
         "final": ("结果已定，不能再改变", "this is final, and nothing can change it"),
         "system_only": (
@@ -208,7 +211,6 @@ NEVER = Messages(
 
 CAN = Messages(
     {
-        "ship": ("发货并由物流揽件", "ship and have it picked up"),
         "choose_option": ("选择方案", "choose an option"),
         "confirm_agreement": ("确认", "confirm it"),
         "deny_agreement": ("否认", "deny it"),
@@ -216,8 +218,6 @@ CAN = Messages(
         "request_evidence": ("要求补充举证", "ask for more evidence"),
         "rule_no_fault": ("作出无责判定", "rule that there is no fault"),
         "rule_at_fault": ("作出有责判定", "rule that the merchant is at fault"),
-        "withdraw": ("撤销纠纷", "withdraw the dispute"),
-        "annul": ("撤销判责", "annul the penalty"),
         "appeal": ("写明理由提出申诉", "appeal with a rationale"),
         "uphold_penalty": ("维持判责", "uphold the penalty"),
         "overturn_penalty": ("撤销原判", "overturn the penalty"),
@@ -227,21 +227,24 @@ CAN = Messages(
 
 LACKS = Messages(
     {
-        "vouchers": ("差 {count} 份{kind}", "{count} more of the kind “{kind}” needed"),
+        "vouchers": (
+            "差 {count} 份{kind}",
+            "{count} voucher{s} of the kind “{kind}” missing",
+        ),
         "agreement_voucher": (
             "差 1 份能证明协商一致的凭证",
-            "1 voucher that shows the agreement needed",
+            "1 voucher that shows the agreement missing",
         ),
         "image": ("图片格式不受支持", "the picture's format is not supported"),
         "video": ("视频格式不受支持", "the video's format is not supported"),
         "file": ("文件格式不受支持", "the file's format is not supported"),
-        "bytes": ("凭证文件超出上限 {by} 字节", "the vouchers are {by} bytes too large"),
-        "files": ("凭证多出 {by} 份", "the vouchers are {by} too many"),
-        "characters": ("情况说明超出上限 {by} 字", "the statement is {by} characters too long"),
+        "bytes": ("凭证文件超出上限 {by} 字节", "the vouchers are {by} byte{s} too large"),
+        "files": ("凭证多出 {by} 份", "{by} voucher{s} too many"),
+        "characters": ("情况说明超出上限 {by} 字", "the statement is {by} character{s} too long"),
         "kinds": ("凭证类型“{kinds}”不符合要求", "vouchers of the kind “{kinds}” are not accepted"),
         "ahead": (
             "{fact} {at} 晚于查询时间 {observed}，当时尚不计入",
-            "{fact}: {at}, which lies after the query at {observed} and did not count yet",
+            "{fact}, {at}, lies after the query, {observed}, and did not count yet",
         ),
         "too_far": ("约定时间比最长期限晚 {by}", "the agreed time lies {by} too far ahead"),
         "not_future": (
@@ -255,3 +258,14 @@ LACKS = Messages(
     }
 )
 """What was missing or too much."""
+
+FACTS = Messages(
+    {
+        "scanned_at": ("揽件时间", "the pickup scan"),
+        "shipped_at": ("发货时间", "the shipment"),
+        "paid_at": ("付款时间", "the payment"),
+        "refund_completed_at": ("退款完成时间", "the refund's completion"),
+        "cancel_request_submitted_at": ("取消申请时间", "the cancel request"),
+    }
+)
+"""The facts that have a date, by the names under which guards record them."""
