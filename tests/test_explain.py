@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 
@@ -31,6 +31,7 @@ from dispute_fsm.explain.values import (
     Forecast,
     Lack,
     LateAct,
+    Margin,
     NoAttempt,
     Shortfall,
 )
@@ -40,6 +41,7 @@ from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests import command_line
 from tests.histories.corpus import ERASED, FILES, MANY, disputes, named
+from tests.support import ROOT
 
 LANGS: tuple[Lang, ...] = ("zh", "en")
 SECOND = timedelta(seconds=1)
@@ -921,3 +923,28 @@ def test_a_margin_is_compared_as_a_value() -> None:
     assert isinstance(margin, FactMargin)
     assert margin == margin.model_copy()
     assert margin != margin.model_copy(update={"by": 2 * SECOND})
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_the_command_prints() -> None:
+    (block,) = re.findall(
+        r"^```console\n\$ dispute-fsm explain (.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
+    )
+    call, _, output = block.partition("\n")
+    path, *options = call.split()
+    assert run(ROOT / path, *options).out == output
+
+
+def test_the_lines_of_the_page_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    exec(code, {})  # noqa: S102 -- the lines of our own page
+
+
+def test_the_page_names_every_kind_of_margin() -> None:
+    kinds = {one.model_fields["type"].default for one in get_args(Margin)}
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) - {"type"} == kinds
