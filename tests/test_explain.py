@@ -439,6 +439,20 @@ def test_both_regions_are_named_with_their_times_and_the_weightier_liability() -
     ]
 
 
+def test_each_region_has_its_own_liability() -> None:
+    explanation = explained(NO_STOCK + SWEPT, "parallel", f"silence: denial, {DAY}")
+    assert [one.outcome for one in explanation.happened] == ["evidence_overdue", "out_of_stock"]
+    assert explanation.outcome == "out_of_stock"
+
+
+def test_of_two_omissions_that_of_who_lost_is_named() -> None:
+    margin = explained(
+        NO_STOCK + SWEPT, "parallel", "silence: denial, evidence: {hours: 48}"
+    ).margin
+    assert isinstance(margin, NoAttempt)
+    assert margin.role is Role.MERCHANT
+
+
 def test_an_annulled_penalty_of_two_regions_was_judged_before_it_was_annulled() -> None:
     steps = SWEPT + "  - {at: +6d, do: annul, with: {rationale: 误判}}\n"
     first = sentences(explained(steps, "parallel"), "zh")[0]
@@ -502,6 +516,16 @@ LIVE = {
             "接下来由消费者确认或否认，最迟 2023-03-29 11:00:00；商家须发货并由物流揽件，最迟 "
             "2023-03-30 18:00:00。"
         ),
+    ),
+    "awaiting_shipment, after the agreed date": (
+        PROMISES + "  - {at: +57h, do: confirm_agreement}\n",
+        "2023-03",
+        "",
+        (
+            "若无人操作，且订单数据与最近一次查询时相同，2023-03-31 00:00:00 之后判为"
+            "“未在协商日期前发货”（依据公告 S-missed）。"
+        ),
+        "时限已过，只待系统处理。",
     ),
     "denial_under_review": (
         DENIED,
