@@ -123,7 +123,7 @@ CASES = {
         (
             "选择“缺货/无货达成一致退款”于 10:00:01 提交，晚 1 秒（依据本系统约定 A-inclusive）。",
             (
-                "The choice of “out of stock: refund agreed” came at 10:00:01, 1 second late "
+                'The choice of "out of stock: refund agreed" came at 10:00:01, 1 second late '
                 "(assumption A-inclusive)."
             ),
         ),
@@ -136,7 +136,7 @@ CASES = {
                 "（依据本系统约定 A-inclusive）。"
             ),
             (
-                "The choice of “out of stock: refund agreed” came at 12:03:00, 2 hours 3 minutes "
+                'The choice of "out of stock: refund agreed" came at 12:03:00, 2 hours 3 minutes '
                 "late (assumption A-inclusive)."
             ),
         ),
@@ -200,7 +200,7 @@ CASES = {
             ),
             (
                 "The nearest attempt was the evidence, sent at 2023-03-28 12:00:00 and refused: "
-                "1 voucher of the kind “chat screenshot” missing (announcement S-evidence)."
+                '1 voucher of the kind "chat screenshot" missing (announcement S-evidence).'
             ),
         ),
         policy=DAY,
@@ -214,7 +214,7 @@ CASES = {
             ),
             (
                 "The nearest attempt was the evidence, sent at 2023-03-28 12:00:00 and refused: 1 "
-                "voucher of the kind “order or product page” missing (announcement S-evidence), "
+                'voucher of the kind "order or product page" missing (announcement S-evidence), '
                 "and the picture's format is not supported (assumption A-voucher-limits)."
             ),
         ),
@@ -248,8 +248,8 @@ CASES = {
                 "（依据公告 S-pickup）。"
             ),
             (
-                "The nearest attempt was the choice of “agreed: shipped, and the carrier has "
-                "picked up”, sent at 2023-03-28 12:00:00 and refused: the pickup scan, 2023-03-28 "
+                'The nearest attempt was the choice of "agreed: shipped, and the carrier has '
+                'picked up", sent at 2023-03-28 12:00:00 and refused: the pickup scan, 2023-03-28 '
                 "15:00:00, lies after the query, 12:00:00, and did not count yet (announcement "
                 "S-pickup)."
             ),
@@ -312,7 +312,7 @@ CASES = {
         (
             "选择“缺货/无货达成一致退款”于 10:00:01 提交，晚 1 秒（依据本系统约定 A-own-region）。",
             (
-                "The choice of “out of stock: refund agreed” came at 10:00:01, 1 second late "
+                'The choice of "out of stock: refund agreed" came at 10:00:01, 1 second late '
                 "(assumption A-own-region)."
             ),
         ),
@@ -414,7 +414,7 @@ def test_the_first_sentence_says_who_left_what_until_when() -> None:
         ),
         (
             "The merchant had chosen no option by the response deadline, 2023-03-29 10:00:00; at "
-            "10:00:01 this was judged “no response in time” (assumption A-no-response)."
+            '10:00:01 this was judged "no response in time" (assumption A-no-response).'
         ),
     ]
 
@@ -430,11 +430,11 @@ def test_both_regions_are_named_with_their_times_and_the_weightier_liability() -
         ),
         (
             "The merchant had chosen no option by the response deadline, 2023-03-29 10:00:00; at "
-            "10:00:02 this side was judged “no response in time” (assumption A-no-response); the "
+            '10:00:02 this side was judged "no response in time" (assumption A-no-response); the '
             "merchant had not handed in the evidence by the evidence deadline, 2023-03-29 "
-            "10:00:00; at 10:00:02 this side was judged “no evidence in time” (assumption "
-            "A-evidence-overdue); both sides failed, and the weightier liability counts: “no "
-            "response in time”."
+            '10:00:00; at 10:00:02 this side was judged "no evidence in time" (assumption '
+            'A-evidence-overdue); both sides failed, and the weightier liability counts: "no '
+            'response in time".'
         ),
     ]
 
@@ -598,13 +598,13 @@ def test_in_english_the_same_is_said_of_a_live_dispute() -> None:
     explanation = explained(PROMISES)
     assert sentences(explanation, "en") == (
         (
-            "The merchant chose “agreed: ship and pickup before an agreed date” at 2023-03-28 "
-            "11:00:00; it is now “waiting for shipment by the agreed date” (announcement "
+            'The merchant chose "agreed: ship and pickup before an agreed date" at 2023-03-28 '
+            '11:00:00; it is now "waiting for shipment by the agreed date" (announcement '
             "S-promise)."
         ),
         (
             "If nobody acts, and the order stays as it was when last looked at, after 2023-03-31 "
-            "00:00:00 it is judged “agreed date missed” (announcement S-missed)."
+            '00:00:00 it is judged "agreed date missed" (announcement S-missed).'
         ),
         (
             "Next, the consumer can confirm it or deny it, until 2023-03-29 11:00:00; the "

@@ -1,11 +1,16 @@
 """`dispute-fsm explain`: why a dispute ended so, in three sentences."""
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from dispute_fsm.cli.app import Exit, app
-from dispute_fsm.cli.arguments import LANG, DisputeOption, HistoryArgument, JsonOption, LangOption
+from dispute_fsm.cli.arguments import (
+    LANG,
+    DisputeOption,
+    HistoryArgument,
+    JsonOption,
+    LangOption,
+    ReviewOption,
+)
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import select_steps
 from dispute_fsm.cli.output import print_json, print_line
@@ -19,12 +24,7 @@ from dispute_fsm.explain.values import Explanation
 def explain_command(
     path: HistoryArgument,
     dispute: DisputeOption = None,
-    review: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", help="Your own text on how to have it reviewed; it comes last."
-        ),
-    ] = None,
+    review: ReviewOption = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:

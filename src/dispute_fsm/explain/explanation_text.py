@@ -26,6 +26,7 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.scalars import FrozenMap, parse_instant
+from dispute_fsm.explain.happenings import sources
 from dispute_fsm.explain.messages import ACTS, CAN, FACTS, LACKS, NEVER, SENTENCES, SUBMITTED
 from dispute_fsm.explain.values import (
     Clause,
@@ -43,6 +44,7 @@ from dispute_fsm.explain.values import (
 from dispute_fsm.history.timeline import check_text, local_time
 from dispute_fsm.machine.guard import Seen
 from dispute_fsm.rules.guards.selectors import FULFILMENT, SILENCE
+from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.terminal import printable
 
 _OVER: Mapping[RefusalCode, str] = FrozenMap(
@@ -62,13 +64,14 @@ _UNITS = (
 
 
 def sentences(
-    explanation: Explanation, lang: Lang, *, review: str | None = None
+    explanation: Explanation, lang: Lang, *, review: str | None = None, plain: bool = False
 ) -> tuple[str, str, str]:
     """Return the conclusion in three sentences.
 
     `review` is the host's own text on how to have it reviewed; it follows the third sentence.
+    `plain`: a clause is cited by what it says, not by its id.
     """
-    writer = _Writer(explanation, lang)
+    writer = _Writer(explanation, lang, plain=plain)
     first, second, third = (
         writer.sentence(parts) for parts in (writer.happened(), writer.margin(), writer.remedies())
     )
@@ -76,6 +79,22 @@ def sentences(
         return first, second, third
     space = "" if lang == "zh" else " "
     return first, second, f"{third}{space}{printable(' '.join(review.split()))}"
+
+
+def attempt_text(explanation: Explanation, attempt: Shortfall, lang: Lang) -> str:
+    """Return a refused attempt as a sentence, with what it lacked, in plain words."""
+    writer = _Writer(explanation, lang, plain=True)
+    who, at = attempt.role.label(lang), writer.time(attempt.at)
+    what, lacks = writer.submitted(attempt), writer.lacks(attempt)
+    return writer.sentence([writer.text("attempt", who=who, what=what, at=at, lacks=lacks)])
+
+
+def happening_text(explanation: Explanation, happening: Happening, lang: Lang) -> str:
+    """Return what one event did as a sentence, in plain words."""
+    writer = _Writer(explanation, lang, plain=True)
+    act = writer.act(happening)
+    end = writer.judged(happening, first=True, last=happening.outcome is None)
+    return writer.sentence([writer.then(happening, act, end)])
 
 
 @dataclass
@@ -87,6 +106,7 @@ class _Writer:
 
     explanation: Explanation
     lang: Lang
+    plain: bool = False
     day: date | None = None
     first: datetime | None = None
     cited: set[str] = field(default_factory=set[str])
@@ -126,6 +146,9 @@ class _Writer:
         if clause.id in self.cited:
             return ""
         self.cited.add(clause.id)
+        if self.plain:
+            source = sources(rule_version(self.explanation.rules).table)[clause.id]
+            return self.text("rests_on", self.text(f"{clause.kind}_says", source.text(self.lang)))
         return self.text("rests_on", self.text(clause.kind, clause.id))
 
     def states(self, states: Sequence[StateName]) -> str:

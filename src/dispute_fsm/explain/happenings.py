@@ -1,6 +1,7 @@
 """Recorded events with the transitions that they took, and what each of them did."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from dispute_fsm.decider.dispute import Dispute
@@ -63,6 +64,14 @@ class Taken(NamedTuple):
             states=after.states,
             clause=self.clause,
         )
+
+
+@lru_cache(maxsize=32)
+def sources(table: DisputeTable) -> Mapping[str, Source]:
+    """Return the sources of a rule version by their ids: of its transitions and its guards."""
+    origins = [row.rule.origin for rows in table.transitions.values() for row in rows]
+    cited = [table.entry.origin, *origins, *(guard.source for guard in table.guards().values())]
+    return FrozenMap({source.id: source for source in cited})
 
 
 def clause(source: Source) -> Clause:

@@ -68,6 +68,12 @@ def _distance(margin: Margin, lost: Role | None) -> tuple[int, float]:
             return 4, 0
 
 
+def refused_attempt(event: AuditEvent, dispute: Dispute) -> Shortfall:
+    """Return a refused attempt with what it lacked; `dispute` is the one that it was sent to."""
+    otherwise = clause(dispute.rules.table.entry.origin)
+    return _shortfall(event, tuple(_lacks(event, dispute, otherwise)))
+
+
 def margin(of: Taken, events: Sequence[AuditEvent]) -> Margin:
     """Return how near the event was to another one; `events` are all of the dispute's."""
     event, before, row = of.event, of.before, of.transition

@@ -12,17 +12,19 @@ SENTENCES = Messages(
         "rests_on": ("（依据{}）", " ({})"),
         "S": ("公告 {}", "announcement {}"),
         "A": ("本系统约定 {}", "assumption {}"),
+        "S_says": ("公告：{}", "the announcement says: {}"),
+        "A_says": ("本系统约定：{}", "our own assumption: {}"),
         # How it was judged.
         "at_then": ("{act}，{at} {judged}", "{act}; at {at} {judged}"),
         "then": ("{act}，{judged}", "{act}; {judged}"),
-        "penalized": ("判为“{outcome}”", "this was judged “{outcome}”"),
-        "region": ("该路径判为“{outcome}”", "this side was judged “{outcome}”"),
+        "penalized": ("判为“{outcome}”", 'this was judged "{outcome}"'),
+        "region": ("该路径判为“{outcome}”", 'this side was judged "{outcome}"'),
         "weightier": (
             "两条路径均未成立，责任取较重者，判为“{outcome}”",
-            "both sides failed, and the weightier liability counts: “{outcome}”",
+            'both sides failed, and the weightier liability counts: "{outcome}"',
         ),
-        "resolved": ("纠纷以“{outcome}”结束", "the dispute ended as “{outcome}”"),
-        "state": ("现为“{states}”", "it is now “{states}”"),
+        "resolved": ("纠纷以“{outcome}”结束", 'the dispute ended as "{outcome}"'),
+        "state": ("现为“{states}”", 'it is now "{states}"'),
         # The margin.
         "late_act": (
             "{what}于 {at} 提交，晚 {by}{clause}",
@@ -43,6 +45,10 @@ SENTENCES = Messages(
         "shortfall": (
             "最接近的一次尝试：{at} {what}，未被受理：{lacks}",
             "the nearest attempt was {what}, sent at {at} and refused: {lacks}",
+        ),
+        "attempt": (
+            "{who}于 {at} 提交：{what}，未被受理：{lacks}",
+            "{what}, sent at {at}, was refused: {lacks}",
         ),
         "order_showed": ("当时订单数据显示：{lacks}{clause}", "the order showed: {lacks}{clause}"),
         "decided_by": (
@@ -84,14 +90,14 @@ SENTENCES = Messages(
             "if nobody acts, and the order stays as it was when last looked at, {steps}",
         ),
         "after": ("{due} 之后{becomes}", "after {due} {becomes}"),
-        "becomes_state": ("转为“{states}”", "it goes on to “{states}”"),
-        "becomes_penalized": ("判为“{outcome}”", "it is judged “{outcome}”"),
-        "becomes_region": ("该路径判为“{outcome}”", "this side is judged “{outcome}”"),
+        "becomes_state": ("转为“{states}”", 'it goes on to "{states}"'),
+        "becomes_penalized": ("判为“{outcome}”", 'it is judged "{outcome}"'),
+        "becomes_region": ("该路径判为“{outcome}”", 'this side is judged "{outcome}"'),
         "becomes_weightier": (
             "两条路径均不成立，责任取较重者，判为“{outcome}”",
-            "both sides have failed, and the weightier liability counts: “{outcome}”",
+            'both sides have failed, and the weightier liability counts: "{outcome}"',
         ),
-        "becomes_resolved": ("纠纷以“{outcome}”结束", "the dispute ends as “{outcome}”"),
+        "becomes_resolved": ("纠纷以“{outcome}”结束", 'the dispute ends as "{outcome}"'),
         "waits": ("纠纷一直等待{who}", "the dispute waits for the {who} without a limit"),
         "then_waits": ("此后一直等待{who}", "and then it waits for the {who} without a limit"),
         "open_end": ("如何处理取决于届时的订单数据", "what follows depends on the order"),
@@ -128,20 +134,20 @@ SENTENCES = Messages(
 ACTS = Messages(
     {
         "open_dispute": ("{who}于 {at} 发起纠纷", "the {who} opened the dispute at {at}"),
-        "choose_option": ("{who}于 {at} 选择“{option}”", "the {who} chose “{option}” at {at}"),
+        "choose_option": ("{who}于 {at} 选择“{option}”", 'the {who} chose "{option}" at {at}'),
         "response_expired": (
             "商家到响应截止 {due} 仍未选定方案",
             "the merchant had chosen no option by the response deadline, {due}",
         ),
         "confirm_agreement": (
             "{who}于 {at} 确认“{option}”",
-            "the {who} confirmed “{option}” at {at}",
+            'the {who} confirmed "{option}" at {at}',
         ),
-        "deny_agreement": ("{who}于 {at} 否认“{option}”", "the {who} denied “{option}” at {at}"),
+        "deny_agreement": ("{who}于 {at} 否认“{option}”", 'the {who} denied "{option}" at {at}'),
         "confirmation_expired": (
             "消费者到确认截止 {due} 仍未对“{option}”表态，沉默{silence}",
             (
-                "the consumer had not answered “{option}” by the confirmation deadline, {due}, and "
+                'the consumer had not answered "{option}" by the confirmation deadline, {due}, and '
                 "silence {silence}"
             ),
         ),
@@ -189,7 +195,7 @@ ACTS = Messages(
 
 SUBMITTED = Messages(
     {
-        "choose_option": ("选择“{option}”", "the choice of “{option}”"),
+        "choose_option": ("选择“{option}”", 'the choice of "{option}"'),
         "confirm_agreement": ("{who}的确认", "the {who}'s confirmation"),
         "deny_agreement": ("{who}的否认", "the {who}'s denial"),
         "submit_evidence": ("举证", "the evidence"),
@@ -229,7 +235,7 @@ LACKS = Messages(
     {
         "vouchers": (
             "差 {count} 份{kind}",
-            "{count} voucher{s} of the kind “{kind}” missing",
+            '{count} voucher{s} of the kind "{kind}" missing',
         ),
         "agreement_voucher": (
             "差 1 份能证明协商一致的凭证",
@@ -241,7 +247,7 @@ LACKS = Messages(
         "bytes": ("凭证文件超出上限 {by} 字节", "the vouchers are {by} byte{s} too large"),
         "files": ("凭证多出 {by} 份", "{by} voucher{s} too many"),
         "characters": ("情况说明超出上限 {by} 字", "the statement is {by} character{s} too long"),
-        "kinds": ("凭证类型“{kinds}”不符合要求", "vouchers of the kind “{kinds}” are not accepted"),
+        "kinds": ("凭证类型“{kinds}”不符合要求", 'vouchers of the kind "{kinds}" are not accepted'),
         "ahead": (
             "{fact} {at} 晚于查询时间 {observed}，当时尚不计入",
             "{fact}, {at}, lies after the query, {observed}, and did not count yet",
