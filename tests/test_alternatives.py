@@ -518,7 +518,10 @@ _PLANTED = {
             codes="voucher_media_type",
         ),
         "2023-03",
-        "? “提交举证”时：支持的格式：image/jpeg、image/png、image/gif、application/pdf、video/mp4 [3]",
+        (
+            "? “提交举证”时：支持的格式："
+            "image/jpeg、image/png、image/gif、application/pdf、video/mp4 [3]"
+        ),
         (
             "? “submit evidence”, with this: supported formats: image/jpeg, image/png, image/gif, "
             "application/pdf, video/mp4 [3]"

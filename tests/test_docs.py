@@ -189,6 +189,7 @@ def test_the_pages_show_the_commands_that_people_begin_with() -> None:
         "options",
         "replay",
         "show",
+        "explain",
         "diagram",
         "verify",
     }
@@ -474,6 +475,14 @@ def test_the_members_of_the_json_of_options_are_told() -> None:
         )
         for members in (asked, option, preview, *inner):
             assert [name for name in members if f"`{name}`" not in told] == []
+
+
+def test_the_members_of_the_json_of_explain_are_told() -> None:
+    told = section(texts()["docs/formats.md"], "## The command line")
+    history = ROOT / "tests" / "histories" / "extended-appeal-one-second-late.history.jsonl"
+    explained = json.loads(ran(console_script(), "explain", history, "--json").stdout)
+    for members in (explained, *explained["happened"], *explained["remedies"]):
+        assert [name for name in members if f"`{name}`" not in told] == []
 
 
 # ---- for a stranger ------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def test_every_step_of_a_dispute_and_of_its_report_has_its_source(path: Path) ->
         machine = machine_of(VERSIONS[events[0].rules], policy)
         for lang in LANGS:
             view = history(events, policy, lang)
-            page = report(events, policy, results[dispute], lang)
+            page = report(own[-1].after, events, results[dispute], lang)
             legend = listed(view)
             table = next(
                 part for part in view.parts if isinstance(part, TextTable) and part.id == "steps"

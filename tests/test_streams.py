@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "run -v": f"-v run {SCENARIO}",
     "replay": f"replay {HISTORY}",
     "show": f"show {HISTORY}",
+    "explain": f"explain {HISTORY}",
     "options": f"options {SCENARIO}",
     "diagram": "diagram chart",
     "verify": "verify --rules 2023-03",

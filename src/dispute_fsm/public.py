@@ -44,6 +44,8 @@ from dispute_fsm.orders import InMemoryOrderSystem, OrderSystem
 from dispute_fsm.rules.checklist import checklist
 
 if TYPE_CHECKING:
+    from dispute_fsm.explain.explanation import explain_dispute
+    from dispute_fsm.explain.values import Explanation
     from dispute_fsm.history.replay import replay
     from dispute_fsm.history.what_if import what_if
     from dispute_fsm.service import DisputeService
@@ -64,6 +66,7 @@ __all__ = [
     "Disputes",
     "EventType",
     "Expiry",
+    "Explanation",
     "FactUnlock",
     "InMemoryOrderSystem",
     "InputError",
@@ -97,6 +100,7 @@ __all__ = [
     "decide",
     "evaluate",
     "evolve",
+    "explain_dispute",
     "merchant",
     "needs_facts",
     "next_due",
@@ -108,7 +112,9 @@ __all__ = [
 
 _LATER = {
     "DisputeService": "dispute_fsm.service",
+    "Explanation": "dispute_fsm.explain.values",
     "Store": "dispute_fsm.store.repository",
+    "explain_dispute": "dispute_fsm.explain.explanation",
     "replay": "dispute_fsm.history.replay",
     "what_if": "dispute_fsm.history.what_if",
 }

@@ -15,6 +15,7 @@ COMMANDS = {
         "Replay histories: check all hashes and transitions, and decide every command again."
     ),
     "show": "Show the timeline of one dispute, and its state.",
+    "explain": "Explain why one dispute ended so, or where it stands.",
     "diagram": (
         "Draw the rules: overview, chart, decisions, options, one dispute, differences, coverage."
     ),

@@ -57,6 +57,12 @@ DisputeOption = Annotated[
     str | None,
     typer.Option("--dispute", metavar="ID", help="Which dispute, where the history has several."),
 ]
+ReviewOption = Annotated[
+    str | None,
+    typer.Option(
+        "--review", metavar="TEXT", help="Your own text on how to have it reviewed; it comes last."
+    ),
+]
 HistoryOutputOption = Annotated[
     Path,
     typer.Option(

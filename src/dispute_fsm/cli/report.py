@@ -6,11 +6,20 @@ from typing import Annotated
 import typer
 
 from dispute_fsm.cli.app import Exit, app, print_error
-from dispute_fsm.cli.arguments import LANG, DisputeOption, HistoryArgument, LangOption
+from dispute_fsm.cli.arguments import (
+    LANG,
+    DisputeOption,
+    HistoryArgument,
+    LangOption,
+    ReviewOption,
+    choice_option,
+)
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import replay_steps
 from dispute_fsm.cli.output import write_output
+from dispute_fsm.diagrams.letter import letter
 from dispute_fsm.diagrams.report import report
+from dispute_fsm.errors import InputError
 
 
 @app.command("report")
@@ -27,11 +36,22 @@ def report_command(
         ),
     ],
     dispute: DisputeOption = None,
+    reader: Annotated[
+        str | None,
+        choice_option(
+            "--for", ("merchant",), "reader", "Write a letter to the merchant, in plain words."
+        ),
+    ] = None,
+    review: ReviewOption = None,
+    rationale: Annotated[
+        bool, typer.Option("--rationale", help="In a letter: quote what the adjudicator wrote.")
+    ] = False,
     lang: LangOption = LANG,
 ) -> Exit:
     """Write one dispute as a page: its path in the chart, its deadlines, its steps, its integrity.
 
-    Each step has what its guards saw. The page is one file that needs no network.
+    Each step has what its guards saw. The page is one file that needs no network. With --for
+    merchant it is a letter on A4 that has only what the merchant may know.
 
     Example: dispute-fsm report out/15-promise-missed.history.jsonl -o dispute.html
 
@@ -39,7 +59,13 @@ def report_command(
     decided differently now; 2 unreadable input.
     """
     steps, replayed = replay_steps(path, dispute)
-    page = report([step.event for step in steps], steps[0].policy, replayed, lang)
+    ended, events = steps[-1].after, [step.event for step in steps]
+    if reader is None:
+        if review is not None or rationale:
+            raise InputError("--review and --rationale are for a letter: add --for merchant")
+        page = report(ended, events, replayed, lang)
+    else:
+        page = letter(ended, events, lang, review=review, rationale=rationale)
     write_output(page.encode(), to, lang)
     if replayed.sound:
         return Exit.OK

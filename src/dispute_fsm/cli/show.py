@@ -19,6 +19,8 @@ from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
 from dispute_fsm.domain.rollout import RolloutDecision
 from dispute_fsm.domain.scalars import format_duration, format_instant
 from dispute_fsm.errors import InputError
+from dispute_fsm.explain.explanation import explain_dispute
+from dispute_fsm.explain.explanation_text import sentences
 from dispute_fsm.history.timeline import (
     DeadlineChanges,
     PayloadEntry,
@@ -46,7 +48,8 @@ def show(
 ) -> Exit:
     """Show the timeline of one dispute, and its state.
 
-    Each entry has what happened, the actor, what the guards saw, and the deadlines.
+    Three sentences come first: what happened, how near it was, what can still be done. Each entry
+    has what happened, the actor, what the guards saw, and the deadlines.
 
     Example: dispute-fsm show out/15-promise-missed.history.jsonl --at 3
     """
@@ -59,12 +62,14 @@ def show(
             field="--at",
         )
     steps = steps[:at]
-    entries = timeline([step.event for step in steps], steps[0].policy)
+    events = [step.event for step in steps]
+    entries = timeline(events, steps[0].policy)
     if as_json:
         for entry in entries:
             print_json(_as_json(entry))
     else:
-        _show(entries, steps[-1].after, lang)
+        explanation = explain_dispute(steps[-1].after, events)
+        _show(entries, steps[-1].after, sentences(explanation, lang), lang)
     return Exit.OK
 
 
@@ -147,7 +152,9 @@ def _personal_json(value: PersonalValue) -> dict[str, Any]:
 # ---- for people ----------------------------------------------------------------------------------
 
 
-def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> None:
+def _show(
+    entries: tuple[TimelineEntry, ...], dispute: Dispute, conclusion: Iterable[str], lang: Lang
+) -> None:
     head = SHOW(
         lang,
         "head",
@@ -158,6 +165,8 @@ def _show(entries: tuple[TimelineEntry, ...], dispute: Dispute, lang: Lang) -> N
         rules=dispute.rules.id,
     )
     console.print(Text(printable(head), style="bold"))
+    for sentence in conclusion:
+        console.print(Text(sentence))
     width = len(str(entries[-1].seq))
     for entry in entries:
         when, what, by = headline(entry, lang)

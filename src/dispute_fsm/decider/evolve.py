@@ -90,8 +90,11 @@ def _remembered(dispute: Dispute, event: AuditEvent) -> Memory:
     return remembered(dispute.memory, event.command, recorded)
 
 
-def _expect_row(dispute: Dispute, event: AuditEvent) -> DisputeTransition:
-    """Return the transition that the event records. Raises where the chart has none."""
+def recorded_transition(dispute: Dispute, event: AuditEvent) -> DisputeTransition:
+    """Return the transition that an accepted event records, which happened to this dispute.
+
+    Raises `ImpossibleEventError` where the chart has none.
+    """
     table, target, records = dispute.rules.table, event.target, event.type
     command, payload = event.command, event.payload
     option = (
@@ -110,14 +113,18 @@ def _expect_row(dispute: Dispute, event: AuditEvent) -> DisputeTransition:
             and row.outcome(option, dispute.outcome) is event.outcome
         )
         if ends and row.is_for(answers):
-            break
-    else:
-        ending = "" if event.outcome is None else f" with {event.outcome.value}"
-        raise _impossible(
-            event,
-            f"no transition leads from {dispute.path} by {command.value} to {event.target}{ending}",
-        )
-    stands, rule = table.configurations[target].deadlines, row.rule
+            return row
+    ending = "" if event.outcome is None else f" with {event.outcome.value}"
+    raise _impossible(
+        event,
+        f"no transition leads from {dispute.path} by {command.value} to {event.target}{ending}",
+    )
+
+
+def _expect_row(dispute: Dispute, event: AuditEvent) -> DisputeTransition:
+    """Return the transition that the event records. Raises where its deadlines do not fit it."""
+    row = recorded_transition(dispute, event)
+    stands, rule = dispute.rules.table.configurations[event.target].deadlines, row.rule
     kept = {d: due for d, due in dispute.deadlines.items() if d in stands and d not in rule.ends}
     _expect_deadlines(event, kept, rule.starts, dispute.policy)
     return row

@@ -507,6 +507,27 @@ COVERAGE = Messages(
     }
 )
 
+LETTER = Messages(
+    {
+        "closed": ("纠纷处理结果说明", "How your dispute was decided"),
+        "live": ("纠纷处理进展说明", "How your dispute stands"),
+        "who": (
+            "纠纷 {dispute} · 订单 {order} · 商家 {merchant} · 截至 {at}",
+            "dispute {dispute} · order {order} · merchant {merchant} · as of {at}",
+        ),
+        "conclusion": ("结论", "Conclusion"),
+        "seen": ("处理经过：何时看到了什么", "What was seen, and when"),
+        "order": ("当时的订单数据：{facts}", "The order then: {facts}"),
+        "said": ("{label}：{text}", "{label}: {text}"),
+        "otherwise": ("怎样会有不同的结果", "What would have changed it"),
+        "possible": (
+            "还能做什么，如何申请复核",
+            "What can still be done, and how to have it reviewed",
+        ),
+    }
+)
+"""The texts of the letter to a merchant."""
+
 REPORT = Messages(
     {
         "state": ("状态", "State"),

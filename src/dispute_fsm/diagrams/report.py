@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from html import escape
 
+from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.messages import REPORT, SOURCES
 from dispute_fsm.diagrams.picture import Part, Picture, View
 from dispute_fsm.diagrams.render.svg import svg
@@ -16,7 +17,8 @@ from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
 from dispute_fsm.diagrams.views.history import HistoryParts, history_parts, transition_of
 from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.events import AuditEvent
-from dispute_fsm.domain.policy import Policy
+from dispute_fsm.explain.explanation import explain_dispute
+from dispute_fsm.explain.explanation_text import sentences
 from dispute_fsm.history.replay import Replayed
 from dispute_fsm.history.timeline import TimelineEntry
 from dispute_fsm.history.timeline_text import (
@@ -48,6 +50,8 @@ dt { font-size: .85rem }
 dd { margin: 0; font-weight: bold; overflow-wrap: anywhere }
 dd small { display: block; font-weight: normal }
 .conclusion dd { font-size: 1.2rem }
+.explained { margin: 1.2rem 0; font-size: 1.1rem }
+.explained p { margin: .3rem 0 }
 dd.good { color: var(--good-line) }
 dd.bad { color: var(--bad-line) }
 figure { margin: 1rem 0; overflow-x: auto; border: 1px solid var(--line) }
@@ -102,13 +106,15 @@ for (const step of document.querySelectorAll("[data-edge]")) {
 """
 
 
-def report(events: Sequence[AuditEvent], policy: Policy, replayed: Replayed, lang: Lang) -> str:
+def report(dispute: Dispute, events: Sequence[AuditEvent], replayed: Replayed, lang: Lang) -> str:
     """Write the page of a dispute, from its valid events and the result of replaying its history.
+
+    `dispute` is what the events fold to.
 
     Raises `InputError` where an event took a transition that its rule version does not have here,
     or the extra `diagrams` is missing.
     """
-    text = partial(REPORT, lang)
+    text, policy = partial(REPORT, lang), dispute.policy
     parts = history_parts(events, policy, lang)
     way, bars = parts.way(), parts.bars()
     title = escape(parts.title())
@@ -124,6 +130,9 @@ def report(events: Sequence[AuditEvent], policy: Policy, replayed: Replayed, lan
             f"<style>{_stylesheet()}</style></head>",
             "<body>",
             f"<header><h1>{title}</h1><p>{escape(parts.notes()[0])}</p></header>",
+            "<div class='explained'>",
+            *(f"<p>{escape(one)}</p>" for one in sentences(explain_dispute(dispute, events), lang)),
+            "</div>",
             *_conclusion(parts, lang),
             *_checked(replayed, lang),
             f"<section><h2>{escape(bars.title)}</h2>",

@@ -2,6 +2,280 @@
 
 from dispute_fsm.domain.messages import Messages
 
+SENTENCES = Messages(
+    {
+        "end": ("。", "."),
+        "and_then": ("；", "; "),
+        "comma": ("、", ", "),
+        "and": ("，且", ", and "),
+        "or": ("或", " or "),
+        "rests_on": ("（依据{}）", " ({})"),
+        "S": ("公告 {}", "announcement {}"),
+        "A": ("本系统约定 {}", "assumption {}"),
+        "S_says": ("公告：{}", "the announcement says: {}"),
+        "A_says": ("本系统约定：{}", "our own assumption: {}"),
+        # How it was judged.
+        "at_then": ("{act}，{at} {judged}", "{act}; at {at} {judged}"),
+        "then": ("{act}，{judged}", "{act}; {judged}"),
+        "penalized": ("判为“{outcome}”", 'this was judged "{outcome}"'),
+        "region": ("该路径判为“{outcome}”", 'this side was judged "{outcome}"'),
+        "weightier": (
+            "两条路径均未成立，责任取较重者，判为“{outcome}”",
+            'both sides failed, and the weightier liability counts: "{outcome}"',
+        ),
+        "resolved": ("纠纷以“{outcome}”结束", 'the dispute ended as "{outcome}"'),
+        "state": ("现为“{states}”", 'it is now "{states}"'),
+        # The margin.
+        "late_act": (
+            "{what}于 {at} 提交，晚 {by}{clause}",
+            "{what} came at {at}, {by} late{clause}",
+        ),
+        "fact_late": (
+            "{fact} {at}，比约定时间 {limit} 晚 {by}{clause}",
+            "{fact} is dated {at}; the agreed time was {limit}, so it was {by} late{clause}",
+        ),
+        "fact_early": (
+            "{fact} {at}，比约定时间 {limit} 早 {by}{clause}",
+            "{fact} is dated {at}; the agreed time was {limit}, so {by} were left{clause}",
+        ),
+        "fact_exact": (
+            "{fact}恰为约定时间 {limit}，视为按时{clause}",
+            "{fact} is dated exactly at the agreed time {limit}, which is in time{clause}",
+        ),
+        "shortfall": (
+            "最接近的一次尝试：{at} {what}，未被受理：{lacks}",
+            "the nearest attempt was {what}, sent at {at} and refused: {lacks}",
+        ),
+        "attempt": (
+            "{who}于 {at} 提交：{what}，未被受理：{lacks}",
+            "{what}, sent at {at}, was refused: {lacks}",
+        ),
+        "order_showed": ("当时订单数据显示：{lacks}{clause}", "the order showed: {lacks}{clause}"),
+        "decided_by": (
+            "这由{who}决定，没有差距可言{clause}",
+            "this was for the {who} to decide; there is no margin to name{clause}",
+        ),
+        "not_in_hand": (
+            "这由{who}决定，不在{lost}掌握之中，没有差距可言{clause}",
+            (
+                "this was for the {who} to decide and not in the {lost}'s hands; there is no "
+                "margin to name{clause}"
+            ),
+        ),
+        "decided_by_facts": (
+            "这由订单数据决定，没有差距可言{clause}",
+            "this was decided by what the order showed; there is no margin to name{clause}",
+        ),
+        "no_attempt": (
+            "没有差距可言：{who}从未{acts}{clause}",
+            "there is no margin to name: the {who} never {acts}{clause}",
+        ),
+        "no_attempt_recorded": (
+            "没有差距可言：记录中没有{who}{acts}的请求，但被拒绝的请求只留存有限条数{clause}",
+            (
+                "there is no margin to name: no record says that the {who} {acts}, but only a "
+                "number of refused requests is recorded{clause}"
+            ),
+        ),
+        "taken_back": (
+            "判责已不成立，商家不再承担责任{clause}",
+            "the penalty no longer stands, and the merchant bears no liability{clause}",
+        ),
+        "nobody": ("没有人因此承担责任{clause}", "nobody bears a liability for it{clause}"),
+        # What is to come.
+        "forecast_then": ("，", ", "),
+        "forecast": ("若无人操作，{steps}", "if nobody acts, {steps}"),
+        "forecast_facts": (
+            "若无人操作，且订单数据与最近一次查询时相同，{steps}",
+            "if nobody acts, and the order stays as it was when last looked at, {steps}",
+        ),
+        "after": ("{due} 之后{becomes}", "after {due} {becomes}"),
+        "becomes_state": ("转为“{states}”", 'it goes on to "{states}"'),
+        "becomes_penalized": ("判为“{outcome}”", 'it is judged "{outcome}"'),
+        "becomes_region": ("该路径判为“{outcome}”", 'this side is judged "{outcome}"'),
+        "becomes_weightier": (
+            "两条路径均不成立，责任取较重者，判为“{outcome}”",
+            'both sides have failed, and the weightier liability counts: "{outcome}"',
+        ),
+        "becomes_resolved": ("纠纷以“{outcome}”结束", 'the dispute ends as "{outcome}"'),
+        "waits": ("纠纷一直等待{who}", "the dispute waits for the {who} without a limit"),
+        "then_waits": ("此后一直等待{who}", "and then it waits for the {who} without a limit"),
+        "open_end": ("如何处理取决于届时的订单数据", "what follows depends on the order"),
+        # What can still be done.
+        "next": ("接下来由{who}{can}，最迟 {until}", "next, the {who} can {can}, until {until}"),
+        "next_open": ("接下来由{who}{can}，没有时限", "next, the {who} can {can}, without a limit"),
+        "possible": ("{who}可{can}，最迟 {until}", "the {who} can {can}, until {until}"),
+        "possible_open": ("{who}可{can}，没有时限", "the {who} can {can}, without a limit"),
+        "has_to_ship": (
+            "{who}须发货并由物流揽件，最迟 {until}",
+            "the {who} has to ship and have it picked up, until {until}",
+        ),
+        "only_annul": (
+            "现在只有{who}写明理由撤销判责，才能改变结果",
+            "only the {who} can change this now, by annulling the penalty with a rationale",
+        ),
+        "else_annul": (
+            "此外只有{who}写明理由撤销判责，才能改变结果",
+            "beyond that only the {who} can change it, by annulling the penalty with a rationale",
+        ),
+        "final": ("结果已定，不能再改变", "this is final, and nothing can change it"),
+        "system_only": (
+            "时限已过，只待系统处理",
+            "the deadline has passed; only the system has to act on it",
+        ),
+        "day": ("{} 天", "{} day{s}"),
+        "hour": ("{} 小时", "{} hour{s}"),
+        "minute": ("{} 分", "{} minute{s}"),
+        "second": ("{} 秒", "{} second{s}"),
+    }
+)
+"""The sentences, and what they are made of."""
+
+ACTS = Messages(
+    {
+        "open_dispute": ("{who}于 {at} 发起纠纷", "the {who} opened the dispute at {at}"),
+        "choose_option": ("{who}于 {at} 选择“{option}”", 'the {who} chose "{option}" at {at}'),
+        "response_expired": (
+            "商家到响应截止 {due} 仍未选定方案",
+            "the merchant had chosen no option by the response deadline, {due}",
+        ),
+        "confirm_agreement": (
+            "{who}于 {at} 确认“{option}”",
+            'the {who} confirmed "{option}" at {at}',
+        ),
+        "deny_agreement": ("{who}于 {at} 否认“{option}”", 'the {who} denied "{option}" at {at}'),
+        "confirmation_expired": (
+            "消费者到确认截止 {due} 仍未对“{option}”表态，沉默{silence}",
+            (
+                'the consumer had not answered "{option}" by the confirmation deadline, {due}, and '
+                "silence {silence}"
+            ),
+        ),
+        "observe_order": (
+            "系统于 {at} 核对订单：{fulfilment}",
+            "the system looked at the order at {at}: {fulfilment}",
+        ),
+        "promise_expired": (
+            "约定发货时间为 {agreed}，系统于 {at} 核对订单：{fulfilment}",
+            (
+                "shipment was agreed until {agreed}, and the system looked at the order at {at}: "
+                "{fulfilment}"
+            ),
+        ),
+        "submit_evidence": ("{who}于 {at} 提交举证", "the {who} handed in evidence at {at}"),
+        "evidence_expired": (
+            "商家到举证截止 {due} 仍未提交所需举证",
+            "the merchant had not handed in the evidence by the evidence deadline, {due}",
+        ),
+        "request_evidence": (
+            "{who}于 {at} 要求补充举证",
+            "the {who} asked for more evidence at {at}",
+        ),
+        "rule_no_fault": (
+            "{who}于 {at} 作出无责判定",
+            "the {who} ruled at {at} that there was no fault",
+        ),
+        "rule_at_fault": (
+            "{who}于 {at} 作出有责判定",
+            "the {who} ruled at {at} that the merchant was at fault",
+        ),
+        "extend_deadline": ("{who}于 {at} 延长时限", "the {who} extended a deadline at {at}"),
+        "withdraw": ("{who}于 {at} 撤销纠纷", "the {who} withdrew the dispute at {at}"),
+        "annul": ("{who}于 {at} 撤销判责", "the {who} annulled the penalty at {at}"),
+        "appeal": ("{who}于 {at} 提出申诉", "the {who} appealed at {at}"),
+        "appeal_expired": (
+            "商家到申诉截止 {due} 仍未申诉",
+            "the merchant had not appealed by the appeal deadline, {due}",
+        ),
+        "uphold_penalty": ("{who}于 {at} 维持判责", "the {who} upheld the penalty at {at}"),
+        "overturn_penalty": ("{who}于 {at} 撤销原判", "the {who} overturned the penalty at {at}"),
+    }
+)
+"""What was done or left, by command."""
+
+SUBMITTED = Messages(
+    {
+        "choose_option": ("选择“{option}”", 'the choice of "{option}"'),
+        "confirm_agreement": ("{who}的确认", "the {who}'s confirmation"),
+        "deny_agreement": ("{who}的否认", "the {who}'s denial"),
+        "submit_evidence": ("举证", "the evidence"),
+        "appeal": ("申诉", "the appeal"),
+    }
+)
+"""What was handed in, by command."""
+
+NEVER = Messages(
+    {
+        "choose_option": ("选择方案", "chose an option"),
+        "confirm_agreement": ("确认", "confirmed it"),
+        "deny_agreement": ("否认", "denied it"),
+        "submit_evidence": ("提交举证", "handed in evidence"),
+        "appeal": ("申诉", "appealed"),
+    }
+)
+"""What was never done, by command."""
+
+CAN = Messages(
+    {
+        "choose_option": ("选择方案", "choose an option"),
+        "confirm_agreement": ("确认", "confirm it"),
+        "deny_agreement": ("否认", "deny it"),
+        "submit_evidence": ("提交举证", "hand in evidence"),
+        "request_evidence": ("要求补充举证", "ask for more evidence"),
+        "rule_no_fault": ("作出无责判定", "rule that there is no fault"),
+        "rule_at_fault": ("作出有责判定", "rule that the merchant is at fault"),
+        "appeal": ("写明理由提出申诉", "appeal with a rationale"),
+        "uphold_penalty": ("维持判责", "uphold the penalty"),
+        "overturn_penalty": ("撤销原判", "overturn the penalty"),
+    }
+)
+"""What can be done, by command."""
+
+LACKS = Messages(
+    {
+        "vouchers": (
+            "差 {count} 份{kind}",
+            '{count} voucher{s} of the kind "{kind}" missing',
+        ),
+        "agreement_voucher": (
+            "差 1 份能证明协商一致的凭证",
+            "1 voucher that shows the agreement missing",
+        ),
+        "image": ("图片格式不受支持", "the picture's format is not supported"),
+        "video": ("视频格式不受支持", "the video's format is not supported"),
+        "file": ("文件格式不受支持", "the file's format is not supported"),
+        "bytes": ("凭证文件超出上限 {by} 字节", "the vouchers are {by} byte{s} too large"),
+        "files": ("凭证多出 {by} 份", "{by} voucher{s} too many"),
+        "characters": ("情况说明超出上限 {by} 字", "the statement is {by} character{s} too long"),
+        "kinds": ("凭证类型“{kinds}”不符合要求", 'vouchers of the kind "{kinds}" are not accepted'),
+        "ahead": (
+            "{fact} {at} 晚于查询时间 {observed}，当时尚不计入",
+            "{fact}, {at}, lies after the query, {observed}, and did not count yet",
+        ),
+        "too_far": ("约定时间比最长期限晚 {by}", "the agreed time lies {by} too far ahead"),
+        "not_future": (
+            "约定时间 {agreed} 不晚于选择方案的时间",
+            "the agreed time, {agreed}, does not lie after the choice",
+        ),
+        "found": ("{label}（{found}）", "{label} [{found}]"),
+        "is": ("{label}{value}", "{label}: {value}"),
+        "waybill": ("运单号与发货不一致", "the waybill is not that of the shipment"),
+        "before_payment": ("揽件早于付款", "it is dated before the payment"),
+    }
+)
+"""What was missing or too much."""
+
+FACTS = Messages(
+    {
+        "scanned_at": ("揽件时间", "the pickup scan"),
+        "shipped_at": ("发货时间", "the shipment"),
+        "paid_at": ("付款时间", "the payment"),
+        "refund_completed_at": ("退款完成时间", "the refund's completion"),
+        "cancel_request_submitted_at": ("取消申请时间", "the cancel request"),
+    }
+)
+"""The facts that have a date, by the names under which guards record them."""
+
 ALTERNATIVES = Messages(
     {
         "title": ("什么会使结果不同", "What would have ended it otherwise"),

@@ -102,6 +102,19 @@ def details(entry: TimelineEntry, lang: Lang, *, ids: bool = True) -> Iterator[t
     return _labelled_lines(formatter.entry(entry))
 
 
+def payload_lines(entry: TimelineEntry, lang: Lang) -> Iterator[tuple[str, str]]:
+    """Yield what the command of an entry said line by line, as `details` does, without ids."""
+    formatter = _Formatter(lang, entry.zone, entry.at, entry.reasons, ids=False)
+    said = ((PAYLOAD_MEMBERS(lang, one.name), formatter.payload(one)) for one in entry.payload)
+    return _labelled_lines(said)
+
+
+def facts_text(entry: TimelineEntry, lang: Lang) -> str | None:
+    """Return what the order showed at an entry; None where nobody looked."""
+    formatter = _Formatter(lang, entry.zone, entry.at, entry.reasons, ids=False)
+    return None if entry.facts is None else _printable_line(formatter.facts(entry.facts))
+
+
 def deadline_lines(entry: TimelineEntry, lang: Lang) -> Iterator[str]:
     """Yield what an entry did to the deadlines, line by line."""
     return _Formatter(lang, entry.zone, entry.at, entry.reasons).deadlines(entry)

@@ -1,0 +1,439 @@
+"""An explanation in three sentences, in Chinese or English.
+
+They say what happened, how near it was, and what can still be done. Times are those of the policy's
+zone. They quote nothing that a person wrote, and no codes but the ids of the clauses.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from dispute_fsm.domain.enums import (
+    LIABILITIES,
+    SEEN,
+    SEEN_VALUES,
+    CommandType,
+    Lang,
+    Outcome,
+    PickupKind,
+    RefusalCode,
+    Role,
+    Silence,
+    StateName,
+    VoucherKind,
+)
+from dispute_fsm.domain.messages import Message
+from dispute_fsm.domain.scalars import FrozenMap, parse_instant
+from dispute_fsm.explain.happenings import sources
+from dispute_fsm.explain.messages import ACTS, CAN, FACTS, LACKS, NEVER, SENTENCES, SUBMITTED
+from dispute_fsm.explain.values import (
+    Clause,
+    DecidedBy,
+    Explanation,
+    FactMargin,
+    Forecast,
+    Happening,
+    Lack,
+    LateAct,
+    Margin,
+    NoAttempt,
+    Shortfall,
+)
+from dispute_fsm.history.timeline import check_text, local_time
+from dispute_fsm.machine.guard import Seen
+from dispute_fsm.rules.guards.selectors import FULFILMENT, SILENCE
+from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.terminal import printable
+
+_OVER: Mapping[RefusalCode, str] = FrozenMap(
+    {
+        RefusalCode.VOUCHER_TOO_LARGE: "bytes",
+        RefusalCode.TOO_MANY_VOUCHERS: "files",
+        RefusalCode.STATEMENT_TOO_LONG: "characters",
+    }
+)
+"""What there was too much of, by the code that refused it."""
+
+_UNITS = (
+    ("day", timedelta(days=1)),
+    ("hour", timedelta(hours=1)),
+    ("minute", timedelta(minutes=1)),
+)
+
+
+def sentences(
+    explanation: Explanation, lang: Lang, *, review: str | None = None, plain: bool = False
+) -> tuple[str, str, str]:
+    """Return the conclusion in three sentences.
+
+    `review` is the host's own text on how to have it reviewed; it follows the third sentence.
+    `plain`: a clause is cited by what it says, not by its id.
+    """
+    writer = _Writer(explanation, lang, plain=plain)
+    first, second, third = (
+        writer.sentence(parts) for parts in (writer.happened(), writer.margin(), writer.remedies())
+    )
+    if review is None:
+        return first, second, third
+    space = "" if lang == "zh" else " "
+    return first, second, f"{third}{space}{printable(' '.join(review.split()))}"
+
+
+def attempt_text(explanation: Explanation, attempt: Shortfall, lang: Lang) -> str:
+    """Return a refused attempt as a sentence, with what it lacked, in plain words."""
+    writer = _Writer(explanation, lang, plain=True)
+    who, at = attempt.role.label(lang), writer.time(attempt.at)
+    what, lacks = writer.submitted(attempt), writer.lacks(attempt)
+    return writer.sentence([writer.text("attempt", who=who, what=what, at=at, lacks=lacks)])
+
+
+def happening_text(explanation: Explanation, happening: Happening, lang: Lang) -> str:
+    """Return what one event did as a sentence, in plain words."""
+    writer = _Writer(explanation, lang, plain=True)
+    act = writer.act(happening)
+    end = writer.judged(happening, first=True, last=happening.outcome is None)
+    return writer.sentence([writer.then(happening, act, end)])
+
+
+@dataclass
+class _Writer:
+    """Writes one explanation from its beginning to its end.
+
+    A date is not repeated at once, and each clause is cited once.
+    """
+
+    explanation: Explanation
+    lang: Lang
+    plain: bool = False
+    day: date | None = None
+    first: datetime | None = None
+    cited: set[str] = field(default_factory=set[str])
+
+    def sentence(self, parts: Iterable[str]) -> str:
+        text = self.text("and_then").join(parts)
+        return f"{text[0].upper()}{text[1:]}{self.text('end')}"
+
+    def text(self, name: str, /, *values: object, **named: object) -> str:
+        return SENTENCES(self.lang, name, *values, **named)
+
+    # ---- values ----------------------------------------------------------------------------------
+
+    def time(self, at: datetime) -> str:
+        """Format an instant; only the time of day where the date was named last."""
+        zone = ZoneInfo(self.explanation.zone)
+        self.first = self.first or at
+        local = local_time(at, zone, beside=self.first)
+        day = at.astimezone(zone).date()
+        same, self.day = day == self.day, day
+        return local.partition(" ")[2] if same else local
+
+    def duration(self, duration: timedelta) -> str:
+        parts = list[tuple[str, float]]()
+        for unit, size in _UNITS:
+            count, duration = divmod(duration, size)
+            parts.append((unit, count))
+        parts.append(("second", duration.total_seconds()))
+        named = [(unit, count) for unit, count in parts if count] or [("second", 0)]
+        return " ".join(
+            self.text(unit, f"{count:.6f}".rstrip("0").rstrip("."), s=_plural(count))
+            for unit, count in named
+        )
+
+    def clause(self, clause: Clause) -> str:
+        """Cite a clause, unless it was cited before."""
+        if clause.id in self.cited:
+            return ""
+        self.cited.add(clause.id)
+        if self.plain:
+            source = sources(rule_version(self.explanation.rules).table)[clause.id]
+            return self.text("rests_on", self.text(f"{clause.kind}_says", source.text(self.lang)))
+        return self.text("rests_on", self.text(clause.kind, clause.id))
+
+    def states(self, states: Sequence[StateName]) -> str:
+        return " + ".join(state.label(self.lang) for state in states)
+
+    def join(self, name: str, parts: Sequence[str]) -> str:
+        """List some parts, the last of them behind another word."""
+        *before, last = parts
+        listed = self.text("comma").join(before)
+        return f"{listed}{self.text(name)}{last}" if before else last
+
+    # ---- what happened ---------------------------------------------------------------------------
+
+    def happened(self) -> Iterator[str]:
+        failed, judged = list[Happening](), False
+        for happening in self.explanation.happened:
+            self.day = None
+            act = self.act(happening)
+            last = happening is self.explanation.happened[-1]
+            end = self.judged(happening, first=not judged, last=last)
+            yield f"{self.then(happening, act, end)}{self.clause(happening.clause)}"
+            failed += [happening] if happening.region_failed else []
+            both = happening.region_failed and len(failed) > 1
+            if both:
+                yield self.text("weightier", outcome=_weightier(failed).label(self.lang))
+            judged |= both or (happening.outcome is not None and not happening.region_failed)
+
+    def then(self, happening: Happening, act: str, end: str | None) -> str:
+        if end is None:
+            return act
+        timed = happening.due is not None and happening.command is not CommandType.PROMISE_EXPIRED
+        if not timed:
+            return self.text("then", act=act, judged=end)
+        return self.text("at_then", act=act, at=self.time(happening.at), judged=end)
+
+    def act(self, happening: Happening) -> str:
+        """Say what was done, or left until its deadline."""
+        promised = happening.command is CommandType.PROMISE_EXPIRED
+        agreed = happening.agreed_until if promised else None
+        at, due = (None, happening.due) if happening.due and not promised else (happening.at, None)
+        silence = happening.answers.get(SILENCE.name)
+        fulfilment = check_text(FULFILMENT.name, happening.answers)
+        return ACTS(
+            self.lang,
+            happening.command.value,
+            who=happening.role.label(self.lang),
+            agreed=agreed and self.time(agreed),
+            due=due and self.time(due),
+            at=at and self.time(at),
+            option=happening.option and happening.option.label(self.lang),
+            silence=silence and Silence(str(silence)).label(self.lang),
+            fulfilment=fulfilment and fulfilment.label(self.lang),
+        )
+
+    def judged(self, happening: Happening, *, first: bool, last: bool) -> str | None:
+        """Say as what it was judged; None for what left an outcome as it was, or took it back."""
+        outcome = happening.outcome
+        if outcome is None:
+            return self.text("state", states=self.states(happening.states)) if last else None
+        if not (first or happening.region_failed):
+            return None
+        name = "penalized" if outcome in LIABILITIES else "resolved"
+        return self.text(
+            "region" if happening.region_failed else name, outcome=outcome.label(self.lang)
+        )
+
+    # ---- the margin ------------------------------------------------------------------------------
+
+    def margin(self) -> Iterator[str]:
+        margin: Margin = self.explanation.margin
+        match margin:
+            case LateAct():
+                what, at = self.submitted(margin), self.time(margin.at)
+                by, clause = self.duration(margin.by), self.clause(margin.clause)
+                yield self.text("late_act", what=what, at=at, by=by, clause=clause)
+            case FactMargin():
+                yield self.fact_margin(margin)
+            case Shortfall(role=Role.SYSTEM):
+                lacks, clause = self.lacks(margin), self.clause(margin.clause)
+                yield self.text("order_showed", lacks=lacks, clause=clause)
+            case Shortfall():
+                what, at = self.submitted(margin), self.time(margin.at)
+                yield self.text("shortfall", what=what, at=at, lacks=self.lacks(margin))
+            case DecidedBy():
+                yield self.decided_by(margin)
+            case NoAttempt():
+                yield self.text(
+                    "no_attempt" if margin.complete else "no_attempt_recorded",
+                    who=margin.role.label(self.lang),
+                    acts=self.join("or", [NEVER(self.lang, one.value) for one in margin.commands]),
+                    clause=self.clause(margin.clause),
+                )
+            case Forecast():
+                yield self.forecast(margin)
+            case _:
+                outcomes = {one.outcome for one in self.explanation.happened}
+                name = "taken_back" if outcomes & set(LIABILITIES) else "nobody"
+                yield self.text(name, clause=self.clause(margin.clause))
+
+    def submitted(self, margin: LateAct | Shortfall) -> str:
+        return SUBMITTED(
+            self.lang,
+            margin.command.value,
+            who=margin.role.label(self.lang),
+            option=margin.option and margin.option.label(self.lang),
+        )
+
+    def fact_margin(self, margin: FactMargin) -> str:
+        self.day = None
+        fact, clause = FACTS(self.lang, margin.fact), margin.clause
+        if not margin.by:
+            limit = self.time(margin.limit)
+            return self.text("fact_exact", fact=fact, limit=limit, clause=self.clause(clause))
+        at, limit = self.time(margin.at), self.time(margin.limit)
+        name, by = "fact_late" if margin.late else "fact_early", self.duration(margin.by)
+        return self.text(name, fact=fact, at=at, limit=limit, by=by, clause=self.clause(clause))
+
+    def decided_by(self, margin: DecidedBy) -> str:
+        lost, who = self.explanation.lost, margin.role
+        name = "decided_by"
+        if who is Role.SYSTEM:
+            name = "decided_by_facts"
+        elif who is Role.CONSUMER and lost is Role.MERCHANT:
+            name = "not_in_hand"
+        return self.text(
+            name,
+            who=who.label(self.lang),
+            lost=lost and lost.label(self.lang),
+            clause=self.clause(margin.clause),
+        )
+
+    def lacks(self, margin: Shortfall) -> str:
+        """List what was missing, each with its clause where a guard refused for it."""
+        texts = list[str]()
+        for lack in margin.lacks:
+            texts += self.lack(lack)
+            texts[-1] += "" if margin.role is Role.SYSTEM else self.clause(lack.clause)
+        return self.join("and", texts)
+
+    def lack(self, lack: Lack) -> Iterator[str]:
+        """Say what was missing or too much, counted where it can be counted."""
+        for missing in lack.vouchers:
+            kind = missing.kind.label(self.lang)
+            count = missing.count
+            yield LACKS(self.lang, "vouchers", count=count, s=_plural(count), kind=kind)
+        for ahead in lack.ahead:
+            self.day = None
+            fact, at = FACTS(self.lang, ahead.fact), self.time(ahead.at)
+            yield LACKS(self.lang, "ahead", fact=fact, at=at, observed=self.time(ahead.observed_at))
+        if lack.vouchers or lack.ahead:
+            return
+        yield from self.uncounted(lack) if lack.over is None else self.over(lack, lack.over)
+
+    def over(self, lack: Lack, by: int) -> Iterator[str]:
+        name = _OVER.get(lack.code)
+        yield (
+            lack.code.label(self.lang)
+            if name is None
+            else LACKS(self.lang, name, by=by, s=_plural(by))
+        )
+
+    def uncounted(self, lack: Lack) -> Iterator[str]:
+        saw = lack.saw
+        match lack.code:
+            case RefusalCode.AGREEMENT_VOUCHER_MISSING:
+                yield LACKS(self.lang, "agreement_voucher")
+            case RefusalCode.VOUCHER_MEDIA_TYPE if formats := _listed(saw, "not_supported"):
+                for name in dict.fromkeys(map(_media, formats)):
+                    yield LACKS(self.lang, name)
+            case RefusalCode.VOUCHER_NOT_ACCEPTED if refused := _listed(saw, "not_accepted"):
+                kinds = [VoucherKind(kind).label(self.lang) for kind in refused]
+                yield LACKS(self.lang, "kinds", kinds=self.text("comma").join(kinds))
+            case RefusalCode.PROMISE_TOO_FAR if limits := _instants(saw, "agreed_until", "latest"):
+                yield LACKS(self.lang, "too_far", by=self.duration(limits[0] - limits[1]))
+            case RefusalCode.PROMISE_NOT_IN_FUTURE if agreed := _instants(saw, "agreed_until"):
+                yield LACKS(self.lang, "not_future", agreed=self.time(agreed[0]))
+            case _:
+                yield self.otherwise(lack)
+
+    def otherwise(self, lack: Lack) -> str:
+        label, details = lack.code.label(self.lang), self.text("comma").join(self.found(lack))
+        return LACKS(self.lang, "found", label=label, found=details) if details else label
+
+    def found(self, lack: Lack) -> Iterator[str]:
+        """Say what the order showed instead, in the words of the domain."""
+        saw = lack.saw
+        for name in ("cancel_request", "refund", "refund_scope", "kind"):
+            value = saw.get(name)
+            if isinstance(value, str) and value != PickupKind.PICKED_UP.value:
+                of = Message(*SEEN[name]).label(self.lang)
+                yield LACKS(
+                    self.lang, "is", label=of, value=SEEN_VALUES[name](value).label(self.lang)
+                )
+        if lack.code is RefusalCode.PICKUP_NOT_VALID:
+            if saw.get("waybill") != saw.get("shipped_waybill"):
+                yield LACKS(self.lang, "waybill")
+            dates = _instants(saw, "scanned_at", "paid_at")
+            if dates and dates[0] < dates[1]:
+                yield LACKS(self.lang, "before_payment")
+
+    # ---- what is to come -------------------------------------------------------------------------
+
+    def forecast(self, forecast: Forecast) -> str:
+        failed = [one for one in self.explanation.happened if one.region_failed]
+        steps, self.day = list[str](), None
+        for step in forecast.steps:
+            due = self.time(step.due or step.at)
+            failed += [step] if step.region_failed else []
+            becomes, clause = self.becomes(step, failed), self.clause(step.clause)
+            steps.append(f"{self.text('after', due=due, becomes=becomes)}{clause}")
+        if forecast.open_end:
+            steps.append(self.text("open_end"))
+        elif forecast.waits_for:
+            roles = [role.label(self.lang) for role in forecast.waits_for]
+            waits = "then_waits" if steps else "waits"
+            steps.append(self.text(waits, who=self.join("or", roles)))
+        name = "forecast_facts" if forecast.on_facts else "forecast"
+        return self.text(name, steps=self.text("forecast_then").join(steps))
+
+    def becomes(self, step: Happening, failed: Sequence[Happening]) -> str:
+        outcome = step.outcome
+        if outcome is None:
+            return self.text("becomes_state", states=self.states(step.states))
+        name = "becomes_penalized" if outcome in LIABILITIES else "becomes_resolved"
+        if step.region_failed:
+            name = "becomes_region" if len(failed) == 1 else "becomes_weightier"
+            outcome = _weightier(failed)
+        return self.text(name, outcome=outcome.label(self.lang))
+
+    # ---- what can still be done ------------------------------------------------------------------
+
+    def remedies(self) -> Iterator[str]:
+        live, self.day = not self.explanation.closed, None
+        possible = [
+            one for one in self.explanation.remedies if one.command is not CommandType.WITHDRAW
+        ]
+        annuls = [one for one in possible if one.command is CommandType.ANNUL]
+        others = [one for one in possible if one not in annuls]
+        for (role, until), group in groupby(others, key=lambda one: (one.role, one.until)):
+            acts = [one.command for one in group]
+            yield self.remedy(role, until, acts, first=live and acts[0] is others[0].command)
+        for one in annuls:
+            name = "else_annul" if others else "only_annul"
+            yield self.text(name, who=one.role.label(self.lang))
+        if not possible:
+            yield self.text("system_only" if live else "final")
+
+    def remedy(
+        self,
+        role: Role,
+        until: datetime | None,
+        commands: Sequence[CommandType | None],
+        *,
+        first: bool,
+    ) -> str:
+        name = f"{'next' if first else 'possible'}{'' if until else '_open'}"
+        acts = [CAN(self.lang, command.value) for command in commands if command is not None]
+        return self.text(
+            name if acts else "has_to_ship",
+            who=role.label(self.lang),
+            can=self.join("or", acts) if acts else "",
+            until=until and self.time(until),
+        )
+
+
+def _plural(count: float) -> str:
+    return "" if count == 1 else "s"
+
+
+def _media(media_type: str) -> str:
+    """Return the sort of file that a format is of; the format itself is what a person sent."""
+    sort = media_type.partition("/")[0]
+    return sort if sort in {"image", "video"} else "file"
+
+
+def _listed(saw: Mapping[str, Seen], name: str) -> tuple[str, ...]:
+    value = saw.get(name)
+    return value if isinstance(value, tuple) else ()
+
+
+def _instants(saw: Mapping[str, Seen], *names: str) -> tuple[datetime, ...]:
+    """Return the instants of these names; none where one of them was not given."""
+    texts = [saw.get(name) for name in names]
+    return tuple(map(parse_instant, texts)) if all(texts) else ()
+
+
+def _weightier(failed: Sequence[Happening]) -> Outcome:
+    return min((one.outcome for one in failed if one.outcome), key=LIABILITIES.index)
