@@ -484,7 +484,7 @@ _PLANTED = {
             "（实际 2023-03-29 10:00:01，晚 1 秒） [2]"
         ),
         (
-            "≈ choosing “out of stock: refund agreed” sent at or before 2023-03-29 10:00:00 "
+            '≈ choosing "out of stock: refund agreed" sent at or before 2023-03-29 10:00:00 '
             "(it came at 2023-03-29 10:00:01, 1s late) [2]"
         ),
     ),
@@ -502,7 +502,7 @@ _PLANTED = {
         "2023-03",
         "? “提交举证”在 2023-03-28 15:00:00 或之前提交（实际 2023-03-28 15:00:01，晚 1 秒） [3]",
         (
-            "? “submit evidence” sent at or before 2023-03-28 15:00:00 "
+            '? "submit evidence" sent at or before 2023-03-28 15:00:00 '
             "(it came at 2023-03-28 15:00:01, 1s late) [3]"
         ),
     ),
@@ -510,7 +510,7 @@ _PLANTED = {
         _evidence(_FILE),
         "2023-03",
         "? “提交举证”时：请补充：聊天截图 × 1 [3]",
-        "? “submit evidence”, with this: add: chat screenshot × 1 [3]",
+        '? "submit evidence", with this: add: chat screenshot × 1 [3]',
     ),
     "a wrong format": (
         _evidence(
@@ -523,7 +523,7 @@ _PLANTED = {
             "image/jpeg、image/png、image/gif、application/pdf、video/mp4 [3]"
         ),
         (
-            "? “submit evidence”, with this: supported formats: image/jpeg, image/png, image/gif, "
+            '? "submit evidence", with this: supported formats: image/jpeg, image/png, image/gif, '
             "application/pdf, video/mp4 [3]"
         ),
     ),
@@ -534,7 +534,7 @@ _PLANTED = {
         ),
         "2023-03",
         "≈ 消费者未进行“否认协商一致” [3]",
-        "≈ without this by the consumer: “deny the agreement” [3]",
+        '≈ without this by the consumer: "deny the agreement" [3]',
     ),
     "both regions failed": (
         "- {at: +25h, do: sweep}",
@@ -542,7 +542,7 @@ _PLANTED = {
         "≈ 仅在属实时：2023-03-29 10:00:00 或之前商家选择“缺货/无货达成一致退款” [1]",
         (
             "≈ only where that is true: at or before 2023-03-29 10:00:00, by the merchant: "
-            "choosing “out of stock: refund agreed” [1]"
+            'choosing "out of stock: refund agreed" [1]'
         ),
     ),
 }

@@ -1,8 +1,13 @@
-"""`dispute-fsm explain`: why a dispute ended so, in three sentences."""
+"""`dispute-fsm explain`: why a dispute ended so, and what would have ended it otherwise."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from dispute_fsm.cli.app import Exit, app
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from dispute_fsm.cli.app import Exit, app, console
 from dispute_fsm.cli.arguments import (
     LANG,
     DisputeOption,
@@ -10,13 +15,25 @@ from dispute_fsm.cli.arguments import (
     JsonOption,
     LangOption,
     ReviewOption,
+    choice_option,
 )
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import select_steps
-from dispute_fsm.cli.output import print_json, print_line
+from dispute_fsm.cli.output import print_json, print_line, print_written_into
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader
+from dispute_fsm.explain.alternatives_json import alternatives_record
+from dispute_fsm.explain.alternatives_text import grouped, notes, text_of
+from dispute_fsm.explain.course import Record
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import sentences
-from dispute_fsm.explain.values import Explanation
+from dispute_fsm.explain.messages import ALTERNATIVES
+from dispute_fsm.explain.scenario_files import file_name, scenario_text
+from dispute_fsm.explain.supposed_facts import Hands
+from dispute_fsm.history.jsonl import atomic_text_file
+from dispute_fsm.terminal import printable
+
+_READERS = (Hands.MERCHANT.value, Hands.CONSUMER.value, Hands.PLATFORM.value)
 
 
 @app.command("explain")
@@ -24,31 +41,80 @@ from dispute_fsm.explain.values import Explanation
 def explain_command(
     path: HistoryArgument,
     dispute: DisputeOption = None,
+    reader: Annotated[
+        str,
+        choice_option("--for", _READERS, "reader", "Whose possibilities come first."),
+    ] = Hands.MERCHANT.value,
+    scenarios: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write each possibility as a scenario file that `run` accepts."
+        ),
+    ] = None,
     review: ReviewOption = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Explain why one dispute ended so, or where it stands.
+    """Explain why one dispute ended so, or where it stands, and what would have changed it.
 
-    Three sentences say what happened, how near it was, and what can still be done.
+    Three sentences say what happened, how near it was, and what can still be done. Then follows
+    what would have ended it otherwise, each possibility decided again by the rules.
 
     Example: dispute-fsm explain out/19-one-second-late.history.jsonl
     """
     steps = select_steps(path, dispute)
-    explanation = explain_dispute(steps[-1].after, [step.event for step in steps])
+    record = Record([step.event for step in steps], steps[0].policy)
+    explanation = explain_dispute(record.end, record.events)
+    result, hands = alternatives(record), Hands(reader)
+    if scenarios is not None:
+        _write_scenarios(scenarios, record, result, hands, lang)
     if as_json:
-        print_json(_as_json(explanation, review))
+        texts = {
+            "zh": sentences(explanation, "zh", review=review),
+            "en": sentences(explanation, "en", review=review),
+        }
+        said: dict[str, Any] = explanation.model_dump(mode="json")
+        print_json({**said, "text": texts, **alternatives_record(result, hands, record.policy)})
         return Exit.OK
     for sentence in sentences(explanation, lang, review=review):
         print_line(sentence)
+    _print_alternatives(record, result, hands, lang)
     return Exit.OK
 
 
-def _as_json(explanation: Explanation, review: str | None) -> dict[str, Any]:
-    return {
-        **explanation.model_dump(mode="json"),
-        "text": {
-            "zh": sentences(explanation, "zh", review=review),
-            "en": sentences(explanation, "en", review=review),
-        },
-    }
+def _print_alternatives(record: Record, result: Alternatives, reader: Hands, lang: Lang) -> None:
+    print_line("")
+    if not result.found:
+        print_line(ALTERNATIVES(lang, "none"))
+    else:
+        print_line(ALTERNATIVES(lang, "title"), style="bold")
+        print_line(ALTERNATIVES(lang, "legend"), style="dim")
+    for group in grouped(result.found, reader, record.policy, lang):
+        print_line("")
+        print_line(group.heading, style="bold")
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for one in group.alternatives:
+            what = ALTERNATIVES(lang, "rests_on", one.what, ", ".join(map(str, one.rests_on)))
+            grid.add_row(f"  {printable(one.sign)}", Text(printable(what)))
+            grid.add_row("", Text(printable(f"→ {one.end}"), style="dim"))
+        console.print(grid)
+    for note in notes(result, lang):
+        print_line("")
+        print_line(note)
+
+
+def _write_scenarios(
+    folder: Path, record: Record, result: Alternatives, reader: Hands, lang: Lang
+) -> None:
+    """Write each alternative into a folder, under its place in the list."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = list[Path]()
+    for number, one in enumerate(for_reader(result.found, reader), 1):
+        text = text_of(one, record.policy, lang)
+        file = folder / file_name(number, one)
+        with atomic_text_file(file) as stream:
+            stream.write(scenario_text(record, one, f"{text.what} → {text.end}"))
+        written.append(file)
+    print_written_into(folder, written, lang)

@@ -56,6 +56,11 @@ def grouped(
         yield HandsText(heading, tuple(text.alternative(one) for one in group))
 
 
+def text_of(one: Alternative, policy: Policy, lang: Lang) -> AlternativeText:
+    """Return one alternative as text."""
+    return _Text(policy, lang).alternative(one)
+
+
 def notes(result: Alternatives, lang: Lang) -> Iterator[str]:
     """Iterate over what is said once, after the list."""
     if result.last_resorts:

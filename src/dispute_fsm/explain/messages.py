@@ -295,7 +295,7 @@ ALTERNATIVES = Messages(
         "list": ("、", ", "),
         "both": ("，且", ", and "),
         "if_true": ("仅在属实时：{}", "only where that is true: {}"),
-        "line": ("{what}（第 {seq} 步） → {end}", "{what} (event {seq}) → {end}"),
+        "rests_on": ("{}（见第 {} 步）", "{} (event {})"),
         "joined": ("；", "; "),
         # What would have been otherwise.
         "moved": (
@@ -321,11 +321,11 @@ ALTERNATIVES = Messages(
         "extended_to": ("至 {}", " to {}"),
         "reasons": (
             "，目录中 {} 种举证理由任一种（如“{}”），并附所需凭证",
-            ", for any of {} reasons of the catalogue (say “{}”), with the vouchers it asks for",
+            ', for any of {} reasons of the catalogue (say "{}"), with the vouchers it asks for',
         ),
         "reason": (
             "，举证理由“{1}”，并附所需凭证",
-            ", for the reason “{1}”, with the vouchers it asks for",
+            ', for the reason "{1}", with the vouchers it asks for',
         ),
         "shown": (
             "订单数据显示{facts}，不晚于 {by}",
@@ -333,12 +333,12 @@ ALTERNATIVES = Messages(
         ),
         "was": ("{fact}（实际 {was}，晚 {late}）", "{fact} (it was {was}, {late} late)"),
         "dropped": ("{who}未进行{act}", "without this by the {who}: {act}"),
-        "policy": ("规则参数“{field}”为 {value}", "policy: {field} is {value}"),
+        "policy": ("规则参数“{field}”改为“{value}”", "policy: {field} is {value}"),
         "off": ("关闭", "off"),
         "hours": ("{} 小时", "{} h"),
         "working_hours": ("{} 个工作小时", "{} working hours"),
-        "act": ("“{}”", "“{}”"),
-        "choice": ("选择“{}”", "choosing “{}”"),
+        "act": ("“{}”", '"{}"'),
+        "choice": ("选择“{}”", 'choosing "{}"'),
         "payment": ("已付款", "paid"),
         "cancel_request": ("有效的取消申请", "a cancel request that stands"),
         "refund": ("已完成全额退款", "a completed full refund"),
@@ -349,7 +349,7 @@ ALTERNATIVES = Messages(
         "ends": ("{state}：{outcome}", "{state}: {outcome}"),
         "unopposed": (
             "{state}；无人提出异议则为“{outcome}”",
-            "{state}; unless somebody objects, “{outcome}”",
+            '{state}; unless somebody objects, "{outcome}"',
         ),
         "awaited": ("{state}，待{who}决定", "{state}; the {who} decides"),
         "chance": ("{state}，还可在 {until} 前行动", "{state}, with time to act until {until}"),
