@@ -6,12 +6,13 @@ adjudicator's rationale where the host asks for it. The page is one file that lo
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 from zoneinfo import ZoneInfo
 
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.diagrams.messages import LETTER, SOURCES
+from dispute_fsm.diagrams.messages import LETTER
 from dispute_fsm.diagrams.render.typography import FONTS
 from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import EventType, Lang, Role
@@ -21,7 +22,7 @@ from dispute_fsm.explain.explanation_text import attempt_text, happening_text, s
 from dispute_fsm.explain.happenings import taken
 from dispute_fsm.explain.margins import refused_attempt
 from dispute_fsm.explain.values import Explanation
-from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
+from dispute_fsm.history.timeline import PayloadEntry, TimelineEntry, local_time, timeline
 from dispute_fsm.history.timeline_text import facts_text, payload_lines
 from dispute_fsm.rules.sources import ANNOUNCEMENT
 
@@ -91,7 +92,7 @@ def letter(  # noqa: PLR0913 -- one argument per thing that a host decides about
             "</ol></section>",
             *_alternatives(alternatives, lang),
             f"<section><h2>{text('possible')}</h2><p>{escape(third)}</p></section>",
-            f"<footer>{escape(SOURCES(lang, 'announcement', **ANNOUNCEMENT._asdict()))}</footer>",
+            f"<footer>{escape(text('announcement', **ANNOUNCEMENT._asdict()))}</footer>",
             "</body></html>",
             "",
         ]
@@ -126,10 +127,16 @@ def _seen(
 
 def _lines(entry: TimelineEntry, lang: Lang, *, quoted: bool) -> Iterator[str]:
     if quoted:
-        for label, text in payload_lines(entry, lang):
+        said = tuple(one for one in entry.payload if not _is_told(one))
+        for label, text in payload_lines(replace(entry, payload=said), lang):
             yield LETTER(lang, "said", label=label, text=text) if label else text
     if (facts := facts_text(entry, lang)) is not None:
         yield LETTER(lang, "order", facts=facts)
+
+
+def _is_told(said: PayloadEntry) -> bool:
+    """Tell whether the sentence of its event says it: the option, or that a reason is unknown."""
+    return said.name == "option" or (said.name == "reason" and said.reason is None)
 
 
 def _alternatives(alternatives: Sequence[str], lang: Lang) -> Iterator[str]:

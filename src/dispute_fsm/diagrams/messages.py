@@ -519,6 +519,10 @@ LETTER = Messages(
         "seen": ("处理经过：何时看到了什么", "What was seen, and when"),
         "order": ("当时的订单数据：{facts}", "The order then: {facts}"),
         "said": ("{label}：{text}", "{label}: {text}"),
+        "announcement": (
+            "所称公告：《{title}》，{date}；所引均为转述。",
+            "The announcement is 《{title}》 of {date}; its rules are paraphrased here.",
+        ),
         "otherwise": ("怎样会有不同的结果", "What would have changed it"),
         "possible": (
             "还能做什么，如何申请复核",

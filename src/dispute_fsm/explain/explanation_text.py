@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from dispute_fsm.domain.enums import (
@@ -71,7 +72,7 @@ def sentences(
     `review` is the host's own text on how to have it reviewed; it follows the third sentence.
     `plain`: a clause is cited by what it says, not by its id.
     """
-    writer = _Writer(explanation, lang, plain=plain)
+    writer = _Writer(explanation, lang, "words" if plain else "ids")
     first, second, third = (
         writer.sentence(parts) for parts in (writer.happened(), writer.margin(), writer.remedies())
     )
@@ -82,18 +83,17 @@ def sentences(
 
 
 def attempt_text(explanation: Explanation, attempt: Shortfall, lang: Lang) -> str:
-    """Return a refused attempt as a sentence, with what it lacked, in plain words."""
-    writer = _Writer(explanation, lang, plain=True)
+    """Return a refused attempt as a sentence, with what it lacked, without clauses."""
+    writer = _Writer(explanation, lang, "nothing")
     who, at = attempt.role.label(lang), writer.time(attempt.at)
     what, lacks = writer.submitted(attempt), writer.lacks(attempt)
     return writer.sentence([writer.text("attempt", who=who, what=what, at=at, lacks=lacks)])
 
 
 def happening_text(explanation: Explanation, happening: Happening, lang: Lang) -> str:
-    """Return what one event did as a sentence, in plain words."""
-    writer = _Writer(explanation, lang, plain=True)
-    act = writer.act(happening)
-    end = writer.judged(happening, first=True, last=happening.outcome is None)
+    """Return what one event did as a sentence, without clauses."""
+    writer = _Writer(explanation, lang, "nothing")
+    act, end = writer.act(happening), writer.judged(happening, first=True, last=False)
     return writer.sentence([writer.then(happening, act, end)])
 
 
@@ -106,7 +106,7 @@ class _Writer:
 
     explanation: Explanation
     lang: Lang
-    plain: bool = False
+    cites: Literal["ids", "words", "nothing"]
     day: date | None = None
     first: datetime | None = None
     cited: set[str] = field(default_factory=set[str])
@@ -143,10 +143,10 @@ class _Writer:
 
     def clause(self, clause: Clause) -> str:
         """Cite a clause, unless it was cited before."""
-        if clause.id in self.cited:
+        if clause.id in self.cited or self.cites == "nothing":
             return ""
         self.cited.add(clause.id)
-        if self.plain:
+        if self.cites == "words":
             source = sources(rule_version(self.explanation.rules).table)[clause.id]
             return self.text("rests_on", self.text(f"{clause.kind}_says", source.text(self.lang)))
         return self.text("rests_on", self.text(clause.kind, clause.id))
