@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -884,7 +885,7 @@ def test_the_command_prints_the_three_sentences(lang: Lang) -> None:
     ((dispute, events),) = disputes(ONE).values()
     done = run(ONE, "--lang", lang)
     assert (done.code, done.err) == (0, "")
-    assert tuple(done.out.splitlines()) == sentences(explain_dispute(dispute, events), lang)
+    assert tuple(done.out.splitlines()[:3]) == sentences(explain_dispute(dispute, events), lang)
     assert run(ONE, "--lang", lang, "--review", "4006").out.splitlines()[2].endswith("4006")
 
 
@@ -895,7 +896,9 @@ def test_for_programs_it_prints_the_values_and_both_texts() -> None:
     assert done.code == 0
     (line,) = done.lines
     assert line.pop("text") == {lang: list(sentences(explanation, lang)) for lang in LANGS}
-    assert line == json.loads(explanation.model_dump_json())
+    assert {name: line[name] for name in Explanation.model_fields} == json.loads(
+        explanation.model_dump_json()
+    )
     assert line["margin"] | {"clause": None} == {
         "type": "late_act",
         "seq": 4,
@@ -921,7 +924,7 @@ def test_where_there_are_many_one_has_to_be_named() -> None:
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_timeline_and_a_report_begin_with_it(lang: Lang, tmp_path: Path) -> None:
-    told = run(ONE, "--lang", lang).out.splitlines()
+    told = run(ONE, "--lang", lang).out.splitlines()[:3]
     shown = command_line.run("show", ONE, "--lang", lang).out
     assert "".join("".join(told).split()) in "".join(shown.split())
     page = tmp_path / "page.html"
@@ -929,7 +932,7 @@ def test_a_timeline_and_a_report_begin_with_it(lang: Lang, tmp_path: Path) -> No
     body = page.read_text(encoding="utf-8").partition("</header>")[2]
     assert body.lstrip().startswith("<div class='explained'>")
     for sentence in told:
-        assert f"<p>{sentence}</p>" in body
+        assert f"<p>{escape(sentence)}</p>" in body
 
 
 def test_as_it_stood_then_it_was_still_open() -> None:

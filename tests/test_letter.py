@@ -8,6 +8,7 @@ import pytest
 
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.letter import letter
+from dispute_fsm.diagrams.messages import LETTER
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.scenarios.reader import parse_scenario
@@ -133,6 +134,24 @@ def test_it_fits_the_screen_and_a4(lang: Lang, tmp_path: Path) -> None:
         assert (shown.left, shown.complaints) == ([], [])
         sheet = shown.page.pdf(prefer_css_page_size=True)
     assert set(re.findall(rb"/MediaBox \[([^\]]+)\]", sheet)) == {b"0 0 594.95996 841.91998"}
+
+
+def test_the_command_says_what_lay_in_the_merchants_hands(tmp_path: Path) -> None:
+    history = next(path for path in FILES if named(path) == "evidence-expired-nothing-submitted")
+    file = tmp_path / "letter.html"
+    for lang, act in (
+        ("zh", "商家改为选择“缺货/无货达成一致退款”"),
+        ("en", "out of stock: refund agreed"),
+    ):
+        done = command_line.run("report", history, "--for", "merchant", "-o", file, "--lang", lang)
+        assert done.code == 0, done.err
+        section = file.read_text(encoding="utf-8").partition("<h2>")[2]
+        assert act in section
+    ended_well = command_line.run(
+        "report", FILES[0], "--for", "merchant", "-o", file, "--lang", "zh"
+    )
+    assert ended_well.code == 0
+    assert LETTER("zh", "otherwise") not in file.read_text(encoding="utf-8")
 
 
 def test_the_command_writes_it_and_takes_its_options_only_for_a_letter(tmp_path: Path) -> None:

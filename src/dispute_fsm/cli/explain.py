@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, app, console
+from dispute_fsm.cli.app import Exit, app
 from dispute_fsm.cli.arguments import (
     LANG,
     DisputeOption,
@@ -19,9 +17,9 @@ from dispute_fsm.cli.arguments import (
 )
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import select_steps
-from dispute_fsm.cli.output import print_json, print_line, print_written_into
+from dispute_fsm.cli.output import print_item, print_json, print_line, print_written_into
 from dispute_fsm.domain.enums import Lang
-from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader
+from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader, loser
 from dispute_fsm.explain.alternatives_json import alternatives_record
 from dispute_fsm.explain.alternatives_text import grouped, notes, text_of
 from dispute_fsm.explain.course import Record
@@ -31,7 +29,6 @@ from dispute_fsm.explain.messages import ALTERNATIVES
 from dispute_fsm.explain.scenario_files import file_name, scenario_text
 from dispute_fsm.explain.supposed_facts import Hands
 from dispute_fsm.history.jsonl import atomic_text_file
-from dispute_fsm.terminal import printable
 
 _READERS = (Hands.MERCHANT.value, Hands.CONSUMER.value, Hands.PLATFORM.value)
 
@@ -42,9 +39,11 @@ def explain_command(
     path: HistoryArgument,
     dispute: DisputeOption = None,
     reader: Annotated[
-        str,
-        choice_option("--for", _READERS, "reader", "Whose possibilities come first."),
-    ] = Hands.MERCHANT.value,
+        str | None,
+        choice_option(
+            "--for", _READERS, "reader", "Whose possibilities come first; default: who lost."
+        ),
+    ] = None,
     scenarios: Annotated[
         Path | None,
         typer.Option(
@@ -65,7 +64,8 @@ def explain_command(
     steps = select_steps(path, dispute)
     record = Record([step.event for step in steps], steps[0].policy)
     explanation = explain_dispute(record.end, record.events)
-    result, hands = alternatives(record), Hands(reader)
+    result = alternatives(record)
+    hands = loser(record.end) if reader is None else Hands(reader)
     if scenarios is not None:
         _write_scenarios(scenarios, record, result, hands, lang)
     if as_json:
@@ -92,14 +92,10 @@ def _print_alternatives(record: Record, result: Alternatives, reader: Hands, lan
     for group in grouped(result.found, reader, record.policy, lang):
         print_line("")
         print_line(group.heading, style="bold")
-        grid = Table.grid(padding=(0, 1, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
         for one in group.alternatives:
-            what = ALTERNATIVES(lang, "rests_on", one.what, ", ".join(map(str, one.rests_on)))
-            grid.add_row(f"  {printable(one.sign)}", Text(printable(what)))
-            grid.add_row("", Text(printable(f"→ {one.end}"), style="dim"))
-        console.print(grid)
+            seqs = ", ".join(map(str, one.rests_on))
+            print_item(f"  {one.sign}", ALTERNATIVES(lang, "rests_on", one.what, seqs))
+            print_item("    →", one.end, style="dim")
     for note in notes(result, lang):
         print_line("")
         print_line(note)

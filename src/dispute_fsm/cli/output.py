@@ -8,7 +8,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
+from rich.cells import cell_len
 from rich.progress import Progress
+from rich.text import Text
 
 from dispute_fsm.cli.app import console, error_console, print_note
 from dispute_fsm.cli.arguments import LANG
@@ -25,6 +27,15 @@ _KILO = 1000
 def print_line(line: str, style: str | None = None) -> None:
     """Print a line of a result as it is: no markup, no wrapping, so that it can be copied."""
     console.print(printable(line), style=style, markup=False, soft_wrap=True)
+
+
+def print_item(mark: str, text: str, style: str | None = None) -> None:
+    """Print an item of a list under its mark; on a terminal it is wrapped, and hangs there."""
+    indent = " " * (cell_len(mark) + 1)
+    width = console.width - len(indent) if console.is_terminal else sys.maxsize
+    first, *others = Text(printable(text)).wrap(console, width) or [Text()]
+    for start, line in ((f"{mark} ", first), *((indent, line) for line in others)):
+        print_line(f"{start}{line.plain.rstrip()}", style=style)
 
 
 def print_json(record: object) -> None:

@@ -1,5 +1,6 @@
 """`dispute-fsm report`: one dispute as a web page, for people who decide about it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,16 @@ from dispute_fsm.cli.arguments import (
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import replay_steps
 from dispute_fsm.cli.output import write_output
+from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.letter import letter
 from dispute_fsm.diagrams.report import report
+from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.errors import InputError
+from dispute_fsm.explain.alternatives import alternatives, loser
+from dispute_fsm.explain.alternatives_text import advice
+from dispute_fsm.explain.course import Record
+from dispute_fsm.explain.supposed_facts import Hands
 
 
 @app.command("report")
@@ -65,7 +73,14 @@ def report_command(
             raise InputError("--review and --rationale are for a letter: add --for merchant")
         page = report(ended, events, replayed, lang)
     else:
-        page = letter(ended, events, lang, review=review, rationale=rationale)
+        page = letter(
+            ended,
+            events,
+            lang,
+            alternatives=_would_have_saved(ended, events, lang),
+            review=review,
+            rationale=rationale,
+        )
     write_output(page.encode(), to, lang)
     if replayed.sound:
         return Exit.OK
@@ -74,3 +89,13 @@ def report_command(
         f"dispute-fsm replay {path}"
     )
     return Exit.FAILED
+
+
+def _would_have_saved(
+    dispute: Dispute, events: Sequence[AuditEvent], lang: Lang
+) -> tuple[str, ...]:
+    """Return what lay in the merchant's hands, where it is the merchant who lost."""
+    if loser(dispute) is not Hands.MERCHANT:
+        return ()
+    found = alternatives(Record(events, dispute.policy))
+    return advice(found, Hands.MERCHANT, dispute.policy, lang)

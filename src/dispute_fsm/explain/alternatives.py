@@ -39,7 +39,7 @@ from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import TERM_FIELDS, Policy
 from dispute_fsm.errors import FactsNeededError, InputError
-from dispute_fsm.explain.course import Act, Course, Record, awaited, follow, reopened
+from dispute_fsm.explain.course import Act, Record, SupposedCourse, awaited, follow, reopened
 from dispute_fsm.explain.edits import (
     Acted,
     Completed,
@@ -105,7 +105,7 @@ class Alternative:
 
     edits: tuple[Edit, ...]
     grade: Grade
-    course: Course
+    course: SupposedCourse
 
     @property
     def state(self) -> StateName:
@@ -186,6 +186,11 @@ def alternatives(record: Record, *, most_looks: int = MOST_LOOKS) -> Alternative
         not_looked_at=search.not_looked_at,
         counted_otherwise=search.counted_otherwise,
     )
+
+
+def loser(dispute: Dispute) -> Hands:
+    """Return who lost by it, or would: the consumer where it is resolved, else the merchant."""
+    return Hands.CONSUMER if dispute.state is StateName.RESOLVED else Hands.MERCHANT
 
 
 def for_reader(found: Iterable[Alternative], reader: Hands) -> tuple[Alternative, ...]:
@@ -566,7 +571,7 @@ class _Search:
         hands = {Hands.MERCHANT, Hands.CARRIER}
         return self.silence.state is StateName.RESOLVED and hands.issuperset(hands_of(edits))
 
-    def grade(self, course: Course) -> Grade | None:
+    def grade(self, course: SupposedCourse) -> Grade | None:
         """Return what the record carries of it; None where it ends as it did."""
         end, dispute = self.silence, course.dispute
         if dispute.closed:
@@ -575,8 +580,8 @@ class _Search:
             return None
         if course.foreseen.closed and course.foreseen.state is not end.state:
             return Grade.UNOPPOSED
-        loser = Role.MERCHANT if end.state is StateName.PENALIZED else Role.CONSUMER
-        return Grade.CHANCE if loser in awaited(dispute) else Grade.AWAITED
+        lost = Role.CONSUMER if loser(end) is Hands.CONSUMER else Role.MERCHANT
+        return Grade.CHANCE if lost in awaited(dispute) else Grade.AWAITED
 
 
 def _moments(before: Dispute, event: AuditEvent | None) -> list[datetime]:

@@ -61,6 +61,16 @@ def text_of(one: Alternative, policy: Policy, lang: Lang) -> AlternativeText:
     return _Text(policy, lang).alternative(one)
 
 
+def advice(result: Alternatives, reader: Hands, policy: Policy, lang: Lang) -> tuple[str, ...]:
+    """Return what lay in a reader's own hands, one sentence each, the nearest first."""
+    texts = (
+        text_of(one, policy, lang)
+        for one in for_reader(result.found, reader)
+        if reader in one.hands
+    )
+    return tuple(f"{text.what} → {text.end}" for text in texts)
+
+
 def notes(result: Alternatives, lang: Lang) -> Iterator[str]:
     """Iterate over what is said once, after the list."""
     if result.last_resorts:

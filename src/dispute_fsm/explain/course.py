@@ -146,7 +146,7 @@ class CourseStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class SupposedCourse:
     """What was decided again, and where that leads.
 
     `start` is the dispute where the course leaves the record, `dispute` where it ends or waits,
@@ -198,7 +198,7 @@ def reopened(record: Record, policy: Policy) -> Dispute:
     return begin(opened.event, policy)
 
 
-def follow(record: Record, start: Dispute, acts: Sequence[Act], world: World) -> Course:
+def follow(record: Record, start: Dispute, acts: Sequence[Act], world: World) -> SupposedCourse:
     """Decide the acts again, from a dispute on, until they end or somebody's answer is missing."""
     walk = _Walk(record, start, world)
     for act in acts:
@@ -208,7 +208,7 @@ def follow(record: Record, start: Dispute, acts: Sequence[Act], world: World) ->
     walk.let_known_deadlines_pass()
     foreseen = _Walk(record, walk.dispute, world)
     foreseen.let_every_deadline_pass()
-    return Course(
+    return SupposedCourse(
         start=start,
         steps=tuple(walk.steps),
         dispute=walk.dispute,

@@ -348,8 +348,8 @@ ALTERNATIVES = Messages(
         # Where it leads.
         "ends": ("{state}：{outcome}", "{state}: {outcome}"),
         "unopposed": (
-            "{state}；无人提出异议则为“{outcome}”",
-            '{state}; unless somebody objects, "{outcome}"',
+            "{state}；此后无人行动则为“{outcome}”",
+            '{state}; if nobody acts then, "{outcome}"',
         ),
         "awaited": ("{state}，待{who}决定", "{state}; the {who} decides"),
         "chance": ("{state}，还可在 {until} 前行动", "{state}, with time to act until {until}"),
