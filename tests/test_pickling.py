@@ -31,6 +31,7 @@ from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.engines.temporal import TemporalClock
 from dispute_fsm.engines.temporal_workflow import Attempt, DisputeDue, Wakeup
 from dispute_fsm.errors import DisputeError, InputError, IntegrityError, SinkUnavailableError
+from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.handler import Disputes
 from dispute_fsm.history.reader import steps
 from dispute_fsm.history.redecide import recorded_command
@@ -212,6 +213,7 @@ def recorded(folder: Path) -> Iterator[object]:
         if result.dispute is not None:
             yield from options(result.dispute, result.facts, result.ends_at)
             yield from timeline(result.events, result.scenario.opening.policy)
+            yield explain_dispute(result.dispute, result.events)
             yield from (
                 what_if(result.dispute, result.events, Question(rules=rules)) for rules in VERSIONS
             )
