@@ -75,6 +75,13 @@ SOURCES = Messages(
             "公告：《{title}》，{date}。引号内为公告原文，其余为转述。",
             "Announcement: 《{title}》, {date}. What stands in quotation marks is its own text.",
         ),
+        "cited": (
+            "编号为依据：S 是公告（《{title}》，{date}）要点，A 是本系统约定；全文见状态图（chart）。",
+            (
+                "Ids cite the sources: S what the announcement (《{title}》, {date}) says, A what "
+                "is assumed; the view chart has their text."
+            ),
+        ),
     }
 )
 
@@ -93,10 +100,10 @@ OVERVIEW = Messages(
             ),
         ),
         "more": (
-            "恰在截止时刻操作，视为按时。完整的条件与依据见状态图（chart）和决策表（decisions）。",
+            "恰在截止时刻操作，视为按时。完整的条件见状态图（chart）和决策表（decisions）。",
             (
-                "At the due instant is in time. All conditions and their sources are in the views "
-                "chart and decisions."
+                "At the due instant is in time. All conditions are in the views chart and "
+                "decisions."
             ),
         ),
         "to_act": ("操作方：{}", "to act: {}"),

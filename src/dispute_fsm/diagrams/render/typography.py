@@ -103,6 +103,7 @@ _COLOURED = (
         for mark, colour in _MARKED.items()
         for part in ("course", "label", "box")
     ),
+    *((f".{mark} > .tip", "fill", colour) for mark, colour in _MARKED.items()),
 )
 
 _STYLES = (
