@@ -570,8 +570,8 @@ REPORT = Messages(
         "checks": ("全部核查结果（{count}）", "all checks ({count})"),
         "source": ("依据", "source"),
         "hover": (
-            "点选某一步，图中高亮对应路径。",
-            "Point at a step to highlight its transition.",
+            "点选某一步，图中高亮对应路径；屏幕较窄时，图可左右滑动。",
+            "Point at a step to highlight its transition; a wide map can be scrolled sideways.",
         ),
         "technical": ("技术信息", "technical information"),
         "hash": ("哈希 {hash}", "hash {hash}"),

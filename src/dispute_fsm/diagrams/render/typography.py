@@ -97,6 +97,7 @@ _COLOURED = (
         for part, attribute in _TONED.items()
         for role in ("merchant", "consumer", "adjudicator", "system", GOOD, BAD)
     ),
+    (".lane > text", "stroke", "paper"),
     (".bar.lit > .box", "fill", "line"),
     *(
         (f".{mark} > .{part}", "stroke", colour)
@@ -111,6 +112,7 @@ _STYLES = (
     ".frame{stroke-width:1;stroke-dasharray:none}",
     # a title hides the line that runs behind it
     ".heading{stroke-width:6;stroke-linejoin:round;paint-order:stroke}",
+    ".lane > text{stroke-width:3;stroke-linejoin:round;paint-order:stroke}",
     ".parallel{stroke-dasharray:6 3}",
     ".box{stroke-width:1.4}",
     ".label{stroke-width:1}",
