@@ -28,7 +28,8 @@ from dispute_fsm.diagrams.render.markdown import markdown
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import TYPES
 from dispute_fsm.diagrams.views.chart import deadline_lines, shape_of
-from dispute_fsm.diagrams.views.overview import ANYTIME, overview
+from dispute_fsm.diagrams.views.overview import overview
+from dispute_fsm.diagrams.views.process import ANYTIME
 from dispute_fsm.domain.enums import CommandType, Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.rules.registry import VERSIONS

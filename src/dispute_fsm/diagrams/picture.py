@@ -150,6 +150,8 @@ class Picture:
     edges: tuple[PictureEdge, ...]
     frames: tuple[Frame, ...] = ()
     plan: Plan | None = None
+    explained: bool = False
+    """Whether its own boxes explain what occurs in it; otherwise a legend is drawn below it."""
 
     def inner(self, box: str) -> Sequence[PictureEdge]:
         """Return the edges that lead from a box back to itself."""

@@ -18,6 +18,7 @@ from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
 from dispute_fsm.diagrams.views.history import HistoryParts, history_parts, transition_of
 from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import sentences
 from dispute_fsm.history.replay import Replayed
@@ -32,9 +33,10 @@ from dispute_fsm.history.timeline_text import (
 from dispute_fsm.rules.sources import ANNOUNCEMENT
 from dispute_fsm.version import VERSION
 
-_TIMELINE = Sheet(width=860, margin=10)
-"""Small, so that its texts are legible on paper and on a page 830 px wide."""
-_MAP = Sheet(width=1100, margin=10)
+# The timeline is small, so that its texts are legible on paper and on a page 830 px wide.
+_SHEETS: Mapping[str, Sheet] = FrozenMap(
+    {"timeline": Sheet(width=860, margin=10), "way": Sheet(width=1100, margin=10)}
+)
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _STYLE = """
@@ -132,8 +134,8 @@ def report(dispute: Dispute, events: Sequence[AuditEvent], replayed: Replayed, l
     text, policy = partial(REPORT, lang), dispute.policy
     parts = history_parts(events, policy, lang)
     way, bars = parts.way(), parts.bars()
-    timeline = _figure("timeline", bars.title, replace(bars, title=""), way, lang, _TIMELINE)
-    course = _figure("way", text("path"), way, way, lang, _MAP)
+    timeline = _figure("timeline", bars.title, replace(bars, title=""), way, lang)
+    course = _figure("way", text("path"), way, way, lang)
     title = escape(parts.title())
     announcement = escape(SOURCES(lang, "announcement", **ANNOUNCEMENT._asdict()))
     made = escape(text("made", version=VERSION, policy=policy.digest))
@@ -165,7 +167,8 @@ def report(dispute: Dispute, events: Sequence[AuditEvent], replayed: Replayed, l
                 for line in _step(parts, event, entry)
             ),
             "</ol></section>",
-            f"<section id='way'{_across(course)}><h2>{text('path')}</h2><p class='hint'>{text('hover')}</p>",
+            f"<section id='way'{_across(course)}><h2>{text('path')}</h2>",
+            f"<p class='hint'>{text('hover')}</p>",
             course,
             "</section>",
             "<footer>",
@@ -247,9 +250,8 @@ def _kind(entry: TimelineEntry) -> str:
     return "refused" if entry.refused else entry.actor.role.value
 
 
-def _figure(
-    name: str, title: str, part: Part, graph: Picture, lang: Lang, sheet: Sheet
-) -> str:
+def _figure(name: str, title: str, part: Part, graph: Picture, lang: Lang) -> str:
+    sheet = _SHEETS[name]
     view = View(name=name, lang=lang, title="", notes=(), parts=(part,), graph=graph, sheet=sheet)
     return (
         f"<figure id='{name}-figure' role='group' aria-label='{escape(title)}' "

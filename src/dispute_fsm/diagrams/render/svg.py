@@ -87,7 +87,7 @@ def svg(view: View) -> str:
     for part in view.parts:
         if isinstance(part, Picture):
             drawing = _picture(part, layouts[part.id])
-            if part.plan is None:  # a picture with a plan has its own
+            if not part.explained:
                 drawing = _with_legend(drawing, legend(part, view.lang, width))
         elif isinstance(part, TextTable):
             drawing = _table(part, width)

@@ -12,8 +12,6 @@ from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import OVERVIEW, PRECONDITIONS, SOURCES
 from dispute_fsm.diagrams.model import OPENING, Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
-    BAD,
-    GOOD,
     PHONE,
     Box,
     Face,
@@ -30,7 +28,7 @@ from dispute_fsm.diagrams.picture import (
 )
 from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.chart import BEGIN, deadline_lines
-from dispute_fsm.diagrams.views.process import GENERAL, Planner, Process
+from dispute_fsm.diagrams.views.process import ANYTIME, GENERAL, TONES, Planner, Process
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.timeline_text import duration_text
@@ -38,8 +36,6 @@ from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.selectors import FAILED, OPTION
 from dispute_fsm.rules.sources import ANNOUNCEMENT
 
-ANYTIME = "anytime"
-"""The id of the box with the events that are possible nearly everywhere."""
 LEGEND = "legend"
 """The id of the frame around the legend."""
 
@@ -57,7 +53,6 @@ The events do not tell: what keeps a promise is shown by the order, not sent by 
 """
 _LIMITS = frozenset(guard.name for guard in VOUCHER_LIMITS)
 _FACES = FrozenMap({Shape.GOOD_END: Face.GOOD, Shape.BAD_END: Face.BAD})
-_TONES = FrozenMap({Shape.GOOD_END: GOOD, Shape.BAD_END: BAD})
 
 _ZOOM = 14 / 12
 """Sets texts in 14 px, so that they are legible where the page is shown 830 px wide."""
@@ -115,6 +110,7 @@ class _Overview:
                 *self._lines(),
             ),
             plan=self._plan(),
+            explained=True,
         )
 
     def _plan(self) -> Plan:
@@ -390,39 +386,11 @@ class _Overview:
 
     def _lines(self) -> Iterator[PictureEdge]:
         """Iterate over the lines, each once, whatever number of transitions it stands for."""
-        found: dict[tuple[str, str], list[TransitionView]] = {}
-        for transition in self.machine.transitions:
-            for line in self._ends_of(transition):
-                found.setdefault(line, []).append(transition)
-        for (source, target), transitions in found.items():
-            if source != target:
-                yield PictureEdge(
-                    id=f"{source}-to-{target}",
-                    source=source,
-                    target=target,
-                    tone=_TONES.get(self.shapes.get(target, Shape.STATE), ""),
-                    mark=self._mark(*(transition.id for transition in transitions)),
-                )
-
-    def _ends_of(self, transition: TransitionView) -> Iterator[tuple[str, str]]:
-        """Iterate over the lines that stand for a transition, each as its two ends."""
-        source, target = transition.source, transition.target
-        closes = self.shapes.get(target, Shape.STATE) in _TONES
-        if source is None:
-            yield BEGIN, target
-        elif transition.event in GENERAL:
-            if closes and transition.event is CommandType.WITHDRAW:
-                yield ANYTIME, target
-        elif transition in self.process.choices:
-            for option in self.machine.options:
-                if transition in self.process.choosing(option):
-                    yield source, option.value
-                    if not closes:
-                        yield option.value, target
-            if closes:
-                entry = next(iter(self.process.entries))
-                yield self.process.outermost(entry), target
-        elif closes:
-            yield self.process.outermost(source), target
-        else:
-            yield source, target
+        for (source, target), transitions in self.process.lines().items():
+            yield PictureEdge(
+                id=f"{source}-to-{target}",
+                source=source,
+                target=target,
+                tone=TONES.get(self.shapes.get(target, Shape.STATE), ""),
+                mark=self._mark(*(transition.id for transition in transitions)),
+            )
