@@ -28,7 +28,7 @@ from dispute_fsm.diagrams.model import (
     TransitionView,
     machine_of,
 )
-from dispute_fsm.diagrams.picture import Box, Frame, Mark, Picture, TextTable, View
+from dispute_fsm.diagrams.picture import Box, Frame, Mark, Picture, Shape, TextTable, View
 from dispute_fsm.diagrams.render.graphviz import dot
 from dispute_fsm.diagrams.render.markdown import markdown
 from dispute_fsm.diagrams.render.mermaid import mermaid
@@ -39,6 +39,7 @@ from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff, sentences
 from dispute_fsm.diagrams.views.history import active_leaves, history, transition_of
 from dispute_fsm.diagrams.views.options import options
+from dispute_fsm.diagrams.views.sources import uses
 from dispute_fsm.domain.enums import (
     ORDER_PAGE_LINK,
     CommandType,
@@ -659,6 +660,19 @@ def test_every_two_rule_versions_can_be_compared() -> None:
         ]
         adds = BASE.get(other.id) == one.id
         assert bool(gone) is (one.id != other.id and not adds)
+
+
+def test_another_term_shows_what_is_beside_it_with_its_sources() -> None:
+    after = machine_of(VERSIONS["2023-03"], over(response={"hours": 48}))
+    view = diff(("default", plain()), ("new", after), "en")
+    picture = the_picture(view)
+    assert not any(edge.source == "penalized" for edge in picture.edges)
+    shapes = {box.id: box.shape for box in picture.boxes}
+    assert shapes["penalized"] is Shape.BAD_END
+    drawn = [plain().transition(edge.id) for edge in picture.edges]
+    changes_table, listed = tables(view)
+    assert cells(changes_table)[-1] == "A-no-response"
+    assert {row.cells[0][0].text for row in listed.rows} == set(uses(Formatter(after, "en"), drawn))
 
 
 @pytest.mark.parametrize("lang", get_args(Lang))

@@ -35,7 +35,10 @@ from dispute_fsm.version import VERSION
 
 # The timeline is small, so that its texts are legible on paper and on a page 830 px wide.
 _SHEETS: Mapping[str, Sheet] = FrozenMap(
-    {"timeline": Sheet(width=860, margin=10), "way": Sheet(width=1100, margin=10)}
+    {
+        "timeline": Sheet(width=860, margin=10, embedded=True),
+        "way": Sheet(width=1100, margin=10, embedded=True),
+    }
 )
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

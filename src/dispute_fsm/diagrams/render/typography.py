@@ -138,21 +138,20 @@ _STYLES = (
     ".removed > .course,.removed > .label,.removed > .box{stroke-width:2;stroke-dasharray:7 4}",
     ".missed > .course,.missed > .label,.missed > .box{stroke-width:2;stroke-dasharray:2 4}",
 )
-_ONE_PAGE = "@page{margin:8mm}@media print{svg{width:100%;height:100%}}"
+ONE_PAGE = "@page{margin:8mm}@media print{svg{width:100%;height:100%}}"
+"""Scales a drawing to the paper."""
+ACROSS = "@page{size:landscape;margin:8mm}@media print{svg{max-width:100%;height:auto}}"
+"""Turns the paper, and makes a drawing as wide as it; what is too high goes on on the next page."""
 
 
-def stylesheet(*, one_page: bool = False) -> str:
-    """Return the style of a page: light (also in print), or dark on a dark screen.
-
-    `one_page` scales a drawing to the paper.
-    """
+def stylesheet() -> str:
+    """Return the style of a page: light (also in print), or dark on a dark screen."""
     dark = "".join(_rules(DARK))
     return "".join(
         [
             *_STYLES,
             *_rules(LIGHT),
             f"@media screen and (prefers-color-scheme:dark){{{dark}}}",
-            *([_ONE_PAGE] if one_page else []),
         ]
     )
 

@@ -48,11 +48,15 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         sides = (before[0], was), (after[0], Formatter(after[1], lang))
         picture = side_by_side(*sides, remarks)
     else:
-        remarks = inactive_remarks(Formatter(after[1], lang)) | remarks
-        picture = machine_picture(Formatter(near, lang), remarks, brief=True)
+        drawn = inactive_remarks(Formatter(after[1], lang)) | remarks
+        picture = machine_picture(Formatter(near, lang), drawn, brief=True)
     renamed = renamed_transitions(before[1], after[1])
     gone = [each for each in before[1].transitions if renamed.get(each.id, each.id) in remarks]
-    cited = {**uses(was, gone), **uses(fmt, near.transitions)}
+    cited = {
+        **{name: [change.name] for change in listed for name in _policy_sources(fmt, change)},
+        **uses(was, gone),
+        **uses(fmt, near.transitions),
+    }
     notes = [*_versions(before[1], after[1], lang), *sentences(listed, before[1], after[1], lang)]
     table = _table(fmt, listed, len(every) - len(listed))
     read = "none" if not listed else "read_replaced" if replaced else "read"
@@ -64,6 +68,13 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
         parts=(picture, table, source_table(fmt, cited, was.sources)),
         graph=picture,
     )
+
+
+def _policy_sources(fmt: Formatter, change: ChartChange) -> list[str]:
+    """Return the sources that a policy's field changes."""
+    field = change.id.partition(".")[0]
+    of_policy = change.kind == "policy"
+    return [name for name, each in fmt.sources.items() if of_policy and field in each.policy]
 
 
 def _badge(fmt: Formatter, change: ChartChange, excluded: Container[str]) -> str:
@@ -208,6 +219,7 @@ def _table(fmt: Formatter, listed: Sequence[ChartChange], reworded: int) -> Text
             which = (Line(group, Face.STRONG), Line(text("items", len(members)), Face.FAINT))
             what = cell(*(_course(fmt, fmt.machine.transition(each.id)) for each in members))
         cited = dict.fromkeys(origins[each.id] for each in members if each.id in origins)
+        cited |= dict.fromkeys(_policy_sources(fmt, first))
         cells = (cell(text(mark), face=Face.STRONG), cell(KINDS(fmt.lang, first.kind)), which, what)
         rows.append(TextRow(id=f"change-{number}", cells=(*cells, cell(*cited))))
     return TextTable(
