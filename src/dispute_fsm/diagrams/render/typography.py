@@ -178,9 +178,20 @@ _ADVANCES = {
 }
 """The widths of ASCII characters, in em, rounded up."""
 
-_ADVANCE = {character: em for em, characters in _ADVANCES.items() for character in characters}
 _BOLD = 1.1
-"""How much wider these are in bold; all others fill a square, in bold as well."""
+"""How much wider these are in bold."""
+
+
+class _Widths(dict[str, float]):
+    """The width of each character, in em; those that are not listed fill a square."""
+
+    def __missing__(self, character: str) -> float:
+        return 1.0
+
+
+_ADVANCE = {character: em for em, characters in _ADVANCES.items() for character in characters}
+_REGULAR = _Widths(_ADVANCE)
+_IN_BOLD = _Widths({character: em * _BOLD for character, em in _ADVANCE.items()})
 _OPENING, _CLOSING = "（“《【(\\[", "，。；：！？、）”》】,.;:!?)\\]"
 _PIECE = re.compile(rf"[{_OPENING}]*(?:[!-~]+|[^\s!-~])[{_CLOSING}]*|\s+")
 """Stays together on a line: a word or a Chinese character, with its punctuation."""
@@ -251,9 +262,8 @@ def line_width(line: Line) -> float:
 
 
 def _width(text: str, size: float, *, bold: bool) -> float:
-    wider = _BOLD if bold else 1.0
-    em = sum(_ADVANCE[each] * wider if each in _ADVANCE else 1.0 for each in text)
-    return em * size
+    widths = _IN_BOLD if bold else _REGULAR
+    return sum(map(widths.__getitem__, text)) * size
 
 
 def wrapped(text: str, limit: float, size: float, *, bold: bool = False) -> tuple[str, ...]:
