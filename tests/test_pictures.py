@@ -122,6 +122,12 @@ def test_every_text_stands_out_from_what_is_behind_it(
     assert all(text["ground"] for text in found["texts"])
 
 
+def test_nothing_is_printed_beside_the_paper(page: Opened) -> None:
+    page.show(media="print")
+    page.page.set_viewport_size({"width": 1000, "height": 700})
+    assert page.evaluate("() => document.documentElement.getBoundingClientRect().width") <= 1000
+
+
 def test_a_dark_screen_shows_a_dark_page_and_paper_a_light_one(page: Opened) -> None:
     papers = []
     for scheme, media in LOOKS:

@@ -242,4 +242,6 @@ def test_a_printed_page_breaks_within_no_step_and_not_after_a_title(tmp_path: Pa
 
         assert styles("ol.steps > li, figure, dl", "break-inside") == {"avoid"}
         assert styles("h2, h3", "break-after") == {"avoid"}
-        assert styles("details, .hint", "display") == {"none"}
+        # what is below the map would be alone on a page
+        assert styles("details, .hint, #way ~ *", "display") == {"none"}
+        assert styles("#way", "page") == {"across"}  # it is wider than high

@@ -20,6 +20,7 @@ from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff
 from dispute_fsm.diagrams.views.history import history, transition_of
 from dispute_fsm.diagrams.views.options import options
+from dispute_fsm.diagrams.views.overview import overview
 from dispute_fsm.domain.enums import Lang, Option
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.history.reader import steps
@@ -165,6 +166,17 @@ def test_coverage_cites_the_source_of_every_transition(lang: Lang) -> None:
         view = coverage(Corpus(machine), lang)
         assert {transition.origin.id for transition in machine.transitions} <= shown(view)
         assert shown(view) <= set(listed(view))
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_overview_cites_the_source_of_all_that_can_happen(lang: Lang, *, narrow: bool) -> None:
+    for _, machine in machines():
+        view, never = overview(machine, lang, narrow=narrow), machine.unreachable()
+        happening = [each for each in machine.transitions if each.id not in never]
+        assert {each.origin.id for each in happening} <= shown(view)
+        assert shown(view) <= {each.origin.id for each in machine.transitions}
+        assert any(ANNOUNCEMENT.title in note for note in view.notes)
 
 
 @pytest.mark.parametrize("path", SOME, ids=lambda path: path.name.partition(".")[0])

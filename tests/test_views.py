@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import chain, product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -21,13 +22,13 @@ from dispute_fsm.diagrams.completeness import (
     not_offered_codes,
 )
 from dispute_fsm.diagrams.formatting import IN_TIME, Formatter
-from dispute_fsm.diagrams.messages import LEGEND
+from dispute_fsm.diagrams.messages import DIFF, KINDS, LEGEND
 from dispute_fsm.diagrams.model import (
     Machine,
     TransitionView,
     machine_of,
 )
-from dispute_fsm.diagrams.picture import Mark, Picture, TextTable, View
+from dispute_fsm.diagrams.picture import Box, Frame, Mark, Picture, Shape, TextTable, View
 from dispute_fsm.diagrams.render.graphviz import dot
 from dispute_fsm.diagrams.render.markdown import markdown
 from dispute_fsm.diagrams.render.mermaid import mermaid
@@ -38,6 +39,7 @@ from dispute_fsm.diagrams.views.decisions import decisions
 from dispute_fsm.diagrams.views.diff import diff, sentences
 from dispute_fsm.diagrams.views.history import active_leaves, history, transition_of
 from dispute_fsm.diagrams.views.options import options
+from dispute_fsm.diagrams.views.sources import uses
 from dispute_fsm.domain.enums import (
     ORDER_PAGE_LINK,
     CommandType,
@@ -637,6 +639,11 @@ def test_every_two_rule_versions_can_be_compared() -> None:
         picture = the_picture(view)
         ids = [edge.id for edge in picture.edges]
         assert len(set(ids)) == len(ids)
+        told = sentences([*changes(before, after, "zh")], before, after, "zh")
+        assert len(told) <= 8
+        assert set(sentences([], before, before, "zh")) == set()
+        if ("parallel" in {one.id, other.id}) and one is not other:
+            continue  # beside each other, see below
         changed = {
             change.id
             for change in changes(before, after, "zh")
@@ -645,9 +652,6 @@ def test_every_two_rule_versions_can_be_compared() -> None:
         assert {edge.id for edge in picture.edges if edge.mark is not Mark.PLAIN} == changed
         assert changed <= set(ids)
         assert bool(changed) is (one.id != other.id)
-        told = sentences([*changes(before, after, "zh")], before, after, "zh")
-        assert len(told) <= 8
-        assert set(sentences([], before, before, "zh")) == set()
         gone = [
             edge
             for edge in picture.edges
@@ -656,6 +660,47 @@ def test_every_two_rule_versions_can_be_compared() -> None:
         ]
         adds = BASE.get(other.id) == one.id
         assert bool(gone) is (one.id != other.id and not adds)
+
+
+def test_another_term_shows_what_is_beside_it_with_its_sources() -> None:
+    after = machine_of(VERSIONS["2023-03"], over(response={"hours": 48}))
+    view = diff(("default", plain()), ("new", after), "en")
+    picture = the_picture(view)
+    assert not any(edge.source == "penalized" for edge in picture.edges)
+    shapes = {box.id: box.shape for box in picture.boxes}
+    assert shapes["penalized"] is Shape.BAD_END
+    drawn = [plain().transition(edge.id) for edge in picture.edges]
+    changes_table, listed = tables(view)
+    assert cells(changes_table)[-1] == "A-no-response"
+    assert {row.cells[0][0].text for row in listed.rows} == set(uses(Formatter(after, "en"), drawn))
+
+
+@pytest.mark.parametrize("lang", get_args(Lang))
+def test_machines_that_have_little_in_common_are_drawn_beside_each_other(lang: Lang) -> None:
+    sides = {
+        side: machine_of(VERSIONS[name], DEFAULT_POLICY)
+        for side, name in (("before", "parallel"), ("after", "2023-03"))
+    }
+    view = diff(("parallel", sides["before"]), ("2023-03", sides["after"]), lang)
+    picture = the_picture(view)
+    elements: dict[str, Box | Frame] = {box.id: box for box in picture.boxes}
+    elements |= {frame.id: frame for frame in picture.frames}
+    for (side, machine), mark in zip(sides.items(), (Mark.REMOVED, Mark.ADDED), strict=True):
+        (other,) = (each for name, each in sides.items() if name != side)
+        common = {state.id for state in other.states} | {one.value for one in other.options}
+        for name in (*(state.id for state in machine.states), *(o.value for o in machine.options)):
+            element = elements[f"{side}-{name}"]
+            assert (element.mark is mark) is (name not in common), name
+            text = element.title if isinstance(element, Frame) else element.badge
+            assert text.startswith(DIFF(lang, mark)[0]) is (name not in common), name
+    size = re.search(r'^<svg [^>]*? width="([0-9.]+)"', svg(view))
+    assert size is not None
+    assert float(size[1]) == view.sheet.width
+    listed = next(table for table in tables(view) if table.id == "changes")
+    known = {each.origin.id for machine in sides.values() for each in machine.transitions}
+    for row in listed.rows:
+        assert {line.text for line in row.cells[-1]} <= known
+        assert bool(row.cells[-1]) is (row.cells[1][0].text == KINDS(lang, "transition"))
 
 
 def test_coverage_counts_each_transition_and_marks_those_never_taken(

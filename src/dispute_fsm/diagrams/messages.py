@@ -75,6 +75,16 @@ SOURCES = Messages(
             "公告：《{title}》，{date}。引号内为公告原文，其余为转述。",
             "Announcement: 《{title}》, {date}. What stands in quotation marks is its own text.",
         ),
+        "cited": (
+            (
+                "编号为依据：S 是公告（《{title}》，{date}）要点，A 是本系统约定；"
+                "全文见状态图（chart）。"
+            ),
+            (
+                "Ids cite the sources: S what the announcement (《{title}》, {date}) says, A what "
+                "is assumed; the view chart has their text."
+            ),
+        ),
     }
 )
 
@@ -93,11 +103,8 @@ OVERVIEW = Messages(
             ),
         ),
         "more": (
-            "恰在截止时刻操作，视为按时。完整的条件与依据见状态图（chart）和决策表（decisions）。",
-            (
-                "At the due instant is in time. All conditions and their sources are in the views "
-                "chart and decisions."
-            ),
+            "恰在截止时刻操作，视为按时。完整的条件见状态图（chart）和决策表（decisions）。",
+            ("At the due instant is in time. All conditions are in the views chart and decisions."),
         ),
         "to_act": ("操作方：{}", "to act: {}"),
         "choose": (
@@ -390,6 +397,16 @@ DIFF = Messages(
                 "is the same on both sides."
             ),
         ),
+        "read_replaced": (
+            "大部分流程已更换，图中左右对照两者的状态与方案，流程见下表；未标记的部分两者相同。",
+            (
+                "Most transitions differ, so the picture has the states and options of both "
+                "beside each other; transitions are in the table. What bears no mark is the same."
+            ),
+        ),
+        "picture": ("新旧对照", "Before and after"),
+        "before": ("改前：{}", "before: {}"),
+        "after": ("改后：{}", "after: {}"),
         "change": ("{rules}：{change}。原因：{why}。", "{rules}: {change}. Why: {why}."),
         "none": ("两者没有差异。", "The two do not differ."),
         "value": ("{what}：{says}。", "{what}: {says}."),
@@ -411,6 +428,7 @@ DIFF = Messages(
         "kind": ("种类", "kind"),
         "which": ("对象", "which"),
         "what": ("内容", "what about it"),
+        "source": ("依据", "source"),
         "added": ("＋ 新增", "+ added"),
         "removed": ("－ 移除", "− removed"),
         "changed": ("～ 改动", "~ changed"),
@@ -563,8 +581,8 @@ REPORT = Messages(
         "checks": ("全部核查结果（{count}）", "all checks ({count})"),
         "source": ("依据", "source"),
         "hover": (
-            "点选某一步，图中高亮对应路径。",
-            "Point at a step to highlight its transition.",
+            "点选某一步，图中高亮对应路径；屏幕较窄时，图可左右滑动。",
+            "Point at a step to highlight its transition; a wide map can be scrolled sideways.",
         ),
         "technical": ("技术信息", "technical information"),
         "hash": ("哈希 {hash}", "hash {hash}"),

@@ -150,6 +150,8 @@ class Picture:
     edges: tuple[PictureEdge, ...]
     frames: tuple[Frame, ...] = ()
     plan: Plan | None = None
+    explained: bool = False
+    """Whether its own boxes explain what occurs in it; otherwise a legend is drawn below it."""
 
     def inner(self, box: str) -> Sequence[PictureEdge]:
         """Return the edges that lead from a box back to itself."""
@@ -237,13 +239,15 @@ Part = Picture | TextTable | Bars
 class Sheet:
     """The page of a drawing: its least width and its margin in px, and how far all is enlarged.
 
-    `one_page`: in print it is scaled to the paper.
+    In print, `one_page` scales it to the paper; otherwise it is as wide as the paper. What is
+    `embedded` is part of a page that says how it is printed.
     """
 
     width: float = 1228.0
     margin: float = 24.0
     zoom: float = 1.0
     one_page: bool = False
+    embedded: bool = False
 
 
 PHONE = Sheet(width=390, margin=10, zoom=14 / 12)

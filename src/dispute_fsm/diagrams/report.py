@@ -4,6 +4,7 @@ The page is one file that loads nothing: no script, style, font or picture from 
 content security policy says so to the browser. Pointing at a step highlights its transition.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,12 +12,13 @@ from html import escape
 
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.messages import REPORT, SOURCES
-from dispute_fsm.diagrams.picture import Part, Picture, View
+from dispute_fsm.diagrams.picture import Part, Picture, Sheet, View
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import DARK, FONTS, LIGHT
 from dispute_fsm.diagrams.views.history import HistoryParts, history_parts, transition_of
 from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import sentences
 from dispute_fsm.history.replay import Replayed
@@ -31,6 +33,14 @@ from dispute_fsm.history.timeline_text import (
 from dispute_fsm.rules.sources import ANNOUNCEMENT
 from dispute_fsm.version import VERSION
 
+# The timeline is small, so that its texts are legible on paper and on a page 830 px wide.
+_SHEETS: Mapping[str, Sheet] = FrozenMap(
+    {
+        "timeline": Sheet(width=860, margin=10, embedded=True),
+        "way": Sheet(width=1100, margin=10, embedded=True),
+    }
+)
+
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _STYLE = """
 body { margin: 2rem auto; max-width: 1100px; padding: 0 1.5rem;
@@ -39,12 +49,12 @@ h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 }
 h2 { font-size: 1.2rem; margin: 2rem 0 .3rem }
 h3 { font-size: 1rem; margin: 0 }
 h3 small { font-weight: normal }
-header p, section > p, footer, dt, dd small, h3 small, th, summary, .moments time {
+header p, section > p, .note, footer, dt, dd small, h3 small, th, summary, .moments time {
   color: var(--faint) }
 header p, section > p { margin: .2rem 0 }
-dl { display: grid; grid-template-columns: 1fr 1fr; gap: 1px;
-     margin: 1.2rem 0; background: var(--line); border: 1px solid var(--line) }
-dl div { background: var(--paper); padding: .6rem .8rem }
+.note { font-size: .85rem; margin: 0 }
+dl { display: grid; grid-template-columns: 1fr 1fr; margin: 1.2rem 1px 1.2rem 0 }
+dl div { border: 1px solid var(--line); margin: 0 -1px -1px 0; padding: .6rem .8rem }
 dl .wide { grid-column: 1 / -1 }
 dt { font-size: .85rem }
 dd { margin: 0; font-weight: bold; overflow-wrap: anywhere }
@@ -55,7 +65,8 @@ dd small { display: block; font-weight: normal }
 dd.good { color: var(--good-line) }
 dd.bad { color: var(--bad-line) }
 figure { margin: 1rem 0; overflow-x: auto; border: 1px solid var(--line) }
-figure svg { display: block; max-width: 100%; height: auto }
+#timeline-figure svg { width: 100% }
+figure svg { display: block; max-width: 100%; height: auto; margin: 0 auto }
 ol.steps { padding-left: 2.4rem }
 ol.steps > li { border-left: 5px solid var(--line); padding: .3rem 0 .5rem .9rem; margin: .6rem 0 }
 ol.steps > li::marker { font-weight: bold }
@@ -76,6 +87,10 @@ summary { cursor: pointer }
 .hash { font-family: monospace; font-size: .8rem; overflow-wrap: anywhere }
 footer { margin: 2rem 0; font-size: .85rem; overflow-wrap: anywhere }
 .pointed > .course, .pointed > .label, .pointed > .box { stroke-width: 5 }
+@media screen {
+  #way-figure { margin-inline: calc(50% - 47vw) }
+  #way-figure svg { min-width: 1100px }
+}
 @media (max-width: 640px) {
   body { margin: 1rem auto; padding: 0 1rem }
   #timeline-figure { display: none }
@@ -83,16 +98,21 @@ footer { margin: 2rem 0; font-size: .85rem; overflow-wrap: anywhere }
   ol.steps { padding-left: 1.6rem }
   th, td { display: block }
   td { padding-bottom: .4rem }
-  #way-figure svg { max-width: none; width: 960px }
 }
 @media print {
   body { margin: 0; max-width: none; font-size: 12px }
   h2, h3, dl { break-after: avoid }
-  figure, dl, ol.steps > li, footer { break-inside: avoid }
+  figure, dl, ol.steps > li { break-inside: avoid }
   figure { border: 0 }
-  figure svg { max-height: 24cm }
-  ol.steps details, footer details, .hint { display: none }
+  #way.wide { page: across }
+  #way h2 { margin-top: 0 }
+  figure { margin: 0 }
+  #way-figure svg { width: 100%; max-height: 24cm }
+  #way.wide svg { max-height: 16cm }
+  details, footer, .hint { display: none }
 }
+@page { size: A4; margin: 15mm }
+@page across { size: A4 landscape }
 """
 _SCRIPT = """
 for (const step of document.querySelectorAll("[data-edge]")) {
@@ -117,7 +137,10 @@ def report(dispute: Dispute, events: Sequence[AuditEvent], replayed: Replayed, l
     text, policy = partial(REPORT, lang), dispute.policy
     parts = history_parts(events, policy, lang)
     way, bars = parts.way(), parts.bars()
+    timeline = _figure("timeline", bars.title, replace(bars, title=""), way, lang)
+    course = _figure("way", text("path"), way, way, lang)
     title = escape(parts.title())
+    announcement = escape(SOURCES(lang, "announcement", **ANNOUNCEMENT._asdict()))
     made = escape(text("made", version=VERSION, policy=policy.digest))
     return "\n".join(
         [
@@ -134,9 +157,10 @@ def report(dispute: Dispute, events: Sequence[AuditEvent], replayed: Replayed, l
             *(f"<p>{escape(one)}</p>" for one in sentences(explain_dispute(dispute, events), lang)),
             "</div>",
             *_conclusion(parts, lang),
+            f"<p class='note'>{announcement}</p>",
             *_checked(replayed, lang),
             f"<section><h2>{escape(bars.title)}</h2>",
-            _figure("timeline", bars.title, replace(bars, title=""), way, lang),
+            timeline,
             *_moments(parts),
             "</section>",
             f"<section><h2>{text('steps')}</h2><ol class='steps'>",
@@ -146,11 +170,11 @@ def report(dispute: Dispute, events: Sequence[AuditEvent], replayed: Replayed, l
                 for line in _step(parts, event, entry)
             ),
             "</ol></section>",
-            f"<section><h2>{text('path')}</h2><p class='hint'>{text('hover')}</p>",
-            _figure("way", text("path"), way, way, lang),
+            f"<section id='way'{_across(course)}><h2>{text('path')}</h2>",
+            f"<p class='hint'>{text('hover')}</p>",
+            course,
             "</section>",
             "<footer>",
-            f"<p>{escape(SOURCES(lang, 'announcement', **ANNOUNCEMENT._asdict()))}</p>",
             f"<details><summary>{text('technical')}</summary><p>{made}</p></details>",
             "</footer>",
             f"<script>{_SCRIPT}</script>",
@@ -216,8 +240,9 @@ def _moments(parts: HistoryParts) -> Iterator[str]:
     lang = parts.fmt.lang
     yield "<ol class='moments'>"
     for entry in parts.entries:
-        when, what, _ = headline(entry, lang)
+        when, what, who = headline(entry, lang)
         yield f"<li class='by-{_kind(entry)}'><time>{escape(when)}</time><b>{escape(what)}</b>"
+        yield f"<span>{escape(who)}</span>"
         for line in deadline_lines(entry, lang):
             yield f"<span>{escape(line)}</span>"
         yield "</li>"
@@ -229,11 +254,18 @@ def _kind(entry: TimelineEntry) -> str:
 
 
 def _figure(name: str, title: str, part: Part, graph: Picture, lang: Lang) -> str:
-    view = View(name=name, lang=lang, title="", notes=(), parts=(part,), graph=graph)
+    sheet = _SHEETS[name]
+    view = View(name=name, lang=lang, title="", notes=(), parts=(part,), graph=graph, sheet=sheet)
     return (
         f"<figure id='{name}-figure' role='group' aria-label='{escape(title)}' "
         f"tabindex='0'>{svg(view)}</figure>"
     )
+
+
+def _across(figure: str) -> str:
+    """Mark a figure that is wider than high: it is printed on a page turned sideways."""
+    width, height = map(float, re.findall(r'(?:width|height)="([0-9.]+)"', figure)[:2])
+    return " class='wide'" if width > height else ""
 
 
 def _step(parts: HistoryParts, event: AuditEvent, entry: TimelineEntry) -> Iterator[str]:

@@ -38,7 +38,7 @@ _INSET, _HEADING = 14.0, 26.0
 """The gutters inside a frame, and the space for its title."""
 _GUTTER = 20.0
 """The gutters of the page."""
-_PAGE_LANES, _FRAME_LANES = (4.0, 10.0), (2.0, 6.0)
+_PAGE_LANES, _FRAME_LANES = (4.0, 10.0), (4.0, 8.0)
 """Where lines run in a gutter: the outer lane, and the inner one, which is for lines to notes."""
 _COLUMN = 1.6
 """A column is at least as wide as this many boxes of a row."""

@@ -16,6 +16,7 @@ from dispute_fsm.diagrams.picture import (
     Picture,
     PictureEdge,
     Shape,
+    Sheet,
     TextRow,
     TextTable,
     View,
@@ -45,7 +46,9 @@ from dispute_fsm.diagrams.render.svg_elements import (
 )
 from dispute_fsm.diagrams.render.svg_legend import legend
 from dispute_fsm.diagrams.render.typography import (
+    ACROSS,
     MAX_WIDTH,
+    ONE_PAGE,
     PADDING,
     block,
     edge_lines,
@@ -55,6 +58,8 @@ from dispute_fsm.diagrams.render.typography import (
 
 _GAP = 26.0
 _TITLE, _NOTE = 22.0, 12.0
+_WIDE = 600.0
+"""What is narrower fits on paper as it is, in px."""
 _TIP, _TIP_HALF = 10.0, 4.0
 
 
@@ -87,7 +92,7 @@ def svg(view: View) -> str:
     for part in view.parts:
         if isinstance(part, Picture):
             drawing = _picture(part, layouts[part.id])
-            if part.plan is None:  # a picture with a plan has its own
+            if not part.explained:
                 drawing = _with_legend(drawing, legend(part, view.lang, width))
         elif isinstance(part, TextTable):
             drawing = _table(part, width)
@@ -108,13 +113,20 @@ def svg(view: View) -> str:
                 f'aria-labelledby="{view.name}-title" lang="{lang}">'
             ),
             f'<title id="{view.name}-title">{escape(view.title)}</title>',
-            f"<style>{escape(stylesheet(one_page=sheet.one_page))}</style>",
+            f"<style>{escape(stylesheet() + _printed(sheet))}</style>",
             f'<rect class="paper" {paper}/>',
             *body,
             "</svg>",
             "",
         ]
     )
+
+
+def _printed(sheet: Sheet) -> str:
+    """Return how a drawing is printed."""
+    if sheet.embedded or sheet.width < _WIDE:
+        return ""
+    return ONE_PAGE if sheet.one_page else ACROSS
 
 
 # ---- pictures ------------------------------------------------------------------------------------

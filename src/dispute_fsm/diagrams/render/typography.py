@@ -97,12 +97,14 @@ _COLOURED = (
         for part, attribute in _TONED.items()
         for role in ("merchant", "consumer", "adjudicator", "system", GOOD, BAD)
     ),
+    (".lane > text", "stroke", "paper"),
     (".bar.lit > .box", "fill", "line"),
     *(
         (f".{mark} > .{part}", "stroke", colour)
         for mark, colour in _MARKED.items()
         for part in ("course", "label", "box")
     ),
+    *((f".{mark} > .tip", "fill", colour) for mark, colour in _MARKED.items()),
 )
 
 _STYLES = (
@@ -110,6 +112,7 @@ _STYLES = (
     ".frame{stroke-width:1;stroke-dasharray:none}",
     # a title hides the line that runs behind it
     ".heading{stroke-width:6;stroke-linejoin:round;paint-order:stroke}",
+    ".lane > text{stroke-width:3;stroke-linejoin:round;paint-order:stroke}",
     ".parallel{stroke-dasharray:6 3}",
     ".box{stroke-width:1.4}",
     ".label{stroke-width:1}",
@@ -135,21 +138,20 @@ _STYLES = (
     ".removed > .course,.removed > .label,.removed > .box{stroke-width:2;stroke-dasharray:7 4}",
     ".missed > .course,.missed > .label,.missed > .box{stroke-width:2;stroke-dasharray:2 4}",
 )
-_ONE_PAGE = "@page{margin:8mm}@media print{svg{width:100%;height:100%}}"
+ONE_PAGE = "@page{margin:8mm}@media print{svg{width:100%;height:100%}}"
+"""Scales a drawing to the paper."""
+ACROSS = "@page{size:landscape;margin:8mm}@media print{svg{max-width:100%;height:auto}}"
+"""Turns the paper, and makes a drawing as wide as it; what is too high goes on on the next page."""
 
 
-def stylesheet(*, one_page: bool = False) -> str:
-    """Return the style of a page: light (also in print), or dark on a dark screen.
-
-    `one_page` scales a drawing to the paper.
-    """
+def stylesheet() -> str:
+    """Return the style of a page: light (also in print), or dark on a dark screen."""
     dark = "".join(_rules(DARK))
     return "".join(
         [
             *_STYLES,
             *_rules(LIGHT),
             f"@media screen and (prefers-color-scheme:dark){{{dark}}}",
-            *([_ONE_PAGE] if one_page else []),
         ]
     )
 
@@ -176,9 +178,20 @@ _ADVANCES = {
 }
 """The widths of ASCII characters, in em, rounded up."""
 
-_ADVANCE = {character: em for em, characters in _ADVANCES.items() for character in characters}
 _BOLD = 1.1
-"""How much wider these are in bold; all others fill a square, in bold as well."""
+"""How much wider these are in bold."""
+
+
+class _Widths(dict[str, float]):
+    """The width of each character, in em; those that are not listed fill a square."""
+
+    def __missing__(self, character: str) -> float:
+        return 1.0
+
+
+_ADVANCE = {character: em for em, characters in _ADVANCES.items() for character in characters}
+_REGULAR = _Widths(_ADVANCE)
+_IN_BOLD = _Widths({character: em * _BOLD for character, em in _ADVANCE.items()})
 _OPENING, _CLOSING = "（“《【(\\[", "，。；：！？、）”》】,.;:!?)\\]"
 _PIECE = re.compile(rf"[{_OPENING}]*(?:[!-~]+|[^\s!-~])[{_CLOSING}]*|\s+")
 """Stays together on a line: a word or a Chinese character, with its punctuation."""
@@ -249,9 +262,8 @@ def line_width(line: Line) -> float:
 
 
 def _width(text: str, size: float, *, bold: bool) -> float:
-    wider = _BOLD if bold else 1.0
-    em = sum(_ADVANCE[each] * wider if each in _ADVANCE else 1.0 for each in text)
-    return em * size
+    widths = _IN_BOLD if bold else _REGULAR
+    return sum(map(widths.__getitem__, text)) * size
 
 
 def wrapped(text: str, limit: float, size: float, *, bold: bool = False) -> tuple[str, ...]:

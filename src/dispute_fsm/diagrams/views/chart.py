@@ -22,7 +22,7 @@ from dispute_fsm.diagrams.picture import (
 )
 from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.sources import source_table, uses
-from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.scalars import FrozenMap
 
 BEGIN = "begin"
@@ -154,11 +154,22 @@ def state_name(fmt: Formatter, state: StateNode) -> tuple[Line, ...]:
 
 
 def shape_of(machine: Machine, state: StateNode) -> Shape:
-    """Return the shape of a state's box. A closed state that can still be left is the bad end."""
+    """Return the shape of a state's box.
+
+    A closed state that can still be left is the bad end. Where only a part of the machine is drawn,
+    an outcome with a liability tells it.
+    """
     if not state.closed:
         return Shape.STATE
-    can_be_left = any(transition.source == state.id for transition in machine.transitions)
-    return Shape.BAD_END if can_be_left else Shape.GOOD_END
+    bad = any(
+        transition.source == state.id or (transition.target == state.id and _penalizes(transition))
+        for transition in machine.transitions
+    )
+    return Shape.BAD_END if bad else Shape.GOOD_END
+
+
+def _penalizes(transition: TransitionView) -> bool:
+    return any(ending.outcome in LIABILITIES for ending in transition.endings)
 
 
 def deadline_lines(fmt: Formatter, state: StateNode) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""The view `diff`: how two machines differ, in sentences, as a list and on the chart."""
+"""The view `diff`: how two machines differ, in sentences, as a picture and as a list."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from dispute_fsm.diagrams.changes import ChartChange, changes, renamed_transitions
@@ -11,6 +11,7 @@ from dispute_fsm.diagrams.messages import DIFF, KINDS, PHRASES
 from dispute_fsm.diagrams.model import Machine, TransitionView
 from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
 from dispute_fsm.diagrams.views.chart import Remark, inactive_remarks, machine_picture
+from dispute_fsm.diagrams.views.side_by_side import side_by_side
 from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import Deadline, Lang
 
@@ -21,14 +22,16 @@ _SENTENCES = 7
 def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) -> View:
     """Show how two machines differ; each is given with the name that it was asked for by.
 
-    First come sentences, then the list, and last a picture of what changed and what is next to it.
+    First come sentences, then a picture of what changed and what is next to it, then the list.
+    Where most transitions came or went, the picture shows the two machines beside each other.
     """
     text = partial(DIFF, lang)
     every = changes(before[1], after[1], lang)
     listed = [change for change in every if not _is_rewording(change)]
     fmt, was = Formatter(_together(before[1], after[1]), lang), Formatter(before[1], lang)
+    excluded = Formatter(after[1], lang).inactive
     remarks = {
-        change.id: Remark(change.mark, text(change.mark))
+        change.id: Remark(change.mark, _badge(fmt, change, excluded))
         for change in listed
         if change.kind in {"state", "transition"}
     }
@@ -40,21 +43,50 @@ def diff(before: tuple[str, Machine], after: tuple[str, Machine], lang: Lang) ->
     ]
     remarks = dict.fromkeys(retimed, Remark(Mark.CHANGED, text("changed"))) | remarks
     near = _neighbourhood(fmt.machine, remarks, terms)
-    remarks = inactive_remarks(Formatter(after[1], lang)) | remarks
-    picture = machine_picture(Formatter(near, lang), remarks, brief=True)
+    replaced = _is_replaced(fmt.machine, remarks)
+    if replaced:
+        sides = (before[0], was), (after[0], Formatter(after[1], lang))
+        picture = side_by_side(*sides, remarks)
+    else:
+        drawn = inactive_remarks(Formatter(after[1], lang)) | remarks
+        picture = machine_picture(Formatter(near, lang), drawn, brief=True)
     renamed = renamed_transitions(before[1], after[1])
     gone = [each for each in before[1].transitions if renamed.get(each.id, each.id) in remarks]
-    cited = {**uses(was, gone), **uses(fmt, near.transitions)}
+    cited = {
+        **{name: [change.name] for change in listed for name in _policy_sources(fmt, change)},
+        **uses(was, gone),
+        **uses(fmt, near.transitions),
+    }
     notes = [*_versions(before[1], after[1], lang), *sentences(listed, before[1], after[1], lang)]
     table = _table(fmt, listed, len(every) - len(listed))
+    read = "none" if not listed else "read_replaced" if replaced else "read"
     return View(
         name="diff",
         lang=lang,
         title=text("title", before=before[0], after=after[0]),
-        notes=(*notes, text("read" if listed else "none")),
-        parts=(table, picture, source_table(fmt, cited, was.sources)),
+        notes=(*notes, text(read)),
+        parts=(picture, table, source_table(fmt, cited, was.sources)),
         graph=picture,
     )
+
+
+def _policy_sources(fmt: Formatter, change: ChartChange) -> list[str]:
+    """Return the sources that a policy's field changes."""
+    field = change.id.partition(".")[0]
+    of_policy = change.kind == "policy"
+    return [name for name, each in fmt.sources.items() if of_policy and field in each.policy]
+
+
+def _badge(fmt: Formatter, change: ChartChange, excluded: Container[str]) -> str:
+    badge = DIFF(fmt.lang, change.mark)
+    new = change.mark is Mark.ADDED and change.id in excluded
+    return fmt.join("space", [badge, fmt.message("inactive")]) if new else badge
+
+
+def _is_replaced(machine: Machine, remarks: Container[str]) -> bool:
+    """Tell whether more transitions are marked than not."""
+    marked = [each for each in machine.transitions if each.id in remarks]
+    return 2 * len(marked) > len(machine.transitions)
 
 
 def _versions(before: Machine, after: Machine, lang: Lang) -> Iterator[str]:
@@ -165,35 +197,49 @@ def _neighbourhood(
 
 
 def _table(fmt: Formatter, listed: Sequence[ChartChange], reworded: int) -> TextTable:
-    """List the changes; transitions that came or went are one row for each event."""
+    """List the changes; transitions that came or went are one row for each event.
+
+    States that did are one row, too.
+    """
     text = partial(DIFF, fmt.lang)
-    rows: dict[str, TextRow] = {}
-    together: dict[tuple[Mark, str], list[Line]] = {}
-    for number, change in enumerate(listed, 1):
-        row = f"change-{number}"
-        head = (cell(text(change.mark), face=Face.STRONG), cell(KINDS(fmt.lang, change.kind)))
-        if change.kind == "transition" and change.mark is not Mark.CHANGED and not change.lines:
-            transition = fmt.machine.transition(change.id)
-            event = fmt.trigger(transition)
-            lines = together.setdefault((change.mark, event), [])
-            lines.append(Line(_course(fmt, transition)))
-            rows.setdefault(f"{change.mark}-{event}", TextRow(id=row, cells=(*head, cell(event))))
+    origins = {each.id: each.origin.id for each in fmt.machine.transitions}
+    groups: dict[tuple[Mark, str, str], list[ChartChange]] = {}
+    for change in listed:
+        groups.setdefault((change.mark, change.kind, _group(fmt, change)), []).append(change)
+    rows: list[TextRow] = []
+    for number, ((mark, kind, group), members) in enumerate(groups.items(), 1):
+        first = members[0]
+        if group == first.id:
+            which = (*cell(first.name, face=Face.STRONG), Line(first.id, Face.FAINT))
+            what = cell(*first.lines)
+        elif kind == "state":
+            which = (Line(text("items", len(members)), Face.FAINT),)
+            what = cell(*(f"{each.name} ({each.id})" for each in members))
         else:
-            which = (*cell(change.name, face=Face.STRONG), Line(change.id, Face.FAINT))
-            rows[row] = TextRow(id=row, cells=(*head, which, cell(*change.lines)))
-    for (mark, event), lines in together.items():
-        first = rows[f"{mark}-{event}"]
-        which = (Line(event, Face.STRONG), Line(text("items", len(lines)), Face.FAINT))
-        cells = (*first.cells[:2], which, tuple(lines))
-        rows[f"{mark}-{event}"] = replace(first, cells=cells)
+            which = (Line(group, Face.STRONG), Line(text("items", len(members)), Face.FAINT))
+            what = cell(*(_course(fmt, fmt.machine.transition(each.id)) for each in members))
+        cited = dict.fromkeys(origins[each.id] for each in members if each.id in origins)
+        cited |= dict.fromkeys(_policy_sources(fmt, first))
+        cells = (cell(text(mark), face=Face.STRONG), cell(KINDS(fmt.lang, first.kind)), which, what)
+        rows.append(TextRow(id=f"change-{number}", cells=(*cells, cell(*cited))))
     return TextTable(
         id="changes",
         title=text("changes"),
-        heads=tuple(text(head) for head in ("mark", "kind", "which", "what")),
-        widths=(8, 8, 28, 66),
-        rows=tuple(rows.values()),
+        heads=tuple(text(head) for head in ("mark", "kind", "which", "what", "source")),
+        widths=(8, 8, 26, 52, 16),
+        rows=tuple(rows),
         notes=(text("reworded", reworded),) if reworded else (),
     )
+
+
+def _group(fmt: Formatter, change: ChartChange) -> str:
+    """Return what a change is listed under: itself, or all that came or went with it."""
+    if change.mark is not Mark.CHANGED and not change.lines:
+        if change.kind == "transition":
+            return fmt.trigger(fmt.machine.transition(change.id))
+        if change.kind == "state":
+            return change.kind
+    return change.id
 
 
 def _course(fmt: Formatter, transition: TransitionView) -> str:

@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from dispute_fsm.diagrams.formatting import Formatter
-from dispute_fsm.diagrams.messages import OVERVIEW, PRECONDITIONS
+from dispute_fsm.diagrams.messages import OVERVIEW, PRECONDITIONS, SOURCES
 from dispute_fsm.diagrams.model import OPENING, Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
-    BAD,
-    GOOD,
     PHONE,
     Box,
     Face,
@@ -30,15 +28,14 @@ from dispute_fsm.diagrams.picture import (
 )
 from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.chart import BEGIN, deadline_lines
-from dispute_fsm.diagrams.views.process import GENERAL, Planner, Process
+from dispute_fsm.diagrams.views.process import ANYTIME, GENERAL, TONES, Planner, Process
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.timeline_text import duration_text
 from dispute_fsm.rules.guards.evidence import VOUCHER_LIMITS
 from dispute_fsm.rules.guards.selectors import FAILED, OPTION
+from dispute_fsm.rules.sources import ANNOUNCEMENT
 
-ANYTIME = "anytime"
-"""The id of the box with the events that are possible nearly everywhere."""
 LEGEND = "legend"
 """The id of the frame around the legend."""
 
@@ -56,7 +53,6 @@ The events do not tell: what keeps a promise is shown by the order, not sent by 
 """
 _LIMITS = frozenset(guard.name for guard in VOUCHER_LIMITS)
 _FACES = FrozenMap({Shape.GOOD_END: Face.GOOD, Shape.BAD_END: Face.BAD})
-_TONES = FrozenMap({Shape.GOOD_END: GOOD, Shape.BAD_END: BAD})
 
 _ZOOM = 14 / 12
 """Sets texts in 14 px, so that they are legible where the page is shown 830 px wide."""
@@ -71,7 +67,12 @@ def overview(machine: Machine, lang: Lang, *, narrow: bool = False) -> View:
         name="overview-narrow" if narrow else "overview",
         lang=lang,
         title=OVERVIEW(lang, "title", picture.title),
-        notes=(policy_note(fmt), OVERVIEW(lang, "read"), OVERVIEW(lang, "more")),
+        notes=(
+            policy_note(fmt),
+            OVERVIEW(lang, "read"),
+            OVERVIEW(lang, "more"),
+            SOURCES(lang, "cited", **ANNOUNCEMENT._asdict()),
+        ),
         parts=(picture,),
         graph=picture,
         sheet=PHONE if narrow else _WIDE,
@@ -109,6 +110,7 @@ class _Overview:
                 *self._lines(),
             ),
             plan=self._plan(),
+            explained=True,
         )
 
     def _plan(self) -> Plan:
@@ -127,7 +129,7 @@ class _Overview:
         opening = self.machine.transition(OPENING)
         return Box(
             id=BEGIN,
-            lines=(Line(self.fmt.trigger(opening), Face.HEAD),),
+            lines=(Line(self.fmt.trigger(opening), Face.HEAD), *self._sourced([opening])),
             shape=Shape.NOTE,
             tone=opening.roles[0].value,
         )
@@ -180,15 +182,17 @@ class _Overview:
             if needs
             else self.text("needs_nothing")
         )
-        ends = [
-            choice
-            for choice in choices
-            if choice.id not in self.never and self.machine.state(choice.target).closed
-        ]
+        possible = [choice for choice in choices if choice.id not in self.never]
+        ends = [choice for choice in possible if self.machine.state(choice.target).closed]
         mark = self._mark(*(choice.id for choice in choices))
         return Box(
             id=option.value,
-            lines=(Line(self.fmt.label(option), Face.HEAD), Line(text), *self._targets(ends)),
+            lines=(
+                Line(self.fmt.label(option), Face.HEAD),
+                Line(text),
+                *self._targets(ends),
+                *self._sourced(possible or choices),
+            ),
             frame=next(
                 self.machine.state(entry).parent
                 for entry, options in self.process.entries.items()
@@ -261,7 +265,8 @@ class _Overview:
                 yield self._row(state.id, event.value, self._event(transitions), tone=tone)
         for deadline, text in zip(state.deadlines, deadline_lines(self.fmt, state), strict=True):
             expiring = [each for each in shown if each.event.expires is deadline]
-            lines = (Line(text, Face.HEAD), *self._targets(expiring, "passed"))
+            passing = (*self._targets(expiring, "passed"), *self._sourced(expiring))
+            lines = (Line(text, Face.HEAD), *passing)
             off = deadline in self.machine.off
             row = deadline.expiry.value
             yield self._row(state.id, row, lines, tone=Role.SYSTEM.value, off=off)
@@ -276,7 +281,8 @@ class _Overview:
             for event in dict.fromkeys(transition.event for transition in hidden)
             for line in self._targets([each for each in hidden if each.event is event], "event")
         ]:
-            yield self._row(state.id, "inactive", others, off=True)
+            lines = (*others, *self._sourced(hidden))
+            yield self._row(state.id, "inactive", lines, off=True)
 
     def _row(
         self, box: str, name: str, lines: Iterable[Line], *, tone: str = "", off: bool = False
@@ -298,6 +304,12 @@ class _Overview:
             yield Line(self.text("choose", count=len(self.machine.options)))
         else:
             yield from self._targets(transitions)
+            yield from self._sourced(transitions)
+
+    def _sourced(self, transitions: Iterable[TransitionView]) -> Iterator[Line]:
+        """Cite what these transitions rest on."""
+        if ids := dict.fromkeys(map(self.fmt.ref, transitions)):
+            yield Line(" ".join(ids))
 
     def _targets(
         self, transitions: Sequence[TransitionView], phrase: str = "leads"
@@ -347,6 +359,7 @@ class _Overview:
         second = [each for each in self.process.told if each.id not in told]
         for target in dict.fromkeys(each.target for each in second):
             yield Line(self.text("both_failed", self.fmt.state(target)), self._face(target))
+        yield from self._sourced(second)
 
     def _general_rows(self) -> Iterator[PictureEdge]:
         """Iterate over what is possible nearly everywhere: where, and what comes of it."""
@@ -362,7 +375,7 @@ class _Overview:
                 trigger = self.fmt.trigger(transitions[0])
                 where_text = self.fmt.join("comma", dict.fromkeys(where))
                 head = Line(self.text("given", text=trigger, when=where_text), Face.HEAD)
-                lines = (head, *self._targets(transitions[:1]))
+                lines = (head, *self._targets(transitions[:1]), *self._sourced(transitions))
                 tone = transitions[0].roles[0].value
                 yield self._row(ANYTIME, event.value, lines, tone=tone)
 
@@ -373,39 +386,11 @@ class _Overview:
 
     def _lines(self) -> Iterator[PictureEdge]:
         """Iterate over the lines, each once, whatever number of transitions it stands for."""
-        found: dict[tuple[str, str], list[TransitionView]] = {}
-        for transition in self.machine.transitions:
-            for line in self._ends_of(transition):
-                found.setdefault(line, []).append(transition)
-        for (source, target), transitions in found.items():
-            if source != target:
-                yield PictureEdge(
-                    id=f"{source}-to-{target}",
-                    source=source,
-                    target=target,
-                    tone=_TONES.get(self.shapes.get(target, Shape.STATE), ""),
-                    mark=self._mark(*(transition.id for transition in transitions)),
-                )
-
-    def _ends_of(self, transition: TransitionView) -> Iterator[tuple[str, str]]:
-        """Iterate over the lines that stand for a transition, each as its two ends."""
-        source, target = transition.source, transition.target
-        closes = self.shapes.get(target, Shape.STATE) in _TONES
-        if source is None:
-            yield BEGIN, target
-        elif transition.event in GENERAL:
-            if closes and transition.event is CommandType.WITHDRAW:
-                yield ANYTIME, target
-        elif transition in self.process.choices:
-            for option in self.machine.options:
-                if transition in self.process.choosing(option):
-                    yield source, option.value
-                    if not closes:
-                        yield option.value, target
-            if closes:
-                entry = next(iter(self.process.entries))
-                yield self.process.outermost(entry), target
-        elif closes:
-            yield self.process.outermost(source), target
-        else:
-            yield source, target
+        for (source, target), transitions in self.process.lines().items():
+            yield PictureEdge(
+                id=f"{source}-to-{target}",
+                source=source,
+                target=target,
+                tone=TONES.get(self.shapes.get(target, Shape.STATE), ""),
+                mark=self._mark(*(transition.id for transition in transitions)),
+            )

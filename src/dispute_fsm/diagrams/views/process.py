@@ -1,17 +1,22 @@
 """A machine as the overview shows it: what leads where, and how that is arranged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 
 from dispute_fsm.diagrams.model import Machine, StateNode, TransitionView
-from dispute_fsm.diagrams.picture import Plan, Row, Shape, Stack
-from dispute_fsm.diagrams.views.chart import shape_of
+from dispute_fsm.diagrams.picture import BAD, GOOD, Plan, Row, Shape, Stack
+from dispute_fsm.diagrams.views.chart import BEGIN, shape_of
 from dispute_fsm.domain.enums import CommandType, Option
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.rules.guards.selectors import FAILED, OPTION
 
 GENERAL = (CommandType.WITHDRAW, CommandType.EXTEND_DEADLINE)
 """Events that are possible nearly everywhere, so they are told once and not of each state."""
+TONES: Mapping[Shape, str] = FrozenMap({Shape.GOOD_END: GOOD, Shape.BAD_END: BAD})
+"""The colours of the lines that lead to the ends."""
+ANYTIME = "anytime"
+"""The id of the box with these events."""
 
 
 class Process:
@@ -84,6 +89,38 @@ class Process:
             )
         ]
 
+    def lines(self) -> Mapping[tuple[str, str], Sequence[TransitionView]]:
+        """Return the lines, by their ends, with the transitions that each stands for."""
+        found: dict[tuple[str, str], list[TransitionView]] = {}
+        for transition in self.machine.transitions:
+            for source, target in self._lines_of(transition):
+                if source != target:
+                    found.setdefault((source, target), []).append(transition)
+        return found
+
+    def _lines_of(self, transition: TransitionView) -> Iterator[tuple[str, str]]:
+        """Iterate over the lines that stand for a transition, each as its two ends."""
+        source, target = transition.source, transition.target
+        closes = self.machine.state(target).closed
+        if source is None:
+            yield BEGIN, target
+        elif transition.event in GENERAL:
+            if closes and transition.event is CommandType.WITHDRAW:
+                yield ANYTIME, target
+        elif transition in self.choices:
+            for option in self.machine.options:
+                if transition in self.choosing(option):
+                    yield source, option.value
+                    if not closes:
+                        yield option.value, target
+            if closes:
+                entry = next(iter(self.entries))
+                yield self.outermost(entry), target
+        elif closes:
+            yield self.outermost(source), target
+        else:
+            yield source, target
+
     def outermost(self, state: str) -> str:
         """Return the outermost state around a state, or itself."""
         return (state, *self.machine.around(state))[-1]
@@ -97,12 +134,16 @@ class Process:
 
 
 class Planner:
-    """Arranges a process. `narrow` puts below each other what else is side by side."""
+    """Arranges a process. `narrow` puts below each other what else is side by side.
 
-    def __init__(self, process: Process, *, narrow: bool) -> None:
+    `slim` does so only with the options that lead to the same state.
+    """
+
+    def __init__(self, process: Process, *, narrow: bool = False, slim: bool = False) -> None:
         self._process = process
         self._machine = process.machine
         self._narrow = narrow
+        self._slim = slim
 
     def level(self, frame: str | None = None) -> list[Plan]:
         """Arrange the live states in a frame: regions, and what options lead to, are in a row."""
@@ -134,7 +175,8 @@ class Planner:
         """Put parts in a row, or where there is no room for one, in a stack."""
         if len(parts) == 1:
             return parts[0]
-        return Stack(tuple(parts), joined=joined) if self._narrow else Row(tuple(parts))
+        below = self._narrow or (self._slim and joined)
+        return Stack(tuple(parts), joined=joined) if below else Row(tuple(parts))
 
     def _part(self, state: StateNode) -> Plan:
         if state.kind != "leaf":
