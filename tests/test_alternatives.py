@@ -557,6 +557,82 @@ def test_what_would_have_changed_it_is_named(name: str) -> None:
     assert en in _lines(record, "en")
 
 
+def _agreed(vouchers: str, month: str, code: str) -> str:
+    """Choose an agreed date in a month, which is refused."""
+    return (
+        "- {at: +1h, do: choose_option, with: {option: ship_by_agreed_date, "
+        f"agreed_until: 2023-{month}-01T10:00:00+08:00, {vouchers}}}, "
+        f"expect: {{refused: [{code}]}}}}\n- {{at: +25h, do: sweep}}"
+    )
+
+
+_TWO = f"{_FILE}, {_FILE.replace('a' * 64, 'b' * 64)}"
+_BIG = _TWO.replace("size: 1", f"size: {10 * 1024 * 1024 + 1}")
+_MANY = ", ".join(_FILE.replace("a" * 64, f"{number:063}f") for number in range(21))
+_LACKING = {
+    "one byte too many": (_evidence(_BIG, codes="voucher_too_large"), "voucher_too_large"),
+    "too much together": (
+        _evidence(
+            ", ".join(
+                _FILE.replace("a" * 64, f"{number:063}f").replace("size: 1", "size: 10485760")
+                for number in range(6)
+            ),
+            codes="voucher_too_large",
+        ),
+        "voucher_too_large",
+    ),
+    "one file too many": (_evidence(_MANY, codes="too_many_vouchers"), "too_many_vouchers"),
+    "one character too many": (
+        _evidence(_TWO, codes="statement_too_long").replace(
+            "statement: calls", f"statement: {'x' * 501}"
+        ),
+        "statement_too_long",
+    ),
+    "no statement": (
+        _evidence(_TWO, codes="statement_missing").replace("statement: calls", "statement: ' '"),
+        "statement_missing",
+    ),
+    "one voucher short": (_evidence(_FILE), "voucher_missing"),
+    "a wrong format": (
+        _evidence(_TWO.replace("image/png", "image/bmp"), codes="voucher_media_type"),
+        "voucher_media_type",
+    ),
+    "a kind not accepted": (
+        _evidence(
+            f"{_FILE}, {{kind: official_document, media_type: image/png, size: 1, "
+            f"sha256: {'c' * 64}}}",
+            codes="voucher_not_accepted",
+        ).replace("consumer_unresponsive", "force_majeure"),
+        "voucher_not_accepted",
+    ),
+    "a date too far ahead": (
+        _agreed(f"vouchers: [{_FILE}]", "05", "promise_too_far"),
+        "promise_too_far",
+    ),
+    "no voucher of the agreement": (
+        _agreed("vouchers: []", "04", "agreement_voucher_missing"),
+        "agreement_voucher_missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _LACKING)
+def test_an_attempt_is_completed_by_just_what_it_lacked(name: str) -> None:
+    steps, code = _LACKING[name]
+    record = happened(steps)
+    completed = [
+        (one, edit)
+        for one in alternatives(record).found
+        for edit in one.edits
+        if isinstance(edit, Completed)
+    ]
+    assert len(completed) == 1
+    one, edit = completed[0]
+    assert [reason.code.value for reason in edit.reasons] == [code]
+    assert len(edit.one_less) == 1
+    _limits_are_limits(record, one)
+
+
 def test_a_fact_dated_after_the_look_is_named_with_how_late_it_was() -> None:
     record = happened(
         "- {at: +1h, order: {shipment: {shipped_at: 2023-03-28T10:30:00+08:00, waybill: W1}, "

@@ -323,10 +323,9 @@ class _Search:
             return
         whole = repaired(before, act.command, facts, act.at)
         if whole is not None:
-            seq, command = cast("AuditEvent", act.event).seq, whole.command
-            until = command.agreed_until if isinstance(command, ChooseOption) else None
-            completed = Completed(seq, command, whole.reasons, whole.one_less, until)
-            act, edits = Act(command, act.at), (*edits, completed)
+            seq = cast("AuditEvent", act.event).seq
+            completed = Completed(seq, whole.command, whole.reasons, whole.one_less)
+            act, edits = Act(whole.command, act.at), (*edits, completed)
         self.try_command(candidate._replace(act=Act(act.command, act.at), edits=edits))
 
     def send(self, place: _Place) -> None:

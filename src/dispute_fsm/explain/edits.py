@@ -97,8 +97,8 @@ class Completed:
     """An attempt that was refused for what it said, with what it lacked.
 
     `reasons` are those that it would not have met, `one_less` the same command one step nearer to
-    what was sent: each is refused. `until` is the latest agreed instant where that is what had to
-    differ, or might have.
+    what was sent: each is refused. For an accepted choice there are none: `until` is the latest
+    instant that it might have named.
     """
 
     kind: ClassVar = EditKind.PAYLOAD
