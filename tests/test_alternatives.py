@@ -165,10 +165,10 @@ def _decided_again(record: Record, one: Alternative) -> None:
     assert dispute.outcome == one.foreseen
     ended = _ends_by_itself(record)
     if one.grade is Grade.RECORDED:
-        assert course.dispute.closed
+        assert course.dispute.closed_for_good
         assert course.dispute.state is not ended.state
     else:
-        assert not course.dispute.closed
+        assert not course.dispute.closed_for_good
         assert (one.grade is Grade.UNOPPOSED) is (
             dispute.closed and dispute.state is not ended.state
         )
@@ -432,8 +432,10 @@ def _many_commands(before: Dispute, at: datetime) -> Iterator[Command]:
 def _graded(record: Record, dispute: Dispute, foreseen: Dispute) -> Grade | None:
     """Grade an ending by the words of the documentation."""
     ended = _ends_by_itself(record)
-    if dispute.closed:
-        return Grade.RECORDED if dispute.state is not ended.state else None
+    if dispute.closed and dispute.state is ended.state:
+        return None
+    if dispute.closed and not dispute.running:
+        return Grade.RECORDED
     if not record.end.closed and dispute.states == record.end.states:
         return None
     if foreseen.closed and foreseen.state is not ended.state:

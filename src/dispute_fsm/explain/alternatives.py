@@ -573,8 +573,10 @@ class _Search:
     def grade(self, course: SupposedCourse) -> Grade | None:
         """Return what the record carries of it; None where it ends as it did."""
         end, dispute = self.silence, course.dispute
-        if dispute.closed:
-            return Grade.RECORDED if dispute.state is not end.state else None
+        if dispute.closed and dispute.state is end.state:
+            return None
+        if dispute.closed_for_good:
+            return Grade.RECORDED
         if dispute.states == self.record.end.states and not self.record.end.closed:
             return None
         if course.foreseen.closed and course.foreseen.state is not end.state:
