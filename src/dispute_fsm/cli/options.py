@@ -38,7 +38,7 @@ from dispute_fsm.explain.supposed_facts import known
 from dispute_fsm.history.jsonl import is_history
 from dispute_fsm.history.reader import steps
 from dispute_fsm.history.timeline import local_time
-from dispute_fsm.history.timeline_text import duration_text, facts_text, state_label
+from dispute_fsm.history.timeline_text import duration_text, order_text, state_label
 from dispute_fsm.scenarios.reader import SUFFIX
 
 
@@ -244,10 +244,10 @@ def _show(situation: _Situation, views: tuple[OptionView, ...], lang: Lang) -> N
     if facts is not None:
         observed = OPTIONS(lang, "facts", at=local_time(facts.observed_at, zone))
         console.print(Text(observed, style="dim"))
-        show_details([(OPTIONS(lang, "order"), facts_text(facts, lang, zone))])
+        show_details([(OPTIONS(lang, "order"), order_text(facts, lang, zone))])
     if learned is not None:
         console.print(Text(OPTIONS(lang, "learned"), style="dim"))
-        show_details([(OPTIONS(lang, "order"), facts_text(learned, lang, zone))])
+        show_details([(OPTIONS(lang, "order"), order_text(learned, lang, zone))])
     for view in views:
         marks = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}
         mark, status = marks[view.open]
