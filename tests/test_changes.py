@@ -556,8 +556,10 @@ def test_it_is_told_step_by_step(tmp_path: Path) -> None:
         ),
         (
             "zh",
-            "- {drop: 4}\n- {drop: 5}\n- {after: 3, do: choose_option, at: +30h, "
-            "with: {option: prove_no_fault}}\n",
+            (
+                "- {drop: 4}\n- {drop: 5}\n- {after: 3, do: choose_option, at: +30h, "
+                "with: {option: prove_no_fault}}\n"
+            ),
             ["    记录中  没有，时限届满后由系统处理", "    记录中    没有，这是假设的操作"],
         ),
     ],
@@ -573,33 +575,33 @@ def test_what_is_supposed_and_what_is_recorded_are_told(
     [
         (
             "zh",
-            "    取决于      商家（记录中没有其答复），最晚等到 2023-03-29 10:00:00 +0800",
-            "    取决于    平台判责专员（记录中没有其答复），没有时限",
-            "    取决于      商家，2023-03-31 10:00:01 +0800 前仍可改变结果（记录中没有此操作）",
+            "取决于 商家（记录中没有其答复），最晚等到 2023-03-29 10:00:00 +0800",
+            "取决于 平台判责专员（记录中没有其答复），没有时限",
+            "取决于 商家，2023-03-31 10:00:01 +0800 前仍可改变结果（记录中没有此操作）",
         ),
         (
             "en",
-            "    depends on      merchant, whose answer nobody recorded; it would wait until",
-            "    depends on    adjudicator, whose answer nobody recorded; it would wait without",
-            "    depends on      merchant, who could still change it until 2023-03-31 10:00:01",
+            "depends on merchant, whose answer nobody recorded; it would wait until",
+            "depends on adjudicator, whose answer nobody recorded; it would wait without",
+            "depends on merchant, who could still change it until 2023-03-31 10:00:01",
         ),
     ],
 )
 def test_whose_answer_is_missing_is_told(
     lang: str, waits: str, without_limit: str, may_change: str, tmp_path: Path
 ) -> None:
-    assert waits in told(tmp_path, PROMISE, "- {drop: 2}\n", lang)
-    assert without_limit in told(tmp_path, APPEALED, "- {drop: 4}\n", lang)
-    assert may_change in told(tmp_path, APPEALED, "- {drop: 3}\n- {drop: 4}\n", lang)
+    for text, changes, expected in (
+        (PROMISE, "- {drop: 2}\n", waits),
+        (APPEALED, "- {drop: 4}\n", without_limit),
+        (APPEALED, "- {drop: 3}\n- {drop: 4}\n", may_change),
+    ):
+        assert expected in " ".join(" ".join(told(tmp_path, text, changes, lang)).split())
 
 
 def test_an_act_that_would_not_be_recorded_is_told_without_a_number(tmp_path: Path) -> None:
-    changes = "- {after: 2, do: observe_order, at: +4h}\n"
+    changes = "- {after: 3, do: observe_order, at: +4h}\n"
     lines = told(tmp_path, PROMISE, changes, "en")
-    assert (
-        "    2023-03-28 14:00:00 +0800  nothing would be recorded  system · look at the order"
-        in lines
-    )
+    assert "    2023-03-28 14:00:00 +0800  nothing would be recorded  system · look at the" in lines
     full = "policy: {max_recorded_refusals: 0}\n" + APPEALED
     lines = told(tmp_path, full, "- {after: 4, do: withdraw, at: +50h}\n", "en")
     assert "    2023-03-30 12:00:00 +0800  refused (the dispute is closed)  consumer C-1 ·" in lines
@@ -628,7 +630,7 @@ def test_programs_get_the_same(tmp_path: Path) -> None:
     (line,) = explained(tmp_path, LATE, "- {drop: 2}\n", "--json").lines
     assert (line["steps"], line["waits"]) == ([], None)
     (line,) = explained(
-        tmp_path, PROMISE, "- {after: 2, do: observe_order, at: +4h}\n", "--json"
+        tmp_path, PROMISE, "- {after: 3, do: observe_order, at: +4h}\n", "--json"
     ).lines
     assert line["steps"][0]["event"] is None
 
