@@ -268,11 +268,11 @@ class _Walk:
 
     def take(self, act: Act) -> None:
         """Decide one act, if it is about what the dispute is about here."""
-        if act.change is not None:
-            self.send(act)
-            return
         event, dispute = act.event, self.dispute
         expires = act.command.type.expires
+        if act.change is not None and (event is None or expires is None):
+            self.send(act)  # whatever the dispute is about
+            return
         refused = event is not None and event.type is EventType.REFUSED
         if expires is not None and expires not in dispute.running and not refused:
             return
