@@ -15,7 +15,7 @@ from dispute_fsm.domain.commands import COMMAND_CLASSES, Command
 from dispute_fsm.domain.enums import RefusalCode, Role
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.facts import Order, OrderFacts
-from dispute_fsm.explain.course import Act, Course, CourseStep, Record, awaited, follow
+from dispute_fsm.explain.course import Act, CourseStep, Record, SupposedCourse, awaited, follow
 from dispute_fsm.explain.supposed_facts import SupposedWorld
 from dispute_fsm.history.redecide import compare
 from dispute_fsm.scenarios.reader import merged_facts
@@ -82,7 +82,7 @@ class Supposed:
 
     record: Record
     changes: tuple[ActChange, ...]
-    course: Course
+    course: SupposedCourse
     before: tuple[AuditEvent, ...]
     steps: tuple[ToldStep, ...]
 
