@@ -1,5 +1,7 @@
 """Changes of a record: the file, what would have happened with them, and how it is told."""
 
+import re
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from rich.console import Console
 from dispute_fsm.cli import explain_change, output, show
 from dispute_fsm.decider.hash_chain import erased
 from dispute_fsm.domain.commands import ChooseOption, SubmitEvidence
+from dispute_fsm.domain.deadlines import due_instant
 from dispute_fsm.domain.enums import (
     CommandType,
     Deadline,
@@ -20,6 +23,7 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.scalars import format_instant, parse_instant
 from dispute_fsm.errors import InputError
+from dispute_fsm.explain import course as course_module
 from dispute_fsm.explain.changes import AddedAct, ChangedAct, DroppedAct, Supposed, suppose
 from dispute_fsm.explain.changes_reader import parse_changes, read_changes
 from dispute_fsm.explain.course import Record
@@ -30,7 +34,7 @@ from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests import command_line
 from tests.command_line import Ran
-from tests.support import ROOT
+from tests.support import HOUR, ROOT
 
 C, E, S = RefusalCode, EventType, StateName
 FILE = "changes.yaml"
@@ -643,3 +647,41 @@ def test_an_error_is_code_2_and_names_its_place(tmp_path: Path) -> None:
         done = explained(tmp_path, LATE, "[]", *other)
         assert (done.code, done.out) == (2, "")
         assert f"{other[0]}: cannot be combined with --change" in done.err
+
+
+def test_what_today_s_calendar_counts_otherwise_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def later(deadline: Deadline, policy: Policy, start: datetime, *others: datetime) -> object:
+        due = due_instant(deadline, policy, start, *others)
+        return due and due + HOUR
+
+    changes = f"- {{seq: 1, order: {{{PICKUP}}}}}\n"
+    note = "note today's calendar counts a recorded deadline otherwise"
+    before = told(tmp_path, PROMISE, changes, "en")
+    monkeypatch.setattr(course_module, "due_instant", later)
+    after = told(tmp_path, PROMISE, changes, "en")
+    assert [note in " ".join(" ".join(lines).split()) for lines in (before, after)] == [False, True]
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
+    (changes,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    (printed,) = re.findall(r"^```text\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    (history,) = re.findall(r"(tests/\S+) --change FILE --lang zh`", PAGE)
+    (tmp_path / FILE).write_text(changes, encoding="utf-8")
+    done = command_line.run("explain", ROOT / history, "--change", tmp_path / FILE, "--lang", "zh")
+    assert [line.rstrip() for line in done.out.splitlines()] == printed.splitlines()
+
+
+def test_the_page_names_the_members_of_the_json(tmp_path: Path) -> None:
+    formats = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    page = formats.partition("### `dispute-fsm explain --change")[2].partition("###")[0]
+    (line,) = explained(tmp_path, PROMISE, "- {drop: 2}\n", "--json").lines
+    (other,) = explained(tmp_path, LATE, "- {seq: 4, at: +24h}\n", "--json").lines
+    for members in (line, line["waits"], line["end"], other["steps"][0]):
+        assert [name for name in members if f"`{name}`" not in page] == []
