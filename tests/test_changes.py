@@ -21,6 +21,7 @@ from dispute_fsm.domain.enums import (
     Role,
     StateName,
 )
+from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import format_instant, parse_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.explain import course as course_module
@@ -113,7 +114,7 @@ def supposed(text: str, changes: str) -> Supposed:
 
 
 def types(found: Supposed) -> list[EventType | None]:
-    return [told.step.event and told.step.event.type for told in found.steps]
+    return [None if one.step.event is None else one.step.event.type for one in found.steps]
 
 
 def end(found: Supposed) -> tuple[StateName, Outcome | None]:
