@@ -286,6 +286,36 @@ def test_a_supposed_expiry_is_a_supposed_silence() -> None:
     assert early.steps[0].step.refused == (C.DEADLINE_NOT_PASSED,)
 
 
+def test_a_silence_that_the_record_does_not_show_may_be_supposed() -> None:
+    expire = "{after: 1, do: expire, at: +26h, with: {deadline: response}}"
+    found = supposed(PROMISE, f"- {{drop: 2}}\n- {{drop: 3}}\n- {expire}\n")
+    assert types(found) == [E.DISPUTE_PENALIZED]
+    late = "{after: 1, do: choose_option, at: +24h1s, with: {option: prove_no_fault}}"
+    found = supposed(PROMISE, f"- {{drop: 2}}\n- {{drop: 3}}\n- {late}\n")
+    assert types(found) == [E.REFUSED, E.DISPUTE_PENALIZED]
+    assert found.steps[0].step.refused == (C.DEADLINE_PASSED,)
+
+
+def test_a_changed_act_is_done_whatever_it_was_about() -> None:
+    other = "- {seq: 2, with: {option: out_of_stock_refund, agreed_until: null}}\n"
+    found = supposed(PROMISE, f"{other}- {{seq: 3, at: +4h}}\n- {{seq: 4, at: +6d}}\n")
+    assert types(found) == [E.OPTION_CHOSEN, E.DISPUTE_RESOLVED]  # no promise is left to expire
+    assert found.course.left_out == ()
+
+
+def test_a_step_is_the_same_only_if_its_time_and_what_was_seen_are() -> None:
+    moved = supposed(PROMISE, "- {seq: 3, at: +4h}\n")
+    assert [told.same for told in moved.steps] == [False, True]
+    seen = supposed(PROMISE, "- {seq: 4, order: {shipment: {carrier: JDL}}}\n")
+    assert [told.same for told in seen.steps] == [False]
+    assert end(seen) == end(moved) == (S.PENALIZED, Outcome.PROMISE_MISSED)
+
+
+def test_a_member_that_is_null_is_not_given() -> None:
+    found = supposed(PROMISE, "- {seq: 2, with: {vouchers: null}}\n")
+    assert found.steps[0].step.refused == (C.AGREEMENT_VOUCHER_MISSING,)
+
+
 def test_an_act_is_left_out() -> None:
     found = supposed(PROMISE, "- {drop: 2}\n")
     assert [told.step.refused for told in found.steps] == []
@@ -440,6 +470,25 @@ def test_an_added_act_follows_a_changed_one_in_its_time() -> None:
     with pytest.raises(InputError, match="it is before event 3"):
         supposed(LATE, "- {seq: 3, at: +3h}\n- {after: 3, do: withdraw, at: +2h}\n")
     assert types(supposed(LATE, "- {seq: 3, at: +3h}\n- {after: 3, do: withdraw, at: +4h}\n"))
+
+
+def test_an_act_that_moved_away_does_not_follow() -> None:
+    changes = "- {seq: 4, at: +2h}\n- {after: 3, do: withdraw, at: +21h}\n"
+    assert types(supposed(LATE, changes))[-1] is not None
+
+
+def test_a_part_of_a_fact_has_to_fit_each_later_look() -> None:
+    refused = "expect: {refused: [no_cancel_request_or_refund]}"
+    attempt = f"do: choose_option, with: {{option: consumer_cancels}}, {refused}"
+    text = (
+        OPENING.replace("order:\n", "order:\n  refund: {status: requested}\n")
+        + f"  - {{at: +1h, {attempt}}}\n"
+        + "  - {at: +2h, order: {refund: null}}\n"
+        + f"  - {{at: +3h, {attempt}}}\n"
+    )
+    with pytest.raises(InputError, match="this field is missing") as error:
+        supposed(text, '- {seq: 2, order: {refund: {amount: "1.00"}}}\n')
+    assert (error.value.line, error.value.field) == (1, "[0].order.refund.status")
 
 
 def test_a_part_of_a_fact_is_enough_once_the_fact_is_known() -> None:
