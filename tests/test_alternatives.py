@@ -220,7 +220,7 @@ def _no_supposed_silence(record: Record, one: Alternative) -> None:
     dispute = one.course.start
     for step in one.course.steps:
         deadline = step.act.command.type.expires
-        if deadline is not None and step.event is not None:
+        if deadline is not None and step.event is not None and not step.refused:
             due = dispute.running[deadline]
             while_due = [other for other in record.disputes if other.last_at <= due][-1]
             in_regions = len(dispute.states) > 1

@@ -1,6 +1,7 @@
 """The merchant's options: open, closed or unknown, why, what each needs and leads to."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.domain.reasons import FactUnlock, NeverUnlock, PayloadUnlock
 from dispute_fsm.errors import InputError, StaleFactsError
+from tests import command_line
 from tests.sampling import examples
 from tests.strategies import orders, policies
 from tests.support import (
@@ -58,6 +60,7 @@ from tests.support import (
 C, E, O, S = RefusalCode, CommandType, Option, StateName  # noqa: E741 -- O reads beside C, E and S
 NOW = OPENED_AT + HOUR
 TICK = timedelta(microseconds=1)
+TWO_DAYS = over(response={"hours": 48})
 
 
 def shown(
@@ -395,6 +398,187 @@ def test_contesting_shows_the_evidence_catalogue_and_what_silence_costs() -> Non
 
 def test_a_clock_that_is_switched_off_has_no_consequences() -> None:
     assert consequences(O.PROVE_NO_FAULT, evidence=None) == set()
+
+
+# ---- an early choice may shorten one's own time --------------------------------------------------
+
+
+def test_contesting_early_leaves_less_time_than_was_left_to_choose() -> None:
+    now = OPENED_AT + 28 * HOUR  # 14:00 the next day, 20 h before the response deadline
+    shorter = preview_of(O.PROVE_NO_FAULT, now=now, policy=TWO_DAYS).shorter
+    assert shorter is not None
+    assert (shorter.deadline, shorter.left) == (Deadline.RESPONSE, 20 * HOUR)
+    assert shorter.due == now + 20 * HOUR
+    assert (shorter.begins.deadline, shorter.begins.due) == (Deadline.EVIDENCE, now + 4 * HOUR)
+    assert shorter.term.working_hours == 4
+    assert all(
+        preview_of(option).shorter is None
+        for option in opened().rules.options
+        if option is not O.PROVE_NO_FAULT  # the time that begins there is the consumer's
+    )
+
+
+def test_contesting_at_the_end_of_the_time_leaves_more() -> None:
+    policy = over(evidence={"hours": 4})
+    due = opened(policy).deadlines[Deadline.RESPONSE]
+    assert preview_of(O.PROVE_NO_FAULT, policy, due - 4 * HOUR).shorter is None
+    assert preview_of(O.PROVE_NO_FAULT, policy, due - 4 * HOUR - SECOND).shorter is not None
+    assert preview_of(O.PROVE_NO_FAULT, over(evidence=None)).shorter is None
+
+
+def test_without_a_response_deadline_any_time_is_shorter() -> None:
+    shorter = preview_of(O.PROVE_NO_FAULT, over(response=None, evidence={"hours": 72})).shorter
+    assert shorter is not None
+    assert (shorter.due, shorter.left, shorter.term.hours) == (None, None, 72)
+
+
+def test_where_both_run_from_the_opening_a_choice_shortens_nothing() -> None:
+    policy = over(response={"hours": 48})
+    for view in options(opened(policy, rules="parallel"), seen(PAID, NOW), NOW):
+        assert view.preview is None or view.preview.shorter is None
+
+
+@pytest.mark.parametrize(
+    ("lang", "policy", "told"),
+    [
+        (
+            "zh",
+            "",
+            (
+                "注意    现在距商家响应时限截止还有 20 小时；选择后须在 4 个工作小时内"
+                "（截止 2023-03-29 18:00:00 +0800）提交举证"
+            ),
+        ),
+        (
+            "en",
+            "",
+            (
+                "note  20h are left to choose now; after the choice 4 h of working time to submit "
+                "evidence, until 2023-03-29 18:00:00 +0800"
+            ),
+        ),
+        (
+            "zh",
+            "policy: {response: null, evidence: {hours: 2}}\n",
+            (
+                "注意    现在选择不限时间；选择后须在 2 小时内"
+                "（截止 2023-03-29 16:00:00 +0800）提交举证"
+            ),
+        ),
+        (
+            "en",
+            "policy: {response: null, evidence: {hours: 2}}\n",
+            (
+                "note  there is no limit for the choice; after it 2 h to submit evidence, until "
+                "2023-03-29 16:00:00 +0800"
+            ),
+        ),
+    ],
+)
+def test_the_preview_says_so(lang: str, policy: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.dispute.yaml"
+    policy = policy or "policy: {response: {hours: 48}}\n"
+    file.write_text(
+        f"{policy}dispute: {{opened_at: 2023-03-28T10:00:00+08:00}}\n"
+        "steps: [{at: +28h, order: {shipment: {waybill: W1}}}]\n",
+        encoding="utf-8",
+    )
+    shown_text = command_line.script("options", file, "--lang", lang).out
+    assert told in [line.strip() for line in shown_text.splitlines()]
+
+
+# ---- as it was after an event --------------------------------------------------------------------
+
+LATE = """\
+dispute: {dispute_id: ID, opened_at: 2023-03-28T10:00:00+08:00}
+order:
+  paid_at: 2023-03-25T09:00:00+08:00
+  shipment: {shipped_at: 2023-03-25T10:00:00+08:00, waybill: W1}
+steps:
+  - at: +1h
+    do: choose_option
+    with: {option: already_shipped}
+    expect: {refused: [no_pickup_scan]}
+  - at: +2h
+    order: {pickup: {scanned_at: 2023-03-28T10:30:00+08:00, waybill: W1, kind: picked_up}}
+  - {at: +3h, do: choose_option, with: {option: already_shipped}}
+"""
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Path:
+    """Write two disputes in which a scan is seen after a refusal that it would have prevented."""
+    for name in ("D-1", "D-2"):
+        (tmp_path / f"{name}.dispute.yaml").write_text(LATE.replace("ID", name), encoding="utf-8")
+    assert command_line.run("run", tmp_path, "--histories", tmp_path).code == 0
+    both = [(tmp_path / f"{name}.history.jsonl").read_bytes() for name in ("D-1", "D-2")]
+    (tmp_path / "both.history.jsonl").write_bytes(b"".join(both))
+    return tmp_path
+
+
+def at(path: Path, *arguments: str) -> dict[str, Any]:
+    done = command_line.run("options", path, *arguments, "--json")
+    assert (done.code, done.err) == (0, "")
+    (line,) = done.lines
+    return line
+
+
+def test_what_was_open_then_is_what_was_known_then(late: Path) -> None:
+    for path in (late / "both.history.jsonl", late / "D-2.dispute.yaml"):
+        then = at(path, "--dispute", "D-2", "--at", "2")
+        assert (then["dispute_id"], then["state"]) == ("D-2", "opened")
+        assert then["at"] == then["facts_observed_at"] == "2023-03-28T03:00:00Z"
+        shipped = then["options"][1]
+        assert (shipped["option"], shipped["open"]) == ("already_shipped", False)
+        assert [reason["code"] for reason in shipped["reasons"]] == ["no_pickup_scan"]
+        assert shipped["reasons"][0]["unlock"]["type"] == "fact"
+        assert then["facts"]["pickup"] is None
+        assert then["learned_later"]["pickup"]["scanned_at"] == "2023-03-28T02:30:00Z"
+        opening = at(path, "--dispute", "D-2", "--at", "1")
+        assert (opening["at"], opening["learned_later"]) == ("2023-03-28T02:00:00Z", None)
+
+
+def test_after_the_last_event_it_is_as_without_the_number(late: Path) -> None:
+    history = late / "both.history.jsonl"
+    assert at(history, "--dispute", "D-1", "--at", "3") == at(history, "--dispute", "D-1")
+    assert (
+        at(late / "D-1.dispute.yaml", "--at", "3")["options"]
+        == at(late / "D-1.dispute.yaml")["options"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("zh", "当时已发生、但之后才查到（未计入）："),
+        ("en", "had happened by then, but was seen only later (not counted):"),
+    ],
+)
+def test_what_was_seen_only_later_stands_apart(lang: str, told: str, late: Path) -> None:
+    done = command_line.script("options", late / "D-1.dispute.yaml", "--at", "2", "--lang", lang)
+    head = done.out.split("\n\n")[0].splitlines()
+    assert (done.code, head[3]) == (0, told)
+    assert "2023-03-28 10:30:00" not in head[2]
+    assert "2023-03-28 10:30:00" in head[4]
+    later = command_line.script("options", late / "D-1.dispute.yaml", "--lang", lang)
+    assert told not in later.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["both.history.jsonl", "--at", "2"], "there are 2 disputes in this history: D-1, D-2"),
+        (["both.history.jsonl", "--at", "4", "--dispute", "D-2"], "--at: there is no event 4"),
+        (["both.history.jsonl", "--at", "0", "--dispute", "D-2"], "--at: there is no event 0"),
+        (["both.history.jsonl", "--dispute", "D-3"], "there is no dispute D-3 in this history"),
+        (["D-1.dispute.yaml", "--dispute", "D-2"], "its dispute is D-1"),
+        (["D-1.dispute.yaml", "--dispute", "D-2", "--at", "1"], "its dispute is D-1"),
+    ],
+)
+def test_what_is_not_there_is_an_error(late: Path, arguments: list[str], named: str) -> None:
+    done = command_line.run("options", late / arguments[0], *arguments[1:])
+    assert (done.code, done.out) == (2, "")
+    assert named in done.err
 
 
 # ---- what is shown is what comes -----------------------------------------------------------------

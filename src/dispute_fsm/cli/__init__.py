@@ -15,7 +15,9 @@ COMMANDS = {
         "Replay histories: check all hashes and transitions, and decide every command again."
     ),
     "show": "Show the timeline of one dispute, and its state.",
-    "explain": "Explain why one dispute ended so, or where it stands.",
+    "explain": (
+        "Explain why one dispute ended so, or where it stands, and what would have changed it."
+    ),
     "diagram": (
         "Draw the rules: overview, chart, decisions, options, one dispute, differences, coverage."
     ),

@@ -16,9 +16,11 @@ from dispute_fsm.cli.arguments import (
     choice_option,
 )
 from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.explain_change import show_change
 from dispute_fsm.cli.inputs import select_steps
 from dispute_fsm.cli.output import print_item, print_json, print_line, print_written_into
 from dispute_fsm.domain.enums import Lang
+from dispute_fsm.errors import InputError
 from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader, loser
 from dispute_fsm.explain.alternatives_json import alternatives_record
 from dispute_fsm.explain.alternatives_text import grouped, notes, text_of
@@ -50,6 +52,13 @@ def explain_command(
             metavar="DIR", help="Write each possibility as a scenario file that `run` accepts."
         ),
     ] = None,
+    change: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Show instead what would have happened with the changes in this YAML file.",
+        ),
+    ] = None,
     review: ReviewOption = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
@@ -63,6 +72,12 @@ def explain_command(
     """
     steps = select_steps(path, dispute)
     record = Record([step.event for step in steps], steps[0].policy)
+    if change is not None:
+        if scenarios is not None or review is not None:
+            field = "--review" if scenarios is None else "--scenarios"
+            raise InputError("cannot be combined with --change", field=field)
+        show_change(record, change, lang, as_json=as_json)
+        return Exit.OK
     explanation = explain_dispute(record.end, record.events)
     result = alternatives(record)
     hands = loser(record.end) if reader is None else Hands(reader)

@@ -178,6 +178,17 @@ class _Selection:
         return self.steps
 
 
+def require_seq(seq: int, events: Sequence[AuditEvent], path: str) -> None:
+    """Require the number of an event of a dispute. Raises `InputError` for another one."""
+    if not 1 <= seq <= len(events):
+        raise InputError(
+            f"there is no event {seq}: dispute {events[0].dispute_id} has the events 1 to "
+            f"{len(events)}",
+            file=path,
+            field="--at",
+        )
+
+
 def read_events(path: str, dispute_id: str | None) -> tuple[Sequence[AuditEvent], Policy]:
     """Return one dispute's events and policy: from a history, or by running a scenario.
 
@@ -188,20 +199,15 @@ def read_events(path: str, dispute_id: str | None) -> tuple[Sequence[AuditEvent]
     if path == STANDARD_INPUT or is_history(path):
         selected = select_steps(path, dispute_id)
         return [step.event for step in selected], selected[0].policy
-    result, dispute = run_dispute(Path(path))
-    if dispute_id not in {None, dispute.dispute_id}:
-        raise UnknownDisputeError(
-            f"there is no dispute {dispute_id} in this scenario; its dispute is "
-            f"{dispute.dispute_id}",
-            file=path,
-        )
+    result, _ = run_dispute(Path(path), dispute_id)
     return result.events, result.scenario.opening.policy
 
 
-def run_dispute(path: Path) -> tuple[ScenarioResult, Dispute]:
+def run_dispute(path: Path, dispute_id: str | None = None) -> tuple[ScenarioResult, Dispute]:
     """Run a scenario and return its result and the dispute.
 
-    Raises `InputError` where the scenario is invalid, or the opening was refused.
+    Raises `InputError` where the scenario is invalid, or the opening was refused;
+    `UnknownDisputeError` where another dispute is named.
     """
     scenario = read_scenario(path)
     try:
@@ -211,4 +217,10 @@ def run_dispute(path: Path) -> tuple[ScenarioResult, Dispute]:
     if result.dispute is None:
         codes = ", ".join(code.value for code in result.refused)
         raise InputError(f"the opening was refused ({codes}): there is no dispute", file=str(path))
+    if dispute_id not in {None, result.dispute.dispute_id}:
+        raise UnknownDisputeError(
+            f"there is no dispute {dispute_id} in this scenario; its dispute is "
+            f"{result.dispute.dispute_id}",
+            file=str(path),
+        )
     return result, result.dispute

@@ -35,6 +35,11 @@ OPTIONS = Messages(
     {
         "head": ("纠纷 {id} · {state} · {at}", "dispute {id} · {state} · {at}"),
         "facts": ("订单数据截至 {at}", "order data as of {at}"),
+        "order": ("订单", "order"),
+        "learned": (
+            "当时已发生、但之后才查到（未计入）：",
+            "had happened by then, but was seen only later (not counted):",
+        ),
         "open": ("可选", "open"),
         "closed": ("不可选", "closed"),
         "unknown": ("暂时无法判断（未取得订单数据）", "unknown (the order system cannot answer)"),
@@ -42,6 +47,17 @@ OPTIONS = Messages(
         "unlock": ("解决办法", "unlock"),
         "needs": ("需提供", "needs"),
         "then": ("选择后", "then"),
+        "note": ("注意", "note"),
+        "shorter": (
+            "现在距{deadline}截止还有 {left}；选择后须在 {term}内（截止 {due}）{act}",
+            "{left} are left to choose now; after the choice {term} to {act}, until {due}",
+        ),
+        "limited": (
+            "现在选择不限时间；选择后须在 {term}内（截止 {due}）{act}",
+            "there is no limit for the choice; after it {term} to {act}, until {due}",
+        ),
+        "hours": ("{hours} 小时", "{hours} h"),
+        "working_hours": ("{hours} 个工作小时", "{hours} h of working time"),
         "settles": ("纠纷随即结束：{outcome}", "settles at once: {outcome}"),
         "until": ("{deadline}：{due}", "{deadline}: {due}"),
         "promise": (

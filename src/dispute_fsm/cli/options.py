@@ -12,31 +12,46 @@ from rich.table import Table
 from rich.text import Text
 
 from dispute_fsm.cli.app import Exit, app, console, print_error
-from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
+from dispute_fsm.cli.arguments import LANG, DisputeOption, JsonOption, LangOption
 from dispute_fsm.cli.errors import reported
-from dispute_fsm.cli.inputs import run_dispute
+from dispute_fsm.cli.inputs import read_events, require_seq, run_dispute, select_steps
 from dispute_fsm.cli.messages import OPTIONS
 from dispute_fsm.cli.output import print_json, print_line
+from dispute_fsm.cli.show import show_details
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.decider.options import Consequence, OptionView, Preview, StartedDeadline, options
+from dispute_fsm.decider.options import (
+    Consequence,
+    OptionView,
+    Preview,
+    ShorterTime,
+    StartedDeadline,
+    options,
+)
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Lang
-from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.reasons import Reason
-from dispute_fsm.domain.scalars import format_instant
+from dispute_fsm.domain.scalars import format_duration, format_instant
 from dispute_fsm.errors import InputError
+from dispute_fsm.explain.course import Record
+from dispute_fsm.explain.supposed_facts import known
 from dispute_fsm.history.jsonl import is_history
 from dispute_fsm.history.reader import steps
 from dispute_fsm.history.timeline import local_time
-from dispute_fsm.history.timeline_text import duration_text, state_label
+from dispute_fsm.history.timeline_text import duration_text, order_text, state_label
 from dispute_fsm.scenarios.reader import SUFFIX
 
 
 class _Situation(NamedTuple):
-    """A dispute, the last known facts of its order, and the instant that is asked about."""
+    """A dispute, the last known facts of its order, and the instant that is asked about.
+
+    `learned` are the facts that had happened by that instant, but were seen only later.
+    """
 
     dispute: Dispute
     facts: OrderFacts | None
     at: datetime
+    learned: OrderFacts | None = None
 
 
 @app.command("options")
@@ -48,6 +63,14 @@ def options_command(
             metavar="PATH", help=f"A scenario (*{SUFFIX}) or a history (*.history.jsonl)."
         ),
     ],
+    dispute: DisputeOption = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEQ",
+            help="Go back to just after the event of this number, with what was known then.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
@@ -55,16 +78,21 @@ def options_command(
 
     For each option that is closed: why, and what would unlock it. For each: what it leads to.
 
-    Example: dispute-fsm options examples/06-not-shipped-then-corrected.dispute.yaml
+    Example: dispute-fsm options examples/06-not-shipped-then-corrected.dispute.yaml --at 1
     """
     if not path.is_file():
         raise InputError(
             "this is a folder; name one file in it" if path.is_dir() else "no such file",
             file=str(path),
         )
-    situations = _from_history(path) if is_history(path.name) else [_from_scenario(path)]
+    if at is not None:
+        situations = [_after(path, dispute, at)]
+    elif is_history(path.name):
+        situations = _from_history(path, dispute)
+    else:
+        situations = [_from_scenario(path, dispute)]
     for situation in situations:
-        views = options(*situation)
+        views = options(situation.dispute, situation.facts, situation.at)
         if as_json:
             print_json(_as_json(situation, views))
         else:
@@ -72,18 +100,19 @@ def options_command(
     return Exit.OK
 
 
-def _from_scenario(path: Path) -> _Situation:
-    result, dispute = run_dispute(path)
+def _from_scenario(path: Path, dispute_id: str | None) -> _Situation:
+    result, dispute = run_dispute(path, dispute_id)
     if not result.ok:
         print_error(f"{path}: this scenario fails; see dispute-fsm run {path}")
     return _Situation(dispute, result.facts, result.ends_at)
 
 
-def _from_history(path: Path) -> list[_Situation]:
+def _from_history(path: Path, dispute_id: str | None) -> list[_Situation]:
     """Read the disputes of a history, each with the facts that it recorded last."""
     disputes: dict[str, Dispute] = {}
     facts: dict[str, OrderFacts] = {}
-    for step in steps(str(path)):
+    named = steps(str(path)) if dispute_id is None else select_steps(str(path), dispute_id)
+    for step in named:
         disputes[step.after.dispute_id] = step.after
         if step.event.facts is not None:
             facts[step.after.dispute_id] = step.event.facts
@@ -95,11 +124,28 @@ def _from_history(path: Path) -> list[_Situation]:
     ]
 
 
+def _after(path: Path, dispute_id: str | None, seq: int) -> _Situation:
+    """Go back to just after an event, to what the order system had shown by then."""
+    events, policy = read_events(str(path), dispute_id)
+    require_seq(seq, events, str(path))
+    record = Record(events, policy)
+    dispute = record.disputes[seq - 1]
+    looks = (event.facts for event in reversed(events[:seq]) if event.facts is not None)
+    facts, learned = next(looks, None), known(record, dispute.last_at)
+    if facts is None or learned is None or _order(facts) == _order(learned):
+        learned = None
+    return _Situation(dispute, facts, dispute.last_at, learned)
+
+
+def _order(facts: OrderFacts) -> dict[str, Any]:
+    return facts.model_dump(include=set(Order.model_fields))
+
+
 # ---- for programs --------------------------------------------------------------------------------
 
 
 def _as_json(situation: _Situation, views: tuple[OptionView, ...]) -> dict[str, Any]:
-    dispute, facts, at = situation
+    dispute, facts, at, learned = situation
     return {
         "dispute_id": dispute.dispute_id,
         "rules": dispute.rules.id,
@@ -107,6 +153,8 @@ def _as_json(situation: _Situation, views: tuple[OptionView, ...]) -> dict[str, 
         "states": [state.value for state in dispute.states],
         "at": format_instant(at),
         "facts_observed_at": facts and format_instant(facts.observed_at),
+        "facts": facts and facts.model_dump(mode="json"),
+        "learned_later": learned and learned.model_dump(mode="json"),
         "options": [_option_json(view) for view in views],
     }
 
@@ -169,6 +217,18 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
         "evidence_reasons": {
             name: reason.model_dump(mode="json") for name, reason in preview.reasons
         },
+        "shorter": preview.shorter and _shorter_json(preview.shorter),
+    }
+
+
+def _shorter_json(shorter: ShorterTime) -> dict[str, Any]:
+    return {
+        "deadline": shorter.deadline.value,
+        "due": shorter.due and format_instant(shorter.due),
+        "left": None if shorter.left is None else format_duration(shorter.left),
+        "then": shorter.begins.deadline.value,
+        "then_due": shorter.begins.due and format_instant(shorter.begins.due),
+        "term": shorter.term.model_dump(mode="json"),
     }
 
 
@@ -176,7 +236,7 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
 
 
 def _show(situation: _Situation, views: tuple[OptionView, ...], lang: Lang) -> None:
-    dispute, facts, at = situation
+    dispute, facts, at, learned = situation
     zone = ZoneInfo(dispute.policy.calendar.zone)
     state = state_label(dispute.path, lang)
     head = OPTIONS(lang, "head", id=dispute.dispute_id, state=state, at=local_time(at, zone))
@@ -184,6 +244,10 @@ def _show(situation: _Situation, views: tuple[OptionView, ...], lang: Lang) -> N
     if facts is not None:
         observed = OPTIONS(lang, "facts", at=local_time(facts.observed_at, zone))
         console.print(Text(observed, style="dim"))
+        show_details([(OPTIONS(lang, "order"), order_text(facts, lang, zone))])
+    if learned is not None:
+        console.print(Text(OPTIONS(lang, "learned"), style="dim"))
+        show_details([(OPTIONS(lang, "order"), order_text(learned, lang, zone))])
     for view in views:
         marks = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}
         mark, status = marks[view.open]
@@ -224,6 +288,8 @@ def _preview(
 ) -> Iterator[tuple[str, str]]:
     if preview is None:
         return
+    if preview.shorter is not None:
+        yield "note", _shorter(preview.shorter, zone, lang)
     if preview.settles is None:
         yield "then", preview.state.label(lang)
     else:
@@ -236,6 +302,21 @@ def _preview(
         yield "then", _consequence(following, lang)
     if preview.reasons:
         yield "then", OPTIONS(lang, "reasons", count=len(preview.reasons))
+
+
+def _shorter(shorter: ShorterTime, zone: ZoneInfo, lang: Lang) -> str:
+    begins, term = shorter.begins, shorter.term
+    hours = ("hours", term.hours) if term.hours else ("working_hours", term.working_hours)
+    command = next(of for of in COMMAND_CLASSES.values() if of.meets is begins.deadline)
+    values = {
+        "term": OPTIONS(lang, hours[0], hours=hours[1]),
+        "due": begins.due and local_time(begins.due, zone),
+        "act": command.type.label(lang),
+    }
+    if shorter.left is None:
+        return OPTIONS(lang, "limited", **values)
+    left = duration_text(shorter.left, lang)
+    return OPTIONS(lang, "shorter", deadline=shorter.deadline.label(lang), left=left, **values)
 
 
 def _deadline(started: StartedDeadline, dispute: Dispute, zone: ZoneInfo, lang: Lang) -> str:

@@ -11,14 +11,13 @@ from rich.text import Text
 from dispute_fsm.cli.app import Exit, app, console
 from dispute_fsm.cli.arguments import LANG, DisputeOption, HistoryArgument, JsonOption, LangOption
 from dispute_fsm.cli.errors import reported
-from dispute_fsm.cli.inputs import select_steps
+from dispute_fsm.cli.inputs import require_seq, select_steps
 from dispute_fsm.cli.messages import SHOW
 from dispute_fsm.cli.output import print_json
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
 from dispute_fsm.domain.rollout import RolloutDecision
 from dispute_fsm.domain.scalars import format_duration, format_instant
-from dispute_fsm.errors import InputError
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import sentences
 from dispute_fsm.history.timeline import (
@@ -54,19 +53,14 @@ def show(
     Example: dispute-fsm show out/15-promise-missed.history.jsonl --at 3
     """
     steps = select_steps(path, dispute)
-    if at is not None and not 1 <= at <= len(steps):
-        raise InputError(
-            f"there is no event {at}: dispute {steps[0].event.dispute_id} has the events 1 to "
-            f"{len(steps)}",
-            file=path,
-            field="--at",
-        )
+    if at is not None:
+        require_seq(at, [step.event for step in steps], path)
     steps = steps[:at]
     events = [step.event for step in steps]
     entries = timeline(events, steps[0].policy)
     if as_json:
         for entry in entries:
-            print_json(_as_json(entry))
+            print_json(entry_json(entry))
     else:
         explanation = explain_dispute(steps[-1].after, events)
         _show(entries, steps[-1].after, sentences(explanation, lang), lang)
@@ -76,7 +70,8 @@ def show(
 # ---- for programs --------------------------------------------------------------------------------
 
 
-def _as_json(entry: TimelineEntry) -> dict[str, Any]:
+def entry_json(entry: TimelineEntry) -> dict[str, Any]:
+    """Return an entry of a timeline as JSON."""
     return {
         "seq": entry.seq,
         "at": format_instant(entry.at),
@@ -169,19 +164,24 @@ def _show(
         console.print(Text(sentence))
     width = len(str(entries[-1].seq))
     for entry in entries:
-        when, what, by = headline(entry, lang)
-        console.print()
-        console.print(
-            Text.assemble(
-                (f"#{entry.seq:<{width}}  {when}  ", "dim"), (what, _style(entry)), f"  {by}"
-            )
-        )
-        _show_details(details(entry, lang))
+        show_entry(entry, width, lang)
     console.print()
     at = local_time(dispute.last_at, ZoneInfo(dispute.policy.calendar.zone))
     state = SHOW(lang, "state", at=at, seq=dispute.seq, revision=dispute.revision)
     console.print(Text(state, style="bold"))
-    _show_details(state_details(dispute, lang))
+    show_details(state_details(dispute, lang))
+
+
+def show_entry(
+    entry: TimelineEntry, width: int, lang: Lang, notes: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Print an entry of a timeline, and notes below it; `width` is that of the largest number."""
+    when, what, by = headline(entry, lang)
+    console.print()
+    console.print(
+        Text.assemble((f"#{entry.seq:<{width}}  {when}  ", "dim"), (what, _style(entry)), f"  {by}")
+    )
+    show_details([*details(entry, lang), *notes])
 
 
 def _style(entry: TimelineEntry) -> str:
@@ -192,7 +192,8 @@ def _style(entry: TimelineEntry) -> str:
     return "bold red" if entry.outcome in LIABILITIES else "bold green"
 
 
-def _show_details(rows: Iterable[tuple[str, str]]) -> None:
+def show_details(rows: Iterable[tuple[str, str]]) -> None:
+    """Print labels and texts in two columns."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")

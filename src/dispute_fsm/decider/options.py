@@ -4,18 +4,19 @@ Nothing here knows an option by name: each is put before the chart as a command 
 payload, and what choosing leads to is read off the rows behind it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evaluate import case_of, check_facts, evaluate_case, hinted
-from dispute_fsm.domain.commands import Actor, ChooseOption
+from dispute_fsm.domain.commands import COMMAND_CLASSES, Actor, ChooseOption
 from dispute_fsm.domain.deadlines import due_instant, term_of
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role, StateName
 from dispute_fsm.domain.facts import OrderFacts
-from dispute_fsm.domain.policy import EvidenceReason, Policy
+from dispute_fsm.domain.policy import EvidenceReason, Policy, Term
 from dispute_fsm.domain.reasons import PayloadUnlock, Reason
 from dispute_fsm.domain.working_time import Count, count
 from dispute_fsm.errors import FactsNeededError
@@ -23,6 +24,10 @@ from dispute_fsm.machine.guard import Dimension, Selector
 from dispute_fsm.rules.case import Case, DisputeTable, DisputeTransition
 
 _OTHERS = frozenset({Role.CONSUMER, Role.SYSTEM})
+_MERCHANTS = frozenset(
+    {of.meets for of in COMMAND_CLASSES.values() if of.roles[0] is Role.MERCHANT and of.meets}
+)
+"""The deadlines for an act of the merchant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,21 @@ class StartedDeadline:
     due: datetime | None
     latest: datetime | None = None
     count: Count | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShorterTime:
+    """The merchant has less time for the next act after the choice than for the choice itself.
+
+    `deadline` asks for the choice, `due` and `left` are None where it does not run. `begins` is the
+    deadline for the next act, with its term.
+    """
+
+    deadline: Deadline
+    due: datetime | None
+    left: timedelta | None
+    begins: StartedDeadline
+    term: Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +92,8 @@ class Preview:
     """What choosing commits the merchant to. It cannot be taken back.
 
     `settles` is the outcome where the choice itself ends the dispute; `reasons` is the evidence
-    catalogue (what each reason prompts for) where evidence comes next.
+    catalogue (what each reason prompts for) where evidence comes next. `shorter` warns where an
+    early choice shortens the merchant's own time.
     """
 
     state: StateName
@@ -80,6 +101,7 @@ class Preview:
     deadlines: tuple[StartedDeadline, ...]
     consequences: tuple[Consequence, ...]
     reasons: tuple[tuple[str, EvidenceReason], ...]
+    shorter: ShorterTime | None = None
     irrevocable: Literal[True] = True
 
 
@@ -126,7 +148,7 @@ def options(dispute: Dispute, facts: OrderFacts | None, now: datetime) -> tuple[
 
 
 def _view(dispute: Dispute, case: Case, option: Option, started: "_Started") -> OptionView:
-    preview = _preview(dispute.rules.table, dispute.path, case, option, started)
+    preview = _preview(dispute, case, option, started)
     try:
         evaluation = evaluate_case(dispute, case)
     except FactsNeededError:
@@ -138,10 +160,9 @@ def _view(dispute: Dispute, case: Case, option: Option, started: "_Started") -> 
     return OptionView(option, not reasons, reasons, needs, link, preview)
 
 
-def _preview(
-    table: DisputeTable, path: str, case: Case, option: Option, started: "_Started"
-) -> Preview | None:
-    rows = table.select(path, CommandType.CHOOSE_OPTION, case)
+def _preview(dispute: Dispute, case: Case, option: Option, started: "_Started") -> Preview | None:
+    table = dispute.rules.table
+    rows = table.select(dispute.path, CommandType.CHOOSE_OPTION, case)
     if not rows:
         return None
     row = rows[0]
@@ -161,7 +182,22 @@ def _preview(
             table, row.target, option, frozenset({begins.deadline for begins in begun}), answers
         ),
         reasons=tuple(case.policy.evidence_reasons.items()) if proves else (),
+        shorter=_shorter(dispute, begun, case),
     )
+
+
+def _shorter(dispute: Dispute, begun: Sequence[StartedDeadline], case: Case) -> ShorterTime | None:
+    """Tell whether a deadline begins for the merchant that is due before the one that runs now."""
+    asks = Deadline.RESPONSE
+    due = dispute.running.get(asks)
+    for begins in begun:
+        term = term_of(begins.deadline, case.policy)
+        if term is None or begins.due is None or begins.deadline not in _MERCHANTS:
+            continue
+        if due is None or begins.due < due:
+            left = None if due is None else due - case.now
+            return ShorterTime(asks, due, left, begins, term)
+    return None
 
 
 @lru_cache

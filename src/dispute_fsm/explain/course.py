@@ -29,11 +29,15 @@ from dispute_fsm.history.what_if import applies_to
 
 
 class Act(NamedTuple):
-    """A command as it is sent in a course; `event` is the record that it comes from, if any."""
+    """A command as it is sent in a course; `event` is the record that it comes from, if any.
+
+    `change` is the number of the change by which somebody supposes it so, whatever it is about.
+    """
 
     command: Command
     at: datetime
     event: AuditEvent | None = None
+    change: int | None = None
 
 
 class World(Protocol):
@@ -151,7 +155,8 @@ class SupposedCourse:
 
     `start` is the dispute where the course leaves the record, `dispute` where it ends or waits,
     `foreseen` what it would come to if nobody did anything more. `left_out` are the recorded acts
-    that were about something else. `counts_otherwise`: today's calendar counts a recorded due
+    that were about something else, `beyond` the acts after the instant at which it waits.
+    `counts_otherwise`: today's calendar counts a recorded due
     instant otherwise.
     """
 
@@ -161,6 +166,7 @@ class SupposedCourse:
     foreseen: Dispute
     silence: tuple[CourseStep, ...]
     left_out: tuple[int, ...]
+    beyond: tuple[Act, ...]
     counts_otherwise: bool
 
     @property
@@ -201,10 +207,14 @@ def reopened(record: Record, policy: Policy) -> Dispute:
 def follow(record: Record, start: Dispute, acts: Sequence[Act], world: World) -> SupposedCourse:
     """Decide the acts again, from a dispute on, until they end or somebody's answer is missing."""
     walk = _Walk(record, start, world)
-    for act in acts:
-        if walk.waits(until=act.at):
+    for number, act in enumerate(acts):
+        walk.let_supposed_deadlines_pass(acts[number:])
+        if walk.waits(acts[number:]):
+            beyond = tuple(acts[number:])
             break
         walk.take(act)
+    else:
+        beyond = ()
     walk.let_known_deadlines_pass()
     foreseen = _Walk(record, walk.dispute, world)
     foreseen.let_every_deadline_pass()
@@ -215,6 +225,7 @@ def follow(record: Record, start: Dispute, acts: Sequence[Act], world: World) ->
         foreseen=foreseen.dispute,
         silence=tuple(foreseen.steps),
         left_out=tuple(walk.left_out),
+        beyond=beyond,
         counts_otherwise=walk.counts_otherwise,
     )
 
@@ -230,20 +241,42 @@ class _Walk:
         self.left_out = list[int]()
         self.counts_otherwise = False
 
-    def waits(self, *, until: datetime) -> bool:
-        """Tell whether a deadline passes before this instant that somebody might have met."""
+    def waits(self, acts: Sequence[Act]) -> bool:
+        """Tell whether a deadline passes before the next act that somebody might have met."""
         return any(
-            due < until and not self.record.unanswered(self.dispute, deadline, due)
+            due < acts[0].at
+            and not self.record.unanswered(self.dispute, deadline, due)
+            and not any(_supposes_silence(act, deadline, due) for act in acts)
             for deadline, due in self.dispute.running.items()
         )
+
+    def let_supposed_deadlines_pass(self, acts: Sequence[Act]) -> None:
+        """Let those pass before the next act that are supposed to be met later, thus too late.
+
+        A recorded or supposed expiry says itself when it comes.
+        """
+        while (following := next_due(self.dispute)) is not None:
+            deadline, due = following
+            expiries = (act for act in acts if act.command.type.expires is deadline)
+            if (
+                just_after(due) >= acts[0].at
+                or next(expiries, None) is not None
+                or not any(_supposes_silence(act, deadline, due) for act in acts)
+            ):
+                return
+            self.send(Act(EXPIRIES[deadline], just_after(due)))
 
     def take(self, act: Act) -> None:
         """Decide one act, if it is about what the dispute is about here."""
         event, dispute = act.event, self.dispute
         expires = act.command.type.expires
-        if expires is not None and expires not in dispute.running:
+        if act.change is not None and (event is None or expires is None):
+            self.send(act)  # whatever the dispute is about
             return
-        if event is not None and event.type is not EventType.REFUSED and expires is None:
+        refused = event is not None and event.type is EventType.REFUSED
+        if expires is not None and expires not in dispute.running and not refused:
+            return
+        if event is not None and not refused and expires is None:
             recorded = self.record.before(event.seq)
             if not applies_to(event, dispute, recorded.option, recorded.states):
                 self.left_out.append(event.seq)
@@ -277,6 +310,12 @@ class _Walk:
         while (due := next_due(self.dispute)) is not None:
             if self.send(Act(EXPIRIES[due[0]], just_after(due[1]))) is None:
                 return
+
+
+def _supposes_silence(act: Act, deadline: Deadline, due: datetime) -> bool:
+    """Tell whether an act is supposed that would not be there had a deadline been met in time."""
+    about = deadline in {act.command.meets, act.command.type.expires}
+    return act.change is not None and about and act.at > due
 
 
 def counts_otherwise(

@@ -376,3 +376,77 @@ ALTERNATIVES = Messages(
 
 SIGNS = {"recorded": "✓", "unopposed": "≈", "awaited": "?", "chance": "…"}
 """The sign of each grade, the same in both languages."""
+
+CHANGE = Messages(
+    {
+        "head": ("纠纷 {dispute}：假如", "dispute {dispute}: suppose"),
+        "changed": ("第 {seq} 步（{command}）：{what}", "event {seq} ({command}): {what}"),
+        "added": (
+            "第 {after} 步之后，{at} {actor} {command}",
+            "after event {after}, at {at}: {actor} · {command}",
+        ),
+        "dropped": ("没有第 {seq} 步（{command}）", "event {seq} ({command}) had not happened"),
+        "nothing": ("没有任何改动", "nothing is changed"),
+        "and": ("；", "; "),
+        "list": ("、", ", "),
+        "at": ("时间改为 {at}", "at {at}"),
+        "with": ("改了{members}", "with another {members}"),
+        "order": ("自此订单数据不同：{members}", "the order differs from then on: {members}"),
+        "paid_at": ("付款", "payment"),
+        "cancel_request": ("取消申请", "cancel request"),
+        "refund": ("退款", "refund"),
+        "shipment": ("发货", "shipment"),
+        "pickup": ("揽件", "pickup"),
+        "recorded": ("记录中", "recorded"),
+        "same": ("第 {seq} 步，相同", "event {seq}, the same"),
+        "otherwise": ("第 {seq} 步：{at} {what}", "event {seq}: {at} {what}"),
+        "supposed": ("没有，这是假设的操作", "not there; it is supposed"),
+        "by_system": (
+            "没有，时限届满后由系统处理",
+            "not there; the system acts once the deadline has passed",
+        ),
+        "refused": ("拒绝（{codes}）", "refused ({codes})"),
+        "unrecorded": ("不产生记录", "nothing would be recorded"),
+        "as_recorded": (
+            "每一步都与记录相同，结果不变。",
+            "It ends as recorded: no step is different.",
+        ),
+        "as_recorded_after": (
+            "其余各步与记录相同。",
+            "Every other step is as recorded.",
+        ),
+        "state": ("推演结果，截至 {at}", "supposed state at {at}"),
+        "depends": ("取决于", "depends on"),
+        "answer": (
+            "{who}（记录中没有其答复），最晚等到 {until}",
+            "{who}, whose answer nobody recorded; it would wait until {until}",
+        ),
+        "answer_without_limit": (
+            "{who}（记录中没有其答复），没有时限",
+            "{who}, whose answer nobody recorded; it would wait without limit",
+        ),
+        "may_change": (
+            "{who}，{until} 前仍可改变结果（记录中没有此操作）",
+            "{who}, who could still change it until {until}, which nobody recorded",
+        ),
+        "silence": ("若无人操作", "if nobody acts"),
+        "leads_to": ("{at} {command} → {end}", "{at} {command} → {end}"),
+        "ends": ("{state}（{outcome}）", "{state} ({outcome})"),
+        "then": ("记录结果", "recorded end"),
+        "left_out": ("未计入", "left out"),
+        "about_other": (
+            "第 {seqs} 步：针对的是另一项方案或另一状态",
+            "event {seqs}: about another agreement or another state",
+        ),
+        "not_reached": (
+            "第 {seqs} 步：在等待期限之后，是否还会发生无从得知",
+            "event {seqs}: after the instant until which it waits; nobody knows whether it came",
+        ),
+        "calendar": ("提示", "note"),
+        "counts_otherwise": (
+            "按今天的工作日历，某个已记录的时限会有不同的截止时间",
+            "today's calendar counts a recorded deadline otherwise",
+        ),
+    }
+)
+"""What would have happened with the changes of a file."""

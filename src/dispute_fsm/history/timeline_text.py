@@ -137,6 +137,11 @@ def state_details(
     return _labelled_lines(_Formatter(lang, zone, instant).state(dispute, instant))
 
 
+def order_text(facts: OrderFacts, lang: Lang, zone: ZoneInfo) -> str:
+    """Return what the order system showed, with the times in the zone."""
+    return _printable_line(_Formatter(lang, zone, facts.observed_at).facts(facts))
+
+
 def ended_deadline_text(
     deadline: Deadline, entry: TimelineEntry, left: timedelta, lang: Lang
 ) -> str:

@@ -249,6 +249,15 @@ class ScenarioReader:
         return ScenarioStep(at, self.source.line(path), action, expect), facts_after
 
     def _at(self, content: Mapping[str, object], path: FieldPath, before: datetime) -> datetime:
+        at = self.at(content, path)
+        if at < before:
+            raise self.source.error(
+                (*path, "at"),
+                "this step goes back in time: it is before the previous step or the opening",
+            )
+        return at
+
+    def at(self, content: Mapping[str, object], path: FieldPath) -> datetime:
         """Read the time of a step: an instant, or `+` and a duration since the opening."""
         path = (*path, "at")
         if "at" not in content:
@@ -258,7 +267,7 @@ class ScenarioReader:
         value = content["at"]
         duration = value[1:] if isinstance(value, str) and value.startswith("+") else None
         try:
-            at = parse_instant(
+            return parse_instant(
                 value if duration is None else self.dispute.opened_at + parse_duration(duration)
             )
         except ValueError as error:
@@ -266,11 +275,6 @@ class ScenarioReader:
             if duration is not None or isinstance(value, datetime):
                 hint = ""
             raise self.source.error(path, f"{error}{hint}") from None
-        if at < before:
-            raise self.source.error(
-                path, "this step goes back in time: it is before the previous step or the opening"
-            )
-        return at
 
     def _action(
         self, content: Mapping[str, object], path: FieldPath, facts: dict[str, Any]
@@ -281,7 +285,7 @@ class ScenarioReader:
                 path, "a step has either order (the facts change) or do (an event)"
             )
         if "do" in content:
-            return self._event(content, path), facts
+            return self.event(content, path), facts
         self._allow_only(("at", "order"), content, path, "only allowed with do")
         path, value = (*path, "order"), content["order"]
         if isinstance(value, str) and value in _AVAILABILITY:
@@ -291,7 +295,7 @@ class ScenarioReader:
             raise self.source.error(
                 path, f"expected changed facts, available, or unavailable{hint}"
             )
-        merged = _merged(facts, cast("dict[str, Any]", value))
+        merged = merged_facts(facts, cast("dict[str, Any]", value))
         return FactsChange(self.source.validate(Order, merged, path)), merged
 
     def _allow_only(
@@ -301,7 +305,7 @@ class ScenarioReader:
             if name not in names:
                 raise self.source.error((*path, name), message)
 
-    def _event(self, content: Mapping[str, object], path: FieldPath) -> Sweep | Command:
+    def event(self, content: Mapping[str, object], path: FieldPath) -> Sweep | Command:
         """Read an event: its type, its actor, its key and its payload."""
         types = [kind.value for kind in CommandType if kind is not CommandType.OPEN_DISPUTE]
         name = self.source.choice(
@@ -320,12 +324,12 @@ class ScenarioReader:
         errors = ErrorCollector()
         actor = errors.attempt(lambda: self._actor(content, kind, path))
         keyed = errors.attempt(lambda: self.source.validate(_Keyed, given, path))
-        command = errors.attempt(lambda: self._command(kind, payload, (*path, "with")))
+        command = errors.attempt(lambda: self.command(kind, payload, (*path, "with")))
         if actor is None or keyed is None or command is None:
             raise errors.first()
         return command.model_copy(update={"by": actor, "key": keyed.key})
 
-    def _command(self, kind: CommandType, payload: object, path: FieldPath) -> Command:
+    def command(self, kind: CommandType, payload: object, path: FieldPath) -> Command:
         """Read the payload of a command. Its actor and key are read apart."""
         errors, known = ErrorCollector(), tuple(PAYLOAD_CLASSES[kind].model_fields)
         fields = self.source.fields(payload, known, path, errors)
@@ -359,14 +363,14 @@ class ScenarioReader:
         return Actor(role=role, id=own.get(role, role.value))
 
 
-def _merged(facts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged_facts(facts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Merge changes into facts, deeply; null removes a fact."""
     merged = dict(facts)
     for name, value in changes.items():
         if isinstance(value, dict):
             before = merged.get(name)
             nested = cast("dict[str, Any]", before if isinstance(before, dict) else {})
-            merged[name] = _merged(nested, cast("dict[str, Any]", value))
+            merged[name] = merged_facts(nested, cast("dict[str, Any]", value))
         else:
             merged[name] = value
     return {name: value for name, value in merged.items() if value is not None}
