@@ -463,10 +463,17 @@ class _Search:
             self.claim(before, (self.shown(supposed, event.seq),), candidate.rest, supposed)
 
     def shown(self, supposed: Supposition, seq: int) -> Shown:
-        """Return the edit of supposed facts, with the dates that are recorded for them."""
+        """Return the edit of supposed facts, with the dates that are recorded for them.
+
+        A payment is supposed before the scan that is recorded, so its limit is an earlier one.
+        """
         last = known(self.record, self.record.events[-1].at)
-        was = tuple(None if last is None else date_of(last, fact.member) for fact in supposed.facts)
-        return Shown(seq, supposed.facts, supposed.by, was)
+        if last is None:
+            return Shown(seq, supposed.facts, supposed.by)
+        members = [fact.member for fact in supposed.facts]
+        dates = [date for member in members if (date := date_of(supposed(last), member))]
+        by = min(supposed.by, max(dates, default=supposed.by))
+        return Shown(seq, supposed.facts, by, tuple(date_of(last, member) for member in members))
 
     def drop(self, before: Dispute, event: AuditEvent) -> None:
         """Suppose that a person's accepted act was not done."""

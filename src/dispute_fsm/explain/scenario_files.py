@@ -71,17 +71,11 @@ def _steps(
                 yield order_step(at, shown)
                 order = shown
         filler = _OTHER if RefusalCode.KEY_REUSED in step.refused else FILLER
-        written = _step(step.act, at, names, filler)
+        command = names.command(step.act.command, filler)
+        written = command_step(at, command, names.actor(step.act.command.by))
         if step.refused:
             written["expect"] = {"refused": [code.value for code in step.refused]}
         yield written
-
-
-def _step(act: Act, at: datetime, names: "_Names", filler: str) -> dict[str, Any]:
-    expires = act.command.type.expires
-    if expires is not None:
-        return {"at": format_instant(at), "do": "expire", "with": {"deadline": expires.value}}
-    return command_step(at, names.command(act.command, filler), names.actor(act.command.by))
 
 
 class _Names:
