@@ -74,6 +74,13 @@ class Opened:
         path.write_bytes(b64decode(session.send("Page.captureScreenshot")["data"]))
         session.detach()
 
+    def pdf(self) -> bytes:
+        """Print the page, on the paper that its style asks for."""
+        session = self.page.context.new_cdp_session(self.page)
+        printed = session.send("Page.printToPDF", {"preferCSSPageSize": True})
+        session.detach()
+        return b64decode(printed["data"])
+
 
 @contextmanager
 def started() -> Iterator[Browser]:

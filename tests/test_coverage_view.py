@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dispute_fsm.diagrams.messages import LEGEND
 from dispute_fsm.diagrams.model import Machine, machine_of
 from dispute_fsm.diagrams.picture import MOST_WEIGHT, Mark, TextTable, View
 from dispute_fsm.diagrams.render.graphviz import dot
@@ -13,6 +14,7 @@ from dispute_fsm.diagrams.render.mermaid import mermaid
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.render.typography import WEIGHTS
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
+from dispute_fsm.diagrams.views.gathering import join_id, joins, outcomes
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import VERSIONS
@@ -48,12 +50,14 @@ def test_a_line_is_thicker_the_more_often_it_was_taken() -> None:
     assert {name: weights[name] for name in taken} == {
         name: COUNTS[count] for name, count in taken.items()
     }
-    assert not any(weight for name, weight in weights.items() if name not in taken)
+    further = {name for name in weights if name.startswith("outcome_")}
+    assert not any(weights[name] for name in weights.keys() - taken.keys() - further)
 
     assert len(WEIGHTS) == MOST_WEIGHT + 1
     assert all(thin < thick for thin, thick in pairwise(WEIGHTS))
     drawn, written = svg(coverage(corpus, "en")), dot(graph)
-    numbers = {edge.id: number for number, edge in enumerate(graph.outer)}
+    halves = [edge.id for edge in graph.outer for _ in range(2 if edge.lines else 1)]
+    numbers = {name: number for number, name in enumerate(halves)}
     styles = re.findall(r"linkStyle ([\d,]+) (\S+)", mermaid(graph))
     for name, weight in weights.items():
         if name not in taken:
@@ -65,8 +69,37 @@ def test_a_line_is_thicker_the_more_often_it_was_taken() -> None:
         assert widths == ({str(WEIGHTS[weight])} if weight else set())
         (style,) = (style for which, style in styles if str(numbers[name]) in which.split(","))
         assert f"stroke-width:{WEIGHTS[weight] if weight else 1.5}px" in style
+    legend = drawn.partition('class="legend"')[2]
+    for weight in range(MOST_WEIGHT + 1):
+        assert f'class="edge weight-{weight}"' in legend
+        assert f">{LEGEND('en', f'weight-{weight}')}</text>" in legend
+    assert "weight-" not in svg(coverage(Corpus(machine()), "en")).partition('class="legend"')[2]
     for weight in range(1, MOST_WEIGHT + 1):
         assert f".weight-{weight} &gt; .course{{stroke-width:{WEIGHTS[weight]}}}" in drawn
+
+
+def test_a_line_into_an_end_is_as_thick_as_often_as_its_outcome_was_reached() -> None:
+    corpus = Corpus(machine())
+    ends = list(outcomes(corpus.machine))
+    corpus.outcomes.update(dict(zip(ends, COUNTS, strict=False)))
+    graph = coverage(corpus, "en").graph
+    for number, join in enumerate(ends):
+        (line,) = (edge for edge in graph.edges if edge.source == join_id(join))
+        box = next(box for box in graph.boxes if box.id == join_id(join))
+        if count := corpus.outcomes[join]:
+            assert (line.mark, line.weight) == (Mark.PLAIN, COUNTS[count])
+            assert box.badge == ("once" if count == 1 else f"{count} times")
+        else:
+            assert number >= len(COUNTS)
+            assert line.mark in {Mark.MISSED, Mark.INACTIVE}
+            assert box.badge.startswith("never")
+
+
+def test_the_outcomes_of_a_corpus_are_those_of_the_disputes_that_ended() -> None:
+    corpus = some()
+    into = {name for transitions in joins(corpus.machine).values() for name in transitions}
+    ended = sum(count for name, count in corpus.transitions.items() if name in into)
+    assert sum(corpus.outcomes.values()) == ended > 3
 
 
 def counted(text: str) -> int:

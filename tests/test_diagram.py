@@ -88,7 +88,8 @@ def test_the_format_is_as_asked_or_as_the_file_ends_or_svg() -> None:
     drawn = command_line.script("diagram", "--lang", "en")
     assert drawn.out.startswith("<svg ")
     assert (
-        command_line.script("diagram", "chart", "--lang", "en", "--format", "svg").out == drawn.out
+        command_line.script("diagram", "overview", "--lang", "en", "--format", "svg").out
+        == drawn.out
     )
     assert command_line.script("diagram", "options", "--format", "md").out.startswith("# ")
 

@@ -115,7 +115,12 @@ def test_an_appeal_is_shown_with_its_deadline_and_an_outcome_as_before(lang: Lan
     view = history(result.events, EXTENDED.policy(DEFAULT_POLICY), lang)
     edges = {edge.id: edge for edge in the_picture(view).edges}
     lit = [name for name, edge in edges.items() if edge.mark is Mark.LIT]
-    assert lit[-2:] == ["penalized--appeal--running", "appeal_under_review--overturn_penalty"]
+    assert lit[-4:-2] == ["penalized--appeal--running", "appeal_under_review--overturn_penalty"]
+    joins = (
+        "outcome_penalized_no_response_to_penalized",
+        "outcome_resolved_overturned_to_resolved",
+    )
+    assert set(lit[-2:]) == set(joins)
     as_before = {"zh": "结果不变", "en": "the outcome as before"}[lang]
     assert edges["penalized--appeal--running"].lines[-1].text == as_before
     bars = next(part for part in view.parts if part.__class__.__name__ == "Bars")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.rules.registry import VERSIONS
 from tests import browser, flowcharts
-from tests.sampling import examples
+from tests.checkout import project_files
+from tests.drawings import Element, Rectangle
+from tests.sampling import examples, few
+from tests.support import ROOT
 
 MOST_TEXT = 50_000
 """Above this length Mermaid shows only an error."""
@@ -128,6 +131,27 @@ def labels(picture: Picture) -> dict[str, list[str]]:
     }
 
 
+def edge_labels(picture: Picture) -> dict[str, list[str]]:
+    """Return the lines of the edges between elements, by the id of the node that has them."""
+    return {
+        f"e{number}": label_lines(edge.badge, edge.lines)
+        for number, edge in enumerate(picture.edges)
+        if edge.source != edge.target and label_lines(edge.badge, edge.lines)
+    }
+
+
+def halves(picture: Picture) -> list[tuple[str, str]]:
+    """Return the ends of each line; an edge with a label has a line to it, and one from it."""
+    lines: list[tuple[str, str]] = []
+    for number, edge in enumerate(picture.edges):
+        ends = [node_id(edge.source), node_id(edge.target)]
+        if edge.source != edge.target:
+            if label_lines(edge.badge, edge.lines):
+                ends.insert(1, f"e{number}")
+            lines += pairwise(ends)
+    return lines
+
+
 def without_rules(lines: list[str]) -> list[str]:
     return [line for line in lines if set(line) != {"─"}]
 
@@ -141,19 +165,18 @@ def check(picture: Picture, understood: dict[str, Any]) -> None:
         for kind in ("nodes", "frames")
         for name, element in understood[kind].items()
     }
-    assert found == {node_id(element): lines for element, lines in said.items()}
+    names = {node_id(element): lines for element, lines in said.items()}
+    assert found == names | edge_labels(picture)
     assert len(understood["frames"]) == len(picture.frames)
-    leading = [edge for edge in picture.edges if edge.source != edge.target]
-    ends = [(edge["source"], edge["target"], edge["lines"]) for edge in understood["edges"]]
-    assert ends == [
-        (node_id(edge.source), node_id(edge.target), label_lines(edge.badge, edge.lines))
-        for edge in leading
-    ]
+    assert [(edge["source"], edge["target"]) for edge in understood["edges"]] == halves(picture)
+    assert not any(edge["lines"] for edge in understood["edges"])
     for frame in picture.frames:
         holds = [one.id for one in picture.boxes if one.frame == frame.id] + [
             one.id for one in picture.frames if one.frame == frame.id
         ]
-        assert understood["frames"][node_id(frame.id)]["holds"] == sorted(map(node_id, holds))
+        found_there = understood["frames"][node_id(frame.id)]["holds"]
+        labels_there = edge_labels(picture).keys() & found_there
+        assert set(found_there) - labels_there == set(map(node_id, holds))
     assert understood["title"] == seen(picture.title)
 
 
@@ -304,7 +327,9 @@ def test_marks_ends_and_regions_can_be_told_apart_without_colour(real: flowchart
     )
     understood = real.read(mermaid(picture))
     check(picture, understood)
-    assert [edge["stroke"] for edge in understood["edges"]] == [
+    to_label, from_label = understood["edges"][::2], understood["edges"][1::2]
+    assert [edge["stroke"] for edge in to_label] == [edge["stroke"] for edge in from_label]
+    assert [edge["stroke"] for edge in from_label] == [
         "normal",
         "thick",
         "normal",
@@ -314,7 +339,7 @@ def test_marks_ends_and_regions_can_be_told_apart_without_colour(real: flowchart
         "dotted",
         "dotted",
     ]
-    styles = [set(edge["style"]) for edge in understood["edges"]]
+    styles = [set(edge["style"]) for edge in from_label]
     assert {"stroke:#0969da", "stroke-width:1.5px"} <= styles[0]
     assert "opacity:0.4" in styles[marks.index(Mark.FADED)]
     dotted = [styles[marks.index(one)] for one in (Mark.REMOVED, Mark.MISSED, Mark.INACTIVE)]
@@ -329,6 +354,7 @@ def test_marks_ends_and_regions_can_be_told_apart_without_colour(real: flowchart
         "subroutine",
         "circle",
         "square",
+        "stadium",
     ]
     assert understood["frames"][node_id("regions")]["look"] == ["frame", "parallel"]
 
@@ -352,9 +378,44 @@ SHOW = """async (text) => {
     cut: cut.map((room) => room.textContent),
     nodes: all(".node .nodeLabel").filter((label) => label.textContent).map(lines),
     frames: all(".cluster-label .nodeLabel").map(lines),
-    edges: all(".edgeLabel .edgeLabel").map(lines),
   };
 }"""
+
+PLACES = """async (text) => {
+  mermaid.initialize({ startOnLoad: false });
+  document.body.innerHTML = (await mermaid.render("shown", text)).svg;
+  const svg = document.querySelector("svg"); // in its own size, not in that of the window
+  svg.style.maxWidth = "none";
+  svg.setAttribute("width", svg.viewBox.baseVal.width);
+  svg.setAttribute("height", svg.viewBox.baseVal.height);
+  const place = (part) => {
+    const { left, top, right, bottom } = part.getBoundingClientRect();
+    return [left, top, right, bottom];
+  };
+  const signs = (label) => { // a line of text is higher than its signs
+    const range = document.createRange();
+    range.selectNodeContents(label.querySelector("b"));
+    return range;
+  };
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  return [
+    ...all(".node").map((node) => [node.textContent, place(node)]),
+    ...all(".edgeLabel .edgeLabel").filter((label) => label.textContent).map(
+      (label) => [label.textContent, place(label)]
+    ),
+    ...all(".cluster-label").map((label) => [label.textContent, place(signs(label))]),
+  ];
+}"""
+
+
+def covering(places: list[tuple[str, Rectangle]]) -> list[str]:
+    """Return the boxes, labels and titles of frames that cover each other."""
+    elements = [Element(text, area) for text, area in places]
+    return [
+        f"{one.text[:60]!r} and {other.text[:60]!r} lie on each other"
+        for one, other in combinations(elements, 2)
+        if one.overlaps(other)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -378,14 +439,36 @@ def test_a_page_shows_every_label_to_the_letter_and_cuts_none(
     shown = page.evaluate(SHOW, mermaid(picture))
     said = labels(picture)
     assert shown["cut"] == []
+    boxes = [said[box.id] for box in picture.boxes if said[box.id]]
     assert sorted(map(without_rules, shown["nodes"])) == sorted(
-        said[box.id] for box in picture.boxes if said[box.id]
+        [*boxes, *edge_labels(picture).values()]
     )
     assert sorted(shown["frames"]) == sorted(said[frame.id] for frame in picture.frames)
-    leading = [edge for edge in picture.edges if edge.source != edge.target]
-    assert sorted(shown["edges"]) == sorted(label_lines(edge.badge, edge.lines) for edge in leading)
     assert page.left == []
     assert page.complaints == []
+
+
+FLOWCHARTS = [
+    path.relative_to(ROOT).as_posix()
+    for path in project_files(ROOT / "diagrams")
+    if path.suffix == ".mmd" and path.name.startswith(("chart.", "overview.", "diff."))
+]
+
+
+@pytest.mark.parametrize("name", few(FLOWCHARTS, 3))
+def test_no_label_of_a_committed_flowchart_covers_another(page: browser.Opened, name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    places = page.evaluate(PLACES, text)
+    assert len(places) > 20
+    assert covering(places) == []
+    assert len(text) < MOST_TEXT
+
+
+def test_a_label_that_covers_another_is_found(page: browser.Opened) -> None:
+    places = page.evaluate(PLACES, mermaid(labelled("one", "two")))
+    assert covering(places) == []
+    moved = [(text, places[0][1]) for text, _ in places[:2]]
+    assert covering(moved) == [f"{moved[0][0]!r} and {moved[1][0]!r} lie on each other"]
 
 
 # ---- the text itself -----------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Drawings in a real browser: nothing clipped or covered, every text readable, no requests."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from tests import browser
 from tests.browser import Media, Opened, Scheme
 from tests.checkout import project_files
 from tests.drawings import clipped, covered_titles, crossed, measured, overlapping, unreadable
+from tests.sampling import few
 from tests.support import ROOT
 
 LOOKS: list[tuple[Scheme, Media]] = [("light", "screen"), ("dark", "screen"), ("dark", "print")]
@@ -142,6 +144,54 @@ def test_no_request_leaves_the_page_and_nothing_complains(page: Opened) -> None:
     assert len(page.requests) == 1  # the drawing itself: so requests are seen
     assert page.left == []
     assert page.complaints == []
+
+
+# ---- on paper ------------------------------------------------------------------------------------
+
+A3 = (842.0, 1191.0)
+"""The sides of the paper, in points."""
+PX = 96 / 25.4
+"""How many px a millimetre has."""
+PRINTED = """() => {
+  const area = (selector) => {
+    const { left, top, right, bottom } = document.querySelector(selector).getBoundingClientRect();
+    return [left, top, right, bottom];
+  };
+  return {
+    picture: area("#machine"), legend: area(".legend"), sources: area("#sources"),
+    scale: document.querySelector("#machine text").getScreenCTM().a,
+  };
+}"""
+CHARTS = [name for name in COMMITTED if "/chart." in name]
+
+
+@pytest.mark.parametrize("name", few(CHARTS, 2))
+def test_a_chart_is_printed_on_a_page_of_a3_and_its_sources_on_the_next(
+    chromium: Browser, name: str, tell: Callable[[object], None]
+) -> None:
+    with browser.opened(chromium, ROOT / name) as page:
+        printed = page.pdf()
+        page.show(media="print")
+        found = page.evaluate(PRINTED)
+    pages = re.findall(rb"/Type */Page\b", printed)
+    sides = {
+        tuple(map(float, box.split()))
+        for box in re.findall(rb"/MediaBox *\[0 0 ([\d. ]+)\]", printed)
+    }
+    assert len(pages) == 2
+    ((across, down),) = sides
+    assert sorted((across, down)) == pytest.approx(A3, abs=1)
+    right, bottom = (side / 72 * 96 - 16 * PX for side in (across, down))
+    for part in ("picture", "legend"):
+        assert found[part][0] >= 0
+        assert found[part][2] <= right + 1
+        assert found[part][3] <= bottom
+    assert found["sources"][1] >= bottom
+    assert found["sources"][3] <= 2 * bottom
+    assert found["sources"][2] <= right + 1
+    points = 12 * found["scale"] * 0.75
+    assert points > 3.4
+    tell(f"{name} on A3: texts of {points:.1f} pt")
 
 
 # ---- the checks themselves: a planted error is found -------------------------------------

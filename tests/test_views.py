@@ -28,10 +28,20 @@ from dispute_fsm.diagrams.model import (
     TransitionView,
     machine_of,
 )
-from dispute_fsm.diagrams.picture import Box, Frame, Mark, Picture, Shape, TextTable, View
+from dispute_fsm.diagrams.picture import (
+    BAD,
+    GOOD,
+    Box,
+    Frame,
+    Mark,
+    Picture,
+    Shape,
+    TextTable,
+    View,
+)
 from dispute_fsm.diagrams.render.graphviz import dot
 from dispute_fsm.diagrams.render.markdown import markdown
-from dispute_fsm.diagrams.render.mermaid import mermaid
+from dispute_fsm.diagrams.render.mermaid import mermaid, node_id
 from dispute_fsm.diagrams.render.svg import svg
 from dispute_fsm.diagrams.views.chart import chart
 from dispute_fsm.diagrams.views.coverage import Corpus, coverage
@@ -103,17 +113,80 @@ def test_the_chart_shows_every_transition_once_in_every_format(
 ) -> None:
     view = chart(machine, lang)
     ids = [transition.id for transition in machine.transitions]
-    assert Counter(edge.id for edge in the_picture(view).edges) == Counter(ids)
+    joins = [edge.id for edge in the_picture(view).edges if edge.id.startswith("outcome_")]
+    assert Counter(edge.id for edge in the_picture(view).edges) == Counter([*ids, *joins])
     drawn = svg(view)
-    assert Counter(re.findall(r'<g id="([^"]+)" class="edge', drawn)) == Counter(ids)
+    assert Counter(re.findall(r'<g id="([^"]+)" class="edge', drawn)) == Counter([*ids, *joins])
     stays = {transition.id for transition in machine.transitions if transition.stays}
     nodes = Counter(re.findall(r'^ +"([^"]+)" \[id=', dot(view.graph), flags=re.MULTILINE))
     assert all(nodes[name] == (0 if name in stays else 1) for name in ids)
-    lines = [
-        line for line in mermaid(view.graph).splitlines() if re.search(r"(-->|==>|-\.->)", line)
-    ]
-    assert len(lines) == len(ids) - len(stays)
+    heads = re.findall(r"^ +e\d+ (?:-->|==>|-\.->) ", mermaid(view.graph), flags=re.MULTILINE)
+    assert len(heads) == len(ids) - len(stays)
     tell(f"chart {machine.rules} {lang}: {len(ids)} transitions drawn, each once")
+
+
+def ways(picture: Picture, end: str) -> dict[str, list[str]]:
+    """Return which boxes have a line into an end, each with the boxes that have a line there."""
+    return {
+        edge.source: [other.source for other in picture.outer if other.target == edge.source]
+        for edge in picture.outer
+        if edge.target == end
+    }
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_one_line_for_each_outcome_leads_into_each_end_in_every_format(
+    machine: Machine, lang: Lang, tell: Callable[[object], None]
+) -> None:
+    view = chart(machine, lang)
+    picture = the_picture(view)
+    boxes = {box.id: box for box in picture.boxes}
+    drawn, written, flowchart = svg(view), dot(picture), mermaid(picture)
+    lines = 0
+    for end in (state.id for state in machine.states if state.closed):
+        into = [each for each in machine.transitions if each.target == end and not each.stays]
+        wanted = {ending.outcome for each in into for ending in each.endings}
+        found = ways(picture, end)
+        fmt = Formatter(machine, lang)
+        labels = [line.text for name in found for line in boxes[name].lines]
+        assert sorted(labels) == sorted(map(fmt.outcome, wanted))
+        assert all(boxes[name].shape is Shape.OUTCOME for name in found)
+        lines += len(found)
+        for name in found:
+            assert drawn.count(f'<g id="{name}_to_{end}" class="edge') == 1
+            assert written.count(f'"{name}" -> "{end}"') == 1
+            arrows = rf"^ +{node_id(name)} (?:-->|-\.->) {node_id(end)}$"
+            assert len(re.findall(arrows, flowchart, flags=re.MULTILINE)) == 1
+        for transition in into:
+            outcomes = {fmt.outcome(ending.outcome) for ending in transition.endings}
+            edge = next(edge for edge in picture.edges if edge.id == transition.id)
+            met = [edge.target]
+            if edge.target not in found:  # the outcome depends on the option
+                met = [name for name in found if edge.target in found[name]]
+            assert {line.text for name in met for line in boxes[name].lines} == outcomes
+            assert not outcomes & {line.text for line in edge.lines}
+    tell(f"chart {machine.rules} {lang}: {lines} outcomes, one line for each")
+
+
+def test_a_line_into_an_end_has_the_colour_of_the_end(machine: Machine) -> None:
+    picture = the_picture(chart(machine, "en"))
+    tones = {Shape.GOOD_END: GOOD, Shape.BAD_END: BAD}
+    for box in picture.boxes:
+        if box.shape in tones:
+            into = [edge for edge in picture.outer if edge.target == box.id]
+            assert into
+            assert {edge.tone for edge in into} == {tones[box.shape]}
+
+
+def test_what_joins_is_marked_as_strongly_as_what_is_taken_of_it() -> None:
+    machine = machine_of(VERSIONS["2023-03"], DEFAULT_POLICY)
+    shown = {edge.id: edge.mark for edge in the_picture(chart(machine, "en")).edges}
+    into = "outcome_resolved_settled_by_shipment_to_resolved"
+    assert shown["opened--choose_option--already_shipped--off"] is Mark.INACTIVE
+    assert shown[into] is Mark.PLAIN  # the consumer's confirmation leads there, too
+    without = machine_of(VERSIONS["2023-03"], over(response=None))
+    shown = {edge.id: edge.mark for edge in the_picture(chart(without, "en")).edges}
+    assert shown["outcome_penalized_no_response_to_penalized"] is Mark.INACTIVE
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -460,12 +533,24 @@ def test_a_history_lights_what_was_taken_and_fades_the_rest() -> None:
         "opened--choose_option--ship_by_agreed_date",
         "awaiting_shipment--confirm_agreement--asked",
         "awaiting_shipment--promise_expired--neither",
+        "outcome_penalized_promise_missed_to_penalized",
     ]
     assert edges["awaiting_shipment--promise_expired--neither"].badge == "第 4 步"
-    assert all(edge.mark is Mark.FADED for edge in edges.values() if not edge.badge)
+    others = [edge for name, edge in edges.items() if not name.startswith("outcome_")]
+    assert all(edge.mark is Mark.FADED for edge in others if not edge.badge)
     boxes = {box.id: box for box in the_picture(view).boxes}
     assert (boxes["penalized"].mark, boxes["penalized"].badge) == (Mark.LIT, "在此结束")
     assert boxes["resolved"].mark is Mark.FADED
+
+
+def test_of_the_outcomes_by_option_a_history_lights_only_its_own() -> None:
+    result = ran(next(path for path in CORPUS if path.name == "01-agreed-to-cancel.dispute.yaml"))
+    edges = the_picture(history(result.events, result.scenario.opening.policy, "zh")).edges
+    outcome = "outcome_resolved_settled_by_cancellation"
+    lit = [edge.id for edge in edges if edge.mark is Mark.LIT and edge.id.startswith("outcome_")]
+    assert len(lit) == 2
+    assert f"{outcome}_to_resolved" in lit
+    assert any(name.endswith(f"_to_{outcome}") for name in lit)
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -649,13 +734,15 @@ def test_every_two_rule_versions_can_be_compared() -> None:
             for change in changes(before, after, "zh")
             if change.kind == "transition" and change.aspects != ("origin",)
         }
-        assert {edge.id for edge in picture.edges if edge.mark is not Mark.PLAIN} == changed
+        marked = {edge.id for edge in picture.edges if edge.mark is not Mark.PLAIN}
+        assert {name for name in marked if not name.startswith("outcome_")} == changed
         assert changed <= set(ids)
         assert bool(changed) is (one.id != other.id)
         gone = [
             edge
             for edge in picture.edges
             if edge.mark is Mark.REMOVED
+            and not edge.id.startswith("outcome_")
             and edge.id not in {transition.id for transition in after.transitions}
         ]
         adds = BASE.get(other.id) == one.id
@@ -669,7 +756,8 @@ def test_another_term_shows_what_is_beside_it_with_its_sources() -> None:
     assert not any(edge.source == "penalized" for edge in picture.edges)
     shapes = {box.id: box.shape for box in picture.boxes}
     assert shapes["penalized"] is Shape.BAD_END
-    drawn = [plain().transition(edge.id) for edge in picture.edges]
+    edges = [edge.id for edge in picture.edges if not edge.id.startswith("outcome_")]
+    drawn = list(map(plain().transition, edges))
     changes_table, listed = tables(view)
     assert cells(changes_table)[-1] == "A-no-response"
     assert {row.cells[0][0].text for row in listed.rows} == set(uses(Formatter(after, "en"), drawn))

@@ -38,6 +38,7 @@ from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.scenarios.settings import read_policy_changes
 
+_DEFAULT = next(iter(VIEWS))
 _ALL = "all"
 _SUBJECTS = {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}
 """The views that need a subject."""
@@ -53,7 +54,7 @@ def diagram(
             metavar="[VIEW]",
             help=(
                 f"One of {', '.join((*VIEWS, *_SUBJECTS))}; {_ALL}: the whole folder. "
-                "Default: chart."
+                f"Default: {_DEFAULT}."
             ),
         ),
     ] = None,
@@ -132,7 +133,7 @@ def diagram(
     to = to or STANDARD_OUTPUT
     if to == STANDARD_OUTPUT and chosen_format == "png" and sys.stdout.isatty():
         raise InputError("a terminal cannot show a picture: name a file", field="-o")
-    name = view or "chart"
+    name = view or _DEFAULT
     if narrow and name not in NARROW:
         raise InputError(
             f"{name} cannot be drawn narrow; {', '.join(NARROW)} can", field="--narrow"

@@ -16,6 +16,7 @@ PHRASES = Messages(
         "ends_as": ("结果：{}", "ends as {}"),
         "on": ("{outcome}（方案：{option}）", "{outcome} (on: {option})"),
         "as_before": ("结果不变", "the outcome as before"),
+        "by_option": ("按所选方案", "by the option chosen"),
         "fails": ("该路径未成立，责任：{}", "this side fails for: {}"),
         "rules": ("{rules}（{label}）", "{rules} ({label})"),
         "failed": ("另一路径未成立，责任：{}", "the other side has failed: {}"),
@@ -189,6 +190,14 @@ LEGEND = Messages(
     {
         "good-end": ("双线框：已结束，未判责", "double line: closed without a penalty"),
         "bad-end": ("双线框：已结束，已判责", "double line: closed with a penalty"),
+        "outcome": (
+            "圆角框：结果，同一结果只有一条线通向结束",
+            "pill: an outcome; one line leads on from it",
+        ),
+        "weight-0": ("1–9 次", "1–9 times"),
+        "weight-1": ("10–99 次", "10–99 times"),
+        "weight-2": ("100–999 次", "100–999 times"),
+        "weight-3": ("1000 次及以上", "1000 times or more"),
         "parallel": ("虚线外框：其中各路径同时进行", "dashed frame: its regions run side by side"),
         "lit": ("粗线：已走过", "thick: taken"),
         "faded": ("淡色：未走到", "pale: not taken"),

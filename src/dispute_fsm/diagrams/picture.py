@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from dispute_fsm.domain.enums import Lang
 
@@ -46,6 +47,7 @@ class Shape(StrEnum):
     BAD_END = "bad-end"
     START = "start"
     NOTE = "note"
+    OUTCOME = "outcome"
 
 
 class Mark(StrEnum):
@@ -66,6 +68,18 @@ GOOD, BAD = "good-line", "bad-line"
 
 
 MOST_WEIGHT = 3
+
+
+class Remark(NamedTuple):
+    """What a view says about an element: a mark, its text, and how thick the line is."""
+
+    mark: Mark
+    badge: str = ""
+    weight: int = 0
+
+
+PLAIN = Remark(Mark.PLAIN)
+"""Says nothing about an element."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +151,15 @@ Plan = str | Row | Stack
 """How boxes are arranged; a text is the id of a box."""
 
 
+TEXT_WIDTH = 250.0
+"""How wide a text is where nothing else says it, in px."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """A graph. An edge may start or end at a frame.
 
-    Without a `plan`, Graphviz arranges the boxes from left to right.
+    Without a `plan`, Graphviz arranges the boxes from left to right, with texts of `text_width`.
     """
 
     id: str
@@ -152,6 +170,7 @@ class Picture:
     plan: Plan | None = None
     explained: bool = False
     """Whether its own boxes explain what occurs in it; otherwise a legend is drawn below it."""
+    text_width: float = TEXT_WIDTH
 
     def inner(self, box: str) -> Sequence[PictureEdge]:
         """Return the edges that lead from a box back to itself."""
@@ -161,6 +180,21 @@ class Picture:
     def outer(self) -> Sequence[PictureEdge]:
         """The edges between different elements."""
         return [edge for edge in self.edges if not edge.stays]
+
+    def common_frame(self, edge: PictureEdge) -> str | None:
+        """Return the innermost frame around both ends of an edge; None: the picture itself."""
+        targets = self.around(edge.target)
+        return next((frame for frame in self.around(edge.source) if frame in targets), None)
+
+    def around(self, element: str) -> Sequence[str]:
+        """Return the ids of the frames around an element, from the inside out."""
+        elements: list[Box | Frame] = [*self.frames, *self.boxes]
+        parents = {part.id: part.frame for part in elements}
+        frames: list[str] = []
+        while (parent := parents[element]) is not None:
+            frames.append(parent)
+            element = parent
+        return frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +273,8 @@ Part = Picture | TextTable | Bars
 class Sheet:
     """The page of a drawing: its least width and its margin in px, and how far all is enlarged.
 
-    In print, `one_page` scales it to the paper; otherwise it is as wide as the paper. What is
+    In print, `one_page` scales it to the paper, and `poster` puts its first picture on a page of
+    A3, and what comes after that on the next; otherwise it is as wide as the paper. What is
     `embedded` is part of a page that says how it is printed.
     """
 
@@ -248,6 +283,7 @@ class Sheet:
     zoom: float = 1.0
     one_page: bool = False
     embedded: bool = False
+    poster: bool = False
 
 
 PHONE = Sheet(width=390, margin=10, zoom=14 / 12)

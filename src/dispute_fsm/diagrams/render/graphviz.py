@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from dispute_fsm.diagrams.picture import Box, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.compiled import graphviz
 from dispute_fsm.diagrams.render.typography import (
-    MAX_WIDTH,
     WEIGHTS,
     Block,
     badge_lines,
@@ -46,7 +45,7 @@ _NUMBER = re.compile(r"-?[0-9.]+(?:e[-+]?[0-9]+)?")
 # ---- blocks of text ------------------------------------------------------------------------------
 
 
-def box_blocks(picture: Picture, box: Box, max_width: float = MAX_WIDTH) -> tuple[Block, ...]:
+def box_blocks(picture: Picture, box: Box, max_width: float) -> tuple[Block, ...]:
     """Set a box: its own lines, and below them a block for each edge inside it."""
     own = block((*badge_lines(box.badge), *box.lines), max_width)
     return (own, *(block(edge_lines(edge), max_width) for edge in picture.inner(box.id)))
@@ -60,7 +59,7 @@ def dot(picture: Picture) -> str:
     lines = [
         f"digraph {_quoted(picture.id)} {{",
         (
-            "  graph [rankdir=LR, compound=true, nodesep=0.14, ranksep=0.42, "
+            "  graph [rankdir=LR, compound=true, nodesep=0.1, ranksep=0.3, "
             f'fontname={_quoted(_FONT)}, fontsize={_TITLE}, tooltip=" "]'
         ),
         f"  node [shape=box, fixedsize=true, fontname={_quoted(_FONT)}, fontsize=11]",
@@ -84,8 +83,8 @@ def _within(picture: Picture, frame: str | None, indent: str) -> Iterator[str]:
         if box.frame == frame:
             yield f"{indent}{_quoted(box.id)} [{_box(picture, box)}]"
     for edge in picture.outer:
-        if edge.lines and _common_frame(picture, edge) == frame:
-            yield f"{indent}{_quoted(edge.id)} [{_label(edge)}]"
+        if edge.lines and picture.common_frame(edge) == frame:
+            yield f"{indent}{_quoted(edge.id)} [{_label(picture, edge)}]"
 
 
 def _frame(frame: Frame) -> str:
@@ -96,7 +95,7 @@ def _frame(frame: Frame) -> str:
 
 
 def _box(picture: Picture, box: Box) -> str:
-    blocks = box_blocks(picture, box)
+    blocks = box_blocks(picture, box, picture.text_width)
     text = _text(line for part in blocks for line in part.lines)
     if box.shape is Shape.START:
         size = _size(0.22 * _INCH, 0.22 * _INCH) + ", shape=circle"
@@ -105,8 +104,8 @@ def _box(picture: Picture, box: Box) -> str:
     return f"id={_quoted(box.id)}, label={text}, {size}{_style(box.mark)}{_tooltip(box.tooltip)}"
 
 
-def _label(edge: PictureEdge) -> str:
-    label = block(edge_lines(edge))
+def _label(picture: Picture, edge: PictureEdge) -> str:
+    label = block(edge_lines(edge), picture.text_width)
     return (
         f"id={_quoted(edge.id)}, label={_text(label.lines)}, {_size(label.width, label.height)}"
         f"{_style(edge.mark)}{_tooltip(edge.tooltip)}"
@@ -121,6 +120,9 @@ def _edge(picture: Picture, edge: PictureEdge) -> Iterator[str]:
     )
     leaves = f", ltail={_quoted(_FRAME + edge.source)}" if edge.source in frames else ""
     enters = f", lhead={_quoted(_FRAME + edge.target)}" if edge.target in frames else ""
+    closed = {box.id for box in picture.boxes if box.shape in {Shape.GOOD_END, Shape.BAD_END}}
+    if edge.source in closed:  # what leads out of an end need not be further right
+        leaves += ", constraint=false"
     style, label = _style(edge.mark) + _weight(edge), _quoted(edge.id)
     into, out = _quoted(edge.id + IN), _quoted(edge.id + OUT)
     if edge.lines:
@@ -131,24 +133,7 @@ def _edge(picture: Picture, edge: PictureEdge) -> Iterator[str]:
 
 
 def _first_box(picture: Picture, frame: str) -> str:
-    return _quoted(next(box.id for box in picture.boxes if frame in _frames(picture, box.id)))
-
-
-def _common_frame(picture: Picture, edge: PictureEdge) -> str | None:
-    """Return the innermost frame around both ends of an edge; None: the picture itself."""
-    targets = _frames(picture, edge.target)
-    return next((frame for frame in _frames(picture, edge.source) if frame in targets), None)
-
-
-def _frames(picture: Picture, element: str) -> list[str]:
-    """Return the ids of the frames around an element, from the inside out."""
-    elements: list[Box | Frame] = [*picture.frames, *picture.boxes]
-    parents = {part.id: part.frame for part in elements}
-    frames: list[str] = []
-    while (parent := parents[element]) is not None:
-        frames.append(parent)
-        element = parent
-    return frames
+    return _quoted(next(box.id for box in picture.boxes if frame in picture.around(box.id)))
 
 
 def _style(mark: Mark) -> str:

@@ -1,15 +1,17 @@
 """A picture as a Mermaid flowchart: text that many pages draw, each in its own way.
 
-An edge with a mark has its own line style (dashed, thick), so that it differs without colour; its
-badge says it in text. Mermaid has no reliable quoting: a `;` would cut a label and create a state,
-a quotation mark would end it, a `1.` at the beginning would make it a list. So only characters that
-are known to be harmless are written as they are (letters, digits, Chinese punctuation, and a few
-others between words), and all others as entities.
+The label of an edge is a node of its own, so that it has its own space: Mermaid lets the labels of
+lines cover each other. An edge with a mark has its own line style (dashed, thick), so that it
+differs without colour; its badge says it in text. Mermaid has no reliable quoting: a `;` would cut
+a label and create a state, a quotation mark would end it, a `1.` at the beginning would make it a
+list. So only characters that are known to be harmless are written as they are (letters, digits,
+Chinese punctuation, and a few others between words), and all others as entities.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from dispute_fsm.diagrams.picture import Box, Face, Frame, Line, Mark, Picture, PictureEdge, Shape
 from dispute_fsm.diagrams.render.typography import LIGHT, WEIGHTS, badge_lines, edge_lines
@@ -55,7 +57,17 @@ def _entity(character: str) -> str:
     return "\ufffd" if invalid else f"#{ord(character)};"
 
 
-_HEAD = ("---", "config:", "  flowchart:", "    wrappingWidth: 280", "---", "flowchart LR")
+_HEAD = (
+    "---",
+    "config:",
+    "  flowchart:",
+    "    wrappingWidth: 280",
+    "    subGraphTitleMargin:",
+    "      top: 4",
+    "      bottom: 8",
+    "---",
+    "flowchart LR",
+)
 _RULE = Line("────────", Face.FAINT)
 """Separates the text of a box from each edge inside it."""
 
@@ -76,16 +88,19 @@ _BRACKETS: Mapping[Shape, tuple[str, str]] = FrozenMap(
         Shape.BAD_END: ("[[", "]]"),
         Shape.START: ("((", "))"),
         Shape.NOTE: ("[", "]"),
+        Shape.OUTCOME: ("([", "])"),
     }
 )
-_ARROWS: Mapping[Mark, str] = FrozenMap(
+_PLAIN, _DOTTED, _THICK = ("---", "-->"), ("-.-", "-.->"), ("===", "==>")
+"""Lines without and with an arrowhead."""
+_LINES: Mapping[Mark, tuple[str, str]] = FrozenMap(
     {
-        Mark.REMOVED: "-.->",
-        Mark.MISSED: "-.->",
-        Mark.INACTIVE: "-.->",
-        Mark.ADDED: "==>",
-        Mark.LIT: "==>",
-        Mark.CHANGED: "==>",
+        Mark.REMOVED: _DOTTED,
+        Mark.MISSED: _DOTTED,
+        Mark.INACTIVE: _DOTTED,
+        Mark.ADDED: _THICK,
+        Mark.LIT: _THICK,
+        Mark.CHANGED: _THICK,
     }
 )
 
@@ -119,16 +134,60 @@ def mermaid(picture: Picture, description: str = "") -> str:
 
     `description` is for screen readers.
     """
+    picture = _renamed(picture)
+    labels = {edge.id: _label_box(picture, edge) for edge in picture.outer if edge_lines(edge)}
+    edges = [half for edge in picture.outer for half in _halves(edge, labels)]
+    picture = replace(picture, boxes=(*picture.boxes, *labels.values()))
     lines = [
         *_HEAD,
         f"  accTitle: {escaped(picture.title)}",
         *([f"  accDescr: {escaped(description)}"] if description else []),
         *_within(picture, None, "  "),
-        *(f"  {_edge(edge)}" for edge in picture.outer),
+        *(f"  {_line(edge)}" for edge in edges),
         *(f"  {line}" for line in _classes(picture)),
-        *(f"  {line}" for line in _line_styles(picture.outer)),
+        *(f"  {line}" for line in _line_styles(edges)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _renamed(picture: Picture) -> Picture:
+    """Give the elements ids that Mermaid takes: edges get short ones, as a text may not be long."""
+    return replace(
+        picture,
+        boxes=tuple(
+            replace(box, id=node_id(box.id), frame=box.frame and node_id(box.frame))
+            for box in picture.boxes
+        ),
+        frames=tuple(
+            replace(frame, id=node_id(frame.id), frame=frame.frame and node_id(frame.frame))
+            for frame in picture.frames
+        ),
+        edges=tuple(
+            replace(edge, id=f"e{number}", source=node_id(edge.source), target=node_id(edge.target))
+            for number, edge in enumerate(picture.edges)
+        ),
+    )
+
+
+def _label_box(picture: Picture, edge: PictureEdge) -> Box:
+    return Box(
+        id=edge.id,
+        lines=edge.lines,
+        frame=picture.common_frame(edge),
+        shape=Shape.NOTE,
+        mark=edge.mark,
+        badge=edge.badge,
+        tone=edge.tone,
+    )
+
+
+def _halves(edge: PictureEdge, labels: Container[str]) -> Iterator[PictureEdge]:
+    """Divide an edge with a label into two: to its label, and on from there."""
+    if edge.id in labels:
+        yield replace(edge, target=edge.id)
+        yield replace(edge, source=edge.id)
+    else:
+        yield edge
 
 
 def _within(picture: Picture, frame: str | None, indent: str) -> Iterator[str]:
@@ -137,11 +196,11 @@ def _within(picture: Picture, frame: str | None, indent: str) -> Iterator[str]:
         if box.frame == frame:
             opening, closing = _BRACKETS[box.shape]
             label = _label([*badge_lines(box.badge), *box.lines, *_inner(picture, box.id)])
-            yield f"{indent}{node_id(box.id)}{opening}{label}{closing}"
+            yield f"{indent}{box.id}{opening}{label}{closing}"
     for inner in picture.frames:
         if inner.frame == frame:
             label = _label([Line(inner.title, Face.HEAD), *_inner(picture, inner.id)])
-            yield f"{indent}subgraph {node_id(inner.id)}[{label}]"
+            yield f"{indent}subgraph {inner.id}[{label}]"
             yield from _within(picture, inner.id, indent + "  ")
             yield f"{indent}end"
 
@@ -152,17 +211,18 @@ def _inner(picture: Picture, element: str) -> Iterator[Line]:
         yield from (_RULE, *edge_lines(edge))
 
 
-def _edge(edge: PictureEdge) -> str:
-    lines = edge_lines(edge)
-    label = f"|{_label(lines)}|" if lines else ""
-    return f"{node_id(edge.source)} {_ARROWS.get(edge.mark, '-->')}{label} {node_id(edge.target)}"
+def _line(edge: PictureEdge) -> str:
+    """Write a line; to its own label it has no arrowhead."""
+    blunt, pointed = _LINES.get(edge.mark, _PLAIN)
+    line = blunt if edge.target == edge.id else pointed
+    return f"{edge.source} {line} {edge.target}"
 
 
 def _label(lines: Iterable[Line]) -> str:
-    return '"' + ("<br/>".join(map(_line, lines)) or " ") + '"'
+    return '"' + ("<br/>".join(map(_text, lines)) or " ") + '"'
 
 
-def _line(line: Line) -> str:
+def _text(line: Line) -> str:
     text, tag = escaped(line.text), _TAGS.get(line.face)
     return f"<{tag}>{text}</{tag}>" if tag else text
 
@@ -170,7 +230,7 @@ def _line(line: Line) -> str:
 def _classes(picture: Picture) -> Iterator[str]:
     """Write the styles of elements: by what they are, then by their marks."""
     elements: list[Box | Frame] = [*picture.boxes, *picture.frames]
-    tones = sorted({box.tone for box in picture.boxes if box.tone})
+    tones = sorted({box.tone for box in picture.boxes if box.tone in LIGHT})
     classes = [
         *(
             (shape.name.lower(), style, [box.id for box in picture.boxes if box.shape is shape])
@@ -190,7 +250,7 @@ def _classes(picture: Picture) -> Iterator[str]:
     for name, style, ids in classes:
         if ids:
             yield f"classDef {name} {style}"
-            yield f"class {','.join(map(node_id, ids))} {name}"
+            yield f"class {','.join(ids)} {name}"
 
 
 def _line_styles(edges: Iterable[PictureEdge]) -> Iterator[str]:

@@ -4,7 +4,7 @@ The same parts are always the same bytes: coordinates are rounded, no name comes
 address, no clock is read. A picture is laid out by its plan, or else by Graphviz.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from dispute_fsm.diagrams.picture import (
@@ -13,6 +13,7 @@ from dispute_fsm.diagrams.picture import (
     Frame,
     Line,
     Mark,
+    Part,
     Picture,
     PictureEdge,
     Shape,
@@ -32,6 +33,7 @@ from dispute_fsm.diagrams.render.graphviz import (
     box_blocks,
     lay_out,
 )
+from dispute_fsm.diagrams.render.paper import ACROSS, NEXT_PAGE, ONE_PAGE, Poster
 from dispute_fsm.diagrams.render.svg_bars import bars_svg
 from dispute_fsm.diagrams.render.svg_elements import (
     BAND,
@@ -46,9 +48,6 @@ from dispute_fsm.diagrams.render.svg_elements import (
 )
 from dispute_fsm.diagrams.render.svg_legend import legend
 from dispute_fsm.diagrams.render.typography import (
-    ACROSS,
-    MAX_WIDTH,
-    ONE_PAGE,
     PADDING,
     block,
     edge_lines,
@@ -61,6 +60,8 @@ _TITLE, _NOTE = 22.0, 12.0
 _WIDE = 600.0
 """What is narrower fits on paper as it is, in px."""
 _TIP, _TIP_HALF = 10.0, 4.0
+_CORNERS = {Shape.NOTE: 2, Shape.OUTCOME: 15}
+"""How round the corners of boxes are, in px, where that is not as of a state."""
 
 
 def svg(view: View) -> str:
@@ -75,6 +76,46 @@ def svg(view: View) -> str:
     }
     tables = (part.page for part in view.parts if isinstance(part, TextTable))
     width = max([width, *tables, *(layout.width for layout in layouts.values())])
+    top, body = _heading(view, margin, width)
+    full_width = width + 2 * margin
+    split = 1 if sheet.poster else len(view.parts)
+    height, first = _below_each_other(view, view.parts[:split], layouts, width)
+    body += [f'<g transform="translate({n(margin)} {n(top)})">', *first, "</g>"]
+    top += height
+    printed, aligned = _printed(sheet), ""
+    if rest := view.parts[split:]:
+        height, further = _below_each_other(view, rest, layouts, width)
+        printed = Poster(full_width, top, height).style(margin)
+        aligned = ' preserveAspectRatio="xMinYMin"'
+        body += [
+            f'<g class="{NEXT_PAGE}" transform="translate({n(margin)} {n(top)})">',
+            *further,
+            "</g>",
+        ]
+        top += height
+    lang = "zh-CN" if view.lang == "zh" else "en"
+    full = full_width, top + margin
+    size = f'width="{n(full[0] * sheet.zoom)}" height="{n(full[1] * sheet.zoom)}"'
+    box = f'viewBox="0 0 {n(full[0])} {n(full[1])}"{aligned}'
+    paper = f'width="{n(full[0])}" height="{n(full[1])}"'
+    return "\n".join(
+        [
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" '
+                f'aria-labelledby="{view.name}-title" lang="{lang}">'
+            ),
+            f'<title id="{view.name}-title">{escape(view.title)}</title>',
+            f"<style>{escape(stylesheet() + printed)}</style>",
+            f'<rect class="paper" {paper}/>',
+            *body,
+            "</svg>",
+            "",
+        ]
+    )
+
+
+def _heading(view: View, margin: float, width: float) -> Drawing:
+    """Write the title of a view, and its notes below."""
     body: list[str] = []
     top = margin
     for text in wrapped(view.title, width, _TITLE, bold=True) if view.title else ():
@@ -89,7 +130,16 @@ def svg(view: View) -> str:
             f'font-size="{n(_NOTE)}">{escape(text)}</text>'
         )
         top += _NOTE * 1.45
-    for part in view.parts:
+    return Drawing(top, body)
+
+
+def _below_each_other(
+    view: View, parts: Sequence[Part], layouts: Mapping[str, Layout], width: float
+) -> Drawing:
+    """Draw parts of a view."""
+    body: list[str] = []
+    top = 0.0
+    for part in parts:
         if isinstance(part, Picture):
             drawing = _picture(part, layouts[part.id])
             if not part.explained:
@@ -99,27 +149,9 @@ def svg(view: View) -> str:
         else:
             drawing = bars_svg(part, width)
         top += _GAP
-        body += [f'<g transform="translate({n(margin)} {n(top)})">', *drawing.elements, "</g>"]
+        body += [f'<g transform="translate(0 {n(top)})">', *drawing.elements, "</g>"]
         top += drawing.height
-    lang = "zh-CN" if view.lang == "zh" else "en"
-    full = width + 2 * margin, top + margin
-    size = f'width="{n(full[0] * sheet.zoom)}" height="{n(full[1] * sheet.zoom)}"'
-    box = f'viewBox="0 0 {n(full[0])} {n(full[1])}"'
-    paper = f'width="{n(full[0])}" height="{n(full[1])}"'
-    return "\n".join(
-        [
-            (
-                f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" '
-                f'aria-labelledby="{view.name}-title" lang="{lang}">'
-            ),
-            f'<title id="{view.name}-title">{escape(view.title)}</title>',
-            f"<style>{escape(stylesheet() + _printed(sheet))}</style>",
-            f'<rect class="paper" {paper}/>',
-            *body,
-            "</svg>",
-            "",
-        ]
-    )
+    return Drawing(top, body)
 
 
 def _printed(sheet: Sheet) -> str:
@@ -140,9 +172,9 @@ def _picture(picture: Picture, layout: Layout) -> Drawing:
         body.append(group(frame.id, ("state", frame.mark), frame.title))
         body += [rectangle("frame parallel" if frame.parallel else "frame", area, 10), "</g>"]
     for edge in picture.outer:
-        body += _edge(edge, layout)
+        body += _edge(picture, edge, layout)
     for frame in picture.frames:
-        body += _heading(frame, layout.frames[frame.id])
+        body += _frame_title(frame, layout.frames[frame.id])
     for box in picture.boxes:
         body += _box(picture, box, layout.boxes[box.id])
     return Drawing(layout.height, [*body, "</g>"])
@@ -154,7 +186,7 @@ def _with_legend(drawing: Drawing, below: Drawing) -> Drawing:
     return Drawing(top + below.height, [*drawing.elements, *moved])
 
 
-def _heading(frame: Frame, area: Rectangle) -> Iterator[str]:
+def _frame_title(frame: Frame, area: Rectangle) -> Iterator[str]:
     kinds = "heading" if frame.mark is Mark.PLAIN else f"heading {frame.mark}"
     yield f'<g class="{kinds}" data-frame={quoteattr(frame.id)}>'
     yield from block_text(block([Line(frame.title, Face.HEAD)]), area.left + 4, area.top - 1)
@@ -168,7 +200,7 @@ def _box(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
         x, y = n(area.left + radius), n(area.top + radius)
         yield f'<circle class="start" cx="{x}" cy="{y}" r="{n(radius)}"/>'
     else:
-        yield rectangle("box", area, 2 if box.shape is Shape.NOTE else 9)
+        yield rectangle("box", area, _CORNERS.get(box.shape, 9))
         if box.shape in {Shape.GOOD_END, Shape.BAD_END}:  # closed: a double line
             inner = Rectangle(area.left + 3, area.top + 3, area.width - 6, area.height - 6)
             yield rectangle("box", inner, 7)
@@ -178,12 +210,14 @@ def _box(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
 
 def _content(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
     planned = picture.plan is not None
-    max_width, tighter = (text_width(area), TIGHTER) if planned else (MAX_WIDTH, 0.0)
+    max_width, tighter = (text_width(area), TIGHTER) if planned else (picture.text_width, 0.0)
     own, *inner = box_blocks(picture, box, max_width)
-    if box.tone:
+    if box.tone and box.shape is not Shape.OUTCOME:
         high = own.height if inner else area.height
         yield rectangle("band", Rectangle(area.left + 2, area.top + 4, BAND - 2, high - 8))
-    yield from block_text(own, area.left + (2 if box.tone else 0), area.top)
+    yield from block_text(
+        own, area.left + (2 if box.tone and box.shape is not Shape.OUTCOME else 0), area.top
+    )
     top = area.top + own.height
     for content, edge in zip(inner, picture.inner(box.id), strict=True):
         height = content.height - tighter
@@ -195,7 +229,7 @@ def _content(picture: Picture, box: Box, area: Rectangle) -> Iterator[str]:
         top += height
 
 
-def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:
+def _edge(picture: Picture, edge: PictureEdge, layout: Layout) -> Iterator[str]:
     weight = f"weight-{edge.weight}" if edge.weight else ""
     yield group(edge.id, ("edge", edge.tone, edge.mark, weight), edge.tooltip)
     for end in (IN, OUT):
@@ -204,7 +238,7 @@ def _edge(edge: PictureEdge, layout: Layout) -> Iterator[str]:
     if (area := layout.boxes.get(edge.id)) is not None:
         yield rectangle("label", area, 3)
         yield rectangle("band", area._replace(width=BAND))
-        yield from block_text(block(edge_lines(edge)), area.left + 2, area.top)
+        yield from block_text(block(edge_lines(edge), picture.text_width), area.left + 2, area.top)
     yield "</g>"
 
 

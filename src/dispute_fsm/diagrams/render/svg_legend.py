@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dispute_fsm.diagrams.messages import LEGEND
 from dispute_fsm.diagrams.picture import Face, Line, Mark, Picture, Shape
 from dispute_fsm.diagrams.render.graphviz import Rectangle
-from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, line_text, rectangle
+from dispute_fsm.diagrams.render.svg_elements import BAND, Drawing, group, line_text, n, rectangle
 from dispute_fsm.diagrams.render.typography import line_width
 from dispute_fsm.domain.enums import Lang, Role
 
@@ -25,11 +25,16 @@ def legend(picture: Picture, lang: Lang, width: float) -> Drawing:
             left, top = 0.0, top + _ROW
         body.append(group("", kinds))
         for kind in shapes:
+            if kind == "course":
+                across = f"M{n(left)},{n(top + _HEIGHT / 2)} h{n(_WIDTH)}"
+                body.append(f'<path class="course" d="{across}"/>')
+                continue
             inset = 3.0 if kind == "inner" else 0.0
             size = Rectangle(left + inset, top + inset, _WIDTH - 2 * inset, _HEIGHT - 2 * inset)
             if kind == "band":
                 size = size._replace(width=BAND)
-            body.append(rectangle("box" if kind == "inner" else kind, size, 3))
+            corner = 7 if kind == "pill" else 3
+            body.append(rectangle("box" if kind in {"inner", "pill"} else kind, size, corner))
         body += ["</g>", line_text(line, left + _WIDTH + 6, top + 11)]
         left += taken + _GAP
     return Drawing(top + _ROW, [*body, "</g>"])
@@ -48,10 +53,21 @@ def _entries(picture: Picture, lang: Lang) -> Iterator[Entry]:
     for shape in (Shape.GOOD_END, Shape.BAD_END):
         if shape in shapes:
             yield ("state", shape), ("box", "inner"), LEGEND(lang, shape)
+    if Shape.OUTCOME in shapes:
+        yield ("state",), ("pill",), LEGEND(lang, Shape.OUTCOME)
     if any(frame.parallel for frame in picture.frames):
         yield ("state",), ("frame parallel",), LEGEND(lang, "parallel")
+    yield from _weights(picture, lang)
     marks = {edge.mark for edge in picture.edges}
     marks |= {box.mark for box in picture.boxes} | {frame.mark for frame in picture.frames}
     for mark in Mark:
         if mark in marks and mark is not Mark.PLAIN:
             yield ("edge", mark), ("box",), LEGEND(lang, mark)
+
+
+def _weights(picture: Picture, lang: Lang) -> Iterator[Entry]:
+    """Explain how thick lines are, where they differ."""
+    weights = {edge.weight for edge in picture.edges if edge.mark is Mark.PLAIN}
+    if any(weights):
+        for weight in sorted(weights):
+            yield ("edge", f"weight-{weight}"), ("course",), LEGEND(lang, f"weight-{weight}")

@@ -5,9 +5,10 @@ Layout and drawing use the same blocks, so a text always fits the space that was
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
-from dispute_fsm.diagrams.picture import BAD, GOOD, Face, Line, PictureEdge
+from dispute_fsm.diagrams.picture import BAD, GOOD, TEXT_WIDTH, Face, Line, PictureEdge
 from dispute_fsm.domain.scalars import FrozenMap
 
 FONTS = (
@@ -31,7 +32,7 @@ LIGHT: Mapping[str, str] = FrozenMap(
         "bad-line": "#b42318",
         "stripe": "#eef1f4",
         "merchant": "#0969da",
-        "consumer": "#1a7f37",
+        "consumer": "#bf3989",
         "adjudicator": "#8250df",
         "system": "#57606a",
         "changed": "#9a6700",
@@ -52,7 +53,7 @@ DARK: Mapping[str, str] = FrozenMap(
         "bad-line": "#ff7b72",
         "stripe": "#1c2128",
         "merchant": "#58a6ff",
-        "consumer": "#3fb950",
+        "consumer": "#f778ba",
         "adjudicator": "#bc8cff",
         "system": "#9da7b1",
         "changed": "#d29922",
@@ -98,6 +99,7 @@ _COLOURED = (
         for role in ("merchant", "consumer", "adjudicator", "system", GOOD, BAD)
     ),
     (".lane > text", "stroke", "paper"),
+    *((f".{tone} > .box", "stroke", tone) for tone in (GOOD, BAD)),
     (".bar.lit > .box", "fill", "line"),
     *(
         (f".{mark} > .{part}", "stroke", colour)
@@ -138,10 +140,6 @@ _STYLES = (
     ".removed > .course,.removed > .label,.removed > .box{stroke-width:2;stroke-dasharray:7 4}",
     ".missed > .course,.missed > .label,.missed > .box{stroke-width:2;stroke-dasharray:2 4}",
 )
-ONE_PAGE = "@page{margin:8mm}@media print{svg{width:100%;height:100%}}"
-"""Scales a drawing to the paper."""
-ACROSS = "@page{size:landscape;margin:8mm}@media print{svg{max-width:100%;height:auto}}"
-"""Turns the paper, and makes a drawing as wide as it; what is too high goes on on the next page."""
 
 
 def stylesheet() -> str:
@@ -219,8 +217,6 @@ TYPES: Mapping[Face, Type] = FrozenMap(
     }
 )
 PADDING = 8.0
-MAX_WIDTH = 250.0
-"""How wide a text is where nothing else says it, in px."""
 
 
 class Block(NamedTuple):
@@ -231,7 +227,7 @@ class Block(NamedTuple):
     height: float
 
 
-def block(lines: Iterable[Line], max_width: float = MAX_WIDTH) -> Block:
+def block(lines: Iterable[Line], max_width: float = TEXT_WIDTH) -> Block:
     """Break lines to fit into this width without padding; only a long word makes it wider."""
     broken = tuple(
         Line(text, line.face)
@@ -266,6 +262,7 @@ def _width(text: str, size: float, *, bold: bool) -> float:
     return sum(map(widths.__getitem__, text)) * size
 
 
+@lru_cache(4096)  # the layout and the drawing break the same texts
 def wrapped(text: str, limit: float, size: float, *, bold: bool = False) -> tuple[str, ...]:
     """Break a text into lines of at most this width; a piece that is too long has its own line."""
     lines: list[str] = [""]

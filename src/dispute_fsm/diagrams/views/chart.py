@@ -4,12 +4,13 @@ Other views use the same picture and mark its elements.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import CHART
 from dispute_fsm.diagrams.model import Machine, StateNode, TransitionView
 from dispute_fsm.diagrams.picture import (
+    PLAIN,
+    TEXT_WIDTH,
     Box,
     Face,
     Frame,
@@ -17,10 +18,13 @@ from dispute_fsm.diagrams.picture import (
     Mark,
     Picture,
     PictureEdge,
+    Remark,
     Shape,
+    Sheet,
     View,
 )
 from dispute_fsm.diagrams.policy_text import policy_note
+from dispute_fsm.diagrams.views.gathering import gathered, join_id, join_of
 from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import LIABILITIES, Lang
 from dispute_fsm.domain.scalars import FrozenMap
@@ -29,17 +33,9 @@ BEGIN = "begin"
 """The id of the dot from which a dispute begins."""
 
 
-class Remark(NamedTuple):
-    """A mark on a state or a transition with its text, and how thick a line is."""
-
-    mark: Mark
-    badge: str = ""
-    weight: int = 0
-
-
 _NONE: Mapping[str, Remark] = FrozenMap({})
-PLAIN = Remark(Mark.PLAIN)
-"""Says nothing about an element."""
+_WIDE = 330.0
+"""Regions are one below the other; with wider texts such a picture is less high."""
 
 
 def chart(machine: Machine, lang: Lang) -> View:
@@ -56,15 +52,17 @@ def chart(machine: Machine, lang: Lang) -> View:
         notes=(policy_note(fmt), *(CHART(lang, note) for note in notes)),
         parts=(picture, source_table(fmt, uses(fmt, machine.transitions))),
         graph=picture,
+        sheet=Sheet(poster=True),
     )
 
 
 def machine_picture(
     fmt: Formatter, remarks: Mapping[str, Remark] = _NONE, *, brief: bool = False
 ) -> Picture:
-    """Draw a machine. `remarks` go by the ids of states and transitions.
+    """Draw a machine. `remarks` go by the ids of states, transitions and joins.
 
-    `brief` leaves out what the transitions require.
+    `brief` leaves out what the transitions require. The transitions into an end join, so that one
+    line for each outcome leads into it.
     """
     machine = fmt.machine
     begins = any(transition.source is None for transition in machine.transitions)
@@ -76,21 +74,27 @@ def machine_picture(
             boxes.append(_box(fmt, state, remark))
         else:
             frames.append(_frame(fmt, state, remark))
-    return Picture(
-        id="machine",
-        title=fmt.rules,
-        boxes=tuple(boxes),
-        frames=tuple(frames),
-        edges=tuple(
+    edges = []
+    for transition in machine.transitions:
+        join = join_of(machine, transition)
+        target = transition.target if join is None else join_id(join)
+        edges.append(
             transition_edge(
                 fmt,
                 transition,
-                ends=(transition.source or BEGIN, transition.target),
+                ends=(transition.source or BEGIN, target),
                 lines=_lines(fmt, transition, brief=brief),
                 remark=remarks.get(transition.id, PLAIN),
             )
-            for transition in machine.transitions
-        ),
+        )
+    junctions, further = gathered(fmt, {box.id: box.shape for box in boxes}, remarks)
+    return Picture(
+        id="machine",
+        text_width=_WIDE if any(frame.parallel for frame in frames) else TEXT_WIDTH,
+        title=fmt.rules,
+        boxes=(*boxes, *junctions),
+        frames=tuple(frames),
+        edges=(*edges, *further),
     )
 
 
@@ -127,8 +131,9 @@ def _lines(fmt: Formatter, transition: TransitionView, *, brief: bool) -> Iterat
         yield Line(fmt.message("needs", fmt.join("and", fmt.with_sources(requirements))))
     if transition.liability is not None:
         yield Line(fmt.message("fails", fmt.label(transition.liability)), Face.STRONG)
-    if outcomes := dict.fromkeys(fmt.outcome(ending.outcome) for ending in transition.endings):
-        yield Line(fmt.ends_as([*outcomes]), Face.STRONG)
+    if transition.endings and join_of(fmt.machine, transition) is None:
+        outcomes = [fmt.outcome(ending.outcome) for ending in transition.endings]
+        yield Line(fmt.ends_as(outcomes), Face.STRONG)
     if not brief:
         yield from (Line(text, Face.FAINT) for text in fmt.deadline_changes(transition))
 

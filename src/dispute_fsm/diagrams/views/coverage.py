@@ -7,9 +7,19 @@ from functools import partial
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import COVERAGE
 from dispute_fsm.diagrams.model import OPENING, Machine, SelectorQuestion
-from dispute_fsm.diagrams.picture import MOST_WEIGHT, Face, Mark, TextRow, TextTable, View, cell
+from dispute_fsm.diagrams.picture import (
+    MOST_WEIGHT,
+    Face,
+    Mark,
+    Remark,
+    TextRow,
+    TextTable,
+    View,
+    cell,
+)
 from dispute_fsm.diagrams.policy_text import policy_note
-from dispute_fsm.diagrams.views.chart import Remark, machine_picture
+from dispute_fsm.diagrams.views.chart import machine_picture
+from dispute_fsm.diagrams.views.gathering import Join, ending, join_id, outcomes
 from dispute_fsm.diagrams.views.history import transition_of
 from dispute_fsm.diagrams.views.sources import Uses, source_table, uses
 from dispute_fsm.domain.enums import Lang
@@ -24,6 +34,7 @@ class Corpus:
         self.machine = machine
         self.events = 0
         self.transitions = Counter[str]()
+        self.outcomes = Counter[Join]()
         self.guards = Coverage()
 
     def add(self, event: AuditEvent) -> None:
@@ -37,6 +48,8 @@ class Corpus:
         self.guards.add(event)
         if (transition := transition_of(self.machine, event)) is not None:
             self.transitions[transition.id] += 1
+            if (join := ending(self.machine, transition, event.outcome)) is not None:
+                self.outcomes[join] += 1
 
 
 def coverage(corpus: Corpus, lang: Lang) -> View:
@@ -56,6 +69,9 @@ class _CoverageParts:
             each.id: self.remark(corpus.transitions[each.id], never=each.id in self.fmt.inactive)
             for each in self.machine.transitions
         }
+        for join, transitions in outcomes(self.machine).items():
+            never = self.fmt.inactive.issuperset(transitions)
+            self.remarks[join_id(join)] = self.remark(corpus.outcomes[join], never=never)
 
     def view(self) -> View:
         fmt, lang = self.fmt, self.fmt.lang

@@ -9,8 +9,8 @@ from dispute_fsm.diagrams.changes import ChartChange, changes, renamed_transitio
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import DIFF, KINDS, PHRASES
 from dispute_fsm.diagrams.model import Machine, TransitionView
-from dispute_fsm.diagrams.picture import Face, Line, Mark, TextRow, TextTable, View, cell
-from dispute_fsm.diagrams.views.chart import Remark, inactive_remarks, machine_picture
+from dispute_fsm.diagrams.picture import Face, Line, Mark, Remark, TextRow, TextTable, View, cell
+from dispute_fsm.diagrams.views.chart import inactive_remarks, machine_picture
 from dispute_fsm.diagrams.views.side_by_side import side_by_side
 from dispute_fsm.diagrams.views.sources import source_table, uses
 from dispute_fsm.domain.enums import Deadline, Lang

@@ -16,13 +16,15 @@ from dispute_fsm.diagrams.picture import (
     Line,
     Mark,
     Picture,
+    Remark,
     TextRow,
     TextTable,
     View,
     cell,
 )
 from dispute_fsm.diagrams.policy_text import policy_note
-from dispute_fsm.diagrams.views.chart import BEGIN, Remark, inactive_remarks, machine_picture
+from dispute_fsm.diagrams.views.chart import BEGIN, inactive_remarks, machine_picture
+from dispute_fsm.diagrams.views.gathering import Join, ending, join_id, outcomes
 from dispute_fsm.diagrams.views.sources import source_table
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Lang, PickupKind, RefundScope
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
@@ -116,6 +118,13 @@ class HistoryParts:
                 visited.update(active_states(event.target))
         return taken, visited
 
+    def _endings(self) -> Iterator[Join | None]:
+        """Iterate over where its way leads into an end."""
+        machine = self.fmt.machine
+        for event in self.events:
+            if (transition := transition_of(machine, event)) is not None:
+                yield ending(machine, transition, event.outcome)
+
     def _remarks(self, machine: Machine) -> dict[str, Remark]:
         """Mark the states and transitions of a picture: taken, where it is now, or neither."""
         taken, visited = self._course()
@@ -126,6 +135,10 @@ class HistoryParts:
         for name, numbers in taken.items():
             text = self.message("steps", self.fmt.join("comma", numbers))
             remarks[name] = Remark(Mark.LIT, text)
+        endings = set(self._endings())
+        for join, joined in outcomes(machine).items():
+            if not taken.keys().isdisjoint(joined):  # of several outcomes one was reached
+                remarks[join_id(join)] = Remark(Mark.LIT if join in endings else Mark.FADED)
         here = Remark(Mark.LIT, self.message("ended" if self.ended else "here"))
         return remarks | dict.fromkeys(active_leaves(self.events[-1].target), here)
 

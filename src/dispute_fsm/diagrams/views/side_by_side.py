@@ -10,6 +10,7 @@ from functools import partial
 from dispute_fsm.diagrams.formatting import Formatter
 from dispute_fsm.diagrams.messages import DIFF
 from dispute_fsm.diagrams.picture import (
+    PLAIN,
     Box,
     Face,
     Frame,
@@ -18,17 +19,12 @@ from dispute_fsm.diagrams.picture import (
     Picture,
     PictureEdge,
     Plan,
+    Remark,
     Row,
     Shape,
     Stack,
 )
-from dispute_fsm.diagrams.views.chart import (
-    BEGIN,
-    PLAIN,
-    Remark,
-    deadline_lines,
-    inactive_remarks,
-)
+from dispute_fsm.diagrams.views.chart import BEGIN, deadline_lines, inactive_remarks
 from dispute_fsm.diagrams.views.process import ANYTIME, TONES, Planner, Process
 
 
