@@ -14,7 +14,7 @@ from dispute_fsm.domain.enums import RefusalCode, Role
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.explain.alternatives import Alternative
-from dispute_fsm.explain.course import Act, CourseStep, Record
+from dispute_fsm.explain.course import CourseStep, Record
 from dispute_fsm.explain.payloads import FILLER
 from dispute_fsm.explain.supposed_facts import date_of
 from dispute_fsm.scenarios.reader import SUFFIX
