@@ -63,12 +63,13 @@ from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests.histories.corpus import ERASED, FILES, disputes
+from tests.sampling import few
 from tests.support import CORPUS, ran
 
-Tell = Callable[[object], None]
+Count = Callable[[str, int], None]
 
-GENERATED = 2_000
-"""How many generated disputes are explained in the whole run, of all rule versions together."""
+GENERATED, PARTS = 2_000, 8
+"""How many generated disputes the whole run explains, of all rule versions, in how many parts."""
 
 _SECOND = timedelta(seconds=1)
 
@@ -87,12 +88,12 @@ def recorded() -> Iterator[Record]:
             yield Record(result.events, result.dispute.policy)
 
 
-def generated(number: int) -> Iterator[Record]:
+def generated(number: int, seed: int) -> Iterator[Record]:
     """Generate disputes, as many of each rule version."""
     for rules in VERSIONS:
         events: dict[str, list[AuditEvent]] = {}
         policies: dict[str, Policy] = {}
-        for event, policy in generate(-(-number // len(VERSIONS)), 20, rules=rules):
+        for event, policy in generate(-(-number // len(VERSIONS)), seed, rules=rules):
             events.setdefault(event.dispute_id, []).append(event)
             policies[event.dispute_id] = policy
         for name, one in events.items():
@@ -118,18 +119,22 @@ def happened(steps: str, policy: str = "", order: str = "", rules: str = "2023-0
 # ---- every claim holds ---------------------------------------------------------------------------
 
 
-def test_every_alternative_of_the_corpus_is_decided_again(whole: bool, tell: Tell) -> None:
-    records = [record for number, record in enumerate(recorded()) if whole or number % 8 == 0]
+@pytest.mark.parametrize("part", few(range(PARTS), 1))
+def test_every_alternative_of_the_corpus_is_decided_again(part: int, count: Count) -> None:
+    records = list(recorded())[part::PARTS]
     claims = sum(_hold(record) for record in records)
     assert claims > 4 * len(records)
-    tell(f"explained: {claims} claims about {len(records)} recorded disputes held")
+    count("claims about recorded disputes that hold", claims)
 
 
-def test_every_alternative_of_generated_disputes_is_decided_again(whole: bool, tell: Tell) -> None:
-    records = list(generated(GENERATED if whole else 60))
+@pytest.mark.parametrize("seed", few(range(PARTS), 1))
+def test_every_alternative_of_generated_disputes_is_decided_again(
+    seed: int, whole: bool, count: Count
+) -> None:
+    records = list(generated(GENERATED // PARTS if whole else 60, seed))
     claims = sum(_hold(record) for record in records)
     assert claims > 4 * len(records)
-    tell(f"explained: {claims} claims about {len(records)} generated disputes held")
+    count("claims about generated disputes that hold", claims)
 
 
 def _hold(record: Record) -> int:
@@ -777,7 +782,7 @@ def _answers(
 
 def test_every_alternative_runs_as_a_scenario_and_holds_no_personal_data(whole: bool) -> None:
     count = 0
-    for record in (*list(recorded())[:: 1 if whole else 12], *generated(60 if whole else 12)):
+    for record in (*list(recorded())[:: 1 if whole else 12], *generated(60 if whole else 12, 20)):
         private = {
             str(kept.value)
             for event in record.events

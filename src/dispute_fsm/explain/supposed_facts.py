@@ -58,6 +58,8 @@ def _cancel_requested(facts: OrderFacts, by: datetime) -> OrderFacts:
 
 def _refunded(scope: RefundScope) -> Callable[[OrderFacts, datetime], OrderFacts]:
     def suppose(facts: OrderFacts, by: datetime) -> OrderFacts:
+        if any(facts.completed_refund(other) for other in RefundScope if other is not scope):
+            return facts  # an order has one refund: it would take away the one that counts
         refund = Refund(status=RefundStatus.COMPLETED, completed_at=by, scope=scope)
         return facts.model_copy(update={"refund": refund})
 
