@@ -470,10 +470,11 @@ class _Search:
         last = known(self.record, self.record.events[-1].at)
         if last is None:
             return Shown(seq, supposed.facts, supposed.by)
-        members = [fact.member for fact in supposed.facts]
-        dates = [date for member in members if (date := date_of(supposed(last), member))]
-        by = min(supposed.by, max(dates, default=supposed.by))
-        return Shown(seq, supposed.facts, by, tuple(date_of(last, member) for member in members))
+        was = tuple(date_of(last, fact.member) for fact in supposed.facts)
+        now = tuple(date_of(supposed(last), fact.member) for fact in supposed.facts)
+        moved = [date for before, date in zip(was, now, strict=True) if date and date != before]
+        by = min(supposed.by, max(moved, default=supposed.by))
+        return Shown(seq, supposed.facts, by, was)
 
     def drop(self, before: Dispute, event: AuditEvent) -> None:
         """Suppose that a person's accepted act was not done."""
