@@ -17,9 +17,9 @@ from dispute_fsm.diagrams.render.typography import FONTS
 from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import EventType, Lang, Role
 from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.explain.course import Record
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import attempt_text, happening_text, sentences
-from dispute_fsm.explain.happenings import taken
 from dispute_fsm.explain.margins import refused_attempt
 from dispute_fsm.explain.values import Explanation
 from dispute_fsm.history.timeline import PayloadEntry, TimelineEntry, local_time, timeline
@@ -108,7 +108,7 @@ def _seen(
     rationale: bool,
 ) -> Iterator[str]:
     """List what happened, with what the order showed; of the refusals only the merchant's own."""
-    happenings = {one.event.seq: one.happening() for one in taken(events, dispute.policy)}
+    happenings = {one.event.seq: one.happening() for one in Record(events, dispute.policy).taken}
     quoted = {Role.MERCHANT, Role.ADJUDICATOR} if rationale else {Role.MERCHANT}
     for event, entry in zip(events, timeline(events, dispute.policy), strict=True):
         own = event.actor.role is Role.MERCHANT and event.actor.id == dispute.merchant_id
