@@ -23,7 +23,7 @@ from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import InputError
 from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader, loser
 from dispute_fsm.explain.alternatives_json import alternatives_record
-from dispute_fsm.explain.alternatives_text import grouped, notes, text_of
+from dispute_fsm.explain.alternatives_text import grouped, notes, rests_on_text, text_of
 from dispute_fsm.explain.course import Record
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import sentences
@@ -99,17 +99,17 @@ def explain_command(
 
 def _print_alternatives(record: Record, result: Alternatives, reader: Hands, lang: Lang) -> None:
     print_line("")
-    if not result.found:
+    groups = list(grouped(result.found, reader, record.policy, lang))
+    if not groups:
         print_line(ALTERNATIVES(lang, "none"))
     else:
         print_line(ALTERNATIVES(lang, "title"), style="bold")
         print_line(ALTERNATIVES(lang, "legend"), style="dim")
-    for group in grouped(result.found, reader, record.policy, lang):
+    for group in groups:
         print_line("")
         print_line(group.heading, style="bold")
         for one in group.alternatives:
-            seqs = ", ".join(map(str, one.rests_on))
-            print_item(f"  {one.sign}", ALTERNATIVES(lang, "rests_on", one.what, seqs))
+            print_item(f"  {one.sign}", rests_on_text(one, lang))
             print_item("    →", one.end, style="dim")
     for note in notes(result, lang):
         print_line("")

@@ -152,6 +152,8 @@ class _Writer(Wording):
             return self.text("state", states=self.states(happening.states)) if last else None
         if not (first or happening.region_failed):
             return None
+        if outcome is Outcome.WITHDRAWN:
+            return self.text("withdrawn")
         name = "penalized" if outcome in LIABILITIES else "resolved"
         return self.text(
             "region" if happening.region_failed else name, outcome=outcome.label(self.lang)
