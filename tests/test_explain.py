@@ -133,7 +133,7 @@ CASES = {
         LATE + NO_STOCK.replace("+1h", "+26h3m"),
         (
             (
-                "选择“缺货/无货达成一致退款”于 12:03:00 提交，晚 2 小时 3 分"
+                "选择“缺货/无货达成一致退款”于 12:03:00 提交，晚 2 小时 3 分钟"
                 "（依据本系统约定 A-inclusive）。"
             ),
             (
@@ -609,7 +609,7 @@ def test_in_english_the_same_is_said_of_a_live_dispute() -> None:
         ),
         (
             "Next, the consumer can confirm it or deny it, until 2023-03-29 11:00:00; the "
-            "merchant has to ship and have it picked up, until 2023-03-30 18:00:00."
+            "merchant has to ship and have it picked up by 2023-03-30 18:00:00."
         ),
     )
 

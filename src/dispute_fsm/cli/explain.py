@@ -18,7 +18,13 @@ from dispute_fsm.cli.arguments import (
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.explain_change import show_change
 from dispute_fsm.cli.inputs import select_steps
-from dispute_fsm.cli.output import print_item, print_json, print_line, print_written_into
+from dispute_fsm.cli.output import (
+    print_item,
+    print_json,
+    print_line,
+    print_sentence,
+    print_written_into,
+)
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import InputError
 from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader, loser
@@ -92,7 +98,7 @@ def explain_command(
         print_json({**said, "text": texts, **alternatives_record(result, hands, record.policy)})
         return Exit.OK
     for sentence in sentences(explanation, lang, review=review):
-        print_line(sentence)
+        print_sentence(sentence, lang)
     _print_alternatives(record, result, hands, lang)
     return Exit.OK
 

@@ -26,6 +26,9 @@ from dispute_fsm.history.timeline import PayloadEntry, TimelineEntry, local_time
 from dispute_fsm.history.timeline_text import facts_text, payload_lines
 from dispute_fsm.rules.sources import ANNOUNCEMENT
 
+MOST_ALTERNATIVES = 5
+"""How many other endings a letter lists; of more it says how many there are."""
+
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = f"""
 :root {{ color-scheme: light }}
@@ -60,8 +63,8 @@ def letter(  # noqa: PLR0913 -- one argument per thing that a host decides about
     """Write the letter of a dispute.
 
     `dispute` is what the events fold to. `alternatives` are sentences on what would have changed
-    it, `review` is the host's own text on how to have it reviewed. With `rationale` the letter
-    quotes what the adjudicator wrote.
+    it, the nearest first, `review` is the host's own text on how to have it reviewed. With
+    `rationale` the letter quotes what the adjudicator wrote.
     """
     text = partial(LETTER, lang)
     explanation = explain_dispute(dispute, events)
@@ -142,5 +145,8 @@ def _is_told(said: PayloadEntry) -> bool:
 def _alternatives(alternatives: Sequence[str], lang: Lang) -> Iterator[str]:
     if alternatives:
         yield f"<section><h2>{LETTER(lang, 'otherwise')}</h2><ul>"
-        yield from (f"<li>{escape(one)}</li>" for one in alternatives)
-        yield "</ul></section>"
+        yield from (f"<li>{escape(one)}</li>" for one in alternatives[:MOST_ALTERNATIVES])
+        yield "</ul>"
+        if more := len(alternatives[MOST_ALTERNATIVES:]):
+            yield f"<p>{LETTER(lang, 'more', count=more)}</p>"
+        yield "</section>"

@@ -301,7 +301,7 @@ ALTERNATIVES = Messages(
         "list": ("、", ", "),
         "if_true": ("仅在属实时：{}", "only if it is true: {}"),
         "rests_on": ("{} · 第 {} 步", "{} · event{s} {}"),
-        "advice": ("{what}——{end}。", "{what}: {end}."),
+        "advice": ("{what}，则{end}。", "{what}. Then: {end}."),
         # What would have been otherwise.
         "moved": (
             "{who}最晚在 {at} {act}（实际 {was}，晚 {late}）",
