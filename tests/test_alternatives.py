@@ -5,6 +5,7 @@ and run as a scenario. Then a small space is searched by brute force, and exampl
 answer was thought out from the rules.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -682,6 +683,46 @@ def _lines(record: Record, lang: Lang) -> list[str]:
         for group in grouped(result.found, Hands.MERCHANT, record.policy, lang)
         for one in group.alternatives
     ]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_alternative_of_the_corpus_is_told(lang: Lang) -> None:
+    headings = set[str]()
+    for record in list(recorded())[::4]:
+        for group in grouped(alternatives(record).found, Hands.MERCHANT, record.policy, lang):
+            headings.add(group.heading)
+            for one in group.alternatives:
+                assert not re.search(r"[{}]|None|\d{4}-\d\d-\d\dT", f"{one.what}{one.end}")
+    together = {
+        "zh": "须由商家和消费者共同做到",
+        "en": "In the hands of the merchant and the consumer together",
+    }
+    assert together[lang] in headings
+
+
+def test_until_when_to_ship_is_the_agreed_time_and_not_when_it_is_checked() -> None:
+    steps, _, rules = _SMALL["nobody answered"]
+    record = happened(steps, rules=rules)
+    promised = [
+        one
+        for group in grouped(alternatives(record).found, Hands.MERCHANT, record.policy, "zh")
+        for one in group.alternatives
+        if "约定时间最晚为 2023-04-13 10:00:00" in one.what
+    ]
+    assert [one.end for one in promised] == ["待商家按协商日期发货，最晚 2023-04-13 10:00:00"]
+
+
+def test_what_comes_next_in_a_live_dispute_is_no_limit() -> None:
+    steps, _, rules = _SMALL["under appeal"]
+    lines = _lines(happened(steps, rules=rules), "zh")
+    assert "✓ 接下来平台判责专员撤销原判 · 第 3 步" in lines
+
+
+def test_a_withdrawal_is_not_offered_to_whoever_withdrew() -> None:
+    record = happened("- {at: +1h, do: withdraw}")
+    result = alternatives(record)
+    assert CommandType.WITHDRAW not in result.last_resorts
+    assert not for_reader(result.found, Hands.CONSUMER)
 
 
 def test_ones_own_act_left_out_is_no_advice_and_a_ruling_never_is() -> None:

@@ -966,6 +966,26 @@ def test_the_page_shows_what_the_command_prints() -> None:
     assert run(ROOT / path, *options).out == output
 
 
+def test_the_page_of_six_disputes_shows_what_the_command_prints(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "explained.md").read_text(encoding="utf-8")
+    first, *blocks = re.findall(
+        r"^```console\n\$ dispute-fsm (.*?)^```$", page, re.DOTALL | re.MULTILINE
+    )
+    command, *scenarios, option, out = first.split()
+    assert (command, option, out) == ("run", "--histories", "out/")
+    done = command_line.run(command, *(ROOT / one for one in scenarios), option, tmp_path / out)
+    assert done.code == 0, done.err
+    told = {"zh": set[str](), "en": set[str]()}
+    for block in blocks:
+        call, _, output = block.partition("\n")
+        explain, history, lang, name = call.split()
+        assert (explain, lang) == ("explain", "--lang")
+        assert run(tmp_path / history, lang, name).out == output
+        told[name].add(history)
+    assert told["zh"] == told["en"]
+    assert len(told["zh"]) == 6
+
+
 def test_the_lines_of_the_page_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

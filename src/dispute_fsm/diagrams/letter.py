@@ -44,8 +44,9 @@ li small {{ display: block; font-size: .9rem }}
 footer {{ margin: 2rem 0; font-size: .85rem }}
 @page {{ size: A4; margin: 2cm }}
 @media print {{
-  body {{ margin: 0; max-width: none; padding: 0; font-size: 11pt }}
-  h2 {{ break-after: avoid }}
+  body {{ margin: 0; max-width: none; padding: 0; font-size: 10.5pt; line-height: 1.55 }}
+  h2 {{ break-after: avoid; margin-top: 1.2rem }}
+  footer {{ break-before: avoid; margin: 1.2rem 0 0 }}
   li {{ break-inside: avoid }}
 }}
 """

@@ -346,7 +346,7 @@ ALTERNATIVES = Messages(
             "{who}{act}时（{by}），订单{facts}",
             "{facts} at the time of {sent} ({by})",
         ),
-        "shown_then": ("，且届时订单{facts}", ", with {facts} by then"),
+        "shown_then": ("，且此前订单{facts}", ", with {facts} by then"),
         "facts": ("、", " and "),
         "was": ("{text}（实际 {was}，晚 {late}）", "{text} (in fact {was}, {late} late)"),
         "dropped": ("{who}未{act}", "without {sent}"),
