@@ -718,6 +718,35 @@ def test_what_comes_next_in_a_live_dispute_is_no_limit() -> None:
     assert "✓ 接下来平台判责专员撤销原判 · 第 3 步" in lines
 
 
+def test_a_partial_refund_is_no_full_one_that_came_late() -> None:
+    refused = "do: choose_option, with: {option: already_shipped}, expect: {refused: CODES}}\n"
+    refused = refused.replace("CODES", "[not_shipped, no_pickup_scan]")
+    refund = "{status: completed, completed_at: 2023-03-28T12:00:00+08:00, scope: partial}"
+    record = happened(
+        f"- {{at: +1h, {refused}- {{at: +3h, order: {{refund: {refund}}}}}\n- {{at: +3h, {refused}"
+        "- {at: +25h, do: sweep}"
+    )
+    refunded = [line for line in _lines(record, "zh") if "全额退款" in line]
+    assert refunded
+    assert not [line for line in refunded if "实际" in line]
+
+
+def test_a_confirmation_or_a_denial_is_advice_only_where_it_is_true() -> None:
+    for name, command in (
+        ("a denial", CommandType.CONFIRM_AGREEMENT),
+        ("resolved by silence", CommandType.DENY_AGREEMENT),
+    ):
+        steps, _, rules = _SMALL[name]
+        answers = [
+            one.presupposes
+            for one in alternatives(happened(steps, rules=rules)).found
+            for edit in one.edits
+            if isinstance(edit, Acted) and edit.command.type is command
+        ]
+        assert answers
+        assert all(answers)
+
+
 def test_a_withdrawal_is_not_offered_to_whoever_withdrew() -> None:
     record = happened("- {at: +1h, do: withdraw}")
     result = alternatives(record)

@@ -945,6 +945,17 @@ def test_it_is_offered_by_the_package() -> None:
     assert dispute_fsm.Explanation is Explanation
 
 
+def test_a_withdrawal_ended_it_and_is_not_named_twice() -> None:
+    explanation = explained(*_arguments("withdrawn"))
+    assert sentences(explanation, "zh")[0] == (
+        "消费者于 2023-03-28 11:00:00 撤销纠纷，纠纷就此结束（依据本系统约定 A-withdraw）。"
+    )
+    assert sentences(explanation, "en")[0] == (
+        "The consumer withdrew the dispute at 2023-03-28 11:00:00; that ended it "
+        "(assumption A-withdraw)."
+    )
+
+
 def test_a_margin_is_compared_as_a_value() -> None:
     margin = explained(*_arguments("a scan one second late")).margin
     assert isinstance(margin, FactMargin)

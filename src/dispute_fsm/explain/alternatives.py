@@ -474,7 +474,8 @@ class _Search:
         members = [fact.member for fact in supposed.facts]
         dates = [date for member in members if (date := date_of(supposed(last), member))]
         by = min(supposed.by, max(dates, default=supposed.by))
-        return Shown(seq, supposed.facts, by, tuple(date_of(last, member) for member in members))
+        was = tuple(fact.recorded(last, by) for fact in supposed.facts)
+        return Shown(seq, supposed.facts, by, was)
 
     def drop(self, before: Dispute, event: AuditEvent) -> None:
         """Suppose that a person's accepted act was not done."""
