@@ -5,6 +5,7 @@ and run as a scenario. Then a small space is searched by brute force, and exampl
 answer was thought out from the rules.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,7 +46,7 @@ from dispute_fsm.explain.alternatives import (
     alternatives,
     for_reader,
 )
-from dispute_fsm.explain.alternatives_text import grouped, notes
+from dispute_fsm.explain.alternatives_text import grouped, notes, rests_on_text
 from dispute_fsm.explain.course import Act, CourseStep, Record, follow, reopened
 from dispute_fsm.explain.edits import Acted, Completed, Dropped, Moved, OtherPolicy, Shown
 from dispute_fsm.explain.payloads import complete
@@ -175,8 +176,25 @@ def _decided_again(record: Record, one: Alternative) -> None:
     else:
         assert not course.dispute.closed_for_good
         assert (one.grade is Grade.UNOPPOSED) is (
-            dispute.closed and dispute.state is not ended.state
+            dispute.closed
+            and dispute.state is not ended.state
+            and not _own_silence_penalized(ended, course.dispute, dispute)
         )
+
+
+_MERCHANTS_TURN = {
+    StateName.AWAITING_EVIDENCE,
+    StateName.AWAITING_SHIPMENT,
+    StateName.OPENED,
+    StateName.PROPOSING,
+}
+
+
+def _own_silence_penalized(ended: Dispute, waits: Dispute, foreseen: Dispute) -> bool:
+    """Tell whether a merchant would only be penalized for an answer that it might have given."""
+    turn = not _MERCHANTS_TURN.isdisjoint(waits.states)
+    lost = ended.state is not StateName.RESOLVED
+    return lost and turn and foreseen.state is StateName.PENALIZED
 
 
 def _ends_by_itself(record: Record) -> Dispute:
@@ -352,6 +370,11 @@ _SMALL = {
         "",
         "2023-03",
     ),
+    "under appeal": (
+        "- {at: +25h, do: sweep}\n- {at: +26h, do: appeal, with: {rationale: because}}",
+        "",
+        "extended",
+    ),
     "both regions failed": ("- {at: +25h, do: sweep}", "", "parallel"),
     "an appeal possible": ("- {at: +25h, do: sweep}", "", "extended"),
 }
@@ -443,12 +466,11 @@ def _graded(record: Record, dispute: Dispute, foreseen: Dispute) -> Grade | None
         return Grade.RECORDED
     if not record.end.closed and dispute.states == record.end.states:
         return None
-    if foreseen.closed and foreseen.state is not ended.state:
+    own_silence = _own_silence_penalized(ended, dispute, foreseen)
+    if foreseen.closed and foreseen.state is not ended.state and not own_silence:
         return Grade.UNOPPOSED
-    waits = {StateName.AWAITING_EVIDENCE, StateName.AWAITING_SHIPMENT, StateName.OPENED}
-    if ended.state is StateName.PENALIZED:
-        mine = waits | {StateName.PROPOSING}
-        return Grade.CHANCE if mine & set(dispute.states) else Grade.AWAITED
+    if ended.state is not StateName.RESOLVED:
+        return Grade.CHANCE if _MERCHANTS_TURN & set(dispute.states) else Grade.AWAITED
     asked = StateName.AWAITING_CONFIRMATION in dispute.states
     return None if asked else Grade.AWAITED
 
@@ -487,37 +509,37 @@ _PLANTED = {
         ),
         "2023-03",
         (
-            "≈ 选择“缺货/无货达成一致退款”在 2023-03-29 10:00:00 或之前提交"
-            "（实际 2023-03-29 10:00:01，晚 1 秒） [2]"
+            "≈ 商家最晚在 2023-03-29 10:00:00 选择“缺货/无货达成一致退款”（实际 10:00:01，晚 1 秒）"
+            " · 第 2 步"
         ),
         (
-            '≈ choosing "out of stock: refund agreed" sent at or before 2023-03-29 10:00:00 '
-            "(it came at 2023-03-29 10:00:01, 1s late) [2]"
+            '≈ the choice of "out of stock: refund agreed" by 2023-03-29 10:00:00 '
+            "(it came at 10:00:01, 1 second late) · event 2"
         ),
     ),
     "scan one second late": (
         _promise("2023-03-29T10:00:01+08:00"),
         "2023-03",
-        "✓ 订单数据显示已揽件（实际 2023-03-29 10:00:01，晚 1 秒），不晚于 2023-03-29 10:00:00 [3]",
-        (
-            "✓ the order shows, not later than 2023-03-29 10:00:00: picked up by the carrier "
-            "(it was 2023-03-29 10:00:01, 1s late) [3]"
-        ),
+        "✓ 订单最晚在 2023-03-29 10:00:00 已由物流揽件（实际 10:00:01，晚 1 秒） · 第 3 步",
+        ("✓ a pickup scan by 2023-03-29 10:00:00 (in fact 10:00:01, 1 second late) · event 3"),
     ),
     "evidence one second late": (
         _evidence(f"{_FILE}, {_FILE.replace('a' * 64, 'b' * 64)}", "+5h1s", "deadline_passed"),
         "2023-03",
-        "? “提交举证”在 2023-03-28 15:00:00 或之前提交（实际 2023-03-28 15:00:01，晚 1 秒） [3]",
+        "? 商家最晚在 2023-03-28 15:00:00 提交举证（实际 15:00:01，晚 1 秒） · 第 3 步",
         (
-            '? "submit evidence" sent at or before 2023-03-28 15:00:00 '
-            "(it came at 2023-03-28 15:00:01, 1s late) [3]"
+            "? the merchant's evidence by 2023-03-28 15:00:00 (it came at 15:00:01, 1 second late)"
+            " · event 3"
         ),
     ),
     "one voucher short": (
         _evidence(_FILE),
         "2023-03",
-        "? “提交举证”时：请补充：聊天截图 × 1 [3]",
-        '? "submit evidence", with this: add: chat screenshot × 1 [3]',
+        "? 商家提交举证时符合要求（当时差 1 份聊天截图） · 第 3 步",
+        (
+            "? the merchant's evidence, meeting all requirements (what was wrong: "
+            '1 voucher of the kind "chat screenshot" missing) · event 3'
+        ),
     ),
     "a wrong format": (
         _evidence(
@@ -525,13 +547,10 @@ _PLANTED = {
             codes="voucher_media_type",
         ),
         "2023-03",
+        "? 商家提交举证时符合要求（当时图片格式不受支持） · 第 3 步",
         (
-            "? “提交举证”时：支持的格式："
-            "image/jpeg、image/png、image/gif、application/pdf、video/mp4 [3]"
-        ),
-        (
-            '? "submit evidence", with this: supported formats: image/jpeg, image/png, image/gif, '
-            "application/pdf, video/mp4 [3]"
+            "? the merchant's evidence, meeting all requirements (what was wrong: the picture's "
+            "format is not supported) · event 3"
         ),
     ),
     "a denial not in the merchant's hands": (
@@ -540,16 +559,16 @@ _PLANTED = {
             "- {at: +2h, do: deny_agreement}"
         ),
         "2023-03",
-        "≈ 消费者未进行“否认协商一致” [3]",
-        '≈ without this by the consumer: "deny the agreement" [3]',
+        "≈ 消费者未否认协商一致 · 第 3 步",
+        "≈ without the consumer's denial · event 3",
     ),
     "both regions failed": (
         "- {at: +25h, do: sweep}",
         "parallel",
-        "≈ 仅在属实时：2023-03-29 10:00:00 或之前商家选择“缺货/无货达成一致退款” [1]",
+        "≈ 仅在属实时：商家最晚在 2023-03-29 10:00:00 选择“缺货/无货达成一致退款” · 第 1 步",
         (
-            "≈ only where that is true: at or before 2023-03-29 10:00:00, by the merchant: "
-            'choosing "out of stock: refund agreed" [1]'
+            '≈ only if it is true: the choice of "out of stock: refund agreed" by '
+            "2023-03-29 10:00:00 · event 1"
         ),
     ),
 }
@@ -648,18 +667,91 @@ def test_a_fact_dated_after_the_look_is_named_with_how_late_it_was() -> None:
         "expect: {refused: [pickup_not_valid]}}\n- {at: +25h, do: sweep}"
     )
     assert (
-        "≈ 订单数据显示已揽件（实际 2023-03-28 11:00:01，晚 1 秒），不晚于 2023-03-28 11:00:00 [2]"
-        in _lines(record, "zh")
-    )
+        "≈ 商家选择“已协商一致，已发货并有物流揽件信息”时（2023-03-28 11:00:00），"
+        "订单已由物流揽件（实际 11:00:01，晚 1 秒） · 第 2 步"
+    ) in _lines(record, "zh")
+    assert (
+        '≈ a pickup scan at the time of the choice of "agreed: shipped, and the carrier has picked '
+        'up" (2023-03-28 11:00:00) (in fact 11:00:01, 1 second late) · event 2'
+    ) in _lines(record, "en")
 
 
 def _lines(record: Record, lang: Lang) -> list[str]:
     result = alternatives(record)
     return [
-        f"{one.sign} {one.what} [{', '.join(map(str, one.rests_on))}]"
+        f"{one.sign} {rests_on_text(one, lang)}"
         for group in grouped(result.found, Hands.MERCHANT, record.policy, lang)
         for one in group.alternatives
     ]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_alternative_of_the_corpus_is_told(lang: Lang) -> None:
+    headings = set[str]()
+    for record in list(recorded())[::4]:
+        for group in grouped(alternatives(record).found, Hands.MERCHANT, record.policy, lang):
+            headings.add(group.heading)
+            for one in group.alternatives:
+                assert not re.search(r"[{}]|None|\d{4}-\d\d-\d\dT", f"{one.what}{one.end}")
+    together = {
+        "zh": "须由商家和消费者共同做到",
+        "en": "In the hands of the merchant and the consumer together",
+    }
+    assert together[lang] in headings
+
+
+def test_until_when_to_ship_is_the_agreed_time_and_not_when_it_is_checked() -> None:
+    steps, _, rules = _SMALL["nobody answered"]
+    record = happened(steps, rules=rules)
+    promised = [
+        one
+        for group in grouped(alternatives(record).found, Hands.MERCHANT, record.policy, "zh")
+        for one in group.alternatives
+        if "约定时间最晚为 2023-04-13 10:00:00" in one.what
+    ]
+    assert [one.end for one in promised] == ["待商家按协商日期发货，最晚 2023-04-13 10:00:00"]
+
+
+def test_what_comes_next_in_a_live_dispute_is_no_limit() -> None:
+    steps, _, rules = _SMALL["under appeal"]
+    lines = _lines(happened(steps, rules=rules), "zh")
+    assert "✓ 接下来平台判责专员撤销原判 · 第 3 步" in lines
+
+
+def test_a_partial_refund_is_no_full_one_that_came_late() -> None:
+    refused = "do: choose_option, with: {option: already_shipped}, expect: {refused: CODES}}\n"
+    refused = refused.replace("CODES", "[not_shipped, no_pickup_scan]")
+    refund = "{status: completed, completed_at: 2023-03-28T12:00:00+08:00, scope: partial}"
+    record = happened(
+        f"- {{at: +1h, {refused}- {{at: +3h, order: {{refund: {refund}}}}}\n- {{at: +3h, {refused}"
+        "- {at: +25h, do: sweep}"
+    )
+    refunded = [line for line in _lines(record, "zh") if "全额退款" in line]
+    assert refunded
+    assert not [line for line in refunded if "实际" in line]
+
+
+def test_a_confirmation_or_a_denial_is_advice_only_where_it_is_true() -> None:
+    for name, command in (
+        ("a denial", CommandType.CONFIRM_AGREEMENT),
+        ("resolved by silence", CommandType.DENY_AGREEMENT),
+    ):
+        steps, _, rules = _SMALL[name]
+        answers = [
+            one.presupposes
+            for one in alternatives(happened(steps, rules=rules)).found
+            for edit in one.edits
+            if isinstance(edit, Acted) and edit.command.type is command
+        ]
+        assert answers
+        assert all(answers)
+
+
+def test_a_withdrawal_is_not_offered_to_whoever_withdrew() -> None:
+    record = happened("- {at: +1h, do: withdraw}")
+    result = alternatives(record)
+    assert CommandType.WITHDRAW not in result.last_resorts
+    assert not for_reader(result.found, Hands.CONSUMER)
 
 
 def test_ones_own_act_left_out_is_no_advice_and_a_ruling_never_is() -> None:
@@ -787,7 +879,7 @@ def test_every_alternative_runs_as_a_scenario_and_holds_no_personal_data(whole: 
             str(kept.value)
             for event in record.events
             for kept in event.private.values()
-            if len(str(kept.value)) > 3
+            if len(str(kept.value)) > 3 and str(kept.value) not in record.policy.evidence_reasons
         }
         ids = {record.end.dispute_id, record.end.order_id, record.end.merchant_id}
         for number, one in enumerate(alternatives(record).found, 1):

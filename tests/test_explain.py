@@ -133,7 +133,7 @@ CASES = {
         LATE + NO_STOCK.replace("+1h", "+26h3m"),
         (
             (
-                "选择“缺货/无货达成一致退款”于 12:03:00 提交，晚 2 小时 3 分"
+                "选择“缺货/无货达成一致退款”于 12:03:00 提交，晚 2 小时 3 分钟"
                 "（依据本系统约定 A-inclusive）。"
             ),
             (
@@ -346,7 +346,7 @@ CASES = {
         ),
         (
             (
-                "商家可写明理由提出申诉，最迟 2023-03-31 10:00:01；"
+                "商家可写明理由提出申诉，最晚 2023-03-31 10:00:01；"
                 "此外只有平台判责专员写明理由撤销判责，才能改变结果。"
             ),
             (
@@ -479,7 +479,7 @@ LIVE = {
         "2023-03",
         "",
         "若无人操作，2023-03-29 10:00:00 之后判为“逾期未响应”（依据本系统约定 A-no-response）。",
-        "接下来由商家选择方案，最迟 2023-03-29 10:00:00。",
+        "接下来由商家选择方案，最晚 2023-03-29 10:00:00。",
     ),
     "opened, late": (
         NO_STOCK.replace("+1h", "+24h1s"),
@@ -503,7 +503,7 @@ LIVE = {
             "若无人操作，2023-03-29 11:00:00 之后纠纷以“缺货/无货，已协商退款”结束"
             "（依据本系统约定 A-silence）。"
         ),
-        "接下来由消费者确认或否认，最迟 2023-03-29 11:00:00。",
+        "接下来由消费者确认或否认，最晚 2023-03-29 11:00:00。",
     ),
     "awaiting_shipment": (
         PROMISES,
@@ -514,7 +514,7 @@ LIVE = {
             "“未在协商日期前发货”（依据公告 S-missed）。"
         ),
         (
-            "接下来由消费者确认或否认，最迟 2023-03-29 11:00:00；商家须发货并由物流揽件，最迟 "
+            "接下来由消费者确认或否认，最晚 2023-03-29 11:00:00；商家须发货并由物流揽件，最晚 "
             "2023-03-30 18:00:00。"
         ),
     ),
@@ -543,7 +543,7 @@ LIVE = {
             "若无人操作，2023-03-29 11:00:00 之后判为“逾期未举证”"
             "（依据本系统约定 A-evidence-overdue）。"
         ),
-        "接下来由商家提交举证，最迟 2023-03-29 11:00:00。",
+        "接下来由商家提交举证，最晚 2023-03-29 11:00:00。",
     ),
     "awaiting_evidence again": (
         SUBMITTED_ONE + "  - {at: +3h, do: request_evidence}\n",
@@ -553,7 +553,7 @@ LIVE = {
             "若无人操作，2023-03-29 13:00:00 之后转为“待平台判责”"
             "（依据本系统约定 A-late-supplement），此后一直等待平台判责专员。"
         ),
-        "接下来由商家提交举证，最迟 2023-03-29 13:00:00。",
+        "接下来由商家提交举证，最晚 2023-03-29 13:00:00。",
     ),
     "under_review": (
         SUBMITTED_ONE,
@@ -571,7 +571,7 @@ LIVE = {
             "（依据本系统约定 A-no-response），11:00:00 之后两条路径均不成立，责任取较重者，判为"
             "“逾期未响应”（依据本系统约定 A-evidence-overdue）。"
         ),
-        "接下来由商家选择方案，最迟 2023-03-29 10:00:00；商家可提交举证，最迟 11:00:00。",
+        "接下来由商家选择方案，最晚 2023-03-29 10:00:00；商家可提交举证，最晚 11:00:00。",
     ),
     "one region": (
         "  - {at: +5h, do: sweep}\n",
@@ -581,7 +581,7 @@ LIVE = {
             "若无人操作，2023-03-29 10:00:00 之后两条路径均不成立，责任取较重者，判为“逾期未响应”"
             "（依据本系统约定 A-no-response）。"
         ),
-        "接下来由商家选择方案，最迟 2023-03-29 10:00:00。",
+        "接下来由商家选择方案，最晚 2023-03-29 10:00:00。",
     ),
 }
 
@@ -609,7 +609,7 @@ def test_in_english_the_same_is_said_of_a_live_dispute() -> None:
         ),
         (
             "Next, the consumer can confirm it or deny it, until 2023-03-29 11:00:00; the "
-            "merchant has to ship and have it picked up, until 2023-03-30 18:00:00."
+            "merchant has to ship and have it picked up by 2023-03-30 18:00:00."
         ),
     )
 
@@ -945,6 +945,17 @@ def test_it_is_offered_by_the_package() -> None:
     assert dispute_fsm.Explanation is Explanation
 
 
+def test_a_withdrawal_ended_it_and_is_not_named_twice() -> None:
+    explanation = explained(*_arguments("withdrawn"))
+    assert sentences(explanation, "zh")[0] == (
+        "消费者于 2023-03-28 11:00:00 撤销纠纷，纠纷就此结束（依据本系统约定 A-withdraw）。"
+    )
+    assert sentences(explanation, "en")[0] == (
+        "The consumer withdrew the dispute at 2023-03-28 11:00:00; that ended it "
+        "(assumption A-withdraw)."
+    )
+
+
 def test_a_margin_is_compared_as_a_value() -> None:
     margin = explained(*_arguments("a scan one second late")).margin
     assert isinstance(margin, FactMargin)
@@ -964,6 +975,26 @@ def test_the_page_shows_what_the_command_prints() -> None:
     call, _, output = block.partition("\n")
     path, *options = call.split()
     assert run(ROOT / path, *options).out == output
+
+
+def test_the_page_of_six_disputes_shows_what_the_command_prints(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "explained.md").read_text(encoding="utf-8")
+    first, *blocks = re.findall(
+        r"^```console\n\$ dispute-fsm (.*?)^```$", page, re.DOTALL | re.MULTILINE
+    )
+    command, *scenarios, option, out = first.split()
+    assert (command, option, out) == ("run", "--histories", "out/")
+    done = command_line.run(command, *(ROOT / one for one in scenarios), option, tmp_path / out)
+    assert done.code == 0, done.err
+    told = {"zh": set[str](), "en": set[str]()}
+    for block in blocks:
+        call, _, output = block.partition("\n")
+        explain, history, lang, name = call.split()
+        assert (explain, lang) == ("explain", "--lang")
+        assert run(tmp_path / history, lang, name).out == output
+        told[name].add(history)
+    assert told["zh"] == told["en"]
+    assert len(told["zh"]) == 6
 
 
 def test_the_lines_of_the_page_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def test_it_tells_what_happened_and_how_it_stands(history: Path) -> None:
     )
     lines = [line for line in rest if line]
     assert [line[:31] for line in lines[:3]] == [
-        "Shipment was agreed until 2023-",
+        "Shipment was promised by 2023-0",
         "The order showed: the order sys",
         "Only the adjudicator can change",
     ]

@@ -18,12 +18,18 @@ from dispute_fsm.cli.arguments import (
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.explain_change import show_change
 from dispute_fsm.cli.inputs import select_steps
-from dispute_fsm.cli.output import print_item, print_json, print_line, print_written_into
+from dispute_fsm.cli.output import (
+    print_item,
+    print_json,
+    print_line,
+    print_sentence,
+    print_written_into,
+)
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import InputError
 from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader, loser
 from dispute_fsm.explain.alternatives_json import alternatives_record
-from dispute_fsm.explain.alternatives_text import grouped, notes, text_of
+from dispute_fsm.explain.alternatives_text import grouped, notes, rests_on_text, text_of
 from dispute_fsm.explain.course import Record
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import sentences
@@ -92,24 +98,24 @@ def explain_command(
         print_json({**said, "text": texts, **alternatives_record(result, hands, record.policy)})
         return Exit.OK
     for sentence in sentences(explanation, lang, review=review):
-        print_line(sentence)
+        print_sentence(sentence, lang)
     _print_alternatives(record, result, hands, lang)
     return Exit.OK
 
 
 def _print_alternatives(record: Record, result: Alternatives, reader: Hands, lang: Lang) -> None:
     print_line("")
-    if not result.found:
+    groups = list(grouped(result.found, reader, record.policy, lang))
+    if not groups:
         print_line(ALTERNATIVES(lang, "none"))
     else:
         print_line(ALTERNATIVES(lang, "title"), style="bold")
         print_line(ALTERNATIVES(lang, "legend"), style="dim")
-    for group in grouped(result.found, reader, record.policy, lang):
+    for group in groups:
         print_line("")
         print_line(group.heading, style="bold")
         for one in group.alternatives:
-            seqs = ", ".join(map(str, one.rests_on))
-            print_item(f"  {one.sign}", ALTERNATIVES(lang, "rests_on", one.what, seqs))
+            print_item(f"  {one.sign}", rests_on_text(one, lang))
             print_item("    →", one.end, style="dim")
     for note in notes(result, lang):
         print_line("")

@@ -29,6 +29,12 @@ def print_line(line: str, style: str | None = None) -> None:
     console.print(printable(line), style=style, markup=False, soft_wrap=True)
 
 
+def print_sentence(sentence: str, lang: Lang) -> None:
+    """Print a sentence; on a terminal it is wrapped between words, which Chinese does not part."""
+    by_words = lang == "en" and console.is_terminal
+    console.print(Text(printable(sentence)), soft_wrap=not by_words)
+
+
 def print_item(mark: str, text: str, style: str | None = None) -> None:
     """Print an item of a list under its mark; on a terminal it is wrapped, and hangs there."""
     indent = " " * (cell_len(mark) + 1)

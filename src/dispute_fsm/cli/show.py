@@ -13,7 +13,7 @@ from dispute_fsm.cli.arguments import LANG, DisputeOption, HistoryArgument, Json
 from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import require_seq, select_steps
 from dispute_fsm.cli.messages import SHOW
-from dispute_fsm.cli.output import print_json
+from dispute_fsm.cli.output import print_json, print_sentence
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
 from dispute_fsm.domain.rollout import RolloutDecision
@@ -160,8 +160,9 @@ def _show(
         rules=dispute.rules.id,
     )
     console.print(Text(printable(head), style="bold"))
+    console.print()
     for sentence in conclusion:
-        console.print(Text(sentence))
+        print_sentence(sentence, lang)
     width = len(str(entries[-1].seq))
     for entry in entries:
         show_entry(entry, width, lang)

@@ -17,14 +17,17 @@ from dispute_fsm.diagrams.render.typography import FONTS
 from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import EventType, Lang, Role
 from dispute_fsm.domain.events import AuditEvent
+from dispute_fsm.explain.course import Record
 from dispute_fsm.explain.explanation import explain_dispute
 from dispute_fsm.explain.explanation_text import attempt_text, happening_text, sentences
-from dispute_fsm.explain.happenings import taken
 from dispute_fsm.explain.margins import refused_attempt
 from dispute_fsm.explain.values import Explanation
 from dispute_fsm.history.timeline import PayloadEntry, TimelineEntry, local_time, timeline
 from dispute_fsm.history.timeline_text import facts_text, payload_lines
 from dispute_fsm.rules.sources import ANNOUNCEMENT
+
+MOST_ALTERNATIVES = 5
+"""How many other endings a letter lists; of more it says how many there are."""
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = f"""
@@ -41,8 +44,9 @@ li small {{ display: block; font-size: .9rem }}
 footer {{ margin: 2rem 0; font-size: .85rem }}
 @page {{ size: A4; margin: 2cm }}
 @media print {{
-  body {{ margin: 0; max-width: none; padding: 0; font-size: 11pt }}
-  h2 {{ break-after: avoid }}
+  body {{ margin: 0; max-width: none; padding: 0; font-size: 10.5pt; line-height: 1.55 }}
+  h2 {{ break-after: avoid; margin-top: 1.2rem }}
+  footer {{ break-before: avoid; margin: 1.2rem 0 0 }}
   li {{ break-inside: avoid }}
 }}
 """
@@ -60,8 +64,8 @@ def letter(  # noqa: PLR0913 -- one argument per thing that a host decides about
     """Write the letter of a dispute.
 
     `dispute` is what the events fold to. `alternatives` are sentences on what would have changed
-    it, `review` is the host's own text on how to have it reviewed. With `rationale` the letter
-    quotes what the adjudicator wrote.
+    it, the nearest first, `review` is the host's own text on how to have it reviewed. With
+    `rationale` the letter quotes what the adjudicator wrote.
     """
     text = partial(LETTER, lang)
     explanation = explain_dispute(dispute, events)
@@ -108,7 +112,7 @@ def _seen(
     rationale: bool,
 ) -> Iterator[str]:
     """List what happened, with what the order showed; of the refusals only the merchant's own."""
-    happenings = {one.event.seq: one.happening() for one in taken(events, dispute.policy)}
+    happenings = {one.event.seq: one.happening() for one in Record(events, dispute.policy).taken}
     quoted = {Role.MERCHANT, Role.ADJUDICATOR} if rationale else {Role.MERCHANT}
     for event, entry in zip(events, timeline(events, dispute.policy), strict=True):
         own = event.actor.role is Role.MERCHANT and event.actor.id == dispute.merchant_id
@@ -142,5 +146,8 @@ def _is_told(said: PayloadEntry) -> bool:
 def _alternatives(alternatives: Sequence[str], lang: Lang) -> Iterator[str]:
     if alternatives:
         yield f"<section><h2>{LETTER(lang, 'otherwise')}</h2><ul>"
-        yield from (f"<li>{escape(one)}</li>" for one in alternatives)
-        yield "</ul></section>"
+        yield from (f"<li>{escape(one)}</li>" for one in alternatives[:MOST_ALTERNATIVES])
+        yield "</ul>"
+        if more := len(alternatives[MOST_ALTERNATIVES:]):
+            yield f"<p>{LETTER(lang, 'more', count=more)}</p>"
+        yield "</section>"

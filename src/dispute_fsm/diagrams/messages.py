@@ -551,6 +551,10 @@ LETTER = Messages(
             "The announcement is 《{title}》 of {date}; its rules are paraphrased here.",
         ),
         "otherwise": ("怎样会有不同的结果", "What would have changed it"),
+        "more": (
+            "另有 {count} 种可能，见平台的纠纷页面。",
+            "The platform's page on the dispute has {count} more.",
+        ),
         "possible": (
             "还能做什么，如何申请复核",
             "What can still be done, and how to have it reviewed",

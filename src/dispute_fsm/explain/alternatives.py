@@ -161,9 +161,9 @@ def _moment(edit: Edit) -> float:
 class Alternatives:
     """The other endings of a dispute, the nearest first, and what was not looked at.
 
-    `last_resorts` are the commands that would have ended it at nearly any time. `not_looked_at`
-    counts the commands beyond the limit, `counted_otherwise` the alternatives that were left out
-    because today's calendar counts a recorded due instant otherwise.
+    `last_resorts` are the commands that would have ended it at nearly any time, but for those that
+    did. `not_looked_at` counts the commands beyond the limit, `counted_otherwise` the alternatives
+    that were left out because today's calendar counts a recorded due instant otherwise.
     """
 
     found: tuple[Alternative, ...]
@@ -180,9 +180,10 @@ def alternatives(record: Record, *, most_looks: int = MOST_LOOKS) -> Alternative
     """
     search = _Search(record, most_looks)
     search.run()
+    done = {event.command for event in record.events if event.type is not EventType.REFUSED}
     return Alternatives(
         found=tuple(sorted(search.nearest(), key=lambda one: one.distance)),
-        last_resorts=tuple(one for one in CommandType if one in search.last_resorts),
+        last_resorts=tuple(one for one in CommandType if one in search.last_resorts - done),
         not_looked_at=search.not_looked_at,
         counted_otherwise=search.counted_otherwise,
     )
@@ -470,11 +471,12 @@ class _Search:
         last = known(self.record, self.record.events[-1].at)
         if last is None:
             return Shown(seq, supposed.facts, supposed.by)
-        was = tuple(date_of(last, fact.member) for fact in supposed.facts)
-        now = tuple(date_of(supposed(last), fact.member) for fact in supposed.facts)
+        members = [fact.member for fact in supposed.facts]
+        was, now = ([date_of(facts, one) for one in members] for facts in (last, supposed(last)))
         moved = [date for before, date in zip(was, now, strict=True) if date and date != before]
         by = min(supposed.by, max(moved, default=supposed.by))
-        return Shown(seq, supposed.facts, by, was)
+        recorded = tuple(fact.recorded(last, by) for fact in supposed.facts)
+        return Shown(seq, supposed.facts, by, recorded)
 
     def drop(self, before: Dispute, event: AuditEvent) -> None:
         """Suppose that a person's accepted act was not done."""
@@ -587,10 +589,13 @@ class _Search:
             return Grade.RECORDED
         if dispute.states == self.record.end.states and not self.record.end.closed:
             return None
-        if course.foreseen.closed and course.foreseen.state is not end.state:
-            return Grade.UNOPPOSED
         lost = Role.CONSUMER if loser(end) is Hands.CONSUMER else Role.MERCHANT
-        return Grade.CHANCE if lost in awaited(dispute) else Grade.AWAITED
+        theirs, foreseen = lost in awaited(dispute), course.foreseen
+        # That their own silence would be penalized is nothing that they could wish for.
+        lost_again = theirs and lost is Role.MERCHANT and foreseen.state is StateName.PENALIZED
+        if foreseen.closed and foreseen.state is not end.state and not lost_again:
+            return Grade.UNOPPOSED
+        return Grade.CHANCE if theirs else Grade.AWAITED
 
 
 def _moments(before: Dispute, event: AuditEvent | None) -> list[datetime]:

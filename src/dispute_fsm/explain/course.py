@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from dispute_fsm.decider.decide import decide, open_dispute
 from dispute_fsm.decider.decisions import Accepted, Decision, Refused
 from dispute_fsm.decider.dispute import Dispute, next_due
-from dispute_fsm.decider.evolve import begin, evolve
+from dispute_fsm.decider.evolve import begin, evolve, recorded_transition
 from dispute_fsm.decider.hash_chain import derived_stamp
 from dispute_fsm.domain.commands import COMMAND_CLASSES, EXPIRIES, Command
 from dispute_fsm.domain.deadlines import due_instant
@@ -24,6 +24,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.errors import InputError
+from dispute_fsm.explain.happenings import Taken
 from dispute_fsm.history.redecide import recorded_command, recorded_opening
 from dispute_fsm.history.what_if import applies_to
 
@@ -62,6 +63,20 @@ class Record:
         for event in self.events[1:]:
             dispute = evolve(dispute, event)
             self.disputes.append(dispute)
+
+    @cached_property
+    def taken(self) -> tuple[Taken, ...]:
+        """The accepted events, each with the transition that it took."""
+        opening, *later = self.events
+        steps = zip(later, self.disputes, self.disputes[1:], strict=False)
+        return (
+            Taken(opening, None, self.disputes[0], None),
+            *(
+                Taken(event, before, after, recorded_transition(before, event))
+                for event, before, after in steps
+                if event.type is not EventType.REFUSED
+            ),
+        )
 
     @cached_property
     def looks(self) -> tuple[OrderFacts, ...]:

@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import ClassVar
 
-from dispute_fsm.domain.commands import ChooseOption, Command, SubmitEvidence
+from dispute_fsm.domain.commands import (
+    ChooseOption,
+    Command,
+    ConfirmAgreement,
+    DenyAgreement,
+    SubmitEvidence,
+)
 from dispute_fsm.domain.enums import Option, Role
 from dispute_fsm.domain.reasons import Reason
 from dispute_fsm.explain.supposed_facts import Hands, SupposedFact
@@ -149,8 +155,11 @@ class Acted:
 
     @property
     def presupposes(self) -> bool:
-        """Whether it claims an agreement, which has to be true."""
-        return isinstance(self.command, ChooseOption) and self.command.option in _AGREED
+        """Whether it claims an agreement, or that there was none: that has to be true."""
+        command = self.command
+        if isinstance(command, ChooseOption):
+            return command.option in _AGREED
+        return isinstance(command, ConfirmAgreement | DenyAgreement)
 
     @property
     def seq(self) -> int:

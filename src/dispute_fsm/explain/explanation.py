@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, CommandType, Outcome, Role
 from dispute_fsm.domain.events import AuditEvent
-from dispute_fsm.explain.happenings import Taken, taken
+from dispute_fsm.explain.course import Record
+from dispute_fsm.explain.happenings import Taken
 from dispute_fsm.explain.margins import margin, nearest
 from dispute_fsm.explain.outlook import forecast, remedies
 from dispute_fsm.explain.values import Explanation, Margin, NobodyLost
@@ -23,8 +24,7 @@ def explain_dispute(dispute: Dispute, events: Sequence[AuditEvent]) -> Explanati
     `events` are all of the dispute's, from the opening on, `dispute` is what they fold to. Raises
     `ImpossibleEventError` where the events are no history.
     """
-    accepted = list(taken(events, dispute.policy))
-    deciding = _deciding(dispute, accepted)
+    deciding = _deciding(dispute, Record(events, dispute.policy).taken)
     return Explanation(
         dispute_id=dispute.dispute_id,
         rules=dispute.rules.id,

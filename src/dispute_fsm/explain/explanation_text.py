@@ -4,31 +4,22 @@ They say what happened, how near it was, and what can still be done. Times are t
 zone. They quote nothing that a person wrote, and no codes but the ids of the clauses.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from dispute_fsm.domain.enums import (
     LIABILITIES,
-    SEEN,
-    SEEN_VALUES,
     CommandType,
     Lang,
     Outcome,
-    PickupKind,
-    RefusalCode,
     Role,
     Silence,
     StateName,
-    VoucherKind,
 )
-from dispute_fsm.domain.messages import Message
-from dispute_fsm.domain.scalars import FrozenMap, parse_instant
 from dispute_fsm.explain.happenings import sources
-from dispute_fsm.explain.messages import ACTS, CAN, FACTS, LACKS, NEVER, SENTENCES, SUBMITTED
+from dispute_fsm.explain.messages import ACTS, CAN, FACTS, NEVER, SUBMITTED
 from dispute_fsm.explain.values import (
     Clause,
     DecidedBy,
@@ -36,32 +27,16 @@ from dispute_fsm.explain.values import (
     FactMargin,
     Forecast,
     Happening,
-    Lack,
     LateAct,
     Margin,
     NoAttempt,
     Shortfall,
 )
-from dispute_fsm.history.timeline import check_text, local_time
-from dispute_fsm.machine.guard import Seen
+from dispute_fsm.explain.wording import Wording
+from dispute_fsm.history.timeline import check_text
 from dispute_fsm.rules.guards.selectors import FULFILMENT, SILENCE
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.terminal import printable
-
-_OVER: Mapping[RefusalCode, str] = FrozenMap(
-    {
-        RefusalCode.VOUCHER_TOO_LARGE: "bytes",
-        RefusalCode.TOO_MANY_VOUCHERS: "files",
-        RefusalCode.STATEMENT_TOO_LONG: "characters",
-    }
-)
-"""What there was too much of, by the code that refused it."""
-
-_UNITS = (
-    ("day", timedelta(days=1)),
-    ("hour", timedelta(hours=1)),
-    ("minute", timedelta(minutes=1)),
-)
 
 
 def sentences(
@@ -97,49 +72,22 @@ def happening_text(explanation: Explanation, happening: Happening, lang: Lang) -
     return writer.sentence([writer.then(happening, act, end)])
 
 
-@dataclass
-class _Writer:
-    """Writes one explanation from its beginning to its end.
+class _Writer(Wording):
+    """Writes one explanation from its beginning to its end; each clause is cited once."""
 
-    A date is not repeated at once, and each clause is cited once.
-    """
-
-    explanation: Explanation
-    lang: Lang
-    cites: Literal["ids", "words", "nothing"]
-    day: date | None = None
-    first: datetime | None = None
-    cited: set[str] = field(default_factory=set[str])
+    def __init__(
+        self, explanation: Explanation, lang: Lang, cites: Literal["ids", "words", "nothing"]
+    ) -> None:
+        super().__init__(lang, explanation.zone)
+        self.explanation = explanation
+        self.cites = cites
+        self.cited = set[str]()
 
     def sentence(self, parts: Iterable[str]) -> str:
         text = self.text("and_then").join(parts)
         return f"{text[0].upper()}{text[1:]}{self.text('end')}"
 
-    def text(self, name: str, /, *values: object, **named: object) -> str:
-        return SENTENCES(self.lang, name, *values, **named)
-
     # ---- values ----------------------------------------------------------------------------------
-
-    def time(self, at: datetime) -> str:
-        """Format an instant; only the time of day where the date was named last."""
-        zone = ZoneInfo(self.explanation.zone)
-        self.first = self.first or at
-        local = local_time(at, zone, beside=self.first)
-        day = at.astimezone(zone).date()
-        same, self.day = day == self.day, day
-        return local.partition(" ")[2] if same else local
-
-    def duration(self, duration: timedelta) -> str:
-        parts = list[tuple[str, float]]()
-        for unit, size in _UNITS:
-            count, duration = divmod(duration, size)
-            parts.append((unit, count))
-        parts.append(("second", duration.total_seconds()))
-        named = [(unit, count) for unit, count in parts if count] or [("second", 0)]
-        return " ".join(
-            self.text(unit, f"{count:.6f}".rstrip("0").rstrip("."), s=_plural(count))
-            for unit, count in named
-        )
 
     def clause(self, clause: Clause) -> str:
         """Cite a clause, unless it was cited before."""
@@ -153,12 +101,6 @@ class _Writer:
 
     def states(self, states: Sequence[StateName]) -> str:
         return " + ".join(state.label(self.lang) for state in states)
-
-    def join(self, name: str, parts: Sequence[str]) -> str:
-        """List some parts, the last of them behind another word."""
-        *before, last = parts
-        listed = self.text("comma").join(before)
-        return f"{listed}{self.text(name)}{last}" if before else last
 
     # ---- what happened ---------------------------------------------------------------------------
 
@@ -210,6 +152,8 @@ class _Writer:
             return self.text("state", states=self.states(happening.states)) if last else None
         if not (first or happening.region_failed):
             return None
+        if outcome is Outcome.WITHDRAWN:
+            return self.text("withdrawn")
         name = "penalized" if outcome in LIABILITIES else "resolved"
         return self.text(
             "region" if happening.region_failed else name, outcome=outcome.label(self.lang)
@@ -288,67 +232,6 @@ class _Writer:
             texts[-1] += "" if margin.role is Role.SYSTEM else self.clause(lack.clause)
         return self.join("and", texts)
 
-    def lack(self, lack: Lack) -> Iterator[str]:
-        """Say what was missing or too much, counted where it can be counted."""
-        for missing in lack.vouchers:
-            kind = missing.kind.label(self.lang)
-            count = missing.count
-            yield LACKS(self.lang, "vouchers", count=count, s=_plural(count), kind=kind)
-        for ahead in lack.ahead:
-            self.day = None
-            fact, at = FACTS(self.lang, ahead.fact), self.time(ahead.at)
-            yield LACKS(self.lang, "ahead", fact=fact, at=at, observed=self.time(ahead.observed_at))
-        if lack.vouchers or lack.ahead:
-            return
-        yield from self.uncounted(lack) if lack.over is None else self.over(lack, lack.over)
-
-    def over(self, lack: Lack, by: int) -> Iterator[str]:
-        name = _OVER.get(lack.code)
-        yield (
-            lack.code.label(self.lang)
-            if name is None
-            else LACKS(self.lang, name, by=by, s=_plural(by))
-        )
-
-    def uncounted(self, lack: Lack) -> Iterator[str]:
-        saw = lack.saw
-        match lack.code:
-            case RefusalCode.AGREEMENT_VOUCHER_MISSING:
-                yield LACKS(self.lang, "agreement_voucher")
-            case RefusalCode.VOUCHER_MEDIA_TYPE if formats := _listed(saw, "not_supported"):
-                for name in dict.fromkeys(map(_media, formats)):
-                    yield LACKS(self.lang, name)
-            case RefusalCode.VOUCHER_NOT_ACCEPTED if refused := _listed(saw, "not_accepted"):
-                kinds = [VoucherKind(kind).label(self.lang) for kind in refused]
-                yield LACKS(self.lang, "kinds", kinds=self.text("comma").join(kinds))
-            case RefusalCode.PROMISE_TOO_FAR if limits := _instants(saw, "agreed_until", "latest"):
-                yield LACKS(self.lang, "too_far", by=self.duration(limits[0] - limits[1]))
-            case RefusalCode.PROMISE_NOT_IN_FUTURE if agreed := _instants(saw, "agreed_until"):
-                yield LACKS(self.lang, "not_future", agreed=self.time(agreed[0]))
-            case _:
-                yield self.otherwise(lack)
-
-    def otherwise(self, lack: Lack) -> str:
-        label, details = lack.code.label(self.lang), self.text("comma").join(self.found(lack))
-        return LACKS(self.lang, "found", label=label, found=details) if details else label
-
-    def found(self, lack: Lack) -> Iterator[str]:
-        """Say what the order showed instead, in the words of the domain."""
-        saw = lack.saw
-        for name in ("cancel_request", "refund", "refund_scope", "kind"):
-            value = saw.get(name)
-            if isinstance(value, str) and value != PickupKind.PICKED_UP.value:
-                of = Message(*SEEN[name]).label(self.lang)
-                yield LACKS(
-                    self.lang, "is", label=of, value=SEEN_VALUES[name](value).label(self.lang)
-                )
-        if lack.code is RefusalCode.PICKUP_NOT_VALID:
-            if saw.get("waybill") != saw.get("shipped_waybill"):
-                yield LACKS(self.lang, "waybill")
-            dates = _instants(saw, "scanned_at", "paid_at")
-            if dates and dates[0] < dates[1]:
-                yield LACKS(self.lang, "before_payment")
-
     # ---- what is to come -------------------------------------------------------------------------
 
     def forecast(self, forecast: Forecast) -> str:
@@ -412,27 +295,6 @@ class _Writer:
             can=self.join("or", acts) if acts else "",
             until=until and self.time(until),
         )
-
-
-def _plural(count: float) -> str:
-    return "" if count == 1 else "s"
-
-
-def _media(media_type: str) -> str:
-    """Return the sort of file that a format is of; the format itself is what a person sent."""
-    sort = media_type.partition("/")[0]
-    return sort if sort in {"image", "video"} else "file"
-
-
-def _listed(saw: Mapping[str, Seen], name: str) -> tuple[str, ...]:
-    value = saw.get(name)
-    return value if isinstance(value, tuple) else ()
-
-
-def _instants(saw: Mapping[str, Seen], *names: str) -> tuple[datetime, ...]:
-    """Return the instants of these names; none where one of them was not given."""
-    texts = [saw.get(name) for name in names]
-    return tuple(map(parse_instant, texts)) if all(texts) else ()
 
 
 def _weightier(failed: Sequence[Happening]) -> Outcome:

@@ -1,14 +1,12 @@
 """Recorded events with the transitions that they took, and what each of them did."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.decider.evolve import begin, evolve, recorded_transition
-from dispute_fsm.domain.enums import EventType, Outcome
+from dispute_fsm.domain.enums import Outcome
 from dispute_fsm.domain.events import AuditEvent
-from dispute_fsm.domain.policy import Policy
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.explain.values import Clause, Happening
 from dispute_fsm.machine.guard import Source
@@ -77,19 +75,6 @@ def sources(table: DisputeTable) -> Mapping[str, Source]:
 def clause(source: Source) -> Clause:
     """Return a source as a clause."""
     return Clause(id=source.id, kind=source.kind)
-
-
-def taken(events: Sequence[AuditEvent], policy: Policy) -> Iterator[Taken]:
-    """Fold a dispute's events and yield the accepted ones.
-
-    Raises `ImpossibleEventError` where the events are no history.
-    """
-    dispute = begin(events[0], policy)
-    yield Taken(events[0], None, dispute, None)
-    for event in events[1:]:
-        before, dispute = dispute, evolve(dispute, event)
-        if event.type is not EventType.REFUSED:
-            yield Taken(event, before, dispute, recorded_transition(before, event))
 
 
 def own_liability(table: DisputeTable, row: DisputeTransition) -> Outcome | None:

@@ -22,6 +22,7 @@ from dispute_fsm.domain.enums import (
 )
 from dispute_fsm.domain.events import AuditEvent, Saw
 from dispute_fsm.domain.facts import OrderFacts
+from dispute_fsm.domain.reasons import Reason
 from dispute_fsm.domain.scalars import FrozenMap, parse_instant
 from dispute_fsm.explain.happenings import Taken, clause
 from dispute_fsm.explain.values import (
@@ -72,6 +73,14 @@ def refused_attempt(event: AuditEvent, dispute: Dispute) -> Shortfall:
     """Return a refused attempt with what it lacked; `dispute` is the one that it was sent to."""
     otherwise = clause(dispute.rules.table.entry.origin)
     return _shortfall(event, tuple(_lacks(event, dispute, otherwise)))
+
+
+def lack_of(reason: Reason, dispute: Dispute) -> Lack:
+    """Return a reason of a refusal as what was missing or too much."""
+    table = dispute.rules.table
+    guard = table.guards().get(reason.guard)
+    rests_on = clause(table.entry.origin if guard is None else guard.source)
+    return _lack(reason.code, reason.guard, FrozenMap(reason.saw), rests_on, None)
 
 
 def margin(of: Taken, events: Sequence[AuditEvent]) -> Margin:

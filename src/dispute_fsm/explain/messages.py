@@ -24,6 +24,7 @@ SENTENCES = Messages(
             'both sides failed, and the weightier liability counts: "{outcome}"',
         ),
         "resolved": ("纠纷以“{outcome}”结束", 'the dispute ended as "{outcome}"'),
+        "withdrawn": ("纠纷就此结束", "that ended it"),
         "state": ("现为“{states}”", 'it is now "{states}"'),
         # The margin.
         "late_act": (
@@ -102,13 +103,13 @@ SENTENCES = Messages(
         "then_waits": ("此后一直等待{who}", "and then it waits for the {who} without a limit"),
         "open_end": ("如何处理取决于届时的订单数据", "what follows depends on the order"),
         # What can still be done.
-        "next": ("接下来由{who}{can}，最迟 {until}", "next, the {who} can {can}, until {until}"),
+        "next": ("接下来由{who}{can}，最晚 {until}", "next, the {who} can {can}, until {until}"),
         "next_open": ("接下来由{who}{can}，没有时限", "next, the {who} can {can}, without a limit"),
-        "possible": ("{who}可{can}，最迟 {until}", "the {who} can {can}, until {until}"),
+        "possible": ("{who}可{can}，最晚 {until}", "the {who} can {can}, until {until}"),
         "possible_open": ("{who}可{can}，没有时限", "the {who} can {can}, without a limit"),
         "has_to_ship": (
-            "{who}须发货并由物流揽件，最迟 {until}",
-            "the {who} has to ship and have it picked up, until {until}",
+            "{who}须发货并由物流揽件，最晚 {until}",
+            "the {who} has to ship and have it picked up by {until}",
         ),
         "only_annul": (
             "现在只有{who}写明理由撤销判责，才能改变结果",
@@ -125,7 +126,7 @@ SENTENCES = Messages(
         ),
         "day": ("{} 天", "{} day{s}"),
         "hour": ("{} 小时", "{} hour{s}"),
-        "minute": ("{} 分", "{} minute{s}"),
+        "minute": ("{} 分钟", "{} minute{s}"),
         "second": ("{} 秒", "{} second{s}"),
     }
 )
@@ -158,7 +159,7 @@ ACTS = Messages(
         "promise_expired": (
             "约定发货时间为 {agreed}，系统于 {at} 核对订单：{fulfilment}",
             (
-                "shipment was agreed until {agreed}, and the system looked at the order at {at}: "
+                "shipment was promised by {agreed}, and the system looked at the order at {at}: "
                 "{fulfilment}"
             ),
         ),
@@ -278,10 +279,10 @@ FACTS = Messages(
 
 ALTERNATIVES = Messages(
     {
-        "title": ("什么会使结果不同", "What would have ended it otherwise"),
+        "title": ("怎样会有不同的结果", "What would lead to another ending"),
         "none": (
-            "没有任何单独一处不同会使结果不同",
-            "no single thing, had it been otherwise, would have ended it otherwise",
+            "没有哪一处改变会使结果不同。",
+            "No single change would have led to another ending.",
         ),
         "legend": (
             "✓ 按记录即可如此　≈ 除非有人提出异议　? 尚待他人决定　… 只是再有一次机会",
@@ -291,74 +292,102 @@ ALTERNATIVES = Messages(
             ),
         ),
         "hands": ("取决于{}", "In the hands of the {}"),
+        "hands_together": ("须由{}共同做到", "In the hands of the {} together"),
+        "hands_refund": (
+            "取决于商家（退款也可由平台完成）",
+            "In the hands of the merchant (the platform can refund, too)",
+        ),
         "and": ("和", " and the "),
         "list": ("、", ", "),
-        "both": ("，且", ", and "),
-        "if_true": ("仅在属实时：{}", "only where that is true: {}"),
-        "rests_on": ("{}（见第 {} 步）", "{} (event {})"),
-        "joined": ("；", "; "),
+        "if_true": ("仅在属实时：{}", "only if it is true: {}"),
+        "rests_on": ("{} · 第 {} 步", "{} · event{s} {}"),
+        "advice": ("{what}，则{end}。", "{what}. Then: {end}."),
         # What would have been otherwise.
         "moved": (
-            "{act}在 {at} 或之前提交（实际 {was}，晚 {late}）",
-            "{act} sent at or before {at} (it came at {was}, {late} late)",
+            "{who}最晚在 {at} {act}（实际 {was}，晚 {late}）",
+            "{sent} by {at} (it came at {was}, {late} late)",
         ),
         "moved_before": (
-            "{act}在第 {before} 步（{at}）之前提交（实际 {was}）",
-            "{act} sent before event {before} ({at}; it came at {was})",
+            "{who}在 {at} 之前{act}（实际 {was}）",
+            "{sent} before {at} (it came at {was})",
         ),
-        "completed": ("{act}时：{lacked}", "{act}, with this: {lacked}"),
+        "completed": (
+            "{who}{act}时符合要求（当时{lacks}）",
+            "{sent}, meeting all requirements (what was wrong: {lacks})",
+        ),
+        "completed_too": (
+            "，且符合要求（当时{lacks}）",
+            ", meeting all requirements (what was wrong: {lacks})",
+        ),
         "until": (
-            "{act}时，约定时间最晚可为 {until}",
-            "{act}, with an agreed time of {until} at the latest",
+            "双方约定更晚的时间（最晚 {until}）",
+            "an agreement on a later time ({until} at the latest)",
         ),
-        "acted": ("{at} 或之前{who}{act}", "at or before {at}, by the {who}: {act}"),
-        "acted_before": (
-            "在第 {before} 步（{at}）之前{who}{act}",
-            "before event {before} ({at}), by the {who}: {act}",
+        "acted": ("{who}最晚在 {at} {act}", "{sent} by {at}"),
+        "acted_before": ("{who}在 {at} 之前{act}", "{sent} before {at}"),
+        "next": ("接下来{who}{act}", "next, {sent}"),
+        "instead": ("{who}改为{act}", "{sent} instead"),
+        "up_to": ("，约定时间最晚为 {}", ", with an agreed time of {} at the latest"),
+        "extended": (
+            "将{deadline}延长至 {until}",
+            "an extension of the {deadline} to {until}, granted",
         ),
-        "instead": ("{who}改为{act}", "instead, by the {who}: {act}"),
-        "up_to": ("，约定时间最晚为 {}", ", agreed time {} at the latest"),
-        "extended_to": ("至 {}", " to {}"),
+        "deadline": ("时限", "deadline"),
         "reasons": (
-            "，目录中 {} 种举证理由任一种（如“{}”），并附所需凭证",
-            ', for any of {} reasons of the catalogue (say "{}"), with the vouchers it asks for',
+            "：{} 种举证理由中属实的一种（如“{}”），并附所需凭证",
+            ', for whichever of {} reasons is true (such as "{}"), with the vouchers it asks for',
         ),
         "reason": (
-            "，举证理由“{1}”，并附所需凭证",
+            "：举证理由为“{1}”，并附所需凭证",
             ', for the reason "{1}", with the vouchers it asks for',
         ),
-        "shown": (
-            "订单数据显示{facts}，不晚于 {by}",
-            "the order shows, not later than {by}: {facts}",
+        "shown": ("订单最晚在 {by} {facts}", "{facts} by {by}"),
+        "shown_at": (
+            "{who}{act}时（{by}），订单{facts}",
+            "{facts} at the time of {sent} ({by})",
         ),
-        "was": ("{fact}（实际 {was}，晚 {late}）", "{fact} (it was {was}, {late} late)"),
-        "dropped": ("{who}未进行{act}", "without this by the {who}: {act}"),
-        "policy": ("规则参数“{field}”改为“{value}”", "policy: {field} is {value}"),
+        "shown_then": ("，且此前订单{facts}", ", with {facts} by then"),
+        "facts": ("、", " and "),
+        "was": ("{text}（实际 {was}，晚 {late}）", "{text} (in fact {was}, {late} late)"),
+        "dropped": ("{who}未{act}", "without {sent}"),
+        "policy": ("规则参数“{field}”改为“{value}”", 'the policy with "{field}" set to "{value}"'),
         "off": ("关闭", "off"),
-        "hours": ("{} 小时", "{} h"),
+        "hours": ("{} 小时", "{} hours"),
         "working_hours": ("{} 个工作小时", "{} working hours"),
-        "act": ("“{}”", '"{}"'),
-        "choice": ("选择“{}”", 'choosing "{}"'),
-        "payment": ("已付款", "paid"),
-        "cancel_request": ("有效的取消申请", "a cancel request that stands"),
+        "choose_option": ("选择“{option}”", 'the choice of "{option}"'),
+        "confirm_agreement": ("确认协商一致", "the {who}'s confirmation"),
+        "deny_agreement": ("否认协商一致", "the {who}'s denial"),
+        "submit_evidence": ("提交举证", "the {who}'s evidence"),
+        "request_evidence": ("要求补充举证", "the {who}'s request for more evidence"),
+        "rule_no_fault": ("作出无责判定", "the {who}'s ruling of no fault"),
+        "rule_at_fault": ("作出有责判定", "the {who}'s ruling of fault"),
+        "extend_deadline": ("延长时限", "the {who}'s extension of a deadline"),
+        "withdraw": ("撤销纠纷", "the {who}'s withdrawal"),
+        "annul": ("撤销判责", "the {who}'s annulment"),
+        "appeal": ("提出申诉", "the {who}'s appeal"),
+        "uphold_penalty": ("维持判责", "the {who}'s decision to uphold the penalty"),
+        "overturn_penalty": ("撤销原判", "the {who}'s decision to overturn the penalty"),
+        "payment": ("已付款", "payment"),
+        "cancel_request": ("已有有效的取消申请", "a cancel request that stands"),
         "refund": ("已完成全额退款", "a completed full refund"),
         "partial_refund": ("已完成部分退款", "a completed partial refund"),
-        "shipment": ("已发货", "shipped"),
-        "pickup": ("已揽件", "picked up by the carrier"),
+        "shipment": ("已发货", "shipment"),
+        "pickup": ("已由物流揽件", "a pickup scan"),
         # Where it leads.
-        "ends": ("{state}：{outcome}", "{state}: {outcome}"),
+        "ends": ("{state}：{outcome}", '{state} as "{outcome}"'),
         "unopposed": (
-            "{state}；此后无人行动则为“{outcome}”",
-            '{state}; if nobody acts then, "{outcome}"',
+            "{state}；若此后无人操作，以“{outcome}”结束",
+            '{state}; if nobody acts after that, it ends as "{outcome}"',
         ),
-        "awaited": ("{state}，待{who}决定", "{state}; the {who} decides"),
-        "chance": ("{state}，还可在 {until} 前行动", "{state}, with time to act until {until}"),
-        "chance_open": ("{state}，还可再行动", "{state}, with a chance to act"),
+        "awaited": ("{state}，结果未定", "{state}; the outcome is open"),
+        "chance": ("{state}，最晚 {until}", "{state}, until {until}"),
         # What is left.
         "last_resorts": (
-            "此外，{}随时可使纠纷结束。",
-            "Besides, at nearly any time this would have ended it: {}.",
+            "此外，{}也会使结果不同。",
+            "Besides, {} would change it.",
         ),
+        "last_resort": ("{who}{act}", "{sent}"),
+        "or": ("或", " or "),
         "not_looked_at": (
             "另有 {} 种做法超出上限，未推演。",
             "{} more possibilities were beyond the limit and were not looked at.",
@@ -373,6 +402,7 @@ ALTERNATIVES = Messages(
         "carrier": ("物流公司", "carrier"),
     }
 )
+"""The other endings: what would have been otherwise, and where it leads."""
 
 SIGNS = {"recorded": "✓", "unopposed": "≈", "awaited": "?", "chance": "…"}
 """The sign of each grade, the same in both languages."""

@@ -17,6 +17,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.reasons import just_after
 from dispute_fsm.domain.scalars import parse_instant
 from dispute_fsm.errors import FactsNeededError
+from dispute_fsm.explain.course import awaited
 from dispute_fsm.explain.happenings import Taken
 from dispute_fsm.explain.values import Forecast, Happening, Remedy
 from dispute_fsm.rules.case import Case, DisputeTransition
@@ -42,12 +43,11 @@ def forecast(dispute: Dispute, events: Sequence[AuditEvent]) -> Forecast:
         on_facts |= following.transition is not None and bool(following.transition.when_facts)
         steps.append(following.happening())
         dispute = following.after
-    waits = () if open_end or dispute.closed else (remedy.role for remedy in awaited(dispute))
     return Forecast(
         steps=tuple(steps),
         on_facts=on_facts,
         open_end=open_end,
-        waits_for=tuple(dict.fromkeys(waits)),
+        waits_for=() if open_end else awaited(dispute),
     )
 
 
@@ -66,11 +66,6 @@ def _expired(
         return None
     event = decision.event
     return Taken(event, dispute, evolve(dispute, event), recorded_transition(dispute, event))
-
-
-def awaited(dispute: Dispute) -> tuple[Remedy, ...]:
-    """Return what a live dispute waits for: who is to do what, and until when."""
-    return tuple(one for one in remedies(dispute) if one.command not in _AT_ANY_TIME)
 
 
 def remedies(dispute: Dispute) -> tuple[Remedy, ...]:

@@ -6,9 +6,10 @@ an earlier date of its own: a scan at 17:59 that was seen at 19:30 had happened 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import combinations
+from operator import attrgetter, methodcaller
 
 from dispute_fsm.domain.enums import CancelStatus, PickupKind, RefundScope, RefundStatus
 from dispute_fsm.domain.facts import CancelRequest, OrderFacts, Pickup, Refund, Shipment
@@ -17,6 +18,8 @@ from dispute_fsm.explain.course import Act, Record
 
 MOST_FACTS = 2
 """How many facts one edit supposes at most."""
+
+_AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 
 _WAYBILL = "supposed"
 """The waybill of a shipment for which none is recorded."""
@@ -36,13 +39,21 @@ class SupposedFact:
     """One fact that the order system might have shown.
 
     `member` is the fact's place in the order, `hands` in whose hands it lies (assumed: nobody
-    states it). `suppose` returns facts in which it had happened by an instant.
+    states it). `suppose` returns facts in which it had happened by an instant; `counts` tells
+    whether some facts have it.
     """
 
     name: str
     member: str
     hands: tuple[Hands, ...]
     suppose: Callable[[OrderFacts, datetime], OrderFacts]
+    counts: Callable[[OrderFacts], object]
+
+    def recorded(self, facts: OrderFacts, by: datetime) -> datetime | None:
+        """Return the date that some facts have for it; a partial refund is no late full one."""
+        at = date_of(facts, self.member)
+        later = facts.model_copy(update={"observed_at": _AFTER_ALL})
+        return at if at is None or at <= by or self.counts(later) else None
 
 
 def _paid(facts: OrderFacts, by: datetime) -> OrderFacts:
@@ -91,14 +102,32 @@ def _picked_up(facts: OrderFacts, by: datetime) -> OrderFacts:
 
 
 SUPPOSED_FACTS: Sequence[SupposedFact] = (
-    SupposedFact("payment", "paid_at", (Hands.CONSUMER,), _paid),
-    SupposedFact("cancel_request", "cancel_request", (Hands.CONSUMER,), _cancel_requested),
-    SupposedFact("refund", "refund", (Hands.MERCHANT, Hands.PLATFORM), _refunded(RefundScope.FULL)),
+    SupposedFact("payment", "paid_at", (Hands.CONSUMER,), _paid, attrgetter("paid_at")),
     SupposedFact(
-        "partial_refund", "refund", (Hands.MERCHANT, Hands.PLATFORM), _refunded(RefundScope.PARTIAL)
+        "cancel_request",
+        "cancel_request",
+        (Hands.CONSUMER,),
+        _cancel_requested,
+        attrgetter("standing_cancel_request"),
     ),
-    SupposedFact("shipment", "shipment", (Hands.MERCHANT,), _shipped),
-    SupposedFact("pickup", "pickup", (Hands.CARRIER,), _picked_up),
+    SupposedFact(
+        "refund",
+        "refund",
+        (Hands.MERCHANT, Hands.PLATFORM),
+        _refunded(RefundScope.FULL),
+        attrgetter("full_refund"),
+    ),
+    SupposedFact(
+        "partial_refund",
+        "refund",
+        (Hands.MERCHANT, Hands.PLATFORM),
+        _refunded(RefundScope.PARTIAL),
+        methodcaller("completed_refund", RefundScope.PARTIAL),
+    ),
+    SupposedFact(
+        "shipment", "shipment", (Hands.MERCHANT,), _shipped, attrgetter("counted_shipment")
+    ),
+    SupposedFact("pickup", "pickup", (Hands.CARRIER,), _picked_up, attrgetter("valid_pickup")),
 )
 """Every fact that may be supposed, once; a pickup comes after the shipment that it is of."""
 
