@@ -221,6 +221,14 @@ def test_the_map_has_the_way_and_the_alternatives_at_each_fork_and_nothing_else(
         count("transitions left out of the maps of disputes", len(missing))
 
 
+def test_every_source_that_the_map_cites_is_quoted_below_it(tmp_path: Path) -> None:
+    html = page(tmp_path, REASONS)
+    course, _, below = html.partition("<section id='way'")[2].partition("<ul class='cited'>")
+    shown = set(re.findall(r"\b[SA]-[a-z-]+", re.sub(r"<title>.*?</title>", "", course, flags=re.S)))
+    assert "A-no-response" in shown
+    assert shown == set(re.findall(r"<li><b>([SA]-[a-z-]+)</b>", below))
+
+
 @pytest.mark.parametrize(("width", "narrow"), [(1440, False), (830, False), (390, True)])
 def test_a_narrow_page_has_its_timeline_from_top_to_bottom(
     tmp_path: Path, width: int, narrow: bool

@@ -524,6 +524,19 @@ def test_every_recorded_event_took_one_transition_of_the_chart(
     count("recorded events found on the chart", found)
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_transition_of_a_map_names_its_source_and_the_page_lists_it(lang: Lang) -> None:
+    result = ran(next(path for path in CORPUS if path.name == "15-promise-missed.dispute.yaml"))
+    machine = plain()
+    refs = {each.id: each.origin.id for each in machine.transitions}
+    events, policy = result.events, result.scenario.opening.policy
+    for view in (history(events, policy, lang), coverage(Corpus(machine), lang)):
+        heads = {edge.id: edge.lines[0].text for edge in the_picture(view).edges if edge.lines}
+        assert all(heads[name].endswith(f"  {ref}") for name, ref in refs.items())
+        listed = {row.cells[0][0].text for row in tables(view)[-1].rows}
+        assert listed >= set(refs.values())
+
+
 def test_a_history_lights_what_was_taken_and_fades_the_rest() -> None:
     result = ran(next(path for path in CORPUS if path.name == "15-promise-missed.dispute.yaml"))
     view = history(result.events, result.scenario.opening.policy, "zh")

@@ -387,7 +387,7 @@ CHANGES = Messages(
 KINDS = Messages(
     {
         "state": ("状态", "state"),
-        "transition": ("流程", "edge"),
+        "transition": ("流程", "transition"),
         "condition": ("条件", "guard"),
         "question": ("分支条件", "question"),
         "label": ("用词", "label"),

@@ -79,6 +79,7 @@ ol.steps > li:hover, ol.steps > li:focus { background: var(--stripe) }
 ol.moments { display: none; list-style: none; padding: 0 }
 ol.moments > li { border-left: 5px solid var(--line); padding: .2rem 0 .7rem .9rem }
 ol.moments b, ol.moments time, ol.moments span { display: block }
+ul.cited { list-style: none; padding: 0; margin: .5rem 0; font-size: .85em }
 table { border-collapse: collapse }
 th { font-weight: normal; text-align: left; vertical-align: top;
      padding: 0 1rem 0 0; white-space: nowrap }
@@ -102,7 +103,8 @@ footer { margin: 2rem 0; font-size: .85rem; overflow-wrap: anywhere }
 @media print {
   body { margin: 0; max-width: none; font-size: 12px }
   h2, h3, dl { break-after: avoid }
-  figure, dl, ol.steps > li { break-inside: avoid }
+  figure, dl, ol.steps > li, ul.cited > li { break-inside: avoid }
+  ul.cited { columns: 2; column-gap: 2em }
   figure { border: 0 }
   #way.wide { page: across }
   #way h2 { margin-top: 0 }
@@ -173,6 +175,9 @@ def report(dispute: Dispute, events: Sequence[AuditEvent], replayed: Replayed, l
             f"<section id='way'{_across(course)}><h2>{text('path')}</h2>",
             f"<p class='hint'>{text('hover')}</p>",
             course,
+            "<ul class='cited'>",
+            *(f"<li>{_clause(parts, name, ' {}')}</li>" for name in parts.way_sources()),
+            "</ul>",
             "</section>",
             "<footer>",
             f"<details><summary>{text('technical')}</summary><p>{made}</p></details>",

@@ -123,8 +123,7 @@ def _frame(fmt: Formatter, state: StateNode, remark: Remark) -> Frame:
 
 
 def _lines(fmt: Formatter, transition: TransitionView, *, brief: bool) -> Iterator[Line]:
-    ref = "" if brief else f"  {fmt.ref(transition)}"
-    yield Line(fmt.trigger(transition) + ref, Face.HEAD)
+    yield Line(f"{fmt.trigger(transition)}  {fmt.ref(transition)}", Face.HEAD)
     if selectors := fmt.selectors(transition):
         yield Line(fmt.message("when", fmt.join("and", map(fmt.condition, selectors))))
     if (requirements := fmt.requirements(transition)) and not brief:

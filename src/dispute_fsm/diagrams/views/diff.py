@@ -226,7 +226,7 @@ def _table(fmt: Formatter, listed: Sequence[ChartChange], reworded: int) -> Text
         id="changes",
         title=text("changes"),
         heads=tuple(text(head) for head in ("mark", "kind", "which", "what", "source")),
-        widths=(8, 8, 26, 52, 16),
+        widths=(10, 10, 26, 48, 16),
         rows=tuple(rows),
         notes=(text("reworded", reworded),) if reworded else (),
     )

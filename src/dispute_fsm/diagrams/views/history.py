@@ -85,28 +85,36 @@ class HistoryParts:
 
         What the policy excludes is no alternative.
         """
-        machine = self.fmt.machine
+        machine, transitions = self.fmt.machine, self._way()
+        _, visited = self._course()
+        ends = {end for each in transitions for end in (each.source, each.target) if end}
+        shown = ends | visited | {outer for end in ends for outer in machine.around(end)}
+        part = machine.model_copy(
+            update={
+                "transitions": transitions,
+                "states": tuple(state for state in machine.states if state.id in shown),
+            }
+        )
+        return machine_picture(Formatter(part, self.fmt.lang), self._remarks(part), brief=True)
+
+    def way_sources(self) -> tuple[str, ...]:
+        """Return the ids of the sources that the picture of the way cites."""
+        cited = {self.fmt.ref(transition) for transition in self._way()}
+        return tuple(name for name in self.fmt.sources if name in cited)
+
+    def _way(self) -> tuple[TransitionView, ...]:
         taken, visited = self._course()
-        excluded = machine.unreachable()
+        excluded = self.fmt.machine.unreachable()
 
         def is_alternative(transition: TransitionView) -> bool:
             forks = transition.source in visited and not transition.stays
             return forks and transition.id not in excluded
 
-        transitions = [
+        return tuple(
             transition
-            for transition in machine.transitions
+            for transition in self.fmt.machine.transitions
             if transition.id in taken or is_alternative(transition)
-        ]
-        ends = {end for each in transitions for end in (each.source, each.target) if end}
-        shown = ends | visited | {outer for end in ends for outer in machine.around(end)}
-        part = machine.model_copy(
-            update={
-                "transitions": tuple(transitions),
-                "states": tuple(state for state in machine.states if state.id in shown),
-            }
         )
-        return machine_picture(Formatter(part, self.fmt.lang), self._remarks(part), brief=True)
 
     def _course(self) -> tuple[dict[str, list[str]], set[str]]:
         """Return the transitions that were taken, with the numbers of the steps, and the states."""
@@ -264,8 +272,10 @@ class HistoryParts:
         return {guard.origin.id: self.fmt.condition(guard) for guard in known}
 
     def sources(self) -> TextTable:
-        """List the sources of all steps."""
+        """List the sources of all steps, and of all transitions that the picture shows."""
         used: dict[str, dict[str, None]] = {}
+        for transition in self.fmt.machine.transitions:
+            used.setdefault(self.fmt.ref(transition), {})[self.fmt.label(transition.event)] = None
         for event in self.events:
             for name, of in self.cited(event).items():
                 used.setdefault(name, {})[of] = None

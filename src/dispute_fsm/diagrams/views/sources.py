@@ -53,7 +53,7 @@ def source_table(
                     cell(fmt.join("and", used[name])),
                 ),
             )
-            for name, source in {**of_others, **fmt.sources}.items()
+            for name, source in {**fmt.sources, **of_others, **fmt.sources}.items()
             if name in used
         ),
         notes=(SOURCES(fmt.lang, "announcement", **ANNOUNCEMENT._asdict()),),
