@@ -224,7 +224,9 @@ def test_the_map_has_the_way_and_the_alternatives_at_each_fork_and_nothing_else(
 def test_every_source_that_the_map_cites_is_quoted_below_it(tmp_path: Path) -> None:
     html = page(tmp_path, REASONS)
     course, _, below = html.partition("<section id='way'")[2].partition("<ul class='cited'>")
-    shown = set(re.findall(r"\b[SA]-[a-z-]+", re.sub(r"<title>.*?</title>", "", course, flags=re.S)))
+    shown = set(
+        re.findall(r"\b[SA]-[a-z-]+", re.sub(r"<title>.*?</title>", "", course, flags=re.S))
+    )
     assert "A-no-response" in shown
     assert shown == set(re.findall(r"<li><b>([SA]-[a-z-]+)</b>", below))
 

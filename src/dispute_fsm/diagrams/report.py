@@ -103,7 +103,7 @@ footer { margin: 2rem 0; font-size: .85rem; overflow-wrap: anywhere }
 @media print {
   body { margin: 0; max-width: none; font-size: 12px }
   h2, h3, dl { break-after: avoid }
-  figure, dl, ol.steps > li, ul.cited > li { break-inside: avoid }
+  figure, dl, ol.steps > li, ul.cited, ul.cited > li { break-inside: avoid }
   ul.cited { columns: 2; column-gap: 2em }
   figure { border: 0 }
   #way.wide { page: across }
