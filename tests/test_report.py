@@ -225,7 +225,7 @@ def test_every_source_that_the_map_cites_is_quoted_below_it(tmp_path: Path) -> N
     html = page(tmp_path, REASONS)
     course, _, below = html.partition("<section id='way'")[2].partition("<ul class='cited'>")
     shown = set(
-        re.findall(r"\b[SA]-[a-z-]+", re.sub(r"<title>.*?</title>", "", course, flags=re.S))
+        re.findall(r"\b[SA]-[a-z-]+", re.sub(r"<title>.*?</title>", "", course, flags=re.DOTALL))
     )
     assert "A-no-response" in shown
     assert shown == set(re.findall(r"<li><b>([SA]-[a-z-]+)</b>", below))

@@ -38,6 +38,8 @@ def source_table(
 
     `of_others` are sources that another machine has, by id.
     """
+    # Its own order first; what both have is said in its own words.
+    known = {**fmt.sources, **of_others, **fmt.sources}
     return TextTable(
         id="sources",
         title=SOURCES(fmt.lang, "sources"),
@@ -53,7 +55,7 @@ def source_table(
                     cell(fmt.join("and", used[name])),
                 ),
             )
-            for name, source in {**fmt.sources, **of_others, **fmt.sources}.items()
+            for name, source in known.items()
             if name in used
         ),
         notes=(SOURCES(fmt.lang, "announcement", **ANNOUNCEMENT._asdict()),),
