@@ -34,6 +34,7 @@ from dispute_fsm.domain.enums import (
     EventType,
     Lang,
     Outcome,
+    RefusalCode,
     Role,
     StateName,
 )
@@ -49,7 +50,7 @@ from dispute_fsm.explain.alternatives import (
 from dispute_fsm.explain.alternatives_text import grouped, notes, rests_on_text
 from dispute_fsm.explain.course import Act, CourseStep, Record, follow, reopened
 from dispute_fsm.explain.edits import Acted, Completed, Dropped, Moved, OtherPolicy, Shown
-from dispute_fsm.explain.payloads import complete
+from dispute_fsm.explain.payloads import REPAIRS, complete
 from dispute_fsm.explain.scenario_files import file_name, scenario_text
 from dispute_fsm.explain.supposed_facts import (
     SUPPOSED_FACTS,
@@ -60,7 +61,8 @@ from dispute_fsm.explain.supposed_facts import (
     sets_of_facts,
 )
 from dispute_fsm.history.generate import generate
-from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.machine.guard import GuardKind
+from dispute_fsm.rules.registry import VERSIONS, rule_version
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
 from tests.histories.corpus import ERASED, FILES, disputes
@@ -834,6 +836,24 @@ def test_what_today_s_calendar_counts_otherwise_is_left_out_and_counted(
 
 
 # ---- facts ---------------------------------------------------------------------------------------
+
+
+def test_every_refusal_for_what_a_command_says_has_its_repair() -> None:
+    guards = [
+        guard for version in VERSIONS for guard in rule_version(version).table.guards().values()
+    ]
+    said = {
+        code
+        for guard in guards
+        if guard.kind is GuardKind.REQUIRES and not (guard.needs_facts or guard.lasting)
+        for code in guard.codes
+    }
+    without = {
+        RefusalCode.ORDER_NOT_FOUND,  # then there is no dispute
+        RefusalCode.REASON_UNKNOWN,  # evidence for each reason of the catalogue is tried anyway
+        RefusalCode.DEADLINE_NOT_LATER,  # and so are extensions that are just long enough
+    }
+    assert said - without == REPAIRS.keys()
 
 
 def test_every_guard_that_looks_at_facts_changes_its_answer_under_some_set_of_facts() -> None:

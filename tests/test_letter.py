@@ -163,6 +163,14 @@ def test_the_command_says_what_lay_in_the_merchants_hands(tmp_path: Path) -> Non
     assert LETTER("zh", "otherwise") not in file.read_text(encoding="utf-8")
 
 
+def test_an_appeal_is_no_judgement() -> None:
+    history = next(path for path in FILES if named(path) == "extended-appeal-then-overturned")
+    ((dispute, events),) = disputes(history).values()
+    page = letter(dispute, events, "zh")
+    assert "<p>商家于 2023-03-28 13:00:00 提出申诉。" in page.replace("<li>", "<p>")
+    assert page.count("判为“缺货/无货”") == 2  # in the conclusion, and where the consumer denied
+
+
 def test_the_command_writes_it_and_takes_its_options_only_for_a_letter(tmp_path: Path) -> None:
     history = FILES[0]
     file = tmp_path / "letter.html"

@@ -114,10 +114,13 @@ def _seen(
     """List what happened, with what the order showed; of the refusals only the merchant's own."""
     happenings = {one.event.seq: one.happening() for one in Record(events, dispute.policy).taken}
     quoted = {Role.MERCHANT, Role.ADJUDICATOR} if rationale else {Role.MERCHANT}
+    outcome = None
     for event, entry in zip(events, timeline(events, dispute.policy), strict=True):
         own = event.actor.role is Role.MERCHANT and event.actor.id == dispute.merchant_id
         if event.type is not EventType.REFUSED:
-            told = happening_text(explanation, happenings[event.seq], lang)
+            happening, judged = happenings[event.seq], event.outcome is not outcome
+            told = happening_text(explanation, happening, lang, judged=judged)
+            outcome = event.outcome
         elif own and COMMAND_CLASSES[event.command].meets is not None:
             told = attempt_text(explanation, refused_attempt(event, dispute), lang)
         else:

@@ -65,10 +65,15 @@ def attempt_text(explanation: Explanation, attempt: Shortfall, lang: Lang) -> st
     return writer.sentence([writer.text("attempt", who=who, what=what, at=at, lacks=lacks)])
 
 
-def happening_text(explanation: Explanation, happening: Happening, lang: Lang) -> str:
-    """Return what one event did as a sentence, without clauses."""
+def happening_text(
+    explanation: Explanation, happening: Happening, lang: Lang, *, judged: bool
+) -> str:
+    """Return what one event did as a sentence, without clauses.
+
+    `judged`: it gave the dispute its outcome; an appeal leaves the outcome as it was.
+    """
     writer = _Writer(explanation, lang, "nothing")
-    act, end = writer.act(happening), writer.judged(happening, first=True, last=False)
+    act, end = writer.act(happening), writer.judged(happening, first=judged, last=False)
     return writer.sentence([writer.then(happening, act, end)])
 
 

@@ -124,7 +124,7 @@ def repaired(
         lacking = [
             reason
             for reason in evaluate(dispute, whole, facts, at).reasons
-            if reason.code in _REPAIRS
+            if reason.code in REPAIRS
         ]
         if not lacking:
             break
@@ -144,7 +144,7 @@ def _repair(
     less: RefusalCode | None = None,
 ) -> Command:
     for reason in reasons:
-        repair = _REPAIRS[reason.code]
+        repair = REPAIRS[reason.code]
         command = _with(command, repair(command, dispute, at, int(reason.code is less)))
     return command
 
@@ -277,7 +277,7 @@ def _agreed_until(
     return {"agreed_until": agreed_at_most(dispute.policy, at) + timedelta(seconds=less)}
 
 
-_REPAIRS: Mapping[RefusalCode, _Repair] = FrozenMap(
+REPAIRS: Mapping[RefusalCode, _Repair] = FrozenMap(
     {
         RefusalCode.VOUCHER_MISSING: _more_vouchers,
         RefusalCode.VOUCHER_NOT_ACCEPTED: _only_accepted,
