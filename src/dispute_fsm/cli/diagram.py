@@ -1,7 +1,6 @@
 """`dispute-fsm diagram`: draw the rules for reviewers, and compare the committed pictures."""
 
 import sys
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +10,12 @@ import typer
 from dispute_fsm.cli.app import Exit, app, print_error
 from dispute_fsm.cli.arguments import LANG, DisputeOption, LangOption, choice_option
 from dispute_fsm.cli.errors import reported
-from dispute_fsm.cli.inputs import history_files, read_events
 from dispute_fsm.cli.messages import DIAGRAM
 from dispute_fsm.cli.output import STANDARD_OUTPUT, print_line, print_written, write_output
 from dispute_fsm.diagrams.catalogue import (
+    ALL,
     NARROW,
+    SUBJECTS,
     SUFFIXES,
     VIEWS,
     Format,
@@ -24,24 +24,14 @@ from dispute_fsm.diagrams.catalogue import (
     write,
 )
 from dispute_fsm.diagrams.model import Machine, machine_of
-from dispute_fsm.diagrams.picture import View
-from dispute_fsm.diagrams.views.coverage import Corpus, coverage
-from dispute_fsm.diagrams.views.diff import diff
-from dispute_fsm.diagrams.views.history import history
-from dispute_fsm.documents.source import unknown_value
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import require_folder
-from dispute_fsm.history.reader import steps
-from dispute_fsm.rules.registry import VERSIONS, rule_version
-from dispute_fsm.scenarios.settings import read_policy_changes
+from dispute_fsm.rules.registry import rule_version
 
 _DEFAULT = next(iter(VIEWS))
-_ALL = "all"
-_SUBJECTS = {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}
-"""The views that need a subject."""
 _FOLDER = Path("diagrams")
 
 
@@ -53,7 +43,7 @@ def diagram(
         typer.Argument(
             metavar="[VIEW]",
             help=(
-                f"One of {', '.join((*VIEWS, *_SUBJECTS))}; {_ALL}: the whole folder. "
+                f"One of {', '.join((*VIEWS, *SUBJECTS))}; {ALL}: the whole folder. "
                 f"Default: {_DEFAULT}."
             ),
         ),
@@ -118,12 +108,12 @@ def diagram(
                 "cannot be combined: it compares every committed picture", field="--check"
             )
         return _check(to or _FOLDER, lang)
-    if all_policies and view in {_ALL, "history", "diff"}:
+    if all_policies and view in {ALL, "history", "diff"}:
         raise InputError(
             f"cannot be combined with {view}: {', '.join((*VIEWS, 'coverage'))} can be drawn so",
             field="--all-policies",
         )
-    if view == _ALL:
+    if view == ALL:
         folder = to or _FOLDER
         require_folder(folder.parent)
         for name in write(folder):
@@ -146,63 +136,15 @@ def diagram(
             )
         drawn = (NARROW if narrow else VIEWS)[name](machine(), lang)
     else:
-        drawn = _view(name, of or [], rules, lang, dispute, machine)
+        from dispute_fsm.cli.diagram_subjects import view_of  # noqa: PLC0415 -- most views read nothing
+
+        drawn = view_of(name, of or [], rules, lang, dispute, machine)
     write_output(render(drawn, chosen_format, font or ()), to, lang)
     return Exit.OK
 
 
-def _view(
-    name: str,
-    of: Sequence[str],
-    rules: str,
-    lang: Lang,
-    dispute: str | None,
-    machine: Callable[[], Machine],
-) -> View:
-    match name, list(of):
-        case "history", [path]:
-            return history(*read_events(path, dispute), lang)
-        case "diff", [before, after]:
-            return diff(_side(before, rules), _side(after, rules), lang)
-        case "coverage", [_, *_]:
-            return coverage(_corpus(of, machine()), lang)
-        case _:
-            pass
-    if name in _SUBJECTS:
-        raise InputError(
-            f"this view needs a subject: dispute-fsm diagram {name} {_SUBJECTS[name]}", field=name
-        )
-    raise InputError(unknown_value(name, (*VIEWS, *_SUBJECTS, _ALL), "view"), field="VIEW")
-
-
 def _machine(rules: str, all_policies: bool) -> Machine:
     return machine_of(rule_version(rules), DEFAULT_POLICY, any_policy=all_policies)
-
-
-def _corpus(of: Sequence[str], machine: Machine) -> Corpus:
-    files, errors = history_files(of)
-    if errors:
-        raise errors[0]
-    corpus = Corpus(machine)
-    for path in files:
-        for step in steps(path):
-            corpus.add(step.event)
-    return corpus
-
-
-def _side(name: str, rules: str) -> tuple[str, Machine]:
-    """Read one side of a comparison: a rule version by its id, else a policy from a file.
-
-    A file is named without its folder and its ending.
-    """
-    if name in VERSIONS:
-        return name, machine_of(VERSIONS[name], DEFAULT_POLICY)
-    if not Path(name).is_file():
-        unknown = unknown_value(name, tuple(VERSIONS), "rule version")
-        raise InputError(f"no policy file {name!r:.60}, and {unknown}", field="diff")
-    version = rule_version(rules)
-    policy = read_policy_changes(Path(name))(version.policy(DEFAULT_POLICY))
-    return Path(name).stem, machine_of(version, policy)
 
 
 def _format(to: Path | None) -> Format:

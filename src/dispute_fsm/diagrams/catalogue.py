@@ -44,6 +44,14 @@ NARROW: RuleViews = FrozenMap(
 )
 """Those of them that can be drawn for phones, too."""
 
+SUBJECTS: Mapping[str, str] = FrozenMap(
+    {"history": "FILE", "diff": "A B", "coverage": "HISTORY..."}
+)
+"""Views that need something else to draw, by name, with what that is."""
+
+ALL = "all"
+"""Names every committed picture."""
+
 Format = Literal["svg", "png", "mermaid", "dot", "md"]
 SUFFIXES: Mapping[Format, str] = FrozenMap(
     {"svg": ".svg", "png": ".png", "mermaid": ".mmd", "dot": ".dot", "md": ".md"}
