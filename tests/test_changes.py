@@ -693,7 +693,7 @@ def test_an_error_is_code_2_and_names_its_place(tmp_path: Path) -> None:
     done = explained(tmp_path, LATE, "- {drop: 2}\n- {drop: 9}\n")
     assert (done.code, done.out) == (2, "")
     assert f"{FILE}:2: [1].drop: there is no event 9" in done.err
-    for other in (["--review", "x"], ["--scenarios", str(tmp_path / "s")]):
+    for other in (["--review", "x"], ["--scenarios", str(tmp_path / "s")], ["--for", "consumer"]):
         done = explained(tmp_path, LATE, "[]", *other)
         assert (done.code, done.out) == (2, "")
         assert f"{other[0]}: cannot be combined with --change" in done.err

@@ -79,8 +79,8 @@ def explain_command(
     steps = select_steps(path, dispute)
     record = Record([step.event for step in steps], steps[0].policy)
     if change is not None:
-        if scenarios is not None or review is not None:
-            field = "--review" if scenarios is None else "--scenarios"
+        others = {"--for": reader, "--scenarios": scenarios, "--review": review}
+        for field in (name for name, given in others.items() if given is not None):
             raise InputError("cannot be combined with --change", field=field)
         show_change(record, change, lang, as_json=as_json)
         return Exit.OK
