@@ -20,7 +20,7 @@ from dispute_fsm.explain.supposed_facts import date_of
 from dispute_fsm.scenarios.reader import SUFFIX
 from dispute_fsm.scenarios.writer import command_step, order_step, policy_changes, yaml_text
 
-_OTHER = "y"
+_OTHER = "z"
 """Filler for a command whose key was used before with other content: the texts have to differ."""
 
 
