@@ -1,4 +1,4 @@
-"""Writes the tables of docs/performance.md from what was measured; the words are written by hand.
+"""Writes the tables of docs/explanation/performance.md from what was measured, no other words.
 
     python -m benchmarks.page [PATH]
 
@@ -16,7 +16,7 @@ from benchmarks import growth, replay
 from benchmarks.measure import quantity
 from tools.rules_page import table
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "performance.md"
 MEASURED = Path(__file__).with_name("measured.json")
 MARKED = re.compile(r"(<!-- measured: ([a-z]+) -->\n).*?(<!-- end of \2 -->\n)", re.DOTALL)
 _VERDICTS = {"MISSED": "**missed**", "not measured": "**not measured**"}

@@ -8,7 +8,7 @@ the result. The workflow decides nothing: a local activity does, and the workflo
 that comes back. So a replay folds what was recorded, also under a newer version of the package that
 would decide otherwise; and salts, ids and clocks stay outside, where they may be random.
 
-The limits of this, beside a store of ours (docs/choosing-an-engine.md):
+The limits of this, beside a store of ours (docs/explanation/choosing-an-engine.md):
 - Personal values are in Temporal's history, unless a payload codec encrypts it. To erase them,
   the codec's key of a dispute has to be destroyed.
 - Nothing keeps out a second dispute of an order. There are no queries over disputes, and no feed.

@@ -716,7 +716,7 @@ def test_what_today_s_calendar_counts_otherwise_is_told(
 
 # ---- the page ------------------------------------------------------------------------------------
 
-PAGE = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "explain.md").read_text(encoding="utf-8")
 
 
 def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
@@ -729,7 +729,7 @@ def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
 
 
 def test_the_page_names_the_members_of_the_json(tmp_path: Path) -> None:
-    formats = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    formats = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     page = formats.partition("### `dispute-fsm explain --change")[2].partition("###")[0]
     (line,) = explained(tmp_path, PROMISE, "- {drop: 2}\n", "--json").lines
     (other,) = explained(tmp_path, LATE, "- {seq: 4, at: +24h}\n", "--json").lines

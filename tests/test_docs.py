@@ -31,7 +31,7 @@ from tests.checkout import listed, project_files, tracked
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "rules_page.py"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+COMMAND_LINE = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "examples" / "10-evidence-incomplete-then-corrected.dispute.yaml"
 OPEN = ROOT / "examples" / "00-which-answers-are-open.dispute.yaml"
 
@@ -111,8 +111,8 @@ def test_the_pages_that_people_look_for_are_there() -> None:
         "README.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
-        "docs/rules.md",
-        "docs/formats.md",
+        "docs/reference/rules.md",
+        "docs/reference/formats.md",
         "diagrams/README.md",
     } <= set(PAGES)
 
@@ -163,7 +163,11 @@ def test_the_commands_of_the_pages_print_what_they_show(
 
 def lines_that_join() -> list[str]:
     """Give the commands about joining that need only a shell; jq is not everywhere."""
-    told = texts()["docs/replay.md"].split("### Joining and filtering", 1)[1].split("\n## ", 1)[0]
+    told = (
+        texts()["docs/how-to/replay.md"]
+        .split("### Joining and filtering", 1)[1]
+        .split("\n## ", 1)[0]
+    )
     return re.findall(r"^\$ ((?:cat|grep) .+)$", told, flags=re.MULTILINE)
 
 
@@ -211,7 +215,7 @@ def rows(text: str) -> Iterator[list[str]]:
 def test_the_table_of_assumptions_names_every_field_of_the_policy_with_its_default() -> None:
     named = {
         row[0].strip("`"): row[1]
-        for row in rows(section(texts()["docs/assumptions.md"], "## Policy fields"))
+        for row in rows(section(texts()["docs/reference/assumptions.md"], "## Policy fields"))
     }
     assert list(named)[2:] == list(Policy.model_fields)
     for field, default in DEFAULT_POLICY.record.items():
@@ -249,7 +253,9 @@ def test_the_readme_names_every_extra() -> None:
 
 
 def test_the_limits_of_what_is_read_are_told() -> None:
-    told = {row[0]: row[1] for row in rows(section(texts()["docs/formats.md"], "## Limits"))}
+    told = {
+        row[0]: row[1] for row in rows(section(texts()["docs/reference/formats.md"], "## Limits"))
+    }
     term = Term.model_json_schema()["properties"]
     for unit in ("hours", "working_hours"):
         bounds = term[unit]["anyOf"][0]
@@ -296,14 +302,16 @@ def test_the_page_on_the_python_api_names_every_error() -> None:
     }
     assert {
         row[0].strip("`")
-        for row in rows(section(texts()["docs/python.md"], "## Decisions and exceptions"))
+        for row in rows(section(texts()["docs/reference/python.md"], "## Decisions and exceptions"))
     } >= raised - {"DisputeError"}
 
 
 def test_the_form_of_every_policy_field_is_told() -> None:
     named = [
         row[0]
-        for row in rows(texts()["docs/formats.md"].split("### Policy", 1)[1].split("###", 1)[0])
+        for row in rows(
+            texts()["docs/reference/formats.md"].split("### Policy", 1)[1].split("###", 1)[0]
+        )
     ]
     assert {name for cell in named for name in re.findall(r"`(\w+)`", cell)} == set(
         Policy.model_fields
@@ -311,7 +319,7 @@ def test_the_form_of_every_policy_field_is_told() -> None:
 
 
 def test_the_members_of_an_event_are_told() -> None:
-    told = section(texts()["docs/formats.md"], "## History files")
+    told = section(texts()["docs/reference/formats.md"], "## History files")
     members = [
         *AuditEvent.model_fields,
         "order_id",
@@ -334,14 +342,17 @@ def test_the_tables_of_the_rules_are_up_to_date() -> None:
 
 def test_a_planted_change_is_detected_and_corrected(tmp_path: Path) -> None:
     planted = [
-        ("rules.md", "已协商一致，消费者取消订单 |", "已协商一致,消费者取消订单 |"),
-        ("rules.md", "| `deadline_not_later` |", "| `deadline_not_passed` |"),
-        ("rules.md", "| 24 h | `open_dispute` |", "| 48 h | `open_dispute` |"),
-        ("rules.md", "`chat_screenshot` × 2", "`chat_screenshot` × 1"),
-        ("formats.md", "| the dispute is closed |", "| the dispute is open |"),
+        ("reference/rules.md", "已协商一致，消费者取消订单 |", "已协商一致,消费者取消订单 |"),
+        ("reference/rules.md", "| `deadline_not_later` |", "| `deadline_not_passed` |"),
+        ("reference/rules.md", "| 24 h | `open_dispute` |", "| 48 h | `open_dispute` |"),
+        ("reference/rules.md", "`chat_screenshot` × 2", "`chat_screenshot` × 1"),
+        ("reference/formats.md", "| the dispute is closed |", "| the dispute is open |"),
     ]
     docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    right = {page: (docs / page).read_text(encoding="utf-8") for page in ("rules.md", "formats.md")}
+    right = {
+        page: (docs / page).read_text(encoding="utf-8")
+        for page in dict.fromkeys(page for page, _, _ in planted)
+    }
     for page, before, after in planted:
         text = (docs / page).read_text(encoding="utf-8")
         assert before in text
@@ -362,7 +373,7 @@ def test_a_planted_change_is_detected_and_corrected(tmp_path: Path) -> None:
 
 def test_a_missing_table_is_detected(tmp_path: Path) -> None:
     docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    (docs / "formats.md").unlink()
+    (docs / "reference" / "formats.md").unlink()
     done = ran(sys.executable, SCRIPT, "--check", "--docs", docs, check=False)
     assert (done.returncode, "refusals" in done.stdout) == (1, True)
 
@@ -371,7 +382,7 @@ def test_a_missing_table_is_detected(tmp_path: Path) -> None:
 
 
 def test_the_tables_of_the_performance_page_are_what_was_measured() -> None:
-    text = texts()["docs/performance.md"]
+    text = texts()["docs/explanation/performance.md"]
     assert sorted(match[2] for match in performance.MARKED.finditer(text)) == sorted(
         performance.TABLES
     )
@@ -386,7 +397,9 @@ def checker(tmp_path: Path) -> Path:
     code = next(
         block
         for block in re.findall(
-            r"^```python\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE
+            r"^```python\n(.*?)^```$",
+            texts()["docs/reference/formats.md"],
+            re.DOTALL | re.MULTILINE,
         )
     )
     path = tmp_path / "check_history.py"
@@ -452,18 +465,18 @@ def test_an_erased_value_and_a_cut_tail_pass_the_checker_as_the_page_says(
 def test_the_scenario_of_the_page_comes_out_as_it_says(tmp_path: Path) -> None:
     scenario = tmp_path / "page.dispute.yaml"
     scenario.write_text(
-        re.findall(r"^```yaml\n(.*?)^```$", texts()["docs/formats.md"], re.DOTALL | re.MULTILINE)[
-            0
-        ],
+        re.findall(
+            r"^```yaml\n(.*?)^```$", texts()["docs/reference/formats.md"], re.DOTALL | re.MULTILINE
+        )[0],
         encoding="utf-8",
     )
-    told = section(texts()["docs/formats.md"], "## The command line")
+    told = section(texts()["docs/reference/formats.md"], "## The command line")
     result = json.loads(ran(console_script(), "run", scenario, "--json").stdout)
     assert [name for name in result if f"`{name}`" not in told] == []
 
 
 def test_the_members_of_the_json_of_options_are_told() -> None:
-    told = section(texts()["docs/formats.md"], "## The command line")
+    told = section(texts()["docs/reference/formats.md"], "## The command line")
     asked = json.loads(ran(console_script(), "options", OPEN, "--json").stdout)
     for option in asked["options"]:
         preview = option["preview"]
@@ -478,7 +491,7 @@ def test_the_members_of_the_json_of_options_are_told() -> None:
 
 
 def test_the_members_of_the_json_of_explain_are_told() -> None:
-    told = section(texts()["docs/formats.md"], "## The command line")
+    told = section(texts()["docs/reference/formats.md"], "## The command line")
     history = ROOT / "tests" / "histories" / "extended-appeal-one-second-late.history.jsonl"
     explained = json.loads(ran(console_script(), "explain", history, "--json").stdout)
     for members in (explained, *explained["happened"], *explained["remedies"]):

@@ -57,7 +57,7 @@ def test_an_example_prints_what_happens_and_ends_by_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fastapi", "django"])
 def test_the_page_shows_lines_of_the_example_and_what_it_prints(name: str) -> None:
-    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / f"{name}.md").read_text(encoding="utf-8")
     program = (ROOT / "examples" / f"{name}_app.py").read_text(encoding="utf-8")
     lines = {line.strip() for line in program.splitlines()}
     shown = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)

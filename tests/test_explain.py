@@ -965,7 +965,7 @@ def test_a_margin_is_compared_as_a_value() -> None:
 
 # ---- the page ------------------------------------------------------------------------------------
 
-PAGE = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "explain.md").read_text(encoding="utf-8")
 
 
 def test_the_page_shows_what_the_command_prints() -> None:
@@ -978,7 +978,7 @@ def test_the_page_shows_what_the_command_prints() -> None:
 
 
 def test_the_page_of_six_disputes_shows_what_the_command_prints(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "explained.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "explanation" / "explained.md").read_text(encoding="utf-8")
     first, *blocks = re.findall(
         r"^```console\n\$ dispute-fsm (.*?)^```$", page, re.DOTALL | re.MULTILINE
     )

@@ -98,7 +98,7 @@ def test_the_top_has_some_fifty_names_and_none_of_them_is_a_command_or_an_event(
 
 
 def test_the_page_on_python_lists_every_command_and_event_by_who_sends_it() -> None:
-    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
     section = page.partition("## Commands and events\n")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| the (\w+) \| (.*) \|$", section, re.MULTILINE))
     assert {role: set(re.findall(r"`(\w+)`", row)) for role, row in rows.items()} == {

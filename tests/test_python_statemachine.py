@@ -21,7 +21,7 @@ from dispute_fsm.rules.registry import VERSIONS, RuleVersion
 from tests.walk import names_of
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "python-statemachine.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "python-statemachine.md").read_text(encoding="utf-8")
 
 Drawn = tuple[str, str, str, str]
 """A transition: source, event, guards with commas between them, target."""
@@ -175,7 +175,7 @@ def test_an_event_without_a_case_says_what_is_missing(
             assert str(missing.value) == (
                 f'{event} was sent {told}, but guards look at a Case: send("{event}", '
                 "case=Case(...)); "
-                "docs/python-statemachine.md shows how to make one"
+                "docs/how-to/python-statemachine.md shows how to make one"
             )
     assert machine.configuration_values == start
 

@@ -33,7 +33,7 @@ from dispute_fsm.rules.registry import VERSIONS
 from tests.command_line import Ran, run
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "rollout.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "rollout.md").read_text("utf-8")
 VECTOR = re.compile(
     r"^\| `([^`]+)` \| `([^`]+)` \| (\d+) \| ([\d.]+) \| (newer|older) \|$", re.MULTILINE
 )

@@ -469,7 +469,9 @@ def main() -> int:
     parser.add_argument("--docs", type=Path, default=DOCS, metavar="DIR", help="folder of pages")
     arguments = parser.parse_args()
     written = tables()
-    pages = {path: path.read_text(encoding="utf-8") for path in sorted(arguments.docs.glob("*.md"))}
+    pages = {
+        path: path.read_text(encoding="utf-8") for path in sorted(arguments.docs.rglob("*.md"))
+    }
     marked = sorted(match[2] for text in pages.values() for match in MARKED.finditer(text))
     if marked != sorted(written):
         sys.stdout.write(

@@ -105,7 +105,7 @@ class Condition(CallbackSpec):
             raise TypeError(
                 f'{event} was sent {sent}, but guards look at a Case: send("{event}", '
                 "case=Case(...)); "
-                "docs/python-statemachine.md shows how to make one"
+                "docs/how-to/python-statemachine.md shows how to make one"
             )
         return self.guard.check(cast("AnyCase", case))
 
