@@ -1,8 +1,10 @@
 """DBOS as the alarm clock: the same histories as without it, nothing lost, nothing twice."""
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +37,7 @@ from tests.dbos_support import (
     made,
     released,
     results,
+    schema_of,
 )
 from tests.engine_chaos import SAMPLE, WHOLE, chaos
 from tests.engine_scenarios import Player, Shop, chosen, expected, expiries, scenario, stamp_at
@@ -192,6 +195,14 @@ def test_where_the_alarm_cannot_be_written_the_event_is_not_either(url: str) -> 
         with pytest.raises((StoreInvalidError, DBAPIError)):
             disputes.service.open(request("D-1"))
         assert disputes.service.get("D-1") is None
+
+
+def test_where_dbos_cannot_make_its_tables_no_connection_is_left_open(url: str) -> None:
+    with closing(Store(url)) as store, store.pool.take() as session:
+        session.execute("CREATE TABLE dbos_migrations (another TEXT)")
+    with pytest.raises(DBAPIError):
+        DbosDisputes(url, AnyOrder(CANCELLING), schema=schema_of(url))
+    gc.collect()  # a connection that is still open warns now, which fails a test
 
 
 def test_a_process_that_only_sends_commands_does_not_launch_dbos(url: str) -> None:

@@ -16,6 +16,7 @@ leaves DBOS the first turn.
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,7 +103,10 @@ class DbosDisputes:
         self.consumers = {
             name: self.service.consumer(name, sink, lease=lease) for name, sink in sinks.items()
         }
-        self._enqueue = enqueuer(self.store.address, schema)
+        with ExitStack() as failed:
+            failed.callback(self.store.close)
+            self._enqueue = enqueuer(self.store.address, schema)
+            failed.pop_all()
         self._backstop = self.service.sweeper(behind=behind, lease=lease)
         self._thread = threading.Thread(
             target=self._backstop.run, name="dispute-backstop", daemon=True
