@@ -63,5 +63,6 @@ def test_no_hot_path_is_over_its_budget(paths: Mapping[str, Work]) -> None:
     assert over_budget(paths, BUDGETS) == {}
 
 
+@pytest.mark.whole
 def test_a_path_that_is_over_its_budget_is_named(paths: Mapping[str, Work]) -> None:
     assert over_budget(paths, {FLOOR: 2.0, FOLD: 1.0}).keys() == {FOLD}

@@ -76,7 +76,7 @@ def test_a_process_that_is_killed_is_an_error_not_a_wait() -> None:
 # ---- replay --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [[], ["--rules", "extended"], ["--policy", STRICTER]])
+@pytest.mark.parametrize("arguments", few([[], ["--rules", "extended"], ["--policy", STRICTER]], 1))
 @pytest.mark.parametrize("paths", few([[HISTORIES], [SIXTY], [SIXTY, HISTORIES, "absent"]], 1))
 def test_the_same_bytes_whatever_the_number_of_processes(
     paths: list[str | Path], arguments: list[str | Path]
@@ -228,7 +228,7 @@ def test_one_process_runs_what_is_stored_or_logged(
 # ---- ended by the user ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.whole), "2"])
 def test_ctrl_c_ends_every_process_without_a_traceback(tmp_path: Path, jobs: str) -> None:
     for number in range(100):
         (tmp_path / f"{number}.history.jsonl.gz").write_bytes(SIXTY.read_bytes())

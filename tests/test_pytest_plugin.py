@@ -70,6 +70,9 @@ def put(pytester: pytest.Pytester) -> Callable[[str, str | bytes], Path]:
 
 Put = Callable[[str, str | bytes], Path]
 
+SPREAD = pytest.param(["-n", "2"], marks=pytest.mark.whole)
+"""Two processes take seconds to begin: with `--whole`, where one test in every run has them too."""
+
 
 def ran(text: str) -> ScenarioResult:
     return run_scenario(parse_scenario(text, "x.dispute.yaml"))
@@ -513,7 +516,7 @@ def test_a_test_that_fails_by_itself_fails_with_that(pytester: pytest.Pytester) 
 # ---- writing expectations ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
+@pytest.mark.parametrize("workers", [[], SPREAD])
 def test_missing_expectations_are_written_and_nothing_else(
     pytester: pytest.Pytester, put: Put, workers: list[str]
 ) -> None:
@@ -644,7 +647,7 @@ def test_a_coverage_file_that_cannot_be_written_is_wrong_usage(
     )
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["", "workers"])
+@pytest.mark.parametrize("workers", [[], SPREAD], ids=["", "workers"])
 def test_coverage_that_cannot_be_written_at_the_end_is_told_below_the_report(
     pytester: pytest.Pytester, put: Put, workers: list[str]
 ) -> None:
@@ -672,6 +675,7 @@ def test_coverage_that_cannot_be_written_at_the_end_is_told_below_the_report(
     )
 
 
+@pytest.mark.whole
 def test_a_worker_that_breaks_down_does_not_hide_what_the_others_reached(
     pytester: pytest.Pytester, put: Put
 ) -> None:
@@ -703,7 +707,7 @@ def drifted(pytester: pytest.Pytester, put: Put) -> str:
     return str(recorded(DRIFTED)[1]["dispute_id"])
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
+@pytest.mark.parametrize("workers", [[], SPREAD])
 def test_a_difference_that_is_approved_is_no_failure(
     pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]
 ) -> None:
@@ -715,7 +719,7 @@ def test_a_difference_that_is_approved_is_no_failure(
     assert result.ret is pytest.ExitCode.OK
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
+@pytest.mark.parametrize("workers", [[], SPREAD])
 def test_an_approval_that_no_longer_fits_fails_the_run(
     pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]
 ) -> None:
@@ -766,7 +770,7 @@ def says_nothing(result: pytest.RunResult, *codes: pytest.ExitCode) -> None:
         ["--markers"],
         ["--cache-show"],
         ["-o", "testpaths=none"],
-        ["-n", "2", "--deselect", "cases/a.history.jsonl"],
+        pytest.param(["-n", "2", "--deselect", "cases/a.history.jsonl"], marks=pytest.mark.whole),
     ],
     ids=" ".join,
 )
@@ -821,6 +825,7 @@ def test_what_leaves_a_test_out_need_not_be_known(
     says_nothing(pytester.runpytest_inprocess())
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("stale")
 def test_what_leaves_a_test_out_of_every_worker_need_not_be_known(
     pytester: pytest.Pytester, put: Put
@@ -953,7 +958,7 @@ UNREADABLE: dict[str, tuple[str | bytes | None, str]] = {
         *((name, "") for name in UNREADABLE),
         ("no file", "-k nothing"),
         ("no file", "--collect-only"),
-        ("no file", "-n 2"),
+        pytest.param("no file", "-n 2", marks=pytest.mark.whole),
     ],
 )
 def test_approvals_that_cannot_be_read_are_wrong_usage_before_any_test_runs(

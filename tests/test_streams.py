@@ -82,12 +82,14 @@ def test_a_closed_standard_error_changes_no_exit_code(command: str, here: Path) 
     assert ran.out
 
 
-@pytest.mark.parametrize("name", ["run", "options", "diagram", "redact", "db check", "--help"])
+@pytest.mark.parametrize(
+    "name", few(["run", "options", "diagram", "redact", "db check", "--help"], 2)
+)
 def test_results_that_have_nowhere_to_go_are_an_error_in_one_line(name: str, here: Path) -> None:
     assert shell(f"{COMMANDS[name]} >&-", here) == Ran(2, "", CLOSED)
 
 
-@pytest.mark.parametrize("command", WRITE_FILES.values(), ids=list(WRITE_FILES))
+@pytest.mark.parametrize("command", few(WRITE_FILES.values(), 2), ids=list(WRITE_FILES))
 def test_who_writes_no_result_needs_no_standard_output(command: str, here: Path) -> None:
     ran = shell(f"{command} <&- >&-", here)
     assert (ran.code, ran.err.count("\n"), "written" in ran.err) == (0, 1, True)
@@ -164,7 +166,7 @@ FULL = pytest.mark.skipif(
 
 
 @FULL
-@pytest.mark.parametrize("name", ["run", "diagram", "generate", "db check"])
+@pytest.mark.parametrize("name", few(["run", "diagram", "generate", "db check"], 1))
 def test_on_a_full_disk_one_line_says_so(name: str, here: Path) -> None:
     ran = shell(f"{COMMANDS[name]} >/dev/full", here, BARE)
     assert (ran.code, ran.err.count("\n")) == (2, 1)

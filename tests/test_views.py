@@ -511,16 +511,16 @@ def test_both_languages_show_the_same(machine: Machine) -> None:
 
 
 def test_every_recorded_event_took_one_transition_of_the_chart(
-    count: Callable[[str, int], None],
+    count: Callable[[str, int], None], *, whole: bool
 ) -> None:
     found = 0
-    for path in HISTORIES:
+    for path in HISTORIES if whole else HISTORIES[::5]:
         for step in steps(str(path)):
             machine = machine_of(VERSIONS[step.event.rules], step.policy)
             transition = transition_of(machine, step.event)
             assert (transition is None) is (step.event.type is EventType.REFUSED)
             found += transition is not None
-    assert found > 300
+    assert found > (300 if whole else 20)
     count("recorded events found on the chart", found)
 
 
