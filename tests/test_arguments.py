@@ -208,6 +208,19 @@ def test_a_misspelt_argument_says_what_may_be_meant(
         ),
         (HEAD + "policy: {respons: {hours: 1}}\n", "did you mean response?"),
         (HEAD + "policy: {response: {hour: 1}}\n", "did you mean hours?"),
+        (
+            HEAD + "policy: {Silence: consent}\n",
+            ":2: policy.Silence: unknown field; did you mean silence?",
+        ),
+        (HEAD + "policy: {calendar: {zone: shanghai}}\n", "did you mean Asia/Shanghai?"),
+        (
+            HEAD + "steps: [{at: +1h, order: {pickp: null}}]\n",
+            ":2: steps[0].order.pickp: unknown field; did you mean pickup?",
+        ),
+        (
+            HEAD + "steps: [{at: +1h, order: {pickup: {waybil: null}}}]\n",
+            ":2: steps[0].order.pickup.waybil: unknown field; did you mean waybill?",
+        ),
     ],
 )
 def test_a_misspelt_name_in_a_scenario_says_what_may_be_meant(

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from dispute_fsm.domain.scalars import NOT_WRITTEN, format_instant
 from dispute_fsm.errors import InputError
+from dispute_fsm.suggestions import nearest, suggestion
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 """The keys and list indices that lead from the top of a file to a value."""
@@ -178,18 +178,10 @@ def unknown_value(value: object, known: Sequence[str], what: str) -> str:
     return f"unknown {what} {_formatted(value)}{suggestion(str(value), known)}"
 
 
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """Suggest the known name that resembles an unknown one; if none does, list the known names."""
-    close = get_close_matches(name, known, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; expected one of: {', '.join(known)}" if known else ""
-
-
 def _is_misspelt(missing: FieldPath, unknown: Sequence[FieldPath]) -> bool:
     """Tell whether an unknown field of the same mapping resembles a missing one."""
     siblings = [str(field[-1]) for field in unknown if field[:-1] == missing[:-1]]
-    return bool(get_close_matches(str(missing[-1]), siblings, n=1))
+    return nearest(str(missing[-1]), siblings) is not None
 
 
 def _path_within(value: Any, details: ErrorDetails) -> FieldPath:  # noqa: ANN401 -- any content
@@ -236,14 +228,14 @@ def _known_fields(model: type[BaseModel], path: FieldPath) -> list[str]:
         annotations = {
             field.alias or name: field.annotation for name, field in model.model_fields.items()
         }
-        model = _model_in(annotations.get(str(part))) or model
+        model = model_in(annotations.get(str(part))) or model
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def model_in(annotation: object) -> type[BaseModel] | None:
     """Return the model within an annotation such as `tuple[Prompt, ...] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(
-        (model for inner in get_args(annotation) if (model := _model_in(inner)) is not None), None
+        (model for inner in get_args(annotation) if (model := model_in(inner)) is not None), None
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Self, cast
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,7 @@ from dispute_fsm.domain.enums import Labelled, Lang
 from dispute_fsm.domain.messages import Message, Messages
 from dispute_fsm.domain.scalars import Series, Strict, parse_instant
 from dispute_fsm.errors import InputError
+from dispute_fsm.suggestions import nearest
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -78,8 +79,11 @@ def _known_zone(name: str) -> str:
         # "localtime" is another zone on every machine; the empty name is an error.
         ZoneInfo("" if name == "localtime" else name)
     except (KeyError, ValueError, OSError) as error:  # not found, not a name, or a folder
-        msg = f"unknown time zone {name!r:.40}: write an IANA name, e.g. Asia/Shanghai"
-        raise ValueError(msg) from error
+        close = nearest(name, available_timezones())
+        hint = (
+            "write an IANA name, e.g. Asia/Shanghai" if close is None else f"did you mean {close}?"
+        )
+        raise ValueError(f"unknown time zone {name!r:.40}; {hint}") from error
     return name
 
 

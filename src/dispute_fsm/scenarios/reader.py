@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from dispute_fsm.documents.source import (
     ErrorCollector,
     FieldPath,
     YamlSource,
-    suggestion,
+    model_in,
 )
 from dispute_fsm.documents.yaml_text import read_file, read_yaml
 from dispute_fsm.domain.commands import (
@@ -51,6 +51,7 @@ from dispute_fsm.scenarios.model import (
     Sweep,
 )
 from dispute_fsm.scenarios.settings import policy_at, rollout_at
+from dispute_fsm.suggestions import suggestion
 
 Expectation = TypeVar("Expectation", bound=Expect | ExpectEnd)
 Action: TypeAlias = FactsChange | Availability | Sweep | Command
@@ -295,8 +296,21 @@ class ScenarioReader:
             raise self.source.error(
                 path, f"expected changed facts, available, or unavailable{hint}"
             )
+        self._require_known_facts(value, Order, path)
         merged = merged_facts(facts, cast("dict[str, Any]", value))
         return FactsChange(self.source.validate(Order, merged, path)), merged
+
+    def _require_known_facts(
+        self, changes: object, model: type[BaseModel], path: FieldPath
+    ) -> None:
+        """Require names of facts: an unknown one that is null would be removed without a word."""
+        errors = ErrorCollector()
+        fields = self.source.fields(changes, tuple(model.model_fields), path, errors)
+        errors.raise_first()
+        for name, value in fields.items():
+            part = model_in(model.model_fields[name].annotation)
+            if isinstance(value, dict) and part is not None:
+                self._require_known_facts(value, part, (*path, name))
 
     def _allow_only(
         self, names: tuple[str, ...], content: Mapping[str, object], path: FieldPath, message: str

@@ -7,12 +7,13 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from dispute_fsm.documents.source import NOT_A_MAPPING, FieldPath, YamlSource, suggestion
+from dispute_fsm.documents.source import NOT_A_MAPPING, FieldPath, YamlSource
 from dispute_fsm.documents.yaml_text import read_file
 from dispute_fsm.domain.policy import DEFAULT_POLICY, VERSION_FIELDS, Policy
 from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.errors import InputError
 from dispute_fsm.rules.registry import VERSIONS
+from dispute_fsm.suggestions import suggestion
 
 
 def policy_at(source: YamlSource, value: object, path: FieldPath, base: Policy) -> Policy:

@@ -7,7 +7,6 @@ ignored silently.
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +20,7 @@ from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError
 
 from dispute_fsm.errors import InputError
+from dispute_fsm.suggestions import nearest
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 """The databases that are supported, as SQLAlchemy names their dialects."""
@@ -291,8 +291,8 @@ def _parameters(url: URL, known: Mapping[str, Any]) -> dict[str, Any]:
     kind = url.get_backend_name()
     for name, value in url.query.items():
         if name not in known:
-            close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]}?" if close else f"known are {_KNOWN[kind]}"
+            close = nearest(name, known, cutoff=0.5)
+            hint = f"did you mean {close}?" if close else f"known are {_KNOWN[kind]}"
             raise _invalid(f"{name} is not a parameter of a {kind} URL; {hint}")
         if name in _REPEATABLE:
             continue

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 from dispute_fsm.decider.decisions import Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
-from dispute_fsm.documents.source import YamlSource, suggestion
+from dispute_fsm.documents.source import YamlSource
 from dispute_fsm.domain.commands import OpenDispute
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import Order
@@ -19,6 +19,7 @@ from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.scenarios.model import Expect, ExpectEnd
 from dispute_fsm.scenarios.reader import DisputeBlock, ScenarioReader, plain_facts, scenario_from
 from dispute_fsm.scenarios.runner import Run, mismatches, order_system, refused_opening
+from dispute_fsm.suggestions import suggestion
 
 T = TypeVar("T")
 
