@@ -119,9 +119,18 @@ def test_every_path_and_every_choice_of_every_command_is_read_strictly() -> None
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("rpelay", HISTORY), "Did you mean 'replay'?"),
-        (("db", "chekc"), "Did you mean 'check'?"),
-        (("run", SCENARIO, "--jsno"), "--json"),
+        (("rpelay", HISTORY), "dispute-fsm: unknown command 'rpelay'; did you mean replay?"),
+        (("db", "chekc"), "dispute-fsm: unknown command 'chekc'; did you mean check?"),
+        (("nothing",), "unknown command 'nothing'; expected one of: run, diagram, verify, "),
+        (("run", SCENARIO, "--jsno"), "dispute-fsm: --jsno: unknown option; did you mean --json?"),
+        (("run", SCENARIO, "--lang", "ZH"), "--lang: unknown language 'ZH'; did you mean zh?"),
+        (
+            ("show", HISTORY, "--dispute", "D-155"),
+            (
+                f"{HISTORY}: --dispute: there is no dispute D-155 in this history; "
+                "it has 1: D-115; did you mean D-115?"
+            ),
+        ),
         (
             ("run", SCENARIO, "--lang", "eng"),
             "--lang: unknown language 'eng'; did you mean en?",
@@ -257,6 +266,60 @@ def test_a_rule_version_that_nobody_knows_names_the_nearest() -> None:
         InputError, match=r"rules: unknown rule version 'paralel'; did you mean parallel\?"
     ):
         rule_version("paralel")
+
+
+# ---- wrong usage ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-v",), "missing command; see dispute-fsm --help"),
+        (("--nope",), "--nope: unknown option; see dispute-fsm --help"),
+        (("run",), "PATH: missing argument; see dispute-fsm run --help"),
+        (("run", "-x"), "-x: unknown option; see dispute-fsm run --help"),
+        (
+            ("run", SCENARIO, "-v"),
+            "-v: unknown option of this command; write it before: dispute-fsm -v run",
+        ),
+        (("run", SCENARIO, "--jobs"), "--jobs: requires a value"),
+        (("run", SCENARIO, "--jobs", "0"), "--jobs: 0 is too small: at least 1"),
+        (("run", SCENARIO, "--jobs", "x"), "--jobs: not an integer: 'x'"),
+        (("run", SCENARIO, "--json=1"), "--json: does not take a value"),
+        (("show", HISTORY, "b", "c"), "too many arguments: b c; see dispute-fsm show --help"),
+        (("show", HISTORY, "--at", "1.5"), "--at: not an integer: '1.5'"),
+        (("db", "check"), "--db: missing option; see dispute-fsm db check --help"),
+        (
+            ("db", "import", "--db", "x"),
+            "HISTORY: missing argument; see dispute-fsm db import --help",
+        ),
+        (
+            ("generate", "--seed", "1", "-o", "-"),
+            "--disputes: missing option; see dispute-fsm generate --help",
+        ),
+        (("redact", HISTORY, "-o", "-", "--key-file", "k"), "--key-file: needs --replace-ids"),
+        (
+            ("report", HISTORY, "-o", "-", "--rationale"),
+            "--rationale: only a letter has it: add --for merchant",
+        ),
+        (
+            ("report", HISTORY, "-o", "-", "--review", "x"),
+            "--review: only a letter has it: add --for merchant",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_one_line_that_names_what_was_typed(
+    arguments: tuple[str | Path, ...], said: str
+) -> None:
+    assert run(*arguments) == Ran(2, "", f"dispute-fsm: {said}\n")
+
+
+@pytest.mark.parametrize("group", [(), ("db",)], ids=str)
+def test_without_a_command_the_help_is_shown_and_it_is_wrong_usage(group: tuple[str, ...]) -> None:
+    shown = run(*group, "--help")
+    assert shown.code == 0
+    assert run(*group) == Ran(2, shown.out.removesuffix("\n"), "")
 
 
 # ---- what was typed is named ---------------------------------------------------------------------

@@ -197,15 +197,6 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.Monkey
     assert not Path("x.db").exists()
 
 
-@pytest.mark.parametrize(
-    "command", [["sweep"], ["db", "check"], ["db", "import"], ["db", "export"]]
-)
-def test_every_command_has_help_with_an_example(command: list[str]) -> None:
-    ran = run(*command, "--help")
-    assert ran.code == 0
-    assert "Example: dispute-fsm" in " ".join(ran.out.split())
-
-
 # ---- sweep ---------------------------------------------------------------------------------------
 
 

@@ -17,10 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
-import typer
-from typer.testing import CliRunner
 
-from dispute_fsm.cli.generate import generate_command
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import verify
@@ -39,6 +36,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.history.generate import MOST_DISPUTES, generate
 from dispute_fsm.history.jsonl import write_records
 from dispute_fsm.rules.registry import rule_version
+from tests.command_line import run
 from tests.patience import PATIENCE
 
 TABLE = rule_version(DEFAULT_VERSION).table
@@ -306,10 +304,8 @@ def test_news_of_a_scan_may_come_late_and_still_keep_a_promise() -> None:
 
 
 def call(*arguments: str | Path) -> tuple[int, bytes, str]:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(generate_command)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return result.exit_code, result.stdout_bytes, result.stderr
+    ran = run("generate", *arguments)
+    return ran.code, ran.out.encode(), ran.err
 
 
 def test_the_command_writes_a_file_and_says_so_on_standard_error(tmp_path: Path) -> None:
@@ -357,9 +353,3 @@ def test_arguments_are_checked_before_the_first_event_is_asked_for() -> None:
         generate(-1, 1)
     with pytest.raises(InputError):
         generate(1, 1, rules="1999-01")
-
-
-def test_the_help_has_an_example() -> None:
-    code, out, _ = call("--help")
-    assert code == 0
-    assert b"Example: dispute-fsm generate" in out

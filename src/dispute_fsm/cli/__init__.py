@@ -2,42 +2,41 @@
 
 import os
 import sys
-from importlib import import_module
 from importlib.util import find_spec
 
 from dispute_fsm.terminal import open_standard_streams
 from dispute_fsm.version import VERSION
 
-COMMANDS = {
-    "run": "Run scenario files and report their results.",
-    "options": "Show the options of the merchant at the end of a scenario or history.",
-    "replay": (
-        "Replay histories: check all hashes and transitions, and decide every command again."
-    ),
-    "show": "Show the timeline of one dispute, and its state.",
-    "explain": (
-        "Explain why one dispute ended so, or where it stands, and what would have changed it."
-    ),
-    "diagram": (
-        "Draw the rules: overview, chart, decisions, options, one dispute, differences, coverage."
-    ),
-    "report": (
-        "Write one dispute as a page: its path in the chart, its deadlines, its steps, its "
-        "integrity."
-    ),
-    "redact": (
-        "Erase the personal values of a history: what people wrote, file names and addresses."
-    ),
-    "generate": "Write synthetic histories as production would write them, of any size.",
-    "rollout": "Preview a gradual release: who gets the newer rule version, from when, and why.",
-    "verify": "Explore the state space of the rules and check their properties.",
-    "sweep": "Fire every deadline that has passed. Any number of sweepers may run at once.",
-    "db": "Check a database, import and export histories.",
+GROUPS = {
+    "Rules": {
+        "run": "Run scenario files and check how each dispute ends.",
+        "diagram": "Draw the rules, one dispute, or how two versions differ.",
+        "verify": "Explore the state space of the rules and check properties.",
+        "rollout": "Preview a gradual release: which merchant gets which version.",
+    },
+    "One dispute": {
+        "options": "Show the merchant's options, and what would unlock them.",
+        "show": "Show the timeline of a dispute and its state.",
+        "explain": "Explain why a dispute ended so, and what would change it.",
+        "report": "Write a dispute as a page, or as a letter to the merchant.",
+    },
+    "Many disputes": {
+        "replay": "Check histories, and decide them again under any rules.",
+        "redact": "Erase the personal data of a history, and replace ids.",
+        "generate": "Write synthetic histories as production would write them.",
+    },
+    "Service": {
+        "sweep": "Fire every deadline that has passed, once or continuously.",
+        "db": "Check a database, import and export histories.",
+    },
 }
-"""The commands in the order of `--help`, each with the first sentence of its own help.
+"""The commands as `--help` shows them, each with the first sentence of its own help.
 
 `--help` needs no more, so the module of a command is imported only where it is the one to run.
 """
+
+COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
+"""The commands with their summaries."""
 
 
 def main() -> None:
@@ -51,12 +50,12 @@ def main() -> None:
             "install 'dispute-fsm[cli]'\n"
         )
         sys.exit(2)
-    from dispute_fsm.cli.app import start  # noqa: PLC0415 -- its imports may be missing: see above
+    try:
+        from dispute_fsm.cli.app import start  # noqa: PLC0415 -- its imports may be missing: see above
 
-    command = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
-    if command in COMMANDS:
-        import_module(f"dispute_fsm.cli.{command}")
-    start()
+        start()
+    except KeyboardInterrupt:  # as a shell reports a program that Ctrl-C has ended
+        sys.exit(130)
 
 
 def _print_version() -> bool:

@@ -7,16 +7,24 @@ import logging
 import os
 import sys
 from enum import IntEnum
+from importlib import import_module
 from io import TextIOWrapper
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.main import get_group
 
 import dispute_fsm
-from dispute_fsm.cli import COMMANDS
-from dispute_fsm.errors import InputError
+from dispute_fsm.cli import COMMANDS, GROUPS
+from dispute_fsm.cli.help import Group, usage_error
+from dispute_fsm.errors import (
+    DisputeError,
+    OrderSystemUnavailableError,
+    StoreInvalidError,
+    StoreUnavailableError,
+)
 from dispute_fsm.terminal import REPLACE, printable
 from dispute_fsm.version import VERSION
 
@@ -54,14 +62,33 @@ def print_note(line: str, style: str = "") -> None:
 
 # ---- the application -----------------------------------------------------------------------------
 
+
+class Application(Group):
+    """The commands, of which a module is imported only where it is the one to run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 -- Typer's type is private
+        """Find the command that is named first, for a run or for completion in a shell."""
+        if (name := args[0]) in COMMANDS:
+            import_module(f"dispute_fsm.cli.{name}")  # declares the command again
+            self.commands[name] = get_group(app).commands[name]
+        return super().resolve_command(ctx, args)
+
+
 _SUMMARY, _, _ = (dispute_fsm.__doc__ or "").partition("\n")
-_EXAMPLE = "Example: dispute-fsm run examples/"
+_HELP = f"""
+{_SUMMARY}
+
+Example:
+  dispute-fsm run examples/
+
+dispute-fsm COMMAND --help has the options of a command, and examples.
+"""
 
 app = typer.Typer(
     name="dispute-fsm",
-    help=f"{_SUMMARY}\n\n{_EXAMPLE}\n",
+    cls=Application,
+    help=_HELP,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -72,8 +99,9 @@ def _not_imported() -> NoReturn:
     raise NotImplementedError
 
 
-for _name, _help in COMMANDS.items():
-    app.command(_name, help=_help)(_not_imported)  # the module of the command declares it again
+for _group, _commands in GROUPS.items():
+    for _name, _summary in _commands.items():
+        app.command(_name, help=_summary, rich_help_panel=_group)(_not_imported)
 
 
 def _version(show: bool) -> None:
@@ -116,18 +144,30 @@ def start() -> NoReturn:
         sys.stdout.reconfigure(errors=REPLACE)
     try:
         try:
-            app()
+            code = app(standalone_mode=False)
         finally:
             console.file.flush()
-    except (InputError, OSError, SystemExit) as end:
-        # Some libraries turn a closed pipe into an exit.
-        error = end.__context__ if isinstance(end, SystemExit) else end
-        broken_pipe = isinstance(error, BrokenPipeError)
-        if isinstance(end, SystemExit) and not broken_pipe:
-            raise
-        if isinstance(sys.stdout, TextIOWrapper):  # Python flushes once more, which must not fail
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not broken_pipe:
-            print_error(error)
-        sys.exit(Exit.BROKEN_PIPE if broken_pipe else Exit.INVALID_INPUT)
-    sys.exit(Exit.OK)
+    except typer.TyperException as error:
+        if error.format_message():  # else no command was given, and the help is shown
+            print_error(usage_error(error))
+        code = Exit.INVALID_INPUT
+    except (DisputeError, OSError, SystemExit) as end:
+        code = _code(end)
+    sys.exit(code or Exit.OK)
+
+
+def _code(end: DisputeError | OSError | SystemExit) -> int:
+    """Print the error that ended a command, and return the exit code."""
+    # Some libraries turn a closed pipe into an exit.
+    error = end.__context__ if isinstance(end, SystemExit) else end
+    broken_pipe = isinstance(error, BrokenPipeError)
+    if isinstance(end, SystemExit) and not broken_pipe:
+        raise end
+    lost = isinstance(error, OSError) and error.filename is None  # standard output was
+    if lost and isinstance(sys.stdout, TextIOWrapper):  # Python flushes it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if broken_pipe:
+        return Exit.BROKEN_PIPE
+    print_error(error)
+    unavailable = (OrderSystemUnavailableError, StoreUnavailableError, StoreInvalidError)
+    return Exit.UNAVAILABLE if isinstance(error, unavailable) else Exit.INVALID_INPUT

@@ -10,6 +10,7 @@ from dispute_fsm.documents.source import unknown_value
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import SUFFIX
+from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.terminal import default_lang
 from dispute_fsm.workers import usable_cores
 
@@ -17,7 +18,15 @@ LANG = default_lang()
 CORES = usable_cores()
 
 
-def choice_option(name: str, choices: Sequence[str], what: str, text: str) -> Any:  # noqa: ANN401 -- as `typer.Option`
+def choice_option(
+    name: str,
+    choices: Sequence[str],
+    what: str,
+    text: str,
+    metavar: str | None = None,
+    *,
+    show_default: bool = True,
+) -> Any:  # noqa: ANN401 -- as `typer.Option`
     """Declare an option that takes one of a few words; an unknown one is an `InputError`."""
 
     def choice(value: str) -> str:
@@ -25,13 +34,46 @@ def choice_option(name: str, choices: Sequence[str], what: str, text: str) -> An
             raise InputError(unknown_value(value, choices, what), field=name)
         return value
 
-    return typer.Option(name, help=text, parser=choice, metavar="|".join(choices))
+    return typer.Option(
+        name,
+        help=text,
+        parser=choice,
+        metavar=metavar or "|".join(choices),
+        autocompletion=lambda: list(choices),
+        show_default=show_default,
+    )
+
+
+def number_option(name: str, metavar: str, text: str, least: int | None = None) -> Any:  # noqa: ANN401 -- as above
+    """Declare an option that takes an integer; anything else is an `InputError`."""
+
+    def number(value: str) -> int:
+        try:
+            given = int(value)
+        except ValueError:
+            raise InputError(f"not an integer: {value!r:.60}", field=name) from None
+        if least is not None and given < least:
+            raise InputError(f"{given} is too small: at least {least}", field=name)
+        return given
+
+    return typer.Option(name, help=text, parser=number, metavar=metavar, show_default=False)
+
+
+def rules_option(text: str) -> Any:  # noqa: ANN401 -- as above
+    """Declare an option that takes a rule version."""
+    versions = tuple(VERSIONS)
+    text = f"{text}: {', '.join(versions[:-1])} or {versions[-1]}."
+    return choice_option("--rules", versions, "rule version", text, "VERSION")
 
 
 LangOption = Annotated[
     Lang,
     choice_option(
-        "--lang", get_args(Lang), "language", "Language of texts; default: the terminal's."
+        "--lang",
+        get_args(Lang),
+        "language",
+        "Language; default: the terminal's.",
+        show_default=False,
     ),
 ]
 JsonOption = Annotated[
@@ -39,13 +81,7 @@ JsonOption = Annotated[
 ]
 JobsOption = Annotated[
     int,
-    typer.Option(
-        "--jobs",
-        metavar="N",
-        min=1,
-        help="Processes to use; default: one for each core.",
-        show_default=False,
-    ),
+    number_option("--jobs", "N", "Processes to use; default: one for each core.", least=1),
 ]
 HistoryArgument = Annotated[
     str,

@@ -10,7 +10,8 @@ import typer
 from dispute_fsm.cli import COMMANDS
 from dispute_fsm.cli.app import Exit, app, print_error
 from dispute_fsm.cli.arguments import HistoryOutputOption, JsonOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.command import command
+from dispute_fsm.cli.help import Group
 from dispute_fsm.cli.output import open_output, print_json, print_line
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX, open_history
@@ -28,10 +29,17 @@ DbOption = Annotated[
     ),
 ]
 
-_HELP = f"{COMMANDS['db']}\n\nExample: dispute-fsm db check --db sqlite:///disputes.db\n"
+_HELP = f"""
+{COMMANDS["db"]}
 
-db = typer.Typer(help=_HELP, no_args_is_help=True)
-app.add_typer(db, name="db")
+Example:
+  dispute-fsm db import --db sqlite:///disputes.db synthetic.history.jsonl
+
+dispute-fsm db COMMAND --help has the options of a command, and examples.
+"""
+
+db = typer.Typer(cls=Group, help=_HELP, no_args_is_help=True)
+app.add_typer(db, name="db", rich_help_panel="Service")
 
 
 @contextmanager
@@ -58,15 +66,18 @@ def open_store(url: str, *, create: bool = False) -> Generator["Store"]:
         store.close()
 
 
-@db.command(name="check")
-@reported
+@command("check", db)
 def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
-    """Check every hash, every transition, and that the projection agrees with the events.
+    """Check every hash, every transition, and every projection.
 
-    Example: dispute-fsm db check --db sqlite:///disputes.db
+    A projection has to agree with the events of its dispute.
+
+    Examples:
+      dispute-fsm db check --db sqlite:///disputes.db
 
     Exit code: 0 nothing is damaged, 1 something is damaged, 2 there is no such file, 3 the database
     cannot be reached or read.
+
     """
     with open_store(url) as store:
         from dispute_fsm.store.integrity import CheckCounts, check  # noqa: PLC0415 -- `open_store` has checked that the extra is installed
@@ -87,8 +98,7 @@ def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
     return Exit.FAILED if damaged else Exit.OK
 
 
-@db.command(name="import")
-@reported
+@command("import", db)
 def import_command(
     url: DbOption,
     paths: Annotated[
@@ -104,10 +114,12 @@ def import_command(
     that has grown continues where the database ends. Personal values that were erased there do not
     come back.
 
-    Example: dispute-fsm db import --db sqlite:///disputes.db synthetic.history.jsonl
+    Examples:
+      dispute-fsm db import --db sqlite:///disputes.db synthetic.history.jsonl
 
     Exit code: 0 all imported, 2 a file cannot be read or conflicts with what is stored (the others
     are still imported), 3 the database cannot be reached.
+
     """
     code = Exit.OK
     with open_store(url, create=True) as store:
@@ -126,8 +138,7 @@ def import_command(
     return code
 
 
-@db.command(name="export")
-@reported
+@command("export", db)
 def export_command(
     url: DbOption,
     to: HistoryOutputOption,
@@ -138,15 +149,19 @@ def export_command(
         ),
     ] = None,
 ) -> Exit:
-    """Export all disputes, or some, as a history file, in the order of their commits.
+    r"""Export all disputes, or some, in the order of their commits.
 
     What was imported is exported as the same records, with the same hashes; what was erased stays
     erased.
 
-    Example: dispute-fsm db export --db sqlite:///disputes.db -o all.history.jsonl.gz
+    Examples:
+      dispute-fsm db export --db sqlite:///disputes.db -o all.history.jsonl.gz
+      dispute-fsm db export --db sqlite:///disputes.db \
+          --dispute CD-20230330-0012 -o one.history.jsonl
 
     Exit code: 0 written, 2 there is no such dispute or the file cannot be written, 3 the database
     cannot be reached.
+
     """
     with open_store(url) as store:
         from dispute_fsm.store.import_export import export_history  # noqa: PLC0415 -- as above

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, app, print_error
-from dispute_fsm.cli.arguments import LANG, DisputeOption, LangOption, choice_option
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.app import Exit, print_error
+from dispute_fsm.cli.arguments import LANG, DisputeOption, LangOption, choice_option, rules_option
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.messages import DIAGRAM
 from dispute_fsm.cli.output import STANDARD_OUTPUT, print_line, print_written, write_output
 from dispute_fsm.diagrams.catalogue import (
@@ -35,13 +35,13 @@ _DEFAULT = next(iter(VIEWS))
 _FOLDER = Path("diagrams")
 
 
-@app.command()
-@reported
+@command("diagram")
 def diagram(
     view: Annotated[
         str | None,
         typer.Argument(
-            metavar="[VIEW]",
+            metavar="VIEW",
+            autocompletion=lambda: [*VIEWS, *SUBJECTS, ALL],
             help=(
                 f"One of {', '.join((*VIEWS, *SUBJECTS))}; {ALL}: the whole folder. "
                 f"Default: {_DEFAULT}."
@@ -51,19 +51,23 @@ def diagram(
     of: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[OF]...",
+            metavar="OF...",
             help=(
                 "Subject of the view. history: a history, or a scenario that is run; diff: two, "
                 "each a rule version or a policy file; coverage: histories."
             ),
         ),
     ] = None,
-    rules: Annotated[str, typer.Option(metavar="V", help="The rule version.")] = DEFAULT_VERSION,
+    rules: Annotated[str, rules_option("The rule version")] = DEFAULT_VERSION,
     lang: LangOption = LANG,
     format_: Annotated[
         Format | None,
         choice_option(
-            "--format", tuple(SUFFIXES), "format", "Default: by the ending of -o, else svg."
+            "--format",
+            tuple(SUFFIXES),
+            "format",
+            f"{', '.join(SUFFIXES)}; default: by the ending of -o, else svg.",
+            "FORMAT",
         ),
     ] = None,
     to: Annotated[
@@ -95,12 +99,18 @@ def diagram(
         typer.Option(metavar="FILE", help="A font for PNG, in addition to the bundled one."),
     ] = None,
 ) -> Exit:
-    """Draw the rules: overview, chart, decisions, options, one dispute, differences, coverage.
+    """Draw the rules, one dispute, or how two versions differ.
 
-    Example: dispute-fsm diagram decisions --lang zh -o decisions.svg
+    Examples:
+      dispute-fsm diagram -o overview.svg
+      dispute-fsm diagram decisions --lang zh -o decisions.svg
+      dispute-fsm diagram history out/15-promise-missed.history.jsonl -o path.svg
+      dispute-fsm diagram diff 2023-03 parallel --format md
+      dispute-fsm diagram --check
 
     Exit code: 0 drawn, or nothing has drifted; 1 the committed pictures differ from the rules; 2
     wrong usage, unreadable input.
+
     """
     if check:
         if view is not None or of or format_ is not None or all_policies:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.app import Exit
 from dispute_fsm.cli.arguments import (
     LANG,
     DisputeOption,
@@ -15,7 +15,7 @@ from dispute_fsm.cli.arguments import (
     ReviewOption,
     choice_option,
 )
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.explain_change import show_change
 from dispute_fsm.cli.inputs import select_steps
 from dispute_fsm.cli.output import (
@@ -41,8 +41,7 @@ from dispute_fsm.history.jsonl import atomic_text_file
 _READERS = (Hands.MERCHANT.value, Hands.CONSUMER.value, Hands.PLATFORM.value)
 
 
-@app.command("explain")
-@reported
+@command("explain")
 def explain_command(
     path: HistoryArgument,
     dispute: DisputeOption = None,
@@ -69,12 +68,19 @@ def explain_command(
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Explain why one dispute ended so, or where it stands, and what would have changed it.
+    """Explain why a dispute ended so, and what would change it.
 
     Three sentences say what happened, how near it was, and what can still be done. Then follows
     what would have ended it otherwise, each possibility decided again by the rules.
 
-    Example: dispute-fsm explain out/19-one-second-late.history.jsonl
+    Examples:
+      dispute-fsm explain out/19-one-second-late.history.jsonl
+      dispute-fsm explain out/15-promise-missed.history.jsonl --for consumer
+      dispute-fsm explain out/16-at-fault.history.jsonl --scenarios otherwise/
+
+    Exit code: 0 explained, 2 the history or the changes cannot be found or read, or there is no
+    such dispute.
+
     """
     steps = select_steps(path, dispute)
     record = Record([step.event for step in steps], steps[0].policy)

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-import typer
 from rich.progress import Progress
 
-from dispute_fsm.cli.app import Exit, app
-from dispute_fsm.cli.arguments import HistoryOutputOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.app import Exit
+from dispute_fsm.cli.arguments import HistoryOutputOption, number_option, rules_option
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.output import open_output, progress_bar
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.events import AuditEvent
@@ -17,26 +16,28 @@ from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_records
 
 
-@app.command("generate")
-@reported
+@command("generate")
 def generate_command(
-    disputes: Annotated[int, typer.Option(metavar="N", help="How many disputes.")],
+    disputes: Annotated[int, number_option("--disputes", "N", "How many disputes.", least=0)],
     seed: Annotated[
-        int, typer.Option(metavar="S", help="Random seed: the same numbers give the same bytes.")
+        int, number_option("--seed", "N", "Random seed: the same numbers give the same bytes.")
     ],
     to: HistoryOutputOption,
     rules: Annotated[
-        str, typer.Option(metavar="V", help="The rule version that the disputes open under.")
+        str, rules_option("The rule version that the disputes open under")
     ] = DEFAULT_VERSION,
 ) -> Exit:
-    """Write synthetic histories as production would write them, of any size.
+    """Write synthetic histories as production would write them.
 
-    Example: dispute-fsm generate --disputes 1000 --seed 1 -o synthetic.history.jsonl
+    Disputes come in by day and night, interleaved by business time. Merchants are prompt, slow,
+    silent or careless; facts come in late. Nobody in it exists.
 
-    Disputes come in by day and night, interleaved by business time. Merchants are
-    prompt, slow, silent or careless; facts come in late. Nobody in it exists.
+    Examples:
+      dispute-fsm generate --disputes 100 --seed 1 -o synthetic.history.jsonl
+      dispute-fsm generate --disputes 5 --seed 1 --rules parallel -o -
 
     Exit code: 0 written, 2 wrong usage, or the file cannot be written.
+
     """
     events = generate(disputes, seed, rules=rules)
     with progress_bar() as progress, open_output(to) as stream:

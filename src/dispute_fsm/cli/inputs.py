@@ -14,10 +14,13 @@ from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.scenarios.reader import SUFFIX as SCENARIO
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from dispute_fsm.suggestions import nearest
 
 T = TypeVar("T")
 _FEW = 5
 """How many disputes an error names where one has to be chosen."""
+_ALIKE = 0.8
+"""How alike ids have to be: those of one host resemble each other."""
 
 # ---- files ---------------------------------------------------------------------------------------
 
@@ -147,14 +150,21 @@ class _Selection:
         self.steps = list[Step]()
         self.first = list[str]()
         self.count = 0
+        self.nearest: str | None = None
 
     def add(self, step: Step) -> None:
         if step.before is None:
             self.count += 1
             if self.count <= _FEW:
                 self.first.append(step.event.dispute_id)
+            if self.dispute_id is not None and not self.steps:
+                self._compare(self.dispute_id, step.event.dispute_id)
         if step.event.dispute_id == (self.first[0] if self.dispute_id is None else self.dispute_id):
             self.steps.append(step)
+
+    def _compare(self, asked: str, opened: str) -> None:
+        """Keep the id that resembles the one that is asked for most, of any number of disputes."""
+        self.nearest = nearest(asked, [opened, *filter(None, [self.nearest])], cutoff=_ALIKE)
 
     def checked(self) -> list[Step]:
         names = ", ".join(self.first) + (", …" if self.count > _FEW else "")
@@ -165,7 +175,7 @@ class _Selection:
         if not self.steps:
             raise UnknownDisputeError(
                 f"there is no dispute {self.dispute_id} in this history; it has {self.count}: "
-                f"{names}",
+                f"{names}{'' if self.nearest is None else f'; did you mean {self.nearest}?'}",
                 file=self.path,
                 field="--dispute",
             )
@@ -222,5 +232,6 @@ def run_dispute(path: Path, dispute_id: str | None = None) -> tuple[ScenarioResu
             f"there is no dispute {dispute_id} in this scenario; its dispute is "
             f"{result.dispute.dispute_id}",
             file=str(path),
+            field="--dispute",
         )
     return result, result.dispute

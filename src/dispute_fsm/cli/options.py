@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, app, console, print_error
-from dispute_fsm.cli.arguments import LANG, DisputeOption, JsonOption, LangOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.app import Exit, console, print_error
+from dispute_fsm.cli.arguments import LANG, DisputeOption, JsonOption, LangOption, number_option
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import read_events, require_seq, run_dispute, select_steps
 from dispute_fsm.cli.messages import OPTIONS
 from dispute_fsm.cli.output import print_json, print_line
@@ -54,8 +54,7 @@ class _Situation(NamedTuple):
     learned: OrderFacts | None = None
 
 
-@app.command("options")
-@reported
+@command("options")
 def options_command(
     path: Annotated[
         Path,
@@ -66,19 +65,27 @@ def options_command(
     dispute: DisputeOption = None,
     at: Annotated[
         int | None,
-        typer.Option(
-            metavar="SEQ",
-            help="Go back to just after the event of this number, with what was known then.",
+        number_option(
+            "--at",
+            "SEQ",
+            "Go back to just after the event of this number, with what was known then.",
         ),
     ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Show the options of the merchant at the end of a scenario or history.
+    """Show the merchant's options, and what would unlock them.
 
-    For each option that is closed: why, and what would unlock it. For each: what it leads to.
+    At the end of a scenario or a history. For each option that is closed: why, and what would
+    unlock it. For each: what it leads to.
 
-    Example: dispute-fsm options examples/06-not-shipped-then-corrected.dispute.yaml --at 1
+    Examples:
+      dispute-fsm options examples/00-which-answers-are-open.dispute.yaml
+      dispute-fsm options examples/09-one-answer-only.dispute.yaml --at 1
+      dispute-fsm options out/12-no-response.history.jsonl --at 1 --lang zh
+
+    Exit code: 0 shown, 2 the file cannot be found or read, or there is no such dispute or event.
+
     """
     if not path.is_file():
         raise InputError(

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.app import Exit
 from dispute_fsm.cli.arguments import HistoryArgument, HistoryOutputOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import require_history
 from dispute_fsm.cli.output import open_output
 from dispute_fsm.errors import InputError
@@ -16,8 +16,7 @@ from dispute_fsm.history.jsonl import open_history
 from dispute_fsm.history.redact import LEAST_SECRET, Pseudonyms, redacted_lines
 
 
-@app.command("redact")
-@reported
+@command("redact")
 def redact_command(
     history: HistoryArgument,
     to: HistoryOutputOption,
@@ -38,28 +37,30 @@ def redact_command(
         ),
     ] = None,
 ) -> Exit:
-    """Erase the personal values of a history: what people wrote, file names and addresses.
+    """Erase the personal data of a history, and replace ids.
 
-    Every hash still fits, and it can be replayed: only the refusal of a reused
-    key cannot be decided again, where it depends on the erased text.
+    Erased are what people wrote, file names and addresses. Every hash still fits, and the history
+    can be replayed: only the refusal of a reused key cannot be decided again, where it depends on
+    the erased text.
 
-    Example: dispute-fsm redact synthetic.history.jsonl -o erased.history.jsonl
+    Examples:
+      dispute-fsm redact synthetic.history.jsonl -o erased.history.jsonl
+      dispute-fsm redact out/16-at-fault.history.jsonl --replace-ids -o -
 
-    With --replace-ids, pseudonyms also replace the ids of disputes, orders,
-    merchants, consumers, other actors and events, waybills, keys, correlation
-    ids, order revisions and vouchers' digests. The chain is built anew, and each
-    opening is marked: its package ends in +ids-replaced.
+    With --replace-ids, pseudonyms also replace the ids of disputes, orders, merchants, consumers,
+    other actors and events, waybills, keys, correlation ids, order revisions and vouchers' digests.
+    The chain is built anew, and each opening is marked: its package ends in +ids-replaced.
 
-    What stays: times, amounts, carriers, media types, the order system's name,
-    what else guards saw, rules, policies with their order_url; of the erased
-    values the lengths and salted commitments. So a reader who has the original
-    can still identify the disputes.
+    What stays: times, amounts, carriers, media types, the order system's name, what else guards
+    saw, rules, policies with their order_url; of the erased values the lengths and salted
+    commitments. So a reader who has the original can still identify the disputes.
 
-    The history is checked while it is read. Exit code: 0 written, 2 wrong usage,
-    or the history cannot be read or is invalid; no file appears then.
+    Exit code: 0 written, 2 wrong usage, or the history cannot be read or is invalid; it is checked
+    while it is read, and no file appears then.
+
     """
     if key_file is not None and not replace_ids:
-        raise InputError("--key-file needs --replace-ids")
+        raise InputError("needs --replace-ids", field="--key-file")
     pseudonyms = _pseudonyms(key_file) if replace_ids else None
     with open_history(require_history(history)) as stream, open_output(to) as output:
         output.writelines(redacted_lines(stream, history, pseudonyms))

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import Exit, app, console, print_error
-from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.app import Exit, console, print_error
+from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption, rules_option
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import history_files
 from dispute_fsm.cli.messages import REPLAY
 from dispute_fsm.cli.output import print_json, print_line, progress_bar
@@ -43,8 +43,7 @@ _MAX_SHOWN = 40
 """How many disputes with errors or differences are shown; `--json` has them all."""
 
 
-@app.command("replay")
-@reported
+@command("replay")
 def replay_command(
     paths: Annotated[
         list[str],
@@ -57,12 +56,12 @@ def replay_command(
     ],
     rules: Annotated[
         str | None,
-        typer.Option(metavar="V", help="What would have become of them under these rules."),
+        rules_option("What would have become of them under these rules"),
     ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="... under a policy that differs in these fields (YAML)."
+            metavar="FILE", help="The same, under a policy that differs in these fields (YAML)."
         ),
     ] = None,
     approved: Annotated[
@@ -73,15 +72,19 @@ def replay_command(
     jobs: JobsOption = CORES,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Replay histories: check all hashes and transitions, and decide every command again.
+    """Check histories, and decide them again under any rules.
 
-    With --rules or --policy: what would have ended differently, at which step, because of which
-    guard.
+    Every hash and every transition is checked, and every command decided again. With --rules or
+    --policy: what would have ended differently, at which step, because of which guard.
 
-    Example: dispute-fsm replay histories/ --policy stricter.yaml
+    Examples:
+      dispute-fsm replay out/
+      dispute-fsm replay out/ --policy examples/policies/shorter-response.yaml
+      dispute-fsm replay out/ --rules parallel
 
     Exit code: 0 all as recorded, 1 an error or a difference, 2 a file cannot be found or read (the
     others are still replayed).
+
     """
     question = _question(rules, policy)
     drift = DriftApprovals("") if approved is None else read_approvals(approved)

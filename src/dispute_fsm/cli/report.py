@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, app, print_error
+from dispute_fsm.cli.app import Exit, print_error
 from dispute_fsm.cli.arguments import (
     LANG,
     DisputeOption,
@@ -15,7 +15,7 @@ from dispute_fsm.cli.arguments import (
     ReviewOption,
     choice_option,
 )
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import replay_steps
 from dispute_fsm.cli.output import write_output
 from dispute_fsm.decider.dispute import Dispute
@@ -30,8 +30,7 @@ from dispute_fsm.explain.course import Record
 from dispute_fsm.explain.supposed_facts import Hands
 
 
-@app.command("report")
-@reported
+@command("report")
 def report_command(
     path: HistoryArgument,
     to: Annotated[
@@ -56,21 +55,29 @@ def report_command(
     ] = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Write one dispute as a page: its path in the chart, its deadlines, its steps, its integrity.
+    r"""Write a dispute as a page, or as a letter to the merchant.
 
-    Each step has what its guards saw. The page is one file that needs no network. With --for
-    merchant it is a letter on A4 that has only what the merchant may know.
+    The page has its path in the chart, its deadlines, its steps with what their guards saw, and its
+    integrity. It is one file that needs no network. With --for merchant it is a letter on A4 that
+    has only what the merchant may know.
 
-    Example: dispute-fsm report out/15-promise-missed.history.jsonl -o dispute.html
+    Examples:
+      dispute-fsm report out/15-promise-missed.history.jsonl -o dispute.html
+      dispute-fsm report out/16-at-fault.history.jsonl \
+          --for merchant -o letter.html
 
     Exit code: 0 written, and the history is valid; 1 written, but the history is invalid or is
     decided differently now; 2 unreadable input.
+
     """
     steps, replayed = replay_steps(path, dispute)
     ended, events = steps[-1].after, [step.event for step in steps]
     if reader is None:
         if review is not None or rationale:
-            raise InputError("--review and --rationale are for a letter: add --for merchant")
+            raise InputError(
+                "only a letter has it: add --for merchant",
+                field="--rationale" if review is None else "--review",
+            )
         page = report(ended, events, replayed, lang)
     else:
         page = letter(

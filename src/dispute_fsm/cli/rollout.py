@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dispute_fsm.cli.app import Exit, app, console
+from dispute_fsm.cli.app import Exit, console
 from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.messages import ROLLOUT
 from dispute_fsm.cli.output import print_json, print_line
 from dispute_fsm.domain.enums import Lang
@@ -31,8 +31,7 @@ class _ListedMerchant(Strict):
     id: GivenIdentifier
 
 
-@app.command("rollout")
-@reported
+@command("rollout")
 def rollout_command(
     plan: Annotated[
         Path,
@@ -48,15 +47,17 @@ def rollout_command(
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Preview a gradual release: who gets the newer rule version, from when, and why.
+    r"""Preview a gradual release: which merchant gets which version.
 
-    Example: dispute-fsm rollout examples/rollout/plan.yaml --merchants
-    examples/rollout/merchants.txt
+    It shows from when and why. A dispute keeps the version that it opens under; the plan decides on
+    new ones only. With --json, a line for each merchant, then one for each step of the schedule.
 
-    A dispute keeps the version that it opens under; the plan decides on new ones only.
-    With --json, a line for each merchant, then one for each step of the schedule.
+    Examples:
+      dispute-fsm rollout examples/rollout/plan.yaml \
+          --merchants examples/rollout/merchants.txt
 
     Exit code: 0 previewed, 2 wrong usage or unreadable input.
+
     """
     rollout = read_rollout(plan)
     try:

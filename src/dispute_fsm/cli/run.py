@@ -13,10 +13,10 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from dispute_fsm.cli.app import Exit, app, console, print_error
+from dispute_fsm.cli.app import Exit, console, print_error
 from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.db import open_store
-from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.inputs import ScenarioFile, scenario_files
 from dispute_fsm.cli.messages import RUN
 from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
@@ -37,8 +37,7 @@ _LEAST_SHARED = 200
 """Scenarios that take about as long to run as a process to begin: fewer are not spread."""
 
 
-@app.command()
-@reported
+@command("run")
 def run(
     paths: Annotated[
         list[str],
@@ -65,12 +64,16 @@ def run(
     jobs: JobsOption = CORES,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Run scenario files and report their results.
+    """Run scenario files and check how each dispute ends.
 
-    Example: dispute-fsm run examples/ --histories out/
+    Examples:
+      dispute-fsm run examples/
+      dispute-fsm run examples/ --histories out/
+      dispute-fsm run examples/ --db sqlite:///disputes.db
 
     Exit code: 0 all passed, 1 a scenario failed, 2 a file cannot be found or read, or its dispute
     conflicts with the database (the others still run), 3 the database cannot be reached.
+
     """
     start = monotonic()
     results: list[_Result] = []

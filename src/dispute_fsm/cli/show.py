@@ -4,13 +4,19 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, app, console
-from dispute_fsm.cli.arguments import LANG, DisputeOption, HistoryArgument, JsonOption, LangOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.app import Exit, console
+from dispute_fsm.cli.arguments import (
+    LANG,
+    DisputeOption,
+    HistoryArgument,
+    JsonOption,
+    LangOption,
+    number_option,
+)
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import require_seq, select_steps
 from dispute_fsm.cli.messages import SHOW
 from dispute_fsm.cli.output import print_json, print_sentence
@@ -33,24 +39,28 @@ from dispute_fsm.history.timeline_text import details, headline, state_details
 from dispute_fsm.terminal import printable
 
 
-@app.command()
-@reported
+@command("show")
 def show(
     path: HistoryArgument,
     dispute: DisputeOption = None,
     at: Annotated[
         int | None,
-        typer.Option(metavar="SEQ", help="Go back to just after the event of this number."),
+        number_option("--at", "SEQ", "Go back to just after the event of this number."),
     ] = None,
     as_json: JsonOption = False,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Show the timeline of one dispute, and its state.
+    """Show the timeline of a dispute and its state.
 
     Three sentences come first: what happened, how near it was, what can still be done. Each entry
     has what happened, the actor, what the guards saw, and the deadlines.
 
-    Example: dispute-fsm show out/15-promise-missed.history.jsonl --at 3
+    Examples:
+      dispute-fsm show out/15-promise-missed.history.jsonl
+      dispute-fsm show out/15-promise-missed.history.jsonl --at 3
+
+    Exit code: 0 shown, 2 the history cannot be found or read, or there is no such dispute or event.
+
     """
     steps = select_steps(path, dispute)
     if at is not None:

@@ -8,10 +8,10 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from dispute_fsm.cli.app import Exit, app
+from dispute_fsm.cli.app import Exit
 from dispute_fsm.cli.arguments import JsonOption
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.db import DbOption, open_store
-from dispute_fsm.cli.errors import reported
 from dispute_fsm.cli.output import print_json, print_line
 from dispute_fsm.domain.scalars import parse_duration
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
@@ -29,8 +29,7 @@ class NoOrderSystem:
         )
 
 
-@app.command("sweep")
-@reported
+@command("sweep")
 def sweep_command(
     url: DbOption,
     forever: Annotated[
@@ -62,13 +61,18 @@ def sweep_command(
     ] = "0s",
     as_json: JsonOption = False,
 ) -> Exit:
-    """Fire every deadline that has passed. Any number of sweepers may run at once.
+    """Fire every deadline that has passed, once or continuously.
 
-    Example: dispute-fsm sweep --db sqlite:///disputes.db --orders shop.orders:order_system
+    Any number of sweepers may run at once.
+
+    Examples:
+      dispute-fsm sweep --db sqlite:///disputes.db
+      dispute-fsm sweep --db sqlite:///disputes.db --orders shop:order_system
 
     Exit code: 0 done; 1 a dispute could not be processed; 3 the database cannot be reached, or a
     deadline stays pending because the order system cannot answer. With --forever these are tried
     again, and the exit code is 0 once it was stopped.
+
     """
     try:
         left = parse_duration(behind)

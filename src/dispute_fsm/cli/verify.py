@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dispute_fsm.cli.app import Exit, app
-from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption
-from dispute_fsm.cli.errors import reported
+from dispute_fsm.cli.app import Exit
+from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption, rules_option
+from dispute_fsm.cli.command import command
 from dispute_fsm.cli.messages import VERIFY
 from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
 from dispute_fsm.domain.enums import Lang
@@ -19,12 +19,11 @@ from dispute_fsm.verify.checker import PROPERTIES, Verification, verifications
 from dispute_fsm.verify.counterexample import file_name, scenario_text
 
 
-@app.command("verify")
-@reported
+@command("verify")
 def verify_command(
     rules: Annotated[
         str | None,
-        typer.Option(metavar="V", help="Only this rule version; default: every one."),
+        rules_option("Only one rule version; default: every one"),
     ] = None,
     as_json: JsonOption = False,
     counterexamples: Annotated[
@@ -37,15 +36,18 @@ def verify_command(
     jobs: JobsOption = CORES,
     lang: LangOption = LANG,
 ) -> Exit:
-    """Explore the state space of the rules and check their properties.
-
-    Example: dispute-fsm verify --rules 2023-03
+    """Explore the state space of the rules and check properties.
 
     Every state, event, role and guard outcome, with the clock before, at and after each deadline,
     under policies with each switch on and off. A counter-example is a scenario for
     `dispute-fsm run`.
 
+    Examples:
+      dispute-fsm verify --rules 2023-03
+      dispute-fsm verify --rules 2023-03 --counterexamples broken/
+
     Exit code: 0 every property holds, 1 one fails, 2 wrong usage.
+
     """
     versions = list(VERSIONS.values()) if rules is None else [rule_version(rules)]
     ok, files = True, list[Path]()
