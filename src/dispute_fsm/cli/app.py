@@ -101,7 +101,7 @@ def _not_imported() -> NoReturn:
 
 for _group, _commands in GROUPS.items():
     for _name, _summary in _commands.items():
-        app.command(_name, help=_summary, rich_help_panel=_group)(_not_imported)
+        app.command(_name, short_help=_summary, rich_help_panel=_group)(_not_imported)
 
 
 def _version(show: bool) -> None:

@@ -72,7 +72,7 @@ def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
 
     A projection has to agree with the events of its dispute.
 
-    Examples:
+    Example:
       dispute-fsm db check --db sqlite:///disputes.db
 
     Exit code: 0 nothing is damaged, 1 something is damaged, 2 there is no such file, 3 the database
@@ -114,7 +114,7 @@ def import_command(
     that has grown continues where the database ends. Personal values that were erased there do not
     come back.
 
-    Examples:
+    Example:
       dispute-fsm db import --db sqlite:///disputes.db synthetic.history.jsonl
 
     Exit code: 0 all imported, 2 a file cannot be read or conflicts with what is stored (the others

@@ -48,7 +48,11 @@ def explain_command(
     reader: Annotated[
         str | None,
         choice_option(
-            "--for", _READERS, "reader", "Whose possibilities come first; default: who lost."
+            "--for",
+            _READERS,
+            "reader",
+            f"Whose possibilities come first: {', '.join(_READERS)}; default: who lost.",
+            "WHO",
         ),
     ] = None,
     scenarios: Annotated[

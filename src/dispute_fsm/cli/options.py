@@ -76,8 +76,8 @@ def options_command(
 ) -> Exit:
     """Show the merchant's options, and what would unlock them.
 
-    At the end of a scenario or a history. For each option that is closed: why, and what would
-    unlock it. For each: what it leads to.
+    The options are those at the end of a scenario or history. A closed one says why it is closed,
+    and what would unlock it; each one says what it leads to.
 
     Examples:
       dispute-fsm options examples/00-which-answers-are-open.dispute.yaml

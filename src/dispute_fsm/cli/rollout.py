@@ -52,7 +52,7 @@ def rollout_command(
     It shows from when and why. A dispute keeps the version that it opens under; the plan decides on
     new ones only. With --json, a line for each merchant, then one for each step of the schedule.
 
-    Examples:
+    Example:
       dispute-fsm rollout examples/rollout/plan.yaml \
           --merchants examples/rollout/merchants.txt
 

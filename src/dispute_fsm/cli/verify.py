@@ -23,7 +23,7 @@ from dispute_fsm.verify.counterexample import file_name, scenario_text
 def verify_command(
     rules: Annotated[
         str | None,
-        rules_option("Only one rule version; default: every one"),
+        rules_option("Only this rule version (default: all)"),
     ] = None,
     as_json: JsonOption = False,
     counterexamples: Annotated[
