@@ -445,20 +445,6 @@ def test_a_terminal_gets_colours_and_a_progress_bar_unless_no_color_is_set(files
         assert re.search(r"[0-9]%", shown)
 
 
-@pytest.mark.parametrize("command", ["run", "options"])
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_every_command_has_help_with_an_example(command: str, flag: str) -> None:
-    ran = run(command, flag)
-    assert (ran.code, ran.err) == (0, "")
-    assert re.search(rf"Example:\s+dispute-fsm\s+{command}\s", ran.out)
-    assert "--json" in ran.out
-    assert command in run(flag).out
-
-
-def test_the_help_of_all_has_an_example_too() -> None:
-    assert re.search(r"Example:\s+dispute-fsm\s+run\s+examples/", run("--help").out)
-
-
 def test_the_language_can_be_chosen_and_is_else_that_of_the_terminal(files: Path) -> None:
     file = files / "a-good.dispute.yaml"
     chinese, english = run("run", file, "--lang", "zh"), run("run", file, "--lang", "en")

@@ -17,10 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 import rfc8785
 import structlog
-import typer
-from typer.testing import CliRunner
 
-from dispute_fsm.cli.redact import redact_command
 from dispute_fsm.domain.commands import ChoicePayload, EvidencePayload
 from dispute_fsm.domain.enums import Outcome, Role
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
@@ -35,6 +32,7 @@ from dispute_fsm.history.redecide import Undetermined
 from dispute_fsm.history.replay import Replayed, replay
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import run_scenario
+from tests import command_line
 from tests.support import CORPUS, ran, read_back
 
 FILE = "x.history.jsonl"
@@ -93,9 +91,6 @@ steps:
     expect: {refused: [key_reused]}
 """
 
-app = typer.Typer()
-app.command(name="redact")(redact_command)
-
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
@@ -111,10 +106,9 @@ class Ran(NamedTuple):
     err: str
 
 
-def run(*arguments: str | Path, given: bytes | None = None) -> Ran:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=given)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return Ran(done.exit_code, done.stdout_bytes, done.stderr)
+def run(*arguments: str | Path, given: bytes = b"") -> Ran:
+    done = command_line.run("redact", *arguments, given=given)
+    return Ran(done.code, done.out.encode(), done.err)
 
 
 def recorded(text: str) -> list[Recorded]:

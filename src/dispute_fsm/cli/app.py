@@ -18,7 +18,7 @@ from typer.main import get_group
 
 import dispute_fsm
 from dispute_fsm.cli import COMMANDS, GROUPS
-from dispute_fsm.cli.help import Group, usage_error
+from dispute_fsm.cli.help import CliGroup, usage_error
 from dispute_fsm.errors import (
     DisputeError,
     OrderSystemUnavailableError,
@@ -63,7 +63,7 @@ def print_note(line: str, style: str = "") -> None:
 # ---- the application -----------------------------------------------------------------------------
 
 
-class Application(Group):
+class Application(CliGroup):
     """The commands, of which a module is imported only where it is the one to run."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 -- Typer's type is private

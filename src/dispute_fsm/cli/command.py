@@ -11,7 +11,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from dispute_fsm.cli import GROUPS
 from dispute_fsm.cli.app import Exit, app
-from dispute_fsm.cli.help import Command, paragraphs
+from dispute_fsm.cli.help import CliCommand, paragraphs
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.jsonl import NO_PATH
 
@@ -40,7 +40,7 @@ def command(
 
         panel = next((panel for panel, commands in GROUPS.items() if name in commands), None)
         text = paragraphs(function.__doc__ or "")
-        group.command(name, cls=Command, help=text, rich_help_panel=panel)(run)
+        group.command(name, cls=CliCommand, help=text, rich_help_panel=panel)(run)
         return run
 
     return declare

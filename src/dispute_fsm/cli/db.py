@@ -11,7 +11,7 @@ from dispute_fsm.cli import COMMANDS
 from dispute_fsm.cli.app import Exit, app, print_error
 from dispute_fsm.cli.arguments import HistoryOutputOption, JsonOption
 from dispute_fsm.cli.command import command
-from dispute_fsm.cli.help import Group
+from dispute_fsm.cli.help import CliGroup
 from dispute_fsm.cli.output import open_output, print_json, print_line
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX, open_history
@@ -38,7 +38,7 @@ Example:
 dispute-fsm db COMMAND --help has the options of a command, and examples.
 """
 
-db = typer.Typer(cls=Group, help=_HELP, no_args_is_help=True)
+db = typer.Typer(cls=CliGroup, help=_HELP, no_args_is_help=True)
 app.add_typer(db, name="db", rich_help_panel="Service")
 
 

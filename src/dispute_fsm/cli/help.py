@@ -19,7 +19,7 @@ def paragraphs(text: str) -> str:
     return re.sub(r"(?<=\S)\n(?=\S)", " ", cleandoc(text))
 
 
-class Command(TyperCommand):
+class CliCommand(TyperCommand):
     """A command whose usage names its arguments as their metavars do: `[OPTIONS] PATH...`."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 -- Typer's type is private
@@ -38,7 +38,7 @@ class Command(TyperCommand):
         super().format_help(ctx, formatter)
 
 
-class Group(TyperGroup):
+class CliGroup(TyperGroup):
     """A group of commands; `help` shows its help, `help COMMAND` that of a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 -- as above
