@@ -888,3 +888,13 @@ def test_an_order_system_that_cannot_be_reached_is_code_3(monkeypatch: pytest.Mo
     ran = run("show", "x")
     assert (ran.code, ran.out) == (3, "")
     assert ran.err == f"dispute-fsm: down: {'x' * 500}\n"
+
+
+def test_an_interrupt_before_the_command_runs_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dispute_fsm.cli.app.start", interrupted)
+    assert run("run", "x") == Ran(130, "", "")
