@@ -318,6 +318,8 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
 
 def same(one: object, other: object) -> bool:
     """Return whether two values are equal; some are compared by their members."""
+    if one is other:
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, BaseException) and isinstance(other, BaseException):

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -396,5 +397,8 @@ class _EventAdapter(TypeAdapter[AnyEvent]):  # type: ignore[misc]  # it is final
         return "EVENT"  # pickled by its name: it is code, not data
 
 
-EVENT: TypeAdapter[AnyEvent] = _EventAdapter(Annotated[AnyEvent, Field(discriminator="type")])
+EVENT: TypeAdapter[AnyEvent] = _EventAdapter(
+    Annotated[AnyEvent, Field(discriminator="type")],
+    config=ConfigDict(defer_build=True),  # a decision reads no event
+)
 """Reads and validates one event."""

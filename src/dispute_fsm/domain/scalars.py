@@ -93,7 +93,12 @@ class Strict(BaseModel):
     """Frozen; unknown fields are errors; no coercion."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # no process uses every model, and building one costs most of its import
     )
 
 
