@@ -209,8 +209,7 @@ def seal(kind: type[E], members: dict[str, Any]) -> tuple[E, bytes]:
 
     Raises `ValidationError` where what came from outside is invalid.
     """
-    names, validate = from_outside(kind)
-    valid = members | validate({name: members[name] for name in names})
+    valid = from_outside(kind)(members)
     payload = valid["payload"]
     hashed = hashed_form(
         {
@@ -222,7 +221,7 @@ def seal(kind: type[E], members: dict[str, Any]) -> tuple[E, bytes]:
         }
     )
     valid["hash"] = hashlib.sha256(hashed).hexdigest()
-    return made(kind, {name: valid[name] for name in kind.__pydantic_fields__}), hashed
+    return made(kind, valid), hashed
 
 
 def verify(record: Mapping[str, Any], prev_hash: str, hashed: bytes | None = None) -> None:

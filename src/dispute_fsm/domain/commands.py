@@ -664,7 +664,8 @@ def remembered(memory: Memory, command: CommandType, recorded: RecordedCommand) 
 
 def content(command: Command) -> dict[str, Any]:
     """Return what a command says beyond who and under which key, by the names of its payload."""
-    return {name: getattr(command, name) for name in PAYLOAD_CLASSES[command.type].model_fields}
+    recorded = PAYLOAD_CLASSES[command.type].__pydantic_fields__
+    return {name: getattr(command, name) for name in recorded}
 
 
 def content_as_json(command: Command) -> dict[str, Any]:

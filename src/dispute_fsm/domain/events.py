@@ -11,7 +11,7 @@ text.
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -359,37 +359,36 @@ EVENT_CLASSES: Mapping[str, type[AuditEvent]] = FrozenMap(
 """The class of each type of event."""
 
 
-_FROM_OUTSIDE = (
-    *("event_id", "at", "recorded_at", "actor", "facts", "deadlines", "key", "correlation_id"),
-    *("command", "outcome", "refused"),
+_FROM_OUTSIDE = frozenset(
+    {
+        *("event_id", "at", "recorded_at", "actor", "facts", "deadlines", "key", "correlation_id"),
+        *("command", "outcome", "refused"),
+    }
 )
-_FROM_AN_OPENING = ("dispute_id", "rules", "order_id", "merchant_id", "consumer_id")
-
-
-class FromOutside(NamedTuple):
-    """Members of an event by name, and the function that validates them and returns them so."""
-
-    names: tuple[str, ...]
-    validate: Callable[[dict[str, Any]], dict[str, Any]]
+_FROM_AN_OPENING = frozenset({"dispute_id", "rules", "order_id", "merchant_id", "consumer_id"})
 
 
 @cache
-def from_outside(event: type[AuditEvent]) -> FromOutside:
-    """Return the members of a type of event that are validated before one is recorded.
+def from_outside(event: type[AuditEvent]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what validates the members of a type of event that come from outside, and sorts all.
 
     They are what a host handed in, who may have changed a model without validation (`model_copy`),
     what is counted from that, and what a wrong chart could make contradict the type. The payload is
-    validated as such, and all others are ours.
+    validated as such, and all others are ours. They come back in the order of the fields, with None
+    for the hash, which is not known yet.
     """
-    names = _FROM_OUTSIDE + (_FROM_AN_OPENING if event is DisputeOpened else ())
-    declared = event.model_fields
-    fields: dict[str, Any] = {name: (declared[name].annotation, declared[name]) for name in names}
+    outside = _FROM_OUTSIDE | (_FROM_AN_OPENING if event is DisputeOpened else frozenset())
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) if name in outside else (Any, ...)
+        for name, field in event.model_fields.items()
+    }
+    fields["hash"] = (Any, None)
     model = create_model(event.__name__, __base__=Strict, **fields)
 
     def validate(members: dict[str, Any]) -> dict[str, Any]:
         return vars(model.model_validate(members))
 
-    return FromOutside(names, validate)
+    return validate
 
 
 class _EventAdapter(TypeAdapter[AnyEvent]):  # type: ignore[misc]  # it is final, but how it is pickled can be said nowhere else

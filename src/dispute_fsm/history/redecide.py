@@ -7,6 +7,7 @@ difference has its class, the decisive guard, and what that guard saw.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -297,18 +298,19 @@ def recorded_command(event: AuditEvent) -> Command:
 
 def recorded_opening(event: DisputeOpened, policy: Policy, rules: str) -> OpenDispute:
     """Return the opening command of an event, under this policy and these rules."""
-    return OpenDispute.model_construct(  # an event and a policy are valid already
-        dispute_id=event.dispute_id,
-        order_id=event.order_id,
-        merchant_id=event.merchant_id,
-        consumer_id=event.consumer_id,
-        by=event.actor,
-        rules=rules,
-        policy=policy,
-        key=event.key,
+    members: dict[str, Any] = {
+        "dispute_id": event.dispute_id,
+        "order_id": event.order_id,
+        "merchant_id": event.merchant_id,
+        "consumer_id": event.consumer_id,
         # The recorded rollout decision is for the recorded rules only.
-        rollout=event.payload.rollout if rules == event.rules else None,
-    )
+        "rollout": event.payload.rollout if rules == event.rules else None,
+        "rules": rules,
+        "policy": policy,
+        "by": event.actor,
+        "key": event.key,
+    }
+    return made(OpenDispute, members)  # an event and a policy are valid already
 
 
 def redecide(

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from dispute_fsm.domain.enums import Outcome, StateName
 from dispute_fsm.domain.events import AuditEvent
-from dispute_fsm.domain.scalars import Named, Series, Strict
+from dispute_fsm.domain.scalars import Named, Series, Strict, made
 from dispute_fsm.history.jsonl import numbered_lines, open_history
 from dispute_fsm.history.reader import (
     UPCASTS,
@@ -111,8 +111,7 @@ class _Replay(Projection):
             "undetermined": tuple(self.undetermined),
             "what_if": answer,
         }
-        # It is validated when it is read back.
-        return Replayed.model_construct(**members).model_dump_json()
+        return made(Replayed, members).model_dump_json()  # it is validated when it is read back
 
 
 @contextmanager
