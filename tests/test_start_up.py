@@ -29,6 +29,11 @@ disputes.send(
     at="2023-03-28T12:00:00Z",
 )
 """
+MODELS_BUILT = """
+from dispute_fsm.events import EVENT, EVENT_CLASSES
+built = [one.__name__ for one in EVENT_CLASSES.values() if one.__pydantic_complete__]
+print(EVENT.pydantic_complete, *built)
+"""
 HOURS = """
 from datetime import UTC, datetime
 from dispute_fsm.domain.working_time import DEFAULT_CALENDAR, calendar_of
@@ -42,14 +47,17 @@ def imported(code: str) -> set[str]:
         "import atexit, sys; before = set(sys.modules)\n"
         "atexit.register(lambda: print(*set(sys.modules) - before, file=sys.stderr))\n"
     )
-    ran = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-c", program + code],
+    return set(ran(program + code).stderr.split())
+
+
+def ran(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-c", program],
         capture_output=True,
         check=True,
         text=True,
         timeout=PATIENCE,
     )
-    return set(ran.stderr.split())
 
 
 def libraries(code: str) -> set[str]:
@@ -90,6 +98,10 @@ def test_a_command_imports_what_it_needs_and_no_other_command() -> None:
 
 def test_a_decision_needs_the_models_and_the_chart_only() -> None:
     assert libraries(DECISION) == {"msgspec", "pydantic", "statemachine"}
+
+
+def test_a_decision_builds_no_validator_of_recorded_events() -> None:
+    assert ran(DECISION + MODELS_BUILT).stdout.split() == ["False"]
 
 
 def test_the_service_needs_no_engine_and_no_framework_of_a_host() -> None:

@@ -6,21 +6,24 @@ log lines. The time is the host's.
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal, Unpack, cast, overload
 from uuid import uuid4
 
 from dispute_fsm.commands import OpeningFields, command
 from dispute_fsm.decider.decide import (
-    decide,
+    conclude,
+    decision_of,
     open_dispute,
     opening_needs_facts,
     under_its_version,
 )
 from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Stale, Unchanged
 from dispute_fsm.decider.dispute import Dispute, next_due
-from dispute_fsm.decider.evaluate import earlier_event, needs_facts
+from dispute_fsm.decider.evaluate import earlier_event
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.decider.options import OptionView, options
@@ -33,6 +36,7 @@ from dispute_fsm.domain.reasons import Reason, just_after
 from dispute_fsm.domain.scalars import parse_instant
 from dispute_fsm.errors import (
     DisputeError,
+    FactsNeededError,
     InputError,
     OrderSystemUnavailableError,
     StaleFactsError,
@@ -342,10 +346,11 @@ class Disputes:
         `ClockWentBackError`; `StaleFactsError`; `InputError` for an invalid command.
         """
         parsed, now = parse_command(command, by, key, payload), read_instant(at)
-        stale = _is_stale(dispute, parsed, revision)
-        if facts is None and not stale and needs_facts(dispute, parsed, now):
-            facts = self.query_facts(dispute, now)
-        result = self.decide(dispute, parsed, facts, now, revision)
+        result = None
+        with suppress(FactsNeededError):  # then they are queried
+            result = self.decide(dispute, parsed, facts, now, revision)
+        if result is None:
+            result = self.decide(dispute, parsed, self.query_facts(dispute, now), now, revision)
         log_decision(dispute.dispute_id, parsed, result.decision)
         return result
 
@@ -441,8 +446,9 @@ class Disputes:
         """
         if _is_stale(dispute, command, revision):
             return Result(Stale(dispute.revision), None, dispute)
-        stamp = self.stamp(dispute.dispute_id, dispute.seq + 1)
-        decision = decide(dispute, command, facts, now, stamp=stamp)
+        evaluation, conclusion = conclude(dispute, command, facts, parse_instant(now))
+        make_stamp = partial(self.stamp, dispute.dispute_id, dispute.seq + 1)
+        decision = decision_of(dispute, evaluation, conclusion, make_stamp)
         event = decision.event if isinstance(decision, Accepted | Refused) else None
         return Result(decision, event, dispute if event is None else evolve(dispute, event))
 

@@ -7,7 +7,7 @@ event or a refusal of it. It does not query, wait, store or log: facts are an ar
 the event (`Stamp`). The same arguments always give the same decision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -294,11 +294,21 @@ def decide(
     """
     now = parse_instant(now)  # in UTC, for a deadline of a day runs a day on every clock
     evaluation, conclusion = conclude(dispute, command, facts, now)
+    return decision_of(dispute, evaluation, conclusion, lambda: stamp)
+
+
+def decision_of(
+    dispute: Dispute,
+    evaluation: Evaluation,
+    conclusion: Conclusion | None,
+    make_stamp: Callable[[], Stamp],
+) -> Decision:
+    """Make the decision of what `conclude` has returned; a stamp is made only for an event."""
     if evaluation.earlier is not None:
         return Repeated(evaluation.earlier)
     if conclusion is None:
         return Refused(hinted(dispute, evaluation)) if evaluation.reasons else Unchanged()
-    event, hashed = _event(dispute, command, conclusion, now, stamp)
+    event, hashed = _event(dispute, evaluation.case, conclusion, make_stamp())
     return (
         Refused(hinted(dispute, evaluation), event, hashed)
         if isinstance(event, CommandRefused)
@@ -307,11 +317,11 @@ def decide(
 
 
 def _event(
-    dispute: Dispute, command: Command, conclusion: Conclusion, now: datetime, stamp: Stamp
+    dispute: Dispute, case: Case, conclusion: Conclusion, stamp: Stamp
 ) -> tuple[AuditEvent, bytes]:
-    payload, private = conceal(command, stamp.salt)
+    payload, private = conceal(case.command, stamp.salt)
     members = {
-        **_members(command, conclusion, now, stamp),
+        **_members(case.command, conclusion, case.now, stamp),
         "dispute_id": dispute.dispute_id,
         "seq": dispute.seq + 1,
         "revision": dispute.revision + (not conclusion.refused),

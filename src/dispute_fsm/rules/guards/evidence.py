@@ -146,10 +146,10 @@ def reason_known(case: Case) -> GuardResult:
 )
 def vouchers_there(case: Case) -> GuardResult:
     """Require every voucher that the reason prompts for, as many as it asks."""
-    prompts = [prompt for prompt, _ in prompted(case)]
+    prompts = prompted(case)
     missing = [
         (prompt.kind, prompt.at_least - given)
-        for prompt, given in prompted(case)
+        for prompt, given in prompts
         if given < prompt.at_least
     ]
     unlock = (
@@ -165,7 +165,7 @@ def vouchers_there(case: Case) -> GuardResult:
         not missing,
         RefusalCode.VOUCHER_MISSING,
         unlock,
-        required=tuple([f"{prompt.kind.value} x {prompt.at_least}" for prompt in prompts]),
+        required=tuple([f"{prompt.kind.value} x {prompt.at_least}" for prompt, _ in prompts]),
         missing=tuple([f"{kind.value} x {count}" for kind, count in missing]),
     )
 
