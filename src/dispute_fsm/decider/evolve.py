@@ -71,7 +71,7 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
         memory = _remembered(dispute, event)
         if event.key is not None:
             keys = FrozenMap({**keys, event.key: event})
-    return Dispute(  # member by member: `dataclasses.replace` costs three times as much
+    return Dispute(  # `dataclasses.replace` takes half as long again
         opening=opening,
         policy=dispute.policy,
         path=event.target,
