@@ -322,7 +322,8 @@ class Comparison:
         for name, by in self.actors.items():
             results[name] = PASSED if situation.role in by.roles else WRONG_ACTOR
         results |= {
-            name: answered(name, situation.answers[name])
+            # Plain text, as a dispute's case answers: the value is kept for every later test.
+            name: answered(name, str(situation.answers[name]))
             for name in {selector.dimension.name for selector in self.selectors.values()}
         }
         return Case(
