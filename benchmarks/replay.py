@@ -47,13 +47,12 @@ def replayed(files: Sequence[Path], jobs: int, question: Question | None = None)
     events = 0
     with (
         rare_garbage_collection(),
-        replay_files(list(map(str, files)), question, jobs) as histories,
+        replay_files(list(map(str, files)), question, jobs) as results,
     ):
-        for _, results in histories:
-            for result in results(lambda _line, _step: None):
-                assert isinstance(result, Replayed), result  # noqa: S101 -- else it measures nothing
-                assert result.sound, result  # noqa: S101 -- the same
-                events += result.events
+        for result in results:
+            assert isinstance(result, Replayed), result  # noqa: S101 -- else it measures nothing
+            assert result.sound, result  # noqa: S101 -- the same
+            events += result.events
     return events
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
@@ -82,6 +83,30 @@ def script(
         done.stdout.decode("utf-8", "backslashreplace"),
         done.stderr.decode("utf-8", "backslashreplace"),
     )
+
+
+def on_a_terminal(
+    *arguments: str | Path, width: int = 300, env: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Run the installed console script on a terminal, and return all that it was sent."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(  # noqa: S603 -- our own script
+        [SCRIPT, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment({"TERM": "xterm-256color", "COLUMNS": str(width), **env}),
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    except OSError:  # how a terminal ends on Linux
+        pass
+    os.close(ours)
+    process.wait(timeout=PATIENCE)
+    return shown.decode()
 
 
 @contextmanager

@@ -27,7 +27,17 @@ from dispute_fsm.history.reader import read_steps
 from dispute_fsm.rules.v2023_03 import OPTIONS
 from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.scenarios.runner import run_scenario
-from tests.command_line import SCRIPT, Ran, complained, environment, piped, run, script
+from dispute_fsm.scenarios.title import title_in
+from tests.command_line import (
+    SCRIPT,
+    Ran,
+    complained,
+    environment,
+    on_a_terminal,
+    piped,
+    run,
+    script,
+)
 from tests.patience import PATIENCE
 from tests.sampling import few
 
@@ -123,16 +133,52 @@ def test_results_go_to_stdout_and_errors_to_stderr(files: Path) -> None:
     ran = script("run", ".", "--lang", "en", cwd=files)
     assert ran.code == 2
     assert "c-bad.dispute.yaml:4: steps[0].do: " in ran.err
-    assert ran.err.count("\n") == 1
-    assert "c-bad" not in ran.out
-    for shown in (
-        "好 / good",
-        "错 / short",
-        StateName.RESOLVED.en,
-        Outcome.WITHDRAWN.en,
-        "b-short.dispute.yaml:4: ",
-    ):
-        assert shown in ran.out
+    assert re.fullmatch(r"took [0-9.]+ s", ran.err.splitlines()[1])
+    assert ran.err.count("\n") == 2
+    end = Outcome.WITHDRAWN.en
+    assert ran.out.splitlines() == [
+        f"✓ a-good → {end}  good",
+        f"✗ b-short → {end}  short",
+        f"✓ sub/d-good → {end}  good",
+        "",
+        "b-short.dispute.yaml:4: step 1",
+        "    expected  state: opened",
+        f"    found     state: {StateName.RESOLVED.value}",
+        "",
+        "2 passed, 1 failed",
+    ]
+
+
+def test_a_title_in_two_languages_is_shown_in_the_one_asked_for(files: Path) -> None:
+    file = files / "a-good.dispute.yaml"
+    told = {lang: run("run", file, "--lang", lang).out.splitlines() for lang in ("zh", "en")}
+    assert [lines[0].split("  ")[1] for lines in told.values()] == ["好", "good"]
+    assert told["zh"][-1] == "1 个通过，0 个未通过"
+
+
+@pytest.mark.parametrize(
+    "title", ["shipped / not shipped", "发货 / 未发货", "甲 / a / b", "甲/a", "only one"]
+)
+def test_a_title_is_split_only_where_it_has_two_languages(title: str) -> None:
+    assert (title_in("zh", title), title_in("en", title)) == (title, title)
+
+
+def test_a_title_is_split_in_either_order() -> None:
+    for title in ("甲 / a", "a / 甲"):
+        assert (title_in("zh", title), title_in("en", title)) == ("甲", "a")
+
+
+def test_files_of_one_folder_are_named_without_it_and_others_as_given(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(*paths: str | Path) -> list[str]:
+        return [line.split()[1] for line in run("run", *paths).out.splitlines() if " → " in line]
+
+    monkeypatch.chdir(files)
+    good = Path("a-good.dispute.yaml")
+    assert names(good, "sub") == ["a-good", "sub/d-good"]
+    assert names("sub") == ["d-good"]
+    assert names(good, files / "sub") == ["a-good", str(files / "sub" / "d-good")]
 
 
 def test_a_failure_names_file_line_expected_and_found_for_people_and_programs(files: Path) -> None:
@@ -143,13 +189,10 @@ def test_a_failure_names_file_line_expected_and_found_for_people_and_programs(fi
     ]
     assert "state: resolved" in line["failures"][0]["found"]
     for lang in ("zh", "en"):
-        (told,) = (
-            told
-            for told in run("run", file, "--lang", lang).out.splitlines()
-            if told.startswith(f"{file}:4: ")
-        )
-        assert "state: opened" in told
-        assert "state: resolved" in told
+        lines = run("run", file, "--lang", lang).out.splitlines()
+        (at,) = (number for number, told in enumerate(lines) if told.startswith(f"{file}:4: "))
+        assert "state: opened" in lines[at + 1]
+        assert "state: resolved" in lines[at + 2]
 
 
 @pytest.mark.parametrize("command", ["run", "options"])
@@ -411,27 +454,6 @@ def test_what_is_piped_has_no_colours(files: Path) -> None:
         assert "\x1b" not in ran.out + ran.err
 
 
-def on_a_terminal(*arguments: str | Path, env: Mapping[str, str] = MappingProxyType({})) -> str:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(  # noqa: S603 -- our own script
-        [SCRIPT, *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment({"TERM": "xterm-256color", **env}),
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            shown += chunk
-    except OSError:  # how a terminal ends on Linux
-        pass
-    os.close(ours)
-    process.wait(timeout=PATIENCE)
-    return shown.decode()
-
-
 COLOURS = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-9]|9[0-7])(?:;[0-9]+)*m")
 
 
@@ -440,7 +462,7 @@ def test_a_terminal_gets_colours_and_a_progress_bar_unless_no_color_is_set(files
     assert COLOURS.search(bright)
     assert not COLOURS.search(plain)
     for shown in (bright, plain):
-        assert "错 / short" in shown
+        assert "b-short" in shown
         assert "steps[0].do" in shown
         assert re.search(r"[0-9]%", shown)
 
@@ -451,14 +473,14 @@ def test_the_language_can_be_chosen_and_is_else_that_of_the_terminal(files: Path
     for shown, hidden in ((chinese, english), (english, chinese)):
         assert shown.code == 0
         assert shown.out != hidden.out
-    assert StateName.RESOLVED.zh in chinese.out
-    assert StateName.RESOLVED.en in english.out
+    assert Outcome.WITHDRAWN.zh in chinese.out
+    assert Outcome.WITHDRAWN.en in english.out
     assert (
-        StateName.RESOLVED.zh
+        Outcome.WITHDRAWN.zh
         in script("run", file, env={"LC_ALL": "zh_CN.UTF-8", "PYTHONUTF8": "1"}).out
     )
     assert (
-        StateName.RESOLVED.en
+        Outcome.WITHDRAWN.en
         in script("run", file, env={"LC_ALL": "", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}).out
     )
 

@@ -191,8 +191,9 @@ def test_scenarios_have_the_same_results_in_several_processes(
         folder = [out] if "--histories" in mode else []
         paths = [scenarios, scenarios / "absent.dispute.yaml"]
         done = run("run", *mode, *folder, *paths, "--jobs", jobs)
-        seconds = re.compile(r"(in|用时) [0-9.]+ ")
-        ran.append((done.code, seconds.sub("", done.out), done.err.replace(str(out), "")))
+        seconds = re.compile(r"(took|用时) [0-9.]+ ")
+        err = seconds.sub("", done.err.replace(str(out), ""))
+        ran.append((done.code, done.out, err))
         histories.append({file.name: file.read_bytes() for file in out.iterdir()})
     assert ran[0] == ran[1]
     assert ran[0][0] == 2

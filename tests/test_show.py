@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dispute_fsm.cli import show as module
+from dispute_fsm.cli import output
 from dispute_fsm.cli.inputs import select_steps
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
@@ -72,9 +72,8 @@ PLAIN = (
 def run(*arguments: str | Path, given: bytes = b"", width: int = 300) -> Ran:
     """Call the command as on a terminal of this width, without colours."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            module, "console", Console(width=width, no_color=True, highlight=False, emoji=False)
-        )
+        terminal = Console(width=width, force_terminal=True, color_system=None, highlight=False)
+        patch.setattr(output, "console", terminal)
         done = command_line.run("show", *arguments, given=given)
     return replace(done, out="\n".join(line.rstrip() for line in done.out.splitlines()))
 

@@ -5,6 +5,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import Pipe, Process, parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
@@ -15,6 +16,12 @@ from dispute_fsm.errors import DisputeError
 
 T = TypeVar("T")
 R = TypeVar("R")
+Advance = Callable[[int], object]
+"""Is told how much more of the work is done."""
+
+
+def nobody(_amount: int) -> None:
+    """Stand for somebody who does not ask how much is done."""
 
 
 def usable_cores() -> int:
@@ -25,7 +32,9 @@ def usable_cores() -> int:
 
 
 @contextmanager
-def in_order(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Generator[Iterator[R]]:
+def in_order(
+    work: Callable[..., R], items: Sequence[T], jobs: int, advance: Advance | None = None
+) -> Generator[Iterator[R]]:
     """Apply a function to each item, in at most this many processes.
 
     The results come in the order of the items, and an exception comes where its result would. The
@@ -33,15 +42,18 @@ def in_order(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Generator
     context ends, so do the processes, whatever they are doing. Raises `DisputeError` where one of
     them was killed.
 
+    With `advance`, the function is called with a second argument, to tell how much of the work it
+    has done; `advance` is told here what it is told in any process.
+
     `concurrent.futures` would wait for what is running, and the pools of `multiprocessing` wait for
     ever for a process that was killed.
     """
     if (count := min(jobs, len(items))) <= 1:
-        yield map(work, items)
+        yield map(work if advance is None else partial(_call, work, advance), items)
         return
-    workers = [_started(work) for _ in range(count)]
+    workers = [_started(work, advances=advance is not None) for _ in range(count)]
     try:
-        yield _results([worker.pipe for worker in workers], items)
+        yield _results([worker.pipe for worker in workers], items, advance)
     finally:
         for worker in workers:
             worker.process.terminate()
@@ -49,6 +61,10 @@ def in_order(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Generator
             worker.process.join()
             worker.process.close()
             worker.pipe.close()
+
+
+def _call(work: Callable[[T, Advance], R], advance: Advance, item: T) -> R:
+    return work(item, advance)
 
 
 class _Worker(NamedTuple):
@@ -61,15 +77,17 @@ class _Outcome(NamedTuple):
     error: Exception | None
 
 
-def _started(work: Callable[[Any], object]) -> _Worker:
+def _started(work: Callable[..., object], *, advances: bool) -> _Worker:
     ours, theirs = Pipe()
-    process = Process(target=_serve, args=(work, theirs), daemon=True)
+    process = Process(target=_serve, args=(work, theirs, advances), daemon=True)
     process.start()
     theirs.close()  # so that reading ends where the process does
     return _Worker(process, ours)
 
 
-def _results(idle: list[Connection], items: Sequence[Any]) -> Iterator[Any]:
+def _results(
+    idle: list[Connection], items: Sequence[Any], advance: Advance | None
+) -> Iterator[Any]:
     """Give each item to the next process that is idle, and yield the results in order."""
     waiting = deque(enumerate(items))
     busy: dict[Connection, int] = {}
@@ -84,8 +102,12 @@ def _results(idle: list[Connection], items: Sequence[Any]) -> Iterator[Any]:
             ready = wait(list(busy), 0 if number in done else None)
             for pipe in [each for each in busy if each in ready]:
                 with _alive():
-                    done[busy.pop(pipe)] = pipe.recv()
-                idle.append(pipe)
+                    received = pipe.recv()
+                if isinstance(received, _Outcome):
+                    done[busy.pop(pipe)] = received
+                    idle.append(pipe)
+                elif advance is not None:
+                    advance(received)
             if number in done:
                 break
         outcome = done.pop(number)
@@ -107,14 +129,14 @@ def _alive() -> Generator[None]:
 # ---- in another process --------------------------------------------------------------------------
 
 
-def _serve(work: Callable[[Any], object], pipe: Connection) -> None:
+def _serve(work: Callable[..., object], pipe: Connection, advances: bool) -> None:  # noqa: FBT001 -- an argument of a process
     """Do what comes through the pipe, until this process is ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process decides
     Thread(target=_end_with_parent, daemon=True).start()
     while True:
         item = pipe.recv()
         try:
-            outcome = _Outcome(work(item), None)
+            outcome = _Outcome(work(item, pipe.send) if advances else work(item), None)
         except Exception as error:  # noqa: BLE001 -- raised where its result would be
             error.add_note(format_exc())  # a traceback stays in its process
             outcome = _Outcome(None, error)

@@ -9,10 +9,11 @@ import typer
 
 from dispute_fsm.cli import COMMANDS
 from dispute_fsm.cli.app import Exit, app, print_error
-from dispute_fsm.cli.arguments import HistoryOutputOption, JsonOption
+from dispute_fsm.cli.arguments import LANG, HistoryOutputOption, JsonOption, LangOption
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.help import CliGroup
-from dispute_fsm.cli.output import open_output, print_json, print_line
+from dispute_fsm.cli.messages import DB
+from dispute_fsm.cli.output import open_output, print_json, print_line, print_verdict
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX, open_history
 
@@ -67,7 +68,7 @@ def open_store(url: str, *, create: bool = False) -> Generator["Store"]:
 
 
 @command("check", db)
-def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
+def check_command(url: DbOption, as_json: JsonOption = False, lang: LangOption = LANG) -> Exit:
     """Check every hash, every transition, and every projection.
 
     A projection has to agree with the events of its dispute.
@@ -90,11 +91,13 @@ def check_command(url: DbOption, as_json: JsonOption = False) -> Exit:
                     {"dispute_id": damage.dispute_id, "seq": damage.seq, "message": damage.message}
                 )
                 continue
-            event = "" if damage.seq is None else f", event {damage.seq}"
+            event = "" if damage.seq is None else DB(lang, "event", seq=damage.seq)
             where = "" if damage.dispute_id is None else f"{damage.dispute_id}{event}: "
-            print_line(f"✗ {where}{damage.message}")
+            print_verdict("✗", f"{where}{damage.message}")
     if not as_json:
-        print_line(f"{counts.disputes} disputes, {counts.events} events, {damaged} damages")
+        mark = "✗" if damaged else "✓"
+        values = {"disputes": counts.disputes, "events": counts.events, "damaged": damaged}
+        print_verdict(mark, DB(lang, "checked", **values))
     return Exit.FAILED if damaged else Exit.OK
 
 
@@ -107,6 +110,7 @@ def import_command(
             metavar="HISTORY...", help=f"History files (*{SUFFIX}[.gz]); - is standard input."
         ),
     ],
+    lang: LangOption = LANG,
 ) -> Exit:
     """Import history files, each as a whole or not at all.
 
@@ -134,7 +138,7 @@ def import_command(
                 print_error(InputError(str(error), file=path) if conflict else error)
                 code = Exit.INVALID_INPUT
             else:
-                print_line(f"{path}: {new} new events")
+                print_line(DB(lang, "imported", path=path, count=new, s="" if new == 1 else "s"))
     return code
 
 

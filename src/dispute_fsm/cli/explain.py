@@ -18,13 +18,7 @@ from dispute_fsm.cli.arguments import (
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.explain_change import show_change
 from dispute_fsm.cli.inputs import select_steps
-from dispute_fsm.cli.output import (
-    print_item,
-    print_json,
-    print_line,
-    print_sentence,
-    print_written_into,
-)
+from dispute_fsm.cli.output import print_json, print_line, print_written_into
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.errors import InputError
 from dispute_fsm.explain.alternatives import Alternatives, alternatives, for_reader, loser
@@ -108,7 +102,7 @@ def explain_command(
         print_json({**said, "text": texts, **alternatives_record(result, hands, record.policy)})
         return Exit.OK
     for sentence in sentences(explanation, lang, review=review):
-        print_sentence(sentence, lang)
+        print_line(sentence, hang=0)
     _print_alternatives(record, result, hands, lang)
     return Exit.OK
 
@@ -125,11 +119,11 @@ def _print_alternatives(record: Record, result: Alternatives, reader: Hands, lan
         print_line("")
         print_line(group.heading, style="bold")
         for one in group.alternatives:
-            print_item(f"  {one.sign}", rests_on_text(one, lang))
-            print_item("    →", one.end, style="dim")
+            print_line(f"  {one.sign} {rests_on_text(one, lang)}", hang=4)
+            print_line(f"    → {one.end}", "dim", hang=6)
     for note in notes(result, lang):
         print_line("")
-        print_line(note)
+        print_line(note, hang=0)
 
 
 def _write_scenarios(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich.cells import cell_len
 from rich.text import Text
 
-from dispute_fsm.cli.app import console
-from dispute_fsm.cli.output import print_json, print_line
-from dispute_fsm.cli.show import entry_json, show_details, show_entry
+from dispute_fsm.cli.output import print_details, print_json, print_line
+from dispute_fsm.cli.show import entry_json, show_entry
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.events import AuditEvent
@@ -31,7 +31,6 @@ from dispute_fsm.explain.messages import CHANGE
 from dispute_fsm.history.messages import PAYLOAD_MEMBERS
 from dispute_fsm.history.timeline import TimelineEntry, local_time, timeline
 from dispute_fsm.history.timeline_text import actor_label, state_details, state_label
-from dispute_fsm.terminal import printable
 
 
 def show_change(record: Record, path: Path, lang: Lang, *, as_json: bool) -> None:
@@ -119,9 +118,9 @@ class _Told:
     def show(self) -> None:
         supposed, dispute = self.supposed, self.supposed.course.dispute
         head = self.text("head", dispute=supposed.record.end.dispute_id)
-        console.print(Text(printable(head), style="bold"))
+        print_line(head, "bold")
         for line in map(self.change, supposed.changes):
-            print_line(f"    {line}")
+            print_line(f"    {line}", hang=6)
         if not supposed.changes:
             print_line(f"    {self.text('nothing')}")
         width = len(str(len(supposed.events)))
@@ -135,8 +134,8 @@ class _Told:
         if not (supposed.steps or supposed.course.left_out or supposed.unreached):
             same = dispute.seq == supposed.record.end.seq
             print_line(self.text("as_recorded" if same else "as_recorded_after"))
-        console.print(Text(self.text("state", at=self.time(dispute.last_at)), style="bold"))
-        show_details([*state_details(dispute, self.lang), *_once_each(self.conclusion())])
+        print_line(self.text("state", at=self.time(dispute.last_at)), "bold")
+        print_details([*state_details(dispute, self.lang), *_once_each(self.conclusion())])
 
     # ---- what is supposed ------------------------------------------------------------------------
 
@@ -197,10 +196,9 @@ class _Told:
             codes = self.text("list").join(code.label(self.lang) for code in step.refused)
             what = self.text("refused", codes=codes)
         by = f"{actor_label(act.command.by, self.lang)} · {act.command.type.label(self.lang)}"
-        console.print()
-        console.print(
-            Text.assemble((f" {'':<{width}}  {self.time(act.at)}  ", "dim"), what, f"  {by}")
-        )
+        print_line("")
+        start = f" {'':<{width}}  {self.time(act.at)}  "
+        print_line(Text.assemble((start, "dim"), what, f"  {by}"), hang=cell_len(start))
 
     # ---- where that leads ------------------------------------------------------------------------
 

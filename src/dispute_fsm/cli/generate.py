@@ -1,14 +1,12 @@
 """`dispute-fsm generate`: write synthetic histories of any size, from a random seed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated
-
-from rich.progress import Progress
 
 from dispute_fsm.cli.app import Exit
 from dispute_fsm.cli.arguments import HistoryOutputOption, number_option, rules_option
 from dispute_fsm.cli.command import command
-from dispute_fsm.cli.output import open_output, progress_bar
+from dispute_fsm.cli.output import STANDARD_OUTPUT, open_output, progress_bar
 from dispute_fsm.domain.commands import DEFAULT_VERSION
 from dispute_fsm.domain.events import AuditEvent
 from dispute_fsm.domain.policy import Policy
@@ -39,18 +37,18 @@ def generate_command(
     Exit code: 0 written, 2 wrong usage, or the file cannot be written.
 
     """
+    progress, advance = progress_bar("generating", disputes, streams=to == STANDARD_OUTPUT)
     events = generate(disputes, seed, rules=rules)
-    with progress_bar() as progress, open_output(to) as stream:
-        write_records(stream, _counted(events, progress, disputes))
+    with progress, open_output(to) as stream:
+        write_records(stream, _counted(events, advance))
     return Exit.OK
 
 
 def _counted(
-    events: Iterator[tuple[AuditEvent, Policy]], progress: Progress, disputes: int
+    events: Iterator[tuple[AuditEvent, Policy]], advance: Callable[[int], object]
 ) -> Iterator[tuple[AuditEvent, Policy]]:
-    """Show on the progress bar how many disputes have been opened."""
-    task = progress.add_task("disputes", total=disputes)
+    """Count the disputes that have been opened."""
     for event, policy in events:
         yield event, policy
         if event.seq == 1:
-            progress.advance(task)
+            advance(1)

@@ -14,20 +14,15 @@ OUTPUT = Messages(
 
 RUN = Messages(
     {
-        "scenario": ("场景", "scenario"),
-        "state": ("结束状态", "ends in"),
-        "outcome": ("结果", "outcome"),
-        "events": ("事件数", "events"),
-        "failure": (
-            "{file}:{line}: {where}：预期 {expected}，实际 {found}",
-            "{file}:{line}: {where}: expected {expected}; found {found}",
-        ),
+        "bar": ("运行中", "running"),
+        "scenario": ("{end} · {title}", "{end} · {title}"),
+        "failure": ("{file}:{line}: {where}", "{file}:{line}: {where}"),
         "step": ("第 {} 步", "step {}"),
         "end": ("结束时", "at the end"),
-        "summary": (
-            "{passed} 个通过，{failed} 个未通过，用时 {seconds:.1f} 秒",
-            "{passed} passed, {failed} failed in {seconds:.1f} s",
-        ),
+        "expected": ("预期", "expected"),
+        "found": ("实际", "found"),
+        "summary": ("{passed} 个通过，{failed} 个未通过", "{passed} passed, {failed} failed"),
+        "duration": ("用时 {seconds:.1f} 秒", "took {seconds:.1f} s"),
     }
 )
 
@@ -84,13 +79,10 @@ REPLAY = Messages(
         "differences": ("{count} 处差异", "{count} difference{s}"),
         "read": ("{disputes}，{events}", "{disputes}, {events}"),
         "integrity": (
-            "{mark} 记录完整，哈希与流程均有效：{count}",
-            "{mark} integrity: hashes and transitions valid: {count}",
+            "记录完整，哈希与流程均有效：{count}",
+            "integrity: hashes and transitions valid: {count}",
         ),
-        "reproduced": (
-            "{mark} 按原规则复核，判定一致：{count}",
-            "{mark} decisions reproduced: {count}",
-        ),
+        "reproduced": ("按原规则复核，判定一致：{count}", "decisions reproduced: {count}"),
         "erased": (
             "{disputes}中有步骤因原文已清除而无法复核",
             "in {disputes} a step cannot be decided again, because personal data was erased",
@@ -109,14 +101,21 @@ REPLAY = Messages(
         "class": ("差异类别", "class of difference"),
         "not_opened": ("不予受理", "not opened"),
         "undetermined": ("无法确定", "undetermined"),
-        "step": ("第 {seq} 步 {command}：{drift}", "step {seq} {command}: {drift}"),
-        "changed": ("  {member}：{recorded} → {now}", "  {member}: {recorded} → {now}"),
-        "guard": ("  条件 {guard}：原 {then}；现 {now}", "  guard {guard}: then {then}, now {now}"),
+        "missing": ("无法确定（#{seq}：{missing}）", "undetermined (#{seq}: {missing})"),
+        "step": ("#{seq}  {command}：{drift}", "#{seq}  {command}: {drift}"),
+        "before": ("#{seq} 之前  {command}：{drift}", "before #{seq}  {command}: {drift}"),
+        "moved": ("{deadline} {change}", "{deadline} {change}"),
+        "guard": ("{guard}：{change}", "{guard}: {change}"),
         "not_asked": ("未核查", "not asked"),
         "more": (
             "另有 {count} 个未列出；--json 可查看全部",
             "{count} more are not shown; --json has them all",
         ),
+        "same_end": (
+            "{disputes}结果相同，仅过程有差异，未列出；--json 可查看全部",
+            "{disputes} would end the same and only differ on the way; --json has them all",
+        ),
+        "bar": ("复核中", "replaying"),
     }
 )
 
@@ -164,30 +163,57 @@ ROLLOUT = Messages(
     }
 )
 
+DB = Messages(
+    {
+        "event": ("，事件 {seq}", ", event {seq}"),
+        "checked": (
+            "{disputes} 起纠纷，{events} 个事件，{damaged} 处损坏",
+            "{disputes} disputes, {events} events, {damaged} damages",
+        ),
+        "imported": ("{path}：新增 {count} 个事件", "{path}: {count} new event{s}"),
+    }
+)
+
+SWEEP = Messages(
+    {
+        "summary": (
+            "已处理届满 {fired} 个，待处理 {pending} 个，失败 {failed} 个",
+            "fired {fired}, pending {pending}, failed {failed}",
+        ),
+    }
+)
+
 VERIFY = Messages(
     {
-        "counts": (
+        "bar": ("验证中", "verifying"),
+        "rules": ("规则 {rules}", "rules {rules}"),
+        "explored": ("状态空间", "state space"),
+        "explored_counts": (
+            "{policies} 组规则参数，{states} 个状态，{situations} 种情形",
+            "{policies} policies, {states} states, {situations} situations",
+        ),
+        "decided": ("请求", "questions"),
+        "decided_counts": (
             (
-                "规则 {rules}：{policies} 组规则参数，{states} 个状态，{situations} 种情形，"
-                "{questions} 个请求：接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，"
+                "{questions} 个：接受 {accepted}，拒绝 {refused}，无变化 {unchanged}，"
                 "因缺少订单数据未判定 {unknown}"
             ),
             (
-                "rules {rules}: {policies} policies, {states} states, {situations} situations, "
-                "{questions} questions: {accepted} accepted, {refused} refused, "
-                "{unchanged} unchanged, {unknown} undecided for lack of facts"
+                "{questions}: {accepted} accepted, {refused} refused, {unchanged} unchanged, "
+                "{unknown} undecided for lack of facts"
             ),
         ),
-        "waiting": (
+        "waiting": ("仍在等待", "waiting"),
+        "waiting_counts": (
             (
-                "各方沉默时仍会等待的情形：等待平台 {waiting_for_platform}，"
-                "时限因规则参数停用 {deadline_switched_off}"
+                "各方沉默时，{waiting_for_platform} 种情形等待平台，"
+                "{deadline_switched_off} 种因规则参数停用了时限"
             ),
             (
-                "situations that keep waiting while nobody acts: {waiting_for_platform} for the "
-                "platform, {deadline_switched_off} because the policy has switched a deadline off"
+                "while nobody acts, {waiting_for_platform} situations wait for the platform, "
+                "{deadline_switched_off} because the policy has switched a deadline off"
             ),
         ),
-        "shortest": ("{wrong}; 最短反例：", "{wrong}; shortest counter-example:"),
+        "shortest": ("{wrong}；最短反例：", "{wrong}; shortest counter-example:"),
     }
 )

@@ -8,16 +8,14 @@ from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, console, print_error
+from dispute_fsm.cli.app import Exit, print_error
 from dispute_fsm.cli.arguments import LANG, DisputeOption, JsonOption, LangOption, number_option
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import read_events, require_seq, run_dispute, select_steps
 from dispute_fsm.cli.messages import OPTIONS
-from dispute_fsm.cli.output import print_json, print_line
-from dispute_fsm.cli.show import show_details
+from dispute_fsm.cli.output import MARKS, print_details, print_json, print_line, print_separator
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import (
     Consequence,
@@ -98,12 +96,14 @@ def options_command(
         situations = _from_history(path, dispute)
     else:
         situations = [_from_scenario(path, dispute)]
-    for situation in situations:
+    for number, situation in enumerate(situations):
         views = options(situation.dispute, situation.facts, situation.at)
         if as_json:
             print_json(_as_json(situation, views))
-        else:
-            _show(situation, views, lang)
+            continue
+        if number:
+            print_separator()
+        _show(situation, views, lang)
     return Exit.OK
 
 
@@ -247,34 +247,36 @@ def _show(situation: _Situation, views: tuple[OptionView, ...], lang: Lang) -> N
     zone = ZoneInfo(dispute.policy.calendar.zone)
     state = state_label(dispute.path, lang)
     head = OPTIONS(lang, "head", id=dispute.dispute_id, state=state, at=local_time(at, zone))
-    console.print(Text(head, style="bold"))
+    print_line(head, "bold")
     if facts is not None:
         observed = OPTIONS(lang, "facts", at=local_time(facts.observed_at, zone))
-        console.print(Text(observed, style="dim"))
-        show_details([(OPTIONS(lang, "order"), order_text(facts, lang, zone))])
+        print_line(observed, "dim")
+        print_details([(OPTIONS(lang, "order"), order_text(facts, lang, zone))])
     if learned is not None:
-        console.print(Text(OPTIONS(lang, "learned"), style="dim"))
-        show_details([(OPTIONS(lang, "order"), order_text(learned, lang, zone))])
+        print_line(OPTIONS(lang, "learned"), "dim")
+        print_details([(OPTIONS(lang, "order"), order_text(learned, lang, zone))])
     for view in views:
         marks = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}
         mark, status = marks[view.open]
         print_line("")
-        console.print(
+        print_line(
             Text.assemble(
-                f"{mark} ",
-                (view.option.label(lang), "bold"),
+                (mark, MARKS[mark]),
+                " ",
+                (view.option.label(lang), "dim" if view.open is False else "bold"),
                 f"  [{OPTIONS(lang, status)}]  ",
                 (view.option.value, "dim"),
             )
         )
-        details = Table.grid(padding=(0, 2, 0, 0))
-        details.add_column(no_wrap=True, style="dim")
-        details.add_column(overflow="fold")
-        previous = ""
-        for name, line in [*_reasons(view, lang), *_preview(view.preview, dispute, zone, lang)]:
-            details.add_row("" if name == previous else f"  {OPTIONS(lang, name)}", Text(line))
-            previous = name
-        console.print(details)
+        lines = [*_reasons(view, lang), *_preview(view.preview, dispute, zone, lang)]
+        names = ["", *(name for name, _ in lines)]
+        print_details(
+            (
+                ("" if name == previous else OPTIONS(lang, name), line)
+                for previous, (name, line) in zip(names, lines, strict=False)
+            ),
+            indent=2,
+        )
     if any(view.preview for view in views):
         print_line("")
         print_line(OPTIONS(lang, "final"))

@@ -2,46 +2,78 @@
 
 import json
 import sys
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
 from rich.cells import cell_len
 from rich.progress import Progress
+from rich.table import Table
 from rich.text import Text
 
 from dispute_fsm.cli.app import console, error_console, print_note
 from dispute_fsm.cli.arguments import LANG
+from dispute_fsm.cli.layout import broken
 from dispute_fsm.cli.messages import OUTPUT
 from dispute_fsm.domain.enums import Lang
+from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.jsonl import atomic_file, atomic_text_file
 from dispute_fsm.terminal import printable
 
 STANDARD_OUTPUT = Path("-")
 
+MARKS: Mapping[str, str] = FrozenMap({"✓": "green", "✗": "red", "?": "yellow", "–": "dim"})
+"""The signs of what passed or is open, of what did not, and of what is unknown, with colours."""
+_SEPARATOR = 80
+_UNLIMITED = 10_000
+"""Columns that no table has."""
 _KILO = 1000
 
 
-def print_line(line: str, style: str | None = None) -> None:
-    """Print a line of a result as it is: no markup, no wrapping, so that it can be copied."""
-    console.print(printable(line), style=style, markup=False, soft_wrap=True)
+def print_line(line: str | Text, style: str = "", *, hang: int = 2) -> None:
+    """Print a line of a result without markup; on a terminal it is wrapped, and hangs there."""
+    text = Text(printable(line), style) if isinstance(line, str) else line
+    lines = broken(text, console.width, hang) if console.is_terminal else [text]
+    for each in lines:
+        console.print(each, soft_wrap=True)
 
 
-def print_sentence(sentence: str, lang: Lang) -> None:
-    """Print a sentence; on a terminal it is wrapped between words, which Chinese does not part."""
-    by_words = lang == "en" and console.is_terminal
-    console.print(Text(printable(sentence)), soft_wrap=not by_words)
+def print_text(text: str) -> None:
+    """Print a text of several lines as it is, so that it can be copied."""
+    console.print(printable(text), markup=False, soft_wrap=True)
 
 
-def print_item(mark: str, text: str, style: str | None = None) -> None:
-    """Print an item of a list under its mark; on a terminal it is wrapped, and hangs there."""
-    indent = " " * (cell_len(mark) + 1)
-    width = console.width - len(indent) if console.is_terminal else sys.maxsize
-    first, *others = Text(printable(text)).wrap(console, width) or [Text()]
-    for start, line in ((f"{mark} ", first), *((indent, line) for line in others)):
-        print_line(f"{start}{line.plain.rstrip()}", style=style)
+def print_verdict(mark: str, text: str) -> None:
+    """Print a text behind its mark."""
+    print_line(Text.assemble((mark, MARKS[mark]), " ", printable(text)))
+
+
+def print_separator() -> None:
+    """Print a line between two disputes."""
+    print_line("")
+    print_line("─" * (console.width if console.is_terminal else _SEPARATOR), "dim")
+    print_line("")
+
+
+def print_details(rows: Iterable[tuple[str, str]], indent: int = 4) -> None:
+    """Print labels and texts in two columns."""
+    each = [(label, printable(text)) for label, text in rows]
+    width = max((cell_len(label) for label, _ in each), default=0)
+    for label, text in each:
+        start = " " * indent + label + " " * (width - cell_len(label) + 2)
+        print_line(Text.assemble((start, "dim"), text), hang=cell_len(start))
+
+
+def print_table(table: Table) -> None:
+    """Print a table; on a terminal its cells are wrapped, else it is as wide as they are."""
+    width = console.width if console.is_terminal else _UNLIMITED
+    for segments in console.render_lines(table, console.options.update(width=width), pad=False):
+        line = Text.assemble(*((segment.text, segment.style or "") for segment in segments))
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
 def print_json(record: object) -> None:
@@ -49,17 +81,21 @@ def print_json(record: object) -> None:
     _write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
 
-def progress_bar() -> Progress:
-    """Make the progress bar of a long command; it shows on a terminal only and vanishes at the end.
+def progress_bar(
+    what: str, total: int | None, *, streams: bool = False
+) -> tuple[Progress, Callable[[int], None]]:
+    """Make the progress bar of a long command, and what is told how much more is done.
 
-    Results that go to a terminal too are printed above it. Other results bypass rich.
+    It shows on a terminal only, from where it is entered, and vanishes at the end. Where results
+    stream to the same terminal meanwhile, they are the progress. A total of None is unknown.
     """
-    return Progress(
+    bar = Progress(
         console=error_console,
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        disable=not sys.stderr.isatty(),
+        redirect_stdout=False,
+        disable=not sys.stderr.isatty() or (streams and sys.stdout.isatty()),
     )
+    return bar, partial(bar.advance, bar.add_task(what, total=total))
 
 
 @contextmanager

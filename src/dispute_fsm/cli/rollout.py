@@ -10,11 +10,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dispute_fsm.cli.app import Exit, console
+from dispute_fsm.cli.app import Exit
 from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.messages import ROLLOUT
-from dispute_fsm.cli.output import print_json, print_line
+from dispute_fsm.cli.output import print_json, print_line, print_table
 from dispute_fsm.domain.enums import Lang
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.rollout import Rollout, Span, bucket_of
@@ -24,6 +24,7 @@ from dispute_fsm.history.timeline import local_time
 from dispute_fsm.scenarios.settings import read_rollout
 from dispute_fsm.terminal import printable
 
+_DATE = len("2023-03-28")
 _ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
 
 
@@ -140,7 +141,9 @@ def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang:
     for name in ("merchant", "reason", "bucket", "newer"):
         table.add_column(ROLLOUT(lang, name, newer=rollout.newer), overflow="fold")
     if at is not None:
-        table.add_column(ROLLOUT(lang, "at", at=local_time(at, _ZONE)), overflow="fold")
+        # Narrow, so that the times beside it stay on one line.
+        head = ROLLOUT(lang, "at", at=local_time(at, _ZONE))
+        table.add_column(head, overflow="fold", max_width=_DATE)
     for merchant in merchants:
         spans = "; ".join(_span(span, lang) for span in rollout.spans(merchant))
         now = [] if at is None else [rollout.decide(merchant, at).version]
@@ -151,7 +154,8 @@ def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang:
             spans or ROLLOUT(lang, "never", older=rollout.older),
             *map(escape, now),
         )
-    console.print(table)
+    print_table(table)
+    print_line("")
     for step in _steps(rollout, merchants):
         line = ROLLOUT(
             lang,

@@ -1,6 +1,7 @@
 """`dispute-fsm run`: run scenario files and report their results."""
 
 import logging
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -10,16 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import structlog
 import typer
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, console, print_error
+from dispute_fsm.cli.app import Exit, console, print_error, print_note
 from dispute_fsm.cli.arguments import CORES, LANG, JobsOption, JsonOption, LangOption
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.db import open_store
 from dispute_fsm.cli.inputs import ScenarioFile, scenario_files
 from dispute_fsm.cli.messages import RUN
-from dispute_fsm.cli.output import print_json, print_line, print_written_into, progress_bar
+from dispute_fsm.cli.output import (
+    print_details,
+    print_json,
+    print_line,
+    print_written_into,
+    progress_bar,
+)
 from dispute_fsm.domain.enums import Lang, Outcome, RefusalCode
 from dispute_fsm.errors import ConflictError, InputError
 from dispute_fsm.history.jsonl import SUFFIX as HISTORY
@@ -27,12 +33,15 @@ from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.history.timeline_text import state_label
 from dispute_fsm.scenarios.reader import SUFFIX, read_scenario
 from dispute_fsm.scenarios.runner import Failure, ScenarioResult, run_scenario
+from dispute_fsm.scenarios.title import title_in
 from dispute_fsm.terminal import printable
 from dispute_fsm.workers import in_order
 
 if TYPE_CHECKING:
     from dispute_fsm.store.repository import Store
 
+_LEAST_ROOM = 12
+"""Columns in which the beginning of a title still says something."""
 _LEAST_SHARED = 200
 """Scenarios that take about as long to run as a process to begin: fewer are not spread."""
 
@@ -85,13 +94,11 @@ def run(
             print_error(error)
         tasks = [_Task(file.path, targets.get(file)) for file in files]
         count = 1 if store is not None or _is_one_process_enough(tasks) else jobs
+        progress, advance = progress_bar(RUN(lang, "bar"), len(tasks), streams=as_json)
         # The processes begin before the progress bar, which has a thread: it must not be copied.
-        with (
-            in_order(partial(_run, store, as_json), tasks, count) as ran,
-            progress_bar() as progress,
-        ):
-            each = zip(tasks, ran, strict=True)
-            for task, result in progress.track(each, total=len(tasks), description="scenarios"):
+        with in_order(partial(_run, store, as_json), tasks, count) as ran, progress:
+            for task, result in zip(tasks, ran, strict=True):
+                advance(1)
                 if isinstance(result, InputError | OSError):
                     print_error(result)
                     errors.append(result)
@@ -104,7 +111,8 @@ def run(
     if histories is not None:
         print_written_into(histories, written, lang)
     if results and not as_json:
-        _show(results, monotonic() - start, lang)
+        _show(results, lang)
+        print_note(RUN(lang, "duration", seconds=monotonic() - start), "dim")
     if errors:
         return Exit.INVALID_INPUT
     return Exit.OK if all(result.ok for result in results) else Exit.FAILED
@@ -225,42 +233,58 @@ def _as_json(result: ScenarioResult) -> dict[str, Any]:
     }
 
 
-def _show(results: list[_Result], seconds: float, lang: Lang) -> None:
-    columns = ("scenario", "state", "outcome", "events")
-    table = Table(
-        Column(""),
-        *(Column(RUN(lang, name), overflow="fold") for name in columns),
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
-    for result in results:
-        refused = ", ".join(code.label(lang) for code in result.refused)
-        table.add_row(
-            "✓" if result.ok else "✗",
-            escape(printable(result.title)),
-            refused if result.path is None else state_label(result.path, lang),
-            "" if result.outcome is None else result.outcome.label(lang),
-            str(result.events),
-            style=None if result.ok else "red",
-        )
-    console.print(table)
+# ---- for people ----------------------------------------------------------------------------------
+
+
+def _show(results: Sequence[_Result], lang: Lang) -> None:
+    names = _names([result.file for result in results])
+    for name, result in zip(names, results, strict=True):
+        print_line(_headline(name, result, lang))
     for result in results:
         for failure in result.failures:
-            step = failure.step
-            where = RUN(lang, "end") if step is None else RUN(lang, "step", step)
-            print_line(
-                RUN(
-                    lang,
-                    "failure",
-                    file=result.file,
-                    line=failure.line,
-                    where=where,
-                    expected=failure.expected,
-                    found=failure.actual,
-                )
-            )
+            _show_failure(result.file, failure, lang)
     passed = sum(result.ok for result in results)
-    console.print(
-        RUN(lang, "summary", passed=passed, failed=len(results) - passed, seconds=seconds)
+    failed = len(results) - passed
+    print_line("")
+    style = "bold red" if failed else "bold green"
+    print_line(RUN(lang, "summary", passed=passed, failed=failed), style)
+
+
+def _names(files: Sequence[str]) -> list[str]:
+    """Shorten the names of files to where they differ: without the common folder and the suffix."""
+    folders = [Path(file).parent for file in files]
+    shared = (
+        folder
+        for folder in (folders[0], *folders[0].parents)
+        if all(each.is_relative_to(folder) for each in folders)
     )
+    common = next(shared, None)
+    names = files if common is None else [str(Path(file).relative_to(common)) for file in files]
+    return [name.removesuffix(SUFFIX) for name in names]
+
+
+def _headline(name: str, result: _Result, lang: Lang) -> Text:
+    """Return a scenario on one line; on a terminal, the title gets what room is left."""
+    if result.outcome is not None:
+        end = result.outcome.label(lang)
+    elif result.path is not None:
+        end = state_label(result.path, lang)
+    else:
+        end = ", ".join(code.label(lang) for code in result.refused)
+    mark, style = ("✓", "green") if result.ok else ("✗", "red")
+    line = Text.assemble((mark, style), f" {printable(name)} → {end}")
+    title = printable(title_in(lang, result.title))
+    room = console.width - line.cell_len if console.is_terminal else sys.maxsize
+    if room > _LEAST_ROOM and title != Path(name).name:
+        shown = Text(f"  {title}", "dim")
+        shown.truncate(room, overflow="ellipsis")
+        line.append_text(shown)
+    return line
+
+
+def _show_failure(file: str, failure: Failure, lang: Lang) -> None:
+    where = RUN(lang, "end") if failure.step is None else RUN(lang, "step", failure.step)
+    print_line("")
+    print_line(RUN(lang, "failure", file=file, line=failure.line, where=where), "bold")
+    found = (("expected", failure.expected), ("found", failure.actual))
+    print_details((RUN(lang, name), text) for name, text in found)

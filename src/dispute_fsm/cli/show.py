@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
-from dispute_fsm.cli.app import Exit, console
+from dispute_fsm.cli.app import Exit
 from dispute_fsm.cli.arguments import (
     LANG,
     DisputeOption,
@@ -19,7 +19,7 @@ from dispute_fsm.cli.arguments import (
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import require_seq, select_steps
 from dispute_fsm.cli.messages import SHOW
-from dispute_fsm.cli.output import print_json, print_sentence
+from dispute_fsm.cli.output import print_details, print_json, print_line
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.enums import LIABILITIES, Labelled, Lang
 from dispute_fsm.domain.rollout import RolloutDecision
@@ -36,7 +36,6 @@ from dispute_fsm.history.timeline import (
     timeline,
 )
 from dispute_fsm.history.timeline_text import details, headline, state_details
-from dispute_fsm.terminal import printable
 
 
 @command("show")
@@ -169,18 +168,18 @@ def _show(
         consumer=dispute.consumer_id,
         rules=dispute.rules.id,
     )
-    console.print(Text(printable(head), style="bold"))
-    console.print()
+    print_line(head, "bold")
+    print_line("")
     for sentence in conclusion:
-        print_sentence(sentence, lang)
+        print_line(sentence, hang=0)
     width = len(str(entries[-1].seq))
     for entry in entries:
         show_entry(entry, width, lang)
-    console.print()
+    print_line("")
     at = local_time(dispute.last_at, ZoneInfo(dispute.policy.calendar.zone))
     state = SHOW(lang, "state", at=at, seq=dispute.seq, revision=dispute.revision)
-    console.print(Text(state, style="bold"))
-    show_details(state_details(dispute, lang))
+    print_line(state, "bold")
+    print_details(state_details(dispute, lang))
 
 
 def show_entry(
@@ -188,11 +187,11 @@ def show_entry(
 ) -> None:
     """Print an entry of a timeline, and notes below it; `width` is that of the largest number."""
     when, what, by = headline(entry, lang)
-    console.print()
-    console.print(
-        Text.assemble((f"#{entry.seq:<{width}}  {when}  ", "dim"), (what, _style(entry)), f"  {by}")
-    )
-    show_details([*details(entry, lang), *notes])
+    print_line("")
+    start = f"#{entry.seq:<{width}}  {when}  "
+    head = Text.assemble((start, "dim"), (what, _style(entry)), f"  {by}")
+    print_line(head, hang=cell_len(start))
+    print_details([*details(entry, lang), *notes])
 
 
 def _style(entry: TimelineEntry) -> str:
@@ -201,13 +200,3 @@ def _style(entry: TimelineEntry) -> str:
     if entry.outcome is None:
         return "bold"
     return "bold red" if entry.outcome in LIABILITIES else "bold green"
-
-
-def show_details(rows: Iterable[tuple[str, str]]) -> None:
-    """Print labels and texts in two columns."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in rows:
-        grid.add_row(f"    {label}", Text(text))
-    console.print(grid)

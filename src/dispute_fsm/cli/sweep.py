@@ -9,9 +9,10 @@ from typing import Annotated, Any, cast
 import typer
 
 from dispute_fsm.cli.app import Exit
-from dispute_fsm.cli.arguments import JsonOption
+from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.db import DbOption, open_store
+from dispute_fsm.cli.messages import SWEEP
 from dispute_fsm.cli.output import print_json, print_line
 from dispute_fsm.domain.scalars import parse_duration
 from dispute_fsm.errors import InputError, OrderSystemUnavailableError
@@ -60,6 +61,7 @@ def sweep_command(
         ),
     ] = "0s",
     as_json: JsonOption = False,
+    lang: LangOption = LANG,
 ) -> Exit:
     """Fire every deadline that has passed, once or continuously.
 
@@ -90,10 +92,11 @@ def sweep_command(
             swept = sweeper.run()
         else:
             swept = service.sweep(behind=left)
+    counts = {"fired": swept.fired, "pending": swept.pending, "failed": swept.failed}
     if as_json:
-        print_json({"fired": swept.fired, "pending": swept.pending, "failed": swept.failed})
+        print_json(counts)
     else:
-        print_line(f"fired {swept.fired}, pending {swept.pending}, failed {swept.failed}")
+        print_line(SWEEP(lang, "summary", **counts))
     if forever or not (swept.pending or swept.failed):
         return Exit.OK
     return Exit.FAILED if swept.failed else Exit.UNAVAILABLE

@@ -34,7 +34,7 @@ from dispute_fsm.verify.properties import (
 )
 from dispute_fsm.verify.representatives import representative_policies
 from dispute_fsm.verify.state_space import Exploration, PathStep, explore
-from dispute_fsm.workers import in_order
+from dispute_fsm.workers import Advance, in_order, nobody
 
 PROPERTIES = (
     one_answer,
@@ -120,12 +120,23 @@ def verify(version: RuleVersion) -> Verification:
         return next(results)
 
 
+def steps(versions: Iterable[RuleVersion]) -> int:
+    """Return in how many steps rule versions are verified: configurations and properties."""
+    return sum(len(representative_policies(each)) * _steps(each) for each in versions)
+
+
 @contextmanager
-def verifications(versions: Sequence[RuleVersion], jobs: int) -> Generator[Iterator[Verification]]:
-    """Verify rule versions in at most this many processes; the results are as from one."""
+def verifications(
+    versions: Sequence[RuleVersion], jobs: int, advance: Advance = nobody
+) -> Generator[Iterator[Verification]]:
+    """Verify rule versions in at most this many processes; the results are as from one.
+
+    `advance` is told how many of the `steps` are done.
+    """
     policies = [tuple(representative_policies(version).values()) for version in versions]
     tasks = [_Task(number, policy) for number, each in enumerate(policies) for policy in each]
-    with in_order(partial(_check, tuple(versions)), tasks, jobs) as checked:
+    check = partial(_check, tuple(versions))
+    with in_order(check, tasks, jobs, advance) as checked:
         yield (
             _verification(version, zip(each, checked, strict=False))
             for version, each in zip(versions, policies, strict=True)
@@ -160,12 +171,23 @@ class _Checked(NamedTuple):
     violations: dict[str, tuple[tuple[PathStep, ...], Message]]
 
 
-def _check(versions: Sequence[RuleVersion], task: _Task) -> _Checked:
-    exploration = explore(versions[task.version], task.policy)
-    shortest = {
-        checked.id: min(checked.violations(exploration), key=_length, default=None)
-        for checked in PROPERTIES
-    }
+def _steps(version: RuleVersion) -> int:
+    return len(version.table.configurations) + len(PROPERTIES)
+
+
+def _check(versions: Sequence[RuleVersion], task: _Task, advance: Advance) -> _Checked:
+    version, explored = versions[task.version], list[str]()
+
+    def watch(configuration: str) -> None:
+        explored.append(configuration)
+        advance(1)
+
+    exploration = explore(version, task.policy, watch)
+    advance(len(version.table.configurations) - len(explored))  # others cannot be reached
+    shortest = dict[str, Violation | None]()
+    for checked in PROPERTIES:
+        shortest[checked.id] = min(checked.violations(exploration), key=_length, default=None)
+        advance(1)
     found = {name: (one.path, one.wrong) for name, one in shortest.items() if one is not None}
     return _Checked(Counts.of(exploration), found)
 

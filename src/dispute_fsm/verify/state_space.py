@@ -11,7 +11,7 @@ are not tried again: what comes of them does not depend on clocks.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -130,8 +130,13 @@ class Exploration:
                 yield decision, decision.evaluation
 
 
-def explore(version: RuleVersion, policy: Policy) -> Exploration:
-    """Explore every situation that a dispute can reach under this rule version and policy."""
+def explore(
+    version: RuleVersion, policy: Policy, watch: Callable[[str], object] | None = None
+) -> Exploration:
+    """Explore every situation that a dispute can reach under this rule version and policy.
+
+    `watch` is called with each configuration, once all is decided in the first situation there.
+    """
     opening = OpenDispute(
         dispute_id="D-1",
         order_id="O-1",
@@ -147,6 +152,7 @@ def explore(version: RuleVersion, policy: Policy) -> Exploration:
     dispute = begin(opened.event, policy)
     root = Situation(key_of(dispute), dispute, ())
     situations, queue, shapes = {root.key: root}, deque([root]), set[Shape]()
+    configurations = set[str]()
     while queue:
         situation = queue.popleft()
         for decision in _decisions(situation, shapes):
@@ -159,6 +165,9 @@ def explore(version: RuleVersion, policy: Policy) -> Exploration:
                 situations[key] = Situation(key, decision.after, (*situation.path, step))
                 queue.append(situations[key])
             decision.successor = situations[key]
+        if watch is not None and situation.dispute.path not in configurations:
+            configurations.add(situation.dispute.path)
+            watch(situation.dispute.path)
     return Exploration(version, policy, situations)
 
 

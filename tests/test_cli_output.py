@@ -1,0 +1,190 @@
+"""What commands print: bars that move and vanish, lines that fit, one language at a time."""
+
+import gzip
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.text import Text
+
+from dispute_fsm.cli.layout import broken
+from dispute_fsm.history import replay_files
+from dispute_fsm.history.generate import generate
+from dispute_fsm.history.jsonl import write_history
+from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.verify import checker
+from tests.command_line import on_a_terminal, run, script
+from tests.support import ROOT
+
+SHORTER = ROOT / "examples" / "policies" / "shorter-response.yaml"
+EXAMPLES = ROOT / "examples"
+CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+DISPUTES = 400
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a history of which the replay takes a while."""
+    path = tmp_path_factory.mktemp("output") / "x.history.jsonl"
+    write_history(path, generate(DISPUTES, 7))
+    return path
+
+
+# ---- progress ------------------------------------------------------------------------------------
+
+
+def frames(shown: str) -> list[int]:
+    """Return the percentages that a bar has shown, each once."""
+    found = [int(percent) for percent in re.findall(r"([0-9]+)%", CODES.sub("", shown))]
+    assert found == sorted(found)
+    return list(dict.fromkeys(found))
+
+
+def is_cleared(shown: str) -> bool:
+    """Tell whether the last frame of a bar was erased: its line, and the one that it has begun."""
+    _, _, end = shown.rpartition("%")
+    return re.search(r"\r\n\x1b\[\?25h\r\x1b\[1A\x1b\[2K", end) is not None
+
+
+def moves(*arguments: str | Path) -> None:
+    shown = on_a_terminal(*arguments)
+    assert len([percent for percent in frames(shown) if 0 < percent < 100]) > 1
+    assert is_cleared(shown)
+
+
+def test_the_bar_of_generate_moves_and_vanishes(tmp_path: Path) -> None:
+    moves("generate", "--disputes", "600", "--seed", "1", "-o", tmp_path / "x.history.jsonl")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_the_bar_of_replay_moves_and_vanishes(history: Path, jobs: str) -> None:
+    moves("replay", history, "--jobs", jobs)
+
+
+def test_the_bar_of_run_moves_and_vanishes() -> None:
+    moves("run", EXAMPLES, ROOT / "tests" / "scenarios")
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_the_bar_of_verify_moves_and_vanishes(jobs: str) -> None:
+    moves("verify", "--rules", "2023-03", "--jobs", jobs)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_verification_tells_every_step_whichever_process_takes_it(
+    jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [rule_version("2023-03")]
+    few = dict(list(checker.representative_policies(versions[0]).items())[:2])
+    monkeypatch.setattr(checker, "representative_policies", lambda _version: few)
+    told = list[int]()
+    with checker.verifications(versions, jobs, told.append) as results:
+        assert all(result.ok for result in results)
+    assert sum(told) == checker.steps(versions)
+    assert len(told) > len(few) * len(checker.PROPERTIES)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_replay_tells_every_byte_whichever_process_reads_it(
+    history: Path, tmp_path: Path, jobs: int, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_files, "_LEAST_SHARED", 0)
+    path = tmp_path / f"x.history.jsonl{suffix}"
+    content = history.read_bytes()
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    told = list[int]()
+    with replay_files.replay_files([str(path)], None, jobs, told.append) as results:
+        assert sum(1 for _ in results) == DISPUTES
+    total = replay_files.size_of([str(path)])
+    assert total == len(content)
+    assert len(told) > 10
+    # A policy is of each share.
+    assert total <= sum(told) < total * 1.1
+
+
+def test_what_streams_to_the_terminal_is_not_mixed_with_a_bar(history: Path) -> None:
+    shown = on_a_terminal("replay", history, "--json")
+    assert [json.loads(line)["ok"] for line in shown.splitlines()] == [True] * DISPUTES
+
+
+# ---- lines ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", EXAMPLES),
+        ("options", EXAMPLES / "06-not-shipped-then-corrected.dispute.yaml", "--at", "1"),
+        (
+            "rollout",
+            EXAMPLES / "rollout" / "plan.yaml",
+            "--merchants",
+            EXAMPLES / "rollout" / "merchants.txt",
+        ),
+        ("replay", "HISTORY", "--policy", SHORTER),
+        ("show", "ONE"),
+        ("explain", "ONE"),
+    ],
+    ids=lambda given: given[0],
+)
+def test_on_a_terminal_no_line_is_longer_than_it_and_piped_none_is_broken(
+    command: Sequence[str | Path], lang: str, history: Path, tmp_path: Path
+) -> None:
+    run("run", EXAMPLES / "15-promise-missed.dispute.yaml", "--histories", tmp_path)
+    files = {"HISTORY": history, "ONE": tmp_path / "15-promise-missed.history.jsonl"}
+    arguments = [files.get(str(word), word) for word in command]
+    shown = on_a_terminal(*arguments, "--lang", lang, width=80)
+    printed = CODES.sub("", shown.rpartition("\x1b[2K")[2])
+    assert all(cell_len(line) <= 80 for line in printed.splitlines())
+    narrow = script(*arguments, "--lang", lang, env={"COLUMNS": "40"})
+    assert narrow.out == script(*arguments, "--lang", lang, env={"COLUMNS": "400"}).out
+    if command[0] not in {"run", "rollout"}:  # where titles are cut, and cells are wrapped
+        assert "".join(printed.split()) == "".join(narrow.out.split())
+
+
+def test_a_line_is_broken_between_words_and_hangs() -> None:
+    lines = [line.plain for line in broken(Text("✓ one two three"), 9, 2)]
+    assert lines == ["✓ one two", "  three"]
+
+
+def test_chinese_is_broken_anywhere_but_before_punctuation() -> None:
+    text = Text("\u4e00\u4e8c\u4e09，\u56db")
+    assert [line.plain for line in broken(text, 6, 0)] == [
+        "\u4e00\u4e8c",
+        "\u4e09，\u56db",
+    ]
+
+
+def test_a_word_that_is_longer_than_a_line_stays_whole() -> None:
+    lines = [line.plain for line in broken(Text("a /a/very/long/path b"), 6, 2)]
+    assert lines == ["a", "  /a/very/long/path", "  b"]
+
+
+# ---- one language at a time ----------------------------------------------------------------------
+
+
+def test_options_of_many_disputes_are_separated(history: Path) -> None:
+    parts = run("options", history, "--lang", "en").out.split("─" * 80)
+    assert len(parts) == DISPUTES
+    assert all(len(re.findall("^dispute D", part, re.MULTILINE)) == 1 for part in parts)
+
+
+@pytest.mark.parametrize(
+    "command", [("replay", "--policy", SHORTER), ("replay", "--rules", "extended")], ids=str
+)
+def test_a_replay_in_chinese_has_no_utc_and_no_english(
+    command: tuple[str, ...], history: Path
+) -> None:
+    out = run(command[0], history, *command[1:], "--lang", "zh").out
+    assert not re.search(r"[0-9]Z", out)
+    assert "{" not in out
+    for line in out.splitlines():
+        if not line.startswith(("✗", "?")):
+            words = re.sub(r"\([a-z_]+\)|--json|\+0800", "", line)
+            assert not re.search(r"[A-Za-z]{2}", words), line
