@@ -6,14 +6,12 @@ entry point is called in this process, which is the same but for the start.
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest

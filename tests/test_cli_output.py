@@ -8,21 +8,33 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
+from dispute_fsm.cli import output
+from dispute_fsm.cli import run as run_module
 from dispute_fsm.cli.layout import broken
 from dispute_fsm.history import replay_files
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.verify import checker
-from tests.command_line import on_a_terminal, run, script
+from dispute_fsm.verify.representatives import representative_policies
+from tests.command_line import on_a_terminal, run
 from tests.support import ROOT
 
 SHORTER = ROOT / "examples" / "policies" / "shorter-response.yaml"
 EXAMPLES = ROOT / "examples"
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 DISPUTES = 400
+
+
+@pytest.fixture(scope="module")
+def sixty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a history of a few disputes of every kind."""
+    path = tmp_path_factory.mktemp("output") / "y.history.jsonl"
+    write_history(path, generate(60, 7))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +91,7 @@ def test_a_verification_tells_every_step_whichever_process_takes_it(
     jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = [rule_version("2023-03")]
-    few = dict(list(checker.representative_policies(versions[0]).items())[:2])
+    few = dict(list(representative_policies(versions[0]).items())[:2])
     monkeypatch.setattr(checker, "representative_policies", lambda _version: few)
     told = list[int]()
     with checker.verifications(versions, jobs, told.append) as results:
@@ -134,18 +146,25 @@ def test_what_streams_to_the_terminal_is_not_mixed_with_a_bar(history: Path) -> 
     ids=lambda given: given[0],
 )
 def test_on_a_terminal_no_line_is_longer_than_it_and_piped_none_is_broken(
-    command: Sequence[str | Path], lang: str, history: Path, tmp_path: Path
+    command: Sequence[str | Path], lang: str, sixty: Path, tmp_path: Path
 ) -> None:
     run("run", EXAMPLES / "15-promise-missed.dispute.yaml", "--histories", tmp_path)
-    files = {"HISTORY": history, "ONE": tmp_path / "15-promise-missed.history.jsonl"}
-    arguments = [files.get(str(word), word) for word in command]
-    shown = on_a_terminal(*arguments, "--lang", lang, width=80)
-    printed = CODES.sub("", shown.rpartition("\x1b[2K")[2])
-    assert all(cell_len(line) <= 80 for line in printed.splitlines())
-    narrow = script(*arguments, "--lang", lang, env={"COLUMNS": "40"})
-    assert narrow.out == script(*arguments, "--lang", lang, env={"COLUMNS": "400"}).out
+    files = {"HISTORY": sixty, "ONE": tmp_path / "15-promise-missed.history.jsonl"}
+    arguments = [*(files.get(str(word), word) for word in command), "--lang", lang]
+    shown, piped = wide(80, *arguments, terminal=True), wide(40, *arguments)
+    assert all(cell_len(line) <= 80 for line in shown.splitlines())
+    assert piped == wide(400, *arguments)
     if command[0] not in {"run", "rollout"}:  # where titles are cut, and cells are wrapped
-        assert "".join(printed.split()) == "".join(narrow.out.split())
+        assert "".join(shown.split()) == "".join(piped.split())
+
+
+def wide(width: int, *arguments: str | Path, terminal: bool = False) -> str:
+    """Run a command with a standard output of this width, and return what it prints."""
+    with pytest.MonkeyPatch.context() as patch:
+        console = Console(width=width, force_terminal=terminal, color_system=None, highlight=False)
+        patch.setattr(output, "console", console)
+        patch.setattr(run_module, "console", console)
+        return run(*arguments).out
 
 
 def test_a_line_is_broken_between_words_and_hangs() -> None:
@@ -169,9 +188,9 @@ def test_a_word_that_is_longer_than_a_line_stays_whole() -> None:
 # ---- one language at a time ----------------------------------------------------------------------
 
 
-def test_options_of_many_disputes_are_separated(history: Path) -> None:
-    parts = run("options", history, "--lang", "en").out.split("─" * 80)
-    assert len(parts) == DISPUTES
+def test_options_of_many_disputes_are_separated(sixty: Path) -> None:
+    parts = run("options", sixty, "--lang", "en").out.split("─" * 80)
+    assert len(parts) == 60
     assert all(len(re.findall("^dispute D", part, re.MULTILINE)) == 1 for part in parts)
 
 
@@ -179,9 +198,9 @@ def test_options_of_many_disputes_are_separated(history: Path) -> None:
     "command", [("replay", "--policy", SHORTER), ("replay", "--rules", "extended")], ids=str
 )
 def test_a_replay_in_chinese_has_no_utc_and_no_english(
-    command: tuple[str, ...], history: Path
+    command: tuple[str, ...], sixty: Path
 ) -> None:
-    out = run(command[0], history, *command[1:], "--lang", "zh").out
+    out = run(command[0], sixty, *command[1:], "--lang", "zh").out
     assert not re.search(r"[0-9]Z", out)
     assert "{" not in out
     for line in out.splitlines():

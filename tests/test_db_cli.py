@@ -133,6 +133,11 @@ def test_what_is_damaged_is_found_and_told(url: str) -> None:
         1,
         True,
     )
+    chinese = run("db", "check", "--db", url, "--lang", "zh")
+    assert chinese.out.splitlines() == [
+        "✗ D-1: 投影中 revision 为 7，按事件应为 1",
+        "✗ 1 起纠纷，1 个事件，1 处损坏",
+    ]
     told = run("db", "check", "--db", url, "--json")
     assert (told.code, told.lines) == (
         1,

@@ -26,6 +26,7 @@ from dispute_fsm.decider.options import options
 from dispute_fsm.domain.commands import RecordedVoucher, Voucher
 from dispute_fsm.domain.enums import CommandType, Option, Role, StateName, VoucherKind
 from dispute_fsm.domain.events import DisputeOpened
+from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.rollout import Rollout
 from dispute_fsm.engines.temporal import TemporalClock
@@ -267,7 +268,7 @@ def kept(folder: Path) -> Iterator[object]:
         yield from (consumer.deliver(), consumer.parked())
         checked = CheckCounts()
         assert list(check(home.store, checked)) == []
-        yield from (checked, Damage("D-1", 1, "changed"), service.erase("D-1"))
+        yield from (checked, Damage("D-1", 1, Message("已改", "changed")), service.erase("D-1"))
 
 
 def parts(value: object, seen: dict[int, object]) -> Iterator[object]:

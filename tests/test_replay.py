@@ -371,6 +371,36 @@ def test_what_is_asked_has_to_make_sense(late: Path, tmp_path: Path) -> None:
     complained(run("replay", late, "--rules", "2019"), "2023-03")
 
 
+def test_what_would_end_differently_begins_with_the_step_that_decides(
+    late: Path, shorter: Path
+) -> None:
+    shown = run("replay", late, "--policy", shorter, "--lang", "en").out.split("✗ ")[1]
+    assert shown.splitlines() == [
+        f"{late}:2: D-late  waiting for the merchant's evidence → no response in time",
+        "    before #2  response deadline passed: different state or outcome",
+        "      outcome  no response in time",
+        (
+            "      seen     the response deadline has passed (response_has_passed): "
+            "response deadline: 2023-03-28 22:00:00 +0800"
+        ),
+        (
+            "    #1  open the dispute: response deadline 2023-03-29 10:00:00 → "
+            "2023-03-28 22:00:00 +0800"
+        ),
+    ]
+
+
+def test_an_end_that_nobody_can_tell_is_marked_as_unknown(tmp_path: Path) -> None:
+    (tmp_path / "longer.yaml").write_text("response: {hours: 48}\n", encoding="utf-8")
+    path = recorded_history(tmp_path / "x.history.jsonl", SILENT)
+    shown = run("replay", path, "--policy", tmp_path / "longer.yaml", "--lang", "en").out
+    (line,) = (line for line in shown.splitlines() if line.startswith("? "))
+    assert line.startswith(f"? {path}:2: ")
+    assert line.endswith(
+        "  no response in time → undetermined (#2: what the parties would have answered)"
+    )
+
+
 def test_a_policy_that_does_not_fit_a_recorded_one_is_an_error_with_its_line(
     tmp_path: Path,
 ) -> None:
@@ -433,25 +463,38 @@ def test_an_approval_of_explanations_covers_no_decision_without_facts(
         ["facts"] if code else [],
     )
     assert ran.lines[0]["differences"][0]["drift"] == "facts"
+    if code:
+        *_, step, facts = run("replay", path, "--lang", "en").out.splitlines()
+        assert step.strip().startswith("#3  ")
+        assert facts.strip().startswith("facts  ")
+
+
+def test_an_event_that_is_no_longer_recorded_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "x.history.jsonl"
+    write_history(path, generate(60, 7))
+    (tmp_path / "p.yaml").write_text("max_recorded_refusals: 0\n", encoding="utf-8")
+    for lang in ("zh", "en"):
+        ran = run("replay", path, "--policy", tmp_path / "p.yaml", "--lang", lang)
+        assert (ran.code, ran.err) == (1, "")
 
 
 # ---- many disputes -------------------------------------------------------------------------------
 
 
-def test_many_disputes_are_summed_up_and_the_weightiest_shown_first(
+def test_of_many_disputes_those_that_end_differently_are_shown_and_the_rest_is_counted(
     tmp_path: Path, shorter: Path
 ) -> None:
     path = tmp_path / "x.history.jsonl"
     write_history(path, generate(60, 7))
     lines = run("replay", path, "--policy", shorter, "--json").lines
     different = [line["dispute_id"] for line in lines if line["what_if"]["verdict"] == "different"]
-    assert (len(lines), 3 <= len(different) < 40) == (60, True)
-    told = [
-        part.split(": ")[1].split()[0]
-        for part in run("replay", path, "--policy", shorter, "--lang", "en").out.split("✗ ")[1:]
-    ]
-    assert told[: len(different)] == different
-    assert len(told) == 40
+    assert (len(lines), 3 <= len(different) < 20) == (60, True)
+    out = run("replay", path, "--policy", shorter, "--lang", "en").out
+    told = [part.split(": ")[1].split()[0] for part in out.split("✗ ")[1:]]
+    assert told == different
+    assert told[0] in out
+    same = sum(line["what_if"]["verdict"] == "same" and not line["ok"] for line in lines)
+    assert out.splitlines()[-1].startswith(f"{same} disputes would end the same")
 
 
 def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
@@ -473,7 +516,7 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
             pass
         out = process.communicate()[0]
     os.close(ours)
-    assert (process.returncode, b"histories" in shown, b"histories" in out) == (0, True, False)
+    assert (process.returncode, b"replaying" in shown, b"replaying" in out) == (0, True, False)
     assert run("replay", path).err == ""
 
 

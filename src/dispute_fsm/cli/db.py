@@ -93,7 +93,7 @@ def check_command(url: DbOption, as_json: JsonOption = False, lang: LangOption =
                 continue
             event = "" if damage.seq is None else DB(lang, "event", seq=damage.seq)
             where = "" if damage.dispute_id is None else f"{damage.dispute_id}{event}: "
-            print_verdict("✗", f"{where}{damage.message}")
+            print_verdict("✗", f"{where}{damage.text.label(lang)}")
     if not as_json:
         mark = "✗" if damaged else "✓"
         values = {"disputes": counts.disputes, "events": counts.events, "damaged": damaged}

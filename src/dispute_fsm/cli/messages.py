@@ -98,7 +98,7 @@ REPLAY = Messages(
         "then": ("原结果", "ended"),
         "now": ("推演结果", "would end"),
         "count": ("纠纷数", "disputes"),
-        "class": ("差异类别", "class of difference"),
+        "class": ("过程中的差异", "difference on the way"),
         "not_opened": ("不予受理", "not opened"),
         "undetermined": ("无法确定", "undetermined"),
         "missing": ("无法确定（#{seq}：{missing}）", "undetermined (#{seq}: {missing})"),

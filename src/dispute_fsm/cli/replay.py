@@ -13,14 +13,13 @@ from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import history_files
 from dispute_fsm.cli.messages import REPLAY
 from dispute_fsm.cli.output import print_json, progress_bar
-from dispute_fsm.cli.replay_summary import Result, Summary, show_summary
+from dispute_fsm.cli.replay_summary import ReplayResult, ReplaySummary, show_summary
 from dispute_fsm.errors import InputError
 from dispute_fsm.history.approvals import DriftApprovals, read_approvals
 from dispute_fsm.history.jsonl import SUFFIX
 from dispute_fsm.history.reader import InvalidRecord
 from dispute_fsm.history.replay import rare_garbage_collection
-from dispute_fsm.history.replay_files import Result as FileResult
-from dispute_fsm.history.replay_files import replay_files, size_of
+from dispute_fsm.history.replay_files import Result, replay_files, size_of
 from dispute_fsm.history.what_if import Question
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.scenarios.settings import read_policy_changes
@@ -74,7 +73,7 @@ def replay_command(
     files, errors = history_files(paths)
     for error in errors:
         print_error(error)
-    summary = Summary()
+    summary = ReplaySummary()
     bar = REPLAY(lang, "bar")
     with closing(_replay(files, question, jobs, bar, streams=as_json)) as results:
         for replayed in results:
@@ -83,7 +82,7 @@ def replay_command(
                 errors.append(replayed)
                 continue
             unapproved = () if isinstance(replayed, InvalidRecord) else drift.unapproved(replayed)
-            result = Result(replayed, unapproved)
+            result = ReplayResult(replayed, unapproved)
             summary.add(result)
             if as_json:
                 print_json(_as_json(result))
@@ -108,7 +107,7 @@ def _question(rules: str | None, policy: Path | None) -> Question | None:
 
 def _replay(
     files: Sequence[str], question: Question | None, jobs: int, bar: str, *, streams: bool
-) -> Generator[FileResult]:
+) -> Generator[Result]:
     """Replay the files behind a progress bar; an error that ends a file's reading is its last."""
     progress, advance = progress_bar(bar, size_of(files), streams=streams)
     # The processes begin before the progress bar, which has a thread: it must not be copied.
@@ -123,7 +122,7 @@ def _replay(
 # ---- for programs --------------------------------------------------------------------------------
 
 
-def _as_json(result: Result) -> dict[str, Any]:
+def _as_json(result: ReplayResult) -> dict[str, Any]:
     replayed = result.replayed
     if isinstance(replayed, InvalidRecord):
         return {

@@ -32,7 +32,7 @@ _MAX_SHOWN = 20
 """How many disputes with errors or differences are shown; `--json` has them all."""
 
 
-class Result(NamedTuple):
+class ReplayResult(NamedTuple):
     """One dispute, or an error that belongs to none; and its differences that nobody approved."""
 
     replayed: Replayed | InvalidRecord
@@ -63,7 +63,7 @@ class Result(NamedTuple):
         return difference.drift.value in self.unapproved
 
 
-class Summary:
+class ReplaySummary:
     """What is printed at the end; its size is bounded, however many disputes there are."""
 
     def __init__(self) -> None:
@@ -71,10 +71,10 @@ class Summary:
         self.verdicts = Counter[EndComparison]()
         self.ends = Counter[tuple[EndState, EndState | None]]()
         self.classes = Counter[str]()
-        self.first_failed: tuple[list[Result], list[Result]] = ([], [])
+        self.first_failed: tuple[list[ReplayResult], list[ReplayResult]] = ([], [])
         """The first results that are not ok, by priority; not those that end the same."""
 
-    def add(self, result: Result) -> None:
+    def add(self, result: ReplayResult) -> None:
         """Count a result."""
         replayed, unapproved = result
         if not result.ok:
@@ -107,7 +107,7 @@ class Summary:
             self.ends[replayed.what_if.then, replayed.what_if.now] += 1
 
 
-def show_summary(summary: Summary, lang: Lang, *, what_if: bool) -> None:
+def show_summary(summary: ReplaySummary, lang: Lang, *, what_if: bool) -> None:
     """Print the counts, and the first of the disputes that are not ok."""
     counts = summary.counts
 
@@ -142,7 +142,7 @@ def show_summary(summary: Summary, lang: Lang, *, what_if: bool) -> None:
         print_line(REPLAY(lang, "same_end", disputes=count("disputes", "same_end")))
 
 
-def _show_what_if(summary: Summary, lang: Lang) -> None:
+def _show_what_if(summary: ReplaySummary, lang: Lang) -> None:
     counts = {verdict.value: summary.verdicts[verdict] for verdict in EndComparison}
     print_line(REPLAY(lang, "what_if", **counts))
     ends = Counter[tuple[str, str]]()
@@ -184,7 +184,7 @@ def _class(name: str, lang: Lang) -> str:
 # ---- one dispute ---------------------------------------------------------------------------------
 
 
-def _show_result(result: Result, lang: Lang) -> None:
+def _show_result(result: ReplayResult, lang: Lang) -> None:
     """Print a result: its error, or the step that decides, and what led there."""
     replayed = result.replayed
     error = replayed if isinstance(replayed, InvalidRecord) else replayed.fault

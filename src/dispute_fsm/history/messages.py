@@ -107,17 +107,11 @@ PAYLOAD_MEMBERS = Messages(
 
 EVENT_MEMBERS = Messages(
     {
-        "type": ("事件类型", "type"),
-        "target": ("下一状态", "target"),
-        "deadlines": ("时限", "deadlines"),
-        "outcome": ("结果", "outcome"),
-        "refused": ("拒绝原因", "refused"),
         "facts": ("查看了订单数据", "facts"),
-        "checks": ("核查结果", "checks"),
         "chart": ("规则状态图", "chart"),
     }
 )
-"""The members of an event that a replay compares."""
+"""The members of an event that a replay compares, and a timeline does not show."""
 
 CHECKS_OUTSIDE_TABLE: Mapping[str, tuple[Message, RefusalCode]] = FrozenMap(
     {

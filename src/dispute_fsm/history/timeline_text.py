@@ -20,7 +20,6 @@ from dispute_fsm.domain.enums import (
     SEEN,
     SEEN_VALUES,
     Deadline,
-    EventType,
     Labelled,
     Lang,
     Outcome,
@@ -47,7 +46,7 @@ from dispute_fsm.rules.guards.selectors import EXTENDED, FAILED, NAMED
 from dispute_fsm.terminal import printable
 
 _MEMBER_VALUES: Mapping[str, type[Labelled]] = FrozenMap(
-    {"type": EventType, "outcome": Outcome, "refused": RefusalCode}
+    {"outcome": Outcome, "refused": RefusalCode}
 )
 _UNCLEAR = frozenset({EXTENDED.name, NAMED.name, FAILED.name})
 """The selectors whose answers are unclear without the question."""
@@ -185,9 +184,6 @@ def changed_value(field: str, value: JsonValue, lang: Lang) -> str:
             text = _MEMBER_VALUES[field](value).label(lang)
         case list():
             text = TIMELINE(lang, "list").join(changed_value(field, item, lang) for item in value)
-        case dict():
-            dues = (f"{Deadline(name).label(lang)} {due}" for name, due in value.items())
-            text = TIMELINE(lang, "list").join(dues)
         case None:
             pass
         case _:

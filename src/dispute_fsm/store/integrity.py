@@ -11,10 +11,12 @@ from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.evolve import begin, evolve
 from dispute_fsm.decider.hash_chain import verify
 from dispute_fsm.domain.events import GENESIS
+from dispute_fsm.domain.messages import Message
 from dispute_fsm.domain.scalars import format_instant
 from dispute_fsm.errors import ImpossibleEventError, InputError, IntegrityError
 from dispute_fsm.store.deadlines import running_deadlines
 from dispute_fsm.store.event_log import EventRow, count_ahead, event_of, record_of
+from dispute_fsm.store.messages import DAMAGE
 from dispute_fsm.store.projection import columns
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.schema import deadlines, disputes, events, keys, private_values
@@ -53,7 +55,17 @@ class Damage:
 
     dispute_id: str | None
     seq: int | None
-    message: str
+    text: Message
+
+    @property
+    def message(self) -> str:
+        """What is invalid, in English."""
+        return self.text.en
+
+
+def _damage(dispute_id: str | None, seq: int | None, name: str, /, **values: object) -> Damage:
+    text = Message(DAMAGE("zh", name, **values), DAMAGE("en", name, **values))
+    return Damage(dispute_id, seq, text)
 
 
 @dataclass(slots=True)
@@ -77,14 +89,10 @@ def check(store: Store, checked: CheckCounts) -> Iterator[Damage]:
             yield from _check_dispute(store, session, stored, rows)
         for table, orphaned in _ORPHANED.items():
             for row in orphaned.rows(session):
-                message = f"{table} has {row.number} orphaned rows: the dispute does not exist"
-                yield Damage(row.dispute_id, None, message)
+                values = {"table": table, "number": row.number}
+                yield _damage(row.dispute_id, None, "orphaned_rows", **values)
         if number := count_ahead(session):
-            message = (
-                f"{number} events carry transaction numbers of another database cluster: the feed "
-                "will not show them for long"
-            )
-            yield Damage(None, None, message)
+            yield _damage(None, None, "ahead", number=number)
 
 
 def _read_all(session: Session) -> Iterator[tuple[Any, _Rows]]:
@@ -117,25 +125,24 @@ def _check_dispute(store: Store, session: Session, stored: Any, rows: _Rows) -> 
             continue
         actual = getattr(stored, name)
         if actual != value:
-            message = f"the projection has {name} {actual}, the events give {value}"
-            yield Damage(dispute_id, None, message)
+            values = {"name": name, "actual": actual, "right": value}
+            yield _damage(dispute_id, None, "projection", **values)
     for what, actual, right in (
         (
-            "running deadlines",
+            "deadlines",
             {row.deadline: format_instant(row.due_at) for row in rows[deadlines.name]},
             {name: format_instant(at) for name, at in running_deadlines(folded).items()},
         ),
         (
-            "used keys",
+            "keys",
             {row.key: row.seq for row in rows[keys.name]},
             {key: event.seq for key, event in folded.keys.items()},
         ),
     ):
         if actual != right:
-            message = f"the {what} are {actual}, the events give {right}"
-            yield Damage(dispute_id, None, message)
+            yield _damage(dispute_id, None, what, actual=actual, right=right)
     if orphaned := sorted(private.keys() - {row.seq for row in rows[events.name]}):
-        yield Damage(dispute_id, orphaned[0], "orphaned personal values: the event does not exist")
+        yield _damage(dispute_id, orphaned[0], "orphaned_values")
 
 
 def _fold(
@@ -145,15 +152,16 @@ def _fold(
     dispute: Dispute | None = None
     for number, row in enumerate(rows, 1):
         if row.seq != number:
-            return Damage(dispute_id, number, f"event {number} is missing")
+            return _damage(dispute_id, number, "missing", number=number)
         event = EventRow(dispute_id, number, row.hashed, row.hash, private.get(number))
         try:
             dispute = _follow(store, session, dispute, event)
         except (IntegrityError, ImpossibleEventError, InputError) as error:
-            return Damage(dispute_id, number, str(error))
+            return _damage(dispute_id, number, "invalid", error=error)
         except ValidationError as error:
-            return Damage(dispute_id, number, error.errors(include_url=False)[0]["msg"])
-    return dispute or Damage(dispute_id, None, "the dispute has no events")
+            reason = error.errors(include_url=False)[0]["msg"]
+            return _damage(dispute_id, number, "invalid", error=reason)
+    return dispute or _damage(dispute_id, None, "no_events")
 
 
 def _follow(store: Store, session: Session, dispute: Dispute | None, row: EventRow) -> Dispute:
