@@ -560,17 +560,13 @@ dispute D-1: suppose
 supposed state at 2023-03-28 10:00:00 +0800
     state           waiting for the merchant's choice
     deadline        response deadline: due 2023-03-29 10:00:00, 1d left
-    next            unless something happens before, the system acts after
-                    2023-03-29 10:00:00: response deadline passed
-    depends on      merchant, whose answer nobody recorded; it would wait until
-                    2023-03-29 10:00:00 +0800
-    if nobody acts  2023-03-29 10:00:01 +0800 response deadline passed →
-                    penalized (no response in time)
+    next            unless something happens before, the system acts after 2023-03-29 10:00:00: response deadline passed
+    depends on      merchant, whose answer nobody recorded; it would wait until 2023-03-29 10:00:00 +0800
+    if nobody acts  2023-03-29 10:00:01 +0800 response deadline passed → penalized (no response in time)
     recorded end    penalized (agreed date missed)
     left out        event 3: about another agreement or another state
-                    event 4: after the instant until which it waits; nobody
-                    knows whether it came
-"""
+                    event 4: after the instant until which it waits; nobody knows whether it came
+"""  # noqa: E501 -- as it is printed
 
 
 def test_it_is_told_step_by_step(tmp_path: Path) -> None:
@@ -651,7 +647,8 @@ def test_an_act_that_would_not_be_recorded_is_told_without_a_number(tmp_path: Pa
     assert head in lines
     full = "policy: {max_recorded_refusals: 0}\n" + APPEALED
     lines = told(tmp_path, full, "- {after: 4, do: withdraw, at: +50h}\n", "en")
-    assert "    2023-03-30 12:00:00 +0800  refused (the dispute is closed)  consumer C-1 ·" in lines
+    head = "    2023-03-30 12:00:00 +0800  refused (the dispute is closed)"
+    assert f"{head}  consumer C-1 · withdraw the dispute" in lines
 
 
 def test_programs_get_the_same(tmp_path: Path) -> None:

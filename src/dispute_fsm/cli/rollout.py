@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dispute_fsm.cli.app import Exit
+from dispute_fsm.cli.app import Exit, console
 from dispute_fsm.cli.arguments import LANG, JsonOption, LangOption
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.messages import ROLLOUT
@@ -141,9 +141,9 @@ def _show(rollout: Rollout, merchants: Sequence[str], at: datetime | None, lang:
     for name in ("merchant", "reason", "bucket", "newer"):
         table.add_column(ROLLOUT(lang, name, newer=rollout.newer), overflow="fold")
     if at is not None:
-        # Narrow, so that the times beside it stay on one line.
+        # Narrow on a terminal, so that the times beside it stay on one line.
         head = ROLLOUT(lang, "at", at=local_time(at, _ZONE))
-        table.add_column(head, overflow="fold", max_width=_DATE)
+        table.add_column(head, overflow="fold", max_width=_DATE if console.is_terminal else None)
     for merchant in merchants:
         spans = "; ".join(_span(span, lang) for span in rollout.spans(merchant))
         now = [] if at is None else [rollout.decide(merchant, at).version]
