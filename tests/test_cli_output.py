@@ -18,6 +18,8 @@ from dispute_fsm.history import replay_files
 from dispute_fsm.history.generate import generate
 from dispute_fsm.history.jsonl import write_history
 from dispute_fsm.rules.registry import rule_version
+from dispute_fsm.scenarios.reader import read_scenario
+from dispute_fsm.scenarios.title import title_in
 from dispute_fsm.verify import checker
 from dispute_fsm.verify.representatives import representative_policies
 from tests.command_line import on_a_terminal, run
@@ -180,12 +182,28 @@ def test_chinese_is_broken_anywhere_but_before_punctuation() -> None:
     ]
 
 
+def test_an_instant_is_not_broken() -> None:
+    text = Text("from (2023-03-28 10:00:00 +0800), on")
+    assert [line.plain for line in broken(text, 30, 2)] == [
+        "from",
+        "  (2023-03-28 10:00:00 +0800),",
+        "  on",
+    ]
+
+
 def test_a_word_that_is_longer_than_a_line_stays_whole() -> None:
     lines = [line.plain for line in broken(Text("a /a/very/long/path b"), 6, 2)]
     assert lines == ["a", "  /a/very/long/path", "  b"]
 
 
 # ---- one language at a time ----------------------------------------------------------------------
+
+
+def test_every_example_has_a_title_in_each_language() -> None:
+    for file in sorted(EXAMPLES.glob("*.dispute.yaml")):
+        title = read_scenario(file).title
+        halves = [title_in("zh", title), title_in("en", title)]
+        assert halves == title.split(" / "), file.name
 
 
 def test_options_of_many_disputes_are_separated(sixty: Path) -> None:

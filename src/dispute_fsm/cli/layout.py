@@ -7,8 +7,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 _OPENING, _CLOSING = "（“《【(\\[", "，。；：！？、）”》】…,.;:!?)\\]"
-_PIECE = re.compile(rf"[{_OPENING}]*(?:[!-~]+|[^\s!-~])[{_CLOSING}]*\s*|\s+")
-"""What stays on one line: a word, or a wide character, with the punctuation that belongs to it."""
+_INSTANT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [+-]\d{4})?"
+_PIECE = re.compile(rf"[{_OPENING}]*(?:{_INSTANT}|[!-~]+|[^\s!-~])[{_CLOSING}]*\s*|\s+")
+"""What stays on one line: an instant, a word or a wide character, and its punctuation."""
 
 
 def broken(text: Text, width: int, hang: int) -> Iterator[Text]:

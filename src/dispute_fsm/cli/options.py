@@ -1,6 +1,6 @@
 """`dispute-fsm options`: the options of the merchant, why some are closed, what each leads to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from dispute_fsm.cli.arguments import LANG, DisputeOption, JsonOption, LangOptio
 from dispute_fsm.cli.command import command
 from dispute_fsm.cli.inputs import read_events, require_seq, run_dispute, select_steps
 from dispute_fsm.cli.messages import OPTIONS
-from dispute_fsm.cli.output import MARKS, print_details, print_json, print_line, print_separator
+from dispute_fsm.cli.output import print_details, print_json, print_line, print_separator
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.decider.options import (
     Consequence,
@@ -29,7 +29,7 @@ from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import ORDER_PAGE_LINK, Lang
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.reasons import Reason
-from dispute_fsm.domain.scalars import format_duration, format_instant
+from dispute_fsm.domain.scalars import FrozenMap, format_duration, format_instant
 from dispute_fsm.errors import InputError
 from dispute_fsm.explain.course import Record
 from dispute_fsm.explain.supposed_facts import known
@@ -38,6 +38,16 @@ from dispute_fsm.history.reader import steps
 from dispute_fsm.history.timeline import local_time
 from dispute_fsm.history.timeline_text import duration_text, order_text, state_label
 from dispute_fsm.scenarios.reader import SUFFIX
+
+
+_MARKS: Mapping[bool | None, tuple[str, str, str]] = FrozenMap(
+    {
+        True: ("✓", "open", "green"),
+        False: ("✗", "closed", "dim"),
+        None: ("?", "unknown", "yellow"),
+    }
+)
+"""The sign, the name and the style of what is open, closed, and unknown."""
 
 
 class _Situation(NamedTuple):
@@ -256,14 +266,12 @@ def _show(situation: _Situation, views: tuple[OptionView, ...], lang: Lang) -> N
         print_line(OPTIONS(lang, "learned"), "dim")
         print_details([(OPTIONS(lang, "order"), order_text(learned, lang, zone))])
     for view in views:
-        marks = {None: ("?", "unknown"), True: ("✓", "open"), False: ("✗", "closed")}
-        mark, status = marks[view.open]
+        mark, status, style = _MARKS[view.open]
         print_line("")
         print_line(
             Text.assemble(
-                (mark, MARKS[mark]),
-                " ",
-                (view.option.label(lang), "dim" if view.open is False else "bold"),
+                (f"{mark} ", style),
+                (view.option.label(lang), "bold" if view.open else style),
                 f"  [{OPTIONS(lang, status)}]  ",
                 (view.option.value, "dim"),
             )
