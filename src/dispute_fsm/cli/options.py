@@ -39,7 +39,6 @@ from dispute_fsm.history.timeline import local_time
 from dispute_fsm.history.timeline_text import duration_text, order_text, state_label
 from dispute_fsm.scenarios.reader import SUFFIX
 
-
 _MARKS: Mapping[bool | None, tuple[str, str, str]] = FrozenMap(
     {
         True: ("✓", "open", "green"),
