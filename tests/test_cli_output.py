@@ -182,6 +182,15 @@ def test_chinese_is_broken_anywhere_but_before_punctuation() -> None:
     ]
 
 
+def test_what_has_lines_of_its_own_hangs_too_on_a_terminal_or_not() -> None:
+    assert [line.plain for line in broken(Text("a  b\nc"), 80, 3)] == ["a  b", "   c"]
+    scenario = EXAMPLES / "00-which-answers-are-open.dispute.yaml"
+    for terminal in (True, False):
+        lines = wide(80, "options", scenario, "--lang", "en", terminal=terminal).splitlines()
+        (counted,) = (line for line in lines if line.lstrip().startswith("counted: "))
+        assert counted.startswith("        counted: ")
+
+
 def test_an_instant_is_not_broken() -> None:
     text = Text("from (2023-03-28 10:00:00 +0800), on")
     assert [line.plain for line in broken(text, 30, 2)] == [

@@ -8,7 +8,10 @@ from rich.text import Text
 
 _OPENING, _CLOSING = "（“《【(\\[", "，。；：！？、）”》】…,.;:!?)\\]"
 _INSTANT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [+-]\d{4})?"
-_PIECE = re.compile(rf"[{_OPENING}]*(?:{_INSTANT}|[!-~]+|[^\s!-~])[{_CLOSING}]*\s*|\s+")
+_SPACE = r"[^\S\n]"
+_PIECE = re.compile(
+    rf"[{_OPENING}]*(?:{_INSTANT}|[!-~]+|[^\s!-~])[{_CLOSING}]*{_SPACE}*|{_SPACE}+|\n"
+)
 """What stays on one line: an instant, a word or a wide character, and its punctuation."""
 
 
@@ -20,6 +23,10 @@ def broken(text: Text, width: int, hang: int) -> Iterator[Text]:
     ends = list[int]()
     column = 0
     for piece in _PIECE.finditer(text.plain):
+        if piece[0] == "\n":
+            ends.append(piece.end())
+            column = hang
+            continue
         if column > (hang if ends else 0) and column + cell_len(piece[0].rstrip()) > width:
             ends.append(piece.start())
             column = hang

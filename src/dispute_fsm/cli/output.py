@@ -36,8 +36,8 @@ _KILO = 1000
 def print_line(line: str | Text, style: str = "", *, hang: int = 2) -> None:
     """Print a line of a result without markup; on a terminal it is wrapped, and hangs there."""
     text = Text(printable(line), style) if isinstance(line, str) else line
-    lines = broken(text, console.width, hang) if console.is_terminal else [text]
-    for each in lines:
+    width = console.width if console.is_terminal else sys.maxsize
+    for each in broken(text, width, hang):
         console.print(each, soft_wrap=True)
 
 
