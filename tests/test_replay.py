@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -469,13 +470,24 @@ def test_an_approval_of_explanations_covers_no_decision_without_facts(
         assert facts.strip().startswith("facts  ")
 
 
-def test_an_event_that_is_no_longer_recorded_is_told_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lang", "step"),
+    [
+        ("zh", "选择方案：原已受理，现被拒绝\n      核查结果  .*：10485760 → .*：1"),
+        ("en", "choose an option: now refused\n      seen  .*: 10485760 → .*: 1"),
+    ],
+)
+def test_a_refusal_that_would_not_be_recorded_is_told_with_what_changed(
+    tmp_path: Path, lang: str, step: str
+) -> None:
     path = tmp_path / "x.history.jsonl"
     write_history(path, generate(60, 7))
-    (tmp_path / "p.yaml").write_text("max_recorded_refusals: 0\n", encoding="utf-8")
-    for lang in ("zh", "en"):
-        ran = run("replay", path, "--policy", tmp_path / "p.yaml", "--lang", lang)
-        assert (ran.code, ran.err) == (1, "")
+    (tmp_path / "p.yaml").write_text(
+        "max_recorded_refusals: 0\nvoucher_limits: {max_bytes: 1}\n", encoding="utf-8"
+    )
+    ran = run("replay", path, "--policy", tmp_path / "p.yaml", "--lang", lang)
+    assert (ran.code, ran.err) == (1, "")
+    assert re.search(rf"^    #2  {step}$\n\n", ran.out, re.MULTILINE)
 
 
 # ---- many disputes -------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ A dispute that would end the same is counted, not listed, whatever differs on it
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from pydantic import JsonValue
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -28,6 +29,7 @@ from dispute_fsm.terminal import printable
 
 _DECISIVE = (Drift.OUTCOME, Drift.NEWLY_REFUSED, Drift.NEWLY_ACCEPTED, Drift.FACTS)
 _ZONE = ZoneInfo(DEFAULT_POLICY.calendar.zone)
+Values = Mapping[str, JsonValue]
 _MAX_SHOWN = 20
 """How many disputes with errors or differences are shown; `--json` has them all."""
 
@@ -202,7 +204,9 @@ def _show_result(result: ReplayResult, lang: Lang) -> None:
     ]
     unapproved = [difference for difference in differences if result.includes(difference)]
     decisive = [difference for difference in unapproved if difference.drift in _DECISIVE][:1]
-    for difference in (*decisive, *(each for each in unapproved[:1] if each not in decisive)):
+    # A deadline that was moved before may be why; what only reads differently is not.
+    first = [each for each in unapproved[:1] if not decisive or each.drift is Drift.DEADLINE]
+    for difference in (*decisive, *first):
         print_line(f"    {_headline(difference, lang)}", hang=6)
         print_details(_details(difference, lang), indent=6)
 
@@ -265,14 +269,21 @@ def _details(difference: Difference, lang: Lang) -> Iterator[tuple[str, str]]:
                 values = (None, change.now)
             then, now = (changed_value(change.field, value, lang) for value in values)
             yield label, _change(then, now, lang)
-    guard, saw_then, saw_now = difference.guard, difference.saw_then, difference.saw_now
-    if guard is not None and saw_then != saw_now:
+    guard, saw = difference.guard, (difference.saw_then, difference.saw_now)
+    if guard is not None and saw[0] != saw[1]:
         then, now = (
-            REPLAY(lang, "not_asked") if saw is None else saw_text(guard, saw, lang, _ZONE)
-            for saw in (saw_then, saw_now)
+            REPLAY(lang, "not_asked")
+            if one is None
+            else saw_text(guard, _changed(one, other), lang, _ZONE)
+            for one, other in (saw, saw[::-1])
         )
         named, text = guard_label(guard, lang), _change(then, now, lang)
         yield TIMELINE(lang, "seen"), REPLAY(lang, "guard", guard=named, change=text)
+
+
+def _changed(saw: Values, other: Values | None) -> Values:
+    """Return what a guard saw that it did not see the other time."""
+    return {name: value for name, value in saw.items() if other is None or other.get(name) != value}
 
 
 def _label(change: Change, lang: Lang) -> str | None:
