@@ -31,7 +31,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all mutants fuzz lint format diagrams bench dev constraints clean
+.PHONY: help demo test test-all mutants fuzz lint format diagrams docs bench dev constraints clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -69,6 +69,11 @@ format: $(VENV)/.dev ## format the code and apply automatic fixes
 
 diagrams: $(VENV)/.demo ## draw the pictures in diagrams/ anew
 	$(VENV)/bin/dispute-fsm diagram all
+
+docs: $(VENV)/.dev ## build the documentation site into build/docs, and check its links
+	rm -rf build/docs
+	$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -b html -c docs . build/docs
+	$(VENV)/bin/python -m tools.site.check build/docs
 
 bench: $(VENV)/.bench ## measure everything side by side with its peers: make bench BENCH="--only decisions start"
 	$(VENV)/bin/python -m benchmarks $(BENCH)

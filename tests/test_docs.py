@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -31,7 +30,6 @@ from tests.checkout import listed, project_files, tracked
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "rules_page.py"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMAND_LINE = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "examples" / "10-evidence-incomplete-then-corrected.dispute.yaml"
 OPEN = ROOT / "examples" / "00-which-answers-are-open.dispute.yaml"
 
@@ -115,88 +113,6 @@ def test_the_pages_that_people_look_for_are_there() -> None:
         "docs/reference/formats.md",
         "diagrams/README.md",
     } <= set(PAGES)
-
-
-# ---- commands ------------------------------------------------------------------------------------
-
-
-def shown() -> Iterator[tuple[str, list[str]]]:
-    """Yield the commands that the README and their page show, each with its output."""
-    for block in re.findall(
-        r"^```console\n(.*?)^```$", README + COMMAND_LINE, flags=re.DOTALL | re.MULTILINE
-    ):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *lines = part.splitlines()
-            if command.startswith("dispute-fsm "):
-                yield (
-                    command,
-                    [" ".join(line.split()) for line in lines if line.strip() not in {"", "..."}],
-                )
-
-
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the project's files: what else lies in this checkout is in no count of theirs."""
-    folder = tmp_path_factory.mktemp("project")
-    for path in project_files():
-        target = folder / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-    return folder
-
-
-@pytest.mark.parametrize(("command", "lines"), list(shown()))
-def test_the_commands_of_the_pages_print_what_they_show(
-    copy: Path, command: str, lines: list[str]
-) -> None:
-    program, *arguments = shlex.split(command)
-    assert program == "dispute-fsm"
-    found = ran(console_script(), *arguments, check=False, cwd=copy)  # what differs is exit code 1
-    assert found.returncode in {0, 1}, found.stderr
-    printed = iter([" ".join(line.split()) for line in found.stdout.splitlines()])
-    assert lines
-    for line in lines:
-        begin, cut, _ = line.partition(" ...")  # what comes then differs from run to run
-        same = (told.startswith(begin) if cut else told == line for told in printed)
-        assert any(same), f"not in the output, or not in this order: {line}"
-
-
-def lines_that_join() -> list[str]:
-    """Give the commands about joining that need only a shell; jq is not everywhere."""
-    told = (
-        texts()["docs/how-to/replay.md"]
-        .split("### Joining and filtering", 1)[1]
-        .split("\n## ", 1)[0]
-    )
-    return re.findall(r"^\$ ((?:cat|grep) .+)$", told, flags=re.MULTILINE)
-
-
-@pytest.mark.parametrize("command", lines_that_join())
-def test_the_lines_that_join_and_filter_histories_run(command: str, tmp_path: Path) -> None:
-    recorded = ROOT / "tests" / "histories"
-    shutil.copy(recorded / "withdraw-opened.history.jsonl", tmp_path / "tuesday.history.jsonl")
-    both = ("confirm-already-shipped", "confirm-consumer-cancels")
-    (tmp_path / "monday.history.jsonl").write_bytes(
-        b"".join((recorded / f"{name}.history.jsonl").read_bytes() for name in both)
-    )
-    env = {**os.environ, "PATH": f"{console_script().parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(  # noqa: S602 -- of our own page
-        command, shell=True, cwd=tmp_path, env=env, capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout
-
-
-def test_the_pages_show_the_commands_that_people_begin_with() -> None:
-    assert {command.split()[1] for command, _ in shown()} == {
-        "run",
-        "options",
-        "replay",
-        "show",
-        "explain",
-        "diagram",
-        "verify",
-    }
 
 
 # ---- tables --------------------------------------------------------------------------------------

@@ -55,15 +55,30 @@ def test_an_example_prints_what_happens_and_ends_by_itself(name: str) -> None:
     assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", PRINTED[name])
 
 
-@pytest.mark.parametrize("name", ["fastapi", "django"])
-def test_the_page_shows_lines_of_the_example_and_what_it_prints(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [
+        ("dbos", "dbos_app"),
+        ("django", "django_app"),
+        ("fastapi", "fastapi_app"),
+        ("temporal", "temporal_clock"),
+    ],
+)
+def test_the_page_shows_lines_of_the_example(name: str, program: str) -> None:
     page = (ROOT / "docs" / "how-to" / f"{name}.md").read_text(encoding="utf-8")
-    program = (ROOT / "examples" / f"{name}_app.py").read_text(encoding="utf-8")
-    lines = {line.strip() for line in program.splitlines()}
+    lines = {
+        line.strip()
+        for line in (ROOT / "examples" / f"{program}.py").read_text(encoding="utf-8").splitlines()
+    }
     shown = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     assert shown
     missing = [line for code in shown for line in code.splitlines() if line.strip() not in lines]
     assert missing == []
+
+
+@pytest.mark.parametrize("name", ["fastapi", "django"])
+def test_the_page_shows_what_the_example_prints(name: str) -> None:
+    page = (ROOT / "docs" / "how-to" / f"{name}.md").read_text(encoding="utf-8")
     (printed,) = re.findall(r"_app\.py\n(.*?)^\.\.\.$", page, re.DOTALL | re.MULTILINE)
     assert printed
     assert PRINTED[f"{name}_app"].startswith(printed)
