@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import growth, replay
 from benchmarks.measure import quantity
-from tools.rules_page import table
+from tools.rules_tables import table
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "performance.md"
 MEASURED = Path(__file__).with_name("measured.json")
