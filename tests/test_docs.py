@@ -262,6 +262,8 @@ def test_a_planted_change_is_detected_and_corrected(tmp_path: Path) -> None:
         ("reference/rules.md", "| `deadline_not_later` |", "| `deadline_not_passed` |"),
         ("reference/rules.md", "| 24 h | `open_dispute` |", "| 48 h | `open_dispute` |"),
         ("reference/rules.md", "`chat_screenshot` × 2", "`chat_screenshot` × 1"),
+        ("zh/rules.md", "| 24 小时 | 发起纠纷 |", "| 48 小时 | 发起纠纷 |"),
+        ("zh/sources.md", "| 消费者催单发起纠纷 |", "| 商家催单发起纠纷 |"),
         ("reference/formats.md", "| the dispute is closed |", "| the dispute is open |"),
     ]
     docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
