@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, Self
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 import dispute_fsm
 from dispute_fsm import DisputeService, InMemoryOrderSystem, Store, commands, errors, events
@@ -138,15 +139,19 @@ BLOCKS = [block for page in PAGES for block in read_blocks(page)]
 # ---- commands ------------------------------------------------------------------------------------
 
 
-def sessions() -> Iterator[tuple[str, list[Block]]]:
-    """Yield what is run at one go: a page where its blocks build on each other, else a block."""
+def sessions() -> Iterator[ParameterSet]:
+    """Yield what is run at one go: a page where its blocks build on each other, else a block.
+
+    Of the first, which take long, `make test` follows the tutorial only.
+    """
     for page in PAGES:
         blocks = [block for block in BLOCKS if block.page == page and is_run(block)]
         if any(block.saved or re.search(r" (?:-o|--histories|>) ", block.text) for block in blocks):
-            yield page, blocks
+            marks = () if page.startswith("docs/tutorial/") else pytest.mark.whole
+            yield pytest.param(blocks, id=page, marks=marks)
         else:
             for number, block in enumerate(blocks, 1):
-                yield f"{page}-{number}", [block]
+                yield pytest.param([block], id=f"{page}-{number}")
 
 
 def is_run(block: Block) -> bool:
@@ -166,7 +171,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("blocks", [pytest.param(blocks, id=name) for name, blocks in sessions()])
+@pytest.mark.parametrize("blocks", [*sessions()])
 def test_the_commands_of_the_pages_print_what_they_show(project: Path, blocks: list[Block]) -> None:
     for block in blocks:
         if block.saved is not None:

@@ -1,9 +1,11 @@
 """The documentation site: a small one is built here, the whole one by `make docs`."""
 
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ See [the rule](rules.md#s-open).
 | id | words |
 |---|---|
 | <a id="s-open"></a>`S-open` | a valid pickup scan |
+""",
+    "docs/code.md": """# Code
+
+```{command-help}
+dispute-fsm db check --help
+```
+
+```{eval-rst}
+.. autoclass:: dispute_fsm.Option
+.. autoclass:: dispute_fsm.commands.ChooseOption
+.. automodule:: dispute_fsm.commands
+```
+
+```{statemachine-diagram} dispute_fsm.rules.v2023_03.Rules202303
+```
 """,
     "docs/zh/index.md": "# 规则\n\n没有物流揽件记录，不能选择该方案。\n",
     "diagrams/chart.zh.md": "# 状态图\n\n```mermaid\nflowchart LR\n```\n",
@@ -81,6 +98,17 @@ def test_a_picture_stands_where_a_file_browser_draws_mermaid(site: Path) -> None
     assert "flowchart" not in page
 
 
+def test_what_is_drawn_from_code_says_what_the_code_says(site: Path) -> None:
+    page = unescape((site / "docs" / "code.html").read_text(encoding="utf-8"))
+    text = " ".join(re.sub(r"<[^>]+>", "", page).split())
+    assert "Usage: dispute-fsm db check" in text  # what the command prints
+    assert "consumer_cancels: 已协商一致，消费者取消订单 · agreed: the consumer cancels" in text
+    assert "option: Option, agreed_until: datetime | None = None," in text  # and no validators
+    code = re.sub(r"<[^>]+>", "", " ".join(re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)))
+    assert 'ChooseOption(by=merchant("M-1"), option=' in code  # the example of a docstring
+    assert "[by_system, response_has_passed]" in text  # the picture of the class
+
+
 def test_the_root_leads_to_the_first_page(browser: Browser, site: Path) -> None:
     page = browser.new_page()
     page.goto((site / "index.html").as_uri())
@@ -96,7 +124,7 @@ def test_the_root_leads_to_the_first_page(browser: Browser, site: Path) -> None:
     ("query", "found"),
     [
         ("scans", ["docs/rules"]),
-        ("揽件", ["docs/zh/index"]),
+        ("记录", ["docs/zh/index"]),
         ("揽件记录", ["docs/zh/index"]),
         ("录", ["docs/zh/index"]),
         ("件揽", []),
