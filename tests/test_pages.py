@@ -151,7 +151,8 @@ def sessions() -> Iterator[ParameterSet]:
             yield pytest.param(blocks, id=page, marks=marks)
         else:
             for number, block in enumerate(blocks, 1):
-                yield pytest.param([block], id=f"{page}-{number}")
+                if any(not line.startswith(tuple(NOT_RUN)) for line, _ in block.commands):
+                    yield pytest.param([block], id=f"{page}-{number}")
 
 
 def is_run(block: Block) -> bool:
