@@ -73,7 +73,7 @@ diagrams: $(VENV)/.demo ## draw the pictures in diagrams/ anew
 docs: $(VENV)/.dev ## build the documentation site into build/docs, and check its links
 	rm -rf build/docs
 	$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -b html -c docs . build/docs
-	$(VENV)/bin/python -m tools.site.check build/docs
+	$(VENV)/bin/python -m tools.website.check build/docs
 
 bench: $(VENV)/.bench ## measure everything side by side with its peers: make bench BENCH="--only decisions start"
 	$(VENV)/bin/python -m benchmarks $(BENCH)

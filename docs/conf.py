@@ -15,13 +15,13 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "statemachine.contrib.diagram.sphinx_ext",
-    "tools.site.anchors",
-    "tools.site.chart",
-    "tools.site.command_help",
-    "tools.site.docstrings",
-    "tools.site.languages",
-    "tools.site.navigation",
-    "tools.site.pictures",
+    "tools.website.anchors",
+    "tools.website.chart",
+    "tools.website.command_help",
+    "tools.website.docstrings",
+    "tools.website.languages",
+    "tools.website.navigation",
+    "tools.website.pictures",
 ]
 
 root_doc = "docs/index"

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser
 
 from tests.browser import opened, started
 from tests.checkout import ROOT
-from tools.site.check import problems
-from tools.site.languages import words
+from tools.website.check import problems
+from tools.website.languages import words
 
 PAGES = {
     "docs/index.md": """# Start

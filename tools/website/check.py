@@ -1,6 +1,6 @@
 """Checks the built site without a network: links lead somewhere, nothing comes from elsewhere.
 
-    python -m tools.site.check build/docs
+    python -m tools.website.check build/docs
 
 A link within the site needs its file and its anchor, one that leads out only a well-formed address.
 What a page loads (scripts, styles, pictures, fonts) must be part of the site.
