@@ -38,6 +38,7 @@ from dispute_fsm.history.reader import read_steps
 from dispute_fsm.rules.registry import rule_version
 from dispute_fsm.scenarios.reader import SUFFIX, parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
+from tests import oracle_words
 
 MERCHANT, CONSUMER = "M-1", "C-1"
 """The dispute's own merchant and consumer."""
@@ -62,29 +63,8 @@ OWN = {
 }
 """The actor of each role whose business this dispute is."""
 
-WHOSE = {
-    CommandType.OPEN_DISPUTE: Role.CONSUMER,
-    CommandType.CHOOSE_OPTION: Role.MERCHANT,
-    CommandType.RESPONSE_EXPIRED: Role.SYSTEM,
-    CommandType.CONFIRM_AGREEMENT: Role.CONSUMER,
-    CommandType.DENY_AGREEMENT: Role.CONSUMER,
-    CommandType.CONFIRMATION_EXPIRED: Role.SYSTEM,
-    CommandType.OBSERVE_ORDER: Role.SYSTEM,
-    CommandType.PROMISE_EXPIRED: Role.SYSTEM,
-    CommandType.SUBMIT_EVIDENCE: Role.MERCHANT,
-    CommandType.EVIDENCE_EXPIRED: Role.SYSTEM,
-    CommandType.REQUEST_EVIDENCE: Role.ADJUDICATOR,
-    CommandType.RULE_NO_FAULT: Role.ADJUDICATOR,
-    CommandType.RULE_AT_FAULT: Role.ADJUDICATOR,
-    CommandType.EXTEND_DEADLINE: Role.ADJUDICATOR,
-    CommandType.WITHDRAW: Role.CONSUMER,
-    CommandType.ANNUL: Role.ADJUDICATOR,
-    CommandType.APPEAL: Role.MERCHANT,
-    CommandType.APPEAL_EXPIRED: Role.SYSTEM,
-    CommandType.UPHOLD_PENALTY: Role.ADJUDICATOR,
-    CommandType.OVERTURN_PENALTY: Role.ADJUDICATOR,
-}
-"""Whose event it is; written out from the rules page, not read off the chart."""
+WHOSE = {CommandType(name): Role(sent.by) for name, sent in oracle_words.COMMANDS.items()}
+"""Whose event it is, by hand and not read off the chart."""
 
 WHOSE_ORDER: dict[str, Any] = {
     "dispute_id": "D-1",
@@ -273,17 +253,8 @@ def well_formed(dispute: Dispute, event: CommandType) -> Command:
             return submission()
         case CommandType.EXTEND_DEADLINE:
             return extension(max([dispute.last_at, *dispute.deadlines.values()]) + DAY)
-        case (
-            CommandType.RULE_NO_FAULT
-            | CommandType.RULE_AT_FAULT
-            | CommandType.ANNUL
-            | CommandType.APPEAL
-            | CommandType.UPHOLD_PENALTY
-            | CommandType.OVERTURN_PENALTY
-        ):
-            return ruling(event)
         case _:
-            return command(event)
+            return command(event, **oracle_words.example(event.value))
 
 
 # ---- disputes ------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from dispute_fsm.domain.commands import (
 )
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, StateName
 from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, AuditEvent, Check
+from tests import oracle_words
 from tests.support import (
     CLAIMABLE,
     choose,
@@ -43,33 +44,14 @@ MEMBERS = {
     "key", "correlation_id", "refused", "prev_hash", "hash", "private", "schema_version",
 }  # fmt: skip
 OPENING_MEMBERS = {"order_id", "merchant_id", "consumer_id", "chart", "package"}
-TYPES = {
-    "dispute_opened", "option_chosen", "agreement_confirmed", "agreement_denied",
-    "agreement_upheld", "evidence_submitted", "evidence_requested", "evidence_overdue",
-    "deadline_extended", "dispute_resolved", "dispute_penalized", "penalty_annulled", "refused",
-    "settlement_failed", "evidence_failed", "penalty_appealed", "penalty_final", "penalty_upheld",
-    "penalty_overturned",
-}  # fmt: skip
+TYPES = set(oracle_words.words("EventType"))
 CLOSING = {
     "dispute_resolved", "dispute_penalized", "penalty_annulled", "penalty_appealed",
     "penalty_final", "penalty_upheld", "penalty_overturned",
 }  # fmt: skip
 """Those that always have an outcome; an extension and a refusal may have one, as it was before."""
 EITHER = {"deadline_extended", "refused"}
-PAYLOADS: dict[CommandType, set[str]] = {
-    **{event: set() for event in CommandType},
-    CommandType.OPEN_DISPUTE: {"rollout"},
-    CommandType.CHOOSE_OPTION: {"option", "agreed_until", "vouchers", "note"},
-    CommandType.SUBMIT_EVIDENCE: {"reason", "vouchers", "statement"},
-    CommandType.REQUEST_EVIDENCE: {"note"},
-    CommandType.RULE_NO_FAULT: {"rationale"},
-    CommandType.RULE_AT_FAULT: {"rationale"},
-    CommandType.ANNUL: {"rationale"},
-    CommandType.EXTEND_DEADLINE: {"until", "rationale", "deadline"},
-    CommandType.APPEAL: {"rationale"},
-    CommandType.UPHOLD_PENALTY: {"rationale"},
-    CommandType.OVERTURN_PENALTY: {"rationale"},
-}
+PAYLOADS = {name: set(sent.says) for name, sent in oracle_words.COMMANDS.items()}
 
 CORPUS = corpus_events()
 ONE_OF_EACH = {event.type.value: event for event in CORPUS}

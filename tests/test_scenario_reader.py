@@ -60,6 +60,7 @@ from dispute_fsm.scenarios.model import (
 )
 from dispute_fsm.scenarios.reader import parse_scenario, read_scenario
 from dispute_fsm.scenarios.runner import run_scenario
+from tests import oracle_words
 from tests.sampling import examples
 from tests.support import read_back
 
@@ -349,26 +350,14 @@ def test_a_duration_must_not_lead_beyond_the_years_that_are_known() -> None:
 # ---- who -----------------------------------------------------------------------------------------
 
 IDS = "dispute: {merchant_id: M-7, consumer_id: C-7, opened_at: 2023-03-28T10:00:00+08:00}\n"
+OWN_IDS = {"merchant": "M-7", "consumer": "C-7"}
 BY_DEFAULT = {
-    "choose_option, with: {option: prove_no_fault}": ("merchant", "M-7"),
-    "submit_evidence": ("merchant", "M-7"),
-    "confirm_agreement": ("consumer", "C-7"),
-    "deny_agreement": ("consumer", "C-7"),
-    "withdraw": ("consumer", "C-7"),
-    "request_evidence": ("adjudicator", "adjudicator"),
-    "rule_no_fault": ("adjudicator", "adjudicator"),
-    "rule_at_fault": ("adjudicator", "adjudicator"),
-    "extend_deadline, with: {until: 2023-03-29T10:00:00Z}": ("adjudicator", "adjudicator"),
-    "annul": ("adjudicator", "adjudicator"),
-    "observe_order": ("system", "system"),
-    "response_expired": ("system", "system"),
-    "confirmation_expired": ("system", "system"),
-    "promise_expired": ("system", "system"),
-    "evidence_expired": ("system", "system"),
-    "appeal": ("merchant", "M-7"),
-    "appeal_expired": ("system", "system"),
-    "uphold_penalty": ("adjudicator", "adjudicator"),
-    "overturn_penalty": ("adjudicator", "adjudicator"),
+    f"{name}, with: {json.dumps(oracle_words.example(name))}": (
+        sent.by,
+        OWN_IDS.get(sent.by, sent.by),
+    )
+    for name, sent in oracle_words.COMMANDS.items()
+    if name != "open_dispute"
 }
 
 

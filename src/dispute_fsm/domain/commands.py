@@ -610,11 +610,14 @@ _CLASSES: Mapping[CommandType, type[Command]] = {one.type: one for one in get_ar
 
 
 def _declared(name: CommandType) -> type[Command]:
-    """Return the class of a command. Raises `TypeError` where it leaves out roles or a payload.
+    """Return the class of a command.
 
-    An opening is different: most of its members are members of its event.
+    Raises `TypeError` where there is none, or where it leaves out roles or a payload. An opening is
+    different: most of its members are members of its event.
     """
-    of = _CLASSES[name]
+    of = _CLASSES.get(name)
+    if of is None:
+        raise TypeError(f"AnyCommand has no class for the command {name.value}")
     if not hasattr(of, "roles"):
         raise TypeError(f"{of.__name__} declares no roles")
     members, recorded = of.model_fields.keys() - Command.model_fields, of.payload.model_fields

@@ -353,8 +353,15 @@ _CLASSES: Mapping[str, type[AuditEvent]] = {
     get_args(one.model_fields["type"].annotation)[0]: one for one in get_args(AnyEvent)
 }
 
+
+def _declared(name: EventType) -> type[AuditEvent]:
+    if name not in _CLASSES:
+        raise TypeError(f"AnyEvent has no class for the event {name.value}")
+    return _CLASSES[name]
+
+
 EVENT_CLASSES: Mapping[str, type[AuditEvent]] = FrozenMap(
-    {name: _CLASSES[name] for name in EventType}
+    {name: _declared(name) for name in EventType}
 )
 """The class of each type of event."""
 

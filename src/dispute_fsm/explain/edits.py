@@ -37,15 +37,7 @@ OF_ROLE = {
 }
 """In whose hands an act of a role lies."""
 
-_AGREED = frozenset(
-    {
-        Option.CONSUMER_CANCELS,
-        Option.ALREADY_SHIPPED,
-        Option.SHIP_BY_AGREED_DATE,
-        Option.OUT_OF_STOCK_REFUND,
-        Option.PARTIAL_REFUND,
-    }
-)
+_AGREED = frozenset(Option) - {Option.PROVE_NO_FAULT}
 """The options that claim an agreement: to choose one is advice only where that is true."""
 
 

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.decider.evaluate import evaluate
+from dispute_fsm.decider.evaluate import case_of, evaluate
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     Actor,
@@ -20,7 +20,7 @@ from dispute_fsm.domain.commands import (
     SubmitEvidence,
     Voucher,
 )
-from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, VoucherKind
+from dispute_fsm.domain.enums import CommandType, RefusalCode, Role, VoucherKind
 from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.policy import Policy, Prompt
 from dispute_fsm.domain.reasons import Reason
@@ -65,17 +65,16 @@ def vouchers(kind: VoucherKind, count: int, policy: Policy, start: int = 0) -> t
 
 
 def choices(dispute: Dispute, actor: Actor, at: datetime) -> Iterator[ChooseOption]:
-    """Iterate over the options of the rule version, each with what it has to say."""
+    """Iterate over the options of the rule version, each with what its transition requires."""
     for option in dispute.rules.options:
-        if option is Option.SHIP_BY_AGREED_DATE:
-            yield ChooseOption(
-                by=actor,
-                option=option,
-                agreed_until=agreed_at_most(dispute.policy, at),
-                vouchers=vouchers(VoucherKind.CHAT_SCREENSHOT, 1, dispute.policy),
-            )
-        else:
-            yield ChooseOption(by=actor, option=option)
+        command: Command = ChooseOption(by=actor, option=option)
+        case = case_of(dispute, command, None, at)
+        rows = dispute.rules.table.select(dispute.path, command.type, case)
+        codes = {code for row in rows for guard in row.rule.needs for code in guard.codes}
+        for code, repair in REPAIRS.items():
+            if code in codes:
+                command = _with(command, repair(command, dispute, at, 0))
+        yield cast("ChooseOption", command)
 
 
 def submissions(dispute: Dispute, actor: Actor) -> Iterator[SubmitEvidence]:
@@ -100,12 +99,9 @@ def complete(dispute: Dispute, command: CommandType, at: datetime) -> Iterator[C
     elif command is CommandType.SUBMIT_EVIDENCE:
         yield from submissions(dispute, actor)
     else:
-        members: dict[str, Any] = {"by": actor}
-        if "rationale" in of.model_fields:
-            members["rationale"] = FILLER
-        if "until" in of.model_fields:
-            members["until"] = at
-        yield of(**members)
+        filled: dict[str, Any] = {"rationale": FILLER, "until": at}
+        said = {name: value for name, value in filled.items() if name in of.model_fields}
+        yield of(by=actor, **said)
 
 
 # ---- what a refused command lacked ---------------------------------------------------------------

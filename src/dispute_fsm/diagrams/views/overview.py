@@ -29,6 +29,7 @@ from dispute_fsm.diagrams.picture import (
 from dispute_fsm.diagrams.policy_text import policy_note
 from dispute_fsm.diagrams.views.chart import BEGIN, deadline_lines
 from dispute_fsm.diagrams.views.process import ANYTIME, GENERAL, TONES, Planner, Process
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.domain.enums import CommandType, Deadline, Lang, Option, Outcome, Role
 from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.history.timeline_text import duration_text
@@ -41,15 +42,13 @@ LEGEND = "legend"
 
 _ACTS = FrozenMap(
     {
-        Deadline.RESPONSE: Role.MERCHANT,
-        Deadline.CONFIRMATION: Role.CONSUMER,
+        **{of.meets: of.roles[0] for of in COMMAND_CLASSES.values() if of.meets is not None},
         Deadline.PROMISE: Role.MERCHANT,
-        Deadline.EVIDENCE: Role.MERCHANT,
     }
 )
-"""Who has to act before a deadline of a live state passes.
+"""Who has to act before a deadline passes: the sender of the command that meets it.
 
-The events do not tell: what keeps a promise is shown by the order, not sent by the merchant.
+No command keeps a promise; the order shows what the merchant did.
 """
 _LIMITS = frozenset(guard.name for guard in VOUCHER_LIMITS)
 _FACES = FrozenMap({Shape.GOOD_END: Face.GOOD, Shape.BAD_END: Face.BAD})
