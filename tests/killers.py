@@ -40,6 +40,7 @@ from dispute_fsm.verify.properties import (
 from dispute_fsm.verify.representatives import representative_policies
 from dispute_fsm.verify.state_space import Exploration, decide_again, explore
 from tests.histories import corpus
+from tests.oracle_words import BASE
 from tests.support import CORPUS, ROOT
 from tools.mutations import Cell, Mutation
 
@@ -122,16 +123,14 @@ _MORE = [
     for path in sorted((ROOT / "tests" / "scenarios" / name).glob("*.dispute.yaml"))
 ]
 SCENARIOS = (*CORPUS, *_MORE)
-BASE: Mapping[str, str] = {"extended": "2023-03"}
-"""A version that only adds to another: the scenarios of that one have the same end under it.
-
-Left out are those that choose an option which only the newer version offers.
-"""
 
 
 @cache
 def scenarios_of(rules: str) -> Mapping[Path, Scenario]:
-    """Return the scenarios of a version by their files, and those of its base under its rules."""
+    """Return the scenarios of a version by their files, and those of its base under its rules.
+
+    Left out are those that choose an option which only the newer version offers.
+    """
     read = {path: read_scenario(path) for path in dict.fromkeys(SCENARIOS)}
     base = VERSIONS.get(BASE.get(rules, ""))
     return {

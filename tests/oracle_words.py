@@ -54,6 +54,19 @@ COMMANDS: Mapping[str, Sent] = {
 }
 """Every command; written out from the rules page, not read off the chart."""
 
+CLOSING = frozenset(
+    {
+        "dispute_resolved",
+        "dispute_penalized",
+        "penalty_annulled",
+        "penalty_appealed",
+        "penalty_final",
+        "penalty_upheld",
+        "penalty_overturned",
+    }
+)
+"""The events that always have an outcome."""
+
 BASE: Mapping[str, str] = {"extended": "2023-03"}
 """A version that only adds to another one: the scenarios of that one have the same end under it."""
 

@@ -29,7 +29,15 @@ from dispute_fsm.domain.commands import (
     consumer,
     merchant,
 )
-from dispute_fsm.domain.enums import CommandType, Option, RefusalCode, Role, StateName
+from dispute_fsm.domain.enums import (
+    LIABILITIES,
+    CommandType,
+    Option,
+    Outcome,
+    RefusalCode,
+    Role,
+    StateName,
+)
 from dispute_fsm.domain.events import AuditEvent, DisputeOpened
 from dispute_fsm.domain.facts import Order, OrderFacts
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
@@ -82,6 +90,12 @@ def commands_of(rules: str) -> tuple[CommandType, ...]:
     """Return the commands of a rule version, without the opening."""
     known = rule_version(rules).table.actors
     return tuple(event for event in CommandType if event in known)
+
+
+def liabilities_of(rules: str) -> tuple[Outcome, ...]:
+    """Return the liabilities of a rule version, the weightiest first."""
+    known = rule_version(rules).outcomes
+    return tuple(outcome for outcome in LIABILITIES if outcome in known)
 
 
 # ---- orders and facts ----------------------------------------------------------------------------

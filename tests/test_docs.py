@@ -289,11 +289,16 @@ def test_a_planted_change_is_detected_and_corrected(tmp_path: Path) -> None:
     assert {page: (docs / page).read_text(encoding="utf-8") for page in right} == right
 
 
-def test_a_missing_table_is_detected(tmp_path: Path) -> None:
+def test_a_missing_or_unknown_table_is_named_with_its_place(tmp_path: Path) -> None:
     docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    (docs / "reference" / "formats.md").unlink()
+    page = docs / "reference" / "formats.md"
+    page.write_text(page.read_text("utf-8").replace(" refusals -->", " codes -->"), "utf-8")
     done = ran(sys.executable, SCRIPT, "--check", "--docs", docs, check=False)
-    assert (done.returncode, "refusals" in done.stdout) == (1, True)
+    missing, unknown = done.stdout.removesuffix("\n").split("\n")
+    places = [f"<!-- begin {name} --> and <!-- end {name} -->" for name in ("refusals", "codes")]
+    assert done.returncode == 1
+    assert missing == f"{docs}: 0 pages have {places[0]}; one has to"
+    assert unknown == f"{docs}: a page has {places[1]}; there is no such table"
 
 
 # ---- the page of what was measured ---------------------------------------------------------------

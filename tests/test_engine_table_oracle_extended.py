@@ -21,7 +21,7 @@ from dispute_fsm.decider import decisions
 from dispute_fsm.decider.decisions import Accepted, Decision, Refused
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.domain.commands import Appeal, ChooseOption, Command, ExtendDeadline
-from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, Option, Role, StateName
+from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, StateName
 from dispute_fsm.domain.facts import Order
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.machine.compiler import compile_chart
@@ -44,6 +44,7 @@ from tests.support import (
     command,
     decided,
     extension,
+    liabilities_of,
     opened,
     order,
     pickup,
@@ -71,6 +72,7 @@ from tests.walk import (
 pytestmark = pytest.mark.no_cover  # as in `test_engine_table_oracle`
 
 OPTIONS, TABLE = VERSIONS["extended"].options, VERSIONS["extended"].table
+LIABILITIES = liabilities_of("extended")
 E = CommandType
 
 RUNNING = {
@@ -222,7 +224,7 @@ def test_oracle_and_table_name_the_same_states_events_options_and_codes() -> Non
     assert codes == oracle.ALL_REQUIREMENTS
     assert {leaf for leaf, _ in reached()} == set(oracle.LEAVES)
     assert {option for _, option in reached()} == {None, *OPTIONS} == {None, *Option}
-    assert tuple(LIABILITIES) == oracle.LIABILITIES
+    assert LIABILITIES == oracle.LIABILITIES
 
 
 def test_the_states_with_a_running_deadline_are_those_of_the_rules() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dispute_fsm.domain.enums import LIABILITIES, CommandType, Deadline, Option
+from dispute_fsm.domain.enums import CommandType, Deadline, Option
 from dispute_fsm.machine.compiler import compile_chart
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 from dispute_fsm.rules import v2023_parallel as parallel
@@ -22,6 +22,7 @@ from tests import oracle_parallel as oracle
 from tests.oracle_2023_03 import Fires, Refuses, Unchanged
 from tests.oracle_parallel import Seen
 from tests.sampling import few
+from tests.support import liabilities_of
 from tests.walk import (
     Comparison,
     OracleAlone,
@@ -168,7 +169,7 @@ def test_a_dispute_reaches_exactly_the_configurations_of_the_oracle() -> None:
 
 
 def test_the_liabilities_are_in_the_order_of_the_rules() -> None:
-    assert tuple(LIABILITIES) == oracle.HEAVIEST_FIRST
+    assert liabilities_of("parallel") == oracle.HEAVIEST_FIRST
     assert set(parallel.OF_SETTLEMENT) == set(oracle.FAILS["settlement_failed"])
     assert set(parallel.OF_EVIDENCE) == set(oracle.FAILS["evidence_failed"])
 

@@ -21,6 +21,7 @@ from dispute_fsm.domain.commands import (
 from dispute_fsm.domain.enums import CommandType, Deadline, EventType, Option, StateName
 from dispute_fsm.domain.events import EVENT, EVENT_CLASSES, AuditEvent, Check
 from tests import oracle_words
+from tests.oracle_words import CLOSING
 from tests.support import (
     CLAIMABLE,
     choose,
@@ -45,12 +46,8 @@ MEMBERS = {
 }  # fmt: skip
 OPENING_MEMBERS = {"order_id", "merchant_id", "consumer_id", "chart", "package"}
 TYPES = set(oracle_words.words("EventType"))
-CLOSING = {
-    "dispute_resolved", "dispute_penalized", "penalty_annulled", "penalty_appealed",
-    "penalty_final", "penalty_upheld", "penalty_overturned",
-}  # fmt: skip
-"""Those that always have an outcome; an extension and a refusal may have one, as it was before."""
 EITHER = {"deadline_extended", "refused"}
+"""An extension and a refusal may have an outcome, as it was before."""
 PAYLOADS = {name: set(sent.says) for name, sent in oracle_words.COMMANDS.items()}
 
 CORPUS = corpus_events()

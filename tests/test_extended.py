@@ -12,7 +12,6 @@ from dispute_fsm.decider.dispute import Dispute, next_due
 from dispute_fsm.decider.evolve import evolve
 from dispute_fsm.domain.commands import Command
 from dispute_fsm.domain.enums import (
-    LIABILITIES,
     CommandType,
     Deadline,
     EventType,
@@ -50,6 +49,7 @@ from tests.support import (
     extension,
     happens,
     in_state,
+    liabilities_of,
     moment,
     opened,
     opening,
@@ -213,7 +213,7 @@ PENALTIES: list[tuple[tuple[Command, ...], Outcome, dict[str, object]]] = [
 
 
 def test_every_liability_is_a_penalty_here() -> None:
-    assert {outcome for _, outcome, _ in PENALTIES} == set(LIABILITIES)
+    assert {outcome for _, outcome, _ in PENALTIES} == set(liabilities_of("extended"))
 
 
 @pytest.mark.parametrize(("asked", "outcome", "changes"), PENALTIES)

@@ -14,13 +14,13 @@ from dispute_fsm import commands, events
 from dispute_fsm.diagrams.model import machine_of
 from dispute_fsm.diagrams.picture import Mark, Picture, View
 from dispute_fsm.diagrams.views.history import history
-from dispute_fsm.domain.enums import LIABILITIES, Deadline, EventType, Lang, Outcome
+from dispute_fsm.domain.enums import Deadline, EventType, Lang, Outcome
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Policy
 from dispute_fsm.history.generate import generate
 from dispute_fsm.machine.transition_table import AS_BEFORE
 from dispute_fsm.rules.registry import VERSIONS
 from tests.command_line import complained, run
-from tests.support import CORPUS, over, ran
+from tests.support import CORPUS, liabilities_of, over, ran
 from tools.mutations import mutations
 
 EXTENDED = VERSIONS["extended"]
@@ -167,7 +167,7 @@ def test_an_outcome_as_before_is_changed_to_each_liability() -> None:
     for transition in kept:
         where = f"{transition.source} on {transition.event.value}, number 1: ends with "
         changed = {mutation.what.removeprefix(where) for mutation in made}
-        assert {outcome.value for outcome in LIABILITIES} <= changed
+        assert {outcome.value for outcome in liabilities_of("extended")} <= changed
 
 
 def test_timing_is_added_where_there_is_none() -> None:

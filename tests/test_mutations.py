@@ -7,7 +7,8 @@ import pytest
 
 from dispute_fsm.rules.registry import VERSIONS
 from dispute_fsm.verify.representatives import deadlines_of
-from tests.killers import BASE, fails, scenarios_of
+from tests.killers import fails, scenarios_of
+from tests.oracle_words import BASE
 from tools.mutations import mutations
 
 

@@ -63,7 +63,7 @@ from dispute_fsm.domain.policy import DEFAULT_POLICY, Bilingual
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.history.reader import steps
 from dispute_fsm.rules.registry import VERSIONS
-from tests.killers import BASE
+from tests.oracle_words import BASE
 from tests.sampling import few
 from tests.support import (
     CORPUS,

@@ -8,6 +8,7 @@ import argparse
 import difflib
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,11 +53,15 @@ def main() -> int:
     pages = {
         path: path.read_text(encoding="utf-8") for path in sorted(arguments.docs.rglob("*.md"))
     }
-    marked = sorted(match[2] for text in pages.values() for match in MARKED.finditer(text))
-    if marked != sorted(written):
-        sys.stdout.write(
-            f"{arguments.docs}: the pages have the tables {marked}, not {sorted(written)}\n"
-        )
+    marked = Counter(match[2] for text in pages.values() for match in MARKED.finditer(text))
+    if wrong := [name for name in {**written, **marked} if marked[name] != (name in written)]:
+        for name in wrong:
+            place = f"<!-- begin {name} --> and <!-- end {name} -->"
+            sys.stdout.write(
+                f"{arguments.docs}: {marked[name]} pages have {place}; one has to\n"
+                if name in written
+                else f"{arguments.docs}: a page has {place}; there is no such table\n"
+            )
         return 1
     differences = list[str]()
     for path, before in pages.items():
