@@ -391,7 +391,7 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
         },
         (
             "disputing.settlement.proposing,disputing.evidence.under_review on withdraw: "
-            "the liability does not belong to settlement_failed"
+            "no_fault is none of the failures of settlement_failed"
         ),
     ),
     "a history state": (
@@ -637,7 +637,7 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
     ),
     "a liability in a resolved dispute": (
         {"withdraw": lambda at: withdrawn(at, outcome=Outcome.AT_FAULT)},
-        "opened on withdraw: the outcome does not belong to resolved",
+        "opened on withdraw: at_fault is none of the outcomes of resolved",
     ),
     "a penalized dispute without a liability": (
         {
@@ -645,7 +645,7 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
                 review(at), at.penalized, adjudicator, outcome=Outcome.NO_FAULT
             )
         },
-        "contesting.under_review on rule_at_fault: the outcome does not belong to penalized",
+        "contesting.under_review on rule_at_fault: no_fault is none of the outcomes of penalized",
     ),
     "a liability for one of the options": (
         {
@@ -655,7 +655,7 @@ BAD: dict[str, tuple[dict[str, Make], str]] = {
                 outcome={**SETTLEMENT, Option.OUT_OF_STOCK_REFUND: Outcome.OUT_OF_STOCK},
             )
         },
-        "opened on withdraw: the outcome does not belong to resolved",
+        "opened on withdraw: out_of_stock is none of the outcomes of resolved",
     ),
     "outcomes by option without a selector": (
         {"withdraw": lambda at: withdrawn(at, when=[asked], outcome=SETTLEMENT)},

@@ -527,6 +527,14 @@ def test_every_public_constant_has_a_docstring_below_it() -> None:
     assert sorted(constants - told - {"__version__"}) == []
 
 
+def test_the_files_that_contributing_names_exist() -> None:
+    told = section(texts()["CONTRIBUTING.md"], "## How to change it").replace("YYYY_MM", "2023_03")
+    named = set(re.findall(r"`([a-z0-9_./]+(?:\.py|\.md|/))`", told))
+    assert len(named) > 40
+    folders = (ROOT, ROOT / "src" / "dispute_fsm")
+    assert sorted(name for name in named if not any((top / name).exists() for top in folders)) == []
+
+
 def test_folders_import_downwards_only_in_the_order_that_contributing_tells() -> None:
     told = [
         row[0].strip("`") for row in rows(section(texts()["CONTRIBUTING.md"], "## Architecture"))

@@ -154,6 +154,12 @@ def test_a_version_has_the_words_of_its_own_table_and_no_others(name: str) -> No
     assert set(VERSIONS[name].outcomes) == oracle_words.words_of(name, "Outcome")
 
 
+@pytest.mark.parametrize("name", VERSIONS)
+def test_a_version_has_an_oracle_that_walks_through_it(name: str) -> None:
+    walks = Path(__file__).parent.glob("test_engine_table_oracle*.py")
+    assert any(f'    rules = "{name}"\n' in walk.read_text("utf-8") for walk in walks)
+
+
 DIGESTS = {
     "parallel": "e83ba2d5",
     "2023-03": "af9e803b",

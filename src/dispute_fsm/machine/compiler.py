@@ -354,11 +354,12 @@ def _check_outcome(where: str, rule: Rule, source: Leaf, target: Leaf) -> None:
             "a transition has an outcome where it leads to a state that has one, and only there",
         )
     if not outcomes <= target.outcomes:
-        raise _error(where, f"the outcome does not belong to {target.id}")
+        unknown = min(outcomes - target.outcomes)
+        raise _error(where, f"{unknown} is none of the outcomes of {target.id}")
     if (rule.liability is not None) != bool(target.failures):
         raise _error(where, "a transition has a liability where it fails a region, and only there")
     if rule.liability is not None and rule.liability not in target.failures:
-        raise _error(where, f"the liability does not belong to {target.id}")
+        raise _error(where, f"{rule.liability} is none of the failures of {target.id}")
     if isinstance(outcome, Mapping) and frozenset(outcome) not in {
         selector.accepts for selector in rule.when
     }:
