@@ -7,7 +7,7 @@ version, and its commands to `COMMANDS`.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Sent(NamedTuple):
@@ -189,7 +189,7 @@ LIABILITIES = (
 """The outcomes of a penalized dispute, the weightiest first."""
 
 
-def example(command: str) -> dict[str, object]:
+def example(command: str) -> dict[str, Any]:
     """Return what a command has to say."""
     return {name: said for name, said in COMMANDS[command].says.items() if said is not None}
 
