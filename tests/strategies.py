@@ -29,7 +29,7 @@ from dispute_fsm.domain.enums import (
 from dispute_fsm.domain.facts import CancelRequest, Order, OrderFacts, Pickup, Refund, Shipment
 from dispute_fsm.domain.policy import DEFAULT_POLICY, TERM_FIELDS, Policy
 from dispute_fsm.domain.scalars import MAX_INTEGER
-from tests import oracle_words
+from tests.support import required
 
 MERCHANT, CONSUMER = "M-1", "C-1"
 """The dispute's own merchant and consumer, in tests that need no others."""
@@ -408,10 +408,6 @@ def _said(
                 {"dispute_id": "D-1", "order_id": "O-1", "merchant_id": "M-1", "consumer_id": "C-1"}
             )
         case _:
-            members = PAYLOAD_CLASSES[event].model_fields
-            required = {name for name, member in members.items() if member.is_required()}
-            example = oracle_words.example(event.value)
-            return st.fixed_dictionaries(
-                {name: st.just(example[name]) for name in required},
-                optional=dict.fromkeys(members.keys() - required, said),
-            )
+            said_always = {name: st.just(value) for name, value in required(event).items()}
+            others = PAYLOAD_CLASSES[event].model_fields.keys() - said_always
+            return st.fixed_dictionaries(said_always, optional=dict.fromkeys(others, said))

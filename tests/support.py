@@ -20,6 +20,7 @@ from dispute_fsm.decider.hash_chain import Stamp
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     DEFAULT_VERSION,
+    PAYLOAD_CLASSES,
     SYSTEM,
     Actor,
     Command,
@@ -256,6 +257,12 @@ def extension(until: datetime, *, key: str | None = None, **payload: object) -> 
 def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
     """Make a ruling, an annulment or an appeal, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
+
+
+def required(event: CommandType) -> dict[str, Any]:
+    """Return an example of each member that a command cannot leave out."""
+    example, members = oracle_words.example(event.value), PAYLOAD_CLASSES[event].model_fields
+    return {name: example[name] for name, member in members.items() if member.is_required()}
 
 
 def well_formed(dispute: Dispute, event: CommandType) -> Command:

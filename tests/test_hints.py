@@ -25,6 +25,7 @@ from dispute_fsm.domain.reasons import (
     Unlock,
     WaitUnlock,
 )
+from tests import oracle_words
 from tests.sampling import few
 from tests.support import (
     CLAIMABLE,
@@ -49,6 +50,7 @@ from tests.support import (
     order,
     over,
     pickup,
+    required,
     ruling,
     seen,
     shipment,
@@ -142,6 +144,7 @@ def _good(asked: Asked, field: str) -> object:
         *([asked.dispute.agreed_until] if asked.dispute.agreed_until else []),
     ]
     return {
+        **oracle_words.example(payload.type.value),
         "agreed_until": asked.at + DAY,
         "vouchers": [voucher()],
         "reason": "carrier_fault",
@@ -218,7 +221,7 @@ def every(dispute: Dispute) -> Iterator[Command]:
     for event in COMMANDS:
         yield well_formed(dispute, event)
         if event not in {E.CHOOSE_OPTION, E.EXTEND_DEADLINE}:
-            yield command(event)
+            yield command(event, **required(event))
     for option in dispute.rules.options:
         yield from (choose(option), command(E.CHOOSE_OPTION, option=option))
     for deadline in (None, *Deadline):
