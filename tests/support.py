@@ -211,13 +211,22 @@ def voucher(n: int = 1, kind: str = "chat_screenshot", **changes: object) -> Vou
     return Voucher.model_validate({**members, **changes})
 
 
+def required(event: CommandType) -> dict[str, Any]:
+    """Return an example of each member that a command cannot leave out."""
+    example, members = oracle_words.example(event.value), PAYLOAD_CLASSES[event].model_fields
+    return {name: example[name] for name, member in members.items() if member.is_required()}
+
+
 def command(
     event: CommandType, by: Actor | None = None, key: str | None = None, **payload: object
 ) -> Command:
-    """Make a command, by the actor whose event it is unless another is named."""
+    """Make a command, by the actor whose event it is unless another is named.
+
+    It says what it cannot leave out, and the payload.
+    """
     opens = WHOSE_ORDER if event is CommandType.OPEN_DISPUTE else {}
     return COMMAND_CLASSES[event].model_validate(
-        {"by": by or OWN[WHOSE[event]], "key": key, **opens, **payload}
+        {"by": by or OWN[WHOSE[event]], "key": key, **opens, **required(event), **payload}
     )
 
 
@@ -257,12 +266,6 @@ def extension(until: datetime, *, key: str | None = None, **payload: object) -> 
 def ruling(event: CommandType, *, key: str | None = None, **payload: object) -> Command:
     """Make a ruling, an annulment or an appeal, with a rationale."""
     return command(event, None, key, **{"rationale": "as the files show", **payload})
-
-
-def required(event: CommandType) -> dict[str, Any]:
-    """Return an example of each member that a command cannot leave out."""
-    example, members = oracle_words.example(event.value), PAYLOAD_CLASSES[event].model_fields
-    return {name: example[name] for name, member in members.items() if member.is_required()}
 
 
 def well_formed(dispute: Dispute, event: CommandType) -> Command:
@@ -479,7 +482,7 @@ CORPUS = tuple(
         ROOT / "examples",
         *(
             ROOT / "tests" / "scenarios" / name
-            for name in ("boundaries", "codes", "doubtful", "extended", "rows")
+            for name in ("boundaries", "codes", "doubtful", *oracle_words.BASE, "rows")
         ),
     )
     for path in sorted(folder.glob(f"*{SUFFIX}"))

@@ -39,6 +39,7 @@ from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, Vouche
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.scalars import MAX_INTEGER, MAX_TEXT
 from dispute_fsm.errors import InputError
+from tests.oracle_words import COMMANDS, example
 from tests.strategies import commands
 from tests.support import opening
 
@@ -56,6 +57,7 @@ VOUCHER: Json = {
 UNTIL = "2023-03-30T18:00:00+08:00"
 
 MEMBERS: Mapping[CommandType, Json] = {
+    **{CommandType(name): said for name in COMMANDS if (said := example(name))},
     CommandType.OPEN_DISPUTE: {
         "rollout": {"version": "2023-03", "reason": "percentage", "bucket": 7, "percentage": "12.5"}
     },
@@ -71,12 +73,6 @@ MEMBERS: Mapping[CommandType, Json] = {
         "statement": "爆仓",
     },
     CommandType.REQUEST_EVIDENCE: {"note": "the stamp is missing"},
-    CommandType.RULE_NO_FAULT: {"rationale": "as stated"},
-    CommandType.RULE_AT_FAULT: {"rationale": "not as stated"},
-    CommandType.ANNUL: {"rationale": "a mistake"},
-    CommandType.APPEAL: {"rationale": "it was delivered"},
-    CommandType.UPHOLD_PENALTY: {"rationale": "it was not"},
-    CommandType.OVERTURN_PENALTY: {"rationale": "it was"},
     CommandType.EXTEND_DEADLINE: {
         "until": UNTIL,
         "rationale": "the system was down",

@@ -50,7 +50,6 @@ from tests.support import (
     order,
     over,
     pickup,
-    required,
     ruling,
     seen,
     shipment,
@@ -221,7 +220,7 @@ def every(dispute: Dispute) -> Iterator[Command]:
     for event in COMMANDS:
         yield well_formed(dispute, event)
         if event not in {E.CHOOSE_OPTION, E.EXTEND_DEADLINE}:
-            yield command(event, **required(event))
+            yield command(event)
     for option in dispute.rules.options:
         yield from (choose(option), command(E.CHOOSE_OPTION, option=option))
     for deadline in (None, *Deadline):
