@@ -54,6 +54,12 @@ COMMANDS: Mapping[str, Sent] = {
 }
 """Every command; written out from the rules page, not read off the chart."""
 
+REQUIRED: Mapping[str, frozenset[str]] = {
+    "choose_option": frozenset({"option"}),
+    "extend_deadline": frozenset({"until"}),
+}
+"""What a command cannot leave out."""
+
 CLOSING = frozenset(
     {
         "dispute_resolved",

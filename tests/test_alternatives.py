@@ -874,7 +874,11 @@ def test_every_guard_that_looks_at_facts_changes_its_answer_under_some_set_of_fa
     for rules in VERSIONS:
         record = happened(_promise("2023-03-29T10:00:01+08:00"), rules=rules)
         table = record.end.rules.table
-        looking |= {guard.recorded for guard in table.guards().values() if guard.needs_facts}
+        looking |= {
+            guard.recorded
+            for guard in table.guards().values()
+            if guard.needs_facts and REPAIRS.keys().isdisjoint(guard.codes)
+        }
         for seq in range(2, len(record.events) + 1):
             before, event = record.before(seq), record.events[seq - 1]
             shown = known(record, event.at)

@@ -39,7 +39,7 @@ from dispute_fsm.domain.enums import CommandType, Deadline, Option, Role, Vouche
 from dispute_fsm.domain.policy import DEFAULT_POLICY
 from dispute_fsm.domain.scalars import MAX_INTEGER, MAX_TEXT
 from dispute_fsm.errors import InputError
-from tests.oracle_words import COMMANDS, example
+from tests.oracle_words import COMMANDS, REQUIRED, example
 from tests.strategies import commands
 from tests.support import opening
 
@@ -80,8 +80,6 @@ MEMBERS: Mapping[CommandType, Json] = {
     },
 }
 """What each command says beyond who; every other says nothing more."""
-
-REQUIRED = {CommandType.CHOOSE_OPTION: {"option"}, CommandType.EXTEND_DEADLINE: {"until"}}
 
 
 def command(event: str = "choose_option", said: Json | None = None, **members: object) -> Json:
