@@ -39,6 +39,7 @@ dispute-fsm db check --help
 
 ```{eval-rst}
 .. autoclass:: dispute_fsm.Option
+.. autoclass:: dispute_fsm.Disputes
 .. autoclass:: dispute_fsm.commands.ChooseOption
 .. automodule:: dispute_fsm.commands
 ```
@@ -104,6 +105,7 @@ def test_what_is_drawn_from_code_says_what_the_code_says(site: Path) -> None:
     assert "Usage: dispute-fsm db check" in text  # what the command prints
     assert "consumer_cancels: 已协商一致，消费者取消订单 · agreed: the consumer cancels" in text
     assert "option: Option, agreed_until: datetime | None = None," in text  # and no validators
+    assert "stamp: Callable[[str, int], Stamp] = fresh_stamp" in text
     code = re.sub(r"<[^>]+>", "", " ".join(re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)))
     assert 'ChooseOption(by=merchant("M-1"), option=' in code  # the example of a docstring
     assert "[by_system, response_has_passed]" in text  # the picture of the class

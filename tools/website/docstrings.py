@@ -74,6 +74,8 @@ def plain_type(annotation: Any) -> str:  # noqa: ANN401 -- whatever stands as a 
         return " | ".join(map(plain_type, inner))
     if annotation is type(None):
         return "None"
+    if isinstance(annotation, list):  # the parameters of a callable
+        return f"[{', '.join(map(plain_type, annotation))}]"
     name = getattr(origin or annotation, "__name__", str(annotation))
     if not inner or isinstance(annotation, str):
         return name
