@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import structlog
 
 from dispute_fsm import cli
 from tests.patience import PATIENCE
@@ -34,10 +35,27 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+@contextmanager
+def logging_of_its_own() -> Generator[None]:
+    """Leave structlog as it was: the command line configures it."""
+    configured = structlog.get_config() if structlog.is_configured() else None
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        if configured is not None:
+            structlog.configure(**configured)
+
+
 def run(*arguments: str | Path, given: bytes = b"") -> Ran:
     """Call the entry point in this process, with this on its standard input."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+    with (
+        logging_of_its_own(),  # for a fixture of a module: nothing resets it before the next module
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
         patch.setattr(sys, "argv", ["dispute-fsm", *map(str, arguments)])
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
         with pytest.raises(SystemExit) as ended:

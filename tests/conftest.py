@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
+from tests.command_line import logging_of_its_own
 from tests.databases import KINDS, database, unreachable
 from tests.sampling import LEFT_OUT, configure_hypothesis
 
@@ -48,12 +48,9 @@ def whole(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(autouse=True)
 def _its_own_logging() -> Iterator[None]:
-    """Reset structlog after each test: commands that run in this process configure it."""
-    configured = structlog.get_config() if structlog.is_configured() else None
-    yield
-    structlog.reset_defaults()
-    if configured is not None:
-        structlog.configure(**configured)
+    """Reset structlog after each test that configures it."""
+    with logging_of_its_own():
+        yield
 
 
 @pytest.fixture

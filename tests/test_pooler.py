@@ -155,7 +155,7 @@ def test_four_threads_work_on_eighty_disputes_with_sweeps_and_the_feed(
     checked = run("db", "check", "--db", url)
     assert (checked.code, checked.out.strip()) == (
         0,
-        f"{DISPUTES} disputes, {3 * DISPUTES} events, 0 damages",
+        f"✓ {DISPUTES} disputes, {3 * DISPUTES} events, 0 damages",
     )
 
 
