@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-import structlog
 
 from dispute_fsm import cli
+from tests.own_logging import logging_of_its_own
 from tests.patience import PATIENCE
 
 SCRIPT = Path(sys.executable).with_name("dispute-fsm")
@@ -33,18 +33,6 @@ class Ran:
     @property
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.out.splitlines()]
-
-
-@contextmanager
-def logging_of_its_own() -> Generator[None]:
-    """Leave structlog as it was: the command line configures it."""
-    configured = structlog.get_config() if structlog.is_configured() else None
-    try:
-        yield
-    finally:
-        structlog.reset_defaults()
-        if configured is not None:
-            structlog.configure(**configured)
 
 
 def run(*arguments: str | Path, given: bytes = b"") -> Ran:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import logging_of_its_own
 from tests.databases import KINDS, database, unreachable
+from tests.own_logging import logging_of_its_own
 from tests.sampling import LEFT_OUT, configure_hypothesis
 
 collect_ignore_glob = ["scenarios/invalid/*"]

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import dispute_fsm
 from dispute_fsm.decider.dispute import Dispute
-from dispute_fsm.domain import commands, deadlines
+from dispute_fsm.domain import commands, deadlines, events
 from dispute_fsm.domain.commands import (
     COMMAND_CLASSES,
     EXPIRIES,
@@ -152,6 +153,15 @@ def test_the_payload_of_a_command_records_what_it_says(monkeypatch: pytest.Monke
     monkeypatch.delattr(Withdraw, "roles")
     with pytest.raises(TypeError, match=r"^Withdraw declares no roles$"):
         commands._declared(E.WITHDRAW)  # noqa: SLF001 -- at import it is too late for a test
+
+
+def test_every_command_and_every_event_has_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(cast("dict[CommandType, object]", commands._CLASSES), E.ANNUL)  # noqa: SLF001 -- at import it is too late for a test
+    with pytest.raises(TypeError, match=r"^AnyCommand has no class for the command annul$"):
+        commands._declared(E.ANNUL)  # noqa: SLF001 -- as above
+    monkeypatch.delitem(cast("dict[str, object]", events._CLASSES), "penalty_annulled")  # noqa: SLF001 -- as above
+    with pytest.raises(TypeError, match=r"^AnyEvent has no class for the event penalty_annulled$"):
+        events._declared(T.PENALTY_ANNULLED)  # noqa: SLF001 -- as above
 
 
 def test_every_deadline_is_met_by_a_command_and_has_a_term(monkeypatch: pytest.MonkeyPatch) -> None:
