@@ -24,7 +24,7 @@ from benchmarks.hot_paths import (
 )
 from benchmarks.measure import Work, interleaved
 
-BUDGETS = {DECIDE: 24.0, OPTIONS: 66.0, PARSE: 6.5, FOLD: 2.6, REPLAY: 36.0, COMMAND: 1.8}
+BUDGETS = {DECIDE: 26.0, OPTIONS: 66.0, PARSE: 9.0, FOLD: 3.0, REPLAY: 40.0, COMMAND: 2.2}
 """How many floors each may cost: what it costs, and about a third."""
 
 ROUNDS, ATTEMPTS = 7, 5
