@@ -120,6 +120,26 @@ def by_source(version: RuleVersion) -> Iterator[tuple[StateName, Transition]]:
             yield source, transition
 
 
+def by_state(version: RuleVersion) -> Iterator[tuple[StateName, list[Transition]]]:
+    """Yield the states in the order of the chart, each with its transitions, sorted by event."""
+    configurations = version.table.configurations.values()
+    leaves = chain(*(configuration.states for configuration in configurations))
+    outer = (configuration.state for configuration in configurations)
+    sources = [*by_source(version)]
+    for state in dict.fromkeys((*leaves, *outer)):
+        found = [transition for source, transition in sources if source is state]
+        events = list(dict.fromkeys(transition.event for transition in found))
+        yield state, sorted(found, key=lambda transition: events.index(transition.event))
+
+
+def required(version: RuleVersion) -> Iterator[Guard]:
+    """Yield every guard that may refuse, in the order of the chart."""
+    entry, rules = version.table.entry, [found.rule for found in all_transitions(version)]
+    yield from unique([entry.by, *(rule.by for rule in rules)])
+    yield from unique(chain(*(rule.timing for rule in rules)))
+    yield from unique(chain(entry.needs, *(rule.needs for rule in rules)))
+
+
 def entered(version: RuleVersion, transition: Transition) -> StateName:
     """Return the state that a transition leads into."""
     configurations = version.table.configurations
@@ -184,13 +204,7 @@ def transitions(version: RuleVersion) -> str:
         origin(entry.origin),
     )
     sections = [f"### Before the dispute\n\n{table(heads, [opening])}"]
-    sources = [*by_source(version)]
-    leaves = chain(*(configuration.states for configuration in configurations.values()))
-    outer = (configuration.state for configuration in configurations.values())
-    for state in dict.fromkeys((*leaves, *outer)):
-        found = [transition for source, transition in sources if source is state]
-        events = list(dict.fromkeys(transition.event for transition in found))
-        found.sort(key=lambda transition: events.index(transition.event))
+    for state, found in by_state(version):
         rows = [_transition(version, transition) for transition in found]
         body = table(heads, rows) if rows else "Nothing leads out of this state.\n"
         sections.append(f"### {_label(state)}\n\n{body}")
@@ -236,17 +250,11 @@ def questions(version: RuleVersion) -> str:
 
 def requirements(version: RuleVersion) -> str:
     """Write every guard that may refuse, in the order of the chart."""
-    entry, rules = version.table.entry, [found.rule for found in all_transitions(version)]
-    guards = (
-        *unique([entry.by, *(rule.by for rule in rules)]),
-        *unique(chain(*(rule.timing for rule in rules))),
-        *unique(chain(entry.needs, *(rule.needs for rule in rules))),
-    )
     return table(
         ("guard", "中文", "English", "refuses with", "comes from"),
         (
             (code(guard.name), guard.zh, guard.en, listed(guard.codes), origin(guard.source))
-            for guard in guards
+            for guard in required(version)
         ),
     )
 

@@ -22,12 +22,12 @@ from tools.rules_tables import (
     all_sources,
     all_transitions,
     anchor,
-    by_source,
+    by_state,
     cited_in,
     code,
     entered,
+    required,
     table,
-    unique,
 )
 
 _NONE = "–"
@@ -120,13 +120,7 @@ def transitions(version: RuleVersion) -> str:
         origin(entry.origin),
     )
     sections = [f"### 发起之前\n\n{table(heads, [opening])}"]
-    sources = [*by_source(version)]
-    leaves = chain(*(configuration.states for configuration in configurations.values()))
-    outer = (configuration.state for configuration in configurations.values())
-    for state in dict.fromkeys((*leaves, *outer)):
-        found = [transition for source, transition in sources if source is state]
-        events = list(dict.fromkeys(transition.event for transition in found))
-        found.sort(key=lambda transition: events.index(transition.event))
+    for state, found in by_state(version):
         rows = [_transition(version, transition) for transition in found]
         body = table(heads, rows) if rows else "无后续操作。\n"
         sections.append(f"### {named(state)}\n\n{body}")
@@ -149,12 +143,6 @@ def _transition(version: RuleVersion, transition: Transition) -> tuple[str, ...]
 
 def requirements(version: RuleVersion) -> str:
     """Write every guard that may refuse, in the order of the chart."""
-    entry, rules = version.table.entry, [found.rule for found in all_transitions(version)]
-    guards = (
-        *unique([entry.by, *(rule.by for rule in rules)]),
-        *unique(chain(*(rule.timing for rule in rules))),
-        *unique(chain(entry.needs, *(rule.needs for rule in rules))),
-    )
     return table(
         ("要求", "编号", "不满足时的提示", "依据"),
         (
@@ -164,7 +152,7 @@ def requirements(version: RuleVersion) -> str:
                 listed(f"{RefusalCode(one).zh} {code(one)}" for one in guard.codes),
                 origin(guard.source),
             )
-            for guard in guards
+            for guard in required(version)
         ),
     )
 
