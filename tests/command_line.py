@@ -104,15 +104,21 @@ def on_a_terminal(
         env=environment({"TERM": "xterm-256color", "COLUMNS": str(width), **env}),
     )
     os.close(theirs)
+    shown = sent_to(ours)
+    process.wait(timeout=PATIENCE)
+    return shown.decode()
+
+
+def sent_to(terminal: int) -> bytes:
+    """Return all that a terminal is sent until the process behind it ends, and close it."""
     shown = b""
     try:
-        while chunk := os.read(ours, 4096):
+        while chunk := os.read(terminal, 65_536):
             shown += chunk
     except OSError:  # how a terminal ends on Linux
         pass
-    os.close(ours)
-    process.wait(timeout=PATIENCE)
-    return shown.decode()
+    os.close(terminal)
+    return shown
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import SCRIPT, Ran, environment
+from tests.command_line import SCRIPT, Ran, environment, sent_to
 from tests.patience import PATIENCE
 from tests.sampling import few
 
@@ -210,13 +210,7 @@ def test_results_go_into_their_file_while_a_terminal_shows_the_progress(
             env=environment({"TERM": "xterm-256color"}),
         )
     os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65_536):
-            shown += chunk
-    except OSError:  # how a terminal ends on Linux
-        pass
-    os.close(ours)
+    shown = sent_to(ours)
     assert process.wait(timeout=PATIENCE) == 0
     assert (here / "results").read_text("utf-8") == shell(command, here).out
     assert b"%" in shown
