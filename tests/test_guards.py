@@ -114,7 +114,7 @@ def case(
         name: situation.pop(name) for name in Memory._fields if name in situation
     }
     changes: dict[str, Any] = situation
-    return replace(made, memory=Memory(**remembered), **changes)
+    return made.changed(memory=Memory(**remembered), **changes)
 
 
 def choose(option: str = "ship_by_agreed_date", **members: object) -> Case:
@@ -389,16 +389,15 @@ PROMISES = [
     ),
     Example(
         "promise_not_too_far",
-        replace(
-            choose(agreed_until=NOW + timedelta(days=36_000)),
+        choose(agreed_until=NOW + timedelta(days=36_000)).changed(
             policy=DEFAULT_POLICY.lay_over({"max_promise": None}),
         ),
         saw={"latest": None, "max_promise": None},
     ),
     Example(
         "promise_not_too_far",
-        replace(
-            choose(agreed_until=NOW + TICK), policy=DEFAULT_POLICY.lay_over({"max_promise": "0s"})
+        choose(agreed_until=NOW + TICK).changed(
+            policy=DEFAULT_POLICY.lay_over({"max_promise": "0s"})
         ),
         "promise_too_far",
         say("agreed_until"),
@@ -428,7 +427,7 @@ LIMITS = [
         Example("vouchers_small_enough", make(VOUCHER)),
         Example(
             "vouchers_small_enough",
-            replace(make(VOUCHER), policy=limited(max_bytes=0)),
+            make(VOUCHER).changed(policy=limited(max_bytes=0)),
             "voucher_too_large",
             say("vouchers"),
             {"largest": 1, "max_bytes": 0},
@@ -444,7 +443,7 @@ LIMITS = [
         Example("vouchers_few_enough", make(VOUCHER), saw={"count": 1, "max_count": 20}),
         Example(
             "vouchers_few_enough",
-            replace(make(VOUCHER), policy=limited(max_count=0)),
+            make(VOUCHER).changed(policy=limited(max_count=0)),
             "too_many_vouchers",
             say("vouchers"),
             {"count": 1, "max_count": 0},
@@ -663,7 +662,7 @@ EXAMPLES = list(
 )
 def test_a_requirement_holds_or_refuses_with_its_code(example: Example) -> None:
     guard = REQUIREMENTS[example.guard]
-    finding = guard.check(replace(example.case, results={}))
+    finding = guard.check(example.case.changed())
     assert bool(finding) is finding.passed is (example.code is None)
     assert finding.code == example.code
     assert dict(finding.saw) | dict(example.saw) == finding.saw
@@ -688,7 +687,7 @@ def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(
     example: Example,
 ) -> None:
     guard = REQUIREMENTS[example.guard]
-    finding = guard.check(replace(example.case, results={}))
+    finding = guard.check(example.case.changed())
     check = Check(guard=guard.recorded, passed=finding.passed, saw=dict(finding.saw))
     refused = () if finding.code is None else (finding.code,)
     rules = next(name for name, known in VERSIONS.items() if guard in known.table.guards().values())
@@ -717,7 +716,7 @@ def test_what_a_requirement_says_in_chinese_has_no_word_of_the_program_in_it(
 
 def test_every_name_under_which_a_guard_records_has_a_label() -> None:
     for example in EXAMPLES:
-        finding = REQUIREMENTS[example.guard].check(replace(example.case, results={}))
+        finding = REQUIREMENTS[example.guard].check(example.case.changed())
         assert set(finding.saw) <= {*SEEN, *Deadline}
 
 
@@ -732,9 +731,7 @@ def test_every_requirement_and_every_one_of_its_codes_has_an_example() -> None:
 def test_a_requirement_looks_at_facts_only_where_it_says_so(guard: Guard) -> None:
     """At the opening, no facts mean that the order system knows no such order: `order_exists`."""
     case = next(
-        replace(example.case, facts=None, results={})
-        for example in EXAMPLES
-        if example.guard == guard.name
+        example.case.changed(facts=None) for example in EXAMPLES if example.guard == guard.name
     )
     if guard.needs_facts:
         for _ in range(2):
@@ -809,9 +806,9 @@ def test_every_guard_has_words_in_both_languages_and_says_where_it_comes_from() 
 def test_people_read_instants_in_the_policys_zone(zone: str, local: str) -> None:
     policy = DEFAULT_POLICY.lay_over({"calendar": {"zone": zone}, "max_promise": "1h"})
     situations = [
-        (g.promise_in_future, replace(choose(agreed_until=DUE), policy=policy, now=DUE)),
-        (g.promise_not_too_far, replace(choose(agreed_until=DUE + TICK), policy=policy)),
-        (g.until_later, replace(extend(DUE, deadlines={Deadline.RESPONSE: DUE}), policy=policy)),
+        (g.promise_in_future, choose(agreed_until=DUE).changed(policy=policy, now=DUE)),
+        (g.promise_not_too_far, choose(agreed_until=DUE + TICK).changed(policy=policy)),
+        (g.until_later, extend(DUE, deadlines={Deadline.RESPONSE: DUE}).changed(policy=policy)),
         (
             has_passed(Deadline.RESPONSE),
             case(policy=policy, deadlines={Deadline.RESPONSE: DUE - timedelta(seconds=1)}),
@@ -877,7 +874,7 @@ def test_a_look_that_failed_is_not_remembered() -> None:
     with pytest.raises(FactsNeededError):
         g.shipped.check(situation)
     assert situation.results == {}
-    assert not g.shipped.check(replace(situation, facts=facts()))
+    assert not g.shipped.check(situation.changed(facts=facts()))
 
 
 # ---- who -----------------------------------------------------------------------------------------
@@ -1047,7 +1044,7 @@ REFUNDED = {"refund": {"status": "completed"}}
         (g.OPTION, case(CommandType.WITHDRAW), "none"),
         (
             g.OPTION,
-            replace(choose("prove_no_fault"), memory=Memory(option=Option.ALREADY_SHIPPED)),
+            choose("prove_no_fault").changed(memory=Memory(option=Option.ALREADY_SHIPPED)),
             "prove_no_fault",
         ),
         (g.CONFIRMATION, case(), "asked"),

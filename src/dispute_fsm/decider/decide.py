@@ -9,7 +9,6 @@ the event (`Stamp`). The same arguments always give the same decision.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, NamedTuple
 
 from dispute_fsm.decider.decisions import Accepted, Decision, Refused, Repeated, Unchanged
@@ -38,7 +37,7 @@ from dispute_fsm.domain.facts import OrderFacts
 from dispute_fsm.domain.reasons import ANOTHER_ID, Reason
 from dispute_fsm.domain.scalars import FrozenMap, format_instant, made, parse_instant
 from dispute_fsm.errors import ClockWentBackError, InputError
-from dispute_fsm.machine.guard import Guard, GuardResult, Seen, Selector
+from dispute_fsm.machine.guard import Guard, GuardResult, Seen
 from dispute_fsm.machine.transition_table import Transition
 from dispute_fsm.rules.case import Case
 from dispute_fsm.rules.registry import rule_version
@@ -73,9 +72,7 @@ class Conclusion(NamedTuple):
     def checks(self) -> tuple[Check, ...]:
         """Every guard's answer, as it is recorded."""
         checks = [
-            recorded_answer(guard.recorded, result.saw[guard.recorded], passed=result.passed)
-            if isinstance(guard, Selector)
-            else recorded_check(guard.recorded, result.saw, passed=result.passed)
+            recorded_check(guard.recorded, result.saw, passed=result.passed)
             for guard, result in self.results
         ]
         if self.reasons:
@@ -88,14 +85,8 @@ class Conclusion(NamedTuple):
 
 def recorded_check(guard: str, saw: Mapping[str, Seen], *, passed: bool) -> Check:
     """Make a guard's answer as it is recorded; what a guard saw is valid."""
-    seen = saw if isinstance(saw, FrozenMap) else FrozenMap(saw)
+    seen = saw if type(saw) is FrozenMap else FrozenMap(saw)
     return made(Check, {"guard": guard, "passed": passed, "saw": seen})
-
-
-@cache
-def recorded_answer(question: str, answer: Seen, *, passed: bool) -> Check:
-    """Make a selector's answer as it is recorded: one frozen value for each answer."""
-    return recorded_check(question, {question: answer}, passed=passed)
 
 
 def conclude(

@@ -44,9 +44,10 @@ class Evaluation(NamedTuple):
     @property
     def facts(self) -> OrderFacts | None:
         """What the order system showed, where that was looked at."""
-        facts = self.case.facts
-        looked_at = facts is not None and any(guard.needs_facts for guard, _ in self.checks)
-        return facts if looked_at else None
+        for guard, _ in self.checks:
+            if guard.needs_facts:
+                return self.case.facts
+        return None
 
 
 def evaluate(

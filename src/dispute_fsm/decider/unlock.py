@@ -6,7 +6,6 @@ foresee facts or payloads: where the order system or a person could go either wa
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -77,14 +76,12 @@ def _case_there(table: DisputeTable, node: _SearchNode, case: Case, command: Com
         tuple(deadline for deadline in region if deadline in due)
         for region in table.configurations[node.path].running
     )
-    return replace(
-        case,
+    return case.changed(
         command=command,
         deadlines=due,
         running=running,
         memory=node.memory,
         liability=node.liability,
-        results={},
     )
 
 

@@ -1,7 +1,6 @@
 """What is to come: what will happen if nobody acts, and what can still be done. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from dispute_fsm.decider.decide import decide
@@ -109,5 +108,5 @@ def _possible(row: DisputeTransition, case: Case) -> bool:
 
 def _in_time(row: DisputeTransition, case: Case, due: datetime) -> bool:
     """Tell whether the transition is still in time once this deadline has passed."""
-    later = replace(case, now=just_after(due), results={})
+    later = case.changed(now=just_after(due))
     return all(guard.check(later) for guard in row.rule.timing)

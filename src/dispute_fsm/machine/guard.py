@@ -11,19 +11,20 @@ own. There are four kinds, and the kind decides what it means that a guard does 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Generic, Literal, NamedTuple, Protocol, cast
+from typing import Any, Generic, Literal, Protocol, cast
 
+from msgspec import Struct
 from typing_extensions import TypeVar
 
 Seen = str | int | bool | None | tuple[str, ...]
 """What a guard may record of what it saw: codes, counts, instants as text."""
 
 
-class GuardResult(NamedTuple):
+class GuardResult(Struct, frozen=True):
     """The answer of one guard: whether it passed, and what it saw.
 
     Where it did not pass, `code` is the domain's code for that, and `unlock` what would change it.
@@ -106,6 +107,14 @@ class Guard(Generic[CaseT]):
     codes: tuple[Any, ...] = ()
     needs_facts: bool = False
     lasting: bool = False
+    recorded: str = field(init=False)
+    """The name under which its result is recorded."""
+
+    def __post_init__(self) -> None:
+        self._record_as(self.name)
+
+    def _record_as(self, name: str) -> None:
+        object.__setattr__(self, "recorded", name)  # the only way to set a member of a frozen value
 
     def check(self, case: CaseT) -> GuardResult:
         """Evaluate the guard, once per case. Raises what its condition raises."""
@@ -113,11 +122,6 @@ class Guard(Generic[CaseT]):
         if result is None:
             result = case.results[self.name] = self.condition(case)
         return result
-
-    @property
-    def recorded(self) -> str:
-        """The name under which its result is recorded."""
-        return self.name
 
     def label(self, lang: Literal["zh", "en"]) -> str:
         """Return the condition in words."""
@@ -170,6 +174,9 @@ class Selector(Guard[CaseT]):
     dimension: Dimension[CaseT]
     accepts: frozenset[str]
 
+    def __post_init__(self) -> None:
+        self._record_as(self.dimension.name)  # its answer, whichever transition asks
+
     def check(self, case: CaseT) -> GuardResult:
         """Compare the answer, which is asked for once per case."""
         return self.of(self.dimension.answer(case))
@@ -177,11 +184,6 @@ class Selector(Guard[CaseT]):
     def of(self, answer: str) -> GuardResult:
         """Compare an answer."""
         return answered(self.dimension.name, answer, accepted=answer in self.accepts)
-
-    @property
-    def recorded(self) -> str:
-        """The name of the question: its answer is recorded, whichever transition asks."""
-        return self.dimension.name
 
 
 def when(dimension: Dimension[CaseT], *accepts: str) -> Selector[CaseT]:

@@ -302,8 +302,12 @@ def _failed(
 ) -> Results[CaseT]:
     """Evaluate guards, add their results, and return those that do not pass."""
     failed: Results[CaseT] = ()
+    known = case.results
     for guard in guards:
-        result = guard.check(case)
+        # As `check` does, without a call for each: most of a decision is spent here.
+        result = known.get(guard.name)
+        if result is None:
+            result = known[guard.name] = guard.condition(case)
         results.append((guard, result))
         if not result.passed:
             failed += ((guard, result),)

@@ -4,9 +4,11 @@ The machine is generic; here it is tied to the words of disputes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dispute_fsm.domain.commands import NOTHING_REMEMBERED, Command, Memory
 from dispute_fsm.domain.enums import (
@@ -26,8 +28,7 @@ from dispute_fsm.machine.guard import Guard, GuardKind, GuardResult, Seen, Sourc
 from dispute_fsm.machine.transition_table import Transition, TransitionTable
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """The situation in which a command is decided.
 
     `deadlines` are those that run, with their due instants; `running` those of them that the
@@ -48,6 +49,10 @@ class Case:
     running: tuple[tuple[Deadline, ...], ...] = ()
     liability: Outcome | None = None
     results: dict[str, GuardResult] = field(default_factory=dict[str, GuardResult])
+
+    def changed(self, **members: Any) -> "Case":  # noqa: ANN401 -- any of its members
+        """Return the case with other members; no guard is evaluated for it yet."""
+        return replace(self, results={}, **members)
 
 
 DisputeTransition: TypeAlias = Transition[Case, CommandType, EventType, Deadline, Outcome]
