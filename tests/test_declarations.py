@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from msgspec import structs
 
 import dispute_fsm
 from dispute_fsm.decider.dispute import Dispute
@@ -213,8 +214,8 @@ def test_every_deadline_has_a_term_in_the_policy_but_the_promise() -> None:
 
 
 def test_guards_and_disputes_have_all_that_is_remembered() -> None:
-    for of in (Case, Dispute):
-        memory = next(field for field in fields(of) if field.name == "memory")
+    for declared in (structs.fields(Case), fields(Dispute)):
+        memory = next(field for field in declared if field.name == "memory")
         assert (memory.type, memory.default) == (Memory, Memory())
 
 
