@@ -90,7 +90,7 @@ def evolve(dispute: Dispute, event: AuditEvent) -> Dispute:
 
 def _remembered(dispute: Dispute, event: AuditEvent) -> Memory:
     before, after = dispute.deadlines, event.deadlines
-    moved = frozenset(deadline for deadline in after if after[deadline] != before.get(deadline))
+    moved = frozenset([deadline for deadline in after if after[deadline] != before.get(deadline)])
     recorded = RecordedCommand(event.type, event.payload, moved)
     return remembered(dispute.memory, event.command, recorded)
 
@@ -143,8 +143,10 @@ def _expect_deadlines(
 ) -> None:
     """Require just the deadlines that go on and those that begin; their dues are recorded."""
     begun = {deadline for deadline in starts if is_on(deadline, policy)}
-    standing = {deadline: due for deadline, due in event.deadlines.items() if deadline not in begun}
-    going_on = {deadline: due for deadline, due in kept.items() if deadline not in begun}
+    standing, going_on = event.deadlines, kept
+    if begun:
+        standing = {deadline: due for deadline, due in standing.items() if deadline not in begun}
+        going_on = {deadline: due for deadline, due in kept.items() if deadline not in begun}
     if standing != going_on or not begun <= set(event.deadlines):
         names = ", ".join(sorted({*kept, *begun})) or "none"
         raise _impossible(

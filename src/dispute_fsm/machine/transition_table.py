@@ -111,9 +111,10 @@ class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
 
     def is_for(self, answers: Mapping[Dimension[CaseT], str]) -> bool:
         """Tell whether the transition may apply where these are the answers to some questions."""
-        return all(
-            answers[one.dimension] in one.accepts for one in self.when if one.dimension in answers
-        )
+        for one in self.when:
+            if one.dimension in answers and answers[one.dimension] not in one.accepts:
+                return False
+        return True
 
     def outcome(self, answer: str | None, before: OutcomeT | None = None) -> OutcomeT | None:
         """Return the outcome after the transition, None where it goes on.
@@ -122,9 +123,13 @@ class Transition(Generic[CaseT, CommandT, EventT, DeadlineT, OutcomeT]):
         transition.
         """
         outcome = self.rule.outcome
+        if outcome is None:
+            return None
+        if outcome is AS_BEFORE:
+            return before
         if isinstance(outcome, Mapping):
             return None if answer is None else outcome.get(answer)
-        return before if outcome is AS_BEFORE else outcome
+        return outcome
 
 
 Results = tuple[tuple[Guard[CaseT], GuardResult], ...]
