@@ -152,11 +152,12 @@ def _started(
     if not starts:
         return {}
     until = case.command.until if isinstance(case.command, ExtendDeadline) else None
-    dues = {
-        deadline: due_instant(deadline, case.policy, case.now, agreed_until, until)
-        for deadline in starts
-    }
-    return {deadline: due for deadline, due in dues.items() if due is not None}
+    started: dict[Deadline, datetime] = {}
+    for deadline in starts:
+        due = due_instant(deadline, case.policy, case.now, agreed_until, until)
+        if due is not None:
+            started[deadline] = due
+    return started
 
 
 # ---- openings ------------------------------------------------------------------------------------

@@ -53,12 +53,13 @@ def due_instant(
     us. An extension sets the due instant itself, for the promise the agreed one. Once recorded, a
     due instant is kept: a newer calendar moves none.
     """
-    if TERMS[deadline] is None:
+    term_by = TERMS[deadline]
+    if term_by is None:
         agreed = extended_to or agreed_until
         return None if agreed is None else agreed + policy.scan_grace
     if extended_to is not None:
         return extended_to
-    term = term_of(deadline, policy)
+    term = term_by(policy)
     if term is None:
         return None
     if term.hours is not None:
