@@ -3,7 +3,7 @@
 As CONTRIBUTING says, that takes a module and a line.
 """
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,12 @@ from dispute_fsm.decider.decide import open_dispute
 from dispute_fsm.decider.decisions import Refused, Repeated
 from dispute_fsm.domain.enums import Option, RefusalCode
 from dispute_fsm.domain.policy import DEFAULT_POLICY, Term
-from dispute_fsm.errors import InputError
+from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.handler import Disputes
 from dispute_fsm.history.messages import Drift
 from dispute_fsm.history.reader import InvalidRecord
 from dispute_fsm.orders import InMemoryOrderSystem
-from dispute_fsm.rules import extended, v2023_03
-from dispute_fsm.rules import v2023_parallel as parallel
-from dispute_fsm.rules.registry import VERSIONS, RuleVersion, registered
+from dispute_fsm.rules.registry import MODULES, VERSIONS, Registry, RuleVersion, rule_version
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.settings import read_policy_changes
 from tests import oracle_words
@@ -92,12 +90,8 @@ VERSION = Version(
 def another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuleVersion:
     """Add one more version: its module, and its line."""
     (tmp_path / "v2099_01.py").write_text(ANOTHER, "utf-8")
-    spec = importlib.util.spec_from_file_location("v2099_01", tmp_path / "v2099_01.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    versions = registered((parallel.VERSION, v2023_03.VERSION, extended.VERSION, module.VERSION))
+    monkeypatch.syspath_prepend(tmp_path)
+    versions = Registry({**MODULES, "2099-01": "v2099_01"})
     for known in (
         "dispute_fsm.rules.registry",
         "dispute_fsm.scenarios.reader",
@@ -121,6 +115,35 @@ def test_another_version_runs_beside_the_others(another: RuleVersion, tmp_path: 
     refusal = decided(opened(rules="2099-01"), choose(Option.OUT_OF_STOCK_REFUND))
     assert isinstance(refusal, Refused)
     assert refusal.codes == (RefusalCode.OPTION_NOT_OFFERED,)
+
+
+def use_the_version_of(module: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the version of a module that has this text, and is registered as the only one."""
+    (folder / "v2099_02.py").write_text(module, "utf-8")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr("dispute_fsm.rules.registry.VERSIONS", Registry({"2099-02": "v2099_02"}))
+    try:
+        rule_version("2099-02")
+    finally:
+        sys.modules.pop("v2099_02", None)
+
+
+def test_an_invalid_chart_is_an_error_at_its_first_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        ChartError, match="nor the state that it enters says as what it is recorded"
+    ):
+        use_the_version_of(
+            ANOTHER.replace("records=EventType.DISPUTE_RESOLVED,", ""), tmp_path, monkeypatch
+        )
+
+
+def test_an_error_of_a_version_s_module_is_not_an_unknown_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyError, match="a command without a class"):
+        use_the_version_of("raise KeyError('a command without a class')", tmp_path, monkeypatch)
 
 
 def test_a_version_says_what_it_is() -> None:

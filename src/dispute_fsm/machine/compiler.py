@@ -1,4 +1,4 @@
-"""Compile a chart to the table that runs: once at import, with checks that fail loudly.
+"""Compile a chart to the table that runs: once, with checks that fail loudly.
 
 What is refused, and why: callbacks, validators, invokes and delays (a decision has no effects),
 transitions without an event and guards by name (found out only when run), history states, regions

@@ -1,10 +1,10 @@
 """The rule versions that this package knows. A dispute keeps the one that it opened under."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from pickle import PicklingError
+from importlib import import_module
 from typing import Any
 
 from dispute_fsm.documents.source import unknown_value
@@ -15,8 +15,6 @@ from dispute_fsm.domain.scalars import FrozenMap
 from dispute_fsm.errors import ChartError, InputError
 from dispute_fsm.machine.compiler import compile_chart
 from dispute_fsm.machine.guard import Dimension
-from dispute_fsm.rules import extended, v2023_03
-from dispute_fsm.rules import v2023_parallel as parallel
 from dispute_fsm.rules.case import DisputeTable
 from dispute_fsm.rules.guards.actors import by
 from dispute_fsm.rules.guards.selectors import OPTION
@@ -81,6 +79,8 @@ class RuleVersion(Version):
 
     def __reduce__(self) -> tuple[Callable[[str], "RuleVersion"], tuple[str]]:
         """Pickle by the id: a rule version is code, and the other process has its own."""
+        from pickle import PicklingError  # noqa: PLC0415 -- a decision pickles nothing
+
         if VERSIONS.get(self.id) is not self:
             raise PicklingError(
                 f"rules {self.id} are not a registered rule version, so no other process would "
@@ -118,24 +118,46 @@ def compiled(version: Version) -> RuleVersion:
     return RuleVersion(**declared, table=table)
 
 
-def registered(versions: Iterable[Version]) -> Mapping[str, RuleVersion]:
-    """Compile rule versions and return them by id. Raises `ChartError` where two have the same."""
-    known: dict[str, RuleVersion] = {}
-    for version in versions:
-        if version.id in known:
-            raise ChartError(f"{version.chart.__name__}: two rule versions are called {version.id}")
-        known[version.id] = compiled(version)
-    return FrozenMap(known)
+class Registry(Mapping[str, RuleVersion]):
+    """Rule versions by id, from the modules of their charts.
+
+    A version is imported and compiled when it is first used: a decision needs one of them.
+    """
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+        self._compiled: dict[str, RuleVersion] = {}
+
+    def __getitem__(self, version: str) -> RuleVersion:
+        """Return a version. Raises `ChartError` at its first use where its chart is invalid."""
+        known = self._compiled.get(version)
+        if known is None:
+            declared: Version = import_module(self._modules[version]).VERSION
+            # Of two threads that compile it at once, both get the table of the first.
+            known = self._compiled.setdefault(version, compiled(declared))
+        return known
+
+    def __contains__(self, version: object) -> bool:
+        return version in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
 
 
-VERSIONS = registered(
-    (
-        parallel.VERSION,
-        v2023_03.VERSION,
-        extended.VERSION,
-    )
+MODULES: Mapping[str, str] = FrozenMap(
+    {
+        "parallel": "dispute_fsm.rules.v2023_parallel",
+        "2023-03": "dispute_fsm.rules.v2023_03",
+        "extended": "dispute_fsm.rules.extended",
+    }
 )
-"""Every known version by its id, the oldest first."""
+"""The module of every known version by its id, the oldest first."""
+
+VERSIONS = Registry(MODULES)
+"""Every known version by its id, in the same order."""
 
 _STANDS_IN: ContextVar[RuleVersion | None] = ContextVar("_STANDS_IN", default=None)
 
@@ -161,7 +183,10 @@ def rule_version(version: str) -> RuleVersion:
 
 
 def _registered(version: str) -> RuleVersion:
-    found = VERSIONS.get(version)
-    if found is None:
-        raise InputError(unknown_value(version, tuple(VERSIONS), "rule version"), field="rules")
-    return found
+    try:
+        return VERSIONS[version]
+    except KeyError:
+        if version in VERSIONS:  # an error in the chart's module
+            raise
+        message = unknown_value(version, tuple(VERSIONS), "rule version")
+        raise InputError(message, field="rules") from None
