@@ -4,7 +4,7 @@ import json
 import pickle
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -28,6 +28,7 @@ from dispute_fsm.domain.commands import (
     ExtendDeadline,
     ObserveOrder,
     OpenDispute,
+    RecordedVoucher,
     SubmitEvidence,
     Voucher,
     adjudicator,
@@ -642,6 +643,19 @@ def test_a_recorded_payload_has_the_same_members_with_commitments_for_what_is_pe
         ):
             with pytest.raises(ValidationError):
                 recorded.model_validate({**concealed, member: plain})
+
+
+@pytest.mark.parametrize("event", CommandType)
+def test_what_is_personal_is_a_text_in_the_command_and_a_commitment_in_its_record(
+    event: CommandType,
+) -> None:
+    for of, personal, voucher in (
+        (COMMAND_CLASSES[event], str, Voucher),
+        (PAYLOAD_CLASSES[event], Commitment, RecordedVoucher),
+    ):
+        types = get_type_hints(of) | get_type_hints(voucher)
+        assert all(types[member] == personal | None for member in PERSONAL & types.keys())
+        assert get_args(types.get("vouchers")) in {(), (voucher, ...)}
 
 
 def test_a_voucher_kind_is_read_by_its_id() -> None:

@@ -10,6 +10,8 @@ from typer.main import get_command
 
 from dispute_fsm.cli import COMMANDS
 from dispute_fsm.cli.app import app
+from dispute_fsm.domain.commands import DEFAULT_VERSION
+from dispute_fsm.rules.registry import MODULES
 from tests.patience import PATIENCE
 
 LIBRARIES = {
@@ -30,8 +32,10 @@ disputes.send(
 )
 """
 MODELS_BUILT = """
+from dispute_fsm.domain.commands import COMMAND_CLASSES
 from dispute_fsm.events import EVENT, EVENT_CLASSES
-built = [one.__name__ for one in EVENT_CLASSES.values() if one.__pydantic_complete__]
+models = [*COMMAND_CLASSES.values(), *EVENT_CLASSES.values()]
+built = [model.__name__ for model in models if model.__pydantic_complete__]
 print(EVENT.pydantic_complete, *built)
 """
 HOURS = """
@@ -100,8 +104,13 @@ def test_a_decision_needs_the_models_and_the_chart_only() -> None:
     assert libraries(DECISION) == {"msgspec", "pydantic", "statemachine"}
 
 
-def test_a_decision_builds_no_validator_of_recorded_events() -> None:
-    assert ran(DECISION + MODELS_BUILT).stdout.split() == ["False"]
+def test_a_decision_compiles_the_rules_of_its_dispute_only() -> None:
+    assert imported(DECISION) & set(MODULES.values()) == {MODULES[DEFAULT_VERSION]}
+
+
+def test_a_decision_builds_the_validators_of_its_commands_and_of_no_recorded_event() -> None:
+    built = ran(DECISION + MODELS_BUILT).stdout.split()
+    assert built == ["False", "OpenDispute", "ChooseOption"]
 
 
 def test_the_service_needs_no_engine_and_no_framework_of_a_host() -> None:

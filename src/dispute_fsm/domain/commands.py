@@ -5,9 +5,12 @@ What a command says is declared once and exists in two forms. In the command the
 an audit event they are commitments.
 """
 
+# pyright: reportIncompatibleVariableOverride=false
+# Commands and payloads are frozen, so a member may mean something narrower than in their base.
+
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -44,6 +47,7 @@ from dispute_fsm.domain.scalars import (
     Text,
     Whole,
     format_instant,
+    made,
     visible,
     written,
 )
@@ -114,37 +118,44 @@ SYSTEM = Actor(role=Role.SYSTEM, id="system")
 """The system itself, which acts on deadlines and looks at orders."""
 
 
-# ---- what is said, once for both forms -----------------------------------------------------------
+# ---- what is said, in either form ----------------------------------------------------------------
+# A base declares all members, in their order; the two forms narrow its personal values.
 
-P = TypeVar("P", Text, Commitment)
 V = TypeVar("V", bound=Strict)
+_Vouchers = Annotated[Series[V], Field(max_length=1_000)]
 
 
-class _Voucher(Strict, Generic[P]):
+class _Voucher(Strict):
     kind: Named[VoucherKind]
-    file_name: P | None = None
+    file_name: Text | Commitment | None = None
     media_type: Identifier
     size: Whole
     sha256: Sha256
-    uri: P | None = None
+    uri: Text | Commitment | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.kind.value}, {self.media_type}, {self.size} bytes)"
 
 
-class Voucher(_Voucher[Text]):
+class Voucher(_Voucher):
     """A voucher's metadata; the file itself stays with the host."""
 
+    file_name: Text | None = None
+    uri: Text | None = None
 
-class RecordedVoucher(_Voucher[Commitment]):
+
+class RecordedVoucher(_Voucher):
     """A voucher as it is recorded."""
 
+    file_name: Commitment | None = None
+    uri: Commitment | None = None
 
-class _Choice(Strict, Generic[P, V]):
+
+class _Choice(Strict):
     option: Named[Option]
     agreed_until: Instant | None = None
-    vouchers: Annotated[Series[V], Field(max_length=1_000)] = ()
-    note: P | None = None
+    vouchers: _Vouchers[_Voucher] = ()
+    note: Text | Commitment | None = None
 
     @field_validator("agreed_until")
     @classmethod
@@ -157,23 +168,15 @@ class _Choice(Strict, Generic[P, V]):
         return agreed_until
 
 
-class _Evidence(Strict, Generic[P, V]):
+class _Evidence(Strict):
     reason: ReasonId | None = None
-    vouchers: Annotated[Series[V], Field(max_length=1_000)] = ()
-    statement: P | None = None
+    vouchers: _Vouchers[_Voucher] = ()
+    statement: Text | Commitment | None = None
 
 
-class _Request(Strict, Generic[P]):
-    note: P | None = None
-
-
-class _Ruling(Strict, Generic[P]):
-    rationale: P | None = None
-
-
-class _Extension(Strict, Generic[P]):
+class _Extension(Strict):
     until: Instant
-    rationale: P | None = None
+    rationale: Text | Commitment | None = None
     deadline: Named[Deadline] | None = None
 
 
@@ -198,24 +201,36 @@ class OpeningPayload(Payload):
     ] = None
 
 
-class ChoicePayload(Payload, _Choice[Commitment, RecordedVoucher]):
+class ChoicePayload(Payload, _Choice):
     """The merchant's one response, as it is recorded."""
 
+    vouchers: _Vouchers[RecordedVoucher] = ()
+    note: Commitment | None = None
 
-class EvidencePayload(Payload, _Evidence[Commitment, RecordedVoucher]):
+
+class EvidencePayload(Payload, _Evidence):
     """The merchant's evidence, as it is recorded."""
 
+    vouchers: _Vouchers[RecordedVoucher] = ()
+    statement: Commitment | None = None
 
-class RequestPayload(Payload, _Request[Commitment]):
+
+class RequestPayload(Payload):
     """What the adjudicator asks more evidence for, as it is recorded."""
 
+    note: Commitment | None = None
 
-class RulingPayload(Payload, _Ruling[Commitment]):
+
+class RulingPayload(Payload):
     """The rationale of a ruling or an annulment, as it is recorded."""
 
+    rationale: Commitment | None = None
 
-class ExtensionPayload(Payload, _Extension[Commitment]):
+
+class ExtensionPayload(Payload, _Extension):
     """An extension, as it is recorded."""
+
+    rationale: Commitment | None = None
 
 
 # ---- as it is asked ------------------------------------------------------------------------------
@@ -365,7 +380,15 @@ class OpenDispute(Command, _Opening):
         return self
 
 
-class ChooseOption(Command, _Choice[Text, Voucher]):
+class _Request(Strict):
+    note: Text | None = None
+
+
+class _Ruling(Strict):
+    rationale: Text | None = None
+
+
+class ChooseOption(Command, _Choice):
     """The merchant's one response. `agreed_until` goes with `ship_by_agreed_date` only."""
 
     type = CommandType.CHOOSE_OPTION
@@ -373,6 +396,8 @@ class ChooseOption(Command, _Choice[Text, Voucher]):
     meets = Deadline.RESPONSE
     payload = ChoicePayload
     records = EventType.OPTION_CHOSEN
+    vouchers: _Vouchers[Voucher] = ()
+    note: Text | None = None
 
     @staticmethod
     def remember(memory: Memory, recorded: RecordedCommand) -> Memory:
@@ -417,7 +442,7 @@ class ObserveOrder(Command):
     by: GivenActor = SYSTEM
 
 
-class SubmitEvidence(Command, _Evidence[Text, Voucher]):
+class SubmitEvidence(Command, _Evidence):
     """The merchant's evidence: a reason of the catalogue, the vouchers it asks for, a statement."""
 
     type = CommandType.SUBMIT_EVIDENCE
@@ -425,6 +450,8 @@ class SubmitEvidence(Command, _Evidence[Text, Voucher]):
     meets = Deadline.EVIDENCE
     payload = EvidencePayload
     records = EventType.EVIDENCE_SUBMITTED
+    vouchers: _Vouchers[Voucher] = ()
+    statement: Text | None = None
 
     @staticmethod
     def remember(memory: Memory, recorded: RecordedCommand) -> Memory:  # noqa: ARG004 -- each counts
@@ -432,7 +459,7 @@ class SubmitEvidence(Command, _Evidence[Text, Voucher]):
         return memory._replace(submissions=memory.submissions + 1)
 
 
-class RequestEvidence(Command, _Request[Text]):
+class RequestEvidence(Command, _Request):
     """The adjudicator asks for more; the note says what for."""
 
     type = CommandType.REQUEST_EVIDENCE
@@ -446,7 +473,7 @@ class RequestEvidence(Command, _Request[Text]):
         return memory._replace(extra_rounds=memory.extra_rounds + 1)
 
 
-class RuleNoFault(Command, _Ruling[Text]):
+class RuleNoFault(Command, _Ruling):
     """The adjudicator rules: no fault, or that an agreement was made; `rationale` says why."""
 
     type = CommandType.RULE_NO_FAULT
@@ -462,7 +489,7 @@ class RuleNoFault(Command, _Ruling[Text]):
         )
 
 
-class RuleAtFault(Command, _Ruling[Text]):
+class RuleAtFault(Command, _Ruling):
     """The adjudicator rules: at fault, or that no agreement was made; `rationale` says why."""
 
     type = CommandType.RULE_AT_FAULT
@@ -470,13 +497,14 @@ class RuleAtFault(Command, _Ruling[Text]):
     payload = RulingPayload
 
 
-class ExtendDeadline(Command, _Extension[Text]):
+class ExtendDeadline(Command, _Extension):
     """Move a deadline, which `deadline` may name, to `until`; a promise to that agreed instant."""
 
     type = CommandType.EXTEND_DEADLINE
     roles = (Role.ADJUDICATOR,)
     payload = ExtensionPayload
     records = EventType.DEADLINE_EXTENDED
+    rationale: Text | None = None
 
     @staticmethod
     def remember(memory: Memory, recorded: RecordedCommand) -> Memory:
@@ -494,7 +522,7 @@ class Withdraw(Command):
     roles = (Role.CONSUMER,)
 
 
-class Annul(Command, _Ruling[Text]):
+class Annul(Command, _Ruling):
     """The adjudicator annuls a penalty; `rationale` says why."""
 
     type = CommandType.ANNUL
@@ -503,7 +531,7 @@ class Annul(Command, _Ruling[Text]):
     records_end = EventType.PENALTY_ANNULLED
 
 
-class Appeal(Command, _Ruling[Text]):
+class Appeal(Command, _Ruling):
     """The merchant appeals against a penalty, once; `rationale` says why."""
 
     type = CommandType.APPEAL
@@ -518,7 +546,7 @@ class Appeal(Command, _Ruling[Text]):
     )
 
 
-class UpholdPenalty(Command, _Ruling[Text]):
+class UpholdPenalty(Command, _Ruling):
     """The adjudicator upholds a penalty that was appealed; `rationale` says why."""
 
     type = CommandType.UPHOLD_PENALTY
@@ -527,7 +555,7 @@ class UpholdPenalty(Command, _Ruling[Text]):
     records_end = EventType.PENALTY_UPHELD
 
 
-class OverturnPenalty(Command, _Ruling[Text]):
+class OverturnPenalty(Command, _Ruling):
     """The adjudicator overturns a penalty that was appealed; `rationale` says why."""
 
     type = CommandType.OVERTURN_PENALTY
@@ -643,7 +671,10 @@ PAYLOAD_CLASSES: Mapping[CommandType, type[Payload]] = FrozenMap(
 """What an event records of each type of command."""
 
 EXPIRIES: Mapping[Deadline, Command] = FrozenMap(
-    {deadline: COMMAND_CLASSES[deadline.expiry](by=SYSTEM) for deadline in Deadline}
+    {
+        deadline: made(COMMAND_CLASSES[deadline.expiry], {"by": SYSTEM, "key": None})
+        for deadline in Deadline
+    }
 )
 """The command by which the system acts on each deadline once it has passed."""
 
