@@ -237,15 +237,18 @@ def _merge(
 
 
 def _reason(
-    zh: str, en: str, *prompts: Prompt, not_accepted: tuple[VoucherKind, ...] = ()
-) -> EvidenceReason:
-    return EvidenceReason(
-        label=Bilingual(zh=zh, en=en), prompts=prompts, not_accepted=not_accepted, statement=True
-    )
+    zh: str, en: str, *prompts: dict[str, object], not_accepted: tuple[VoucherKind, ...] = ()
+) -> dict[str, object]:
+    return {
+        "label": {"zh": zh, "en": en},
+        "prompts": prompts,
+        "not_accepted": not_accepted,
+        "statement": True,
+    }
 
 
-def _prompt(kind: VoucherKind, zh: str, en: str, at_least: int = 1) -> Prompt:
-    return Prompt(kind=kind, at_least=at_least, shows=Bilingual(zh=zh, en=en))
+def _prompt(kind: VoucherKind, zh: str, en: str, at_least: int = 1) -> dict[str, object]:
+    return {"kind": kind, "at_least": at_least, "shows": {"zh": zh, "en": en}}
 
 
 _CHAT, _DOCUMENT, _PAGE = (
@@ -254,79 +257,74 @@ _CHAT, _DOCUMENT, _PAGE = (
     VoucherKind.ORDER_PAGE,
 )
 
-DEFAULT_REASONS: Mapping[str, EvidenceReason] = FrozenMap(
-    {
-        "consumer_agreed_later": _reason(
-            "消费者同意延后发货",
-            "the consumer agreed to a later shipment",
-            _prompt(_CHAT, "消费者同意延后", "the consumer's consent"),
+_REASONS = {
+    "consumer_agreed_later": _reason(
+        "消费者同意延后发货",
+        "the consumer agreed to a later shipment",
+        _prompt(_CHAT, "消费者同意延后", "the consumer's consent"),
+    ),
+    "consumer_requested_hold": _reason(
+        "消费者要求暂缓发货",
+        "the consumer asked to hold the shipment",
+        _prompt(_CHAT, "消费者的暂缓要求", "the consumer's request"),
+    ),
+    "consumer_unresponsive": _reason(
+        "无法联系消费者",
+        "the consumer could not be reached",
+        _prompt(_CHAT, "两次不同时间的联系记录", "two attempts to reach the consumer", at_least=2),
+    ),
+    "presale_or_custom_promise": _reason(
+        "预售或定制商品，未到承诺时间",
+        "pre-sale or custom goods, not due yet",
+        _prompt(_PAGE, "页面公示的发货时间", "the shipping date that the page promised"),
+    ),
+    "force_majeure": _reason(
+        "不可抗力",
+        "force majeure",
+        _prompt(_DOCUMENT, "主管部门的通知或证明", "the authority's notice"),
+        not_accepted=(_CHAT,),
+    ),
+    "public_holiday": _reason(
+        "法定节假日",
+        "public holiday",
+        _prompt(_DOCUMENT, "节假日安排或停运公告", "the holiday or carrier closure notice"),
+    ),
+    "platform_fault": _reason(
+        "平台系统故障",
+        "fault of the platform",
+        _prompt(_PAGE, "显示故障的页面", "the page that shows the fault"),
+    ),
+    "carrier_fault": _reason(
+        "物流公司原因",
+        "fault of the carrier",
+        _prompt(
+            VoucherKind.CARRIER_CERTIFICATE,
+            "物流公司盖章的说明",
+            "the carrier's stamped statement",
         ),
-        "consumer_requested_hold": _reason(
-            "消费者要求暂缓发货",
-            "the consumer asked to hold the shipment",
-            _prompt(_CHAT, "消费者的暂缓要求", "the consumer's request"),
+    ),
+    "shipped_and_picked_up": _reason(
+        "已发货且已揽件",
+        "shipped and picked up",
+        _prompt(
+            VoucherKind.WAYBILL_TRACE, "运单号与揽件时间", "the waybill and the time of pickup"
         ),
-        "consumer_unresponsive": _reason(
-            "无法联系消费者",
-            "the consumer could not be reached",
-            _prompt(
-                _CHAT, "两次不同时间的联系记录", "two attempts to reach the consumer", at_least=2
-            ),
-        ),
-        "presale_or_custom_promise": _reason(
-            "预售或定制商品，未到承诺时间",
-            "pre-sale or custom goods, not due yet",
-            _prompt(_PAGE, "页面公示的发货时间", "the shipping date that the page promised"),
-        ),
-        "force_majeure": _reason(
-            "不可抗力",
-            "force majeure",
-            _prompt(_DOCUMENT, "主管部门的通知或证明", "the authority's notice"),
-            not_accepted=(_CHAT,),
-        ),
-        "public_holiday": _reason(
-            "法定节假日",
-            "public holiday",
-            _prompt(_DOCUMENT, "节假日安排或停运公告", "the holiday or carrier closure notice"),
-        ),
-        "platform_fault": _reason(
-            "平台系统故障",
-            "fault of the platform",
-            _prompt(_PAGE, "显示故障的页面", "the page that shows the fault"),
-        ),
-        "carrier_fault": _reason(
-            "物流公司原因",
-            "fault of the carrier",
-            _prompt(
-                VoucherKind.CARRIER_CERTIFICATE,
-                "物流公司盖章的说明",
-                "the carrier's stamped statement",
-            ),
-        ),
-        "shipped_and_picked_up": _reason(
-            "已发货且已揽件",
-            "shipped and picked up",
-            _prompt(
-                VoucherKind.WAYBILL_TRACE, "运单号与揽件时间", "the waybill and the time of pickup"
-            ),
-        ),
-        "customs_clearance": _reason(
-            "清关原因",
-            "customs clearance",
-            _prompt(_DOCUMENT, "海关出具的文件", "the customs document"),
-            _prompt(VoucherKind.WAYBILL_TRACE, "包裹停留在清关环节", "the parcel held at customs"),
-        ),
-    }
-)
-"""The default evidence catalogue: our assumption, modelled on comparable marketplaces."""
+    ),
+    "customs_clearance": _reason(
+        "清关原因",
+        "customs clearance",
+        _prompt(_DOCUMENT, "海关出具的文件", "the customs document"),
+        _prompt(VoucherKind.WAYBILL_TRACE, "包裹停留在清关环节", "the parcel held at customs"),
+    ),
+}
 
 _MIB = 1024 * 1024
 
 DEFAULT_POLICY = Policy.model_validate(
     {
-        "response": Term(hours=24),
-        "confirmation": Term(hours=24),
-        "evidence": Term(working_hours=4),
+        "response": {"hours": 24},
+        "confirmation": {"hours": 24},
+        "evidence": {"working_hours": 4},
         "max_promise": "15d",
         "scan_grace": "6h",
         "max_facts_age": "5m",
@@ -336,14 +334,17 @@ DEFAULT_POLICY = Policy.model_validate(
         "max_recorded_refusals": 50,
         "order_url": "https://shop.example/orders/{order_id}",
         "calendar": DEFAULT_CALENDAR,
-        "evidence_reasons": DEFAULT_REASONS,
-        "voucher_limits": VoucherLimits(
-            media_types=("image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4"),
-            max_bytes=10 * _MIB,
-            max_bytes_together=50 * _MIB,
-            max_count=20,
-            max_statement=500,
-        ),
+        "evidence_reasons": _REASONS,
+        "voucher_limits": {
+            "media_types": ["image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4"],
+            "max_bytes": 10 * _MIB,
+            "max_bytes_together": 50 * _MIB,
+            "max_count": 20,
+            "max_statement": 500,
+        },
     }
 )
 """The default policy: assumptions where the announcement is silent; the README lists them."""
+
+DEFAULT_REASONS = DEFAULT_POLICY.evidence_reasons
+"""The default evidence catalogue: our assumption, modelled on comparable marketplaces."""
