@@ -35,9 +35,9 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def run(*arguments: str | Path, given: bytes = b"") -> Ran:
-    """Call the entry point in this process, with this on its standard input."""
-    out, err = io.StringIO(), io.StringIO()
+def run(*arguments: str | Path, given: bytes = b"", err: io.StringIO | None = None) -> Ran:
+    """Call the entry point in this process, with this as its standard input and error."""
+    out, err = io.StringIO(), io.StringIO() if err is None else err
     with (
         logging_of_its_own(),  # for a fixture of a module: nothing resets it before the next module
         pytest.MonkeyPatch.context() as patch,

@@ -33,10 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what only the whole run has."""
     whole = config.getoption("whole")
-    left_out = [] if whole else [item for item in items if item.get_closest_marker("whole")]
+    kept, left_out = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        (left_out if not whole and item.get_closest_marker("whole") else kept).append(item)
     config.stash[LEFT_OUT] = len(left_out)
     if left_out:
-        items[:] = [item for item in items if item not in set(left_out)]
+        items[:] = kept
         config.hook.pytest_deselected(items=left_out)
 
 

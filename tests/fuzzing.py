@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO, StringIO
 from types import MappingProxyType
 from typing import Any
@@ -39,14 +40,19 @@ class Tally:
     accepted: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """A parser: `layer` reads YAML or JSON, `parse` everything; both raise only `InputError`."""
 
     layer: Callable[[bytes], object]
     parse: Callable[[bytes], object]
-    seeds: tuple[bytes, ...]
+    collect_seeds: Callable[[], tuple[bytes, ...]]
     change: Callable[[bytes, random.Random], bytes]
+
+    @cached_property
+    def seeds(self) -> tuple[bytes, ...]:
+        """The inputs to begin with; some take seconds to make, so not at import."""
+        return self.collect_seeds()
 
     def try_out(self, data: bytes, tally: Tally) -> None:
         """Parse an input, and count how far it got. Raises any undocumented error."""
@@ -204,9 +210,22 @@ def _files(*patterns: str) -> tuple[bytes, ...]:
     return files
 
 
+def _scenarios() -> tuple[bytes, ...]:
+    return _files("examples/*.dispute.yaml", "tests/scenarios/[!i]*/*.dispute.yaml")
+
+
+def _histories() -> tuple[bytes, ...]:
+    extended = _files("tests/scenarios/mutants/extended-*.yaml")
+    return (*_files("tests/histories/*.jsonl"), *_recorded(extended, "extended"))
+
+
+def _policies() -> tuple[bytes, ...]:
+    return (*_files("examples/policies/*.yaml"), *_parts("policy", _scenarios()), *_POLICIES)
+
+
 def _parts(name: str, scenarios: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """Return one part of scenario files as separate files."""
-    trees = (yaml.safe_load(data) for data in scenarios)
+    trees = (yaml.safe_load(data) for data in scenarios if f"{name}:".encode() in data)
     return tuple(
         yaml.safe_dump(tree[name], allow_unicode=True).encode() for tree in trees if tree.get(name)
     )
@@ -223,8 +242,6 @@ def _recorded(scenarios: tuple[bytes, ...], rules: str) -> tuple[bytes, ...]:
             histories.append(stream.getvalue().encode())
     return tuple(histories)
 
-
-_SCENARIOS = _files("examples/*.dispute.yaml", "tests/scenarios/[!i]*/*.dispute.yaml")
 
 _ROLLOUTS = (
     b"""salt: spring
@@ -250,23 +267,10 @@ _POLICIES = (b"appeal: {working_hours: 8}\n", b"appeal: null\nsilence: denial\n"
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "scenario": Target(
-            _yaml, lambda data: parse_scenario(data, FILE), _SCENARIOS, _yaml_changed
+            _yaml, lambda data: parse_scenario(data, FILE), _scenarios, _yaml_changed
         ),
-        "history": Target(
-            _json_lines,
-            _history,
-            (
-                *_files("tests/histories/*.jsonl"),
-                *_recorded(_files("tests/scenarios/mutants/extended-*.yaml"), "extended"),
-            ),
-            _lines_changed,
-        ),
-        "policy": Target(
-            _yaml,
-            _policy,
-            (*_files("examples/policies/*.yaml"), *_parts("policy", _SCENARIOS), *_POLICIES),
-            _yaml_changed,
-        ),
-        "rollout": Target(_yaml, _rollout, _ROLLOUTS, _yaml_changed),
+        "history": Target(_json_lines, _history, _histories, _lines_changed),
+        "policy": Target(_yaml, _policy, _policies, _yaml_changed),
+        "rollout": Target(_yaml, _rollout, lambda: _ROLLOUTS, _yaml_changed),
     }
 )

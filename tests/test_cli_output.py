@@ -1,6 +1,7 @@
 """What commands print: bars that move and vanish, lines that fit, one language at a time."""
 
 import gzip
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from dispute_fsm.cli import output
@@ -28,7 +30,7 @@ from tests.support import ROOT
 SHORTER = ROOT / "examples" / "policies" / "shorter-response.yaml"
 EXAMPLES = ROOT / "examples"
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-DISPUTES = 400
+DISPUTES = 200
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def sixty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a history of which the replay takes a while."""
+    """Write a history of which the replay takes many steps."""
     path = tmp_path_factory.mktemp("output") / "x.history.jsonl"
     write_history(path, generate(DISPUTES, 7))
     return path
@@ -60,33 +62,55 @@ def frames(shown: str) -> list[int]:
 def is_cleared(shown: str) -> bool:
     """Tell whether the last frame of a bar was erased: its line, and the one that it has begun."""
     _, _, end = shown.rpartition("%")
-    return re.search(r"\r\n\x1b\[\?25h\r\x1b\[1A\x1b\[2K", end) is not None
+    return re.search(r"\n\x1b\[\?25h\r\x1b\[1A\x1b\[2K", end) is not None
+
+
+class Terminal(io.StringIO):
+    """A standard error that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def moves(*arguments: str | Path) -> None:
-    """Require a frame between the first and the last; a bar that stands still has none.
+    """Require frames between the first and the last; a bar that stands still has none.
 
-    How many there are depends on how long the machine takes.
+    The bar is drawn at each step, not ten times a second as for people: how many frames those are
+    depends on the machine.
     """
-    shown = on_a_terminal(*arguments)
-    assert [percent for percent in frames(shown) if 0 < percent < 100]
+    terminal, advance = Terminal(), Progress.advance
+
+    def advance_and_draw(bar: Progress, task: TaskID, steps: float) -> None:
+        advance(bar, task, steps)
+        bar.refresh()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "advance", advance_and_draw)
+        patch.setattr(output, "error_console", Console(file=terminal, force_terminal=True))
+        assert run(*arguments, err=terminal).code == 0
+    shown = terminal.getvalue()
+    assert len([percent for percent in frames(shown) if 0 < percent < 100]) > 3
     assert is_cleared(shown)
 
 
 def test_the_bar_of_generate_moves_and_vanishes(tmp_path: Path) -> None:
-    moves("generate", "--disputes", "600", "--seed", "1", "-o", tmp_path / "x.history.jsonl")
+    moves("generate", "--disputes", "20", "--seed", "1", "-o", tmp_path / "x.history.jsonl")
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_the_bar_of_replay_moves_and_vanishes(history: Path, jobs: str, tmp_path: Path) -> None:
-    longer = [tmp_path / f"{number}.history.jsonl" for number in range(6)]
-    for path in longer:
-        path.write_bytes(history.read_bytes())
-    moves("replay", *longer, "--jobs", jobs)
+def test_the_bar_of_replay_moves_and_vanishes(
+    history: Path, jobs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_files, "_LEAST_SHARED", 0)
+    moves("replay", history, "--jobs", jobs)
 
 
 def test_the_bar_of_run_moves_and_vanishes() -> None:
-    moves("run", EXAMPLES, ROOT / "tests" / "scenarios")
+    moves("run", EXAMPLES)
+
+
+def test_a_bar_vanishes_from_a_real_terminal() -> None:
+    assert is_cleared(on_a_terminal("run", EXAMPLES / "12-no-response.dispute.yaml"))
 
 
 @pytest.mark.whole

@@ -5,6 +5,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -219,14 +220,26 @@ def test_a_file_that_is_no_font_is_an_error() -> None:
 # ---- the committed pictures ----------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def pictures() -> Sequence[tuple[str, str]]:
+    """Draw every committed picture, which takes seconds."""
+    return [*catalogue()]
+
+
+@pytest.fixture
+def _drawn_once(pictures: Sequence[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw them no more than once, for what is tested is what is done with them."""
+    monkeypatch.setattr("dispute_fsm.diagrams.catalogue.catalogue", lambda: iter(pictures))
+
+
 def test_the_committed_pictures_are_up_to_date() -> None:
     assert command_line.script("diagram", "--check", "--lang", "en", cwd=ROOT) == Ran(
         0, "diagrams/ is up to date\n", ""
     )
 
 
-def test_nothing_lies_beside_the_committed_pictures() -> None:
-    known = {name for name, _ in catalogue()} | {"README.md"}
+def test_nothing_lies_beside_the_committed_pictures(pictures: Sequence[tuple[str, str]]) -> None:
+    known = {name for name, _ in pictures} | {"README.md"}
     assert {path.relative_to(DIAGRAMS).as_posix() for path in project_files(DIAGRAMS)} == known
 
 
@@ -243,7 +256,9 @@ def test_the_views_of_the_rules_are_there_in_each_language_and_format() -> None:
 
 
 @pytest.mark.whole
-def test_the_same_bytes_whatever_the_hash_seed_zone_and_locale(tmp_path: Path) -> None:
+def test_the_same_bytes_whatever_the_hash_seed_zone_and_locale(
+    pictures: Sequence[tuple[str, str]], tmp_path: Path
+) -> None:
     for number, env in enumerate(
         (
             {"PYTHONHASHSEED": "1", "TZ": "America/New_York"},
@@ -257,7 +272,7 @@ def test_the_same_bytes_whatever_the_hash_seed_zone_and_locale(tmp_path: Path) -
             "diagram", "history", HISTORY, "--lang", "zh", "-o", tmp_path / f"{number}.svg", env=env
         )
     assert (tmp_path / "0.svg").read_bytes() == (tmp_path / "1.svg").read_bytes()
-    for name, content in catalogue():
+    for name, content in pictures:
         assert (
             (tmp_path / "0" / name).read_bytes()
             == (tmp_path / "1" / name).read_bytes()
@@ -265,6 +280,7 @@ def test_the_same_bytes_whatever_the_hash_seed_zone_and_locale(tmp_path: Path) -
         )
 
 
+@pytest.mark.usefixtures("_drawn_once")
 def test_a_missing_and_an_altered_file_are_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "2023-03" / "chart.zh.svg").unlink()
@@ -292,9 +308,12 @@ def test_a_missing_and_an_altered_file_are_named(tmp_path: Path) -> None:
     assert "this file cannot be read" in run("--check", "-o", tmp_path, "--lang", "en").out
 
 
-def test_drawing_anew_writes_only_what_differs(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_drawn_once")
+def test_drawing_anew_writes_only_what_differs(
+    pictures: Sequence[tuple[str, str]], tmp_path: Path
+) -> None:
     everything = write(tmp_path)
-    assert sorted(everything) == sorted(name for name, _ in catalogue())
+    assert sorted(everything) == sorted(name for name, _ in pictures)
     (tmp_path / everything[0]).unlink()
     done = run("all", "-o", tmp_path, "--lang", "en")
     assert done == Ran(

@@ -70,6 +70,7 @@ from tests.support import (
 C, E, S = RefusalCode, CommandType, StateName
 TICK = timedelta(microseconds=1)
 MARK = "⟦个人⟧"
+SITUATIONS = all_situations()
 
 
 @dataclass
@@ -179,11 +180,10 @@ def asked_of(dispute: Dispute) -> Iterator[tuple[Option | None, Command]]:
             yield None, well_formed(dispute, event)
 
 
-@pytest.mark.parametrize("name", all_situations())
+@pytest.mark.parametrize("dispute", SITUATIONS.values(), ids=SITUATIONS)
 def test_the_order_system_is_asked_once_where_a_requirement_looks_at_facts_and_nowhere_else(
-    name: str,
+    dispute: Dispute,
 ) -> None:
-    dispute = all_situations()[name]
     state = dispute.state.value
     for option, asked in asked_of(dispute):
         due = dispute.deadlines.get(asked.type.expires) if asked.type.expires else None

@@ -1,10 +1,12 @@
 """`dispute-fsm report --for merchant`: a letter in plain words, with the merchant's data only."""
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from dispute_fsm.decider.dispute import Dispute
 from dispute_fsm.diagrams.letter import letter
@@ -133,11 +135,17 @@ def test_every_recorded_dispute_has_a_letter(path: Path) -> None:
             assert page == letter(dispute, events, lang)
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with started() as browser:
+        yield browser
+
+
 @pytest.mark.parametrize("lang", LANGS)
-def test_it_fits_the_screen_and_a4(lang: Lang, tmp_path: Path) -> None:
+def test_it_fits_the_screen_and_a4(browser: Browser, lang: Lang, tmp_path: Path) -> None:
     page = tmp_path / "letter.html"
     page.write_text(letter(*happened(STORY), lang), encoding="utf-8")
-    with started() as browser, opened(browser, page) as shown:
+    with opened(browser, page) as shown:
         for width in (390, 794):
             shown.page.set_viewport_size({"width": width, "height": 800})
             assert shown.evaluate("() => document.documentElement.scrollWidth") == width

@@ -1,11 +1,12 @@
 """`dispute-fsm report`: a self-contained page that shows a valid or invalid record."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from dispute_fsm.diagrams.picture import Mark
 from dispute_fsm.diagrams.views.history import active_states, history_parts
@@ -140,12 +141,18 @@ def test_one_dispute_of_many_is_chosen(tmp_path: Path) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with started() as browser:
+        yield browser
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_real_browser_opens_it_asks_for_nothing_and_complains_of_nothing(
-    tmp_path: Path, scheme: str
+    browser: Browser, tmp_path: Path, scheme: str
 ) -> None:
     page(tmp_path, STORY, lang="zh")
-    with started() as browser, opened(browser, tmp_path / "page.html") as shown:
+    with opened(browser, tmp_path / "page.html") as shown:
         shown.show("dark" if scheme == "dark" else "light")
         shown.screenshot(tmp_path / "page.png")
         shown.page.hover("#event-2")
@@ -233,19 +240,21 @@ def test_every_source_that_the_map_cites_is_quoted_below_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("width", "narrow"), [(1440, False), (830, False), (390, True)])
 def test_a_narrow_page_has_its_timeline_from_top_to_bottom(
-    tmp_path: Path, width: int, narrow: bool
+    browser: Browser, tmp_path: Path, width: int, narrow: bool
 ) -> None:
     page(tmp_path, STORY, lang="zh")
-    with started() as browser, opened(browser, tmp_path / "page.html") as shown:
+    with opened(browser, tmp_path / "page.html") as shown:
         shown.page.set_viewport_size({"width": width, "height": 844})
         assert shown.page.is_visible("#timeline-figure") is not narrow
         assert shown.page.is_visible("ol.moments") is narrow
         assert shown.evaluate("() => document.documentElement.scrollWidth") == width
 
 
-def test_a_printed_page_breaks_within_no_step_and_not_after_a_title(tmp_path: Path) -> None:
+def test_a_printed_page_breaks_within_no_step_and_not_after_a_title(
+    browser: Browser, tmp_path: Path
+) -> None:
     page(tmp_path, STORY)
-    with started() as browser, opened(browser, tmp_path / "page.html") as shown:
+    with opened(browser, tmp_path / "page.html") as shown:
         shown.show(media="print")
 
         def styles(selector: str, name: str) -> set[str]:
