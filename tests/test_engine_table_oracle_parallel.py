@@ -145,7 +145,7 @@ def the_comparison() -> Comparison:
 # ---- the walk ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("configuration", few(oracle.CONFIGURATIONS, 5))
+@pytest.mark.parametrize("configuration", few(oracle.CONFIGURATIONS, 3))
 def test_engine_table_and_oracle_agree_in(
     configuration: str, whole: bool, count: Callable[[str, int], None]
 ) -> None:

@@ -251,7 +251,7 @@ def made(policy: str) -> dict[str, Dispute]:
 CASES = [(policy, name) for policy in (*POLICIES, *OF_EXTENDED) for name in made(policy)]
 
 
-@pytest.mark.parametrize(("policy", "name"), few(CASES, 15), ids=lambda part: part)
+@pytest.mark.parametrize(("policy", "name"), few(CASES, 10), ids=lambda part: part)
 def test_every_hint_works_and_never_means_never(policy: str, name: str) -> None:
     dispute, met = made(policy)[name], 0
     for now in instants(dispute):

@@ -483,7 +483,7 @@ def test_the_preview_says_so(lang: str, policy: str, told: str, tmp_path: Path) 
         "steps: [{at: +28h, order: {shipment: {waybill: W1}}}]\n",
         encoding="utf-8",
     )
-    shown_text = command_line.script("options", file, "--lang", lang).out
+    shown_text = command_line.run("options", file, "--lang", lang).out
     assert told in [line.strip() for line in shown_text.splitlines()]
 
 
@@ -555,12 +555,12 @@ def test_after_the_last_event_it_is_as_without_the_number(late: Path) -> None:
     ],
 )
 def test_what_was_seen_only_later_stands_apart(lang: str, told: str, late: Path) -> None:
-    done = command_line.script("options", late / "D-1.dispute.yaml", "--at", "2", "--lang", lang)
+    done = command_line.run("options", late / "D-1.dispute.yaml", "--at", "2", "--lang", lang)
     head = done.out.split("\n\n")[0].splitlines()
     assert (done.code, head[3]) == (0, told)
     assert "2023-03-28 10:30:00" not in head[2]
     assert "2023-03-28 10:30:00" in head[4]
-    later = command_line.script("options", late / "D-1.dispute.yaml", "--lang", lang)
+    later = command_line.run("options", late / "D-1.dispute.yaml", "--lang", lang)
     assert told not in later.out
 
 

@@ -25,6 +25,7 @@ from dispute_fsm.scenarios.reader import read_scenario
 from dispute_fsm.service.alarms import Alarm, Transaction
 from tests import command_line
 from tests.checkout import ROOT, project_files
+from tests.sampling import few
 
 FENCED = re.compile(
     r"^(?P<indent> *)```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
@@ -142,7 +143,7 @@ BLOCKS = [block for page in PAGES for block in read_blocks(page)]
 def sessions() -> Iterator[ParameterSet]:
     """Yield what is run at one go: a page where its blocks build on each other, else a block.
 
-    Of the first, which take long, `make test` follows the tutorial only.
+    `make test` follows the tutorial, and runs the blocks of the README and some of other pages.
     """
     for page in PAGES:
         blocks = [block for block in BLOCKS if block.page == page and is_run(block)]
@@ -150,9 +151,14 @@ def sessions() -> Iterator[ParameterSet]:
             marks = () if page.startswith("docs/tutorial/") else pytest.mark.whole
             yield pytest.param(blocks, id=page, marks=marks)
         else:
-            for number, block in enumerate(blocks, 1):
-                if any(not line.startswith(tuple(NOT_RUN)) for line, _ in block.commands):
-                    yield pytest.param([block], id=f"{page}-{number}")
+            apart = {
+                f"{page}-{number}": [block]
+                for number, block in enumerate(blocks, 1)
+                if any(not line.startswith(tuple(NOT_RUN)) for line, _ in block.commands)
+            }
+            always = len(apart) if page == "README.md" else min(len(apart), 3)
+            for name, case in zip(apart, few(apart.values(), always), strict=True):
+                yield pytest.param(*case.values, id=name, marks=case.marks)
 
 
 def is_run(block: Block) -> bool:

@@ -18,6 +18,7 @@ from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from dispute_fsm.testing import pytest_plugin, session
 from tests.histories.corpus import MANY, Record, is_policy, line_of, rechained, recorded
 from tests.histories.corpus import lines as lines_of
+from tests.sampling import few
 
 pytest_plugins = ["pytester"]
 
@@ -172,7 +173,7 @@ def test_without_the_plugin_such_files_are_no_tests(pytester: pytest.Pytester, p
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-@pytest.mark.parametrize("options", [[], ["--dispute-lang", "zh"], ["-n", "0"]])
+@pytest.mark.parametrize("options", few([[], ["--dispute-lang", "zh"], ["-n", "0"]], 2))
 def test_a_run_without_disputes_imports_nothing_of_what_they_need(
     pytester: pytest.Pytester, options: list[str]
 ) -> None:
@@ -712,9 +713,9 @@ def test_a_difference_that_is_approved_is_no_failure(
     pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]
 ) -> None:
     put("approved.yaml", "approved: []\n")
-    pytester.runpytest_subprocess(*workers).assert_outcomes(passed=1, failed=1)
+    pytester.runpytest_inprocess(*workers).assert_outcomes(passed=1, failed=1)
     put("approved.yaml", INTENDED.format(drifted))
-    result = pytester.runpytest_subprocess(*workers)
+    result = pytester.runpytest_inprocess(*workers)
     result.assert_outcomes(passed=2)
     assert result.ret is pytest.ExitCode.OK
 
@@ -724,7 +725,7 @@ def test_an_approval_that_no_longer_fits_fails_the_run(
     pytester: pytest.Pytester, put: Put, drifted: str, workers: list[str]
 ) -> None:
     put("approved.yaml", INTENDED.format(drifted) + "  - {dispute: D-gone, why: fixed}\n")
-    result = pytester.runpytest_subprocess(*workers)
+    result = pytester.runpytest_inprocess(*workers)
     result.assert_outcomes(passed=2)
     assert result.ret is pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -886,7 +887,11 @@ def test_a_history_that_is_not_whole_may_need_any_approval(
         result.stdout.no_fnmatch_line(UNUSED)
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2", "--dist", "loadgroup"]], ids=["", "workers"])
+@pytest.mark.parametrize(
+    "workers",
+    [[], pytest.param(["-n", "2", "--dist", "loadgroup"], marks=pytest.mark.whole)],
+    ids=["", "workers"],
+)
 @pytest.mark.usefixtures("stale")
 def test_a_run_of_all_tests_is_judged_though_some_are_skipped_and_some_fail(
     pytester: pytest.Pytester, put: Put, workers: list[str]

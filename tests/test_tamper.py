@@ -80,7 +80,7 @@ HISTORIES = dict(_histories())
 PARTS = HISTORIES.keys() - {named(path) for path in FILES}
 """Parts of longer histories. They are many and alike, so each is changed in other ways."""
 
-EACH = pytest.mark.parametrize("name", few(HISTORIES, 20))
+EACH = pytest.mark.parametrize("name", few(HISTORIES, 12))
 
 
 def of_which(found: Record) -> str:

@@ -13,6 +13,7 @@ from dispute_fsm.errors import InputError
 from dispute_fsm.scenarios.reader import parse_scenario
 from dispute_fsm.scenarios.runner import ScenarioResult, run_scenario
 from dispute_fsm.scenarios.update import update_expectations
+from tests.sampling import few
 from tests.support import CORPUS
 
 HEAD = "dispute: {opened_at: 2023-03-28T10:00:00+08:00}\n"
@@ -78,7 +79,10 @@ def stripped(text: str) -> str:
     return changed(text, cuts)
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=named)
+EACH = pytest.mark.parametrize("path", few(CORPUS, 80), ids=named)
+
+
+@EACH
 def test_expectations_that_were_taken_out_are_written_again_and_nothing_else_is(path: Path) -> None:
     bare = stripped(read(path))
     result = ran(bare)
@@ -120,7 +124,7 @@ def another(value: Any) -> str | None:  # noqa: ANN401 -- a node of PyYAML
     )
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=named)
+@EACH
 def test_wrong_expectations_are_left_alone_until_a_change_is_asked_for_which_writes_just_them(
     path: Path,
 ) -> None:
