@@ -417,6 +417,7 @@ def test_the_core_and_the_service_import_no_engine() -> None:
 # ---- chaos ---------------------------------------------------------------------------------------
 
 
+@on_one_database
 def test_executors_are_killed_and_every_deadline_fires_once(
     url: str, tmp_path: Path, *, whole: bool, tell: Callable[[object], None]
 ) -> None:

@@ -208,7 +208,7 @@ def test_the_start_file_of_bash_runs_without_a_word(home: Path) -> None:
             ("run exam", []),  # nothing of ours: bash completes files (`-o default`)
             ("run --histories ''", []),
         ],
-        5,
+        3,
     ),
 )
 def test_bash_completes(words: str, completed: list[str], home: Path) -> None:

@@ -49,6 +49,7 @@ from dispute_fsm.service.consumer import Consumer
 from dispute_fsm.service.sweeper import Sweeper
 from dispute_fsm.store.integrity import CheckCounts, Damage, check
 from dispute_fsm.store.repository import Store
+from tests.sampling import few
 from tests.service_support import house
 from tests.support import (
     DAY,
@@ -389,7 +390,7 @@ pickle.dump([(repr(each), pickle.dumps(each)) for each in read], sys.stdout.buff
 """
 
 
-@pytest.mark.parametrize("protocol", [PROTOCOLS[0], PROTOCOLS[-1]])
+@pytest.mark.parametrize("protocol", few([PROTOCOLS[0], PROTOCOLS[-1]], 1))
 def test_another_process_that_has_imported_nothing_reads_them(
     values: list[object], protocol: int
 ) -> None:

@@ -411,7 +411,7 @@ def offered(machine: Machine, dispute: Dispute, event: CommandType) -> list[Tran
             ("extended", {"denial": "review"}),
             ("extended", {"appeal": None}),
         ],
-        2,
+        1,
     ),
 )
 def test_what_the_tables_say_is_what_is_decided(
