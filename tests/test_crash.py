@@ -19,7 +19,7 @@ from tests.patience import PATIENCE
 from tests.service_support import house
 from tests.support import choose
 
-KILLS, SAMPLED = 200, 20
+KILLS, SAMPLED = 200, 40
 
 
 def test_whatever_dies_when_nothing_is_lost_and_nothing_happens_twice(
