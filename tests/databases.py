@@ -15,11 +15,15 @@ KINDS = ("sqlite", "postgresql")
 SERVER = os.environ.get("DISPUTE_FSM_TEST_POSTGRES", "postgresql+psycopg:///test")
 """The PostgreSQL that tests may use: each creates a schema of its own there, and drops it."""
 
+_UNSAFE = "-csynchronous_commit=off"
+"""A commit does not wait for the disk: that server is not stopped. (`test_faults` has its own.)"""
+
 
 def conninfo(url: str | URL = SERVER) -> str:
     """Return a URL in the form that psycopg reads."""
     address = make_url(url).set(drivername="postgresql")
-    return address.render_as_string(hide_password=False)
+    # SQLAlchemy writes a space as a plus, which libpq takes for one
+    return address.render_as_string(hide_password=False).replace("+", "%20")
 
 
 @cache
@@ -36,16 +40,16 @@ def unreachable() -> str | None:
 def postgresql() -> Generator[str]:
     """Return the URL of an empty schema that is dropped afterwards."""
     name = f"dispute_fsm_{uuid4().hex[:16]}"
-    with psycopg.connect(conninfo(), autocommit=True) as server:
+    with psycopg.connect(conninfo(), autocommit=True, options=_UNSAFE) as server:
         server.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     try:
         yield (
             make_url(SERVER)
-            .update_query_dict({"options": f"-csearch_path={name}"})
+            .update_query_dict({"options": f"{_UNSAFE} -csearch_path={name}"})
             .render_as_string(hide_password=False)
         )
     finally:
-        with psycopg.connect(conninfo(), autocommit=True) as server:
+        with psycopg.connect(conninfo(), autocommit=True, options=_UNSAFE) as server:
             server.execute("SET client_min_messages = warning")
             server.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
 

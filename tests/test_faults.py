@@ -27,6 +27,7 @@ from dispute_fsm.service.sweeper import SweepResult
 from dispute_fsm.store.integrity import CheckCounts, check
 from dispute_fsm.store.repository import Store
 from dispute_fsm.store.session import Session
+from tests.databases import conninfo
 from tests.patience import PATIENCE, until
 from tests.service_support import AnyOrder, House, house, request
 from tests.support import (
@@ -255,9 +256,7 @@ def test_connections_that_broke_while_nobody_used_them_are_replaced_without_a_wo
         with ExitStack() as stack:
             idle = [stack.enter_context(home.store.pool.take()) for _ in range(3)]
             pids = [one.execute("SELECT pg_backend_pid()").fetchone()[0] for one in idle]
-        with psycopg.connect(
-            home.store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        ) as server:
+        with psycopg.connect(conninfo(home.store.engine.url)) as server:
             for pid in pids:
                 server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     assert isinstance(

@@ -111,7 +111,7 @@ def pooler() -> Iterator[PgBouncer]:
             pooler = PgBouncer(
                 program,
                 folder,
-                str(make_url(direct).query["options"]).removeprefix("-csearch_path="),
+                str(make_url(direct).query["options"]).rpartition("=")[2],
             )
             try:
                 yield pooler
