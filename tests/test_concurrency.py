@@ -14,7 +14,8 @@ import pytest
 
 from dispute_fsm.decider.decisions import Accepted, Refused, Repeated
 from dispute_fsm.domain.enums import Option, RefusalCode
-from dispute_fsm.handler import Result
+from dispute_fsm.errors import ConflictError
+from dispute_fsm.handler import Disputes, Result
 from dispute_fsm.service import DisputeService
 from dispute_fsm.store.integrity import CheckCounts, check
 from tests.linearizable import Answer, Call, linearizable
@@ -57,6 +58,38 @@ def together(homes: list[House], does: Callable[[int, DisputeService], T]) -> li
 
 
 # ---- one dispute ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("faster", [True, False], ids=["another-event", "another-history"])
+def test_an_event_that_does_not_follow_is_refused_and_leaves_nothing(
+    url: str, caplog: pytest.LogCaptureFixture, *, faster: bool
+) -> None:
+    with house(url) as home:
+        before = home.open(policy=POLICY)
+        choice = choose(Option.OUT_OF_STOCK_REFUND, key="k", note="too late")
+        late = Disputes(home.orders).send(before, choice, at=home.time.now)
+        assert isinstance(late.decision, Accepted)
+        if faster:
+            home.service.send("D-1", choose(Option.ALREADY_SHIPPED))
+        else:
+            before = replace(before, last_hash="0" * 64)
+        with home.store.pool.take() as session:
+            stored = session.execute("SELECT * FROM dispute_deadlines").fetchall()
+        with (
+            pytest.raises(ConflictError, match="modified concurrently"),
+            home.store.pool.transaction() as session,
+        ):
+            home.store.append(
+                session, before, late.decision.event, late.dispute, late.decision.hashed
+            )
+        with home.store.pool.take() as session:
+            assert session.execute("SELECT * FROM dispute_deadlines").fetchall() == stored
+            assert session.execute("SELECT * FROM dispute_private_values").fetchall() == []
+        assert "too late" not in repr(home.service.history("D-1"))
+        assert list(check(home.store, counts := CheckCounts())) == []
+        assert counts == CheckCounts(1, 1 + faster)
+        assert caplog.records == []
+        assert home.service.send("D-1", choice).event is not None
 
 
 def test_of_eight_responses_exactly_one_wins_and_everybody_sees_their_own_answer(

@@ -37,8 +37,8 @@ _THIS = (
     deadlines.c.deadline == bindparam("of_deadline"),
 )
 ADD_DEADLINE = Statement(insert(deadlines).values(bind("dispute_id", "deadline", "due_at")))
-_MOVE = Statement(
-    update(deadlines).where(*_THIS).values(due_at=bindparam("due_at"), leased_until=None)
+_REPLACE = Statement(
+    update(deadlines).where(*_THIS).values(**bind("deadline", "due_at"), leased_until=None)
 )
 _REMOVE = Statement(delete(deadlines).where(*_THIS))
 
@@ -52,14 +52,18 @@ def write_deadlines(
     session: Session, dispute_id: str, old: Mapping[str, datetime], new: Mapping[str, datetime]
 ) -> list[datetime]:
     """Write what has changed of a dispute's deadlines; return when the changed ones are due."""
-    for name in old.keys() - new.keys():
-        _REMOVE.run(session, {"of_dispute": dispute_id, "of_deadline": name})
     changed = {name: due for name, due in new.items() if old.get(name) != due}
+    over = [name for name in old if name not in new]
     for name, due in changed.items():
-        if name in old:
-            _MOVE.run(session, {"of_dispute": dispute_id, "of_deadline": name, "due_at": due})
+        # A deadline that begins takes over the row of one that is over, where there is one.
+        before = name if name in old else over.pop() if over else None
+        values = {"deadline": name, "due_at": due}
+        if before is None:
+            ADD_DEADLINE.run(session, {"dispute_id": dispute_id, **values})
         else:
-            ADD_DEADLINE.run(session, {"dispute_id": dispute_id, "deadline": name, "due_at": due})
+            _REPLACE.run(session, {"of_dispute": dispute_id, "of_deadline": before, **values})
+    for name in over:
+        _REMOVE.run(session, {"of_dispute": dispute_id, "of_deadline": name})
     return list(changed.values())
 
 

@@ -70,7 +70,7 @@ class Permit:
             error = lost if error is None or isinstance(error, Exception) else error
         if interrupt is not None:
             raise interrupt
-        if (ours := store_error(error)) is not None:
+        if error is not None and (ours := store_error(error)) is not None:
             raise ours from error
 
 

@@ -112,11 +112,12 @@ def columns(dispute: Dispute) -> dict[str, Any]:
 
 def changing_columns(dispute: Dispute) -> dict[str, Any]:
     """Return the columns of a dispute that its events change."""
+    configuration, option = dispute.configuration, dispute.option
     return {
         "path": dispute.path,
-        "state": dispute.state.value,
-        "closed": dispute.closed,
-        "option": dispute.option and dispute.option.value,
+        "state": configuration.state.value,
+        "closed": configuration.closed,
+        "option": option and option.value,
         "outcome": dispute.outcome and dispute.outcome.value,
         "liability": dispute.liability and dispute.liability.value,
         "revision": dispute.revision,
@@ -198,4 +199,4 @@ def loading(now: ColumnElement[Any]) -> Query:
 DATABASE_CLOCK = func.clock_timestamp(type_=UtcInstant)
 """PostgreSQL's; SQLite has none."""
 
-LOAD = Statement(loading(sql_cast(null(), UtcInstant)), postgresql=loading(DATABASE_CLOCK))
+LOAD = Statement(loading(null()), postgresql=loading(DATABASE_CLOCK))

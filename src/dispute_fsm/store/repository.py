@@ -202,7 +202,7 @@ class Store:
     def announce(self, session: Session) -> None:
         """Announce to the sweepers of other processes, on commit, that a deadline is due soon."""
         if session.dialect.name == POSTGRESQL:
-            _ANNOUNCE.rows(session)
+            _ANNOUNCE.run(session, {})
 
     def live_dispute(self, session: Session, order_id: str, now: datetime) -> str | None:
         """Return the id of a dispute about this order that is live or may still change, or None.

@@ -133,15 +133,10 @@ def bind(*names: str) -> dict[str, Any]:
 
 
 class _Compiled(NamedTuple):
-    """A statement in the SQL of one dialect, and how values go in and come out.
-
-    `names` is the order of the parameters; None where the driver takes them by name.
-    """
+    """A statement in the SQL of one dialect, and how values go in and come out."""
 
     sql: str
-    fixed: Mapping[str, Any]
-    writes: Mapping[str, Callable[[Any], Any]]
-    names: Sequence[str] | None
+    bind: Callable[[Mapping[str, Any]], Any]
     row: Callable[[Sequence[Any]], Any]
 
 
@@ -160,8 +155,8 @@ class Statement:
 
     def rows(self, session: Session, parameters: Mapping[str, Any] | None = None) -> list[Any]:
         """Run a query and return its rows."""
-        compiled, values = self._bind(session.dialect, parameters or {})
-        return list(map(compiled.row, session.execute(compiled.sql, values).fetchall()))
+        sql, bind, row = self._in(session.dialect)
+        return list(map(row, session.execute(sql, bind(parameters or {})).fetchall()))
 
     def row(self, session: Session, parameters: Mapping[str, Any] | None = None) -> Any | None:  # noqa: ANN401 -- a row
         """Run a query that returns one row at most; return the row, or None."""
@@ -170,47 +165,55 @@ class Statement:
 
     def each(self, session: Session) -> Iterator[Any]:
         """Run a query with many rows, in a transaction, and read them bit by bit."""
-        compiled, values = self._bind(session.dialect, {})
-        return map(compiled.row, session.stream(compiled.sql, values))
+        sql, bind, row = self._in(session.dialect)
+        return map(row, session.stream(sql, bind({})))
 
     def run(self, session: Session, parameters: Mapping[str, Any]) -> None:
         """Run a statement that returns no rows."""
-        compiled, values = self._bind(session.dialect, parameters)
-        session.execute(compiled.sql, values)
+        sql, bind, _ = self._in(session.dialect)
+        session.execute(sql, bind(parameters))
 
     def many(self, session: Session, parameters: Sequence[Mapping[str, Any]]) -> int:
         """Run a statement once for each parameters; return how many rows were changed."""
-        bound = [self._bind(session.dialect, each) for each in parameters]
-        return session.many(bound[0][0].sql, [values for _, values in bound]) if bound else 0
+        sql, bind, _ = self._in(session.dialect)
+        return session.many(sql, list(map(bind, parameters))) if parameters else 0
 
-    def _bind(self, dialect: Dialect, parameters: Mapping[str, Any]) -> tuple[_Compiled, Any]:
-        """Return the statement, and its parameters as the driver takes them."""
+    def _in(self, dialect: Dialect) -> _Compiled:
+        """Return the statement in a dialect."""
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
             compiled = _compile(self._clauses[dialect.name], dialect)
             self._compiled[dialect.name] = compiled
-        values = {**compiled.fixed, **parameters}
-        for name, write in compiled.writes.items():
-            values[name] = write(values[name])
-        if compiled.names is None:
-            return compiled, values
-        return compiled, tuple(map(values.__getitem__, compiled.names))
+        return compiled
 
 
 def _compile(clause: ClauseElement, dialect: Dialect) -> _Compiled:
     compiled: Any = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    required = {name for bind, name in compiled.bind_names.items() if bind.required}
-    writes = {
-        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-        for bind, name in compiled.bind_names.items()
-    }
     return _Compiled(
         str(compiled),
-        {name: value for name, value in compiled.params.items() if name not in required},
-        {name: write for name, write in writes.items() if write is not None},
-        compiled.positiontup,
+        _binder(compiled, dialect),
         _row_maker(getattr(clause, "exported_columns", ()), dialect),
     )
+
+
+def _binder(compiled: Any, dialect: Dialect) -> Callable[[Mapping[str, Any]], Any]:  # noqa: ANN401 -- SQLAlchemy does not declare its members
+    """Return the function that makes the parameters of the driver: by name, or in their order."""
+    required = {name for bind, name in compiled.bind_names.items() if bind.required}
+    fixed = {name: value for name, value in compiled.params.items() if name not in required}
+    writers = [
+        (name, write)
+        for bind, name in compiled.bind_names.items()
+        if (write := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+    ]
+    names: Sequence[str] | None = compiled.positiontup
+
+    def bind(parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- as the driver takes them
+        values = {**fixed, **parameters}
+        for name, write in writers:
+            values[name] = write(values[name])
+        return values if names is None else tuple(map(values.__getitem__, names))
+
+    return bind
 
 
 def _row_maker(columns: Iterable[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
