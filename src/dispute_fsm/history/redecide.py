@@ -51,6 +51,9 @@ class Difference(Strict):
     changes: Series[Change]
 
 
+_Answer = tuple[str, bool, Mapping[str, Seen]]
+"""Of a guard: its name, whether it passed, and what it saw."""
+
 _COMPARED_MEMBERS = ("type", "target", "deadlines", "outcome", "refused")
 _compared = attrgetter(*_COMPARED_MEMBERS)
 
@@ -152,15 +155,27 @@ def _changes(event: AuditEvent, now: Conclusion | AuditEvent) -> Iterator[Change
 
 
 def _same_checks(event: AuditEvent, now: Conclusion | AuditEvent) -> bool:
-    # The usual case, without building the checks as they would be recorded.
-    if isinstance(now, Conclusion) and not now.reasons:
-        return len(event.checks) == len(now.results) and all(
-            check.guard == guard.recorded
-            and check.passed is result.passed
-            and _same_values(check.saw, result.saw)
-            for check, (guard, result) in zip(event.checks, now.results, strict=True)
-        )
-    return len(event.checks) == len(now.checks) and all(map(_same_check, event.checks, now.checks))
+    then, current = _answers(event), _answers(now)
+    if then != current:
+        return False
+    # In Python, 1 equals true; what a guard saw has nearly always its members in one order.
+    return _seen_types(then) == _seen_types(current) or all(
+        _same_values(saw_then, saw) for (_, _, saw_then), (_, _, saw) in zip(then, current)
+    )
+
+
+def _answers(of: Conclusion | AuditEvent) -> list[_Answer]:
+    """Return the guards' answers, without building the checks as they would be recorded."""
+    if not isinstance(of, Conclusion):
+        return [(check.guard, check.passed, check.saw) for check in of.checks]
+    answers = [(guard.recorded, result.passed, result.saw) for guard, result in of.results]
+    if of.reasons:
+        answers += [(reason.guard, False, reason.saw) for reason in of.further_reasons]
+    return answers
+
+
+def _seen_types(answers: list[_Answer]) -> list[type]:
+    return [type(value) for _, _, saw in answers for value in saw.values()]
 
 
 def _same_check(then: Check, now: Check) -> bool:
@@ -168,11 +183,8 @@ def _same_check(then: Check, now: Check) -> bool:
 
 
 def _same_values(then: Mapping[str, Seen], now: Mapping[str, Seen]) -> bool:
-    """Compare what guards saw, with its types: in Python, 1 equals true."""
-    if then != now:
-        return False
-    in_same_order = list(map(type, then.values())) == list(map(type, now.values()))
-    return in_same_order or all(type(then[name]) is type(value) for name, value in now.items())
+    """Compare what guards saw, with its types."""
+    return then == now and all(type(then[name]) is type(value) for name, value in now.items())
 
 
 def _difference(
