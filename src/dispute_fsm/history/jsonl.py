@@ -12,6 +12,7 @@ from codecs import BOM_UTF8
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from errno import EISDIR, ENOENT
+from functools import cached_property
 from gzip import GzipFile
 from io import TextIOWrapper
 from pathlib import Path
@@ -215,21 +216,29 @@ _TABLES = """
 
 
 class SpillFile:
-    """A temporary database for disputes that are not needed in memory.
+    """A temporary database for disputes that are not needed in memory, made once there are any.
 
     Raises `OSError` where the disk is full.
     """
 
-    def __init__(self) -> None:
+    @cached_property
+    def _base(self) -> sqlite3.Connection:
         # An empty name: a temporary file that SQLite deletes on close.
-        self._base = sqlite3.connect("", isolation_level=None)
-        self._base.executescript(_TABLES)
+        base = sqlite3.connect("", isolation_level=None)
+        base.executescript(_TABLES)
         # One transaction that is never committed: the data need not outlive this object.
-        self._base.execute("BEGIN")
+        base.execute("BEGIN")
+        return base
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever spilled."""
+        return "_base" not in vars(self)
 
     def close(self) -> None:
         """Delete the temporary file."""
-        self._base.close()
+        if not self.empty:
+            self._base.close()
 
     def put(self, dispute_id: str, line: int, events: bytes | None, result: str) -> None:
         """Spill a dispute: its first line number, all its lines, and its result so far.
@@ -246,6 +255,8 @@ class SpillFile:
 
         A dispute whose lines are None stays here.
         """
+        if self.empty:
+            return None
         row: tuple[int, bytes | None] | None = self._base.execute(
             "SELECT line, events FROM disputes WHERE dispute_id = ?", (dispute_id,)
         ).fetchone()
@@ -253,11 +264,12 @@ class SpillFile:
             self._base.execute("DELETE FROM disputes WHERE dispute_id = ?", (dispute_id,))
         return row
 
-    def results(self) -> Iterator[str]:
-        """Yield the result of each dispute, in the order of their first lines."""
-        with closing(self._base.execute("SELECT result FROM disputes ORDER BY line")) as rows:
-            for (result,) in rows:
-                yield result
+    def results(self) -> Iterator[tuple[int, str]]:
+        """Yield the first line number and the result of each dispute, in order of the former."""
+        if self.empty:
+            return
+        with closing(self._base.execute("SELECT line, result FROM disputes ORDER BY line")) as rows:
+            yield from rows
 
     def put_policy(self, digest: str, record: bytes) -> None:
         """Spill a policy's line by digest; the same policy again changes nothing."""
@@ -266,6 +278,8 @@ class SpillFile:
 
     def policy(self, digest: str) -> bytes | None:
         """Return a policy's line; None if it is not here."""
+        if self.empty:
+            return None
         row = self._base.execute(
             "SELECT record FROM policies WHERE digest = ?", (digest,)
         ).fetchone()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, Literal, NamedTuple
+from heapq import merge
+from typing import IO, Any, Literal, NamedTuple, cast
 
 import msgspec
 from pydantic import ValidationError
@@ -115,6 +116,13 @@ class _PolicyRecord(Strict):
     policy: Policy
 
 
+class _PolicyLine(NamedTuple):
+    """A policy's line, and the policy."""
+
+    line: bytes
+    policy: Policy
+
+
 class Projection:
     """Computes a result from one dispute's events; this base class ignores them.
 
@@ -164,7 +172,8 @@ class HistoryReader:
         self._spill = SpillFile()
         self._open: dict[str, _LoadedDispute] = {}
         self._closed: OrderedDict[str, _LoadedDispute] = OrderedDict()
-        self._policies: OrderedDict[str, Policy] = OrderedDict()
+        self._policies: OrderedDict[str, _PolicyLine] = OrderedDict()
+        self._ended = list[tuple[int, str]]()
 
     def close(self) -> None:
         """Delete the temporary file."""
@@ -179,7 +188,7 @@ class HistoryReader:
         try:
             record, hashed = _parse_and_canonicalize(line)
             if record.get("type") == "policy":
-                return self._read_policy(record, number, line)
+                return self._read_policy(number, line)
             return self._read_event(record, hashed, number, line)
         except InputError as error:
             raise error.within(self.file, number) from None
@@ -194,13 +203,13 @@ class HistoryReader:
         """Mark the end of the history; then `results` are complete."""
         for loaded_disputes in (self._open, self._closed):
             while loaded_disputes:
-                dispute_id, loaded = loaded_disputes.popitem()
-                # The lines are no longer needed.
-                self._spill.put(dispute_id, loaded.first, None, loaded.projection.result())
+                _, loaded = loaded_disputes.popitem()
+                self._ended.append((loaded.first, loaded.projection.result()))
+        self._ended.sort()
 
     def results(self) -> Iterator[str]:
         """Yield the result of each projection, in the order in which the disputes begin."""
-        return self._spill.results()
+        return (result for _, result in merge(self._spill.results(), self._ended))
 
     def _read_event(
         self, record: dict[str, Any], hashed: bytes, number: int, line: bytes
@@ -271,33 +280,32 @@ class HistoryReader:
 
     # ---- policies --------------------------------------------------------------------------------
 
-    def _read_policy(
-        self, record: dict[str, Any], number: int, line: bytes
-    ) -> InvalidRecord | None:
-        if record.keys() != {"type", "digest", "policy"}:
-            raise InputError("a policy record has the members type, digest and policy")
-        if digest(record["policy"]) != record["digest"]:
-            return self._invalid_record(
-                number,
-                "the digest does not match the policy: the policy was changed after it was written",
-                field="digest",
-            )
-        _validate_policy(line)
-        self._spill.put_policy(record["digest"], line)
+    def _read_policy(self, number: int, line: bytes) -> InvalidRecord | None:
+        try:
+            name, policy = _policy_of(line)
+        except IntegrityError as error:
+            return self._invalid_record(number, str(error), field=error.field)
+        self._keep_policy(name, _PolicyLine(line, policy))
         return None
 
     def _policy(self, name: str) -> Policy:
-        policy = self._policies.get(name)
-        if policy is None:
+        known = self._policies.get(name)
+        if known is None:
             line = self._spill.policy(name)
             if line is None:
                 raise IntegrityError(
                     "there is no policy record with this digest before the event", "policy"
                 )
-            policy = self._policies[name] = _validate_policy(line)
-            if len(self._policies) > _RECENT:
-                self._policies.popitem(last=False)
-        return policy
+            known = _PolicyLine(line, _policy_of(line)[1])
+            self._keep_policy(name, known)
+        return known.policy
+
+    def _keep_policy(self, name: str, known: _PolicyLine) -> None:
+        """Keep a policy in memory, and spill the one that came first."""
+        self._policies[name] = known
+        if len(self._policies) > _RECENT:
+            oldest, spilled = self._policies.popitem(last=False)
+            self._spill.put_policy(oldest, spilled.line)
 
     def _invalid_record(
         self,
@@ -319,14 +327,18 @@ class HistoryReader:
 def _parse_and_canonicalize(line: bytes) -> tuple[dict[str, Any], bytes]:
     """Parse a line strictly, and return it with the canonical form that is hashed.
 
+    Of a policy record nothing is hashed, and `_policy_of` parses it strictly.
+
     The fast parser accepts duplicate keys, spaces, and other spellings of a number or text. Each of
     these makes a line longer than its canonical form, so a line of exactly that length has none,
     and needs no strict parser.
     """
     try:
         record: object = msgspec.json.decode(line)
-        if isinstance(record, dict) and record.keys() >= NOT_HASHED:
-            members: dict[str, Any] = record
+        members = cast("dict[str, Any]", record) if isinstance(record, dict) else {}
+        if members.get("type") == "policy":
+            return members, b""
+        if members.keys() >= NOT_HASHED:
             hashed = hashed_form(members)
             # Two objects written as one: minus a pair of braces, plus a comma and the line break.
             if len(line) == len(hashed) + (
@@ -342,9 +354,18 @@ def _parse_and_canonicalize(line: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 @lru_cache(64)
-def _validate_policy(line: bytes) -> Policy:
-    """Return the policy of a policy record; many histories share a few."""
-    return _PolicyRecord.model_validate(parse_line(line)).policy
+def _policy_of(line: bytes) -> tuple[str, Policy]:
+    """Return the digest and the policy of a policy record; many histories share a few.
+
+    Raises `IntegrityError` where the digest is another one, and as `parse_line` does.
+    """
+    record = parse_line(line)
+    if record.keys() != {"type", "digest", "policy"}:
+        raise InputError("a policy record has the members type, digest and policy")
+    if digest(record["policy"]) != record["digest"]:
+        msg = "the digest does not match the policy: the policy was changed after it was written"
+        raise IntegrityError(msg, "digest")
+    return record["digest"], _PolicyRecord.model_validate(record).policy
 
 
 def _invalid(error: ValidationError, record: Mapping[str, Any]) -> InputError:
