@@ -51,6 +51,7 @@ from dispute_fsm.domain.scalars import (
     Text,
     Whole,
     format_instant,
+    made,
     written,
 )
 
@@ -61,7 +62,10 @@ GENESIS = "0" * 64
 """What stands for the hash before a dispute's first event."""
 
 
-_Seen = Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Series[Text] | None
+_Seen = Annotated[
+    Text | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | bool | Series[Text] | None,
+    Field(union_mode="left_to_right"),  # nothing is of two of these, and most are texts
+]
 _Named = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,200}$")]
 """A name of what a guard saw: ASCII, so that every reader sorts members alike (RFC 8785)."""
 
@@ -111,9 +115,16 @@ NoCodes = Annotated[tuple[()], Field(strict=False)]
 Path = Annotated[str, Field(pattern=r"^[a-z_.,]{1,400}$")]
 
 
+_NOTHING = made(Payload, {})
+"""The payload of a command that says no more than who and when."""
+
+
 def _of_the_command(value: object, info: ValidationInfo) -> Payload:
     command = info.data.get("command")  # an invalid one is an error already
-    return Payload() if command is None else PAYLOAD_CLASSES[command].model_validate(value)
+    kind = Payload if command is None else PAYLOAD_CLASSES[command]
+    if command is None or (kind is Payload and value == {}):
+        return _NOTHING
+    return kind.model_validate(value)
 
 
 _PayloadOfCommand = Annotated[SerializeAsAny[Payload], PlainValidator(_of_the_command)]

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, NoReturn, Self, TypeVar
 
 import msgspec
@@ -116,6 +116,11 @@ _set_members, _set_given, _set_extra, _set_private = (
 """The slots of a model: to set them so takes two thirds of `object.__setattr__`."""
 
 
+@cache
+def _every_field(model: type[BaseModel]) -> set[str]:
+    return set(model.model_fields)  # shared, as nothing changes that of a frozen model
+
+
 def made(model: type[M], members: dict[str, Any]) -> M:
     """Make a model of all its members, in the order of its fields, without validation.
 
@@ -123,7 +128,7 @@ def made(model: type[M], members: dict[str, Any]) -> M:
     """
     value = _new(model)
     _set_members(value, members)
-    _set_given(value, set(members))
+    _set_given(value, _every_field(model))
     _set_extra(value, None)
     _set_private(value, None)
     return value
