@@ -257,9 +257,9 @@ class HistoryReader:
         loaded = self._open[dispute_id] = _LoadedDispute(
             first, self._project(first, dispute_id), []
         )
-        for line in lines.splitlines(keepends=True):  # their hashes are already verified
+        for line in lines.splitlines(keepends=True):  # already parsed strictly, and verified
             loaded.lines.append(line)
-            self._apply(loaded, parse_line(line), first)
+            self._apply(loaded, msgspec.json.decode(line), first)
         return loaded
 
     def _drop(self, loaded: _LoadedDispute, error: InvalidRecord) -> InvalidRecord:

@@ -160,7 +160,8 @@ def _same_checks(event: AuditEvent, now: Conclusion | AuditEvent) -> bool:
         return False
     # In Python, 1 equals true; what a guard saw has nearly always its members in one order.
     return _seen_types(then) == _seen_types(current) or all(
-        _same_values(saw_then, saw) for (_, _, saw_then), (_, _, saw) in zip(then, current)
+        _same_values(saw_then, saw)
+        for (_, _, saw_then), (_, _, saw) in zip(then, current, strict=True)
     )
 
 
