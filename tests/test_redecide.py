@@ -198,6 +198,27 @@ def test_what_is_decided_again_is_compared(name: str, tmp_path: Path) -> None:
     assert not dispute.sound
 
 
+def test_what_a_guard_saw_is_compared_with_its_type(tmp_path: Path) -> None:
+    found = recorded("rule-at-fault")
+    check = next(check for check in found[1]["checks"] if check["guard"] == "order_exists")
+    assert check["saw"] == {"order": True}
+    check["saw"]["order"] = 1  # in Python, they are equal
+    (dispute,) = replayed(tmp_path, map(line_of, rechained(found)))
+    assert isinstance(dispute, Replayed)
+    (difference,) = dispute.differences
+    assert (difference.seq, difference.guard) == (1, "order_exists")
+
+
+def test_what_a_guard_saw_may_be_recorded_in_any_order(tmp_path: Path) -> None:
+    found = recorded("rule-at-fault")
+    for event in found[1:]:
+        for check in event["checks"]:
+            check["saw"] = dict(reversed(check["saw"].items()))
+    (dispute,) = replayed(tmp_path, map(line_of, found))
+    assert isinstance(dispute, Replayed)
+    assert dispute.sound
+
+
 @pytest.mark.parametrize("name", NOT_COMPARED)
 @pytest.mark.parametrize(
     "history", ["rule-at-fault", "dispute-closed-penalized", "another-writer", "erased-words"]
