@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import re
+import sqlite3
 import tracemalloc
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
@@ -230,6 +231,12 @@ def test_results_come_in_the_order_in_which_disputes_begin_with_their_lines(
     assert [(one.dispute_id, one.line) for one in found if isinstance(one, Replayed)] == list(
         begins.items()
     )
+
+
+def test_what_fits_into_memory_needs_no_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = list(replay(str(MANY)))
+    monkeypatch.setattr(sqlite3, "connect", None)
+    assert list(replay(str(MANY))) == expected
 
 
 def test_a_spool_without_room_is_an_error_of_the_machine_and_not_of_the_file() -> None:

@@ -5,7 +5,6 @@ Disputes that do not fit in memory are spilled to a temporary file (`SpillFile`)
 
 import gzip
 import json
-import pickle
 import sqlite3
 import sys
 import zlib
@@ -210,7 +209,7 @@ _TABLES = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
     CREATE TABLE disputes (
-        dispute_id TEXT UNIQUE NOT NULL, line INTEGER PRIMARY KEY, events BLOB, result BLOB NOT NULL
+        dispute_id TEXT UNIQUE NOT NULL, line INTEGER PRIMARY KEY, events BLOB, result TEXT NOT NULL
     );
     CREATE TABLE policies (digest TEXT PRIMARY KEY, record BLOB NOT NULL);
 """
@@ -241,14 +240,15 @@ class SpillFile:
         if not self.empty:
             self._base.close()
 
-    def put(self, dispute_id: str, line: int, events: bytes | None, result: object) -> None:
+    def put(self, dispute_id: str, line: int, events: bytes | None, result: str) -> None:
         """Spill a dispute: its first line number, all its lines, and its result so far.
 
         Lines that are None mean that the dispute takes no more events.
         """
-        row = (dispute_id, line, events, pickle.dumps(result))
         with _spilling():
-            self._base.execute("INSERT INTO disputes VALUES (?, ?, ?, ?)", row)
+            self._base.execute(
+                "INSERT INTO disputes VALUES (?, ?, ?, ?)", (dispute_id, line, events, result)
+            )
 
     def take(self, dispute_id: str) -> tuple[int, bytes | None] | None:
         """Take a dispute back: its first line number and all its lines; None if it is not here.
@@ -264,13 +264,12 @@ class SpillFile:
             self._base.execute("DELETE FROM disputes WHERE dispute_id = ?", (dispute_id,))
         return row
 
-    def results(self) -> Iterator[tuple[int, object]]:
+    def results(self) -> Iterator[tuple[int, str]]:
         """Yield the first line number and the result of each dispute, in order of the former."""
         if self.empty:
             return
         with closing(self._base.execute("SELECT line, result FROM disputes ORDER BY line")) as rows:
-            for line, result in rows:
-                yield line, pickle.loads(result)  # noqa: S301 -- `put` has written it into a private file
+            yield from rows
 
     def put_policy(self, digest: str, record: bytes) -> None:
         """Spill a policy's line by digest; the same policy again changes nothing."""

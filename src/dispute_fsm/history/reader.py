@@ -12,7 +12,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import merge
-from operator import itemgetter
 from typing import IO, Any, Literal, NamedTuple, cast
 
 import msgspec
@@ -74,9 +73,6 @@ A hash of another length is invalid anyway.
 """
 _RECENT = 256
 """How many closed disputes stay in memory, because refused commands often follow a closing."""
-
-
-_FIRST_LINE, _RESULT = itemgetter(0), itemgetter(1)
 
 
 class InvalidRecord(Strict):
@@ -142,9 +138,9 @@ class Projection:
     def fail(self, error: InvalidRecord) -> None:
         """Record that the rest of the dispute's history is not read."""
 
-    def result(self) -> object:
-        """Return the result so far, of a kind that can be pickled."""
-        return None
+    def result(self) -> str:
+        """Return the result so far, as text that can be spilled to disk."""
+        return ""
 
 
 @dataclass(slots=True)
@@ -177,7 +173,7 @@ class HistoryReader:
         self._open: dict[str, _LoadedDispute] = {}
         self._closed: OrderedDict[str, _LoadedDispute] = OrderedDict()
         self._policies: OrderedDict[str, _PolicyLine] = OrderedDict()
-        self._ended = list[tuple[int, object]]()
+        self._ended = list[tuple[int, str]]()
 
     def close(self) -> None:
         """Delete the temporary file."""
@@ -209,11 +205,11 @@ class HistoryReader:
             while loaded_disputes:
                 _, loaded = loaded_disputes.popitem()
                 self._ended.append((loaded.first, loaded.projection.result()))
-        self._ended.sort(key=_FIRST_LINE)
+        self._ended.sort()
 
-    def results(self) -> Iterator[Any]:
+    def results(self) -> Iterator[str]:
         """Yield the result of each projection, in the order in which the disputes begin."""
-        return map(_RESULT, merge(self._spill.results(), self._ended, key=_FIRST_LINE))
+        return (result for _, result in merge(self._spill.results(), self._ended))
 
     def _read_event(
         self, record: dict[str, Any], hashed: bytes, number: int, line: bytes

@@ -93,8 +93,8 @@ class _Replay(Projection):
         """Keep the error."""
         self.error = error
 
-    def result(self) -> Replayed:
-        """Return what the replay came to."""
+    def result(self) -> str:
+        """Return the `Replayed` as JSON."""
         dispute, answer = self.dispute, None
         if dispute is not None and self.error is None and self.question is not None:
             answer = what_if(dispute, self.events, self.question)
@@ -111,7 +111,7 @@ class _Replay(Projection):
             "undetermined": tuple(self.undetermined),
             "what_if": answer,
         }
-        return made(Replayed, members)
+        return made(Replayed, members).model_dump_json()  # it is validated when it is read back
 
 
 @contextmanager
@@ -193,4 +193,4 @@ def replay(
             if watch is not None:
                 watch(line, step if isinstance(step, Step) else None)
         reader.finish()
-        yield from reader.results()
+        yield from map(Replayed.model_validate_json, reader.results())
