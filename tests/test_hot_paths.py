@@ -25,7 +25,7 @@ from benchmarks.hot_paths import (
 from benchmarks.measure import Work, interleaved
 
 BUDGETS = {DECIDE: 26.0, OPTIONS: 66.0, PARSE: 9.0, FOLD: 3.0, REPLAY: 40.0, COMMAND: 2.2}
-"""How many floors each may cost: what it costs, and about a third."""
+"""How many floors each may cost: what it costs, and about half of that again."""
 
 ROUNDS, ATTEMPTS = 7, 5
 
