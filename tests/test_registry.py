@@ -135,8 +135,21 @@ def test_an_invalid_chart_is_an_error_at_its_first_use(
         ChartError, match="nor the state that it enters says as what it is recorded"
     ):
         use_the_version_of(
-            ANOTHER.replace("records=EventType.DISPUTE_RESOLVED,", ""), tmp_path, monkeypatch
+            ANOTHER.replace("2099-01", "2099-02").replace(
+                "records=EventType.DISPUTE_RESOLVED,", ""
+            ),
+            tmp_path,
+            monkeypatch,
         )
+
+
+def test_a_version_that_is_registered_under_another_id_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        ChartError, match=r"^v2099_02: its version is called 2099-01, and registered as 2099-02$"
+    ):
+        use_the_version_of(ANOTHER, tmp_path, monkeypatch)
 
 
 def test_an_error_of_a_version_s_module_is_not_an_unknown_version(

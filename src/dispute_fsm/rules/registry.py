@@ -129,10 +129,18 @@ class Registry(Mapping[str, RuleVersion]):
         self._compiled: dict[str, RuleVersion] = {}
 
     def __getitem__(self, version: str) -> RuleVersion:
-        """Return a version. Raises `ChartError` at its first use where its chart is invalid."""
+        """Return a version.
+
+        Raises `ChartError` at its first use, where its chart is invalid or it has another id.
+        """
         known = self._compiled.get(version)
         if known is None:
-            declared: Version = import_module(self._modules[version]).VERSION
+            module = self._modules[version]
+            declared: Version = import_module(module).VERSION
+            if declared.id != version:
+                raise ChartError(
+                    f"{module}: its version is called {declared.id}, and registered as {version}"
+                )
             # Of two threads that compile it at once, both get the table of the first.
             known = self._compiled.setdefault(version, compiled(declared))
         return known
