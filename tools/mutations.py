@@ -328,28 +328,26 @@ def shifted(guard: Guard, shift: Callable[[Case], Case]) -> Guard:
 
 def _payload(case: Case, **changes: object) -> Case:
     command = case.command.model_copy(update=changes)
-    return replace(case, command=command, results={})
+    return case.changed(command=command)
 
 
 def _limit(case: Case, name: str, difference: int) -> Case:
     limits = case.policy.voucher_limits
     changed = limits.model_copy(update={name: cast("int", getattr(limits, name)) + difference})
-    return replace(
-        case, policy=case.policy.model_copy(update={"voucher_limits": changed}), results={}
-    )
+    return case.changed(policy=case.policy.model_copy(update={"voucher_limits": changed}))
 
 
 def _later(case: Case) -> Case:
-    return replace(case, now=case.now + _TICK, results={})
+    return case.changed(now=case.now + _TICK)
 
 
 def _earlier(case: Case) -> Case:
-    return replace(case, now=case.now - _TICK, results={})
+    return case.changed(now=case.now - _TICK)
 
 
 def _extra_rounds(case: Case, more: int) -> Case:
     memory = case.memory._replace(extra_rounds=case.memory.extra_rounds + more)
-    return replace(case, memory=memory, results={})
+    return case.changed(memory=memory)
 
 
 SHIFTS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = FrozenMap(
