@@ -121,6 +121,15 @@ LEFT_OUT: dict[str, tuple[str, str, str, str]] = {
 }
 
 
+USE = """
+import dispute_fsm.public, dispute_fsm.events, dispute_fsm.history.timeline_text
+from dispute_fsm.rules.registry import VERSIONS
+
+list(VERSIONS.values())
+"""
+"""Import what declares something, and compile each chart, which is done at its first use."""
+
+
 @pytest.mark.parametrize(("file", "old", "new", "error"), LEFT_OUT.values(), ids=list(LEFT_OUT))
 def test_what_is_left_out_is_an_error_that_names_it_before_anything_is_decided(
     file: str, old: str, new: str, error: str, tmp_path: Path
@@ -131,13 +140,7 @@ def test_what_is_left_out_is_an_error_that_names_it_before_anything_is_decided(
     assert source.count(old) == 1
     (copy / file).write_text(source.replace(old, new), "utf-8")
     ran = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import dispute_fsm.public, dispute_fsm.events, dispute_fsm.history.timeline_text\n"
-            "from dispute_fsm.rules.registry import VERSIONS\n"
-            "list(VERSIONS.values())",  # a chart is compiled when its version is first used
-        ],
+        [sys.executable, "-c", USE],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=tmp_path,
         capture_output=True,
