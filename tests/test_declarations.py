@@ -139,7 +139,7 @@ def test_what_is_left_out_is_an_error_that_names_it_before_anything_is_decided(
     source = (copy / file).read_text("utf-8")
     assert source.count(old) == 1
     (copy / file).write_text(source.replace(old, new), "utf-8")
-    ran = subprocess.run(
+    ran = subprocess.run(  # noqa: S603 -- our own
         [sys.executable, "-c", USE],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=tmp_path,
