@@ -200,6 +200,13 @@ def test_a_refusal_has_every_reason_with_what_was_seen_and_what_would_unlock_it(
     assert [result.code for _, result in alone.failed] == ["not_you"]
 
 
+def test_a_guard_is_evaluated_once_for_a_case_however_often_that_is_evaluated() -> None:
+    visit = Visit(coins=3)
+    first, again = (TABLE.evaluate("locked", Does.PAY, visit).results for _ in range(2))
+    assert [guard for guard, _ in first] == [guard for guard, _ in again]
+    assert all(one is other for (_, one), (_, other) in zip(first, again, strict=True))
+
+
 def test_what_is_not_offered_and_what_only_looks_are_told_apart() -> None:
     assert isinstance(TABLE.evaluate("locked", Does.PUSH, Visit()), NotOffered)
     assert isinstance(TABLE.evaluate("locked", Does.LOOK, Visit()), NoEffect)
